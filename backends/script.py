@@ -1,0 +1,171 @@
+"""What a script for `ScriptedBackend` is made of."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from backends.base import ChatMessage, ChatRequest, Embeddings, EngineOptions
+from backends.errors import (
+    BackendBusy,
+    BackendError,
+    BackendProtocolError,
+    BackendTimeout,
+    BackendUnavailable,
+    ContextOverflow,
+    DeadlineExceeded,
+    InvalidRequest,
+    ModelNotFound,
+)
+
+Failure = Literal[
+    "unavailable", "timeout", "busy", "protocol", "overflow", "invalid", "deadline", "not_found"
+]
+
+FAILURES: Mapping[Failure, Callable[[], BackendError]] = {
+    "unavailable": lambda: BackendUnavailable("The scripted engine cannot be reached."),
+    "timeout": lambda: BackendTimeout("The scripted engine kept silent for too long."),
+    "busy": lambda: BackendBusy(1.0),
+    "protocol": lambda: BackendProtocolError("The scripted engine answered something odd."),
+    "overflow": lambda: ContextOverflow(100_000, 2_048),
+    "invalid": lambda: InvalidRequest("The scripted engine refuses this request."),
+    "deadline": lambda: DeadlineExceeded("The answer was not complete in time."),
+    "not_found": lambda: ModelNotFound("The scripted model does not exist."),
+}
+"""Makes the error of each kind that a script can name."""
+
+
+FOREVER = float("inf")
+
+
+class ScriptedCall(BaseModel):
+    """A tool call in a script."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    arguments: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class Reply(BaseModel):
+    """One answer of a script.
+
+    With `match` (a substring, case ignored) or `regex` it answers every last message that fits;
+    without either it is used once, in its turn. `error` is raised after `fail_after` tokens (0 is
+    before the first); `stall_after` says after how many tokens the engine falls silent for good.
+    `{text}` in `text` stands for the last message.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str = ""
+    match: str | None = None
+    regex: str | None = None
+    tool_calls: tuple[ScriptedCall, ...] = ()
+    error: Failure | None = None
+    fail_after: int = Field(default=0, ge=0)
+    stall_after: int | None = Field(default=None, ge=0)
+
+    def __init__(self, text: str = "", **fields: Any) -> None:
+        super().__init__(text=text, **fields)
+
+    @field_validator("regex")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                re.compile(value)
+            except re.error as error:
+                raise ValueError(f"not a regular expression: {error}") from None
+        return value
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether this reply waits for its turn, and not for a message that fits."""
+        return self.match is None and self.regex is None
+
+    def fits(self, text: str) -> bool:
+        """Whether this reply is meant for a last message of `text`."""
+        if self.match is not None and self.match.casefold() not in text.casefold():
+            return False
+        return self.regex is None or re.search(self.regex, text) is not None
+
+
+class ScriptedOptions(EngineOptions):
+    """Keys of a model with `backend: scripted`. Times in seconds; `tokens_per_s: null` is at once.
+
+    `replies` may hold plain strings; with `cycle` those without a match start again when all are
+    used, else `echo` answers from then on. `parallel` is how many answers run side by side (0: any
+    number), `queue` how many more may wait.
+    """
+
+    replies: tuple[Reply, ...] = ()
+    cycle: bool = False
+    echo: str = "You said: {text}"
+    tokens_per_s: float | None = Field(default=None, gt=0)
+    first_token_s: float = Field(default=0.0, ge=0)
+    context: int = Field(default=8_192, ge=1)
+    dimension: int = Field(default=384, ge=2)
+    parallel: int = Field(default=0, ge=0)
+    queue: int = Field(default=1_000, ge=0)
+    family: str = ""
+
+    @field_validator("replies", mode="before")
+    @classmethod
+    def _plain_strings(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = (value,)
+        if isinstance(value, Sequence):
+            return tuple(Reply(item) if isinstance(item, str) else item for item in value)
+        return value
+
+
+def refuse_nonsense(request: ChatRequest) -> None:
+    """Raises `InvalidRequest` for what no engine could answer."""
+    if not request.messages:
+        raise InvalidRequest("The request holds no message.")
+    if request.sampling.max_tokens < 1:
+        raise InvalidRequest("max_tokens must be at least 1.")
+    if not all(request.sampling.stop):
+        raise InvalidRequest("A stop string must not be empty.")
+
+
+def words(text: str) -> list[str]:
+    """The tokens of an answer: words with the space before them; joined, they are `text` again."""
+    return re.findall(r"\s*\S+|\s+$", text)
+
+
+def prompt_words(messages: Sequence[ChatMessage]) -> list[str]:
+    """The tokens of a prompt: one for each message's role, and the words."""
+    return [
+        word for message in messages for word in (f"<{message.role}>", *message.content.split())
+    ]
+
+
+def bag_of_words(text: str, dimension: int) -> Embeddings:
+    """A unit vector, shape (dimension,), made of the hashes of the words in `text`."""
+    row = np.zeros(dimension, dtype=np.float32)
+    for word in re.findall(r"\w+", text.casefold()):
+        digest = hashlib.blake2b(word.encode(), digest_size=8).digest()
+        row[int.from_bytes(digest[:7]) % dimension] += 1.0 if digest[7] & 1 else -1.0
+    norm = np.linalg.norm(row)
+    if norm == 0.0:  # no word at all, or words that cancel each other out
+        row[0] = norm = np.float32(1.0)
+    return row / np.float32(norm)
+
+
+async def pause(seconds: float, ends: float | None) -> None:
+    """Sleep; at least give way to other tasks. Raises `DeadlineExceeded` once `ends` has passed."""
+    left = FOREVER if ends is None else max(0.0, ends - time.perf_counter())
+    if seconds == left == FOREVER:
+        await asyncio.Event().wait()
+    await asyncio.sleep(min(seconds, left))
+    if ends is not None and time.perf_counter() >= ends:
+        raise FAILURES["deadline"]()
