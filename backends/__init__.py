@@ -1,0 +1,1 @@
+"""Model engines. Nothing here imports from `bot` or `plugins`."""

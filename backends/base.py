@@ -1,0 +1,226 @@
+"""The protocol between the pool and an engine, and the values that cross it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+Role = Literal["system", "user", "assistant", "tool"]
+FinishReason = Literal["stop", "length", "tool_calls", "cancelled"]
+
+Embeddings: TypeAlias = npt.NDArray[np.float32]
+"""float32, shape (n, dim), every row of unit length."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool that the model asks to be run; `arguments` is the parsed JSON object."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool offered to the model; `parameters` is a JSON schema of type object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One message of a prompt."""
+
+    role: Role
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen, and when to stop. The names are llama.cpp's.
+
+    `None` leaves the engine's own default. `temperature=0` is greedy. `seed=None` draws a new one.
+    """
+
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+    repeat_penalty: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    seed: int | None = None
+    max_tokens: int = 512
+    stop: tuple[str, ...] = ()
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
+    json_schema: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A prompt, how to answer it, and for whom.
+
+    `conversation` is the key under which an engine may keep its cache; `person` and `channel` are
+    what admission is fair by; `deadline_s` is counted from the moment the pool accepts the request.
+    """
+
+    messages: tuple[ChatMessage, ...]
+    sampling: Sampling = Sampling()
+    conversation: str | None = None
+    person: str | None = None
+    channel: str | None = None
+    deadline_s: float | None = None
+    tools: tuple[Tool, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one answer took; every backend fills it in. Tokens are the model's, times in seconds."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    queue_s: float = 0.0
+    load_s: float = 0.0
+    prefill_s: float = 0.0
+    decode_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a request stands before its first text.
+
+    queued: `position` (1 is next) and `wait_s`, the expected wait. loading: the model is being
+    loaded. reading: `tokens` of the prompt that are still to be computed, all told.
+    """
+
+    stage: Literal["queued", "loading", "reading"]
+    position: int | None = None
+    wait_s: float | None = None
+    tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a stream: text, progress, tool calls, or the end.
+
+    The last chunk of a complete stream, and only the last, has `finish` and `usage`.
+    """
+
+    text: str = ""
+    progress: Progress | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish: FinishReason | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether an engine can answer now; `detail` is one sentence for an operator."""
+
+    ok: bool
+    detail: str = ""
+    resident: bool | None = None
+    slots: int | None = None
+    slots_busy: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a model can do. `context` and `dimension` are 0 where unknown or not applicable."""
+
+    context: int = 0
+    chat: bool = True
+    embed: bool = False
+    dimension: int = 0
+    tools: bool = False
+    json_schema: bool = False
+    template: str = ""
+    family: str = ""
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """One model on one engine. Safe for concurrent callers on one event loop."""
+
+    name: str
+
+    def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        """Stream the answer. Closing the generator cancels: the engine stops within one round.
+
+        Raises a `BackendError`; never anything else.
+        """
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        """Embed texts as unit vectors, shape (len(texts), dim).
+
+        Raises `InvalidRequest` where the model cannot embed.
+        """
+        ...
+
+    async def count(self, messages: Sequence[ChatMessage]) -> int:
+        """Tokens that the messages take as a prompt, template included; an estimate if need be."""
+        ...
+
+    async def capabilities(self) -> Capabilities:
+        """What the model can do; may load it."""
+        ...
+
+    async def health(self) -> Health:
+        """Whether it can answer now; never raises and never loads a model."""
+        ...
+
+    async def aclose(self) -> None:
+        """Stop, free everything, end every child. Safe to call twice."""
+        ...
+
+
+class EngineOptions(BaseModel):
+    """Base of what a model's entry in config.yaml may say; each engine adds its own keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelFiles(Protocol):
+    """Where model files are found (the catalogue's store)."""
+
+    def path(self, source: str, sha256: str | None = None) -> Path:
+        """The file of a source that has been fetched.
+
+        Raises `ModelNotFound` with the command that fetches it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineContext:
+    """What an engine gets when it is made."""
+
+    files: ModelFiles
+    secret: Callable[[str], str | None] = field(repr=False)
+    """Looks up a secret by the name of its environment variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine that config.yaml can name as `backend:`.
+
+    `create(name, options, context)` must be quick and open nothing: loading happens on first use.
+    """
+
+    name: str
+    options: type[EngineOptions]
+    create: Callable[[str, Any, EngineContext], Backend]
+    close: Callable[[], Awaitable[None]] | None = None

@@ -1,0 +1,70 @@
+"""What can go wrong between a request and a model's answer.
+
+    BackendError
+    ├── BackendUnavailable      the engine cannot be reached, or is not running
+    │   └── BackendTimeout      it was reached, and then said nothing for too long
+    ├── BackendBusy             the bounded queue is full; `retry_after_s` says when to come back
+    ├── BackendProtocolError    it answered something that its protocol does not allow
+    ├── ContextOverflow         the prompt does not fit; carries both numbers
+    ├── InvalidRequest          the request itself cannot be served (a bad schema, max_tokens < 1)
+    ├── DeadlineExceeded        the request's own deadline passed
+    └── ModelNotFound           no such model, or its file is missing or damaged
+
+`str(exc)` is one sentence that may be shown to a person: it never holds a secret, an address with
+credentials, or a stack.
+"""
+
+from __future__ import annotations
+
+
+class BackendError(Exception):
+    """Base of every error that an engine, the pool or the model store raises."""
+
+
+class BackendUnavailable(BackendError):
+    """The engine cannot be reached; another replica may serve the request."""
+
+
+class BackendTimeout(BackendUnavailable):
+    """The engine was reached and then kept silent for longer than allowed."""
+
+
+class BackendBusy(BackendError):
+    """The queue in front of a model is full.
+
+    `retry_after_s` is the expected wait, in seconds, until a place is free.
+    """
+
+    def __init__(self, retry_after_s: float, message: str | None = None) -> None:
+        self.retry_after_s = max(1.0, retry_after_s)
+        super().__init__(
+            message or f"The model is busy; try again in about {self.retry_after_s:.0f} s."
+        )
+
+
+class BackendProtocolError(BackendError):
+    """The engine answered something that its protocol does not allow."""
+
+
+class ContextOverflow(BackendError):
+    """The prompt (and the room asked for the answer) does not fit the model's context.
+
+    `tokens` and `limit` are counted in the model's own tokens.
+    """
+
+    def __init__(self, tokens: int, limit: int) -> None:
+        self.tokens = tokens
+        self.limit = limit
+        super().__init__(f"The prompt has {tokens:,} tokens; the model's context holds {limit:,}.")
+
+
+class InvalidRequest(BackendError):
+    """The request cannot be served by any replica as it stands."""
+
+
+class DeadlineExceeded(BackendError):
+    """The request's own deadline passed before the answer was complete."""
+
+
+class ModelNotFound(BackendError):
+    """There is no such model, or its file is missing, truncated or of another kind."""

@@ -1,0 +1,1 @@
+"""The core of Parlance: everything between a chat platform and a skill."""

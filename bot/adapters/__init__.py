@@ -1,0 +1,1 @@
+"""The platforms that people talk on, each behind the same protocol."""

@@ -1,0 +1,1 @@
+"""What was said, kept: turns, processed events, choices, replies and feedback in SQLite."""

@@ -1,0 +1,1 @@
+"""Documents in, evidence out: loading, chunking, indexing, and search."""

@@ -1,0 +1,28 @@
+"""What a reader of a document format is. `loaders.py` has the ones that ship."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A document read as Markdown. Where `title` is empty the first heading or the name is it."""
+
+    text: str = field(repr=False)
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """Reads the formats with these suffixes (`.md`) or content types.
+
+    `load(data, name)` runs in a thread, so it may block. It raises `bot.errors.Refused` for what
+    cannot be read (encrypted, damaged, no text), with one sentence.
+    """
+
+    name: str
+    suffixes: frozenset[str]
+    load: Callable[[bytes, str], Loaded] = field(repr=False)
+    content_types: frozenset[str] = frozenset()

@@ -1,0 +1,349 @@
+"""What a skill is given: the event, and the services of the core behind narrow protocols.
+
+A skill is an async generator: it takes a `Context`, yields `Part`s, and never sees an adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk, Sampling, Usage
+from bot.checks import Asker, Check
+from bot.command import Command
+from bot.errors import Denied
+from bot.history.store import HistoryStore
+from bot.types import (
+    Attachment,
+    Author,
+    CommandCall,
+    ConversationKey,
+    Explanation,
+    Message,
+    Part,
+    Scope,
+    Status,
+    Text,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """One model as people see it."""
+
+    name: str
+    description: str
+    engine: str
+    state: str
+    detail: str = ""
+
+
+class Models(Protocol):
+    """The models that can answer, and which one answers where."""
+
+    def names(self) -> Sequence[str]:
+        """Names of the models that can chat, in config.yaml's order."""
+        ...
+
+    async def current(self, conversation: ConversationKey) -> tuple[str, Scope]:
+        """The model that answers here, and the scope whose choice that is."""
+        ...
+
+    async def use(self, name: str, scope: Scope, conversation: ConversationKey, by: str) -> None:
+        """Choose a model. Raises `NotFound`, or `Failed` if it cannot answer; the old one stays."""
+        ...
+
+    async def describe(self) -> Sequence[ModelInfo]: ...
+
+    async def capabilities(self, model: str) -> Capabilities: ...
+
+    async def count(self, model: str, messages: Sequence[ChatMessage]) -> int:
+        """Tokens of a prompt, in the model's own tokens."""
+        ...
+
+    def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        """Stream an answer. Raises `BackendError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A part of a document, as found. `text` is at most the embedder's window; `context` has its
+    neighbours too. `score` is 0 to 1, fused; the others are as the index gave them."""
+
+    id: str
+    document: str
+    title: str
+    location: str
+    heading: str
+    text: str = field(repr=False)
+    score: float = 0.0
+    dense: float = 0.0
+    lexical: float = 0.0
+    context: str = field(default="", repr=False)
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """What a search found, best first. `evidence` is the gate's verdict: without it no answer may
+    be drawn from the passages, and `passages` are only the nearest."""
+
+    passages: tuple[Passage, ...]
+    evidence: bool
+    confidence: float = 0.0
+    nearest: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document in a knowledge base. `location` is its URL or path."""
+
+    id: str
+    base: str
+    title: str
+    location: str
+    passages: int
+    characters: int
+    at: datetime
+    added_by: str = ""
+    status: str = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """Progress of an ingestion, and what became of each document when it is done."""
+
+    location: str
+    done: int
+    total: int
+    state: str = "working"
+    """working, added, changed, unchanged, removed or refused"""
+    detail: str = ""
+
+
+class Knowledge(Protocol):
+    """The documents, by knowledge base."""
+
+    async def bases(self, asker: Asker) -> Sequence[str]:
+        """Knowledge bases that may answer here, the channel's own first."""
+        ...
+
+    async def search(
+        self, query: str, *, bases: Sequence[str] | None = None, limit: int = 8
+    ) -> SearchResult: ...
+
+    def add(
+        self, location: str, *, base: str | None = None, by: str = ""
+    ) -> AsyncGenerator[Ingested, None]:
+        """Read a URL, a sitemap, a file or a folder in. Raises `Refused` for what cannot be."""
+        ...
+
+    def add_bytes(
+        self, name: str, data: bytes, *, base: str | None = None, by: str = ""
+    ) -> AsyncGenerator[Ingested, None]:
+        """Read an uploaded file in."""
+        ...
+
+    async def list(self, base: str | None = None) -> Sequence[Document]: ...
+
+    async def remove(self, document: str, *, base: str | None = None) -> Document:
+        """Remove by id, location or unique title. Raises `NotFound`."""
+        ...
+
+    async def passage(self, passage: str) -> Passage | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A fetched page or file, read as Markdown."""
+
+    url: str
+    title: str
+    text: str = field(repr=False)
+
+
+class Web(Protocol):
+    """Fetching, safely: every address is checked, size and time are bounded."""
+
+    async def read(self, url: str) -> Page:
+        """Fetch and extract. Raises `Refused` (not allowed, too large, no text) or `Failed`."""
+        ...
+
+    async def read_file(self, path: str) -> Page:
+        """A file of the machine that Parlance runs on; for the terminal only."""
+        ...
+
+    async def read_bytes(self, name: str, data: bytes) -> Page:
+        """An uploaded file."""
+        ...
+
+
+class Prompts(Protocol):
+    """The prompt templates, with a variant for each model family, overridable by the operator."""
+
+    def render(self, task: str, family: str = "", /, **values: Any) -> str:
+        """Render `<task>.<family>.j2` or `<task>.j2`. Raises `PluginError` if neither exists."""
+        ...
+
+
+class Turns(Protocol):
+    """The turns that are running."""
+
+    async def stop(self, conversation: ConversationKey, by: Asker) -> int:
+        """Cancel what this person may cancel in a conversation; returns how many turns were."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a skill may use, one narrow protocol each."""
+
+    models: Models
+    history: HistoryStore
+    knowledge: Knowledge
+    web: Web
+    prompts: Prompts
+    turns: Turns
+    commands: Sequence[Command]
+
+
+@dataclass(slots=True)
+class TurnRecord:
+    """What is stored with the answer beside its text; filled in while the skill runs."""
+
+    model: str = ""
+    usage: Usage | None = None
+    explanation: Explanation | None = None
+
+    def add(self, usage: Usage) -> None:
+        """Add the usage of one more model call of the same turn."""
+        old = self.usage
+        if old is None:
+            self.usage = usage
+            return
+        self.usage = Usage(
+            *(getattr(old, f) + getattr(usage, f) for f in Usage.__dataclass_fields__)
+        )
+
+
+@dataclass(slots=True)
+class Context:
+    """What a skill gets: who asks what where, and the services."""
+
+    event: Message | CommandCall
+    turn: str
+    asker: Asker
+    services: Services = field(repr=False)
+    settings: BaseModel | None = None
+    """The plugin's own settings, validated (the hook `plugin_settings`)."""
+    persona: str = ""
+    record: TurnRecord = field(default_factory=TurnRecord)
+    deadline_s: float | None = None
+
+    @property
+    def author(self) -> Author:
+        return self.event.author
+
+    @property
+    def conversation(self) -> ConversationKey:
+        return self.event.conversation
+
+    @property
+    def attachments(self) -> Sequence[Attachment]:
+        return self.event.attachments
+
+    @property
+    def models(self) -> Models:
+        return self.services.models
+
+    @property
+    def history(self) -> HistoryStore:
+        return self.services.history
+
+    @property
+    def knowledge(self) -> Knowledge:
+        return self.services.knowledge
+
+    @property
+    def web(self) -> Web:
+        return self.services.web
+
+    @property
+    def prompts(self) -> Prompts:
+        return self.services.prompts
+
+    def require(self, check: Check) -> None:
+        """Refuse unless the asker passes. Raises `Denied`."""
+        if not check(self.asker):
+            raise Denied(f"This needs {check.reason}.")
+
+    async def model(self, name: str | None = None) -> str:
+        """The model to ask: the one named (raises `NotFound`), else the one chosen for here."""
+        from bot.errors import NotFound, nearest
+
+        if name is None:
+            return (await self.models.current(self.conversation))[0]
+        if name not in self.models.names():
+            near = nearest(name, self.models.names())
+            hint = f" Did you mean {near}?" if near else ""
+            raise NotFound(f"There is no model named {name!r:.60}.{hint} See /model list.")
+        return name
+
+    async def generate(
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        model: str | None = None,
+        sampling: Sampling | None = None,
+        cache: str | None = None,
+    ) -> AsyncIterator[Part]:
+        """Ask the model and yield `Status` and `Text` as they come; records model and usage.
+
+        `cache` names the prompt cache to use: the conversation's by default, "" for none.
+        Raises `BackendError`.
+        """
+        name = await self.model(model)
+        self.record.model = name
+        request = ChatRequest(
+            messages=tuple(messages),
+            sampling=sampling or Sampling(),
+            conversation=str(self.conversation) if cache is None else cache or None,
+            person=self.author.key,
+            channel=self.conversation.scope("channel"),
+            deadline_s=self.deadline_s,
+        )
+        async with aclosing(self.models.chat(name, request)) as chunks:
+            async for chunk in chunks:
+                if chunk.progress is not None:
+                    p = chunk.progress
+                    yield Status(p.stage, position=p.position, wait_s=p.wait_s, tokens=p.tokens)
+                if chunk.text:
+                    yield Text(chunk.text)
+                if chunk.usage is not None:
+                    self.record.add(chunk.usage)
+
+
+MessageSkill = Any
+"""An async generator function `(ctx: Context) -> AsyncIterator[Part]`, for free text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """What a plugin registers: commands, and perhaps an answerer of free text.
+
+    `answer` is asked for every message, in the order of `priority` (lowest first), where `wants`
+    says yes (or is None); the first match takes it.
+    """
+
+    name: str
+    commands: tuple[Command, ...] = ()
+    answer: MessageSkill | None = None
+    wants: Any | None = None
+    priority: int = 100
+    settings: Mapping[str, Any] = field(default_factory=dict)

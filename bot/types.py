@@ -1,0 +1,328 @@
+"""What passes between the rooms: who said what where, and what is said back.
+
+Frozen values only. An `Event` comes from an adapter, `Part`s come from a skill, and a `View` is
+what delivery hands to a platform's `Sink`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal, TypeAlias
+from urllib.parse import quote, unquote
+
+from backends.base import Usage
+
+Value: TypeAlias = str | int | float | bool
+"""What an option of a command can hold."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+# --- who and where -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationKey:
+    """Where a conversation happens. `str(key)` is the key of column, lane and cache affinity."""
+
+    platform: str
+    workspace: str
+    channel: str
+    thread: str | None = None
+    user: str | None = None
+
+    def __str__(self) -> str:
+        parts = [self.platform, self.workspace, self.channel]
+        text = ":".join(quote(part, safe="@") for part in parts)
+        if self.thread is not None:
+            text += ":t=" + quote(self.thread, safe="")
+        if self.user is not None:
+            text += ":u=" + quote(self.user, safe="")
+        return text
+
+    @classmethod
+    def parse(cls, text: str) -> ConversationKey:
+        """The inverse of `str`. Raises `ValueError` on anything else."""
+        platform, workspace, channel, *rest = text.split(":")
+        marks = dict(item.split("=", 1) for item in rest)
+        if set(marks) - {"t", "u"}:
+            raise ValueError(f"not a conversation key: {text!r}")
+        return cls(
+            unquote(platform),
+            unquote(workspace),
+            unquote(channel),
+            unquote(marks["t"]) if "t" in marks else None,
+            unquote(marks["u"]) if "u" in marks else None,
+        )
+
+    def scope(self, width: Scope) -> str:
+        """The key under which a choice of this width is stored."""
+        match width:
+            case "conversation":
+                return str(self)
+            case "channel":
+                return str(ConversationKey(self.platform, self.workspace, self.channel))
+            case "workspace":
+                return ":".join(quote(p, safe="@") for p in (self.platform, self.workspace))
+            case "default":
+                return ""
+
+
+Scope = Literal["conversation", "channel", "workspace", "default"]
+SCOPES: tuple[Scope, ...] = ("conversation", "channel", "workspace", "default")
+"""Narrowest first: the order in which a choice is looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """A person (or a bot) on a platform. `roles` are the platform's ids."""
+
+    platform: str
+    id: str
+    name: str
+    roles: frozenset[str] = frozenset()
+    is_bot: bool = False
+    locale: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The person across conversations: quota, fairness, `admins.users` in config.yaml."""
+        return f"{self.platform}:{self.id}"
+
+
+# --- events --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that came with a message. `read(limit)` fetches at most `limit` bytes, or refuses."""
+
+    name: str
+    size: int
+    content_type: str | None
+    read: Callable[[int], Awaitable[bytes]] = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """An earlier message of the platform that gives context: a reply chain, a thread, a target."""
+
+    author: str
+    text: str = field(repr=False)
+    from_us: bool = False
+    id: str = ""
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something that a person said to the bot, in free text."""
+
+    id: str
+    conversation: ConversationKey
+    author: Author
+    text: str = field(repr=False)
+    direct: bool = False
+    attachments: tuple[Attachment, ...] = ()
+    context: tuple[Quote, ...] = ()
+    at: datetime = field(default_factory=_now)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandCall:
+    """A command that a person called.
+
+    A surface with typed options fills `options`; one with text fills `text` (what follows the
+    command's name) and leaves binding it to options to the router.
+    """
+
+    id: str
+    conversation: ConversationKey
+    author: Author
+    name: str
+    options: Mapping[str, Value] = field(default_factory=dict, repr=False)
+    text: str | None = field(default=None, repr=False)
+    direct: bool = False
+    attachments: tuple[Attachment, ...] = ()
+    context: tuple[Quote, ...] = ()
+    target: Quote | None = None
+    at: datetime = field(default_factory=_now)
+
+
+ActionName = Literal["stop", "regenerate", "good", "bad", "why", "source", "wrong", "outdated"]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionCall:
+    """A button under an answer that a person pressed. `turn` is the answer's turn id."""
+
+    id: str
+    conversation: ConversationKey
+    author: Author
+    action: ActionName
+    turn: str
+    value: str = ""
+    direct: bool = False
+    at: datetime = field(default_factory=_now)
+
+
+@dataclass(frozen=True, slots=True)
+class Retraction:
+    """A person deleted the message with the event id `of`: its turn is cancelled."""
+
+    id: str
+    conversation: ConversationKey
+    author: Author
+    of: str
+    at: datetime = field(default_factory=_now)
+
+
+Event: TypeAlias = Message | CommandCall | ActionCall | Retraction
+
+
+# --- parts: what a skill yields ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """More of the answer, as standard Markdown."""
+
+    delta: str
+
+
+Stage = Literal["queued", "loading", "reading", "writing", "working"]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The truth about what is going on before (or between) text. The latest one counts.
+
+    `text` says it in words where the stage alone does not ("part 3 of 7"); `done`/`total` count
+    steps of a longer job; `wait_s` is in seconds, `position` 1 is next, `tokens` still to be read.
+    """
+
+    stage: Stage
+    text: str = ""
+    position: int | None = None
+    wait_s: float | None = None
+    tokens: int | None = None
+    done: int | None = None
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A passage or page that an answer rests on. `number` is what `[n]` in the text refers to."""
+
+    number: int
+    title: str
+    location: str
+    """A URL, or a path as the operator knows it."""
+    heading: str = ""
+    score: float | None = None
+    passage: str = field(default="", repr=False)
+    document: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The sources of the answer, in the order of their numbers; shown under it."""
+
+    items: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A button under the answer."""
+
+    name: ActionName
+    label: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """The buttons that a skill wants under its answer, beside those that every answer gets."""
+
+    items: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to attach to the answer."""
+
+    name: str
+    data: bytes = field(repr=False)
+    content_type: str = "text/plain; charset=utf-8"
+
+
+NoticeKind = Literal["info", "refusal", "error", "footer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the bot says in its own voice, not as the model's answer.
+
+    A refusal or an error ends the turn; an error has the id that is also in the log. `private`
+    notices are shown to the asker only, where the platform can.
+    """
+
+    text: str
+    kind: NoticeKind = "info"
+    private: bool = False
+    error_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What "Why this answer?" shows; stored with the turn, never shown by itself."""
+
+    model: str = ""
+    turns_used: int = 0
+    turns_left_out: int = 0
+    passages: tuple[Source, ...] = ()
+    left_out: tuple[str, ...] = ()
+    usage: Usage | None = None
+
+
+Part: TypeAlias = Text | Status | Sources | Actions | File | Notice | Explanation
+
+
+# --- what delivery hands to a platform -----------------------------------------------------------
+
+State = Literal["working", "complete", "cancelled", "refused", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One reply as it stands now.
+
+    `text` is the whole answer so far; `pages` is the same text split for the platform, each within
+    `Limits.max_chars`; a page before the last never changes again. `status` is set only while
+    `state` is "working". `notices` come in the order they were yielded.
+    """
+
+    turn: str
+    text: str = field(default="", repr=False)
+    pages: tuple[str, ...] = field(default=(), repr=False)
+    status: Status | None = None
+    sources: tuple[Source, ...] = ()
+    actions: tuple[Action, ...] = ()
+    files: tuple[File, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    state: State = "working"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a platform allows. `edit_interval_s` is the least time between two edits, in seconds."""
+
+    max_chars: int
+    edit_interval_s: float
+    max_file_bytes: int = 8 * 1024 * 1024
+    streams: bool = True
