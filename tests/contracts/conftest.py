@@ -1,0 +1,5 @@
+"""Lets pytest explain the assertions of the shared contract classes."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.contracts.backend_contract")
