@@ -213,6 +213,13 @@ class BackendContract:
         await self.idle(backend)
         assert (await ask(backend, self.request())).text
 
+    async def use(self, backend: Backend) -> None:
+        """Ask it for whatever it is for."""
+        if self.chats:
+            await ask(backend, self.request())
+        else:
+            await backend.embed(["hello"])
+
     @staticmethod
     async def idle(backend: Backend) -> None:
         """Wait until no slot is busy; fails rather than waiting for ever."""
@@ -299,10 +306,7 @@ class BackendContract:
 
     async def test_a_missing_model_is_named_and_unhealthy(self, missing_backend: Backend) -> None:
         with pytest.raises(ModelNotFound) as caught:
-            if self.chats:
-                await ask(missing_backend, self.request())
-            else:
-                await missing_backend.embed(["hello"])
+            await self.use(missing_backend)
         assert str(caught.value)
         assert "\n" not in str(caught.value)
         assert not (await missing_backend.health()).ok
@@ -319,10 +323,7 @@ class BackendContract:
         assert not health.ok
         assert health.detail
         with pytest.raises(BackendUnavailable):
-            if self.chats:
-                await ask(down_backend, self.request())
-            else:
-                await down_backend.embed(["hello"])
+            await self.use(down_backend)
 
     async def test_closing_twice_is_harmless(self, missing_backend: Backend) -> None:
         await missing_backend.aclose()
