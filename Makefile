@@ -1,0 +1,79 @@
+# The commands of the README. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# The first Python that is new enough; override with `make PYTHON=… run`.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV ?= .venv
+PY := $(VENV)/bin/python
+RUN := $(VENV)/.run-installed
+DEV := $(VENV)/.dev-installed
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet --no-input
+SOURCES := bot backends plugins alembic tests bench examples
+
+.PHONY: help run test lint types fmt bench docs soak test-peers lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: $(RUN) ## set up once, then start (terminal chat, or the platforms whose tokens are set)
+	@exec $(PY) -m bot run
+
+test: $(DEV) ## the whole test suite, the real default models included
+	$(PY) -m pytest
+
+lint: $(DEV) ## ruff and the import contracts
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports
+
+types: $(DEV) ## mypy, strict
+	$(PY) -m mypy
+
+fmt: $(DEV) ## format, and fix what can be fixed
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+bench: $(DEV) ## print the benchmark table, and write build/bench.json
+	$(PY) -m bench $(ARGS)
+
+soak: $(DEV) ## half an hour of mixed load with cancels, failures and model switches
+	$(PY) -m bench.soak $(ARGS)
+
+test-peers: $(DEV) ## the Slack scenarios against an independent server (needs node, npm and unshare)
+	$(PY) -m pytest -m peers tests/peers
+
+docs: $(DEV) ## write the generated tables of docs/ again
+	$(PY) -m bot docs-tables --write
+
+lock: ## resolve the dependencies again into hashed lock files (needs uv)
+	uv pip compile pyproject.toml --group build --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements/run.lock
+	uv pip compile pyproject.toml --group build --group dev -c requirements/run.lock --universal \
+		--python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate \
+		-o requirements/dev.lock
+
+clean: ## remove the environment and everything built
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(PY):
+	@test -n "$(PYTHON)" || { echo "Parlance needs Python 3.11 or later; none was found." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+		echo "Could not make $(VENV); on Debian and Ubuntu: apt install python3-venv." >&2; exit 1; }
+
+$(RUN): requirements/run.lock pyproject.toml | $(PY)
+	@command -v c++ >/dev/null || command -v clang++ >/dev/null || { \
+		echo "A C++ compiler is needed to build llama.cpp (Debian: apt install g++)." >&2; exit 1; }
+	@echo "Installing Parlance into $(VENV)." \
+		"llama.cpp is compiled the first time: 5 to 8 minutes, once." >&2
+	@$(PIP) --require-hashes -r requirements/run.lock
+	@$(PIP) --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(DEV): requirements/dev.lock pyproject.toml | $(PY)
+	@echo "Installing Parlance and its development tools into $(VENV)." \
+		"llama.cpp is compiled the first time: 5 to 8 minutes, once." >&2
+	@$(PIP) --require-hashes -r requirements/dev.lock
+	@$(PIP) --no-build-isolation --no-deps -e .
+	@touch $(RUN) $@

@@ -1,0 +1,5 @@
+"""The embedded default: a chat in the terminal, or lines from a pipe."""
+
+from bot.adapters.terminal.adapter import TerminalAdapter
+
+__all__ = ["TerminalAdapter"]

@@ -1,0 +1,178 @@
+"""Where a reply goes in the terminal: plain text for a pipe, rendered Markdown for a screen."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from typing import TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markdown import Markdown
+from rich.spinner import Spinner
+from rich.text import Text as Line
+
+from bot.types import Limits, Notice, Source, Status, View
+
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+_UNLIMITED = 1_000_000_000
+
+
+class ReplySink:
+    """What both kinds share: the last view, and knowing when the reply is finished."""
+
+    limits = Limits(max_chars=_UNLIMITED, edit_interval_s=0.05)
+
+    def __init__(self) -> None:
+        self.view: View | None = None
+        self.finished = asyncio.Event()
+
+    async def start(self, view: View) -> None:
+        self.show(view)
+
+    async def update(self, view: View) -> None:
+        self.show(view)
+
+    async def finish(self, view: View) -> None:
+        try:
+            self.close(view)
+        finally:
+            self.view = view
+            self.finished.set()
+
+    def show(self, view: View) -> None:
+        """Draw the view as it stands."""
+        self.view = view
+
+    def close(self, view: View) -> None:
+        """Draw the last view."""
+        self.view = view
+
+
+class PlainSink(ReplySink):
+    """Writes text as it comes and nothing else; what is not the answer goes to `err`."""
+
+    def __init__(self, out: TextIO, err: TextIO) -> None:
+        super().__init__()
+        self._out = out
+        self._err = err
+        self._written = 0
+
+    def show(self, view: View) -> None:
+        super().show(view)
+        self._out.write(view.text[self._written :])
+        self._out.flush()
+        self._written = len(view.text)
+
+    def close(self, view: View) -> None:
+        self.show(view)
+        if view.text and not view.text.endswith("\n"):
+            self._out.write("\n")
+        for line in source_lines(view.sources):
+            self._out.write(line + "\n")
+        for notice in view.notices:
+            stream = self._err if notice.kind == "error" else self._out
+            stream.write(notice_text(notice) + "\n")
+        self._out.write("\n")
+        self._out.flush()
+        self._err.flush()
+
+
+class ScreenSink(ReplySink):
+    """Streams rendered Markdown: finished blocks stay, the block being written is redrawn."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+        self._live = Live(console=console, transient=True, refresh_per_second=15)
+        self._printed = 0
+        self._notices = 0
+
+    def show(self, view: View) -> None:
+        super().show(view)
+        if not self._live.is_started:
+            self._live.start()
+        rest = view.text[self._printed :]
+        for block in finished_blocks(rest):
+            self._console.print(Markdown(block))
+            self._printed += len(block)
+        tail = view.text[self._printed :]
+        parts: list[RenderableType] = [Markdown(tail)] if tail.strip() else []
+        if view.status is not None:
+            parts.append(Spinner("dots", Line(status_text(view.status), style="dim")))
+        self._live.update(Group(*parts))
+
+    def close(self, view: View) -> None:
+        self._live.update(Line(""))
+        self._live.stop()
+        tail = view.text[self._printed :]
+        if tail.strip():
+            self._console.print(Markdown(tail))
+        self._printed = len(view.text)
+        for line in source_lines(view.sources):
+            self._console.print(Line(line, style="cyan"))
+        for notice in view.notices:
+            styles = {"error": "red", "refusal": "yellow", "footer": "dim", "info": ""}
+            self._console.print(Line(notice_text(notice), style=styles[notice.kind]))
+        if view.state == "cancelled":
+            self._console.print(Line("Stopped.", style="dim"))
+        self._console.print()
+
+
+def finished_blocks(text: str) -> Iterator[str]:
+    """Split off what a blank line outside a code fence has closed; the rest is still being written.
+
+    The blocks, joined, are a prefix of `text`.
+    """
+    start = position = 0
+    fence = ""
+    for line in text.splitlines(keepends=True):
+        position += len(line)
+        mark = _FENCE.match(line)
+        if mark:
+            if not fence:
+                fence = mark.group(1)
+            elif line.strip().startswith(fence) and not line.strip().strip(fence[0]):
+                fence = ""
+        if not fence and not line.strip() and line.endswith("\n") and text[start:position].strip():
+            yield text[start:position]
+            start = position
+
+
+def status_text(status: Status) -> str:
+    """A status in words: `queued 3rd, ~20 s`, `reading 3,100 tokens`."""
+    if status.text:
+        words = status.text
+    elif status.stage == "queued" and status.position:
+        words = f"queued, number {status.position}"
+    elif status.stage == "loading":
+        words = "loading the model"
+    elif status.stage == "reading" and status.tokens:
+        words = f"reading {status.tokens:,} tokens"
+    else:
+        words = status.stage
+    if status.wait_s:
+        words += f", ~{status.wait_s:.0f} s"
+    if status.total:
+        words += f" ({status.done or 0} of {status.total})"
+    return words
+
+
+def source_lines(sources: tuple[Source, ...]) -> Iterator[str]:
+    """The list under an answer, one line a source."""
+    if sources:
+        yield "Sources:"
+    for source in sources:
+        where = source.location
+        if source.heading:
+            where += f" › {source.heading}"
+        title = f"{source.title} — " if source.title and source.title != source.location else ""
+        yield f"  [{source.number}] {title}{where}"
+
+
+def notice_text(notice: Notice) -> str:
+    """A notice as one text, with the error's id where there is one."""
+    if notice.error_id and notice.error_id not in notice.text:
+        return f"{notice.text} (error {notice.error_id})"
+    return notice.text
