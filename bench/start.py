@@ -1,0 +1,98 @@
+"""The start: how long until a person can type, and what a loaded, idle Parlance weighs.
+
+The command of `make run` is started in a pseudo-terminal, over a data directory that a first start
+has already set up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pty
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+
+from bench.rows import Row
+
+_PROMPT = "›".encode()
+_READY_S = 120.0
+
+
+@contextlib.asynccontextmanager
+async def _started(data: Path) -> AsyncIterator[tuple[int, int]]:
+    """`python -m bot run` in a pseudo-terminal: its process id, and the terminal's descriptor."""
+    leader, follower = pty.openpty()
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("DISCORD_", "SLACK_", "PARLANCE_DATA"))
+    }
+    environment |= {"PARLANCE_DATA_DIR": str(data), "TERM": "xterm", "COLUMNS": "100"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", "run",
+        stdin=follower, stdout=follower, stderr=asyncio.subprocess.DEVNULL,
+        env=environment, start_new_session=True,
+    )  # fmt: skip
+    os.close(follower)
+    try:
+        yield process.pid, leader
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(process.wait(), 20)
+        os.close(leader)
+
+
+async def _until(leader: int, marker: bytes, limit_s: float) -> bytes:
+    """Read the terminal until `marker` shows. Raises `TimeoutError`."""
+    seen = b""
+    end = time.monotonic() + limit_s
+    os.set_blocking(leader, False)
+    while marker not in seen:
+        if time.monotonic() > end:
+            raise TimeoutError(f"{marker!r} did not show within {limit_s:.0f} s: {seen[-400:]!r}")
+        try:
+            seen += os.read(leader, 65536)
+        except BlockingIOError:
+            await asyncio.sleep(0.01)
+    return seen
+
+
+async def _time_to_prompt(data: Path) -> float:
+    began = time.perf_counter()
+    async with _started(data) as (_, leader):
+        await _until(leader, _PROMPT, _READY_S)
+        return time.perf_counter() - began
+
+
+async def _resident(data: Path) -> float:
+    """Megabytes, after both default models have worked and a pause."""
+    async with _started(data) as (pid, leader):
+        await _until(leader, _PROMPT, _READY_S)
+        os.write(leader, b"/ask How do I write a skill?\r")
+        await _until(leader, b"Sources", _READY_S)
+        await _until(leader, _PROMPT, _READY_S)
+        await asyncio.sleep(2.0)
+        processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        return sum(p.memory_info().rss for p in processes) / 1e6
+
+
+async def rows(quick: bool) -> list[Row]:
+    """The rows of the start."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder)
+        await _time_to_prompt(data)
+        starts = [await _time_to_prompt(data) for _ in range(1 if quick else 3)]
+        megabytes = await _resident(data)
+    start = sorted(starts)[len(starts) // 2]
+    return [
+        Row("second start until the prompt is ready", start, "s", "≤ 3", start <= 3),
+        Row("resident, default models loaded, idle", megabytes, "MB", "≤ 500", megabytes <= 500),
+    ]
