@@ -1,0 +1,201 @@
+"""The terminal adapter over a core that answers what it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from bot.adapters.base import ChannelSettings, Replies, Sink
+from bot.adapters.terminal import TerminalAdapter
+from bot.adapters.terminal.lines import lines
+from bot.adapters.terminal.sink import (
+    PlainSink,
+    ScreenSink,
+    finished_blocks,
+    source_lines,
+    status_text,
+)
+from bot.command import Command
+from bot.types import (
+    Author,
+    CommandCall,
+    ConversationKey,
+    Event,
+    Message,
+    Notice,
+    Source,
+    Status,
+    View,
+)
+
+
+class EchoCore:
+    """A core that answers each event with its text, and refuses what is called `no`."""
+
+    commands: Sequence[Command] = ()
+    replies: Replies
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def accept(self, event: Event, sink: Sink) -> None:
+        self.events.append(event)
+        self.tasks.append(asyncio.ensure_future(self._answer(event, sink)))
+
+    async def _answer(self, event: Event, sink: Sink) -> None:
+        assert isinstance(event, Message | CommandCall)
+        if isinstance(event, CommandCall) and event.name == "no":
+            await sink.start(View("t"))
+            await sink.finish(View("t", notices=(Notice("No.", "refusal"),), state="refused"))
+            return
+        text = f"you said: {event.text}"
+        await sink.start(View("t", text=text[:4], status=Status("writing")))
+        await asyncio.sleep(0)
+        await sink.update(View("t", text=text[:9]))
+        await sink.finish(View("t", text=text, state="complete"))
+
+    async def complete(
+        self, command: str, option: str, prefix: str, author: Author, conversation: ConversationKey
+    ) -> Sequence[str]:
+        return ()
+
+    async def channel_settings(self, conversation: ConversationKey) -> ChannelSettings:
+        return ChannelSettings()
+
+    async def may_use(self, command: str, author: Author, conversation: ConversationKey) -> bool:
+        return True
+
+
+def _adapter(tmp_path: Path, stdin: io.TextIOBase | None) -> tuple[TerminalAdapter, io.StringIO]:
+    out = io.StringIO()
+    adapter = TerminalAdapter(
+        tmp_path / "history",
+        stdin=stdin,  # type: ignore[arg-type]
+        stdout=out,
+        stderr=io.StringIO(),
+    )
+    return adapter, out
+
+
+async def test_each_line_of_a_pipe_is_answered_in_order(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    with os.fdopen(read) as stdin:
+        os.write(write, b"one\n\n/ask two words\n//etc\n")
+        os.close(write)
+        adapter, out = _adapter(tmp_path, stdin)
+        core = EchoCore()
+        await adapter.run(core)
+    assert out.getvalue() == "you said: one\n\nyou said: two words\n\nyou said: /etc\n\n"
+    assert adapter.status == 0
+    call = core.events[1]
+    assert isinstance(call, CommandCall)
+    assert call.name == "ask"
+
+
+async def test_a_refused_line_sets_the_exit_status_and_the_rest_is_answered(tmp_path: Path) -> None:
+    adapter, out = _adapter(tmp_path, io.StringIO("/no\nhello"))
+    await adapter.run(EchoCore())
+    assert out.getvalue() == "No.\n\nyou said: hello\n\n"
+    assert adapter.status == 1
+
+
+async def test_an_empty_input_plays_the_example(tmp_path: Path) -> None:
+    for stdin in (None, io.StringIO("")):
+        adapter, out = _adapter(tmp_path, stdin)
+        core = EchoCore()
+        await adapter.run(core)
+        assert "> /ask How do I write a skill?" in out.getvalue()
+        assert "you said: How do I write a skill?" in out.getvalue()
+        assert len(core.events) == 3
+
+
+async def test_a_pipe_starts_a_new_conversation_unless_one_is_named(tmp_path: Path) -> None:
+    channels = []
+    for name in (None, None, "notes"):
+        adapter, _ = _adapter(tmp_path, io.StringIO("x"))
+        adapter.conversation = name
+        core = EchoCore()
+        await adapter.run(core)
+        channels.append(core.events[0].conversation.channel)
+    assert len(set(channels)) == 3
+    assert channels[2] == "notes"
+
+
+async def test_a_pipe_that_stays_open_is_left_behind_when_the_bot_stops(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    stdin = os.fdopen(read)
+    adapter, out = _adapter(tmp_path, stdin)
+    os.write(write, b"hi\n")
+    running = asyncio.create_task(adapter.run(EchoCore()))
+    while "hi" not in out.getvalue():
+        await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.wait({running}, timeout=2)
+    assert running.cancelled()
+    os.close(write)
+    stdin.close()
+
+
+async def test_lines_keep_inner_space_and_drop_blank_lines() -> None:
+    got = [line async for line in lines(io.StringIO("  a b \r\n\n   \nc"))]
+    assert got == ["  a b ", "c"]
+
+
+async def test_plain_sink_writes_sources_and_notices_after_the_text() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    sink = PlainSink(out, err)
+    source = Source(1, "Logs", "docs/logs.md", heading="Rotation")
+    failed = Notice("It broke.", "error", error_id="ab12")
+    await sink.start(View("t", text="Half"))
+    await sink.finish(View("t", text="Half done", sources=(source,), notices=(failed,)))
+    assert out.getvalue() == "Half done\nSources:\n  [1] Logs — docs/logs.md › Rotation\n\n"
+    assert err.getvalue() == "It broke. (error ab12)\n"
+
+
+async def test_screen_sink_shows_the_whole_answer_once() -> None:
+    stream = io.StringIO()
+    sink = ScreenSink(Console(file=stream, width=80, force_terminal=False))
+    text = "First paragraph.\n\n```python\nx = 1\n\ny = 2\n```\n\nLast."
+    for end in range(0, len(text), 7):
+        await sink.update(View("t", text=text[:end], status=Status("writing")))
+    await sink.finish(View("t", text=text, state="complete"))
+    shown = stream.getvalue()
+    for part in ("First paragraph.", "x = 1", "y = 2", "Last."):
+        assert shown.count(part) == 1
+
+
+@given(st.lists(st.sampled_from(["a\n", "\n", "```\n", "~~~py\n", "  b", "\n\n", "````\n"])))
+def test_finished_blocks_are_a_prefix_and_never_cut_a_fence(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    blocks = list(finished_blocks(text))
+    joined = "".join(blocks)
+    assert text.startswith(joined)
+    for block in blocks:
+        assert block.strip()
+        assert block.endswith("\n")
+
+
+def test_finished_blocks_wait_for_the_end_of_a_fence() -> None:
+    assert list(finished_blocks("```\na\n\nb\n")) == []
+    assert list(finished_blocks("```\na\n\nb\n```\n\nc")) == ["```\na\n\nb\n```\n\n"]
+
+
+def test_a_status_says_what_is_going_on() -> None:
+    assert status_text(Status("queued", position=3, wait_s=20.4)) == "queued, number 3, ~20 s"
+    assert status_text(Status("reading", tokens=3100)) == "reading 3,100 tokens"
+    assert status_text(Status("loading")) == "loading the model"
+    assert (
+        status_text(Status("working", "reading part", done=2, total=7)) == "reading part (2 of 7)"
+    )
+
+
+def test_no_sources_no_list() -> None:
+    assert list(source_lines(())) == []
