@@ -1,0 +1,44 @@
+"""config.yaml and `.env`: what an operator may say, and how it is read and checked."""
+
+from bot.config.describing import Row, describe
+from bot.config.knowledge import KnowledgeBase, KnowledgeSettings, SyncFolder
+from bot.config.loading import load
+from bot.config.platforms import DiscordSettings, SlackSettings, TerminalSettings
+from bot.config.root import Config
+from bot.config.secrets import TOKEN_SHAPES, Secrets, names_a_secret
+from bot.config.sections import (
+    AdminSettings,
+    ChatSettings,
+    CommandRule,
+    FetchSettings,
+    LimitSettings,
+    LoggingSettings,
+    MetricsSettings,
+    PlaceSettings,
+    PluginSettings,
+)
+
+__all__ = [
+    "TOKEN_SHAPES",
+    "AdminSettings",
+    "ChatSettings",
+    "CommandRule",
+    "Config",
+    "DiscordSettings",
+    "FetchSettings",
+    "KnowledgeBase",
+    "KnowledgeSettings",
+    "LimitSettings",
+    "LoggingSettings",
+    "MetricsSettings",
+    "PlaceSettings",
+    "PluginSettings",
+    "Row",
+    "Secrets",
+    "SlackSettings",
+    "SyncFolder",
+    "TerminalSettings",
+    "describe",
+    "load",
+    "names_a_secret",
+]

@@ -1,0 +1,52 @@
+"""The section of config.yaml that concerns documents."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from bot.config.section import LocalPath, Section
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class KnowledgeBase(Section):
+    """A named collection of documents, and where it answers."""
+
+    description: str = ""
+    """What is in it, for people."""
+    embedder: str | None = None
+    """Model that embeds its passages, by its name under `models`; empty: `embedder`."""
+    workspaces: tuple[str, ...] = ()
+    """Workspaces in which it answers, each as `platform:workspace`."""
+    channels: tuple[str, ...] = ()
+    """Channels in which it answers, each as `platform:workspace:channel`."""
+    default: bool = False
+    """It answers wherever no other base is bound; one base at most."""
+
+
+class SyncFolder(Section):
+    """A folder whose documents `parlance docs sync` keeps up to date."""
+
+    path: LocalPath
+    """The folder."""
+    base: str | None = None
+    """Knowledge base that takes them; empty: the default one."""
+
+
+class KnowledgeSettings(Section):
+    """Documents: how they are cut, found and judged."""
+
+    chunk_tokens: Annotated[int, Field(ge=32, le=8192)] = 200
+    """Longest passage, in the embedder's own tokens."""
+    dense_weight: Fraction = 0.6
+    """Share of meaning (vectors) in a passage's score; the rest is the words themselves."""
+    evidence: Fraction = 0.5
+    """Confidence below which the answer is "not in the documents"."""
+    bases: dict[str, KnowledgeBase] = Field(
+        default_factory=lambda: {"default": KnowledgeBase(default=True)}
+    )
+    """Knowledge bases by name."""
+    sync: tuple[SyncFolder, ...] = ()
+    """Folders that are read in by `parlance docs sync` and at the first start."""

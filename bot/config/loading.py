@@ -1,0 +1,247 @@
+"""Reading config.yaml and the environment, with every problem named by its path."""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Hashable, Iterator, Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from bot.config.root import Config, contradictions
+from bot.config.secrets import TOKEN_SHAPES, names_a_secret, read_environment
+from bot.errors import ConfigError, nearest
+
+PREFIX = "PARLANCE_"
+"""`PARLANCE_LIMITS__MAX_QUEUE=8` overrides `limits.max_queue`."""
+
+RESERVED = frozenset({"PARLANCE_CONFIG"})
+"""Variables with the prefix that are no keys of config.yaml."""
+
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
+Location = tuple[str | int, ...]
+
+
+def load(path: Path, environ: Mapping[str, str] | None = None) -> Config:
+    """Read config.yaml, the file `.env` beside it and the environment (the process's by default).
+
+    Raises `ConfigError` with one line for each problem. No line holds a value that was given.
+    """
+    written = _read(path)
+    given = _overrides(read_environment(path.parent / ".env", environ))
+    merged = _merge(written, {at: value for at, (_, value) in given.items()})
+    variables = {
+        at[:end]: name
+        for at, (name, _) in given.items()
+        for end in range(1, len(at) + 1)
+        if end == len(at) or not _has(written, at[:end])
+    }
+
+    problems = dict(_misplaced(merged))
+    try:
+        config = Config.model_validate(merged, context={"root": path.parent.resolve()})
+    except ValidationError as exc:
+        for error in exc.errors(include_url=False, include_context=True, include_input=False):
+            at = _keys_only(error["loc"], merged)
+            if not any(at[: len(bad)] == bad for bad in problems):
+                problems[at] = _sentence(error["type"], at, error["msg"])
+    else:
+        for where, what in contradictions(config):
+            problems.setdefault(tuple(where.split(".")), what)
+    if problems:
+        raise ConfigError(
+            "\n".join(
+                f"{_name(at, path, variables)}: {what}{'' if what.endswith('?') else '.'}"
+                for at, what in problems.items()
+            )
+        )
+    return config
+
+
+# --- the file ------------------------------------------------------------------------------------
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key that is written twice is an error, not a silent loss."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Any] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in seen:
+                    raise yaml.MarkedYAMLError(
+                        problem="a key is written twice", problem_mark=key.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file.") from None
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
+        raise ConfigError(f"{path}: cannot be read: {reason}.") from None
+    try:
+        written = yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as exc:
+        # Only the place and the parser's words: its own text quotes the line, which may be secret.
+        mark = exc.problem_mark
+        line = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
+        raise ConfigError(f"{path.name}: {line}: {exc.problem or 'not YAML'}.") from None
+    except yaml.YAMLError:
+        raise ConfigError(f"{path.name}: it is not YAML.") from None
+    if written is None:
+        return {}
+    if not isinstance(written, dict):
+        raise ConfigError(f"{path.name}: it must be a mapping of keys to values.")
+    return written
+
+
+def _misplaced(value: Any, at: Location = ()) -> Iterator[tuple[Location, str]]:
+    """Secrets that were written into config.yaml."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if TOKEN_SHAPES.search(str(key)):
+                yield at, "a key looks like a secret; secrets go into .env or the environment"
+            else:
+                yield from _misplaced(inner, (*at, str(key)))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _misplaced(inner, (*at, index))
+    elif isinstance(value, str) and value:
+        named = bool(at) and names_a_secret(str(at[-1])) and not _VARIABLE.fullmatch(value)
+        if named or TOKEN_SHAPES.search(value):
+            yield (
+                at,
+                "secrets go into a variable of their own, in .env or the environment, not here",
+            )
+
+
+# --- the environment -----------------------------------------------------------------------------
+
+
+def _overrides(variables: Mapping[str, str]) -> dict[Location, tuple[str, Any]]:
+    """Keys of config.yaml that the environment sets, each with its variable's name.
+
+    A variable whose first word is no key of config.yaml is somebody else's, unless it is nearly
+    one: then it is taken for a typo and refused with the rest.
+    """
+    found: dict[Location, tuple[str, Any]] = {}
+    for name, text in sorted(variables.items()):
+        if not name.startswith(PREFIX) or name in RESERVED:
+            continue
+        at = tuple(name.removeprefix(PREFIX).lower().split("__"))
+        if at[0] in Config.model_fields or nearest(at[0], Config.model_fields):
+            found[at] = (name, _value(text))
+    return found
+
+
+def _value(text: str) -> Any:
+    """Lists and mappings as in YAML; empty and `null` mean nothing; the rest is text."""
+    text = text.strip()
+    if text in {"", "null"}:
+        return None
+    if text[0] in "[{":
+        try:
+            return yaml.load(text, _Loader)
+        except yaml.YAMLError:
+            return text
+    return text
+
+
+def _merge(written: dict[str, Any], given: Mapping[Location, Any]) -> dict[str, Any]:
+    merged: dict[str, Any] = _copy(written)
+    for at, value in given.items():
+        here = merged
+        for key in at[:-1]:
+            inner = here.get(str(key))
+            here[str(key)] = inner = inner if isinstance(inner, dict) else {}
+            here = inner
+        here[str(at[-1])] = value
+    return merged
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _copy(inner) for key, inner in value.items()}
+    return [_copy(inner) for inner in value] if isinstance(value, list) else value
+
+
+# --- the words -----------------------------------------------------------------------------------
+
+
+def _keys_only(loc: Location, written: Any) -> Location:
+    """Pydantic's location without the marks that it adds for unions and validators."""
+    kept: list[str | int] = []
+    here = written
+    for step in loc:
+        if step in (here if isinstance(here, dict) else range(_length(here))):
+            here = here[step]
+        elif step == loc[-1] and isinstance(step, str) and step.isidentifier():
+            here = None
+        else:
+            continue
+        kept.append(step)
+    return tuple(kept) or loc
+
+
+def _has(written: Any, at: Location) -> bool:
+    for key in at:
+        if not isinstance(written, dict) or key not in written:
+            return False
+        written = written[key]
+    return True
+
+
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, list) else 0
+
+
+def _name(at: Location, path: Path, variables: Mapping[Location, str]) -> str:
+    for end in range(len(at), 0, -1):
+        if at[:end] in variables:
+            return variables[at[:end]]
+    return f"{path.name}: {'.'.join(map(str, at))}" if at else path.name
+
+
+def _sentence(kind: str, at: Location, message: str) -> str:
+    if kind == "extra_forbidden":
+        near = nearest(str(at[-1]), _siblings(at))
+        hint = f"; did you mean {'.'.join(map(str, (*at[:-1], near)))}?" if near else ""
+        return f"there is no such key{hint}"
+    if kind == "missing":
+        return "this key is missing"
+    message = message.removeprefix("Value error, ").removeprefix("Input ").rstrip(".")
+    return message[:1].lower() + message[1:] if not message[:2].isupper() else message
+
+
+def _siblings(at: Location) -> frozenset[str]:
+    """The keys that would be known beside the last one of a path."""
+    known: set[str] = set()
+    for model in _models_at(Config, at[:-1]):
+        known.update(model.model_fields)
+    return frozenset(known)
+
+
+def _models_at(hint: Any, at: Location) -> Iterator[type[BaseModel]]:
+    origin = typing.get_origin(hint)
+    if isinstance(hint, type) and issubclass(hint, BaseModel):
+        if not at:
+            yield hint
+        elif (field := hint.model_fields.get(str(at[0]))) is not None:
+            yield from _models_at(field.annotation, at[1:])
+    elif origin in (typing.Union, UnionType):
+        for inner in typing.get_args(hint):
+            yield from _models_at(inner, at)
+    elif origin is typing.Annotated:
+        yield from _models_at(typing.get_args(hint)[0], at)
+    elif at and origin in (dict, tuple, list):
+        arguments = typing.get_args(hint)
+        yield from _models_at(arguments[1] if origin is dict else arguments[0], at[1:])

@@ -1,0 +1,42 @@
+"""The sections of config.yaml that concern the chat platforms."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bot.config.section import Section
+
+
+class TerminalSettings(Section):
+    """The chat in the terminal, used when no platform has a token."""
+
+    user: str = "operator"
+    """Id of the person at the keyboard: `terminal:operator` in `admins.users`."""
+
+
+class DiscordSettings(Section):
+    """Discord; starts when DISCORD_TOKEN is set."""
+
+    enabled: bool = True
+    """Connect when there is a token."""
+    message_content: bool = False
+    """Ask for the privileged Message Content intent; mentions and commands do not need it."""
+    shards: Annotated[int, Field(ge=1)] | None = None
+    """Number of shards; empty: what Discord recommends."""
+    guilds: tuple[int, ...] = ()
+    """Servers in which the commands are registered; empty: everywhere."""
+
+
+class SlackSettings(Section):
+    """Slack; starts when SLACK_BOT_TOKEN is set, with SLACK_APP_TOKEN or SLACK_SIGNING_SECRET."""
+
+    enabled: bool = True
+    """Connect when there is a token."""
+    mode: Literal["socket", "http"] = "socket"
+    """`socket` needs SLACK_APP_TOKEN, `http` needs SLACK_SIGNING_SECRET and a public address."""
+    host: str = "127.0.0.1"
+    """Address that the HTTP mode listens on."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 3000
+    """Port that the HTTP mode listens on."""

