@@ -1,0 +1,119 @@
+"""From bytes on the wire to text: compression without bombs, and guessing the charset."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import zlib
+from collections.abc import Iterator
+
+_META = re.compile(
+    rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{1,40})|"""
+    rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{1,40})""",
+    re.IGNORECASE,
+)
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_LATIN = {"iso-8859-1", "latin-1", "ascii"}
+"""Browsers read these labels as windows-1252, and pages rely on it."""
+
+_STEP = 64 * 1024
+
+
+class Inflater:
+    """Undoes a Content-Encoding piece by piece, never more than `_STEP` bytes at a time.
+
+    So whoever counts the pieces can stop a bomb before it has unfolded. Raises `ValueError` for an
+    encoding that is not known, `zlib.error` for a damaged stream.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        name = encoding.strip().lower()
+        if name not in {"", "identity", "gzip", "x-gzip", "deflate"}:
+            raise ValueError(f"Content-Encoding {name:.40}")
+        self._plain = name in {"", "identity"}
+        self._first = name == "deflate"
+        # 32 lets zlib tell gzip from zlib by the header; raw deflate is tried when neither fits
+        self._zlib = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The decompressed pieces of what has come in."""
+        if self._plain:
+            yield data
+            return
+        while data:
+            piece, data = self._inflate(data)
+            if piece:
+                yield piece
+            elif self._zlib.eof or not data:
+                return
+
+    def _inflate(self, data: bytes) -> tuple[bytes, bytes]:
+        try:
+            piece = self._zlib.decompress(data, _STEP)
+        except zlib.error:
+            if not self._first:
+                raise
+            self._zlib = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+            piece = self._zlib.decompress(data, _STEP)
+        self._first = False
+        return piece, self._zlib.unconsumed_tail
+
+
+def is_binary(data: bytes) -> bool:
+    """Whether this is no text in any charset: NUL bytes where no UTF-16 or UTF-32 mark explains
+    them, or mostly control characters."""
+    if any(data.startswith(mark) for mark, _ in _BOMS):
+        return False
+    head = data[:8192]
+    if b"\0" in head:
+        return True
+    odd = sum(1 for byte in head if byte < 32 and byte not in b"\t\n\r\f\x1b\b")
+    return odd > len(head) // 20
+
+
+def decode(data: bytes, charset: str | None = None) -> str:
+    """Text of a page or file: its byte order mark, the server's word, the page's, UTF-8, a guess.
+
+    A wrong label does no harm: what cannot be decoded as labelled is guessed.
+    """
+    for mark, name in _BOMS:
+        if data.startswith(mark):
+            return data.decode(name, errors="replace")
+    declared = _META.search(data[:4096])
+    inside = (declared[1] or declared[2]).decode("ascii") if declared else None
+    for label in (charset, "utf-8", inside):
+        text = _try(data, label)
+        if text is not None:
+            return text
+    return _guess(data)
+
+
+def _try(data: bytes, label: str | None) -> str | None:
+    if not label:
+        return None
+    name = label.strip("\"' ").lower()
+    try:
+        return data.decode("windows-1252" if name in _LATIN and not _is_utf8(data) else name)
+    except (LookupError, ValueError):
+        return None
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _guess(data: bytes) -> str:
+    from charset_normalizer import from_bytes  # only odd pages need it
+
+    best = from_bytes(data[: 256 * 1024]).best()
+    return data.decode(best.encoding if best else "utf-8", errors="replace")

@@ -1,0 +1,71 @@
+"""From a page's bytes to readable Markdown. Everything here may block: it runs in a thread."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass, field
+
+from bot.errors import Refused
+from bot.web.decoding import decode, is_binary
+
+_MARKUP = re.compile(r"\s*(<!doctype html|<html[\s>]|<head[\s>]|<body[\s>])", re.IGNORECASE)
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
+_LONGEST_LINE = 20_000
+
+HTML = frozenset({"text/html", "application/xhtml+xml"})
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """Readable text as Markdown, and what the page calls itself."""
+
+    title: str
+    text: str = field(repr=False)
+
+
+def is_html(data: bytes, content_type: str) -> bool:
+    """Whether to read this as a web page: by its type, or by its first tag."""
+    return content_type in HTML or bool(_MARKUP.match(data[:1024].decode("latin-1").lstrip("ï»¿")))
+
+
+def extract(
+    data: bytes, name: str, content_type: str = "", charset: str | None = None
+) -> Extracted:
+    """Read a web page or a plain text. Raises `Refused` where there is nothing to read."""
+    if is_binary(data):
+        raise Refused(f"{name:.100} is not text, so there is nothing to read in it.")
+    text = decode(data, charset)
+    found = _page(text) if is_html(data, content_type) else _plain(text)
+    if not found.text.strip():
+        raise Refused(
+            f"{name:.100} has no readable text; it may need a login, or be made of scripts alone."
+        )
+    return found
+
+
+def _plain(text: str) -> Extracted:
+    heading = _HEADING.search(text[:2000])
+    return Extracted(heading[1] if heading else "", text.replace("\r\n", "\n").strip())
+
+
+def _page(text: str) -> Extracted:
+    import trafilatura  # takes half a second to import, so only where a page is read
+
+    body = trafilatura.extract(
+        text,
+        output_format="markdown",
+        include_formatting=True,
+        include_tables=True,
+        include_links=False,
+        include_comments=False,
+        favor_recall=True,
+        with_metadata=False,
+    )
+    return Extracted(_title(text), (body or "").strip())
+
+
+def _title(text: str) -> str:
+    found = _TITLE.search(text[:100_000])
+    return " ".join(html.unescape(found[1]).split())[:200] if found else ""

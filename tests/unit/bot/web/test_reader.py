@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.errors import NotFound, Refused
+from bot.knowledge.loader import Loaded, Loader
+from bot.web.decoding import decode, is_binary
+from bot.web.fetch import Fetcher
+from bot.web.reader import Reader
+from tests.fakes.pages import PageServer
+from tests.unit.bot.web.conftest import Limits
+
+ARTICLE = """<!doctype html><html><head><title>Keepers &amp; lamps</title></head><body>
+<nav><a href="/">Home</a><a href="/shop">Shop</a></nav>
+<article><h1>Keepers</h1><p>The keeper trims the wick every evening before the sun goes down,
+and writes the hour into the book.</p><h2>Lamps</h2><p>A lamp of the first order burns
+colza oil, and its light is seen from twenty miles away in clear weather.</p>
+<script>alert("ignore")</script></article><footer>Cookies</footer></body></html>"""
+
+
+@pytest.fixture
+def reader(limits: Limits) -> Reader:
+    return Reader(Fetcher(limits), max_bytes=1024 * 1024)
+
+
+async def test_a_page_becomes_markdown_without_its_furniture(
+    pages: PageServer, reader: Reader
+) -> None:
+    page = await reader.read(pages.page("/keepers", ARTICLE))
+    assert page.title == "Keepers & lamps"
+    assert "## Lamps" in page.text
+    assert "trims the wick" in page.text
+    assert "alert" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("charset", "header"),
+    [
+        ("utf-8", "text/html"),
+        ("windows-1252", "text/html; charset=windows-1252"),
+        ("windows-1252", "text/html; charset=iso-8859-1"),
+        ("windows-1252", "text/html; charset=utf-8"),
+        ("shift_jis", "text/html; charset=Shift_JIS"),
+        ("utf-16", "text/html"),
+        ("koi8-r", "text/html; charset=bogus-8"),
+    ],
+)
+async def test_text_survives_its_charset(
+    charset: str, header: str, pages: PageServer, reader: Reader
+) -> None:
+    words = {
+        "shift_jis": "灯台の守り手は毎晩ランプを灯す。",
+        "koi8-r": "Смотритель маяка зажигает лампу каждый вечер.",
+    }.get(charset, "Der Wärter zündet die Lampe an – jeden Abend, “immer”.")
+    meta = f'<meta charset="{charset}">' if charset == "koi8-r" else ""
+    body = f"<html><head>{meta}</head><body><article><p>{words * 3}</p></article></body></html>"
+    page = await reader.read(pages.page("/words", body.encode(charset), header))
+    assert words in page.text
+
+
+async def test_plain_text_and_markdown_are_taken_as_they_are(
+    pages: PageServer, reader: Reader
+) -> None:
+    page = await reader.read(pages.page("/notes.md", "# Notes\r\n\r\n- one", "text/markdown"))
+    assert (page.title, page.text) == ("Notes", "# Notes\n\n- one")
+    page = await reader.read(pages.page("/list.txt", "one\ntwo", "text/plain"))
+    assert (page.title, page.text) == ("list.txt", "one\ntwo")
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "why"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0\0", "image/png", "of the type image/png"),
+        (b"MZ\0\0\0binary", "text/plain", "not text"),
+        (b"", "text/html", "is empty"),
+        (b"  \n ", "text/html", "is empty"),
+        (b"<html><body><script>app()</script></body></html>", "text/html", "no readable text"),
+    ],
+)
+async def test_pages_with_nothing_to_read_are_refused(
+    body: bytes, content_type: str, why: str, pages: PageServer, reader: Reader
+) -> None:
+    with pytest.raises(Refused, match=why):
+        await reader.read(pages.page("/odd", body, content_type))
+
+
+async def test_a_registered_loader_reads_its_format(pages: PageServer, limits: Limits) -> None:
+    def load(data: bytes, name: str) -> Loaded:
+        return Loaded(f"{name}: {len(data)} bytes", "Tune")
+
+    midi = Loader("midi", frozenset({".mid"}), load, frozenset({"audio/midi"}))
+    reader = Reader(Fetcher(limits), [midi])
+    assert (await reader.read(pages.page("/a.bin", b"\0\0", "audio/midi"))).text == "a.bin: 2 bytes"
+    untyped = pages.page("/b.mid", b"\0\0\0", "application/octet-stream")
+    assert (await reader.read(untyped)).title == "Tune"
+    assert (await reader.read_bytes("c.mid", b"\0")).text == "c.mid: 1 bytes"
+
+
+async def test_files_of_this_machine(tmp_path: Path, reader: Reader) -> None:
+    file = tmp_path / "guide.md"
+    file.write_text("# Guide\n\nRead me.")
+    page = await reader.read_file(str(file))
+    assert (page.url, page.title) == (str(file), "Guide")
+    with pytest.raises(NotFound, match="There is no file"):
+        await reader.read_file(str(tmp_path / "missing.md"))
+    with pytest.raises(Refused, match="is not a file"):
+        await reader.read_file(str(tmp_path))
+    with pytest.raises(Refused, match="is not a file"):
+        await reader.read_file("/dev/zero")
+    with pytest.raises(Refused, match="cannot be read"):
+        await reader.read_file("a\0b")
+    (tmp_path / "big.txt").write_bytes(b"x" * (1024 * 1024 + 1))
+    with pytest.raises(Refused, match="larger than 1 MB"):
+        await reader.read_file(str(tmp_path / "big.txt"))
+    with pytest.raises(Refused, match="larger than 1 MB"):
+        await reader.read_bytes("big.txt", b"x" * (1024 * 1024 + 1))
+
+
+@given(st.text(), st.sampled_from(["utf-8", "utf-16", "utf-8-sig", "utf-32"]))
+def test_text_in_unicode_is_always_read_back(text: str, charset: str) -> None:
+    assert decode(text.encode(charset, errors="ignore")) == text.encode(
+        charset, errors="ignore"
+    ).decode(charset).removeprefix("\ufeff")
+
+
+@given(st.binary(max_size=300), st.none() | st.text(max_size=10))
+def test_any_bytes_become_some_text(data: bytes, charset: str | None) -> None:
+    assert isinstance(decode(data, charset), str)
+    assert is_binary(data) in (True, False)
