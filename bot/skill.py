@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk, Sampling, Usage
 from bot.checks import Asker, Check
 from bot.command import Command
-from bot.errors import Denied
+from bot.errors import Denied, NotFound, nearest
 from bot.history.store import HistoryStore
 from bot.types import (
     Attachment,
@@ -285,8 +285,6 @@ class Context:
 
     async def model(self, name: str | None = None) -> str:
         """The model to ask: the one named (raises `NotFound`), else the one chosen for here."""
-        from bot.errors import NotFound, nearest
-
         if name is None:
             return (await self.models.current(self.conversation))[0]
         if name not in self.models.names():

@@ -1,0 +1,166 @@
+"""The methods of the Web API that a bot calls, over a `Workspace`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tests.fakes.slack.state import Posted, Workspace
+
+BOT = "UBOT"
+Answer = dict[str, Any]
+
+
+def failed(error: str) -> Answer:
+    return {"ok": False, "error": error}
+
+
+def _blocks(arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
+    blocks = arguments.get("blocks") or []
+    return json.loads(blocks) if isinstance(blocks, str) else list(blocks)
+
+
+class Methods:
+    """One Python method for each of Slack's, found by its name with `_` for `.`."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.streaming_allowed = True
+        self.agent = True
+        self.scopes = "app_mentions:read,chat:write,commands,im:history,channels:history"
+
+    def find(self, method: str) -> Callable[[Mapping[str, Any]], Answer] | None:
+        found: Callable[[Mapping[str, Any]], Answer] | None = getattr(
+            self, method.replace(".", "_"), None
+        )
+        return found
+
+    def auth_test(self, a: Mapping[str, Any]) -> Answer:
+        return {
+            "ok": True, "url": "https://w.example/", "team": "Workspace", "user": "parlance",
+            "team_id": "T1", "user_id": BOT, "bot_id": "B1",
+        }  # fmt: skip
+
+    def chat_postMessage(self, a: Mapping[str, Any]) -> Answer:
+        if not (a.get("text") or a.get("blocks") or a.get("markdown_text")):
+            return failed("no_text")
+        message = Posted(
+            a["channel"], self.workspace.ts(), BOT, a.get("text") or a.get("markdown_text") or "",
+            _blocks(a), a.get("thread_ts"),
+        )  # fmt: skip
+        self.workspace.add(message)
+        return {"ok": True, "channel": message.channel, "ts": message.ts, "message": {}}
+
+    def chat_postEphemeral(self, a: Mapping[str, Any]) -> Answer:
+        message = Posted(
+            a["channel"], self.workspace.ts(), BOT, a.get("text") or "", _blocks(a),
+            a.get("thread_ts"), ephemeral_to=a["user"],
+        )  # fmt: skip
+        self.workspace.add(message)
+        return {"ok": True, "message_ts": message.ts}
+
+    def chat_update(self, a: Mapping[str, Any]) -> Answer:
+        message = self.workspace.find(a["channel"], a["ts"])
+        if message is None:
+            return failed("message_not_found")
+        if message.streaming:
+            return failed("streaming_state_conflict")
+        message.text = a.get("text") or a.get("markdown_text") or ""
+        message.streamed = False
+        if a.get("blocks") is not None:
+            message.blocks = _blocks(a)
+        message.edits.append(time.monotonic())
+        return {"ok": True, "channel": message.channel, "ts": message.ts, "text": message.text}
+
+    def chat_delete(self, a: Mapping[str, Any]) -> Answer:
+        message = self.workspace.find(a["channel"], a["ts"])
+        if message is None:
+            return failed("message_not_found")
+        message.deleted = True
+        return {"ok": True, "channel": message.channel, "ts": message.ts}
+
+    def chat_startStream(self, a: Mapping[str, Any]) -> Answer:
+        if not self.streaming_allowed:
+            return failed("not_allowed_token_type")
+        if not a.get("thread_ts"):
+            return failed("invalid_thread_ts")
+        if not a["channel"].startswith("D") and not a.get("recipient_user_id"):
+            return failed("missing_recipient_user_id")
+        if not a["channel"].startswith("D") and not a.get("recipient_team_id"):
+            return failed("missing_recipient_team_id")
+        message = Posted(
+            a["channel"], self.workspace.ts(), BOT, a.get("markdown_text") or "",
+            thread_ts=a["thread_ts"], streaming=True, streamed=True,
+        )  # fmt: skip
+        self.workspace.add(message)
+        return {"ok": True, "channel": message.channel, "ts": message.ts}
+
+    def chat_appendStream(self, a: Mapping[str, Any]) -> Answer:
+        message = self.workspace.find(a["channel"], a["ts"])
+        if message is None:
+            return failed("message_not_found")
+        if not message.streaming:
+            return failed("message_not_in_streaming_state")
+        message.text += a.get("markdown_text") or ""
+        message.edits.append(time.monotonic())
+        return {"ok": True, "channel": message.channel, "ts": message.ts}
+
+    def chat_stopStream(self, a: Mapping[str, Any]) -> Answer:
+        answer = self.chat_appendStream(a)
+        if answer["ok"]:
+            message = self.workspace.messages[a["channel"], a["ts"]]
+            message.streaming = False
+            message.blocks = _blocks(a)
+        return answer
+
+    def assistant_threads_setStatus(self, a: Mapping[str, Any]) -> Answer:
+        return {"ok": True} if self.agent else failed("not_allowed_token_type")
+
+    def assistant_threads_setSuggestedPrompts(self, a: Mapping[str, Any]) -> Answer:
+        return {"ok": True} if self.agent else failed("not_allowed_token_type")
+
+    assistant_threads_setTitle = assistant_threads_setStatus
+
+    def conversations_replies(self, a: Mapping[str, Any]) -> Answer:
+        found = [
+            {"type": "message", "user": m.user, "text": m.shown, "ts": m.ts}
+            | ({"thread_ts": m.thread_ts} if m.thread_ts else {})
+            for m in self.workspace.messages.values()
+            if m.channel == a["channel"] and a["ts"] in (m.ts, m.thread_ts) and not m.deleted
+        ]
+        return {"ok": True, "messages": found, "has_more": False}
+
+    def conversations_history(self, a: Mapping[str, Any]) -> Answer:
+        limit = int(a.get("limit") or 100)
+        found = [
+            {"type": "message", "user": m.user, "text": m.shown, "ts": m.ts}
+            for m in self.workspace.messages.values()
+            if m.channel == a["channel"] and not m.thread_ts and not m.deleted
+        ]
+        return {"ok": True, "messages": found[::-1][:limit], "has_more": False}
+
+    def conversations_info(self, a: Mapping[str, Any]) -> Answer:
+        direct = a["channel"].startswith("D")
+        return {"ok": True, "channel": {"id": a["channel"], "name": "general", "is_im": direct}}
+
+    def users_info(self, a: Mapping[str, Any]) -> Answer:
+        user = {"id": a["user"], "name": a["user"].lower(), "real_name": "A Person", "locale": "en"}
+        return {"ok": True, "user": user}
+
+    def views_open(self, a: Mapping[str, Any]) -> Answer:
+        view = json.loads(a["view"]) if isinstance(a["view"], str) else a["view"]
+        self.workspace.views.append(dict(view))
+        return {"ok": True, "view": {"id": f"V{len(self.workspace.views)}", **view}}
+
+    def views_publish(self, a: Mapping[str, Any]) -> Answer:
+        return {"ok": True, "view": {"id": "VHOME"}}
+
+    def files_getUploadURLExternal(self, a: Mapping[str, Any]) -> Answer:
+        number = len(self.workspace.files) + 1
+        self.workspace.files[f"F{number}"] = b""
+        return {"ok": True, "upload_url": f"{{base}}/upload/F{number}", "file_id": f"F{number}"}
+
+    def files_completeUploadExternal(self, a: Mapping[str, Any]) -> Answer:
+        return {"ok": True, "files": [{"id": "F1", "title": "answer"}]}

@@ -1,0 +1,230 @@
+"""The server: the Web API over HTTP, Socket Mode over a WebSocket, and faults on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from tests.fakes.slack.methods import Methods
+from tests.fakes.slack.rules import Wrong, check_call, check_error
+from tests.fakes.slack.state import Call, Fault, Workspace, method_matches
+
+
+class FakeSlack:
+    """`async with FakeSlack() as slack`: point the clients at `slack.api_url`.
+
+    Every call is recorded in `calls` and validated; what was wrong with one is in `wrong`, which a
+    test's fixture asserts to be empty. `acks` maps an envelope's id to when it was acknowledged.
+    """
+
+    def __init__(self) -> None:
+        self.workspace = Workspace()
+        self.methods = Methods(self.workspace)
+        self.calls: list[Call] = []
+        self.wrong: list[str] = []
+        self.acks: dict[str, tuple[float, Any]] = {}
+        self.sent: dict[str, float] = {}
+        self.responses: list[dict[str, Any]] = []
+        self.refuse_sockets = False
+        self.tokens = {"xoxb-test-bot-token", "xapp-test-app-token"}
+        self.connections = 0
+        self._faults: list[Fault] = []
+        self._sockets: list[web.WebSocketResponse] = []
+        self._transports: dict[web.WebSocketResponse, asyncio.Transport] = {}
+        self._ids = itertools.count(1)
+        self._changed = asyncio.Condition()
+        self._runner: web.AppRunner | None = None
+        self.port = 0
+
+    @property
+    def api_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/api/"
+
+    async def __aenter__(self) -> FakeSlack:
+        app = web.Application(client_max_size=64 * 1024 * 1024)
+        app.router.add_route("*", "/api/{method}", self._api)
+        app.router.add_get("/link", self._link)
+        app.router.add_post("/respond/{id}", self._respond)
+        app.router.add_post("/upload/{id}", self._upload)
+        app.router.add_get("/files/{id}", self._download)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.5)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        assert self._runner is not None
+        for socket in self._sockets:
+            await socket.close()
+        await self._runner.cleanup()
+
+    # --- faults ---------------------------------------------------------------------------------
+
+    def fail_next(
+        self,
+        method: str,
+        *,
+        error: str = "",
+        status: int = 200,
+        retry_after: float | None = None,
+        times: int = 1,
+    ) -> None:
+        """Answer the next calls of a method (a regular expression) with an error."""
+        if error and method.isidentifier():
+            check_error(method, error)
+        self._faults.append(Fault(method, times, status, error, retry_after))
+
+    async def drop_sockets(self) -> None:
+        """Cut every Socket Mode connection without a word."""
+        sockets, self._sockets = self._sockets, []
+        for socket in sockets:
+            self._transports.pop(socket).abort()
+
+    async def say_disconnect(self, reason: str = "refresh_requested") -> None:
+        """Ask every client to connect again, as Slack does before it restarts a server."""
+        for socket in self._sockets:
+            await socket.send_json({"type": "disconnect", "reason": reason, "debug_info": {}})
+
+    async def send_garbage(self) -> None:
+        """A frame that is not JSON."""
+        for socket in self._sockets:
+            await socket.send_str("{not json")
+
+    # --- what people do -------------------------------------------------------------------------
+
+    async def event(
+        self, event: Mapping[str, Any], *, event_id: str | None = None, retry: int = 0
+    ) -> str:
+        """Deliver an event of the Events API; returns its event id."""
+        event_id = event_id or f"Ev{next(self._ids)}"
+        payload = {
+            "token": "x", "team_id": "T1", "api_app_id": "A1", "type": "event_callback",
+            "event_id": event_id, "event_time": int(time.time()), "event": dict(event),
+            "authorizations": [{"team_id": "T1", "user_id": "UBOT", "is_bot": True}],
+        }  # fmt: skip
+        extra = {"retry_attempt": retry, "retry_reason": "timeout" if retry else ""}
+        await self.deliver("events_api", payload, extra)
+        return event_id
+
+    async def deliver(
+        self, kind: str, payload: Mapping[str, Any], extra: Mapping[str, Any] | None = None
+    ) -> str:
+        """Send an envelope over one of the connections; returns the envelope's id."""
+        await self.until(lambda: bool(self._sockets))
+        envelope = f"env-{next(self._ids)}"
+        frame = {
+            "envelope_id": envelope, "type": kind, "payload": dict(payload),
+            "accepts_response_payload": kind != "events_api", **(extra or {}),
+        }  # fmt: skip
+        self.sent[envelope] = time.monotonic()
+        await self._sockets[-1].send_json(frame)
+        return envelope
+
+    def response_url(self) -> str:
+        """A new response URL for a command or an action."""
+        return f"http://127.0.0.1:{self.port}/respond/{next(self._ids)}"
+
+    async def until(self, condition: Any, timeout_s: float = 15.0) -> None:
+        """Wait until a condition on the server's state holds. Raises `TimeoutError`."""
+        async with asyncio.timeout(timeout_s), self._changed:
+            await self._changed.wait_for(condition)
+
+    async def touch(self) -> None:
+        """Let those who wait in `until` look again."""
+        async with self._changed:
+            self._changed.notify_all()
+
+    # --- the wire -------------------------------------------------------------------------------
+
+    async def _api(self, request: web.Request) -> web.Response:
+        method = request.match_info["method"]
+        arguments = await _arguments(request)
+        self.calls.append(Call(method, arguments, time.monotonic()))
+        try:
+            check_call(method, arguments)
+        except Wrong as exc:
+            self.wrong.append(str(exc))
+        answer = self._answer(request, method, arguments)
+        await self.touch()
+        return answer
+
+    def _answer(
+        self, request: web.Request, method: str, arguments: Mapping[str, Any]
+    ) -> web.Response:
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if (token or arguments.get("token")) not in self.tokens:
+            return web.json_response({"ok": False, "error": "invalid_auth"})
+        if fault := self._fault(method):
+            headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
+            error = fault.error or ("ratelimited" if fault.status == 429 else "internal_error")
+            body = {"ok": False, "error": error}
+            return web.json_response(body, status=fault.status, headers=headers)
+        if method == "apps.connections.open":
+            return web.json_response({"ok": True, "url": f"ws://127.0.0.1:{self.port}/link"})
+        handler = self.methods.find(method)
+        if handler is None:
+            self.wrong.append(f"{method}: not a method of this server")
+            return web.json_response({"ok": False, "error": "unknown_method"})
+        body = handler(arguments)
+        text = json.dumps(body).replace("{base}", f"http://127.0.0.1:{self.port}")
+        return web.json_response(text=text, headers={"X-OAuth-Scopes": self.methods.scopes})
+
+    def _fault(self, method: str) -> Fault | None:
+        for fault in self._faults:
+            if fault.times > 0 and method_matches(fault.method, method):
+                fault.times -= 1
+                return fault
+        return None
+
+    async def _link(self, request: web.Request) -> web.WebSocketResponse:
+        if self.refuse_sockets:
+            raise web.HTTPServiceUnavailable
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        hello = {"num_connections": 1, "connection_info": {"app_id": "A1"}}
+        await socket.send_json({"type": "hello", "debug_info": {"host": "h"}, **hello})
+        assert isinstance(request.transport, asyncio.Transport)
+        self._transports[socket] = request.transport
+        self._sockets.append(socket)
+        self.connections += 1
+        await self.touch()
+        try:
+            async for frame in socket:
+                if frame.type is WSMsgType.TEXT:
+                    ack = json.loads(frame.data)
+                    self.acks[ack["envelope_id"]] = (time.monotonic(), ack.get("payload"))
+                    await self.touch()
+        finally:
+            self._transports.pop(socket, None)
+            if socket in self._sockets:
+                self._sockets.remove(socket)
+        return socket
+
+    async def _respond(self, request: web.Request) -> web.Response:
+        self.responses.append(await request.json())
+        await self.touch()
+        return web.Response(text="ok")
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        self.workspace.files[request.match_info["id"]] = await request.read()
+        return web.Response(text="OK")
+
+    async def _download(self, request: web.Request) -> web.Response:
+        if request.headers.get("Authorization", "") != "Bearer xoxb-test-bot-token":
+            raise web.HTTPFound("/signin")
+        return web.Response(body=self.workspace.files[request.match_info["id"]])
+
+
+async def _arguments(request: web.Request) -> dict[str, Any]:
+    if request.content_type == "application/json":
+        body = await request.text()
+        return dict(json.loads(body)) if body else {}
+    return {**request.query, **{key: str(value) for key, value in (await request.post()).items()}}

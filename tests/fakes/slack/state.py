@@ -1,0 +1,93 @@
+"""What the workspace holds: messages, streams, views, and the calls that were made."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Posted:
+    """A message in a channel; `ephemeral_to` is the one person who sees it."""
+
+    channel: str
+    ts: str
+    user: str
+    text: str = ""
+    blocks: list[dict[str, Any]] = field(default_factory=list)
+    thread_ts: str | None = None
+    streaming: bool = False
+    streamed: bool = False
+    ephemeral_to: str | None = None
+    deleted: bool = False
+    edits: list[float] = field(default_factory=list)
+
+    @property
+    def shown(self) -> str:
+        """What a person reads: Markdown blocks and sections first, else the text."""
+        said = [
+            block["text"] if block["type"] == "markdown" else block["text"]["text"]
+            for block in self.blocks
+            if block["type"] == "markdown" or (block["type"] == "section" and "text" in block)
+        ]
+        return "\n".join([self.text, *said] if self.streamed else said or [self.text])
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the Web API as it came."""
+
+    method: str
+    arguments: Mapping[str, Any]
+    at: float
+
+
+@dataclass
+class Fault:
+    """What to answer instead, the next `times` times that a method is called."""
+
+    method: str
+    times: int
+    status: int = 200
+    error: str = ""
+    retry_after: float | None = None
+
+
+class Workspace:
+    """Messages by channel and time stamp."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self.messages: dict[tuple[str, str], Posted] = {}
+        self.views: list[dict[str, Any]] = []
+        self.files: dict[str, bytes] = {}
+
+    def ts(self) -> str:
+        """A new time stamp, later than all before it."""
+        return f"1700000000.{next(self._numbers):06d}"
+
+    def add(self, message: Posted) -> Posted:
+        """Keep a message."""
+        self.messages[message.channel, message.ts] = message
+        return message
+
+    def find(self, channel: str, ts: str) -> Posted | None:
+        """The message, unless it was deleted."""
+        message = self.messages.get((channel, ts))
+        return None if message is None or message.deleted else message
+
+    def by(self, user: str, channel: str | None = None) -> list[Posted]:
+        """What a user has posted and not deleted, in order."""
+        return [
+            m
+            for m in self.messages.values()
+            if m.user == user and not m.deleted and channel in (None, m.channel)
+        ]
+
+
+def method_matches(pattern: str, method: str) -> bool:
+    """Whether a fault's method (a regular expression) is the one called."""
+    return re.fullmatch(pattern, method) is not None
