@@ -192,6 +192,20 @@ class EngineOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    def sources(self) -> list[tuple[str, str | None]]:
+        """The files that the engine will open, each as (source, sha256 or None).
+
+        By convention they are the options named `source` or `…_source`, each beside a `sha256`.
+        """
+        found = []
+        for name in type(self).model_fields:
+            if name == "source" or name.endswith("_source"):
+                source = getattr(self, name)
+                if source:
+                    sha256 = getattr(self, name.removesuffix("source") + "sha256", None)
+                    found.append((str(source), sha256))
+        return found
+
 
 class ModelFiles(Protocol):
     """Where model files are found (the catalogue's store)."""
