@@ -7,8 +7,10 @@
     ├── BackendProtocolError    it answered something that its protocol does not allow
     ├── ContextOverflow         the prompt does not fit; carries both numbers
     ├── InvalidRequest          the request itself cannot be served (a bad schema, max_tokens < 1)
+    │   └── InvalidSource       a model's `source:` is not one; also a ValueError
     ├── DeadlineExceeded        the request's own deadline passed
-    └── ModelNotFound           no such model, or its file is missing or damaged
+    ├── ModelNotFound           no such model, or its file is missing or damaged
+    └── ModelFetchError         a model's file could not be fetched; nothing wrong was put in place
 
 `str(exc)` is one sentence that may be shown to a person: it never holds a secret, an address with
 credentials, or a stack.
@@ -68,3 +70,11 @@ class DeadlineExceeded(BackendError):
 
 class ModelNotFound(BackendError):
     """There is no such model, or its file is missing, truncated or of another kind."""
+
+
+class InvalidSource(InvalidRequest, ValueError):
+    """What is written as a model's source is not one; the sentence says how it should look."""
+
+
+class ModelFetchError(BackendError):
+    """A model's file could not be fetched: the network, the disk, or what came was not it."""

@@ -1,0 +1,173 @@
+"""Reads the head of a GGUF file: is it one, is it whole, what model is in it."""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backends.errors import ModelNotFound
+
+_MAGIC = b"GGUF"
+_VERSIONS = {2, 3}
+_MOST_ENTRIES = 1_000_000
+_MOST_ITEMS = 50_000_000
+_KEPT_STRING = 1 << 20
+_STRING, _ARRAY = 8, 9
+_SCALARS = {
+    0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?",
+    10: "<Q", 11: "<q", 12: "<d",
+}  # fmt: skip
+_BLOCKS = {
+    0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34),
+    9: (32, 40), 10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210),
+    15: (256, 292), 16: (256, 66), 17: (256, 74), 18: (256, 98), 19: (256, 50), 20: (32, 18),
+    21: (256, 110), 22: (256, 82), 23: (256, 136), 24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8),
+    28: (1, 8), 29: (256, 56), 30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17), 40: (64, 36),
+    41: (128, 18),
+}  # fmt: skip
+"""ggml's tensor types: weights in a block, bytes of a block."""
+
+
+@dataclass(frozen=True, slots=True)
+class GgufHead:
+    """What a GGUF says about itself; `metadata` leaves out arrays (the vocabulary)."""
+
+    version: int
+    tensors: int
+    bytes_needed: int
+    metadata: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def architecture(self) -> str:
+        return str(self.metadata.get("general.architecture", ""))
+
+    @property
+    def name(self) -> str:
+        return str(self.metadata.get("general.name", ""))
+
+    @property
+    def context(self) -> int:
+        """The context the model was trained with, in tokens; 0 where it does not say."""
+        context = self.metadata.get(f"{self.architecture}.context_length", 0)
+        return context if isinstance(context, int) else 0
+
+    @property
+    def template(self) -> str:
+        """The chat template (Jinja), or an empty string."""
+        return str(self.metadata.get("tokenizer.chat_template", ""))
+
+
+def check_gguf(path: Path, shown: str | None = None) -> GgufHead:
+    """Read the head of the file, and see that all its tensors are there.
+
+    Raises `ModelNotFound` with one sentence where it is not a GGUF, damaged, or truncated. `shown`
+    is what the sentence calls the file.
+    """
+    called = shown or str(path)
+    try:
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            if file.read(4) != _MAGIC:
+                raise ModelNotFound(f"{called} is not a GGUF file.")
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+                head = _Reader(view).head()
+    except OSError as error:
+        raise ModelNotFound(f"{called} cannot be read: {error.strerror}.") from None
+    except (struct.error, OverflowError):
+        raise ModelNotFound(f"{called} is truncated or damaged: its head breaks off.") from None
+    except _NotSupported as error:
+        raise ModelNotFound(f"{called} is a GGUF that cannot be used: {error}.") from None
+    if head.bytes_needed > size:
+        raise ModelNotFound(
+            f"{called} is truncated: it has {size:,} of {head.bytes_needed:,} bytes; "
+            "fetch it again."
+        )
+    return head
+
+
+class _NotSupported(Exception):
+    pass
+
+
+class _Reader:
+    """Walks the head from front to back; running off the end is a `struct.error`."""
+
+    def __init__(self, view: mmap.mmap) -> None:
+        self._view = view
+        self._at = 4
+
+    def head(self) -> GgufHead:
+        version = self._scalar("<I")
+        if version not in _VERSIONS:
+            raise _NotSupported(f"version {version} of the format is not known")
+        tensors, entries = self._scalar("<Q"), self._scalar("<Q")
+        if not 0 < tensors <= _MOST_ENTRIES or entries > _MOST_ENTRIES:
+            raise _NotSupported("its head makes no sense")
+        metadata: dict[str, Any] = {}
+        for _ in range(entries):
+            key = self._string()
+            value = self._value(self._scalar("<I"))
+            if value is not None:
+                metadata[key] = value
+        needed = self._tensors(tensors, metadata.get("general.alignment", 32))
+        return GgufHead(version, tensors, needed, metadata)
+
+    def _tensors(self, count: int, alignment: Any) -> int:
+        if not isinstance(alignment, int) or alignment <= 0:
+            raise _NotSupported("its head makes no sense")
+        end = 0
+        for _ in range(count):
+            self._string()
+            weights = 1
+            for _ in range(self._bounded(8)):
+                weights *= self._scalar("<Q")
+            block, size = _BLOCKS.get(self._scalar("<I"), (1, 0))
+            end = max(end, self._scalar("<Q") + weights // block * size)
+        return -(-self._at // alignment) * alignment + end
+
+    def _bounded(self, most: int) -> int:
+        found = self._scalar("<I")
+        if found > most:
+            raise _NotSupported("its head makes no sense")
+        return int(found)
+
+    def _scalar(self, form: str) -> Any:
+        (value,) = struct.unpack_from(form, self._view, self._at)
+        self._at += struct.calcsize(form)
+        return value
+
+    def _string(self) -> str:
+        length = self._scalar("<Q")
+        start, self._at = self._at, self._at + length
+        if self._at > len(self._view):
+            raise struct.error
+        return self._view[start : min(self._at, start + _KEPT_STRING)].decode("utf-8", "replace")
+
+    def _value(self, kind: int) -> Any:
+        if kind == _STRING:
+            return self._string()
+        if kind == _ARRAY:
+            self._skip_array()
+            return None
+        if kind not in _SCALARS:
+            raise _NotSupported("its head makes no sense")
+        return self._scalar(_SCALARS[kind])
+
+    def _skip_array(self) -> None:
+        kind, count = self._scalar("<I"), self._scalar("<Q")
+        if count > _MOST_ITEMS:
+            raise _NotSupported("its head makes no sense")
+        if kind in _SCALARS:
+            self._at += count * struct.calcsize(_SCALARS[kind])
+        elif kind == _STRING:
+            unpack, view, at, size = struct.Struct("<Q").unpack_from, self._view, self._at, 0
+            for _ in range(count):
+                (size,) = unpack(view, at)
+                at += 8 + size
+            self._at = at
+        else:
+            raise _NotSupported("its head makes no sense")
