@@ -13,7 +13,8 @@ from rich.markdown import Markdown
 from rich.spinner import Spinner
 from rich.text import Text as Line
 
-from bot.types import Limits, Notice, Source, Status, View
+from bot.adapters.wording import notice_text, source_text, status_text
+from bot.types import Limits, View
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _UNLIMITED = 1_000_000_000
@@ -69,7 +70,7 @@ class PlainSink(ReplySink):
         self.show(view)
         if view.text and not view.text.endswith("\n"):
             self._out.write("\n")
-        for line in source_lines(view.sources):
+        for line in _source_lines(view):
             self._out.write(line + "\n")
         for notice in view.notices:
             stream = self._err if notice.kind == "error" else self._out
@@ -110,7 +111,7 @@ class ScreenSink(ReplySink):
         if tail.strip():
             self._console.print(Markdown(tail))
         self._printed = len(view.text)
-        for line in source_lines(view.sources):
+        for line in _source_lines(view):
             self._console.print(Line(line, style="cyan"))
         for notice in view.notices:
             styles = {"error": "red", "refusal": "yellow", "footer": "dim", "info": ""}
@@ -140,39 +141,8 @@ def finished_blocks(text: str) -> Iterator[str]:
             start = position
 
 
-def status_text(status: Status) -> str:
-    """A status in words: `queued 3rd, ~20 s`, `reading 3,100 tokens`."""
-    if status.text:
-        words = status.text
-    elif status.stage == "queued" and status.position:
-        words = f"queued, number {status.position}"
-    elif status.stage == "loading":
-        words = "loading the model"
-    elif status.stage == "reading" and status.tokens:
-        words = f"reading {status.tokens:,} tokens"
-    else:
-        words = status.stage
-    if status.wait_s:
-        words += f", ~{status.wait_s:.0f} s"
-    if status.total:
-        words += f" ({status.done or 0} of {status.total})"
-    return words
-
-
-def source_lines(sources: tuple[Source, ...]) -> Iterator[str]:
-    """The list under an answer, one line a source."""
-    if sources:
+def _source_lines(view: View) -> Iterator[str]:
+    if view.sources:
         yield "Sources:"
-    for source in sources:
-        where = source.location
-        if source.heading:
-            where += f" › {source.heading}"
-        title = f"{source.title} — " if source.title and source.title != source.location else ""
-        yield f"  [{source.number}] {title}{where}"
-
-
-def notice_text(notice: Notice) -> str:
-    """A notice as one text, with the error's id where there is one."""
-    if notice.error_id and notice.error_id not in notice.text:
-        return f"{notice.text} (error {notice.error_id})"
-    return notice.text
+    for source in view.sources:
+        yield f"  {source_text(source)}"

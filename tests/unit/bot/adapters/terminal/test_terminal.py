@@ -19,9 +19,8 @@ from bot.adapters.terminal.sink import (
     PlainSink,
     ScreenSink,
     finished_blocks,
-    source_lines,
-    status_text,
 )
+from bot.adapters.wording import status_text
 from bot.command import Command
 from bot.types import (
     Author,
@@ -195,7 +194,3 @@ def test_a_status_says_what_is_going_on() -> None:
     assert (
         status_text(Status("working", "reading part", done=2, total=7)) == "reading part (2 of 7)"
     )
-
-
-def test_no_sources_no_list() -> None:
-    assert list(source_lines(())) == []

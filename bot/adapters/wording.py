@@ -1,0 +1,40 @@
+"""The words that every platform shows for the same thing."""
+
+from __future__ import annotations
+
+from bot.types import Notice, Source, Status
+
+
+def status_text(status: Status) -> str:
+    """A status in words: `queued, number 3, ~20 s`, `reading 3,100 tokens`."""
+    if status.text:
+        words = status.text
+    elif status.stage == "queued" and status.position:
+        words = f"queued, number {status.position}"
+    elif status.stage == "loading":
+        words = "loading the model"
+    elif status.stage == "reading" and status.tokens:
+        words = f"reading {status.tokens:,} tokens"
+    else:
+        words = status.stage
+    if status.wait_s:
+        words += f", ~{status.wait_s:.0f} s"
+    if status.total:
+        words += f" ({status.done or 0} of {status.total})"
+    return words
+
+
+def source_text(source: Source) -> str:
+    """A source in one line: `[1] Logs — docs/logs.md › Rotation`."""
+    where = source.location
+    if source.heading:
+        where += f" › {source.heading}"
+    title = f"{source.title} — " if source.title and source.title != source.location else ""
+    return f"[{source.number}] {title}{where}"
+
+
+def notice_text(notice: Notice) -> str:
+    """A notice as one text, with the error's id where there is one."""
+    if notice.error_id and notice.error_id not in notice.text:
+        return f"{notice.text} (error {notice.error_id})"
+    return notice.text

@@ -1,0 +1,49 @@
+"""The generated tables of the documentation, between markers in the pages."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from bot.config import describe
+
+_REPEATED = re.compile(r"^(channels\.<name>\.|workspaces\.<name>\.commands\.)")
+
+
+def configuration_table() -> str:
+    """Every key of config.yaml; keys that repeat those of another place are left out."""
+    lines = ["| key | type | default | what it is for |", "|---|---|---|---|"]
+    for row in describe():
+        if _REPEATED.match(row.path):
+            continue
+        default = f"`{row.default}`" if row.default else ""
+        meaning = row.description.replace("|", "\\|").replace("\n", " ")
+        lines.append(f"| `{row.path}` | {row.type} | {default} | {meaning} |")
+    return "\n".join(lines)
+
+
+def with_tables(page: str) -> str:
+    """The page with its tables made anew."""
+    return re.sub(
+        r"(<!-- table: configuration -->\n).*?(\n<!-- end -->)",
+        lambda match: match[1] + configuration_table() + match[2],
+        page,
+        flags=re.DOTALL,
+    )
+
+
+def stale(docs: Path) -> list[Path]:
+    """Pages whose tables no longer say what the code does."""
+    pages = sorted(docs.glob("*.md"))
+    return [p for p in pages if with_tables(text := p.read_text(encoding="utf-8")) != text]
+
+
+def rewrite(docs: Path) -> list[Path]:
+    """Write the stale pages again, and return them."""
+    pages = stale(docs)
+    for page in pages:
+        partial = page.with_suffix(".partial")
+        partial.write_text(with_tables(page.read_text(encoding="utf-8")), encoding="utf-8")
+        os.replace(partial, page)
+    return pages

@@ -1,0 +1,57 @@
+"""What no test may do: reach beyond loopback, or block the event loop."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import sys
+from collections.abc import Iterator
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+
+_armed = False
+
+
+class OutsideLoopback(Exception):
+    """A test tried to reach an address that is not on this machine."""
+
+
+def _audit(event: str, arguments: tuple[object, ...]) -> None:
+    if not _armed or event not in {"socket.connect", "socket.sendto"}:
+        return
+    sock, address = arguments[0], arguments[1]
+    if getattr(sock, "family", None) not in (socket.AF_INET, socket.AF_INET6):
+        return
+    host = str(address[0]) if isinstance(address, tuple) else str(address)
+    try:
+        allowed = ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        allowed = host == "localhost"
+    if not allowed:
+        raise OutsideLoopback(f"{event} to {host}")
+
+
+sys.addaudithook(_audit)
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Sockets reach loopback only, while a test runs (fixtures of the session may fetch models)."""
+    global _armed
+    _armed = True
+    yield
+    _armed = False
+
+
+@pytest.fixture(autouse=True)
+def no_blocking(request: pytest.FixtureRequest) -> Iterator[BlockBuster | None]:
+    """A call that blocks the event loop from our own code fails the test.
+
+    `@pytest.mark.may_block` excuses one whose own helpers block; it says why.
+    """
+    if request.node.get_closest_marker("may_block"):
+        yield None
+        return
+    with blockbuster_ctx(["bot", "backends", "plugins"]) as guard:
+        yield guard
