@@ -1,0 +1,102 @@
+"""An answer in the making: what is computed, what is chosen, and how long it took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence as Collection
+
+from backends.base import Usage
+from backends.llama_cpp.cache import Sequence, common_prefix
+from backends.llama_cpp.jobs import Job
+from backends.llama_cpp.sampling import Sampler
+from backends.llama_cpp.text import TextStream
+
+_NOWHERE = Sequence(-1)
+
+
+class Answer:
+    """A request that was taken in. `target` is its prompt and then every token chosen so far.
+
+    Whatever of `target` its sequence does not hold is still to be computed: a prompt being read, a
+    single new token, or everything again after its cells were given to others.
+    """
+
+    def __init__(
+        self, job: Job, prompt: list[int], sampler: Sampler, stop: Collection[str]
+    ) -> None:
+        self.job = job
+        self.prompt = len(prompt)
+        self.target = prompt
+        self.sampler = sampler
+        self.text = TextStream(stop)
+        self.sequence = _NOWHERE
+        self.cached = 0
+        self.written = 0
+        self.leader: Answer | None = None
+        """A neighbour that is computing this prompt's beginning just now."""
+        self._until = 0
+        self.admitted = 0.0
+        self._first_admitted: float | None = None
+        self._first_token: float | None = None
+
+    @property
+    def remaining(self) -> int:
+        """Tokens still to be computed before the next can be chosen."""
+        return len(self.target) - len(self.sequence.tokens)
+
+    def start(self, sequence: Sequence, kept: int) -> None:
+        """Begin, or go on, in a sequence that holds the first `kept` tokens already."""
+        self.sequence = sequence
+        self.leader = None
+        self.admitted = time.monotonic()
+        if self._first_admitted is None:
+            self._first_admitted = self.admitted
+            self.cached = kept
+
+    def pause(self) -> None:
+        """Stand aside without a sequence."""
+        self.sequence = _NOWHERE
+        self.leader = None
+
+    def follow(self, neighbours: list[Answer], worth: int) -> None:
+        """Wait for a neighbour that is computing a common beginning, rather than compute it too."""
+        have = len(self.sequence.tokens) + worth
+        for other in neighbours:
+            common = min(common_prefix(other.target, self.target), len(self.target) - 1)
+            if common >= have and len(other.sequence.tokens) < common:
+                self.leader, self._until, have = other, common, common + 1
+
+    def may_stop_following(self, live: list[Answer]) -> bool:
+        """Whether the leader has computed the common beginning, or is gone."""
+        leader = self.leader
+        return leader is not None and (
+            len(leader.sequence.tokens) >= self._until or all(leader is not a for a in live)
+        )
+
+    def begin_writing(self) -> None:
+        if self._first_token is None:
+            self._first_token = time.monotonic()
+
+    def write(self, token: int, raw: bytes) -> str:
+        """Append a chosen token; the text that may be shown now."""
+        self.begin_writing()
+        self.target.append(token)
+        self.written += 1
+        return self.text.feed(raw)
+
+    def usage(self) -> Usage:
+        now = time.monotonic()
+        admitted = self._first_admitted or now
+        first = self._first_token or now
+        return Usage(
+            prompt_tokens=self.prompt,
+            cached_tokens=min(self.cached, self.prompt),
+            completion_tokens=self.written,
+            queue_s=max(0.0, admitted - self.job.submitted - self.job.load_s),
+            load_s=self.job.load_s,
+            prefill_s=first - admitted,
+            decode_s=now - first,
+        )
+
+    def close(self) -> None:
+        self.sampler.close()

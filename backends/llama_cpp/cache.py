@@ -1,0 +1,277 @@
+"""Which tokens each sequence of the context holds, and which sequences are worth keeping.
+
+A sequence is live while an answer is being written in it, and idle afterwards: its tokens stay, so
+that the conversation's next turn pays for what is new only. When room is needed the least recently
+used idle sequence goes; a conversation's is parked in host memory if the budget allows.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from backends.llama_cpp.native import Context
+
+_WORTH_PARKING = 64
+"""Tokens below which computing again is cheaper than copying."""
+
+
+@dataclass(slots=True, eq=False)
+class Sequence:
+    """A sequence of the context; `tokens` are those that have been computed, in order."""
+
+    id: int
+    conversation: str | None = None
+    tokens: list[int] = field(default_factory=list)
+    shared: int = 0
+    """Tokens at the beginning whose cells belonged to another sequence when they were copied."""
+
+    @property
+    def own(self) -> int:
+        """Cells that this sequence takes beyond what it shares."""
+        return len(self.tokens) - min(self.shared, len(self.tokens))
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A conversation's sequence in host memory."""
+
+    tokens: list[int]
+    state: npt.NDArray[np.uint8]
+
+
+def common_prefix(a: list[int], b: list[int]) -> int:
+    """Length of the longest common prefix. Compares slices, halving: no loop over tokens."""
+    low, high = 0, min(len(a), len(b))
+    if a[:high] == b[:high]:
+        return high
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+class SequenceCache:
+    """Gives sequences out and takes them back. Belongs to the owner thread."""
+
+    def __init__(
+        self, context: Context, sequences: int, *, parking_bytes: int, can_cut: bool
+    ) -> None:
+        self._context = context
+        self._can_cut = can_cut
+        self._free = list(range(sequences - 1, -1, -1))
+        self._live: dict[int, Sequence] = {}
+        self._idle: OrderedDict[int, Sequence] = OrderedDict()
+        self._parked: OrderedDict[str, Parked] = OrderedDict()
+        self._parking_bytes = parking_bytes
+        self.parked_bytes = 0
+        self.evicted = 0
+        self.restored = 0
+
+    # -- giving out ------------------------------------------------------------------------------
+
+    def acquire(self, prompt: list[int], conversation: str | None) -> tuple[Sequence, int] | None:
+        """A sequence for a prompt, and how many of its tokens it already holds.
+
+        Always leaves at least one token to compute, since only computing gives logits. None where
+        every sequence is live.
+        """
+        most = len(prompt) - 1
+        own = self._idle_of(conversation)
+        kept = self._reusable(own, prompt, most) if own else 0
+        donor, offered = self._best_donor(prompt, most)
+        parked = self._parked.get(conversation) if conversation is not None else None
+        stored = self._reusable_tokens(parked.tokens, prompt, most) if parked else 0
+        if own and kept >= max(offered, stored):
+            return self._continue(own, kept, conversation)
+        if own:
+            self._forget(own)
+        if parked and conversation and stored > offered + _WORTH_PARKING // 2:
+            revived = self._unpark(conversation)
+            if revived is not None:
+                return self._continue(revived, stored, conversation)
+            donor, offered = self._best_donor(prompt, most)  # restoring may have evicted it
+        sequence = self._new(keep=donor)
+        if sequence is None:
+            return None
+        if donor is not None and any(s is donor for s in self._sequences()):
+            self._context.share(donor.id, sequence.id, offered)
+            sequence.tokens, sequence.shared = prompt[:offered], offered
+        sequence.conversation = conversation
+        return sequence, len(sequence.tokens)
+
+    def adopt(self, sequence: Sequence, prompt: list[int]) -> int:
+        """Take over what others have computed of a live sequence's prompt; the tokens gained."""
+        donor, offered = self._best_donor(prompt, len(prompt) - 1, besides=sequence)
+        gained = offered - len(sequence.tokens)
+        if donor is None or gained <= 0:
+            return 0
+        self._context.drop(sequence.id)
+        self._context.share(donor.id, sequence.id, offered)
+        sequence.tokens, sequence.shared = prompt[:offered], offered
+        return gained
+
+    def release(self, sequence: Sequence) -> None:
+        """Take a sequence back; it stays cached until its room is needed."""
+        self._live.pop(sequence.id, None)
+        if sequence.conversation is not None:
+            older = self._idle_of(sequence.conversation)
+            if older is not None:
+                self._forget(older)
+            self._unstore(sequence.conversation)
+        if sequence.tokens:
+            self._idle[sequence.id] = sequence
+        else:
+            self._clear(sequence)
+
+    def discard(self, sequence: Sequence) -> None:
+        """Take a sequence back whose cells can no longer be trusted."""
+        self._live.pop(sequence.id, None)
+        self._clear(sequence)
+
+    # -- making room -----------------------------------------------------------------------------
+
+    def evict(self) -> bool:
+        """Free the least recently used idle sequence; False where none is idle."""
+        if not self._idle:
+            return False
+        _, sequence = next(iter(self._idle.items()))
+        self._park(sequence)
+        self._forget(sequence)
+        self.evicted += 1
+        return True
+
+    def clear(self) -> None:
+        """Forget everything that is parked (the model is going)."""
+        self._parked.clear()
+        self.parked_bytes = 0
+
+    # -- looking ---------------------------------------------------------------------------------
+
+    @property
+    def live_cells(self) -> int:
+        return sum(sequence.own for sequence in self._live.values())
+
+    @property
+    def idle_count(self) -> int:
+        return len(self._idle)
+
+    @property
+    def parked_count(self) -> int:
+        return len(self._parked)
+
+    def known_tokens(self, conversation: str | None) -> list[int]:
+        """The token ids of the conversation's earlier turns, where they are still known."""
+        own = self._idle_of(conversation)
+        if own is not None:
+            return own.tokens
+        parked = self._parked.get(conversation) if conversation is not None else None
+        return parked.tokens if parked else []
+
+    def _sequences(self) -> Iterator[Sequence]:
+        yield from self._live.values()
+        yield from self._idle.values()
+
+    def _idle_of(self, conversation: str | None) -> Sequence | None:
+        if conversation is None:
+            return None
+        return next((s for s in self._idle.values() if s.conversation == conversation), None)
+
+    def _best_donor(
+        self, prompt: list[int], most: int, besides: Sequence | None = None
+    ) -> tuple[Sequence | None, int]:
+        """The sequence that shares most with a prompt; copying needs a memory that can be cut."""
+        best: Sequence | None = None
+        length = 0
+        if self._can_cut:
+            for sequence in self._sequences():
+                if sequence is not besides and sequence.tokens[:1] == prompt[:1]:
+                    common = min(common_prefix(sequence.tokens, prompt), most)
+                    if common > length:
+                        best, length = sequence, common
+        return best, length
+
+    def _reusable(self, sequence: Sequence, prompt: list[int], most: int) -> int:
+        return self._reusable_tokens(sequence.tokens, prompt, most)
+
+    def _reusable_tokens(self, tokens: list[int], prompt: list[int], most: int) -> int:
+        common = min(common_prefix(tokens, prompt), most)
+        # A memory that cannot be cut is only good for a prompt that goes on where it ends.
+        return common if self._can_cut or common == len(tokens) else 0
+
+    # -- the moves -------------------------------------------------------------------------------
+
+    def _continue(
+        self, sequence: Sequence, kept: int, conversation: str | None
+    ) -> tuple[Sequence, int]:
+        """Make a sequence live again with its first `kept` tokens, or none if it cannot be cut."""
+        self._idle.pop(sequence.id, None)
+        self._live[sequence.id] = sequence
+        sequence.conversation = conversation
+        if kept < len(sequence.tokens):
+            if kept and self._context.cut(sequence.id, kept):
+                del sequence.tokens[kept:]
+            else:
+                self._context.drop(sequence.id)
+                sequence.tokens.clear()
+        sequence.shared = min(sequence.shared, len(sequence.tokens))
+        return sequence, len(sequence.tokens)
+
+    def _new(self, keep: Sequence | None = None) -> Sequence | None:
+        """An empty live sequence; evicts an idle one (rather not `keep`) where no id is free."""
+        if keep is not None and keep.id in self._idle:
+            self._idle.move_to_end(keep.id)
+        if not self._free and not self.evict():
+            return None
+        sequence = Sequence(self._free.pop())
+        self._live[sequence.id] = sequence
+        return sequence
+
+    def _forget(self, sequence: Sequence) -> None:
+        self._idle.pop(sequence.id, None)
+        self._clear(sequence)
+
+    def _clear(self, sequence: Sequence) -> None:
+        self._context.drop(sequence.id)
+        self._free.append(sequence.id)
+
+    def _park(self, sequence: Sequence) -> None:
+        if sequence.conversation is None or len(sequence.tokens) < _WORTH_PARKING:
+            return
+        size = self._context.size(sequence.id)
+        if size > self._parking_bytes:
+            return
+        self._unstore(sequence.conversation)
+        while self._parked and self.parked_bytes + size > self._parking_bytes:
+            self._unstore(next(iter(self._parked)))
+        state = self._context.save(sequence.id)
+        if state is not None:
+            self._parked[sequence.conversation] = Parked(sequence.tokens, state)
+            self.parked_bytes += state.size
+
+    def _unpark(self, conversation: str) -> Sequence | None:
+        """Bring a parked conversation back, evicting others until it fits; None where it cannot."""
+        parked = self._parked[conversation]
+        self._unstore(conversation)  # so that evicting others cannot push it out meanwhile
+        sequence = self._new()
+        if sequence is None:
+            return None
+        while not self._context.restore(sequence.id, parked.state):
+            if not self.evict():
+                self.discard(sequence)
+                return None
+        sequence.tokens = list(parked.tokens)
+        self.restored += 1
+        return sequence
+
+    def _unstore(self, conversation: str) -> None:
+        parked = self._parked.pop(conversation, None)
+        if parked is not None:
+            self.parked_bytes -= parked.state.size

@@ -1,0 +1,252 @@
+"""llama.cpp's model, context and batch behind four small classes.
+
+Everything here belongs to the engine's owner thread. Importing this module imports `llama_cpp`,
+which loads the native library; only that thread does so, on first use.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import llama_cpp as lib
+import numpy as np
+import numpy.typing as npt
+
+from backends.errors import BackendUnavailable, ModelNotFound
+from backends.llama_cpp.gguf import GgufHeader, read_header
+from backends.llama_cpp.options import LlamaCppOptions
+
+log = logging.getLogger("parlance.llama_cpp")
+
+_CACHE_TYPES = {
+    "f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "iq4_nl": 20,
+    "bf16": 30,
+}  # fmt: skip
+_SPLIT_MODES = {"none": 0, "layer": 1, "row": 2, "tensor": 3}
+_SPM = 1  # LLAMA_VOCAB_TYPE_SPM
+
+
+def _forward_log(level: int, text: bytes, _: object) -> None:
+    if log.isEnabledFor(logging.DEBUG):
+        log.debug("%s", text.decode("utf-8", "replace").rstrip())
+
+
+_log_callback = lib.llama_log_callback(_forward_log)  # kept alive: the library holds its address
+_started = threading.Lock()
+_ready = False
+
+
+def start_library() -> None:
+    """Initialise llama.cpp once a process, and keep it from writing to standard error."""
+    global _ready
+    with _started:
+        lib.llama_log_set(_log_callback, ctypes.c_void_p(0))
+        if not _ready:
+            lib.llama_backend_init()
+            _ready = True
+
+
+class Model:
+    """The weights and the vocabulary of a GGUF file.
+
+    Raises `ModelNotFound` where the file is missing or damaged.
+    """
+
+    def __init__(self, path: Path, options: LlamaCppOptions, header: GgufHeader | None = None):
+        self.header = header or read_header(path)
+        start_library()
+        params = lib.llama_model_default_params()
+        params.n_gpu_layers = options.n_gpu_layers
+        params.main_gpu = options.main_gpu
+        params.split_mode = _SPLIT_MODES[options.split_mode]
+        params.load_mode = (1 if options.mmap else 0) + (2 if options.mlock else 0)
+        if options.tensor_split:
+            devices = max(int(lib.llama_max_devices()), len(options.tensor_split))
+            self._split = (ctypes.c_float * devices)(*options.tensor_split)
+            params.tensor_split = self._split
+        self.handle = lib.llama_model_load_from_file(str(path).encode(), params)
+        if not self.handle:
+            raise ModelNotFound(
+                f"llama.cpp cannot load {path.name}: the file is damaged, cut short, or of an "
+                "architecture that this build does not know."
+            )
+        self.vocab = lib.llama_model_get_vocab(self.handle)
+        self.n_vocab = int(lib.llama_vocab_n_tokens(self.vocab))
+        self.n_embd = int(lib.llama_model_n_embd(self.handle))
+        self.context_trained = int(lib.llama_model_n_ctx_train(self.handle))
+        self.spm = int(lib.llama_vocab_type(self.vocab)) == _SPM
+        self.adds_bos = bool(lib.llama_vocab_get_add_bos(self.vocab))
+        self.recurrent = bool(
+            lib.llama_model_is_recurrent(self.handle) or lib.llama_model_is_hybrid(self.handle)
+        )
+        self.can_cut = not self.recurrent and int(lib.llama_model_n_swa(self.handle)) == 0
+        self._pieces: dict[int, bytes] = {}
+        self._shown: dict[int, bytes] = {}
+        self._buffer = ctypes.create_string_buffer(512)
+        self.bos = self._special(lib.llama_vocab_bos(self.vocab))
+        self.eos = self._special(lib.llama_vocab_eos(self.vocab))
+
+    def tokenize(self, text: str, *, special: bool = True, bos: bool = False) -> list[int]:
+        """Token ids of a text. With `special`, the names of control tokens become those tokens."""
+        raw = text.encode("utf-8", "replace")
+        room = len(raw) + 8
+        while True:
+            tokens = (ctypes.c_int32 * room)()
+            n = int(lib.llama_tokenize(self.vocab, raw, len(raw), tokens, room, bos, special))
+            if n >= 0:
+                return tokens[:n]
+            room = -n
+
+    def piece(self, token: int) -> bytes:
+        """The bytes of a token, the names of control tokens included."""
+        if (known := self._pieces.get(token)) is None:
+            known = self._pieces[token] = self._render(token, special=True)
+        return known
+
+    def shown(self, token: int) -> bytes:
+        """The bytes of a token as a reader sees them: control tokens are empty."""
+        if (known := self._shown.get(token)) is None:
+            known = self._shown[token] = self._render(token, special=False)
+        return known
+
+    def is_end(self, token: int) -> bool:
+        return bool(lib.llama_vocab_is_eog(self.vocab, token))
+
+    def is_control(self, token: int) -> bool:
+        return bool(lib.llama_vocab_is_control(self.vocab, token))
+
+    def close(self) -> None:
+        if self.handle:
+            lib.llama_model_free(self.handle)
+            self.handle = None
+
+    def _special(self, token: int) -> str:
+        return self.piece(int(token)).decode("utf-8", "replace") if int(token) >= 0 else ""
+
+    def _render(self, token: int, *, special: bool) -> bytes:
+        n = int(lib.llama_token_to_piece(self.vocab, token, self._buffer, 512, 0, special))
+        if n < 0:
+            room = ctypes.create_string_buffer(-n)
+            n = int(lib.llama_token_to_piece(self.vocab, token, room, -n, 0, special))
+            return room.raw[:n]
+        return self._buffer.raw[:n]
+
+
+class Batch:
+    """The rows of one round, filled as arrays: a loop over a thousand rows would cost too much."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.rows = 0
+        self._token = np.zeros(size, np.int32)
+        self._pos = np.zeros(size, np.int32)
+        self._seq = np.zeros(size, np.int32)
+        self._logits = np.zeros(size, np.int8)
+        self._n_seq = np.ones(size, np.int32)
+        self._seq_at = (self._seq.ctypes.data + 4 * np.arange(size)).astype(np.uintp)
+        self._counting = np.arange(size, dtype=np.int32)
+        pointer = ctypes.POINTER
+        self.native = lib.llama_batch(
+            n_tokens=0,
+            token=self._token.ctypes.data_as(pointer(ctypes.c_int32)),
+            embd=None,
+            pos=self._pos.ctypes.data_as(pointer(ctypes.c_int32)),
+            n_seq_id=self._n_seq.ctypes.data_as(pointer(ctypes.c_int32)),
+            seq_id=ctypes.cast(self._seq_at.ctypes.data, pointer(pointer(ctypes.c_int32))),
+            logits=self._logits.ctypes.data_as(pointer(ctypes.c_int8)),
+        )
+
+    @property
+    def room(self) -> int:
+        return self.size - self.rows
+
+    def clear(self) -> None:
+        self.rows = 0
+
+    def add(self, seq: int, start: int, tokens: Sequence[int], *, output: bool) -> int:
+        """Append tokens of a sequence from position `start`; the index of the last row.
+
+        With `output`, the last token's logits will be there after the round.
+        """
+        first, last = self.rows, self.rows + len(tokens)
+        self._token[first:last] = tokens
+        self._pos[first:last] = self._counting[: last - first] + start
+        self._seq[first:last] = seq
+        self._logits[first:last] = 0
+        self._logits[last - 1] = output
+        self.rows = last
+        return last - 1
+
+
+class Context:
+    """The key-value cache and the computing. Sequences are named by small integers."""
+
+    def __init__(self, model: Model, options: LlamaCppOptions, sequences: int) -> None:
+        params = lib.llama_context_default_params()
+        params.n_ctx = options.cells()
+        params.n_batch = options.n_batch
+        params.n_ubatch = min(options.n_ubatch, options.n_batch)
+        params.n_seq_max = sequences
+        # Only last tokens have outputs; the default would reserve n_batch times the vocabulary.
+        params.n_outputs_max = min(max(sequences, options.parallel), options.n_batch)
+        params.kv_unified = True
+        params.n_threads, params.n_threads_batch = options.threads()
+        params.type_k = _CACHE_TYPES[options.type_k]
+        params.type_v = _CACHE_TYPES[options.type_v]
+        params.flash_attn_type = -1 if options.flash_attn is None else int(options.flash_attn)
+        params.no_perf = True
+        self.handle = lib.llama_init_from_model(model.handle, params)
+        if not self.handle:
+            raise BackendUnavailable(
+                "llama.cpp cannot make a context; there may be too little memory for "
+                f"cache_tokens {options.cells()}, or type_v needs flash attention."
+            )
+        self._memory = lib.llama_get_memory(self.handle)
+        self.cells = int(lib.llama_n_ctx(self.handle))
+
+    def decode(self, batch: Batch) -> int:
+        """Compute a batch. 0 done; 1 the cache is full; others as llama.cpp's `llama_decode`."""
+        batch.native.n_tokens = batch.rows
+        return int(lib.llama_decode(self.handle, batch.native))
+
+    def cut(self, seq: int, length: int) -> bool:
+        """Keep the first `length` tokens of a sequence; False where that cannot be done."""
+        return bool(lib.llama_memory_seq_rm(self._memory, seq, length, -1))
+
+    def drop(self, seq: int) -> None:
+        lib.llama_memory_seq_rm(self._memory, seq, -1, -1)
+
+    def share(self, source: int, target: int, length: int) -> None:
+        """Let `target` begin with the first `length` tokens of `source`; the cells are shared."""
+        lib.llama_memory_seq_cp(self._memory, source, target, 0, length)
+
+    def size(self, seq: int) -> int:
+        """Bytes that `save` would return."""
+        return int(lib.llama_state_seq_get_size(self.handle, seq))
+
+    def save(self, seq: int) -> npt.NDArray[np.uint8] | None:
+        """A sequence's state, to be put back with `restore`."""
+        state = np.empty(self.size(seq), np.uint8)
+        written = lib.llama_state_seq_get_data(self.handle, _address(state), state.size, seq)
+        return state if written else None
+
+    def restore(self, seq: int, state: npt.NDArray[np.uint8]) -> bool:
+        """Put a saved sequence back; False (and the sequence empty) where it does not fit."""
+        if lib.llama_state_seq_set_data(self.handle, _address(state), state.size, seq):
+            return True
+        self.drop(seq)
+        return False
+
+    def close(self) -> None:
+        if self.handle:
+            lib.llama_free(self.handle)
+            self.handle = None
+
+
+def _address(state: npt.NDArray[np.uint8]) -> Any:
+    return state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))

@@ -1,0 +1,98 @@
+"""What a model's entry in config.yaml may say about the in-process llama.cpp engine."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from backends.base import EngineOptions
+
+CacheType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class SamplingDefaults(EngineOptions):
+    """Sampling where a request leaves it open; the values are llama.cpp's own defaults."""
+
+    temperature: Annotated[float, Field(ge=0)] = 0.8
+    top_k: Annotated[int, Field(ge=0)] = 40
+    """0 keeps the whole vocabulary, which costs time for every token."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
+    min_p: Annotated[float, Field(ge=0, le=1)] = 0.05
+    repeat_penalty: Annotated[float, Field(gt=0)] = 1.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+
+
+class LlamaCppOptions(EngineOptions):
+    """A GGUF file and how llama.cpp runs it. Memory and speed are decided here.
+
+    `context` bounds one conversation, in tokens; `cache_tokens` is the room that all conversations
+    share (one cell a token, taken when the model is loaded). A full cache slows answers down and
+    never refuses them.
+    """
+
+    source: str
+    sha256: str | None = None
+
+    context: Positive = 2048
+    cache_tokens: Positive | None = None
+    """Default: one and a half times `context`."""
+    parallel: Annotated[int, Field(gt=0, le=64)] = 8
+    """Answers written side by side."""
+    max_waiting: Positive = 256
+    """Requests that may wait for a free place; one more is refused as busy."""
+    parking_bytes: Annotated[int, Field(ge=0)] = 256 * 1024 * 1024
+    """Host memory for conversations that were pushed out of the cache."""
+    keep_alive: Annotated[float, Field(gt=0)] | None = None
+    """Seconds without a request after which the model is unloaded; none keeps it."""
+
+    n_batch: Positive = 512
+    n_ubatch: Positive = 512
+    n_threads: Positive | None = None
+    n_threads_batch: Positive | None = None
+    type_k: CacheType = "f16"
+    type_v: CacheType = "f16"
+    """A quantised value cache needs flash attention."""
+    flash_attn: bool | None = None
+    """None lets llama.cpp choose. Without it, idle conversations slow the others down."""
+
+    n_gpu_layers: int = -1
+    """Layers on the GPU, -1 for all; without effect in a build for the CPU."""
+    main_gpu: Annotated[int, Field(ge=0)] = 0
+    tensor_split: tuple[Annotated[float, Field(ge=0)], ...] = ()
+    split_mode: Literal["none", "layer", "row", "tensor"] = "layer"
+    mmap: bool = True
+    mlock: bool = False
+
+    chat_format: str | None = None
+    """A named format (`backends.llama_cpp.templates.FORMATS`); none takes the GGUF's own."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
+    """For requests that bring none; none draws a new one each time."""
+    sampling: SamplingDefaults = SamplingDefaults()
+
+    @model_validator(mode="after")
+    def _fits(self) -> LlamaCppOptions:
+        if self.cache_tokens is not None and self.cache_tokens < self.context:
+            raise ValueError(
+                f"cache_tokens ({self.cache_tokens}) must be at least context ({self.context})"
+            )
+        if self.type_v not in ("f32", "f16", "bf16") and self.flash_attn is False:
+            raise ValueError(f"type_v {self.type_v} needs flash_attn")
+        return self
+
+    def cells(self) -> int:
+        """Cells of the shared cache."""
+        return self.cache_tokens or self.context * 3 // 2
+
+    def threads(self) -> tuple[int, int]:
+        """Threads for decoding and for prompts.
+
+        Decoding is bound by memory: beyond four cores, a second thread on a core adds nothing.
+        """
+        affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
+        cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+        decode = self.n_threads or (cores if cores <= 4 else (cores + 1) // 2)
+        return decode, self.n_threads_batch or self.n_threads or cores

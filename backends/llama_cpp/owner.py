@@ -1,0 +1,209 @@
+"""The thread that owns a model: it loads it, runs its rounds, and unloads it again.
+
+Nobody else touches llama.cpp. The event loop sends commands through a bounded queue; outcomes go
+back through `jobs.deliver`. The thread sleeps on the queue while there is nothing to do.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from backends.base import EngineContext
+from backends.errors import BackendError, BackendUnavailable, ModelNotFound
+from backends.llama_cpp.jobs import Job, deliver
+from backends.llama_cpp.options import LlamaCppOptions
+from backends.llama_cpp.stats import EngineStats
+
+if TYPE_CHECKING:  # importing these loads the native library, which only the thread does
+    from backends.llama_cpp.loaded import Loaded
+
+log = logging.getLogger("parlance.llama_cpp")
+
+Call: TypeAlias = "tuple[Callable[[Loaded], Any], concurrent.futures.Future[Any]]"
+_SPARE_COMMANDS = 64
+
+
+class OwnerThread:
+    """A daemon thread and its command queue. `start` is implied by the first command."""
+
+    def __init__(self, name: str, options: LlamaCppOptions, context: EngineContext) -> None:
+        self._name = name
+        self._options = options
+        self._files = context.files
+        self._commands: queue.Queue[Job | Call | None] = queue.Queue(
+            options.max_waiting + _SPARE_COMMANDS
+        )
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._unloading = threading.Event()
+        self._loaded: Loaded | None = None
+        self._past = EngineStats(slots=options.parallel)
+        self.stats = self._past
+        """Written by the thread after each round, read by anyone."""
+
+    @property
+    def resident(self) -> bool:
+        return self._loaded is not None
+
+    # -- the event loop's side -------------------------------------------------------------------
+
+    def send(self, command: Job | Call) -> bool:
+        """Queue a command; False where the queue is full.
+
+        Raises `BackendUnavailable` once the thread was told to stop.
+        """
+        if self._stopping.is_set():
+            raise BackendUnavailable(f"The model {self._name} is being shut down.")
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._run, name=f"llama_cpp-{self._name}", daemon=True
+            )
+            self._thread.start()
+        try:
+            self._commands.put_nowait(command)
+        except queue.Full:
+            return False
+        return True
+
+    def unload(self) -> None:
+        """Free the model at the next moment without an answer in flight."""
+        self._unloading.set()
+        self._wake()
+
+    def stop(self) -> None:
+        """End the thread after its current round; what is in flight fails. Blocks until it did."""
+        self._stopping.set()
+        self._wake()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _wake(self) -> None:
+        try:
+            self._commands.put_nowait(None)
+        except queue.Full:  # then the thread is awake, and looks at the flags between rounds
+            return
+
+    # -- the thread's side -----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        gone = BackendUnavailable(f"The model {self._name} is being shut down.")
+        try:
+            while not self._stopping.is_set():
+                try:
+                    self._step()
+                except Exception as error:  # a thread's top: the engine must go on
+                    log.exception("round failed in %s", self._name)
+                    self._forget(BackendUnavailable(f"The model {self._name} failed; try again."))
+                    self._note(repr(error))
+        finally:
+            self._forget(gone)
+            while not self._commands.empty():
+                self._refuse(self._commands.get_nowait(), gone)
+
+    def _step(self) -> None:
+        scheduler = self._loaded.scheduler if self._loaded else None
+        working = scheduler is not None and scheduler.has_work
+        if not working and self._unloading.is_set():
+            self._unloading.clear()
+            self._forget(None)
+        try:
+            command = self._commands.get(block=not working, timeout=self._patience())
+        except queue.Empty:
+            if not working:
+                log.info("unloading %s after %s s idle", self._name, self._options.keep_alive)
+                self._forget(None)
+                return
+        else:
+            self._execute(command)
+            while not self._commands.empty():
+                self._execute(self._commands.get_nowait())
+        if self._loaded is not None:
+            self._loaded.scheduler.round()
+            self._snapshot()
+
+    def _patience(self) -> float | None:
+        return self._options.keep_alive if self._loaded is not None else None
+
+    def _execute(self, command: Job | Call | None) -> None:
+        if command is None:
+            return
+        if isinstance(command, Job) and command.cancelled:
+            return
+        began = time.monotonic()
+        was_resident = self._loaded is not None
+        try:
+            loaded = self._load()
+        except BackendError as error:
+            self._note(str(error))
+            self._refuse(command, error)
+            return
+        try:
+            if isinstance(command, Job):
+                if not was_resident:
+                    command.load_s = time.monotonic() - began
+                loaded.scheduler.submit(command)
+            elif command[1].set_running_or_notify_cancel():
+                command[1].set_result(command[0](loaded))
+        except BackendError as error:
+            self._refuse(command, error)
+        except Exception:  # a command's top: one bad request must not fail its neighbours
+            log.exception("a request failed in %s", self._name)
+            self._refuse(
+                command, BackendUnavailable(f"The model {self._name} failed on this request.")
+            )
+
+    def _refuse(self, command: Job | Call | None, error: BackendError) -> None:
+        if isinstance(command, Job):
+            deliver([(command, error)])
+        elif command is not None and (
+            command[1].running() or command[1].set_running_or_notify_cancel()
+        ):
+            command[1].set_exception(error)
+
+    def _load(self) -> Loaded:
+        if self._loaded is None:
+            from backends.llama_cpp.loaded import Loaded
+
+            try:
+                path = self._files.path(self._options.source, self._options.sha256)
+            except OSError as error:
+                raise ModelNotFound(
+                    f"The file of the model {self._name} cannot be read ({error.strerror})."
+                ) from error
+            self._loaded = Loaded(path, self._options, deliver)
+            self._note(None)
+        return self._loaded
+
+    def _forget(self, error: BackendError | None) -> None:
+        """Unload the model; answers in flight end with `error`."""
+        if self._loaded is not None:
+            self._snapshot()
+            self._loaded.close(error)
+            self._loaded = None
+            self._past = replace(
+                self.stats,
+                resident=False,
+                slots_busy=0,
+                waiting=0,
+                idle_sequences=0,
+                parked_sequences=0,
+                parked_bytes=0,
+                cells=0,
+                cells_live=0,
+            )
+            self.stats = self._past
+
+    def _snapshot(self) -> None:
+        if self._loaded is not None:
+            self.stats = self._loaded.stats(self._past)
+
+    def _note(self, error: str | None) -> None:
+        self._past = replace(self._past, last_error=error)
+        self.stats = replace(self.stats, last_error=error)

@@ -1,0 +1,349 @@
+"""The round: which tokens of which conversations are computed next.
+
+Each round takes one row of every answer that is being written, fills the rest of a budget with
+pieces of the prompts that are still to be read, computes them together, and chooses the next token
+of every sequence whose tokens are all computed. A new request joins at the next round. The budget
+keeps a round near a tenth of a second, so that nobody's text stutters while another's long prompt
+is read, and a cancellation takes effect soon.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from backends.base import Chunk, FinishReason, Progress
+from backends.errors import BackendError, BackendUnavailable, ContextOverflow
+from backends.llama_cpp.answer import Answer
+from backends.llama_cpp.cache import SequenceCache, common_prefix
+from backends.llama_cpp.jobs import Job, Outcome
+from backends.llama_cpp.native import Batch, Context, Model
+from backends.llama_cpp.options import LlamaCppOptions
+from backends.llama_cpp.pace import Pace
+from backends.llama_cpp.sampling import Sampler, grammar_of, settings
+from backends.llama_cpp.templates import ChatTemplate
+from backends.llama_cpp.waiting import WaitingList
+
+_WORTH_FOLLOWING = 32
+"""Tokens of a common beginning for which a newcomer waits while a neighbour computes them."""
+_MARGIN = 32
+"""Cells kept free for each live answer to grow into when another is admitted."""
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The part of an answer that one round computes."""
+
+    answer: Answer
+    tokens: list[int]
+
+    @property
+    def completes(self) -> bool:
+        """Whether all tokens are computed then, so that the next can be chosen."""
+        return len(self.answer.sequence.tokens) + len(self.tokens) == len(self.answer.target)
+
+
+class Scheduler:
+    """Shares one context among conversations. Belongs to the owner thread.
+
+    `deliver` gets the outcomes of a round in one call.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        options: LlamaCppOptions,
+        template: ChatTemplate,
+        deliver: Callable[[Sequence[tuple[Job, Outcome]]], None],
+    ) -> None:
+        self._model = model
+        self._options = options
+        self._template = template
+        self._deliver = deliver
+        # A recurrent model's memory is paid for by the sequence; others pay by the cell.
+        sequences = min(256, options.parallel * (2 if model.recurrent else 4))
+        self._context = Context(model, options, sequences)
+        self.limit = min(options.context, model.context_trained or options.context)
+        self.cells = self._context.cells
+        self.cache = SequenceCache(
+            self._context, sequences, parking_bytes=options.parking_bytes, can_cut=model.can_cut
+        )
+        self._batch = Batch(options.n_batch)
+        self._waiting: WaitingList[Answer] = WaitingList(options.max_waiting)
+        self._live: list[Answer] = []
+        self._outbox: list[tuple[Job, Outcome]] = []
+        self.pace = Pace(options.n_batch)
+        self.preempted = 0
+        self.requests = 0
+        self.prompt_tokens = 0
+        self.cached_tokens = 0
+        self.completion_tokens = 0
+
+    # -- what the owner thread calls -------------------------------------------------------------
+
+    @property
+    def busy(self) -> int:
+        return len(self._live)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._live or self._waiting)
+
+    def submit(self, job: Job) -> None:
+        """Take a request in. What is wrong with it is delivered as its outcome."""
+        try:
+            answer = self._prepare(job)
+        except BackendError as error:
+            self._outbox.append((job, error))
+            return
+        if not self._waiting.add(job.person, answer):
+            answer.close()
+            self._outbox.append((job, self._too_busy()))
+
+    def round(self) -> None:
+        """Do one round, and deliver what came of it."""
+        self._drop_cancelled()
+        self._admit()
+        self._follow()
+        rows = self._choose_rows()
+        if rows:
+            self._compute(rows)
+        self.flush()
+
+    def flush(self) -> None:
+        if self._outbox:
+            outbox, self._outbox = self._outbox, []
+            self._deliver(outbox)
+
+    def close(self, error: BackendError | None = None) -> None:
+        """Fail what is in flight with `error`, and free the context."""
+        for answer in [*self._live, *self._waiting]:
+            if error is not None:
+                self._outbox.append((answer.job, error))
+            answer.close()
+        self._live.clear()
+        self.flush()
+        self.cache.clear()
+        self._context.close()
+
+    # -- taking requests in ----------------------------------------------------------------------
+
+    def encode(self, job: Job) -> list[int]:
+        """The prompt's token ids; raises `ContextOverflow` where they leave no room to answer."""
+        known = self.cache.known_tokens(job.request.conversation)
+        tokens = self._template.encode(job.request.messages, known)
+        if len(tokens) >= self.limit:
+            raise ContextOverflow(len(tokens), self.limit)
+        return tokens
+
+    def _prepare(self, job: Job) -> Answer:
+        sampling = job.request.sampling
+        tokens = self.encode(job)
+        grammar = grammar_of(sampling.json_schema) if sampling.json_schema is not None else None
+        sampler = Sampler(self._model, settings(sampling, self._options), grammar)
+        return Answer(job, tokens, sampler, sampling.stop)
+
+    def _too_busy(self) -> BackendError:
+        return self.pace.busy(len(self._waiting), self._options.parallel)
+
+    def _drop_cancelled(self) -> None:
+        for answer in self._waiting.discard(lambda a: a.job.cancelled):
+            answer.close()
+        for answer in [a for a in self._live if a.job.cancelled]:
+            self._leave(answer)
+
+    def _admit(self) -> None:
+        while len(self._live) < self._options.parallel and (turn := self._waiting.first()):
+            answer = turn[1]
+            if self._live and not self._has_room(answer):
+                return
+            acquired = self.cache.acquire(answer.target, answer.job.request.conversation)
+            if acquired is None:
+                return
+            self._waiting.take()
+            sequence, kept = acquired
+            answer.start(sequence, kept)
+            self._live.append(answer)
+            if self._model.can_cut:
+                answer.follow(self._live[:-1], _WORTH_FOLLOWING)
+            self._say_reading(answer)
+
+    def _has_room(self, answer: Answer) -> bool:
+        wanted = sum(len(a.target) - a.sequence.shared + _MARGIN for a in self._live)
+        shared = max(common_prefix(a.sequence.tokens, answer.target) for a in self._live)
+        return wanted + len(answer.target) - shared + _MARGIN <= self.cells
+
+    def _follow(self) -> None:
+        """Let those go on whose common beginning a neighbour has computed by now."""
+        for answer in self._live:
+            if answer.may_stop_following(self._live):
+                answer.leader = None
+                answer.cached += self.cache.adopt(answer.sequence, answer.target)
+
+    # -- the round -------------------------------------------------------------------------------
+
+    def _choose_rows(self) -> list[_Rows]:
+        """One row for each answer being written, then pieces of prompts within the budget.
+
+        The oldest prompt gets half of the budget at least, the others share in order of what they
+        still lack: a short question does not wait for a long document.
+        """
+        writing = [a for a in self._live if a.remaining == 1]
+        rows = [_Rows(a, [a.target[-1]]) for a in writing]
+        reading = [a for a in self._live if a.remaining > 1 and a.leader is None]
+        if not reading:
+            return rows
+        budget = min(self.pace.budget, self._batch.size - len(rows))
+        oldest = reading[0]
+        quota = {id(oldest): min(oldest.remaining, max(1, budget // 2))}
+        left = budget - quota[id(oldest)]
+        for answer in [*sorted(reading[1:], key=lambda a: a.remaining), oldest]:
+            taken = quota.get(id(answer), 0)
+            more = min(answer.remaining - taken, left)
+            quota[id(answer)] = taken + more
+            left -= more
+        for answer in reading:
+            if count := quota.get(id(answer), 0):
+                done = len(answer.sequence.tokens)
+                rows.append(_Rows(answer, answer.target[done : done + count]))
+        return rows
+
+    def _compute(self, rows: list[_Rows]) -> None:
+        began = time.perf_counter()
+        while True:
+            outputs = self._fill(rows)
+            before = time.perf_counter()
+            code = self._context.decode(self._batch)
+            native = time.perf_counter() - before
+            if code != 1:
+                break
+            if not self.cache.evict():
+                rows = self._shrink(rows)
+                if not rows:
+                    return
+        if code != 0:
+            self._compute_apart(rows)
+            return
+        read = sum(len(r.tokens) for r in rows if len(r.tokens) > 1)
+        native += self._accept(rows, outputs)
+        self.pace.note(len(rows), read, native, time.perf_counter() - began)
+
+    def _fill(self, rows: list[_Rows]) -> list[int]:
+        self._batch.clear()
+        return [
+            self._batch.add(
+                r.answer.sequence.id, len(r.answer.sequence.tokens), r.tokens, output=r.completes
+            )
+            for r in rows
+        ]
+
+    def _shrink(self, rows: list[_Rows]) -> list[_Rows]:
+        """A full cache with nothing idle: read less, and where that is not enough, let one wait."""
+        reading = [r for r in rows if len(r.tokens) > 1]
+        if reading:
+            half = sum(len(r.tokens) for r in reading) // 2
+            kept = [r for r in rows if len(r.tokens) == 1]
+            for r in reading:
+                if half > 0:
+                    kept.append(_Rows(r.answer, r.tokens[:half]))
+                    half -= len(kept[-1].tokens)
+            return kept
+        youngest = max(self._live, key=lambda a: a.admitted)
+        if len(self._live) == 1:
+            self._fail(youngest, BackendUnavailable("The model's cache has no room left."))
+            return []
+        self._preempt(youngest)
+        return [r for r in rows if r.answer is not youngest]
+
+    def _preempt(self, answer: Answer) -> None:
+        """Give an answer's cells to the others; it goes on where it was once there is room."""
+        self._live.remove(answer)
+        self.cache.discard(answer.sequence)
+        answer.pause()
+        self._waiting.put_back(answer.job.person, answer)
+        self.preempted += 1
+
+    def _compute_apart(self, rows: list[_Rows]) -> None:
+        """llama.cpp refused the batch: compute each sequence alone, and fail those it refuses."""
+        for r in rows:
+            sequence = r.answer.sequence
+            outputs = self._fill([r])
+            if (
+                self._context.cut(sequence.id, len(sequence.tokens))
+                and self._context.decode(self._batch) == 0
+            ):
+                self._accept([r], outputs)
+            else:
+                self._live.remove(r.answer)
+                self.cache.discard(sequence)
+                r.answer.close()
+                self._outbox.append(
+                    (r.answer.job, BackendUnavailable("llama.cpp failed on this request."))
+                )
+
+    def _accept(self, rows: list[_Rows], outputs: list[int]) -> float:
+        """Book what was computed, and choose the next tokens; the seconds that choosing took."""
+        native = 0.0
+        for r, row in zip(rows, outputs, strict=True):
+            completes = r.completes
+            r.answer.sequence.tokens += r.tokens
+            if not completes:
+                self._say_reading(r.answer)
+                continue
+            before = time.perf_counter()
+            try:
+                token = r.answer.sampler.sample(self._context, row)
+            except BackendError as error:
+                self._fail(r.answer, error)
+                continue
+            finally:
+                native += time.perf_counter() - before
+            self._write(r.answer, token)
+        return native
+
+    def _write(self, answer: Answer, token: int) -> None:
+        """Append a chosen token, and end the answer where it is complete."""
+        finish: FinishReason | None = None
+        text = ""
+        if self._model.is_end(token):
+            answer.begin_writing()
+            finish = "stop"
+        else:
+            text = answer.write(token, self._model.shown(token))
+            if answer.text.stopped:
+                finish = "stop"
+            elif answer.written >= answer.job.request.sampling.max_tokens or (
+                len(answer.target) >= self.limit
+            ):
+                finish = "length"
+        if finish is not None:
+            text += answer.text.flush()
+        if text:
+            self._outbox.append((answer.job, Chunk(text=text)))
+        if finish is not None:
+            usage = answer.usage()
+            self.requests += 1
+            self.prompt_tokens += usage.prompt_tokens
+            self.cached_tokens += usage.cached_tokens
+            self.completion_tokens += usage.completion_tokens
+            self._outbox.append((answer.job, Chunk(finish=finish, usage=usage)))
+            self._leave(answer)
+
+    def _say_reading(self, answer: Answer) -> None:
+        if not answer.written and answer.remaining > 1:
+            progress = Progress("reading", tokens=answer.remaining)
+            self._outbox.append((answer.job, Chunk(progress=progress)))
+
+    def _fail(self, answer: Answer, error: BackendError) -> None:
+        self._outbox.append((answer.job, error))
+        self._leave(answer)
+
+    def _leave(self, answer: Answer) -> None:
+        self._live.remove(answer)
+        self.cache.release(answer.sequence)
+        answer.close()

@@ -1,0 +1,58 @@
+"""From a stream of bytes to pieces of text: whole characters, and nothing past a stop string."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Sequence
+
+
+class TextStream:
+    """Turns the bytes of tokens into text that may be shown.
+
+    A token can end inside a character, and a stop string can begin in one token and end in another:
+    what is not yet decided is held back. Feed it with `feed`, and call `flush` at the end.
+    """
+
+    def __init__(self, stop: Sequence[str] = ()) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._stop = tuple(stop)
+        self._longest = max((len(s) for s in self._stop), default=0)
+        self._held = ""
+        self.stopped = False
+        """Whether a stop string was met; nothing comes after it."""
+
+    def feed(self, raw: bytes) -> str:
+        """The text that is now certain."""
+        return self._release(self._decoder.decode(raw))
+
+    def flush(self) -> str:
+        """The rest, once no more bytes will come. A torn character at the end is left out."""
+        if self.stopped:
+            return ""
+        pending, _ = self._decoder.getstate()
+        self._decoder.reset()
+        del pending  # half a character says nothing to a reader
+        rest, self._held = self._held, ""
+        return rest
+
+    def _release(self, new: str) -> str:
+        if self.stopped or not new:
+            return ""
+        if not self._stop:
+            return new
+        text = self._held + new
+        found = [at for at in (text.find(s) for s in self._stop) if at >= 0]
+        if found:
+            self.stopped, self._held = True, ""
+            return text[: min(found)]
+        keep = self._undecided(text)
+        self._held = text[len(text) - keep :]
+        return text[: len(text) - keep]
+
+    def _undecided(self, text: str) -> int:
+        """How many characters at the end may be the beginning of a stop string."""
+        for length in range(min(self._longest - 1, len(text)), 0, -1):
+            tail = text[-length:]
+            if any(s.startswith(tail) for s in self._stop):
+                return length
+        return 0
