@@ -28,7 +28,7 @@ from backends.errors import (
     InvalidRequest,
     ModelNotFound,
 )
-from backends.llama_cpp.gguf import GgufHeader, read_header
+from backends.gguf import GgufHead, check_gguf
 from backends.llama_cpp.jobs import Job, Outcome
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.owner import OwnerThread
@@ -52,7 +52,7 @@ class LlamaCppBackend:
         self._options = options
         self._context = context
         self._owner = OwnerThread(name, options, context)
-        self._header: tuple[float, int, GgufHeader] | None = None
+        self._head: tuple[float, int, GgufHead] | None = None
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Stream an answer. Raises a `BackendError`; see `Backend.chat`."""
@@ -90,16 +90,15 @@ class LlamaCppBackend:
 
     async def capabilities(self) -> Capabilities:
         """What the file says of itself; does not load it. Raises `ModelNotFound`."""
-        header = await asyncio.to_thread(self._read_header)
-        template = header.chat_template
+        head = await asyncio.to_thread(self._read_head)
         named = self._options.chat_format
-        trained = header.context_length or self._options.context
+        trained = head.context or self._options.context
         return Capabilities(
             context=min(self._options.context, trained),
-            chat=named in FORMATS or template is not None,
+            chat=named in FORMATS or bool(head.template),
             json_schema=True,
-            template=named or family_of(template or ""),
-            family=header.architecture,
+            template=named or family_of(head.template),
+            family=head.architecture,
         )
 
     async def health(self) -> Health:
@@ -108,7 +107,7 @@ class LlamaCppBackend:
         if self._owner.resident:
             return Health(True, "loaded", True, stats.slots, stats.slots_busy)
         try:
-            await asyncio.to_thread(self._read_header)
+            await asyncio.to_thread(self._read_head)
         except BackendError as error:
             return Health(False, str(error), False, stats.slots, 0)
         if stats.last_error is not None:
@@ -133,8 +132,8 @@ class LlamaCppBackend:
             raise BackendBusy(1.0)
         return await asyncio.wrap_future(future)
 
-    def _read_header(self) -> GgufHeader:
-        """The file's header, read again when the file changes."""
+    def _read_head(self) -> GgufHead:
+        """The file's head, read again when the file changes."""
         path = Path(self._context.files.path(self._options.source, self._options.sha256))
         try:
             state = path.stat()
@@ -142,9 +141,9 @@ class LlamaCppBackend:
             raise ModelNotFound(
                 f"The file of the model {self.name} is not there; fetch it again."
             ) from error
-        if self._header is None or self._header[:2] != (state.st_mtime, state.st_size):
-            self._header = (state.st_mtime, state.st_size, read_header(path))
-        return self._header[2]
+        if self._head is None or self._head[:2] != (state.st_mtime, state.st_size):
+            self._head = (state.st_mtime, state.st_size, check_gguf(path, path.name))
+        return self._head[2]
 
 
 def check(request: ChatRequest) -> None:

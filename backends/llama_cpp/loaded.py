@@ -29,7 +29,7 @@ class Loaded:
         self.model = Model(path, options)
         try:
             template = ChatTemplate(
-                self.model, self.model.header.chat_template, options.chat_format
+                self.model, self.model.head.template or None, options.chat_format
             )
             self.template = template
             self.scheduler = Scheduler(self.model, options, template, deliver)

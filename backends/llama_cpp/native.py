@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backends.errors import BackendUnavailable, ModelNotFound
-from backends.llama_cpp.gguf import GgufHeader, read_header
+from backends.gguf import check_gguf
 from backends.llama_cpp.options import LlamaCppOptions
 
 log = logging.getLogger("parlance.llama_cpp")
@@ -57,8 +57,8 @@ class Model:
     Raises `ModelNotFound` where the file is missing or damaged.
     """
 
-    def __init__(self, path: Path, options: LlamaCppOptions, header: GgufHeader | None = None):
-        self.header = header or read_header(path)
+    def __init__(self, path: Path, options: LlamaCppOptions) -> None:
+        self.head = check_gguf(path, path.name)
         start_library()
         params = lib.llama_model_default_params()
         params.n_gpu_layers = options.n_gpu_layers

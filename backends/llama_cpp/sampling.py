@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from typing import Any
 
 import llama_cpp as lib
 import numpy as np
-from llama_cpp.llama_grammar import json_schema_to_gbnf
 
 from backends.base import Sampling
 from backends.errors import InvalidRequest
@@ -65,20 +63,6 @@ def settings(sampling: Sampling, options: LlamaCppOptions) -> Settings:
         seed=(seed if seed is not None else secrets.randbits(32)) & 0xFFFFFFFF,
         logit_bias=sampling.logit_bias,
     )
-
-
-def grammar_of(schema: Mapping[str, Any]) -> str:
-    """The grammar of a JSON schema.
-
-    Raises `InvalidRequest` for a schema that llama.cpp's converter does not know.
-    """
-    try:
-        return str(json_schema_to_gbnf(json.dumps(schema)))
-    # The converter asserts, and looks keys up without asking.
-    except (AssertionError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise InvalidRequest(
-            "The JSON schema uses something that cannot be turned into a grammar; simplify it."
-        ) from error
 
 
 class Sampler:

@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from backends.base import Chunk, FinishReason, Progress
 from backends.errors import BackendError, BackendUnavailable, ContextOverflow
 from backends.llama_cpp.answer import Answer
 from backends.llama_cpp.cache import SequenceCache, common_prefix
+from backends.llama_cpp.grammar import grammar_of
 from backends.llama_cpp.jobs import Job, Outcome
 from backends.llama_cpp.native import Batch, Context, Model
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.pace import Pace
-from backends.llama_cpp.sampling import Sampler, grammar_of, settings
+from backends.llama_cpp.plan import Rows, choose_rows, halve
+from backends.llama_cpp.sampling import Sampler, settings
 from backends.llama_cpp.templates import ChatTemplate
 from backends.llama_cpp.waiting import WaitingList
 
@@ -29,19 +30,6 @@ _WORTH_FOLLOWING = 32
 """Tokens of a common beginning for which a newcomer waits while a neighbour computes them."""
 _MARGIN = 32
 """Cells kept free for each live answer to grow into when another is admitted."""
-
-
-@dataclass(slots=True)
-class _Rows:
-    """The part of an answer that one round computes."""
-
-    answer: Answer
-    tokens: list[int]
-
-    @property
-    def completes(self) -> bool:
-        """Whether all tokens are computed then, so that the next can be chosen."""
-        return len(self.answer.sequence.tokens) + len(self.tokens) == len(self.answer.target)
 
 
 class Scheduler:
@@ -109,8 +97,11 @@ class Scheduler:
         """Do one round, and deliver what came of it."""
         self._drop_cancelled()
         self._admit()
-        self._follow()
-        rows = self._choose_rows()
+        for answer in self._live:
+            if answer.may_stop_following(self._live):
+                answer.leader = None
+                answer.cached += self.cache.adopt(answer.sequence, answer.target)
+        rows = choose_rows(self._live, self.pace.budget, self._batch.size)
         if rows:
             self._compute(rows)
         self.flush()
@@ -178,42 +169,9 @@ class Scheduler:
         shared = max(common_prefix(a.sequence.tokens, answer.target) for a in self._live)
         return wanted + len(answer.target) - shared + _MARGIN <= self.cells
 
-    def _follow(self) -> None:
-        """Let those go on whose common beginning a neighbour has computed by now."""
-        for answer in self._live:
-            if answer.may_stop_following(self._live):
-                answer.leader = None
-                answer.cached += self.cache.adopt(answer.sequence, answer.target)
-
     # -- the round -------------------------------------------------------------------------------
 
-    def _choose_rows(self) -> list[_Rows]:
-        """One row for each answer being written, then pieces of prompts within the budget.
-
-        The oldest prompt gets half of the budget at least, the others share in order of what they
-        still lack: a short question does not wait for a long document.
-        """
-        writing = [a for a in self._live if a.remaining == 1]
-        rows = [_Rows(a, [a.target[-1]]) for a in writing]
-        reading = [a for a in self._live if a.remaining > 1 and a.leader is None]
-        if not reading:
-            return rows
-        budget = min(self.pace.budget, self._batch.size - len(rows))
-        oldest = reading[0]
-        quota = {id(oldest): min(oldest.remaining, max(1, budget // 2))}
-        left = budget - quota[id(oldest)]
-        for answer in [*sorted(reading[1:], key=lambda a: a.remaining), oldest]:
-            taken = quota.get(id(answer), 0)
-            more = min(answer.remaining - taken, left)
-            quota[id(answer)] = taken + more
-            left -= more
-        for answer in reading:
-            if count := quota.get(id(answer), 0):
-                done = len(answer.sequence.tokens)
-                rows.append(_Rows(answer, answer.target[done : done + count]))
-        return rows
-
-    def _compute(self, rows: list[_Rows]) -> None:
+    def _compute(self, rows: list[Rows]) -> None:
         began = time.perf_counter()
         while True:
             outputs = self._fill(rows)
@@ -233,7 +191,7 @@ class Scheduler:
         native += self._accept(rows, outputs)
         self.pace.note(len(rows), read, native, time.perf_counter() - began)
 
-    def _fill(self, rows: list[_Rows]) -> list[int]:
+    def _fill(self, rows: list[Rows]) -> list[int]:
         self._batch.clear()
         return [
             self._batch.add(
@@ -242,22 +200,16 @@ class Scheduler:
             for r in rows
         ]
 
-    def _shrink(self, rows: list[_Rows]) -> list[_Rows]:
+    def _shrink(self, rows: list[Rows]) -> list[Rows]:
         """A full cache with nothing idle: read less, and where that is not enough, let one wait."""
-        reading = [r for r in rows if len(r.tokens) > 1]
-        if reading:
-            half = sum(len(r.tokens) for r in reading) // 2
-            kept = [r for r in rows if len(r.tokens) == 1]
-            for r in reading:
-                if half > 0:
-                    kept.append(_Rows(r.answer, r.tokens[:half]))
-                    half -= len(kept[-1].tokens)
-            return kept
+        fewer = halve(rows)
+        if fewer:
+            return fewer
         youngest = max(self._live, key=lambda a: a.admitted)
         if len(self._live) == 1:
             self._fail(youngest, BackendUnavailable("The model's cache has no room left."))
-            return []
-        self._preempt(youngest)
+        else:
+            self._preempt(youngest)
         return [r for r in rows if r.answer is not youngest]
 
     def _preempt(self, answer: Answer) -> None:
@@ -268,7 +220,7 @@ class Scheduler:
         self._waiting.put_back(answer.job.person, answer)
         self.preempted += 1
 
-    def _compute_apart(self, rows: list[_Rows]) -> None:
+    def _compute_apart(self, rows: list[Rows]) -> None:
         """llama.cpp refused the batch: compute each sequence alone, and fail those it refuses."""
         for r in rows:
             sequence = r.answer.sequence
@@ -286,7 +238,7 @@ class Scheduler:
                     (r.answer.job, BackendUnavailable("llama.cpp failed on this request."))
                 )
 
-    def _accept(self, rows: list[_Rows], outputs: list[int]) -> float:
+    def _accept(self, rows: list[Rows], outputs: list[int]) -> float:
         """Book what was computed, and choose the next tokens; the seconds that choosing took."""
         native = 0.0
         for r, row in zip(rows, outputs, strict=True):

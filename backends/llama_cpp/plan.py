@@ -1,0 +1,61 @@
+"""What one round computes: which rows of which answers, within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backends.llama_cpp.answer import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The part of an answer that one round computes: the next of its tokens."""
+
+    answer: Answer
+    tokens: list[int]
+
+    @property
+    def completes(self) -> bool:
+        """Whether all tokens are computed after this, so that the next can be chosen."""
+        return len(self.tokens) == self.answer.remaining
+
+
+def choose_rows(live: Sequence[Answer], budget: int, size: int) -> list[Rows]:
+    """One row for each answer being written, then pieces of prompts: `budget` tokens at most.
+
+    The oldest prompt gets half of the budget at least, the others share in order of what they still
+    lack: a short question does not wait for a long document. `size` bounds all rows together.
+    """
+    rows = [Rows(a, [a.target[-1]]) for a in live if a.remaining == 1]
+    reading = [a for a in live if a.remaining > 1 and a.leader is None]
+    if not reading:
+        return rows
+    left = min(budget, size - len(rows))
+    oldest = reading[0]
+    quota = {id(oldest): min(oldest.remaining, max(1, left // 2))}
+    left -= quota[id(oldest)]
+    for answer in [*sorted(reading[1:], key=lambda a: a.remaining), oldest]:
+        taken = quota.get(id(answer), 0)
+        more = min(answer.remaining - taken, left)
+        quota[id(answer)] = taken + more
+        left -= more
+    for answer in reading:
+        if count := quota[id(answer)]:
+            done = len(answer.sequence.tokens)
+            rows.append(Rows(answer, answer.target[done : done + count]))
+    return rows
+
+
+def halve(rows: Sequence[Rows]) -> list[Rows]:
+    """The same round with half of its reading; of a round that only writes, nothing is left."""
+    reading = [r for r in rows if len(r.tokens) > 1]
+    if not reading:
+        return []
+    kept = [r for r in rows if len(r.tokens) == 1]
+    left = sum(len(r.tokens) for r in reading) // 2
+    for r in reading:
+        if left > 0:
+            kept.append(Rows(r.answer, r.tokens[:left]))
+            left -= len(r.tokens)
+    return kept

@@ -1,0 +1,35 @@
+"""The in-process llama.cpp engine keeps the contract of every engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from backends.base import EngineContext
+from backends.llama_cpp import ENGINE, LlamaCppOptions
+from backends.store import ModelStore
+from tests.contracts.backend_contract import BackendContract
+
+
+def context(tmp_path: Path) -> EngineContext:
+    return EngineContext(ModelStore(tmp_path), lambda _: None)
+
+
+class TestLlamaCpp(BackendContract):
+    counts_exactly = True
+
+    @pytest.fixture
+    async def backend(self, chat_model_path: Path, tmp_path: Path) -> AsyncIterator[object]:
+        options = LlamaCppOptions(source=f"file:{chat_model_path}", context=512)
+        backend = ENGINE.create("default", options, context(tmp_path))
+        yield backend
+        await backend.aclose()
+
+    @pytest.fixture
+    async def missing_backend(self, tmp_path: Path) -> AsyncIterator[object]:
+        options = LlamaCppOptions(source=f"file:{tmp_path / 'gone.gguf'}")
+        backend = ENGINE.create("gone", options, context(tmp_path))
+        yield backend
+        await backend.aclose()
