@@ -52,6 +52,14 @@ from bot.errors import (
     UserFacingError,
     nearest,
 )
+from bot.fitting import (
+    Fitted,
+)
+from bot.grounding import (
+    CitationFilter,
+    answer_from,
+    source,
+)
 from bot.history.store import (
     HistoryStore,
     Turn,
@@ -72,7 +80,9 @@ from bot.skill import (
     Passage,
     SearchResult,
     Services,
+    Setting,
     Skill,
+    model_names,
 )
 from bot.types import (
     SCOPES,
@@ -113,6 +123,7 @@ __all__ = [
     "ChatRequest",
     "Check",
     "Chunk",
+    "CitationFilter",
     "Command",
     "CommandCall",
     "Completion",
@@ -129,6 +140,7 @@ __all__ = [
     "Explanation",
     "Failed",
     "File",
+    "Fitted",
     "HistoryStore",
     "Ingested",
     "InvalidRequest",
@@ -149,6 +161,7 @@ __all__ = [
     "Scope",
     "SearchResult",
     "Services",
+    "Setting",
     "Skill",
     "Source",
     "Sources",
@@ -159,6 +172,7 @@ __all__ = [
     "UsageError",
     "UserFacingError",
     "Value",
+    "answer_from",
     "anyone",
     "command",
     "has_role",
@@ -166,5 +180,7 @@ __all__ = [
     "in_direct_message",
     "is_admin",
     "is_user",
+    "model_names",
     "nearest",
+    "source",
 ]

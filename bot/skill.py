@@ -5,7 +5,13 @@ A skill is an async generator: it takes a `Context`, yields `Part`s, and never s
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,8 +21,9 @@ from pydantic import BaseModel
 
 from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk, Sampling, Usage
 from bot.checks import Asker, Check
-from bot.command import Command
-from bot.errors import Denied, NotFound, nearest
+from bot.command import Command, Completion
+from bot.errors import Denied, NotFound, Refused, nearest
+from bot.fitting import Fitter
 from bot.history.store import HistoryStore
 from bot.types import (
     Attachment,
@@ -87,6 +94,7 @@ class Passage:
     lexical: float = 0.0
     context: str = field(default="", repr=False)
     at: datetime | None = None
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +209,41 @@ class Turns(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """How the bot behaves in one respect here; `scope` is the width of the choice that made it so,
+    None where config.yaml did."""
+
+    name: str
+    description: str
+    value: str
+    scope: Scope | None = None
+
+
+class Settings(Protocol):
+    """How the bot behaves in a channel: config.yaml's word, then what an admin chose."""
+
+    async def show(self, conversation: ConversationKey) -> Sequence[Setting]:
+        """Every setting as it stands here."""
+        ...
+
+    async def put(
+        self, name: str, value: str, scope: Scope, conversation: ConversationKey, by: str
+    ) -> None:
+        """Choose a value. Raises `NotFound` for the name, `UsageError` for the value."""
+        ...
+
+    async def clear(self, name: str, scope: Scope, conversation: ConversationKey) -> None:
+        """Go back to what holds without this choice. Raises `NotFound` for the name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
-    """Everything a skill may use, one narrow protocol each."""
+    """Everything a skill may use, one narrow protocol each.
+
+    `forget` deletes what was kept of a person (`platform:id`), by history and by every plugin, and
+    returns the number of turns.
+    """
 
     models: Models
     history: HistoryStore
@@ -211,6 +252,10 @@ class Services:
     prompts: Prompts
     turns: Turns
     commands: Sequence[Command]
+    settings: Settings | None = None
+    forget: Callable[[str], Awaitable[int]] | None = None
+    fitter: Fitter = field(default_factory=Fitter)
+    max_attachment_bytes: int = 20 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -293,6 +338,16 @@ class Context:
             raise NotFound(f"There is no model named {name!r:.60}.{hint} See /model list.")
         return name
 
+    async def read(self, attachment: Attachment) -> Page:
+        """An attached file as Markdown. Raises `Refused` (too large, nothing to read)."""
+        limit = self.services.max_attachment_bytes
+        if attachment.size > limit:
+            raise Refused(
+                f"{attachment.name:.100} has {attachment.size / 1024**2:.0f} MB; "
+                f"files up to {limit / 1024**2:.0f} MB are read."
+            )
+        return await self.web.read_bytes(attachment.name, await attachment.read(limit))
+
     async def generate(
         self,
         messages: Sequence[ChatMessage],
@@ -300,7 +355,7 @@ class Context:
         model: str | None = None,
         sampling: Sampling | None = None,
         cache: str | None = None,
-    ) -> AsyncIterator[Part]:
+    ) -> AsyncGenerator[Part, None]:
         """Ask the model and yield `Status` and `Text` as they come; records model and usage.
 
         `cache` names the prompt cache to use: the conversation's by default, "" for none.
@@ -325,6 +380,12 @@ class Context:
                     yield Text(chunk.text)
                 if chunk.usage is not None:
                     self.record.add(chunk.usage)
+
+
+async def model_names(asked: Completion) -> Sequence[str]:
+    """Completes the name of a model."""
+    models: Models = asked.services.models
+    return [name for name in models.names() if name.startswith(asked.prefix)]
 
 
 MessageSkill = Any

@@ -1,0 +1,275 @@
+"""Fitting a prompt into a model's context.
+
+The order is: system, history, then one last message with what was retrieved and the question. So
+the part that stays the same from turn to turn comes first, and an engine that keeps its cache
+reads only what is new. For the same reason history is not trimmed by one turn each time: when it
+outgrows its room it is cut to half, and the cut then stays where it is until the room is full
+again. Nothing stored is touched.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from backends.base import ChatMessage
+from backends.errors import ContextOverflow
+from bot.history.store import Turn
+
+if TYPE_CHECKING:
+    from bot.skill import Models
+
+UNKNOWN_CONTEXT = 4096
+"""Assumed where an engine does not tell its model's context, in tokens."""
+
+_MARGIN = 16
+_PER_MESSAGE = 16
+_TEMPLATE = 64
+"""More tokens than a chat template adds: for each message, and around all of them."""
+_SHARE = 0.7
+"""Of the room, what retrieved text may take while there is history."""
+
+
+_PLACES = tuple(
+    re.compile(mark)
+    for mark in (r"\n(?=#{1,6} )", r"\n\s*\n", r"\n", r"[.!?…][\"'”’)]*\s|[。！？]", r"\s")
+)
+"""Good places to cut a text at, best first."""
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A prompt that fits. `blocks` says how many of the blocks are in it; `max_tokens` is the room
+    left for the answer; turns are counted one for a question and one for an answer."""
+
+    messages: tuple[ChatMessage, ...]
+    max_tokens: int
+    blocks: int = 0
+    turns_used: int = 0
+    turns_left_out: int = 0
+
+
+class Fitter:
+    """Fits prompts, and remembers token counts and where each conversation was cut.
+
+    What it remembers is a cache: bounded, lost at a restart, and never needed to be right.
+    """
+
+    def __init__(self, *, conversations: int = 4096, counts: int = 20_000) -> None:
+        self._cuts: _Recent[tuple[str, str], str] = _Recent(conversations)
+        self._counts: _Recent[tuple[str, str], int] = _Recent(counts)
+        self._frames: _Recent[str, tuple[int, int]] = _Recent(64)
+
+    async def fit(
+        self,
+        models: Models,
+        model: str,
+        *,
+        compose: Callable[[int], str],
+        system: str = "",
+        blocks: int = 0,
+        history: Sequence[Turn] = (),
+        answer_tokens: int = 512,
+    ) -> Fitted:
+        """Make a prompt of as much as fits.
+
+        `compose(n)` is the last message with the first n of the `blocks`, which are ranked: the
+        later ones are left out first. Raises `ContextOverflow` where the question alone is too
+        long.
+        """
+        window = (await models.capabilities(model)).context or UNKNOWN_CONTEXT
+        answer = max(1, min(answer_tokens, window // 4))
+        measure = _Measure(self, models, model, window - answer - _MARGIN)
+        used, base, cost = await measure.blocks(system, compose, blocks, bool(history))
+        exchanges = _exchanges(history)
+        room = measure.budget - cost
+        start = await self._cut(measure, exchanges, room, keep=used == 0)
+        while True:
+            chosen = [turn for group in exchanges[start:] for turn in group]
+            messages = (*base[:-1], *map(_message, chosen), base[-1])
+            if start == len(exchanges) or await measure.fits(messages):
+                break
+            start += 1
+        return Fitted(messages, answer, used, len(chosen), len(history) - len(chosen))
+
+    async def _cut(
+        self, measure: _Measure, exchanges: Sequence[Sequence[Turn]], room: int, *, keep: bool
+    ) -> int:
+        """Index of the first exchange to use. With `keep` the cut is remembered."""
+        if not exchanges:
+            return 0
+        key = (measure.model, exchanges[0][0].conversation)
+        cut = self._cuts.get(key)
+        first = next((i for i, group in enumerate(exchanges) if group[0].id == cut), 0)
+        start = await measure.start(exchanges, first, room)
+        if start > first:
+            start = min(await measure.start(exchanges, start, room // 2), len(exchanges) - 1)
+            if keep:
+                self._cuts.put(key, exchanges[start][0].id)
+        return start
+
+    async def _frame(self, models: Models, model: str) -> tuple[int, int]:
+        """Tokens of the template around one message, and of each further message."""
+        known = self._frames.get(model)
+        if known is None:
+            one = [ChatMessage("user", "x")]
+            more = [*one, ChatMessage("assistant", "x"), *one]
+            single, triple = await models.count(model, one), await models.count(model, more)
+            known = (single - 1, max(0, -(-(triple - single - 2) // 2)))
+            self._frames.put(model, known)
+        return known
+
+    async def turn_tokens(self, models: Models, model: str, turn: Turn) -> int:
+        """About what a stored turn takes in a prompt; counted once."""
+        key = (model, turn.id)
+        known = self._counts.get(key)
+        if known is None:
+            around, each = await self._frame(models, model)
+            known = await models.count(model, [_message(turn)]) - around + each
+            self._counts.put(key, known)
+        return known
+
+    async def split(self, models: Models, model: str, text: str, tokens: int) -> list[str]:
+        """Cut a long text into pieces of at most `tokens` tokens, at paragraphs, lines, sentences
+        or words, whichever is the largest that fits."""
+        around, _ = await self._frame(models, model)
+
+        async def count(piece: str) -> int:
+            if len(piece.encode()) <= tokens:
+                return len(piece.encode())
+            return await models.count(model, [ChatMessage("user", piece)]) - around
+
+        total = await count(text)
+        if total <= tokens:
+            return [text]
+        width = max(16, int(len(text) * tokens * 0.9 / total))
+        pieces: list[str] = []
+        waiting = cut(text, width)[::-1]
+        while waiting:
+            piece = waiting.pop()
+            if len(piece) > 16 and await count(piece) > tokens:
+                waiting.extend(cut(piece, max(16, len(piece) // 2))[::-1])
+            else:
+                pieces.append(piece)
+        return pieces
+
+
+class _Measure:
+    """Counting for one prompt: against one budget, in one model's tokens."""
+
+    def __init__(self, fitter: Fitter, models: Models, model: str, budget: int) -> None:
+        self._fitter, self._models = fitter, models
+        self.model, self.budget = model, budget
+
+    async def fits(self, messages: Sequence[ChatMessage], budget: int | None = None) -> bool:
+        limit = self.budget if budget is None else budget
+        return _at_most(messages) <= limit or await self.count(messages) <= limit
+
+    async def count(self, messages: Sequence[ChatMessage]) -> int:
+        return await self._models.count(self.model, messages)
+
+    async def blocks(
+        self, system: str, compose: Callable[[int], str], blocks: int, history: bool
+    ) -> tuple[int, tuple[ChatMessage, ...], int]:
+        """How many blocks fit, the messages without history, and what they take."""
+        head = (ChatMessage("system", system),) if system else ()
+
+        def base(n: int) -> tuple[ChatMessage, ...]:
+            return (*head, ChatMessage("user", compose(n)))
+
+        share = int(self.budget * _SHARE) if history else self.budget
+        low, high = 0, blocks
+        while low < high:
+            middle = (low + high + 1) // 2
+            if await self.fits(base(middle), share):
+                low = middle
+            else:
+                high = middle - 1
+        chosen = base(low)
+        cost = _at_most(chosen)
+        if history or cost > self.budget:
+            # a bound is enough while there is room to spare; near the limit it must be exact
+            cost = await self.count(chosen) if cost > self.budget // 4 else cost
+        if cost > self.budget:
+            raise ContextOverflow(cost, self.budget)
+        return low, chosen, cost
+
+    async def start(self, exchanges: Sequence[Sequence[Turn]], first: int, room: int) -> int:
+        """The earliest exchange from `first` on from which everything to the end fits the room."""
+        texts = [turn for group in exchanges[first:] for turn in group]
+        if sum(len(turn.text.encode()) + _PER_MESSAGE for turn in texts) <= room:
+            return first
+        taken = 0
+        for index in range(len(exchanges) - 1, first - 1, -1):
+            for turn in exchanges[index]:
+                taken += await self._fitter.turn_tokens(self._models, self.model, turn)
+            if taken > room:
+                return index + 1
+        return first
+
+
+class _Recent(Generic[K, V]):
+    """A dictionary that forgets what was not used for longest."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._values: OrderedDict[K, V] = OrderedDict()
+
+    def get(self, key: K) -> V | None:
+        value = self._values.get(key)
+        if value is not None:
+            self._values.move_to_end(key)
+        return value
+
+    def put(self, key: K, value: V) -> None:
+        self._values[key] = value
+        self._values.move_to_end(key)
+        if len(self._values) > self._most:
+            self._values.popitem(last=False)
+
+
+def cut(text: str, width: int) -> list[str]:
+    """Cut a text into pieces of at most `width` characters, as late as a good place allows.
+
+    Joined again, the pieces are the text but for the white space at the cuts.
+    """
+    pieces = []
+    rest = text.strip()
+    while len(rest) > width:
+        at = next(
+            (ends[-1] for ends in (_ends(rest, mark, width) for mark in _PLACES) if ends), width
+        )
+        pieces.append(rest[:at].rstrip())
+        rest = rest[at:].lstrip()
+    return [piece for piece in (*pieces, rest) if piece]
+
+
+def _ends(text: str, mark: re.Pattern[str], width: int) -> list[int]:
+    """Where a mark ends within the width, not in its first third (pieces must not be crumbs)."""
+    return [found.end() for found in mark.finditer(text, width // 3, width)]
+
+
+def _at_most(messages: Sequence[ChatMessage]) -> int:
+    """An upper bound of tokens without asking the model: no token is shorter than a byte."""
+    return _TEMPLATE + sum(len(m.content.encode()) + _PER_MESSAGE for m in messages)
+
+
+def _exchanges(history: Sequence[Turn]) -> list[list[Turn]]:
+    """Turns in groups that begin with a person's; what comes before the first is left out."""
+    groups: list[list[Turn]] = []
+    for turn in history:
+        if turn.role == "user":
+            groups.append([turn])
+        elif groups and turn.text.strip():
+            groups[-1].append(turn)
+    return [group for group in groups if len(group) > 1]
+
+
+def _message(turn: Turn) -> ChatMessage:
+    return ChatMessage(turn.role, turn.text)

@@ -1,0 +1,137 @@
+"""Drawing an answer from passages: fit them in, ask, keep citations honest, say what was used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+
+from backends.base import Sampling
+from bot.history.store import Turn
+from bot.skill import Context, Passage, SearchResult
+from bot.types import Explanation, Part, Source, Sources, Text
+
+_BRACKETS = re.compile(r"\[(\d{1,3})\]")
+_CITATION = re.compile(r"[ \t]?\[((?:\d{1,3})(?:\s*[,;]\s*\d{1,3}){0,15})\]")
+_OPEN = re.compile(r"\[[\d\s,;]{0,80}")
+_SHOWN_UNCITED = 3
+
+
+async def answer_from(
+    ctx: Context,
+    question: str,
+    found: SearchResult,
+    *,
+    system: str,
+    model: str | None = None,
+    history: Sequence[Turn] = (),
+    sampling: Sampling | None = None,
+) -> AsyncGenerator[Part, None]:
+    """Answer from what a search found, with citations `[1]…[k]`, and its sources under it.
+
+    Passages are ranked into the model's context; what was left out is in the explanation. Raises
+    `BackendError`.
+    """
+    name = await ctx.model(model)
+    capabilities = await ctx.models.capabilities(name)
+    sampling = sampling or Sampling(temperature=0.2, max_tokens=512)
+
+    def compose(n: int) -> str:
+        return ctx.prompts.render(
+            "ask",
+            capabilities.family,
+            question=question,
+            passages=[_shown(number, p) for number, p in enumerate(found.passages[:n], 1)],
+        )
+
+    fitted = await ctx.services.fitter.fit(
+        ctx.models,
+        name,
+        system=system,
+        compose=compose,
+        blocks=len(found.passages),
+        history=history,
+        answer_tokens=sampling.max_tokens,
+    )
+    used = [source(number, p) for number, p in enumerate(found.passages[: fitted.blocks], 1)]
+    yield Explanation(
+        model=name,
+        turns_used=fitted.turns_used,
+        turns_left_out=fitted.turns_left_out,
+        passages=tuple(used),
+        left_out=tuple(label(p) for p in found.passages[fitted.blocks :]),
+    )
+    citations = CitationFilter(len(used))
+    parts = ctx.generate(
+        fitted.messages, model=name, sampling=replace(sampling, max_tokens=fitted.max_tokens)
+    )
+    async with aclosing(parts) as stream:
+        async for part in stream:
+            if not isinstance(part, Text):
+                yield part
+            elif text := citations.feed(part.delta):
+                yield Text(text)
+    if rest := citations.finish():
+        yield Text(rest)
+    cited = [one for one in used if one.number in citations.cited]
+    yield Sources(tuple(cited or used[:_SHOWN_UNCITED]))
+
+
+def source(number: int, passage: Passage) -> Source:
+    """A passage as it is shown under an answer."""
+    return Source(
+        number=number,
+        title=passage.title,
+        location=passage.location,
+        heading=passage.heading,
+        score=passage.score,
+        passage=passage.text,
+        document=passage.document,
+        at=passage.at,
+    )
+
+
+def label(passage: Passage) -> str:
+    """Title and heading, in one line."""
+    return f"{passage.title} › {passage.heading}" if passage.heading else passage.title
+
+
+def _shown(number: int, passage: Passage) -> dict[str, str | int]:
+    """A passage for the prompt. Brackets in its text would pass for citations of ours."""
+    return {
+        "number": number,
+        "title": label(passage),
+        "text": _BRACKETS.sub(r"(\1)", passage.text),
+    }
+
+
+class CitationFilter:
+    """Takes citations out of a stream that point to no passage; `cited` holds the good ones.
+
+    Text that may still become a citation is held back until it is clear.
+    """
+
+    def __init__(self, passages: int) -> None:
+        self._passages = passages
+        self._held = ""
+        self.cited: set[int] = set()
+
+    def feed(self, delta: str) -> str:
+        """What can be shown now."""
+        text = self._held + delta
+        start = text.rfind("[")
+        open_end = start >= 0 and _OPEN.fullmatch(text, start) is not None
+        self._held, text = (text[start:], text[:start]) if open_end else ("", text)
+        return _CITATION.sub(self._keep, text)
+
+    def finish(self) -> str:
+        """What was held back, at the end."""
+        rest, self._held = self._held, ""
+        return rest if not _OPEN.fullmatch(rest) or rest == "[" else ""
+
+    def _keep(self, found: re.Match[str]) -> str:
+        numbers = [int(n) for n in re.findall(r"\d+", found[1])]
+        good = [n for n in dict.fromkeys(numbers) if 1 <= n <= self._passages]
+        self.cited.update(good)
+        return (found[0][: found[0].index("[")] if good else "") + "".join(f"[{n}]" for n in good)

@@ -1,0 +1,115 @@
+"""How the bot behaves in a channel: config.yaml's word, then what admins chose at run time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from bot.adapters.base import ChannelSettings
+from bot.command import Option, check_text
+from bot.errors import NotFound, UsageError, nearest
+from bot.history.store import Choices
+from bot.skill import Setting
+from bot.types import SCOPES, ConversationKey, Scope
+
+_PREFIX = "setting:"
+_MAX_PERSONA = 2_000
+
+OPTIONS: Final[Mapping[str, Option]] = {
+    option.name: option
+    for option in (
+        Option("Who the bot is here, in a sentence or two", name="persona"),
+        Option("Knowledge base that answers here", name="knowledge_base"),
+        Option("Answer a mention in a thread of its own", name="thread_per_mention", kind="bool"),
+        Option("Answer in its threads without being mentioned", name="follow_up", kind="bool"),
+        Option(
+            "Length from which an answer is also attached as a file, in characters",
+            name="file_over_chars",
+            kind="int",
+            min_value=500,
+            max_value=1_000_000,
+        ),
+    )
+}
+"""The settings that can be chosen at run time; the names are those of `ChannelSettings`."""
+
+
+class ChosenSettings:
+    """Settings by channel, workspace and everywhere, on top of what config.yaml says.
+
+    `configured` gives config.yaml's word for a place; `bases` the names of the knowledge bases.
+    Choices are read once and then kept: this process is the only one to write them.
+    """
+
+    def __init__(
+        self,
+        choices: Choices,
+        configured: Callable[[ConversationKey], ChannelSettings],
+        bases: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
+        self._choices = choices
+        self._configured = configured
+        self._bases = bases
+        self._known: dict[tuple[str, str], str | None] = {}
+
+    async def of(self, conversation: ConversationKey) -> ChannelSettings:
+        """How the bot behaves in this conversation."""
+        chosen: dict[str, Any] = {}
+        for name, option in OPTIONS.items():
+            found = await self._chosen(name, conversation)
+            if found is not None:
+                chosen[name] = option.coerce(found[1])
+        return replace(self._configured(conversation), **chosen)
+
+    async def show(self, conversation: ConversationKey) -> Sequence[Setting]:
+        """Every setting as it stands here."""
+        now = await self.of(conversation)
+        rows = []
+        for name, option in OPTIONS.items():
+            found = await self._chosen(name, conversation)
+            value = getattr(now, name)
+            text = ("yes" if value else "no") if option.kind == "bool" else str(value or "")
+            rows.append(Setting(name, option.description, text, found[0] if found else None))
+        return rows
+
+    async def put(
+        self, name: str, value: str, scope: Scope, conversation: ConversationKey, by: str
+    ) -> None:
+        """Choose a value. Raises `NotFound` for the name, `UsageError` for the value."""
+        option = _option(name)
+        coerced = str(option.coerce(value))
+        check_text(coerced, name, _MAX_PERSONA)
+        bases = self._bases()
+        if name == "knowledge_base" and bases and coerced not in bases:
+            raise UsageError(f"knowledge_base must be one of {', '.join(bases)}.")
+        key = conversation.scope(scope)
+        await self._choices.put(_PREFIX + name, key, coerced, by)
+        self._known[name, key] = coerced
+
+    async def clear(self, name: str, scope: Scope, conversation: ConversationKey) -> None:
+        """Go back to what holds without this choice. Raises `NotFound` for the name."""
+        _option(name)
+        key = conversation.scope(scope)
+        await self._choices.clear(_PREFIX + name, key)
+        self._known[name, key] = None
+
+    async def _chosen(self, name: str, conversation: ConversationKey) -> tuple[Scope, str] | None:
+        for scope in SCOPES[1:]:  # a conversation has no settings of its own: its channel has
+            key = conversation.scope(scope)
+            if (name, key) not in self._known:
+                if len(self._known) > 50_000:
+                    self._known.clear()
+                self._known[name, key] = await self._choices.get(_PREFIX + name, key)
+            value = self._known[name, key]
+            if value is not None:
+                return scope, value
+        return None
+
+
+def _option(name: str) -> Option:
+    if name not in OPTIONS:
+        near = nearest(name, OPTIONS)
+        hint = f"Did you mean {near}?" if near else f"There are: {', '.join(OPTIONS)}."
+        raise NotFound(f"There is no setting named {name!r:.40}. {hint}")
+    return OPTIONS[name]

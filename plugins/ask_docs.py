@@ -1,0 +1,104 @@
+"""`/ask`: an answer from the documents, with its sources, or an honest "not in the documents"."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import Annotated
+
+from bot.api import (
+    CommandCall,
+    Context,
+    Example,
+    Explanation,
+    Option,
+    Part,
+    SearchResult,
+    Skill,
+    Text,
+    Turn,
+    UsageError,
+    answer_from,
+    command,
+    hookimpl,
+    model_names,
+    source,
+)
+
+SHORT_FOLLOW_UP = 6
+"""A question of at most so many words may lean on the one before it ("and on Windows?")."""
+
+
+@command(
+    "ask",
+    remember=True,
+    menu="Ask about this",
+    examples=[Example("/ask how do I write a skill?")],
+)
+async def ask(
+    ctx: Context,
+    question: Annotated[str, Option("What you want to know", multiline=True)],
+    model: Annotated[str | None, Option("Which model answers", complete=model_names)] = None,
+) -> AsyncIterator[Part]:
+    """Answer from the team's documents, with sources."""
+    question = _question(ctx, question)
+    name = await ctx.model(model)
+    bases = await ctx.knowledge.bases(ctx.asker)
+    history = await ctx.history.recent(str(ctx.conversation))
+    found = await _search(ctx, question, bases, history)
+    if not found.evidence or not found.passages:
+        yield Explanation(
+            passages=tuple(source(n, p) for n, p in enumerate(found.passages, 1)),
+            left_out=("Every passage: none is evidence enough for an answer.",),
+        )
+        yield Text(_nothing(found, bases))
+        return
+    family = (await ctx.models.capabilities(name)).family
+    system = ctx.prompts.render("system", family, persona=ctx.persona)
+    drawn = answer_from(ctx, question, found, system=system, model=name, history=history)
+    async with aclosing(drawn) as parts:
+        async for part in parts:
+            yield part
+
+
+def _question(ctx: Context, question: str | None) -> str:
+    """The question, or, from a message's menu, the message."""
+    target = ctx.event.target if isinstance(ctx.event, CommandCall) else None
+    said = (question or "").strip()
+    if target is None:
+        return said
+    about = target.text.strip()
+    if not about and not said:
+        raise UsageError("This message has no text to ask about.")
+    return f"{said}\n\n{about}".strip()[:4000]
+
+
+async def _search(
+    ctx: Context, question: str, bases: Sequence[str], history: Sequence[Turn]
+) -> SearchResult:
+    """Search; a short follow-up without evidence of its own is tried with the question before."""
+    if not bases:
+        return SearchResult((), evidence=False)
+    found = await ctx.knowledge.search(question, bases=bases)
+    before = next((t.text for t in reversed(history) if t.role == "user"), "")
+    if not found.evidence and before and len(question.split()) <= SHORT_FOLLOW_UP:
+        together = await ctx.knowledge.search(f"{before[:500]} {question}", bases=bases)
+        if together.evidence:
+            return together
+    return found
+
+
+def _nothing(found: SearchResult, bases: Sequence[str]) -> str:
+    if not bases:
+        return "There are no documents here yet; an admin can add some with /docs add."
+    titles = list(dict.fromkeys(found.nearest or [p.title for p in found.passages]))[:3]
+    if not titles:
+        return "That is not in the documents."
+    return "That is not in the documents. The nearest are:\n\n" + "\n".join(
+        f"- {title}" for title in titles
+    )
+
+
+@hookimpl
+def register_skills() -> Sequence[Skill]:
+    return [Skill("ask_docs", commands=(ask,))]

@@ -1,0 +1,175 @@
+"""Free text: a mention, a direct message, a line in the terminal; and `/chat`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Annotated
+
+from bot.api import (
+    Context,
+    Example,
+    Explanation,
+    Notice,
+    Option,
+    Page,
+    Part,
+    Quote,
+    Sampling,
+    Skill,
+    Turn,
+    UserFacingError,
+    answer_from,
+    command,
+    hookimpl,
+    model_names,
+)
+
+SAMPLING = Sampling(temperature=0.7, max_tokens=768)
+GREETING = "Hello! Ask me something, or write /help to see what I can do."
+FILE_PIECES = 64
+PIECE_TOKENS = 256
+
+
+async def answer(ctx: Context) -> AsyncIterator[Part]:
+    """Answer what was said, from the documents where they hold the answer."""
+    async with aclosing(converse(ctx, ctx.event.text or "")) as parts:
+        async for part in parts:
+            yield part
+
+
+@command("chat", remember=True, examples=[Example("/chat What is a good name for a lighthouse?")])
+async def chat(
+    ctx: Context,
+    message: Annotated[str, Option("What you want to say", multiline=True)],
+    model: Annotated[str | None, Option("Which model answers", complete=model_names)] = None,
+) -> AsyncIterator[Part]:
+    """Talk with the model."""
+    async with aclosing(converse(ctx, message, model)) as parts:
+        async for part in parts:
+            yield part
+
+
+async def converse(ctx: Context, said: str, model: str | None = None) -> AsyncGenerator[Part, None]:
+    """One turn of a conversation."""
+    said = said.strip()
+    pages, refused = await _read_files(ctx)
+    for notice in refused:
+        yield notice
+    if not said and not pages:
+        if not refused:
+            yield Notice(GREETING)
+        return
+    question = said or "Say in a few sentences what this is about."
+    name = await ctx.model(model)
+    family = (await ctx.models.capabilities(name)).family
+    system = ctx.prompts.render("system", family, persona=ctx.persona)
+    history = await ctx.history.recent(str(ctx.conversation))
+    bases = [] if pages else await ctx.knowledge.bases(ctx.asker)
+    if bases:
+        found = await ctx.knowledge.search(question, bases=bases)
+        if found.evidence:
+            drawn = answer_from(ctx, question, found, system=system, model=name, history=history)
+            async with aclosing(drawn) as parts:
+                async for part in parts:
+                    yield part
+            yield Notice("Drawn from the documents.", kind="footer")
+            return
+    async with aclosing(_plain(ctx, name, system, question, pages, history)) as parts:
+        async for part in parts:
+            yield part
+    if bases:
+        yield Notice("Plain conversation: the documents do not cover this.", kind="footer")
+
+
+async def _plain(
+    ctx: Context,
+    model: str,
+    system: str,
+    question: str,
+    pages: Sequence[Page],
+    history: Sequence[Turn],
+) -> AsyncGenerator[Part, None]:
+    family = (await ctx.models.capabilities(model)).family
+    fitter = ctx.services.fitter
+    quotes = _quotes(ctx, history)
+    pieces = [
+        (page.title, text)
+        for page in pages
+        for text in (await fitter.split(ctx.models, model, page.text, PIECE_TOKENS))[:FILE_PIECES]
+    ]
+
+    def compose(n: int) -> str:
+        # the nearest messages of the platform come first, then the files, each from its beginning
+        near, shown = quotes[max(0, len(quotes) - n) :], pieces[: max(0, n - len(quotes))]
+        files = [
+            {
+                "name": name,
+                "text": "\n".join(text for of, text in shown if of == name),
+                "cut": sum(of == name for of, _ in shown) < sum(of == name for of, _ in pieces),
+            }
+            for name in dict.fromkeys(name for name, _ in shown)
+        ]
+        return ctx.prompts.render(
+            "chat", family, question=question, quotes="\n".join(near), files=files
+        )
+
+    fitted = await fitter.fit(
+        ctx.models,
+        model,
+        system=system,
+        compose=compose,
+        blocks=len(quotes) + len(pieces),
+        history=history,
+        answer_tokens=SAMPLING.max_tokens,
+    )
+    missing = len(quotes) + len(pieces) - fitted.blocks
+    yield Explanation(
+        model=model,
+        turns_used=fitted.turns_used,
+        turns_left_out=fitted.turns_left_out,
+        left_out=(f"{missing} pieces of messages and files that did not fit",) if missing else (),
+    )
+    sampling = replace(SAMPLING, max_tokens=fitted.max_tokens)
+    async with aclosing(ctx.generate(fitted.messages, model=model, sampling=sampling)) as parts:
+        async for part in parts:
+            yield part
+
+
+def _quotes(ctx: Context, history: Sequence[Turn]) -> list[str]:
+    """Messages around this one that the conversation's own turns do not hold already."""
+    known = {turn.event_id for turn in history} | {turn.text.strip() for turn in history}
+    return [
+        _line(quote)
+        for quote in ctx.event.context
+        if quote.text.strip()
+        and quote.id not in known - {""}
+        and quote.text.strip() not in known
+        and not (quote.from_us and history)
+    ]
+
+
+def _line(quote: Quote) -> str:
+    return f"{quote.author}: {quote.text.strip()}"
+
+
+async def _read_files(ctx: Context) -> tuple[list[Page], list[Notice]]:
+    """Attached files as text, and a word for each that cannot be read."""
+    pages, refused = [], []
+    quoted = [file for quote in ctx.event.context for file in quote.attachments]
+    for file in (*ctx.attachments, *quoted[-3:]):
+        try:
+            pages.append(await ctx.read(file))
+        except UserFacingError as exc:
+            refused.append(Notice(f"{file.name:.100} is left out: {exc}"))
+    return pages, refused
+
+
+SKILL = Skill("chat", commands=(chat,), answer=answer, priority=1000)
+"""Last in line: whatever free text no other skill wants."""
+
+
+@hookimpl
+def register_skills() -> Sequence[Skill]:
+    return [SKILL]

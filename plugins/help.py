@@ -1,0 +1,88 @@
+"""`/help`, made from what the commands declare, and `/stop`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated
+
+from bot.api import (
+    Command,
+    Completion,
+    Context,
+    Example,
+    NotFound,
+    Notice,
+    Option,
+    Part,
+    Skill,
+    Text,
+    command,
+    hookimpl,
+    nearest,
+)
+
+
+async def command_names(asked: Completion) -> Sequence[str]:
+    """Completes the name of a command."""
+    prefix = asked.prefix.lstrip("/")
+    return [one.name for one in asked.services.commands if one.name.startswith(prefix)]
+
+
+@command("help", quick=True, examples=[Example("/help", says="/ask"), Example("/help rap")])
+async def help_(
+    ctx: Context,
+    about: Annotated[
+        str, Option("A command to explain", complete=command_names, max_length=60)
+    ] = "",
+) -> AsyncIterator[Part]:
+    """What you can ask for, and how."""
+    mine = [one for one in ctx.services.commands if one.check is None or one.check(ctx.asker)]
+    if not about:
+        yield Text(_overview(sorted(mine, key=lambda one: one.name)))
+        return
+    name = about.strip().lstrip("/").lower()
+    found = next((one for one in mine if one.name == name), None)
+    if found is None:
+        near = nearest(name, [one.name for one in mine])
+        hint = f" Did you mean /{near}?" if near else " Write /help to see them all."
+        raise NotFound(f"There is no command /{name:.60}.{hint}")
+    yield Text(_page(found))
+
+
+def _overview(commands: Sequence[Command]) -> str:
+    lines = [f"- `{one.usage}`: {one.description}" for one in commands]
+    return "\n".join(
+        ["Just write to me, or use a command:", "", *lines, "", "`/help COMMAND` tells more."]
+    )
+
+
+def _page(found: Command) -> str:
+    lines = [f"`{found.usage}`", "", found.description]
+    if found.options:
+        lines += ["", "Options:"]
+    for option in found.options:
+        words = [option.description]
+        if option.choices:
+            words.append("one of " + ", ".join(option.choices))
+        if option.required:
+            words.append("required")
+        elif option.default not in (None, ""):
+            words.append(f"{option.default} unless given")
+        lines.append(f"- `{option.name}`: {'; '.join(words)}")
+    if found.examples:
+        lines += ["", "Examples:", *(f"- `{example.call}`" for example in found.examples)]
+    if found.menu:
+        lines += ["", f"Also in the menu of a message: {found.menu}"]
+    return "\n".join(lines)
+
+
+@command("stop", quick=True)
+async def stop(ctx: Context) -> AsyncIterator[Part]:
+    """Stop the answer that is being written here."""
+    stopped = await ctx.services.turns.stop(ctx.conversation, ctx.asker)
+    yield Notice("Stopped." if stopped else "Nothing is being written here.", private=True)
+
+
+@hookimpl
+def register_skills() -> Sequence[Skill]:
+    return [Skill("help", commands=(help_, stop))]

@@ -1,0 +1,112 @@
+"""`/model`: which models there are, which one answers here, and choosing another."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Annotated, Literal
+
+from bot.api import (
+    Context,
+    Example,
+    Notice,
+    Option,
+    Part,
+    Scope,
+    Skill,
+    Text,
+    UsageError,
+    command,
+    hookimpl,
+    is_admin,
+    model_names,
+)
+
+Width = Literal["here", "channel", "workspace", "default"]
+SCOPES: Mapping[Width, Scope] = {
+    "here": "conversation",
+    "channel": "channel",
+    "workspace": "workspace",
+    "default": "default",
+}
+WORDS: Mapping[Scope, str] = {
+    "conversation": "chosen for this conversation",
+    "channel": "chosen for this channel",
+    "workspace": "chosen for this workspace",
+    "default": "the default",
+}
+
+
+@command(
+    "model",
+    quick=True,
+    examples=[Example("/model list"), Example("/model use default here", says="default")],
+)
+async def model(
+    ctx: Context,
+    action: Annotated[
+        Literal["list", "use", "info"], Option("What to do: list, use or info")
+    ] = "list",
+    name: Annotated[str, Option("The model's name", complete=model_names, max_length=100)] = "",
+    scope: Annotated[Width, Option("For whom: wider than here needs an admin")] = "here",
+) -> AsyncIterator[Part]:
+    """List the models, choose the one that answers, or look at one."""
+    match action:
+        case "list":
+            yield Text(await _list(ctx))
+        case "use":
+            yield Notice(await _use(ctx, name, scope))
+        case "info":
+            yield Text(await _info(ctx, name))
+
+
+async def _list(ctx: Context) -> str:
+    current, scope = await ctx.models.current(ctx.conversation)
+    lines = []
+    for one in await ctx.models.describe():
+        mark = f" ← answers here, {WORDS[scope]}" if one.name == current else ""
+        about = f": {one.description}" if one.description else ""
+        lines.append(f"- **{one.name}** ({one.engine}, {one.state}){about}{mark}")
+    return "\n".join(lines)
+
+
+async def _use(ctx: Context, name: str, width: Width) -> str:
+    if not name:
+        raise UsageError(f"Name a model: /model use {ctx.models.names()[0]}")
+    scope = SCOPES[width]
+    if scope != "conversation":
+        ctx.require(is_admin)
+    await ctx.models.use(await ctx.model(name), scope, ctx.conversation, ctx.author.key)
+    current, holds = await ctx.models.current(ctx.conversation)
+    place = {
+        "conversation": "in this conversation",
+        "channel": "in this channel",
+        "workspace": "in this workspace",
+        "default": "wherever nothing else is chosen",
+    }[scope]
+    if current != name:
+        return f"{name} now answers {place}; here {current} does, {WORDS[holds]}."
+    return f"{name} now answers {place}."
+
+
+async def _info(ctx: Context, name: str) -> str:
+    current, scope = await ctx.models.current(ctx.conversation)
+    wanted = await ctx.model(name) if name else current
+    about = next((one for one in await ctx.models.describe() if one.name == wanted), None)
+    can = await ctx.models.capabilities(wanted)
+    lines = [f"**{wanted}**" + (f": {about.description}" if about and about.description else "")]
+    if about:
+        lines.append(f"- Engine: {about.engine}, {about.state}")
+        if about.detail:
+            lines.append(f"- {about.detail}")
+    if can.context:
+        lines.append(f"- Context: {can.context:,} tokens")
+    if can.family:
+        lines.append(f"- Family: {can.family}")
+    if wanted == current:
+        lines.append(f"- Answers here: {WORDS[scope]}")
+    return "\n".join(lines)
+
+
+@hookimpl
+def register_skills() -> Sequence[Skill]:
+    return [Skill("model_switch", commands=(model,))]

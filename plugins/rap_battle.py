@@ -1,0 +1,122 @@
+"""`/rap A vs B`: two performers, verse against verse."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Annotated
+
+from bot.api import (
+    ChatMessage,
+    Context,
+    Example,
+    Explanation,
+    Option,
+    Part,
+    Sampling,
+    Skill,
+    Status,
+    Text,
+    UsageError,
+    command,
+    hookimpl,
+    model_names,
+)
+
+_VERSUS = re.compile(r"\s+(?:vs?\.?|versus|against|gegen|contra|contre|×)\s+", re.IGNORECASE)
+_MARKUP = re.compile(r"[*_`#<>\[\]|~]+")
+_MAX_NAME = 80
+SAMPLING = Sampling(temperature=0.9, top_p=0.95, max_tokens=220)
+
+
+@command(
+    "rap",
+    examples=[
+        Example("/rap Ada Lovelace vs Charles Babbage", says="Ada Lovelace"),
+        Example("/rap tea vs coffee rounds=1 style=haiku", says="coffee"),
+    ],
+)
+async def rap(
+    ctx: Context,
+    matchup: Annotated[str, Option("Who battles whom: A vs B", max_length=200)],
+    rounds: Annotated[int, Option("How many verses each", min_value=1, max_value=5)] = 2,
+    style: Annotated[str, Option("In what style, such as old school", max_length=100)] = "",
+    model: Annotated[str | None, Option("Which model answers", complete=model_names)] = None,
+) -> AsyncIterator[Part]:
+    """A rap battle between two performers, who take turns."""
+    performers = parse(matchup)
+    name = await ctx.model(model)
+    family = (await ctx.models.capabilities(name)).family
+    yield Explanation(model=name)
+    verses: list[tuple[str, str]] = []
+    for turn in range(rounds * 2):
+        performer, opponent = performers[turn % 2], performers[1 - turn % 2]
+        current = turn // 2 + 1
+        heading = performer if rounds == 1 else f"{performer} · round {current}"
+        yield Status("working", f"{performer} takes the microphone", done=turn, total=rounds * 2)
+        yield Text(("\n\n" if turn else "") + f"**{heading}**\n\n")
+
+        def compose(
+            n: int, performer: str = performer, opponent: str = opponent, current: int = current
+        ) -> str:
+            return ctx.prompts.render(
+                "rap",
+                family,
+                performer=performer,
+                opponent=opponent,
+                round=current,
+                rounds=rounds,
+                style=style,
+                previous="\n\n".join(f"{who}:\n{verse}" for who, verse in verses[-n:] if n),
+            )
+
+        fitted = await ctx.services.fitter.fit(
+            ctx.models,
+            name,
+            system=ctx.prompts.render("system", family, persona=""),
+            compose=compose,
+            blocks=min(3, len(verses)),
+            answer_tokens=SAMPLING.max_tokens,
+        )
+        async with aclosing(_verse(ctx, name, fitted.messages, fitted.max_tokens)) as parts:
+            verse = ""
+            async for part in parts:
+                if isinstance(part, Text):
+                    verse += part.delta
+                yield part
+        if not verse.strip():
+            yield Text("*(has no words left)*")
+        verses.append((performer, verse.strip()))
+
+
+async def _verse(
+    ctx: Context, model: str, messages: Sequence[ChatMessage], max_tokens: int
+) -> AsyncGenerator[Part, None]:
+    """One verse as it streams, without the blank lines and the name that models begin with."""
+    sampling = replace(SAMPLING, max_tokens=max_tokens)
+    begun = False
+    async with aclosing(ctx.generate(messages, model=model, sampling=sampling, cache="")) as parts:
+        async for part in parts:
+            if isinstance(part, Text) and not begun:
+                part = Text(part.delta.lstrip())
+                begun = bool(part.delta)
+                if not begun:
+                    continue
+            yield part
+
+
+def parse(matchup: str) -> tuple[str, str]:
+    """The two performers of `A vs B`. Raises `UsageError`."""
+    sides = [" ".join(_MARKUP.sub(" ", side).split()) for side in _VERSUS.split(f" {matchup} ")]
+    if len(sides) != 2 or not all(sides):
+        raise UsageError("Name two performers: /rap Ada Lovelace vs Charles Babbage")
+    if max(map(len, sides)) > _MAX_NAME:
+        raise UsageError(f"A performer's name may have {_MAX_NAME} characters.")
+    return sides[0], sides[1]
+
+
+@hookimpl
+def register_skills() -> Sequence[Skill]:
+    return [Skill("rap_battle", commands=(rap,))]
