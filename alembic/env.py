@@ -1,0 +1,53 @@
+"""How Alembic runs here: on the connection that `bot.migration` hands over."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import MutableMapping
+from typing import Any, Literal
+
+from alembic import context
+from sqlalchemy import Connection
+
+from bot.sqlite import Base
+
+for module in ("bot.history.tables", "bot.knowledge.tables"):
+    if importlib.util.find_spec(module) is not None:
+        importlib.import_module(module)
+
+
+def full_text_tables(connection: Connection) -> tuple[str, ...]:
+    """Virtual tables, which SQLAlchemy cannot describe."""
+    rows = connection.exec_driver_sql(
+        "SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE%'"
+    )
+    return tuple(name for (name,) in rows)
+
+
+def run(connection: Connection) -> None:
+    virtual = full_text_tables(connection)
+
+    def include_name(
+        name: str | None,
+        kind: Literal[
+            "schema", "table", "column", "index", "unique_constraint", "foreign_key_constraint"
+        ],
+        parents: MutableMapping[Any, str | None],
+    ) -> bool:
+        # A virtual table keeps its content in shadow tables: name_data, name_idx, …
+        return kind != "table" or not any(
+            name == table or (name or "").startswith(f"{table}_") for table in virtual
+        )
+
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        include_name=include_name,
+        render_as_batch=True,
+        compare_type=True,
+    )
+    context.run_migrations()
+
+
+run(context.config.attributes["connection"])

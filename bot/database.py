@@ -1,0 +1,146 @@
+"""The SQLite file: connections, one writer, and migrations.
+
+Reads go through a small pool of read-only connections. Writes go through one writer, which takes
+whatever has piled up while it was busy and commits it in one transaction (group commit): this is
+what lets many conversations be kept on disk at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import StorageError
+from bot.migration import migrate, pending
+from bot.sqlite import Base, read_engine, storage_error, sync_engine
+
+__all__ = ["Base", "Database", "Job", "migrate", "pending"]
+
+T = TypeVar("T")
+Job = Callable[[Connection], T]
+"""Work for the writer. It may run twice (again by itself when a neighbour in the same transaction
+failed), so it touches nothing but the connection."""
+
+QUEUE = 2000
+"""Writes that may wait; beyond it a caller waits to be let in."""
+BATCH = 256
+"""Most writes in one transaction, so that the first of them does not wait for long."""
+
+
+@dataclass(slots=True)
+class _Write(Generic[T]):
+    job: Job[T]
+    done: asyncio.Future[T]
+
+
+class Database:
+    """An open, migrated database. `await Database.open(path)`, and `close()` when done."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._readers = read_engine(path)
+        self._engine = sync_engine(path)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="parlance-writer")
+        self._queue: asyncio.Queue[_Write[Any] | None] = asyncio.Queue(QUEUE)
+        self._writer: asyncio.Task[None] | None = None
+        self._closing = False
+
+    @classmethod
+    async def open(cls, path: Path) -> Database:
+        """Bring the file to the present schema and open it. Raises `StorageError`."""
+        await migrate(path)
+        database = cls(path)
+        database._writer = asyncio.create_task(database._write_all(), name="database writer")
+        return database
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[AsyncConnection, None]:
+        """A connection that reads, and cannot write. Raises `StorageError`."""
+        try:
+            async with self._readers.connect() as connection:
+                yield connection
+        except (SQLAlchemyError, sqlite3.Error) as exc:
+            raise storage_error(self.path, exc) from exc
+
+    async def write(self, job: Job[T]) -> T:
+        """Run a job in the writer's next transaction; returns what it returns, once committed.
+
+        A caller that is cancelled while it waits does not take its write back. Raises
+        `StorageError` where the database fails; other errors of the job come as they are.
+        """
+        if self._closing or self._writer is None:
+            raise StorageError("The database is closed.")
+        write = _Write(job, asyncio.get_running_loop().create_future())
+        await self._queue.put(write)
+        return cast(T, await write.done)
+
+    async def close(self) -> None:
+        """Commit what is waiting, and let go of the file. Safe to call twice."""
+        if not self._closing and self._writer is not None:
+            self._closing = True
+            await self._queue.put(None)
+            await self._writer
+        self._closing = True
+        self._thread.shutdown(wait=True)
+        self._engine.dispose()
+        await self._readers.dispose()
+
+    async def _write_all(self) -> None:
+        """The writer: the only task that hands work to the writing thread."""
+        loop = asyncio.get_running_loop()
+        last = False
+        while not last:
+            batch: list[_Write[Any]] = []
+            item = await self._queue.get()
+            while item is not None:
+                batch.append(item)
+                if len(batch) == BATCH or self._queue.empty():
+                    break
+                item = self._queue.get_nowait()
+            last = item is None
+            if batch:
+                results = await loop.run_in_executor(
+                    self._thread, self._commit, [write.job for write in batch]
+                )
+                _resolve(batch, results)
+        while not self._queue.empty():
+            late = self._queue.get_nowait()
+            if late is not None and not late.done.done():
+                late.done.set_exception(StorageError("The database is closed."))
+
+    def _commit(self, jobs: list[Job[Any]]) -> list[tuple[Any, Exception | None]]:
+        """In the writing thread: all jobs in one transaction, or else each in its own."""
+        try:
+            with self._engine.begin() as connection:
+                return [(job(connection), None) for job in jobs]
+        except Exception as exc:  # noqa: BLE001 - a job's error belongs to its caller, whatever it is
+            if len(jobs) == 1:
+                return [(None, self._told(exc))]
+            return [outcome for job in jobs for outcome in self._commit([job])]
+
+    def _told(self, exc: Exception) -> Exception:
+        if not isinstance(exc, SQLAlchemyError | sqlite3.Error):
+            return exc
+        error = storage_error(self.path, exc)
+        error.__cause__ = exc
+        return error
+
+
+def _resolve(batch: list[_Write[Any]], results: list[tuple[Any, Exception | None]]) -> None:
+    for write, (value, error) in zip(batch, results, strict=True):
+        if write.done.done():
+            continue  # its caller was cancelled
+        if error is None:
+            write.done.set_result(value)
+        else:
+            write.done.set_exception(error)

@@ -1,0 +1,62 @@
+"""One process for one data directory."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.errors import StorageError
+
+LOCK = "parlance.lock"
+
+
+@contextmanager
+def own(data_dir: Path) -> Iterator[None]:
+    """Hold the data directory (made if need be) until the block ends, or the process does.
+
+    Raises `StorageError` that says who holds it. The operating system lets go of the lock of a
+    process that died, so a stale file never stands in the way.
+    """
+    path = data_dir / LOCK
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        held = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as exc:
+        raise StorageError(f"{data_dir} cannot be used as data_dir: {exc.strerror}.") from exc
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StorageError(
+                f"{data_dir} is in use by {_holder(held)}; stop it, or name another data_dir."
+            ) from None
+        except OSError as exc:
+            raise StorageError(f"{path} cannot be locked: {exc.strerror}.") from exc
+        _write(held, {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()})
+        yield
+        _write(held, {})
+    finally:
+        os.close(held)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _write(held: int, holder: dict[str, str | int]) -> None:
+    os.ftruncate(held, 0)
+    os.pwrite(held, json.dumps(holder).encode(), 0)
+
+
+def _holder(held: int) -> str:
+    try:
+        holder = json.loads(os.pread(held, 4096, 0))
+        return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
+    except (ValueError, KeyError, TypeError):
+        return "another process"

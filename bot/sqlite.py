@@ -1,0 +1,96 @@
+"""How the SQLite file is opened, and what is said when it cannot be."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import StaticPool
+
+from bot.errors import StorageError
+
+READERS = 4
+"""Connections that read at the same time."""
+
+
+class Base(DeclarativeBase):
+    """Every table of the database registers with `Base.metadata`."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+def sync_engine(path: Path) -> Engine:
+    """An engine for one thread, that writes: DDL and DML are in real transactions."""
+    engine = create_engine(
+        f"sqlite:///{path}", poolclass=StaticPool, connect_args={"check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: sqlite3.Connection, _: object) -> None:
+        # The driver's own idea of when a transaction begins leaves DDL out; we say it ourselves.
+        connection.isolation_level = None
+        for pragma in (
+            "busy_timeout = 5000",
+            "journal_mode = WAL",
+            "synchronous = NORMAL",
+            "foreign_keys = ON",
+            "secure_delete = FAST",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def read_engine(path: Path) -> AsyncEngine:
+    """An engine whose connections read, and cannot write."""
+    engine = create_async_engine(
+        f"sqlite+aiosqlite:///{path}",
+        isolation_level="AUTOCOMMIT",
+        pool_size=READERS,
+        max_overflow=0,
+        pool_reset_on_return=None,
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _connect(connection: Any, _: object) -> None:
+        cursor = connection.cursor()
+        for pragma in ("busy_timeout = 5000", "query_only = ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return engine
+
+
+def storage_error(path: Path, exc: Exception) -> StorageError:
+    """What went wrong with the file, in one sentence."""
+    text = str(exc.orig if isinstance(exc, DBAPIError) else exc).lower()
+    if "full" in text:
+        what = "there is no space left on its disk; make room and start again"
+    elif "readonly" in text or "read-only" in text or "permission" in text:
+        what = "it cannot be written to; check the owner and mode of its folder"
+    elif "unable to open" in text:
+        what = "it cannot be opened; check that its folder exists and may be written to"
+    elif "not a database" in text or "malformed" in text:
+        what = "it is damaged or not a database; put back a copy from the folder backups beside it"
+    elif "locked" in text or "busy" in text:
+        what = "another process keeps it locked"
+    else:
+        what = f"it cannot be used ({type(exc).__name__})"
+    return StorageError(f"The database {path}: {what}.")
