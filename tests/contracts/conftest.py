@@ -3,3 +3,4 @@
 import pytest
 
 pytest.register_assert_rewrite("tests.contracts.backend_contract")
+pytest.register_assert_rewrite("tests.contracts.history_contract")

@@ -1,0 +1,200 @@
+"""Conversations in SQLite."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, literal_column, or_, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from bot.database import Database
+from bot.history.rows import to_row, to_turn, written
+from bot.history.store import Turn, Verdict
+from bot.history.tables import choices, feedback, processed_events, replies, turns
+
+REMEMBER_EVENTS = timedelta(days=7)
+"""A platform gives up redelivering an event long before this."""
+_PRUNE_EVERY = 5000
+
+_claim = (
+    insert(processed_events)
+    .values(platform=bindparam("platform"), event_id=bindparam("event_id"), at=bindparam("at"))
+    .on_conflict_do_nothing()
+)
+_prune = delete(processed_events).where(processed_events.c.at < bindparam("before"))
+_insert = insert(turns)
+_insert_new = insert(turns).on_conflict_do_nothing(index_elements=["id"])
+# Written out, not bound: SQLite uses an index over part of a table only where it sees why it may.
+_is_running = turns.c.status == literal_column("'running'")
+_progress = (
+    update(turns).where(turns.c.id == bindparam("turn"), _is_running).values(text=bindparam("text"))
+)
+_finish = (
+    update(turns)
+    .where(turns.c.id == bindparam("turn"), _is_running)
+    .values(
+        {
+            name: bindparam(name)
+            for name in ("text", "status", "model", "usage", "explanation", "remember")
+        }
+    )
+)
+_supersede = update(turns).where(turns.c.id == bindparam("turn")).values(superseded=True)
+_get = select(turns).where(turns.c.id == bindparam("turn"))
+_running = select(turns).where(_is_running).order_by(turns.c.seq)
+_interrupt = update(turns).where(_is_running).values(status="interrupted")
+_by_event = (
+    select(turns)
+    .where(
+        turns.c.event_id == bindparam("event_id"),
+        turns.c.platform == bindparam("platform"),
+        turns.c.role == "user",
+    )
+    .order_by(turns.c.seq.desc())
+    .limit(1)
+)
+
+_question, _answer = turns.alias("question"), turns.alias("answer")
+_recent = (
+    select(_question, *(column.label(f"answer_{column.name}") for column in _answer.c))
+    .join(_answer, _answer.c.answers == _question.c.id)
+    .where(
+        _question.c.conversation == bindparam("conversation"),
+        _question.c.role == "user",
+        _question.c.remember.is_(True),
+        _answer.c.remember.is_(True),
+        _answer.c.superseded.is_(False),
+        _answer.c.status.in_(("complete", "cancelled", "interrupted")),
+    )
+    .order_by(_question.c.seq.desc())
+    .limit(bindparam("pairs"))
+)
+_feedback = insert(feedback)
+_feedback = _feedback.on_conflict_do_update(
+    index_elements=["turn", "person", "passage"],
+    set_={"verdict": _feedback.excluded.verdict, "at": _feedback.excluded.at},
+)
+
+
+class SqlHistoryStore:
+    """`HistoryStore` on a `Database`, which it does not own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._claims = itertools.count()
+
+    async def claim(self, platform: str, event_id: str) -> bool:
+        now = datetime.now(UTC)
+        prune = next(self._claims) % _PRUNE_EVERY == 0
+
+        def job(connection: Connection) -> bool:
+            if prune:
+                connection.execute(_prune, {"before": now - REMEMBER_EVENTS})
+            row = {"platform": platform, "event_id": event_id, "at": now}
+            return connection.execute(_claim, row).rowcount == 1
+
+        return await self._database.write(job)
+
+    async def open(self, question: Turn, answer: Turn) -> None:
+        """As the protocol says. A question that is stored already (Regenerate) stays as it is."""
+        asked, answered = to_row(question), to_row(answer)
+
+        def job(connection: Connection) -> None:
+            connection.execute(_insert_new, asked)
+            connection.execute(_insert, answered)
+
+        await self._database.write(job)
+
+    async def progress(self, turn: str, text: str) -> None:
+        await self._execute(_progress, {"turn": turn, "text": text})
+
+    async def finish(self, answer: Turn) -> None:
+        row = {"turn": answer.id, "remember": answer.remember, **written(answer)}
+        await self._execute(_finish, row)
+
+    async def recent(self, conversation: str, *, limit: int = 200) -> Sequence[Turn]:
+        values = {"conversation": conversation, "pairs": (max(limit, 0) + 1) // 2}
+        async with self._database.read() as connection:
+            rows = (await connection.execute(_recent, values)).mappings().all()
+        found: list[Turn] = []
+        for row in sorted(rows, key=lambda row: (row["seq"], row["answer_seq"])):
+            question = to_turn(row)
+            if not found or found[-1].answers != question.id:
+                found.append(question)
+            found.append(to_turn({c.name: row[f"answer_{c.name}"] for c in turns.c}))
+        return found[-limit:] if limit > 0 else []
+
+    async def get(self, turn: str) -> Turn | None:
+        return await self._one(_get, {"turn": turn})
+
+    async def supersede(self, turn: str) -> None:
+        await self._execute(_supersede, {"turn": turn})
+
+    async def by_event(self, platform: str, event_id: str) -> Turn | None:
+        return await self._one(_by_event, {"platform": platform, "event_id": event_id})
+
+    async def interrupt_running(self) -> Sequence[Turn]:
+        def job(connection: Connection) -> list[Turn]:
+            found = [to_turn(row._mapping) for row in connection.execute(_running)]
+            connection.execute(_interrupt)
+            return [replace(turn, status="interrupted") for turn in found]
+
+        return await self._database.write(job)
+
+    async def feedback(self, turn: str, person: str, verdict: Verdict, passage: str = "") -> None:
+        row = {"turn": turn, "person": person, "passage": passage, "verdict": verdict}
+        await self._execute(_feedback, {**row, "at": datetime.now(UTC)})
+
+    async def verdicts(self, turn: str) -> Sequence[tuple[str, str, Verdict]]:
+        """What was said of an answer: (person, passage, verdict), oldest first."""
+        said = select(feedback).where(feedback.c.turn == turn).order_by(feedback.c.at)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(said)).all()
+        return [(row.person, row.passage, row.verdict) for row in rows]
+
+    async def forget(self, *, person: str | None = None, conversation: str | None = None) -> int:
+        """As the protocol says; with both, what the person said in that conversation.
+
+        The answers to a person's turns go with them, and the buttons and verdicts under those.
+        """
+        if person is None and conversation is None:
+            return 0
+        asked = select(turns.c.id)
+        if person is not None:
+            asked = asked.where(turns.c.author == person)
+        if conversation is not None:
+            asked = asked.where(turns.c.conversation == conversation)
+
+        def job(connection: Connection) -> int:
+            # In this order: the rows that `asked` finds are the last to go.
+            gone = select(turns.c.id).where(or_(turns.c.id.in_(asked), turns.c.answers.in_(asked)))
+            ids = [{"turn_id": turn} for turn in connection.scalars(gone)]
+            if ids:
+                for table, column in ((feedback, "turn"), (replies, "turn"), (turns, "id")):
+                    connection.execute(
+                        delete(table).where(table.c[column] == bindparam("turn_id")), ids
+                    )
+            if person is not None and conversation is None:
+                connection.execute(delete(feedback).where(feedback.c.person == person))
+                connection.execute(update(choices).where(choices.c.by == person).values(by=""))
+            if conversation is not None and person is None:
+                connection.execute(delete(replies).where(replies.c.conversation == conversation))
+                connection.execute(delete(choices).where(choices.c.scope == conversation))
+            return len(ids)
+
+        return await self._database.write(job)
+
+    async def _execute(self, statement: Any, values: dict[str, Any]) -> None:
+        def job(connection: Connection) -> None:
+            connection.execute(statement, values)
+
+        await self._database.write(job)
+
+    async def _one(self, statement: Any, values: dict[str, Any]) -> Turn | None:
+        async with self._database.read() as connection:
+            row = (await connection.execute(statement, values)).mappings().first()
+        return None if row is None else to_turn(row)

@@ -1,0 +1,130 @@
+"""The tables of conversations and of what people chose."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator
+
+from bot.sqlite import Base
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment in UTC, kept as whole microseconds: exact, and sorted as a number."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+turns = Table(
+    "turns",
+    Base.metadata,
+    # The order in which turns came, whatever the clock did.
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", String, nullable=False),
+    Column("platform", String, nullable=False),
+    Column("conversation", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("author", String, nullable=False),
+    Column("author_name", String, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("command", String, nullable=False),
+    Column("options", Text, nullable=False),
+    Column("event_id", String, nullable=False),
+    Column("answers", String),
+    Column("remember", Boolean, nullable=False),
+    Column("superseded", Boolean, nullable=False),
+    Column("model", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("usage", Text),
+    Column("explanation", Text),
+    UniqueConstraint("id"),
+    sqlite_autoincrement=True,
+)
+Index("ix_turns_recent", turns.c.conversation, turns.c.role, turns.c.remember, turns.c.seq)
+Index("ix_turns_answers", turns.c.answers)
+Index("ix_turns_event", turns.c.event_id, turns.c.platform)
+Index("ix_turns_author", turns.c.author)
+Index("ix_turns_running", turns.c.status, sqlite_where=turns.c.status == "running")
+
+processed_events = Table(
+    "processed_events",
+    Base.metadata,
+    Column("platform", String, primary_key=True),
+    Column("event_id", String, primary_key=True),
+    Column("at", Moment, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+choices = Table(
+    "choices",
+    Base.metadata,
+    Column("name", String, primary_key=True),
+    Column("scope", String, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("by", String, nullable=False),
+    Column("at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+replies = Table(
+    "replies",
+    Base.metadata,
+    Column("turn", String, primary_key=True),
+    Column("platform", String, nullable=False),
+    Column("conversation", String, nullable=False, index=True),
+    Column("address", Text, nullable=False),
+    Column("finished", Boolean, nullable=False),
+    Column("at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_replies_unfinished",
+    replies.c.platform,
+    replies.c.at,
+    sqlite_where=replies.c.finished.is_(False),
+)
+
+feedback = Table(
+    "feedback",
+    Base.metadata,
+    Column("turn", String, primary_key=True),
+    Column("person", String, primary_key=True),
+    Column("passage", String, primary_key=True),
+    Column("verdict", String, nullable=False),
+    Column("at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+capabilities = Table(
+    "capabilities",
+    Base.metadata,
+    # What a replica is (model, engine, address), and what it was found to be able to do.
+    Column("replica", String, primary_key=True),
+    Column("found", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
