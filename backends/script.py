@@ -103,7 +103,7 @@ class ScriptedOptions(EngineOptions):
 
     `replies` may hold plain strings; with `cycle` those without a match start again when all are
     used, else `echo` answers from then on. `parallel` is how many answers run side by side (0: any
-    number), `queue` how many more may wait.
+    number), `queue` how many more may wait. With `down` every request fails so, and health says it.
     """
 
     replies: tuple[Reply, ...] = ()
@@ -115,6 +115,7 @@ class ScriptedOptions(EngineOptions):
     dimension: int = Field(default=384, ge=2)
     parallel: int = Field(default=0, ge=0)
     queue: int = Field(default=1_000, ge=0)
+    down: Failure | None = None
     family: str = ""
 
     @field_validator("replies", mode="before")

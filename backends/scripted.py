@@ -20,21 +20,19 @@ from typing import Any
 import numpy as np
 
 from backends.base import (
-    Backend,
     Capabilities,
     ChatMessage,
     ChatRequest,
     Chunk,
     Embeddings,
     Engine,
-    EngineContext,
     FinishReason,
     Health,
     Progress,
     ToolCall,
     Usage,
 )
-from backends.errors import BackendBusy, BackendError, BackendUnavailable, ContextOverflow
+from backends.errors import BackendBusy, BackendError, ContextOverflow
 from backends.script import (
     FAILURES,
     FOREVER,
@@ -50,8 +48,7 @@ from backends.script import (
 
 __all__ = ["ENGINE", "Reply", "ScriptedBackend", "ScriptedCall", "ScriptedOptions"]
 
-_REMEMBERED_REQUESTS = 1_000
-_REMEMBERED_CONVERSATIONS = 256
+_REMEMBERED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +87,15 @@ class ScriptedBackend:
     ) -> None:
         self.name = name
         self.options = options or ScriptedOptions(**settings)
-        self.requests: deque[ChatRequest] = deque(maxlen=_REMEMBERED_REQUESTS)
-        self.embedded: deque[tuple[str, ...]] = deque(maxlen=_REMEMBERED_REQUESTS)
+        self.parallel = self.options.parallel or 1_000
+        self.requests: deque[ChatRequest] = deque(maxlen=_REMEMBERED)
+        self.embedded: deque[tuple[str, ...]] = deque(maxlen=_REMEMBERED)
         self.available = True
         self.cancelled = self.completed = self.failed = 0
         self.active = self.peak = self.waiting = 0
         self._answer = answer
         self._turns = deque(reply for reply in self.options.replies if reply.in_turn)
-        self._failures: deque[tuple[BackendError, int]] = deque(maxlen=_REMEMBERED_REQUESTS)
+        self._failures: deque[tuple[BackendError, int]] = deque(maxlen=_REMEMBERED)
         self._seen: OrderedDict[str, list[str]] = OrderedDict()
         self._slots = asyncio.Semaphore(self.options.parallel) if self.options.parallel else None
 
@@ -184,17 +182,20 @@ class ScriptedBackend:
         )
 
     async def health(self) -> Health:
-        slots = self.options.parallel or None
-        if not self.available:
-            return Health(False, "The scripted engine is down.", False, slots, self.active)
-        return Health(True, "Answers from a script.", True, slots, self.active)
+        down, slots = self._down(), self.options.parallel or None
+        detail = str(down) if down else "Answers from a script."
+        return Health(not down, detail, not down, slots, self.active)
 
     async def aclose(self) -> None:
         self.available = False
 
     def _refuse_if_down(self) -> None:
-        if not self.available:
-            raise BackendUnavailable(f"The scripted model {self.name!r} is not running.")
+        if down := self._down():
+            raise down
+
+    def _down(self) -> BackendError | None:
+        failure = self.options.down or (None if self.available else "unavailable")
+        return FAILURES[failure]() if failure else None
 
     def _plan(self, request: ChatRequest, began: float) -> _Plan:
         """Decide on the answer. Raises what fails before the first token."""
@@ -263,7 +264,7 @@ class ScriptedBackend:
             return
         self._seen[conversation] = said
         self._seen.move_to_end(conversation)
-        if len(self._seen) > _REMEMBERED_CONVERSATIONS:
+        while len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
 
     @asynccontextmanager
@@ -293,8 +294,6 @@ class ScriptedBackend:
             self.waiting -= 1
 
 
-def _create(name: str, options: ScriptedOptions, context: EngineContext) -> Backend:
-    return ScriptedBackend(name, options)
-
-
-ENGINE = Engine("scripted", ScriptedOptions, _create)
+ENGINE = Engine(
+    "scripted", ScriptedOptions, lambda name, options, context: ScriptedBackend(name, options)
+)
