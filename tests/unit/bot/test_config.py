@@ -46,10 +46,11 @@ class TestShippedFile:
     def test_shows_every_default(self) -> None:
         shipped = flat(yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")))
         defaults = flat(Config().model_dump(mode="json"))
-        named_differences = {"admins.users", "knowledge.sync"}
-        assert {k: v for k, v in shipped.items() if k not in named_differences} == {
-            k: v for k, v in defaults.items() if k not in named_differences
+        differ = ("admins.users", "knowledge.sync", "models.")  # models are compared below
+        assert {k: v for k, v in shipped.items() if not k.startswith(differ)} == {
+            k: v for k, v in defaults.items() if not k.startswith(differ)
         }
+        assert load(ROOT / "config.yaml", {}).models == Config().models
         assert shipped["admins.users"] == ["terminal:operator"]
         assert shipped["knowledge.sync"] == [{"path": "docs", "base": None}]
 
@@ -119,6 +120,30 @@ class TestLoad:
             "config.yaml: colour: there is no such key.",
         ]
 
+    def test_problems_of_a_model_are_named_by_the_path_that_was_written(
+        self, tmp_path: Path
+    ) -> None:
+        found = problems(
+            tmp_path,
+            "models:\n"
+            "  default: {backend: 7}\n"
+            "  minilm: {backend: onnx, sampling: {temprature: 1}}\n"
+            "  one: {url: 'http://127.0.0.1'}\n"
+            "  two: {replicas: [{backend: ollama}], quue: 3}\n"
+            "  three: {backend: ollama, queue: -1}\n"
+            "  four: [1]\n",
+        )
+        assert found == [
+            "config.yaml: models.default.backend: should be a valid string.",
+            "config.yaml: models.minilm.sampling.temprature: there is no such key; "
+            "did you mean models.minilm.sampling.temperature?",
+            "config.yaml: models.one: name the engine that serves it, `backend:`, "
+            "or list `replicas:`.",
+            "config.yaml: models.two: quue: no such key; did you mean 'queue'?",
+            "config.yaml: models.three.queue: should be greater than or equal to 0.",
+            "config.yaml: models.four: write a mapping with `backend:` or `replicas:`.",
+        ]
+
     def test_names_that_point_nowhere(self, tmp_path: Path) -> None:
         found = problems(
             tmp_path,
@@ -159,6 +184,20 @@ class TestLoad:
     def test_numbers_as_keys_are_read_as_text(self, tmp_path: Path) -> None:
         config = load(write(tmp_path, "plugins: {settings: {7: {on: true}}}"), {})
         assert "7" in config.plugins.settings
+
+
+class TestDerived:
+    def test_what_the_pool_is_told(self, tmp_path: Path) -> None:
+        text = "limits: {max_queue: 3, turn_deadline_s: 20}"
+        limits = load(write(tmp_path, text), {}).pool_limits
+        assert (limits.queue, limits.deadline_s) == (3, 20.0)
+
+    def test_embedders_are_those_of_all_bases(self, tmp_path: Path) -> None:
+        text = (
+            "models: {default: {backend: x}, minilm: {backend: x}, big: {backend: x}}\n"
+            "knowledge: {bases: {a: {embedder: big}, b: {}}}"
+        )
+        assert load(write(tmp_path, text), {}).embedders == {"minilm", "big"}
 
 
 class TestMisplacedSecrets:
