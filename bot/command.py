@@ -55,6 +55,9 @@ class Option:
     max_value: float | None = None
     max_length: int = MAX_TEXT
     multiline: bool = False
+    takes_rest: bool = False
+    """Where a call is written as text, what stands there without a name is this option's, unless
+    it fits another; without a mark the last required text has that place."""
     name: str = ""
     kind: Kind = "str"
     choices: tuple[str, ...] = ()

@@ -70,7 +70,7 @@ def _question(ctx: Context, question: str | None) -> str:
     about = target.text.strip()
     if not about and not said:
         raise UsageError("This message has no text to ask about.")
-    return f"{said}\n\n{about}".strip()[:4000]
+    return about if said in about else f"{said}\n\n{about}".strip()
 
 
 async def _search(

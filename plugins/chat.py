@@ -16,6 +16,7 @@ from bot.api import (
     Page,
     Part,
     Quote,
+    Refused,
     Sampling,
     Skill,
     Turn,
@@ -27,7 +28,6 @@ from bot.api import (
 )
 
 SAMPLING = Sampling(temperature=0.7, max_tokens=768)
-GREETING = "Hello! Ask me something, or write /help to see what I can do."
 FILE_PIECES = 64
 PIECE_TOKENS = 256
 
@@ -55,12 +55,10 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> AsyncGe
     """One turn of a conversation."""
     said = said.strip()
     pages, refused = await _read_files(ctx)
-    for notice in refused:
-        yield notice
     if not said and not pages:
-        if not refused:
-            yield Notice(GREETING)
-        return
+        raise Refused(refused[0] if refused else "Your message is empty; ask me something.")
+    for reason in refused:
+        yield Notice(reason)
     question = said or "Say in a few sentences what this is about."
     name = await ctx.model(model)
     family = (await ctx.models.capabilities(name)).family
@@ -154,7 +152,7 @@ def _line(quote: Quote) -> str:
     return f"{quote.author}: {quote.text.strip()}"
 
 
-async def _read_files(ctx: Context) -> tuple[list[Page], list[Notice]]:
+async def _read_files(ctx: Context) -> tuple[list[Page], list[str]]:
     """Attached files as text, and a word for each that cannot be read."""
     pages, refused = [], []
     quoted = [file for quote in ctx.event.context for file in quote.attachments]
@@ -162,7 +160,7 @@ async def _read_files(ctx: Context) -> tuple[list[Page], list[Notice]]:
         try:
             pages.append(await ctx.read(file))
         except UserFacingError as exc:
-            refused.append(Notice(f"{file.name:.100} is left out: {exc}"))
+            refused.append(f"{file.name:.100} is left out: {exc}")
     return pages, refused
 
 

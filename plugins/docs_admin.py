@@ -66,7 +66,11 @@ async def docs(
     ] = "list",
     what: Annotated[
         str,
-        Option("A URL to add, a title to remove, words to search for", complete=document_titles),
+        Option(
+            "A URL to add, a title to remove, words to search for",
+            complete=document_titles,
+            takes_rest=True,
+        ),
     ] = "",
     base: Annotated[str | None, Option("Which knowledge base", max_length=60)] = None,
 ) -> AsyncIterator[Part]:

@@ -94,7 +94,7 @@ class Job:
 )
 async def summarize(
     ctx: Context,
-    source: Annotated[str, Option("A URL; in the terminal also a path", max_length=2000)] = "",
+    source: Annotated[str, Option("A URL; in the terminal also a path", takes_rest=True)] = "",
     style: Annotated[Style, Option("A list of points, or paragraphs")] = "bullets",
     last: Annotated[
         int, Option("Instead: the last so many messages here", min_value=0, max_value=500)

@@ -1,0 +1,349 @@
+"""A stage for one skill: real prompts, history, web and fitting; a scripted model; a shelf of
+passages that are found by their words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+import plugins
+from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk
+from backends.scripted import ScriptedBackend
+from bot.checks import Asker
+from bot.command import Command
+from bot.database import Database
+from bot.errors import NotFound
+from bot.history.sql import SqlHistoryStore
+from bot.history.store import HistoryStore, Turn
+from bot.prompts import JinjaPrompts
+from bot.settings import ChosenSettings
+from bot.skill import Context, Document, Ingested, ModelInfo, Passage, SearchResult, Services
+from bot.types import (
+    Attachment,
+    Author,
+    CommandCall,
+    ConversationKey,
+    Explanation,
+    Message,
+    Notice,
+    Part,
+    Quote,
+    Scope,
+    Sources,
+    Status,
+    Text,
+)
+from bot.web.fetch import Fetcher
+from bot.web.reader import Reader
+
+PROMPTS = Path(plugins.__file__).parent / "prompts"
+HERE = ConversationKey("discord", "guild", "channel")
+TERMINAL = ConversationKey("terminal", "local", "local")
+ANN = Author("discord", "1", "Ann")
+"""An ordinary person."""
+
+
+class ScriptedModels:
+    """Models that are scripted backends; choices are kept by scope, as the real ones are."""
+
+    def __init__(self, *backends: ScriptedBackend) -> None:
+        self.backends = {backend.name: backend for backend in backends}
+        self.chosen: dict[tuple[Scope, str], str] = {}
+
+    def names(self) -> Sequence[str]:
+        return list(self.backends)
+
+    async def current(self, conversation: ConversationKey) -> tuple[str, Scope]:
+        scopes: tuple[Scope, ...] = ("conversation", "channel", "workspace", "default")
+        for scope in scopes:
+            if (scope, conversation.scope(scope)) in self.chosen:
+                return self.chosen[scope, conversation.scope(scope)], scope
+        return next(iter(self.backends)), "default"
+
+    async def use(self, name: str, scope: Scope, conversation: ConversationKey, by: str) -> None:
+        self.chosen[scope, conversation.scope(scope)] = name
+
+    async def describe(self) -> Sequence[ModelInfo]:
+        return [ModelInfo(name, f"Speaks {name}", "scripted", "ready") for name in self.backends]
+
+    async def capabilities(self, model: str) -> Capabilities:
+        return await self.backends[model].capabilities()
+
+    async def count(self, model: str, messages: Sequence[ChatMessage]) -> int:
+        return await self.backends[model].count(messages)
+
+    async def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        async with aclosing(self.backends[model].chat(request)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+
+@dataclass
+class Shelf:
+    """Knowledge in memory: a passage is found by the words that it shares with the question."""
+
+    passages: list[Passage] = field(default_factory=list)
+    own: tuple[str, ...] = ("default",)
+    documents: dict[str, Document] = field(default_factory=dict)
+    queries: list[str] = field(default_factory=list)
+
+    def put(self, title: str, text: str, heading: str = "") -> None:
+        number = str(len(self.passages) + 1)
+        self.passages.append(Passage(number, title, title, f"/docs/{title}", heading, text))
+
+    async def bases(self, asker: Asker) -> Sequence[str]:
+        return self.own
+
+    async def search(
+        self, query: str, *, bases: Sequence[str] | None = None, limit: int = 8
+    ) -> SearchResult:
+        self.queries.append(query)
+        wanted = _words(query)
+        found = []
+        for passage in self.passages:
+            shared = len(wanted & _words(passage.text)) / (len(wanted) or 1)
+            found.append(replace(passage, score=round(shared, 3)))
+        best = tuple(sorted(found, key=lambda p: -p.score))[:limit]
+        sure = best[0].score if best else 0.0
+        return SearchResult(best, sure >= 0.5, sure, tuple(p.title for p in best[:3]))
+
+    async def add(
+        self, location: str, *, base: str | None = None, by: str = ""
+    ) -> AsyncGenerator[Ingested, None]:
+        yield Ingested(location, 0, 2)
+        yield Ingested(location, 1, 2)
+        self._store(location, base, by)
+        yield Ingested(location, 2, 2, "added")
+
+    async def add_bytes(
+        self, name: str, data: bytes, *, base: str | None = None, by: str = ""
+    ) -> AsyncGenerator[Ingested, None]:
+        yield Ingested(name, 0, 1)
+        self._store(name, base, by, data.decode())
+        yield Ingested(name, 1, 1, "added")
+
+    def _store(self, location: str, base: str | None, by: str, text: str = "") -> None:
+        self.documents[location] = Document(
+            location, base or "default", location, location, 1, len(text), datetime.now(UTC), by
+        )
+
+    async def list(self, base: str | None = None) -> Sequence[Document]:
+        return [one for one in self.documents.values() if base in (None, one.base)]
+
+    async def remove(self, document: str, *, base: str | None = None) -> Document:
+        if document not in self.documents:
+            raise NotFound(f"There is no document {document!r}; see /docs list.")
+        return self.documents.pop(document)
+
+    async def passage(self, passage: str) -> Passage | None:
+        return next((p for p in self.passages if p.id == passage), None)
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w{3,}", text.lower()))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What config.yaml says under `fetch`."""
+
+    allow_hosts: tuple[str, ...] = ()
+    max_bytes: int = 1_000_000
+    timeout_s: float = 5.0
+    max_redirects: int = 3
+
+
+class Stopper:
+    """Counts who asked to stop what."""
+
+    def __init__(self, running: int = 0) -> None:
+        self.running = running
+
+    async def stop(self, conversation: ConversationKey, by: Asker) -> int:
+        stopped, self.running = self.running, 0
+        return stopped
+
+
+@dataclass
+class Said:
+    """What a skill said, by kind of part."""
+
+    parts: list[Part] = field(default_factory=list)
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [part for part in self.parts if isinstance(part, kind)]
+
+    @property
+    def text(self) -> str:
+        return "".join(part.delta for part in self.of(Text))
+
+    @property
+    def notices(self) -> list[str]:
+        return [notice.text for notice in self.of(Notice)]
+
+    @property
+    def footer(self) -> str:
+        return next((n.text for n in self.of(Notice) if n.kind == "footer"), "")
+
+    @property
+    def sources(self) -> list[int]:
+        return [item.number for part in self.of(Sources) for item in part.items]
+
+    @property
+    def statuses(self) -> list[Status]:
+        return self.of(Status)
+
+    @property
+    def explanation(self) -> Explanation:
+        found: Explanation = self.of(Explanation)[-1]
+        return found
+
+
+@dataclass
+class Stage:
+    """Runs skills, and keeps what the services saw."""
+
+    backend: ScriptedBackend
+    models: ScriptedModels
+    shelf: Shelf
+    services: Services
+    forgotten: list[str]
+    stopper: Stopper
+
+    @property
+    def history(self) -> HistoryStore:
+        return self.services.history
+
+    def prompts(self) -> list[str]:
+        """The last message of each request so far."""
+        return [request.messages[-1].content for request in self.backend.requests]
+
+    def context(
+        self,
+        said: str | None = None,
+        *,
+        admin: bool = False,
+        direct: bool = False,
+        conversation: ConversationKey = HERE,
+        author: Author = ANN,
+        attachments: tuple[Attachment, ...] = (),
+        context: tuple[Quote, ...] = (),
+        target: Quote | None = None,
+        settings: BaseModel | None = None,
+        persona: str = "",
+    ) -> Context:
+        common: dict[str, Any] = {
+            "id": "e1",
+            "conversation": conversation,
+            "author": author,
+            "direct": direct,
+            "attachments": attachments,
+            "context": context,
+        }
+        event = (
+            CommandCall(name="x", target=target, **common)
+            if said is None
+            else Message(text=said, **common)
+        )
+        asker = Asker(author, conversation, direct, admin)
+        return Context(event, "t1", asker, self.services, settings, persona)
+
+    async def call(self, command: Command, /, *, options: Mapping[str, Any], **where: Any) -> Said:
+        """Run a command with these options."""
+        context = self.context(**where)
+        partial = isinstance(context.event, CommandCall) and context.event.target is not None
+        return await self.run(command.handler, context, **command.bind(options, partial=partial))
+
+    async def run(
+        self, handler: Callable[..., AsyncIterator[Part]], ctx: Context, **options: Any
+    ) -> Said:
+        said = Said()
+        async for part in handler(ctx, **options):
+            said.parts.append(part)
+        return said
+
+    async def remember(self, *exchanges: tuple[str, str]) -> None:
+        """Store exchanges of this channel, as the core does."""
+        before = len(await self.history.recent(str(HERE)))
+        for number, (question, answer) in enumerate(exchanges, before):
+            asked = Turn(
+                id=f"q{number}",
+                conversation=str(HERE),
+                role="user",
+                text=question,
+                author=ANN.key,
+                author_name=ANN.name,
+                at=datetime.now(UTC),
+                event_id=f"m{number}",
+            )
+            given = Turn(
+                id=f"a{number}",
+                conversation=str(HERE),
+                role="assistant",
+                text=answer,
+                author="parlance",
+                at=datetime.now(UTC),
+                answers=asked.id,
+                status="running",
+            )
+            await self.history.open(asked, given)
+            await self.history.finish(replace(given, status="complete"))
+
+
+def attachment(name: str, data: bytes | str, size: int | None = None) -> Attachment:
+    """A file that came with a message."""
+    content = data.encode() if isinstance(data, str) else data
+
+    async def read(limit: int) -> bytes:
+        return content[:limit]
+
+    return Attachment(name, len(content) if size is None else size, None, read)
+
+
+@asynccontextmanager
+async def stage(
+    folder: Path,
+    *backends: ScriptedBackend,
+    allow_hosts: tuple[str, ...] = (),
+    commands: Sequence[Command] = (),
+) -> AsyncGenerator[Stage, None]:
+    """A stage with these models, the first of which answers."""
+    models = ScriptedModels(*backends)
+    shelf, forgotten, stopper = Shelf(), [], Stopper()
+    database = await Database.open(folder / "parlance.db")
+    try:
+        history = SqlHistoryStore(database)
+
+        async def forget(person: str) -> int:
+            forgotten.append(person)
+            return await history.forget(person=person)
+
+        yield Stage(
+            backends[0],
+            models,
+            shelf,
+            Services(
+                models=models,
+                history=history,
+                knowledge=shelf,
+                web=Reader(Fetcher(Limits(allow_hosts))),
+                prompts=JinjaPrompts([PROMPTS]),
+                turns=stopper,
+                commands=commands,
+                forget=forget,
+            ),
+            forgotten,
+            stopper,
+        )
+    finally:
+        await database.close()
+
+
+__all__ = ["ANN", "HERE", "TERMINAL", "ChosenSettings", "Said", "Stage", "attachment", "stage"]
