@@ -18,6 +18,11 @@ from backends.llama_cpp.native import Context
 
 _WORTH_PARKING = 64
 """Tokens below which computing again is cheaper than copying."""
+_NAMELESS = 4
+"""Idle sequences of no conversation that are kept, for the prompts that they begin with.
+
+Every cell in use costs every round a little, so what nobody will come back for must not pile up.
+"""
 
 
 @dataclass(slots=True, eq=False)
@@ -126,10 +131,13 @@ class SequenceCache:
             if older is not None:
                 self._forget(older)
             self._unstore(sequence.conversation)
-        if sequence.tokens:
-            self._idle[sequence.id] = sequence
-        else:
+        if not sequence.tokens:
             self._clear(sequence)
+            return
+        self._idle[sequence.id] = sequence
+        nameless = [s for s in self._idle.values() if s.conversation is None]
+        for old in nameless[:-_NAMELESS]:
+            self._forget(old)
 
     def discard(self, sequence: Sequence) -> None:
         """Take a sequence back whose cells can no longer be trusted."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backends.errors import BackendBusy
 
-_ROUND_S = 0.1
+_ROUND_S = 0.08
 _SMALLEST = 16
 _FIRST = 64
 _WEIGHT = 0.3
@@ -12,7 +12,7 @@ _TYPICAL_ANSWER = 200
 
 
 class Pace:
-    """Measures rounds and sets the reading budget so that a round takes about a tenth of a second.
+    """Measures rounds, and sets the reading budget so that they take less than a tenth of a second.
 
     `largest` is the size of the batch.
     """

@@ -104,6 +104,7 @@ class Scheduler:
         rows = choose_rows(self._live, self.pace.budget, self._batch.size)
         if rows:
             self._compute(rows)
+            self._drop_cancelled()  # once more: whoever left during the round is free by its end
         self.flush()
 
     def flush(self) -> None:
