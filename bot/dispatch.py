@@ -1,0 +1,156 @@
+"""What adapters talk to: the core, put together from its rooms."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from pydantic import BaseModel
+
+from bot.adapters.base import ChannelSettings, Replies, Sink
+from bot.checks import Asker
+from bot.command import MAX_TEXT, Command, Completion, Option
+from bot.delivery import Patience
+from bot.exchange import Surroundings, TurnLimits
+from bot.middleware import Metrics, Middleware, Quota, Rule, allowed, checked, logged, metered, wrap
+from bot.router import Router
+from bot.running import Running
+from bot.skill import Services, Skill
+from bot.turns import Turns
+from bot.types import Author, ConversationKey, Event
+
+log = structlog.get_logger(__name__)
+
+MOST_SUGGESTIONS = 25
+_COMPLETION_S = 2.0
+
+
+def nobody(author: Author) -> bool:
+    """The default of who is an admin."""
+    return False
+
+
+async def usual_place(conversation: ConversationKey) -> ChannelSettings:
+    """The default of how the bot behaves in a channel."""
+    return ChannelSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What config.yaml and the choices at run time say about people and places.
+
+    `rule(command, asker)` is whether somebody may use a command; the command's own check comes on
+    top. `place` is read for every turn.
+    """
+
+    is_admin: Callable[[Author], bool] = nobody
+    place: Callable[[ConversationKey], Awaitable[ChannelSettings]] = usual_place
+    rule: Rule | None = None
+    quota_per_hour: int | None = None
+    max_chars: int = MAX_TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatcher:
+    """Implements `bot.adapters.base.Core`. Made by `assemble`; end it with `close`."""
+
+    turns: Turns
+    running: Running
+    router: Router
+    replies: Replies
+    policy: Policy = field(repr=False)
+    services: Services = field(repr=False)
+
+    @property
+    def commands(self) -> Sequence[Command]:
+        """Every command of every skill; of two with one name, the first."""
+        return self.router.commands
+
+    async def accept(self, event: Event, sink: Sink) -> None:
+        """Take an event; the answer goes to the sink."""
+        await self.turns.accept(event, sink)
+
+    async def channel_settings(self, conversation: ConversationKey) -> ChannelSettings:
+        """How the bot behaves there."""
+        return await self.policy.place(conversation)
+
+    async def may_use(self, command: str, author: Author, conversation: ConversationKey) -> bool:
+        """Whether the command's checks would let this person call it there."""
+        found = self._command(command)
+        if found is None:
+            return False
+        direct = conversation.workspace == "@dm" or conversation.user is not None
+        asker = Asker(author, conversation, direct, self.policy.is_admin(author))
+        return allowed(asker, command, self.policy.rule) and (
+            found.check is None or found.check(asker)
+        )
+
+    async def complete(
+        self, command: str, option: str, prefix: str, author: Author, conversation: ConversationKey
+    ) -> Sequence[str]:
+        """Suggestions for an option's value; none for who may not use the command."""
+        found = self._command(command)
+        wanted = found.option(option) if found is not None else None
+        if wanted is None or not await self.may_use(command, author, conversation):
+            return ()
+        completion = Completion(prefix, author, conversation, self.services)
+        return (await _suggest(wanted, completion))[:MOST_SUGGESTIONS]
+
+    async def close(self, within_s: float = 1.5) -> None:
+        """Stop what runs, keep what was written, and end every reply."""
+        await self.turns.close(within_s)
+
+    def _command(self, name: str) -> Command | None:
+        return next((c for c in self.commands if c.name == name), None)
+
+
+async def _suggest(option: Option, completion: Completion) -> Sequence[str]:
+    if option.choices:
+        return [choice for choice in option.choices if choice.startswith(completion.prefix)]
+    if option.complete is None:
+        return ()
+    try:
+        async with asyncio.timeout(_COMPLETION_S):
+            return list(await option.complete(completion))
+    except Exception:  # a suggestion that fails is no suggestion; a plugin wrote it
+        log.warning("no suggestions", option=option.name, exc_info=True)
+        return ()
+
+
+def assemble(
+    skills: Sequence[Skill],
+    services: Services,
+    running: Running,
+    replies: Replies,
+    *,
+    policy: Policy | None = None,
+    settings: Mapping[str, BaseModel | None] | None = None,
+    limits: TurnLimits | None = None,
+    metrics: Metrics | None = None,
+    middleware: Sequence[Middleware] = (),
+    patience: Patience | None = None,
+) -> Dispatcher:
+    """Put the core together. `running` is the one that `services.turns` is.
+
+    From the outside in: log, metrics, permission, quota, then `middleware`, then the skill.
+    """
+    policy = policy or Policy()
+    limits = limits or TurnLimits()
+    router = Router(skills, services, settings=settings, max_chars=policy.max_chars)
+    layers: list[Middleware] = [logged]
+    if metrics is not None:
+        layers.append(metered(metrics))
+    layers.append(checked(policy.rule))
+    if policy.quota_per_hour is not None:
+        layers.append(Quota(policy.quota_per_hour))
+    around = Surroundings(
+        store=services.history,
+        handler=wrap(router.handle, *layers, *middleware),
+        place=policy.place,
+        limits=limits,
+        patience=patience or Patience(),
+    )
+    turns = Turns(router, around, running, policy.is_admin)
+    return Dispatcher(turns, running, router, replies, policy, services)

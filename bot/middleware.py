@@ -1,0 +1,163 @@
+"""Wrappers around the router's handler: permission, quota, metrics, log."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Protocol, TypeAlias
+
+import structlog
+
+from bot.checks import Asker
+from bot.errors import Busy, Denied
+from bot.outcome import outcome_of
+from bot.router import Handler, Job
+from bot.types import Part, State, Text
+
+log = structlog.get_logger(__name__)
+
+Middleware: TypeAlias = Callable[[Handler], Handler]
+
+Rule: TypeAlias = Callable[[str, Asker], bool]
+"""What config.yaml says: whether this person may use the command of that name here."""
+
+
+class Metrics(Protocol):
+    """What is counted of turns. `bot.metrics` is one."""
+
+    def turn_started(self, kind: str) -> None: ...
+
+    def turn_ended(self, kind: str, state: str, seconds: float) -> None: ...
+
+    def first_text(self, seconds: float) -> None: ...
+
+
+def wrap(handler: Handler, *middleware: Middleware) -> Handler:
+    """The handler inside of all middleware; the first is the outermost."""
+    for layer in reversed(middleware):
+        handler = layer(handler)
+    return handler
+
+
+def logged(handler: Handler) -> Handler:
+    """One line when a turn begins and one when it ends; never what was said."""
+
+    async def run(job: Job) -> AsyncGenerator[Part, None]:
+        began = time.perf_counter()
+        state: State = "complete"
+        log.info("turn begins", kind=job.route.kind, skill=job.route.skill)
+        try:
+            async with aclosing(handler(job)) as parts:
+                async for part in parts:
+                    yield part
+        except BaseException as error:
+            state = _state(error)
+            raise
+        finally:
+            seconds = round(time.perf_counter() - began, 3)
+            log.info("turn ends", state=state, seconds=seconds, model=job.record.model or None)
+
+    return run
+
+
+def metered(metrics: Metrics) -> Middleware:
+    """Count turns, and time them and their first text."""
+
+    def layer(handler: Handler) -> Handler:
+        async def run(job: Job) -> AsyncGenerator[Part, None]:
+            began = time.perf_counter()
+            state: State = "complete"
+            silent = True
+            metrics.turn_started(job.route.kind)
+            try:
+                async with aclosing(handler(job)) as parts:
+                    async for part in parts:
+                        if silent and isinstance(part, Text):
+                            silent = False
+                            metrics.first_text(time.perf_counter() - began)
+                        yield part
+            except BaseException as error:
+                state = _state(error)
+                raise
+            finally:
+                metrics.turn_ended(job.route.kind, state, time.perf_counter() - began)
+
+        return run
+
+    return layer
+
+
+def allowed(asker: Asker, command: str, rule: Rule | None) -> bool:
+    """Whether config.yaml lets the person use a command."""
+    return rule is None or rule(command, asker)
+
+
+def checked(rule: Rule | None = None) -> Middleware:
+    """Refuse commands to people who may not use them: by config.yaml, then by the command."""
+
+    def layer(handler: Handler) -> Handler:
+        async def run(job: Job) -> AsyncGenerator[Part, None]:
+            command = job.route.command
+            if command is not None:
+                if not allowed(job.asker, command.name, rule):
+                    raise Denied(f"You may not use /{command.name} here.")
+                if command.check is not None and not command.check(job.asker):
+                    raise Denied(f"/{command.name} needs {command.check.reason}.")
+            async with aclosing(handler(job)) as parts:
+                async for part in parts:
+                    yield part
+
+        return run
+
+    return layer
+
+
+class Quota:
+    """So many turns an hour for each person, as a bucket that fills up again all the time."""
+
+    def __init__(self, per_hour: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = float(per_hour)
+        self._each_s = 3600 / per_hour
+        self._clock = clock
+        self._full_at: OrderedDict[str, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._full_at)
+
+    def take(self, person: str) -> None:
+        """Count one turn. Raises `Busy` where the person has none left."""
+        now = self._clock()
+        while self._full_at and next(iter(self._full_at.values())) <= now:
+            self._full_at.popitem(last=False)
+        full_at = max(now, self._full_at.get(person, now)) + self._each_s
+        wait = full_at - now - self._most * self._each_s
+        if wait > 1e-6:
+            raise Busy(
+                wait,
+                f"You have used up your {self._most:.0f} questions an hour; "
+                f"try again in about {_in_words(wait)}.",
+            )
+        self._full_at[person] = full_at
+        self._full_at.move_to_end(person)
+
+    def __call__(self, handler: Handler) -> Handler:
+        """As middleware: quick commands are free, and so is everything for admins."""
+
+        async def run(job: Job) -> AsyncGenerator[Part, None]:
+            if not job.route.quick and not job.asker.admin:
+                self.take(job.asker.author.key)
+            async with aclosing(handler(job)) as parts:
+                async for part in parts:
+                    yield part
+
+        return run
+
+
+def _in_words(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} minutes"
+
+
+def _state(error: BaseException) -> State:
+    return outcome_of(error).state if isinstance(error, Exception) else "cancelled"

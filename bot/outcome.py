@@ -1,0 +1,59 @@
+"""The one place that turns an exception into what a person is told."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from backends.errors import BackendBusy, BackendError, ContextOverflow, InvalidRequest
+from bot.errors import Busy, UserFacingError
+from bot.types import Notice, State
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a turn ended. `again` is whether trying once more may help."""
+
+    state: State
+    notice: Notice | None = None
+    again: bool = False
+
+    @property
+    def error_id(self) -> str | None:
+        """The id under which the log has the trace."""
+        return self.notice.error_id if self.notice else None
+
+
+def outcome_of(error: BaseException) -> Outcome:
+    """A refusal for what a person can change, an error with an id for everything else."""
+    match error:
+        case Busy() | BackendBusy():
+            return Outcome("refused", Notice(str(error), "refusal"), again=True)
+        case UserFacingError():
+            return Outcome("refused", Notice(str(error), "refusal"))
+        case ContextOverflow():
+            return Outcome(
+                "refused",
+                Notice(
+                    f"This is too long for the model: {error.tokens:,} tokens, where its context "
+                    f"holds {error.limit:,}. Shorten it, or choose another model with /model.",
+                    "refusal",
+                ),
+            )
+        case InvalidRequest():
+            return Outcome("refused", Notice(str(error), "refusal"))
+        case BackendError():
+            return _failed(f"The model could not answer: {error}")
+        case _:
+            return _failed("Something went wrong on our side.")
+
+
+def empty_answer() -> Outcome:
+    """The skill ended and there is nothing to be read; silence would be worse."""
+    return _failed("The model gave an empty answer; asking in other words may help.")
+
+
+def _failed(sentence: str) -> Outcome:
+    error_id = secrets.token_hex(4)
+    text = f"{sentence.rstrip('.')}. The operator finds more in the log under {error_id}."
+    return Outcome("failed", Notice(text, "error", error_id=error_id), again=True)

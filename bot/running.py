@@ -1,0 +1,112 @@
+"""The turns that are open now, and who may stop them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bot.checks import Asker
+from bot.types import Author, CommandCall, ConversationKey, Message
+
+StopReason = Literal["stopped", "retracted", "shutdown"]
+
+
+@dataclass(slots=True, eq=False)
+class Open:
+    """A turn that was accepted and has not ended. `work` is what can be cancelled of it."""
+
+    turn: str
+    event: Message | CommandCall
+    asker: Asker
+    quick: bool = False
+    work: asyncio.Task[None] | None = field(default=None, repr=False)
+    stopped: StopReason | None = None
+    stopped_by: str = ""
+
+    def stop(self, reason: StopReason, by: str = "") -> bool:
+        """Cancel the work, also before it began. False where it was stopped or done already."""
+        if self.stopped is not None or (self.work is not None and self.work.done()):
+            return False
+        self.stopped = reason
+        self.stopped_by = by
+        if self.work is not None:
+            self.work.cancel()
+        return True
+
+    def may_be_stopped_by(self, asker: Asker) -> bool:
+        """The person who asked, or an admin."""
+        return asker.admin or asker.author.key == self.asker.author.key
+
+
+class Running:
+    """The open turns. It is what skills know as `ctx.services.turns`.
+
+    Quick commands are open, too, but they count for nobody and are not stopped: /stop is one.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[str, Open] = {}
+        self._events: dict[tuple[str, str], Open] = {}
+        self._counts: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __iter__(self) -> Iterator[Open]:
+        return iter(tuple(self._open.values()))
+
+    def add(self, turn: Open) -> None:
+        """A turn was accepted."""
+        self._open[turn.turn] = turn
+        self._events.setdefault(_event_key(turn), turn)
+        self._counts.update(_counted(turn))
+
+    def remove(self, turn: Open) -> None:
+        """A turn ended."""
+        if self._open.pop(turn.turn, None) is None:
+            return
+        if self._events.get(_event_key(turn)) is turn:
+            del self._events[_event_key(turn)]
+        for key in _counted(turn):
+            self._counts[key] -= 1
+            if not self._counts[key]:
+                del self._counts[key]
+
+    def get(self, turn: str) -> Open | None:
+        """The open turn with this id."""
+        return self._open.get(turn)
+
+    def by_event(self, platform: str, event_id: str) -> Open | None:
+        """The open turn that an event began."""
+        return self._events.get((platform, event_id))
+
+    def of_person(self, author: Author) -> int:
+        """How many turns a person has open."""
+        return self._counts[author.key]
+
+    def in_channel(self, conversation: ConversationKey) -> int:
+        """How many turns a channel has open."""
+        return self._counts[conversation.scope("channel")]
+
+    async def stop(self, conversation: ConversationKey, by: Asker) -> int:
+        """Cancel what this person may cancel in a conversation; returns how many turns were."""
+        return sum(
+            turn.stop("stopped", by.author.name)
+            for turn in self
+            if turn.event.conversation == conversation
+            and not turn.quick
+            and turn.may_be_stopped_by(by)
+        )
+
+
+def _event_key(turn: Open) -> tuple[str, str]:
+    return turn.event.conversation.platform, turn.event.id
+
+
+def _counted(turn: Open) -> tuple[str, ...]:
+    if turn.quick:
+        return ()
+    return turn.asker.author.key, turn.event.conversation.scope("channel")

@@ -1,0 +1,157 @@
+"""A core on a scripted model, for tests of what is around it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from backends.base import Backend, Capabilities, ChatMessage, ChatRequest, Chunk
+from backends.scripted import ScriptedBackend
+from bot.adapters.base import Reply
+from bot.delivery import Patience
+from bot.dispatch import Dispatcher, Policy, assemble
+from bot.exchange import TurnLimits
+from bot.history.store import HistoryStore
+from bot.middleware import Metrics, Middleware
+from bot.running import Running
+from bot.skill import ModelInfo, Services, Skill
+from bot.types import (
+    ActionCall,
+    ActionName,
+    Author,
+    CommandCall,
+    ConversationKey,
+    Event,
+    Message,
+    Retraction,
+    Scope,
+    Value,
+    View,
+)
+from tests.fakes.history import MemoryHistoryStore
+from tests.fakes.sink import RecordingSink
+
+ADA = Author("test", "ada", "Ada")
+BOB = Author("test", "bob", "Bob")
+ROOT = Author("test", "root", "Root")
+HERE = ConversationKey("test", "work", "general")
+
+
+@dataclass
+class OneModel:
+    """The `Models` of a process that has one."""
+
+    backend: Backend
+
+    def names(self) -> Sequence[str]:
+        return [self.backend.name]
+
+    async def current(self, conversation: ConversationKey) -> tuple[str, Scope]:
+        return self.backend.name, "default"
+
+    async def use(self, name: str, scope: Scope, conversation: ConversationKey, by: str) -> None:
+        return None
+
+    async def describe(self) -> Sequence[ModelInfo]:
+        return [ModelInfo(self.backend.name, "", "scripted", "ready")]
+
+    async def capabilities(self, model: str) -> Capabilities:
+        return await self.backend.capabilities()
+
+    async def count(self, model: str, messages: Sequence[ChatMessage]) -> int:
+        return await self.backend.count(messages)
+
+    def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        return self.backend.chat(request)
+
+
+class MemoryReplies:
+    """Remembers replies as long as it lives."""
+
+    def __init__(self) -> None:
+        self.saved: dict[str, Reply] = {}
+
+    async def save(self, reply: Reply) -> None:
+        self.saved[reply.turn] = reply
+
+    async def get(self, turn: str) -> Reply | None:
+        return self.saved.get(turn)
+
+    async def unfinished(self, platform: str) -> Sequence[Reply]:
+        return [r for r in self.saved.values() if r.platform == platform and not r.finished]
+
+    async def known_thread(self, conversation: ConversationKey) -> bool:
+        return any(r.conversation == str(conversation) for r in self.saved.values())
+
+
+@dataclass
+class Bench:
+    """A core, and the shortest way to say something to it."""
+
+    skills: Sequence[Skill]
+    store: HistoryStore = field(default_factory=MemoryHistoryStore)
+    backend: ScriptedBackend = field(default_factory=lambda: ScriptedBackend("default"))
+    policy: Policy = field(default_factory=lambda: Policy(is_admin=lambda a: a == ROOT))
+    limits: TurnLimits = field(default_factory=TurnLimits)
+    metrics: Metrics | None = None
+    middleware: Sequence[Middleware] = ()
+    patience: Patience | None = None
+
+    def __post_init__(self) -> None:
+        self._ids = itertools.count(1)
+        running = Running()
+        nowhere = cast(Any, None)  # rooms that these skills never enter
+        known = dict.fromkeys(Services.__dataclass_fields__, nowhere)
+        known |= {"models": OneModel(self.backend), "history": self.store, "turns": running}
+        known |= {"commands": [c for s in self.skills for c in s.commands]}
+        self.core: Dispatcher = assemble(
+            self.skills,
+            Services(**known),
+            running,
+            MemoryReplies(),
+            policy=self.policy,
+            limits=self.limits,
+            metrics=self.metrics,
+            middleware=self.middleware,
+            patience=self.patience,
+        )
+
+    def message(
+        self, text: str, author: Author = ADA, where: ConversationKey = HERE, id: str = ""
+    ) -> Message:
+        return Message(id or f"e{next(self._ids)}", where, author, text)
+
+    def call(
+        self,
+        name: str,
+        author: Author = ADA,
+        where: ConversationKey = HERE,
+        text: str | None = None,
+        **options: Value,
+    ) -> CommandCall:
+        return CommandCall(f"e{next(self._ids)}", where, author, name, options, text)
+
+    def press(
+        self,
+        action: ActionName,
+        turn: str,
+        author: Author = ADA,
+        where: ConversationKey = HERE,
+        value: str = "",
+    ) -> ActionCall:
+        return ActionCall(f"e{next(self._ids)}", where, author, action, turn, value)
+
+    def retract(self, of: str, author: Author = ADA) -> Retraction:
+        return Retraction(f"e{next(self._ids)}", HERE, author, of)
+
+    async def begin(self, event: Event, sink: RecordingSink | None = None) -> RecordingSink:
+        """Hand an event over, and give back where its reply goes."""
+        sink = sink or RecordingSink()
+        await self.core.accept(event, sink)
+        return sink
+
+    async def say(self, event: Event, sink: RecordingSink | None = None) -> View:
+        """Hand an event over and wait for the end of its reply."""
+        return await (await self.begin(event, sink)).end()

@@ -1,0 +1,84 @@
+"""A second implementation of the history's protocol, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot.history.store import Turn, Verdict
+
+_IN_PROMPTS = {"complete", "cancelled", "interrupted"}
+
+
+class MemoryHistoryStore:
+    """Keeps conversations as long as it lives."""
+
+    def __init__(self) -> None:
+        self.turns: dict[str, Turn] = {}
+        self.superseded: set[str] = set()
+        self.verdicts: dict[tuple[str, str, str], Verdict] = {}
+        self._claimed: set[tuple[str, str]] = set()
+
+    async def claim(self, platform: str, event_id: str) -> bool:
+        fresh = (platform, event_id) not in self._claimed
+        self._claimed.add((platform, event_id))
+        return fresh
+
+    async def open(self, question: Turn, answer: Turn) -> None:
+        self.turns[question.id] = question
+        self.turns[answer.id] = answer
+
+    async def progress(self, turn: str, text: str) -> None:
+        if (old := self.turns.get(turn)) is not None and old.status == "running":
+            self.turns[turn] = replace(old, text=text)
+
+    async def finish(self, answer: Turn) -> None:
+        if (old := self.turns.get(answer.id)) is not None and old.status == "running":
+            self.turns[answer.id] = answer
+
+    async def recent(self, conversation: str, *, limit: int = 200) -> Sequence[Turn]:
+        found: list[Turn] = []
+        for answer in self.turns.values():
+            question = self.turns.get(answer.answers or "")
+            if (
+                question is not None
+                and answer.conversation == conversation
+                and answer.remember
+                and answer.status in _IN_PROMPTS
+                and answer.id not in self.superseded
+            ):
+                found += [question, answer]
+        return found[-limit:] if limit else []
+
+    async def get(self, turn: str) -> Turn | None:
+        return self.turns.get(turn)
+
+    async def supersede(self, turn: str) -> None:
+        self.superseded.add(turn)
+
+    async def by_event(self, platform: str, event_id: str) -> Turn | None:
+        for turn in self.turns.values():
+            if turn.event_id == event_id and turn.conversation.startswith(f"{platform}:"):
+                return turn
+        return None
+
+    async def interrupt_running(self) -> Sequence[Turn]:
+        dead = [t for t in self.turns.values() if t.status == "running"]
+        for turn in dead:
+            self.turns[turn.id] = replace(turn, status="interrupted")
+        return [self.turns[turn.id] for turn in dead]
+
+    async def feedback(self, turn: str, person: str, verdict: Verdict, passage: str = "") -> None:
+        self.verdicts[turn, person, passage] = verdict
+
+    async def forget(self, *, person: str | None = None, conversation: str | None = None) -> int:
+        asked = {
+            t.id
+            for t in self.turns.values()
+            if (person is not None and t.author == person)
+            or (conversation is not None and t.conversation == conversation)
+        }
+        gone = [t.id for t in self.turns.values() if t.id in asked or t.answers in asked]
+        for turn in gone:
+            del self.turns[turn]
+        return len(gone)

@@ -1,0 +1,47 @@
+"""Fixtures of the core's tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.database import Database
+from bot.history.sql import SqlHistoryStore
+from bot.history.store import HistoryStore
+from tests.fakes.core import Bench
+from tests.fakes.history import MemoryHistoryStore
+from tests.fakes.sink import RecordingSink
+
+
+@pytest.fixture
+def sink() -> RecordingSink:
+    return RecordingSink()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def history(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HistoryStore]:
+    """A store of each kind: what holds for one must hold for the other."""
+    if request.param == "memory":
+        yield MemoryHistoryStore()
+        return
+    database = await Database.open(tmp_path / "parlance.db")
+    yield SqlHistoryStore(database)
+    await database.close()
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Callable[..., Bench]]:
+    """Makes cores, and closes them."""
+    made: list[Bench] = []
+
+    def make(*skills: Any, **more: Any) -> Bench:
+        made.append(Bench(skills, **more))
+        return made[-1]
+
+    yield make
+    for each in made:
+        await each.core.close(0.5)
+        assert len(each.core.running) == 0
