@@ -59,7 +59,7 @@ class Database:
     async def open(cls, path: Path) -> Database:
         """Bring the file to the present schema and open it. Raises `StorageError`."""
         await migrate(path)
-        database = cls(path)
+        database = await asyncio.to_thread(cls, path)
         database._writer = asyncio.create_task(database._write_all(), name="database writer")
         return database
 
@@ -91,9 +91,10 @@ class Database:
             await self._queue.put(None)
             await self._writer
         self._closing = True
-        self._thread.shutdown(wait=True)
-        self._engine.dispose()
         await self._readers.dispose()
+        # The last connection to close writes the log back into the file, which may take a while.
+        await asyncio.to_thread(self._engine.dispose)
+        self._thread.shutdown(wait=False)
 
     async def _write_all(self) -> None:
         """The writer: the only task that hands work to the writing thread."""

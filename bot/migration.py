@@ -37,12 +37,12 @@ async def migrate(path: Path, folder: Path | None = None) -> Sequence[str]:
     migration fails. `folder` holds the scripts, ours by default. Raises `StorageError`: a newer
     schema, no space, no right to write.
     """
-    return await asyncio.to_thread(_migrate, path, folder or scripts())
+    return await asyncio.to_thread(_migrate, path, folder)
 
 
 async def pending(path: Path) -> Sequence[str]:
     """Revisions that `migrate` would apply, oldest first; changes nothing, makes no file."""
-    return await asyncio.to_thread(_look, path, scripts())
+    return await asyncio.to_thread(_look, path)
 
 
 def alembic_config(
@@ -55,21 +55,21 @@ def alembic_config(
     return config
 
 
-def _look(path: Path, folder: Path) -> Sequence[str]:
+def _look(path: Path) -> Sequence[str]:
     if not path.exists():
-        return _ahead(path, folder, None)
+        return _ahead(path, None, None)
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             tables = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
             if connection.execute(tables).fetchone() is None:
-                return _ahead(path, folder, None)
+                return _ahead(path, None, None)
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.Error as exc:
         raise storage_error(path, exc) from exc
-    return _ahead(path, folder, row[0] if row else None)
+    return _ahead(path, None, row[0] if row else None)
 
 
-def _migrate(path: Path, folder: Path) -> Sequence[str]:
+def _migrate(path: Path, folder: Path | None) -> Sequence[str]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
@@ -86,7 +86,7 @@ def _migrate(path: Path, folder: Path) -> Sequence[str]:
     return todo
 
 
-def _ahead(path: Path, folder: Path, present: str | None) -> Sequence[str]:
+def _ahead(path: Path, folder: Path | None, present: str | None) -> Sequence[str]:
     directory = ScriptDirectory.from_config(alembic_config(folder=folder))
     known = [script.revision for script in directory.walk_revisions()][::-1]
     if present is None:

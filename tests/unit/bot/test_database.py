@@ -58,15 +58,15 @@ class TestMigrations:
         assert schemas[0] == schemas[1]
         assert any("turns" in statement for statement in schemas[0])
 
-    async def test_autogenerate_finds_nothing(self, tmp_path: Path) -> None:
-        await migrate(tmp_path / "x.db")
+    def test_autogenerate_finds_nothing(self, tmp_path: Path) -> None:
+        asyncio.run(migrate(tmp_path / "x.db"))
         with opened(tmp_path / "x.db") as engine, engine.begin() as connection:
             # Virtual tables and what they keep beside them are no concern of the comparison.
             connection.exec_driver_sql("CREATE VIRTUAL TABLE words USING fts5(text)")
             command.check(alembic_config(connection))
 
-    async def test_the_comparison_would_find_something(self, tmp_path: Path) -> None:
-        await migrate(tmp_path / "x.db")
+    def test_the_comparison_would_find_something(self, tmp_path: Path) -> None:
+        asyncio.run(migrate(tmp_path / "x.db"))
         with opened(tmp_path / "x.db") as engine, engine.begin() as connection:
             connection.exec_driver_sql("DROP INDEX ix_turns_recent")
             context = MigrationContext.configure(connection)
@@ -82,12 +82,10 @@ class TestMigrations:
         assert list(await migrate(path)) == []
         assert not (path.parent / "backups").exists()
 
-    async def test_an_old_file_is_copied_first_and_the_last_copies_are_kept(
-        self, tmp_path: Path
-    ) -> None:
+    def test_an_old_file_is_copied_first_and_the_last_copies_are_kept(self, tmp_path: Path) -> None:
         path, folder = tmp_path / "parlance.db", tmp_path / "scripts"
         shutil.copytree(scripts(), folder, ignore=shutil.ignore_patterns("__pycache__"))
-        (head,) = (await migrate(path, folder))[-1:]
+        (head,) = asyncio.run(migrate(path, folder))[-1:]
         for turn in range(COPIES + 2):
             revision = f"later{turn}"
             (folder / "versions" / f"{revision}.py").write_text(
@@ -95,7 +93,7 @@ class TestMigrations:
                 f"from alembic import op\n"
                 f"def upgrade(): op.execute({insert(revision)!r})\n"
             )
-            assert list(await migrate(path, folder)) == [revision]
+            assert list(asyncio.run(migrate(path, folder))) == [revision]
             head = revision
         copies = sorted((tmp_path / "backups").iterdir())
         assert [copy.name.split("-")[1] for copy in copies] == ["later1", "later2", "later3"]
