@@ -60,13 +60,13 @@ async def fetch_url(
     download = _Download(fetch, http, url, identity, verified)
     idle = 0
     for _ in range(_MOST_TRIES):
-        before = download.size
+        before = await asyncio.to_thread(download.size)
         try:
             return await download.run()
         except (httpx.TooManyRedirects, httpx.UnsupportedProtocol, httpx.InvalidURL):
             raise ModelFetchError(f"{fetch.shown} is redirected to nowhere.") from None
         except (_BrokenOff, httpx.TransportError) as error:
-            idle = 0 if download.size > before else idle + 1
+            idle = 0 if await asyncio.to_thread(download.size) > before else idle + 1
             why = str(error) if isinstance(error, _BrokenOff) else _why(error)
             if idle == _IDLE_TRIES:
                 raise ModelFetchError(
@@ -99,7 +99,6 @@ class _Download:
     def host(self) -> str:
         return httpx.URL(self.url).host
 
-    @property
     def size(self) -> int:
         return self.part.stat().st_size if self.part.is_file() else 0
 
@@ -111,7 +110,7 @@ class _Download:
         if have and not self.identity and noted and noted.startswith('"'):
             headers["If-Range"] = noted  # the standard allows strong tags alone
         async with self.http.stream("GET", self.url, headers=headers) as response:
-            if response.status_code == 416 and have and self._is_whole(response, have):
+            if response.status_code == 416 and have and await self._is_whole(response, have):
                 return self.part
             self._judge(response)
             came = response.headers.get("ETag") or response.headers.get("Last-Modified")
@@ -136,18 +135,18 @@ class _Download:
 
     def _resumable(self, noted: str | None) -> int:
         if self.identity is not None:
-            return self.size if noted == self.identity else 0
-        return self.size if noted is not None or self.verified else 0
+            return self.size() if noted == self.identity else 0
+        return self.size() if noted is not None or self.verified else 0
 
     def _write_note(self, identity: str | None) -> None:
         with self.fetch.disk_errors():
             write_atomically(self.note, json.dumps({"identity": identity}).encode())
 
-    def _is_whole(self, response: httpx.Response, have: int) -> bool:
+    async def _is_whole(self, response: httpx.Response, have: int) -> bool:
         """Whether a refused range means that everything is here already."""
         if response.headers.get("Content-Range", "").rpartition("/")[2] == str(have):
             return True
-        self.part.unlink()
+        await asyncio.to_thread(self.part.unlink)
         raise _BrokenOff(f"{self.host} has another version now")
 
     def _judge(self, response: httpx.Response) -> None:

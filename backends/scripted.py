@@ -45,6 +45,7 @@ from backends.script import (
     refuse_nonsense,
     words,
 )
+from backends.scripted_json import conform
 
 __all__ = ["ENGINE", "Reply", "ScriptedBackend", "ScriptedCall", "ScriptedOptions"]
 
@@ -245,8 +246,6 @@ class ScriptedBackend:
     ) -> tuple[list[str], FinishReason]:
         text = reply.text.replace("{text}", request.messages[-1].content)
         if request.sampling.json_schema is not None:
-            from backends.scripted_json import conform  # the validator is slow to import
-
             text = conform(text, request.sampling.json_schema)
         cuts = [at for stop in request.sampling.stop if (at := text.find(stop)) >= 0]
         answer = words(text[: min(cuts)] if cuts else text)

@@ -85,7 +85,7 @@ class ModelStore:
         if not final.is_file():
             raise ModelNotFound(f"The model file {parsed} has not been fetched; {pull}.")
         found = final.stat()
-        record = self._record(source)
+        record = self._record(parsed)
         if record is not None and record.bytes != found.st_size:
             raise ModelNotFound(
                 f"The model file {parsed} is damaged ({found.st_size:,} bytes of "
@@ -121,18 +121,16 @@ class ModelStore:
         if isinstance(parsed, FileSource):
             return await asyncio.to_thread(_in_place, parsed, sha256)
         _refuse_open_lines(parsed, sha256)
-        fetch = Fetch(str(parsed), self._work(source), progress or _unheard, self._retry_pause_s)
+        fetch = Fetch(str(parsed), self._work(parsed), progress or _unheard, self._retry_pause_s)
         with fetch.disk_errors():
-            await asyncio.to_thread(fetch.work.mkdir, parents=True, exist_ok=True)
-        async with locked(self._lock(source)):
+            await asyncio.to_thread(_make_ready, fetch.work, self._lock(parsed))
+        async with locked(self._lock(parsed)):
             with suppress(ModelNotFound):
                 return await self._present(source, sha256, progress)
-            with fetch.disk_errors():
-                await asyncio.to_thread(fetch.work.mkdir, parents=True, exist_ok=True)
+            with fetch.disk_errors():  # whoever held the lock has cleared the folder away
+                await asyncio.to_thread(_make_ready, fetch.work, self._lock(parsed))
             came, claimed = await _bring(fetch, parsed, sha256)
-            return await asyncio.to_thread(
-                self._accept, fetch, source, parsed, came, sha256 or claimed
-            )
+            return await asyncio.to_thread(self._accept, fetch, parsed, came, sha256 or claimed)
 
     def remove(self, source: str) -> bool:
         """Remove a source's file and what is left of broken downloads; says if there was any.
@@ -145,20 +143,13 @@ class ModelStore:
             raise InvalidRequest(f"{parsed} is used where it is; remove it there.")
         if not self.root.is_dir():
             return False
-        with locked_now(self._lock(source)) as free:
+        with locked_now(self._lock(parsed)) as free:
             if not free:
                 raise ModelFetchError(f"{parsed} is being fetched just now; try again later.")
-            final = self._final(parsed)
-            had = final.exists() or self._work(source).exists()
-            final.unlink(missing_ok=True)
-            self._record_path(source).unlink(missing_ok=True)
-            shutil.rmtree(self._work(source), ignore_errors=True)
-            with suppress(OSError):  # until a folder that is not empty
-                for folder in final.parents:
-                    if folder == self.root:
-                        break
-                    folder.rmdir()
-        return had
+            try:
+                return self._clear(parsed)
+            except OSError as error:
+                raise ModelFetchError(f"{parsed} cannot be removed: {error.strerror}.") from None
 
     def list(self) -> list[StoredModel]:
         """What is in the store, by source."""
@@ -177,17 +168,28 @@ class ModelStore:
                 )
         return sorted(models, key=lambda model: model.source)
 
+    def _clear(self, parsed: Source) -> bool:
+        final, work = self._final(parsed), self._work(parsed)
+        had = final.exists() or work.exists()
+        final.unlink(missing_ok=True)
+        self._record_path(parsed).unlink(missing_ok=True)
+        shutil.rmtree(work, ignore_errors=True)
+        with suppress(OSError):  # until a folder that is not empty
+            for folder in final.parents:
+                if folder == self.root:
+                    break
+                folder.rmdir()
+        return had
+
     async def _present(
         self, source: str, sha256: str | None, progress: FetchProgress | None
     ) -> Path:
         path = await asyncio.to_thread(self.path, source, sha256)
-        size = path.stat().st_size
+        size = (await asyncio.to_thread(path.stat)).st_size
         (progress or _unheard)(size, size)
         return path
 
-    def _accept(
-        self, fetch: Fetch, source: str, parsed: Source, came: Path, sha256: str | None
-    ) -> Path:
+    def _accept(self, fetch: Fetch, parsed: Source, came: Path, sha256: str | None) -> Path:
         """Verify what came, and only then put it in its place."""
         with fetch.disk_errors():
             actual = sha256_of(came)
@@ -214,7 +216,7 @@ class ModelStore:
                 mtime_ns=found.st_mtime_ns,
                 fetched_at=time.time(),
             )
-            write_atomically(self._record_path(source), json.dumps(asdict(record)).encode())
+            write_atomically(self._record_path(parsed), json.dumps(asdict(record)).encode())
             shutil.rmtree(fetch.work, ignore_errors=True)
         return final
 
@@ -227,20 +229,20 @@ class ModelStore:
                 at = "" if revision == "main" else f"@{revision}"
                 return self.root / "hf" / f"{source.repository}{at}" / source.file
             case UrlSource():
-                return self.root / "url" / _key(source.url)[:16] / source.filename
+                return self.root / "url" / _key(source)[:16] / source.filename
             case FileSource():
                 return source.path.absolute()
 
-    def _work(self, source: str) -> Path:
+    def _work(self, source: Source) -> Path:
         return self.root / ".work" / _key(source)
 
-    def _lock(self, source: str) -> Path:
+    def _lock(self, source: Source) -> Path:
         return self.root / ".work" / f"{_key(source)}.lock"
 
-    def _record_path(self, source: str) -> Path:
+    def _record_path(self, source: Source) -> Path:
         return self.root / ".records" / f"{_key(source)}.json"
 
-    def _record(self, source: str) -> _Record | None:
+    def _record(self, source: Source) -> _Record | None:
         return _read_record(self._record_path(source))
 
 
@@ -280,8 +282,15 @@ def _read_record(path: Path) -> _Record | None:
         return None
 
 
-def _key(text: str) -> str:
-    return hashlib.sha256(text.strip().encode()).hexdigest()[:32]
+def _key(source: Source) -> str:
+    """A name for a source's own files in the store, which tells nothing of it."""
+    text = source.url if isinstance(source, UrlSource) else str(source)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _make_ready(work: Path, lock: Path) -> None:
+    work.mkdir(parents=True, exist_ok=True)
+    lock.touch()
 
 
 def _unheard(done: int, total: int | None) -> None:

