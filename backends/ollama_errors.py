@@ -1,0 +1,70 @@
+"""What can go wrong with an Ollama server, in one clear sentence each."""
+
+from __future__ import annotations
+
+import httpx
+import ollama
+
+from backends.errors import (
+    BackendBusy,
+    BackendError,
+    BackendProtocolError,
+    BackendTimeout,
+    BackendUnavailable,
+    InvalidRequest,
+    ModelNotFound,
+)
+from backends.remote import one_line
+
+CAUGHT = (
+    ollama.ResponseError,
+    ollama.RequestError,
+    ConnectionError,
+    httpx.HTTPError,
+    httpx.StreamError,
+    ValueError,  # what is not JSON, and what is not what the client expects of it
+    TypeError,
+    AttributeError,  # JSON, but no object
+    RuntimeError,  # the client has been closed
+)
+"""All that the client raises, and what it trips over in an answer that it does not check."""
+
+
+def translate(error: Exception, source: str, model: str, *, pulling: bool = False) -> BackendError:
+    """The backend error for what the client raised. `source` begins the sentence."""
+    if isinstance(error, ollama.ResponseError):
+        return _answered(error, source, model, pulling)
+    if isinstance(error, ConnectionError | httpx.ConnectError | httpx.ConnectTimeout):
+        return BackendUnavailable(
+            f"{source} cannot be reached; start it with `ollama serve`, or correct its url."
+        )
+    if isinstance(error, httpx.TimeoutException):
+        return BackendTimeout(f"{source} said nothing for too long.")
+    if isinstance(error, httpx.TransportError):
+        return BackendUnavailable(f"{source} closed the connection in mid-answer.")
+    if isinstance(error, RuntimeError):
+        return BackendUnavailable(f"{source} is no longer in use.")
+    return BackendProtocolError(f"{source} sent an answer that is not Ollama's.")
+
+
+def _answered(error: ollama.ResponseError, source: str, model: str, pulling: bool) -> BackendError:
+    status, said = error.status_code, one_line(error.error)
+    if status == 404 or (pulling and "does not exist" in said):
+        if pulling:
+            return ModelNotFound(f"The Ollama library has no model {model!r}.")
+        return ModelNotFound(
+            f"{source} has no model {model!r}; fetch it with `parlance models pull ollama:{model}`."
+        )
+    if status in (401, 403):
+        return BackendUnavailable(
+            f"{source} refuses the key; set api_key_env to one that it takes."
+        )
+    if status == 429 or (status == 503 and "busy" in said):
+        return BackendBusy(5.0, f"{source} is busy; try again in a few seconds.")
+    if "does not support" in said or status in (400, 422):
+        return InvalidRequest(f"{source} refuses the request: {said}")
+    if status == 503:
+        return BackendUnavailable(f"{source} is not ready (HTTP 503).")
+    if status >= 500 or status < 100:
+        return BackendUnavailable(f"{source} failed: {said}")
+    return BackendProtocolError(f"{source} answered with HTTP {status}.")

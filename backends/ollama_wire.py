@@ -1,0 +1,60 @@
+"""Our values as Ollama's JSON, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from backends.base import ChatMessage, FinishReason, Tool, ToolCall, Usage
+
+
+def message_json(message: ChatMessage, all_: Sequence[ChatMessage]) -> dict[str, Any]:
+    sent: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        sent["tool_calls"] = [
+            {"function": {"name": call.name, "arguments": dict(call.arguments)}}
+            for call in message.tool_calls
+        ]
+    if message.role == "tool":  # Ollama knows results by the tool's name, not by an id
+        names = {call.id: call.name for each in all_ for call in each.tool_calls}
+        sent["tool_name"] = names.get(message.tool_call_id or "", "")
+    return sent
+
+
+def tool_json(offered: Tool) -> dict[str, Any]:
+    return {
+        "type": "function",
+        "function": {
+            "name": offered.name,
+            "description": offered.description,
+            "parameters": json.loads(json.dumps(offered.parameters, default=dict)),
+        },
+    }
+
+
+def finish_of(reason: str | None, calls: Sequence[ToolCall]) -> FinishReason:
+    if calls:
+        return "tool_calls"
+    return "length" if reason == "length" else "stop"
+
+
+def usage_of(part: Any) -> Usage:
+    def seconds(nanoseconds: int | None) -> float:
+        return (nanoseconds or 0) / 1e9
+
+    return Usage(
+        prompt_tokens=part.prompt_eval_count or 0,
+        completion_tokens=part.eval_count or 0,
+        load_s=seconds(part.load_duration),
+        prefill_s=seconds(part.prompt_eval_duration),
+        decode_s=seconds(part.eval_duration),
+    )
+
+
+def spellings(model: str) -> set[str]:
+    return {model, f"{model}:latest"} if ":" not in model.rsplit("/", 1)[-1] else {model}
+
+
+def whole_number(value: Any) -> int:
+    return value if isinstance(value, int) else 0

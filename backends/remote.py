@@ -1,0 +1,154 @@
+"""What engines behind an address have in common: the address, silence, and rough counting."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from pydantic import AfterValidator, Field
+
+from backends.base import ChatMessage, EngineOptions
+from backends.errors import BackendTimeout, DeadlineExceeded
+from backends.spec import Seconds
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server is. `shown` may be shown to people; `url` has no credentials either."""
+
+    url: str
+    shown: str
+    login: tuple[str, str] | None = None
+
+    @classmethod
+    def parse(cls, url: str) -> Address:
+        """Raises `ValueError` where it is no http(s) address, without repeating it."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise ValueError("not an address that can be read") from None
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("write an address such as http://127.0.0.1:8080")
+        if parts.query or parts.fragment:
+            raise ValueError("an address without ? and # is wanted; keys go into api_key_env")
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        place = host if port is None else f"{host}:{port}"
+        login = None
+        if parts.username is not None:
+            login = (unquote(parts.username), unquote(parts.password or ""))
+        clean = urlunsplit((parts.scheme, place, parts.path.rstrip("/"), "", ""))
+        return cls(clean, f"{parts.scheme}://{place}", login)
+
+    def __repr__(self) -> str:
+        return f"Address({self.shown!r})"
+
+
+def _readable(url: str) -> str:
+    Address.parse(url)
+    return url
+
+
+Url = Annotated[str, AfterValidator(_readable), Field(repr=False)]
+
+
+class RemoteOptions(EngineOptions):
+    """Keys of every engine that is a server. Times in seconds or as `5m`.
+
+    `api_key_env` names the environment variable that holds the key. `first_byte_s` bounds the
+    silence before an answer (the server may load the model first), `silence_s` that within one.
+    """
+
+    model_config = EngineOptions.model_config | {"hide_input_in_errors": True}
+
+    url: Url
+    api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    parallel: int = Field(default=4, ge=1, le=1_024)
+    first_byte_s: Annotated[Seconds, Field(gt=0)] = 300.0
+    silence_s: Annotated[Seconds, Field(gt=0)] = 60.0
+    connect_s: Annotated[Seconds, Field(gt=0)] = 5.0
+
+
+def ends_at(deadline_s: float | None) -> float:
+    """When a deadline that starts now passes, on the clock of `time.monotonic`."""
+    return float("inf") if deadline_s is None else time.monotonic() + deadline_s
+
+
+async def patiently(awaited: Awaitable[T], limit_s: float, ends: float, source: str) -> T:
+    """Await something for at most `limit_s`, and not beyond `ends`.
+
+    Raises `BackendTimeout`, naming `source`, or `DeadlineExceeded`, whichever comes first.
+    """
+    left = ends - time.monotonic()
+    try:
+        async with asyncio.timeout(max(0.0, min(limit_s, left))):
+            return await awaited
+    except TimeoutError:
+        if time.monotonic() >= ends or left <= limit_s:
+            raise DeadlineExceeded("The answer was not complete in time.") from None
+        raise BackendTimeout(f"{source} said nothing for {limit_s:.0f} s.") from None
+
+
+async def watched(
+    stream: AsyncIterator[T], *, first_s: float, between_s: float, ends: float, source: str
+) -> AsyncGenerator[T, None]:
+    """The items of a stream, unless it keeps silent for too long (see `patiently`).
+
+    Closes the stream in every case.
+    """
+    limit_s = first_s
+    try:
+        while True:
+            try:
+                item = await patiently(anext(stream), limit_s, ends, source)
+            except StopAsyncIteration:
+                return
+            limit_s = between_s
+            yield item
+    finally:
+        close = getattr(stream, "aclose", None) or getattr(stream, "close", None)
+        if close is not None:
+            await close()
+
+
+class TokenGuess:
+    """Counts tokens by bytes, and learns from what the server counted."""
+
+    def __init__(self) -> None:
+        self._bytes_per_token = 4.0
+        self._learned = False
+
+    def count(self, messages: Sequence[ChatMessage]) -> int:
+        """Tokens of a prompt, roughly, template included."""
+        return sum(
+            4 + round(len(message.content.encode("utf-8", "replace")) / self._bytes_per_token)
+            for message in messages
+        )
+
+    def learn(self, messages: Sequence[ChatMessage], tokens: int) -> None:
+        """What a prompt really took."""
+        said = sum(len(message.content.encode("utf-8", "replace")) for message in messages)
+        counted = tokens - 4 * len(messages)
+        if said < 64 or counted <= 0:
+            return
+        ratio = min(8.0, max(0.5, said / counted))
+        weight = 0.3 if self._learned else 1.0
+        self._bytes_per_token += weight * (ratio - self._bytes_per_token)
+        self._learned = True
+
+    def surely_exceeds(self, messages: Sequence[ChatMessage], limit: int) -> int | None:
+        """The count, where even a generous one is over the limit."""
+        count = self.count(messages)
+        return count if count * 0.75 > limit else None
+
+
+def one_line(text: str, most: int = 160) -> str:
+    """A server's own words, short enough and flat enough for a message."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= most else flat[: most - 1] + "…"

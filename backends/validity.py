@@ -1,0 +1,31 @@
+"""What no engine can serve, refused before it is sent anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from backends.base import ChatRequest
+from backends.errors import InvalidRequest
+
+
+def check_request(request: ChatRequest) -> None:
+    """Raises `InvalidRequest`, saying what is wrong."""
+    if not request.messages:
+        raise InvalidRequest("The request holds no message.")
+    if request.sampling.max_tokens < 1:
+        raise InvalidRequest("max_tokens must be at least 1.")
+    if not all(request.sampling.stop):
+        raise InvalidRequest("A stop string must not be empty.")
+    if request.sampling.json_schema is not None:
+        check_schema(request.sampling.json_schema)
+
+
+def check_schema(schema: Mapping[str, Any]) -> None:
+    """Raises `InvalidRequest` where something is not a JSON schema."""
+    from jsonschema import Draft202012Validator, SchemaError  # slow to import
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise InvalidRequest(f"The JSON schema is not valid: {error.message}.") from None

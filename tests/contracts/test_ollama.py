@@ -1,0 +1,58 @@
+"""The Ollama engine keeps the contract, against a protocol server of ours."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from backends.base import Backend
+from backends.ollama import OllamaBackend, OllamaOptions
+from tests.contracts.backend_contract import BackendContract
+from tests.fakes.contexts import bare_context
+from tests.fakes.ollama import OllamaServer
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[OllamaServer]:
+    async with OllamaServer() as server:
+        yield server
+
+
+class OllamaContract(BackendContract):
+    model = "tiny"
+
+    @pytest.fixture
+    async def backend(self, server: OllamaServer) -> AsyncIterator[Backend]:
+        backend = self.make(server.url, self.model)
+        yield backend
+        await backend.aclose()
+
+    @pytest.fixture
+    async def missing_backend(self, server: OllamaServer) -> AsyncIterator[Backend]:
+        backend = self.make(server.url, "nothing")
+        yield backend
+        await backend.aclose()
+
+    @pytest.fixture
+    async def down_backend(self) -> AsyncIterator[Backend]:
+        async with OllamaServer() as gone:
+            url = gone.url
+        backend = self.make(url, self.model)
+        yield backend
+        await backend.aclose()
+
+    @staticmethod
+    def make(url: str, model: str) -> Backend:
+        options = OllamaOptions(url=url, model=model, context=512)
+        return OllamaBackend("team", options, bare_context())
+
+
+class TestOllamaChat(OllamaContract):
+    pass
+
+
+class TestOllamaEmbeddings(OllamaContract):
+    model = "minilm"
+    chats = False
+    embeds = True

@@ -1,0 +1,133 @@
+"""An Ollama server on loopback: `docs/api.md` of that project, for a model of words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aiohttp import web
+
+from backends.script import bag_of_words
+from tests.fakes.speech import BODY, SpeechServer, answer, prompt_tokens
+
+
+class OllamaServer(SpeechServer):
+    """Has `models` (name → its capabilities); those in `loaded` are resident.
+
+    `tool_call`, where set, is what a chat with tools is answered with.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.models = {
+            "tiny:latest": ["completion", "tools"],
+            "minilm:latest": ["embedding"],
+        }
+        self.loaded: set[str] = set()
+        self.tool_call: dict[str, Any] | None = None
+        self.library = {"fresh:latest": ["completion"]}
+        self.app.add_routes(
+            [
+                web.get("/api/tags", self._tags),
+                web.get("/api/ps", self._ps),
+                web.post("/api/show", self._show),
+                web.post("/api/chat", self._chat),
+                web.post("/api/embed", self._embed),
+                web.post("/api/pull", self._pull),
+            ]
+        )
+
+    def _named(self, body: Any) -> str:
+        name = str(body["model"])
+        full = name if ":" in name else f"{name}:latest"
+        if full not in self.models:
+            raise web.HTTPNotFound(
+                text=json.dumps({"error": f"model '{name}' not found"}),
+                content_type="application/json",
+            )
+        return full
+
+    async def _tags(self, request: web.Request) -> web.Response:
+        return web.json_response({"models": [{"model": name} for name in self.models]})
+
+    async def _ps(self, request: web.Request) -> web.Response:
+        return web.json_response({"models": [{"model": n, "name": n} for n in sorted(self.loaded)]})
+
+    async def _show(self, request: web.Request) -> web.Response:
+        name = self._named(request[BODY])
+        return web.json_response(
+            {
+                "template": "{{ .Prompt }}",
+                "details": {"family": "words"},
+                "model_info": {
+                    "general.architecture": "words",
+                    "words.context_length": 8192,
+                    "words.embedding_length": 32,
+                },
+                "capabilities": self.models[name],
+            }
+        )
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        body = request[BODY]
+        name = self._named(body)
+        if "completion" not in self.models[name]:
+            return web.json_response({"error": f'"{name}" does not support chat'}, status=400)
+        fresh = name not in self.loaded
+        self.loaded.add(name)
+        options = body.get("options", {})
+        said, finish = answer(
+            options.get("num_predict", 16), options.get("stop", ()), body.get("format")
+        )
+        parts: list[dict[str, Any]] = [
+            {"message": {"role": "assistant", "content": piece}, "done": False} for piece in said
+        ]
+        if body.get("tools") and self.tool_call is not None:
+            call = {
+                "role": "assistant",
+                "content": "",
+                "tool_calls": [{"function": self.tool_call}],
+            }
+            parts, finish = [{"message": call, "done": False}], "stop"
+        end = {
+            "message": {"role": "assistant", "content": ""},
+            "done": True,
+            "done_reason": finish,
+            "load_duration": 2_000_000_000 if fresh else 1_000_000,
+            "prompt_eval_count": prompt_tokens(body["messages"]),
+            "prompt_eval_duration": 500_000_000,
+            "eval_count": len(said),
+            "eval_duration": 1_000_000_000,
+        }
+        lines = [
+            json.dumps({"model": name, **part}, ensure_ascii=False).encode() + b"\n"
+            for part in [*parts, end]
+        ]
+        return await self.stream(request, lines, "application/x-ndjson", b"<html>no</html>\n")
+
+    async def _embed(self, request: web.Request) -> web.Response:
+        name = self._named(request[BODY])
+        if "embedding" not in self.models[name]:
+            return web.json_response(
+                {"error": "this model does not support embeddings"}, status=501
+            )
+        self.loaded.add(name)
+        texts = request[BODY]["input"]
+        rows = [(3.0 * bag_of_words(text, 32)).tolist() for text in texts]
+        return web.json_response({"model": name, "embeddings": rows})
+
+    async def _pull(self, request: web.Request) -> web.StreamResponse:
+        name = str(request[BODY]["model"])
+        full = name if ":" in name else f"{name}:latest"
+        steps: list[dict[str, Any]] = [{"status": "pulling manifest"}]
+        if full in self.library:
+            steps += [
+                {"status": "pulling abc", "digest": "sha256:abc", "total": 100, "completed": done}
+                for done in (0, 50, 100)
+            ]
+            steps.append({"status": "success"})
+            self.models[full] = self.library[full]
+        else:
+            steps.append({"error": "pull model manifest: file does not exist"})
+        lines = [json.dumps(step).encode() + b"\n" for step in steps]
+        return await self.stream(request, lines, "application/x-ndjson", b"[]\n")
