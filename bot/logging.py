@@ -1,0 +1,139 @@
+"""Logging: for people on a terminal, as JSON otherwise; no secret and no message gets through.
+
+Every module logs with `structlog.get_logger(__name__)`; libraries' own records take the same way.
+Whoever runs a turn binds its id with `structlog.contextvars.bound_contextvars(turn=…)`, and every
+line written inside carries it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterable
+from typing import IO, Any, Final
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from bot.config.secrets import TOKEN_SHAPES
+from bot.config.sections import LoggingSettings
+
+REDACTED: Final = "[secret]"
+
+SPOKEN: Final = frozenset({"answer", "content", "delta", "prompt", "question", "text"})
+"""Keys of a log line under which somebody's words would stand; above debug only their length is."""
+
+_CHATTY: Final = ("aiosqlite", "alembic", "asyncio", "discord", "httpcore", "httpx", "slack_bolt")
+
+
+class Redactor:
+    """Takes secrets out of a text: those it knows, and whatever is shaped like one."""
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        words = {form for secret in known if secret for form in _as_written(secret)}
+        longest_first = sorted(words, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, longest_first))) if words else None
+
+    def __call__(self, text: str) -> str:
+        if self._known is not None:
+            text = self._known.sub(REDACTED, text)
+        return TOKEN_SHAPES.sub(REDACTED, text)
+
+
+def _as_written(secret: str) -> set[str]:
+    """A secret as it may stand in a line: Python and JSON, and one within the other, escape it."""
+    plain = {secret, repr(secret)[1:-1]}
+    return plain | {
+        json.dumps(form, ensure_ascii=plainly)[1:-1] for form in plain for plainly in (False, True)
+    }
+
+
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    """Redacts the finished line, so that no processor, traceback or library is forgotten."""
+
+    def __init__(self, redact: Redactor, **options: Any) -> None:
+        super().__init__(**options)
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redact(super().format(record))
+
+
+class _StandardError(logging.StreamHandler[IO[str]]):
+    """Writes to what `sys.stderr` is at the moment: a terminal's prompt may stand in for it."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> IO[str]:  # type: ignore[override]
+        return sys.stderr
+
+
+def configure(settings: LoggingSettings | None = None, known: Iterable[str] = ()) -> None:
+    """Set logging up for the whole process; a second call replaces the first.
+
+    `known` are the operator's secrets (`Secrets.known()`), which appear in no line.
+    """
+    settings = settings or LoggingSettings()
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    console = settings.format == "console" or (
+        settings.format == "auto" and sys.stderr is not None and sys.stderr.isatty()
+    )
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
+        structlog.processors.StackInfoRenderer(),
+        withhold_words,
+    ]
+    handler = _StandardError()
+    handler.setFormatter(
+        _Formatter(
+            Redactor(known),
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_end(console)],
+        )
+    )
+    root = logging.getLogger()
+    for old in [h for h in root.handlers if isinstance(h, _StandardError)]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(level)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING) if level > 10 else level)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _end(console: bool) -> list[Processor]:
+    if console:
+        plain = structlog.dev.plain_traceback  # a pretty one shows the values of variables
+        colours = sys.stderr is not None and sys.stderr.isatty()
+        return [structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)]
+    return [
+        structlog.processors.format_exc_info,
+        structlog.processors.UnicodeDecoder(),
+        structlog.processors.JSONRenderer(ensure_ascii=False, default=repr),
+    ]
+
+
+def withhold_words(_: WrappedLogger, name: str, event: EventDict) -> EventDict:
+    """What people and models said is for the database, not for the log."""
+    if event.get("level", name) == "debug":
+        return event
+    for key in SPOKEN & event.keys():
+        event[f"{key}_chars"] = len(str(event.pop(key)))
+    return event
