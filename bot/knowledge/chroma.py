@@ -1,0 +1,169 @@
+"""The vectors, in Chroma's embedded store.
+
+Chroma is imported when it is first needed (that takes a second), gets vectors of ours only (its
+own embedding function downloads a model), and is spoken to from one thread, so that writes come
+in order. A write holds the interpreter, so batches are small. What Chroma holds is derived: which
+passages there are is the database's word, and an id without a row there is never shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import numpy as np
+
+from backends.base import Embeddings
+from bot.errors import StorageError
+
+if TYPE_CHECKING:
+    from chromadb.api import ClientAPI
+    from chromadb.api.models.Collection import Collection
+
+_T = TypeVar("_T")
+_WRITE_BATCH = 32
+_READ_BATCH = 2_000
+
+
+def collection_name(base: str, generation: int) -> str:
+    """The collection of a knowledge base. Chroma wants 3 to 512 plain characters."""
+    digest = hashlib.blake2b(base.encode(), digest_size=8).hexdigest()
+    return f"passages-{digest}-{generation}"
+
+
+class ChromaIndex:
+    """Vectors by passage id, in one collection a knowledge base and generation.
+
+    The directory belongs to this process alone: the lock of the data directory sees to it, since
+    a second opener can hang for minutes.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chroma")
+        self._client: ClientAPI | None = None
+        self._collections: dict[str, Collection] = {}
+        self._closed = False
+
+    async def upsert(
+        self, collection: str, ids: Sequence[str], documents: Sequence[str], vectors: Embeddings
+    ) -> None:
+        """Write vectors, shape (len(ids), dim), with the document that each belongs to."""
+        for at in range(0, len(ids), _WRITE_BATCH):
+            part = slice(at, at + _WRITE_BATCH)
+            rows = np.ascontiguousarray(vectors[part], dtype=np.float32)
+            await self._run(self._upsert, collection, list(ids[part]), documents[part], rows)
+
+    async def query(
+        self, collection: str, vector: Embeddings, limit: int
+    ) -> list[tuple[str, float]]:
+        """The passages nearest to a unit vector, shape (dim,), with cosine similarity."""
+        return await self._run(self._query, collection, vector, limit)
+
+    async def ids(self, collection: str, document: str | None = None) -> set[str]:
+        """Every id in a collection, or those of one document."""
+        return await self._run(self._ids, collection, document)
+
+    async def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Remove vectors; ids that are not there do no harm."""
+        for at in range(0, len(ids), _WRITE_BATCH):
+            await self._run(self._delete, collection, list(ids[at : at + _WRITE_BATCH]))
+
+    async def names(self) -> set[str]:
+        """Every collection in the directory."""
+        return await self._run(self._names)
+
+    async def drop(self, collection: str) -> None:
+        """Remove a collection, if it is there."""
+        await self._run(self._drop, collection)
+
+    async def aclose(self) -> None:
+        """Let Chroma write what it holds, and end its thread. Safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._close)
+        self._thread.shutdown(wait=True)
+
+    async def _run(self, function: Callable[..., _T], *args: Any) -> _T:
+        if self._closed:
+            raise StorageError("The documents are closed, because Parlance is stopping.")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: function(*args))
+
+    # --- on the thread ---------------------------------------------------------------------------
+
+    def _open(self) -> ClientAPI:
+        if self._client is None:
+            import chromadb
+            from chromadb.config import Settings
+
+            self._directory.mkdir(parents=True, exist_ok=True)
+            settings = Settings(anonymized_telemetry=False, allow_reset=False)
+            self._client = chromadb.PersistentClient(str(self._directory), settings=settings)
+        return self._client
+
+    def _collection(self, name: str) -> Collection:
+        found = self._collections.get(name)
+        if found is None:
+            found = self._open().get_or_create_collection(
+                name,
+                embedding_function=None,
+                configuration={"hnsw": {"space": "cosine", "ef_search": 128}},
+            )
+            self._collections[name] = found
+        return found
+
+    def _upsert(
+        self, name: str, ids: list[str], documents: Sequence[str], vectors: Embeddings
+    ) -> None:
+        self._collection(name).upsert(
+            ids=ids,
+            embeddings=cast(Any, vectors),
+            metadatas=[{"document": document} for document in documents],
+        )
+
+    def _query(self, name: str, vector: Embeddings, limit: int) -> list[tuple[str, float]]:
+        collection = self._collection(name)
+        limit = min(limit, collection.count())
+        if limit == 0:
+            return []
+        found = collection.query(
+            query_embeddings=cast(Any, vector[np.newaxis, :]),
+            n_results=limit,
+            include=["distances"],
+        )
+        distances = (found["distances"] or [[]])[0]
+        return [(i, 1.0 - float(d)) for i, d in zip(found["ids"][0], distances, strict=True)]
+
+    def _ids(self, name: str, document: str | None) -> set[str]:
+        collection = self._collection(name)
+        where: Any = {"document": document} if document is not None else None
+        found: set[str] = set()
+        while True:
+            page = collection.get(where=where, limit=_READ_BATCH, offset=len(found), include=[])
+            found.update(page["ids"])
+            if len(page["ids"]) < _READ_BATCH:
+                return found
+
+    def _delete(self, name: str, ids: list[str]) -> None:
+        self._collection(name).delete(ids=ids)
+
+    def _names(self) -> set[str]:
+        return {collection.name for collection in self._open().list_collections()}
+
+    def _drop(self, name: str) -> None:
+        self._collections.pop(name, None)
+        if name in self._names():
+            self._open().delete_collection(name)
+
+    def _close(self) -> None:
+        client, self._client = self._client, None
+        self._collections.clear()
+        if client is not None:
+            cast(Any, client).close()

@@ -1,0 +1,212 @@
+"""Markdown to passages: cut at headings, measured in the embedder's own tokens.
+
+A passage never crosses a heading, unless the sections on both sides are so short that they fit into
+a quarter of one and stand under the same heading above. Title and heading path stand before the text that is
+embedded, and both together fit the embedder's window: nothing is cut off silently.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from semantic_text_splitter import MarkdownSplitter
+
+from bot.knowledge.sentences import sentences
+
+_SPECIAL_TOKENS = 2
+_LONGEST_PREFIX = 0.25
+"""Most of the window that title and headings may take."""
+_MOST_SENTENCES = 12
+_STRETCH = 12_000
+"""Characters that are cut in one call, so that no call holds the interpreter for long."""
+
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+_ATX = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
+_SETEXT = re.compile(r"^ {0,3}(=+|-+)[ \t]*$")
+_INLINE = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[`*_]{1,3}(?=\S)|(?<=\S)[`*_]{1,3}")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The text under one heading. `path` are the headings above it, outermost first."""
+
+    path: tuple[str, ...]
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One passage to be: what a reader sees, and what is embedded for it."""
+
+    heading: str
+    text: str = field(repr=False)
+    embedded: str = field(repr=False)
+    sentences: tuple[str, ...] = field(default=(), repr=False)
+
+
+def plain(heading: str) -> str:
+    """A heading without links, code marks and emphasis."""
+    return " ".join(_INLINE.sub(lambda m: m[1] or "", heading).split())
+
+
+def sections(markdown: str) -> list[Section]:
+    """Cut at headings; a `#` in a code fence is not one."""
+    found: list[Section] = []
+    path: list[tuple[int, str]] = []
+    lines: list[str] = []
+    fence = ""
+
+    def close() -> None:
+        text = "\n".join(lines).strip("\n")
+        if text.strip():
+            found.append(Section(tuple(name for _, name in path), text))
+        lines.clear()
+
+    for line in markdown.splitlines():
+        mark = _FENCE.match(line)
+        if mark and not fence:
+            fence = mark[1]
+        elif mark and line.strip().startswith(fence) and not line.strip().strip(fence[0]):
+            fence = ""
+        elif not fence:
+            level, name = _heading(line, lines)
+            if level:
+                if line.lstrip()[:1] != "#":
+                    lines.pop()  # the underlined line is the heading's text
+                close()
+                while path and path[-1][0] >= level:
+                    path.pop()
+                path.append((level, name))
+                continue
+        lines.append(line)
+    close()
+    return found
+
+
+def _heading(line: str, before: list[str]) -> tuple[int, str]:
+    """Level and name of a heading that this line is (or underlines); level 0 where it is none."""
+    atx = _ATX.match(line)
+    if atx:
+        return len(atx[1]), plain(atx[2])
+    under = _SETEXT.match(line)
+    if under and before and re.match(r" {0,3}[^\s>#\-*+|]", before[-1]):
+        starts_paragraph = len(before) < 2 or not before[-2].strip()
+        if starts_paragraph and len(before[-1]) <= 200:
+            return (1 if under[1][0] == "=" else 2), plain(before[-1])
+    return 0, ""
+
+
+def first_heading(markdown: str) -> str:
+    """The first heading of a document, empty where there is none."""
+    for section in sections(markdown[:20_000]):
+        if section.path:
+            return section.path[0]
+    return ""
+
+
+class Chunker:
+    """Cuts documents for one embedder.
+
+    `count` gives the tokens of a text, `window` is the most the embedder reads, `most` the longest
+    passage wanted. Runs in a thread; one call of the splitter is short.
+    """
+
+    def __init__(self, count: Callable[[str], int], window: int, most: int = 200) -> None:
+        self._count = count
+        self._room = max(16, window - _SPECIAL_TOKENS)
+        self._most = most
+        self._splitters: dict[int, MarkdownSplitter] = {}
+
+    def pieces(self, title: str, markdown: str) -> list[Piece]:
+        """The passages of a document, in reading order."""
+        found: list[Piece] = []
+        for section in self._merged(sections(markdown)):
+            prefix = self._prefix(title, section.path)
+            room = min(self._most, self._room - self._count(prefix))
+            heading = " > ".join(section.path)
+            for text in self._cut(section.text, room):
+                whole = f"{prefix}\n{text}" if prefix else text
+                found.append(Piece(heading, text, self._fit(whole), self._sentences(text)))
+        return found
+
+    def _merged(self, parts: list[Section]) -> list[Section]:
+        """Join neighbours that are too short to stand alone; their headings stay in the text."""
+        small = self._most // 4
+        found: list[Section] = []
+        sizes: list[int] = []
+        for part in parts:
+            size = self._count(part.text) if len(part.text) < 12 * small else 10 * small
+            shared = _shared(found[-1].path, part.path) if found else ()
+            if found and size + sizes[-1] <= small and (shared or not part.path):
+                last = found.pop()
+                text = f"{_with_heading(last, shared)}\n\n{_with_heading(part, shared)}"
+                found.append(Section(shared, text))
+                sizes[-1] += size
+            else:
+                found.append(part)
+                sizes.append(size)
+        return found
+
+    def _prefix(self, title: str, path: tuple[str, ...]) -> str:
+        """Title and headings, shortened from the left of the path where they are too long."""
+        names = [title, *path] if title and title not in path[:1] else list(path)
+        limit = int(self._room * _LONGEST_PREFIX)
+        while len(names) > 1 and self._count(" > ".join(names)) > limit:
+            names.pop(1 if len(names) > 2 else 0)
+        prefix = " > ".join(names)
+        while prefix and self._count(prefix) > limit:
+            prefix = prefix[: len(prefix) * 3 // 4].rstrip()
+        return prefix
+
+    def _cut(self, text: str, room: int) -> Iterator[str]:
+        splitter = self._splitters.get(room)
+        if splitter is None:
+            if len(self._splitters) > 64:
+                self._splitters.clear()
+            splitter = MarkdownSplitter.from_callback(self._count, room)
+            self._splitters[room] = splitter
+        for stretch in _stretches(text):
+            yield from (chunk for chunk in splitter.chunks(stretch) if chunk.strip())
+
+    def _fit(self, text: str) -> str:
+        """Joining can cost a token or two more than the parts; shorten until it fits."""
+        while self._count(text) > self._room:
+            text = text[: max(1, len(text) - max(8, len(text) // 50))]
+        return text
+
+    def _sentences(self, text: str) -> tuple[str, ...]:
+        """What is embedded beside the whole; none where the passage is a single sentence."""
+        found = sentences(text)
+        if len(found) < 2:
+            return ()
+        if len(found) > _MOST_SENTENCES:  # tables and lists: neighbours together
+            step = -(-len(found) // _MOST_SENTENCES)
+            found = [" ".join(found[at : at + step]) for at in range(0, len(found), step)]
+        return tuple(found)
+
+
+def _shared(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
+    same = 0
+    while same < min(len(a), len(b)) and a[same] == b[same]:
+        same += 1
+    return a[:same]
+
+
+def _with_heading(section: Section, above: tuple[str, ...]) -> str:
+    """The section's text with the headings that are not in `above` written before it."""
+    names = section.path[len(above) :]
+    lines = [f"{'#' * min(6, len(above) + n + 1)} {name}" for n, name in enumerate(names)]
+    return "\n\n".join([*lines, section.text])
+
+
+def _stretches(text: str) -> Iterator[str]:
+    """Cut a very long section at paragraph ends, else at line ends, else anywhere."""
+    while len(text) > _STRETCH:
+        end = max(text.rfind("\n\n", _STRETCH // 2, _STRETCH), 0)
+        end = end or max(text.rfind("\n", _STRETCH // 2, _STRETCH), 0)
+        end = end or max(text.rfind(" ", _STRETCH // 2, _STRETCH), 0) or _STRETCH
+        yield text[:end]
+        text = text[end:]
+    yield text

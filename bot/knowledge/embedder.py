@@ -1,0 +1,69 @@
+"""What the documents need of the model that embeds them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from backends.base import Backend, Embeddings
+
+_DEFAULT_WINDOW = 256
+_CHARACTERS_A_TOKEN = 2.5
+"""A cautious guess, for engines that do not tell their tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedder:
+    """A model that turns passages and questions into unit vectors.
+
+    `id` names the model and its weights: passages made by another id are never mixed with these.
+    `window` is the most tokens of one text that it reads, special tokens included; `count` gives
+    the tokens of a text without them, runs in threads, and must not block for long. `embed` raises
+    a `BackendError`. An `english` model says little about texts in other languages, and its weight
+    is lowered for them.
+    """
+
+    id: str
+    dimension: int
+    window: int
+    embed: Callable[[Sequence[str]], Awaitable[Embeddings]] = field(repr=False)
+    count: Callable[[str], int] = field(repr=False)
+    english: bool = True
+
+
+@runtime_checkable
+class Tokenizing(Protocol):
+    """A backend that tells its own tokens, and exactly which weights it runs."""
+
+    @property
+    def model_id(self) -> str: ...
+
+    def tokens(self, text: str) -> int:
+        """Tokens of a text, without those that mark its ends; safe in any thread."""
+        ...
+
+
+async def embedder_of(
+    backend: Backend,
+    embed: Callable[[Sequence[str]], Awaitable[Embeddings]] | None = None,
+    *,
+    english: bool = False,
+) -> Embedder:
+    """The embedder that a backend is; may load the model. `embed` is asked instead of the
+    backend's own, so that a pool can stand before it."""
+    capabilities = await backend.capabilities()
+    told = isinstance(backend, Tokenizing)
+    return Embedder(
+        id=backend.model_id if isinstance(backend, Tokenizing) else backend.name,
+        dimension=capabilities.dimension or len((await backend.embed(["dimension"]))[0]),
+        window=capabilities.context if told and capabilities.context else _DEFAULT_WINDOW,
+        embed=embed or backend.embed,
+        count=backend.tokens if isinstance(backend, Tokenizing) else _estimate,
+        english=english,
+    )
+
+
+def _estimate(text: str) -> int:
+    wide = sum(ord(c) > 0x2E80 for c in text)
+    return int((len(text) - wide) / _CHARACTERS_A_TOKEN) + 2 * wide + 1

@@ -1,0 +1,68 @@
+"""Whether the passages found speak about the question at all, decided before a model is asked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What the gate looks at.
+
+    `coverage`: how much of the question's weight of words the best passage has, 0 to 1, where a
+    word that is rare in the documents weighs more. `rarest`: whether the rarest word is among
+    them. `similarity`: cosine of the question and the best sentence. `margin`: how far the best
+    stands above the tenth. `trust`: how well the embedder knows the language.
+    """
+
+    coverage: float
+    rarest: float
+    similarity: float
+    margin: float
+    trust: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A logistic curve over the signs. Fitted on the tuning half of `docs/golden`."""
+
+    bias: float
+    coverage: float
+    rarest: float
+    similarity: float
+    margin: float
+
+
+KNOWN_LANGUAGE = Calibration(bias=-5.0, coverage=4.0, rarest=0.8, similarity=5.0, margin=0.5)
+OTHER_LANGUAGE = Calibration(bias=-3.5, coverage=6.5, rarest=0.8, similarity=0.0, margin=0.0)
+
+
+def confidence(signs: Signs) -> float:
+    """The probability that the best passages answer the question, 0 to 1."""
+    known = _curve(KNOWN_LANGUAGE, signs)
+    other = _curve(OTHER_LANGUAGE, signs)
+    return signs.trust * known + (1.0 - signs.trust) * other
+
+
+def _curve(calibration: Calibration, signs: Signs) -> float:
+    value = (
+        calibration.bias
+        + calibration.coverage * signs.coverage
+        + calibration.rarest * signs.rarest
+        + calibration.similarity * signs.similarity
+        + calibration.margin * signs.margin
+    )
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, value))))
+
+
+def rarity(frequency: int, passages: int) -> float:
+    """What a word weighs that occurs in so many of the passages; one in none weighs most."""
+    return math.log(1.0 + (passages - frequency + 0.5) / (frequency + 0.5))
+
+
+def coverage(weights: Mapping[str, float], found: Sequence[str]) -> float:
+    """The part of the words' weight that is found; 0 where there are no words."""
+    total = sum(weights.values())
+    return sum(weights[word] for word in set(found)) / total if total > 0 else 0.0

@@ -1,0 +1,57 @@
+"""One score from several: how near in meaning, and how many of the words.
+
+Each kind of score is divided by the best of the question's candidates, so that the best of each
+counts 1, and they are added by weight. On XQuAD this finds more than adding ranks does, and the
+best sentence of a passage tells more than the passage as a whole (`bench/retrieval.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Scores = npt.NDArray[np.float64]
+
+SENTENCE_SHARE = 5 / 6
+"""Part of the dense weight that the best sentence has; the passage as a whole has the rest."""
+FAIRLY_KNOWN = 0.6
+"""Share of a question's words that occur in the documents, from which full text counts in full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What each kind of score counts; together 1."""
+
+    sentence: float
+    whole: float
+    lexical: float
+
+
+def weights(dense: float, *, trust: float, known: float) -> Weights:
+    """The weights for one question.
+
+    `dense` is the configured share of meaning. `trust`, 0 to 1, is how well the embedder knows the
+    question's language; `known` the share of its words that occur in the documents at all: a
+    question in another language than the documents' has few, and then meaning must do.
+    """
+    lexical = (1.0 - dense * trust) * min(1.0, known / FAIRLY_KNOWN)
+    meaning = 1.0 - lexical
+    return Weights(meaning * SENTENCE_SHARE, meaning * (1 - SENTENCE_SHARE), lexical)
+
+
+def fuse(weights: Weights, sentence: Scores, whole: Scores, lexical: Scores) -> Scores:
+    """Scores of the candidates, shape (n,) each, to one, 0 to 1."""
+    return (
+        weights.sentence * by_best(sentence)
+        + weights.whole * by_best(whole)
+        + weights.lexical * by_best(lexical)
+    )
+
+
+def by_best(scores: Scores) -> Scores:
+    """Scores as parts of the best one; what is negative counts nothing."""
+    clipped = np.maximum(scores, 0.0)
+    best = clipped.max(initial=0.0)
+    return clipped / best if best > 0.0 else clipped

@@ -1,0 +1,58 @@
+"""Keeping Chroma in step with the database.
+
+The database says which passages there are. Chroma is written before a change of the database (so
+that what becomes visible can be found) and cleared after it; in between the document is marked as
+pending, and whatever was interrupted is put right by `reconcile`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bot.knowledge.chroma import ChromaIndex, collection_name
+from bot.knowledge.store import BaseRow, KnowledgeStore
+from bot.knowledge.vectors import restore
+
+_REPAIR_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """What a comparison found in Chroma, and put right."""
+
+    removed: int = 0
+    added: int = 0
+
+
+async def reconcile(
+    store: KnowledgeStore, chroma: ChromaIndex, base: BaseRow, document: str | None = None
+) -> Repaired:
+    """Make Chroma hold exactly the passages of a base, or of one document of it.
+
+    What is missing is put back from the copy beside the passage, without the embedder.
+    """
+    collection = collection_name(base.name, base.generation)
+    wanted = await store.passage_ids(base.name, base.generation, document)
+    present = await chroma.ids(collection, document)
+    await chroma.delete(collection, sorted(present - wanted))
+    missing = sorted(wanted - present)
+    for at in range(0, len(missing), _REPAIR_BATCH):
+        await _put_back(store, chroma, base, missing[at : at + _REPAIR_BATCH])
+    return Repaired(len(present - wanted), len(missing))
+
+
+async def _put_back(
+    store: KnowledgeStore, chroma: ChromaIndex, base: BaseRow, idents: Sequence[str]
+) -> None:
+    kept = await store.vectors(base.generation, idents)
+    rows = [restore(data, base.dimension)[0] for data in kept.values()]
+    if rows:
+        await chroma.upsert(
+            collection_name(base.name, base.generation),
+            list(kept),
+            [ident.partition("-")[0] for ident in kept],
+            np.array(rows, dtype=np.float32),
+        )

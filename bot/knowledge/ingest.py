@@ -1,0 +1,305 @@
+"""Reading documents in: only what changed, a few documents side by side, and never half of one.
+
+Reading and cutting run ahead of the embedder, and writing runs behind it, so that the embedder is
+never idle. Each document becomes visible in one transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import TypeVar
+
+import numpy as np
+
+from backends.base import Embeddings
+from bot.errors import Refused, UserFacingError
+from bot.knowledge.chroma import ChromaIndex, collection_name
+from bot.knowledge.chunking import Chunker, Piece, first_heading
+from bot.knowledge.embedder import Embedder
+from bot.knowledge.indexing import reconcile
+from bot.knowledge.loader import Loader
+from bot.knowledge.reading import Item, Raw, load
+from bot.knowledge.store import (
+    BaseRow,
+    DocumentRow,
+    KnowledgeStore,
+    PassageRow,
+    document_id,
+)
+from bot.knowledge.vectors import quantise
+from bot.skill import Ingested
+
+_T = TypeVar("_T")
+_BATCH_TEXTS = 96
+"""Texts that are embedded in one call; sentences count too."""
+MAX_CHARACTERS = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where documents go: the base, its embedder, what cuts for it, and who adds."""
+
+    base: BaseRow
+    embedder: Embedder
+    chunker: Chunker
+    by: str = ""
+    source: str = ""
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A document that is read and cut. `vectors` fills up: quantised, by passage id."""
+
+    row: DocumentRow
+    text: str = field(repr=False)
+    pieces: dict[str, Piece] = field(repr=False)
+    vectors: dict[str, bytes] = field(repr=False)
+    changed: bool = False
+    leftovers: bool = False
+    """Chroma may hold vectors that it no longer needs: of an older version, or half of one."""
+
+    def missing(self) -> list[str]:
+        """Passages that still have to be embedded."""
+        return [ident for ident in self.pieces if ident not in self.vectors]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Pieces to embed in one call, and the documents that are complete with them."""
+
+    todo: list[tuple[Prepared, str]] = field(default_factory=list)
+    texts: int = 0
+    complete: list[Prepared] = field(default_factory=list)
+
+
+class Ingestor:
+    """Reads items into a base; one at a time for each base (the service sees to it)."""
+
+    def __init__(
+        self, store: KnowledgeStore, chroma: ChromaIndex, loaders: Sequence[Loader]
+    ) -> None:
+        self._store = store
+        self._chroma = chroma
+        self._loaders = loaders
+
+    async def ingest(
+        self, target: Target, items: Sequence[Item], known: Mapping[str, DocumentRow]
+    ) -> AsyncGenerator[Ingested, None]:
+        """Read the items in; yields what became of each, as it is done.
+
+        `known` are the base's documents by location. Closing the generator stops it: documents
+        that were reported are stored, the others are as they were.
+        """
+        total, done = len(items), 0
+        writer: asyncio.Task[Sequence[Ingested]] | None = None
+        async with aclosing(_ahead(self._batches(target, items, known))) as batches:
+            try:
+                async for got in batches:
+                    events: Sequence[Ingested] = ()
+                    if isinstance(got, Ingested):
+                        events = (got,)
+                    else:
+                        rows = await self._embed(target, got)
+                        if writer is not None:
+                            events = await writer
+                        writer = asyncio.create_task(
+                            self._write(target, got, rows), name="documents: writing"
+                        )
+                    for event in events:
+                        done += 1
+                        yield replace(event, done=done, total=total)
+                for event in await writer if writer is not None else ():
+                    done += 1
+                    yield replace(event, done=done, total=total)
+            finally:
+                if writer is not None and not writer.done():
+                    # A batch that is being written is finished: it takes a moment.
+                    await asyncio.gather(writer, return_exceptions=True)
+
+    async def _batches(
+        self, target: Target, items: Sequence[Item], known: Mapping[str, DocumentRow]
+    ) -> AsyncGenerator[_Batch | Ingested, None]:
+        batch = _Batch()
+        pending = frozenset(await self._store.pending(target.base.name))
+        for item in items:
+            got = await self._prepare(target, item, known.get(item.location), pending)
+            if isinstance(got, Ingested):
+                yield got
+                continue
+            for ident in got.missing():
+                batch.todo.append((got, ident))
+                batch.texts += 1 + len(got.pieces[ident].sentences)
+                if batch.texts >= _BATCH_TEXTS:
+                    yield batch
+                    batch = _Batch()
+            batch.complete.append(got)
+            if batch.texts >= _BATCH_TEXTS or len(batch.complete) >= _BATCH_TEXTS:
+                yield batch
+                batch = _Batch()
+        if batch.complete:
+            yield batch
+
+    async def _prepare(
+        self,
+        target: Target,
+        item: Item,
+        known: DocumentRow | None,
+        pending: AbstractSet[tuple[str, int, str]],
+    ) -> Prepared | Ingested:
+        """Read and cut one document, unless nothing changed. A refusal is reported, not raised."""
+        if known is not None and item.stat is not None and _untouched(known, item):
+            return Ingested(item.location, 0, 0, "unchanged")
+        try:
+            raw = await item.read()
+            digest = hashlib.blake2b(raw.data, digest_size=16).hexdigest()
+            if known is not None and known.digest == digest:
+                await self._touch(known, raw, digest)
+                return Ingested(item.location, 0, 0, "unchanged")
+            loaded = await asyncio.to_thread(load, raw, self._loaders)
+            if len(loaded.text) > MAX_CHARACTERS:
+                raise Refused(
+                    f"{raw.name[:100]} has {len(loaded.text):,} characters of text; documents of "
+                    f"up to {MAX_CHARACTERS:,} are read."
+                )
+        except UserFacingError as exc:
+            return Ingested(item.location, 0, 0, "refused", str(exc))
+        title = loaded.title or first_heading(loaded.text) or PurePosixPath(raw.name).stem
+        title = " ".join(title.split())[:200]
+        same = known is not None and known.title == title
+        if same and known is not None and await self._store.text(known.id) == loaded.text:
+            await self._touch(known, raw, digest)
+            return Ingested(item.location, 0, 0, "unchanged")
+        ident = document_id(target.base.name, item.location)
+        pieces = await asyncio.to_thread(_named, ident, target.chunker, title, loaded.text)
+        if not pieces:
+            return Ingested(
+                item.location, 0, 0, "refused", f"{raw.name[:100]} has no readable text."
+            )
+        row = DocumentRow(
+            id=ident,
+            base=target.base.name,
+            source=target.source or item.location,
+            location=item.location,
+            title=title,
+            digest=digest,
+            size=raw.stat.size,
+            modified_ns=raw.stat.modified_ns,
+            characters=len(loaded.text),
+            passages=len(pieces),
+            added_by=known.added_by if known is not None else target.by,
+            at=time.time(),
+        )
+        vectors = await self._store.known_vectors(ident, target.base.generation)
+        half_done = (target.base.name, target.base.generation, ident) in pending
+        changed = known is not None
+        return Prepared(row, loaded.text, pieces, vectors, changed, leftovers=changed or half_done)
+
+    async def _touch(self, known: DocumentRow, raw: Raw, digest: str) -> None:
+        await self._store.touch(
+            known.id, size=raw.stat.size, modified_ns=raw.stat.modified_ns, digest=digest
+        )
+
+    async def _embed(self, target: Target, batch: _Batch) -> Embeddings:
+        """Vectors of the batch's pieces as wholes, shape (n, dim); fills in the quantised ones."""
+        texts: list[str] = []
+        starts: list[int] = []
+        for document, ident in batch.todo:
+            starts.append(len(texts))
+            piece = document.pieces[ident]
+            texts += [piece.embedded, *piece.sentences]
+        if not texts:
+            return np.zeros((0, target.base.dimension), dtype=np.float32)
+        order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
+        found = await target.embedder.embed([texts[at] for at in order])
+        rows = np.empty_like(found)
+        rows[order] = found
+        for (document, ident), start, end in zip(
+            batch.todo, starts, [*starts[1:], len(texts)], strict=True
+        ):
+            document.vectors[ident] = quantise(rows[start:end])
+        whole: Embeddings = rows[starts]
+        return whole
+
+    async def _write(self, target: Target, batch: _Batch, rows: Embeddings) -> Sequence[Ingested]:
+        """Store a batch: vectors first, then each complete document in one transaction."""
+        base = target.base
+        touched = {document.row.id: document for document, _ in batch.todo}
+        touched.update({document.row.id: document for document in batch.complete})
+        await self._store.mark_pending(base.name, base.generation, list(touched))
+        await self._chroma.upsert(
+            collection_name(base.name, base.generation),
+            [ident for _, ident in batch.todo],
+            [document.row.id for document, _ in batch.todo],
+            rows,
+        )
+        complete = {document.row.id for document in batch.complete}
+        await self._store.stage(
+            base.generation,
+            [
+                (document.row.id, ident, document.vectors[ident])
+                for document, ident in batch.todo
+                if document.row.id not in complete
+            ],
+        )
+        await asyncio.gather(*(self._replace(base, document) for document in batch.complete))
+        for document in batch.complete:
+            if document.leftovers:
+                await reconcile(self._store, self._chroma, base, document.row.id)
+        await self._store.settle(base.name, base.generation, list(complete))
+        return [
+            Ingested(document.row.location, 0, 0, "changed" if document.changed else "added")
+            for document in batch.complete
+        ]
+
+    async def _replace(self, base: BaseRow, document: Prepared) -> None:
+        rows = [
+            PassageRow(ident, piece.heading, piece.text, document.vectors[ident])
+            for ident, piece in document.pieces.items()
+        ]
+        await self._store.replace(document.row, document.text, rows, base.generation)
+
+
+def _named(ident: str, chunker: Chunker, title: str, text: str) -> dict[str, Piece]:
+    """A document's pieces by passage id. The id follows the text, so that a passage keeps it, and
+    its vectors, when something else in the document changes."""
+    found: dict[str, Piece] = {}
+    for piece in chunker.pieces(title, text):
+        digest = hashlib.blake2b(f"{piece.embedded}\0{piece.text}".encode(), digest_size=6)
+        name = f"{ident}-{digest.hexdigest()}"
+        copy = 1
+        while name in found:
+            copy += 1
+            name = f"{ident}-{digest.hexdigest()}-{copy}"
+        found[name] = piece
+    return found
+
+
+def _untouched(known: DocumentRow, item: Item) -> bool:
+    return item.stat is not None and (
+        (known.size, known.modified_ns) == (item.stat.size, item.stat.modified_ns)
+    )
+
+
+async def _ahead(source: AsyncGenerator[_T, None]) -> AsyncGenerator[_T, None]:
+    """The same items, each already being made while the one before it is used."""
+
+    async def step() -> _T | None:
+        return await anext(source, None)
+
+    task = asyncio.create_task(step(), name="documents: reading")
+    try:
+        while (item := await task) is not None:
+            task = asyncio.create_task(step(), name="documents: reading")
+            yield item
+    finally:
+        if not task.done():
+            task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await source.aclose()

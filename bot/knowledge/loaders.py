@@ -1,0 +1,109 @@
+"""The document formats that ship. Every loader makes Markdown; a plugin may add more by hook.
+
+loader = find(loaders, "report.pdf", "application/pdf")
+loaded = await asyncio.to_thread(loader.load, data, "report.pdf")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from bot.knowledge.loader import Loaded, Loader
+from bot.knowledge.loaders_office import OFFICE
+from bot.knowledge.loaders_pdf import PDF
+from bot.knowledge.loaders_table import CSV
+from bot.web.decoding import decode, is_binary
+from bot.web.extract import extract
+
+_LANGUAGES = {
+    ".py": "python", ".pyi": "python", ".js": "javascript", ".mjs": "javascript",
+    ".jsx": "jsx", ".ts": "typescript", ".tsx": "tsx", ".go": "go", ".rs": "rust", ".c": "c",
+    ".h": "c", ".cc": "cpp", ".cpp": "cpp", ".hpp": "cpp", ".cs": "csharp", ".java": "java",
+    ".kt": "kotlin", ".swift": "swift", ".rb": "ruby", ".php": "php", ".pl": "perl", ".lua": "lua",
+    ".r": "r", ".jl": "julia", ".scala": "scala", ".hs": "haskell", ".ex": "elixir",
+    ".erl": "erlang", ".clj": "clojure", ".sh": "bash", ".bash": "bash", ".zsh": "zsh",
+    ".fish": "fish", ".ps1": "powershell", ".sql": "sql", ".graphql": "graphql",
+    ".proto": "protobuf", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".ini": "ini",
+    ".cfg": "ini", ".conf": "", ".json": "json", ".jsonl": "json", ".xml": "xml", ".css": "css",
+    ".scss": "scss", ".tf": "hcl", ".cmake": "cmake", ".mk": "makefile", ".env": "",
+    ".dockerfile": "dockerfile", ".vue": "vue", ".svelte": "svelte", ".dart": "dart",
+    ".m": "objectivec", ".zig": "zig", ".nim": "nim", ".tex": "latex",
+}  # fmt: skip
+
+
+def _text(data: bytes, name: str) -> Loaded:
+    """Markdown and plain text, in whatever charset; HTML under another name is seen as such."""
+    found = extract(data, name)
+    return Loaded(found.text, found.title)
+
+
+def _page(data: bytes, name: str) -> Loaded:
+    found = extract(data, name, "text/html")
+    return Loaded(found.text, found.title)
+
+
+def _code(data: bytes, name: str) -> Loaded:
+    """Source code as one fenced block, named by its file."""
+    from bot.errors import Refused
+
+    if is_binary(data):
+        raise Refused(f"{name:.100} is not text, so there is nothing to read in it.")
+    text = decode(data).replace("\r\n", "\n").strip("\n")
+    path = PurePosixPath(name)
+    fence = "`" * max(3, _longest_run(text) + 1)
+    language = _LANGUAGES.get(path.suffix.lower(), "")
+    return Loaded(f"{fence}{language}\n{text}\n{fence}" if text.strip() else "", path.name)
+
+
+def _longest_run(text: str) -> int:
+    longest = run = 0
+    for character in text:
+        run = run + 1 if character == "`" else 0
+        longest = max(longest, run)
+    return longest
+
+
+TEXT = Loader(
+    "text",
+    frozenset({".md", ".markdown", ".mdx", ".txt", ".text", ".rst", ".adoc", ".org", ".log", ""}),
+    _text,
+    frozenset({"text/markdown", "text/plain", "text/x-markdown"}),
+)
+PAGE = Loader(
+    "page",
+    frozenset({".html", ".htm", ".xhtml"}),
+    _page,
+    frozenset({"text/html", "application/xhtml+xml"}),
+)
+CODE = Loader(
+    "code",
+    frozenset(_LANGUAGES),
+    _code,
+    frozenset({"application/json", "application/x-yaml", "application/xml", "text/css"}),
+)
+
+LOADERS: tuple[Loader, ...] = (TEXT, PAGE, PDF, *OFFICE, CSV, CODE)
+"""Every loader that ships."""
+
+
+def find(loaders: Sequence[Loader], name: str, content_type: str = "") -> Loader | None:
+    """The loader for a document: by its content type where that says something, else by its name.
+
+    Later ones go first, so that a plugin's loader takes the place of one that ships.
+    """
+    suffix = PurePosixPath(name).suffix.lower()
+    ordered = list(reversed(loaders))
+    if content_type and content_type not in ("application/octet-stream", "text/plain"):
+        for loader in ordered:
+            if content_type in loader.content_types:
+                return loader
+    for loader in ordered:
+        if suffix in loader.suffixes and (suffix or not content_type):
+            return loader
+    return next((loader for loader in ordered if content_type in loader.content_types), None)
+
+
+def suffixes(loaders: Sequence[Loader]) -> frozenset[str]:
+    """What a folder is searched for; files without a suffix are left out there."""
+    return frozenset().union(*(loader.suffixes for loader in loaders)) - {"", ".env"}

@@ -1,0 +1,115 @@
+"""Office documents (with markitdown) and EPUB books."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import zipfile
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import unquote
+from xml.etree.ElementTree import Element, ParseError, fromstring
+
+from bot.errors import Refused
+from bot.knowledge.archives import open_archive
+from bot.knowledge.loader import Loaded, Loader
+from bot.web.extract import extract
+
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+
+
+def _converter(suffix: str) -> Any:
+    """markitdown's converter for one format; imported here, since it takes its time."""
+    from markitdown import converters
+
+    return {
+        ".docx": converters.DocxConverter,
+        ".pptx": converters.PptxConverter,
+        ".xlsx": converters.XlsxConverter,
+    }[suffix]()
+
+
+def _office(suffix: str, kind: str) -> Callable[[bytes, str], Loaded]:
+    def load(data: bytes, name: str) -> Loaded:
+        open_archive(data, name, kind).close()
+        from markitdown import StreamInfo
+
+        try:
+            result = _converter(suffix).convert(io.BytesIO(data), StreamInfo(extension=suffix))
+        # The formats' libraries raise whatever their parsers do on a damaged file.
+        except Exception as exc:
+            raise Refused(f"{name[:100]} is damaged or not {kind}, and cannot be read.") from exc
+        text = result.markdown.replace("\r\n", "\n").strip()
+        if not text:
+            raise Refused(f"{name[:100]} has no text.")
+        return Loaded(text, " ".join((result.title or "").split())[:200])
+
+    return load
+
+
+def _epub(data: bytes, name: str) -> Loaded:
+    """A book: its chapters in the order of its spine."""
+    with open_archive(data, name, "an EPUB") as book:
+        try:
+            title, chapters = _spine(book)
+            texts = [_chapter(book, chapter) for chapter in chapters]
+        except (KeyError, ParseError, ValueError, zipfile.BadZipFile, OSError) as exc:
+            raise Refused(f"{name[:100]} is damaged or not an EPUB, and cannot be read.") from exc
+    text = "\n\n".join(part for part in texts if part)
+    if not text:
+        raise Refused(f"{name[:100]} has no text.")
+    return Loaded(text, title)
+
+
+def _spine(book: zipfile.ZipFile) -> tuple[str, list[str]]:
+    package = _xml(book, "META-INF/container.xml").find(".//{*}rootfile")
+    if package is None:
+        raise KeyError("rootfile")
+    path = package.attrib["full-path"]
+    root = _xml(book, path)
+    title = root.findtext(".//{http://purl.org/dc/elements/1.1/}title") or ""
+    items = {item.get("id"): item.attrib["href"] for item in root.iterfind(".//{*}item")}
+    folder = posixpath.dirname(path)
+    chapters = [
+        posixpath.normpath(posixpath.join(folder, unquote(items[ref.attrib["idref"]])))
+        for ref in root.iterfind(".//{*}itemref")
+    ]
+    return " ".join(title.split())[:200], chapters
+
+
+def _xml(book: zipfile.ZipFile, path: str) -> Element:
+    data = book.read(path)
+    if b"<!ENTITY" in data:
+        raise ValueError("declares entities, as no book needs to")
+    return fromstring(data)
+
+
+def _chapter(book: zipfile.ZipFile, path: str) -> str:
+    try:
+        return extract(book.read(path), PurePosixPath(path).name, "text/html").text
+    except Refused:
+        return ""  # a cover, a page of pictures
+
+
+OFFICE = (
+    Loader(
+        "docx",
+        frozenset({".docx"}),
+        _office(".docx", "a DOCX"),
+        frozenset({f"{_OFFICE}.wordprocessingml.document"}),
+    ),
+    Loader(
+        "pptx",
+        frozenset({".pptx"}),
+        _office(".pptx", "a PPTX"),
+        frozenset({f"{_OFFICE}.presentationml.presentation"}),
+    ),
+    Loader(
+        "xlsx",
+        frozenset({".xlsx"}),
+        _office(".xlsx", "an XLSX"),
+        frozenset({f"{_OFFICE}.spreadsheetml.sheet"}),
+    ),
+    Loader("epub", frozenset({".epub"}), _epub, frozenset({"application/epub+zip"})),
+)

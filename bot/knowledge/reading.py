@@ -1,0 +1,238 @@
+"""What a location stands for: documents to be read one after another, and how each is read.
+
+A location is a file, a folder, the URL of a page, or the URL of a sitemap. Nothing is read before
+it is asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Literal, Protocol
+from urllib.parse import unquote, urlsplit
+
+from bot.errors import NotFound, Refused
+from bot.knowledge import loaders as shipped
+from bot.knowledge.loader import Loaded, Loader
+from bot.web.extract import extract, is_html
+
+Kind = Literal["file", "folder", "page", "sitemap", "upload"]
+MAX_DOCUMENT_BYTES = 50 * 1024 * 1024
+MAX_FILES = 20_000
+_SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
+_UNTYPED = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+
+
+class Response(Protocol):
+    """What a fetcher gives back; `bot.web.fetch.Fetched` is one."""
+
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def charset(self) -> str | None: ...
+
+
+class Fetcher(Protocol):
+    """Fetches safely; `bot.web` has one."""
+
+    async def fetch_bytes(self, url: str, *, max_bytes: int | None = None) -> Response:
+        """Raises `Refused` or `Failed`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """Size in bytes and time of change of a file: both the same means it was not touched."""
+
+    size: int
+    modified_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A document's bytes, before a loader has seen them."""
+
+    name: str
+    data: bytes = field(repr=False)
+    content_type: str = ""
+    charset: str | None = None
+    stat: Stat = Stat(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A document that can be read. `stat` is known for files only; `location` is its key."""
+
+    location: str
+    read: Callable[[], Awaitable[Raw]] = field(repr=False)
+    stat: Stat | None = None
+
+
+def is_url(location: str) -> bool:
+    """Whether a location is an address of the web (of any scheme) and not a path."""
+    return "://" in location[:12]
+
+
+def full_path(location: str) -> str:
+    """A path as documents are known by: from the root, `~` replaced."""
+    return os.path.abspath(os.path.expanduser(location))
+
+
+def file_item(path: Path, *, most: int = MAX_DOCUMENT_BYTES) -> Item:
+    """A file of this machine. Raises `NotFound` or `Refused`."""
+    stat = _stat(path)
+    if stat.size > most:
+        raise _too_large(path.name, stat.size, most)
+    return Item(str(path), lambda: asyncio.to_thread(_read_file, path, most), stat)
+
+
+def folder_items(
+    folder: Path, loaders: Sequence[Loader], *, most: int = MAX_DOCUMENT_BYTES
+) -> tuple[list[Item], list[tuple[str, str]]]:
+    """The readable files under a folder, and what was refused: location and why.
+
+    Hidden files and folders, links out of the folder, and formats that no loader reads are passed
+    over. Raises `Refused` where the folder itself cannot be read.
+    """
+    wanted = shipped.suffixes(loaders)
+    items: list[Item] = []
+    refused: list[tuple[str, str]] = []
+
+    def cannot(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise Refused(
+                f"The folder {folder} cannot be read ({_reason(error)}); check its permissions."
+            ) from error
+        refused.append((str(error.filename), f"The folder cannot be read: {_reason(error)}."))
+
+    for path in _walk(folder, cannot):
+        if path.suffix.lower() not in wanted:
+            continue
+        if len(items) >= MAX_FILES:
+            raise Refused(f"{folder} has more than {MAX_FILES:,} documents; add its parts.")
+        try:
+            items.append(file_item(path, most=most))
+        except (Refused, NotFound) as exc:
+            refused.append((str(path), str(exc)))
+    return items, refused
+
+
+def _walk(folder: Path, cannot: Callable[[OSError], None]) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder, onerror=cannot):
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in _SKIPPED)
+        for name in sorted(names):
+            if not name.startswith("."):
+                yield Path(root, name)
+
+
+def page_item(url: str, fetcher: Fetcher, *, most: int = MAX_DOCUMENT_BYTES) -> Item:
+    """A page or file of the web."""
+
+    async def read() -> Raw:
+        got = await fetcher.fetch_bytes(url, max_bytes=most)
+        return raw_page(got)
+
+    return Item(url, read)
+
+
+def raw_page(got: Response) -> Raw:
+    """A fetched page, under the name that its address ends in."""
+    name = unquote(PurePosixPath(urlsplit(got.url).path).name)
+    return Raw(name or "page", got.data, got.content_type, got.charset, Stat(len(got.data), 0))
+
+
+def upload_item(name: str, data: bytes, *, most: int = MAX_DOCUMENT_BYTES) -> Item:
+    """A file that somebody sent. Raises `Refused`."""
+    if len(data) > most:
+        raise _too_large(name, len(data), most)
+
+    async def read() -> Raw:
+        return Raw(name, data, stat=Stat(len(data), 0))
+
+    return Item(name, read)
+
+
+def load(raw: Raw, loaders: Sequence[Loader]) -> Loaded:
+    """Read bytes as Markdown, in a thread. Raises `Refused` with one sentence."""
+    called = raw.name[:100]
+    if not raw.data.strip():
+        raise Refused(f"{called} is empty.")
+    loader = None
+    if raw.content_type in _UNTYPED or not is_html(raw.data, raw.content_type):
+        loader = shipped.find(loaders, raw.name, raw.content_type)
+    try:
+        if raw.content_type.startswith("text/") or raw.charset or loader is None:
+            loaded = _page_or_text(raw, loader)
+        else:
+            loaded = loader.load(raw.data, raw.name)
+    except RecursionError:
+        raise Refused(f"{called} is nested too deeply to be read.") from None
+    except MemoryError:
+        raise Refused(f"{called} needs more memory to be read than there is.") from None
+    if not loaded.text.strip():
+        raise Refused(f"{called} has no readable text.")
+    return loaded
+
+
+def _page_or_text(raw: Raw, loader: Loader | None) -> Loaded:
+    """What a server sent with a charset is read with it; a table stays one."""
+    textual = loader is None or loader in (shipped.TEXT, shipped.PAGE)
+    if not textual and loader is not None:
+        return loader.load(raw.data, raw.name)
+    if loader is None and not (
+        raw.content_type in _UNTYPED
+        or raw.content_type.startswith("text/")
+        or raw.content_type in ("application/xhtml+xml", "application/xml")
+    ):
+        raise Refused(
+            f"{raw.name[:100]} is of the type {raw.content_type[:60]}, which is not read."
+        )
+    found = extract(raw.data, raw.name, raw.content_type, raw.charset)
+    return Loaded(found.text, found.title)
+
+
+def _stat(path: Path) -> Stat:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        raise NotFound(f"There is no file or folder {str(path)!r:.200}.") from None
+    except (OSError, ValueError) as exc:
+        raise Refused(f"{str(path)!r:.200} cannot be read: {_reason(exc)}.") from exc
+    return Stat(found.st_size, found.st_mtime_ns)
+
+
+def _read_file(path: Path, most: int) -> Raw:
+    """Read a file that may change or vanish meanwhile. Raises `Refused`."""
+    for _ in range(3):
+        try:
+            with path.open("rb") as stream:
+                before = os.fstat(stream.fileno())
+                data = stream.read(most + 1)
+                after = os.fstat(stream.fileno())
+        except FileNotFoundError:
+            raise Refused(f"{path.name[:100]} disappeared while it was read.") from None
+        except (OSError, ValueError) as exc:
+            raise Refused(f"{path.name[:100]} cannot be read: {_reason(exc)}.") from exc
+        if len(data) > most:
+            raise _too_large(path.name, len(data), most)
+        if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
+            return Raw(path.name, data, stat=Stat(after.st_size, after.st_mtime_ns))
+    raise Refused(f"{path.name[:100]} keeps changing while it is read; add it when it is complete.")
+
+
+def _reason(exc: Exception) -> str:
+    return (getattr(exc, "strerror", None) or "it is not a usable path").lower()
+
+
+def _too_large(name: str, size: int, most: int) -> Refused:
+    return Refused(
+        f"{name[:100]} has {size / 1024**2:,.0f} MB; documents of up to {most / 1024**2:,.0f} MB "
+        "are read."
+    )

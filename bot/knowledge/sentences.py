@@ -1,0 +1,47 @@
+"""Where a sentence ends, in prose, lists and code, in any language."""
+
+from __future__ import annotations
+
+import re
+
+_END = re.compile(
+    r"(?<=[.!?…])[\"'”’)\]*_]*\s+(?=[\"'“‘(\[*_¿¡]*[^\W_a-z])"  # then upper case
+    r"|(?<=[。！？｡])[」』”’）]*\s*"
+    r"|\n\s*\n|\n(?=\s*(?:[-*+•]|\d+[.)])\s)|\n(?=\s*\|)"
+)
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Sr|Jr|vs|etc|e\.g|i\.e|cf|No|Nos|Fig|Inc|Ltd|Co|approx)|\b[A-Z])\.$"
+)
+_MARKUP = re.compile(r"^[\s#>*+\-•|=_`~:]+|[\s|=_`~]+$")
+
+
+def spans(text: str) -> list[tuple[int, int]]:
+    """Start and end of each sentence in a text, in order; together they cover all but space."""
+    found: list[tuple[int, int]] = []
+    start = 0
+    for match in _END.finditer(text):
+        end = match.start() + len(match[0].rstrip())
+        if end <= start or _ABBREVIATION.search(text, start, match.start()):
+            continue
+        found.append((start, end))
+        start = match.end()
+    if text[start:].strip():
+        found.append((start, len(text)))
+    return [(a, b) for a, b in found if text[a:b].strip()]
+
+
+def sentences(text: str, *, least: int = 24) -> list[str]:
+    """The sentences of a passage without their marks of lists and tables.
+
+    A piece shorter than `least` characters joins the one before it (or after, at the start).
+    """
+    found: list[str] = []
+    for a, b in spans(text):
+        piece = _MARKUP.sub("", text[a:b])
+        if not piece:
+            continue
+        if found and (len(piece) < least or len(found[-1]) < least):
+            found[-1] += " " + piece
+        else:
+            found.append(piece)
+    return found

@@ -1,0 +1,69 @@
+"""Small words: they say nothing about what is looked for, and tell languages apart."""
+
+from __future__ import annotations
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ENGLISH = _words(
+    """a about above after again against all also am an and any are as at be because been before
+    being below between both but by can cannot could did do does doing don down during each few
+    for from further get gets had has have having he her here hers herself him himself his how i
+    if in into is isn it its itself just let like ll me more most much my myself no nor not now
+    of off on once only or other our ours ourselves out over own please re same shall she should
+    so some such tell than that the their theirs them themselves then there these they this
+    those through to too under until up us ve very was wasn we were weren what whats when where
+    which while who whom whose why will with won would you your yours yourself"""
+)
+"""English words that a question has whatever it is about."""
+
+_SPANISH = _words(
+    """a al algo como con cual cuales cuando cuanto cuantos de del desde donde el ella en entre era
+    es esta este esto fue ha hay la las le lo los más me mi muy no nos o para pero por porque
+    que qué quien quién se ser si sin sobre son su sus también te tiene un una y ya cómo cuál
+    cuáles cuándo dónde cuántos cuántas puedo puede hacer"""
+)
+_FRENCH = _words(
+    """à au aux avec ce ces cette comment dans de des du elle en est et été il je la le les leur
+    mais ne nous on ou où par pas plus pour pourquoi quand que quel quelle quels quelles qui sa
+    se ses son sont sur un une vous peut puis faire"""
+)
+_GERMAN = _words(
+    """aber als am an auch auf aus bei bin bis das dass dem den der des die doch du durch ein eine
+    einem einen einer eines er es für hat ich im in ist kann kein man mehr mich mit nach nicht
+    noch nur oder sich sie sind so über um und uns von vor wann warum was welche welcher welches
+    wenn wer wie wird wo wurde zu zum zur"""
+)
+_ITALIAN = _words(
+    """al alla che chi ci come con cosa da dal dalla dei del della di dove e è gli ha il in io la
+    le lo ma mi nel nella non o per perché più quale quali quando quanto questo se si sono su
+    sul un una posso"""
+)
+_PORTUGUESE = _words(
+    """ao as com como da das de do dos e é ela em foi há isso mais mas me na nas não no nos o os ou
+    para pela pelo por porque qual quais quando quanto que quem se sem ser seu sua são também um
+    uma onde posso"""
+)
+_DUTCH = _words(
+    """aan als bij dan dat de den der deze die dit door een en er geen had heb heeft het hij hoe ik
+    in is kan maar met mijn naar niet nog of om onder ook op te tot uit van veel voor waar
+    waarom wanneer was wat welke wie wordt zal ze zich zijn zo"""
+)
+_RUSSIAN = _words(
+    """а без был была были было быть в вы где для его ее есть же за и из или их к как какая какие
+    какой когда кто ли мне можно мы на не но о об он она они от по почему с сколько так также то
+    у что чтобы это я"""
+)
+
+_OTHERS = _SPANISH | _FRENCH | _GERMAN | _ITALIAN | _PORTUGUESE | _DUTCH | _RUSSIAN
+
+OTHER_LANGUAGES = _OTHERS - ENGLISH - {"die", "den", "son", "come", "dove", "sur", "her", "no"}
+"""Small words of other languages that are not English words too."""
+
+STOP_WORDS = ENGLISH | OTHER_LANGUAGES
+"""What is not looked up where a question does not look English."""
+
+STOP_CHARACTERS = frozenset("的了是在吗呢么怎什哪谁嗎麼誰はがをにでとものかへやねよですます")
+"""Characters of which a pair says nothing."""

@@ -1,0 +1,322 @@
+"""Documents and passages in the database. What stands here exists; the indexes follow it."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.dialects.sqlite import insert
+
+from bot.database import Database
+from bot.knowledge import lexical
+from bot.knowledge.tables import bases, documents, passages, pending, sources, staged
+
+
+@dataclass(frozen=True, slots=True)
+class BaseRow:
+    """A knowledge base as it is stored: what made its vectors, and which generation is live."""
+
+    name: str
+    embedder: str
+    dimension: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """What was added, as it was named."""
+
+    base: str
+    location: str
+    kind: str
+    added_by: str
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRow:
+    """A stored document without its text."""
+
+    id: str
+    base: str
+    source: str
+    location: str
+    title: str
+    digest: str
+    size: int
+    modified_ns: int
+    characters: int
+    passages: int
+    added_by: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PassageRow:
+    """A passage to store. `vectors` are quantised: its own, then its sentences'."""
+
+    id: str
+    heading: str
+    text: str = field(repr=False)
+    vectors: bytes = field(repr=False)
+
+
+_DOCUMENT = [documents.c[name] for name in DocumentRow.__dataclass_fields__]
+
+
+def document_id(base: str, location: str) -> str:
+    """The id of a document: the same each time it is read, so that an ingestion can go on."""
+    return hashlib.blake2b(f"{base}\0{location}".encode(), digest_size=6).hexdigest()
+
+
+class KnowledgeStore:
+    """What the database knows of documents; each method is one short transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    # --- knowledge bases -------------------------------------------------------------------------
+
+    async def bases(self) -> dict[str, BaseRow]:
+        """Every base that has been written to."""
+        columns = [bases.c[name] for name in BaseRow.__dataclass_fields__]
+        async with self._db.read() as connection:
+            return {
+                row.name: BaseRow(*row) for row in await connection.execute(sa.select(*columns))
+            }
+
+    async def make_base(self, row: BaseRow) -> None:
+        """Remember a base, unless it is known."""
+        values = {
+            "name": row.name,
+            "embedder": row.embedder,
+            "dimension": row.dimension,
+            "generation": row.generation,
+            "made_at": time.time(),
+        }
+        statement = insert(bases).values(values).on_conflict_do_nothing()
+        await self._db.write(lambda connection: connection.execute(statement) and None)
+
+    # --- sources ---------------------------------------------------------------------------------
+
+    async def sources(self, base: str | None = None) -> list[SourceRow]:
+        """What was added, oldest first."""
+        query = sa.select(sources).order_by(sources.c.added_at)
+        if base is not None:
+            query = query.where(sources.c.base == base)
+        async with self._db.read() as connection:
+            return [
+                SourceRow(r.base, r.location, r.kind, r.added_by, r.read_at is not None)
+                for r in await connection.execute(query)
+            ]
+
+    async def begin_source(self, row: SourceRow) -> None:
+        """Remember what is being read, before it is."""
+        statement = insert(sources).values(
+            base=row.base,
+            location=row.location,
+            kind=row.kind,
+            added_by=row.added_by,
+            added_at=time.time(),
+        )
+        statement = statement.on_conflict_do_update(
+            index_elements=["base", "location"], set_={"kind": row.kind, "read_at": None}
+        )
+        await self._db.write(lambda connection: connection.execute(statement) and None)
+
+    async def end_source(self, base: str, location: str, *, keep: bool = True) -> None:
+        """Mark a reading as complete, or forget the source."""
+        here = (sources.c.base == base) & (sources.c.location == location)
+        statement: sa.UpdateBase = (
+            sa.update(sources).where(here).values(read_at=time.time())
+            if keep
+            else sa.delete(sources).where(here)
+        )
+        await self._db.write(lambda connection: connection.execute(statement) and None)
+
+    # --- documents -------------------------------------------------------------------------------
+
+    async def documents(self, base: str | None = None) -> list[DocumentRow]:
+        """Every document, by base and location."""
+        query = sa.select(*_DOCUMENT).order_by(documents.c.base, documents.c.location)
+        if base is not None:
+            query = query.where(documents.c.base == base)
+        async with self._db.read() as connection:
+            return [DocumentRow(*row) for row in await connection.execute(query)]
+
+    async def document(self, ident: str) -> DocumentRow | None:
+        async with self._db.read() as connection:
+            row = (
+                await connection.execute(sa.select(*_DOCUMENT).where(documents.c.id == ident))
+            ).one_or_none()
+            return DocumentRow(*row) if row is not None else None
+
+    async def text(self, ident: str) -> str:
+        """The Markdown of a document, empty where there is none."""
+        async with self._db.read() as connection:
+            data = await connection.scalar(
+                sa.select(documents.c.text).where(documents.c.id == ident)
+            )
+        return zlib.decompress(data).decode() if data else ""
+
+    async def touch(self, ident: str, *, size: int, modified_ns: int, digest: str) -> None:
+        """A document was looked at and has the same text: remember the file's new state."""
+        statement = (
+            sa.update(documents)
+            .where(documents.c.id == ident)
+            .values(size=size, modified_ns=modified_ns, digest=digest)
+        )
+        await self._db.write(lambda connection: connection.execute(statement) and None)
+
+    async def known_vectors(self, ident: str, generation: int) -> dict[str, bytes]:
+        """Vectors that a document's passages have already: stored ones, and staged ones."""
+        found: dict[str, bytes] = {}
+        async with self._db.read() as connection:
+            for table in (staged, passages):
+                rows = await connection.execute(
+                    sa.select(table.c.id, table.c.vectors).where(
+                        table.c.document == ident, table.c.generation == generation
+                    )
+                )
+                found.update((row.id, row.vectors) for row in rows)
+        return found
+
+    async def stage(self, generation: int, rows: Sequence[tuple[str, str, bytes]]) -> None:
+        """Keep vectors (document, passage id, quantised) of passages to be."""
+        values = [
+            {"document": document, "generation": generation, "id": ident, "vectors": data}
+            for document, ident, data in rows
+        ]
+        statement = insert(staged).on_conflict_do_nothing()
+        if values:
+            await self._db.write(lambda connection: connection.execute(statement, values) and None)
+
+    async def mark_pending(self, base: str, generation: int, idents: Sequence[str]) -> None:
+        """Say that documents' vectors in Chroma may differ from their passages from now on."""
+        values = [{"base": base, "generation": generation, "document": i} for i in idents]
+        statement = insert(pending).on_conflict_do_nothing()
+        if values:
+            await self._db.write(lambda connection: connection.execute(statement, values) and None)
+
+    async def pending(self, base: str | None = None) -> list[tuple[str, int, str]]:
+        """Documents whose vectors may differ from their passages: base, generation, document."""
+        query = sa.select(pending.c.base, pending.c.generation, pending.c.document)
+        if base is not None:
+            query = query.where(pending.c.base == base)
+        async with self._db.read() as connection:
+            return [(b, g, d) for b, g, d in await connection.execute(query)]
+
+    async def settle(self, base: str, generation: int, idents: Sequence[str]) -> None:
+        """Vectors and passages of these documents agree again."""
+        statement = sa.delete(pending).where(
+            pending.c.base == base,
+            pending.c.generation == generation,
+            pending.c.document.in_(idents),
+        )
+        await self._db.write(lambda connection: connection.execute(statement) and None)
+
+    async def replace(
+        self, row: DocumentRow, text: str, rows: Sequence[PassageRow], generation: int
+    ) -> None:
+        """Put a document in place of what was there, at once: passages, full text and all."""
+        packed = zlib.compress(text.encode(), 6)
+
+        def job(connection: Connection) -> None:
+            forget_passages(connection, row.id, generation)
+            values: dict[str, Any] = {name: getattr(row, name) for name in row.__slots__}
+            statement = insert(documents).values(**values, text=packed)
+            connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["id"], set_={**values, "text": packed}
+                )
+            )
+            numbers = add_passages(connection, row, rows, generation)
+            lexical.add_entries(
+                connection,
+                [
+                    lexical.Entry(number, row.title, passage.heading, passage.text)
+                    for number, passage in zip(numbers, rows, strict=True)
+                ],
+            )
+            connection.execute(
+                sa.delete(staged).where(
+                    staged.c.document == row.id, staged.c.generation == generation
+                )
+            )
+
+        await self._db.write(job)
+
+    async def remove(self, row: DocumentRow, generation: int) -> None:
+        """Take a document out, and mark its vectors as pending."""
+
+        def job(connection: Connection) -> None:
+            forget_passages(connection, row.id, generation)
+            connection.execute(sa.delete(staged).where(staged.c.document == row.id))
+            connection.execute(sa.delete(documents).where(documents.c.id == row.id))
+            values = {"base": row.base, "generation": generation, "document": row.id}
+            connection.execute(insert(pending).values(values).on_conflict_do_nothing())
+
+        await self._db.write(job)
+
+    async def vectors(self, generation: int, idents: Sequence[str]) -> dict[str, bytes]:
+        """Quantised vectors by passage id."""
+        query = sa.select(passages.c.id, passages.c.vectors).where(
+            passages.c.generation == generation, passages.c.id.in_(idents)
+        )
+        async with self._db.read() as connection:
+            rows = await connection.execute(query)
+            return {row.id: row.vectors for row in rows}
+
+    async def passage_ids(
+        self, base: str, generation: int, document: str | None = None
+    ) -> set[str]:
+        """The ids that Chroma should hold."""
+        query = sa.select(passages.c.id).where(
+            passages.c.base == base, passages.c.generation == generation
+        )
+        if document is not None:
+            query = query.where(passages.c.document == document)
+        async with self._db.read() as connection:
+            return set(await connection.scalars(query))
+
+
+def forget_passages(connection: Connection, document: str, generation: int) -> None:
+    """Take a document's passages out of table and full text, in the writer's transaction."""
+    here = (passages.c.document == document) & (passages.c.generation == generation)
+    numbers = list(connection.scalars(sa.select(passages.c.number).where(here)))
+    lexical.remove_entries(connection, numbers)
+    connection.execute(sa.delete(passages).where(here))
+
+
+def add_passages(
+    connection: Connection, document: DocumentRow, rows: Sequence[PassageRow], generation: int
+) -> list[int]:
+    """Store passages, in the writer's transaction; returns their numbers."""
+    if not rows:
+        return []
+    highest = connection.scalar(sa.select(sa.func.max(passages.c.number))) or 0
+    numbers = list(range(highest + 1, highest + 1 + len(rows)))
+    connection.execute(
+        sa.insert(passages),
+        [
+            {
+                "number": number,
+                "id": row.id,
+                "base": document.base,
+                "generation": generation,
+                "document": document.id,
+                "position": position,
+                "heading": row.heading,
+                "text": row.text,
+                "vectors": row.vectors,
+            }
+            for position, (number, row) in enumerate(zip(numbers, rows, strict=True))
+        ],
+    )
+    return numbers

@@ -1,0 +1,31 @@
+"""Unit vectors in a byte each, as they are kept beside a passage for the second look."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backends.base import Embeddings
+
+_SCALE = 127.0
+
+
+def quantise(rows: Embeddings) -> bytes:
+    """Unit rows, shape (n, dim), as int8 scaled by each row's largest value, scale included.
+
+    The cosine of a row and its copy is above 0.999 for rows of 384.
+    """
+    rows = np.asarray(rows, dtype=np.float32)
+    largest = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-9)
+    whole = np.rint(rows / largest * _SCALE).astype(np.int8)
+    return bytes(largest.astype("<f4").tobytes() + whole.tobytes())
+
+
+def restore(data: bytes, dimension: int) -> Embeddings:
+    """The inverse of `quantise`, float32, shape (n, dimension)."""
+    count = len(data) // (dimension + 4)
+    largest = np.frombuffer(data, dtype="<f4", count=count)
+    whole = np.frombuffer(data, dtype=np.int8, offset=4 * count).reshape(count, dimension)
+    scale = largest[:, np.newaxis].astype(np.float32) / np.float32(_SCALE)
+    rows: Embeddings = whole.astype(np.float32)
+    rows *= scale
+    return rows

@@ -1,0 +1,87 @@
+"""A knowledge service on a real database and a real Chroma, with a deterministic embedder."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from backends.scripted import ScriptedBackend
+from bot.config.knowledge import KnowledgeSettings
+from bot.config.sections import FetchSettings
+from bot.database import Database
+from bot.knowledge.embedder import Embedder
+from bot.knowledge.service import KnowledgeService
+from bot.skill import Ingested
+from bot.web.fetch import Fetcher
+from tests.fakes.pages import PageServer
+
+
+def words(text: str) -> int:
+    """Tokens of the scripted embedder."""
+    return len(text.split())
+
+
+@dataclass(slots=True)
+class Room:
+    """Where documents live in a test. `service()` opens it again, as after a restart."""
+
+    path: Path
+    database: Database
+    backend: ScriptedBackend
+    web: PageServer
+    stack: AsyncExitStack
+    embedder_id: str = "scripted-1"
+
+    async def embedder(self, base: str) -> Embedder:
+        return Embedder(self.embedder_id, 64, 120, self.backend.embed, words, english=False)
+
+    def service(self, settings: KnowledgeSettings | None = None) -> KnowledgeService:
+        limits = FetchSettings(allow_hosts=(f"127.0.0.1:{self.web.port}",))
+        service = KnowledgeService(
+            self.database,
+            self.path / "chroma",
+            embedder=self.embedder,
+            fetcher=Fetcher(limits),
+            settings=settings or KnowledgeSettings(chunk_tokens=60),
+        )
+        self.stack.push_async_callback(service.aclose)
+        return service
+
+    def file(self, name: str, text: str | bytes) -> Path:
+        path = self.path / "docs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+
+@pytest.fixture
+async def room(tmp_path: Path) -> AsyncIterator[Room]:
+    async with AsyncExitStack() as stack:
+        database = await Database.open(tmp_path / "parlance.db")
+        stack.push_async_callback(database.close)
+        backend = ScriptedBackend("embedder", dimension=64)
+        web = await stack.enter_async_context(PageServer())
+        yield Room(tmp_path, database, backend, web, stack)
+
+
+@pytest.fixture
+def service(room: Room) -> KnowledgeService:
+    return room.service()
+
+
+Drain = Callable[[AsyncGenerator[Ingested, None]], Awaitable[list[Ingested]]]
+
+
+@pytest.fixture
+def drain() -> Drain:
+    """Runs an ingestion to its end."""
+
+    async def run(events: AsyncGenerator[Ingested, None]) -> list[Ingested]:
+        async with aclosing(events) as stream:
+            return [event async for event in stream]
+
+    return run
