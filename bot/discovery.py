@@ -1,0 +1,76 @@
+"""Where plugins are: modules that ship, installed entry points, folders of the operator's."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeAlias
+
+from bot.errors import PluginError
+
+ENTRY_POINTS = "parlance.plugins"
+
+Found: TypeAlias = tuple[str, str, Callable[[], Any]]
+"""Name, origin in words, and what imports the plugin."""
+
+
+def find_plugins(
+    shipped: Sequence[str], folders: Sequence[Path], installed: bool
+) -> Iterator[Found]:
+    """The plugins that there are, each with where it comes from and how it is imported."""
+    for module in shipped:
+        yield module.rpartition(".")[2], f"ships as {module}", _importer(module)
+    if installed:
+        for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+            yield point.name, f"installed, {point.value}", point.load
+    for folder in folders:
+        if not folder.is_dir():
+            yield folder.name, str(folder), _raiser(f"there is no folder {folder}.")
+            continue
+        for path in sorted(folder.iterdir()):
+            if path.name.startswith(("_", ".")):
+                continue
+            if path.suffix == ".py" and path.is_file():
+                yield path.stem, str(path), _file_importer(path)
+            elif (path / "__init__.py").is_file():
+                yield path.name, str(path), _file_importer(path / "__init__.py")
+
+
+def _importer(module: str) -> Callable[[], ModuleType]:
+    return lambda: importlib.import_module(module)
+
+
+def _raiser(text: str) -> Callable[[], ModuleType]:
+    def fail() -> ModuleType:
+        raise PluginError(text)
+
+    return fail
+
+
+def _file_importer(path: Path) -> Callable[[], ModuleType]:
+    """Imports a file under a name of its own, so that it can hide no other module."""
+
+    def load() -> ModuleType:
+        stem = path.parent.name if path.name == "__init__.py" else path.stem
+        digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+        name = f"parlance_plugin_{re.sub(r'[^A-Za-z0-9_]', '_', stem)}_{digest}"
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise PluginError(f"{path} is not a Python module.")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+        return module
+
+    return load
