@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from backends.base import ChatMessage, ChatRequest, Embeddings, EngineOptions
+from backends.base import ChatMessage, Embeddings, EngineOptions
 from backends.errors import (
     BackendBusy,
     BackendError,
@@ -126,16 +126,6 @@ class ScriptedOptions(EngineOptions):
         if isinstance(value, Sequence):
             return tuple(Reply(item) if isinstance(item, str) else item for item in value)
         return value
-
-
-def refuse_nonsense(request: ChatRequest) -> None:
-    """Raises `InvalidRequest` for what no engine could answer."""
-    if not request.messages:
-        raise InvalidRequest("The request holds no message.")
-    if request.sampling.max_tokens < 1:
-        raise InvalidRequest("max_tokens must be at least 1.")
-    if not all(request.sampling.stop):
-        raise InvalidRequest("A stop string must not be empty.")
 
 
 def words(text: str) -> list[str]:

@@ -42,10 +42,10 @@ from backends.script import (
     bag_of_words,
     pause,
     prompt_words,
-    refuse_nonsense,
     words,
 )
 from backends.scripted_json import conform
+from backends.validity import check_request
 
 __all__ = ["ENGINE", "Reply", "ScriptedBackend", "ScriptedCall", "ScriptedOptions"]
 
@@ -200,7 +200,7 @@ class ScriptedBackend:
 
     def _plan(self, request: ChatRequest, began: float) -> _Plan:
         """Decide on the answer. Raises what fails before the first token."""
-        refuse_nonsense(request)
+        check_request(request)
         failure, fail_at = self._failures.popleft() if self._failures else (None, 0)
         reply = self._reply(request)
         if failure is None and reply.error is not None:

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import jsonschema
+from jsonschema.protocols import Validator
+from referencing import Registry
+from referencing.exceptions import Unresolvable
 
 from backends.errors import InvalidRequest
 
@@ -16,14 +19,17 @@ _MAX_DEPTH = 16
 def conform(text: str, schema: Mapping[str, Any]) -> str:
     """`text` if it is JSON that fits the schema, else the smallest instance that can be made.
 
-    Raises `InvalidRequest` for a bad schema, or one that is beyond what can be made up.
+    The schema must be a valid one. Raises `InvalidRequest` where it is beyond what can be made up.
     """
-    validator = jsonschema.validators.validator_for(dict(schema), jsonschema.Draft202012Validator)
+    # An empty registry: a reference to somewhere else is never fetched.
+    check = jsonschema.Draft202012Validator(dict(schema), registry=Registry())
     try:
-        validator.check_schema(dict(schema))
-    except jsonschema.SchemaError as error:
-        raise InvalidRequest(f"The JSON schema is invalid: {error.message}.") from None
-    check = validator(dict(schema))
+        return _conform(text, schema, check)
+    except (Unresolvable, RecursionError):
+        raise InvalidRequest("The JSON schema refers to what is not there, or to itself.") from None
+
+
+def _conform(text: str, schema: Mapping[str, Any], check: Validator) -> str:
     try:
         if check.is_valid(json.loads(text)):
             return text

@@ -7,11 +7,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from backends.base import Backend, ChatMessage, ChatRequest, Chunk, EngineContext, Sampling
 from backends.errors import (
@@ -25,13 +21,8 @@ from backends.errors import (
     InvalidRequest,
     ModelNotFound,
 )
-from backends.script import bag_of_words, words
 from backends.scripted import ENGINE, Reply, ScriptedBackend
-
-
-class NoFiles:
-    def path(self, source: str, sha256: str | None = None) -> Path:
-        raise ModelNotFound(f"{source} is not here.")
+from backends.store import ModelStore
 
 
 def ask(text: str, **fields: Any) -> ChatRequest:
@@ -123,6 +114,9 @@ async def test_max_tokens_and_stop_strings_end_an_answer() -> None:
         ask("x", sampling=Sampling(max_tokens=0)),
         ask("x", sampling=Sampling(stop=("",))),
         ask("x", sampling=Sampling(json_schema={"type": "no such type"})),
+        ask("x", sampling=Sampling(json_schema={"$ref": "#"})),
+        ask("x", sampling=Sampling(json_schema={"$ref": "#/nowhere"})),
+        ask("x", sampling=Sampling(json_schema={"$ref": "http://127.0.0.1:9/schema"})),
         ask("x", sampling=Sampling(json_schema={"type": "string", "pattern": "^never made up$"})),
     ],
 )
@@ -270,27 +264,6 @@ async def test_tool_calls_can_be_scripted() -> None:
     assert chunks[-1].finish == "tool_calls"
 
 
-async def test_embeddings_bring_shared_words_near() -> None:
-    backend = ScriptedBackend("default")
-    rows = await backend.embed(["the red fox", "A red FOX", "tax law", ""])
-    assert rows.shape == (4, 384)
-    assert rows.dtype == np.float32
-    assert np.allclose(np.linalg.norm(rows, axis=1), 1.0)
-    assert rows[0] @ rows[1] > 0.5 > rows[0] @ rows[2]
-    assert np.array_equal(rows, await backend.embed(["the red fox", "A red FOX", "tax law", ""]))
-    assert (await backend.embed([])).shape == (0, 384)
-
-
-@given(st.text())
-def test_words_joined_are_the_text(text: str) -> None:
-    assert "".join(words(text)) == text
-
-
-@given(st.text(), st.integers(2, 64))
-def test_every_bag_has_unit_length(text: str, dimension: int) -> None:
-    assert np.isclose(np.linalg.norm(bag_of_words(text, dimension)), 1.0)
-
-
 async def test_down_is_unavailable_and_health_says_so() -> None:
     backend = ScriptedBackend("default")
     assert (await backend.health()).ok
@@ -318,21 +291,12 @@ async def test_requests_are_bounded() -> None:
     assert backend.requests[-1].messages[0].content == "1001"
 
 
-async def test_config_makes_the_same_backend() -> None:
+async def test_config_makes_the_same_backend(tmp_path: Path) -> None:
     options = ENGINE.options.model_validate(
         {"replies": ["hi", {"text": "42", "match": "answer"}], "context": 64}
     )
-    backend = ENGINE.create("default", options, EngineContext(NoFiles(), lambda _: None))
+    backend = ENGINE.create("default", options, EngineContext(ModelStore(tmp_path), lambda _: None))
     assert isinstance(backend, Backend)
     assert await said(backend, ask("answer")) == "42"
     assert (await backend.capabilities()).context == 64
     assert await backend.count([ChatMessage("user", "two words")]) == 3
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [{"replys": []}, {"tokens_per_s": 0}, {"replies": [{"regex": "("}]}, {"replies": [{"x": 1}]}],
-)
-def test_bad_options_are_refused(bad: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
-        ENGINE.options.model_validate(bad)
