@@ -67,6 +67,10 @@ from bot.history.store import (
 from bot.hookspecs import (
     hookimpl,
 )
+from bot.knowledge.bases import (
+    is_private,
+    private_base,
+)
 from bot.knowledge.loader import (
     Loaded,
     Loader,
@@ -179,8 +183,10 @@ __all__ = [
     "hookimpl",
     "in_direct_message",
     "is_admin",
+    "is_private",
     "is_user",
     "model_names",
     "nearest",
+    "private_base",
     "source",
 ]

@@ -14,7 +14,7 @@ from bot.types import Explanation, Part, Source, Sources, Text
 
 _BRACKETS = re.compile(r"\[(\d{1,3})\]")
 _CITATION = re.compile(r"[ \t]?\[((?:\d{1,3})(?:\s*[,;]\s*\d{1,3}){0,15})\]")
-_OPEN = re.compile(r"\[[\d\s,;]{0,80}")
+_OPEN = re.compile(r"[ \t]?(?:\[[\d\s,;]{0,80})?\Z")
 _SHOWN_UNCITED = 3
 
 
@@ -120,15 +120,15 @@ class CitationFilter:
     def feed(self, delta: str) -> str:
         """What can be shown now."""
         text = self._held + delta
-        start = text.rfind("[")
-        open_end = start >= 0 and _OPEN.fullmatch(text, start) is not None
-        self._held, text = (text[start:], text[:start]) if open_end else ("", text)
+        found = _OPEN.search(text)
+        start = found.start() if found else len(text)
+        text, self._held = text[:start], text[start:]
         return _CITATION.sub(self._keep, text)
 
     def finish(self) -> str:
         """What was held back, at the end."""
         rest, self._held = self._held, ""
-        return rest if not _OPEN.fullmatch(rest) or rest == "[" else ""
+        return rest if not re.search(r"\[.", rest) else ""
 
     def _keep(self, found: re.Match[str]) -> str:
         numbers = [int(n) for n in re.findall(r"\d+", found[1])]

@@ -13,6 +13,7 @@ from bot.api import (
     CommandCall,
     Completion,
     Context,
+    Denied,
     Example,
     Ingested,
     Notice,
@@ -29,6 +30,8 @@ from bot.api import (
     hookimpl,
     in_direct_message,
     is_admin,
+    is_private,
+    private_base,
     source,
 )
 
@@ -77,14 +80,13 @@ async def docs(
     """List, add, remove or search the documents that answers are drawn from."""
     target = ctx.event.target if isinstance(ctx.event, CommandCall) else None
     bases = await ctx.knowledge.bases(ctx.asker)
-    if base is not None and base not in bases:
-        ctx.require(is_admin)
+    _may_see(ctx, base, bases)
     if target is not None:
-        steps = _add_message(ctx, target, _own(ctx, base, bases))
+        steps = _add_message(ctx, target, _changed(ctx, base))
     elif action == "add":
-        steps = _add(ctx, what.strip(), _own(ctx, base, bases))
+        steps = _add(ctx, what.strip(), _changed(ctx, base))
     elif action == "remove":
-        steps = _remove(ctx, what.strip(), _own(ctx, base, bases))
+        steps = _remove(ctx, what.strip(), _changed(ctx, base))
     elif action == "search":
         steps = _search(ctx, what.strip(), [base] if base else bases)
     else:
@@ -94,11 +96,24 @@ async def docs(
             yield part
 
 
-def _own(ctx: Context, base: str | None, bases: Sequence[str]) -> str | None:
-    """The base that may be changed here: in a direct message the person's own, else an admin's."""
-    ctx.require(is_admin | in_direct_message)
-    if base is None and bases:
-        return bases[0]
+def _may_see(ctx: Context, base: str | None, bases: Sequence[str]) -> None:
+    """Raises `Denied` for a base that does not answer here, and for another person's own."""
+    if base is None or base in bases:
+        return
+    if is_private(base):
+        raise Denied("What a person added in a direct message is theirs alone.")
+    ctx.require(is_admin)
+
+
+def _changed(ctx: Context, base: str | None) -> str | None:
+    """The base that an addition or removal is for: in a direct message the person's own, which
+    needs nobody's leave; everywhere else it takes an admin. None is the default one.
+    """
+    own = private_base(ctx.author)
+    at_home = in_direct_message(ctx.asker) and ctx.conversation.platform != "terminal"
+    if at_home and base in (None, own):
+        return own
+    ctx.require(is_admin)
     return base
 
 

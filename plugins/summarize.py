@@ -10,7 +10,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -52,10 +52,12 @@ _LANGUAGES = {
 }  # fmt: skip
 
 SAMPLING = Sampling(temperature=0.3, max_tokens=512)
-PART_SAMPLING = Sampling(temperature=0.3, max_tokens=160)
+PART_TOKENS = 160
+"""Longest summary of a part, in tokens; at most a quarter of the part, so that each round ends
+with less text than it began."""
 _TEMPLATE_TOKENS = 160
 """Room that the prompt's own words take, in tokens."""
-_ROUNDS = 4
+_ROUNDS = 6
 
 
 class SummarizeSettings(BaseModel):
@@ -194,7 +196,8 @@ async def _summary(ctx: Context, job: Job) -> AsyncGenerator[Part, None]:
             pieces = pieces[: settings.max_parts]
         parts_read += len(pieces)
         summaries: dict[int, str] = {}
-        async with aclosing(_side_by_side(ctx, job, pieces, settings.parallel)) as done:
+        sampling = replace(SAMPLING, max_tokens=min(PART_TOKENS, room // 4))
+        async with aclosing(_side_by_side(ctx, job, pieces, settings.parallel, sampling)) as done:
             async for number, summary in done:
                 summaries[number] = summary
                 yield Status(
@@ -207,6 +210,7 @@ async def _summary(ctx: Context, job: Job) -> AsyncGenerator[Part, None]:
         if not text:
             raise Failed("The model wrote nothing about this text; try another one.")
     else:
+        left_out += len(pieces) - 1
         text = pieces[0]
     yield Explanation(
         model=job.model,
@@ -214,21 +218,23 @@ async def _summary(ctx: Context, job: Job) -> AsyncGenerator[Part, None]:
     )
     messages = _prompt(ctx, job, "summarize", text=text, style=job.style)
     async with aclosing(
-        ctx.generate(messages, model=job.model, sampling=_at_most(SAMPLING, job.window), cache="")
+        ctx.generate(
+            messages, model=job.model, sampling=replace(SAMPLING, max_tokens=answer), cache=""
+        )
     ) as stream:
         async for part in stream:
             yield part
 
 
 async def _side_by_side(
-    ctx: Context, job: Job, pieces: Sequence[str], parallel: int
+    ctx: Context, job: Job, pieces: Sequence[str], parallel: int, sampling: Sampling
 ) -> AsyncGenerator[tuple[int, str], None]:
     """Summaries of the parts as they are done, with their numbers; at most `parallel` at a time.
 
     When this is closed or a part fails, the others are cancelled and awaited.
     """
     places = asyncio.Semaphore(parallel)
-    words = max(30, min(120, job.window // (2 * len(pieces))))
+    words = sampling.max_tokens // 2
 
     async def one(number: int, piece: str) -> tuple[int, str]:
         async with places:
@@ -236,7 +242,6 @@ async def _side_by_side(
                 ctx, job, "summarize_part", text=piece, part=number, parts=len(pieces), words=words
             )
             said = []
-            sampling = _at_most(PART_SAMPLING, job.window)
             async with aclosing(
                 ctx.generate(messages, model=job.model, sampling=sampling, cache="")
             ) as stream:
@@ -261,12 +266,6 @@ def _prompt(ctx: Context, job: Job, task: str, **values: object) -> list[ChatMes
     )
     system = ctx.prompts.render("system", job.family, persona="")
     return [ChatMessage("system", system), ChatMessage("user", words)]
-
-
-def _at_most(sampling: Sampling, window: int) -> Sampling:
-    return Sampling(
-        temperature=sampling.temperature, max_tokens=min(sampling.max_tokens, window // 4)
-    )
 
 
 @hookimpl

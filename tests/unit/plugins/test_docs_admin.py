@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import pytest
+
+from bot.command import Completion
+from bot.errors import Denied, NotFound, Refused, UsageError
+from bot.types import Quote
+from plugins.docs_admin import docs, document_titles
+from tests.unit.plugins.stage import ANN, HERE, TERMINAL, Stage, attachment
+
+URL = "https://example.com/guide"
+
+
+async def test_an_admin_adds_a_page_with_progress_and_it_is_listed(on: Stage) -> None:
+    said = await on.call(docs, options={"action": "add", "what": f"<{URL}|guide>"}, admin=True)
+    assert said.text == f"- {URL}: added\n"
+    assert [(s.done, s.total) for s in said.statuses] == [(0, 2), (1, 2)]
+    listed = await on.call(docs, options={})
+    assert listed.text == f"- {URL} (1 passages): {URL}"
+    assert on.shelf.documents[URL].added_by == "discord:1"
+
+
+@pytest.mark.parametrize("action", ["add", "remove"])
+async def test_changing_documents_needs_an_admin(action: str, on: Stage) -> None:
+    with pytest.raises(Denied):
+        await on.call(docs, options={"action": action, "what": URL})
+    with pytest.raises(Denied):
+        await on.call(docs, options={}, target=Quote("Bob", URL))
+
+
+async def test_attachments_are_added_and_too_large_ones_refused(on: Stage) -> None:
+    files = (attachment("a.md", "# A"), attachment("b.md", "# B"))
+    said = await on.call(docs, options={"action": "add"}, admin=True, attachments=files)
+    assert said.text == "- a.md: added\n- b.md: added\n"
+    huge = (attachment("c.md", "x", size=10**9),)
+    with pytest.raises(Refused, match=r"c\.md has 954 MB; files up to 20 MB"):
+        await on.call(docs, options={"action": "add"}, admin=True, attachments=huge)
+
+
+async def test_a_message_is_added_from_its_menu(on: Stage) -> None:
+    for target in (
+        Quote("Bob", "The server room is on the second floor.", id="17.4"),
+        Quote("Bob", f"see {URL}."),
+        Quote("Bob", "", attachments=(attachment("c.md", "# C"),)),
+    ):
+        await on.call(docs, options={}, admin=True, target=target)
+    assert list(on.shelf.documents) == ["message-17-4.md", URL, "c.md"]
+    with pytest.raises(UsageError, match="nothing that could be added"):
+        await on.call(docs, options={}, admin=True, target=Quote("Bob", " "))
+
+
+async def test_a_document_is_removed_by_name(on: Stage) -> None:
+    await on.call(docs, options={"action": "add", "what": URL}, admin=True)
+    said = await on.call(docs, options={"action": "remove", "what": URL}, admin=True)
+    assert said.notices == [f"{URL} ({URL}) is removed from default."]
+    with pytest.raises(NotFound):
+        await on.call(docs, options={"action": "remove", "what": URL}, admin=True)
+
+
+async def test_a_search_shows_passages_with_scores_and_asks_no_model(on: Stage) -> None:
+    on.shelf.put("Logs", "Rotate the logs with logrotate.", "Rotation")
+    said = await on.call(docs, options={"action": "search", "what": "rotate the logs"})
+    assert said.text.startswith("1 passages, enough evidence for an answer (confidence 1.00):")
+    assert "**[1] Logs › Rotation** (1.00)\n> Rotate the logs" in said.text
+    assert said.sources == [1]
+    assert list(on.backend.requests) == []
+
+
+async def test_paths_are_for_admins_in_the_terminal(on: Stage) -> None:
+    options = {"action": "add", "what": "docs/guide.md"}
+    with pytest.raises(Refused, match="Give a URL"):
+        await on.call(docs, options=options, admin=True)
+    with pytest.raises(Denied):
+        await on.call(docs, options=options, direct=True, conversation=TERMINAL)
+    said = await on.call(docs, options=options, admin=True, conversation=TERMINAL)
+    assert said.text == "- docs/guide.md: added\n"
+
+
+@pytest.mark.parametrize("action", ["add", "remove", "search"])
+async def test_what_is_missing_is_said_with_an_example(action: str, on: Stage) -> None:
+    with pytest.raises(UsageError, match=f"/docs {action}"):
+        await on.call(docs, options={"action": action}, admin=True)
+
+
+async def test_another_base_than_those_of_this_channel_needs_an_admin(on: Stage) -> None:
+    with pytest.raises(Denied):
+        await on.call(docs, options={"action": "search", "what": "x", "base": "board"})
+
+
+async def test_in_a_direct_message_documents_are_the_persons_own(on: Stage) -> None:
+    on.shelf.own = ("@discord:1", "default")
+    await on.call(docs, options={"action": "add", "what": URL}, direct=True)
+    assert on.shelf.documents[URL].base == "@discord:1"
+    for base in ("default", "board"):
+        options = {"action": "remove", "what": URL, "base": base}
+        with pytest.raises(Denied, match="needs an admin"):
+            await on.call(docs, options=options, direct=True)
+
+
+async def test_not_even_an_admin_sees_what_a_person_added_for_themselves(on: Stage) -> None:
+    with pytest.raises(Denied, match="theirs alone"):
+        await on.call(docs, options={"action": "list", "base": "@discord:2"}, admin=True)
+
+
+async def test_titles_are_completed(on: Stage) -> None:
+    await on.call(docs, options={"action": "add", "what": URL}, admin=True)
+    assert await document_titles(Completion("HTTPS://ex", ANN, HERE, on.services)) == [URL]
+    on.shelf.own = ()
+    assert await document_titles(Completion("", ANN, HERE, on.services)) == []

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.checks import is_admin
+from bot.command import Completion
+from bot.errors import NotFound
+from plugins.help import command_names, help_, stop
+from plugins.model_switch import model
+from plugins.settings import settings
+from tests.unit.plugins.stage import ANN, HERE, Stage
+
+
+async def test_help_is_made_from_the_commands(on: Stage) -> None:
+    text = (await on.call(help_, options={})).text
+    assert "- `/ask QUESTION [model=…]`: Answer from the team's documents, with sources." in text
+    assert text.index("/ask") < text.index("/help") < text.index("/rap")
+
+
+async def test_one_command_is_explained_with_its_options_and_examples(on: Stage) -> None:
+    for name in ("rap", "/rap", "RAP"):
+        text = (await on.call(help_, options={"about": name})).text
+        assert "- `rounds`: How many verses each; 2 unless given" in text
+        assert "- `matchup`: Who battles whom: A vs B; required" in text
+        assert "- `/rap Ada Lovelace vs Charles Babbage`" in text
+    assert "Ask about this" in (await on.call(help_, options={"about": "ask"})).text
+
+
+async def test_an_unknown_command_gets_the_nearest(on: Stage) -> None:
+    with pytest.raises(NotFound, match="Did you mean /rap"):
+        await on.call(help_, options={"about": "wrap"})
+    with pytest.raises(NotFound, match="Write /help"):
+        await on.call(help_, options={"about": "zzz"})
+
+
+async def test_people_are_not_shown_what_they_may_not_use(on: Stage) -> None:
+    on.services = replace(on.services, commands=(settings, model))
+    assert settings.check is is_admin
+    assert "/settings" not in (await on.call(help_, options={})).text
+    assert "/settings" in (await on.call(help_, options={}, admin=True)).text
+    with pytest.raises(NotFound):
+        await on.call(help_, options={"about": "settings"})
+
+
+async def test_names_of_commands_are_completed(on: Stage) -> None:
+    assert await command_names(Completion("/h", ANN, HERE, on.services)) == ["help"]
+
+
+async def test_stop_says_whether_there_was_something_to_stop(on: Stage) -> None:
+    assert (await on.call(stop, options={})).notices == ["Nothing is being written here."]
+    on.stopper.running = 1
+    assert (await on.call(stop, options={})).notices == ["Stopped."]

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.base import ChannelSettings
+from bot.command import Completion
+from bot.database import Database
+from bot.errors import Failed, NotFound, UsageError
+from bot.history.choices import SqlChoices
+from bot.settings import ChosenSettings
+from bot.types import ConversationKey
+from plugins.settings import forget, setting_names, settings
+from tests.unit.plugins.stage import ANN, HERE, Stage
+
+THREAD = ConversationKey("discord", "guild", "channel", "thread")
+ELSEWHERE = ConversationKey("discord", "guild", "other")
+ABROAD = ConversationKey("slack", "team", "channel")
+
+
+@pytest.fixture
+async def choices(tmp_path: Path) -> AsyncIterator[SqlChoices]:
+    database = await Database.open(tmp_path / "choices.db")
+    yield SqlChoices(database)
+    await database.close()
+
+
+@pytest.fixture
+def chosen(choices: SqlChoices, on: Stage) -> ChosenSettings:
+    made = ChosenSettings(choices, lambda _: ChannelSettings(persona="Plain."), lambda: ["docs"])
+    on.services = replace(on.services, settings=made)
+    return made
+
+
+async def test_a_choice_holds_in_its_channel_threads_included(
+    on: Stage, chosen: ChosenSettings
+) -> None:
+    options = {"action": "set", "name": "persona", "value": "You are a pirate."}
+    said = await on.call(settings, options=options, admin=True)
+    assert said.notices == ["persona is set for the channel; it holds from the next message on."]
+    assert (await chosen.of(HERE)).persona == "You are a pirate."
+    assert (await chosen.of(THREAD)).persona == "You are a pirate."
+    assert (await chosen.of(ELSEWHERE)).persona == "Plain."
+
+
+async def test_the_narrower_choice_wins_and_can_be_taken_back(
+    on: Stage, chosen: ChosenSettings
+) -> None:
+    for scope, value in (("default", "no"), ("workspace", "yes"), ("channel", "no")):
+        options = {"action": "set", "name": "follow_up", "value": value, "scope": scope}
+        await on.call(settings, options=options, admin=True)
+    assert (await chosen.of(HERE)).follow_up is False
+    assert (await chosen.of(ELSEWHERE)).follow_up is True
+    assert (await chosen.of(ABROAD)).follow_up is False
+    await on.call(settings, options={"action": "clear", "name": "follow_up"}, admin=True)
+    assert (await chosen.of(HERE)).follow_up is True
+
+
+async def test_choices_survive_a_restart(
+    on: Stage, chosen: ChosenSettings, choices: SqlChoices
+) -> None:
+    options = {"action": "set", "name": "file_over_chars", "value": "900"}
+    await on.call(settings, options=options, admin=True)
+    again = ChosenSettings(choices, lambda _: ChannelSettings())
+    assert (await again.of(HERE)).file_over_chars == 900
+
+
+async def test_settings_are_shown_with_where_they_come_from(
+    on: Stage, chosen: ChosenSettings
+) -> None:
+    options = {"action": "set", "name": "knowledge_base", "value": "docs", "scope": "workspace"}
+    await on.call(settings, options=options, admin=True)
+    text = (await on.call(settings, options={}, admin=True)).text
+    assert "- **persona**: Plain. (from config.yaml)." in text
+    assert "- **knowledge_base**: docs (chosen for this workspace)." in text
+    assert "- **follow_up**: yes (from config.yaml)." in text
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "why"),
+    [
+        ({"name": "follow_op", "value": "yes"}, NotFound, "Did you mean follow_up"),
+        ({"name": "follow_up", "value": "maybe"}, UsageError, "must be yes or no"),
+        ({"name": "file_over_chars", "value": "3"}, UsageError, "at least 500"),
+        ({"name": "knowledge_base", "value": "bored"}, UsageError, "must be one of docs"),
+        ({"name": "persona"}, UsageError, "Give a value"),
+        ({}, UsageError, "Name the setting"),
+    ],
+)
+async def test_mistakes_change_nothing(
+    options: dict[str, str],
+    error: type[Exception],
+    why: str,
+    on: Stage,
+    chosen: ChosenSettings,
+) -> None:
+    with pytest.raises(error, match=why):
+        await on.call(settings, options={"action": "set", **options}, admin=True)
+    assert await chosen.of(HERE) == ChannelSettings(persona="Plain.")
+
+
+async def test_names_are_completed(on: Stage, chosen: ChosenSettings) -> None:
+    assert await setting_names(Completion("fi", ANN, HERE, on.services)) == ["file_over_chars"]
+
+
+async def test_forgetting_needs_a_second_word_and_deletes_for_good(on: Stage) -> None:
+    await on.remember(("My secret is 42.", "I see."))
+    said = await on.call(forget, options={})
+    assert "confirm=yes" in said.notices[0]
+    assert on.forgotten == []
+    said = await on.call(forget, options={"confirm": True})
+    assert said.notices == ["Forgotten: 2 turns are deleted."]
+    assert on.forgotten == ["discord:1"]
+    assert list(await on.history.recent(str(HERE))) == []
+
+
+async def test_where_nothing_can_be_set_it_says_who_can(on: Stage) -> None:
+    with pytest.raises(Failed, match="an operator sets them"):
+        await on.call(settings, options={}, admin=True)
