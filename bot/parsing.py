@@ -50,8 +50,9 @@ def find_command(name: str, commands: Iterable[Command]) -> Command:
 def main_option(command: Command) -> Option | None:
     """The option that takes what people just write."""
     texts = [option for option in command.options if _is_text(option)]
+    marked = [option for option in texts if option.takes_rest]
     required = [option for option in texts if option.required]
-    return required[-1] if required else texts[-1] if texts else None
+    return next((group[-1] for group in (marked, required, texts) if group), None)
 
 
 def parse(text: str, command: Command) -> dict[str, Value]:
