@@ -224,6 +224,7 @@ class Turns:
 def _event_of(question: Turn, call: ActionCall) -> Message | CommandCall:
     key = ConversationKey.parse(question.conversation)
     if not question.command:
-        return Message(call.id, key, call.author, question.text, direct=call.direct)
+        text = call.value or question.text  # the question may have been edited
+        return Message(call.id, key, call.author, text, direct=call.direct)
     options = {name: value for name, value in question.options.items() if value is not None}
     return CommandCall(call.id, key, call.author, question.command, options, direct=call.direct)

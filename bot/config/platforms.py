@@ -23,10 +23,14 @@ class DiscordSettings(Section):
     """Connect when there is a token."""
     message_content: bool = False
     """Ask for the privileged Message Content intent; mentions and commands do not need it."""
-    shards: Annotated[int, Field(ge=1)] | None = None
-    """Number of shards; empty: what Discord recommends."""
+    shards: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None
+    """Number of connections, `auto` for what Discord recommends; empty: one, as most need."""
     guilds: tuple[int, ...] = ()
     """Servers in which the commands are registered; empty: everywhere."""
+    user_install: bool = True
+    """People may add the bot to their own account, and use its commands anywhere."""
+    reply_chain: Annotated[int, Field(ge=0, le=50)] = 8
+    """Messages of a chain of replies that are read as context."""
 
 
 class SlackSettings(Section):

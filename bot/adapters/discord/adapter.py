@@ -1,0 +1,110 @@
+"""Discord as a platform."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import discord
+import structlog
+
+from bot.adapters.base import AdapterError, Core
+from bot.adapters.discord import manifest
+from bot.adapters.discord.client import ManyConnections, OneConnection
+from bot.adapters.discord.commands import register
+from bot.adapters.discord.errands import Errands
+from bot.adapters.discord.gateway import (
+    Backoff,
+    log_in,
+    stay_connected,
+    stay_connected_sharded,
+)
+from bot.adapters.discord.outlets import FAILURES, Link
+from bot.adapters.discord.repair import repair
+from bot.adapters.discord.sink import Timing
+from bot.adapters.discord.surface import Surface
+from bot.config.platforms import DiscordSettings
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass
+class DiscordAdapter:
+    """Serves one Discord application.
+
+    `data_dir` is where it keeps which commands were registered last.
+    """
+
+    settings: DiscordSettings
+    token: str = field(repr=False)
+    data_dir: Path
+    timing: Timing = field(default_factory=Timing)
+    name: str = "discord"
+
+    async def run(self, core: Core) -> None:
+        """Serve until cancelled, connecting again whenever the connection ends.
+
+        Raises `AdapterError` where only an operator can help.
+        """
+        unfinished = await core.replies.unfinished(self.name)  # before this run adds its own
+        link = Link(self.timing.request_patience)
+        surface = Surface(core, link, self.timing, chain=self.settings.reply_chain)
+        chores = Errands()
+        backoff = Backoff(self.timing.backoff_base, self.timing.backoff_cap)
+        first = True
+        try:
+            while True:
+                client = self._client(core, surface, backoff)
+                try:
+                    await log_in(client, self.token, backoff)
+                    link.set(client)
+                    chores.start(self._register(client), "registering commands")
+                    if first:
+                        chores.start(repair(unfinished, core.replies, link), "repair")
+                    first = False
+                    await self._hold(client, backoff)
+                except AdapterError:
+                    raise
+                except Exception as exc:  # noqa: BLE001  # whatever ends a client, another follows
+                    _log.warning("discord.client_ended", error=f"{type(exc).__name__}: {exc}"[:200])
+                finally:
+                    link.set(None)
+                    await client.close()
+                await asyncio.sleep(backoff.delay())
+        finally:
+            link.close()
+            await chores.close()
+            await surface.errands.close()
+
+    async def check(self) -> Sequence[str]:
+        return await manifest.check(self.settings, self.token)
+
+    def _client(self, core: Core, surface: Surface, backoff: Backoff) -> OneConnection:
+        parts = (self.settings, surface, core.commands, backoff, self.timing)
+        match self.settings.shards:
+            case None:
+                return OneConnection(*parts)
+            case "auto":
+                return ManyConnections(*parts)
+            case number:
+                return ManyConnections(*parts, shard_count=number)
+
+    async def _hold(self, client: OneConnection, backoff: Backoff) -> None:
+        if isinstance(client, discord.AutoShardedClient):
+            await stay_connected_sharded(client, self.timing.backoff_cap, client.away)
+        else:
+            await stay_connected(client, backoff)
+
+    async def _register(self, client: OneConnection) -> None:
+        """Register the commands if they have changed; a failure leaves the old ones in place."""
+        application = client.application_id
+        if application is None:
+            return
+        state = self.data_dir / "discord_commands.json"
+        try:
+            if await register(client.tree, application, self.settings.guilds, state):
+                _log.info("discord.commands_registered")
+        except FAILURES as exc:
+            _log.error("discord.commands_not_registered", error=str(exc)[:500])

@@ -1,0 +1,175 @@
+"""Where messages are posted, edited and deleted: a channel, an interaction, a direct message."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import aiohttp
+import discord
+
+from bot.adapters.discord.components import button_row
+from bot.adapters.discord.render import Payload
+
+NO_PINGS = discord.AllowedMentions.none()
+FAILURES = (discord.DiscordException, aiohttp.ClientError, OSError, RuntimeError)
+"""What a request to Discord can end with (`RuntimeError`: the client was closed under it;
+`TimeoutError` is an `OSError`)."""
+
+
+class Link:
+    """The client that is logged in now; it changes when a connection is given up for a new one."""
+
+    def __init__(self, patience_s: float = 30.0) -> None:
+        self._client: discord.Client | None = None
+        self._there = asyncio.Event()
+        self._patience_s = patience_s
+        self._closed = False
+
+    def set(self, client: discord.Client | None) -> None:
+        """Make this the client (None: there is none just now)."""
+        self._client = client
+        if client is None:
+            self._there.clear()
+        else:
+            self._there.set()
+
+    def close(self) -> None:
+        """There will be no client any more: nobody waits for one."""
+        self._closed = True
+        self._there.set()
+
+    async def client(self) -> discord.Client:
+        """The client, waited for. Raises `OSError` where none comes (in time)."""
+        async with asyncio.timeout(self._patience_s):
+            while self._client is None:
+                if self._closed:
+                    raise ConnectionError("the connection to Discord is closed")
+                await self._there.wait()
+        return self._client
+
+
+class Outlet(Protocol):
+    """Somewhere messages can go. Every call can raise one of `FAILURES`."""
+
+    channel: int
+
+    async def send(self, payload: Payload, turn: str, nonce: str) -> int:
+        """Post; returns the message's id. The same nonce posts once, where the platform can."""
+        ...
+
+    async def edit(self, message: int, payload: Payload, turn: str) -> None: ...
+
+    async def delete(self, message: int) -> None: ...
+
+
+def _files(payload: Payload) -> list[discord.File]:
+    return [discord.File(io.BytesIO(f.data), filename=f.name) for f in payload.files]
+
+
+def _options(payload: Payload, turn: str) -> dict[str, Any]:
+    """What sending has in common; an argument that is not needed is left out."""
+    options: dict[str, Any] = {"content": payload.content, "allowed_mentions": NO_PINGS}
+    view = button_row(payload.buttons, turn)
+    if view is not None:
+        options["view"] = view
+    if payload.files:
+        options["files"] = _files(payload)
+    return options
+
+
+def _changes(payload: Payload, turn: str) -> dict[str, Any]:
+    changes: dict[str, Any] = {
+        "content": payload.content,
+        "view": button_row(payload.buttons, turn),
+        "allowed_mentions": NO_PINGS,
+    }
+    if payload.files:
+        changes["attachments"] = _files(payload)
+    return changes
+
+
+class ChannelOutlet:
+    """Ordinary messages in a channel, thread or direct message; replies to `prompt`, if given."""
+
+    def __init__(self, link: Link, channel: int, prompt: int | None = None) -> None:
+        self.channel = channel
+        self._link = link
+        self._prompt = prompt
+
+    async def send(self, payload: Payload, turn: str, nonce: str) -> int:
+        options = _options(payload, turn)
+        if self._prompt is not None:
+            options["reference"] = discord.MessageReference(
+                message_id=self._prompt, channel_id=self.channel, fail_if_not_exists=False
+            )
+            options["mention_author"] = False
+        target = (await self._link.client()).get_partial_messageable(self.channel)
+        message = await target.send(nonce=nonce, suppress_embeds=True, **options)
+        self._prompt = None  # only the first message of an answer is a reply
+        return message.id
+
+    async def edit(self, message: int, payload: Payload, turn: str) -> None:
+        target = (await self._link.client()).get_partial_messageable(self.channel)
+        await target.get_partial_message(message).edit(**_changes(payload, turn))
+
+    async def delete(self, message: int) -> None:
+        target = (await self._link.client()).get_partial_messageable(self.channel)
+        await target.get_partial_message(message).delete()
+
+    async def typing(self) -> None:
+        """Show that something is being written; Discord takes it away after ten seconds."""
+        await (await self._link.client()).get_partial_messageable(self.channel).typing()
+
+
+class InteractionOutlet:
+    """Answers to an interaction, with its token; it works until `expires` (monotonic seconds)."""
+
+    def __init__(
+        self,
+        webhook: discord.Webhook,
+        channel: int,
+        life_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.channel = channel
+        self._webhook = webhook
+        self._clock = clock
+        self._expires = clock() + life_s
+
+    @property
+    def expired(self) -> bool:
+        """Whether the token is so old that nothing should rest on it any more."""
+        return self._clock() >= self._expires
+
+    async def send(self, payload: Payload, turn: str, nonce: str) -> int:
+        options = _options(payload, turn)
+        message = await self._webhook.send(wait=True, suppress_embeds=True, **options)
+        return int(message.id)
+
+    async def whisper(self, text: str) -> None:
+        """Say something that only the person who acted can see."""
+        await self._webhook.send(text, ephemeral=True, allowed_mentions=NO_PINGS, wait=True)
+
+    async def edit(self, message: int, payload: Payload, turn: str) -> None:
+        await self._webhook.edit_message(message, **_changes(payload, turn))
+
+    async def delete(self, message: int) -> None:
+        await self._webhook.delete_message(message)
+
+
+class DirectOutlet(ChannelOutlet):
+    """Direct messages to a person: the last way to reach somebody whose channel is closed to us."""
+
+    def __init__(self, link: Link, person: int) -> None:
+        super().__init__(link, 0)
+        self._person = person
+
+    async def send(self, payload: Payload, turn: str, nonce: str) -> int:
+        if not self.channel:
+            client = await self._link.client()
+            self.channel = (await client.create_dm(discord.Object(self._person))).id
+        return await super().send(payload, turn, nonce)

@@ -1,0 +1,54 @@
+"""After a restart: answers that were being written say that they were interrupted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import discord
+import structlog
+
+from bot.adapters.base import Replies, Reply
+from bot.adapters.discord.components import button_row
+from bot.adapters.discord.outlets import FAILURES, NO_PINGS, Link
+from bot.adapters.discord.render import INTERRUPTED, MAX_MESSAGE
+from bot.types import Action
+
+_log = structlog.get_logger(__name__)
+
+_STATUS = re.compile(r"^-# ⏳ .*$\n?", re.MULTILINE)
+_AGAIN = (Action("regenerate", "Try again"),)
+
+
+async def repair(unfinished: Sequence[Reply], replies: Replies, link: Link) -> None:
+    """Mark each reply as interrupted; one that cannot be reached is let go."""
+    for reply in unfinished:
+        try:
+            await _mark(reply, link)
+        except discord.HTTPException as exc:
+            if exc.status not in {401, 403, 404}:
+                _log.warning("discord.repair_failed", turn=reply.turn, error=str(exc)[:200])
+                continue
+        except FAILURES as exc:
+            _log.warning("discord.repair_failed", turn=reply.turn, error=str(exc)[:200])
+            continue
+        await replies.save(replace(reply, finished=True))
+
+
+async def _mark(reply: Reply, link: Link) -> None:
+    numbers = [int(n) for n in reply.address.get("messages", "").split(",") if n]
+    if not numbers or not reply.address.get("channel"):
+        return
+    client = await link.client()
+    channel = client.get_partial_messageable(int(reply.address["channel"]))
+    message = await channel.fetch_message(numbers[-1])
+    text = _STATUS.sub("", message.content).rstrip()
+    text = f"{text}\n{INTERRUPTED}" if text else INTERRUPTED
+    view = button_row(_AGAIN, reply.turn)
+    if len(text) <= MAX_MESSAGE:
+        await message.edit(content=text, view=view, allowed_mentions=NO_PINGS)
+        return
+    await message.edit(view=None, allowed_mentions=NO_PINGS)
+    if view is not None:
+        await channel.send(INTERRUPTED, view=view, allowed_mentions=NO_PINGS)

@@ -1,0 +1,99 @@
+"""The real adapter and core, running in front of the Discord of ours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from backends.base import ChatMessage
+from bot.adapters.discord import DiscordAdapter, Timing
+from bot.command import Option, command
+from bot.skill import Context, Skill
+from bot.types import Notice, Text
+from tests.fakes.core import Bench
+from tests.fakes.discord.server import FakeDiscord
+
+QUICK = Timing(
+    edit_interval=0.05,
+    retry_base=0.02,
+    attempts=4,
+    backoff_base=0.02,
+    backoff_cap=0.1,
+    identify_pause=0.02,
+    ready_timeout=0.05,
+    request_patience=2.0,
+)
+
+
+async def _answer(ctx: Context) -> Any:
+    lines = [f"{q.author}: {q.text}" for q in ctx.event.context]
+    files = [(await a.read(1000)).decode() for a in ctx.attachments]
+    said = "\n".join([*lines, *files, ctx.event.text or ""])
+    async for part in ctx.generate([ChatMessage("user", said)]):
+        yield part
+
+
+async def _colours(asked: Any) -> list[str]:
+    return [c for c in ("red", "green", "blue") if c.startswith(asked.prefix)]
+
+
+@command("paint")
+async def paint(
+    ctx: Context,
+    what: Annotated[str, Option("What to paint")],
+    colour: Annotated[str, Option("Which colour", complete=_colours)] = "red",
+    times: Annotated[int, Option("How often", min_value=1, max_value=3)] = 1,
+) -> Any:
+    """Paint something."""
+    yield Text(f"{what} in {colour}, {times} times")
+
+
+@command("note", menu="Note this down")
+async def note(ctx: Context, what: str = "") -> Any:
+    """Take a note."""
+    target = getattr(ctx.event, "target", None)
+    yield Notice(f"noted {what} by {target.author if target else 'nobody'}", private=True)
+
+
+SKILLS = (Skill("chat", commands=(paint, note), answer=_answer),)
+
+
+class Bot:
+    """The adapter as it runs, with its core."""
+
+    def __init__(self, fake: FakeDiscord, adapter: DiscordAdapter, bench: Bench) -> None:
+        self.fake = fake
+        self.adapter = adapter
+        self.bench = bench
+        self.task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self.fake.gateway.ready.clear()
+        self.task = asyncio.create_task(self.adapter.run(self.bench.core))
+        ready = asyncio.create_task(self.fake.gateway.ready.wait())
+        await asyncio.wait({self.task, ready}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        if self.task.done():
+            self.task.result()
+
+    async def stop(self) -> None:
+        await self.bench.core.close()
+        await self.kill()
+
+    async def kill(self) -> None:
+        """End the adapter as it is, answers and all."""
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def running(bot: Bot) -> AsyncIterator[Bot]:
+    """The bot, from start to stop."""
+    await bot.start()
+    try:
+        yield bot
+    finally:
+        await bot.stop()

@@ -1,0 +1,103 @@
+"""Discord's own description of its API, to hold every request against, where it is at hand."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+MAX_CONTENT = 2000
+_FILE = Path(__file__).parents[4] / "shared" / "specs" / "discord" / "openapi.json"
+_ROOT = "urn:discord"
+
+
+@cache
+def _document() -> dict[str, Any] | None:
+    if not _FILE.is_file():
+        return None
+    document: dict[str, Any] = json.loads(_FILE.read_text("utf-8"))
+    return document
+
+
+@cache
+def _registry() -> Registry[Any]:
+    resource = DRAFT202012.create_resource(_document())
+    registry: Registry[Any] = Registry().with_resource(_ROOT, resource)
+    return registry
+
+
+@cache
+def _paths() -> tuple[tuple[re.Pattern[str], str], ...]:
+    document = _document()
+    assert document is not None
+    found = []
+    for path in document["paths"]:
+        pattern = "".join(
+            "[^/]+" if part.startswith("{") else re.escape(part)
+            for part in re.split(r"(\{[^}]+\})", path)
+        )
+        found.append((re.compile(pattern + r"\Z"), path))
+    # A literal segment is meant rather than a parameter.
+    return tuple(sorted(found, key=lambda item: item[1].count("{")))
+
+
+@cache
+def _validator(path: str, method: str) -> Draft202012Validator | None:
+    document = _document()
+    assert document is not None
+    content = document["paths"][path][method].get("requestBody", {}).get("content", {})
+    if "application/json" not in content:
+        return None
+    steps = (path.replace("~", "~0").replace("/", "~1"), method, "requestBody", "content")
+    pointer = "/".join(("paths", *steps, "application~1json", "schema"))
+    return Draft202012Validator({"$ref": f"{_ROOT}#/{pointer}"}, registry=_registry())
+
+
+def problems(method: str, path: str, body: Any) -> list[str]:
+    """What is wrong with a request, by the specification and the limit on messages."""
+    found = []
+    if isinstance(body, dict) and isinstance(content := body.get("content"), str):
+        if len(content) > MAX_CONTENT:
+            found.append(f"{method} {path}: {len(content)} characters")
+        if method == "POST" and not content.strip() and not body.get("attachments"):
+            found.append(f"{method} {path}: an empty message")
+    if _document() is None:
+        return found
+    known = next(
+        (name for pattern, name in _paths() if pattern.match(path) and method.lower() in _of(name)),
+        None,
+    )
+    if known is None:
+        return [*found, f"{method} {path}: no such endpoint"]
+    validator = _validator(known, method.lower())
+    if validator is not None and body is not None:
+        for error in validator.iter_errors(_with_habits(body)):
+            found.append(f"{method} {path}: {error.json_path}: {error.message[:300]}")
+    return found
+
+
+def _of(path: str) -> set[str]:
+    document = _document()
+    assert document is not None
+    return set(document["paths"][path])
+
+
+def _with_habits(body: Any) -> Any:
+    """discord.py writes a few ids as numbers, which Discord takes."""
+    body = copy.deepcopy(body)
+    if isinstance(body, dict):
+        for attachment in body.get("attachments") or ():
+            attachment["id"] = str(attachment["id"])
+        reference = body.get("message_reference")
+        if reference:
+            for name in ("message_id", "channel_id", "guild_id"):
+                if reference.get(name) is not None:
+                    reference[name] = str(reference[name])
+    return body

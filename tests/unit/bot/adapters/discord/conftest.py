@@ -1,0 +1,45 @@
+"""A Discord of ours, and the real adapter and core in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.adapters.discord import DiscordAdapter, Timing
+from bot.config.platforms import DiscordSettings
+from tests.fakes.core import Bench
+from tests.fakes.discord import TOKEN, FakeDiscord
+from tests.fakes.discord.running import QUICK, SKILLS, Bot, running
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeDiscord]:
+    async with FakeDiscord() as server:
+        with server.address():
+            yield server
+        assert server.wrong == []
+
+
+@pytest.fixture
+def make(fake: FakeDiscord, tmp_path: Path) -> Any:
+    """Makes a bot that is not started yet: `make(settings={…}, bench={…}, timing=…)`."""
+
+    def build(
+        settings: dict[str, Any] | None = None,
+        bench: dict[str, Any] | None = None,
+        timing: Timing = QUICK,
+        token: str = TOKEN,
+    ) -> Bot:
+        adapter = DiscordAdapter(DiscordSettings(**(settings or {})), token, tmp_path, timing)
+        return Bot(fake, adapter, Bench(**{"skills": SKILLS, **(bench or {})}))
+
+    return build
+
+
+@pytest.fixture
+async def bot(make: Any) -> AsyncIterator[Bot]:
+    async with running(make()) as started:
+        yield started
