@@ -41,7 +41,7 @@ class ModelService:
     """
 
     def __init__(
-        self, config: Config, pool: Pool, choices: Choices, known: KnownCapabilities
+        self, pool: Pool, choices: Choices, config: Config, known: KnownCapabilities
     ) -> None:
         self._config = config
         self._pool = pool

@@ -65,7 +65,7 @@ async def serving(folder: Path, settings: Config) -> AsyncIterator[ModelService]
         settings.pool_limits,
     )
     try:
-        yield ModelService(settings, pool, SqlChoices(database), SqlCapabilities(database))
+        yield ModelService(pool, SqlChoices(database), settings, SqlCapabilities(database))
     finally:
         await pool.aclose()
         await database.close()
