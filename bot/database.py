@@ -51,7 +51,7 @@ class Database:
         self._readers = read_engine(path)
         self._engine = sync_engine(path)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="parlance-writer")
-        self._queue: asyncio.Queue[_Write[Any] | None] = asyncio.Queue(QUEUE)
+        self._queue: asyncio.Queue[_Write[Any]] = asyncio.Queue(QUEUE)
         self._writer: asyncio.Task[None] | None = None
         self._closing = False
 
@@ -86,11 +86,12 @@ class Database:
 
     async def close(self) -> None:
         """Commit what is waiting, and let go of the file. Safe to call twice."""
-        if not self._closing and self._writer is not None:
-            self._closing = True
-            await self._queue.put(None)
-            await self._writer
         self._closing = True
+        if self._writer is not None:
+            await self._queue.join()  # those that still wait to be let in are let in first
+            self._writer.cancel()
+            await asyncio.wait([self._writer])
+            self._writer = None
         await self._readers.dispose()
         # The last connection to close writes the log back into the file, which may take a while.
         await asyncio.to_thread(self._engine.dispose)
@@ -99,25 +100,14 @@ class Database:
     async def _write_all(self) -> None:
         """The writer: the only task that hands work to the writing thread."""
         loop = asyncio.get_running_loop()
-        last = False
-        while not last:
-            batch: list[_Write[Any]] = []
-            item = await self._queue.get()
-            while item is not None:
-                batch.append(item)
-                if len(batch) == BATCH or self._queue.empty():
-                    break
-                item = self._queue.get_nowait()
-            last = item is None
-            if batch:
-                results = await loop.run_in_executor(
-                    self._thread, self._commit, [write.job for write in batch]
-                )
-                _resolve(batch, results)
-        while not self._queue.empty():
-            late = self._queue.get_nowait()
-            if late is not None and not late.done.done():
-                late.done.set_exception(StorageError("The database is closed."))
+        while True:
+            batch = [await self._queue.get()]
+            while len(batch) < BATCH and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            jobs = [write.job for write in batch]
+            _resolve(batch, await loop.run_in_executor(self._thread, self._commit, jobs))
+            for _ in batch:
+                self._queue.task_done()
 
     def _commit(self, jobs: list[Job[Any]]) -> list[tuple[Any, Exception | None]]:
         """In the writing thread: all jobs in one transaction, or else each in its own."""

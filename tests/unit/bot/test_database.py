@@ -16,7 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine, inspect, text
 
-from bot.database import Base, Database, migrate, pending
+from bot.database import BATCH, QUEUE, Base, Database, migrate, pending
 from bot.errors import StorageError
 from bot.migration import COPIES, alembic_config, scripts
 from bot.sqlite import sync_engine
@@ -201,6 +201,15 @@ class TestWriter:
         await database.close()
         with pytest.raises(StorageError, match="closed"):
             await database.write(_inserting("late"))
+
+    async def test_close_waits_for_those_that_a_full_queue_keeps_out(self, tmp_path: Path) -> None:
+        database = await Database.open(tmp_path / "parlance.db")
+        count = QUEUE + BATCH * 3
+        writes = [asyncio.create_task(database.write(_inserting(f"n{n}"))) for n in range(count)]
+        await asyncio.sleep(0)
+        await database.close()
+        done = await asyncio.wait_for(asyncio.gather(*writes, return_exceptions=True), 20)
+        assert done == [None] * count
 
     async def test_a_full_disk_is_said_and_the_database_goes_on(self, database: Database) -> None:
         def fill(connection: Connection) -> None:
