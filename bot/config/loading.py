@@ -92,14 +92,17 @@ def _read(path: Path) -> dict[str, Any]:
         reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
         raise ConfigError(f"{path}: cannot be read: {reason}.") from None
     try:
-        written = yaml.load(text, _Loader)
+        written = _copy(yaml.load(text, _Loader))
     except yaml.MarkedYAMLError as exc:
         # Only the place and the parser's words: its own text quotes the line, which may be secret.
         mark = exc.problem_mark
         line = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
-        raise ConfigError(f"{path.name}: {line}: {exc.problem or 'not YAML'}.") from None
-    except yaml.YAMLError:
-        raise ConfigError(f"{path.name}: it is not YAML.") from None
+        problem = TOKEN_SHAPES.sub("…", exc.problem or "this is not YAML")
+        raise ConfigError(f"{path.name}: {line}: {problem}.") from None
+    except (yaml.YAMLError, ValueError):  # a date such as 2026-99-99 is a ValueError
+        raise ConfigError(f"{path.name}: it is not YAML, or has a value that is none.") from None
+    except RecursionError:
+        raise ConfigError(f"{path.name}: it is nested too deeply, or in itself.") from None
     if written is None:
         return {}
     if not isinstance(written, dict):
@@ -154,7 +157,7 @@ def _value(text: str) -> Any:
     if text[0] in "[{":
         try:
             return yaml.load(text, _Loader)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError):
             return text
     return text
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from dotenv import dotenv_values
 from pydantic import SecretStr
 
+from bot.errors import ConfigError
+
 _NAMES_A_SECRET = re.compile(r"(token|secret|password|passwd|(^|_)(api)?key|credentials?)$", re.I)
 
 TOKEN_SHAPES = re.compile(
@@ -84,9 +86,13 @@ class Secrets:
 def read_environment(
     env_file: Path | None, environ: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The variables of `.env`, and over them those of the environment."""
+    """The variables of `.env`, and over them those of the environment. Raises `ConfigError`."""
     given = os.environ if environ is None else environ
     written: dict[str, str | None] = {}
     if env_file is not None and env_file.is_file():
-        written = dict(dotenv_values(env_file, interpolate=False))
+        try:
+            written = dict(dotenv_values(env_file, interpolate=False))
+        except (OSError, UnicodeDecodeError) as exc:
+            why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
+            raise ConfigError(f"{env_file.name}: cannot be read: {why}.") from None
     return {name: value for name, value in {**written, **given}.items() if value is not None}

@@ -169,6 +169,10 @@ class TestLoad:
             ("- a\n- b\n", "must be a mapping"),
             ("models: {team: {backend: ollama}, team: {backend: onnx}}", "a key is written twice"),
             ("a: \x01", "not YAML"),
+            ("a: 2026-99-99", "has a value that is none"),
+            ("chat: &a {persona: *a}", "nested"),
+            ("a: " + "[" * 5000, "nested"),
+            ("? [a]\n: b", "line 1, column 3"),
         ],
     )
     def test_what_is_not_a_mapping_in_yaml(self, tmp_path: Path, text: str, says: str) -> None:
@@ -231,6 +235,17 @@ class TestMisplacedSecrets:
     def test_a_token_in_a_broken_file_is_not_printed(self, tmp_path: Path) -> None:
         found = problems(tmp_path, f"slack: {{bot_token: {SLACK_TOKEN}")
         assert SLACK_TOKEN not in "\n".join(found)
+
+    @pytest.mark.parametrize("mark", ["*", "!"])
+    def test_a_token_that_the_parser_speaks_of_is_not_printed(
+        self, tmp_path: Path, mark: str
+    ) -> None:
+        (line,) = problems(tmp_path, f"slack: {mark}{SLACK_TOKEN} x")
+        assert SLACK_TOKEN not in line
+
+    def test_an_env_file_that_is_not_text(self, tmp_path: Path) -> None:
+        (tmp_path / ".env").write_bytes(b"DISCORD_TOKEN=\xff\xfe")
+        assert problems(tmp_path, "") == [".env: cannot be read: it is not UTF-8 text."]
 
     def test_a_wrong_value_is_not_printed(self, tmp_path: Path) -> None:
         (line,) = problems(tmp_path, "limits: {max_queue: s3cr3tvalue}")
