@@ -102,11 +102,11 @@ class SequenceCache:
             revived = self._unpark(conversation)
             if revived is not None:
                 return self._continue(revived, stored, conversation)
-            donor, offered = self._best_donor(prompt, most)  # restoring may have evicted it
-        sequence = self._new(keep=donor)
+            donor, offered = self._best_donor(prompt, most)  # making room may have evicted it
+        sequence = self._new(spare=donor)
         if sequence is None:
             return None
-        if donor is not None and any(s is donor for s in self._sequences()):
+        if donor is not None:
             self._context.share(donor.id, sequence.id, offered)
             sequence.tokens, sequence.shared = prompt[:offered], offered
         sequence.conversation = conversation
@@ -146,11 +146,11 @@ class SequenceCache:
 
     # -- making room -----------------------------------------------------------------------------
 
-    def evict(self) -> bool:
-        """Free the least recently used idle sequence; False where none is idle."""
-        if not self._idle:
+    def evict(self, spare: Sequence | None = None) -> bool:
+        """Free the least recently used idle sequence but `spare`; False where there is none."""
+        sequence = next((s for s in self._idle.values() if s is not spare), None)
+        if sequence is None:
             return False
-        _, sequence = next(iter(self._idle.items()))
         self._park(sequence)
         self._forget(sequence)
         self.evicted += 1
@@ -232,11 +232,9 @@ class SequenceCache:
         sequence.shared = min(sequence.shared, len(sequence.tokens))
         return sequence, len(sequence.tokens)
 
-    def _new(self, keep: Sequence | None = None) -> Sequence | None:
-        """An empty live sequence; evicts an idle one (rather not `keep`) where no id is free."""
-        if keep is not None and keep.id in self._idle:
-            self._idle.move_to_end(keep.id)
-        if not self._free and not self.evict():
+    def _new(self, spare: Sequence | None = None) -> Sequence | None:
+        """An empty live sequence; where no id is free, an idle one other than `spare` goes."""
+        if not self._free and not self.evict(spare):
             return None
         sequence = Sequence(self._free.pop())
         self._live[sequence.id] = sequence

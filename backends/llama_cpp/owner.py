@@ -126,7 +126,8 @@ class OwnerThread:
                 self._execute(self._commands.get_nowait())
         if self._loaded is not None:
             self._loaded.scheduler.round()
-            self._snapshot()
+            self._snapshot()  # before delivering, so that whoever gets an answer sees it counted
+            self._loaded.scheduler.flush()
 
     def _patience(self) -> float | None:
         return self._options.keep_alive if self._loaded is not None else None

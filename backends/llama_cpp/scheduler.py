@@ -94,7 +94,7 @@ class Scheduler:
             self._outbox.append((job, self._too_busy()))
 
     def round(self) -> None:
-        """Do one round, and deliver what came of it."""
+        """Do one round; `flush` delivers what came of it."""
         self._drop_cancelled()
         self._admit()
         for answer in self._live:
@@ -105,9 +105,9 @@ class Scheduler:
         if rows:
             self._compute(rows)
             self._drop_cancelled()  # once more: whoever left during the round is free by its end
-        self.flush()
 
     def flush(self) -> None:
+        """Deliver the outcomes so far, in one call."""
         if self._outbox:
             outbox, self._outbox = self._outbox, []
             self._deliver(outbox)

@@ -22,7 +22,7 @@ class TestLlamaCpp(BackendContract):
 
     @pytest.fixture
     async def backend(self, chat_model_path: Path, tmp_path: Path) -> AsyncIterator[object]:
-        options = LlamaCppOptions(source=f"file:{chat_model_path}", context=512)
+        options = LlamaCppOptions(source=f"file:{chat_model_path}", context=512, n_threads=1)
         backend = ENGINE.create("default", options, context(tmp_path))
         yield backend
         await backend.aclose()
