@@ -6,13 +6,14 @@ import asyncio
 import stat
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from bot.errors import Failed, NotFound, Refused
 from bot.knowledge.loader import Loader
 from bot.skill import Page
 from bot.web.extract import HTML, extract, is_html
-from bot.web.fetch import Fetched, Fetcher
+from bot.web.fetch import Fetched
 
 _TEXTUAL = frozenset(
     {
@@ -31,6 +32,14 @@ _TEXTUAL = frozenset(
 _UNTYPED = frozenset({"", "application/octet-stream", "binary/octet-stream", "application/unknown"})
 
 
+class FetchesBytes(Protocol):
+    """What pages come through: `bot.web.fetch.Fetcher`, or a test's own pages."""
+
+    async def fetch_bytes(self, url: str, *, max_bytes: int | None = None) -> Fetched:
+        """One page or file. Raises `Refused` or `Failed`."""
+        ...
+
+
 class Reader:
     """Reads through the loader of the format, where one is registered, else as page or text.
 
@@ -38,7 +47,11 @@ class Reader:
     """
 
     def __init__(
-        self, fetcher: Fetcher, loaders: Sequence[Loader] = (), *, max_bytes: int = 20 * 1024 * 1024
+        self,
+        fetcher: FetchesBytes,
+        loaders: Sequence[Loader] = (),
+        *,
+        max_bytes: int = 20 * 1024 * 1024,
     ) -> None:
         self._fetcher = fetcher
         self._loaders = tuple(loaders)

@@ -1,11 +1,10 @@
-"""A stage for one skill: real prompts, history, web and fitting; a scripted model; a shelf of
-passages that are found by their words."""
+"""A stage for one skill: real prompts, history, web and fitting; a scripted model; documents on a
+shelf. It calls the handler itself, so a test sees each part as it was yielded."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,17 +13,17 @@ from typing import Any
 from pydantic import BaseModel
 
 import plugins
-from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk
 from backends.scripted import ScriptedBackend
 from bot.checks import Asker
 from bot.command import Command
 from bot.database import Database
-from bot.errors import NotFound
 from bot.history.sql import SqlHistoryStore
 from bot.history.store import HistoryStore, Turn
 from bot.prompts import JinjaPrompts
 from bot.settings import ChosenSettings
-from bot.skill import Context, Document, Ingested, ModelInfo, Passage, SearchResult, Services
+from bot.skill import Context, Services
+from bot.testing.models import ScriptedModels
+from bot.testing.shelf import Shelf
 from bot.types import (
     Attachment,
     Author,
@@ -35,7 +34,6 @@ from bot.types import (
     Notice,
     Part,
     Quote,
-    Scope,
     Sources,
     Status,
     Text,
@@ -48,106 +46,6 @@ HERE = ConversationKey("discord", "guild", "channel")
 TERMINAL = ConversationKey("terminal", "local", "local")
 ANN = Author("discord", "1", "Ann")
 """An ordinary person."""
-
-
-class ScriptedModels:
-    """Models that are scripted backends; choices are kept by scope, as the real ones are."""
-
-    def __init__(self, *backends: ScriptedBackend) -> None:
-        self.backends = {backend.name: backend for backend in backends}
-        self.chosen: dict[tuple[Scope, str], str] = {}
-
-    def names(self) -> Sequence[str]:
-        return list(self.backends)
-
-    async def current(self, conversation: ConversationKey) -> tuple[str, Scope]:
-        scopes: tuple[Scope, ...] = ("conversation", "channel", "workspace", "default")
-        for scope in scopes:
-            if (scope, conversation.scope(scope)) in self.chosen:
-                return self.chosen[scope, conversation.scope(scope)], scope
-        return next(iter(self.backends)), "default"
-
-    async def use(self, name: str, scope: Scope, conversation: ConversationKey, by: str) -> None:
-        self.chosen[scope, conversation.scope(scope)] = name
-
-    async def describe(self) -> Sequence[ModelInfo]:
-        return [ModelInfo(name, f"Speaks {name}", "scripted", "ready") for name in self.backends]
-
-    async def capabilities(self, model: str) -> Capabilities:
-        return await self.backends[model].capabilities()
-
-    async def count(self, model: str, messages: Sequence[ChatMessage]) -> int:
-        return await self.backends[model].count(messages)
-
-    async def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        async with aclosing(self.backends[model].chat(request)) as chunks:
-            async for chunk in chunks:
-                yield chunk
-
-
-@dataclass
-class Shelf:
-    """Knowledge in memory: a passage is found by the words that it shares with the question."""
-
-    passages: list[Passage] = field(default_factory=list)
-    own: tuple[str, ...] = ("default",)
-    documents: dict[str, Document] = field(default_factory=dict)
-    queries: list[str] = field(default_factory=list)
-
-    def put(self, title: str, text: str, heading: str = "") -> None:
-        number = str(len(self.passages) + 1)
-        self.passages.append(Passage(number, title, title, f"/docs/{title}", heading, text))
-
-    async def bases(self, asker: Asker) -> Sequence[str]:
-        return self.own
-
-    async def search(
-        self, query: str, *, bases: Sequence[str] | None = None, limit: int = 8
-    ) -> SearchResult:
-        self.queries.append(query)
-        wanted = _words(query)
-        found = []
-        for passage in self.passages:
-            shared = len(wanted & _words(passage.text)) / (len(wanted) or 1)
-            found.append(replace(passage, score=round(shared, 3)))
-        best = tuple(sorted(found, key=lambda p: -p.score))[:limit]
-        sure = best[0].score if best else 0.0
-        return SearchResult(best, sure >= 0.5, sure, tuple(p.title for p in best[:3]))
-
-    async def add(
-        self, location: str, *, base: str | None = None, by: str = ""
-    ) -> AsyncGenerator[Ingested, None]:
-        yield Ingested(location, 0, 2)
-        yield Ingested(location, 1, 2)
-        self._store(location, base, by)
-        yield Ingested(location, 2, 2, "added")
-
-    async def add_bytes(
-        self, name: str, data: bytes, *, base: str | None = None, by: str = ""
-    ) -> AsyncGenerator[Ingested, None]:
-        yield Ingested(name, 0, 1)
-        self._store(name, base, by, data.decode())
-        yield Ingested(name, 1, 1, "added")
-
-    def _store(self, location: str, base: str | None, by: str, text: str = "") -> None:
-        self.documents[location] = Document(
-            location, base or "default", location, location, 1, len(text), datetime.now(UTC), by
-        )
-
-    async def list(self, base: str | None = None) -> Sequence[Document]:
-        return [one for one in self.documents.values() if base in (None, one.base)]
-
-    async def remove(self, document: str, *, base: str | None = None) -> Document:
-        if document not in self.documents:
-            raise NotFound(f"There is no document {document!r}; see /docs list.")
-        return self.documents.pop(document)
-
-    async def passage(self, passage: str) -> Passage | None:
-        return next((p for p in self.passages if p.id == passage), None)
-
-
-def _words(text: str) -> set[str]:
-    return set(re.findall(r"\w{3,}", text.lower()))
 
 
 @dataclass(frozen=True)

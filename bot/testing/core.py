@@ -1,0 +1,248 @@
+"""A core that runs in a test, and what was answered."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backends.script import Reply
+from backends.scripted import ScriptedBackend
+from bot.adapters.base import ChannelSettings
+from bot.database import Database
+from bot.dispatch import Dispatcher, Policy, assemble
+from bot.errors import Failed, PluginError
+from bot.history.choices import SqlChoices
+from bot.history.replies import SqlReplies
+from bot.history.sql import SqlHistoryStore
+from bot.installation import SHIPPED_PLUGINS
+from bot.knowledge.loaders import LOADERS
+from bot.loader import Plugins, load_plugins
+from bot.parsing import split_command
+from bot.prompts import JinjaPrompts
+from bot.running import Running
+from bot.settings import ChosenSettings
+from bot.skill import Services
+from bot.testing.models import ScriptedModels
+from bot.testing.shelf import Shelf
+from bot.types import (
+    Attachment,
+    Author,
+    CommandCall,
+    ConversationKey,
+    Event,
+    File,
+    Limits,
+    Message,
+    Quote,
+    Source,
+    State,
+    Status,
+    View,
+)
+from bot.web.fetch import Fetched
+from bot.web.reader import Reader
+
+_PROMPTS = Path(__file__).resolve().parents[2] / "plugins" / "prompts"
+_ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished reply. `text` is everything that a person reads in it, notices included;
+    `states` are the status lines on the way."""
+
+    view: View
+    states: tuple[Status, ...] = ()
+
+    @property
+    def text(self) -> str:
+        words = [self.view.text, *self.notices]
+        return "\n\n".join(word for word in words if word.strip())
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        return tuple(notice.text for notice in self.view.notices)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return self.view.sources
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        return self.view.files
+
+    @property
+    def state(self) -> State:
+        return self.view.state
+
+
+class _Sink:
+    """Takes a reply without limits, and waits for its end."""
+
+    limits = Limits(max_chars=1_000_000, edit_interval_s=0.0)
+
+    def __init__(self) -> None:
+        self.states: list[Status] = []
+        self.finished: asyncio.Future[View] = asyncio.get_running_loop().create_future()
+
+    async def start(self, view: View) -> None:
+        await self.update(view)
+
+    async def update(self, view: View) -> None:
+        if view.status is not None and view.status not in self.states[-1:]:
+            self.states.append(view.status)
+
+    async def finish(self, view: View) -> None:
+        if not self.finished.done():
+            self.finished.set_result(view)
+
+
+@dataclass(frozen=True, slots=True)
+class Parlance:
+    """A running core. `model` is the scripted model that answers, `documents` the shelf that /ask
+    looks at, `plugins` what was loaded."""
+
+    model: ScriptedBackend
+    documents: Shelf
+    services: Services
+    plugins: Plugins
+    core: Dispatcher = field(repr=False)
+
+    async def say(
+        self,
+        text: str,
+        *,
+        user: str = "ann",
+        admin: bool = False,
+        channel: str = "general",
+        direct: bool = False,
+        attachments: Mapping[str, bytes | str] | None = None,
+        context: Sequence[Quote] = (),
+    ) -> Answer:
+        """Say something, or call a command with `/name …`, and wait for the answer.
+
+        `attachments` are files by name. Raises `TimeoutError` after 30 s.
+        """
+        place = ConversationKey("test", "workspace", channel, user=user if direct else None)
+        author = Author("test", user, user.title(), frozenset({_ADMIN} if admin else ()))
+        common: dict[str, Any] = {
+            "id": uuid.uuid4().hex,
+            "conversation": place,
+            "author": author,
+            "direct": direct,
+            "attachments": tuple(_attachment(*file) for file in (attachments or {}).items()),
+            "context": tuple(context),
+        }
+        name, rest = split_command(text)
+        if name:
+            return await self.send(CommandCall(name=name, text=rest, **common))
+        return await self.send(Message(text=text, **common))
+
+    async def send(self, event: Event) -> Answer:
+        """Hand an event of your own to the core, and wait for the answer."""
+        sink = _Sink()
+        await self.core.accept(event, sink)
+        view = await asyncio.wait_for(sink.finished, 30)
+        return Answer(view, tuple(sink.states))
+
+    async def complete(
+        self, command: str, option: str, prefix: str = "", *, user: str = "ann"
+    ) -> Sequence[str]:
+        """What is suggested for an option's value."""
+        place = ConversationKey("test", "workspace", "general")
+        author = Author("test", user, user.title())
+        return await self.core.complete(command, option, prefix, author, place)
+
+
+@asynccontextmanager
+async def running_skills(
+    *,
+    plugins: Sequence[str] | None = None,
+    folders: Sequence[Path] = (),
+    replies: Sequence[str | Reply] = (),
+    models: Sequence[ScriptedBackend] = (),
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    pages: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> AsyncIterator[Parlance]:
+    """A core with these plugins (modules by name; by default the shipped and the installed ones),
+    and those in `folders`.
+
+    The model says `replies`, or what it was told where there are none left; `models` are models of
+    your own instead. `pages` are the web, by URL. Raises `PluginError` where one of `plugins`
+    cannot be loaded.
+    """
+    found = load_plugins(
+        SHIPPED_PLUGINS if plugins is None else tuple(plugins),
+        folders=folders,
+        settings=settings,
+        installed=plugins is None,
+    )
+    if plugins is not None and found.problems:
+        raise PluginError("; ".join(map(str, found.problems)))
+    async with AsyncExitStack() as stack:
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        database = await Database.open(folder / "parlance.db")
+        stack.push_async_callback(database.close)
+        chosen = list(models) or [ScriptedBackend("default", replies=tuple(replies))]
+        running, shelf, history = Running(), Shelf(), SqlHistoryStore(database)
+        where = ChosenSettings(SqlChoices(database), lambda _: ChannelSettings())
+
+        async def forget(person: str) -> int:
+            for _, hook in found.forget:
+                await asyncio.to_thread(hook, person)
+            return await history.forget(person=person)
+
+        services = Services(
+            models=ScriptedModels(*chosen),
+            history=history,
+            knowledge=shelf,
+            web=Reader(_Pages(pages or {}), [*found.loaders, *LOADERS]),
+            prompts=JinjaPrompts([*(Path(one) for one in found.prompt_folders), _PROMPTS]),
+            turns=running,
+            commands=found.commands,
+            settings=where,
+            forget=forget,
+        )
+        core = assemble(
+            found.skills,
+            services,
+            running,
+            SqlReplies(database),
+            policy=Policy(is_admin=lambda author: _ADMIN in author.roles, place=where.of),
+            settings=found.settings,
+        )
+        for _, lifespan in found.lifespans:
+            await stack.enter_async_context(lifespan(services))
+        stack.push_async_callback(core.close)
+        yield Parlance(chosen[0], shelf, services, found, core)
+
+
+class _Pages:
+    """The web of a test; nothing else can be reached."""
+
+    def __init__(self, pages: Mapping[str, str]) -> None:
+        self._pages = pages
+
+    async def fetch_bytes(self, url: str, *, max_bytes: int | None = None) -> Fetched:
+        if url not in self._pages:
+            raise Failed(f"There is no page {url:.200} in this test.")
+        page = self._pages[url]
+        content_type = "text/html" if page.lstrip().startswith("<") else "text/plain"
+        return Fetched(page.encode(), content_type, url, "utf-8")
+
+
+def _attachment(name: str, data: bytes | str) -> Attachment:
+    content = data.encode() if isinstance(data, str) else data
+
+    async def read(limit: int) -> bytes:
+        return content[:limit]
+
+    return Attachment(name, len(content), None, read)

@@ -1,0 +1,45 @@
+"""Models for tests: each is a scripted backend, and nothing is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk
+from backends.scripted import ScriptedBackend
+from bot.skill import ModelInfo
+from bot.types import SCOPES, ConversationKey, Scope
+
+
+class ScriptedModels:
+    """Models that are scripted backends; choices are kept by scope, as the real ones are."""
+
+    def __init__(self, *backends: ScriptedBackend) -> None:
+        self.backends = {backend.name: backend for backend in backends}
+        self.chosen: dict[tuple[Scope, str], str] = {}
+
+    def names(self) -> Sequence[str]:
+        return list(self.backends)
+
+    async def current(self, conversation: ConversationKey) -> tuple[str, Scope]:
+        for scope in SCOPES:
+            if (scope, conversation.scope(scope)) in self.chosen:
+                return self.chosen[scope, conversation.scope(scope)], scope
+        return next(iter(self.backends)), "default"
+
+    async def use(self, name: str, scope: Scope, conversation: ConversationKey, by: str) -> None:
+        self.chosen[scope, conversation.scope(scope)] = name
+
+    async def describe(self) -> Sequence[ModelInfo]:
+        return [ModelInfo(name, f"Speaks {name}", "scripted", "ready") for name in self.backends]
+
+    async def capabilities(self, model: str) -> Capabilities:
+        return await self.backends[model].capabilities()
+
+    async def count(self, model: str, messages: Sequence[ChatMessage]) -> int:
+        return await self.backends[model].count(messages)
+
+    async def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        async with aclosing(self.backends[model].chat(request)) as chunks:
+            async for chunk in chunks:
+                yield chunk
