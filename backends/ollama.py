@@ -56,7 +56,8 @@ class OllamaOptions(RemoteOptions):
     should be the server's `OLLAMA_NUM_PARALLEL`.
     """
 
-    url: Url = "http://127.0.0.1:11434"
+    url: Url = Field(default="http://127.0.0.1:11434", repr=False)
+    parallel: int = Field(default=4, ge=1, le=1_024)
     model: str = Field(min_length=1)
     context: int = Field(default=4_096, ge=128)
     keep_alive: Seconds = 300.0
@@ -259,6 +260,7 @@ def connect(url: str, api_key: str | None, connect_s: float) -> ollama.AsyncClie
         host=address.url,
         timeout=httpx.Timeout(None, connect=connect_s),
         trust_env=False,
+        verify=address.url.startswith("https:"),  # else reading certificates would be idle work
         auth=address.login,
         headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
     )

@@ -55,7 +55,8 @@ def _readable(url: str) -> str:
     return url
 
 
-Url = Annotated[str, AfterValidator(_readable), Field(repr=False)]
+Url = Annotated[str, AfterValidator(_readable)]
+"""An http(s) address; a field of it wants `repr=False`, since it may hold credentials."""
 
 
 class RemoteOptions(EngineOptions):
@@ -67,9 +68,7 @@ class RemoteOptions(EngineOptions):
 
     model_config = EngineOptions.model_config | {"hide_input_in_errors": True}
 
-    url: Url
     api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    parallel: int = Field(default=4, ge=1, le=1_024)
     first_byte_s: Annotated[Seconds, Field(gt=0)] = 300.0
     silence_s: Annotated[Seconds, Field(gt=0)] = 60.0
     connect_s: Annotated[Seconds, Field(gt=0)] = 5.0

@@ -1,0 +1,145 @@
+"""What can go wrong with an OpenAI-compatible server, in one clear sentence each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import openai
+
+from backends.errors import (
+    BackendBusy,
+    BackendError,
+    BackendProtocolError,
+    BackendTimeout,
+    BackendUnavailable,
+    ContextOverflow,
+    InvalidRequest,
+    ModelNotFound,
+)
+from backends.remote import one_line
+
+CAUGHT = (
+    openai.OpenAIError,
+    httpx.HTTPError,
+    httpx.StreamError,
+    ValueError,  # what is not JSON
+    TypeError,
+    AttributeError,  # JSON of another shape
+    IndexError,
+    RuntimeError,  # the client has been closed
+)
+"""All that the client raises, and what it trips over in an answer that it does not check."""
+
+_OVERFLOW_CODES = {"exceed_context_size_error", "context_length_exceeded"}
+_OVERFLOW_WORDS = (
+    "exceed context window",
+    "maximum context length",
+    "exceeds the available context",
+    "context size has been exceeded",
+)
+# "(577 in the messages, 100 in the completion)", "Requested tokens (577) exceed", "requested 677"
+_TOKENS = (r"\((\d+) in (?:the messages|your prompt)", r"[Rr]equested tokens \((\d+)\)")
+_TOKENS_LOOSE = (r"requested (\d+) tokens", r"(\d+) tokens")
+_LIMIT = (r"context length is (\d+)", r"context window of (\d+)", r"context size[^\d]{0,40}(\d+)")
+
+
+def translate(error: Exception, source: str, model: str) -> BackendError:
+    """The backend error for what the client raised. `source` begins the sentence.
+
+    A `ContextOverflow` whose numbers the server did not give has zeros.
+    """
+    if isinstance(error, openai.APIStatusError):
+        return _answered(error, source, model)
+    if isinstance(error, openai.APITimeoutError | httpx.TimeoutException):
+        return BackendTimeout(f"{source} said nothing for too long.")
+    if isinstance(error, openai.APIConnectionError | httpx.TransportError):
+        return _unreachable(error, source)
+    if isinstance(error, openai.APIError):  # an error event within a stream
+        overflow = overflow_of(error.body, error.message)
+        return overflow or BackendUnavailable(f"{source} failed: {one_line(error.message)}")
+    if isinstance(error, RuntimeError):
+        return BackendUnavailable(f"{source} is no longer in use.")
+    return BackendProtocolError(f"{source} sent an answer that the OpenAI protocol does not allow.")
+
+
+def _unreachable(error: Exception, source: str) -> BackendError:
+    cause: BaseException | None = error
+    while cause is not None:
+        name = type(cause).__name__
+        if name in ("ConnectTimeout", "ConnectError", "ConnectionRefusedError", "gaierror"):
+            return BackendUnavailable(
+                f"{source} cannot be reached; start it, or correct its url in config.yaml."
+            )
+        cause = cause.__cause__ or cause.__context__
+    return BackendUnavailable(f"{source} closed the connection in mid-answer.")
+
+
+def _answered(error: openai.APIStatusError, source: str, model: str) -> BackendError:
+    status = error.status_code
+    said = one_line(_message(error.body) or error.message)
+    overflow = overflow_of(error.body, said)
+    if overflow is not None:
+        return overflow
+    if status == 404 or "model_not_found" in f"{error.code} {error.type}":
+        return ModelNotFound(f"{source} has no model {model!r}, or no such endpoint.")
+    if status in (401, 403):
+        return BackendUnavailable(
+            f"{source} refuses the key; set api_key_env to one that it takes."
+        )
+    if status == 429:
+        return BackendBusy(_retry_after(error), f"{source} is busy; try again in a few seconds.")
+    if status == 503 and "loading" in said.lower():
+        return BackendUnavailable(f"{source} is still loading its model.")
+    if status == 503:
+        return BackendUnavailable(f"{source} is not ready (HTTP 503).")
+    if status in (400, 413, 422):
+        return InvalidRequest(f"{source} refuses the request: {said}")
+    if status >= 500:
+        return BackendUnavailable(f"{source} failed (HTTP {status}): {said}")
+    return BackendProtocolError(f"{source} answered with HTTP {status}.")
+
+
+def overflow_of(body: Any, said: str) -> ContextOverflow | None:
+    """The overflow that a server speaks of, with the numbers that it gives, or None."""
+    inner = _inner(body)
+    kinds = {str(inner.get("type")), str(inner.get("code"))}
+    if not (kinds & _OVERFLOW_CODES or any(words in said for words in _OVERFLOW_WORDS)):
+        return None
+    tokens, limit = inner.get("n_prompt_tokens"), inner.get("n_ctx")
+    if isinstance(tokens, int) and isinstance(limit, int):
+        return ContextOverflow(tokens, limit)
+    found_limit = _first(_LIMIT, said)
+    found = _first(_TOKENS, said)
+    if found <= found_limit:  # the prompt alone would fit: the room for the answer does not
+        found = max(found, _first(_TOKENS_LOOSE, said))
+    return ContextOverflow(found, found_limit)
+
+
+def _inner(body: Any) -> Mapping[str, Any]:
+    if isinstance(body, Mapping):
+        inner = body.get("error", body)
+        return inner if isinstance(inner, Mapping) else body
+    return {}
+
+
+def _message(body: Any) -> str:
+    message = _inner(body).get("message") or _inner(body).get("detail")
+    return message if isinstance(message, str) else ""
+
+
+def _first(patterns: tuple[str, ...], said: str) -> int:
+    for pattern in patterns:
+        match = re.search(pattern, said)
+        if match is not None:
+            return int(match[1])
+    return 0
+
+
+def _retry_after(error: openai.APIStatusError) -> float:
+    try:
+        return float(error.response.headers.get("retry-after", "5"))
+    except ValueError:
+        return 5.0
