@@ -147,10 +147,11 @@ def assemble(
         layers.append(Quota(policy.quota_per_hour))
     around = Surroundings(
         store=services.history,
+        running=running,
         handler=wrap(router.handle, *layers, *middleware),
         place=policy.place,
         limits=limits,
         patience=patience or Patience(),
     )
-    turns = Turns(router, around, running, policy.is_admin)
+    turns = Turns(router, around, policy.is_admin)
     return Dispatcher(turns, running, router, replies, policy, services)

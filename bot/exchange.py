@@ -23,7 +23,7 @@ from bot.history.store import HistoryStore, Turn
 from bot.lanes import Ticket
 from bot.outcome import Outcome, empty_answer, outcome_of
 from bot.router import Handler, Job, Route
-from bot.running import Open
+from bot.running import Open, Running
 from bot.types import ConversationKey, Explanation, Notice, Status
 
 log = structlog.get_logger(__name__)
@@ -48,6 +48,7 @@ class Surroundings:
     """What every exchange of a process works with."""
 
     store: HistoryStore
+    running: Running
     handler: Handler
     place: Callable[[ConversationKey], Awaitable[ChannelSettings]]
     limits: TurnLimits = TurnLimits()
@@ -91,6 +92,7 @@ class Exchange:
         """Answer, refuse or report an error, exactly once; nothing for an event seen before."""
         try:
             outcome = await self._outcome()
+            self._around.running.remove(self.open)  # the person may ask on while it is sent
             if outcome is not None:
                 await self._keep(outcome)
                 await self._reply(outcome)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
+from contextlib import suppress
+
+_UNNOTICED_S = 0.05
 
 
 class Ticket:
@@ -21,7 +24,15 @@ class Ticket:
         return self._lanes.position(self._key, self)
 
     async def wait(self) -> AsyncGenerator[int, None]:
-        """Yields the position each time it changes; ends when it is this ticket's turn."""
+        """Yields the position each time it changes; ends when it is this ticket's turn.
+
+        A wait too short to be noticed yields nothing.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_UNNOTICED_S):
+                while self.position:
+                    self._moved.clear()
+                    await self._moved.wait()
         while position := self.position:
             self._moved.clear()
             yield position

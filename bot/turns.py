@@ -22,7 +22,7 @@ from bot.history.store import Turn
 from bot.lanes import Lanes
 from bot.outcome import Outcome
 from bot.router import Router
-from bot.running import Open, Running
+from bot.running import Open
 from bot.types import (
     ActionCall,
     Author,
@@ -42,19 +42,18 @@ _LAST_WORDS_S = 0.3
 class Turns:
     """The owner of every task that an event begins.
 
-    `running` is what skills stop turns with; `is_admin` is what config.yaml says.
+    `is_admin` is what config.yaml says.
     """
 
     def __init__(
         self,
         router: Router,
         around: Surroundings,
-        running: Running,
         is_admin: Callable[[Author], bool],
     ) -> None:
         self._router = router
         self._around = around
-        self._running = running
+        self._running = around.running
         self._is_admin = is_admin
         self._buttons = Buttons(around.store)
         self._lanes = Lanes()

@@ -38,6 +38,9 @@ BOB = Author("test", "bob", "Bob")
 ROOT = Author("test", "root", "Root")
 HERE = ConversationKey("test", "work", "general")
 
+_ids = itertools.count(1)
+"""Numbers of events, which no two cores on one store may share."""
+
 
 @dataclass
 class OneModel:
@@ -100,7 +103,6 @@ class Bench:
     patience: Patience | None = None
 
     def __post_init__(self) -> None:
-        self._ids = itertools.count(1)
         running = Running()
         nowhere = cast(Any, None)  # rooms that these skills never enter
         known = dict.fromkeys(Services.__dataclass_fields__, nowhere)
@@ -121,7 +123,7 @@ class Bench:
     def message(
         self, text: str, author: Author = ADA, where: ConversationKey = HERE, id: str = ""
     ) -> Message:
-        return Message(id or f"e{next(self._ids)}", where, author, text)
+        return Message(id or f"e{next(_ids)}", where, author, text)
 
     def call(
         self,
@@ -131,7 +133,7 @@ class Bench:
         text: str | None = None,
         **options: Value,
     ) -> CommandCall:
-        return CommandCall(f"e{next(self._ids)}", where, author, name, options, text)
+        return CommandCall(f"e{next(_ids)}", where, author, name, options, text)
 
     def press(
         self,
@@ -141,10 +143,10 @@ class Bench:
         where: ConversationKey = HERE,
         value: str = "",
     ) -> ActionCall:
-        return ActionCall(f"e{next(self._ids)}", where, author, action, turn, value)
+        return ActionCall(f"e{next(_ids)}", where, author, action, turn, value)
 
     def retract(self, of: str, author: Author = ADA) -> Retraction:
-        return Retraction(f"e{next(self._ids)}", HERE, author, of)
+        return Retraction(f"e{next(_ids)}", HERE, author, of)
 
     async def begin(self, event: Event, sink: RecordingSink | None = None) -> RecordingSink:
         """Hand an event over, and give back where its reply goes."""

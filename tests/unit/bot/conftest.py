@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
+from bot.config.sections import LoggingSettings
 from bot.database import Database
 from bot.history.sql import SqlHistoryStore
 from bot.history.store import HistoryStore
+from bot.logging import configure
 from tests.fakes.core import Bench
 from tests.fakes.history import MemoryHistoryStore
 from tests.fakes.sink import RecordingSink
@@ -19,6 +23,18 @@ from tests.fakes.sink import RecordingSink
 @pytest.fixture
 def sink() -> RecordingSink:
     return RecordingSink()
+
+
+@pytest.fixture
+def json_log() -> Iterator[None]:
+    """Log as an operator's machine does, for the length of a test."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    configure(LoggingSettings(format="json"))
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(params=["memory", "sqlite"])
