@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 
 from backends.base import (
+    Backend,
     Capabilities,
     ChatMessage,
     ChatRequest,
@@ -71,6 +72,13 @@ class Pool:
     def spec(self, model: str) -> ModelSpec:
         """What the configuration says of a model. Raises `ModelNotFound`."""
         return self._served(model).spec
+
+    def backend(self, model: str) -> Backend:
+        """The engine of a model's first replica: its identity and its tokenizer.
+
+        What is asked of it directly passes by the queue. Raises `ModelNotFound`.
+        """
+        return self._served(model).replicas[0].backend
 
     async def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Stream an answer, with its place in the queue first where it has to wait.

@@ -42,6 +42,7 @@ class TerminalAdapter:
 
     history_file: Path
     conversation: str | None = None
+    user: str = "operator"
     name: str = "terminal"
     stdin: TextIO | None = field(default_factory=lambda: sys.stdin)
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
@@ -51,7 +52,7 @@ class TerminalAdapter:
     def __post_init__(self) -> None:
         self._ids = itertools.count(1)
         self._run = uuid.uuid4().hex[:12]
-        self._author = Author("terminal", "operator", _user_name(), locale=_language())
+        self._author = Author("terminal", self.user, _user_name(), locale=_language())
         self._last: ReplySink | None = None
 
     async def run(self, core: Core) -> None:

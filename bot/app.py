@@ -1,0 +1,238 @@
+"""The composition root: the only module that knows everyone.
+
+async with opened(installation) as app:
+    await app.serve(app.adapters())
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from backends.pool import Pool
+from bot.adapters.base import Adapter, AdapterError, ChannelSettings
+from bot.checks import Asker
+from bot.database import Database
+from bot.dispatch import Dispatcher, Policy, assemble
+from bot.exchange import TurnLimits
+from bot.history.capabilities import SqlCapabilities
+from bot.history.choices import SqlChoices
+from bot.history.replies import SqlReplies
+from bot.history.sql import SqlHistoryStore
+from bot.history.store import HistoryStore
+from bot.installation import Installation
+from bot.knowledge.embedder import Embedder, embedder_of
+from bot.knowledge.loaders import LOADERS
+from bot.knowledge.service import KnowledgeService
+from bot.loader import Plugins
+from bot.metrics import Metrics
+from bot.models import ModelService
+from bot.ownership import own
+from bot.prompts import JinjaPrompts
+from bot.running import Running
+from bot.settings import ChosenSettings
+from bot.skill import Ingested, Services
+from bot.types import ConversationKey
+from bot.web.fetch import Fetcher
+from bot.web.reader import Reader
+
+log = structlog.get_logger(__name__)
+
+SHIPPED_PROMPTS = Path(__file__).resolve().parents[1] / "plugins" / "prompts"
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A running core, with the rooms that commands and adapters need."""
+
+    installation: Installation
+    database: Database
+    pool: Pool
+    knowledge: KnowledgeService
+    services: Services
+    core: Dispatcher
+    metrics: Metrics = field(repr=False)
+
+    async def serve(self, adapters: Sequence[Adapter]) -> None:
+        """Run the adapters side by side until all have ended, or this is cancelled.
+
+        One that fails for good says so in one line and the others go on. Raises `AdapterError`
+        when none is left.
+        """
+        failures: list[AdapterError] = []
+
+        async def run(adapter: Adapter) -> None:
+            try:
+                await adapter.run(self.core)
+            except AdapterError as error:
+                failures.append(error)
+                log.error("a platform cannot be served", platform=adapter.name, reason=str(error))
+
+        async with asyncio.TaskGroup() as group:
+            for adapter in adapters:
+                group.create_task(run(adapter), name=f"adapter {adapter.name}")
+        if failures and len(failures) == len(adapters):
+            raise failures[0]
+
+    async def warm_up(self) -> None:
+        """Bring the documents up to date and load the default models, before anybody waits.
+
+        What fails here is only logged: the person who asks will be told.
+        """
+        try:
+            async with aclosing(self.read_in()) as events:
+                async for _ in events:
+                    pass
+            await self.pool.capabilities(self.installation.config.default_model)
+        except Exception:
+            log.warning("warming up failed", exc_info=True)
+
+    async def read_in(self) -> AsyncGenerator[Ingested, None]:
+        """Bring the folders of `knowledge.sync` up to date; what has not changed costs nothing."""
+        for folder in self.installation.config.knowledge.sync:
+            if not await asyncio.to_thread(folder.path.is_dir):
+                continue
+            events = self.knowledge.add(str(folder.path), base=folder.base)
+            async with aclosing(events):
+                async for event in events:
+                    if event.state == "refused":
+                        why = event.detail
+                        log.warning("a document was left out", where=event.location, why=why)
+                    yield event
+
+
+@asynccontextmanager
+async def opened(here: Installation) -> AsyncIterator[App]:
+    """Open everything, in order; close it in the opposite order, whatever happens.
+
+    Raises `StorageError` where the data directory is held by another process or too new.
+    """
+    config = here.config
+    async with AsyncExitStack() as stack:
+        stack.enter_context(own(config.data_dir))
+        database = await Database.open(config.database)
+        stack.push_async_callback(database.close)
+        history, choices = SqlHistoryStore(database), SqlChoices(database)
+        for turn in await history.interrupt_running():
+            log.info("an answer was interrupted by the last end", turn=turn.id)
+
+        pool = here.pool()
+        stack.push_async_callback(pool.aclose)
+        web = Reader(
+            Fetcher(config.fetch),
+            [*here.plugins.loaders, *LOADERS],
+            max_bytes=config.limits.max_attachment_bytes,
+        )
+        knowledge = KnowledgeService(
+            database,
+            config.data_dir / "chroma",
+            embedder=partial(_embedder, here, pool),
+            fetcher=web,
+            settings=config.knowledge,
+            loaders=[*here.plugins.loaders, *LOADERS],
+        )
+        stack.push_async_callback(knowledge.aclose)
+
+        running = Running()
+        settings = ChosenSettings(
+            choices, partial(_place, here), lambda: (*config.knowledge.bases,)
+        )
+        services = Services(
+            models=ModelService(pool, choices, config, SqlCapabilities(database)),
+            history=history,
+            knowledge=knowledge,
+            web=web,
+            prompts=JinjaPrompts(_prompt_folders(here)),
+            turns=running,
+            commands=here.plugins.commands,
+            settings=settings,
+            forget=partial(_forget, history, here.plugins),
+            max_attachment_bytes=config.limits.max_attachment_bytes,
+        )
+        metrics = Metrics()
+        metrics.watch_pool(pool.status)
+        core = assemble(
+            here.plugins.skills,
+            services,
+            running,
+            SqlReplies(database),
+            policy=Policy(
+                is_admin=config.is_admin,
+                place=settings.of,
+                rule=partial(_rule, here),
+                quota_per_hour=config.limits.quota_per_hour,
+                max_chars=config.limits.max_message_chars,
+            ),
+            settings=here.plugins.settings,
+            limits=TurnLimits(
+                max_turns=config.limits.max_turns,
+                per_person=config.limits.per_person,
+                per_channel=config.limits.per_channel,
+                deadline_s=config.limits.turn_deadline_s,
+            ),
+            metrics=metrics,
+        )
+        for name, lifespan in here.plugins.lifespans:
+            log.debug("plugin starts", plugin=name)
+            await stack.enter_async_context(lifespan(services))
+        stack.push_async_callback(core.close)
+        if config.metrics.port is not None:
+            address = await stack.enter_async_context(
+                metrics.serve(config.metrics.host, config.metrics.port)
+            )
+            log.info("metrics are served", at=address)
+        yield App(here, database, pool, knowledge, services, core, metrics)
+
+
+def platform_adapters(here: Installation) -> list[Adapter]:
+    """The adapters of the platforms whose tokens are there; imported only then."""
+    config, secrets = here.config, here.secrets
+    adapters: list[Adapter] = []
+    if config.discord.enabled and secrets.discord_token is not None:
+        from bot.adapters.discord import DiscordAdapter
+
+        token = secrets.discord_token.get_secret_value()
+        adapters.append(DiscordAdapter(config.discord, token, config.data_dir))
+    return adapters
+
+
+async def _embedder(here: Installation, pool: Pool, base: str) -> Embedder:
+    settings = here.config.knowledge.bases.get(base)
+    name = (settings.embedder if settings is not None else None) or here.config.embedder
+    return await embedder_of(pool.backend(name), partial(pool.embed, name), english=True)
+
+
+def _place(here: Installation, conversation: ConversationKey) -> ChannelSettings:
+    place = here.config.place(conversation)
+    return ChannelSettings(
+        thread_per_mention=bool(place.thread_per_mention),
+        follow_up=bool(place.follow_up),
+        knowledge_base=place.knowledge_base,
+        persona=place.persona or "",
+        file_over_chars=place.file_over_chars or 6000,
+    )
+
+
+def _rule(here: Installation, command: str, asker: Asker) -> bool:
+    return here.config.may_use(command, asker.author, asker.conversation)
+
+
+def _prompt_folders(here: Installation) -> list[Path]:
+    own_folder = [here.config.prompts_dir] if here.config.prompts_dir is not None else []
+    return [*own_folder, *(Path(f) for f in here.plugins.prompt_folders), SHIPPED_PROMPTS]
+
+
+async def _forget(history: HistoryStore, plugins: Plugins, person: str) -> int:
+    turns = await history.forget(person=person)
+    for name, forget in plugins.forget:
+        try:
+            await asyncio.to_thread(forget, person)
+        except Exception:  # a plugin that fails must not keep the others from forgetting
+            log.error("a plugin could not forget a person", plugin=name, exc_info=True)
+    return turns

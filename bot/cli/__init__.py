@@ -1,0 +1,51 @@
+"""The `parlance` command. Each subcommand imports what it needs when it is called."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from backends.errors import BackendError
+from backends.spec import SpecError
+from bot.adapters.base import AdapterError
+from bot.cli import docs, inspecting, models
+from bot.cli.run import run
+from bot.errors import ConfigError, ParlanceError
+
+app = typer.Typer(
+    name="parlance",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A private chat bot for Discord, Slack and the terminal, on your own models.",
+)
+app.command()(run)
+app.command()(inspecting.check)
+app.command()(inspecting.doctor)
+app.command("docs-tables", hidden=True)(inspecting.docs_tables)
+app.add_typer(models.commands, name="models")
+app.add_typer(docs.commands, name="docs")
+app.add_typer(inspecting.plugins, name="plugins")
+app.add_typer(inspecting.manifest, name="manifest")
+
+
+def main() -> None:
+    """Run the command; an error is one clear sentence, never a traceback. Exits with its status.
+
+    1: it could not be done; 2: the configuration or the call is wrong; 130: stopped.
+    """
+    try:
+        app()
+    except (ConfigError, SpecError) as error:
+        _end(str(error), 2)
+    except (ParlanceError, BackendError, AdapterError) as error:
+        _end(str(error), 1)
+    except KeyboardInterrupt:
+        _end("", 130)
+
+
+def _end(message: str, status: int) -> None:
+    if message:
+        typer.echo(message, err=True)
+    sys.exit(status)

@@ -1,0 +1,147 @@
+"""`parlance docs`: put documents in, look them up, keep them in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.markdown import Markdown
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from bot.cli.output import AsJson, console, errors, show, show_json
+from bot.cli.place import ConfigPath
+from bot.installation import Installation
+from bot.logging import configure
+from bot.skill import Ingested
+
+commands = typer.Typer(no_args_is_help=True, help="Documents: add, search, keep in order.")
+T = TypeVar("T")
+
+Base = Annotated[
+    str | None, typer.Option("--base", "-b", help="Knowledge base (default: the default one).")
+]
+
+
+def with_app(config: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
+    """Open the app without its platforms, do the work, close it."""
+    from bot.app import opened
+
+    here = Installation.read(config)
+    configure(here.config.logging.model_copy(update={"level": "warning"}), here.secrets.known())
+
+    async def run() -> T:
+        async with opened(here) as app:
+            return await work(app)
+
+    return asyncio.run(run())
+
+
+async def follow(events: AsyncGenerator[Ingested, None]) -> Counter[str]:
+    """Show an ingestion as it goes; returns how many documents ended in which state."""
+    states: Counter[str] = Counter()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=errors, transient=True) as bar:
+        task = bar.add_task("Reading", total=None)
+        async with aclosing(events):
+            async for event in events:
+                name = event.location.rsplit("/", 1)[-1] or event.location
+                bar.update(task, completed=event.done, total=event.total, description=name[-40:])
+                if event.state != "working":
+                    states[event.state] += 1
+                if event.state == "refused":
+                    errors.print(f"{event.location}: {event.detail}", markup=False)
+    return states
+
+
+def _summary(states: Counter[str]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "nothing"
+
+
+@commands.command()
+def add(
+    locations: Annotated[list[str], typer.Argument(help="Files, folders, pages, sitemaps.")],
+    base: Base = None,
+    config: ConfigPath = None,
+) -> None:
+    """Read documents in; what is there already and has not changed costs nothing."""
+
+    async def work(app: Any) -> int:
+        refused = 0
+        for location in locations:
+            states = await follow(app.knowledge.add(location, base=base, by="terminal:operator"))
+            console.print(f"{location}: {_summary(states)}.", markup=False)
+            refused += states["refused"]
+        return refused
+
+    if with_app(config, work):
+        raise typer.Exit(1)
+
+
+@commands.command("list")
+def list_(base: Base = None, config: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Every document, with its passages."""
+
+    async def work(app: Any) -> list[Any]:
+        return list(await app.knowledge.list(base))
+
+    rows = [
+        {
+            "id": document.id,
+            "base": document.base,
+            "title": document.title,
+            "passages": document.passages,
+            "characters": document.characters,
+            "added": document.at,
+            "location": document.location,
+        }
+        for document in with_app(config, work)
+    ]
+    show(rows, as_json=as_json, empty="There are no documents; `parlance docs add` adds some.")
+
+
+@commands.command()
+def remove(
+    documents: Annotated[list[str], typer.Argument(help="Ids, locations or titles.")],
+    base: Base = None,
+    config: ConfigPath = None,
+) -> None:
+    """Remove documents."""
+
+    async def work(app: Any) -> None:
+        for name in documents:
+            gone = await app.knowledge.remove(name, base=base)
+            console.print(f"Removed {gone.title} ({gone.location}).", markup=False)
+
+    with_app(config, work)
+
+
+@commands.command()
+def search(
+    query: Annotated[str, typer.Argument(help="What is looked for.")],
+    base: Base = None,
+    limit: Annotated[int, typer.Option(min=1, max=50, help="Passages to show.")] = 5,
+    config: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """The passages that a question finds, with their scores; no model is asked."""
+
+    async def work(app: Any) -> Any:
+        return await app.knowledge.search(query, bases=[base] if base else None, limit=limit)
+
+    found = with_app(config, work)
+    if as_json:
+        show_json(found)
+        return
+    verdict = "enough" if found.evidence else "not enough"
+    console.print(f"Evidence: {verdict} ({found.confidence:.2f}).\n")
+    for passage in found.passages:
+        where = f"{passage.location} › {passage.heading}" if passage.heading else passage.location
+        scores = f"{passage.score:.2f} (meaning {passage.dense:.2f}, words {passage.lexical:.2f})"
+        console.print(f"[bold]{scores}[/bold]  {where}")
+        console.print(Markdown(passage.text))
+        console.print()

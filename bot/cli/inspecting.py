@@ -1,0 +1,136 @@
+"""`parlance check`, `doctor`, `plugins` and `manifest`: what is there, and whether it is right."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.cli.output import AsJson, console, show
+from bot.cli.place import ConfigPath
+from bot.installation import Installation
+
+plugins = typer.Typer(no_args_is_help=True, help="The plugins that were found.")
+manifest = typer.Typer(no_args_is_help=True, help="What a platform has to be told about the bot.")
+
+
+def check(config: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Validate configuration, plugins, models and migrations; starts and loads nothing."""
+    from bot.migration import pending
+
+    here = Installation.read(config)
+    rows = [{"what": "configuration", "ok": True, "detail": str(here.path)}]
+    for problem in here.plugins.problems:
+        rows.append({"what": f"plugin {problem.plugin}", "ok": False, "detail": problem.text})
+    if not here.plugins.problems:
+        names = ", ".join(d.name for d in here.plugins.describe())
+        rows.append({"what": "plugins", "ok": True, "detail": names})
+    missing = {file.source for file in here.missing_files()}
+    for file in here.model_files():
+        there = file.source not in missing
+        detail = file.source if there else f"{file.source} is missing; run `parlance models pull`"
+        rows.append({"what": f"model {file.model}", "ok": there, "detail": detail})
+    ahead = asyncio.run(pending(here.config.database))
+    exists = here.config.database.exists()
+    detail = f"{len(ahead)} to apply at the next start" if ahead and exists else "up to date"
+    rows.append({"what": "migrations", "ok": True, "detail": detail if exists else "new database"})
+    _finish(rows, as_json=as_json)
+
+
+def doctor(config: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Try each thing: models, embedder, documents, platforms; says what to do."""
+    here = Installation.read(config)
+    rows = asyncio.run(_examine(here))
+    _finish(rows, as_json=as_json)
+
+
+async def _examine(here: Installation) -> list[dict[str, object]]:
+    from backends.errors import BackendError
+    from bot.app import opened, platform_adapters
+
+    rows: list[dict[str, object]] = []
+    for problem in here.plugins.problems:
+        rows.append({"what": f"plugin {problem.plugin}", "ok": False, "detail": problem.text})
+    async with opened(here) as app:
+        for name in app.pool.names():
+            try:
+                able = await app.pool.probe(name)
+            except BackendError as error:
+                rows.append({"what": f"model {name}", "ok": False, "detail": str(error)})
+                continue
+            detail = f"embeds, {able.dimension} dimensions" if not able.chat else "answers"
+            if able.context:
+                detail += f", context {able.context:,} tokens"
+            rows.append({"what": f"model {name}", "ok": True, "detail": detail})
+        documents = await app.knowledge.list()
+        rows.append(
+            {
+                "what": "documents",
+                "ok": bool(documents),
+                "detail": f"{len(documents)} documents"
+                if documents
+                else "none yet; `parlance docs add` adds some",
+            }
+        )
+    adapters = platform_adapters(here)
+    for adapter in adapters:
+        problems = await adapter.check()
+        rows += [{"what": adapter.name, "ok": False, "detail": text} for text in problems]
+        if not problems:
+            rows.append({"what": adapter.name, "ok": True, "detail": "token and permissions work"})
+    if not adapters:
+        detail = "no token is set, so `parlance run` chats in the terminal"
+        rows.append({"what": "platforms", "ok": True, "detail": detail})
+    return rows
+
+
+def _finish(rows: list[dict[str, object]], *, as_json: bool) -> None:
+    show(rows, as_json=as_json)
+    if not all(row["ok"] for row in rows):
+        raise typer.Exit(1)
+
+
+@plugins.command("list")
+def plugins_list(config: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Each plugin, where it comes from, and what it declares."""
+    here = Installation.read(config)
+    rows = [
+        {
+            "name": found.name,
+            "ok": not found.problems,
+            "commands": ", ".join(f"/{name}" for name in found.commands),
+            "engines": ", ".join(found.engines),
+            "loaders": ", ".join(found.loaders),
+            "origin": found.origin,
+            "problems": " ".join(found.problems),
+        }
+        for found in here.plugins.describe()
+    ]
+    show(rows, as_json=as_json)
+
+
+def docs_tables(
+    write: Annotated[bool, typer.Option(help="Write the pages again.")] = False,
+    folder: Annotated[Path, typer.Option()] = Path("docs"),
+) -> None:
+    """Check the generated tables of the documentation, or write them again."""
+    from bot.cli.tables import rewrite, stale
+
+    pages = rewrite(folder) if write else stale(folder)
+    for page in pages:
+        console.print(f"{page}: {'written' if write else 'is out of date; run `make docs`'}.")
+    if pages and not write:
+        raise typer.Exit(1)
+
+
+@manifest.command("discord")
+def manifest_discord(config: ConfigPath = None) -> None:
+    """The invite link with the exact permissions, and what to switch on."""
+    from bot.adapters.discord.manifest import manifest as text_of
+
+    here = Installation.read(config)
+    token = here.secrets.discord_token
+    shown = token.get_secret_value() if token is not None else None
+    typer.echo(text_of(here.plugins.commands, here.config.discord, shown))

@@ -1,0 +1,179 @@
+"""`parlance models`: which there are, fetching them, removing them, how they do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.progress import TaskID
+
+from backends.catalog import CATALOG, files_of
+from backends.errors import BackendError
+from backends.store import ModelStore
+from bot.cli.output import AsJson, console, download_bar, errors, show, size
+from bot.cli.place import ConfigPath
+from bot.errors import NotFound
+from bot.installation import Installation, ModelFile
+
+commands = typer.Typer(no_args_is_help=True, help="Which models there are; fetch or remove them.")
+
+
+@commands.command("list")
+def list_(config: ConfigPath = None, as_json: AsJson = False) -> None:
+    """The models that config.yaml names, and those of the catalogue."""
+    here = Installation.read(config)
+    configured = [_configured(here, name) for name in here.config.models]
+    known = [
+        {
+            "name": model.name,
+            "from": "catalogue",
+            "for": model.purpose,
+            "memory": f"{model.memory_mb / 1000:.1f} GB",
+            "here": all(_present(here.store, f.source, f.sha256) for f in model.files),
+            "source": model.files[0].source,
+            "about": model.word,
+        }
+        for model in CATALOG
+    ]
+    show([*configured, *known], as_json=as_json)
+    if not as_json:
+        sources = {f.source for f in here.model_files() if f.model == here.config.default_model}
+        if any(m.default and m.files[0].source in sources for m in CATALOG):
+            console.print(
+                "\nThe default model is very small: fluent, fast, and often wrong. "
+                "For real use name a larger one in config.yaml; docs/models.md shows how."
+            )
+
+
+@commands.command()
+def pull(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Names of config.yaml or the catalogue, or sources; default: all."),
+    ] = None,
+    config: ConfigPath = None,
+) -> None:
+    """Fetch model files, with progress; what is here already is verified and kept."""
+    here = Installation.read(config)
+    if names and any(name.startswith("ollama:") for name in names):
+        for name in names:
+            asyncio.run(_pull_from_ollama(here, name.removeprefix("ollama:")))
+        return
+    files = _wanted(here, names)
+    fetch_all(here.store, files)
+    for file in files:
+        path = here.store.path(file.source, file.sha256)
+        console.print(f"{file.model}: {path} ({size(path.stat().st_size)})")
+
+
+@commands.command()
+def remove(
+    names: Annotated[list[str], typer.Argument(help="Names or sources, as for pull.")],
+    config: ConfigPath = None,
+) -> None:
+    """Remove fetched model files from the cache folder."""
+    here = Installation.read(config)
+    for file in _wanted(here, names):
+        gone = here.store.remove(file.source)
+        console.print(f"{file.source}: {'removed' if gone else 'was not there'}.")
+
+
+@commands.command()
+def status(config: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Each model and replica: whether it can answer, its slots and its speed."""
+    here = Installation.read(config)
+    rows = asyncio.run(_status(here))
+    show(rows, as_json=as_json)
+
+
+def fetch_all(store: ModelStore, files: Sequence[ModelFile]) -> None:
+    """Fetch what is not there yet, one after another, with a bar for each."""
+
+    async def run() -> None:
+        with download_bar() as bar:
+            for file in files:
+                task = bar.add_task(f"{file.model}: {file.source.split('#')[0]}", total=None)
+
+                def moved(done: int, total: int | None, task: TaskID = task) -> None:
+                    bar.update(task, completed=done, total=total)
+
+                await store.fetch_async(file.source, file.sha256, moved)
+
+    asyncio.run(run())
+
+
+def _wanted(here: Installation, names: Sequence[str] | None) -> list[ModelFile]:
+    needed = here.model_files()
+    if not names:
+        return needed
+    files: list[ModelFile] = []
+    for name in names:
+        own = [file for file in needed if file.model == name]
+        if not own and name in here.config.models:
+            raise NotFound(f"{name} has no file to fetch; its server keeps it.")
+        files += own or [ModelFile(name, f.source, f.sha256) for f in files_of(name)]
+    return files
+
+
+def _present(store: ModelStore, source: str, sha256: str | None) -> bool:
+    try:
+        store.path(source, sha256)
+    except BackendError:
+        return False
+    return True
+
+
+def _configured(here: Installation, name: str) -> dict[str, object]:
+    spec = here.specs[name]
+    files = [file for file in here.model_files() if file.model == name]
+    return {
+        "name": name,
+        "from": "config.yaml",
+        "for": "embed" if name == here.config.embedder else "chat",
+        "memory": "",
+        "here": all(_present(here.store, f.source, f.sha256) for f in files) if files else None,
+        "source": ", ".join(file.source for file in files)
+        or ", ".join(replica.backend for replica in spec.replicas),
+        "about": spec.description,
+    }
+
+
+async def _status(here: Installation) -> list[dict[str, object]]:
+    pool = here.pool()
+    try:
+        rows = []
+        for name in pool.names():
+            health = await pool.health(name)
+            for replica in pool.status(name):
+                rows.append(
+                    {
+                        "model": name,
+                        "replica": replica.replica,
+                        "engine": replica.backend,
+                        "ok": health.ok,
+                        "resident": health.resident,
+                        "slots": replica.slots,
+                        "detail": health.detail,
+                    }
+                )
+        return rows
+    finally:
+        await pool.aclose()
+
+
+async def _pull_from_ollama(here: Installation, tag: str) -> None:
+    from backends.ollama import pull as pull_through
+
+    urls = [
+        str(replica.options["url"])
+        for spec in here.specs.values()
+        for replica in spec.replicas
+        if replica.backend == "ollama" and "url" in replica.options
+    ]
+    errors.print(f"Fetching {tag} through the Ollama server.")
+    with download_bar() as bar:
+        task = bar.add_task(tag, total=None)
+        async for step in pull_through(tag, url=urls[0] if urls else "http://127.0.0.1:11434"):
+            bar.update(task, description=step.status, completed=step.completed, total=step.total)

@@ -1,0 +1,101 @@
+"""`parlance run`: set up what is missing, then serve until it ends or somebody stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from bot.adapters.terminal import TerminalAdapter
+from bot.app import App, opened, platform_adapters
+from bot.cli.models import fetch_all
+from bot.cli.output import errors
+from bot.cli.place import ConfigPath
+from bot.installation import Installation
+from bot.logging import configure
+
+_STOP_S = 2.0
+
+
+def run(
+    config: ConfigPath = None,
+    conversation: Annotated[
+        str | None, typer.Option(help="Terminal and pipe: continue the conversation of this name.")
+    ] = None,
+) -> None:
+    """Start Parlance: the platforms whose tokens are set, or a chat in the terminal."""
+    here = Installation.read(config)
+    logging = here.config.logging
+    if not platform_adapters(here) and logging.level == "info":
+        logging = logging.model_copy(update={"level": "warning"})  # the chat has the screen
+    configure(logging, here.secrets.known())
+    for problem in here.plugins.problems:
+        errors.print(f"Left out: {problem}", style="yellow", markup=False)
+    if missing := here.missing_files():
+        errors.print("Fetching the models; this happens once.")
+        fetch_all(here.store, missing)
+    raise typer.Exit(asyncio.run(_serve(here, conversation)))
+
+
+async def _serve(here: Installation, conversation: str | None) -> int:
+    adapters = platform_adapters(here)
+    interactive = not adapters and sys.stdin is not None and sys.stdin.isatty()
+    stopped = _stop_on_signals(interactive)
+    terminal = TerminalAdapter(
+        here.config.data_dir / "terminal-history",
+        conversation=conversation,
+        user=here.config.terminal.user,
+    )
+    try:
+        async with opened(here) as app:
+            await _read_in_once(app)
+            warming = asyncio.create_task(app.warm_up(), name="warm up")
+            try:
+                if adapters:
+                    names = " and ".join(adapter.name for adapter in adapters)
+                    errors.print(f"Parlance serves {names}. Ctrl-C ends it.")
+                await app.serve(adapters or [terminal])
+            finally:
+                warming.cancel()
+                await asyncio.wait([warming], timeout=_STOP_S)
+    except asyncio.CancelledError:
+        if not stopped:
+            raise
+    if stopped:
+        return 0 if stopped[0] == signal.SIGTERM else 128 + stopped[0]
+    return 0 if adapters else terminal.status
+
+
+def _stop_on_signals(interactive: bool) -> list[int]:
+    """Cancel the current task at the first signal; returns the signals that came.
+
+    At a terminal Ctrl-C belongs to the chat: it stops an answer, or clears the line.
+    """
+    loop = asyncio.get_running_loop()
+    serving = asyncio.current_task()
+    assert serving is not None
+    came: list[int] = []
+
+    def stop(number: int) -> None:
+        if not came:
+            serving.cancel()
+        came.append(number)
+
+    for name in (signal.SIGTERM, signal.SIGHUP) if interactive else (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop, int(name))
+    return came
+
+
+async def _read_in_once(app: App) -> None:
+    """At the first start, read in the folders of `knowledge.sync`, with a progress bar."""
+    if await app.knowledge.list():
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=errors) as bar:
+        task = bar.add_task("Reading the documents", total=None)
+        async for event in app.read_in():
+            bar.update(task, completed=event.done, total=event.total)

@@ -1,0 +1,128 @@
+"""What an operator has set up: configuration, secrets, plugins, engines and model files.
+
+Reading it starts nothing and loads no model, so that `parlance check` and the other commands can
+look at it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from backends.base import Engine, EngineContext
+from backends.errors import BackendError
+from backends.pool import Pool
+from backends.shipped import shipped
+from backends.spec import ModelSpec, SpecError
+from backends.store import ModelStore
+from bot.config import Config, Secrets, load
+from bot.errors import ConfigError
+from bot.loader import Plugins, load_plugins
+
+SHIPPED_PLUGINS = (
+    "plugins.help",
+    "plugins.chat",
+    "plugins.ask_docs",
+    "plugins.summarize",
+    "plugins.rap_battle",
+    "plugins.model_switch",
+    "plugins.docs_admin",
+    "plugins.settings",
+)
+"""Modules of the plugins that ship, in the order in which /help shows them."""
+
+
+def config_path(given: Path | None = None) -> Path:
+    """The file that was named, or the environment's, or the one in this folder or the project's."""
+    if given is not None:
+        return given
+    if named := os.environ.get("PARLANCE_CONFIG"):
+        return Path(named)
+    here = Path("config.yaml")
+    return here if here.exists() else Path(__file__).resolve().parents[1] / "config.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A file that a model opens, and where it comes from."""
+
+    model: str
+    source: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Everything that is known before anything is started."""
+
+    path: Path
+    config: Config
+    secrets: Secrets = field(repr=False)
+    store: ModelStore
+    plugins: Plugins
+    engines: Mapping[str, Engine]
+
+    @classmethod
+    def read(cls, path: Path | None = None) -> Installation:
+        """Read config.yaml (the one named, or the usual one) and what it refers to.
+
+        Raises `ConfigError` with every problem. Plugins that cannot be loaded are left out and
+        named in `plugins.problems`.
+        """
+        found = config_path(path)
+        config = load(found)
+        secrets = Secrets.load(found.parent / ".env")
+        plugins = load_plugins(
+            SHIPPED_PLUGINS,
+            folders=config.plugins.folders,
+            disabled=config.plugins.disabled,
+            settings=config.plugins.settings,
+        )
+        wanted = {r.backend for spec in config.models.values() for r in spec.replicas}
+        engines = {engine.name: engine for engine in plugins.engines} | shipped(wanted)
+        here = cls(found, config, secrets, ModelStore(config.models_dir), plugins, engines)
+        here.model_files()
+        return here
+
+    @property
+    def specs(self) -> Mapping[str, ModelSpec]:
+        """The models of config.yaml."""
+        return self.config.models
+
+    def model_files(self) -> list[ModelFile]:
+        """The files of every model, each once. Raises `ConfigError` for a model nobody serves."""
+        files: dict[str, ModelFile] = {}
+        problems: list[str] = []
+        for name, spec in self.specs.items():
+            try:
+                replicas = spec.resolve(self.engines, f"models.{name}")
+            except SpecError as error:
+                problems += error.problems
+                continue
+            for replica in replicas:
+                for source, sha256 in replica.options.sources():
+                    files.setdefault(source, ModelFile(name, source, sha256))
+        if problems:
+            raise ConfigError("\n".join(problems))
+        return list(files.values())
+
+    def missing_files(self) -> list[ModelFile]:
+        """Those that are not in the store, or are not what they should be."""
+        missing = []
+        for file in self.model_files():
+            try:
+                self.store.path(file.source, file.sha256)
+            except BackendError:
+                missing.append(file)
+        return missing
+
+    def pool(self) -> Pool:
+        """A pool of the configured models; opens nothing until a model is asked."""
+        return Pool(
+            self.specs,
+            self.engines,
+            EngineContext(files=self.store, secret=self.secrets.get),
+            self.config.pool_limits,
+        )
