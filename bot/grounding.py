@@ -9,13 +9,15 @@ from dataclasses import replace
 
 from backends.base import Sampling
 from bot.history.store import Turn
+from bot.knowledge.citations import check_support
 from bot.skill import Context, Passage, SearchResult
-from bot.types import Explanation, Part, Source, Sources, Text
+from bot.types import Explanation, Notice, Part, Source, Sources, Text
 
 _BRACKETS = re.compile(r"\[(\d{1,3})\]")
 _CITATION = re.compile(r"[ \t]?\[((?:\d{1,3})(?:\s*[,;]\s*\d{1,3}){0,15})\]")
 _OPEN = re.compile(r"[ \t]?(?:\[[\d\s,;]{0,80})?\Z")
 _SHOWN_UNCITED = 3
+_SHOWN_DOUBTFUL = 3
 
 
 async def answer_from(
@@ -30,8 +32,8 @@ async def answer_from(
 ) -> AsyncGenerator[Part, None]:
     """Answer from what a search found, with citations `[1]…[k]`, and its sources under it.
 
-    Passages are ranked into the model's context; what was left out is in the explanation. Raises
-    `BackendError`.
+    Passages are ranked into the model's context; what was left out is in the explanation. Sentences
+    that the passages do not bear out are named in a footer. Raises `BackendError`.
     """
     name = await ctx.model(model)
     capabilities = await ctx.models.capabilities(name)
@@ -62,7 +64,7 @@ async def answer_from(
         passages=tuple(used),
         left_out=tuple(label(p) for p in found.passages[fitted.blocks :]),
     )
-    citations = CitationFilter(len(used))
+    citations, said = CitationFilter(len(used)), ""
     parts = ctx.generate(
         fitted.messages, model=name, sampling=replace(sampling, max_tokens=fitted.max_tokens)
     )
@@ -71,11 +73,31 @@ async def answer_from(
             if not isinstance(part, Text):
                 yield part
             elif text := citations.feed(part.delta):
+                said += text
                 yield Text(text)
     if rest := citations.finish():
+        said += rest
         yield Text(rest)
     cited = [one for one in used if one.number in citations.cited]
     yield Sources(tuple(cited or used[:_SHOWN_UNCITED]))
+    given = [passage.text for passage in found.passages[: fitted.blocks]]
+    checked = await check_support(said, given, ctx.services.embed)
+    doubtful = [_short(one.text) for one in checked if not one.supported]
+    if doubtful:
+        yield Notice(_doubt(doubtful), kind="footer")
+
+
+def _doubt(sentences: Sequence[str]) -> str:
+    more = len(sentences) - _SHOWN_DOUBTFUL
+    shown = " · ".join(f"“{one}”" for one in sentences[:_SHOWN_DOUBTFUL])
+    return f"Check this, the sources do not bear it out: {shown}" + (
+        f" and {more} more sentences." if more > 0 else ""
+    )
+
+
+def _short(sentence: str) -> str:
+    line = " ".join(_CITATION.sub("", sentence).split())
+    return line if len(line) <= 100 else line[:100].rsplit(" ", 1)[0] + " …"
 
 
 def source(number: int, passage: Passage) -> Source:

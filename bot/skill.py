@@ -19,7 +19,15 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk, Sampling, Usage
+from backends.base import (
+    Capabilities,
+    ChatMessage,
+    ChatRequest,
+    Chunk,
+    Embeddings,
+    Sampling,
+    Usage,
+)
 from bot.checks import Asker, Check
 from bot.command import Command, Completion
 from bot.errors import Denied, NotFound, Refused, nearest
@@ -241,6 +249,7 @@ class Settings(Protocol):
 class Services:
     """Everything a skill may use, one narrow protocol each.
 
+    `embed` makes unit vectors of texts, where there is an embedder.
     `forget` deletes what was kept of a person (`platform:id`), by history and by every plugin, and
     returns the number of turns.
     """
@@ -255,6 +264,7 @@ class Services:
     settings: Settings | None = None
     forget: Callable[[str], Awaitable[int]] | None = None
     fitter: Fitter = field(default_factory=Fitter)
+    embed: Callable[[Sequence[str]], Awaitable[Embeddings]] | None = None
     max_attachment_bytes: int = 20 * 1024 * 1024
 
 

@@ -16,6 +16,7 @@ from bot.api import (
     Denied,
     Example,
     Ingested,
+    NotFound,
     Notice,
     Option,
     Part,
@@ -86,7 +87,8 @@ async def docs(
     elif action == "add":
         steps = _add(ctx, what.strip(), _changed(ctx, base))
     elif action == "remove":
-        steps = _remove(ctx, what.strip(), _changed(ctx, base))
+        changed = _changed(ctx, base)
+        steps = _remove(ctx, what.strip(), [changed] if changed else bases)
     elif action == "search":
         steps = _search(ctx, what.strip(), [base] if base else bases)
     else:
@@ -98,7 +100,7 @@ async def docs(
 
 def _may_see(ctx: Context, base: str | None, bases: Sequence[str]) -> None:
     """Raises `Denied` for a base that does not answer here, and for another person's own."""
-    if base is None or base in bases:
+    if base is None or base in bases or base == private_base(ctx.author):
         return
     if is_private(base):
         raise Denied("What a person added in a direct message is theirs alone.")
@@ -243,11 +245,20 @@ async def _progress(steps: AsyncGenerator[Ingested, None]) -> AsyncGenerator[Par
         yield Text(f"\n{total}.")
 
 
-async def _remove(ctx: Context, what: str, base: str | None) -> AsyncGenerator[Part, None]:
+async def _remove(ctx: Context, what: str, bases: Sequence[str]) -> AsyncGenerator[Part, None]:
+    """Remove from the first of these bases that has it."""
     if not what:
         raise UsageError("Name the document: /docs remove TITLE (see /docs list)")
-    gone = await ctx.knowledge.remove(what, base=base)
-    yield Notice(f"{gone.title} ({gone.location}) is removed from {gone.base}.")
+    missing = NotFound("There are no documents here.")
+    for base in bases:
+        try:
+            gone = await ctx.knowledge.remove(what, base=base)
+        except NotFound as exc:
+            missing = exc
+        else:
+            yield Notice(f"{gone.title} ({gone.location}) is removed from {gone.base}.")
+            return
+    raise missing
 
 
 @hookimpl

@@ -16,7 +16,14 @@ QUESTION = {"question": "How do I rotate the logs?"}
 
 @pytest.fixture
 def model() -> ScriptedBackend:
-    replies = (Reply("Use logrotate [1], not cron [7].", match="rotate the logs?"),)
+    replies = (
+        Reply("Logrotate runs every night [1].", match="please?"),
+        Reply(
+            "Logrotate runs every night [1]. It costs 400 dollars a month [1].",
+            match="Question: how rotate logs",
+        ),
+        Reply("Use logrotate [1], not cron [7].", match="rotate the logs?"),
+    )
     return ScriptedBackend("default", replies=replies)
 
 
@@ -68,6 +75,19 @@ async def test_a_short_follow_up_is_looked_up_with_the_question_before(on: Stage
         "How do the logs rotate? and as for Windows?",
     ]
     assert said.sources == [1]
+
+
+async def test_what_the_passages_do_not_bear_out_is_named(
+    on: Stage, model: ScriptedBackend
+) -> None:
+    on.shelf.put("Logs", "How do I rotate the logs? With logrotate, which runs every night.")
+    said = await on.call(ask, options={"question": "How do I rotate the logs, please?"})
+    assert said.footer == ""
+    said = await on.call(ask, options={"question": "how rotate logs"})
+    assert said.text.startswith("Logrotate runs every night [1].")
+    assert said.footer == (
+        "Check this, the sources do not bear it out: “It costs 400 dollars a month.”"
+    )
 
 
 async def test_a_message_can_be_asked_about_from_its_menu(on: Stage) -> None:
