@@ -1,0 +1,50 @@
+"""The key of a conversation is written in columns, lanes and caches, so it must be exact."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.types import SCOPES, Author, ConversationKey, Message
+
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+keys = st.builds(ConversationKey, names, names, names, st.none() | names, st.none() | names)
+
+
+@given(keys)
+def test_a_key_comes_back_from_its_text(key: ConversationKey) -> None:
+    assert ConversationKey.parse(str(key)) == key
+
+
+@given(keys, keys)
+def test_different_keys_have_different_texts(one: ConversationKey, other: ConversationKey) -> None:
+    assert (str(one) == str(other)) == (one == other)
+
+
+@pytest.mark.parametrize("text", ["", "a:b", "a:b:c:x=1", "a:b:c:t"])
+def test_what_is_not_a_key_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        ConversationKey.parse(text)
+
+
+def test_the_usual_keys_are_readable() -> None:
+    assert str(ConversationKey("discord", "@dm", "42")) == "discord:@dm:42"
+    assert str(ConversationKey("slack", "T1", "C1", "1700.5")) == "slack:T1:C1:t=1700.5"
+
+
+def test_scopes_widen_from_the_conversation() -> None:
+    key = ConversationKey("slack", "T1", "C1", "1700.5", "U1")
+    assert [key.scope(width) for width in SCOPES] == [
+        "slack:T1:C1:t=1700.5:u=U1",
+        "slack:T1:C1",
+        "slack:T1",
+        "",
+    ]
+
+
+def test_what_people_say_is_not_in_a_repr() -> None:
+    author = Author("slack", "U1", "Ada")
+    message = Message("e1", ConversationKey("slack", "T1", "C1"), author, "between us")
+    assert "between us" not in repr(message)
+    assert author.key == "slack:U1"
