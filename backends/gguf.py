@@ -50,6 +50,11 @@ class GgufHead:
         return str(self.metadata.get("general.name", ""))
 
     @property
+    def family(self) -> str:
+        """What its makers call the line of models ("smollm2"), else its architecture ("llama")."""
+        return str(self.metadata.get("general.basename") or self.architecture).lower()
+
+    @property
     def context(self) -> int:
         """The context the model was trained with, in tokens; 0 where it does not say."""
         context = self.metadata.get(f"{self.architecture}.context_length", 0)

@@ -98,7 +98,7 @@ class LlamaCppBackend:
             chat=named in FORMATS or bool(head.template),
             json_schema=True,
             template=named or family_of(head.template),
-            family=head.architecture,
+            family=head.family,
         )
 
     async def health(self) -> Health:
