@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
+
+from pydantic import BaseModel
 
 from backends.base import Backend, Capabilities, ChatMessage, ChatRequest, Chunk
 from backends.scripted import ScriptedBackend
@@ -98,6 +100,7 @@ class Bench:
     backend: ScriptedBackend = field(default_factory=lambda: ScriptedBackend("default"))
     policy: Policy = field(default_factory=lambda: Policy(is_admin=lambda a: a == ROOT))
     limits: TurnLimits = field(default_factory=TurnLimits)
+    settings: Mapping[str, BaseModel | None] | None = None
     metrics: Metrics | None = None
     middleware: Sequence[Middleware] = ()
     patience: Patience | None = None
@@ -114,6 +117,7 @@ class Bench:
             running,
             MemoryReplies(),
             policy=self.policy,
+            settings=self.settings,
             limits=self.limits,
             metrics=self.metrics,
             middleware=self.middleware,
