@@ -33,6 +33,7 @@ from bot.command import Command, Completion
 from bot.errors import Denied, NotFound, Refused, nearest
 from bot.fitting import Fitter
 from bot.history.store import HistoryStore
+from bot.repetition import REPEATING, RepetitionGuard
 from bot.types import (
     Attachment,
     Author,
@@ -40,6 +41,7 @@ from bot.types import (
     ConversationKey,
     Explanation,
     Message,
+    Notice,
     Part,
     Scope,
     Status,
@@ -368,6 +370,7 @@ class Context:
     ) -> AsyncGenerator[Part, None]:
         """Ask the model and yield `Status` and `Text` as they come; records model and usage.
 
+        A model that says the same thing over and over is ended, with a notice that says so.
         `cache` names the prompt cache to use: the conversation's by default, "" for none.
         Raises `BackendError`.
         """
@@ -381,6 +384,7 @@ class Context:
             channel=self.conversation.scope("channel"),
             deadline_s=self.deadline_s,
         )
+        guard = RepetitionGuard()
         async with aclosing(self.models.chat(name, request)) as chunks:
             async for chunk in chunks:
                 if chunk.progress is not None:
@@ -390,6 +394,9 @@ class Context:
                     yield Text(chunk.text)
                 if chunk.usage is not None:
                     self.record.add(chunk.usage)
+                elif guard.feed(chunk.text):
+                    yield Notice(REPEATING, kind="footer")
+                    return
 
 
 async def model_names(asked: Completion) -> Sequence[str]:
