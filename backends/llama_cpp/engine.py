@@ -31,7 +31,7 @@ from backends.errors import (
 from backends.gguf import GgufHead, check_gguf
 from backends.llama_cpp.jobs import Job, Outcome
 from backends.llama_cpp.options import LlamaCppOptions
-from backends.llama_cpp.owner import OwnerThread
+from backends.llama_cpp.owner import FileState, OwnerThread, state_of
 from backends.llama_cpp.stats import EngineStats
 from backends.llama_cpp.templates import FORMATS, family_of
 
@@ -52,7 +52,7 @@ class LlamaCppBackend:
         self._options = options
         self._context = context
         self._owner = OwnerThread(name, options, context)
-        self._head: tuple[float, int, GgufHead] | None = None
+        self._head: tuple[FileState, GgufHead] | None = None
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Stream an answer. Raises a `BackendError`; see `Backend.chat`."""
@@ -110,8 +110,9 @@ class LlamaCppBackend:
             await asyncio.to_thread(self._read_head)
         except BackendError as error:
             return Health(False, str(error), False, stats.slots, 0)
-        if stats.last_error is not None:
-            return Health(False, stats.last_error, False, stats.slots, 0)
+        failed = self._owner.failed
+        if failed is not None and self._head is not None and failed == self._head[0]:
+            return Health(False, stats.last_error or "cannot be loaded", False, stats.slots, 0)
         return Health(True, "not loaded yet", False, stats.slots, 0)
 
     def stats(self) -> EngineStats:
@@ -135,15 +136,12 @@ class LlamaCppBackend:
     def _read_head(self) -> GgufHead:
         """The file's head, read again when the file changes."""
         path = Path(self._context.files.path(self._options.source, self._options.sha256))
-        try:
-            state = path.stat()
-        except OSError as error:
-            raise ModelNotFound(
-                f"The file of the model {self.name} is not there; fetch it again."
-            ) from error
-        if self._head is None or self._head[:2] != (state.st_mtime, state.st_size):
-            self._head = (state.st_mtime, state.st_size, check_gguf(path, path.name))
-        return self._head[2]
+        state = state_of(path)
+        if state is None:
+            raise ModelNotFound(f"The file of the model {self.name} is not there; fetch it again.")
+        if self._head is None or self._head[0] != state:
+            self._head = (state, check_gguf(path, path.name))
+        return self._head[1]
 
 
 def check(request: ChatRequest) -> None:

@@ -24,9 +24,10 @@ class Loaded:
         path: Path,
         options: LlamaCppOptions,
         deliver: Callable[[Sequence[tuple[Job, Outcome]]], None],
+        go_on: Callable[[], bool],
     ) -> None:
         self._options = options
-        self.model = Model(path, options)
+        self.model = Model(path, options, go_on)
         try:
             template = ChatTemplate(
                 self.model, self.model.head.template or None, options.chat_format

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +54,13 @@ def start_library() -> None:
 class Model:
     """The weights and the vocabulary of a GGUF file.
 
-    Raises `ModelNotFound` where the file is missing or damaged.
+    Loading ends early once `go_on` says no. Raises `ModelNotFound` where the file is missing or
+    damaged, and `BackendUnavailable` where loading was ended.
     """
 
-    def __init__(self, path: Path, options: LlamaCppOptions) -> None:
+    def __init__(
+        self, path: Path, options: LlamaCppOptions, go_on: Callable[[], bool] = lambda: True
+    ) -> None:
         self.head = check_gguf(path, path.name)
         start_library()
         params = lib.llama_model_default_params()
@@ -69,7 +72,11 @@ class Model:
             devices = max(int(lib.llama_max_devices()), len(options.tensor_split))
             self._split = (ctypes.c_float * devices)(*options.tensor_split)
             params.tensor_split = self._split
+        self._progress = lib.llama_progress_callback(lambda _share, _data: go_on())
+        params.progress_callback = self._progress
         self.handle = lib.llama_model_load_from_file(str(path).encode(), params)
+        if not self.handle and not go_on():
+            raise BackendUnavailable(f"Loading {path.name} was ended.")
         if not self.handle:
             raise ModelNotFound(
                 f"llama.cpp cannot load {path.name}: the file is damaged, cut short, or of an "

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from backends.base import EngineContext
@@ -27,7 +28,17 @@ if TYPE_CHECKING:  # importing these loads the native library, which only the th
 log = logging.getLogger("parlance.llama_cpp")
 
 Call: TypeAlias = "tuple[Callable[[Loaded], Any], concurrent.futures.Future[Any]]"
+FileState: TypeAlias = tuple[float, int]
 _SPARE_COMMANDS = 64
+
+
+def state_of(path: Path) -> FileState | None:
+    """What tells one version of a file from the next; None where there is no file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime, found.st_size
 
 
 class OwnerThread:
@@ -47,6 +58,8 @@ class OwnerThread:
         self._past = EngineStats(slots=options.parallel)
         self.stats = self._past
         """Written by the thread after each round, read by anyone."""
+        self.failed: FileState | None = None
+        """The file as it was when llama.cpp could not load it."""
 
     @property
     def resident(self) -> bool:
@@ -178,7 +191,14 @@ class OwnerThread:
                 raise ModelNotFound(
                     f"The file of the model {self._name} cannot be read ({error.strerror})."
                 ) from error
-            self._loaded = Loaded(path, self._options, deliver)
+            try:
+                self._loaded = Loaded(
+                    path, self._options, deliver, lambda: not self._stopping.is_set()
+                )
+            except BackendError:
+                self.failed = state_of(path)
+                raise
+            self.failed = None
             self._note(None)
         return self._loaded
 

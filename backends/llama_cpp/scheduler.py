@@ -13,16 +13,15 @@ import time
 from collections.abc import Callable, Sequence
 
 from backends.base import Chunk, FinishReason, Progress
-from backends.errors import BackendError, BackendUnavailable, ContextOverflow
+from backends.errors import BackendError, BackendUnavailable
 from backends.llama_cpp.answer import Answer
 from backends.llama_cpp.cache import SequenceCache, common_prefix
-from backends.llama_cpp.grammar import grammar_of
+from backends.llama_cpp.intake import Intake
 from backends.llama_cpp.jobs import Job, Outcome
 from backends.llama_cpp.native import Batch, Context, Model
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.pace import Pace
 from backends.llama_cpp.plan import Rows, choose_rows, halve
-from backends.llama_cpp.sampling import Sampler, settings
 from backends.llama_cpp.templates import ChatTemplate
 from backends.llama_cpp.waiting import WaitingList
 
@@ -47,12 +46,11 @@ class Scheduler:
     ) -> None:
         self._model = model
         self._options = options
-        self._template = template
+        self._intake = Intake(model, options, template)
         self._deliver = deliver
         # A recurrent model's memory is paid for by the sequence; others pay by the cell.
         sequences = min(256, options.parallel * (2 if model.recurrent else 4))
         self._context = Context(model, options, sequences)
-        self.limit = min(options.context, model.context_trained or options.context)
         self.cells = self._context.cells
         self.cache = SequenceCache(
             self._context, sequences, parking_bytes=options.parking_bytes, can_cut=model.can_cut
@@ -85,13 +83,15 @@ class Scheduler:
     def submit(self, job: Job) -> None:
         """Take a request in. What is wrong with it is delivered as its outcome."""
         try:
-            answer = self._prepare(job)
+            known = self.cache.known_tokens(job.request.conversation)
+            answer = self._intake.prepare(job, known)
         except BackendError as error:
             self._outbox.append((job, error))
             return
         if not self._waiting.add(job.person, answer):
             answer.close()
-            self._outbox.append((job, self._too_busy()))
+            busy = self.pace.busy(len(self._waiting), self._options.parallel)
+            self._outbox.append((job, busy))
 
     def round(self) -> None:
         """Do one round; `flush` delivers what came of it."""
@@ -125,24 +125,6 @@ class Scheduler:
 
     # -- taking requests in ----------------------------------------------------------------------
 
-    def encode(self, job: Job) -> list[int]:
-        """The prompt's token ids; raises `ContextOverflow` where they leave no room to answer."""
-        known = self.cache.known_tokens(job.request.conversation)
-        tokens = self._template.encode(job.request.messages, known)
-        if len(tokens) >= self.limit:
-            raise ContextOverflow(len(tokens), self.limit)
-        return tokens
-
-    def _prepare(self, job: Job) -> Answer:
-        sampling = job.request.sampling
-        tokens = self.encode(job)
-        grammar = grammar_of(sampling.json_schema) if sampling.json_schema is not None else None
-        sampler = Sampler(self._model, settings(sampling, self._options), grammar)
-        return Answer(job, tokens, sampler, sampling.stop)
-
-    def _too_busy(self) -> BackendError:
-        return self.pace.busy(len(self._waiting), self._options.parallel)
-
     def _drop_cancelled(self) -> None:
         for answer in self._waiting.discard(lambda a: a.job.cancelled):
             answer.close()
@@ -150,20 +132,28 @@ class Scheduler:
             self._leave(answer)
 
     def _admit(self) -> None:
-        while len(self._live) < self._options.parallel and (turn := self._waiting.first()):
-            answer = turn[1]
+        while len(self._live) < self._options.parallel:
+            turn = self._waiting.first(self._may_have_another)
+            if turn is None:
+                return
+            person, answer = turn
             if self._live and not self._has_room(answer):
                 return
             acquired = self.cache.acquire(answer.target, answer.job.request.conversation)
             if acquired is None:
                 return
-            self._waiting.take()
+            self._waiting.take(person)
             sequence, kept = acquired
             answer.start(sequence, kept)
             self._live.append(answer)
             if self._model.can_cut:
                 answer.follow(self._live[:-1], _WORTH_FOLLOWING)
             self._say_reading(answer)
+
+    def _may_have_another(self, person: str) -> bool:
+        """Whether a person may have one more place: the last is left to somebody else."""
+        most = self._options.parallel - 1
+        return not person or most < 1 or sum(a.job.person == person for a in self._live) < most
 
     def _has_room(self, answer: Answer) -> bool:
         wanted = sum(len(a.target) - a.sequence.shared + _MARGIN for a in self._live)
@@ -271,7 +261,7 @@ class Scheduler:
             if answer.text.stopped:
                 finish = "stop"
             elif answer.written >= answer.job.request.sampling.max_tokens or (
-                len(answer.target) >= self.limit
+                len(answer.target) >= self._intake.limit
             ):
                 finish = "length"
         if finish is not None:

@@ -40,15 +40,16 @@ class WaitingList(Generic[T]):
         self._lanes.move_to_end(person, last=False)
         self._count += 1
 
-    def first(self) -> tuple[str, T] | None:
-        """Whose turn it is, without taking it."""
+    def first(self, may: Callable[[str], bool] = lambda _: True) -> tuple[str, T] | None:
+        """Whose turn it is among the persons that `may` be served, without taking it."""
         for person, lane in self._lanes.items():
-            return person, lane[0]
+            if may(person):
+                return person, lane[0]
         return None
 
-    def take(self) -> T:
-        """Take the one that `first` shows; its person goes to the end of the line."""
-        person, lane = next(iter(self._lanes.items()))
+    def take(self, person: str) -> T:
+        """Take a person's next; the person goes to the end of the line."""
+        lane = self._lanes[person]
         item = lane.popleft()
         self._count -= 1
         if lane:

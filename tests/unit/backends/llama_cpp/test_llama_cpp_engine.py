@@ -312,6 +312,21 @@ async def test_a_file_deleted_while_loaded_goes_on_and_is_missed_at_the_next_loa
     assert not (await backend.health()).ok
 
 
+async def test_a_file_that_came_back_is_healthy_again(
+    make: Make, chat_model_path: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "late.gguf"
+    path.write_bytes(b"not yet")
+    backend = make(source=f"file:{path}")
+    with pytest.raises(ModelNotFound):
+        await tell(backend, "Hello?")
+    assert not (await backend.health()).ok
+    path.unlink()
+    shutil.copy(chat_model_path, path)
+    assert (await backend.health()).ok
+    assert (await tell(backend, "Hello?", max_tokens=1)).text
+
+
 async def test_the_native_library_keeps_quiet(
     make: Make, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -57,9 +57,11 @@ def scheduler(model: Model, chat_model_path: Path, delivered: Delivered) -> Iter
     scheduler.close()
 
 
-def job(text: str, loop: asyncio.AbstractEventLoop, **sampling: int) -> Job:
-    options = Sampling(temperature=0.0, max_tokens=sampling.get("max_tokens", 6))
-    return Job(ChatRequest((ChatMessage("user", text),), options), loop)
+def job(
+    text: str, loop: asyncio.AbstractEventLoop, *, max_tokens: int = 6, person: str | None = None
+) -> Job:
+    sampling = Sampling(temperature=0.0, max_tokens=max_tokens)
+    return Job(ChatRequest((ChatMessage("user", text),), sampling, person=person), loop)
 
 
 async def test_what_llama_cpp_refuses_fails_alone(
@@ -97,6 +99,23 @@ async def test_a_newcomer_joins_at_the_next_round(scheduler: Scheduler) -> None:
     scheduler.submit(job("Hello!", loop))
     scheduler.round()
     assert scheduler.busy == 2
+
+
+async def test_one_person_cannot_take_the_last_place(
+    scheduler: Scheduler, delivered: Delivered
+) -> None:
+    loop = asyncio.get_running_loop()
+    for n in range(10):
+        scheduler.submit(job(f"{n}?", loop, max_tokens=100, person="ada"))
+    scheduler.round()
+    assert scheduler.busy == 7
+    newcomer = job("Hello!", loop, person="bob")
+    scheduler.submit(newcomer)
+    while not delivered.text(newcomer):
+        assert scheduler.busy <= 8
+        scheduler.round()
+        scheduler.flush()
+    assert scheduler.requests == 0  # none of the long ones had to end for it
 
 
 def test_the_reading_budget_follows_the_machine() -> None:

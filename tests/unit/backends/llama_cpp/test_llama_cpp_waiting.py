@@ -7,8 +7,8 @@ from backends.llama_cpp.waiting import WaitingList
 
 def drain(waiting: WaitingList[str]) -> list[str]:
     taken = []
-    while waiting.first() is not None:
-        taken.append(waiting.take())
+    while (turn := waiting.first()) is not None:
+        taken.append(waiting.take(turn[0]))
     return taken
 
 
@@ -43,3 +43,12 @@ def test_discarding_keeps_the_order_and_the_count() -> None:
     assert len(waiting) == 2
     assert drain(waiting) == ["a1", "a3"]
     assert len(waiting) == 0
+
+
+def test_who_may_not_be_served_now_is_passed_over_and_keeps_the_place() -> None:
+    waiting: WaitingList[str] = WaitingList(9)
+    waiting.add("ada", "a1")
+    waiting.add("bob", "b1")
+    assert waiting.first(lambda person: person != "ada") == ("bob", "b1")
+    assert waiting.take("bob") == "b1"
+    assert waiting.first() == ("ada", "a1")
