@@ -1,8 +1,8 @@
 """Markdown to passages: cut at headings, measured in the embedder's own tokens.
 
 A passage never crosses a heading, unless the sections on both sides are so short that they fit into
-a quarter of one and stand under the same heading above. Title and heading path stand before the text that is
-embedded, and both together fit the embedder's window: nothing is cut off silently.
+a quarter of one and stand under the same heading above. Title and headings stand before the text
+that is embedded, and both together fit the embedder's window: nothing is cut off silently.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from backends.base import Backend, Embeddings
+from bot.errors import Refused
 
 _DEFAULT_WINDOW = 256
 _CHARACTERS_A_TOKEN = 2.5
@@ -30,6 +31,19 @@ class Embedder:
     embed: Callable[[Sequence[str]], Awaitable[Embeddings]] = field(repr=False)
     count: Callable[[str], int] = field(repr=False)
     english: bool = True
+
+
+EmbedderOf = Callable[[str], Awaitable[Embedder]]
+"""Gives the embedder of a knowledge base, by the base's name; may load it."""
+
+
+def check_embedder(base: str, made_by: str, dimension: int, embedder: Embedder) -> None:
+    """Raises `Refused` where a base's vectors were made by another embedder than this one."""
+    if (made_by, dimension) != (embedder.id, embedder.dimension):
+        raise Refused(
+            f"The documents of {base!r} were read with the embedder {made_by}, and config.yaml "
+            f"names {embedder.id}; run: parlance docs rebuild {base}"
+        )
 
 
 @runtime_checkable

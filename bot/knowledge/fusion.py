@@ -16,6 +16,8 @@ Scores = npt.NDArray[np.float64]
 
 SENTENCE_SHARE = 5 / 6
 """Part of the dense weight that the best sentence has; the passage as a whole has the rest."""
+EXACT_SHARE = 0.6
+"""Part of the lexical score that words in their very form have; the rest is for their stems."""
 FAIRLY_KNOWN = 0.6
 """Share of a question's words that occur in the documents, from which full text counts in full."""
 
@@ -48,6 +50,11 @@ def fuse(weights: Weights, sentence: Scores, whole: Scores, lexical: Scores) -> 
         + weights.whole * by_best(whole)
         + weights.lexical * by_best(lexical)
     )
+
+
+def lexical(stemmed: Scores, exact: Scores) -> Scores:
+    """The two full text scores as one; a script without word forms has only the first."""
+    return (1 - EXACT_SHARE) * by_best(stemmed) + EXACT_SHARE * by_best(exact)
 
 
 def by_best(scores: Scores) -> Scores:

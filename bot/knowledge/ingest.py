@@ -106,16 +106,16 @@ class Ingestor:
                     if isinstance(got, Ingested):
                         events = (got,)
                     else:
-                        rows = await self._embed(target, got)
+                        rows = await vectorise(target.embedder, got.todo)
                         if writer is not None:
-                            events = await writer
+                            events = await asyncio.shield(writer)
                         writer = asyncio.create_task(
                             self._write(target, got, rows), name="documents: writing"
                         )
                     for event in events:
                         done += 1
                         yield replace(event, done=done, total=total)
-                for event in await writer if writer is not None else ():
+                for event in await asyncio.shield(writer) if writer is not None else ():
                     done += 1
                     yield replace(event, done=done, total=total)
             finally:
@@ -154,8 +154,6 @@ class Ingestor:
         pending: AbstractSet[tuple[str, int, str]],
     ) -> Prepared | Ingested:
         """Read and cut one document, unless nothing changed. A refusal is reported, not raised."""
-        if known is not None and item.stat is not None and _untouched(known, item):
-            return Ingested(item.location, 0, 0, "unchanged")
         try:
             raw = await item.read()
             digest = hashlib.blake2b(raw.data, digest_size=16).hexdigest()
@@ -177,7 +175,7 @@ class Ingestor:
             await self._touch(known, raw, digest)
             return Ingested(item.location, 0, 0, "unchanged")
         ident = document_id(target.base.name, item.location)
-        pieces = await asyncio.to_thread(_named, ident, target.chunker, title, loaded.text)
+        pieces = await asyncio.to_thread(named_pieces, ident, target.chunker, title, loaded.text)
         if not pieces:
             return Ingested(
                 item.location, 0, 0, "refused", f"{raw.name[:100]} has no readable text."
@@ -205,27 +203,6 @@ class Ingestor:
         await self._store.touch(
             known.id, size=raw.stat.size, modified_ns=raw.stat.modified_ns, digest=digest
         )
-
-    async def _embed(self, target: Target, batch: _Batch) -> Embeddings:
-        """Vectors of the batch's pieces as wholes, shape (n, dim); fills in the quantised ones."""
-        texts: list[str] = []
-        starts: list[int] = []
-        for document, ident in batch.todo:
-            starts.append(len(texts))
-            piece = document.pieces[ident]
-            texts += [piece.embedded, *piece.sentences]
-        if not texts:
-            return np.zeros((0, target.base.dimension), dtype=np.float32)
-        order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
-        found = await target.embedder.embed([texts[at] for at in order])
-        rows = np.empty_like(found)
-        rows[order] = found
-        for (document, ident), start, end in zip(
-            batch.todo, starts, [*starts[1:], len(texts)], strict=True
-        ):
-            document.vectors[ident] = quantise(rows[start:end])
-        whole: Embeddings = rows[starts]
-        return whole
 
     async def _write(self, target: Target, batch: _Batch, rows: Embeddings) -> Sequence[Ingested]:
         """Store a batch: vectors first, then each complete document in one transaction."""
@@ -266,7 +243,31 @@ class Ingestor:
         await self._store.replace(document.row, document.text, rows, base.generation)
 
 
-def _named(ident: str, chunker: Chunker, title: str, text: str) -> dict[str, Piece]:
+async def vectorise(embedder: Embedder, todo: Sequence[tuple[Prepared, str]]) -> Embeddings:
+    """Embed pieces and their sentences in one call, sorted by length.
+
+    Returns the vectors of the pieces as wholes, shape (len(todo), dim), and fills in the documents'
+    quantised ones. Raises a `BackendError`.
+    """
+    texts: list[str] = []
+    starts: list[int] = []
+    for document, ident in todo:
+        starts.append(len(texts))
+        piece = document.pieces[ident]
+        texts += [piece.embedded, *piece.sentences]
+    if not texts:
+        return np.zeros((0, embedder.dimension), dtype=np.float32)
+    order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
+    found = await embedder.embed([texts[at] for at in order])
+    rows = np.empty_like(found)
+    rows[order] = found
+    for (document, ident), start, end in zip(todo, starts, [*starts[1:], len(texts)], strict=True):
+        document.vectors[ident] = quantise(rows[start:end])
+    whole: Embeddings = rows[starts]
+    return whole
+
+
+def named_pieces(ident: str, chunker: Chunker, title: str, text: str) -> dict[str, Piece]:
     """A document's pieces by passage id. The id follows the text, so that a passage keeps it, and
     its vectors, when something else in the document changes."""
     found: dict[str, Piece] = {}
@@ -281,9 +282,12 @@ def _named(ident: str, chunker: Chunker, title: str, text: str) -> dict[str, Pie
     return found
 
 
-def _untouched(known: DocumentRow, item: Item) -> bool:
-    return item.stat is not None and (
-        (known.size, known.modified_ns) == (item.stat.size, item.stat.modified_ns)
+def untouched(known: DocumentRow | None, item: Item) -> bool:
+    """Whether a file has the size and time of change that it had when it was read."""
+    return (
+        known is not None
+        and item.stat is not None
+        and (known.size, known.modified_ns) == (item.stat.size, item.stat.modified_ns)
     )
 
 

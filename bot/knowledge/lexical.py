@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.knowledge.words import indexable, match_expression
+from bot.knowledge.words import indexable, is_unspaced, match_expression
 
 _TITLE, _HEADING, _BODY = 1.0, 1.0, 1.0
 """What a word in the title, the headings, the text counts; measured in `bench/retrieval.py`."""
@@ -28,6 +32,8 @@ _BEST = sa.text(
     "WHERE p.base IN :bases ORDER BY f.score LIMIT :limit"
 ).bindparams(sa.bindparam("bases", expanding=True))
 _WIDER = 4
+_K1, _B = 1.2, 0.75
+"""bm25's usual constants, which FTS5 has too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +116,26 @@ async def frequencies(
     values = {f"w{at}": match_expression([word]) for at, word in enumerate(words)}
     row = (await connection.execute(sa.text(f"SELECT {columns}"), values)).one()
     return int(total or 0), {word: int(n) for word, n in zip(words, row, strict=True)}
+
+
+def exact_scores(
+    words: Sequence[str], weight: Mapping[str, float], texts: Sequence[str]
+) -> npt.NDArray[np.float64]:
+    """bm25 of the words in their very form, over these texts, shape (len(texts),).
+
+    The index cuts endings off, which finds more and tells less apart; among candidates the exact
+    form decides. `weight` is by word, larger for rarer ones.
+    """
+    scores = np.zeros(len(texts))
+    spaced = [word for word in words if not is_unspaced(word)]
+    if not spaced or not texts:
+        return scores
+    pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, spaced))})(?!\w)")
+    lengths = np.array([len(text) for text in texts], dtype=np.float64)
+    norms = _K1 * (1 - _B + _B * lengths / max(1.0, float(lengths.mean())))
+    for at, text in enumerate(texts):
+        counts = Counter(pattern.findall(text.casefold()))
+        scores[at] = sum(
+            weight[word] * times * (_K1 + 1) / (times + norms[at]) for word, times in counts.items()
+        )
+    return scores

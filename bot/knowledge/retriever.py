@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from bot.knowledge.chroma import ChromaIndex, collection_name
 from bot.knowledge.embedder import Embedder
 from bot.knowledge.evidence import Signs, confidence, coverage, rarity
 from bot.knowledge.fusion import fuse, weights
+from bot.knowledge.fusion import lexical as lexical_score
 from bot.knowledge.store import BaseRow
 from bot.knowledge.tables import bases, documents, passages
 from bot.knowledge.vectors import restore
@@ -30,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 _CANDIDATES = 40
 """Passages that each index proposes."""
+_LOOKS = 3
+"""Times that the indexes are asked while documents change under the question."""
 _COMMON = 2_000
 """From so many passages on, a word's exact frequency does not matter."""
 _NEAREST = 3
@@ -55,11 +58,15 @@ _ROWS = sa.select(
 @dataclass(slots=True)
 class _Candidate:
     row: Any
-    words: frozenset[str] = field(repr=False)
     lexical: float = 0.0
     sentence: float = 0.0
     whole: float = 0.0
     score: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """Everything that a word of the question may be found in."""
+        return f"{self.row.title}\n{self.row.heading}\n{self.row.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +106,8 @@ class Retriever:
         if not bases or not query.strip():
             return SearchResult((), evidence=False)
         words = terms(query)
-        vectors, (question, lexically) = await asyncio.gather(
-            self._embed(query, bases), self._lexical(query, words, bases)
-        )
-        nearest = await self._nearest(vectors, bases)
-        found = await self._load(set(lexically), nearest, bases)
+        vectors = await self._embed(query, bases)
+        question, lexically, found = await self._candidates(query, words, vectors, bases)
         for candidate in found:
             candidate.lexical = lexically.get(candidate.row.number, 0.0)
             _, embedder = bases[candidate.row.base]
@@ -133,8 +137,33 @@ class Retriever:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
             return None
-        candidate = _Candidate(row, frozenset())
+        candidate = _Candidate(row)
         return _passage(candidate, await self._around([candidate]))
+
+    async def _candidates(
+        self,
+        query: str,
+        words: list[str],
+        vectors: Mapping[str, Embeddings],
+        bases: Mapping[str, tuple[BaseRow, Embedder]],
+    ) -> tuple[_Question, dict[int, float], list[_Candidate]]:
+        """What both indexes propose.
+
+        Documents may change between two looks: then the numbers of full text are gone when the
+        rows are read, or many of Chroma's ids have no row yet, and it looks again.
+        """
+        limit = _CANDIDATES
+        for _ in range(_LOOKS):
+            nearest, (question, lexically) = await asyncio.gather(
+                self._nearest(vectors, bases, limit), self._lexical(query, words, bases)
+            )
+            found = await self._load(set(lexically), nearest, bases)
+            numbers = {candidate.row.number for candidate in found}
+            visible = {candidate.row.id for candidate in found} & nearest
+            if lexically.keys() <= numbers and len(visible) >= len(nearest) / 2:
+                break
+            limit = 4 * _CANDIDATES
+        return question, lexically, found
 
     async def _embed(
         self, query: str, bases: Mapping[str, tuple[BaseRow, Embedder]]
@@ -163,13 +192,14 @@ class Retriever:
         self,
         vectors: Mapping[str, Embeddings],
         bases: Mapping[str, tuple[BaseRow, Embedder]],
+        limit: int,
     ) -> set[str]:
         found: set[str] = set()
         for base, embedder in bases.values():
             vector = vectors.get(embedder.id)
             if vector is not None:
                 name = collection_name(base.name, base.generation)
-                found.update(i for i, _ in await self._chroma.query(name, vector, _CANDIDATES))
+                found.update(i for i, _ in await self._chroma.query(name, vector, limit))
         return found
 
     async def _load(
@@ -183,7 +213,7 @@ class Retriever:
         async with self._db.read() as connection:
             rows = (await connection.execute(query)).all()
         return [
-            _Candidate(row, stems(f"{row.title}\n{row.heading}\n{row.text}"))
+            _Candidate(row)
             for row in rows
             if row.base in bases and row.generation == bases[row.base][0].generation
         ]
@@ -198,7 +228,10 @@ class Retriever:
             share,
             np.array([c.sentence for c in found]),
             np.array([c.whole for c in found]),
-            np.array([c.lexical for c in found]),
+            lexical_score(
+                np.array([c.lexical for c in found]),
+                lexical.exact_scores(question.words, question.weight, [c.text for c in found]),
+            ),
         )
         for candidate, score in zip(found, scores, strict=True):
             candidate.score = float(score)
@@ -232,14 +265,15 @@ def _trust(question: _Question, embedders: Sequence[Embedder]) -> float:
 def _signs(question: _Question, found: Sequence[_Candidate], trust: float) -> Signs:
     """What the evidence gate looks at; the best passages together may cover the question."""
     best = found[:_LOOKED_AT]
-    together = frozenset[str]().union(*(c.words for c in best))
-    covered = [coverage(question.weight, _hits(question.words, c.words)) for c in best]
+    words = [stems(c.text) for c in best]
+    together = frozenset[str]().union(*words)
+    covered = [coverage(question.weight, _hits(question.words, each)) for each in words]
     covered.append(0.9 * coverage(question.weight, _hits(question.words, together)))
     rarest = max(question.words, key=lambda word: question.weight[word], default="")
     tenth = found[min(9, len(found) - 1)]
     return Signs(
         coverage=max(covered),
-        rarest=float(bool(rarest) and any(_hits([rarest], c.words) for c in best)),
+        rarest=float(bool(rarest and _hits([rarest], together))),
         similarity=max(c.sentence for c in best),
         margin=found[0].score - tenth.score,
         trust=trust,

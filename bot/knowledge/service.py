@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,33 +10,23 @@ from pathlib import Path
 from bot.checks import Asker
 from bot.config.knowledge import KnowledgeSettings
 from bot.database import Database
-from bot.errors import NotFound, Refused, UsageError, nearest
-from bot.knowledge.bases import bases_for, default_base, is_private
+from bot.errors import NotFound, UsageError, nearest
+from bot.knowledge.bases import bases_for, default_base, is_private, private_base
 from bot.knowledge.chroma import ChromaIndex
-from bot.knowledge.chunking import Chunker
-from bot.knowledge.embedder import Embedder
-from bot.knowledge.indexing import reconcile
-from bot.knowledge.ingest import Ingestor, Target
+from bot.knowledge.citations import Support, check_support
+from bot.knowledge.embedder import Embedder, EmbedderOf, check_embedder
+from bot.knowledge.intake import Intake
 from bot.knowledge.loader import Loader
 from bot.knowledge.loaders import LOADERS
-from bot.knowledge.reading import (
-    Fetcher,
-    Item,
-    file_item,
-    folder_items,
-    full_path,
-    is_url,
-    upload_item,
-)
+from bot.knowledge.reading import Fetcher, full_path, is_url
 from bot.knowledge.retriever import Retriever
-from bot.knowledge.store import BaseRow, DocumentRow, KnowledgeStore, SourceRow
-from bot.knowledge.web import page_items
+from bot.knowledge.store import BaseRow, DocumentRow, KnowledgeStore
+from bot.knowledge.verify import Verified
 from bot.skill import Document, Ingested, Passage, SearchResult
+from bot.types import Author
 
 MAX_QUERY = 4_000
-
-EmbedderOf = Callable[[str], Awaitable[Embedder]]
-"""Gives the embedder of a knowledge base, by the base's name; may load it."""
+"""Longest question, in characters."""
 
 
 class KnowledgeService:
@@ -59,18 +48,23 @@ class KnowledgeService:
     ) -> None:
         self._settings = settings or KnowledgeSettings()
         self._embedder_of = embedder
-        self._fetcher = fetcher
-        self._loaders = tuple(loaders)
         self._store = KnowledgeStore(database)
         self._chroma = ChromaIndex(directory)
-        self._ingestor = Ingestor(self._store, self._chroma, self._loaders)
+        self._intake = Intake(
+            database,
+            self._store,
+            self._chroma,
+            embedder=embedder,
+            fetcher=fetcher,
+            settings=self._settings,
+            loaders=loaders,
+        )
         self._retriever = Retriever(
             database,
             self._chroma,
             dense_weight=self._settings.dense_weight,
             evidence=self._settings.evidence,
         )
-        self._locks: dict[str, asyncio.Lock] = {}
 
     # --- asking ----------------------------------------------------------------------------------
 
@@ -94,10 +88,11 @@ class KnowledgeService:
         names = bases if bases is not None else [name for name in stored if not is_private(name)]
         asked: dict[str, tuple[BaseRow, Embedder]] = {}
         for name in names:
-            if name in stored:
+            base = stored.get(name)
+            if base is not None:
                 embedder = await self._embedder_of(name)
-                _check_embedder(stored[name], embedder)
-                asked[name] = (stored[name], embedder)
+                check_embedder(name, base.embedder, base.dimension, embedder)
+                asked[name] = (base, embedder)
         return await self._retriever.search(query, asked, limit)
 
     async def passage(self, passage: str) -> Passage | None:
@@ -108,17 +103,28 @@ class KnowledgeService:
         """Every document, of one base or of all."""
         return [_document(row) for row in await self._store.documents(base)]
 
-    # --- adding ----------------------------------------------------------------------------------
+    async def text(self, document: str) -> str:
+        """The Markdown of a document by its id; empty where there is none."""
+        return await self._store.text(document)
+
+    async def check_support(self, answer: str, passages: Sequence[Passage]) -> tuple[Support, ...]:
+        """Which sentences of an answer the passages bear out; the first is what `[1]` cites."""
+        embed = None
+        if passages:
+            embed = (await self._embedder_of(passages[0].base or self.default)).embed
+        return await check_support(answer, [passage.text for passage in passages], embed)
+
+    # --- adding and removing ---------------------------------------------------------------------
 
     async def add(
         self, location: str, *, base: str | None = None, by: str = ""
     ) -> AsyncGenerator[Ingested, None]:
         """Read a URL, a sitemap, a file or a folder in.
 
-        In a folder or sitemap what cannot be read is reported as refused; a single document
-        raises `Refused`, `NotFound` or `Failed`.
+        What vanished from a folder or sitemap that was added before is removed. There, what cannot
+        be read is reported as refused; a single document raises `Refused`, `NotFound` or `Failed`.
         """
-        async with aclosing(self._read_in(location, base or self.default, by)) as events:
+        async with aclosing(self._intake.add(location, base or self.default, by)) as events:
             async for event in events:
                 yield event
 
@@ -126,96 +132,58 @@ class KnowledgeService:
         self, name: str, data: bytes, *, base: str | None = None, by: str = ""
     ) -> AsyncGenerator[Ingested, None]:
         """Read an uploaded file in. Raises `Refused`."""
-        base = base or self.default
-        item = upload_item(name, data)
-        source = SourceRow(base, name, "upload", by, complete=False)
-        async with aclosing(self._ingest(source, [item], single=True)) as events:
+        async with aclosing(self._intake.add_bytes(name, data, base or self.default, by)) as events:
             async for event in events:
                 yield event
+
+    async def remove(self, document: str, *, base: str | None = None) -> Document:
+        """Remove by id, location or unique title. Raises `NotFound`, `UsageError`."""
+        row = await self._find(document, base)
+        await self._intake.remove(row)
+        return _document(row)
 
     @property
     def default(self) -> str:
         """The base that takes documents where none is named."""
         return default_base(self._settings.bases)
 
-    async def _read_in(self, location: str, base: str, by: str) -> AsyncGenerator[Ingested, None]:
-        refused: list[tuple[str, str]] = []
-        items: list[Item]
-        if is_url(location):
-            kind, items = await page_items(location, self._fetcher)
-        else:
-            location = full_path(location)
-            path = Path(location)
-            if await asyncio.to_thread(path.is_dir):
-                kind = "folder"
-                items, refused = await asyncio.to_thread(folder_items, path, self._loaders)
-                if not items and not refused:
-                    raise Refused(f"The folder {path} has no document that can be read.")
-            else:
-                kind, items = "file", [await asyncio.to_thread(file_item, path)]
-        source = SourceRow(base, location, kind, by, complete=False)
-        single = kind in ("file", "page")
-        for place, why in refused:
-            yield Ingested(place, 0, len(items), "refused", why)
-        async with aclosing(self._ingest(source, items, single=single)) as events:
+    # --- keeping in order ------------------------------------------------------------------------
+
+    async def sync(self, base: str | None = None) -> AsyncGenerator[Ingested, None]:
+        """Bring every source, and the folders of config.yaml, up to date; see `Intake.sync`."""
+        async with aclosing(self._intake.sync(base)) as events:
             async for event in events:
                 yield event
 
-    async def _ingest(
-        self, source: SourceRow, items: Sequence[Item], *, single: bool
-    ) -> AsyncGenerator[Ingested, None]:
-        self._check_name(source.base)
-        async with self._lock(source.base):
-            target = await self._target(source)
-            known = {row.location: row for row in await self._store.documents(source.base)}
-            await self._store.begin_source(source)
-            async with aclosing(self._ingestor.ingest(target, items, known)) as events:
-                async for event in events:
-                    if single and event.state == "refused":
-                        if items[0].location not in known:
-                            await self._store.end_source(source.base, source.location, keep=False)
-                        raise Refused(event.detail)
-                    yield event
-            await self._store.end_source(source.base, source.location)
+    async def rebuild(self, base: str | None = None) -> AsyncGenerator[Ingested, None]:
+        """Make the index of a base anew beside the old one, and swap. Raises `NotFound`."""
+        async with aclosing(self._intake.rebuild(base or self.default)) as events:
+            async for event in events:
+                yield event
 
-    async def _target(self, source: SourceRow) -> Target:
-        embedder = await self._embedder_of(source.base)
-        base = BaseRow(source.base, embedder.id, embedder.dimension, 1)
-        await self._store.make_base(base)
-        base = (await self._store.bases())[source.base]
-        _check_embedder(base, embedder)
-        chunker = Chunker(embedder.count, embedder.window, self._settings.chunk_tokens)
-        return Target(base, embedder, chunker, source.added_by, source.location)
+    async def verify(self) -> Verified:
+        """Prove that documents, full text and vectors agree, and repair what does not."""
+        return await self._intake.verify()
 
-    # --- removing --------------------------------------------------------------------------------
+    async def unfinished(self) -> Sequence[str]:
+        """Locations whose reading was interrupted; `sync` goes on with them."""
+        return [source.location for source in await self._store.sources() if not source.complete]
 
-    async def remove(self, document: str, *, base: str | None = None) -> Document:
-        """Remove by id, location or unique title. Raises `NotFound`, `UsageError`."""
-        row = await self._find(document, base)
-        async with self._lock(row.base):
-            await self._remove(row)
-        return _document(row)
+    async def forget(self, author: Author) -> int:
+        """Delete what a person added in direct messages; returns how many documents."""
+        return await self._intake.forget(private_base(author))
 
-    async def _remove(self, row: DocumentRow) -> None:
-        base = (await self._store.bases())[row.base]
-        await self._store.remove(row, base.generation)
-        await reconcile(self._store, self._chroma, base, row.id)
-        await self._store.settle(row.base, base.generation, [row.id])
-        if row.source == row.location:
-            await self._store.end_source(row.base, row.location, keep=False)
+    async def aclose(self) -> None:
+        """Let go of the index. Safe to call twice."""
+        await self._chroma.aclose()
 
     async def _find(self, name: str, base: str | None) -> DocumentRow:
         rows = await self._store.documents(base)
-        path = full_path(name)
         for row in rows:
-            if name == row.id or row.location in (name, path):
+            if row.id == name or row.location in (name, full_path(name)):
                 return row
         wanted = name.casefold()
-        titled = [
-            row
-            for row in rows
-            if wanted in (row.title.casefold(), Path(row.location).name.casefold())
-        ]
+        titled = [row for row in rows if wanted in (row.title.casefold(), _name(row).casefold())]
         if len(titled) == 1:
             return titled[0]
         if titled:
@@ -224,34 +192,13 @@ class KnowledgeService:
                 + ", ".join(row.id for row in titled[:5])
                 + "."
             )
-        near = nearest(name, [row.title for row in rows] + [row.location for row in rows])
+        near = nearest(name, [row.title for row in rows] + [_name(row) for row in rows])
         hint = f" Did you mean {near!r}?" if near else ""
         raise NotFound(f"There is no document {name[:100]!r}.{hint}")
 
-    # --- stopping --------------------------------------------------------------------------------
 
-    async def aclose(self) -> None:
-        """Let go of the index. Safe to call twice."""
-        await self._chroma.aclose()
-
-    def _lock(self, base: str) -> asyncio.Lock:
-        return self._locks.setdefault(base, asyncio.Lock())
-
-    def _check_name(self, base: str) -> None:
-        if base not in self._settings.bases and not is_private(base):
-            near = nearest(base, self._settings.bases)
-            hint = f" Did you mean {near!r}?" if near else ""
-            raise NotFound(
-                f"There is no knowledge base {base[:60]!r} in config.yaml (knowledge.bases).{hint}"
-            )
-
-
-def _check_embedder(base: BaseRow, embedder: Embedder) -> None:
-    if (base.embedder, base.dimension) != (embedder.id, embedder.dimension):
-        raise Refused(
-            f"The documents of {base.name!r} were read with the embedder {base.embedder}, and "
-            f"config.yaml names {embedder.id}; run: parlance docs rebuild {base.name}"
-        )
+def _name(row: DocumentRow) -> str:
+    return row.location if is_url(row.location) else Path(row.location).name
 
 
 def _document(row: DocumentRow) -> Document:

@@ -130,15 +130,35 @@ class KnowledgeStore:
         )
         await self._db.write(lambda connection: connection.execute(statement) and None)
 
-    async def end_source(self, base: str, location: str, *, keep: bool = True) -> None:
+    async def end_source(self, row: SourceRow, *, keep: bool = True) -> None:
         """Mark a reading as complete, or forget the source."""
-        here = (sources.c.base == base) & (sources.c.location == location)
+        here = (sources.c.base == row.base) & (sources.c.location == row.location)
         statement: sa.UpdateBase = (
             sa.update(sources).where(here).values(read_at=time.time())
             if keep
             else sa.delete(sources).where(here)
         )
         await self._db.write(lambda connection: connection.execute(statement) and None)
+
+    async def forget(self, base: str) -> int:
+        """Delete a base with everything in it; returns how many documents it had."""
+
+        def job(connection: Connection) -> int:
+            mine = sa.select(documents.c.id).where(documents.c.base == base)
+            numbers = connection.scalars(
+                sa.select(passages.c.number).where(passages.c.base == base)
+            )
+            lexical.remove_entries(connection, list(numbers))
+            connection.execute(sa.delete(staged).where(staged.c.document.in_(mine)))
+            count = connection.execute(
+                sa.delete(documents).where(documents.c.base == base)
+            ).rowcount
+            for table in (passages, pending, sources):
+                connection.execute(sa.delete(table).where(table.c.base == base))
+            connection.execute(sa.delete(bases).where(bases.c.name == base))
+            return count
+
+        return await self._db.write(job)
 
     # --- documents -------------------------------------------------------------------------------
 

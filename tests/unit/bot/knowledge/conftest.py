@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,7 +74,7 @@ def service(room: Room) -> KnowledgeService:
     return room.service()
 
 
-Drain = Callable[[AsyncGenerator[Ingested, None]], Awaitable[list[Ingested]]]
+Drain = Callable[[AsyncGenerator[Ingested, None]], Coroutine[Any, Any, list[Ingested]]]
 
 
 @pytest.fixture

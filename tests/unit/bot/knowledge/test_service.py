@@ -104,11 +104,10 @@ async def test_documents_survive_a_restart(
 async def test_an_embedder_change_is_refused_with_the_command_that_rebuilds(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
-    path = room.file("bread.md", BREAD)
-    await drain(service.add(str(path)))
+    await drain(service.add(str(room.file("bread.md", BREAD))))
     room.embedder_id = "another"
     with pytest.raises(Refused, match="parlance docs rebuild default"):
-        await drain(service.add(str(path)))
+        await drain(service.add(str(room.file("logs.md", LOGS))))
     with pytest.raises(Refused, match="parlance docs rebuild default"):
         await service.search("starter")
 

@@ -1,0 +1,228 @@
+"""How documents come in, are kept up to date, and go: one job a knowledge base at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import AsyncExitStack, aclosing
+from pathlib import Path
+
+from bot.config.knowledge import KnowledgeSettings
+from bot.database import Database
+from bot.errors import NotFound, Refused, UserFacingError, nearest
+from bot.knowledge.bases import default_base, is_private
+from bot.knowledge.chroma import ChromaIndex, collection_name
+from bot.knowledge.chunking import Chunker
+from bot.knowledge.embedder import Embedder, EmbedderOf, check_embedder
+from bot.knowledge.indexing import reconcile
+from bot.knowledge.ingest import Ingestor, Target, untouched
+from bot.knowledge.loader import Loader
+from bot.knowledge.reading import (
+    Fetcher,
+    Item,
+    Kind,
+    file_item,
+    folder_items,
+    full_path,
+    is_url,
+    upload_item,
+)
+from bot.knowledge.rebuild import next_generation, rebuild
+from bot.knowledge.store import BaseRow, DocumentRow, KnowledgeStore, SourceRow
+from bot.knowledge.verify import Verified, verify
+from bot.knowledge.web import page_items
+from bot.skill import Ingested
+
+
+class Intake:
+    """Adds, syncs, rebuilds, verifies and removes. Jobs on one base wait for each other."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: KnowledgeStore,
+        chroma: ChromaIndex,
+        *,
+        embedder: EmbedderOf,
+        fetcher: Fetcher,
+        settings: KnowledgeSettings,
+        loaders: Sequence[Loader],
+    ) -> None:
+        self._db = database
+        self._store = store
+        self._chroma = chroma
+        self._embedder_of = embedder
+        self._fetcher = fetcher
+        self._settings = settings
+        self._loaders = tuple(loaders)
+        self._ingestor = Ingestor(store, chroma, self._loaders)
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    # --- adding ----------------------------------------------------------------------------------
+
+    async def add(self, location: str, base: str, by: str) -> AsyncGenerator[Ingested, None]:
+        """Read a URL, a sitemap, a file or a folder in; see `KnowledgeService.add`."""
+        self._check_name(base)
+        kind, location, items, refused = await self._resolve(location)
+        for place, why in refused:
+            yield Ingested(place, 0, len(items), "refused", why)
+        source = SourceRow(base, location, kind, by, complete=False)
+        kept = frozenset(place for place, _ in refused)
+        async with aclosing(self._ingest(source, items, kept)) as events:
+            async for event in events:
+                yield event
+
+    async def add_bytes(
+        self, name: str, data: bytes, base: str, by: str
+    ) -> AsyncGenerator[Ingested, None]:
+        """Read an uploaded file in."""
+        self._check_name(base)
+        source = SourceRow(base, name, "upload", by, complete=False)
+        async with aclosing(self._ingest(source, [upload_item(name, data)])) as events:
+            async for event in events:
+                yield event
+
+    async def sync(self, base: str | None = None) -> AsyncGenerator[Ingested, None]:
+        """Bring everything that was added, and the folders of config.yaml, up to date.
+
+        What changed is read again, what vanished from a folder or a sitemap is removed, what was
+        interrupted goes on. What cannot be read is reported and kept as it was.
+        """
+        sources = [s for s in await self._store.sources(base) if s.kind != "upload"]
+        known = {(s.base, s.location) for s in sources}
+        for folder in self._settings.sync:
+            named = folder.base or default_base(self._settings.bases)
+            place = full_path(str(folder.path))
+            if (named, place) not in known and base in (None, named):
+                sources.append(SourceRow(named, place, "folder", "", complete=False))
+        for source in sources:
+            try:
+                events = self.add(source.location, source.base, source.added_by)
+                async with aclosing(events) as stream:
+                    async for event in stream:
+                        yield event
+            except UserFacingError as exc:
+                yield Ingested(source.location, 0, 0, "refused", str(exc))
+
+    async def _resolve(self, location: str) -> tuple[Kind, str, list[Item], list[tuple[str, str]]]:
+        if is_url(location):
+            kind, items = await page_items(location, self._fetcher)
+            return kind, location, items, []
+        location = full_path(location)
+        path = Path(location)
+        if not await asyncio.to_thread(path.is_dir):
+            return "file", location, [await asyncio.to_thread(file_item, path)], []
+        items, refused = await asyncio.to_thread(folder_items, path, self._loaders)
+        if not items and not refused:
+            raise Refused(f"The folder {path} has no document that can be read.")
+        return "folder", location, items, refused
+
+    async def _ingest(
+        self, source: SourceRow, items: Sequence[Item], kept: AbstractSet[str] = frozenset()
+    ) -> AsyncGenerator[Ingested, None]:
+        single = source.kind not in ("folder", "sitemap")
+        async with self._lock(source.base):
+            known = {row.location: row for row in await self._store.documents(source.base)}
+            await self._store.begin_source(source)
+            todo = [item for item in items if not untouched(known.get(item.location), item)]
+            done, total = 0, len(items)
+            changed = {id(item) for item in todo}
+            for item in items:
+                if id(item) not in changed:
+                    done += 1
+                    yield Ingested(item.location, done, total, "unchanged")
+            if todo:
+                target = await self._target(source)
+                async with aclosing(self._ingestor.ingest(target, todo, known)) as events:
+                    async for event in events:
+                        done += 1
+                        if single and event.state == "refused":
+                            if event.location not in known:
+                                await self._store.end_source(source, keep=False)
+                            raise Refused(event.detail)
+                        yield Ingested(event.location, done, total, event.state, event.detail)
+            if not single:
+                present = {item.location for item in items} | kept
+                gone = [
+                    row
+                    for row in known.values()
+                    if row.source == source.location and row.location not in present
+                ]
+                for row in await asyncio.to_thread(_vanished, gone):
+                    await self._remove(row)
+                    yield Ingested(row.location, done, total, "removed")
+            await self._store.end_source(source)
+
+    async def _target(self, source: SourceRow) -> Target:
+        embedder = await self._embedder_of(source.base)
+        await self._store.make_base(BaseRow(source.base, embedder.id, embedder.dimension, 1))
+        base = (await self._store.bases())[source.base]
+        check_embedder(base.name, base.embedder, base.dimension, embedder)
+        return Target(base, embedder, self._chunker(embedder), source.added_by, source.location)
+
+    def _chunker(self, embedder: Embedder) -> Chunker:
+        return Chunker(embedder.count, embedder.window, self._settings.chunk_tokens)
+
+    # --- keeping in order ------------------------------------------------------------------------
+
+    async def rebuild(self, base: str) -> AsyncGenerator[Ingested, None]:
+        """Make the index of a base anew beside the old one, with the embedder that config.yaml
+        names now, and swap. Raises `NotFound`."""
+        async with self._lock(base):
+            old = (await self._store.bases()).get(base)
+            if old is None:
+                raise NotFound(f"The knowledge base {base[:60]!r} has no documents.")
+            embedder = await self._embedder_of(base)
+            target = Target(next_generation(old, embedder), embedder, self._chunker(embedder))
+            work = rebuild(self._db, self._store, self._chroma, target, old)
+            async with aclosing(work) as events:
+                async for event in events:
+                    yield event
+
+    async def verify(self) -> Verified:
+        """Prove that database, full text and vectors agree, and repair what does not."""
+        async with AsyncExitStack() as stack:
+            for base in sorted(await self._store.bases()):
+                await stack.enter_async_context(self._lock(base))
+            return await verify(self._db, self._store, self._chroma)
+
+    async def remove(self, row: DocumentRow) -> None:
+        """Take a document out of everything."""
+        async with self._lock(row.base):
+            await self._remove(row)
+
+    async def forget(self, base: str) -> int:
+        """Take a whole base out; returns how many documents it had."""
+        async with self._lock(base):
+            stored = (await self._store.bases()).get(base)
+            if stored is None:
+                return 0
+            count = await self._store.forget(base)
+            await self._chroma.drop(collection_name(base, stored.generation))
+            return count
+
+    async def _remove(self, row: DocumentRow) -> None:
+        base = (await self._store.bases())[row.base]
+        await self._store.remove(row, base.generation)
+        await reconcile(self._store, self._chroma, base, row.id)
+        await self._store.settle(row.base, base.generation, [row.id])
+        if row.source == row.location:
+            source = SourceRow(row.base, row.location, "file", "", complete=True)
+            await self._store.end_source(source, keep=False)
+
+    def _lock(self, base: str) -> asyncio.Lock:
+        return self._locks.setdefault(base, asyncio.Lock())
+
+    def _check_name(self, base: str) -> None:
+        if base not in self._settings.bases and not is_private(base):
+            near = nearest(base, self._settings.bases)
+            hint = f" Did you mean {near!r}?" if near else ""
+            raise NotFound(
+                f"There is no knowledge base {base[:60]!r} in config.yaml (knowledge.bases).{hint}"
+            )
+
+
+def _vanished(rows: Sequence[DocumentRow]) -> list[DocumentRow]:
+    """Those that are not there any more; a file that is there but was passed over is kept."""
+    return [row for row in rows if is_url(row.location) or not Path(row.location).exists()]

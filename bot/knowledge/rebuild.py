@@ -1,0 +1,138 @@
+"""Making an index anew beside the old one, from the stored texts, and swapping the two.
+
+Until the swap, which is one transaction, searches see the old index. An interruption leaves the
+old one as it is; what was made of the new one is swept up by the next rebuild or by `verify`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from bot.database import Database
+from bot.knowledge import lexical
+from bot.knowledge.chroma import ChromaIndex, collection_name
+from bot.knowledge.embedder import Embedder
+from bot.knowledge.ingest import Prepared, Target, named_pieces, vectorise
+from bot.knowledge.store import BaseRow, KnowledgeStore, PassageRow, add_passages
+from bot.knowledge.tables import bases, documents, passages, pending, staged
+from bot.skill import Ingested
+
+_PIECES = 48
+"""Passages that are embedded in one call."""
+
+
+async def rebuild(
+    database: Database, store: KnowledgeStore, chroma: ChromaIndex, target: Target, old: BaseRow
+) -> AsyncGenerator[Ingested, None]:
+    """Rebuild a base with the target's embedder; the target's generation is the new one."""
+    new = target.base
+    await sweep_generations(database, chroma, old)
+    rows = await store.documents(old.name)
+    for done, row in enumerate(rows, 1):
+        text = await store.text(row.id)
+        pieces = await asyncio.to_thread(named_pieces, row.id, target.chunker, row.title, text)
+        prepared = Prepared(row, text, pieces, {})
+        await _build(database, chroma, target, prepared)
+        yield Ingested(row.location, done, len(rows))
+    await database.write(lambda connection: _swap(connection, old, new))
+    await chroma.drop(collection_name(old.name, old.generation))
+    yield Ingested(old.name, len(rows), len(rows), "changed", f"{len(rows)} documents")
+
+
+async def _build(
+    database: Database, chroma: ChromaIndex, target: Target, prepared: Prepared
+) -> None:
+    base = target.base
+    idents = list(prepared.pieces)
+    for at in range(0, len(idents), _PIECES):
+        todo = [(prepared, ident) for ident in idents[at : at + _PIECES]]
+        rows = await vectorise(target.embedder, todo)
+        await chroma.upsert(
+            collection_name(base.name, base.generation),
+            [ident for _, ident in todo],
+            [prepared.row.id] * len(todo),
+            rows,
+        )
+    values = [
+        PassageRow(ident, piece.heading, piece.text, prepared.vectors[ident])
+        for ident, piece in prepared.pieces.items()
+    ]
+
+    def job(connection: Connection) -> None:
+        add_passages(connection, prepared.row, values, base.generation)
+
+    await database.write(job)
+
+
+def _swap(connection: Connection, old: BaseRow, new: BaseRow) -> None:
+    """In the writer's transaction: the new generation is the live one from here on."""
+    before = (passages.c.base == old.name) & (passages.c.generation != new.generation)
+    lexical.remove_entries(
+        connection, list(connection.scalars(sa.select(passages.c.number).where(before)))
+    )
+    connection.execute(sa.delete(passages).where(before))
+    counted = (
+        sa.select(sa.func.count()).where(passages.c.document == documents.c.id).scalar_subquery()
+    )
+    connection.execute(
+        sa.update(documents).where(documents.c.base == old.name).values(passages=counted)
+    )
+    index_generation(connection, new)
+    connection.execute(
+        sa.update(bases)
+        .where(bases.c.name == new.name)
+        .values(embedder=new.embedder, dimension=new.dimension, generation=new.generation)
+    )
+    connection.execute(sa.delete(pending).where(pending.c.base == old.name))
+
+
+def index_generation(
+    connection: Connection, base: BaseRow, numbers: set[int] | None = None
+) -> None:
+    """Put passages of a base's generation into full text: all of them, or those numbered."""
+    query = (
+        sa.select(passages.c.number, documents.c.title, passages.c.heading, passages.c.text)
+        .join(documents, documents.c.id == passages.c.document)
+        .where(passages.c.base == base.name, passages.c.generation == base.generation)
+    )
+    lexical.add_entries(
+        connection,
+        [
+            lexical.Entry(*row)
+            for row in connection.execute(query)
+            if numbers is None or row.number in numbers
+        ],
+    )
+
+
+async def sweep_generations(database: Database, chroma: ChromaIndex, live: BaseRow) -> int:
+    """Remove what interrupted rebuilds of a base left; returns how many passages that were."""
+
+    def job(connection: Connection) -> int:
+        gone = (passages.c.base == live.name) & (passages.c.generation != live.generation)
+        lexical.remove_entries(
+            connection, list(connection.scalars(sa.select(passages.c.number).where(gone)))
+        )
+        count = connection.execute(sa.delete(passages).where(gone)).rowcount
+        mine = sa.select(documents.c.id).where(documents.c.base == live.name)
+        connection.execute(
+            sa.delete(staged).where(
+                staged.c.document.in_(mine), staged.c.generation != live.generation
+            )
+        )
+        return count
+
+    prefix, _, _ = collection_name(live.name, live.generation).rpartition("-")
+    for name in await chroma.names():
+        if name.startswith(f"{prefix}-") and name != collection_name(live.name, live.generation):
+            await chroma.drop(name)
+    return await database.write(job)
+
+
+def next_generation(old: BaseRow, embedder: Embedder) -> BaseRow:
+    """The base as it will be after a rebuild with this embedder."""
+    return BaseRow(old.name, embedder.id, embedder.dimension, old.generation + 1)

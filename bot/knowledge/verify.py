@@ -1,0 +1,124 @@
+"""Proving that database, full text and vectors agree, and putting right what does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.exc import DatabaseError
+
+from bot.database import Database
+from bot.knowledge import lexical
+from bot.knowledge.chroma import ChromaIndex, collection_name
+from bot.knowledge.indexing import reconcile
+from bot.knowledge.rebuild import index_generation
+from bot.knowledge.store import BaseRow, KnowledgeStore
+from bot.knowledge.tables import bases, documents, passages, pending, staged
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was looked at and what was put right. Nothing but the first two means all was well."""
+
+    documents: int = 0
+    passages: int = 0
+    orphan_passages: int = 0
+    """Rows without a document, or of an index that was never finished."""
+    full_text_added: int = 0
+    full_text_removed: int = 0
+    vectors_added: int = 0
+    vectors_removed: int = 0
+    collections_dropped: int = 0
+    unfinished: tuple[str, ...] = ()
+    """Sources whose reading was interrupted; `parlance docs sync` goes on with them."""
+    empty: tuple[str, ...] = ()
+    """Documents without a passage; adding them again or a rebuild brings them back."""
+
+    @property
+    def repaired(self) -> int:
+        """How many things were put right."""
+        return (
+            self.orphan_passages
+            + self.full_text_added
+            + self.full_text_removed
+            + self.vectors_added
+            + self.vectors_removed
+            + self.collections_dropped
+        )
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing had to be put right."""
+        return not self.repaired and not self.empty
+
+
+async def verify(database: Database, store: KnowledgeStore, chroma: ChromaIndex) -> Verified:
+    """Compare and repair. Nothing may be read in meanwhile (the service sees to it)."""
+    orphans = await database.write(_remove_orphans)
+    added, removed = await database.write(_repair_full_text)
+    live = await store.bases()
+    names = {collection_name(base.name, base.generation) for base in live.values()}
+    strangers = await chroma.names() - names
+    for name in strangers:
+        await chroma.drop(name)
+    vectors_added = vectors_removed = 0
+    for base in live.values():
+        repaired = await reconcile(store, chroma, base)
+        vectors_added += repaired.added
+        vectors_removed += repaired.removed
+    await database.write(lambda connection: connection.execute(sa.delete(pending)) and None)
+    rows = await store.documents()
+    async with database.read() as connection:
+        count = await connection.scalar(sa.select(sa.func.count()).select_from(passages))
+        empty = await connection.scalars(
+            sa.select(documents.c.location).where(
+                ~sa.exists().where(passages.c.document == documents.c.id)
+            )
+        )
+    return Verified(
+        documents=len(rows),
+        passages=int(count or 0),
+        orphan_passages=orphans,
+        full_text_added=added,
+        full_text_removed=removed,
+        vectors_added=vectors_added,
+        vectors_removed=vectors_removed,
+        collections_dropped=len(strangers),
+        unfinished=tuple(s.location for s in await store.sources() if not s.complete),
+        empty=tuple(empty),
+    )
+
+
+def _remove_orphans(connection: Connection) -> int:
+    """Passages without a document or of a generation that is not live, and what was staged."""
+    live = sa.exists().where(
+        bases.c.name == passages.c.base, bases.c.generation == passages.c.generation
+    )
+    owned = sa.exists().where(documents.c.id == passages.c.document)
+    numbers = list(connection.scalars(sa.select(passages.c.number).where(~live | ~owned)))
+    lexical.remove_entries(connection, numbers)
+    for number in numbers:
+        connection.execute(sa.delete(passages).where(passages.c.number == number))
+    connection.execute(sa.delete(staged))
+    return len(numbers)
+
+
+def _repair_full_text(connection: Connection) -> tuple[int, int]:
+    """Make the full text index hold exactly the passages; returns how many came and went."""
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql(
+                "INSERT INTO knowledge_fts (knowledge_fts) VALUES ('integrity-check')"
+            )
+    except DatabaseError:
+        connection.exec_driver_sql("INSERT INTO knowledge_fts (knowledge_fts) VALUES ('rebuild')")
+    present = set(connection.scalars(sa.text("SELECT id FROM knowledge_fts_docsize")))
+    wanted = set(connection.scalars(sa.select(passages.c.number)))
+    lexical.remove_entries(connection, sorted(present - wanted))
+    missing = wanted - present
+    if missing:
+        for row in connection.execute(sa.select(bases)).all():
+            base = BaseRow(row.name, row.embedder, row.dimension, row.generation)
+            index_generation(connection, base, missing)
+    return len(missing), len(present - wanted)
