@@ -105,7 +105,7 @@ class ScreenSink(ReplySink):
         self._live.update(Group(*parts))
 
     def close(self, view: View) -> None:
-        self._live.update(Line(""))
+        self._live.update(Line(""), refresh=True)
         self._live.stop()
         tail = view.text[self._printed :]
         if tail.strip():
@@ -116,7 +116,7 @@ class ScreenSink(ReplySink):
         for notice in view.notices:
             styles = {"error": "red", "refusal": "yellow", "footer": "dim", "info": ""}
             self._console.print(Line(notice_text(notice), style=styles[notice.kind]))
-        if view.state == "cancelled":
+        if view.state == "cancelled" and not view.notices:
             self._console.print(Line("Stopped.", style="dim"))
         self._console.print()
 
