@@ -21,7 +21,7 @@ from bot.router import Handler, Job
 from bot.skill import Context, Skill
 from bot.types import Author, Notice, Part, Text
 from tests.fakes.core import ADA, BOB, ROOT, Bench
-from tests.unit.bot.test_turns import CHAT, stalling
+from tests.fakes.skills import CHAT, stalling
 
 pytestmark = pytest.mark.usefixtures("json_log")
 

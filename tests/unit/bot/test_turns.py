@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
 from typing import Any
 
 import pytest
 
-from backends.base import ChatMessage
 from backends.errors import BackendBusy, BackendUnavailable, ContextOverflow, InvalidRequest
-from backends.scripted import Reply, ScriptedBackend
+from backends.scripted import ScriptedBackend
 from bot.adapters.base import ChannelSettings
 from bot.command import command
 from bot.dispatch import Policy
@@ -21,35 +19,21 @@ from bot.history.store import HistoryStore, Turn
 from bot.skill import Context, Skill
 from bot.types import (
     ConversationKey,
-    Explanation,
     Limits,
     Notice,
     Part,
-    Source,
     Status,
     Text,
 )
 from tests.fakes.core import ADA, BOB, HERE, ROOT, Bench
 from tests.fakes.history import MemoryHistoryStore
 from tests.fakes.sink import RecordingSink
+from tests.fakes.skills import CHAT, stalling
 
 pytestmark = pytest.mark.usefixtures("json_log")
 
 Make = Callable[..., Bench]
 ELSEWHERE = ConversationKey("test", "work", "elsewhere")
-
-
-async def answer(ctx: Context) -> AsyncIterator[Part]:
-    """Say what the model says, and remember what it was told."""
-    text = ctx.event.text or ""
-    async with aclosing(ctx.generate([ChatMessage("user", text)])) as parts:
-        async for part in parts:
-            yield part
-    source = Source(1, "Logs", "docs/logs.md", "Rotate", 0.87, "Rotate them daily.", "d1")
-    yield Explanation("default", turns_used=2, turns_left_out=1, passages=(source,))
-
-
-CHAT = Skill("chat", answer=answer)
 
 
 @command("stop", quick=True)
@@ -66,11 +50,6 @@ async def ask(ctx: Context, question: str, times: int = 1) -> AsyncIterator[Part
 
 
 COMMANDS = Skill("commands", commands=(stop, ask))
-
-
-def stalling(**more: Any) -> ScriptedBackend:
-    """A model that says two words and then falls silent."""
-    return ScriptedBackend("default", replies=[Reply("one two three", stall_after=2)], **more)
 
 
 async def stored(store: HistoryStore, turn: str) -> Turn:
