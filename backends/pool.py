@@ -29,6 +29,7 @@ from backends.errors import BackendError, ModelNotFound
 from backends.replica import Replica, ReplicaStatus
 from backends.serving import ServedModel
 from backends.spec import ModelSpec, PoolLimits, ResolvedReplica, SpecError, nearest
+from backends.worker import WorkerBackend, isolated
 
 __all__ = ["Pool", "PoolLimits", "ReplicaStatus"]
 
@@ -167,6 +168,8 @@ def _replica(
     name = f"{model}[{index}]" if several else model
     try:
         backend = one.engine.create(name, one.options, context)
-    except BackendError as error:
+        if one.isolated and not isinstance(backend, WorkerBackend):
+            backend = isolated(one.engine, name, one.options, context)
+    except (BackendError, ValueError) as error:
         raise SpecError([f"models.{name}: {error}"]) from error
     return Replica(backend, one.engine.name, index, limits.first_pause_s, limits.longest_pause_s)

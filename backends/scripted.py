@@ -20,12 +20,14 @@ from typing import Any
 import numpy as np
 
 from backends.base import (
+    Backend,
     Capabilities,
     ChatMessage,
     ChatRequest,
     Chunk,
     Embeddings,
     Engine,
+    EngineContext,
     FinishReason,
     Health,
     Progress,
@@ -293,6 +295,8 @@ class ScriptedBackend:
             self.waiting -= 1
 
 
-ENGINE = Engine(
-    "scripted", ScriptedOptions, lambda name, options, context: ScriptedBackend(name, options)
-)
+def _create(name: str, options: ScriptedOptions, context: EngineContext) -> Backend:
+    return ScriptedBackend(name, options)
+
+
+ENGINE = Engine("scripted", ScriptedOptions, _create)

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
 import sys
 import time
@@ -20,6 +19,7 @@ from collections.abc import Sequence
 import httpx
 
 from backends.errors import BackendUnavailable
+from backends.processes import child_environment, end, how_it_ended
 from backends.remote import one_line
 
 _STEADY_S = 60.0
@@ -130,6 +130,7 @@ class ServerProcess:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            env=child_environment(),
             start_new_session=True,
         )
         self._process = process
@@ -144,10 +145,10 @@ class ServerProcess:
                 self._tell()
             status = await process.wait()
             await asyncio.wait([listening], timeout=1.0)
-            return f"ended with status {status}"
+            return f"ended {how_it_ended(status)}"
         finally:
             self._url = None
-            await _stop(process)
+            await end(process, _GRACE_S)
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
 
@@ -189,18 +190,6 @@ class ServerProcess:
     def _tell(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    """End a process and all that it has started in its session."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()  # the leash passes it on
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), _GRACE_S)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
 
 
 def _free_port() -> int:
