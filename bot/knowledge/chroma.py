@@ -88,7 +88,7 @@ class ChromaIndex:
         self._closed = True
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._close)
-        self._thread.shutdown(wait=True)
+        await asyncio.to_thread(self._thread.shutdown)
 
     async def _run(self, function: Callable[..., _T], *args: Any) -> _T:
         if self._closed:

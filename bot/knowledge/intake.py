@@ -93,7 +93,7 @@ class Intake:
         known = {(s.base, s.location) for s in sources}
         for folder in self._settings.sync:
             named = folder.base or default_base(self._settings.bases)
-            place = full_path(str(folder.path))
+            place = await asyncio.to_thread(full_path, str(folder.path))
             if (named, place) not in known and base in (None, named):
                 sources.append(SourceRow(named, place, "folder", "", complete=False))
         for source in sources:
@@ -109,7 +109,7 @@ class Intake:
         if is_url(location):
             kind, items = await page_items(location, self._fetcher)
             return kind, location, items, []
-        location = full_path(location)
+        location = await asyncio.to_thread(full_path, location)
         path = Path(location)
         if not await asyncio.to_thread(path.is_dir):
             return "file", location, [await asyncio.to_thread(file_item, path)], []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -179,8 +180,9 @@ class KnowledgeService:
 
     async def _find(self, name: str, base: str | None) -> DocumentRow:
         rows = await self._store.documents(base)
+        path = await asyncio.to_thread(full_path, name)
         for row in rows:
-            if row.id == name or row.location in (name, full_path(name)):
+            if row.id == name or row.location in (name, path):
                 return row
         wanted = name.casefold()
         titled = [row for row in rows if wanted in (row.title.casefold(), _name(row).casefold())]
