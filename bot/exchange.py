@@ -59,7 +59,7 @@ class Exchange:
     """The life of one accepted event. `route` or `refused` is set: a skill, or why there is none.
 
     `claimed` says that the event's id was claimed before; `replaces` is the answer that this one
-    is made instead of.
+    is made instead of, to the `question` that is stored already.
     """
 
     def __init__(
@@ -72,7 +72,8 @@ class Exchange:
         refused: Exception | None = None,
         ticket: Ticket | None = None,
         claimed: bool = False,
-        replaces: str | None = None,
+        replaces: Turn | None = None,
+        question: Turn | None = None,
     ) -> None:
         self.open = turn
         self._around = around
@@ -81,12 +82,14 @@ class Exchange:
         self._ticket = ticket
         self._claimed = claimed
         self._replaces = replaces
+        self._question = question
         self._draft = Draft(
             turn.turn, sink.limits, model=route is not None and not route.quick and not refused
         )
         self._delivery = Delivery(sink, self._draft, patience=around.patience)
         self._job: Job | None = None
         self._answer: Turn | None = None
+        self._opening: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
         """Answer, refuse or report an error, exactly once; nothing for an event seen before."""
@@ -142,6 +145,10 @@ class Exchange:
         return Outcome("cancelled", Notice(words, "footer"), again=True)
 
     async def _keep(self, outcome: Outcome) -> None:
+        if self._opening is not None:
+            await asyncio.wait([self._opening])
+            if (error := self._opening.exception()) is not None:
+                log.warning("a question was not kept", reason=type(error).__name__)
         if self._answer is None or self._job is None or outcome.state == "working":
             return
         record = self._job.record
@@ -200,7 +207,7 @@ class Exchange:
 
     async def _store_question(self, route: Route) -> None:
         event = self.open.event
-        question = Turn(
+        question = self._question or Turn(
             id=uuid.uuid4().hex,
             conversation=str(event.conversation),
             role="user",
@@ -226,8 +233,12 @@ class Exchange:
             answers=question.id,
             status="running",
         )
+        self._opening = asyncio.ensure_future(self._open_turns(question, answer))
+        await asyncio.shield(self._opening)  # a Stop now must not leave a turn open for ever
+
+    async def _open_turns(self, question: Turn, answer: Turn) -> None:
         if self._replaces is not None:
-            await self._around.store.supersede(self._replaces)
+            await self._around.store.supersede(self._replaces.id)
         await self._around.store.open(question, answer)
         self._answer = answer
 

@@ -92,14 +92,24 @@ class Running:
         return self._counts[conversation.scope("channel")]
 
     async def stop(self, conversation: ConversationKey, by: Asker) -> int:
-        """Cancel what this person may cancel in a conversation; returns how many turns were."""
+        """Cancel what this person may cancel in a conversation; returns how many turns were.
+
+        Said in a channel, it reaches the person's own turns in the channel's threads as well:
+        that is where a mention in the channel is answered.
+        """
         return sum(
             turn.stop("stopped", by.author.name)
             for turn in self
-            if turn.event.conversation == conversation
-            and not turn.quick
-            and turn.may_be_stopped_by(by)
+            if not turn.quick and _reaches(conversation, by, turn)
         )
+
+
+def _reaches(conversation: ConversationKey, by: Asker, turn: Open) -> bool:
+    there = turn.event.conversation
+    if there == conversation:
+        return turn.may_be_stopped_by(by)
+    own = by.author.key == turn.asker.author.key
+    return own and conversation.thread is None and there.scope("channel") == str(conversation)
 
 
 def _event_key(turn: Open) -> tuple[str, str]:

@@ -112,11 +112,12 @@ class Turns:
         sink: Sink,
         *,
         claimed: bool = False,
-        replaces: str | None = None,
+        replaces: Turn | None = None,
+        question: Turn | None = None,
     ) -> Exchange:
         """Route an event and give it its place, both at once, so that order is kept."""
         route, refused = None, self._full(event)
-        if refused is None or isinstance(event, CommandCall):
+        if refused is None or (isinstance(event, CommandCall) and not self._closing):
             try:
                 route = self._router.resolve(event)
                 refused = None if route.quick else refused
@@ -131,8 +132,9 @@ class Turns:
             route=route,
             refused=refused,
             ticket=None if aside else self._lanes.enter(str(event.conversation)),
-            claimed=claimed,
+            claimed=claimed or self._closing,  # the store may be closed before us
             replaces=replaces,
+            question=question,
         )
         self._running.add(turn)
         self._exchanges.add(exchange)
@@ -217,7 +219,7 @@ class Turns:
         if question.author != asker.author.key and not asker.admin:
             raise Denied("Only the person who asked, or an admin, can have this answered again.")
         event = _event_of(question, call)
-        return self._exchange(event, sink, claimed=True, replaces=answer.id)
+        return self._exchange(event, sink, claimed=True, replaces=answer, question=question)
 
 
 def _event_of(question: Turn, call: ActionCall) -> Message | CommandCall:

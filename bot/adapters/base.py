@@ -22,6 +22,9 @@ class Sink(Protocol):
     platform makes it wait: while it does, newer views replace each other and only the latest is
     sent. An exception out of `start` or `update` does not end the answer: `finish` is still called
     and must try to get the whole text out another way (a new message, say).
+
+    A last view that is "cancelled" and holds neither text nor notices means that the question was
+    deleted: what was shown of the answer is taken away.
     """
 
     @property

@@ -25,7 +25,7 @@ class MemoryHistoryStore:
         return fresh
 
     async def open(self, question: Turn, answer: Turn) -> None:
-        self.turns[question.id] = question
+        self.turns.setdefault(question.id, question)
         self.turns[answer.id] = answer
 
     async def progress(self, turn: str, text: str) -> None:
@@ -38,17 +38,18 @@ class MemoryHistoryStore:
 
     async def recent(self, conversation: str, *, limit: int = 200) -> Sequence[Turn]:
         found: list[Turn] = []
-        for answer in self.turns.values():
-            question = self.turns.get(answer.answers or "")
-            if (
-                question is not None
-                and answer.conversation == conversation
-                and answer.remember
-                and answer.status in _IN_PROMPTS
-                and answer.id not in self.superseded
-            ):
-                found += [question, answer]
-        return found[-limit:] if limit else []
+        for question in self.turns.values():
+            answers = [
+                turn
+                for turn in self.turns.values()
+                if turn.answers == question.id
+                and turn.remember
+                and turn.status in _IN_PROMPTS
+                and turn.id not in self.superseded
+            ]
+            if question.conversation == conversation and question.role == "user" and answers:
+                found += [question, *answers]
+        return found[-limit:] if limit > 0 else []
 
     async def get(self, turn: str) -> Turn | None:
         return self.turns.get(turn)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from backends.errors import BackendBusy, BackendUnavailable, ContextOverflow, InvalidRequest
-from backends.scripted import ScriptedBackend
+from backends.scripted import Reply, ScriptedBackend
 from bot.adapters.base import ChannelSettings
 from bot.command import command
 from bot.dispatch import Policy
@@ -50,6 +51,9 @@ async def ask(ctx: Context, question: str, times: int = 1) -> AsyncIterator[Part
 
 
 COMMANDS = Skill("commands", commands=(stop, ask))
+
+
+WAIT = Reply("one two three", stall_after=2)
 
 
 async def stored(store: HistoryStore, turn: str) -> Turn:
@@ -395,6 +399,18 @@ async def test_the_stop_command_stops_what_waits_as_well(bench: Make) -> None:
     assert [view.state for view in views] == ["cancelled"] * 3
     assert "before anything was written" in views[2].notices[0].text
     assert len(b.backend.requests) == 1
+
+
+async def test_stop_in_a_channel_reaches_ones_own_answers_in_its_threads(bench: Make) -> None:
+    thread = ConversationKey("test", "work", "general", "t1")
+    b = bench(CHAT, COMMANDS, backend=ScriptedBackend("default", replies=[WAIT], cycle=True))
+    own = await b.begin(b.message("hello", where=thread))
+    other = await b.begin(b.message("hello", BOB, where=replace(thread, thread="t2")))
+    await own.until_text("one two")
+    await other.until_text("one two")
+    assert (await b.say(b.call("stop"))).notices == (Notice("stopped 1"),)
+    assert (await own.end()).state == "cancelled"
+    assert not other.finished.is_set()
 
 
 async def test_a_stop_without_a_turn_stops_the_conversation(bench: Make) -> None:
