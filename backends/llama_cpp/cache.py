@@ -11,15 +11,13 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
 from backends.llama_cpp.native import Context
+from backends.llama_cpp.parking import Parked, Parking
 
 _WORTH_PARKING = 64
 """Tokens below which computing again is cheaper than copying."""
 _NAMELESS = 4
-"""Idle sequences of no conversation that are kept, for the prompts that they begin with.
+"""Prompts of no conversation that are kept, for those that will begin as they do.
 
 Every cell in use costs every round a little, so what nobody will come back for must not pile up.
 """
@@ -39,14 +37,6 @@ class Sequence:
     def own(self) -> int:
         """Cells that this sequence takes beyond what it shares."""
         return len(self.tokens) - min(self.shared, len(self.tokens))
-
-
-@dataclass(frozen=True, slots=True)
-class Parked:
-    """A conversation's sequence in host memory."""
-
-    tokens: list[int]
-    state: npt.NDArray[np.uint8]
 
 
 def common_prefix(a: list[int], b: list[int]) -> int:
@@ -74,9 +64,7 @@ class SequenceCache:
         self._free = list(range(sequences - 1, -1, -1))
         self._live: dict[int, Sequence] = {}
         self._idle: OrderedDict[int, Sequence] = OrderedDict()
-        self._parked: OrderedDict[str, Parked] = OrderedDict()
-        self._parking_bytes = parking_bytes
-        self.parked_bytes = 0
+        self.parking = Parking(parking_bytes)
         self.evicted = 0
         self.restored = 0
 
@@ -92,7 +80,7 @@ class SequenceCache:
         own = self._idle_of(conversation)
         kept = self._reusable(own, prompt, most) if own else 0
         donor, offered = self._best_donor(prompt, most)
-        parked = self._parked.get(conversation) if conversation is not None else None
+        parked = self.parking.find(conversation)
         stored = self._reusable_tokens(parked.tokens, prompt, most) if parked else 0
         if own and kept >= max(offered, stored):
             return self._continue(own, kept, conversation)
@@ -123,21 +111,23 @@ class SequenceCache:
         sequence.tokens, sequence.shared = prompt[:offered], offered
         return gained
 
-    def release(self, sequence: Sequence) -> None:
-        """Take a sequence back; it stays cached until its room is needed."""
+    def release(self, sequence: Sequence, prompt: int) -> None:
+        """Take a sequence back, of which `prompt` tokens were asked and the rest was written.
+
+        A conversation's stays cached until its room is needed; of others only the prompt does.
+        """
         self._live.pop(sequence.id, None)
-        if sequence.conversation is not None:
-            older = self._idle_of(sequence.conversation)
-            if older is not None:
-                self._forget(older)
-            self._unstore(sequence.conversation)
-        if not sequence.tokens:
-            self._clear(sequence)
+        if sequence.conversation is None:
+            self._keep_beginning(sequence, prompt)
             return
-        self._idle[sequence.id] = sequence
-        nameless = [s for s in self._idle.values() if s.conversation is None]
-        for old in nameless[:-_NAMELESS]:
-            self._forget(old)
+        older = self._idle_of(sequence.conversation)
+        if older is not None:
+            self._forget(older)
+        self.parking.take(sequence.conversation)
+        if sequence.tokens:
+            self._idle[sequence.id] = sequence
+        else:
+            self._clear(sequence)
 
     def discard(self, sequence: Sequence) -> None:
         """Take a sequence back whose cells can no longer be trusted."""
@@ -156,11 +146,6 @@ class SequenceCache:
         self.evicted += 1
         return True
 
-    def clear(self) -> None:
-        """Forget everything that is parked (the model is going)."""
-        self._parked.clear()
-        self.parked_bytes = 0
-
     # -- looking ---------------------------------------------------------------------------------
 
     @property
@@ -171,16 +156,12 @@ class SequenceCache:
     def idle_count(self) -> int:
         return len(self._idle)
 
-    @property
-    def parked_count(self) -> int:
-        return len(self._parked)
-
     def known_tokens(self, conversation: str | None) -> list[int]:
         """The token ids of the conversation's earlier turns, where they are still known."""
         own = self._idle_of(conversation)
         if own is not None:
             return own.tokens
-        parked = self._parked.get(conversation) if conversation is not None else None
+        parked = self.parking.find(conversation)
         return parked.tokens if parked else []
 
     def _sequences(self) -> Iterator[Sequence]:
@@ -240,6 +221,33 @@ class SequenceCache:
         self._live[sequence.id] = sequence
         return sequence
 
+    def _keep_beginning(self, sequence: Sequence, prompt: int) -> None:
+        """Keep a nameless prompt if much of it is new; if little is, cut what it shares free."""
+        if not self._can_cut or not sequence.tokens:
+            self._clear(sequence)
+            return
+        shelf = [s for s in self._idle.values() if s.conversation is None]
+        common, like = max(
+            ((common_prefix(s.tokens, sequence.tokens), s) for s in shelf),
+            key=lambda pair: pair[0],
+            default=(0, None),
+        )
+        new = min(prompt, len(sequence.tokens)) - common
+        if like is not None and new < _WORTH_PARKING:
+            self._clear(sequence)
+            self._idle.move_to_end(like.id)
+            if common and len(like.tokens) - common < _WORTH_PARKING:
+                self._cut(like, common)
+            return
+        self._cut(sequence, prompt)
+        self._idle[sequence.id] = sequence
+        for old in shelf[: len(shelf) + 1 - _NAMELESS]:
+            self._forget(old)
+
+    def _cut(self, sequence: Sequence, length: int) -> None:
+        if length < len(sequence.tokens) and self._context.cut(sequence.id, length):
+            del sequence.tokens[length:]
+
     def _forget(self, sequence: Sequence) -> None:
         self._idle.pop(sequence.id, None)
         self._clear(sequence)
@@ -252,22 +260,17 @@ class SequenceCache:
         if sequence.conversation is None or len(sequence.tokens) < _WORTH_PARKING:
             return
         size = self._context.size(sequence.id)
-        if size > self._parking_bytes:
+        if not self.parking.fits(size):
             return
-        self._unstore(sequence.conversation)
-        while self._parked and self.parked_bytes + size > self._parking_bytes:
-            self._unstore(next(iter(self._parked)))
         state = self._context.save(sequence.id)
         if state is not None:
-            self._parked[sequence.conversation] = Parked(sequence.tokens, state)
-            self.parked_bytes += state.size
+            self.parking.put(sequence.conversation, Parked(sequence.tokens, state))
 
     def _unpark(self, conversation: str) -> Sequence | None:
         """Bring a parked conversation back, evicting others until it fits; None where it cannot."""
-        parked = self._parked[conversation]
-        self._unstore(conversation)  # so that evicting others cannot push it out meanwhile
-        sequence = self._new()
-        if sequence is None:
+        parked = self.parking.take(conversation)  # evicting others must not push it out meanwhile
+        sequence = self._new() if parked is not None else None
+        if parked is None or sequence is None:
             return None
         while not self._context.restore(sequence.id, parked.state):
             if not self.evict():
@@ -276,8 +279,3 @@ class SequenceCache:
         sequence.tokens = list(parked.tokens)
         self.restored += 1
         return sequence
-
-    def _unstore(self, conversation: str) -> None:
-        parked = self._parked.pop(conversation, None)
-        if parked is not None:
-            self.parked_bytes -= parked.state.size

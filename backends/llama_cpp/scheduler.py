@@ -120,7 +120,7 @@ class Scheduler:
             answer.close()
         self._live.clear()
         self.flush()
-        self.cache.clear()
+        self.cache.parking.clear()
         self._context.close()
 
     # -- taking requests in ----------------------------------------------------------------------
@@ -288,5 +288,5 @@ class Scheduler:
 
     def _leave(self, answer: Answer) -> None:
         self._live.remove(answer)
-        self.cache.release(answer.sequence)
+        self.cache.release(answer.sequence, answer.prompt)
         answer.close()

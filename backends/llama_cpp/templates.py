@@ -165,6 +165,10 @@ class ChatTemplate:
         rest = text.encode()[start:].decode() if start else text
         return [*kept, *self._tokenize(rest, names, bos=bos)]
 
+    def text(self, messages: Sequence[ChatMessage]) -> str:
+        """The prompt as text, for an engine with a tokenizer of its own."""
+        return self._render([{"role": each.role, "content": each.content} for each in messages])
+
     # -- rendering -------------------------------------------------------------------------------
 
     def _render(self, messages: list[dict[str, Any]]) -> str:

@@ -103,11 +103,13 @@ async def test_parking_stays_within_its_budget(make: Make) -> None:
     assert backend.stats().parked_sequences == 1
 
 
-async def test_nameless_requests_do_not_fill_the_cache(make: Make) -> None:
+async def test_nameless_requests_leave_only_what_they_share(make: Make) -> None:
     backend = make()
-    for n in range(7):
-        await tell(backend, f"Number {n}?", max_tokens=2)
-    assert backend.stats().idle_sequences <= 4
+    first = await tell(backend, "Number 0?", system=LONG, max_tokens=8)
+    for n in range(1, 5):
+        told = await tell(backend, f"Number {n}?", system=LONG, max_tokens=2)
+        assert told.usage.cached_tokens > first.usage.prompt_tokens - 20
+    assert backend.stats().idle_sequences == 1
 
 
 # -- sampling --------------------------------------------------------------------------------------
