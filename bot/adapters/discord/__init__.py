@@ -2,6 +2,6 @@
 
 from bot.adapters.discord.adapter import DiscordAdapter
 from bot.adapters.discord.manifest import manifest
-from bot.adapters.discord.sink import Timing
+from bot.adapters.discord.timing import Timing
 
 __all__ = ["DiscordAdapter", "Timing", "manifest"]

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import discord
 import structlog
 
 from bot.adapters.base import AdapterError, Core
@@ -23,8 +22,8 @@ from bot.adapters.discord.gateway import (
 )
 from bot.adapters.discord.outlets import FAILURES, Link
 from bot.adapters.discord.repair import repair
-from bot.adapters.discord.sink import Timing
 from bot.adapters.discord.surface import Surface
+from bot.adapters.discord.timing import Timing
 from bot.config.platforms import DiscordSettings
 
 _log = structlog.get_logger(__name__)
@@ -58,7 +57,7 @@ class DiscordAdapter:
             while True:
                 client = self._client(core, surface, backoff)
                 try:
-                    await log_in(client, self.token, backoff)
+                    await log_in(client, self.token)
                     link.set(client)
                     chores.start(self._register(client), "registering commands")
                     if first:
@@ -76,7 +75,7 @@ class DiscordAdapter:
         finally:
             link.close()
             await chores.close()
-            await surface.errands.close()
+            await surface.close()
 
     async def check(self) -> Sequence[str]:
         return await manifest.check(self.settings, self.token)
@@ -92,7 +91,7 @@ class DiscordAdapter:
                 return ManyConnections(*parts, shard_count=number)
 
     async def _hold(self, client: OneConnection, backoff: Backoff) -> None:
-        if isinstance(client, discord.AutoShardedClient):
+        if isinstance(client, ManyConnections):
             await stay_connected_sharded(client, self.timing.backoff_cap, client.away)
         else:
             await stay_connected(client, backoff)

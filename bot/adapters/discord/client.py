@@ -13,8 +13,8 @@ from bot.adapters.discord.commands import Tree, fill
 from bot.adapters.discord.components import AnswerButton, is_ours
 from bot.adapters.discord.gateway import Backoff
 from bot.adapters.discord.outlets import NO_PINGS
-from bot.adapters.discord.sink import Timing
 from bot.adapters.discord.surface import Surface
+from bot.adapters.discord.timing import Timing
 from bot.command import Command
 from bot.config.platforms import DiscordSettings
 from bot.types import ActionName
@@ -35,7 +35,7 @@ def intents_for(settings: DiscordSettings) -> discord.Intents:
 
 
 class OneConnection(discord.Client):
-    """One connection for all servers. `away` is set while there is none."""
+    """One connection for all servers."""
 
     def __init__(
         self,
@@ -57,12 +57,10 @@ class OneConnection(discord.Client):
             **options,
         )
         self.surface = surface
-        self.away = asyncio.Event()
-        self.connected = asyncio.Event()
         self._backoff = backoff
         self._timing = timing
-        self.tree = Tree(self, surface, user_install=settings.user_install)
-        fill(self.tree, tuple(commands), surface, settings.guilds)
+        self.tree = Tree(self, surface.interactions, user_install=settings.user_install)
+        fill(self.tree, tuple(commands), surface.interactions, settings.guilds)
         self.add_dynamic_items(AnswerButton)
 
     @property
@@ -78,17 +76,11 @@ class OneConnection(discord.Client):
 
     async def on_connect(self) -> None:
         self._backoff.opened()
-        self.away.clear()
-        self.connected.set()
         _log.info("discord.connected", application=self.application_id)
 
     async def on_resumed(self) -> None:
         self._backoff.resumed()
-        self.away.clear()
         _log.info("discord.resumed")
-
-    async def on_disconnect(self) -> None:
-        self.away.set()
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         _log.exception("discord.event_failed", what=event_method)
@@ -96,30 +88,52 @@ class OneConnection(discord.Client):
     # --- what people do -------------------------------------------------------------------------
 
     async def on_message(self, message: discord.Message) -> None:
-        self.surface.errands.start(self.surface.on_message(message, self.us), "message")
+        self.surface.start("message", self.surface.messages.on_message(message, self.us))
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        self.surface.errands.start(self.surface.on_edited(payload.message, self.us), "edit")
+        self.surface.start("edit", self.surface.messages.on_edited(payload.message, self.us))
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        self.surface.errands.start(self.surface.on_deleted([payload.message_id]), "deletion")
+        gone = {payload.message_id}
+        self.surface.start("deletion", self.surface.messages.on_deleted(gone))
 
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
-        self.surface.errands.start(self.surface.on_deleted(payload.message_ids), "deletion")
+        gone = payload.message_ids
+        self.surface.start("deletion", self.surface.messages.on_deleted(gone))
 
     async def on_answer_button(
         self, interaction: discord.Interaction[Any], action: ActionName, turn: str, value: str
     ) -> None:
         """A button of ours was pressed."""
-        await self.surface.on_button(interaction, action, turn, value)
+        await self.surface.interactions.on_button(interaction, action, turn, value)
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         if interaction.type is not discord.InteractionType.component:
             return
         data: Any = interaction.data or {}
         if not is_ours(str(data.get("custom_id", ""))):
-            await self.surface.on_unknown_button(interaction)
+            await self.surface.interactions.on_unknown_button(interaction)
 
 
 class ManyConnections(OneConnection, discord.AutoShardedClient):
-    """One connection for each shard."""
+    """One connection for each shard. `away` is set while any of them is."""
+
+    def __init__(self, *parts: Any, **options: Any) -> None:
+        super().__init__(*parts, **options)
+        self.away = asyncio.Event()
+        self._missing: set[int] = set()
+
+    async def on_shard_disconnect(self, shard_id: int) -> None:
+        self._missing.add(shard_id)
+        self.away.set()
+
+    async def on_shard_connect(self, shard_id: int) -> None:
+        self._back(shard_id)
+
+    async def on_shard_resumed(self, shard_id: int) -> None:
+        self._back(shard_id)
+
+    def _back(self, shard_id: int) -> None:
+        self._missing.discard(shard_id)
+        if not self._missing:
+            self.away.clear()

@@ -178,15 +178,11 @@ async def stay_connected_sharded(
         await asyncio.gather(connection, return_exceptions=True)
 
 
-async def log_in(client: discord.Client, token: str, backoff: Backoff) -> None:
-    """Log in over REST, again and again while Discord cannot be reached. Raises `AdapterError`."""
-    while True:
-        try:
-            await client.login(token)
-            return
-        except FAILURES as exc:
-            if (error := final_error(exc)) is not None:
-                raise error from exc
-            wait = backoff.delay()
-            _log.warning("discord.login_failed", error=str(exc)[:200], retry_s=round(wait, 1))
-            await asyncio.sleep(wait)
+async def log_in(client: discord.Client, token: str) -> None:
+    """Log in over REST. Raises `AdapterError`, or what a later try may not end with."""
+    try:
+        await client.login(token)
+    except FAILURES as exc:
+        if (error := final_error(exc)) is not None:
+            raise error from exc
+        raise

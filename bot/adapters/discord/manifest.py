@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,7 +40,7 @@ def application_of(token: str | None) -> str | None:
     first = token.strip().split(".")[0]
     try:
         text = base64.b64decode(first + "=" * (-len(first) % 4)).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return None
     return text if text.isdecimal() else None
 

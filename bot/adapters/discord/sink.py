@@ -14,33 +14,21 @@ from bot.adapters.base import Replies, Reply
 from bot.adapters.discord.outlets import (
     FAILURES,
     ChannelOutlet,
+    DirectOutlet,
     InteractionOutlet,
     Outlet,
 )
-from bot.adapters.discord.render import MAX_PAGE, Payload, notice_line, render
+from bot.adapters.discord.render import MAX_MESSAGE, MAX_PAGE, Payload, notice_line, render
+from bot.adapters.discord.timing import Timing
 from bot.types import ConversationKey, Limits, Notice, View
 
 _log = structlog.get_logger(__name__)
 
 _TYPING_S = 8.0
+_PATIENCE = 5
+"""Updates that may fail in a row before no more are tried."""
+_NO_MESSAGE = 10008
 _MOVED = Payload("-# The answer goes on below.")
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How often and how long; all in seconds. Tests make them short."""
-
-    edit_interval: float = 1.0
-    token_life: float = 14.5 * 60
-    """After this an interaction's token is not used any more; Discord ends it after 15 minutes."""
-    retry_base: float = 1.0
-    attempts: int = 6
-    """Rounds in which the end of an answer is tried, with doubling pauses between them."""
-    backoff_base: float = 0.5
-    backoff_cap: float = 8.0
-    identify_pause: float = 5.0
-    ready_timeout: float = 2.0
-    request_patience: float = 30.0
 
 
 @dataclass(slots=True)
@@ -83,6 +71,7 @@ class ReplySink:
             self._posted.append(Posted(original, self._outlets[0], None, 0.0))
         self._sent = 0
         self._held = False
+        self._failures = 0
         self._retracted = False
         self._typed = time.monotonic()
         self._saved: tuple[str, ...] = ()
@@ -110,7 +99,7 @@ class ReplySink:
         if not view.text and time.monotonic() - self._typed > _TYPING_S:
             self._typed = time.monotonic()
             if isinstance(outlet := self._outlets[0], ChannelOutlet):
-                await outlet.typing()
+                await self._quietly(outlet.typing())
 
     async def finish(self, view: View) -> None:
         self.turn = view.turn
@@ -119,7 +108,14 @@ class ReplySink:
     async def _show(self, view: View) -> None:
         if self._lazy or self._held or self._retracted:
             return
-        await self._alone(lambda: self._sync(render(view, private=self._can_whisper)))
+        try:
+            await self._alone(lambda: self._sync(render(view, private=self._can_whisper)))
+            self._failures = 0
+        except FAILURES as exc:
+            # The end gets the text out; until then a platform that is down is left in peace.
+            self._failures += 1
+            self._held = self._held or self._failures >= _PATIENCE
+            _log.warning("discord.update_failed", turn=self.turn, error=str(exc)[:200])
 
     async def _alone(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run one request after another, each to its end even when the caller is cancelled.
@@ -156,18 +152,28 @@ class ReplySink:
         if posted.shown is not None:
             pause = posted.touched + self._timing.edit_interval - time.monotonic()
             await asyncio.sleep(max(0.0, pause))
+        if not await self._reached(posted, payload):
+            later = self._posted[index + 1 :]
+            del self._posted[index:]
+            await self._remove(later)  # they come again, after the one that is gone
+            return False
+        posted.shown = payload
+        return True
+
+    async def _reached(self, posted: Posted, payload: Payload) -> bool:
+        """Edit a message, by the channel where an interaction's token is refused; False: gone."""
         try:
             posted.touched = time.monotonic()
             await posted.outlet.edit(posted.id, payload, self.turn)
         except discord.HTTPException as exc:
             if exc.status not in {401, 403, 404}:
                 raise
-            _log.info("discord.message_gone", turn=self.turn, status=exc.status, code=exc.code)
-            later = self._posted[index + 1 :]
-            del self._posted[index:]
-            await self._remove(later)  # they come again, after the one that is gone
-            return False
-        posted.shown = payload
+            _log.info("discord.edit_refused", turn=self.turn, status=exc.status, code=exc.code)
+            if exc.code == _NO_MESSAGE or not isinstance(posted.outlet, InteractionOutlet):
+                return False
+            self._outlets = [o for o in self._outlets if o is not posted.outlet]
+            posted.outlet = self._outlets[0]
+            return await self._reached(posted, payload)
         return True
 
     async def _send(self, outlet: Outlet, payload: Payload) -> None:
@@ -277,25 +283,18 @@ class ReplySink:
 
     async def _whisper(self, notices: Sequence[Notice]) -> None:
         text = "\n".join(notice_line(n) for n in notices)
-        outlet = next((o for o in self._outlets if isinstance(o, InteractionOutlet)), None)
-        for start in range(0, len(text), 2000):
-            if outlet is not None:
-                await self._quietly(outlet.whisper(text[start : start + 2000]))
+        for start in range(0, len(text), MAX_MESSAGE):
+            part = text[start : start + MAX_MESSAGE]
+            for outlet in self._outlets:
+                if isinstance(outlet, InteractionOutlet):
+                    await self._quietly(outlet.whisper(part))
+                    break
+                if isinstance(outlet, DirectOutlet):  # the token has ended meanwhile
+                    await self._quietly(outlet.send(Payload(part), self.turn, ""))
+                    break
 
     async def _quietly(self, request: Awaitable[object]) -> None:
         try:
             await request
         except FAILURES as exc:
             _log.debug("discord.request_failed", turn=self.turn, error=str(exc)[:200])
-
-
-class SilentSink:
-    """For events that need no reply: a deleted question."""
-
-    limits = Limits(max_chars=MAX_PAGE, edit_interval_s=1.0)
-
-    async def start(self, view: View) -> None: ...
-
-    async def update(self, view: View) -> None: ...
-
-    async def finish(self, view: View) -> None: ...

@@ -162,7 +162,7 @@ async def _put_commands(rest: Rest, match: re.Match[str], call: Call) -> Any:
     rest.registered += 1
     rest.commands[int(match[1] or 0)] = call.body
     return [
-        {**c, "id": str(900 + n), "application_id": str(APPLICATION), "version": "1"}
+        {"description": "", **c, "id": str(900 + n), "application_id": "100", "version": "1"}
         for n, c in enumerate(call.body)
     ]
 
@@ -228,7 +228,7 @@ async def _callback(rest: Rest, match: re.Match[str], call: Call) -> Any:
     data = call.body.get("data") or {}
     if call.body["type"] in {4, 5}:
         inner = Call(call.method, call.path, {"content": "", **data}, call.at)
-        message = await rest.post(interaction["channel"], inner, interaction=match[2])
+        message = await rest.post(interaction["channel"], inner)
         interaction["original"] = int(message["id"])
         about |= {
             "response_message_id": message["id"],
@@ -241,7 +241,7 @@ async def _callback(rest: Rest, match: re.Match[str], call: Call) -> Any:
 @_route("POST", rf"/webhooks/{APPLICATION}/([^/]+)")
 async def _follow_up(rest: Rest, match: re.Match[str], call: Call) -> Any:
     interaction = rest.interaction(match[1])
-    return await rest.post(interaction["channel"], call, interaction=match[1])
+    return await rest.post(interaction["channel"], call)
 
 
 def _webhook_message(rest: Rest, match: re.Match[str]) -> Json:

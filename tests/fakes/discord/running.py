@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-from backends.base import ChatMessage
+from backends.base import ChatMessage, Sampling
 from bot.adapters.discord import DiscordAdapter, Timing
 from bot.command import Option, command
 from bot.skill import Context, Skill
@@ -27,11 +27,14 @@ QUICK = Timing(
 )
 
 
+LONG = Sampling(max_tokens=20_000)
+
+
 async def _answer(ctx: Context) -> Any:
     lines = [f"{q.author}: {q.text}" for q in ctx.event.context]
     files = [(await a.read(1000)).decode() for a in ctx.attachments]
     said = "\n".join([*lines, *files, ctx.event.text or ""])
-    async for part in ctx.generate([ChatMessage("user", said)]):
+    async for part in ctx.generate([ChatMessage("user", said)], sampling=LONG):
         yield part
 
 
@@ -50,6 +53,17 @@ async def paint(
     yield Text(f"{what} in {colour}, {times} times")
 
 
+async def _never(asked: Any) -> list[str]:
+    await asyncio.sleep(3600)
+    return ["never"]
+
+
+@command("slow")
+async def slow(ctx: Context, what: Annotated[str, Option("What", complete=_never)] = "") -> Any:
+    """Complete slowly."""
+    yield Text(what)
+
+
 @command("note", menu="Note this down")
 async def note(ctx: Context, what: str = "") -> Any:
     """Take a note."""
@@ -57,7 +71,14 @@ async def note(ctx: Context, what: str = "") -> Any:
     yield Notice(f"noted {what} by {target.author if target else 'nobody'}", private=True)
 
 
-SKILLS = (Skill("chat", commands=(paint, note), answer=_answer),)
+@command("say")
+async def say(ctx: Context, what: str) -> Any:
+    """Have the model say something."""
+    async for part in ctx.generate([ChatMessage("user", what)], sampling=LONG):
+        yield part
+
+
+SKILLS = (Skill("chat", commands=(paint, note, say, slow), answer=_answer),)
 
 
 class Bot:

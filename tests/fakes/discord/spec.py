@@ -93,6 +93,8 @@ def _with_habits(body: Any) -> Any:
     """discord.py writes a few ids as numbers, which Discord takes."""
     body = copy.deepcopy(body)
     if isinstance(body, dict):
+        if "recipient_id" in body:
+            body["recipient_id"] = str(body["recipient_id"])
         for attachment in body.get("attachments") or ():
             attachment["id"] = str(attachment["id"])
         reference = body.get("message_reference")

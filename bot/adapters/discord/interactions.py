@@ -1,0 +1,223 @@
+"""Interactions: commands, menus, completion and buttons, acknowledged before anything else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import discord
+import structlog
+from discord import app_commands
+
+from bot.adapters.base import Core
+from bot.adapters.discord import events
+from bot.adapters.discord.errands import Errands
+from bot.adapters.discord.messages import EDITED, Asked, Messages
+from bot.adapters.discord.outlets import (
+    FAILURES,
+    NO_PINGS,
+    ChannelOutlet,
+    DirectOutlet,
+    InteractionOutlet,
+    Link,
+    Outlet,
+)
+from bot.adapters.discord.sink import ReplySink
+from bot.adapters.discord.timing import Timing
+from bot.types import (
+    ActionCall,
+    ActionName,
+    Author,
+    CommandCall,
+    ConversationKey,
+    Quote,
+    Value,
+)
+
+_log = structlog.get_logger(__name__)
+
+Interaction: TypeAlias = "discord.Interaction[Any]"
+
+_COMPLETE_S = 2.0
+GONE_COMMAND = "This command is no longer there; /help lists those that are."
+GONE_BUTTON = "This button is from an earlier version and does nothing any more; please ask again."
+GONE_QUESTION = "The question is no longer there; please ask again."
+
+
+class Interactions:
+    """Turns interactions into events. It is the `Surface` of the command tree."""
+
+    def __init__(
+        self, core: Core, link: Link, timing: Timing, errands: Errands, messages: Messages
+    ) -> None:
+        self._core = core
+        self._link = link
+        self._timing = timing
+        self._errands = errands
+        self._messages = messages
+
+    def _sink(self, outlets: Sequence[Outlet], key: ConversationKey, **more: Any) -> ReplySink:
+        return ReplySink(outlets, self._core.replies, key, self._timing, **more)
+
+    # --- commands and menus ---------------------------------------------------------------------
+
+    async def on_command(
+        self, interaction: Interaction, name: str, options: Mapping[str, Value]
+    ) -> None:
+        """A slash command."""
+        await self._call(interaction, name, options, None)
+
+    async def on_menu(self, interaction: Interaction, name: str, target: discord.Message) -> None:
+        """An entry in the menu of a message."""
+        await self._call(interaction, name, {}, target)
+
+    async def _call(
+        self,
+        interaction: Interaction,
+        name: str,
+        options: Mapping[str, Value],
+        target: discord.Message | None,
+    ) -> None:
+        original = await self._defer(interaction, thinking=True)
+        quote: Quote | None = None
+        if target is not None:
+            quote = events.quote_of(target, interaction.application_id)
+        key, author = self._who_and_where(interaction)
+        event = CommandCall(
+            id=str(interaction.id),
+            conversation=key,
+            author=author,
+            name=name,
+            options=options,
+            direct=interaction.guild_id is None,
+            attachments=quote.attachments if quote else (),
+            target=quote,
+            at=interaction.created_at,
+        )
+        sink = self._sink(self._outlets(interaction), key, original=original)
+        self._errands.start(self._core.accept(event, sink), f"/{name}")
+
+    async def _defer(self, interaction: Interaction, *, thinking: bool = False) -> int | None:
+        """Acknowledge, before anything else. Returns the placeholder's id, if there is one.
+
+        If Discord does not take it (too late, or it is down) the answer goes to the channel.
+        """
+        try:
+            answer = await interaction.response.defer(thinking=thinking)
+        except FAILURES as exc:
+            _log.warning("discord.defer_failed", error=str(exc)[:200])
+            return None
+        return answer.message_id if answer is not None and thinking else None
+
+    def _outlets(self, interaction: Interaction) -> list[Outlet]:
+        channel = interaction.channel_id or 0
+        outlets: list[Outlet] = []
+        if interaction.response.is_done():
+            life = self._timing.token_life
+            outlets.append(InteractionOutlet(interaction.followup, channel, life))
+        outlets.append(ChannelOutlet(self._link, channel))
+        if interaction.guild_id is not None:
+            outlets.append(DirectOutlet(self._link, interaction.user.id))
+        return outlets
+
+    def _who_and_where(self, interaction: Interaction) -> tuple[ConversationKey, Author]:
+        channel: Any = interaction.channel or discord.Object(interaction.channel_id or 0)
+        author = events.author_of(interaction.user, str(interaction.locale.value))
+        return events.key_of(channel, interaction.guild_id), author
+
+    async def on_complete(
+        self, interaction: Interaction, name: str, option: str, prefix: str
+    ) -> Sequence[str]:
+        """Suggestions while an option is typed; none, rather than too late."""
+        key, author = self._who_and_where(interaction)
+        try:
+            async with asyncio.timeout(_COMPLETE_S):
+                return await self._core.complete(name, option, prefix, author, key)
+        except TimeoutError:
+            return ()
+
+    async def on_refused(self, interaction: Interaction, error: Exception) -> None:
+        """A command that the tree does not know, or cannot read."""
+        known = isinstance(
+            error, (app_commands.CommandNotFound, app_commands.CommandSignatureMismatch)
+        )
+        if not known:
+            _log.error("discord.command_failed", exc_info=error)
+        if interaction.type is discord.InteractionType.autocomplete:
+            return
+        await self._tell(interaction, GONE_COMMAND if known else "That did not work; try again.")
+
+    async def _tell(self, interaction: Interaction, text: str) -> None:
+        """Answer at once, to the person alone."""
+        try:
+            if interaction.response.is_done():
+                await interaction.followup.send(text, ephemeral=True, allowed_mentions=NO_PINGS)
+            else:
+                await interaction.response.send_message(
+                    text, ephemeral=True, allowed_mentions=NO_PINGS
+                )
+        except FAILURES as exc:
+            _log.warning("discord.answer_failed", error=str(exc)[:200])
+
+    # --- buttons --------------------------------------------------------------------------------
+
+    async def on_button(
+        self, interaction: Interaction, action: ActionName, turn: str, value: str
+    ) -> None:
+        """A button under an answer."""
+        await self._defer(interaction)
+        if action == "regenerate" and value.startswith(EDITED):
+            number = int(value.removeprefix(EDITED))
+            self._errands.start(self._ask_again(interaction, turn, number), "asked again")
+            return
+        call = self._press(interaction, action, turn, value)
+        lazy = action != "regenerate"
+        sink = self._sink(self._outlets(interaction), call.conversation, lazy=lazy)
+        self._errands.start(self._core.accept(call, sink), action)
+
+    def _press(
+        self, interaction: Interaction, action: ActionName, turn: str, value: str
+    ) -> ActionCall:
+        key, author = self._who_and_where(interaction)
+        return ActionCall(
+            id=str(interaction.id),
+            conversation=key,
+            author=author,
+            action=action,
+            turn=turn,
+            value=value,
+            direct=interaction.guild_id is None,
+            at=interaction.created_at,
+        )
+
+    async def on_unknown_button(self, interaction: Interaction) -> None:
+        """A button that we made once, and do not know any more."""
+        await self._tell(interaction, GONE_BUTTON)
+
+    async def _ask_again(self, interaction: Interaction, turn: str, number: int) -> None:
+        """Have a question answered as it stands now, after it was edited."""
+        message = await self._find(interaction, number)
+        if message is None:
+            await self._tell(interaction, GONE_QUESTION)
+            return
+        us = interaction.client.us
+        call = self._press(interaction, "regenerate", turn, events.readable(message, us))
+        sink = self._sink(self._outlets(interaction), call.conversation)
+        asked = Asked(call.id, call.value, call.conversation, call.author, sink)
+        self._messages.remember(number, asked)
+        await self._core.accept(call, sink)
+        await interaction.delete_original_response()
+
+    async def _find(self, interaction: Interaction, number: int) -> discord.Message | None:
+        """The question stands in this channel, or in the one that this thread was opened from."""
+        client = await self._link.client()
+        parent = getattr(interaction.channel, "parent_id", None)
+        for place in (interaction.channel_id, parent):
+            if place is None:
+                continue
+            try:
+                return await client.get_partial_messageable(place).fetch_message(number)
+            except discord.NotFound:
+                continue
+        return None

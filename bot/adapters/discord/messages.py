@@ -1,0 +1,186 @@
+"""Messages: who is spoken to, where the answer belongs, what is context; edits and deletions."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+import structlog
+
+from bot.adapters.base import Core
+from bot.adapters.discord import events
+from bot.adapters.discord.errands import Errands
+from bot.adapters.discord.outlets import FAILURES, ChannelOutlet, DirectOutlet, Link, Outlet
+from bot.adapters.discord.render import MAX_PAGE, Payload
+from bot.adapters.discord.sink import ReplySink
+from bot.adapters.discord.timing import Timing
+from bot.types import Action, Author, ConversationKey, Limits, Message, Retraction, View
+
+_log = structlog.get_logger(__name__)
+
+_REMEMBERED = 2000
+EDITED = "edit."
+"""How the value of a button begins that has an edited question answered; its id follows."""
+
+
+@dataclass(slots=True)
+class Asked:
+    """A question that is being answered, or was lately: for when it is deleted or edited."""
+
+    event: str
+    text: str
+    conversation: ConversationKey
+    author: Author
+    sink: ReplySink
+    offered: bool = False
+
+
+class Messages:
+    """Turns messages into events. `chain` is how many earlier ones are read as context."""
+
+    def __init__(
+        self, core: Core, link: Link, timing: Timing, errands: Errands, *, chain: int
+    ) -> None:
+        self._core = core
+        self._link = link
+        self._timing = timing
+        self._errands = errands
+        self._chain = chain
+        self._asked: OrderedDict[int, Asked] = OrderedDict()
+
+    async def on_message(self, message: discord.Message, us: int) -> None:
+        """Somebody wrote something that we can see."""
+        if not events.is_from_a_person(message):
+            return
+        direct = message.guild is None
+        if not direct and not events.names_us(message, us) and not await self._follows(message, us):
+            return
+        self._errands.start(self._typing(message.channel.id), "typing")
+        await self._ask(message, us, await self._place(message, us), str(message.id))
+
+    async def _follows(self, message: discord.Message, us: int) -> bool:
+        """Whether it goes on in a thread of ours, and is not for somebody else."""
+        if not (message.content or message.attachments):
+            return False  # without the Message Content intent there is nothing to go by
+        channel = await self._channel(message)
+        if not isinstance(channel, discord.Thread) or events.is_to_others(message, us):
+            return False
+        key = events.key_of(channel, message.guild.id if message.guild else None)
+        if channel.owner_id != us and not await self._core.replies.known_thread(key):
+            return False
+        return (await self._core.channel_settings(key)).follow_up
+
+    async def _channel(self, message: discord.Message) -> Any:
+        """The channel, looked up where discord.py does not know it (an archived thread, say)."""
+        channel: Any = message.channel
+        if isinstance(channel, discord.PartialMessageable) and message.guild is not None:
+            try:
+                return await (await self._link.client()).fetch_channel(channel.id)
+            except FAILURES:
+                return channel
+        return channel
+
+    async def _place(self, message: discord.Message, us: int) -> ConversationKey:
+        """Where the answer belongs; a thread of its own is opened if that is how it is done."""
+        channel = await self._channel(message)
+        key = events.key_of(channel, message.guild.id if message.guild else None)
+        if not isinstance(channel, discord.TextChannel):
+            return key
+        if not (await self._core.channel_settings(key)).thread_per_mention:
+            return key
+        try:
+            title = events.thread_title(events.readable(message, us))
+            thread = str((await message.create_thread(name=title)).id)
+        except discord.HTTPException as exc:
+            if exc.code != 160004:  # it has a thread already, which then has its id
+                _log.info("discord.no_thread", status=exc.status, code=exc.code)
+                return key
+            thread = str(message.id)
+        return ConversationKey(key.platform, key.workspace, key.channel, thread)
+
+    async def _ask(
+        self, message: discord.Message, us: int, key: ConversationKey, event: str
+    ) -> None:
+        author = events.author_of(message.author)
+        text = events.readable(message, us)
+        here = events.place_of(key)
+        outlets: list[Outlet] = []
+        if here != message.channel.id:
+            outlets.append(ChannelOutlet(self._link, here))
+        outlets.append(ChannelOutlet(self._link, message.channel.id, message.id))
+        if message.guild is not None:
+            outlets.append(DirectOutlet(self._link, message.author.id))
+        sink = ReplySink(outlets, self._core.replies, key, self._timing, prompt=str(message.id))
+        self.remember(message.id, Asked(event, text, key, author, sink))
+        await self._core.accept(
+            Message(
+                id=event,
+                conversation=key,
+                author=author,
+                text=text,
+                direct=message.guild is None,
+                attachments=events.attachments_of(message.attachments),
+                context=await events.reply_chain(message, us, self._chain),
+                at=message.created_at,
+            ),
+            sink,
+        )
+
+    async def _typing(self, channel: int) -> None:
+        try:
+            await ChannelOutlet(self._link, channel).typing()
+        except FAILURES as exc:
+            _log.debug("discord.typing_failed", error=str(exc)[:200])
+
+    def remember(self, message: int, asked: Asked) -> None:
+        """Keep a question in mind, in case it is edited or deleted."""
+        self._asked[message] = asked
+        while len(self._asked) > _REMEMBERED:
+            self._asked.popitem(last=False)
+
+    # --- a question is deleted or edited --------------------------------------------------------
+
+    async def on_deleted(self, messages: Iterable[int]) -> None:
+        """Messages are gone: their turns are cancelled, and unfinished answers taken away."""
+        for number in messages:
+            asked = self._asked.pop(number, None)
+            if asked is None:
+                continue
+            asked.sink.retract()
+            event = Retraction(f"deleted.{number}", asked.conversation, asked.author, asked.event)
+            await self._core.accept(event, SilentSink())
+
+    async def on_edited(self, message: discord.Message, us: int) -> None:
+        """A question was changed: offer to answer the new one."""
+        asked = self._asked.get(message.id)
+        if asked is None or not asked.sink.turn:
+            return
+        text = events.readable(message, us)
+        if not text or text == asked.text:
+            return  # Discord has looked a link up; nobody has changed anything
+        asked.text = text
+        if asked.offered:
+            return  # the offer that stands there answers the text as it is when it is taken up
+        asked.offered = True
+        value = f"{EDITED}{message.id}"
+        offer = Payload(
+            "-# You have changed your question.",
+            (Action("regenerate", "Answer the new one", value),),
+        )
+        outlet = ChannelOutlet(self._link, events.place_of(asked.conversation))
+        await outlet.send(offer, asked.sink.turn, f"edit.{message.id}"[-25:])
+
+
+class SilentSink:
+    """For events that need no reply: a deleted question."""
+
+    limits = Limits(max_chars=MAX_PAGE, edit_interval_s=1.0)
+
+    async def start(self, view: View) -> None: ...
+
+    async def update(self, view: View) -> None: ...
+
+    async def finish(self, view: View) -> None: ...

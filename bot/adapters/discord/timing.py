@@ -1,0 +1,22 @@
+"""How often and how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How often and how long; all in seconds. Tests make them short."""
+
+    edit_interval: float = 1.0
+    token_life: float = 14.5 * 60
+    """After this an interaction's token is not used any more; Discord ends it after 15 minutes."""
+    retry_base: float = 1.0
+    attempts: int = 6
+    """Rounds in which the end of an answer is tried, with doubling pauses between them."""
+    backoff_base: float = 0.5
+    backoff_cap: float = 8.0
+    identify_pause: float = 5.0
+    ready_timeout: float = 2.0
+    request_patience: float = 30.0
