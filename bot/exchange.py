@@ -237,9 +237,13 @@ class Exchange:
         await asyncio.shield(self._opening)  # a Stop now must not leave a turn open for ever
 
     async def _open_turns(self, question: Turn, answer: Turn) -> None:
+        store = self._around.store
         if self._replaces is not None:
-            await self._around.store.supersede(self._replaces.id)
-        await self._around.store.open(question, answer)
+            others = await store.recent(question.conversation)
+            stale = {turn.id for turn in others if turn.answers == question.id}
+            for turn in stale | {self._replaces.id}:
+                await store.supersede(turn)
+        await store.open(question, answer)
         self._answer = answer
 
     async def _drain(self, job: Job) -> None:

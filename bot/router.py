@@ -68,7 +68,8 @@ Handler: TypeAlias = Callable[[Job], AsyncGenerator[Part, None]]
 class Router:
     """Knows the skills, and which of them an event is for.
 
-    `settings` are the plugins' own, by skill name. `max_chars` is the longest message.
+    A skill's `wants` is called with the `Message`. `settings` are the plugins' own, by skill name.
+    `max_chars` is the longest message.
     """
 
     def __init__(

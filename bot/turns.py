@@ -218,6 +218,8 @@ class Turns:
         asker = self._asker(call)
         if question.author != asker.author.key and not asker.admin:
             raise Denied("Only the person who asked, or an admin, can have this answered again.")
+        if not question.text.strip() and not question.command:
+            raise NotFound("The files of that question are gone; please send them again.")
         event = _event_of(question, call)
         return self._exchange(event, sink, claimed=True, replaces=answer, question=question)
 

@@ -19,6 +19,7 @@ from bot.exchange import TurnLimits
 from bot.history.store import HistoryStore, Turn
 from bot.skill import Context, Skill
 from bot.types import (
+    Attachment,
     ConversationKey,
     Limits,
     Notice,
@@ -48,6 +49,11 @@ async def stop(ctx: Context) -> AsyncIterator[Part]:
 async def ask(ctx: Context, question: str, times: int = 1) -> AsyncIterator[Part]:
     """Ask something."""
     yield Text(f"{question}! " * times)
+
+
+async def seen(ctx: Context) -> AsyncIterator[Part]:
+    """Say how many files there are."""
+    yield Text(f"{len(ctx.attachments)} files")
 
 
 COMMANDS = Skill("commands", commands=(stop, ask))
@@ -506,6 +512,28 @@ async def test_regenerate_answers_again_and_replaces_the_old_answer(
     assert (old.text, new.text) == ("first", "second")
     assert [t.text for t in await history.recent(str(HERE))] == ["hello", "second"]
     assert (await stored(history, old.turn)).text == "first"
+
+
+async def test_the_button_of_a_replaced_answer_leaves_one_answer_in_the_conversation(
+    bench: Make, history: HistoryStore
+) -> None:
+    replies = ["first", "second", "third"]
+    b = bench(CHAT, store=history, backend=ScriptedBackend("default", replies=replies))
+    old = await b.say(b.message("hello"))
+    await b.say(b.press("regenerate", old.turn))
+    await b.say(b.press("regenerate", old.turn))
+    assert [t.text for t in await history.recent(str(HERE))] == ["hello", "third"]
+
+
+async def test_a_question_that_was_only_a_file_is_asked_for_again(bench: Make) -> None:
+    async def read(limit: int) -> bytes:
+        return b""
+
+    b = bench(COMMANDS, Skill("file", answer=seen))
+    message = replace(b.message(""), attachments=(Attachment("a.md", 0, None, read),))
+    view = await b.say(message)
+    again = await b.say(b.press("regenerate", view.turn))
+    assert "send them again" in again.notices[0].text
 
 
 async def test_regenerate_works_after_a_restart(bench: Make, history: HistoryStore) -> None:
