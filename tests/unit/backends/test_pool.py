@@ -288,7 +288,7 @@ async def test_a_probe_says_why_a_model_cannot_answer() -> None:
     assert (await stage.pool.probe("m")).chat
     broken = Stage(m=one())
     broken.made["m"].available = False
-    with pytest.raises(BackendUnavailable, match="not running"):
+    with pytest.raises(BackendUnavailable, match="scripted"):
         await broken.pool.probe("m")
     broken.made["m"].available = True
     await broken.pool.probe("m")

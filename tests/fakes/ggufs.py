@@ -1,0 +1,83 @@
+"""GGUF files for tests: made from the default model, or out of nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import gguf
+import numpy as np
+
+
+def refact_copy(model: Path, folder: Path) -> Path:
+    """The default model as a library of 2024 takes it: another name for the same splitting rule.
+
+    Made once in `folder`, whoever asks first.
+    """
+    copy = folder / f"{model.stem}.refact.gguf"
+    if not copy.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh = copy.with_suffix(f".{os.getpid()}.part")
+        command = (sys.executable, "-m", "gguf.scripts.gguf_new_metadata")
+        options = ("--pre-tokenizer", "refact", str(model), str(fresh))
+        subprocess.run((*command, *options), check=True, capture_output=True)
+        fresh.replace(copy)
+    return copy
+
+
+def tiny_bert(path: Path, *, width: int = 32, layers: int = 2, context: int = 64) -> Path:
+    """A BERT of random weights that embeds: words of single letters, mean pooling."""
+    chance = np.random.default_rng(1)
+    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    vocabulary += [f"\u2581{letter}" for letter in letters] + letters
+    writer = gguf.GGUFWriter(path, "bert")
+    writer.add_name("tiny bert")
+    writer.add_context_length(context)
+    writer.add_embedding_length(width)
+    writer.add_feed_forward_length(2 * width)
+    writer.add_block_count(layers)
+    writer.add_head_count(4)
+    writer.add_layer_norm_eps(1e-12)
+    writer.add_causal_attention(False)
+    writer.add_pooling_type(gguf.PoolingType.MEAN)
+    writer.add_file_type(0)
+    writer.add_tokenizer_model("bert")
+    writer.add_token_list(vocabulary)
+    writer.add_token_types([3] * 5 + [1] * (len(vocabulary) - 5))
+    writer.add_token_type_count(2)
+    writer.add_bos_token_id(2)
+    writer.add_eos_token_id(3)
+    writer.add_unk_token_id(1)
+    writer.add_sep_token_id(3)
+    writer.add_pad_token_id(0)
+    writer.add_uint32("tokenizer.ggml.cls_token_id", 2)
+    writer.add_mask_token_id(4)
+
+    def tensor(name: str, *shape: int) -> None:
+        writer.add_tensor(name, chance.normal(0, 0.2, shape).astype(np.float32))
+
+    tensor("token_embd.weight", len(vocabulary), width)
+    tensor("position_embd.weight", context, width)
+    tensor("token_types.weight", 2, width)
+    norms = ["token_embd_norm"]
+    for layer in range(layers):
+        block = f"blk.{layer}"
+        norms += [f"{block}.attn_output_norm", f"{block}.layer_output_norm"]
+        for name in ("attn_q", "attn_k", "attn_v", "attn_output"):
+            tensor(f"{block}.{name}.weight", width, width)
+            tensor(f"{block}.{name}.bias", width)
+        tensor(f"{block}.ffn_up.weight", 2 * width, width)
+        tensor(f"{block}.ffn_up.bias", 2 * width)
+        tensor(f"{block}.ffn_down.weight", width, 2 * width)
+        tensor(f"{block}.ffn_down.bias", width)
+    for name in norms:
+        writer.add_tensor(f"{name}.weight", np.ones(width, dtype=np.float32))
+        writer.add_tensor(f"{name}.bias", np.zeros(width, dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
