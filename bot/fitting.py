@@ -30,7 +30,6 @@ _PER_MESSAGE = 16
 _TEMPLATE = 64
 """More tokens than a chat template adds: for each message, and around all of them."""
 _SHARE = 0.7
-"""Of the room, what retrieved text may take while there is history."""
 
 
 _PLACES = tuple(
@@ -76,17 +75,21 @@ class Fitter:
         blocks: int = 0,
         history: Sequence[Turn] = (),
         answer_tokens: int = 512,
+        share: float | None = None,
     ) -> Fitted:
         """Make a prompt of as much as fits.
 
         `compose(n)` is the last message with the first n of the `blocks`, which are ranked: the
-        later ones are left out first. Raises `ContextOverflow` where the question alone is too
-        long.
+        later ones are left out first. `share` is how much of the room the last message may take up
+        with blocks; by default 0.7 where there is history, else all. Raises `ContextOverflow`
+        where the question alone is too long.
         """
         window = (await models.capabilities(model)).context or UNKNOWN_CONTEXT
         answer = max(1, min(answer_tokens, window // 4))
         measure = _Measure(self, models, model, window - answer - _MARGIN)
-        used, base, cost = await measure.blocks(system, compose, blocks, bool(history))
+        used, base, cost = await measure.blocks(
+            system, compose, blocks, (_SHARE if history else 1.0) if share is None else share
+        )
         exchanges = _exchanges(history)
         room = measure.budget - cost
         start = await self._cut(measure, exchanges, room, keep=used == 0)
@@ -175,7 +178,7 @@ class _Measure:
         return await self._models.count(self.model, messages)
 
     async def blocks(
-        self, system: str, compose: Callable[[int], str], blocks: int, history: bool
+        self, system: str, compose: Callable[[int], str], blocks: int, share: float
     ) -> tuple[int, tuple[ChatMessage, ...], int]:
         """How many blocks fit, the messages without history, and what they take."""
         head = (ChatMessage("system", system),) if system else ()
@@ -183,19 +186,18 @@ class _Measure:
         def base(n: int) -> tuple[ChatMessage, ...]:
             return (*head, ChatMessage("user", compose(n)))
 
-        share = int(self.budget * _SHARE) if history else self.budget
+        room = int(self.budget * share)
         low, high = 0, blocks
         while low < high:
             middle = (low + high + 1) // 2
-            if await self.fits(base(middle), share):
+            if await self.fits(base(middle), room):
                 low = middle
             else:
                 high = middle - 1
         chosen = base(low)
         cost = _at_most(chosen)
-        if history or cost > self.budget:
-            # a bound is enough while there is room to spare; near the limit it must be exact
-            cost = await self.count(chosen) if cost > self.budget // 4 else cost
+        if cost > self.budget // 4:  # a bound is enough while there is room to spare
+            cost = await self.count(chosen)
         if cost > self.budget:
             raise ContextOverflow(cost, self.budget)
         return low, chosen, cost

@@ -9,13 +9,19 @@ from dataclasses import replace
 
 from backends.base import Sampling
 from bot.history.store import Turn
+from bot.knowledge.citation_filter import CitationFilter
 from bot.knowledge.citations import check_support
 from bot.skill import Context, Passage, SearchResult
 from bot.types import Explanation, Notice, Part, Source, Sources, Text
 
 _BRACKETS = re.compile(r"\[(\d{1,3})\]")
 _CITATION = re.compile(r"[ \t]?\[((?:\d{1,3})(?:\s*[,;]\s*\d{1,3}){0,15})\]")
-_OPEN = re.compile(r"[ \t]?(?:\[[\d\s,;]{0,80})?\Z")
+SAMPLING = Sampling(temperature=0.2, repeat_penalty=1.1, max_tokens=512)
+"""Close to the text. The penalty keeps small models from saying the same sentence for ever."""
+
+SHARE = 0.5
+"""Of a model's room, what passages take: more of them make small models worse, and late."""
+
 _SHOWN_UNCITED = 3
 _SHOWN_DOUBTFUL = 3
 
@@ -37,7 +43,7 @@ async def answer_from(
     """
     name = await ctx.model(model)
     capabilities = await ctx.models.capabilities(name)
-    sampling = sampling or Sampling(temperature=0.2, max_tokens=512)
+    sampling = sampling or SAMPLING
 
     def compose(n: int) -> str:
         return ctx.prompts.render(
@@ -55,6 +61,7 @@ async def answer_from(
         blocks=len(found.passages),
         history=history,
         answer_tokens=sampling.max_tokens,
+        share=SHARE,
     )
     used = [source(number, p) for number, p in enumerate(found.passages[: fitted.blocks], 1)]
     yield Explanation(
@@ -78,9 +85,15 @@ async def answer_from(
     if rest := citations.finish():
         said += rest
         yield Text(rest)
-    cited = [one for one in used if one.number in citations.cited]
-    yield Sources(tuple(cited or used[:_SHOWN_UNCITED]))
     given = [passage.text for passage in found.passages[: fitted.blocks]]
+    cited = [one for one in used if one.number in citations.cited]
+    if not cited:
+        cited = [
+            one
+            for one in used
+            if any(s.supported for s in await check_support(said, [one.passage]))
+        ]
+    yield Sources(tuple(cited or used[:_SHOWN_UNCITED]))
     checked = await check_support(said, given, ctx.services.embed)
     doubtful = [_short(one.text) for one in checked if not one.supported]
     if doubtful:
@@ -126,34 +139,3 @@ def _shown(number: int, passage: Passage) -> dict[str, str | int]:
         "title": label(passage),
         "text": _BRACKETS.sub(r"(\1)", passage.text),
     }
-
-
-class CitationFilter:
-    """Takes citations out of a stream that point to no passage; `cited` holds the good ones.
-
-    Text that may still become a citation is held back until it is clear.
-    """
-
-    def __init__(self, passages: int) -> None:
-        self._passages = passages
-        self._held = ""
-        self.cited: set[int] = set()
-
-    def feed(self, delta: str) -> str:
-        """What can be shown now."""
-        text = self._held + delta
-        found = _OPEN.search(text)
-        start = found.start() if found else len(text)
-        text, self._held = text[:start], text[start:]
-        return _CITATION.sub(self._keep, text)
-
-    def finish(self) -> str:
-        """What was held back, at the end."""
-        rest, self._held = self._held, ""
-        return rest if not re.search(r"\[.", rest) else ""
-
-    def _keep(self, found: re.Match[str]) -> str:
-        numbers = [int(n) for n in re.findall(r"\d+", found[1])]
-        good = [n for n in dict.fromkeys(numbers) if 1 <= n <= self._passages]
-        self.cited.update(good)
-        return (found[0][: found[0].index("[")] if good else "") + "".join(f"[{n}]" for n in good)

@@ -27,7 +27,7 @@ from bot.api import (
     model_names,
 )
 
-SAMPLING = Sampling(temperature=0.7, max_tokens=768)
+SAMPLING = Sampling(temperature=0.7, repeat_penalty=1.1, max_tokens=768)
 FILE_PIECES = 64
 PIECE_TOKENS = 256
 

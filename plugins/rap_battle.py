@@ -28,7 +28,7 @@ from bot.api import (
 _VERSUS = re.compile(r"\s+(?:vs?\.?|versus|against|gegen|contra|contre|×)\s+", re.IGNORECASE)
 _MARKUP = re.compile(r"[*_`#<>\[\]|~]+")
 _MAX_NAME = 80
-SAMPLING = Sampling(temperature=0.9, top_p=0.95, max_tokens=220)
+SAMPLING = Sampling(temperature=0.8, top_p=0.95, repeat_penalty=1.2, max_tokens=160)
 
 
 @command(

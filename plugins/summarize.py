@@ -51,7 +51,7 @@ _LANGUAGES = {
     "uk": "Ukrainian", "vi": "Vietnamese", "zh": "Chinese",
 }  # fmt: skip
 
-SAMPLING = Sampling(temperature=0.3, max_tokens=512)
+SAMPLING = Sampling(temperature=0.3, repeat_penalty=1.1, max_tokens=512)
 PART_TOKENS = 160
 """Longest summary of a part, in tokens; at most a quarter of the part, so that each round ends
 with less text than it began."""

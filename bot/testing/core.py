@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from backends.base import Backend
 from backends.script import Reply
 from backends.scripted import ScriptedBackend
 from bot.adapters.base import ChannelSettings
@@ -105,14 +106,16 @@ class _Sink:
 
 @dataclass(frozen=True, slots=True)
 class Parlance:
-    """A running core. `model` is the scripted model that answers, `documents` the shelf that /ask
-    looks at, `plugins` what was loaded."""
+    """A running core. `model` is what answers (scripted, unless you brought another), `documents`
+    the shelf that /ask looks at, `plugins` what was loaded."""
 
     model: ScriptedBackend
     documents: Shelf
     services: Services
     plugins: Plugins
     core: Dispatcher = field(repr=False)
+    patience_s: float = 30.0
+    """How long an answer may take before the test fails, in seconds."""
 
     async def say(
         self,
@@ -127,7 +130,7 @@ class Parlance:
     ) -> Answer:
         """Say something, or call a command with `/name …`, and wait for the answer.
 
-        `attachments` are files by name. Raises `TimeoutError` after 30 s.
+        `attachments` are files by name. Raises `TimeoutError` after `patience_s`.
         """
         place = ConversationKey("test", "workspace", channel, user=user if direct else None)
         author = Author("test", user, user.title(), frozenset({_ADMIN} if admin else ()))
@@ -148,7 +151,7 @@ class Parlance:
         """Hand an event of your own to the core, and wait for the answer."""
         sink = _Sink()
         await self.core.accept(event, sink)
-        view = await asyncio.wait_for(sink.finished, 30)
+        view = await asyncio.wait_for(sink.finished, self.patience_s)
         return Answer(view, tuple(sink.states))
 
     async def complete(
@@ -166,10 +169,11 @@ async def running_skills(
     plugins: Sequence[str] | None = None,
     folders: Sequence[Path] = (),
     replies: Sequence[str | Reply] = (),
-    models: Sequence[ScriptedBackend] = (),
+    models: Sequence[Backend] = (),
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     pages: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    patience_s: float = 30.0,
 ) -> AsyncIterator[Parlance]:
     """A core with these plugins (modules by name; by default the shipped and the installed ones),
     and those in `folders`.
@@ -191,7 +195,7 @@ async def running_skills(
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         database = await Database.open(folder / "parlance.db")
         stack.push_async_callback(database.close)
-        chosen = list(models) or [ScriptedBackend("default", replies=tuple(replies))]
+        chosen: list[Backend] = list(models) or [ScriptedBackend("default", replies=tuple(replies))]
         running, shelf, history = Running(), Shelf(), SqlHistoryStore(database)
         where = ChosenSettings(SqlChoices(database), lambda _: ChannelSettings())
 
@@ -222,7 +226,7 @@ async def running_skills(
         for _, lifespan in found.lifespans:
             await stack.enter_async_context(lifespan(services))
         stack.push_async_callback(core.close)
-        yield Parlance(chosen[0], shelf, services, found, core)
+        yield Parlance(cast(ScriptedBackend, chosen[0]), shelf, services, found, core, patience_s)
 
 
 class _Pages:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk
-from backends.scripted import ScriptedBackend
+from backends.base import Backend, Capabilities, ChatMessage, ChatRequest, Chunk
 from bot.skill import ModelInfo
 from bot.types import SCOPES, ConversationKey, Scope
 
 
 class ScriptedModels:
-    """Models that are scripted backends; choices are kept by scope, as the real ones are."""
+    """The backends of a test as models; choices are kept by scope, as the real ones are."""
 
-    def __init__(self, *backends: ScriptedBackend) -> None:
+    def __init__(self, *backends: Backend) -> None:
         self.backends = {backend.name: backend for backend in backends}
         self.chosen: dict[tuple[Scope, str], str] = {}
 

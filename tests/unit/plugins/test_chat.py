@@ -113,7 +113,9 @@ async def test_a_long_file_is_shortened_for_a_small_model_and_says_so(on: Stage)
     text = "\n\n".join(f"Paragraph {n} " + "word " * 60 for n in range(200))
     ctx = on.context("What is it?", attachments=(attachment("long.txt", text),))
     said = await on.run(chat.handler, ctx, message="What is it?", model="small")
-    prompt = on.models.backends["small"].requests[0].messages[-1].content
+    small = on.models.backends["small"]
+    assert isinstance(small, ScriptedBackend)
+    prompt = small.requests[0].messages[-1].content
     assert "Paragraph 3 " in prompt
     assert 'the file "long.txt" (only its beginning)' in prompt
     assert "did not fit" in said.explanation.left_out[0]
