@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import discord
 import structlog
@@ -38,7 +38,6 @@ class Posted:
     id: int
     outlet: Outlet
     shown: Payload | None
-    touched: float = field(default_factory=time.monotonic)
 
 
 class ReplySink:
@@ -68,7 +67,7 @@ class ReplySink:
         self._lazy = lazy
         self._posted: list[Posted] = []
         if original is not None:
-            self._posted.append(Posted(original, self._outlets[0], None, 0.0))
+            self._posted.append(Posted(original, self._outlets[0], None))
         self._sent = 0
         self._held = False
         self._failures = 0
@@ -149,9 +148,6 @@ class ReplySink:
         posted = self._posted[index]
         if posted.shown == payload:
             return True
-        if posted.shown is not None:
-            pause = posted.touched + self._timing.edit_interval - time.monotonic()
-            await asyncio.sleep(max(0.0, pause))
         if not await self._reached(posted, payload):
             later = self._posted[index + 1 :]
             del self._posted[index:]
@@ -163,7 +159,6 @@ class ReplySink:
     async def _reached(self, posted: Posted, payload: Payload) -> bool:
         """Edit a message, by the channel where an interaction's token is refused; False: gone."""
         try:
-            posted.touched = time.monotonic()
             await posted.outlet.edit(posted.id, payload, self.turn)
         except discord.HTTPException as exc:
             if exc.status not in {401, 403, 404}:
@@ -222,7 +217,9 @@ class ReplySink:
             if await self._finish_once(payloads):
                 break
         else:
+            # Not noted as finished: after the next start the message says what became of it.
             _log.error("discord.answer_lost", turn=self.turn, conversation=str(self._conversation))
+            return
         if not payloads and self._posted:
             # First the placeholder goes: a reply to a deferral would take its place, in public.
             await self._remove(self._posted)

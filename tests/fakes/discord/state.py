@@ -18,6 +18,7 @@ OTHER_CHANNEL = 301
 DM = 400
 ADA = 1
 EVE = 2
+ROOT = 3
 TOKEN = base64.b64encode(str(APPLICATION).encode()).decode().rstrip("=") + ".fake.token"
 TEXT, DIRECT, PUBLIC_THREAD = 0, 1, 11
 ALL_PERMISSIONS = (1 << 50) - 1
@@ -66,7 +67,7 @@ class World:
 
     def __post_init__(self) -> None:
         self._counter = itertools.count()
-        for number, name in ((BOT, "parlance"), (ADA, "ada"), (EVE, "eve")):
+        for number, name in ((BOT, "parlance"), (ADA, "ada"), (EVE, "eve"), (ROOT, "root")):
             self.users[number] = {
                 "id": str(number),
                 "username": name,

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from bot.adapters.discord import DiscordAdapter, Timing
 from bot.config.platforms import DiscordSettings
 from tests.fakes.core import Bench
 from tests.fakes.discord import TOKEN, FakeDiscord
 from tests.fakes.discord.running import QUICK, SKILLS, Bot, running
+from tests.traces import plain_traces
 
-
-@pytest.fixture(autouse=True)
-def plain_traces() -> Iterator[None]:
-    """Traces as the application writes them; drawing the pretty ones takes a second each."""
-    before = structlog.get_config()
-    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(processors=[*before["processors"][:-1], renderer])
-    yield
-    structlog.configure(**before)
+__all__ = ["plain_traces"]
 
 
 @pytest.fixture

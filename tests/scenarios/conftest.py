@@ -1,0 +1,51 @@
+"""The platforms on which the stories are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scenarios.harness import Driver, House
+from tests.scenarios.on_discord import DiscordDriver
+from tests.traces import plain_traces
+
+__all__ = ["plain_traces"]
+
+DRIVERS: dict[str, Callable[[], Awaitable[Driver]]] = {
+    "discord": lambda: DiscordDriver().open(),
+}
+"""Every platform; each makes a driver that is ready for an adapter."""
+
+
+@pytest.fixture(params=sorted(DRIVERS))
+async def driver(request: pytest.FixtureRequest) -> AsyncIterator[Driver]:
+    made = await DRIVERS[request.param]()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def make_house(driver: Driver, tmp_path: Path) -> AsyncIterator[Any]:
+    """Makes a house, and opens it: `await make_house(tokens_per_s=50)`."""
+    houses: list[House] = []
+
+    async def make(*, open: bool = True, **scripted: Any) -> House:
+        house = House(tmp_path, driver, **scripted)
+        houses.append(house)
+        if open:
+            await house.start()
+        return house
+
+    yield make
+    await asyncio.gather(*(house.stop() for house in houses))
+
+
+@pytest.fixture
+async def house(make_house: Any) -> House:
+    """An open house whose model answers at once."""
+    opened: House = await make_house()
+    return opened

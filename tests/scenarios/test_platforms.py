@@ -1,0 +1,180 @@
+"""What people do on a chat platform, told once and played on every one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from backends.errors import BackendUnavailable
+from tests.scenarios.harness import SLOW, STORY, House
+
+
+def occurrences(text: str, beginning: str) -> list[str]:
+    """The words that begin so, in the order in which they are read."""
+    return [word.strip("`*_") for word in text.split() if word.startswith(beginning)]
+
+
+class TestAsking:
+    async def test_a_mention_is_answered(self, house: House) -> None:
+        await house.driver.mention("hello there")
+        await house.reads("You said: hello there")
+
+    async def test_a_command_is_answered(self, house: House) -> None:
+        await house.driver.command("chat", {"message": "hello there"})
+        await house.reads("You said: hello there")
+
+    async def test_who_does_not_know_the_options_is_helped(self, house: House) -> None:
+        assert list(await house.driver.find_out("chat", "model", "ot")) == ["other"]
+
+    async def test_a_follow_up_needs_no_mention_and_knows_what_was_said(self, house: House) -> None:
+        await house.driver.mention("my name is Ada")
+        await house.reads("You said: my name is Ada")
+        await house.driver.follow_up("what is my name?")
+        await house.reads("You said: what is my name?")
+        asked = "\n".join(m.content for m in house.model.requests[-1].messages)
+        assert "my name is Ada" in asked
+
+    async def test_two_threads_are_two_conversations(self, house: House) -> None:
+        await house.driver.mention("my name is Ada")
+        await house.reads("You said: my name is Ada")
+        await house.driver.mention("what is my name?", by="eve")
+        await house.reads("You said: what is my name?")
+        asked = "\n".join(m.content for m in house.model.requests[-1].messages)
+        assert "my name is Ada" not in asked
+
+
+class TestAnswers:
+    async def test_ten_thousand_characters_arrive_whole_and_in_order(self, make_house: Any) -> None:
+        house = await make_house(tokens_per_s=2000)
+        await house.driver.command("chat", {"message": "tell a story"})
+        await house.reads("word299")
+        assert occurrences(house.text, "word") == STORY.split()
+
+    async def test_stop_ends_it_and_keeps_what_was_written(self, make_house: Any) -> None:
+        house = await make_house(tokens_per_s=60)
+        await house.driver.mention("take your time")
+        await house.sees("slow004")
+        await house.driver.press("stop")
+        await house.reads("Stopped by")
+        assert house.model.cancelled == 1
+        written = occurrences(house.text, "slow")
+        assert written == SLOW.split()[: len(written)]
+        await house.driver.follow_up("go on")
+        await house.reads("You said: go on")
+        asked = "\n".join(m.content for m in house.model.requests[-1].messages)
+        assert "slow004" in asked
+
+    async def test_others_cannot_stop_it(self, make_house: Any) -> None:
+        house = await make_house(tokens_per_s=60)
+        await house.driver.mention("take your time")
+        await house.sees("slow004")
+        await house.driver.press("stop", by="eve")
+        await house.is_told("Only the person who asked")
+        assert house.model.cancelled == 0
+
+    async def test_regenerate_after_a_restart(self, house: House) -> None:
+        await house.driver.mention("hello there")
+        await house.reads("You said: hello there")
+        await house.restart()
+        await house.driver.press("regenerate")
+        await house.until(lambda: house.text.count("You said: hello there") == 2, "twice")
+
+    async def test_why_is_told_to_the_asker_alone(self, house: House) -> None:
+        await house.driver.mention("hello there")
+        await house.reads("You said: hello there")
+        await house.driver.press("why")
+        await house.is_told("Model")
+        assert "Times" not in house.text
+
+    async def test_feedback_is_kept(self, house: House) -> None:
+        await house.driver.mention("hello there")
+        await house.reads("You said: hello there")
+        await house.driver.press("good")
+        await house.is_told("Thank you")
+
+    async def test_a_deleted_question_takes_its_answer_along(self, make_house: Any) -> None:
+        house = await make_house(tokens_per_s=60)
+        await house.driver.mention("take your time")
+        await house.sees("slow004")
+        await house.driver.delete()
+        await house.until(lambda: "slow" not in house.text, "nothing left of the answer")
+        assert house.model.cancelled == 1
+
+
+class TestModels:
+    async def test_an_admin_switches_the_model_and_it_stays_switched(self, house: House) -> None:
+        options = {"action": "use", "name": "other", "scope": "workspace"}
+        await house.driver.command("model", options, by="root")
+        await house.reads("other now answers in this workspace")
+        await house.driver.mention("hello there")
+        await house.reads("The other model: hello there")
+        await house.restart()
+        await house.driver.mention("are you there?")
+        await house.reads("The other model: are you there?")
+
+    async def test_others_may_not(self, house: House) -> None:
+        options = {"action": "use", "name": "other", "scope": "workspace"}
+        await house.driver.command("model", options)
+        await house.until(
+            lambda: "needs an admin" in house.text + "".join(house.driver.private()), "a refusal"
+        )
+        await house.driver.mention("hello there")
+        await house.reads("You said: hello there")
+
+
+class TestTrouble:
+    async def test_who_asks_too_much_at_once_is_told_to_wait(self, make_house: Any) -> None:
+        house = await make_house(tokens_per_s=20)
+        for _ in range(4):
+            await house.driver.mention("take your time")
+        await house.until(lambda: house.text.count("slow000") == 4, "four answers")
+        await house.driver.mention("one more")
+        await house.sees("You have 4 questions open")
+
+    async def test_a_model_that_fails_before_its_first_word(self, house: House) -> None:
+        house.model.fail_next(BackendUnavailable("The engine cannot be reached."))
+        await house.driver.mention("hello there")
+        await house.reads("The model could not answer")
+        await house.driver.mention("and now?")
+        await house.reads("You said: and now?")
+
+    async def test_a_model_that_fails_in_mid_answer(self, house: House) -> None:
+        house.model.fail_next(BackendUnavailable("The engine cannot be reached."), after=3)
+        await house.driver.mention("one two three four")
+        await house.reads("The model could not answer")
+        assert "You said:" in house.text
+
+    @pytest.mark.parametrize("what", ["send", "edit"])
+    async def test_a_platform_that_fails_gets_it_all_the_same(
+        self, house: House, what: Any
+    ) -> None:
+        house.driver.fail_next(what, 503, times=2)
+        await house.driver.mention("hello there")
+        await house.reads("You said: hello there")
+
+    async def test_an_answer_that_a_restart_cuts_off_says_so(self, make_house: Any) -> None:
+        house = await make_house(tokens_per_s=60)
+        await house.driver.mention("take your time")
+        await house.sees("slow004")
+        await house.restart()
+        await house.reads("shut down")
+        assert "slow004" in house.text
+
+    async def test_killed_in_mid_answer_nothing_is_lost_and_nothing_comes_twice(
+        self, make_house: Any
+    ) -> None:
+        house = await make_house(tokens_per_s=20, open=False)
+        await house.start_apart()
+        await house.driver.mention("take your time")
+        await house.sees("slow025")  # what was written is kept once a second
+        await house.kill()
+        await house.start()
+        await house.reads("interrupted by a restart")
+        assert occurrences(house.text, "slow")[:25] == SLOW.split()[:25]
+        await house.driver.follow_up("go on")
+        await house.reads("You said: go on")
+        asked = "\n".join(m.content for m in house.model.requests[-1].messages)
+        assert "take your time" in asked
+        assert "slow010" in asked
+        assert len(house.model.requests) == 1
