@@ -223,8 +223,8 @@ class OpenAICompatibleBackend:
             if self._connection is None or self._connection.url != url:
                 if self._connection is not None:
                     await self._connection.aclose()
-                self._connection = Connection(
-                    url, self._options.model, self._key, self._options.connect_s
+                self._connection = await asyncio.to_thread(  # it reads certificates
+                    Connection, url, self._options.model, self._key, self._options.connect_s
                 )
                 self._known = False
             return self._connection

@@ -12,6 +12,15 @@ from blockbuster import BlockBuster, blockbuster_ctx
 
 _armed = False
 
+_MAY_BLOCK = (
+    ("structlog/_base.py", {"_process_event"}),
+    ("logging/__init__.py", {"format"}),
+    ("bot/testing/core.py", {"running_skills"}),
+    ("unit/plugins/stage.py", {"stage"}),
+)
+"""What writes a log line: a trace in it quotes the source files, which are read for that. And what
+sets up a stage, before anything runs on it."""
+
 
 class OutsideLoopback(Exception):
     """A test tried to reach an address that is not on this machine."""
@@ -54,4 +63,7 @@ def no_blocking(request: pytest.FixtureRequest) -> Iterator[BlockBuster | None]:
         yield None
         return
     with blockbuster_ctx(["bot", "backends", "plugins"]) as guard:
+        for function in guard.functions.values():
+            for file, names in _MAY_BLOCK:
+                function.can_block_in(file, names)
         yield guard

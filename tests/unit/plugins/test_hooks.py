@@ -107,6 +107,7 @@ async def test_hook_register_loaders(running: Running, plugins: Plugins) -> None
         assert "Hello.\n\nBye." in parlance.model.requests[0].messages[-1].content
 
 
+@pytest.mark.may_block  # it looks for plugins itself, as a start does
 async def test_hook_plugin_settings(running: Running, folder: Path) -> None:
     settings = {"plugin_settings": {"greeting": "Ahoy"}}
     async with running(settings=settings) as parlance:
@@ -117,6 +118,7 @@ async def test_hook_plugin_settings(running: Running, folder: Path) -> None:
     assert "plugins.settings.plugin_settings.greeting" in str(wrong.problems[0])
 
 
+@pytest.mark.may_block  # it looks for plugins itself, as a start does
 async def test_hook_prompt_folders(folder: Path) -> None:
     (folder / "prompts").mkdir()
     (folder / "prompts" / "toast.j2").write_text("Raise a glass to {{ name }}.")
