@@ -56,7 +56,6 @@ from bot.fitting import (
     Fitted,
 )
 from bot.grounding import (
-    CitationFilter,
     answer_from,
     source,
 )
@@ -70,6 +69,9 @@ from bot.hookspecs import (
 from bot.knowledge.bases import (
     is_private,
     private_base,
+)
+from bot.knowledge.citation_filter import (
+    CitationFilter,
 )
 from bot.knowledge.loader import (
     Loaded,

@@ -1,5 +1,7 @@
-"""Whether what an answer says stands in the passages that it was drawn from, sentence by sentence.
+"""Citations that hold: none that points nowhere, and a look at whether each sentence is borne out.
 
+    citations = CitationFilter(len(passages))
+    shown = citations.feed(delta)  # … and citations.finish() at the end
     checked = await check_support(answer, passages, embedder.embed)
     doubtful = [one.text for one in checked if not one.supported]
 

@@ -1,0 +1,133 @@
+"""Citations in a stream of text: those that point to no passage never come out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_LONGEST = 48
+"""Most characters that are kept of an opened bracket that may still become a citation."""
+_MOST_NUMBERS = 16
+_INSIDE = re.compile(r"\s*\^?\s*(?:\d[\d\s,;^–-]*(?:[†‡][^\[\]【】\n]*)?)?")
+_LIST = re.compile(r"\s*\^?\s*(\d+(?:[\s,;^–-]+\d+)*)[\s,;–-]*(?:[†‡].*)?")
+_RANGE = re.compile(r"(\d+)(?:\s*[-–]\s*(\d+))?")
+_TAIL = re.compile(r"[\[【]([^\[\]【】]{1,48})$")
+
+
+class CitationFilter:
+    """Takes out of a stream what cites a passage that was not given; `cited` holds the good ones.
+
+    `[2]`, `[1, 3]`, `[1-3]`, `[^2]` and `【2】` are citations, and come out as `[1][3]`. Whatever a
+    model writes, and however the stream is cut, no `[n]` comes out that is not one of 1 to
+    `passages`; an index in code (`list[0]` between backticks) is no citation. What may still become
+    a citation is held back, a few characters at most.
+    """
+
+    def __init__(self, passages: int) -> None:
+        self._passages = passages
+        self._held = ""
+        self._space = ""
+        self._tail = ""
+        self._code = _Code()
+        self.cited: set[int] = set()
+
+    def feed(self, delta: str) -> str:
+        """What can be shown now."""
+        return "".join(self._take(character) for character in delta)
+
+    def finish(self) -> str:
+        """What was held back, at the end; a citation that was only opened is left out."""
+        held, self._held = self._held, ""
+        space, self._space = self._space, ""
+        return space + held if len(held) <= 1 else ""
+
+    def _take(self, character: str) -> str:
+        if not self._held:
+            return self._plain(character)
+        if character in "]】":
+            inside, self._held = self._held[1:], ""
+            numbers = _LIST.fullmatch(inside)
+            if numbers is not None:
+                return self._citation(numbers[1])
+            return self._show("[" + inside) + self._plain(character)
+        if _INSIDE.fullmatch(self._held[1:] + character):
+            if len(self._held) < _LONGEST:  # beyond it no number is a passage's
+                self._held += character
+            return ""
+        # An opened bracket that is none is text; what comes now may open another.
+        held, self._held = self._held, ""
+        return self._show(held) + self._plain(character)
+
+    def _plain(self, character: str) -> str:
+        if character in "[【" and not self._code.subscripts(self._tail + self._space):
+            self._held = character
+            return ""
+        if character in " \t" and len(self._space) < _LONGEST:
+            self._space += character  # it goes with a bad citation that may follow
+            return ""
+        if character in "]】" and not self._code.inside and not self._may_close():
+            return ""
+        return self._show(character)
+
+    def _may_close(self) -> bool:
+        """Whether a bracket that stands alone may come out. Not where it would make a citation of
+        what came out before it, which happens where one was taken out of another."""
+        before = _TAIL.search(self._tail + self._space)
+        numbers = _LIST.fullmatch(before[1]) if before else None
+        if numbers is None:
+            return True
+        made = set(_numbers(numbers[1]))
+        good = all(1 <= n <= self._passages for n in made)
+        if good:
+            self.cited |= made
+        return good
+
+    def _citation(self, numbers: str) -> str:
+        good = [n for n in dict.fromkeys(_numbers(numbers)) if 1 <= n <= self._passages]
+        if not good:
+            self._space = ""
+            return ""
+        self.cited.update(good)
+        return self._show("".join(f"[{n}]" for n in good))
+
+    def _show(self, text: str) -> str:
+        out, self._space = self._space + text, ""
+        for character in text:
+            self._code.see(character)
+        self._tail = (self._tail + out)[-_LONGEST - 2 :]
+        return out
+
+
+class _Code:
+    """Whether a stream of Markdown is in code just now: between backticks, or in a fence."""
+
+    def __init__(self) -> None:
+        self._run = 0
+        self._inline = self._fence = False
+
+    @property
+    def inside(self) -> bool:
+        return self._fence or self._inline
+
+    def see(self, character: str) -> None:
+        if character == "`":
+            self._run += 1
+            return
+        if self._run >= 3:
+            self._fence, self._inline = not self._fence, False
+        elif self._run and not self._fence:
+            self._inline = not self._inline
+        self._run = 0
+        if character == "\n":
+            self._inline = False
+
+    def subscripts(self, before: str) -> bool:
+        """Whether a bracket that opens now is an index: in code, right after a name."""
+        return self.inside and bool(before) and (before[-1].isalnum() or before[-1] in "_)]")
+
+
+def _numbers(text: str) -> Iterator[int]:
+    for match in _RANGE.finditer(text):
+        first = int(match[1])
+        last = int(match[2]) if match[2] else first
+        yield from range(first, min(last, first + _MOST_NUMBERS) + 1) if last >= first else (first,)
