@@ -144,13 +144,15 @@ async def throughput(path: Path, repeats: int) -> list[Row]:
             for name, sampling in (("greedy", GREEDY), ("sampled", SAMPLED)):
                 for users in (1, 4, 8):
                     kind = (name, users)
+                    alone = None
+                    if repeat % 2 and users != 4:  # nothing is asked of the serial one at 4 users
+                        alone = await llama.together(users, sampling, at, question)
                     mine = await together(backend, users, sampling, at)
+                    if not repeat % 2 and users != 4:
+                        alone = await llama.together(users, sampling, at, question)
                     theirs = None
                     if peer is not None:
                         theirs = await peer.together(users, sampling, at, question)
-                    alone = None
-                    if users != 4:  # nothing is asked of the serial one at 4 users
-                        alone = await llama.together(users, sampling, at, question)
                     at += users
                     if not repeat:
                         continue  # the first round warms the caches of all three
