@@ -20,7 +20,7 @@ from backends.errors import ContextOverflow
 from bot.history.store import Turn
 
 if TYPE_CHECKING:
-    from bot.skill import Models
+    from bot.services import Models
 
 UNKNOWN_CONTEXT = 4096
 """Assumed where an engine does not tell its model's context, in tokens."""

@@ -1,4 +1,4 @@
-"""What a skill is given: the event, and the services of the core behind narrow protocols.
+"""What a skill is, and what it is given: the event, and the services of `bot.services`.
 
 A skill is an async generator: it takes a `Context`, yields `Part`s, and never sees an adapter.
 """
@@ -7,33 +7,42 @@ from __future__ import annotations
 
 from collections.abc import (
     AsyncGenerator,
-    Awaitable,
-    Callable,
     Mapping,
     Sequence,
 )
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import BaseModel
 
 from backends.base import (
-    Capabilities,
     ChatMessage,
     ChatRequest,
-    Chunk,
-    Embeddings,
     Sampling,
     Usage,
 )
 from bot.checks import Asker, Check
 from bot.command import Command, Completion
 from bot.errors import Denied, NotFound, Refused, nearest
-from bot.fitting import Fitter
 from bot.history.store import HistoryStore
 from bot.repetition import REPEATING, RepetitionGuard
+from bot.services import (
+    Document,
+    Ingested,
+    Knowledge,
+    ModelInfo,
+    Models,
+    Page,
+    Passage,
+    Prompts,
+    SearchResult,
+    Services,
+    Setting,
+    Settings,
+    Turns,
+    Web,
+)
 from bot.types import (
     Attachment,
     Author,
@@ -43,231 +52,31 @@ from bot.types import (
     Message,
     Notice,
     Part,
-    Scope,
     Status,
     Text,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """One model as people see it."""
-
-    name: str
-    description: str
-    engine: str
-    state: str
-    detail: str = ""
-
-
-class Models(Protocol):
-    """The models that can answer, and which one answers where."""
-
-    def names(self) -> Sequence[str]:
-        """Names of the models that can chat, in config.yaml's order."""
-        ...
-
-    async def current(self, conversation: ConversationKey) -> tuple[str, Scope]:
-        """The model that answers here, and the scope whose choice that is."""
-        ...
-
-    async def use(self, name: str, scope: Scope, conversation: ConversationKey, by: str) -> None:
-        """Choose a model. Raises `NotFound`, or `Failed` if it cannot answer; the old one stays."""
-        ...
-
-    async def describe(self) -> Sequence[ModelInfo]: ...
-
-    async def capabilities(self, model: str) -> Capabilities: ...
-
-    async def count(self, model: str, messages: Sequence[ChatMessage]) -> int:
-        """Tokens of a prompt, in the model's own tokens."""
-        ...
-
-    def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        """Stream an answer. Raises `BackendError`."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A part of a document, as found. `text` is at most the embedder's window; `context` has its
-    neighbours too. `score` is 0 to 1, fused; the others are as the index gave them."""
-
-    id: str
-    document: str
-    title: str
-    location: str
-    heading: str
-    text: str = field(repr=False)
-    score: float = 0.0
-    dense: float = 0.0
-    lexical: float = 0.0
-    context: str = field(default="", repr=False)
-    at: datetime | None = None
-    base: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SearchResult:
-    """What a search found, best first. `evidence` is the gate's verdict: without it no answer may
-    be drawn from the passages, and `passages` are only the nearest."""
-
-    passages: tuple[Passage, ...]
-    evidence: bool
-    confidence: float = 0.0
-    nearest: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A document in a knowledge base. `location` is its URL or path."""
-
-    id: str
-    base: str
-    title: str
-    location: str
-    passages: int
-    characters: int
-    at: datetime
-    added_by: str = ""
-    status: str = "ready"
-
-
-@dataclass(frozen=True, slots=True)
-class Ingested:
-    """Progress of an ingestion, and what became of each document when it is done."""
-
-    location: str
-    done: int
-    total: int
-    state: str = "working"
-    """working, added, changed, unchanged, removed or refused"""
-    detail: str = ""
-
-
-class Knowledge(Protocol):
-    """The documents, by knowledge base."""
-
-    async def bases(self, asker: Asker) -> Sequence[str]:
-        """Knowledge bases that may answer here, the channel's own first."""
-        ...
-
-    async def search(
-        self, query: str, *, bases: Sequence[str] | None = None, limit: int = 8
-    ) -> SearchResult: ...
-
-    def add(
-        self, location: str, *, base: str | None = None, by: str = ""
-    ) -> AsyncGenerator[Ingested, None]:
-        """Read a URL, a sitemap, a file or a folder in. Raises `Refused` for what cannot be."""
-        ...
-
-    def add_bytes(
-        self, name: str, data: bytes, *, base: str | None = None, by: str = ""
-    ) -> AsyncGenerator[Ingested, None]:
-        """Read an uploaded file in."""
-        ...
-
-    async def list(self, base: str | None = None) -> Sequence[Document]: ...
-
-    async def remove(self, document: str, *, base: str | None = None) -> Document:
-        """Remove by id, location or unique title. Raises `NotFound`."""
-        ...
-
-    async def passage(self, passage: str) -> Passage | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A fetched page or file, read as Markdown."""
-
-    url: str
-    title: str
-    text: str = field(repr=False)
-
-
-class Web(Protocol):
-    """Fetching, safely: every address is checked, size and time are bounded."""
-
-    async def read(self, url: str) -> Page:
-        """Fetch and extract. Raises `Refused` (not allowed, too large, no text) or `Failed`."""
-        ...
-
-    async def read_file(self, path: str) -> Page:
-        """A file of the machine that Parlance runs on; for the terminal only."""
-        ...
-
-    async def read_bytes(self, name: str, data: bytes) -> Page:
-        """An uploaded file."""
-        ...
-
-
-class Prompts(Protocol):
-    """The prompt templates, with a variant for each model family, overridable by the operator."""
-
-    def render(self, task: str, family: str = "", /, **values: Any) -> str:
-        """Render `<task>.<family>.j2` or `<task>.j2`. Raises `PluginError` if neither exists."""
-        ...
-
-
-class Turns(Protocol):
-    """The turns that are running."""
-
-    async def stop(self, conversation: ConversationKey, by: Asker) -> int:
-        """Cancel what this person may cancel in a conversation; returns how many turns were."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """How the bot behaves in one respect here; `scope` is the width of the choice that made it so,
-    None where config.yaml did."""
-
-    name: str
-    description: str
-    value: str
-    scope: Scope | None = None
-
-
-class Settings(Protocol):
-    """How the bot behaves in a channel: config.yaml's word, then what an admin chose."""
-
-    async def show(self, conversation: ConversationKey) -> Sequence[Setting]:
-        """Every setting as it stands here."""
-        ...
-
-    async def put(
-        self, name: str, value: str, scope: Scope, conversation: ConversationKey, by: str
-    ) -> None:
-        """Choose a value. Raises `NotFound` for the name, `UsageError` for the value."""
-        ...
-
-    async def clear(self, name: str, scope: Scope, conversation: ConversationKey) -> None:
-        """Go back to what holds without this choice. Raises `NotFound` for the name."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """Everything a skill may use, one narrow protocol each.
-
-    `embed` makes unit vectors of texts, where there is an embedder.
-    `forget` deletes what was kept of a person (`platform:id`), by history and by every plugin, and
-    returns the number of turns.
-    """
-
-    models: Models
-    history: HistoryStore
-    knowledge: Knowledge
-    web: Web
-    prompts: Prompts
-    turns: Turns
-    commands: Sequence[Command]
-    settings: Settings | None = None
-    forget: Callable[[str], Awaitable[int]] | None = None
-    fitter: Fitter = field(default_factory=Fitter)
-    embed: Callable[[Sequence[str]], Awaitable[Embeddings]] | None = None
-    max_attachment_bytes: int = 20 * 1024 * 1024
+__all__ = [
+    "Context",
+    "Document",
+    "Ingested",
+    "Knowledge",
+    "MessageSkill",
+    "ModelInfo",
+    "Models",
+    "Page",
+    "Passage",
+    "Prompts",
+    "SearchResult",
+    "Services",
+    "Setting",
+    "Settings",
+    "Skill",
+    "TurnRecord",
+    "Turns",
+    "Web",
+    "model_names",
+]
 
 
 @dataclass(slots=True)
