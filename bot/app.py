@@ -7,11 +7,12 @@ async with opened(installation) as app:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -63,7 +64,7 @@ class App:
         """Run the adapters side by side until all have ended, or this is cancelled.
 
         One that fails for good says so in one line and the others go on. Raises `AdapterError`
-        when none is left.
+        when none is left. Told to end, it ends the replies before the adapters.
         """
         failures: list[AdapterError] = []
 
@@ -75,8 +76,16 @@ class App:
                 log.error("a platform cannot be served", platform=adapter.name, reason=str(error))
 
         async with asyncio.TaskGroup() as group:
-            for adapter in adapters:
+            served = [
                 group.create_task(run(adapter), name=f"adapter {adapter.name}")
+                for adapter in adapters
+            ]
+            try:
+                if served:
+                    await asyncio.wait(served)
+            except asyncio.CancelledError:
+                await self.core.close()  # replies are ended while there is still a platform
+                raise
         if failures and len(failures) == len(adapters):
             raise failures[0]
 
@@ -115,7 +124,7 @@ async def opened(here: Installation) -> AsyncIterator[App]:
     """
     config = here.config
     async with AsyncExitStack() as stack:
-        stack.enter_context(own(config.data_dir))
+        await stack.enter_async_context(_owned(config.data_dir))
         database = await Database.open(config.database)
         stack.push_async_callback(database.close)
         history, choices = SqlHistoryStore(database), SqlChoices(database)
@@ -148,7 +157,7 @@ async def opened(here: Installation) -> AsyncIterator[App]:
             history=history,
             knowledge=knowledge,
             web=web,
-            prompts=JinjaPrompts(_prompt_folders(here)),
+            prompts=await asyncio.to_thread(JinjaPrompts, _prompt_folders(here)),
             turns=running,
             commands=here.plugins.commands,
             settings=settings,
@@ -187,6 +196,7 @@ async def opened(here: Installation) -> AsyncIterator[App]:
                 metrics.serve(config.metrics.host, config.metrics.port)
             )
             log.info("metrics are served", at=address)
+            await stack.enter_async_context(_background(metrics.watch_loop(), "event loop lag"))
         yield App(here, database, pool, knowledge, services, core, metrics)
 
 
@@ -200,6 +210,28 @@ def platform_adapters(here: Installation) -> list[Adapter]:
         token = secrets.discord_token.get_secret_value()
         adapters.append(DiscordAdapter(config.discord, token, config.data_dir))
     return adapters
+
+
+@asynccontextmanager
+async def _owned(data_dir: Path) -> AsyncIterator[None]:
+    """Hold the data directory; its files are opened and written in a thread."""
+    held = own(data_dir)
+    await asyncio.to_thread(held.__enter__)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(held.__exit__, None, None, None)
+
+
+@asynccontextmanager
+async def _background(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
+    """Run something beside the block, and end it with the block."""
+    task = asyncio.create_task(work, name=name)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 async def _embedder(here: Installation, pool: Pool, base: str) -> Embedder:

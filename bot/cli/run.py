@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from typing import Annotated
 
 import typer
@@ -43,13 +42,12 @@ def run(
 
 async def _serve(here: Installation, conversation: str | None) -> int:
     adapters = platform_adapters(here)
-    interactive = not adapters and sys.stdin is not None and sys.stdin.isatty()
-    stopped = _stop_on_signals(interactive)
     terminal = TerminalAdapter(
         here.config.data_dir / "terminal-history",
         conversation=conversation,
         user=here.config.terminal.user,
     )
+    stopped = _stop_on_signals(not adapters and terminal.interactive)
     try:
         async with opened(here) as app:
             await _read_in_once(app)
@@ -66,7 +64,8 @@ async def _serve(here: Installation, conversation: str | None) -> int:
         if not stopped:
             raise
     if stopped:
-        return 0 if stopped[0] == signal.SIGTERM else 128 + stopped[0]
+        # A service that is told to end has done its work; a pipe that is may not be answered yet.
+        return 0 if adapters and stopped[0] == signal.SIGTERM else 128 + stopped[0]
     return 0 if adapters else terminal.status
 
 
@@ -92,7 +91,7 @@ def _stop_on_signals(interactive: bool) -> list[int]:
 
 async def _read_in_once(app: App) -> None:
     """At the first start, read in the folders of `knowledge.sync`, with a progress bar."""
-    if await app.knowledge.list():
+    if not app.installation.config.knowledge.sync or await app.knowledge.list():
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=errors) as bar:

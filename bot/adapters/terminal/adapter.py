@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import io
 import itertools
 import os
 import signal
 import sys
 import uuid
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -29,7 +31,7 @@ EXAMPLE = (
 )
 """What is played when there is nothing to read: the exchange that the README shows."""
 
-_LOCAL = {"/quit": "leave", "/exit": "leave", "/why": "why this answer?", "/again": "regenerate"}
+_OWN_WORDS = ("/again", "/exit", "/quit", "/why")
 
 
 @dataclass
@@ -55,10 +57,20 @@ class TerminalAdapter:
         self._author = Author("terminal", self.user, _user_name(), locale=_language())
         self._last: ReplySink | None = None
 
+    @property
+    def interactive(self) -> bool:
+        """Whether a person sits at both ends."""
+        if self.stdin is None or self.stdin.closed:
+            return False
+        return self.stdin.isatty() and self.stdout.isatty()
+
     async def run(self, core: Core) -> None:
+        for stream in (self.stdout, self.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # a terminal may not know every character
         if self.stdin is None or self.stdin.closed:
             await self._play(core)
-        elif self.stdin.isatty() and self.stdout.isatty():
+        elif self.interactive:
             await self._chat(core)
         else:
             await self._answer_lines(core)
@@ -71,31 +83,27 @@ class TerminalAdapter:
     async def _chat(self, core: Core) -> None:
         key = self._key(self.conversation or "main")
         console = Console()
-        prompt = Prompt(core, self._author, key, self.history_file, list(_LOCAL))
+        prompt = Prompt(core, self._author, key, self.history_file, _OWN_WORDS)
         console.print("Parlance. Ask away; [bold]/help[/bold] lists the commands, Ctrl-D leaves.")
-        async for text in prompt.lines():
-            event: Event | None
-            match text.split()[0].lower():
-                case "/quit" | "/exit":
+        async with aclosing(prompt.lines()) as typed:
+            async for text in typed:
+                event = self._event(key, text)
+                if event is None:
                     return
-                case "/why":
-                    event = self._press(key, "why")
-                case "/again":
-                    event = self._press(key, "regenerate")
-                case _:
-                    event = self._event(key, text)
-            if event is None:
-                console.print("There is no answer yet.", style="yellow")
-                continue
-            await self._one(core, event, ScreenSink(console), stoppable=True)
+                if isinstance(event, str):
+                    console.print(event, style="yellow")
+                    continue
+                await self._one(core, event, ScreenSink(console), stoppable=True)
 
     async def _answer_lines(self, core: Core) -> None:
         assert self.stdin is not None
         key = self._key(self.conversation or f"pipe-{self._run}")
         empty = True
-        async for text in lines(self.stdin):
-            empty = False
-            await self._one(core, self._event(key, text), PlainSink(self.stdout, self.stderr))
+        async with aclosing(lines(self.stdin)) as texts:
+            async for text in texts:
+                empty = False
+                if not await self._answer(core, key, text):
+                    return
         if empty:
             await self._play(core)
 
@@ -104,8 +112,29 @@ class TerminalAdapter:
         self.stdout.write("Nothing to read on standard input, so here is an example.\n\n")
         for text in EXAMPLE:
             self.stdout.write(f"> {text}\n\n")
-            self.stdout.flush()
-            await self._one(core, self._event(key, text), PlainSink(self.stdout, self.stderr))
+            if not await self._answer(core, key, text):
+                return
+
+    async def _answer(self, core: Core, key: ConversationKey, text: str) -> bool:
+        """Answer one line on standard output. False where it is the last, or nobody reads on."""
+        event = self._event(key, text)
+        if event is None:
+            return False
+        if isinstance(event, str):
+            self.stdout.write(f"{event}\n\n")
+            self.status = 1
+            return True
+        sink = PlainSink(self.stdout, self.stderr)
+        await self._one(core, event, sink)
+        if sink.broken is None:
+            return True
+        self.status = 1
+        if not isinstance(sink.broken, BrokenPipeError):
+            self.stderr.write(f"Standard output cannot be written: {sink.broken.strerror}.\n")
+        nowhere = os.open(os.devnull, os.O_WRONLY)  # takes what Python flushes at its end
+        os.dup2(nowhere, self.stdout.fileno())
+        os.close(nowhere)
+        return False
 
     # --- one message ----------------------------------------------------------------------------
 
@@ -129,6 +158,8 @@ class TerminalAdapter:
         finally:
             if stoppable:
                 loop.remove_signal_handler(signal.SIGINT)
+                # A second Ctrl-C that comes before the prompt does must not end the chat.
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
             if stops:
                 await asyncio.gather(*stops)
         if sink.view is None or sink.view.state in {"refused", "failed"}:
@@ -136,7 +167,15 @@ class TerminalAdapter:
         if not isinstance(event, ActionCall):
             self._last = sink
 
-    def _event(self, key: ConversationKey, text: str) -> Event:
+    def _event(self, key: ConversationKey, text: str) -> Event | str | None:
+        """What a line means: an event, a sentence where it cannot be one, None to leave."""
+        match text.strip().lower():
+            case "/quit" | "/exit":
+                return None
+            case "/why":
+                return self._press(key, "why") or "There is no answer yet."
+            case "/again":
+                return self._press(key, "regenerate") or "There is no answer yet."
         if text.startswith("/") and not text.startswith("//"):
             name, _, rest = text[1:].partition(" ")
             return CommandCall(

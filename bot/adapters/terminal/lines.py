@@ -3,35 +3,73 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 _AHEAD = 64
 """Lines read before the ones before them are answered; the pipe holds the rest back."""
+_LONGEST = 100_000
+"""Characters of one line that are kept; the rest of it is read and dropped."""
 
 
-async def lines(stream: TextIO) -> AsyncIterator[str]:
+async def lines(stream: TextIO) -> AsyncGenerator[str, None]:
     """The lines of a stream, without their ends; blank ones are left out.
 
     A daemon thread reads, since a regular file cannot be polled and a pipe may never end: it is
-    left behind when the process does.
+    left behind when the process does. What is not UTF-8 is replaced.
     """
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[str | None] = asyncio.Queue()
     room = threading.Semaphore(_AHEAD)
+    left = threading.Event()
 
     def read() -> None:
-        try:
-            for line in stream:
-                room.acquire()
-                loop.call_soon_threadsafe(queue.put_nowait, line)
+        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            try:
+                with _own(stream) as source:
+                    for line in _bounded(source):
+                        room.acquire()
+                        if left.is_set():
+                            return
+                        loop.call_soon_threadsafe(queue.put_nowait, line)
+            except (OSError, ValueError):
+                pass  # a stream that fails or is closed has ended
             loop.call_soon_threadsafe(queue.put_nowait, None)
-        except (ValueError, RuntimeError, OSError):
-            return  # the stream or the loop was closed: nobody waits any more
 
     threading.Thread(target=read, name="terminal-input", daemon=True).start()
-    while (line := await queue.get()) is not None:
+    try:
+        while (line := await queue.get()) is not None:
+            room.release()
+            if line.strip():
+                yield line.strip("\r\n")
+    finally:
+        left.set()
         room.release()
-        if line.strip():
-            yield line.strip("\r\n")
+
+
+@contextmanager
+def _own(stream: TextIO) -> Iterator[TextIO]:
+    """The stream with a buffer of the thread's own.
+
+    A thread that waits holds its buffer's lock, and Python aborts where it cannot take the lock of
+    standard input to close it at the end.
+    """
+    try:
+        number = os.dup(stream.fileno())
+    except io.UnsupportedOperation:
+        yield stream
+        return
+    with open(number, encoding="utf-8", errors="replace") as source:
+        yield source
+
+
+def _bounded(source: TextIO) -> Iterator[str]:
+    while line := source.readline(_LONGEST):
+        rest = line
+        while len(rest) == _LONGEST and not rest.endswith("\n"):
+            rest = source.readline(_LONGEST)
+        yield line

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
@@ -10,14 +10,15 @@ from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory
+from prompt_toolkit.patch_stdout import patch_stdout
 
 from bot.adapters.base import Core
-from bot.command import Command, Option
+from bot.parsing import Suggestion, complete_text
 from bot.types import Author, ConversationKey
 
 
 class CommandCompleter(Completer):
-    """Suggests command names, then options and their values."""
+    """Suggests command names, then options and their values; `extra` are the prompt's own words."""
 
     def __init__(
         self, core: Core, author: Author, key: ConversationKey, extra: Sequence[str]
@@ -34,50 +35,16 @@ class CommandCompleter(Completer):
         self, document: Document, event: CompleteEvent
     ) -> AsyncGenerator[Completion, None]:
         text = document.text_before_cursor
-        if not text.startswith("/"):
-            return
-        head, space, rest = text[1:].partition(" ")
-        if not space:
-            for name, about in self._names():
-                if name.startswith(head.lower()):
-                    yield Completion(name, start_position=-len(head), display_meta=about)
-            return
-        command = next((c for c in self._core.commands if c.name == head.lower()), None)
-        if command is not None:
-            async for completion in self._values(command, rest):
-                yield completion
+        found = await complete_text(text, self._core.commands, self._values)
+        if text and (words := [word for word in self._extra if word.startswith(text.lower())]):
+            found = sorted([*found, *(Suggestion(word, 0) for word in words)], key=lambda s: s.text)
+        for one in found:
+            yield Completion(
+                one.text, start_position=one.start - len(text), display_meta=one.description
+            )
 
-    def _names(self) -> list[tuple[str, str]]:
-        own = [(name.removeprefix("/"), "") for name in self._extra]
-        return sorted([(c.name, c.description) for c in self._core.commands] + own)
-
-    async def _values(self, command: Command, rest: str) -> AsyncIterator[Completion]:
-        *before, word = rest.split(" ")
-        name, equals, value = word.partition("=")
-        named = command.option(name) if equals else None
-        if named is not None:
-            for choice in await self._suggest(command, named, value):
-                yield Completion(choice, start_position=-len(value))
-            return
-        given = {w.partition("=")[0] for w in before if "=" in w}
-        position = sum(1 for w in before if w and "=" not in w)
-        if position < len(command.options):
-            option = command.options[position]
-            for choice in await self._suggest(command, option, word):
-                yield Completion(choice, start_position=-len(word), display_meta=option.description)
-        for option in command.options:
-            optional = not option.required and option.name not in given
-            if optional and word and option.name.startswith(word):
-                yield Completion(
-                    f"{option.name}=", start_position=-len(word), display_meta=option.description
-                )
-
-    async def _suggest(self, command: Command, option: Option, prefix: str) -> Sequence[str]:
-        if option.choices:
-            return [c for c in option.choices if c.startswith(prefix)]
-        if option.complete is None:
-            return ()
-        return await self._core.complete(command.name, option.name, prefix, self._author, self._key)
+    async def _values(self, command: str, option: str, prefix: str) -> Sequence[str]:
+        return await self._core.complete(command, option, prefix, self._author, self._key)
 
 
 class Prompt:
@@ -99,11 +66,12 @@ class Prompt:
             complete_while_typing=True,
         )
 
-    async def lines(self) -> AsyncIterator[str]:
+    async def lines(self) -> AsyncGenerator[str, None]:
         """What was typed, blank lines left out. Ctrl-C clears the line, Ctrl-D ends."""
         while True:
             try:
-                text = await self._session.prompt_async("› ")
+                with patch_stdout(raw=True):  # a line of the log goes above the prompt
+                    text = await self._session.prompt_async("› ")
             except KeyboardInterrupt:
                 continue
             except EOFError:

@@ -52,32 +52,46 @@ class ReplySink:
 
 
 class PlainSink(ReplySink):
-    """Writes text as it comes and nothing else; what is not the answer goes to `err`."""
+    """Writes text as it comes and nothing else; what is not the answer goes to `err`.
+
+    `broken` is why `out` takes no more, once it does not.
+    """
 
     def __init__(self, out: TextIO, err: TextIO) -> None:
         super().__init__()
         self._out = out
         self._err = err
         self._written = 0
+        self.broken: OSError | None = None
 
     def show(self, view: View) -> None:
         super().show(view)
-        self._out.write(view.text[self._written :])
-        self._out.flush()
+        self._write(view.text[self._written :])
         self._written = len(view.text)
 
     def close(self, view: View) -> None:
         self.show(view)
-        if view.text and not view.text.endswith("\n"):
-            self._out.write("\n")
-        for line in _source_lines(view):
-            self._out.write(line + "\n")
+        lines = [f"{line}\n" for line in _source_lines(view)]
         for notice in view.notices:
-            stream = self._err if notice.kind == "error" else self._out
-            stream.write(notice_text(notice) + "\n")
-        self._out.write("\n")
-        self._out.flush()
+            text = notice_text(notice) + "\n"
+            if notice.kind == "error":
+                self._err.write(text)
+            else:
+                lines.append(text)
+        if view.text and not view.text.endswith("\n"):
+            lines.insert(0, "\n")
+        self._write("".join(lines) + "\n")
         self._err.flush()
+
+    def _write(self, text: str) -> None:
+        if self.broken is not None:
+            return
+        try:
+            self._out.write(text)
+            self._out.flush()
+        except OSError as error:
+            self.broken = error
+            self.finished.set()  # nobody waits for the rest
 
 
 class ScreenSink(ReplySink):
