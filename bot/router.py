@@ -155,7 +155,8 @@ def _fill_from_target(command: Command, target: Quote, given: dict[str, Value]) 
     option = next((o for o in texts if o.required), texts[0] if texts else None)
     if option is not None:
         found = _URL.search(text) if option.name in _ADDRESSES else None
-        given.setdefault(option.name, found.group().rstrip(".,;:!?)") if found else text)
+        value = found.group().rstrip(".,;:!?)") if found else text
+        given.setdefault(option.name, value[: option.max_length])  # the whole is in the target
 
 
 def _said(command: Command, given: Mapping[str, Value]) -> str:

@@ -25,6 +25,7 @@ from bot.api import (
     source,
 )
 
+MAX_QUESTION = 4000
 SHORT_FOLLOW_UP = 6
 """A question of at most so many words may lean on the one before it ("and on Windows?")."""
 
@@ -70,7 +71,7 @@ def _question(ctx: Context, question: str | None) -> str:
     about = target.text.strip()
     if not about and not said:
         raise UsageError("This message has no text to ask about.")
-    return about if said in about else f"{said}\n\n{about}".strip()
+    return (about if said in about else f"{said}\n\n{about}".strip())[:MAX_QUESTION]
 
 
 async def _search(

@@ -58,6 +58,8 @@ with less text than it began."""
 _TEMPLATE_TOKENS = 160
 """Room that the prompt's own words take, in tokens."""
 _ROUNDS = 6
+PASTED_WORDS = 25
+"""From so many words on, what stands in place of an address is the text itself."""
 
 
 class SummarizeSettings(BaseModel):
@@ -96,7 +98,9 @@ class Job:
 )
 async def summarize(
     ctx: Context,
-    source: Annotated[str, Option("A URL; in the terminal also a path", takes_rest=True)] = "",
+    source: Annotated[
+        str, Option("A URL, or the text itself; in the terminal also a path", takes_rest=True)
+    ] = "",
     style: Annotated[Style, Option("A list of points, or paragraphs")] = "bullets",
     last: Annotated[
         int, Option("Instead: the last so many messages here", min_value=0, max_value=500)
@@ -147,10 +151,13 @@ async def _named(ctx: Context, source: str) -> Page:
     plain = source.strip("<>").partition("|")[0]  # how Slack writes a link
     if re.match(r"[a-z][a-z0-9+.-]*://", plain, re.IGNORECASE):
         return await ctx.web.read(plain)
-    if ctx.conversation.platform == "terminal":
+    pasted = len(source.split()) >= PASTED_WORDS
+    if ctx.conversation.platform == "terminal" and not pasted:
         return await ctx.web.read_file(source)
     if re.fullmatch(r"[\w-]+(\.[\w-]+)+(/\S*)?", plain):
         return await ctx.web.read(f"https://{plain}")
+    if pasted:
+        return _said(source, "")
     raise Refused("Give a URL such as https://example.com/page, or attach the file.")
 
 

@@ -17,7 +17,7 @@ from backends.shipped import shipped
 from backends.store import ModelStore
 from bot.installation import SHIPPED_PLUGINS
 from bot.testing import Parlance, running_skills
-from bot.types import ConversationKey
+from bot.types import Author, CommandCall, ConversationKey, Quote
 
 PAGE = "<html><head><title>Lamps</title></head><body><article>{}</article></body></html>"
 LONG = "".join(f"<p>Chapter {n}. {'The lamp burns oil. ' * 60}</p>" for n in range(8))
@@ -107,6 +107,16 @@ async def test_a_person_can_have_themselves_forgotten(here: Parlance) -> None:
     place = str(ConversationKey("test", "workspace", "general"))
     kept = await here.services.history.recent(place)
     assert [turn.text for turn in kept if turn.role == "user"] == ["My number is 43"]
+
+
+async def test_a_long_message_can_be_used_from_its_menu(here: Parlance) -> None:
+    message = Quote("Bob", "When does the lamp burn? " + "I have wondered about it. " * 300)
+    place = ConversationKey("test", "workspace", "general")
+    admin = Author("test", "ann", "Ann", frozenset({"admin"}))
+    for number, name in enumerate(("ask", "summarize", "docs")):
+        call = CommandCall(f"menu{number}", place, admin, name, target=message)
+        assert (await here.send(call)).state == "complete"
+    assert [document.base for document in here.documents.documents.values()] == ["default"]
 
 
 async def test_stop_ends_the_answer_and_keeps_what_was_written(tmp_path: Path) -> None:

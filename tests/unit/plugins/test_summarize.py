@@ -124,6 +124,13 @@ async def test_a_path_is_read_in_the_terminal_only(on: Stage, tmp_path: Path) ->
             await on.call(summarize, options={"source": source})
 
 
+async def test_a_pasted_text_is_summarised_as_it_is(on: Stage) -> None:
+    text = "The keeper of the lighthouse trims the wick every evening. " * 3
+    await on.call(summarize, options={"source": text.strip()})
+    await on.call(summarize, options={"source": text.strip()}, conversation=TERMINAL)
+    assert all(text.strip() in prompt for prompt in on.prompts())
+
+
 @pytest.mark.parametrize(
     "source", ["file:///etc/passwd", "http://127.0.0.1/", "localhost.localdomain"]
 )
