@@ -172,4 +172,11 @@ def _replica(
             backend = isolated(one.engine, name, one.options, context)
     except (BackendError, ValueError) as error:
         raise SpecError([f"models.{name}: {error}"]) from error
-    return Replica(backend, one.engine.name, index, limits.first_pause_s, limits.longest_pause_s)
+    return Replica(
+        backend,
+        one.engine.name,
+        index,
+        limits.first_pause_s,
+        limits.longest_pause_s,
+        parallel=getattr(one.options, "parallel", None) or 1,
+    )

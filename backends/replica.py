@@ -56,6 +56,7 @@ class Replica:
         index: int,
         first_pause_s: float,
         longest_pause_s: float,
+        parallel: int = 1,
     ) -> None:
         self.backend = backend
         self.engine = engine
@@ -71,6 +72,7 @@ class Replica:
         self._resident: bool | None = None
         self._first_pause_s = first_pause_s
         self._longest_pause_s = longest_pause_s
+        self._parallel = parallel
         self._failures = 0
         self._rests_until = 0.0
 
@@ -92,8 +94,11 @@ class Replica:
 
     @property
     def parallel(self) -> int:
-        """Requests that the engine runs side by side when all is well."""
-        return max(1, int(getattr(self.backend, "parallel", 1)))
+        """Requests that the engine runs side by side when all is well.
+
+        What the backend says goes first, since some learn it from their server.
+        """
+        return max(1, int(getattr(self.backend, "parallel", self._parallel)))
 
     @property
     def free(self) -> bool:

@@ -168,7 +168,8 @@ class Child:
             ended = how_it_ended(self._process.returncode)
             said = f" ({one_line(self._said[-1])})" if self._said else ""
             self.why = f"The engine's process of {self.name!r} ended {ended}{said}."
-            _log.warning(self.why)
+            if not self._over.is_set():  # else it was asked to end
+                _log.warning(self.why)
             self._fail(BackendUnavailable(self.why))
         except BackendProtocolError as error:
             self.why = str(error)

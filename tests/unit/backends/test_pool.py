@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,13 +32,9 @@ from backends.errors import (
 from backends.pool import Pool, PoolLimits
 from backends.scripted import ScriptedBackend, ScriptedOptions
 from backends.spec import ModelSpec, SpecError
+from tests.fakes.contexts import bare_context
 
 LIMITS = PoolLimits(first_pause_s=0.02, longest_pause_s=0.1, progress_interval_s=0.01)
-
-
-class NoFiles:
-    def path(self, source: str, sha256: str | None = None) -> Path:
-        raise ModelNotFound(f"{source} has not been fetched.")
 
 
 class Stage:
@@ -50,7 +45,7 @@ class Stage:
         self.closed = 0
         engine = Engine("scripted", ScriptedOptions, self._create, self._close)
         specs = {name: ModelSpec.model_validate(spec) for name, spec in models.items()}
-        context = EngineContext(NoFiles(), lambda name: None)
+        context = bare_context()
         self.pool = Pool(specs, {"scripted": engine}, context, limits)
 
     def _create(self, name: str, options: ScriptedOptions, context: EngineContext) -> Backend:
@@ -231,7 +226,7 @@ async def test_a_stream_that_just_ends_is_an_error() -> None:
 
     engine = Engine("short", ScriptedOptions, lambda name, options, context: Short(name, options))
     spec = ModelSpec.model_validate({"backend": "short"})
-    pool = Pool({"m": spec}, {"short": engine}, EngineContext(NoFiles(), lambda name: None), LIMITS)
+    pool = Pool({"m": spec}, {"short": engine}, bare_context(), LIMITS)
     with pytest.raises(BackendProtocolError, match="stopped in mid-answer"):
         await chunks(pool, request())
     await pool.aclose()
@@ -332,3 +327,19 @@ async def test_closing_turns_away_who_waits_and_closes_engines_once() -> None:
     await stage.pool.aclose()
     assert stage.closed == 2
     assert not stage.made["m"].available
+
+
+async def test_slots_are_those_of_the_backend_else_those_of_its_options() -> None:
+    class Plain(ScriptedBackend):
+        def __init__(self, name: str, options: ScriptedOptions) -> None:
+            super().__init__(name, options)
+            del self.parallel
+
+    engine = Engine("plain", ScriptedOptions, lambda name, options, context: Plain(name, options))
+    specs = {
+        name: ModelSpec.model_validate({"backend": "plain", **keys})
+        for name, keys in {"a": {"parallel": 8}, "b": {}}.items()
+    }
+    pool = Pool(specs, {"plain": engine}, bare_context(), LIMITS)
+    assert [status.slots for status in pool.status()] == [8, 1]
+    await pool.aclose()
