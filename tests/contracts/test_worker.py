@@ -45,29 +45,3 @@ class TestScriptedWorker(BackendContract):
         worker = isolated(LLAMA_CPP, "gone", options, context)
         yield worker
         await worker.aclose()
-
-
-@pytest_asyncio.fixture(scope="class", loop_scope="class")
-async def llama_worker(chat_model_path: Path) -> AsyncIterator[Backend]:
-    context = EngineContext(ModelStore(chat_model_path.parent), lambda _: None)
-    options = LlamaCppOptions(source=f"file:{chat_model_path}", context=512)
-    worker = isolated(LLAMA_CPP, "default", options, context)
-    yield worker
-    await worker.aclose()
-
-
-@pytest.mark.asyncio(loop_scope="class")
-class TestLlamaCppWorker(BackendContract):
-    counts_exactly = True
-
-    @pytest.fixture
-    def backend(self, llama_worker: Backend) -> Backend:
-        return llama_worker
-
-    @pytest_asyncio.fixture(loop_scope="class")
-    async def missing_backend(self, tmp_path: Path) -> AsyncIterator[Backend]:
-        context = EngineContext(ModelStore(tmp_path), lambda _: None)
-        options = LlamaCppOptions(source="file:gone.gguf")
-        worker = isolated(LLAMA_CPP, "gone", options, context)
-        yield worker
-        await worker.aclose()

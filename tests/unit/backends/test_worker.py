@@ -31,10 +31,13 @@ from backends.errors import (
     ContextOverflow,
     ModelNotFound,
 )
+from backends.llama_cpp import ENGINE as LLAMA_CPP
+from backends.llama_cpp import LlamaCppOptions
 from backends.pool import Pool
 from backends.scripted import ENGINE as SCRIPTED
 from backends.scripted import ScriptedBackend, ScriptedOptions
 from backends.spec import ModelSpec
+from backends.store import ModelStore
 from backends.worker import WorkerBackend, isolated
 from backends.worker_wire import error_from_json, error_to_json, reference
 from tests.fakes.contexts import bare_context
@@ -147,6 +150,27 @@ async def test_killing_the_child_in_mid_answer_costs_that_answer_and_nothing_els
     assert heard
     assert await said(worker) == "You said: hello"
     assert worker.pid not in (None, first)
+
+
+async def test_a_crash_of_llama_cpp_in_mid_answer_is_survived(chat_model_path: Path) -> None:
+    context = EngineContext(ModelStore(chat_model_path.parent), lambda _: None)
+    options = LlamaCppOptions(source=f"file:{chat_model_path}", context=256, n_threads=1)
+    worker = isolated(LLAMA_CPP, "default", options, context)
+    brief = Sampling(temperature=0.0, max_tokens=6)
+    before = [chunk.text for chunk in await chunks(worker, "Name a colour.", sampling=brief)]
+    assert worker.parallel == 8
+
+    async def killed() -> None:
+        async with aclosing(worker.chat(request("Tell me a story."))) as stream:
+            async for chunk in stream:
+                if chunk.text and worker.pid is not None:
+                    os.kill(worker.pid, signal.SIGKILL)
+
+    with pytest.raises(BackendUnavailable, match="SIGKILL"):
+        await killed()
+    after = [chunk.text for chunk in await chunks(worker, "Name a colour.", sampling=brief)]
+    assert "".join(after) == "".join(before)
+    await worker.aclose()
 
 
 async def test_a_child_that_falls_silent_is_ended_and_replaced(worker: WorkerBackend) -> None:
