@@ -39,7 +39,7 @@ from bot.prompts import JinjaPrompts
 from bot.running import Running
 from bot.settings import ChosenSettings
 from bot.skill import Ingested, Services
-from bot.types import ConversationKey
+from bot.types import Author, ConversationKey
 from bot.web.fetch import Fetcher
 from bot.web.reader import Reader
 
@@ -138,6 +138,9 @@ async def opened(here: Installation) -> AsyncIterator[App]:
             [*here.plugins.loaders, *LOADERS],
             max_bytes=config.limits.max_attachment_bytes,
         )
+        settings = ChosenSettings(
+            choices, partial(_place, here), lambda: (*config.knowledge.bases,)
+        )
         knowledge = KnowledgeService(
             database,
             config.data_dir / "chroma",
@@ -145,13 +148,11 @@ async def opened(here: Installation) -> AsyncIterator[App]:
             fetcher=web,
             settings=config.knowledge,
             loaders=[*here.plugins.loaders, *LOADERS],
+            chosen=partial(_chosen_base, settings),
         )
         stack.push_async_callback(knowledge.aclose)
 
         running = Running()
-        settings = ChosenSettings(
-            choices, partial(_place, here), lambda: (*config.knowledge.bases,)
-        )
         services = Services(
             models=ModelService(pool, choices, config, SqlCapabilities(database)),
             history=history,
@@ -161,7 +162,7 @@ async def opened(here: Installation) -> AsyncIterator[App]:
             turns=running,
             commands=here.plugins.commands,
             settings=settings,
-            forget=partial(_forget, history, here.plugins),
+            forget=partial(_forget, history, knowledge, here.plugins),
             max_attachment_bytes=config.limits.max_attachment_bytes,
         )
         metrics = Metrics()
@@ -240,6 +241,10 @@ async def _embedder(here: Installation, pool: Pool, base: str) -> Embedder:
     return await embedder_of(pool.backend(name), partial(pool.embed, name), english=True)
 
 
+async def _chosen_base(settings: ChosenSettings, conversation: ConversationKey) -> str | None:
+    return (await settings.of(conversation)).knowledge_base
+
+
 def _place(here: Installation, conversation: ConversationKey) -> ChannelSettings:
     place = here.config.place(conversation)
     return ChannelSettings(
@@ -260,8 +265,12 @@ def _prompt_folders(here: Installation) -> list[Path]:
     return [*own_folder, *(Path(f) for f in here.plugins.prompt_folders), SHIPPED_PROMPTS]
 
 
-async def _forget(history: HistoryStore, plugins: Plugins, person: str) -> int:
+async def _forget(
+    history: HistoryStore, knowledge: KnowledgeService, plugins: Plugins, person: str
+) -> int:
     turns = await history.forget(person=person)
+    platform, _, ident = person.partition(":")
+    await knowledge.forget(Author(platform, ident, ""))
     for name, forget in plugins.forget:
         try:
             await asyncio.to_thread(forget, person)

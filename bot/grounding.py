@@ -85,19 +85,21 @@ async def answer_from(
     if rest := citations.finish():
         said += rest
         yield Text(rest)
-    given = [passage.text for passage in found.passages[: fitted.blocks]]
+    given = found.passages[: fitted.blocks]
     cited = [one for one in used if one.number in citations.cited]
     if not cited:
-        cited = [
-            one
-            for one in used
-            if any(s.supported for s in await check_support(said, [one.passage]))
-        ]
+        borne_out = [await _bears_out(passage, said) for passage in given]
+        cited = [one for one, does in zip(used, borne_out, strict=True) if does]
     yield Sources(tuple(cited or used[:_SHOWN_UNCITED]))
-    checked = await check_support(said, given, ctx.services.embed)
+    checked = await ctx.knowledge.check_support(said, given)
     doubtful = [_short(one.text) for one in checked if not one.supported]
     if doubtful:
         yield Notice(_doubt(doubtful), kind="footer")
+
+
+async def _bears_out(passage: Passage, said: str) -> bool:
+    """Whether an answer that cites nothing has a sentence from this passage, by its words."""
+    return any(one.supported for one in await check_support(said, [passage.text]))
 
 
 def _doubt(sentences: Sequence[str]) -> str:

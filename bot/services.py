@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk, Embeddings
+from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk
 from bot.checks import Asker
 from bot.command import Command
 from bot.fitting import Fitter
@@ -71,6 +71,16 @@ class Passage:
     context: str = field(default="", repr=False)
     at: datetime | None = None
     base: str = ""
+
+
+class Support(Protocol):
+    """A sentence of an answer, and whether passages bear it out."""
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def supported(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +151,10 @@ class Knowledge(Protocol):
         ...
 
     async def passage(self, passage: str) -> Passage | None: ...
+
+    async def check_support(self, answer: str, passages: Sequence[Passage]) -> Sequence[Support]:
+        """Which sentences of an answer the passages bear out; `passages[0]` is what `[1]` cites."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +231,6 @@ class Settings(Protocol):
 class Services:
     """Everything a skill may use, one narrow protocol each.
 
-    `embed` makes unit vectors of texts, where there is an embedder.
     `forget` deletes what was kept of a person (`platform:id`), by history and by every plugin, and
     returns the number of turns.
     """
@@ -232,5 +245,4 @@ class Services:
     settings: Settings | None = None
     forget: Callable[[str], Awaitable[int]] | None = None
     fitter: Fitter = field(default_factory=Fitter)
-    embed: Callable[[Sequence[str]], Awaitable[Embeddings]] | None = None
     max_attachment_bytes: int = 20 * 1024 * 1024

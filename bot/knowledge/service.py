@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,10 +24,14 @@ from bot.knowledge.retriever import Retriever
 from bot.knowledge.store import BaseRow, DocumentRow, KnowledgeStore
 from bot.knowledge.verify import Verified
 from bot.skill import Document, Ingested, Passage, SearchResult
-from bot.types import Author
+from bot.types import Author, ConversationKey
 
 MAX_QUERY = 4_000
 """Longest question, in characters."""
+
+
+BaseChosen = Callable[[ConversationKey], Awaitable[str | None]]
+"""Tells the knowledge base that was chosen for a place, if one was."""
 
 
 class KnowledgeService:
@@ -46,7 +50,9 @@ class KnowledgeService:
         fetcher: Fetcher,
         settings: KnowledgeSettings | None = None,
         loaders: Sequence[Loader] = LOADERS,
+        chosen: BaseChosen | None = None,
     ) -> None:
+        self._chosen = chosen
         self._settings = settings or KnowledgeSettings()
         self._embedder_of = embedder
         self._store = KnowledgeStore(database)
@@ -70,9 +76,16 @@ class KnowledgeService:
     # --- asking ----------------------------------------------------------------------------------
 
     async def bases(self, asker: Asker) -> Sequence[str]:
-        """Knowledge bases that may answer here and have documents, the nearest first."""
+        """Knowledge bases that may answer here and have documents, the nearest first.
+
+        Where one was chosen for the place, it stands for all but the person's own.
+        """
         stored = await self._store.bases()
-        return [name for name in bases_for(asker, self._settings.bases) if name in stored]
+        names = bases_for(asker, self._settings.bases)
+        chosen = await self._chosen(asker.conversation) if self._chosen is not None else None
+        if chosen is not None:
+            names = [*filter(is_private, names), chosen]
+        return [name for name in names if name in stored]
 
     async def search(
         self, query: str, *, bases: Sequence[str] | None = None, limit: int = 8

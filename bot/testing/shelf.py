@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from bot.checks import Asker
 from bot.errors import NotFound
+from bot.knowledge import citations
 from bot.skill import Document, Ingested, Passage, SearchResult
 
 
@@ -69,6 +70,11 @@ class Shelf:
         if document not in self.documents:
             raise NotFound(f"There is no document {document!r}; see /docs list.")
         return self.documents.pop(document)
+
+    async def check_support(
+        self, answer: str, passages: Sequence[Passage]
+    ) -> Sequence[citations.Support]:
+        return await citations.check_support(answer, [passage.text for passage in passages])
 
     async def passage(self, passage: str) -> Passage | None:
         return next((p for p in self.passages if p.id == passage), None)
