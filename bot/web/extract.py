@@ -12,7 +12,9 @@ from bot.web.decoding import decode, is_binary
 _MARKUP = re.compile(r"\s*(<!doctype html|<html[\s>]|<head[\s>]|<body[\s>])", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
-_LONGEST_LINE = 20_000
+_PASSWORD = re.compile(r"""<input[^>]{0,300}type\s*=\s*["']?password""", re.IGNORECASE)
+_LITTLE = 400
+"""A page with a password field and less text than this, in characters, is a login."""
 
 HTML = frozenset({"text/html", "application/xhtml+xml"})
 
@@ -37,7 +39,10 @@ def extract(
     if is_binary(data):
         raise Refused(f"{name:.100} is not text, so there is nothing to read in it.")
     text = decode(data, charset)
-    found = _page(text) if is_html(data, content_type) else _plain(text)
+    page = is_html(data, content_type)
+    found = _page(text) if page else _plain(text)
+    if page and len(found.text) < _LITTLE and _PASSWORD.search(text):
+        raise Refused(f"{name:.100} asks for a password; pages behind a login cannot be read.")
     if not found.text.strip():
         raise Refused(
             f"{name:.100} has no readable text; it may need a login, or be made of scripts alone."

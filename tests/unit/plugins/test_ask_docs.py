@@ -7,7 +7,7 @@ import pytest
 from backends.scripted import Reply, ScriptedBackend
 from bot.command import Command
 from bot.errors import NotFound
-from bot.types import Quote
+from bot.types import Quote, Sources
 from plugins.ask_docs import ask
 from tests.unit.plugins.stage import Stage
 
@@ -22,6 +22,7 @@ def model() -> ScriptedBackend:
             "Logrotate runs every night [1]. It costs 400 dollars a month [1].",
             match="Question: how rotate logs",
         ),
+        Reply("The program logrotate is started every night.", match="uncited"),
         Reply("Use logrotate [1], not cron [7].", match="rotate the logs?"),
     )
     return ScriptedBackend("default", replies=replies)
@@ -88,6 +89,16 @@ async def test_what_the_passages_do_not_bear_out_is_named(
     assert said.footer == (
         "Check this, the sources do not bear it out: “It costs 400 dollars a month.”"
     )
+
+
+async def test_an_answer_that_cites_nothing_shows_the_passages_that_bear_it_out(
+    on: Stage, model: ScriptedBackend
+) -> None:
+    on.shelf.put("Tea", "How do logs make tea? They do not, boil water instead.")
+    on.shelf.put("Logs", "The program logrotate is started every night by a timer.")
+    said = await on.call(ask, options={"question": "How make logs uncited"})
+    assert said.text == "The program logrotate is started every night."
+    assert [part.items[0].title for part in said.of(Sources)] == ["Logs"]
 
 
 async def test_a_message_can_be_asked_about_from_its_menu(on: Stage) -> None:

@@ -79,6 +79,12 @@ async def test_plain_text_and_markdown_are_taken_as_they_are(
         (b"", "text/html", "is empty"),
         (b"  \n ", "text/html", "is empty"),
         (b"<html><body><script>app()</script></body></html>", "text/html", "no readable text"),
+        (
+            b"<html><body><h1>Sign in</h1><p>Please sign in to the wiki.</p>"
+            b"<form><input name=p type='password'></form></body></html>",
+            "text/html",
+            "asks for a password",
+        ),
     ],
 )
 async def test_pages_with_nothing_to_read_are_refused(
