@@ -68,29 +68,39 @@ class World:
     def __post_init__(self) -> None:
         self._counter = itertools.count()
         for number, name in ((BOT, "parlance"), (ADA, "ada"), (EVE, "eve"), (ROOT, "root")):
-            self.users[number] = {
-                "id": str(number),
-                "username": name,
-                "global_name": None,
-                "discriminator": "0",
-                "avatar": None,
-                "bot": number == BOT,
-            }
+            self.add_user(number, name)
         for number in (CHANNEL, OTHER_CHANNEL):
-            self.channels[number] = {
-                "id": str(number),
-                "type": TEXT,
-                "guild_id": str(GUILD),
-                "name": f"c{number}",
-                "position": 0,
-                "permission_overwrites": [],
-            }
+            self.add_channel(number)
         self.channels[DM] = {
             "id": str(DM),
             "type": DIRECT,
             "recipients": [self.users[ADA]],
             "last_message_id": None,
         }
+
+    def add_user(self, number: int, name: str) -> int:
+        """Somebody new; returns the id."""
+        self.users[number] = {
+            "id": str(number),
+            "username": name,
+            "global_name": None,
+            "discriminator": "0",
+            "avatar": None,
+            "bot": number == BOT,
+        }
+        return number
+
+    def add_channel(self, number: int) -> int:
+        """A text channel in the server, there before anybody connects; returns the id."""
+        self.channels[number] = {
+            "id": str(number),
+            "type": TEXT,
+            "guild_id": str(GUILD),
+            "name": f"c{number}",
+            "position": 0,
+            "permission_overwrites": [],
+        }
+        return number
 
     def snowflake(self) -> int:
         """A new id."""

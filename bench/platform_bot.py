@@ -1,0 +1,91 @@
+"""The bot that `bench.platforms` measures, in a process of its own.
+
+    python -m bench.platform_bot CONFIG [--discord PORT]
+
+It measures how late its event loop is; a line on standard input asks for the figures since the
+last one, and the end of the input ends it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from bot.adapters.base import Adapter
+from bot.adapters.discord import DiscordAdapter
+from bot.app import App, opened
+from bot.config.sections import LoggingSettings
+from bot.installation import Installation
+from bot.logging import configure
+from tests.fakes.discord import TOKEN, FakeDiscord
+
+_TICK_S = 0.01
+
+
+class Lag:
+    """How much later than it wanted a task is woken, again and again."""
+
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+
+    async def watch(self) -> None:
+        """Measure until cancelled."""
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(_TICK_S)
+            self.seen.append(time.perf_counter() - began - _TICK_S)
+
+    def take(self) -> dict[str, float]:
+        """Percentiles in seconds since the last time."""
+        ordered, self.seen = sorted(self.seen) or [0.0], []
+        last = len(ordered) - 1
+        return {"p50": ordered[last // 2], "p99": ordered[int(last * 0.99)], "max": ordered[-1]}
+
+
+def _adapters(app: App, arguments: argparse.Namespace) -> Iterator[Adapter]:
+    config = app.installation.config
+    if arguments.discord:
+        yield DiscordAdapter(config.discord, TOKEN, config.data_dir)
+
+
+async def serve(arguments: argparse.Namespace) -> None:
+    """Serve until the input ends."""
+    lag = Lag()
+    lines = asyncio.StreamReader()
+    reader = asyncio.StreamReaderProtocol(lines)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: reader, sys.stdin)
+    here = await asyncio.to_thread(Installation.read, arguments.config)
+    async with opened(here) as app:
+        serving = asyncio.create_task(app.serve(list(_adapters(app, arguments))))
+        watching = asyncio.create_task(lag.watch())
+        while await lines.readline():
+            sys.stdout.write(json.dumps(lag.take()) + "\n")
+            sys.stdout.flush()
+        for task in (watching, serving):
+            task.cancel()
+        await asyncio.gather(watching, serving, return_exceptions=True)
+
+
+def main() -> None:
+    """Read the arguments, point the clients at the platforms of ours, and serve."""
+    parser = argparse.ArgumentParser(prog="bench.platform_bot")
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--discord", type=int, metavar="PORT")
+    arguments = parser.parse_args()
+    with ExitStack() as stack:
+        configure(LoggingSettings(level="info", format="json"))
+        if arguments.discord:
+            fake = FakeDiscord()  # only its address is used: it serves in the other process
+            fake.port = arguments.discord
+            stack.enter_context(fake.address())
+        asyncio.run(serve(arguments))
+
+
+if __name__ == "__main__":
+    main()
