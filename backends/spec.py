@@ -168,15 +168,15 @@ class ModelSpec(BaseModel):
         return tuple(found)
 
     def _handed_on(self, engine: Engine, replica: ReplicaSpec) -> dict[str, Any]:
-        shared = {"keep_alive": self.keep_alive, "memory_mb": self.memory_mb}
-        return {
-            **{
-                key: value
-                for key, value in shared.items()
-                if value is not None and key in engine.options.model_fields
-            },
-            **replica.options,
-        }
+        """The replica's options, and those of the model's own that the engine has a key for."""
+        shared: dict[str, Any] = {"keep_alive": self.keep_alive, "memory_mb": self.memory_mb}
+        known = engine.options.model_fields
+        if self.keep_alive is not None and self.keep_alive < 0:
+            field = known.get("keep_alive")
+            if field is not None and field.default is None:  # none of its own means for ever
+                del shared["keep_alive"]
+        given = {key: value for key, value in shared.items() if value is not None and key in known}
+        return {**given, **replica.options}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from backends.base import Backend, Engine, EngineContext, EngineOptions, Sampling
 from backends.pool import resolve
@@ -14,7 +14,7 @@ from backends.spec import ModelSpec, SpecError
 class RemoteOptions(EngineOptions):
     url: str
     model: str
-    keep_alive: float | None = None
+    keep_alive: float = 60.0
 
 
 def never(name: str, options: EngineOptions, context: EngineContext) -> Backend:
@@ -62,6 +62,24 @@ def test_replicas_share_the_keys_of_the_model_and_may_differ_in_their_own() -> N
     assert (one.isolated, two.isolated) == (True, False)
     assert isinstance(two.options, RemoteOptions)
     assert two.options.keep_alive == -1
+
+
+def test_to_keep_a_model_for_ever_is_said_to_each_engine_in_its_own_way() -> None:
+    class Local(EngineOptions):
+        keep_alive: float | None = Field(default=None, gt=0)
+
+    class Server(EngineOptions):
+        keep_alive: float = 300.0
+
+    engines = {
+        "local": Engine("local", Local, never),
+        "server": Engine("server", Server, never),
+    }
+    spec = ModelSpec.model_validate(
+        {"keep_alive": -1, "replicas": [{"backend": "local"}, {"backend": "server"}]}
+    )
+    kept = [replica.options for replica in spec.resolve(engines, "models.m")]
+    assert kept == [Local(), Server(keep_alive=-1)]
 
 
 def test_a_spec_inside_a_larger_configuration_survives_a_dump() -> None:
