@@ -65,7 +65,7 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> AsyncGe
     system = ctx.prompts.render("system", family, persona=ctx.persona)
     history = await ctx.history.recent(str(ctx.conversation))
     bases = [] if pages else await ctx.knowledge.bases(ctx.asker)
-    if bases:
+    if bases and not _is_a_word(question):
         found = await ctx.knowledge.search(question, bases=bases)
         if found.evidence:
             drawn = answer_from(ctx, question, found, system=system, model=name, history=history)
@@ -78,7 +78,7 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> AsyncGe
         async for part in parts:
             yield part
     if bases:
-        yield Notice("Plain conversation: the documents do not cover this.", kind="footer")
+        yield Notice("Plain conversation, not from the documents.", kind="footer")
 
 
 async def _plain(
@@ -133,6 +133,11 @@ async def _plain(
     async with aclosing(ctx.generate(fitted.messages, model=model, sampling=sampling)) as parts:
         async for part in parts:
             yield part
+
+
+def _is_a_word(said: str) -> bool:
+    """A single short word is a greeting or a thank-you, whatever the documents have of it."""
+    return len(said) < 16 and len(said.split()) == 1 and said.isascii() and "?" not in said
 
 
 def _quotes(ctx: Context, history: Sequence[Turn]) -> list[str]:

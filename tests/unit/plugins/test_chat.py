@@ -52,7 +52,14 @@ async def test_where_they_have_none_it_is_plain_conversation_and_says_so(on: Sta
     said = await on.run(answer, on.context("Tell me about penguins"))
     assert on.prompts() == ["Tell me about penguins"]
     assert said.sources == []
-    assert said.footer == "Plain conversation: the documents do not cover this."
+    assert said.footer == "Plain conversation, not from the documents."
+
+
+async def test_a_greeting_is_not_looked_up_in_the_documents(on: Stage) -> None:
+    on.shelf.put("Greetings", "hello")
+    said = await on.run(answer, on.context("hello"))
+    assert said.text == "You said: hello"
+    assert on.shelf.queries == []
 
 
 async def test_where_there_is_no_knowledge_base_there_is_no_footer(on: Stage) -> None:

@@ -52,7 +52,7 @@ async def test_the_shipped_commands_and_menus_fit_what_platforms_allow() -> None
 async def test_the_fixture_of_plugin_authors_talks_like_a_person(parlance: Parlance) -> None:
     answer = await parlance.say("Write a poem")
     assert (answer.text, answer.state) == ("A short poem.\n\n" + answer.notices[0], "complete")
-    assert answer.notices == ("Plain conversation: the documents do not cover this.",)
+    assert answer.notices == ("Plain conversation, not from the documents.",)
     assert (await parlance.say("/settings", user="bob")).state == "refused"
     assert await parlance.complete("help", "about", "ra") == ["rap"]
     files = {"note.txt": "Buy milk."}
