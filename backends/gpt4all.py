@@ -23,7 +23,8 @@ from backends.worker import WorkerBackend
 class GPT4AllOptions(EngineOptions):
     """Keys of a model with `backend: gpt4all`. Times in seconds or as `5m`.
 
-    With `embeddings` it is a BERT-family GGUF that embeds and does not chat. `device` is GPT4All's
+    A GGUF of the BERT family embeds and does not chat; `embeddings` overrides what the file says it
+    is. `device` is GPT4All's
     own: `cpu`, `gpu`, `cuda`, `kompute` or the name of one. `silence_s` bounds how long it may say
     nothing while it answers; after that its process is ended and started again.
     """
@@ -35,7 +36,7 @@ class GPT4AllOptions(EngineOptions):
     n_threads: int | None = Field(default=None, ge=1)
     n_gpu_layers: int = Field(default=100, ge=0)
     device: str = "cpu"
-    embeddings: bool = False
+    embeddings: bool | None = None
     long_text: Literal["mean", "truncate"] = "mean"
     chat_format: str | None = None
     silence_s: Annotated[Seconds, Field(gt=0)] = 120.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -34,7 +33,8 @@ from backends.errors import (
 )
 from backends.gguf import GgufHead, check_gguf
 from backends.gpt4all import GPT4AllOptions
-from backends.llama_cpp.templates import ChatTemplate, family_of
+from backends.gpt4all_prompt import disarmed, template_of
+from backends.llama_cpp.templates import ChatTemplate
 from backends.llama_cpp.text import TextStream
 from backends.remote import TokenGuess, ends_at
 from backends.validity import check_request
@@ -42,7 +42,6 @@ from backends.vectors import unit_rows
 
 T = TypeVar("T")
 
-_CONTROL = re.compile(r"<(?=[|/]?[A-Za-z_]|<SYS)|\[(?=/?INST\])")
 _ERROR_TOKEN = -1
 
 
@@ -66,6 +65,8 @@ class GPT4AllBackend:
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         self._refuse(request)
+        if await self._embeds():
+            raise InvalidRequest(f"The model {self.name!r} is for embeddings only.")
         ends = ends_at(request.deadline_s)
         began = time.monotonic()
         async with self._turn:
@@ -86,7 +87,8 @@ class GPT4AllBackend:
     async def _answer(
         self, request: ChatRequest, ends: float, queue_s: float, load_s: float
     ) -> AsyncGenerator[Chunk, None]:
-        prompt = self._prompt(request.messages)
+        assert self._template is not None
+        prompt = self._template.text(disarmed(request.messages))
         words: asyncio.Queue[tuple[int, str] | None] = asyncio.Queue()  # bounded by max_tokens
         cancelled = threading.Event()
         began = time.monotonic()
@@ -143,7 +145,7 @@ class GPT4AllBackend:
         )
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
-        if not self._options.embeddings:
+        if not await self._embeds():
             raise InvalidRequest(f"The model {self.name!r} makes no embeddings.")
         async with self._turn:
             await self._run(self._load)
@@ -160,7 +162,7 @@ class GPT4AllBackend:
 
     async def capabilities(self) -> Capabilities:
         head = await asyncio.to_thread(self._read_head)
-        embeds = self._options.embeddings
+        embeds = self._is_embedder(head)
         dimension = head.metadata.get(f"{head.architecture}.embedding_length", 0)
         return Capabilities(
             context=min(self._options.context, head.context or self._options.context),
@@ -184,8 +186,6 @@ class GPT4AllBackend:
 
     def _refuse(self, request: ChatRequest) -> None:
         check_request(request)
-        if self._options.embeddings:
-            raise InvalidRequest(f"The model {self.name!r} is for embeddings only.")
         if request.sampling.json_schema is not None:
             raise InvalidRequest("GPT4All cannot hold an answer to a JSON schema.")
         if request.sampling.logit_bias or request.tools:
@@ -199,14 +199,13 @@ class GPT4AllBackend:
             return ContextOverflow(max(self._guess.count(request.messages), limit + 1), limit)
         return BackendUnavailable(f"GPT4All failed: {said.removeprefix('ERROR: ')}")
 
-    def _prompt(self, messages: Sequence[ChatMessage]) -> str:
-        """The messages in the model's template; what people wrote is not read as control tokens."""
-        assert self._template is not None
-        safe = [
-            ChatMessage(each.role, _CONTROL.sub(lambda m: m[0] + "\u200b", each.content))
-            for each in messages
-        ]
-        return self._template.text(safe)
+    async def _embeds(self) -> bool:
+        return self._is_embedder(await asyncio.to_thread(self._read_head))
+
+    def _is_embedder(self, head: GgufHead) -> bool:
+        if self._options.embeddings is not None:
+            return self._options.embeddings
+        return head.architecture in ("bert", "nomic-bert")
 
     # -- on the thread ---------------------------------------------------------------------------
 
@@ -228,13 +227,11 @@ class GPT4AllBackend:
             return
         head = self._read_head()
         path = self._files.path(self._options.source, self._options.sha256)
-        if not self._options.embeddings:
-            template = head.template or None
-            family = self._options.chat_format or family_of(template or "")
-            words = _Words("" if family in ("chatml", "llama-3", "gemma", "phi-3") else "</s>")
-            self._template = ChatTemplate(words, template, self._options.chat_format)
+        embeds = self._is_embedder(head)
+        if not embeds:
+            self._template = template_of(head, self._options.chat_format)
         try:
-            self._model = self._open(path)
+            self._model = self._open(path, embeds)
         except (RuntimeError, ValueError, OSError) as error:
             self._failure = (
                 f"GPT4All cannot load {path.name}: it may be of a kind that it does not know."
@@ -242,15 +239,15 @@ class GPT4AllBackend:
             raise ModelNotFound(self._failure) from error
         self._failure = None
 
-    def _open(self, path: Path) -> Any:
+    def _open(self, path: Path, embeds: bool) -> Any:
         from gpt4all import Embed4All, GPT4All  # slow to import, and native
 
-        make = Embed4All if self._options.embeddings else GPT4All
+        make = Embed4All if embeds else GPT4All
         settings: dict[str, Any] = {"device": self._options.device}
-        if not self._options.embeddings:
+        if not embeds:
             settings |= {"n_ctx": self._options.context, "ngl": self._options.n_gpu_layers}
         made = make(path.name, model_path=path.parent, allow_download=False, **settings)
-        native = made.gpt4all.model if self._options.embeddings else made.model
+        native = made.gpt4all.model if embeds else made.model
         try:
             native.thread_count()  # the library does not tell otherwise that nothing was loaded
         except Exception as error:
@@ -281,23 +278,3 @@ class GPT4AllBackend:
             special=True,
         )
         return int(self._model.model.context.n_past)
-
-
-class _Words:
-    """What a template needs of a model where the tokenizer is out of reach."""
-
-    bos = ""  # the library adds its own
-    adds_bos = False
-    spm = False
-
-    def __init__(self, eos: str) -> None:
-        self.eos = eos
-
-    def tokenize(self, text: str, *, special: bool = True, bos: bool = False) -> list[int]:
-        return []
-
-    def piece(self, token: int) -> bytes:
-        return b""
-
-    def is_control(self, token: int) -> bool:
-        return False

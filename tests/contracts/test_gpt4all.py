@@ -35,7 +35,7 @@ async def chatting(chat_model_path: Path, models_dir: Path) -> AsyncIterator[Bac
 @pytest_asyncio.fixture(scope="class", loop_scope="class")
 async def embedding(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Backend]:
     model = tiny_bert(tmp_path_factory.mktemp("bert") / "tiny-bert.gguf")
-    backend = make(model, embeddings=True)
+    backend = make(model)
     yield backend
     await backend.aclose()
 
