@@ -23,6 +23,10 @@ _log = structlog.get_logger(__name__)
 
 _LONGEST_WAIT_S = 300.0
 
+# The library warns of what is missing for voice, which this bot does not have.
+discord.VoiceClient.warn_nacl = False
+discord.VoiceClient.warn_dave = False
+
 
 def intents_for(settings: DiscordSettings) -> discord.Intents:
     """Servers and messages; what is said without naming the bot only where it is configured."""

@@ -23,7 +23,7 @@ PERMISSIONS = discord.Permissions(
 )
 """What the bot needs in a server, and nothing more."""
 
-_NAMES = {
+NAMES = {
     "view_channel": "View Channels",
     "send_messages": "Send Messages",
     "send_messages_in_threads": "Send Messages in Threads",
@@ -31,6 +31,7 @@ _NAMES = {
     "read_message_history": "Read Message History",
     "attach_files": "Attach Files",
 }
+"""The same, as Discord's pages call them."""
 
 
 def application_of(token: str | None) -> str | None:
@@ -69,7 +70,7 @@ def manifest(
             "&integration_type=1&scope=applications.commands",
         ]
     lines += ["", f"Permissions ({PERMISSIONS.value}):"]
-    lines += [f"  {name}" for name in _NAMES.values()]
+    lines += [f"  {name}" for name in NAMES.values()]
     lines += ["", "Privileged Gateway Intents (Developer Portal, Bot):"]
     if settings.message_content:
         lines += ["  Message Content Intent: on (discord.message_content is true)"]
@@ -115,7 +116,7 @@ async def _look(client: discord.Client, settings: DiscordSettings) -> list[str]:
         allowed = discord.Permissions(int(guild.get("permissions", 0)))
         missing = [
             label
-            for name, label in _NAMES.items()
+            for name, label in NAMES.items()
             if not (allowed.administrator or getattr(allowed, name))
         ]
         if missing:

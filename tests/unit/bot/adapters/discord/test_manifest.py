@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.adapters.discord import manifest
-from bot.adapters.discord.manifest import PERMISSIONS, application_of
+from bot.adapters.discord.gateway import CONTENT_REFUSED, TOKEN_REFUSED
+from bot.adapters.discord.manifest import NAMES, PERMISSIONS, application_of
 from bot.config.platforms import DiscordSettings
 from tests.fakes.discord import TOKEN, FakeDiscord
 from tests.fakes.discord.running import SKILLS
@@ -41,6 +43,24 @@ class TestManifest:
         text = manifest(COMMANDS, DiscordSettings(message_content=True, user_install=False))
         assert "Message Content Intent: on" in text
         assert "your own account" not in text
+
+
+class TestPage:
+    """docs/discord.md says what is so."""
+
+    page = (Path(__file__).parents[5] / "docs" / "discord.md").read_text("utf-8")
+
+    @pytest.mark.parametrize("name", NAMES.values())
+    def test_it_names_every_permission(self, name: str) -> None:
+        assert name in self.page
+
+    @pytest.mark.parametrize("key", set(DiscordSettings.model_fields) - {"enabled"})
+    def test_it_shows_every_setting(self, key: str) -> None:
+        assert f"\n  {key}: " in self.page
+
+    def test_it_quotes_what_is_said_in_trouble(self) -> None:
+        for sentence in (TOKEN_REFUSED, CONTENT_REFUSED):
+            assert f"| `{sentence.split(':')[0]}` |" in self.page
 
 
 class TestCheck:
