@@ -128,8 +128,12 @@ class ScreenSink(ReplySink):
         for line in _source_lines(view):
             self._console.print(Line(line, style="cyan"))
         for notice in view.notices:
-            styles = {"error": "red", "refusal": "yellow", "footer": "dim", "info": ""}
-            self._console.print(Line(notice_text(notice), style=styles[notice.kind]))
+            text = notice_text(notice)
+            if notice.kind == "info":
+                self._console.print(Markdown(text.replace("\n", "  \n")))  # its lines stay lines
+            else:
+                styles = {"error": "red", "refusal": "yellow", "footer": "dim"}
+                self._console.print(Line(text, style=styles[notice.kind]))
         if view.state == "cancelled" and not view.notices:
             self._console.print(Line("Stopped.", style="dim"))
         self._console.print()
