@@ -58,10 +58,17 @@ def sections(markdown: str) -> list[Section]:
     lines: list[str] = []
     fence = ""
 
-    def close() -> None:
+    def close(level: int) -> None:
+        """End a section; a heading of this level comes next. One without text below it is text."""
         text = "\n".join(lines).strip("\n")
+        names = tuple(name for _, name in path)
         if text.strip():
-            found.append(Section(tuple(name for _, name in path), text))
+            found.append(Section(names, text))
+            below = True
+        else:
+            below = bool(found) and found[-1].path[: len(names)] == names
+        if names and names[-1] and level <= path[-1][0] and not below:
+            found.append(Section(names[:-1], names[-1]))
         lines.clear()
 
     for line in markdown.splitlines():
@@ -75,13 +82,13 @@ def sections(markdown: str) -> list[Section]:
             if level:
                 if line.lstrip()[:1] != "#":
                     lines.pop()  # the underlined line is the heading's text
-                close()
+                close(level)
                 while path and path[-1][0] >= level:
                     path.pop()
                 path.append((level, name))
                 continue
         lines.append(line)
-    close()
+    close(0)
     return found
 
 

@@ -94,7 +94,11 @@ def load_golden(path: Path, *, half: str = "") -> list[Golden]:
         reason = (exc.strerror or "it is not a file").lower()
         raise UsageError(f"{path} cannot be read: {reason}.") from exc
     except (yaml.YAMLError, UnicodeDecodeError) as exc:
-        raise UsageError(f"{path} is not YAML; see docs/knowledge.md for how it looks.") from exc
+        mark = getattr(exc, "problem_mark", None)
+        line = f" (line {mark.line + 1})" if mark else ""
+        raise UsageError(
+            f"{path} is not YAML{line}; put quotes around a question that has a sign in it."
+        ) from exc
     entries = content.get("questions") if isinstance(content, Mapping) else None
     if not isinstance(entries, list) or not entries:
         raise UsageError(f"{path} has no list named questions; see docs/knowledge.md.")

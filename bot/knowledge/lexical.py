@@ -32,6 +32,8 @@ _BEST = sa.text(
     "WHERE p.base IN :bases ORDER BY f.score LIMIT :limit"
 ).bindparams(sa.bindparam("bases", expanding=True))
 _WIDER = 4
+_FEW = 1_000
+_ENOUGH = 3
 _K1, _B = 1.2, 0.75
 """bm25's usual constants, which FTS5 has too."""
 
@@ -116,6 +118,18 @@ async def frequencies(
     values = {f"w{at}": match_expression([word]) for at, word in enumerate(words)}
     row = (await connection.execute(sa.text(f"SELECT {columns}"), values)).one()
     return int(total or 0), {word: int(n) for word, n in zip(words, row, strict=True)}
+
+
+def telling(counts: Mapping[str, int], total: int) -> list[str]:
+    """The words of a question that are worth looking up, by how many passages have each.
+
+    A word that a tenth of very many passages has tells little, and ranking them all takes long. It
+    is left out where at least three rarer ones remain; the candidates are judged by it all the
+    same.
+    """
+    rare = [word for word, count in counts.items() if count <= max(_FEW, total // 10)]
+    known = sum(counts[word] > 0 for word in rare)
+    return rare if known >= _ENOUGH else list(counts)
 
 
 def exact_scores(

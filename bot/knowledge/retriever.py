@@ -73,6 +73,7 @@ class _Candidate:
 class _Question:
     """A question as the indexes understand it. `weight` is by word, larger for rarer ones."""
 
+    text: str
     words: list[str]
     weight: Mapping[str, float]
     known: float
@@ -106,8 +107,10 @@ class Retriever:
         if not bases or not query.strip():
             return SearchResult((), evidence=False)
         words = terms(query)
-        vectors = await self._embed(query, bases)
-        question, lexically, found = await self._candidates(query, words, vectors, bases)
+        vectors, (question, lexically) = await asyncio.gather(
+            self._embed(query, bases), self._lexical(query, words, bases)
+        )
+        lexically, found = await self._candidates(question, lexically, vectors, bases)
         for candidate in found:
             candidate.lexical = lexically.get(candidate.row.number, 0.0)
             _, embedder = bases[candidate.row.base]
@@ -142,28 +145,28 @@ class Retriever:
 
     async def _candidates(
         self,
-        query: str,
-        words: list[str],
+        question: _Question,
+        lexically: dict[int, float],
         vectors: Mapping[str, Embeddings],
         bases: Mapping[str, tuple[BaseRow, Embedder]],
-    ) -> tuple[_Question, dict[int, float], list[_Candidate]]:
+    ) -> tuple[dict[int, float], list[_Candidate]]:
         """What both indexes propose.
 
         Documents may change between two looks: then the numbers of full text are gone when the
         rows are read, or many of Chroma's ids have no row yet, and it looks again.
         """
         limit = _CANDIDATES
-        for _ in range(_LOOKS):
-            nearest, (question, lexically) = await asyncio.gather(
-                self._nearest(vectors, bases, limit), self._lexical(query, words, bases)
-            )
+        for look in range(_LOOKS):
+            if look:
+                _, lexically = await self._lexical(question.text, question.words, bases)
+            nearest = await self._nearest(vectors, bases, limit)
             found = await self._load(set(lexically), nearest, bases)
             numbers = {candidate.row.number for candidate in found}
             visible = {candidate.row.id for candidate in found} & nearest
             if lexically.keys() <= numbers and len(visible) >= len(nearest) / 2:
                 break
             limit = 4 * _CANDIDATES
-        return question, lexically, found
+        return lexically, found
 
     async def _embed(
         self, query: str, bases: Mapping[str, tuple[BaseRow, Embedder]]
@@ -182,11 +185,12 @@ class Retriever:
         self, query: str, words: list[str], bases: Mapping[str, object]
     ) -> tuple[_Question, dict[int, float]]:
         async with self._db.read() as connection:
-            found = await lexical.find(connection, words, list(bases), _CANDIDATES)
             total, counts = await lexical.frequencies(connection, words, _COMMON)
+            telling = lexical.telling(counts, total)
+            found = await lexical.find(connection, telling, list(bases), _CANDIDATES)
         weight = {word: rarity(min(count, total), total) for word, count in counts.items()}
         known = sum(count > 0 for count in counts.values()) / len(counts) if counts else 0.0
-        return _Question(words, weight, known, english_share(query)), found
+        return _Question(query, words, weight, known, english_share(query)), found
 
     async def _nearest(
         self,
@@ -238,16 +242,13 @@ class Retriever:
 
     async def _around(self, found: Sequence[_Candidate]) -> dict[tuple[str, int], str]:
         """The texts beside the passages found, by document and position."""
-        wanted = {
-            (str(c.row.document), int(c.row.generation), int(c.row.position) + step)
-            for c in found
-            for step in (-1, 1)
-        }
-        if not wanted:
+        if not found:
             return {}
-        key = sa.tuple_(passages.c.document, passages.c.generation, passages.c.position)
+        # Every column of the index by itself: SQLite does not use it for pairs of values.
         query = sa.select(passages.c.document, passages.c.position, passages.c.text).where(
-            key.in_(wanted)
+            passages.c.document.in_({c.row.document for c in found}),
+            passages.c.generation.in_({c.row.generation for c in found}),
+            passages.c.position.in_({c.row.position + step for c in found for step in (-1, 1)}),
         )
         async with self._db.read() as connection:
             return {(d, p): text for d, p, text in await connection.execute(query)}

@@ -11,7 +11,7 @@ ENGLISH = _words(
     """a about above after again against all also am an and any are as at be because been before
     being below between both but by can cannot could did do does doing don down during each few
     for from further get gets had has have having he her here hers herself him himself his how i
-    if in into is isn it its itself just let like ll me more most much my myself no nor not now
+    if in into is isn it its itself just let like ll me more most much my myself near no nor not now
     of off on once only or other our ours ourselves out over own please re same shall she should
     so some such tell than that the their theirs them themselves then there these they this
     those through to too under until up us ve very was wasn we were weren what whats when where
@@ -20,7 +20,9 @@ ENGLISH = _words(
 """English words that a question has whatever it is about."""
 
 _SPANISH = _words(
-    """a al algo como con cual cuales cuando cuanto cuantos de del desde donde el ella en entre era
+    """está están
+    a al algo como con cual cuales cuando cuanto cuantos de del desde donde el ella en entre
+    era
     es esta este esto fue ha hay la las le lo los más me mi muy no nos o para pero por porque
     que qué quien quién se ser si sin sobre son su sus también te tiene un una y ya cómo cuál
     cuáles cuándo dónde cuántos cuántas puedo puede hacer"""
