@@ -10,10 +10,9 @@ import re
 import struct
 import sys
 import termios
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -110,10 +109,10 @@ async def ended(process: asyncio.subprocess.Process) -> int:
 
 
 @pytest.fixture
-async def folder(tmp_path: Path) -> AsyncGenerator[Any, None]:
+def folder(tmp_path: Path) -> Folder:
     made = Folder(tmp_path)
     made.configure()
-    yield made
+    return made
 
 
 async def test_a_chat_from_the_first_line_to_the_last(folder: Folder) -> None:
