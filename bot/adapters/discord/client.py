@@ -105,6 +105,10 @@ class OneConnection(discord.Client):
         gone = payload.message_ids
         self.surface.start("deletion", self.surface.messages.on_deleted(gone))
 
+    async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
+        gone = payload.thread_id
+        self.surface.start("deletion", self.surface.messages.on_thread_deleted(gone))
+
     async def on_answer_button(
         self, interaction: discord.Interaction[Any], action: ActionName, turn: str, value: str
     ) -> None:

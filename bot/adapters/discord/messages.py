@@ -153,6 +153,11 @@ class Messages:
             event = Retraction(f"deleted.{number}", asked.conversation, asked.author, asked.event)
             await self._core.accept(event, SilentSink())
 
+    async def on_thread_deleted(self, thread: int) -> None:
+        """A whole thread is gone, and with it what was asked there."""
+        gone = [n for n, asked in self._asked.items() if asked.conversation.thread == str(thread)]
+        await self.on_deleted(gone)
+
     async def on_edited(self, message: discord.Message, us: int) -> None:
         """A question was changed: offer to answer the new one."""
         asked = self._asked.get(message.id)

@@ -102,7 +102,8 @@ class ReplySink:
 
     async def finish(self, view: View) -> None:
         self.turn = view.turn
-        await self._alone(lambda: self._finish(view))
+        await self._idle()
+        await self._finish(view)
 
     async def _show(self, view: View) -> None:
         if self._lazy or self._held or self._retracted:
@@ -121,11 +122,15 @@ class ReplySink:
 
         A message whose sending is cut off may have been posted all the same; nobody would know it.
         """
-        while self._job is not None and not self._job.done():
-            await asyncio.wait([self._job])
+        await self._idle()
         self._job = asyncio.ensure_future(work())
         self._job.add_done_callback(lambda job: job.cancelled() or job.exception())
         await asyncio.shield(self._job)
+
+    async def _idle(self) -> None:
+        """Wait for the request that is under way, if there is one."""
+        while self._job is not None and not self._job.done():
+            await asyncio.wait([self._job])
 
     # --- keeping messages in step ---------------------------------------------------------------
 

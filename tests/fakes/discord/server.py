@@ -192,7 +192,7 @@ class FakeDiscord:
         fault = Fault(method, re.compile(path), status, times, retry_after, via, code, after)
         self._faults.append(fault)
 
-    async def until(self, true: Callable[[], Any], what: str = "", within: float = 10.0) -> Any:
+    async def until(self, true: Callable[[], Any], what: str = "", within: float = 20.0) -> Any:
         """Wait for something to be so, looking again after each request."""
         try:
             async with asyncio.timeout(within):
@@ -261,6 +261,14 @@ class FakeDiscord:
         direct = self.world.channels[int(message["channel_id"])]["type"] == DIRECT
         where = {} if direct else {"guild_id": str(GUILD)}
         await self.gateway.dispatch("MESSAGE_DELETE", {**gone, **where}, direct=direct)
+
+    async def delete_thread(self, number: int) -> None:
+        """Somebody deletes a thread, with all that is in it."""
+        thread = self.world.channels.pop(number)
+        for message in self.world.in_channel(number):
+            del self.world.messages[int(message["id"])]
+        about = {k: thread[k] for k in ("id", "guild_id", "parent_id", "type")}
+        await self.gateway.dispatch("THREAD_DELETE", about)
 
     async def _tell(self, name: str, message: Json, kind: int) -> None:
         """Announce a message as Discord would: its text only to those who may read it."""

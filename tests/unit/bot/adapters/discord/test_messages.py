@@ -256,6 +256,18 @@ class TestEditsAndDeletions:
             kept = bot.bench.core.replies.saved  # type: ignore[attr-defined]
             await fake.until(lambda: all(r.finished for r in kept.values()))
 
+    async def test_a_deleted_thread_ends_the_answer_in_it(
+        self, make: Any, fake: FakeDiscord
+    ) -> None:
+        async with running(make(bench=self.slow())) as bot:
+            thread = await fake.say("long", mention=True)
+            await fake.until(lambda: any("word" in m["content"] for m in fake.from_bot()))
+            await fake.delete_thread(thread)
+            await fake.until(lambda: bot.bench.backend.cancelled)
+            kept = bot.bench.core.replies.saved  # type: ignore[attr-defined]
+            await fake.until(lambda: all(r.finished for r in kept.values()))
+            assert not fake.from_bot()
+
     async def test_a_question_deleted_later_leaves_the_answer(
         self, bot: Bot, fake: FakeDiscord
     ) -> None:
