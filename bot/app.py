@@ -238,7 +238,7 @@ async def _background(work: Coroutine[Any, Any, None], name: str) -> AsyncIterat
 async def _embedder(here: Installation, pool: Pool, base: str) -> Embedder:
     settings = here.config.knowledge.bases.get(base)
     name = (settings.embedder if settings is not None else None) or here.config.embedder
-    return await embedder_of(pool.backend(name), partial(pool.embed, name), english=True)
+    return await embedder_of(pool.backend(name), partial(pool.embed, name))
 
 
 async def _chosen_base(settings: ChosenSettings, conversation: ConversationKey) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
@@ -9,6 +10,12 @@ from typing import Protocol, runtime_checkable
 from backends.base import Backend, Embeddings
 from bot.errors import Refused
 
+_MANY_LANGUAGES = re.compile(
+    r"multilingual|bge-m3|labse|nomic-embed-text-v2|arctic-embed2|arctic-embed-l-v2|jina-embeddings-v3"
+    r"|embeddinggemma|qwen3-embedding|gte-qwen|granite-embedding-278m|granite-embedding-107m",
+    re.IGNORECASE,
+)
+"""Embedders that know other languages as well as English."""
 _DEFAULT_WINDOW = 256
 _CHARACTERS_A_TOKEN = 2.5
 """A cautious guess, for engines that do not tell their tokens."""
@@ -62,19 +69,23 @@ async def embedder_of(
     backend: Backend,
     embed: Callable[[Sequence[str]], Awaitable[Embeddings]] | None = None,
     *,
-    english: bool = False,
+    english: bool | None = None,
 ) -> Embedder:
-    """The embedder that a backend is; may load the model. `embed` is asked instead of the
-    backend's own, so that a pool can stand before it."""
+    """The embedder that a backend is; may load the model.
+
+    `embed` is asked instead of the backend's own, so that a pool can stand before it. Whether it
+    knows English alone is guessed from its name where `english` does not say.
+    """
     capabilities = await backend.capabilities()
     told = isinstance(backend, Tokenizing)
+    ident = backend.model_id if isinstance(backend, Tokenizing) else backend.name
     return Embedder(
-        id=backend.model_id if isinstance(backend, Tokenizing) else backend.name,
+        id=ident,
         dimension=capabilities.dimension or len((await backend.embed(["dimension"]))[0]),
         window=capabilities.context if told and capabilities.context else _DEFAULT_WINDOW,
         embed=embed or backend.embed,
         count=backend.tokens if isinstance(backend, Tokenizing) else _estimate,
-        english=english,
+        english=not _MANY_LANGUAGES.search(ident) if english is None else english,
     )
 
 

@@ -90,18 +90,18 @@ LOADERS: tuple[Loader, ...] = (TEXT, PAGE, PDF, *OFFICE, CSV, CODE)
 def find(loaders: Sequence[Loader], name: str, content_type: str = "") -> Loader | None:
     """The loader for a document: by its content type where that says something, else by its name.
 
-    Later ones go first, so that a plugin's loader takes the place of one that ships.
+    The first that fits is taken: those of plugins come first, so that one can take the place of one
+    that ships.
     """
     suffix = PurePosixPath(name).suffix.lower()
-    ordered = list(reversed(loaders))
     if content_type and content_type not in ("application/octet-stream", "text/plain"):
-        for loader in ordered:
+        for loader in loaders:
             if content_type in loader.content_types:
                 return loader
-    for loader in ordered:
+    for loader in loaders:
         if suffix in loader.suffixes and (suffix or not content_type):
             return loader
-    return next((loader for loader in ordered if content_type in loader.content_types), None)
+    return next((loader for loader in loaders if content_type in loader.content_types), None)
 
 
 def suffixes(loaders: Sequence[Loader]) -> frozenset[str]:

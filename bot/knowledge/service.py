@@ -54,14 +54,15 @@ class KnowledgeService:
     ) -> None:
         self._chosen = chosen
         self._settings = settings or KnowledgeSettings()
-        self._embedder_of = embedder
+        self._embedder = embedder
+        self._embedders: dict[str, Embedder] = {}
         self._store = KnowledgeStore(database)
         self._chroma = ChromaIndex(directory)
         self._intake = Intake(
             database,
             self._store,
             self._chroma,
-            embedder=embedder,
+            embedder=self._embedder_of,
             fetcher=fetcher,
             settings=self._settings,
             loaders=loaders,
@@ -127,6 +128,13 @@ class KnowledgeService:
         if passages:
             embed = (await self._embedder_of(passages[0].base or self.default)).embed
         return await check_support(answer, [passage.text for passage in passages], embed)
+
+    async def _embedder_of(self, base: str) -> Embedder:
+        """The embedder of a base; asked for once, since asking may wait for the model."""
+        kind = "" if is_private(base) else base
+        if kind not in self._embedders:
+            self._embedders[kind] = await self._embedder(base)
+        return self._embedders[kind]
 
     # --- adding and removing ---------------------------------------------------------------------
 

@@ -231,9 +231,9 @@ def test_a_type_that_nobody_reads_is_refused() -> None:
         read("picture", b"\x89PNG....", "image/png")
 
 
-def test_a_later_loader_takes_the_place_of_one_that_ships() -> None:
+def test_an_earlier_loader_takes_the_place_of_one_that_ships() -> None:
     from bot.knowledge.loader import Loader
 
     mine = Loader("mine", frozenset({".md"}), lambda data, name: Loaded("mine"))
-    assert find([*LOADERS, mine], "a.md") is mine
+    assert find([mine, *LOADERS], "a.md") is mine
     assert find(LOADERS, "a.md") is not mine

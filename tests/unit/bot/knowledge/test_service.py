@@ -105,7 +105,9 @@ async def test_an_embedder_change_is_refused_with_the_command_that_rebuilds(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
     await drain(service.add(str(room.file("bread.md", BREAD))))
+    await service.aclose()
     room.embedder_id = "another"
+    service = room.service()
     with pytest.raises(Refused, match="parlance docs rebuild default"):
         await drain(service.add(str(room.file("logs.md", LOGS))))
     with pytest.raises(Refused, match="parlance docs rebuild default"):

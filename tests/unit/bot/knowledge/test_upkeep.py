@@ -141,7 +141,9 @@ async def test_rebuild_takes_another_embedder(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
     await drain(service.add(fill(room)))
+    await service.aclose()
     room.embedder_id = "another"
+    service = room.service()
     events = await drain(service.rebuild())
     assert (events[-1].state, events[-1].detail) == ("changed", "8 documents")
     assert (await service.search("castles")).passages[0].title == "About castles"
