@@ -34,7 +34,7 @@ _LARGEST = 2**53
 Interaction: TypeAlias = "discord.Interaction[Any]"
 
 
-class Surface(Protocol):
+class Receiver(Protocol):
     """What the tree calls when somebody uses a command."""
 
     async def on_command(
@@ -55,7 +55,7 @@ class Surface(Protocol):
 class Tree(app_commands.CommandTree[Any]):
     """Commands and message menus of one client."""
 
-    def __init__(self, client: discord.Client, surface: Surface, *, user_install: bool) -> None:
+    def __init__(self, client: discord.Client, receiver: Receiver, *, user_install: bool) -> None:
         super().__init__(
             client,
             allowed_contexts=app_commands.AppCommandContext(
@@ -63,39 +63,39 @@ class Tree(app_commands.CommandTree[Any]):
             ),
             allowed_installs=app_commands.AppInstallationType(guild=True, user=user_install),
         )
-        self._surface = surface
+        self._receiver = receiver
 
     async def on_error(
         self, interaction: Interaction, error: app_commands.AppCommandError, /
     ) -> None:
-        await self._surface.on_refused(interaction, error)
+        await self._receiver.on_refused(interaction, error)
 
 
 def fill(
     tree: Tree,
     commands: Sequence[Command],
-    surface: Surface,
+    receiver: Receiver,
     guilds: Sequence[int] = (),
 ) -> None:
     """Put every command into the tree; one that Discord would not take is named in the log."""
     where: dict[str, Any] = {"guilds": [discord.Object(g) for g in guilds]} if guilds else {}
     for declared in commands:
         try:
-            tree.add_command(slash(declared, surface), **where)
+            tree.add_command(slash(declared, receiver), **where)
             if declared.menu:
-                tree.add_command(menu(declared, surface), **where)
+                tree.add_command(menu(declared, receiver), **where)
         except (ValueError, TypeError, discord.DiscordException) as exc:
             _log.error("discord.command_left_out", command=declared.name, reason=str(exc))
 
 
-def slash(declared: Command, surface: Surface) -> app_commands.Command[Any, ..., Any]:
+def slash(declared: Command, receiver: Receiver) -> app_commands.Command[Any, ..., Any]:
     """A slash command with typed options, choices and completion."""
     if len(declared.options) > _MAX_OPTIONS:
         raise ValueError(f"it has {len(declared.options)} options; Discord allows {_MAX_OPTIONS}")
 
     async def call(interaction: Interaction, **given: Value | None) -> None:
         options = {name: value for name, value in given.items() if value is not None}
-        await surface.on_command(interaction, declared.name, options)
+        await receiver.on_command(interaction, declared.name, options)
 
     own = inspect.Parameter("_interaction", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     vars(call)["__signature__"] = inspect.Signature([own, *(map(_parameter, declared.options))])
@@ -107,7 +107,7 @@ def slash(declared: Command, surface: Surface) -> app_commands.Command[Any, ...,
             choices = [app_commands.Choice(name=c[:_MAX_CHOICE], value=c) for c in option.choices]
             app_commands.choices(**{option.name: choices})(call)
         elif option.complete is not None or option.choices:
-            completer = _completer(declared.name, option, surface)
+            completer = _completer(declared.name, option, receiver)
             app_commands.autocomplete(**{option.name: completer})(call)
     return app_commands.Command(
         name=declared.name, description=_described(declared.description), callback=call
@@ -132,24 +132,24 @@ def _parameter(option: Option) -> inspect.Parameter:
 
 
 def _completer(
-    name: str, option: Option, surface: Surface
+    name: str, option: Option, receiver: Receiver
 ) -> Callable[[Interaction, str], Coroutine[Any, Any, list[app_commands.Choice[str]]]]:
     async def complete(interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
         if option.choices:
             found: Sequence[str] = [c for c in option.choices if current.lower() in c.lower()]
         else:
-            found = await surface.on_complete(interaction, name, option.name, str(current))
+            found = await receiver.on_complete(interaction, name, option.name, str(current))
         fitting = [value for value in found if 0 < len(value) <= _MAX_CHOICE]
         return [app_commands.Choice(name=v, value=v) for v in fitting[:MAX_CHOICES]]
 
     return complete
 
 
-def menu(declared: Command, surface: Surface) -> app_commands.ContextMenu:
+def menu(declared: Command, receiver: Receiver) -> app_commands.ContextMenu:
     """The command's entry in the menu of a message."""
 
     async def call(interaction: discord.Interaction[Any], target: discord.Message) -> None:
-        await surface.on_menu(interaction, declared.name, target)
+        await receiver.on_menu(interaction, declared.name, target)
 
     # discord.py reads the annotations; here they are strings until they are spelled out.
     call.__annotations__.update(interaction=discord.Interaction, target=discord.Message)

@@ -46,7 +46,7 @@ GONE_QUESTION = "The question is no longer there; please ask again."
 
 
 class Interactions:
-    """Turns interactions into events. It is the `Surface` of the command tree."""
+    """Turns interactions into events. It is the `Receiver` of the command tree."""
 
     def __init__(
         self, core: Core, link: Link, timing: Timing, errands: Errands, messages: Messages
