@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import llama_cpp as lib
 import numpy as np
 import numpy.typing as npt
 
 from backends.errors import BackendUnavailable, ModelNotFound
 from backends.gguf import check_gguf
+from backends.llama_cpp.library import lib
 from backends.llama_cpp.options import LlamaCppOptions
 
 log = logging.getLogger("parlance.llama_cpp")

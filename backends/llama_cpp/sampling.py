@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import llama_cpp as lib
 import numpy as np
 
 from backends.base import Sampling
 from backends.errors import InvalidRequest
+from backends.llama_cpp.library import lib
 from backends.llama_cpp.native import Context, Model
 from backends.llama_cpp.options import LlamaCppOptions
 
