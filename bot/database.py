@@ -21,10 +21,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import StorageError
-from bot.migration import migrate, pending
+from bot.schema import bring_up_to_date
 from bot.sqlite import Base, read_engine, storage_error, sync_engine
 
-__all__ = ["Base", "Database", "Job", "migrate", "pending"]
+__all__ = ["Base", "Database", "Job"]
 
 T = TypeVar("T")
 Job = Callable[[Connection], T]
@@ -58,7 +58,7 @@ class Database:
     @classmethod
     async def open(cls, path: Path) -> Database:
         """Bring the file to the present schema and open it. Raises `StorageError`."""
-        await migrate(path)
+        await bring_up_to_date(path)
         database = await asyncio.to_thread(cls, path)
         database._writer = asyncio.create_task(database._write_all(), name="database writer")
         return database

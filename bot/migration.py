@@ -18,16 +18,11 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import StorageError
+from bot.schema import scripts
 from bot.sqlite import storage_error, sync_engine
 
 COPIES = 3
 """Copies that are kept in `backups/` beside the database, the newest ones."""
-
-
-def scripts() -> Path:
-    """The folder of the migrations: in the repository, or inside an installed package."""
-    installed = Path(__file__).parent / "migrations"
-    return installed if installed.is_dir() else Path(__file__).parents[1] / "alembic"
 
 
 async def migrate(path: Path, folder: Path | None = None) -> Sequence[str]:

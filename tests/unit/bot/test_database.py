@@ -14,11 +14,13 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
-from bot.database import BATCH, QUEUE, Base, Database, migrate, pending
+from bot.database import BATCH, QUEUE, Base, Database
 from bot.errors import StorageError
-from bot.migration import COPIES, alembic_config, scripts
+from bot.migration import COPIES, alembic_config, migrate, pending
+from bot.schema import newest_revision, scripts
 from bot.sqlite import sync_engine
 
 
@@ -264,3 +266,8 @@ async def _names(database: Database) -> list[str]:
 def _schema(connection: Connection) -> list[str]:
     rows = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE sql NOT NULL")
     return sorted(sql for (sql,) in rows)
+
+
+def test_the_newest_revision_by_file_name_is_the_head_that_alembic_finds() -> None:
+    directory = ScriptDirectory.from_config(alembic_config())
+    assert newest_revision() == directory.get_current_head()
