@@ -278,6 +278,7 @@ def _signs(question: _Question, found: Sequence[_Candidate], trust: float) -> Si
         similarity=max(c.sentence for c in best),
         margin=found[0].score - tenth.score,
         trust=trust,
+        unspaced=trust < 1.0 and any(map(is_unspaced, question.words)),
     )
 
 
