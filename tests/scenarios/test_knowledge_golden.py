@@ -1,0 +1,60 @@
+"""Parlance's own questions over its own pages: the set is sound, and search answers its test half."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from backends.onnx_embedder import OnnxEmbedder
+from bot.config.sections import FetchSettings
+from bot.database import Database
+from bot.knowledge.embedder import Embedder, embedder_of
+from bot.knowledge.evaluate import evaluate, load_golden
+from bot.knowledge.service import KnowledgeService
+from bot.web.fetch import Fetcher
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "tests" / "golden" / "parlance.yaml"
+
+
+def test_the_set_is_large_balanced_and_names_pages_that_exist() -> None:
+    questions = load_golden(GOLDEN)
+    assert len(questions) >= 150
+    assert len({golden.question for golden in questions}) == len(questions)
+    unanswerable = sum(not golden.documents for golden in questions)
+    assert unanswerable >= len(questions) / 3
+    halves = Counter(golden.half for golden in questions)
+    assert set(halves) == {"tuning", "test"}
+    assert abs(halves["tuning"] - halves["test"]) < 20
+    for golden in questions:
+        for name in golden.documents:
+            assert (ROOT / "docs" / name).exists(), golden.question
+
+
+@pytest.fixture
+async def service(tmp_path: Path, embedder_model: OnnxEmbedder) -> AsyncIterator[KnowledgeService]:
+    found = await embedder_of(embedder_model)
+
+    async def embedder(base: str) -> Embedder:
+        return found
+
+    database = await Database.open(tmp_path / "parlance.db")
+    service = KnowledgeService(
+        database, tmp_path / "chroma", embedder=embedder, fetcher=Fetcher(FetchSettings())
+    )
+    yield service
+    await service.aclose()
+    await database.close()
+
+
+async def test_search_answers_the_test_half_and_knows_when_it_cannot(
+    service: KnowledgeService,
+) -> None:
+    async for _ in service.add(str(ROOT / "docs")):
+        pass
+    measured = await evaluate(service, load_golden(GOLDEN, half="test"))
+    assert measured.ndcg_at_10 >= 0.90, measured.misses
+    assert measured.abstention_f1 >= 0.85, measured.misses
