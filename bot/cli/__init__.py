@@ -18,6 +18,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # a wrong call is told in plain lines
     help="A private chat bot for Discord, Slack and the terminal, on your own models.",
 )
 app.command()(run)
@@ -36,7 +37,7 @@ def main() -> None:
     1: it could not be done; 2: the configuration or the call is wrong; 130: stopped.
     """
     try:
-        app()
+        app(prog_name="parlance")
     except (ConfigError, SpecError) as error:
         _end(str(error), 2)
     except (ParlanceError, BackendError, AdapterError) as error:

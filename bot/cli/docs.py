@@ -13,7 +13,7 @@ import typer
 from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from bot.cli.output import AsJson, console, errors, show, show_json
+from bot.cli.output import AsJson, console, errors, plain, show, show_json
 from bot.cli.place import ConfigPath
 from bot.installation import Installation
 from bot.logging import configure
@@ -145,3 +145,43 @@ def search(
         console.print(f"[bold]{scores}[/bold]  {where}")
         console.print(Markdown(passage.text))
         console.print()
+
+
+@commands.command()
+def sync(base: Base = None, config: ConfigPath = None) -> None:
+    """Bring every source, and the folders of knowledge.sync, up to date."""
+    _keep_up(config, lambda knowledge: knowledge.sync(base))
+
+
+@commands.command()
+def rebuild(base: Base = None, config: ConfigPath = None) -> None:
+    """Make the index anew beside the old one, and swap; needed after a change of the embedder."""
+    _keep_up(config, lambda knowledge: knowledge.rebuild(base))
+
+
+@commands.command()
+def verify(config: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Prove that documents, full text and vectors agree, and repair what does not."""
+
+    async def work(app: Any) -> Any:
+        return await app.knowledge.verify()
+
+    found = with_app(config, work)
+    if as_json:
+        show_json(found)
+        return
+    rows = [
+        {"what": name.replace("_", " "), "found": ", ".join(n) if isinstance(n, list) else n}
+        for name, n in plain(found).items()
+    ]
+    show(rows, as_json=False)
+
+
+def _keep_up(config: Path | None, begin: Callable[[Any], AsyncGenerator[Ingested, None]]) -> None:
+    async def work(app: Any) -> Counter[str]:
+        return await follow(begin(app.knowledge))
+
+    states = with_app(config, work)
+    console.print(f"{_summary(states)}.")
+    if states["refused"]:
+        raise typer.Exit(1)

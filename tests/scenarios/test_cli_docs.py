@@ -1,0 +1,67 @@
+"""`parlance docs`, with the real embedder, and questions about what it read in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from backends.store import ModelStore
+from tests.scenarios.process import Folder
+
+PAGE = """# Lamps
+
+## Changing the bulb
+
+Switch the lighthouse lamp off and let it cool for ten minutes before you unscrew the bulb.
+
+## Cleaning
+
+The lens is cleaned with distilled water every Monday.
+"""
+
+
+async def test_documents_are_added_found_answered_from_and_removed(
+    tmp_path: Path, embedder_files: ModelStore
+) -> None:
+    folder = Folder(tmp_path, {"PARLANCE_MODELS_DIR": str(embedder_files.root)})
+    folder.configure(
+        models={"default": {"backend": "scripted"}, "minilm": {"backend": "onnx"}},
+        embedder="minilm",
+    )
+    papers = tmp_path / "papers"
+    papers.mkdir()
+    (papers / "lamp.md").write_text(PAGE, "utf-8")
+    (papers / "empty.md").write_text("", "utf-8")
+
+    added = (await folder.run("docs", "add", str(papers), str(papers / "none.md"))).no_trace()
+    assert added.status == 1
+    assert "1 added" in added.out
+    assert "empty.md" in added.err
+    assert "none.md" in added.err
+
+    listed = (await folder.run("docs", "list", "--json")).no_trace()
+    assert [(row["title"], row["passages"] > 0) for row in listed.json] == [("Lamps", True)]
+
+    found = (await folder.run("docs", "search", "How do I change a bulb?", "--json")).no_trace()
+    assert found.json["evidence"] is True
+    assert found.json["passages"][0]["heading"].startswith("Lamps")
+    assert "cool for ten minutes" in found.json["passages"][0]["text"]
+
+    typed = b"/ask How do I change a bulb?\n/ask Who was Ada?\n"
+    asked = (await folder.run("run", stdin=typed)).no_trace()
+    assert f"Lamps — {papers / 'lamp.md'}" in asked.out
+    assert "not in the documents" in asked.out
+    assert asked.status == 0, asked.out
+
+    (papers / "lamp.md").write_text(PAGE.replace("ten minutes", "an hour"), "utf-8")
+    synced = (await folder.run("docs", "sync")).no_trace()
+    assert "1 changed" in synced.out
+    rebuilt = (await folder.run("docs", "rebuild")).no_trace()
+    assert rebuilt.status == 0, rebuilt.err
+    verified = (await folder.run("docs", "verify", "--json")).no_trace()
+    assert verified.json["documents"] == 1
+    assert verified.json["vectors_added"] == verified.json["vectors_removed"] == 0
+
+    removed = (await folder.run("docs", "remove", "Lamps", "Lamps")).no_trace()
+    assert "Removed Lamps" in removed.out
+    assert removed.status == 1  # the second time there is nothing to remove
+    assert (await folder.run("docs", "list", "--json")).json == []
