@@ -1,0 +1,110 @@
+"""The documentation says what the code does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from bot.cli import app
+from bot.cli.tables import stale
+from bot.hookspecs import __file__ as hookspecs_file
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+HOOKS = re.findall(r"^def (\w+)\(", Path(hookspecs_file).read_text("utf-8"), re.MULTILINE)
+_COMMAND = re.compile(r"(?:^|[`/(])parlance((?: [a-z][a-z-]*)+)([^`\n]*)", re.MULTILINE)
+_LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def refused(words: list[str], options: list[str]) -> str:
+    """What of a call the command line does not know; empty where it knows all."""
+    here = typer.main.get_command(app)
+    for word in words:
+        inner = getattr(here, "commands", None)
+        if inner is None:
+            break  # an argument
+        if word not in inner:
+            return word
+        here = inner[word]
+    known = {name for option in here.params for name in option.opts}
+    return next((option for option in options if option not in known), "")
+
+
+@by_page
+def test_every_command_that_is_shown_exists(page: Path) -> None:
+    calls = _COMMAND.findall(page.read_text("utf-8"))
+    wrong = [
+        (words.strip(), unknown)
+        for words, rest in calls
+        if (unknown := refused(words.split(), re.findall(r"(?<!\S)--[a-z-]+", rest)))
+    ]
+    assert wrong == []
+
+
+def test_the_check_of_commands_can_fail() -> None:
+    assert refused(["docs", "sarch"], []) == "sarch"
+    assert refused(["run"], ["--conversatoin"]) == "--conversatoin"
+    assert refused(["docs", "search", "words"], ["--limit", "--json"]) == ""
+
+
+@by_page
+def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
+    lost = []
+    for target in _LINK.findall(page.read_text("utf-8")):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, heading = target.partition("#")
+        there = page if not path else (page.parent / path).resolve()
+        if not there.exists() or (heading and heading not in anchors(there)):
+            lost.append(target)
+    assert lost == []
+
+
+def anchors(page: Path) -> set[str]:
+    """What a page's headings are called in links, as the common hosts name them."""
+    headings = _HEADING.findall(page.read_text("utf-8"))
+    return {re.sub(r"[^\w\- ]", "", h.lower()).strip().replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_is_documented(hook: str) -> None:
+    assert re.search(rf"\b{hook}\b", (ROOT / "docs" / "plugins.md").read_text("utf-8"))
+
+
+def test_generated_tables_are_current() -> None:
+    assert stale(ROOT / "docs") == []
+
+
+def tracked() -> list[Path]:
+    """The files of the project; none where this is no checkout."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True
+    ).stdout
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_no_file_names_a_machine() -> None:
+    """Paths of somebody's machine, and hosts of somebody's package index, belong in no file."""
+    index = re.compile(
+        r"(?:--(?:extra-)?index-url|--find-links|index-url\s*=)\s*https?://"
+        r"|(?<![\w.])/(?:root|home/\w+|Users/\w+|work)/"
+    )
+    wrong = []
+    for path in tracked():
+        if path == Path(__file__):
+            continue
+        try:
+            text = path.read_text("utf-8")
+        except UnicodeDecodeError:
+            continue
+        wrong += [f"{path.relative_to(ROOT)}: {found[0]}" for found in index.finditer(text)]
+    assert wrong == []
