@@ -139,6 +139,7 @@ async def quality(corpus: Corpus, embedder: Embedder) -> list[Row]:
         texts = embedded_texts(corpus.paragraphs, embedder)
         await embedder.embed(texts[:32])
         async with opened(root, embedder) as service:
+            await drain(service.add_bytes("first.md", b"# First\n\nOpens what is opened once."))
             stop = asyncio.Event()
             pauses = asyncio.create_task(worst_pause(stop))
             took = await drain(service.add(str(folder)))

@@ -74,6 +74,11 @@ class ChromaIndex:
         for at in range(0, len(ids), _WRITE_BATCH):
             await self._run(self._delete, collection, list(ids[at : at + _WRITE_BATCH]))
 
+    async def open(self) -> None:
+        """Open the store now; takes a second or two the first time, some of it with everything
+        else held up."""
+        await self._run(self._open)
+
     async def names(self) -> set[str]:
         """Every collection in the directory."""
         return await self._run(self._names)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bot.knowledge.chroma import ChromaIndex, collection_name
-from bot.knowledge.store import BaseRow, KnowledgeStore
+from bot.knowledge.rows import BaseRow
+from bot.knowledge.store import KnowledgeStore
 from bot.knowledge.vectors import restore
 
 _REPAIR_BATCH = 500

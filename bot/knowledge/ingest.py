@@ -16,24 +16,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TypeVar
 
-import numpy as np
-
 from backends.base import Embeddings
 from bot.errors import Refused, UserFacingError
 from bot.knowledge.chroma import ChromaIndex, collection_name
-from bot.knowledge.chunking import Chunker, Piece, first_heading
+from bot.knowledge.chunking import Chunker, first_heading
 from bot.knowledge.embedder import Embedder
 from bot.knowledge.indexing import reconcile
 from bot.knowledge.loader import Loader
+from bot.knowledge.prepared import Prepared, named_pieces, vectorise
 from bot.knowledge.reading import Item, Raw, load
-from bot.knowledge.store import (
-    BaseRow,
-    DocumentRow,
-    KnowledgeStore,
-    PassageRow,
-    document_id,
-)
-from bot.knowledge.vectors import quantise
+from bot.knowledge.rows import BaseRow, DocumentRow, PassageRow, document_id
+from bot.knowledge.store import KnowledgeStore
 from bot.skill import Ingested
 
 _T = TypeVar("_T")
@@ -51,23 +44,6 @@ class Target:
     chunker: Chunker
     by: str = ""
     source: str = ""
-
-
-@dataclass(slots=True)
-class Prepared:
-    """A document that is read and cut. `vectors` fills up: quantised, by passage id."""
-
-    row: DocumentRow
-    text: str = field(repr=False)
-    pieces: dict[str, Piece] = field(repr=False)
-    vectors: dict[str, bytes] = field(repr=False)
-    changed: bool = False
-    leftovers: bool = False
-    """Chroma may hold vectors that it no longer needs: of an older version, or half of one."""
-
-    def missing(self) -> list[str]:
-        """Passages that still have to be embedded."""
-        return [ident for ident in self.pieces if ident not in self.vectors]
 
 
 @dataclass(slots=True)
@@ -241,45 +217,6 @@ class Ingestor:
             for ident, piece in document.pieces.items()
         ]
         await self._store.replace(document.row, document.text, rows, base.generation)
-
-
-async def vectorise(embedder: Embedder, todo: Sequence[tuple[Prepared, str]]) -> Embeddings:
-    """Embed pieces and their sentences in one call, sorted by length.
-
-    Returns the vectors of the pieces as wholes, shape (len(todo), dim), and fills in the documents'
-    quantised ones. Raises a `BackendError`.
-    """
-    texts: list[str] = []
-    starts: list[int] = []
-    for document, ident in todo:
-        starts.append(len(texts))
-        piece = document.pieces[ident]
-        texts += [piece.embedded, *piece.sentences]
-    if not texts:
-        return np.zeros((0, embedder.dimension), dtype=np.float32)
-    order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
-    found = await embedder.embed([texts[at] for at in order])
-    rows = np.empty_like(found)
-    rows[order] = found
-    for (document, ident), start, end in zip(todo, starts, [*starts[1:], len(texts)], strict=True):
-        document.vectors[ident] = quantise(rows[start:end])
-    whole: Embeddings = rows[starts]
-    return whole
-
-
-def named_pieces(ident: str, chunker: Chunker, title: str, text: str) -> dict[str, Piece]:
-    """A document's pieces by passage id. The id follows the text, so that a passage keeps it, and
-    its vectors, when something else in the document changes."""
-    found: dict[str, Piece] = {}
-    for piece in chunker.pieces(title, text):
-        digest = hashlib.blake2b(f"{piece.embedded}\0{piece.text}".encode(), digest_size=6)
-        name = f"{ident}-{digest.hexdigest()}"
-        copy = 1
-        while name in found:
-            copy += 1
-            name = f"{ident}-{digest.hexdigest()}-{copy}"
-        found[name] = piece
-    return found
 
 
 def untouched(known: DocumentRow | None, item: Item) -> bool:

@@ -29,7 +29,8 @@ from bot.knowledge.reading import (
     upload_item,
 )
 from bot.knowledge.rebuild import next_generation, rebuild
-from bot.knowledge.store import BaseRow, DocumentRow, KnowledgeStore, SourceRow
+from bot.knowledge.rows import BaseRow, DocumentRow, SourceRow
+from bot.knowledge.store import KnowledgeStore
 from bot.knowledge.verify import Verified, verify
 from bot.knowledge.web import page_items
 from bot.skill import Ingested

@@ -16,8 +16,10 @@ from bot.database import Database
 from bot.knowledge import lexical
 from bot.knowledge.chroma import ChromaIndex, collection_name
 from bot.knowledge.embedder import Embedder
-from bot.knowledge.ingest import Prepared, Target, named_pieces, vectorise
-from bot.knowledge.store import BaseRow, KnowledgeStore, PassageRow, add_passages
+from bot.knowledge.ingest import Target
+from bot.knowledge.prepared import Prepared, named_pieces, vectorise
+from bot.knowledge.rows import BaseRow, PassageRow
+from bot.knowledge.store import KnowledgeStore, add_passages
 from bot.knowledge.tables import bases, documents, passages, pending, staged
 from bot.skill import Ingested
 

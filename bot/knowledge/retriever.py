@@ -21,10 +21,11 @@ from bot.knowledge.embedder import Embedder
 from bot.knowledge.evidence import Signs, confidence, coverage, rarity
 from bot.knowledge.fusion import fuse, weights
 from bot.knowledge.fusion import lexical as lexical_score
-from bot.knowledge.store import BaseRow
+from bot.knowledge.question import Question, hits
+from bot.knowledge.rows import BaseRow
 from bot.knowledge.tables import bases, documents, passages
 from bot.knowledge.vectors import restore
-from bot.knowledge.words import english_share, is_unspaced, stem, stems, terms
+from bot.knowledge.words import english_share, stems, terms
 from bot.skill import Passage, SearchResult
 
 log = structlog.get_logger(__name__)
@@ -69,17 +70,6 @@ class _Candidate:
         return f"{self.row.title}\n{self.row.heading}\n{self.row.text}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """A question as the indexes understand it. `weight` is by word, larger for rarer ones."""
-
-    text: str
-    words: list[str]
-    weight: Mapping[str, float]
-    known: float
-    english: float
-
-
 class Retriever:
     """Searches the passages of knowledge bases.
 
@@ -119,7 +109,7 @@ class Retriever:
                 rows = restore(candidate.row.vectors, embedder.dimension) @ vector
                 candidate.whole = float(rows[0])
                 candidate.sentence = float(rows.max())
-        trust = _trust(question, [embedder for _, embedder in bases.values()]) if vectors else 0.0
+        trust = question.trust([embedder for _, embedder in bases.values()]) if vectors else 0.0
         self._score(found, question, trust if vectors else 0.0, dense=bool(vectors))
         found.sort(key=lambda c: (-c.score, c.row.number))
         sure = confidence(_signs(question, found, trust)) if found else 0.0
@@ -145,7 +135,7 @@ class Retriever:
 
     async def _candidates(
         self,
-        question: _Question,
+        question: Question,
         lexically: dict[int, float],
         vectors: Mapping[str, Embeddings],
         bases: Mapping[str, tuple[BaseRow, Embedder]],
@@ -183,14 +173,14 @@ class Retriever:
 
     async def _lexical(
         self, query: str, words: list[str], bases: Mapping[str, object]
-    ) -> tuple[_Question, dict[int, float]]:
+    ) -> tuple[Question, dict[int, float]]:
         async with self._db.read() as connection:
             total, counts = await lexical.frequencies(connection, words, _COMMON)
             telling = lexical.telling(counts, total)
             found = await lexical.find(connection, telling, list(bases), _CANDIDATES)
         weight = {word: rarity(min(count, total), total) for word, count in counts.items()}
         known = sum(count > 0 for count in counts.values()) / len(counts) if counts else 0.0
-        return _Question(query, words, weight, known, english_share(query)), found
+        return Question(query, words, weight, known, english_share(query)), found
 
     async def _nearest(
         self,
@@ -223,7 +213,7 @@ class Retriever:
         ]
 
     def _score(
-        self, found: list[_Candidate], question: _Question, trust: float, *, dense: bool
+        self, found: list[_Candidate], question: Question, trust: float, *, dense: bool
     ) -> None:
         if not found:
             return
@@ -254,36 +244,23 @@ class Retriever:
             return {(d, p): text for d, p, text in await connection.execute(query)}
 
 
-def _trust(question: _Question, embedders: Sequence[Embedder]) -> float:
-    """How well the embedders know the language of the question, 0 to 1."""
-    if not all(embedder.english for embedder in embedders):
-        return 1.0
-    if any(is_unspaced(word) for word in question.words):
-        return 0.05
-    return 0.15 + 0.85 * question.english
-
-
-def _signs(question: _Question, found: Sequence[_Candidate], trust: float) -> Signs:
+def _signs(question: Question, found: Sequence[_Candidate], trust: float) -> Signs:
     """What the evidence gate looks at; the best passages together may cover the question."""
     best = found[:_LOOKED_AT]
     words = [stems(c.text) for c in best]
     together = frozenset[str]().union(*words)
-    covered = [coverage(question.weight, _hits(question.words, each)) for each in words]
-    covered.append(0.9 * coverage(question.weight, _hits(question.words, together)))
+    covered = [coverage(question.weight, hits(question.words, each)) for each in words]
+    covered.append(0.9 * coverage(question.weight, hits(question.words, together)))
     rarest = max(question.words, key=lambda word: question.weight[word], default="")
     tenth = found[min(9, len(found) - 1)]
     return Signs(
         coverage=max(covered),
-        rarest=float(bool(rarest and _hits([rarest], together))),
+        rarest=float(bool(rarest and hits([rarest], together))),
         similarity=max(c.sentence for c in best),
         margin=found[0].score - tenth.score,
         trust=trust,
-        unspaced=trust < 1.0 and any(map(is_unspaced, question.words)),
+        unspaced=trust < 1.0 and question.unspaced,
     )
-
-
-def _hits(words: Sequence[str], among: frozenset[str]) -> list[str]:
-    return [w for w in words if (w if is_unspaced(w) else stem(w)) in among]
 
 
 def _passage(candidate: _Candidate, around: Mapping[tuple[str, int], str]) -> Passage:

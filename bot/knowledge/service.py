@@ -21,7 +21,8 @@ from bot.knowledge.loader import Loader
 from bot.knowledge.loaders import LOADERS
 from bot.knowledge.reading import Fetcher, full_path, is_url
 from bot.knowledge.retriever import Retriever
-from bot.knowledge.store import BaseRow, DocumentRow, KnowledgeStore
+from bot.knowledge.rows import BaseRow, DocumentRow
+from bot.knowledge.store import KnowledgeStore
 from bot.knowledge.verify import Verified
 from bot.skill import Document, Ingested, Passage, SearchResult
 from bot.types import Author, ConversationKey
@@ -194,6 +195,16 @@ class KnowledgeService:
     async def forget(self, author: Author) -> int:
         """Delete what a person added in direct messages; returns how many documents."""
         return await self._intake.forget(private_base(author))
+
+    async def warm(self) -> None:
+        """Load what the first search would load, where there are documents to search.
+
+        Raises a `BackendError` where the embedder cannot be loaded.
+        """
+        for base in await self._store.bases():
+            embedder = await self._embedder_of(base)
+            await embedder.embed(["warm"])
+            await self._chroma.open()
 
     async def aclose(self) -> None:
         """Let go of the index. Safe to call twice."""

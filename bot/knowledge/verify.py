@@ -13,7 +13,8 @@ from bot.knowledge import lexical
 from bot.knowledge.chroma import ChromaIndex, collection_name
 from bot.knowledge.indexing import reconcile
 from bot.knowledge.rebuild import index_generation
-from bot.knowledge.store import BaseRow, KnowledgeStore
+from bot.knowledge.rows import BaseRow
+from bot.knowledge.store import KnowledgeStore
 from bot.knowledge.tables import bases, documents, passages, pending, staged
 
 

@@ -1,4 +1,4 @@
-"""Parlance's own questions over its own pages: the set is sound, and search answers its test half."""
+"""Our own questions over our own pages: the set is sound, and search answers its test half."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from bot.web.fetch import Fetcher
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "parlance.yaml"
+QUESTIONS = load_golden(GOLDEN, half="test")
 
 
 def test_the_set_is_large_balanced_and_names_pages_that_exist() -> None:
@@ -55,6 +56,6 @@ async def test_search_answers_the_test_half_and_knows_when_it_cannot(
 ) -> None:
     async for _ in service.add(str(ROOT / "docs")):
         pass
-    measured = await evaluate(service, load_golden(GOLDEN, half="test"))
+    measured = await evaluate(service, QUESTIONS)
     assert measured.ndcg_at_10 >= 0.90, measured.misses
     assert measured.abstention_f1 >= 0.85, measured.misses

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ async def test_search_and_abstention_are_measured(
     room.file("bread.md", "# Bread\n\nFlour feeds the sourdough starter.\n")
     await drain(service.add(str(room.path / "docs")))
     wrong = Golden("When are logs rotated?", ("bread.md",))
-    questions = [*load_golden(written(tmp_path, GOLDEN)), wrong]
+    questions = [*await asyncio.to_thread(load_golden, written(tmp_path, GOLDEN)), wrong]
 
     async def answer(question: str, found: SearchResult) -> str:
         return "Logs are rotated at night [1]. Flour feeds the sourdough starter [1]."
