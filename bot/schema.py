@@ -6,6 +6,7 @@ Nearly every start finds it so; only the others import `bot.migration`.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -38,6 +39,5 @@ async def bring_up_to_date(path: Path) -> None:
     """Migrate the database where its schema is not the present one. Raises `StorageError`."""
     if await asyncio.to_thread(lambda: stored_revision(path) == newest_revision()):
         return
-    from bot.migration import migrate
-
-    await migrate(path)
+    migration = await asyncio.to_thread(importlib.import_module, "bot.migration")
+    await migration.migrate(path)

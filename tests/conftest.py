@@ -1,3 +1,3 @@
 """Fixtures that every test may use."""
 
-pytest_plugins = ["tests.models", "bot.testing"]
+pytest_plugins = ["tests.models", "tests.guards", "bot.testing"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
@@ -58,7 +59,7 @@ class Prompt:
         history: Path,
         extra: Sequence[str],
     ) -> None:
-        history.parent.mkdir(parents=True, exist_ok=True)
+        self._folder = history.parent
         self._session: PromptSession[str] = PromptSession(
             history=FileHistory(str(history)),
             auto_suggest=AutoSuggestFromHistory(),
@@ -68,6 +69,7 @@ class Prompt:
 
     async def lines(self) -> AsyncGenerator[str, None]:
         """What was typed, blank lines left out. Ctrl-C clears the line, Ctrl-D ends."""
+        await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True)
         while True:
             try:
                 with patch_stdout(raw=True):  # a line of the log goes above the prompt

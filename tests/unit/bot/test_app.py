@@ -1,0 +1,167 @@
+"""The application, opened and closed in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bot.adapters.base import AdapterError, Core
+from bot.adapters.terminal.sink import ReplySink
+from bot.app import opened, platform_adapters
+from bot.errors import ConfigError, StorageError
+from bot.installation import Installation
+from bot.types import Author, ConversationKey, Message
+
+ADA = Author("terminal", "operator", "Ada")
+HERE = ConversationKey("terminal", "local", "main")
+
+
+def write(folder: Path, **sections: Any) -> Installation:
+    said = {
+        "models": {"default": {"backend": "scripted"}, "embedder": {"backend": "scripted"}},
+        "embedder": "embedder",
+        "admins": {"users": ["terminal:operator"]},
+        **sections,
+    }
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(said), "utf-8")
+    return Installation.read(path)
+
+
+async def installed(folder: Path, **sections: Any) -> Installation:
+    return await asyncio.to_thread(write, folder, **sections)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Installation:
+    return write(tmp_path)
+
+
+async def ask(core: Core, text: str, number: str) -> str:
+    sink = ReplySink()
+    await core.accept(Message(number, HERE, ADA, text, direct=True), sink)
+    async with asyncio.timeout(10):
+        await sink.finished.wait()
+    assert sink.view is not None
+    return sink.view.text
+
+
+def ours() -> set[threading.Thread]:
+    """Threads that hold something open: those of the default executor only wait for work."""
+    gc.collect()
+    return {t for t in threading.enumerate() if not t.name.startswith("asyncio_")}
+
+
+async def test_opening_twice_in_a_row_leaves_nothing_behind(here: Installation) -> None:
+    threads, tasks = ours(), asyncio.all_tasks()
+    for number in ("1", "2"):
+        async with opened(here) as app:
+            assert await ask(app.core, "hello", number) == "You said: hello"
+        assert asyncio.all_tasks() == tasks
+        async with asyncio.timeout(5):
+            while ours() - threads:  # a thread that was told to end does so in a moment
+                await asyncio.sleep(0.01)
+
+
+async def test_a_folder_has_one_owner_until_it_is_closed(here: Installation) -> None:
+    async with opened(here):
+        with pytest.raises(StorageError, match=r"is in use by process \d+"):
+            async with opened(here):
+                pass
+    async with opened(here) as app:
+        assert await ask(app.core, "hello", "1") == "You said: hello"
+
+
+async def test_a_start_that_fails_lets_go_of_everything(tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts"
+    prompts.mkdir()
+    (prompts / "chat.j2").write_text("{% if %}", "utf-8")
+    tasks = asyncio.all_tasks()
+    with pytest.raises(Exception, match=r"chat\.j2 has an error in line 1"):
+        async with opened(await installed(tmp_path, prompts_dir="prompts")):
+            pass
+    assert asyncio.all_tasks() == tasks
+    async with opened(await installed(tmp_path)) as app:
+        assert await ask(app.core, "hello", "1") == "You said: hello"
+
+
+async def test_metrics_are_served_and_the_loop_is_watched(tmp_path: Path) -> None:
+    async with opened(await installed(tmp_path, metrics={"port": 0})) as app:
+        await ask(app.core, "hello", "1")
+        await asyncio.sleep(0.3)
+        text = (await app.metrics.text()).decode()
+    assert 'state="complete"} 1.0' in text
+    lag = next(x for x in text.splitlines() if "event_loop_lag_seconds_count" in x)
+    assert float(lag.split()[-1]) >= 1
+
+
+async def test_a_port_that_is_taken_is_said_and_lets_go_of_everything(tmp_path: Path) -> None:
+    server = await asyncio.start_server(lambda r, w: None, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(ConfigError, match=rf"metrics: 127\.0\.0\.1:{port} cannot be used"):
+            async with opened(await installed(tmp_path, metrics={"port": port})):
+                pass
+    async with opened(await installed(tmp_path)):
+        pass
+
+
+class Platform:
+    """An adapter that ends as it is told."""
+
+    def __init__(self, name: str, ends: Exception | None = None) -> None:
+        self.name = name
+        self.served = False
+        self._ends = ends
+
+    async def run(self, core: Core) -> None:
+        if self._ends is not None:
+            raise self._ends
+        await asyncio.sleep(0.05)
+        self.served = True
+
+    async def check(self) -> tuple[str, ...]:
+        return ()
+
+
+async def test_a_platform_that_refuses_us_does_not_end_the_others(here: Installation) -> None:
+    async with opened(here) as app:
+        works = Platform("works")
+        await app.serve([Platform("broken", AdapterError("The token is wrong.")), works])
+        assert works.served
+        with pytest.raises(AdapterError, match="The token is wrong"):
+            await app.serve([Platform("broken", AdapterError("The token is wrong."))])
+
+
+async def test_documents_are_read_in_and_a_folder_that_is_not_there_is_passed_over(
+    tmp_path: Path,
+) -> None:
+    papers = tmp_path / "papers"
+    papers.mkdir()
+    (papers / "lamp.md").write_text("# Lamps\n\nSwitch the lamp off.", "utf-8")
+    sync = [{"path": "papers"}, {"path": "nowhere"}]
+    async with opened(await installed(tmp_path, knowledge={"sync": sync})) as app:
+        await app.warm_up()
+        assert [document.title for document in await app.knowledge.list()] == ["Lamps"]
+        assert [event.state async for event in app.read_in()] == ["unchanged"]
+
+
+def test_without_tokens_there_is_no_platform(here: Installation) -> None:
+    assert platform_adapters(here) == []
+
+
+def test_what_is_configured_is_read_without_loading_it(tmp_path: Path) -> None:
+    source = f"file:{tmp_path}/none.gguf"
+    models = {"default": {"backend": "llama_cpp", "source": source}}
+    here = write(tmp_path, models=models, embedder="default")
+    assert [file.source for file in here.model_files()] == [source]
+    assert [file.model for file in here.missing_files()] == ["default"]
+    assert not (tmp_path / "data").exists()
+    with pytest.raises(ConfigError, match="lama_cpp"):
+        write(tmp_path, models={"default": {"backend": "lama_cpp"}}, embedder="default")
