@@ -138,7 +138,8 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a model can do. `context` and `dimension` are 0 where unknown or not applicable."""
+    """What a model can do. `context`, `dimension` and `parameters` (the number of its weights) are
+    0 where unknown or not applicable."""
 
     context: int = 0
     chat: bool = True
@@ -148,6 +149,7 @@ class Capabilities:
     json_schema: bool = False
     template: str = ""
     family: str = ""
+    parameters: int = 0
 
 
 @runtime_checkable

@@ -40,6 +40,8 @@ class GgufHead:
     tensors: int
     bytes_needed: int
     metadata: Mapping[str, Any] = field(repr=False)
+    parameters: int = 0
+    """Weights in all tensors."""
 
     @property
     def architecture(self) -> str:
@@ -118,21 +120,23 @@ class _Reader:
             value = self._value(self._scalar("<I"))
             if value is not None:
                 metadata[key] = value
-        needed = self._tensors(tensors, metadata.get("general.alignment", 32))
-        return GgufHead(version, tensors, needed, metadata)
+        needed, weights = self._tensors(tensors, metadata.get("general.alignment", 32))
+        return GgufHead(version, tensors, needed, metadata, weights)
 
-    def _tensors(self, count: int, alignment: Any) -> int:
+    def _tensors(self, count: int, alignment: Any) -> tuple[int, int]:
+        """The bytes that the file must have, and the weights in it."""
         if not isinstance(alignment, int) or alignment <= 0:
             raise _NotSupported("its head makes no sense")
-        end = 0
+        end = total = 0
         for _ in range(count):
             self._string()
             weights = 1
             for _ in range(self._bounded(8)):
                 weights *= self._scalar("<Q")
+            total += weights
             block, size = _BLOCKS.get(self._scalar("<I"), (1, 0))
             end = max(end, self._scalar("<Q") + weights // block * size)
-        return -(-self._at // alignment) * alignment + end
+        return -(-self._at // alignment) * alignment + end, total
 
     def _bounded(self, most: int) -> int:
         found = self._scalar("<I")

@@ -278,5 +278,6 @@ def _common(able: Sequence[Capabilities]) -> Capabilities:
         tools=all(each.tools for each in able),
         json_schema=all(each.json_schema for each in able),
         template=first.template,
+        parameters=min(each.parameters for each in able),
         family=first.family if all(each.family == first.family for each in able) else "",
     )

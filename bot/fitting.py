@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 UNKNOWN_CONTEXT = 4096
 """Assumed where an engine does not tell its model's context, in tokens."""
 
+_CITED = re.compile(r"[ \t]?\[\d{1,3}\]")
+_QUOTED = re.compile(r"^>[ \t]?", re.MULTILINE)
+
 _MARGIN = 16
 _PER_MESSAGE = 16
 _TEMPLATE = 64
@@ -274,4 +277,8 @@ def _exchanges(history: Sequence[Turn]) -> list[list[Turn]]:
 
 
 def _message(turn: Turn) -> ChatMessage:
-    return ChatMessage(turn.role, turn.text)
+    text = turn.text
+    if turn.role == "assistant" and turn.explanation is not None and turn.explanation.passages:
+        # Its citations point to passages that this prompt does not have, and would be imitated.
+        text = _QUOTED.sub("", _CITED.sub("", text)).strip() or text
+    return ChatMessage(turn.role, text)

@@ -11,6 +11,7 @@ from backends.base import Sampling
 from bot.history.store import Turn
 from bot.knowledge.citation_filter import CitationFilter
 from bot.knowledge.citations import check_support
+from bot.quoting import SMALL, quote
 from bot.skill import Context, Passage, SearchResult
 from bot.types import Explanation, Notice, Part, Source, Sources, Text
 
@@ -21,6 +22,10 @@ SAMPLING = Sampling(temperature=0.2, repeat_penalty=1.1, max_tokens=512)
 
 SHARE = 0.5
 """Of a model's room, what passages take: more of them make small models worse, and late."""
+
+_FEW = 96
+_ASTRAY = ("```", "\n\n\n", "<script", "<div", "<p>", "Question:")
+"""Where a very small model leaves the subject; what it has to say fits in a few sentences."""
 
 _SHOWN_UNCITED = 3
 _SHOWN_DOUBTFUL = 3
@@ -39,11 +44,13 @@ async def answer_from(
     """Answer from what a search found, with citations `[1]…[k]`, and its sources under it.
 
     Passages are ranked into the model's context; what was left out is in the explanation. Sentences
-    that the passages do not bear out are named in a footer. Raises `BackendError`.
+    that the passages do not bear out are named in a footer. A very small model speaks after a
+    quotation that answers by itself. Raises `BackendError`.
     """
     name = await ctx.model(model)
     capabilities = await ctx.models.capabilities(name)
     sampling = sampling or SAMPLING
+    small = 0 < capabilities.parameters < SMALL
 
     def compose(n: int) -> str:
         return ctx.prompts.render(
@@ -59,7 +66,7 @@ async def answer_from(
         system=system,
         compose=compose,
         blocks=len(found.passages),
-        history=history,
+        history=() if small else history,  # it would repeat its last answer
         answer_tokens=sampling.max_tokens,
         share=SHARE,
     )
@@ -71,9 +78,16 @@ async def answer_from(
         passages=tuple(used),
         left_out=tuple(label(p) for p in found.passages[fitted.blocks :]),
     )
+    given = found.passages[: fitted.blocks]
+    quotation = quote(question, given) if small else None
+    if quotation is not None:
+        yield Text(f"> {quotation.text} [{quotation.number}]\n\n")
+        sampling = replace(sampling, stop=(*sampling.stop, *_ASTRAY), max_tokens=_FEW)
     citations, said = CitationFilter(len(used)), ""
     parts = ctx.generate(
-        fitted.messages, model=name, sampling=replace(sampling, max_tokens=fitted.max_tokens)
+        fitted.messages,
+        model=name,
+        sampling=replace(sampling, max_tokens=min(sampling.max_tokens, fitted.max_tokens)),
     )
     async with aclosing(parts) as stream:
         async for part in stream:
@@ -85,7 +99,8 @@ async def answer_from(
     if rest := citations.finish():
         said += rest
         yield Text(rest)
-    given = found.passages[: fitted.blocks]
+    if quotation is not None:
+        citations.cited.add(quotation.number)
     cited = [one for one in used if one.number in citations.cited]
     if not cited:
         borne_out = [await _bears_out(passage, said) for passage in given]

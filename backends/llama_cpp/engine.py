@@ -99,6 +99,7 @@ class LlamaCppBackend:
             json_schema=True,
             template=named or family_of(head.template),
             family=head.family,
+            parameters=head.parameters,
         )
 
     async def health(self) -> Health:
