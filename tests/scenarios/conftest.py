@@ -11,18 +11,22 @@ import pytest
 
 from tests.scenarios.harness import Driver, House
 from tests.scenarios.on_discord import DiscordDriver
+from tests.scenarios.on_terminal import CANNOT, TerminalDriver
 from tests.traces import plain_traces
 
 __all__ = ["plain_traces"]
 
 DRIVERS: dict[str, Callable[[], Awaitable[Driver]]] = {
     "discord": lambda: DiscordDriver().open(),
+    "terminal": lambda: TerminalDriver().open(),
 }
 """Every platform; each makes a driver that is ready for an adapter."""
 
 
 @pytest.fixture(params=sorted(DRIVERS))
 async def driver(request: pytest.FixtureRequest) -> AsyncIterator[Driver]:
+    if request.param == "terminal" and (why := CANNOT.get(request.node.originalname)):
+        pytest.skip(why)
     made = await DRIVERS[request.param]()
     yield made
     await made.close()

@@ -1,0 +1,117 @@
+"""A person at the end of a pipe: one conversation, whoever speaks."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from bot.adapters.base import Adapter
+from bot.adapters.terminal import TerminalAdapter
+from bot.app import App
+from bot.types import ActionName, Value
+from tests.scenarios.harness import Person
+
+_WORDS: Mapping[ActionName, str] = {"regenerate": "/again", "why": "/why"}
+
+CANNOT = {
+    "test_who_does_not_know_the_options_is_helped": "a pipe suggests nothing",
+    "test_two_threads_are_two_conversations": "a pipe is one conversation",
+    "test_stop_ends_it_and_keeps_what_was_written": "a pipe has nothing to press meanwhile",
+    "test_others_cannot_stop_it": "one person writes into a pipe",
+    "test_regenerate_after_a_restart": "a new process has given no answer yet",
+    "test_why_is_told_to_the_asker_alone": "one person reads a pipe",
+    "test_feedback_is_kept": "a pipe has no buttons",
+    "test_a_deleted_question_takes_its_answer_along": "what was typed cannot be taken back",
+    "test_others_may_not": "whoever writes into the pipe is the operator",
+    "test_who_asks_too_much_at_once_is_told_to_wait": "a pipe asks one thing after another",
+    "test_killed_in_mid_answer_nothing_is_lost_and_nothing_comes_twice": "told of a real process",
+    "test_a_platform_that_fails_gets_it_all_the_same": "a pipe does not answer with a status",
+}
+"""Stories that cannot be played here, and why; the chat has its own tests."""
+
+
+class TerminalDriver:
+    """Types lines into a pipe, and reads what comes out of another."""
+
+    name = "terminal"
+    stops = False
+    """A pipe has nothing to press while an answer is written; the chat has Ctrl-C."""
+
+    def __init__(self) -> None:
+        self._out = io.StringIO()
+        self._keyboard = -1
+        self._app: App | None = None
+        self._open: list[Any] = []
+
+    async def open(self) -> TerminalDriver:
+        return self
+
+    async def close(self) -> None:
+        if self._keyboard >= 0:
+            os.close(self._keyboard)
+        for stream in (*self._open, self._out):
+            stream.close()
+
+    def adapter(self, app: App) -> Adapter:
+        if self._keyboard >= 0:
+            os.close(self._keyboard)
+        read, self._keyboard = os.pipe()
+        stdin = os.fdopen(read)
+        self._open.append(stdin)
+        self._app = app
+        return TerminalAdapter(
+            Path(os.devnull), "main", stdin=stdin, stdout=self._out, stderr=self._out
+        )
+
+    def config(self) -> Mapping[str, Any]:
+        return {}
+
+    def admins(self) -> Sequence[str]:
+        return ["terminal:operator"]
+
+    async def connected(self) -> None:
+        """A pipe is there as soon as it is open."""
+
+    async def mention(self, text: str, by: Person = "ada") -> None:
+        self._type(text)
+
+    async def follow_up(self, text: str, by: Person = "ada") -> None:
+        self._type(text)
+
+    async def command(
+        self, name: str, options: Mapping[str, Value] | None = None, by: Person = "ada"
+    ) -> None:
+        given = " ".join(f'{key}="{value}"' for key, value in (options or {}).items())
+        self._type(f"/{name} {given}")
+
+    async def find_out(self, name: str, option: str, prefix: str) -> Sequence[str]:
+        raise AssertionError("a pipe suggests nothing")
+
+    async def press(self, action: ActionName, by: Person = "ada") -> None:
+        self._type(_WORDS[action])
+
+    async def delete(self) -> None:
+        raise AssertionError("what was typed cannot be taken back")
+
+    def messages(self) -> Sequence[str]:
+        return [part for part in re.split(r"\n\n+", self._out.getvalue()) if part.strip()]
+
+    def private(self) -> Sequence[str]:
+        return self.messages()
+
+    def working(self) -> bool:
+        assert self._app is not None
+        return len(self._app.core.running) > 0
+
+    def apart(self, config: Path) -> Sequence[str]:
+        return ("-m", "bot", "run", "--config", str(config))
+
+    def fail_next(self, what: Literal["send", "edit"], status: int, times: int = 1) -> None:
+        raise AssertionError("a pipe does not answer with a status")
+
+    def _type(self, text: str) -> None:
+        os.write(self._keyboard, f"{text}\n".encode())
