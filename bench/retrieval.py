@@ -52,6 +52,10 @@ class Corpus:
     paragraphs: tuple[str, ...]
     questions: tuple[tuple[str, int], ...]
 
+    def golden(self) -> list[tuple[Golden, int]]:
+        """The questions as an evaluation takes them, with the number of their paragraph."""
+        return [(Golden(question, (f"{n:05}.md",)), n) for question, n in self.questions]
+
 
 def xquad() -> Corpus | None:
     """The English part of XQuAD, or None where it is not there."""
@@ -148,14 +152,22 @@ async def quality(corpus: Corpus, embedder: Embedder) -> list[Row]:
             began = time.perf_counter()
             await embedder.embed(sorted(texts, key=len))
             raw = time.perf_counter() - began
-            golden = [
-                Golden(question, (f"{answer:05}.md",)) for question, answer in corpus.questions
+            tuned, held = [
+                await evaluate(service, [g for g, n in corpus.golden() if n % 2 == half])
+                for half in (0, 1)
             ]
-            measured = await evaluate(service, golden)
+    share = tuned.questions / (tuned.questions + held.questions)
+
+    def whole(name: str) -> float:
+        """Over both halves; a paragraph's number says which half its questions are in."""
+        return float(share * getattr(tuned, name) + (1 - share) * getattr(held, name))
+
     return [
-        row("XQuAD hit@1", measured.hit_at_1, "", 0.960),
-        row("XQuAD MRR@10", measured.mrr_at_10, "", 0.976),
-        row("XQuAD nDCG@10", measured.ndcg_at_10, "", 0.982),
+        row("XQuAD hit@1", whole("hit_at_1"), "", 0.960),
+        row("XQuAD MRR@10", whole("mrr_at_10"), "", 0.976),
+        row("XQuAD nDCG@10", whole("ndcg_at_10"), "", 0.982),
+        row("XQuAD hit@1, the half that was not tuned on", held.hit_at_1, "", 0.960),
+        row("XQuAD nDCG@10, the half that was not tuned on", held.ndcg_at_10, "", 0.982),
         row("ingestion beside the raw embedder's rate", raw / took, "×", 0.9),
         row("worst event-loop pause during ingestion", 1000 * pause, "ms", 50, most=True),
     ]

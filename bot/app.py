@@ -98,6 +98,7 @@ class App:
             async with aclosing(self.read_in()) as events:
                 async for _ in events:
                     pass
+            await self.knowledge.warm()
             await self.pool.capabilities(self.installation.config.default_model)
         except Exception:
             log.warning("warming up failed", exc_info=True)
