@@ -61,11 +61,19 @@ class _Record:
 class ModelStore:
     """Finds, fetches and removes the files that sources name (see `backends.sources`).
 
-    Any number of processes may share one root. `file:` sources are used in place and never copied.
+    Any number of processes may share one root. `file:` sources are used in place and never copied;
+    a relative one starts at `base` (the current folder by default).
     """
 
-    def __init__(self, root: Path | None = None, *, retry_pause_s: float = 0.5) -> None:
+    def __init__(
+        self,
+        root: Path | None = None,
+        *,
+        base: Path | None = None,
+        retry_pause_s: float = 0.5,
+    ) -> None:
         self._retry_pause_s = retry_pause_s
+        self._base = (base or Path()).absolute()
         self.root = (root or default_root()).absolute()
 
     def path(self, source: str, sha256: str | None = None) -> Path:
@@ -76,7 +84,7 @@ class ModelStore:
         """
         parsed = parse_source(source)
         if isinstance(parsed, FileSource):
-            return _in_place(parsed, sha256)
+            return _in_place(self._base / parsed.path, sha256)
         final = self._final(parsed)
         pull = f"run `parlance models pull {quote(str(parsed))}`"
         if not final.is_file():
@@ -116,7 +124,7 @@ class ModelStore:
         with suppress(ModelNotFound):
             return await self._present(source, sha256, progress)
         if isinstance(parsed, FileSource):
-            return await asyncio.to_thread(_in_place, parsed, sha256)
+            return await asyncio.to_thread(_in_place, self._base / parsed.path, sha256)
         _refuse_open_lines(parsed, sha256)
         fetch = Fetch(str(parsed), self._work(parsed), progress or _unheard, self._retry_pause_s)
         with fetch.disk_errors():
@@ -228,7 +236,7 @@ class ModelStore:
             case UrlSource():
                 return self.root / "url" / _key(source)[:16] / source.filename
             case FileSource():
-                return source.path.absolute()
+                return self._base / source.path
 
     def _work(self, source: Source) -> Path:
         return self.root / ".work" / _key(source)
@@ -262,12 +270,12 @@ async def _bring(fetch: Fetch, source: Source, sha256: str | None) -> tuple[Path
             return source.path, None
 
 
-def _in_place(source: FileSource, sha256: str | None) -> Path:
-    if not source.path.is_file():
-        raise ModelNotFound(f"There is no model file {source.path}; check the path.")
-    if sha256 is not None and sha256_of(source.path) != sha256.lower():
-        raise ModelNotFound(f"The model file {source.path} has another sha256 than configured.")
-    return source.path.absolute()
+def _in_place(path: Path, sha256: str | None) -> Path:
+    if not path.is_file():
+        raise ModelNotFound(f"There is no model file {path}; check the path.")
+    if sha256 is not None and sha256_of(path) != sha256.lower():
+        raise ModelNotFound(f"The model file {path} has another sha256 than configured.")
+    return path
 
 
 def _refuse_open_lines(source: Source, sha256: str | None) -> None:

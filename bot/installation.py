@@ -82,7 +82,14 @@ class Installation:
         )
         wanted = {r.backend for spec in config.models.values() for r in spec.replicas}
         engines = {engine.name: engine for engine in plugins.engines} | shipped(wanted)
-        here = cls(found, config, secrets, ModelStore(config.models_dir), plugins, engines)
+        here = cls(
+            found,
+            config,
+            secrets,
+            ModelStore(config.models_dir, base=found.parent),
+            plugins,
+            engines,
+        )
         here.model_files()
         return here
 

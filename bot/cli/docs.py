@@ -177,6 +177,45 @@ def verify(config: ConfigPath = None, as_json: AsJson = False) -> None:
     show(rows, as_json=False)
 
 
+@commands.command("eval")
+def evaluate_(
+    file: Annotated[Path, typer.Argument(help="Golden file: questions with their documents.")],
+    half: Annotated[str, typer.Option(help="Only this half of the set: tuning or test.")] = "",
+    base: Base = None,
+    answers: Annotated[
+        bool, typer.Option(help="Ask the model, too, and measure its citations.")
+    ] = False,
+    config: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the search on questions with known answers; needs no model."""
+    from bot.cli.answering import answering
+    from bot.knowledge.evaluate import evaluate, load_golden
+
+    questions = load_golden(file, half=half)
+
+    async def work(app: Any) -> Any:
+        answer = answering(app) if answers else None
+        return await evaluate(
+            app.knowledge, questions, bases=[base] if base else None, answer=answer
+        )
+
+    measured = plain(with_app(config, work))
+    if as_json:
+        show_json(measured)
+        return
+    rows = [
+        {"what": name.replace("_", " "), "value": value}
+        for name, value in measured.items()
+        if name != "misses" and value is not None
+    ]
+    show(rows, as_json=False)
+    for miss in measured["misses"][:20]:
+        wanted = ", ".join(miss["expected"]) or "none"
+        found = miss["found"] if miss["evidence"] else "no evidence"
+        console.print(f"  {miss['question']} → {found} (expected: {wanted})", markup=False)
+
+
 def _keep_up(config: Path | None, begin: Callable[[Any], AsyncGenerator[Ingested, None]]) -> None:
     async def work(app: Any) -> Counter[str]:
         return await follow(begin(app.knowledge))

@@ -9,12 +9,13 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from backends.errors import BackendError
 from bot.adapters.terminal import TerminalAdapter
 from bot.app import App, opened, platform_adapters
 from bot.cli.models import fetch_all
 from bot.cli.output import errors
 from bot.cli.place import ConfigPath
-from bot.installation import Installation
+from bot.installation import Installation, ModelFile
 from bot.logging import configure
 
 _STOP_S = 2.0
@@ -36,8 +37,20 @@ def run(
         errors.print(f"Left out: {problem}", style="yellow", markup=False)
     if missing := here.missing_files():
         errors.print("Fetching the models; this happens once.")
-        fetch_all(here.store, missing)
+        _fetch(here, missing)
     raise typer.Exit(asyncio.run(_serve(here, conversation)))
+
+
+def _fetch(here: Installation, missing: list[ModelFile]) -> None:
+    """Fetch them; one that nobody needs at the start is left for later when it cannot be had."""
+    vital = {here.config.default_model, here.config.embedder}
+    for file in missing:
+        try:
+            fetch_all(here.store, [file])
+        except BackendError as error:
+            if file.model in vital:
+                raise
+            errors.print(f"Model {file.model}: {error}", style="yellow", markup=False)
 
 
 async def _serve(here: Installation, conversation: str | None) -> int:
