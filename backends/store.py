@@ -73,7 +73,7 @@ class ModelStore:
         retry_pause_s: float = 0.5,
     ) -> None:
         self._retry_pause_s = retry_pause_s
-        self._base = (base or Path()).absolute()
+        self._base = base or Path()
         self.root = (root or default_root()).absolute()
 
     def path(self, source: str, sha256: str | None = None) -> Path:
@@ -236,7 +236,7 @@ class ModelStore:
             case UrlSource():
                 return self.root / "url" / _key(source)[:16] / source.filename
             case FileSource():
-                return self._base / source.path
+                return (self._base / source.path).absolute()
 
     def _work(self, source: Source) -> Path:
         return self.root / ".work" / _key(source)
@@ -275,7 +275,7 @@ def _in_place(path: Path, sha256: str | None) -> Path:
         raise ModelNotFound(f"There is no model file {path}; check the path.")
     if sha256 is not None and sha256_of(path) != sha256.lower():
         raise ModelNotFound(f"The model file {path} has another sha256 than configured.")
-    return path
+    return path.absolute()
 
 
 def _refuse_open_lines(source: Source, sha256: str | None) -> None:
