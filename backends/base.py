@@ -138,8 +138,8 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a model can do. `context`, `dimension` and `parameters` (the number of its weights) are
-    0 where unknown or not applicable."""
+    """What a model can do. `context`, `dimension`, `parameters` (the number of its weights) and
+    `tokens_per_s` (one answer alone, at the last probe) are 0 where unknown or not applicable."""
 
     context: int = 0
     chat: bool = True
@@ -150,6 +150,7 @@ class Capabilities:
     template: str = ""
     family: str = ""
     parameters: int = 0
+    tokens_per_s: float = 0.0
 
 
 @runtime_checkable

@@ -99,7 +99,7 @@ class App:
                 async for _ in events:
                     pass
             await self.knowledge.warm()
-            await self.pool.capabilities(self.installation.config.default_model)
+            await self.pool.probe(self.installation.config.default_model)
         except Exception:
             log.warning("warming up failed", exc_info=True)
 

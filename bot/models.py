@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 import structlog
@@ -145,7 +146,10 @@ class ModelService:
 
     async def _keep(self, model: str, found: Capabilities) -> None:
         able, key = await self._remembered(), self._keys[model]
-        if able.get(key) != found:
+        old = able.get(key)
+        if old is not None and not found.tokens_per_s:
+            found = replace(found, tokens_per_s=old.tokens_per_s)
+        if old != found:
             able[key] = found
             await self._known.put(key, found)
 

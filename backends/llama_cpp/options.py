@@ -49,6 +49,9 @@ class LlamaCppOptions(EngineOptions):
     keep_alive: Annotated[float, Field(gt=0)] | None = None
     """Seconds without a request after which the model is unloaded; none keeps it."""
 
+    memory_mb: Positive | None = None
+    """Memory that it takes, in MiB; idle models make room for so much before it is loaded."""
+
     n_batch: Positive = 512
     n_ubatch: Positive = 512
     n_threads: Positive | None = None

@@ -20,6 +20,7 @@ from backends.base import EngineContext
 from backends.errors import BackendError, BackendUnavailable, ModelNotFound
 from backends.llama_cpp.jobs import Job, deliver
 from backends.llama_cpp.options import LlamaCppOptions
+from backends.llama_cpp.residents import enter, make_room
 from backends.llama_cpp.stats import EngineStats
 
 if TYPE_CHECKING:  # importing these loads the native library, which only the thread does
@@ -58,12 +59,21 @@ class OwnerThread:
         self._past = EngineStats(slots=options.parallel)
         self.stats = self._past
         """Written by the thread after each round, read by anyone."""
+        self.used_at = time.monotonic()
         self.failed: FileState | None = None
         """The file as it was when llama.cpp could not load it."""
+
+        enter(self)
 
     @property
     def resident(self) -> bool:
         return self._loaded is not None
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is in flight, or a command waits."""
+        loaded = self._loaded
+        return not self._commands.empty() or (loaded is not None and loaded.scheduler.has_work)
 
     # -- the event loop's side -------------------------------------------------------------------
 
@@ -150,6 +160,7 @@ class OwnerThread:
             return
         if isinstance(command, Job) and command.cancelled:
             return
+        self.used_at = time.monotonic()
         began = time.monotonic()
         was_resident = self._loaded is not None
         try:
@@ -191,6 +202,7 @@ class OwnerThread:
                 raise ModelNotFound(
                     f"The file of the model {self._name} cannot be read ({error.strerror})."
                 ) from error
+            make_room(self, self._needed(path))
             try:
                 self._loaded = Loaded(
                     path, self._options, deliver, lambda: not self._stopping.is_set()
@@ -201,6 +213,11 @@ class OwnerThread:
             self.failed = None
             self._note(None)
         return self._loaded
+
+    def _needed(self, path: Path) -> int:
+        """Bytes that loading will take: as told, else the file's and a quarter more."""
+        told = self._options.memory_mb
+        return told << 20 if told is not None else path.stat().st_size * 5 // 4
 
     def _forget(self, error: BackendError | None) -> None:
         """Unload the model; answers in flight end with `error`."""

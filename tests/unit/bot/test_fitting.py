@@ -14,7 +14,7 @@ from backends.errors import ContextOverflow
 from backends.scripted import ScriptedBackend
 from bot.fitting import Fitted, Fitter, cut
 from bot.history.store import Turn
-from tests.unit.plugins.stage import ScriptedModels
+from bot.testing.models import ScriptedModels
 
 
 class Counted(ScriptedModels):

@@ -19,7 +19,8 @@ def test_the_sentence_that_shares_most_with_the_question_is_quoted_with_its_numb
         [
             _passage("The cluster has nine nodes. They are restarted on Sundays at night."),
             _passage(
-                "The disks of this cluster are large. Logs are rotated by the nightly job at four o'clock."
+                "The disks of the cluster are large. "
+                "Logs are rotated by the nightly job at four o'clock."
             ),
         ],
     )
