@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from pathlib import Path
 
 from backends.base import Sampling
 from bot.history.store import Turn
@@ -135,13 +136,18 @@ def source(number: int, passage: Passage) -> Source:
     return Source(
         number=number,
         title=passage.title,
-        location=passage.location,
+        location=_shown_location(passage.location),
         heading=passage.heading,
         score=passage.score,
         passage=passage.text,
         document=passage.document,
         at=passage.at,
     )
+
+
+def _shown_location(location: str) -> str:
+    """A URL as it is; of a path the folder and the name, since the rest is the operator's own."""
+    return location if "://" in location else "/".join(Path(location).parts[-2:])
 
 
 def label(passage: Passage) -> str:

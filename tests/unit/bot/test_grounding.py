@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.api import CitationFilter
+from bot.api import CitationFilter, Passage, source
 
 
 def through(text: str, passages: int, cuts: list[int] | None = None) -> tuple[str, set[int]]:
@@ -41,3 +41,10 @@ def test_how_the_stream_is_cut_makes_no_difference(text: str, cuts: list[int]) -
     whole, cited = through(text, 2)
     assert through(text, 2, cuts) == (whole, cited)
     assert cited <= {1, 2}
+
+
+def test_a_source_shows_no_path_of_the_machine() -> None:
+    here = Passage("p", "d", "Logs", "/srv/parlance/docs/logs.md", "", "Logs rotate.")
+    page = Passage("p", "d", "Logs", "https://example.com/a/b/logs", "", "Logs rotate.")
+    assert source(1, here).location == "docs/logs.md"
+    assert source(1, page).location == "https://example.com/a/b/logs"
