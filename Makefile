@@ -9,7 +9,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 RUN := $(VENV)/.run-installed
 DEV := $(VENV)/.dev-installed
-PIP := $(PY) -m pip --disable-pip-version-check install --quiet --no-input
+PIP := $(PY) -m pip --disable-pip-version-check install -qq --no-input
 SOURCES := bot backends plugins alembic tests bench examples
 
 .PHONY: help run test lint types fmt bench docs soak test-peers lock clean
