@@ -211,6 +211,18 @@ def platform_adapters(here: Installation) -> list[Adapter]:
 
         token = secrets.discord_token.get_secret_value()
         adapters.append(DiscordAdapter(config.discord, token, config.data_dir))
+    if config.slack.enabled and secrets.slack_bot_token is not None:
+        from bot.adapters.slack import SlackAdapter
+
+        app, signing = secrets.slack_app_token, secrets.slack_signing_secret
+        adapters.append(
+            SlackAdapter(
+                config.slack,
+                secrets.slack_bot_token.get_secret_value(),
+                app.get_secret_value() if app is not None else None,
+                signing.get_secret_value() if signing is not None else None,
+            )
+        )
     return adapters
 
 
