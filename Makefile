@@ -12,7 +12,7 @@ DEV := $(VENV)/.dev-installed
 PIP := $(PY) -m pip --disable-pip-version-check install -qq --no-input
 SOURCES := bot backends plugins alembic tests bench examples
 
-.PHONY: help run test lint types fmt bench docs soak test-peers lock clean
+.PHONY: help run test lint types fmt bench docs soak lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,9 +40,6 @@ bench: $(DEV) ## print the benchmark table, and write build/bench.json
 
 soak: $(DEV) ## half an hour of mixed load with cancels, failures and model switches
 	$(PY) -m bench.soak $(ARGS)
-
-test-peers: $(DEV) ## the Slack scenarios against an independent server (needs node, npm and unshare)
-	$(PY) -m pytest -m peers tests/peers
 
 docs: $(DEV) ## write the generated tables of docs/ again
 	$(PY) -m bot docs-tables --write

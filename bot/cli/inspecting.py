@@ -134,3 +134,11 @@ def manifest_discord(config: ConfigPath = None) -> None:
     token = here.secrets.discord_token
     shown = token.get_secret_value() if token is not None else None
     typer.echo(text_of(here.plugins.commands, here.config.discord, shown))
+
+
+@manifest.command("slack")
+def manifest_slack(config: ConfigPath = None) -> None:
+    """The app manifest for the loaded plugins, as YAML."""
+    from bot.adapters.slack.manifest import manifest as text_of
+
+    typer.echo(text_of(Installation.read(config).plugins.commands))
