@@ -9,23 +9,28 @@ from typing import Any
 
 import pytest
 
+from tests.scenarios import on_slack, on_terminal
 from tests.scenarios.harness import Driver, House
 from tests.scenarios.on_discord import DiscordDriver
-from tests.scenarios.on_terminal import CANNOT, TerminalDriver
+from tests.scenarios.on_slack import SlackDriver
+from tests.scenarios.on_terminal import TerminalDriver
 from tests.traces import plain_traces
 
 __all__ = ["plain_traces"]
 
 DRIVERS: dict[str, Callable[[], Awaitable[Driver]]] = {
     "discord": lambda: DiscordDriver().open(),
+    "slack": lambda: SlackDriver().open(),
     "terminal": lambda: TerminalDriver().open(),
 }
 """Every platform; each makes a driver that is ready for an adapter."""
 
+CANNOT = {"slack": on_slack.CANNOT, "terminal": on_terminal.CANNOT}
+
 
 @pytest.fixture(params=sorted(DRIVERS))
 async def driver(request: pytest.FixtureRequest) -> AsyncIterator[Driver]:
-    if request.param == "terminal" and (why := CANNOT.get(request.node.originalname)):
+    if why := CANNOT.get(request.param, {}).get(request.node.originalname):
         pytest.skip(why)
     made = await DRIVERS[request.param]()
     yield made

@@ -17,7 +17,7 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.base import AdapterError, Core, Reply
-from bot.adapters.slack.blocks import INTERRUPTED, button_block
+from bot.adapters.slack.blocks import INTERRUPTED, MAX_PAGE, button_block, escape
 from bot.adapters.slack.errands import Errands
 from bot.adapters.slack.interactions import FORM, MENU, Interactions
 from bot.adapters.slack.messages import Messages
@@ -79,7 +79,9 @@ class SlackAdapter:
                         chores.start(_repair(client, core, unfinished), "repair")
                         unfinished = ()
                     failures = 0
-                    await self._hold(_app(core, client, self.timing, chores, us))
+                    # Bolt looks at files while it is put together.
+                    app = await asyncio.to_thread(_app, core, client, self.timing, chores, us)
+                    await self._hold(app)
                 except FAILURES as exc:
                     if (final := _FINAL.get(error_of(exc))) is not None:
                         raise AdapterError(final) from exc
@@ -181,12 +183,13 @@ async def _repair(client: AsyncWebClient, core: Core, unfinished: Sequence[Reply
         thread = reply.conversation.rpartition(":t=")[2] if ":t=" in reply.conversation else None
         try:
             if channel and last:
-                blocks = [
+                kept = await _kept(client, channel, last, thread or last)
+                mark = [
                     {"type": "markdown", "text": INTERRUPTED},
                     button_block((Action("regenerate", "Try again"),), reply.turn),
                 ]
-                await client.chat_postMessage(
-                    channel=channel, thread_ts=thread or last, text=INTERRUPTED, blocks=blocks
+                await client.chat_update(
+                    channel=channel, ts=last, text=INTERRUPTED, blocks=[*kept, *mark]
                 )
         except SlackApiError as exc:
             _log.info("slack.repair_refused", turn=reply.turn, error=error_of(exc))
@@ -194,3 +197,17 @@ async def _repair(client: AsyncWebClient, core: Core, unfinished: Sequence[Reply
             _log.warning("slack.repair_failed", turn=reply.turn, error=error_of(exc))
             continue
         await core.replies.save(replace(reply, finished=True))
+
+
+async def _kept(client: AsyncWebClient, channel: str, ts: str, root: str) -> list[dict[str, Any]]:
+    """What a message showed, without small print and buttons."""
+    answer = await client.conversations_replies(
+        channel=channel, ts=root, oldest=ts, latest=ts, inclusive=True, limit=2
+    )
+    found: list[dict[str, Any]] = answer["messages"]
+    message = next((m for m in found if m["ts"] == ts), {})
+    small = ("context", "actions")
+    blocks = [b for b in message.get("blocks") or () if b["type"] not in small]
+    if not blocks and (text := str(message.get("text") or "")):
+        blocks = [{"type": "markdown", "text": escape(text[:MAX_PAGE])}]
+    return blocks

@@ -1,0 +1,170 @@
+"""A person on Slack. As a program (`URL CONFIG`) it is the bot, in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from bot.adapters.base import Adapter
+from bot.adapters.slack import SlackAdapter, Timing
+from bot.app import App, opened
+from bot.installation import Installation
+from bot.types import ActionName, Value
+from tests.fakes.slack import FakeSlack
+from tests.fakes.slack.state import Posted
+from tests.scenarios.harness import Person
+
+_PEOPLE: Mapping[Person, str] = {"ada": "U0ADA", "eve": "U0EVE", "root": "U0ROOT"}
+QUICK = Timing(
+    edit_interval=0.02, retry_base=0.02, backoff_base=0.02, backoff_cap=0.1,
+    ping_interval=0.2, away=2.0,
+)  # fmt: skip
+CHANNEL = "C1"
+
+CANNOT = {
+    "test_who_does_not_know_the_options_is_helped": "Slack completes no options; a form opens",
+}
+"""Stories that cannot be played here, and why."""
+
+
+class SlackDriver:
+    """Writes, presses and reads on the Slack of ours."""
+
+    name = "slack"
+    stops = True
+
+    def __init__(self) -> None:
+        self.fake = FakeSlack()
+        self._ids = itertools.count(1)
+        self._asked = ""
+        self._connections = 0
+
+    async def open(self) -> SlackDriver:
+        await self.fake.__aenter__()
+        return self
+
+    async def close(self) -> None:
+        await self.fake.__aexit__(None, None, None)
+        assert self.fake.wrong == []
+
+    def adapter(self, app: App) -> Adapter:
+        self._connections = self.fake.connections
+        return _adapter(app, self.fake.api_url)
+
+    def config(self) -> Mapping[str, Any]:
+        return {}
+
+    def admins(self) -> Sequence[str]:
+        return [f"slack:{_PEOPLE['root']}"]
+
+    async def connected(self) -> None:
+        await self.fake.until(lambda: self.fake.connections > self._connections)
+
+    def _ts(self) -> str:
+        return f"{time.time():.0f}.{next(self._ids):06d}"
+
+    async def mention(self, text: str, by: Person = "ada") -> None:
+        self._asked = self._ts()
+        event = {"channel": CHANNEL, "user": _PEOPLE[by], "ts": self._asked}
+        said = f"<@UBOT> {text}"
+        await self.fake.event({"type": "app_mention", "text": said, **event})
+        await self.fake.event({"type": "message", "text": said, "channel_type": "channel", **event})
+
+    async def follow_up(self, text: str, by: Person = "ada") -> None:
+        await self.fake.event({
+            "type": "message", "channel_type": "channel", "channel": CHANNEL, "text": text,
+            "user": _PEOPLE[by], "ts": self._ts(), "thread_ts": self._asked,
+        })  # fmt: skip
+
+    async def command(
+        self, name: str, options: Mapping[str, Value] | None = None, by: Person = "ada"
+    ) -> None:
+        text = " ".join(f"{key}={json.dumps(str(v))}" for key, v in (options or {}).items())
+        await self._slash(name, text, by)
+
+    async def _slash(self, name: str, text: str, by: Person) -> None:
+        await self.fake.deliver("slash_commands", {
+            "command": f"/{name}", "text": text, "team_id": "T1", "channel_id": CHANNEL,
+            "user_id": _PEOPLE[by], "user_name": by, "trigger_id": f"tr{next(self._ids)}",
+            "response_url": self.fake.response_url(), "api_app_id": "A1",
+        })  # fmt: skip
+
+    async def find_out(self, name: str, option: str, prefix: str) -> Sequence[str]:
+        raise AssertionError("Slack completes no options")
+
+    async def press(self, action: ActionName, by: Person = "ada") -> None:
+        message, button = next(
+            (m, e)
+            for m in reversed(self.fake.workspace.by("UBOT", CHANNEL))
+            for e in buttons(m)
+            if e["action_id"].split(":")[1] == action
+        )
+        place = {"ts": message.ts, "thread_ts": message.thread_ts, "user": "UBOT"}
+        await self.fake.deliver("interactive", {
+            "type": "block_actions", "team": {"id": "T1"},
+            "user": {"id": _PEOPLE[by], "username": by}, "channel": {"id": CHANNEL},
+            "message": place, "api_app_id": "A1", "trigger_id": f"tr{next(self._ids)}",
+            "response_url": self.fake.response_url(),
+            "actions": [{**button, "block_id": "b", "action_ts": self._ts()}],
+        })  # fmt: skip
+
+    async def delete(self) -> None:
+        await self.fake.event({
+            "type": "message", "subtype": "message_deleted", "channel": CHANNEL,
+            "channel_type": "channel", "ts": self._ts(), "deleted_ts": self._asked,
+            "previous_message": {"user": _PEOPLE["ada"], "ts": self._asked},
+        })  # fmt: skip
+
+    def messages(self) -> Sequence[str]:
+        return [seen(m) for m in self.fake.workspace.by("UBOT") if m.ephemeral_to is None]
+
+    def private(self) -> Sequence[str]:
+        return [seen(m) for m in self.fake.workspace.by("UBOT") if m.ephemeral_to is not None]
+
+    def working(self) -> bool:
+        shown = [m for m in self.fake.workspace.by("UBOT") if m.ephemeral_to is None]
+        return any(
+            "⏳" in seen(m) or any(e["action_id"].startswith("parlance:stop") for e in buttons(m))
+            for m in shown
+        )
+
+    def apart(self, config: Path) -> Sequence[str]:
+        self._connections = self.fake.connections
+        return ("-m", "tests.scenarios.on_slack", self.fake.api_url, str(config))
+
+    def fail_next(self, what: Literal["send", "edit"], status: int, times: int = 1) -> None:
+        method = "chat.postMessage" if what == "send" else "chat.update"
+        self.fake.fail_next(method, status=status, times=times)
+
+
+def _adapter(app: App, base_url: str) -> SlackAdapter:
+    return SlackAdapter(
+        app.installation.config.slack, "xoxb-test-bot-token", "xapp-test-app-token",
+        timing=QUICK, base_url=base_url,
+    )  # fmt: skip
+
+
+async def _serve(base_url: str, config: Path) -> None:
+    async with opened(Installation.read(config)) as app:
+        await app.serve([_adapter(app, base_url)])
+
+
+def buttons(message: Posted) -> list[dict[str, Any]]:
+    """The buttons under a message."""
+    return [e for b in message.blocks if b["type"] == "actions" for e in b["elements"]]
+
+
+def seen(message: Posted) -> str:
+    """Text and small print."""
+    small = [e["text"] for b in message.blocks if b["type"] == "context" for e in b["elements"]]
+    return "\n".join([message.shown, *small])
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(sys.argv[1], Path(sys.argv[2])))
