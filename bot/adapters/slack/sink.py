@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.adapters.base import Replies, Reply
 from bot.adapters.slack.blocks import MAX_PAGE, Payload, chunks, notice_line, plain, render
 from bot.adapters.slack.timing import Timing
-from bot.types import ConversationKey, Limits, Notice, View
+from bot.types import ConversationKey, File, Limits, Notice, View
 
 _log = structlog.get_logger(__name__)
 
@@ -96,6 +96,8 @@ class ReplySink:
             # Not noted as finished: after the next start the message says what became of it.
             _log.error("slack.answer_lost", turn=self.turn, conversation=str(self._conversation))
             return
+        for file in view.files:
+            await self._attach(file)
         for notice in secrets:
             await self._whisper(notice)
         if payloads or self._saved:
@@ -190,6 +192,20 @@ class ReplySink:
             channel = self._conversation.channel
             await self._quietly(self._client.chat_delete(channel=channel, ts=posted.ts))
         return True
+
+    async def _attach(self, file: File) -> None:
+        """Send a file into the thread; one that Slack does not take is told of."""
+        try:
+            await self._client.files_upload_v2(
+                channel=self._conversation.channel,
+                thread_ts=self._conversation.thread,
+                filename=file.name,
+                title=file.name,
+                content=file.data,
+            )
+        except FAILURES as exc:
+            _log.warning("slack.file_refused", turn=self.turn, error=error_of(exc))
+            await self._whisper(Notice(f"The file {file.name} could not be attached."))
 
     async def _whisper(self, notice: Notice) -> None:
         """Tell the asker alone."""
