@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
-from slack_bolt.app.async_app import AsyncApp
-from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.base import AdapterError, Core, Reply
-from bot.adapters.slack.blocks import INTERRUPTED, MAX_PAGE, button_block, escape
+from bot.adapters.base import AdapterError, Core
 from bot.adapters.slack.errands import Errands
-from bot.adapters.slack.interactions import FORM, MENU, Interactions
-from bot.adapters.slack.messages import Messages
+from bot.adapters.slack.listeners import listening
+from bot.adapters.slack.repair import repair
 from bot.adapters.slack.sink import FAILURES, error_of
 from bot.adapters.slack.timing import Timing
-from bot.command import Command
 from bot.config.platforms import SlackSettings
-from bot.types import Action
 
 _log = structlog.get_logger(__name__)
 
@@ -76,11 +70,11 @@ class SlackAdapter:
                     opening = self._web(self.app_token)
                     await opening.apps_connections_open(app_token=self.app_token)
                     if unfinished:
-                        chores.start(_repair(client, core, unfinished), "repair")
+                        chores.start(repair(client, core, unfinished), "repair")
                         unfinished = ()
                     failures = 0
                     # Bolt looks at files while it is put together.
-                    app = await asyncio.to_thread(_app, core, client, self.timing, chores, us)
+                    app = await asyncio.to_thread(listening, core, client, self.timing, chores, us)
                     await self._hold(app)
                 except FAILURES as exc:
                     if (final := _FINAL.get(error_of(exc))) is not None:
@@ -129,85 +123,3 @@ class SlackAdapter:
             )
             await handler.close_async()
             await asyncio.gather(*(t for t in tasks if t is not None), return_exceptions=True)
-
-
-def _app(core: Core, client: AsyncWebClient, timing: Timing, chores: Errands, us: str) -> Any:
-    """Bolt, with a listener for everything that people do."""
-    app = AsyncApp(client=client)
-    messages = Messages(core, client, timing)
-    interactions = Interactions(core, client, timing)
-
-    async def on_mention(event: dict[str, Any], body: dict[str, Any]) -> None:
-        chores.start(messages.on_mention(event, str(body["team_id"]), us), "mention")
-
-    async def on_message(event: dict[str, Any], body: dict[str, Any]) -> None:
-        chores.start(messages.on_message(event, str(body["team_id"]), us), "message")
-
-    async def on_form(ack: Any, body: dict[str, Any]) -> None:
-        await ack()
-        chores.start(interactions.on_form(body), "form")
-
-    async def on_menu(ack: Any, body: dict[str, Any]) -> None:
-        await ack()
-        chores.start(interactions.on_menu(body, us), "menu")
-
-    async def on_button(ack: Any, body: dict[str, Any], action: dict[str, Any]) -> None:
-        await ack()
-        chores.start(interactions.on_button(body, action), "button")
-
-    app.event("app_mention")(on_mention)
-    app.event("message")(on_message)
-    app.view(FORM)(on_form)
-    app.shortcut(re.compile("^" + re.escape(MENU)))(on_menu)
-    app.action(re.compile("^parlance:"))(on_button)
-    for command in core.commands:
-        app.command(f"/{command.name}")(_on_command(interactions, chores, command))
-    return app
-
-
-def _on_command(
-    interactions: Interactions, chores: Errands, command: Command
-) -> Callable[..., Coroutine[Any, Any, None]]:
-    async def on_command(ack: Any, body: dict[str, Any]) -> None:
-        await ack()
-        chores.start(interactions.on_command(body, command), f"/{command.name}")
-
-    return on_command
-
-
-async def _repair(client: AsyncWebClient, core: Core, unfinished: Sequence[Reply]) -> None:
-    """After a restart: answers that were being written say that they were interrupted."""
-    for reply in unfinished:
-        channel = reply.address.get("channel", "")
-        last = reply.address.get("messages", "").rpartition(",")[2]
-        thread = reply.conversation.rpartition(":t=")[2] if ":t=" in reply.conversation else None
-        try:
-            if channel and last:
-                kept = await _kept(client, channel, last, thread or last)
-                mark = [
-                    {"type": "markdown", "text": INTERRUPTED},
-                    button_block((Action("regenerate", "Try again"),), reply.turn),
-                ]
-                await client.chat_update(
-                    channel=channel, ts=last, text=INTERRUPTED, blocks=[*kept, *mark]
-                )
-        except SlackApiError as exc:
-            _log.info("slack.repair_refused", turn=reply.turn, error=error_of(exc))
-        except FAILURES as exc:
-            _log.warning("slack.repair_failed", turn=reply.turn, error=error_of(exc))
-            continue
-        await core.replies.save(replace(reply, finished=True))
-
-
-async def _kept(client: AsyncWebClient, channel: str, ts: str, root: str) -> list[dict[str, Any]]:
-    """What a message showed, without small print and buttons."""
-    answer = await client.conversations_replies(
-        channel=channel, ts=root, oldest=ts, latest=ts, inclusive=True, limit=2
-    )
-    found: list[dict[str, Any]] = answer["messages"]
-    message = next((m for m in found if m["ts"] == ts), {})
-    small = ("context", "actions")
-    blocks = [b for b in message.get("blocks") or () if b["type"] not in small]
-    if not blocks and (text := str(message.get("text") or "")):
-        blocks = [{"type": "markdown", "text": escape(text[:MAX_PAGE])}]
-    return blocks

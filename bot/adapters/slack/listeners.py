@@ -1,0 +1,61 @@
+"""Bolt's listeners: each acknowledges in time, and leaves the work to a task of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.adapters.base import Core
+from bot.adapters.slack.errands import Errands
+from bot.adapters.slack.interactions import FORM, MENU, Interactions
+from bot.adapters.slack.messages import Messages
+from bot.adapters.slack.timing import Timing
+from bot.command import Command
+
+
+def listening(core: Core, client: AsyncWebClient, timing: Timing, chores: Errands, us: str) -> Any:
+    """Bolt, with a listener for everything that people do."""
+    app = AsyncApp(client=client)
+    messages = Messages(core, client, timing)
+    interactions = Interactions(core, client, timing)
+
+    async def on_mention(event: dict[str, Any], body: dict[str, Any]) -> None:
+        chores.start(messages.on_mention(event, str(body["team_id"]), us), "mention")
+
+    async def on_message(event: dict[str, Any], body: dict[str, Any]) -> None:
+        chores.start(messages.on_message(event, str(body["team_id"]), us), "message")
+
+    async def on_form(ack: Any, body: dict[str, Any]) -> None:
+        await ack()
+        chores.start(interactions.on_form(body), "form")
+
+    async def on_menu(ack: Any, body: dict[str, Any]) -> None:
+        await ack()
+        chores.start(interactions.on_menu(body, us), "menu")
+
+    async def on_button(ack: Any, body: dict[str, Any], action: dict[str, Any]) -> None:
+        await ack()
+        chores.start(interactions.on_button(body, action), "button")
+
+    app.event("app_mention")(on_mention)
+    app.event("message")(on_message)
+    app.view(FORM)(on_form)
+    app.shortcut(re.compile("^" + re.escape(MENU)))(on_menu)
+    app.action(re.compile("^parlance:"))(on_button)
+    for command in core.commands:
+        app.command(f"/{command.name}")(_on_command(interactions, chores, command))
+    return app
+
+
+def _on_command(
+    interactions: Interactions, chores: Errands, command: Command
+) -> Callable[..., Coroutine[Any, Any, None]]:
+    async def on_command(ack: Any, body: dict[str, Any]) -> None:
+        await ack()
+        chores.start(interactions.on_command(body, command), f"/{command.name}")
+
+    return on_command
