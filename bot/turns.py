@@ -226,8 +226,13 @@ class Turns:
 
 def _event_of(question: Turn, call: ActionCall) -> Message | CommandCall:
     key = ConversationKey.parse(question.conversation)
+    around: dict[str, Any] = {
+        "direct": call.direct,
+        "context": tuple(q for q in call.context if q.id != question.event_id),
+        "earlier": call.earlier,
+    }
     if not question.command:
         text = call.value or question.text  # the question may have been edited
-        return Message(call.id, key, call.author, text, direct=call.direct)
+        return Message(call.id, key, call.author, text, **around)
     options = {name: value for name, value in question.options.items() if value is not None}
-    return CommandCall(call.id, key, call.author, question.command, options, direct=call.direct)
+    return CommandCall(call.id, key, call.author, question.command, options, **around)

@@ -6,7 +6,7 @@ what delivery hands to a platform's `Sink`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
@@ -109,18 +109,34 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """An earlier message of the platform that gives context: a reply chain, a thread, a target."""
+    """An earlier message of the platform that gives context: a reply chain, a thread, a target.
+
+    `id` is what the event of that message would have as its id. `replies` reads the thread that
+    hangs on the message, itself included; None where none hangs, or the platform cannot tell.
+    """
 
     author: str
     text: str = field(repr=False)
     from_us: bool = False
     id: str = ""
     attachments: tuple[Attachment, ...] = ()
+    replies: Reader | None = field(default=None, compare=False, repr=False)
+
+
+Reader: TypeAlias = Callable[[int], Awaitable[Sequence[Quote]]]
+"""`await read(limit)`: the newest `limit` messages of a place, oldest first, without bots but us.
+
+Nothing is fetched before it is called. An adapter offers one only for what the asker may read.
+Raises a `UserFacingError` that says what to change where the platform does not let us read.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something that a person said to the bot, in free text."""
+    """Something that a person said to the bot, in free text.
+
+    `earlier` reads the messages of the channel or thread before this one, where that can be.
+    """
 
     id: str
     conversation: ConversationKey
@@ -130,6 +146,7 @@ class Message:
     attachments: tuple[Attachment, ...] = ()
     context: tuple[Quote, ...] = ()
     at: datetime = field(default_factory=_now)
+    earlier: Reader | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +154,8 @@ class CommandCall:
     """A command that a person called.
 
     A surface with typed options fills `options`; one with text fills `text` (what follows the
-    command's name) and leaves binding it to options to the router.
+    command's name) and leaves binding it to options to the router. `earlier` reads the messages
+    of the channel or thread before the call, where that can be.
     """
 
     id: str
@@ -151,6 +169,7 @@ class CommandCall:
     context: tuple[Quote, ...] = ()
     target: Quote | None = None
     at: datetime = field(default_factory=_now)
+    earlier: Reader | None = field(default=None, compare=False, repr=False)
 
 
 ActionName = Literal["stop", "regenerate", "good", "bad", "why", "source", "wrong", "outdated"]
@@ -158,7 +177,10 @@ ActionName = Literal["stop", "regenerate", "good", "bad", "why", "source", "wron
 
 @dataclass(frozen=True, slots=True)
 class ActionCall:
-    """A button under an answer that a person pressed. `turn` is the answer's turn id."""
+    """A button under an answer that a person pressed. `turn` is the answer's turn id.
+
+    `context` and `earlier` are for a question that is answered again: what stood before the answer.
+    """
 
     id: str
     conversation: ConversationKey
@@ -168,6 +190,8 @@ class ActionCall:
     value: str = ""
     direct: bool = False
     at: datetime = field(default_factory=_now)
+    context: tuple[Quote, ...] = ()
+    earlier: Reader | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

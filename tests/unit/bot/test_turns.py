@@ -24,6 +24,7 @@ from bot.types import (
     Limits,
     Notice,
     Part,
+    Quote,
     Status,
     Text,
 )
@@ -534,6 +535,22 @@ async def test_a_question_that_was_only_a_file_is_asked_for_again(bench: Make) -
     view = await b.say(message)
     again = await b.say(b.press("regenerate", view.turn))
     assert "send them again" in again.notices[0].text
+
+
+async def test_regenerate_reads_what_stood_before_the_answer(bench: Make) -> None:
+    async def read(limit: int) -> list[Quote]:
+        return [Quote("Bob", f"the last {limit}")]
+
+    async def around(ctx: Context) -> AsyncIterator[Part]:
+        before = await ctx.event.earlier(2) if ctx.event.earlier else []
+        yield Text("; ".join(q.text for q in (*ctx.event.context, *before)) or "nothing")
+
+    b = bench(COMMANDS, Skill("around", answer=around))
+    question = b.message("hello")
+    old = await b.say(question)
+    context = (Quote("Bob", "hi"), Quote("Ada", "hello", id=question.id))
+    press = replace(b.press("regenerate", old.turn), context=context, earlier=read)
+    assert (await b.say(press)).text == "hi; the last 2"
 
 
 async def test_regenerate_works_after_a_restart(bench: Make, history: HistoryStore) -> None:
