@@ -1,4 +1,4 @@
-"""`make bench`: runs the benches, prints one table, and writes the same rows to build/bench.json.
+"""`make bench`: measures, prints a table for each room, writes the rows to build/bench.json.
 
     python -m bench [ROOM ...] [--quick]
 
@@ -25,19 +25,17 @@ ROOMS = ("start", "core", "platforms", "pool", "engine", "retrieval")
 OUTPUT = Path("build/bench.json")
 
 
-async def measure(rooms: list[str], *, quick: bool) -> list[Row]:
-    """Run the rooms one after another; each has the machine to itself."""
-    rows: list[Row] = []
-    for room in rooms:
-        print(f"measuring {room} …", file=sys.stderr, flush=True)
-        module = importlib.import_module(f"bench.{room}")
-        rows.extend(await module.rows(quick))
+async def measure(room: str, *, quick: bool) -> list[Row]:
+    """Run one room; it has the machine to itself."""
+    print(f"measuring {room} …", file=sys.stderr, flush=True)
+    module = importlib.import_module(f"bench.{room}")
+    rows: list[Row] = await module.rows(quick)
     return rows
 
 
-def table(rows: list[Row]) -> Table:
+def table(room: str, rows: list[Row]) -> Table:
     """The rows for people: what, how much, what was aimed at, and whether it was reached."""
-    grid = Table(title="Parlance benchmarks")
+    grid = Table(title=f"Parlance benchmarks: {room}")
     grid.add_column("what")
     grid.add_column("value", justify="right")
     grid.add_column("unit")
@@ -50,11 +48,12 @@ def table(rows: list[Row]) -> Table:
     return grid
 
 
-def write(rows: list[Row], path: Path) -> None:
-    """Write the rows as JSON, whole or not at all."""
+def write(measured: dict[str, list[Row]], path: Path) -> None:
+    """Write the rows of each room as JSON, whole or not at all."""
+    content = {room: [asdict(row) for row in rows] for room, rows in measured.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
+    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     os.replace(partial, path)
 
 
@@ -67,9 +66,13 @@ def main() -> None:
     unknown = [room for room in arguments.rooms if room not in ROOMS]
     if unknown:
         parser.error(f"no such room: {unknown[0]}; there are {', '.join(ROOMS)}")
-    rows = asyncio.run(measure(arguments.rooms or list(ROOMS), quick=arguments.quick))
-    Console(width=max(100, Console().width)).print(table(rows))
-    write(rows, OUTPUT)
+    console = Console(width=max(100, Console().width))
+    measured: dict[str, list[Row]] = {}
+    for room in arguments.rooms or ROOMS:
+        # Printed and written room by room: a long run that is broken off has not been for nothing.
+        measured[room] = asyncio.run(measure(room, quick=arguments.quick))
+        console.print(table(room, measured[room]))
+        write(measured, OUTPUT)
     print(f"The same rows are in {OUTPUT}.")
 
 

@@ -33,6 +33,8 @@ SYSTEM = "You are a helpful assistant in a team chat. " + (
     "Answer briefly and politely, and cite the documents that you were given. " * 8
 )
 GREEDY = Sampling(temperature=0.0, max_tokens=TOKENS)
+TURNS = (("ours", "serial", "server"), ("server", "ours", "serial"), ("serial", "server", "ours"))
+"""Who goes first changes from round to round."""
 SAMPLED = Sampling(temperature=0.7, top_k=40, top_p=0.95, min_p=0.05, seed=1, max_tokens=TOKENS)
 
 
@@ -77,7 +79,7 @@ async def rows(quick: bool = False) -> list[Row]:
     """Measure everything; `quick` takes fewer repetitions and shorter conversations."""
     path = await asyncio.to_thread(ModelStore().fetch, SOURCE, SHA256)
     table: list[Row] = []
-    table += await throughput(path, repeats=2 if quick else 5)
+    table += await throughput(path, repeats=1 if quick else 3)
     table += await next_turn(path, conversations=3 if quick else 8)
     table += await cancellation(path, repeats=5 if quick else 20)
     table += await memory(path, requests=200 if quick else 1000)
@@ -139,28 +141,27 @@ async def throughput(path: Path, repeats: int) -> list[Row]:
         peer: LlamaServer | None = None
         if binary := os.environ.get("LLAMA_SERVER"):
             peer = await stack.enter_async_context(LlamaServer.running(binary, path, THREADS))
+        warm = Sampling(temperature=0.0, max_tokens=8)  # the shared prompt is in every cache then
+        await together(backend, 2, warm, 900)
+        await llama.together(2, warm, 900, question)
+        if peer is not None:
+            await peer.together(2, warm, 900, question)
         at = 1
-        for repeat in range(repeats + 1):
+        for repeat in range(repeats):
             for name, sampling in (("greedy", GREEDY), ("sampled", SAMPLED)):
                 for users in (1, 4, 8):
                     kind = (name, users)
-                    alone = None
-                    if repeat % 2 and users != 4:  # nothing is asked of the serial one at 4 users
-                        alone = await llama.together(users, sampling, at, question)
-                    mine = await together(backend, users, sampling, at)
-                    if not repeat % 2 and users != 4:
-                        alone = await llama.together(users, sampling, at, question)
-                    theirs = None
-                    if peer is not None:
-                        theirs = await peer.together(users, sampling, at, question)
+                    for who in TURNS[repeat % len(TURNS)]:
+                        if who == "ours":
+                            mine = await together(backend, users, sampling, at)
+                            ours.setdefault(kind, []).append(mine)
+                        elif who == "serial" and users != 4:  # nothing is asked of it there
+                            alone = await llama.together(users, sampling, at, question)
+                            serial.setdefault(kind, []).append(_load(alone))
+                        elif who == "server" and peer is not None:
+                            theirs = await peer.together(users, sampling, at, question)
+                            server.setdefault(kind, []).append(_load(theirs))
                     at += users
-                    if not repeat:
-                        continue  # the first round warms the caches of all three
-                    ours.setdefault(kind, []).append(mine)
-                    if alone is not None:
-                        serial.setdefault(kind, []).append(_load(alone))
-                    if theirs is not None:
-                        server.setdefault(kind, []).append(_load(theirs))
         share = backend.stats().python_share
         llama.close()
     table = _rate_rows(ours, serial, server)
