@@ -16,6 +16,7 @@ from bot.config.sections import (
     MetricsSettings,
     PlaceSettings,
     PluginSettings,
+    PoolSettings,
 )
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "MetricsSettings",
     "PlaceSettings",
     "PluginSettings",
+    "PoolSettings",
     "Row",
     "Secrets",
     "SlackSettings",

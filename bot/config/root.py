@@ -23,6 +23,7 @@ from bot.config.sections import (
     MetricsSettings,
     PlaceSettings,
     PluginSettings,
+    PoolSettings,
 )
 from bot.types import Author, ConversationKey
 
@@ -59,6 +60,8 @@ class Config(Section):
     """Who may change models, documents and settings."""
     limits: LimitSettings = LimitSettings()
     """How much one person, one channel and one turn may take."""
+    pool: PoolSettings = PoolSettings()
+    """What one person and one channel may take of a model; what becomes of failing replicas."""
     chat: ChatSettings = ChatSettings()
     """How the bot behaves where nothing more particular is said."""
     commands: dict[str, CommandRule] = Field(default_factory=dict)
@@ -97,7 +100,11 @@ class Config(Section):
     @property
     def pool_limits(self) -> PoolLimits:
         """What the pool bounds for each model."""
-        return PoolLimits(queue=self.limits.max_queue, deadline_s=self.limits.turn_deadline_s)
+        return PoolLimits(
+            queue=self.limits.max_queue,
+            deadline_s=self.limits.turn_deadline_s,
+            **self.pool.model_dump(),
+        )
 
     @property
     def embedders(self) -> frozenset[str]:

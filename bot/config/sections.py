@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from bot.config.section import LocalPath, Section
 from bot.types import Author
@@ -50,6 +50,33 @@ class LimitSettings(Section):
     """Longest message that is accepted, in characters."""
     max_attachment_bytes: Positive = 20 * 1024 * 1024
     """Largest attachment that is read, in bytes."""
+
+
+class PoolSettings(Section):
+    """What one person and one channel may take of a model, and what becomes of a failing replica.
+
+    How many may wait, and for how long, is in `limits`; a model's own `queue` and `deadline_s` go
+    before it.
+    """
+
+    per_person: Positive = 16
+    """Requests of one person that may wait or run at one model."""
+    per_channel: Positive = 48
+    """Requests out of one channel that may wait or run at one model."""
+    person_share: Annotated[float, Field(gt=0, le=1)] = 0.75
+    """Part of a model's slots that one person may hold at once; the rest is for whoever is next."""
+    patience_s: Annotated[float, Field(ge=0)] = 3.0
+    """How long a request waits for replicas that have failed to come back, in seconds."""
+    first_pause_s: Seconds = 1.0
+    """How long a replica is left alone after a failure, in seconds; twice as long each time."""
+    longest_pause_s: Seconds = 60.0
+    """The longest that it is left alone, in seconds."""
+
+    @model_validator(mode="after")
+    def _growing(self) -> PoolSettings:
+        if self.longest_pause_s < self.first_pause_s:
+            raise ValueError("longest_pause_s must be at least first_pause_s")
+        return self
 
 
 class FetchSettings(Section):
