@@ -90,6 +90,12 @@ from bot.skill import (
     Skill,
     model_names,
 )
+from bot.speakers import (
+    EchoFilter,
+    Speakers,
+    plain_name,
+    speakers,
+)
 from bot.types import (
     SCOPES,
     Action,
@@ -139,6 +145,7 @@ __all__ = [
     "DeadlineExceeded",
     "Denied",
     "Document",
+    "EchoFilter",
     "Engine",
     "EngineContext",
     "EngineOptions",
@@ -171,6 +178,7 @@ __all__ = [
     "Skill",
     "Source",
     "Sources",
+    "Speakers",
     "Status",
     "Text",
     "Turn",
@@ -189,6 +197,8 @@ __all__ = [
     "is_user",
     "model_names",
     "nearest",
+    "plain_name",
     "private_base",
     "source",
+    "speakers",
 ]

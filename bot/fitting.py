@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from backends.base import ChatMessage
 from backends.errors import ContextOverflow
+from bot.cutting import cut
 from bot.history.store import Turn
+from bot.speakers import Speakers
 
 if TYPE_CHECKING:
     from bot.services import Models
@@ -34,12 +36,7 @@ _TEMPLATE = 64
 """More tokens than a chat template adds: for each message, and around all of them."""
 _SHARE = 0.7
 
-
-_PLACES = tuple(
-    re.compile(mark)
-    for mark in (r"\n(?=#{1,6} )", r"\n\s*\n", r"\n", r"[.!?…][\"'”’)]*\s|[。！？]", r"\s")
-)
-"""Good places to cut a text at, best first."""
+_ONE = Speakers()
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -65,7 +62,7 @@ class Fitter:
 
     def __init__(self, *, conversations: int = 4096, counts: int = 20_000) -> None:
         self._cuts: _Recent[tuple[str, str], str] = _Recent(conversations)
-        self._counts: _Recent[tuple[str, str], int] = _Recent(counts)
+        self._counts: _Recent[tuple[str, str, str], int] = _Recent(counts)
         self._frames: _Recent[str, tuple[int, int]] = _Recent(64)
 
     async def fit(
@@ -77,19 +74,20 @@ class Fitter:
         system: str = "",
         blocks: int = 0,
         history: Sequence[Turn] = (),
+        who: Speakers = _ONE,
         answer_tokens: int = 512,
         share: float | None = None,
     ) -> Fitted:
         """Make a prompt of as much as fits.
 
         `compose(n)` is the last message with the first n of the `blocks`, which are ranked: the
-        later ones are left out first. `share` is how much of the room the last message may take up
-        with blocks; by default 0.7 where there is history, else all. Raises `ContextOverflow`
-        where the question alone is too long.
+        later ones are left out first. `who` names the speakers of the history. `share` is how
+        much of the room the last message may take up with blocks; by default 0.7 where there is
+        history, else all. Raises `ContextOverflow` where the question alone is too long.
         """
         window = (await models.capabilities(model)).context or UNKNOWN_CONTEXT
         answer = max(1, min(answer_tokens, window // 4))
-        measure = _Measure(self, models, model, window - answer - _MARGIN)
+        measure = _Measure(self, models, model, window - answer - _MARGIN, who)
         used, base, cost = await measure.blocks(
             system, compose, blocks, (_SHARE if history else 1.0) if share is None else share
         )
@@ -98,7 +96,7 @@ class Fitter:
         start = await self._cut(measure, exchanges, room, keep=used == 0)
         while True:
             chosen = [turn for group in exchanges[start:] for turn in group]
-            messages = (*base[:-1], *map(_message, chosen), base[-1])
+            messages = (*base[:-1], *(_message(turn, who) for turn in chosen), base[-1])
             if start == len(exchanges) or await measure.fits(messages):
                 break
             start += 1
@@ -131,13 +129,15 @@ class Fitter:
             self._frames.put(model, known)
         return known
 
-    async def turn_tokens(self, models: Models, model: str, turn: Turn) -> int:
+    async def turn_tokens(
+        self, models: Models, model: str, turn: Turn, who: Speakers = _ONE
+    ) -> int:
         """About what a stored turn takes in a prompt; counted once."""
-        key = (model, turn.id)
+        key = (model, turn.id, who.names.get(turn.author, ""))
         known = self._counts.get(key)
         if known is None:
             around, each = await self._frame(models, model)
-            known = await models.count(model, [_message(turn)]) - around + each
+            known = await models.count(model, [_message(turn, who)]) - around + each
             self._counts.put(key, known)
         return known
 
@@ -169,8 +169,10 @@ class Fitter:
 class _Measure:
     """Counting for one prompt: against one budget, in one model's tokens."""
 
-    def __init__(self, fitter: Fitter, models: Models, model: str, budget: int) -> None:
-        self._fitter, self._models = fitter, models
+    def __init__(
+        self, fitter: Fitter, models: Models, model: str, budget: int, who: Speakers
+    ) -> None:
+        self._fitter, self._models, self._who = fitter, models, who
         self.model, self.budget = model, budget
 
     async def fits(self, messages: Sequence[ChatMessage], budget: int | None = None) -> bool:
@@ -208,12 +210,12 @@ class _Measure:
     async def start(self, exchanges: Sequence[Sequence[Turn]], first: int, room: int) -> int:
         """The earliest exchange from `first` on from which everything to the end fits the room."""
         texts = [turn for group in exchanges[first:] for turn in group]
-        if sum(len(turn.text.encode()) + _PER_MESSAGE for turn in texts) <= room:
+        if sum(len(_said(turn, self._who).encode()) + _PER_MESSAGE for turn in texts) <= room:
             return first
         taken = 0
         for index in range(len(exchanges) - 1, first - 1, -1):
             for turn in exchanges[index]:
-                taken += await self._fitter.turn_tokens(self._models, self.model, turn)
+                taken += await self._fitter.turn_tokens(self._models, self.model, turn, self._who)
             if taken > room:
                 return index + 1
         return first
@@ -239,27 +241,6 @@ class _Recent(Generic[K, V]):
             self._values.popitem(last=False)
 
 
-def cut(text: str, width: int) -> list[str]:
-    """Cut a text into pieces of at most `width` characters, as late as a good place allows.
-
-    Joined again, the pieces are the text but for the white space at the cuts.
-    """
-    pieces = []
-    rest = text.strip()
-    while len(rest) > width:
-        at = next(
-            (ends[-1] for ends in (_ends(rest, mark, width) for mark in _PLACES) if ends), width
-        )
-        pieces.append(rest[:at].rstrip())
-        rest = rest[at:].lstrip()
-    return [piece for piece in (*pieces, rest) if piece]
-
-
-def _ends(text: str, mark: re.Pattern[str], width: int) -> list[int]:
-    """Where a mark ends within the width, not in its first third (pieces must not be crumbs)."""
-    return [found.end() for found in mark.finditer(text, width // 3, width)]
-
-
 def _at_most(messages: Sequence[ChatMessage]) -> int:
     """An upper bound of tokens without asking the model: no token is shorter than a byte."""
     return _TEMPLATE + sum(len(m.content.encode()) + _PER_MESSAGE for m in messages)
@@ -276,8 +257,12 @@ def _exchanges(history: Sequence[Turn]) -> list[list[Turn]]:
     return [group for group in groups if len(group) > 1]
 
 
-def _message(turn: Turn) -> ChatMessage:
-    text = turn.text
+def _said(turn: Turn, who: Speakers) -> str:
+    return who.said(turn.author, turn.text) if turn.role == "user" else turn.text
+
+
+def _message(turn: Turn, who: Speakers) -> ChatMessage:
+    text = _said(turn, who)
     if turn.role == "assistant" and turn.explanation is not None and turn.explanation.passages:
         # Its citations point to passages that this prompt does not have, and would be imitated.
         text = _QUOTED.sub("", _CITED.sub("", text)).strip() or text

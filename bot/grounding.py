@@ -14,6 +14,7 @@ from bot.knowledge.citation_filter import CitationFilter
 from bot.knowledge.citations import check_support
 from bot.quoting import SMALL, quote
 from bot.skill import Context, Passage, SearchResult
+from bot.speakers import EchoFilter, speakers
 from bot.types import Explanation, Notice, Part, Source, Sources, Text
 
 _BRACKETS = re.compile(r"\[(\d{1,3})\]")
@@ -68,6 +69,7 @@ async def answer_from(
         compose=compose,
         blocks=len(found.passages),
         history=() if small else history,  # it would repeat its last answer
+        who=speakers(history, ctx.author),
         answer_tokens=sampling.max_tokens,
         share=SHARE,
     )
@@ -84,7 +86,7 @@ async def answer_from(
     if quotation is not None:
         yield Text(f"> {quotation.text} [{quotation.number}]\n\n")
         sampling = replace(sampling, stop=(*sampling.stop, *_ASTRAY), max_tokens=_FEW)
-    citations, said = CitationFilter(len(used)), ""
+    citations, echo, said = CitationFilter(len(used)), EchoFilter(), ""
     parts = ctx.generate(
         fitted.messages,
         model=name,
@@ -94,10 +96,10 @@ async def answer_from(
         async for part in stream:
             if not isinstance(part, Text):
                 yield part
-            elif text := citations.feed(part.delta):
+            elif text := citations.feed(echo.feed(part.delta)):
                 said += text
                 yield Text(text)
-    if rest := citations.finish():
+    if rest := citations.feed(echo.finish()) + citations.finish():
         said += rest
         yield Text(rest)
     if quotation is not None:

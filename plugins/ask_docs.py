@@ -23,6 +23,7 @@ from bot.api import (
     hookimpl,
     model_names,
     source,
+    speakers,
 )
 
 MAX_QUESTION = 4000
@@ -55,7 +56,8 @@ async def ask(
         yield Text(_nothing(found, bases))
         return
     family = (await ctx.models.capabilities(name)).family
-    system = ctx.prompts.render("system", family, persona=ctx.persona)
+    several = bool(speakers(history, ctx.author))
+    system = ctx.prompts.render("system", family, persona=ctx.persona, several=several)
     drawn = answer_from(ctx, question, found, system=system, model=name, history=history)
     async with aclosing(drawn) as parts:
         async for part in parts:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from bot.api import (
     Context,
+    EchoFilter,
     Example,
     Explanation,
     Notice,
@@ -19,12 +20,16 @@ from bot.api import (
     Refused,
     Sampling,
     Skill,
+    Speakers,
+    Text,
     Turn,
     UserFacingError,
     answer_from,
     command,
     hookimpl,
     model_names,
+    plain_name,
+    speakers,
 )
 
 SAMPLING = Sampling(temperature=0.7, repeat_penalty=1.1, max_tokens=768)
@@ -62,8 +67,9 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> AsyncGe
     question = said or "Say in a few sentences what this is about."
     name = await ctx.model(model)
     family = (await ctx.models.capabilities(name)).family
-    system = ctx.prompts.render("system", family, persona=ctx.persona)
     history = await ctx.history.recent(str(ctx.conversation))
+    who = speakers(history, ctx.author)
+    system = ctx.prompts.render("system", family, persona=ctx.persona, several=bool(who))
     bases = [] if pages else await ctx.knowledge.bases(ctx.asker)
     if bases and not _is_a_word(question):
         found = await ctx.knowledge.search(question, bases=bases)
@@ -74,22 +80,28 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> AsyncGe
                     yield part
             yield Notice("Drawn from the documents.", kind="footer")
             return
-    async with aclosing(_plain(ctx, name, system, question, pages, history)) as parts:
+    asked = _Asked(name, family, system, who.said(ctx.author.key, question), history, who)
+    async with aclosing(_plain(ctx, asked, pages)) as parts:
         async for part in parts:
             yield part
     if bases:
         yield Notice("Plain conversation, not from the documents.", kind="footer")
 
 
-async def _plain(
-    ctx: Context,
-    model: str,
-    system: str,
-    question: str,
-    pages: Sequence[Page],
-    history: Sequence[Turn],
-) -> AsyncGenerator[Part, None]:
-    family = (await ctx.models.capabilities(model)).family
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a model is asked, but for what is read with it."""
+
+    model: str
+    family: str
+    system: str
+    question: str
+    history: Sequence[Turn]
+    who: Speakers
+
+
+async def _plain(ctx: Context, asked: _Asked, pages: Sequence[Page]) -> AsyncGenerator[Part, None]:
+    model, history = asked.model, asked.history
     fitter = ctx.services.fitter
     quotes = _quotes(ctx, history)
     pieces = [
@@ -110,16 +122,17 @@ async def _plain(
             for name in dict.fromkeys(name for name, _ in shown)
         ]
         return ctx.prompts.render(
-            "chat", family, question=question, quotes="\n".join(near), files=files
+            "chat", asked.family, question=asked.question, quotes="\n".join(near), files=files
         )
 
     fitted = await fitter.fit(
         ctx.models,
         model,
-        system=system,
+        system=asked.system,
         compose=compose,
         blocks=len(quotes) + len(pieces),
         history=history,
+        who=asked.who,
         answer_tokens=SAMPLING.max_tokens,
     )
     missing = len(quotes) + len(pieces) - fitted.blocks
@@ -130,9 +143,15 @@ async def _plain(
         left_out=(f"{missing} pieces of messages and files that did not fit",) if missing else (),
     )
     sampling = replace(SAMPLING, max_tokens=fitted.max_tokens)
+    echo = EchoFilter()
     async with aclosing(ctx.generate(fitted.messages, model=model, sampling=sampling)) as parts:
         async for part in parts:
-            yield part
+            if not isinstance(part, Text):
+                yield part
+            elif text := echo.feed(part.delta):
+                yield Text(text)
+    if rest := echo.finish():
+        yield Text(rest)
 
 
 def _is_a_word(said: str) -> bool:
@@ -154,7 +173,7 @@ def _quotes(ctx: Context, history: Sequence[Turn]) -> list[str]:
 
 
 def _line(quote: Quote) -> str:
-    return f"{quote.author}: {quote.text.strip()}"
+    return f"{plain_name(quote.author)}: {quote.text.strip()}"
 
 
 async def _read_files(ctx: Context) -> tuple[list[Page], list[str]]:

@@ -20,6 +20,7 @@ _WORDS: Mapping[ActionName, str] = {"regenerate": "/again", "why": "/why"}
 CANNOT = {
     "test_who_does_not_know_the_options_is_helped": "a pipe suggests nothing",
     "test_two_threads_are_two_conversations": "a pipe is one conversation",
+    "test_two_people_in_one_thread_are_told_apart": "one person writes into a pipe",
     "test_stop_ends_it_and_keeps_what_was_written": "a pipe has nothing to press meanwhile",
     "test_others_cannot_stop_it": "one person writes into a pipe",
     "test_regenerate_after_a_restart": "a new process has given no answer yet",

@@ -43,6 +43,18 @@ class TestAsking:
         asked = "\n".join(m.content for m in house.model.requests[-1].messages)
         assert "my name is Ada" not in asked
 
+    async def test_two_people_in_one_thread_are_told_apart(self, house: House) -> None:
+        await house.driver.mention("my cat is called Miso")
+        await house.reads("You said: my cat is called Miso")
+        await house.driver.follow_up("and mine is called Rex", by="eve")
+        await house.reads("and mine is called Rex")
+        await house.driver.follow_up("which cat is mine?")
+        await house.reads("which cat is mine?")
+        asked = [m.content for m in house.model.requests[-1].messages if m.role == "user"]
+        names = [text.partition(": ")[0] for text in asked]
+        assert names[0] == names[2] != names[1]
+        assert asked[1].endswith(": and mine is called Rex")
+
 
 class TestAnswers:
     async def test_ten_thousand_characters_arrive_whole_and_in_order(self, make_house: Any) -> None:

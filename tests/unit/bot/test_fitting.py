@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from backends.base import Capabilities, ChatMessage
 from backends.errors import ContextOverflow
 from backends.scripted import ScriptedBackend
-from bot.fitting import Fitted, Fitter, cut
+from bot.cutting import cut
+from bot.fitting import Fitted, Fitter
 from bot.history.store import Turn
 from bot.testing.models import ScriptedModels
 

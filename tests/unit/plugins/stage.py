@@ -167,7 +167,7 @@ class Stage:
             said.parts.append(part)
         return said
 
-    async def remember(self, *exchanges: tuple[str, str]) -> None:
+    async def remember(self, *exchanges: tuple[str, str], author: Author = ANN) -> None:
         """Store exchanges of this channel, as the core does."""
         before = len(await self.history.recent(str(HERE)))
         for number, (question, answer) in enumerate(exchanges, before):
@@ -176,8 +176,8 @@ class Stage:
                 conversation=str(HERE),
                 role="user",
                 text=question,
-                author=ANN.key,
-                author_name=ANN.name,
+                author=author.key,
+                author_name=author.name,
                 at=datetime.now(UTC),
                 event_id=f"m{number}",
             )

@@ -6,9 +6,11 @@ import pytest
 
 from backends.scripted import ScriptedBackend
 from bot.errors import Refused
-from bot.types import Quote, Text
+from bot.types import Author, Quote, Text
 from plugins.chat import answer, chat
 from tests.unit.plugins.stage import Stage, attachment
+
+BOB = Author("discord", "2", "Bob")
 
 
 async def test_free_text_is_answered_with_what_was_said_before(on: Stage) -> None:
@@ -35,6 +37,52 @@ async def test_the_next_turn_of_a_conversation_begins_with_the_same_prompt(on: S
     assert after[: len(before)] == before
     assert first.record.usage is not None
     assert first.record.usage.completion_tokens == 4
+
+
+class TestSeveralSpeakers:
+    """A channel in which more than one person talks with the bot."""
+
+    async def test_each_is_named_before_their_words(self, on: Stage) -> None:
+        await on.remember(("My cat is called Miso.", "A fine name."))
+        await on.remember(("Mine is called Rex.", "Good."), author=BOB)
+        await on.run(answer, on.context("Which cat is mine?"))
+        asked = on.backend.requests[0].messages
+        assert "begins with its speaker's name" in asked[0].content
+        assert [m.content for m in asked[1:]] == [
+            "Ann: My cat is called Miso.",
+            "A fine name.",
+            "Bob: Mine is called Rex.",
+            "Good.",
+            "Ann: Which cat is mine?",
+        ]
+
+    async def test_one_alone_is_not_named(self, on: Stage) -> None:
+        await on.remember(("My cat is called Miso.", "A fine name."))
+        await on.run(answer, on.context("Which cat is mine?"))
+        assert not [m for m in on.backend.requests[0].messages if "Ann:" in m.content]
+
+    async def test_the_next_turn_begins_with_the_same_prompt_whoever_speaks(
+        self, on: Stage
+    ) -> None:
+        await on.remember(("Good morning", "Hello."))
+        said = await on.run(answer, on.context("Hi all", author=BOB))
+        await on.remember(("Hi all", said.text), author=BOB)
+        await on.run(answer, on.context("And now?"))
+        before, after = (request.messages for request in on.backend.requests)
+        assert after[: len(before)] == before
+
+
+class TestEcho:
+    @pytest.fixture
+    def model(self) -> ScriptedBackend:
+        return ScriptedBackend("default", replies=["Parlance: Miso is Ann's."])
+
+    async def test_a_model_that_writes_its_own_name_first_is_shown_without_it(
+        self, on: Stage
+    ) -> None:
+        await on.remember(("My cat is called Miso.", "A fine name."), author=BOB)
+        said = await on.run(answer, on.context("Whose cat is Miso?"))
+        assert said.text == "Miso is Ann's."
 
 
 async def test_where_the_documents_have_evidence_the_answer_is_drawn_from_them(

@@ -1,0 +1,113 @@
+"""Who says what, where several people speak in one conversation.
+
+Their names go before their words, and stay the same from turn to turn, so that the beginning of the
+prompt does, too. A name and a text are both what a person chose: neither can pass for another turn.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bot.history.store import Turn
+from bot.types import Author
+
+_LONGEST = 32
+_OURS = ("parlance", "assistant", "system", "user")
+"""Names that would speak for somebody else: who has one is numbered."""
+_OWN = ("parlance:", "assistant:")
+_ECHO = re.compile(r"\s*\**(?:parlance|assistant)\**\s*:\**\s*", re.IGNORECASE)
+_MARKS = re.compile(r"[\s*]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Speakers:
+    """What each person is called in the prompt, by `Author.key`; nobody where only one speaks."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.names)
+
+    def said(self, author: str, text: str) -> str:
+        """What a person said, as the prompt has it: `Ada: …` where several people speak."""
+        name = self.names.get(author)
+        if name is None:
+            return text
+        lines = text.split("\n")
+        return f"{name}: " + "\n".join([lines[0], *map(self._unforged, lines[1:])])
+
+    def _unforged(self, line: str) -> str:
+        """A further line, quoted where it would begin as somebody's words do."""
+        before, colon, _ = line.partition(":")
+        if not colon:
+            return line
+        start = plain_name(before.strip(" *_")).casefold()
+        known = (*_OURS, *(name.casefold() for name in self.names.values()))
+        return f"> {line}" if start in known else line
+
+
+def speakers(history: Sequence[Turn], asker: Author) -> Speakers:
+    """Who speaks in this conversation, the asker included."""
+    said = [(turn.author, turn.author_name) for turn in history if turn.role == "user"]
+    people = dict(reversed([*said, (asker.key, asker.name)]))  # whoever changes name keeps the old
+    if len(people) < 2:
+        return Speakers()
+    names: dict[str, str] = {}
+    taken = set(_OURS)
+    for key in dict.fromkeys([*(key for key, _ in said), asker.key]):
+        name = unique = plain_name(people[key])
+        number = 1
+        while unique.casefold() in taken:
+            number += 1
+            unique = f"{name} ({number})"
+        taken.add(unique.casefold())
+        names[key] = unique
+    return Speakers(names)
+
+
+def plain_name(name: str) -> str:
+    """A person's name in one line, without what would end it: colons, brackets, invisible signs."""
+    kept = (" " if c.isspace() else c for c in name if _visible(c) and c not in ":：<>[]")
+    return " ".join("".join(kept).split())[:_LONGEST].strip() or "someone"
+
+
+def _visible(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character)[0] != "C"
+
+
+class EchoFilter:
+    """Takes "Parlance:" away from the beginning of an answer, as it is written.
+
+    A model that reads names before what others say may write one before its own words.
+    """
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._done = False
+
+    def feed(self, text: str) -> str:
+        """What can be shown of what has come so far."""
+        if self._done:
+            return text
+        self._held += text
+        if _may_be_echo(self._held):
+            return ""
+        return self._end()
+
+    def finish(self) -> str:
+        """The answer is over: what was held back."""
+        return "" if self._done else self._end()
+
+    def _end(self) -> str:
+        self._done = True
+        echo = _ECHO.match(self._held)
+        return self._held[echo.end() :] if echo else self._held
+
+
+def _may_be_echo(text: str) -> bool:
+    """Whether more text may show that this is an echo, or how far it goes."""
+    start = _MARKS.sub("", text).lower()
+    return any(own.startswith(start) for own in _OWN)
