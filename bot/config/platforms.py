@@ -44,3 +44,5 @@ class SlackSettings(Section):
     """Address that the HTTP mode listens on."""
     port: Annotated[int, Field(ge=0, le=65535)] = 3000
     """Port that the HTTP mode listens on."""
+    thread_context: Annotated[int, Field(ge=0, le=100)] = 20
+    """Messages of a thread that are read as context, the newest ones."""
