@@ -134,6 +134,8 @@ class Command:
     `menu`: the label of the entry in the menu of a message (Discord context menu, Slack shortcut);
     the message is then the call's `target` and no option is required.
     `quick`: answered without a model; it does not wait its turn behind a running answer.
+    `takes_file`: a file can be given with the call, as the event's attachment; a surface whose
+    calls carry no files by themselves offers an option `file` for it.
     """
 
     name: str
@@ -145,6 +147,7 @@ class Command:
     remember: bool = False
     menu: str = ""
     quick: bool = False
+    takes_file: bool = False
     plugin: str = ""
 
     @property
@@ -214,6 +217,7 @@ def command(
     remember: bool = False,
     menu: str = "",
     quick: bool = False,
+    takes_file: bool = False,
 ) -> Callable[[Callable[..., AsyncIterator[Part]]], Command]:
     """Declare a command from its handler. Raises `PluginError` where the handler cannot be one."""
 
@@ -233,6 +237,7 @@ def command(
             remember=remember,
             menu=menu,
             quick=quick,
+            takes_file=takes_file,
         )
 
     return declare

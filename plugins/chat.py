@@ -44,7 +44,12 @@ async def answer(ctx: Context) -> AsyncIterator[Part]:
             yield part
 
 
-@command("chat", remember=True, examples=[Example("/chat What is a good name for a lighthouse?")])
+@command(
+    "chat",
+    remember=True,
+    takes_file=True,
+    examples=[Example("/chat What is a good name for a lighthouse?")],
+)
 async def chat(
     ctx: Context,
     message: Annotated[str, Option("What you want to say", multiline=True)],

@@ -61,6 +61,7 @@ async def document_titles(asked: Completion) -> Sequence[str]:
 @command(
     "docs",
     menu="Add to documents",
+    takes_file=True,
     examples=[Example("/docs list"), Example("/docs search how do I write a skill")],
 )
 async def docs(

@@ -91,6 +91,7 @@ class Job:
     "summarize",
     remember=True,
     menu="Summarise",
+    takes_file=True,
     examples=[
         Example("/summarize https://example.com/article style=prose"),
         Example("/summarize last=20"),

@@ -30,6 +30,11 @@ _MAX_OPTIONS = 25
 _MAX_LENGTH = 6000
 _KINDS: Mapping[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _LARGEST = 2**53
+FILE = "file"
+"""The option of a command that takes a file."""
+_FILE_PARAMETER = inspect.Parameter(
+    FILE, inspect.Parameter.KEYWORD_ONLY, annotation=discord.Attachment | None, default=None
+)
 
 Interaction: TypeAlias = "discord.Interaction[Any]"
 
@@ -38,7 +43,11 @@ class Receiver(Protocol):
     """What the tree calls when somebody uses a command."""
 
     async def on_command(
-        self, interaction: Interaction, name: str, options: Mapping[str, Value]
+        self,
+        interaction: Interaction,
+        name: str,
+        options: Mapping[str, Value],
+        files: Sequence[discord.Attachment] = (),
     ) -> None: ...
 
     async def on_menu(
@@ -90,16 +99,21 @@ def fill(
 
 def slash(declared: Command, receiver: Receiver) -> app_commands.Command[Any, ..., Any]:
     """A slash command with typed options, choices and completion."""
-    if len(declared.options) > _MAX_OPTIONS:
-        raise ValueError(f"it has {len(declared.options)} options; Discord allows {_MAX_OPTIONS}")
+    parameters = [*map(_parameter, declared.options)]
+    about = {o.name: _described(o.description or o.name) for o in declared.options}
+    if declared.takes_file and FILE not in about:
+        parameters.append(_FILE_PARAMETER)
+        about[FILE] = "A file to go with it"
+    if len(parameters) > _MAX_OPTIONS:
+        raise ValueError(f"it has {len(parameters)} options; Discord allows {_MAX_OPTIONS}")
 
-    async def call(interaction: Interaction, **given: Value | None) -> None:
+    async def call(interaction: Interaction, **given: Any) -> None:
         options = {name: value for name, value in given.items() if value is not None}
-        await receiver.on_command(interaction, declared.name, options)
+        files = [options.pop(n) for n, v in given.items() if isinstance(v, discord.Attachment)]
+        await receiver.on_command(interaction, declared.name, options, files)
 
     own = inspect.Parameter("_interaction", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    vars(call)["__signature__"] = inspect.Signature([own, *(map(_parameter, declared.options))])
-    about = {o.name: _described(o.description or o.name) for o in declared.options}
+    vars(call)["__signature__"] = inspect.Signature([own, *parameters])
     if about:
         app_commands.describe(**about)(call)
     for option in declared.options:

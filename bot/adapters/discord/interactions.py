@@ -63,10 +63,14 @@ class Interactions:
     # --- commands and menus ---------------------------------------------------------------------
 
     async def on_command(
-        self, interaction: Interaction, name: str, options: Mapping[str, Value]
+        self,
+        interaction: Interaction,
+        name: str,
+        options: Mapping[str, Value],
+        files: Sequence[discord.Attachment] = (),
     ) -> None:
-        """A slash command."""
-        await self._call(interaction, name, options, None)
+        """A slash command, and the files that go with it."""
+        await self._call(interaction, name, options, None, files)
 
     async def on_menu(self, interaction: Interaction, name: str, target: discord.Message) -> None:
         """An entry in the menu of a message."""
@@ -78,6 +82,7 @@ class Interactions:
         name: str,
         options: Mapping[str, Value],
         target: discord.Message | None,
+        files: Sequence[discord.Attachment] = (),
     ) -> None:
         original = await self._defer(interaction, thinking=True)
         quote: Quote | None = None
@@ -91,7 +96,7 @@ class Interactions:
             name=name,
             options=options,
             direct=interaction.guild_id is None,
-            attachments=quote.attachments if quote else (),
+            attachments=quote.attachments if quote else events.attachments_of(files),
             target=quote,
             at=interaction.created_at,
         )

@@ -71,6 +71,13 @@ async def note(ctx: Context, what: str = "") -> Any:
     yield Notice(f"noted {what} by {target.author if target else 'nobody'}", private=True)
 
 
+@command("read", takes_file=True)
+async def read(ctx: Context, what: str = "") -> Any:
+    """Read a file out."""
+    files = [(await a.read(1000)).decode() for a in ctx.attachments]
+    yield Text(f"{what}: {', '.join(files) or 'nothing'}")
+
+
 @command("say")
 async def say(ctx: Context, what: str) -> Any:
     """Have the model say something."""
@@ -78,7 +85,7 @@ async def say(ctx: Context, what: str) -> Any:
         yield part
 
 
-SKILLS = (Skill("chat", commands=(paint, note, say, slow), answer=_answer),)
+SKILLS = (Skill("chat", commands=(paint, note, read, say, slow), answer=_answer),)
 
 
 class Bot:

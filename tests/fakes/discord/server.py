@@ -294,6 +294,7 @@ class FakeDiscord:
         user: int = ADA,
         focused: str | None = None,
         target: int | None = None,
+        file: Json | None = None,
     ) -> str:
         """Somebody calls a command (or completes, or uses a menu); returns the token."""
         given = [
@@ -304,6 +305,9 @@ class FakeDiscord:
         data: Json = {"id": "900", "name": name, "type": 1 if target is None else 3}
         if target is None:
             data["options"] = given
+            if file is not None:
+                given.append({"name": "file", "type": 11, "value": file["id"]})
+                data["resolved"] = {"attachments": {file["id"]: file}}
         else:
             message = self.world.message(target)
             data |= {"target_id": str(target), "resolved": {"messages": {str(target): message}}}

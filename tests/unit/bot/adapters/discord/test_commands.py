@@ -85,7 +85,7 @@ class TestRegistration:
         async with running(make(bench={"skills": skills})):
             await registered(fake)
         assert "paint" in by_name(fake)
-        assert len(by_name(fake)) == 5
+        assert len(by_name(fake)) == 6
 
 
 class TestCalls:
@@ -97,6 +97,18 @@ class TestCalls:
             lambda: [m for m in fake.from_bot(CHANNEL) if m["content"]], "an answer"
         )
         assert answer["content"] == "a boat in red, 2 times"
+
+    async def test_a_file_goes_with_a_command_that_takes_one(
+        self, bot: Bot, fake: FakeDiscord
+    ) -> None:
+        await registered(fake)
+        (_, option) = by_name(fake)["read"]["options"]
+        assert (option["name"], option["type"], option["required"]) == ("file", 11, False)
+        note = fake.world.add_file(f"http://127.0.0.1:{fake.port}", "note.txt", b"buy milk")
+        await fake.command("read", {"what": "it says"}, file=note)
+        await fake.until(lambda: "it says: buy milk" in str(fake.from_bot(CHANNEL)))
+        await fake.command("read", {"what": "without"})
+        await fake.until(lambda: "without: nothing" in str(fake.from_bot(CHANNEL)))
 
     async def test_it_is_acknowledged_before_any_other_work(
         self, make: Any, fake: FakeDiscord
