@@ -23,7 +23,7 @@ from tests.scenarios.harness import Person
 _PEOPLE: Mapping[Person, str] = {"ada": "U0ADA", "eve": "U0EVE", "root": "U0ROOT"}
 QUICK = Timing(
     edit_interval=0.02, retry_base=0.02, backoff_base=0.02, backoff_cap=0.1,
-    ping_interval=0.2, away=2.0,
+    ping_interval=2.0, handshake=2.0,
 )  # fmt: skip
 CHANNEL = "C1"
 

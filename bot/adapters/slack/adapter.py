@@ -3,41 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import aiohttp
 import structlog
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
-from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.http_retry.builtin_async_handlers import (
+    AsyncConnectionErrorRetryHandler,
+    AsyncRateLimitErrorRetryHandler,
+)
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.base import AdapterError, Core
+from bot.adapters.slack.backoff import Backoff
+from bot.adapters.slack.connection import SocketMode
 from bot.adapters.slack.errands import Errands
+from bot.adapters.slack.http import HttpEndpoint
 from bot.adapters.slack.listeners import listening
 from bot.adapters.slack.repair import repair
 from bot.adapters.slack.sink import FAILURES, error_of
 from bot.adapters.slack.timing import Timing
+from bot.adapters.slack.tokens import (
+    NO_APP_TOKEN,
+    NO_SIGNING_SECRET,
+    TokenWatch,
+    refusal,
+    retry_after,
+)
 from bot.config.platforms import SlackSettings
 
 _log = structlog.get_logger(__name__)
 
-_NO_APP_TOKEN = "Slack needs SLACK_APP_TOKEN (xapp-…) with the scope connections:write."
-_REFUSED = "Slack refuses a token; set SLACK_BOT_TOKEN (xoxb-…) and SLACK_APP_TOKEN (xapp-…) anew."
-_FINAL = {
-    **dict.fromkeys(("invalid_auth", "not_authed", "token_revoked", "token_expired"), _REFUSED),
-    "account_inactive": "Slack says that the app was removed; install it in the workspace again.",
-    "not_allowed_token_type": "Slack wants another kind of token: SLACK_BOT_TOKEN begins with "
-    "xoxb-, SLACK_APP_TOKEN with xapp-.",
-    "missing_scope": "The Slack app lacks a scope; compare its scopes with docs/slack.md and "
-    "install it again.",
-}
+_CALL_S = 30.0
+_MOST_CALLS = 200
+_RATE_LIMITS = 3
+"""Times that one call waits as long as Slack says, before its caller is told."""
 
 
 @dataclass
 class SlackAdapter:
-    """Serves one Slack app in one workspace, over Socket Mode.
+    """Serves one Slack app in one workspace, over Socket Mode or HTTP.
 
     `base_url` is where the Web API is; tests point it at a server of theirs.
     """
@@ -49,77 +57,131 @@ class SlackAdapter:
     timing: Timing = field(default_factory=Timing)
     base_url: str = "https://slack.com/api/"
     name: str = "slack"
+    _endpoint: HttpEndpoint | None = field(default=None, init=False, repr=False)
+
+    @property
+    def address(self) -> str | None:
+        """Where Slack's requests are received in HTTP mode, once they are."""
+        return self._endpoint.address if self._endpoint is not None else None
 
     async def run(self, core: Core) -> None:
         """Serve until cancelled, connecting again whenever the connection ends.
 
         Raises `AdapterError` where only an operator can help.
         """
-        if self.settings.mode != "socket":
-            raise AdapterError("Slack over HTTP is not served; set slack.mode to socket.")
-        if self.app_token is None:
-            raise AdapterError(_NO_APP_TOKEN)
+        if (missing := self._missing()) is not None:
+            raise AdapterError(missing)
         unfinished = await core.replies.unfinished(self.name)  # before this run adds its own
-        client = self._web(self.bot_token)
         chores = Errands()
-        failures = 0
-        try:
-            while True:
-                try:
-                    us = str((await client.auth_test())["user_id"])
-                    opening = self._web(self.app_token)
-                    await opening.apps_connections_open(app_token=self.app_token)
-                    if unfinished:
-                        chores.start(repair(client, core, unfinished), "repair")
-                        unfinished = ()
-                    failures = 0
-                    # Bolt looks at files while it is put together.
-                    app = await asyncio.to_thread(listening, core, client, self.timing, chores, us)
-                    await self._hold(app)
-                except FAILURES as exc:
-                    if (final := _FINAL.get(error_of(exc))) is not None:
-                        raise AdapterError(final) from exc
-                    _log.warning("slack.connection_lost", error=error_of(exc))
-                wait = min(self.timing.backoff_cap, self.timing.backoff_base * 2**failures)
-                failures = min(failures + 1, 20)
-                await asyncio.sleep(wait * random.uniform(0.5, 1.0))
-        finally:
-            await chores.close()
+        watch = TokenWatch()
+        async with _session() as session:
+            client = self._web(self.bot_token, session, watch)
+            try:
+                me = await self._identify(client)
+                # Bolt looks at files while it is put together.
+                app = await asyncio.to_thread(self._bolt, me)
+                listening(app, core, client, self.timing, chores, str(me["bot_user_id"]))
+                chores.start(repair(client, core, unfinished), "repair")
+                await _first(self._serve(app, client, session), self._until_refused(watch, client))
+            finally:
+                await chores.close()
 
     async def check(self) -> Sequence[str]:
-        if self.app_token is None:
-            return [_NO_APP_TOKEN]
-        try:
-            await self._web(self.bot_token).auth_test()
-        except FAILURES as exc:
-            return [_FINAL.get(error_of(exc), f"Slack cannot be reached: {error_of(exc)}.")]
+        if (missing := self._missing()) is not None:
+            return [missing]
+        async with _session() as session:
+            try:
+                await self._web(self.bot_token, session).auth_test()
+            except FAILURES as exc:
+                refused = refusal(exc, "bot")
+                return [str(refused or f"Slack cannot be reached: {error_of(exc)}.")]
         return []
 
-    def _web(self, token: str) -> AsyncWebClient:
-        client = AsyncWebClient(token=token, base_url=self.base_url)
-        client.retry_handlers.append(AsyncRateLimitErrorRetryHandler(max_retry_count=3))
-        return client
+    def _missing(self) -> str | None:
+        if self.settings.mode == "http":
+            return None if self.signing_secret else NO_SIGNING_SECRET
+        return None if self.app_token else NO_APP_TOKEN
 
-    async def _hold(self, app: Any) -> None:
-        """Be connected, until the connection stays away for too long."""
-        web = self._web(str(self.app_token))
-        handler = AsyncSocketModeHandler(
-            app, self.app_token, web_client=web, ping_interval=self.timing.ping_interval
+    def _web(
+        self, token: str | None, session: aiohttp.ClientSession, watch: TokenWatch | None = None
+    ) -> AsyncWebClient:
+        return AsyncWebClient(
+            token=token,
+            base_url=self.base_url,
+            session=session,
+            retry_handlers=[
+                *([watch] if watch is not None else []),
+                AsyncConnectionErrorRetryHandler(),
+                AsyncRateLimitErrorRetryHandler(max_retry_count=_RATE_LIMITS),
+            ],
         )
-        socket = handler.client
-        try:
-            await asyncio.wait_for(handler.connect_async(), self.timing.away)
-            _log.info("slack.connected")
-            gone = 0.0
-            pause = min(1.0, self.timing.ping_interval)
-            while gone < self.timing.away:
-                await asyncio.sleep(pause)
-                gone = 0.0 if await socket.is_connected() else gone + pause
-        finally:
-            tasks = (
-                socket.message_processor,
-                socket.current_session_monitor,
-                socket.message_receiver,
-            )
-            await handler.close_async()
-            await asyncio.gather(*(t for t in tasks if t is not None), return_exceptions=True)
+
+    async def _identify(self, client: AsyncWebClient) -> AuthorizeResult:
+        """Who we are; asked until Slack answers. Raises `AdapterError`."""
+        backoff = Backoff(self.timing.backoff_base, self.timing.backoff_cap)
+        while True:
+            try:
+                async with asyncio.timeout(self.timing.handshake):
+                    answer = await client.auth_test()
+                return AuthorizeResult.from_auth_test_response(
+                    auth_test_response=answer, bot_token=self.bot_token
+                )
+            except FAILURES as exc:
+                if (final := refusal(exc, "bot")) is not None:
+                    raise final from exc
+                wait = max(backoff.delay(), retry_after(exc))
+                _log.warning("slack.not_reached", error=error_of(exc), retry_s=round(wait, 1))
+            await asyncio.sleep(wait)
+
+    def _bolt(self, me: AuthorizeResult) -> AsyncApp:
+        """Bolt without listeners. It knows who we are, so that it need not ask for each event, and
+        no event is lost because it could not."""
+
+        async def authorize() -> AuthorizeResult:
+            return me
+
+        return AsyncApp(
+            client=AsyncWebClient(base_url=self.base_url),
+            authorize=authorize,
+            signing_secret=self.signing_secret or "",
+        )
+
+    def _serve(
+        self, app: AsyncApp, client: AsyncWebClient, session: aiohttp.ClientSession
+    ) -> Coroutine[Any, Any, Any]:
+        if self.settings.mode == "http":
+            secret = str(self.signing_secret)
+            self._endpoint = HttpEndpoint(app, secret, self.settings.host, self.settings.port)
+            return self._endpoint.serve()
+        # Its calls wait as our own backoff says.
+        opening = AsyncWebClient(self.app_token, self.base_url, session=session, retry_handlers=[])
+        return SocketMode(app, opening, session, self.timing, client.auth_test).serve()
+
+    async def _until_refused(self, watch: TokenWatch, client: AsyncWebClient) -> None:
+        """Raise `AdapterError` when the bot token is refused in the middle of it all."""
+        while True:
+            await watch.refused()
+            await self._identify(client)
+            _log.warning("slack.token_refused_once")
+            await asyncio.sleep(self.timing.backoff_cap)
+
+
+def _session() -> aiohttp.ClientSession:
+    """Keeps connections to Slack open between calls."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=_MOST_CALLS),
+        timeout=aiohttp.ClientTimeout(total=_CALL_S),
+    )
+
+
+async def _first(*work: Coroutine[Any, Any, Any]) -> None:
+    """Run side by side until one has ended; the others end with it. Raises what it raised."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -17,9 +17,10 @@ from bot.adapters.slack.timing import Timing
 from bot.command import Command
 
 
-def listening(core: Core, client: AsyncWebClient, timing: Timing, chores: Errands, us: str) -> Any:
-    """Bolt, with a listener for everything that people do."""
-    app = AsyncApp(client=client)
+def listening(
+    app: AsyncApp, core: Core, client: AsyncWebClient, timing: Timing, chores: Errands, us: str
+) -> None:
+    """Give Bolt a listener for everything that people do."""
     messages = Messages(core, client, timing)
     interactions = Interactions(core, client, timing)
 
@@ -48,7 +49,6 @@ def listening(core: Core, client: AsyncWebClient, timing: Timing, chores: Errand
     app.action(re.compile("^parlance:"))(on_button)
     for command in core.commands:
         app.command(f"/{command.name}")(_on_command(interactions, chores, command))
-    return app
 
 
 def _on_command(

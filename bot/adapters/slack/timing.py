@@ -14,7 +14,9 @@ class Timing:
     attempts: int = 6
     """Rounds in which the end of an answer is tried, with doubling pauses between them."""
     backoff_base: float = 0.5
-    backoff_cap: float = 30.0
-    ping_interval: float = 5.0
-    away: float = 30.0
-    """A connection that is not back by itself after this is given up for a new one."""
+    backoff_cap: float = 8.0
+    """Longest pause between two tries to connect: we are back soon after Slack is."""
+    ping_interval: float = 10.0
+    """A connection that leaves a ping unanswered for half of this is given up."""
+    handshake: float = 8.0
+    """A connection that is not greeted after this is given up."""
