@@ -30,6 +30,8 @@ class Methods:
         self.streaming_allowed = True
         self.agent = True
         self.scopes = "app_mentions:read,chat:write,commands,im:history,channels:history"
+        self.manifest: dict[str, Any] = {}
+        """What apps.manifest.export says of the app A1."""
 
     def find(self, method: str) -> Callable[[Mapping[str, Any]], Answer] | None:
         found: Callable[[Mapping[str, Any]], Answer] | None = getattr(
@@ -42,6 +44,16 @@ class Methods:
             "ok": True, "url": "https://w.example/", "team": "Workspace", "user": "parlance",
             "team_id": "T1", "user_id": BOT, "bot_id": "B1",
         }  # fmt: skip
+
+    def bots_info(self, a: Mapping[str, Any]) -> Answer:
+        if a.get("bot") != "B1":
+            return failed("bot_not_found")
+        return {"ok": True, "bot": {"id": "B1", "app_id": "A1", "user_id": BOT, "name": "parlance"}}
+
+    def apps_manifest_export(self, a: Mapping[str, Any]) -> Answer:
+        if a["app_id"] != "A1":
+            return failed("invalid_app_id")
+        return {"ok": True, "manifest": self.manifest}
 
     def chat_postMessage(self, a: Mapping[str, Any]) -> Answer:
         if not (a.get("text") or a.get("blocks") or a.get("markdown_text")):
@@ -127,6 +139,7 @@ class Methods:
         found = [
             {"type": "message", "user": m.user, "text": m.shown, "ts": m.ts}
             | ({"thread_ts": m.thread_ts} if m.thread_ts else {})
+            | ({"blocks": m.blocks} if m.blocks else {})
             for m in self.workspace.messages.values()
             if m.channel == a["channel"] and a["ts"] in (m.ts, m.thread_ts) and not m.deleted
         ]

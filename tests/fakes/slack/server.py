@@ -9,9 +9,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import ClientSession, WSMsgType, web
 
 from tests.fakes.slack.methods import Methods
+from tests.fakes.slack.posting import signed, written
 from tests.fakes.slack.rules import Wrong, check_call, check_error
 from tests.fakes.slack.state import Call, Fault, Workspace, method_matches
 
@@ -32,7 +33,12 @@ class FakeSlack:
         self.sent: dict[str, float] = {}
         self.responses: list[dict[str, Any]] = []
         self.refuse_sockets = False
-        self.tokens = {"xoxb-test-bot-token", "xapp-test-app-token"}
+        self.refusals = 0
+        self.greets = True
+        """Whether a new connection is greeted; without that it hangs."""
+        self.events_url = ""
+        """Where events are posted (HTTP mode); empty: they go over the sockets."""
+        self.tokens = {"xoxb-test-bot-token", "xapp-test-app-token", "xoxe.xoxp-test-config"}
         self.connections = 0
         self._faults: list[Fault] = []
         self._sockets: list[web.WebSocketResponse] = []
@@ -93,10 +99,10 @@ class FakeSlack:
         for socket in self._sockets:
             await socket.send_json({"type": "disconnect", "reason": reason, "debug_info": {}})
 
-    async def send_garbage(self) -> None:
-        """A frame that is not JSON."""
+    async def send_garbage(self, frame: str = "{not json") -> None:
+        """A frame that is not JSON, or another that means nothing."""
         for socket in self._sockets:
-            await socket.send_str("{not json")
+            await socket.send_str(frame)
 
     # --- what people do -------------------------------------------------------------------------
 
@@ -117,7 +123,9 @@ class FakeSlack:
     async def deliver(
         self, kind: str, payload: Mapping[str, Any], extra: Mapping[str, Any] | None = None
     ) -> str:
-        """Send an envelope over one of the connections; returns the envelope's id."""
+        """Send an envelope over one of the connections, or post it; returns the envelope's id."""
+        if self.events_url:
+            return await self._post(kind, payload, int((extra or {}).get("retry_attempt", 0)))
         await self.until(lambda: bool(self._sockets))
         envelope = f"env-{next(self._ids)}"
         frame = {
@@ -126,6 +134,22 @@ class FakeSlack:
         }  # fmt: skip
         self.sent[envelope] = time.monotonic()
         await self._sockets[-1].send_json(frame)
+        return envelope
+
+    async def _post(self, kind: str, payload: Mapping[str, Any], retry: int) -> str:
+        envelope = f"env-{next(self._ids)}"
+        body, content_type = written(kind, payload)
+        headers = {"Content-Type": content_type, **signed(body)}
+        if retry:
+            headers |= {"X-Slack-Retry-Num": str(retry), "X-Slack-Retry-Reason": "http_timeout"}
+        self.sent[envelope] = time.monotonic()
+        async with (
+            ClientSession() as session,
+            session.post(self.events_url, data=body, headers=headers) as answer,
+        ):
+            if answer.status == 200:
+                self.acks[envelope] = (time.monotonic(), await answer.text())
+        await self.touch()
         return envelope
 
     def response_url(self) -> str:
@@ -160,8 +184,11 @@ class FakeSlack:
         self, request: web.Request, method: str, arguments: Mapping[str, Any]
     ) -> web.Response:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if (token or arguments.get("token")) not in self.tokens:
+        token = token or str(arguments.get("token", ""))
+        if token not in self.tokens:
             return web.json_response({"ok": False, "error": "invalid_auth"})
+        if (method == "apps.connections.open") != token.startswith("xapp-"):
+            return web.json_response({"ok": False, "error": "not_allowed_token_type"})
         if fault := self._fault(method):
             headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
             error = fault.error or ("ratelimited" if fault.status == 429 else "internal_error")
@@ -186,9 +213,16 @@ class FakeSlack:
 
     async def _link(self, request: web.Request) -> web.WebSocketResponse:
         if self.refuse_sockets:
+            self.refusals += 1
+            await self.touch()
             raise web.HTTPServiceUnavailable
         socket = web.WebSocketResponse()
         await socket.prepare(request)
+        if not self.greets:
+            self.refusals += 1
+            await self.touch()
+            await socket.receive()
+            return socket
         hello = {"num_connections": 1, "connection_info": {"app_id": "A1"}}
         await socket.send_json({"type": "hello", "debug_info": {"host": "h"}, **hello})
         assert isinstance(request.transport, asyncio.Transport)
