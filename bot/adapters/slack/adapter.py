@@ -80,8 +80,11 @@ class SlackAdapter:
                 me = await self._identify(client)
                 # Bolt looks at files while it is put together.
                 app = await asyncio.to_thread(self._bolt, me)
-                listening(app, core, client, self.timing, chores, str(me["bot_user_id"]))
-                chores.start(repair(client, core, unfinished), "repair")
+                listening(
+                    app, core, client, self.timing, chores, str(me["bot_user_id"]),
+                    thread_context=self.settings.thread_context,
+                )  # fmt: skip
+                chores.start(repair(client, core, unfinished, self.timing), "repair")
                 await _first(self._serve(app, client, session), self._until_refused(watch, client))
             finally:
                 await chores.close()

@@ -1,10 +1,11 @@
-"""Work that an event starts: held on to, awaited at the end, its failures logged."""
+"""Work that an event starts: held on to, in order, awaited at the end, its failures logged."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
 from typing import Any
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -39,3 +40,14 @@ class Errands:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class Order:
+    """Lets what happens in one place be handled in the order in which it came."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, place: str) -> asyncio.Lock:
+        """The lock of a place; those who wait for it get it in turn."""
+        return self._locks.setdefault(place, asyncio.Lock())

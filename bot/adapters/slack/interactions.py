@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast, get_args
 
+import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.base import Core
-from bot.adapters.slack.messages import PLATFORM, readable
-from bot.adapters.slack.sink import ReplySink
+from bot.adapters.slack.context import Reading
+from bot.adapters.slack.forms import FORM, files_in, filled_in, form, mistakes, place_of
+from bot.adapters.slack.messages import EDITED, Asked, Messages
+from bot.adapters.slack.people import PLATFORM
+from bot.adapters.slack.sink import FAILURES, ReplySink, error_of
 from bot.adapters.slack.timing import Timing
-from bot.command import Command, Option
+from bot.command import Command
 from bot.errors import MissingOption, UsageError
 from bot.parsing import parse
-from bot.types import ActionCall, ActionName, Author, CommandCall, ConversationKey, Quote, Value
+from bot.types import ActionCall, ActionName, Author, CommandCall, ConversationKey, Value
 
-FORM = "parlance:form"
+__all__ = ["FORM", "MENU", "Interactions"]
+
+_log = structlog.get_logger(__name__)
+
 MENU = "parlance:menu:"
+GONE_BUTTON = "This button is from an earlier version and does nothing any more; please ask again."
+GONE_QUESTION = "The question is no longer there; please ask again."
 _ACTIONS = frozenset(get_args(ActionName))
 Body = Mapping[str, Any]
 
@@ -26,81 +35,177 @@ Body = Mapping[str, Any]
 class Interactions:
     """Turns what people press and call into events."""
 
-    def __init__(self, core: Core, client: AsyncWebClient, timing: Timing) -> None:
+    def __init__(
+        self,
+        core: Core,
+        client: AsyncWebClient,
+        timing: Timing,
+        reading: Reading,
+        messages: Messages,
+    ) -> None:
         self._core = core
         self._client = client
         self._timing = timing
+        self._reading = reading
+        self._messages = messages
 
     def _sink(self, key: ConversationKey, author: Author, *, lazy: bool = False) -> ReplySink:
         return ReplySink(
             self._client, self._core.replies, key, self._timing, user=author.id, lazy=lazy
         )
 
-    async def on_command(self, body: Body, command: Command) -> None:
+    def _command(self, name: str) -> Command | None:
+        return next((c for c in self._core.commands if c.name == name), None)
+
+    # --- commands and forms ---------------------------------------------------------------------
+
+    async def on_command(self, body: Body, us: str) -> None:
         """A slash command; without what it needs, a form is opened."""
+        name = str(body["command"]).removeprefix("/")
         text = str(body.get("text") or "")
-        if _lacks(command, text):
-            view = form(command, str(body["channel_id"]))
-            await self._client.views_open(trigger_id=str(body["trigger_id"]), view=view)
+        command = self._command(name)
+        if command is not None and _lacks(command, text) and await self._open(body, command, text):
             return
-        key = ConversationKey(PLATFORM, str(body["team_id"]), str(body["channel_id"]))
-        user = str(body["user_id"])
-        author = Author(PLATFORM, user, str(body.get("user_name") or user))
+        user, channel = str(body["user_id"]), str(body["channel_id"])
+        key = ConversationKey(PLATFORM, str(body["team_id"]), channel)
+        author = await self._reading.people.author(user, str(body.get("user_name") or ""))
         call = CommandCall(
-            f"command:{body['trigger_id']}", key, author, command.name,
-            text=text, direct=key.channel.startswith("D"),
+            f"command:{body['trigger_id']}", key, author, name,
+            text=text, direct=channel.startswith("D"),
+            earlier=self._reading.before(channel, None, us),
         )  # fmt: skip
         await self._core.accept(call, self._sink(key, author))
 
-    async def on_form(self, body: Body) -> None:
+    async def _open(self, body: Body, command: Command, text: str) -> bool:
+        """Open the form. If Slack does not (it waits three seconds), the answer says what to write.
+
+        What was typed already stands in the form.
+        """
+        view = form(command, str(body["channel_id"]), _given(command, text))
+        try:
+            await self._client.views_open(trigger_id=str(body["trigger_id"]), view=view)
+        except FAILURES as exc:
+            _log.info("slack.no_form", command=command.name, error=error_of(exc))
+            return False
+        return True
+
+    def mistakes(self, body: Body) -> dict[str, str]:
+        """What is wrong with a form, by field, to be shown in it; at once, as Slack waits."""
+        view = body["view"]
+        command = self._command(place_of(view)[0])
+        return mistakes(command, filled_in(view)) if command is not None else {}
+
+    async def on_form(self, body: Body, us: str) -> None:
         """A form that was filled in."""
         view = body["view"]
-        place = json.loads(view["private_metadata"])
-        options: dict[str, Value] = {}
-        for name, block in view["state"]["values"].items():
-            entry = block["value"]
-            value = entry.get("value") or (entry.get("selected_option") or {}).get("value")
-            if value:
-                options[name] = str(value)
-        key = ConversationKey(PLATFORM, _team(body), place["channel"])
-        author = _author(body)
+        name, channel = place_of(view)
+        if not channel:
+            return
+        key = ConversationKey(PLATFORM, _team(body), channel)
+        author = await self._author(body)
         call = CommandCall(
-            f"view:{view['id']}", key, author, place["command"], options,
-            direct=key.channel.startswith("D"),
+            f"view:{view['id']}", key, author, name, filled_in(view),
+            direct=channel.startswith("D"), attachments=self._reading.files.of(files_in(view)),
+            earlier=self._reading.before(channel, None, us),
         )  # fmt: skip
         await self._core.accept(call, self._sink(key, author))
+
+    # --- menus and buttons ----------------------------------------------------------------------
 
     async def on_menu(self, body: Body, us: str) -> None:
         """An entry in the menu of a message."""
         message, channel = body["message"], str(body["channel"]["id"])
-        thread = str(message.get("thread_ts") or message["ts"])
-        key = ConversationKey(PLATFORM, _team(body), channel, thread)
-        author = _author(body)
-        who = str(message.get("user") or "")
-        text = readable(str(message.get("text") or ""), us)
+        root = str(message.get("thread_ts") or message["ts"])
+        key = ConversationKey(PLATFORM, _team(body), channel, root)
+        author = await self._author(body)
+        target = await self._reading.target(channel, message, us)
         call = CommandCall(
             f"menu:{body['trigger_id']}", key, author,
             str(body["callback_id"]).removeprefix(MENU),
-            direct=channel.startswith("D"),
-            target=Quote(who, text, who == us, f"{channel}:{message['ts']}"),
+            direct=channel.startswith("D"), attachments=target.attachments, target=target,
+            earlier=self._reading.before(channel, message.get("thread_ts"), us),
         )  # fmt: skip
         await self._core.accept(call, self._sink(key, author))
 
-    async def on_button(self, body: Body, pressed: Body) -> None:
+    async def on_button(self, body: Body, pressed: Body, us: str) -> None:
         """A button under an answer."""
         name = str(pressed["action_id"]).split(":")[1]
-        if name not in _ACTIONS:
-            return
         turn, _, value = str(pressed.get("value") or "").partition("|")
-        channel = str(body["channel"]["id"])
-        thread = (body.get("message") or {}).get("thread_ts")
-        key = ConversationKey(PLATFORM, _team(body), channel, thread)
-        author = _author(body)
+        if name == "feedback":  # Slack's own 👍 and 👎 are one element
+            name, value = value, ""
+        if name not in _ACTIONS:
+            await self._tell(body, GONE_BUTTON)
+            return
+        if name == "regenerate" and value.startswith(EDITED):
+            await self._ask_again(body, pressed, turn, value.removeprefix(EDITED), us)
+            return
+        call = await self._press(body, pressed, cast(ActionName, name), turn, value, us)
+        sink = self._sink(call.conversation, call.author, lazy=name != "regenerate")
+        await self._core.accept(call, sink)
+
+    async def _press(
+        self, body: Body, pressed: Body, name: ActionName, turn: str, value: str, us: str
+    ) -> ActionCall:
+        channel, root = _where(body)
+        author = await self._author(body)
         call = ActionCall(
-            f"button:{pressed.get('action_ts')}:{author.id}:{name}:{turn}", key, author,
-            cast(ActionName, name), turn, value, direct=channel.startswith("D"),
+            f"button:{pressed.get('action_ts')}:{author.id}:{name}:{turn}",
+            ConversationKey(PLATFORM, _team(body), channel, root), author, name, turn, value,
+            direct=channel.startswith("D"),
         )  # fmt: skip
-        await self._core.accept(call, self._sink(key, author, lazy=name != "regenerate"))
+        if name != "regenerate":
+            return call
+        first = await self._beginning(body, turn)
+        return replace(
+            call,
+            context=await self._reading.around(channel, root, us, first),
+            earlier=self._reading.before(channel, root, us, first),
+        )
+
+    async def _beginning(self, body: Body, turn: str) -> str:
+        """Where the answer begins: what stands before it is what it was an answer to."""
+        reply = await self._core.replies.get(turn)
+        first = reply.address.get("messages", "").partition(",")[0] if reply is not None else ""
+        return first or str((body.get("message") or {}).get("ts") or "")
+
+    async def _ask_again(self, body: Body, pressed: Body, turn: str, ts: str, us: str) -> None:
+        """Have a question answered as it stands now, after it was edited."""
+        channel, root = _where(body)
+        message = await self._reading.message(channel, root or ts, ts)
+        if message is None:
+            await self._tell(body, GONE_QUESTION)
+            return
+        text = await self._reading.text(message, us)
+        call = await self._press(body, pressed, "regenerate", turn, text, us)
+        sink = self._sink(call.conversation, call.author)
+        own = message.get("user") == call.author.id
+        if own:
+            asked = Asked(call.id, text, call.conversation, call.author, sink)
+            self._messages.remember(f"{channel}:{ts}", asked)
+        await self._core.accept(call, sink)
+        if own:
+            await self._remove(channel, str((body.get("message") or {}).get("ts")))
+
+    async def _remove(self, channel: str, ts: str) -> None:
+        try:
+            await self._client.chat_delete(channel=channel, ts=ts)
+        except FAILURES as exc:
+            _log.info("slack.offer_stays", error=error_of(exc))
+
+    async def _tell(self, body: Body, text: str) -> None:
+        """Answer at once, to the person alone."""
+        channel, root = _where(body)
+        try:
+            await self._client.chat_postEphemeral(
+                channel=channel, user=str(body["user"]["id"]), text=text, thread_ts=root
+            )
+        except FAILURES as exc:
+            _log.info("slack.answer_failed", error=error_of(exc))
+
+    async def _author(self, body: Body) -> Author:
+        user = body["user"]
+        name = str(user.get("username") or user.get("name") or "")
+        return await self._reading.people.author(str(user["id"]), name)
 
 
 def _lacks(command: Command, text: str) -> bool:
@@ -114,44 +219,16 @@ def _lacks(command: Command, text: str) -> bool:
     return False
 
 
-def form(command: Command, channel: str) -> dict[str, Any]:
-    """A modal with a field for every option."""
-    return {
-        "type": "modal",
-        "callback_id": FORM,
-        "private_metadata": json.dumps({"command": command.name, "channel": channel}),
-        "title": {"type": "plain_text", "text": f"/{command.name}"[:24]},
-        "submit": {"type": "plain_text", "text": "Send"},
-        "blocks": [_field(option) for option in command.options],
-    }
+def _given(command: Command, text: str) -> dict[str, Value]:
+    try:
+        return parse(text, command)
+    except UsageError:
+        return {}
 
 
-def _field(option: Option) -> dict[str, Any]:
-    choices = option.choices or (("yes", "no") if option.kind == "bool" else ())
-    element: dict[str, Any] = {"action_id": "value"}
-    if choices:
-        element["type"] = "static_select"
-        element["options"] = [
-            {"text": {"type": "plain_text", "text": choice[:75]}, "value": choice}
-            for choice in choices[:100]
-        ]
-    else:
-        element |= {"type": "plain_text_input", "multiline": option.multiline}
-        element["max_length"] = min(option.max_length, 3000)
-    return {
-        "type": "input",
-        "block_id": option.name,
-        "optional": not option.required,
-        "label": {"type": "plain_text", "text": option.description[:2000] or option.name},
-        "element": element,
-    }
+def _where(body: Body) -> tuple[str, str | None]:
+    return str(body["channel"]["id"]), (body.get("message") or {}).get("thread_ts")
 
 
 def _team(body: Body) -> str:
     return str((body.get("team") or {}).get("id") or (body.get("user") or {}).get("team_id") or "")
-
-
-def _author(body: Body) -> Author:
-    user = body["user"]
-    name = str(user.get("username") or user.get("name") or user["id"])
-    return Author(PLATFORM, str(user["id"]), name)

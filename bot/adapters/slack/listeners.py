@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.base import Core
+from bot.adapters.slack.context import Reading
 from bot.adapters.slack.errands import Errands
+from bot.adapters.slack.files import Files
 from bot.adapters.slack.interactions import FORM, MENU, Interactions
 from bot.adapters.slack.messages import Messages
+from bot.adapters.slack.people import People
 from bot.adapters.slack.timing import Timing
-from bot.command import Command
 
 
 def listening(
-    app: AsyncApp, core: Core, client: AsyncWebClient, timing: Timing, chores: Errands, us: str
+    app: AsyncApp,
+    core: Core,
+    client: AsyncWebClient,
+    timing: Timing,
+    chores: Errands,
+    us: str,
+    *,
+    thread_context: int = 20,
 ) -> None:
     """Give Bolt a listener for everything that people do."""
-    messages = Messages(core, client, timing)
-    interactions = Interactions(core, client, timing)
+    reading = Reading(client, People(client), Files(client), depth=thread_context)
+    messages = Messages(core, client, timing, reading)
+    interactions = Interactions(core, client, timing, reading, messages)
 
     async def on_mention(event: dict[str, Any], body: dict[str, Any]) -> None:
         chores.start(messages.on_mention(event, str(body["team_id"]), us), "mention")
@@ -31,8 +40,11 @@ def listening(
         chores.start(messages.on_message(event, str(body["team_id"]), us), "message")
 
     async def on_form(ack: Any, body: dict[str, Any]) -> None:
+        if wrong := interactions.mistakes(body):
+            await ack(response_action="errors", errors=wrong)
+            return
         await ack()
-        chores.start(interactions.on_form(body), "form")
+        chores.start(interactions.on_form(body, us), "form")
 
     async def on_menu(ack: Any, body: dict[str, Any]) -> None:
         await ack()
@@ -40,22 +52,15 @@ def listening(
 
     async def on_button(ack: Any, body: dict[str, Any], action: dict[str, Any]) -> None:
         await ack()
-        chores.start(interactions.on_button(body, action), "button")
+        chores.start(interactions.on_button(body, action, us), "button")
+
+    async def on_command(ack: Any, body: dict[str, Any]) -> None:
+        await ack()
+        chores.start(interactions.on_command(body, us), str(body["command"]))
 
     app.event("app_mention")(on_mention)
     app.event("message")(on_message)
     app.view(FORM)(on_form)
     app.shortcut(re.compile("^" + re.escape(MENU)))(on_menu)
     app.action(re.compile("^parlance:"))(on_button)
-    for command in core.commands:
-        app.command(f"/{command.name}")(_on_command(interactions, chores, command))
-
-
-def _on_command(
-    interactions: Interactions, chores: Errands, command: Command
-) -> Callable[..., Coroutine[Any, Any, None]]:
-    async def on_command(ack: Any, body: dict[str, Any]) -> None:
-        await ack()
-        chores.start(interactions.on_command(body, command), f"/{command.name}")
-
-    return on_command
+    app.command(re.compile("^/"))(on_command)  # also those that are no longer there

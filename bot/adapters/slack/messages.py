@@ -1,104 +1,188 @@
-"""Messages: who is spoken to, where the answer belongs; deletions."""
+"""Messages: who is spoken to, where the answer belongs, what is context; edits and deletions."""
 
 from __future__ import annotations
 
-import re
+import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.base import Core
-from bot.adapters.slack.sink import ReplySink, SilentSink
+from bot.adapters.slack.blocks import button_block
+from bot.adapters.slack.context import Reading
+from bot.adapters.slack.errands import Order
+from bot.adapters.slack.people import PLATFORM
+from bot.adapters.slack.sink import FAILURES, ReplySink, SilentSink, error_of
+from bot.adapters.slack.text import is_from_a_person, mentioned
 from bot.adapters.slack.timing import Timing
-from bot.types import Author, ConversationKey, Message, Retraction
+from bot.types import Action, Author, ConversationKey, Message, Retraction
 
-PLATFORM = "slack"
+_log = structlog.get_logger(__name__)
+
 _REMEMBERED = 2000
-_MENTION = re.compile(r"<@([UW]\w+)(?:\|([^>]*))?>")
-_SPECIAL = re.compile(r"<!(\w+)(?:\^[^>|]*)?(?:\|([^>]*))?>")
-_CHANNEL = re.compile(r"<#\w+(?:\|([^>]*))?>")
-_LINK = re.compile(r"<((?:https?|mailto):[^>|]+)(?:\|([^>]*))?>")
-_IGNORED = frozenset({"file_share", "thread_broadcast"})
-"""Subtypes that are messages of people all the same."""
+EDITED = "edit."
+"""How the value of a button begins that has an edited question answered; its `ts` follows."""
+Event = Mapping[str, Any]
 
 
-def readable(text: str, us: str) -> str:
-    """What a person wrote: without our own mention, and without Slack's escapes."""
-    text = _MENTION.sub(lambda m: "" if m[1] == us else "@" + (m[2] or m[1]), text)
-    text = _CHANNEL.sub(lambda m: "#" + (m[1] or "a channel"), text)
-    text = _SPECIAL.sub(lambda m: m[2] or "@" + m[1], text)
-    text = _LINK.sub(lambda m: m[1].removeprefix("mailto:"), text)
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").strip()
+@dataclass(slots=True)
+class Asked:
+    """A question that is being answered, or was lately: for when it is deleted or edited."""
 
-
-def is_from_a_person(event: Mapping[str, Any], us: str) -> bool:
-    """Whether somebody wrote it: not a bot, not ourselves, not Slack's own notes."""
-    subtype = event.get("subtype")
-    usual = subtype is None or subtype in _IGNORED
-    return usual and not event.get("bot_id") and event.get("user") not in (None, us)
+    event: str
+    text: str
+    conversation: ConversationKey
+    author: Author
+    sink: ReplySink
+    offered: bool = False
 
 
 class Messages:
     """Turns messages into events."""
 
-    def __init__(self, core: Core, client: AsyncWebClient, timing: Timing) -> None:
+    def __init__(
+        self, core: Core, client: AsyncWebClient, timing: Timing, reading: Reading
+    ) -> None:
         self._core = core
         self._client = client
         self._timing = timing
-        self._asked: OrderedDict[str, tuple[ConversationKey, Author, ReplySink]] = OrderedDict()
+        self._reading = reading
+        self._order = Order()
+        self._asked: OrderedDict[str, Asked] = OrderedDict()
 
-    async def on_mention(self, event: Mapping[str, Any], team: str, us: str) -> None:
+    async def on_mention(self, event: Event, team: str, us: str) -> None:
         """Somebody named us in a channel."""
-        if is_from_a_person(event, us):
-            await self._ask(event, await self._place(event, team), us)
-
-    async def on_message(self, event: Mapping[str, Any], team: str, us: str) -> None:
-        """A message that we can see: direct, in a thread of ours, or not our business."""
-        if event.get("subtype") == "message_deleted":
-            await self._deleted(event)
-            return
         if not is_from_a_person(event, us):
             return
-        channel, thread = str(event["channel"]), event.get("thread_ts")
-        key = ConversationKey(PLATFORM, team, channel, thread)
-        if event.get("channel_type") == "im" or channel.startswith("D"):
-            await self._ask(event, key, us)
-            return
-        # One that names us comes a second time, as a mention.
-        if thread is None or _MENTION.search(str(event.get("text") or "")):
-            return
-        if not await self._core.replies.known_thread(key):
-            return
-        if (await self._core.channel_settings(key)).follow_up:
-            await self._ask(event, key, us)
+        async with self._order.of(_place(event)):
+            await self._ask(event, await self._where(event, team), us)
 
-    async def _place(self, event: Mapping[str, Any], team: str) -> ConversationKey:
-        key = ConversationKey(PLATFORM, team, str(event["channel"]), event.get("thread_ts"))
+    async def on_message(self, event: Event, team: str, us: str) -> None:
+        """A message that we can see: direct, in a thread of ours, or not our business."""
+        match event.get("subtype"):
+            case "message_deleted":
+                await self._deleted(event, str(event.get("deleted_ts")))
+            case "message_changed":
+                await self._changed(event, us)
+            case _ if is_from_a_person(event, us):
+                async with self._order.of(_place(event)):
+                    if await self._is_for_us(event, team, us):
+                        await self._ask(event, _key(event, team), us)
+
+    async def _is_for_us(self, event: Event, team: str, us: str) -> bool:
+        """Whether it is direct, or goes on in a thread of ours and is not for somebody else."""
+        if _is_direct(event):
+            return True
+        text, key = str(event.get("text") or ""), _key(event, team)
+        # One that names us comes a second time, as a mention.
+        if key.thread is None or mentioned(text) or not (text.strip() or event.get("files")):
+            return False
+        if not await self._core.replies.known_thread(key):
+            return False
+        return (await self._core.channel_settings(key)).follow_up
+
+    async def _where(self, event: Event, team: str) -> ConversationKey:
+        """Where the answer belongs: in the thread, or in one that the question begins."""
+        key = _key(event, team)
         if key.thread is None and (await self._core.channel_settings(key)).thread_per_mention:
             return ConversationKey(PLATFORM, team, key.channel, str(event["ts"]))
         return key
 
-    async def _ask(self, event: Mapping[str, Any], key: ConversationKey, us: str) -> None:
-        id_ = f"{key.channel}:{event['ts']}"
+    async def _ask(self, event: Event, key: ConversationKey, us: str) -> None:
+        channel, ts, root = key.channel, str(event["ts"]), event.get("thread_ts")
+        id_ = f"{channel}:{ts}"
         if id_ in self._asked:
             return  # delivered again
         user = str(event["user"])
-        author = Author(PLATFORM, user, user)
         sink = ReplySink(self._client, self._core.replies, key, self._timing, user=user)
-        self._asked[id_] = (key, author, sink)
+        author, text = await asyncio.gather(
+            self._reading.people.author(user), self._reading.text(event, us)
+        )
+        asked = Asked(id_, text, key, author, sink)
+        self.remember(id_, asked)
+        message = Message(
+            id=id_,
+            conversation=key,
+            author=asked.author,
+            text=asked.text,
+            direct=_is_direct(event),
+            attachments=self._reading.files.of(event),
+            context=await self._reading.around(channel, root, us, ts),
+            earlier=self._reading.before(channel, root, us, ts),
+        )
+        await self._core.accept(message, sink)
+
+    def remember(self, message: str, asked: Asked) -> None:
+        """Keep a question in mind, in case it is edited or deleted."""
+        self._asked[message] = asked
         while len(self._asked) > _REMEMBERED:
             self._asked.popitem(last=False)
-        text = readable(str(event.get("text") or ""), us)
-        direct = key.channel.startswith("D")
-        await self._core.accept(Message(id_, key, author, text, direct=direct), sink)
 
-    async def _deleted(self, event: Mapping[str, Any]) -> None:
-        id_ = f"{event['channel']}:{event.get('deleted_ts')}"
-        asked = self._asked.pop(id_, None)
-        if asked is None:
+    # --- a question is deleted or edited --------------------------------------------------------
+
+    async def _deleted(self, event: Event, ts: str) -> None:
+        """It is gone: its turn is cancelled, and an unfinished answer taken away."""
+        before = {"channel": event["channel"], **(event.get("previous_message") or {}), "ts": ts}
+        async with self._order.of(_place(before)):
+            id_ = f"{event['channel']}:{ts}"
+            asked = self._asked.pop(id_, None)
+            if asked is None:
+                return
+            asked.sink.retract()
+            gone = Retraction(f"deleted.{id_}", asked.conversation, asked.author, asked.event)
+            await self._core.accept(gone, SilentSink())
+
+    async def _changed(self, event: Event, us: str) -> None:
+        """A question was changed: offer to answer the new one."""
+        message = event.get("message") or {}
+        if message.get("subtype") == "tombstone":  # deleted, but a thread hangs on it
+            await self._deleted(event, str(message.get("ts")))
             return
-        key, author, sink = asked
-        sink.retract()
-        await self._core.accept(Retraction(f"deleted.{id_}", key, author, id_), SilentSink())
+        if not is_from_a_person(message, us):
+            return  # our own edits come back to us, many times a second
+        async with self._order.of(_place({**message, "channel": event["channel"]})):
+            ts = str(message.get("ts"))
+            asked = self._asked.get(f"{event['channel']}:{ts}")
+            if asked is None or not asked.sink.turn:
+                return
+            text = await self._reading.text(message, us)
+            if not text or text == asked.text:
+                return  # Slack has looked a link up; nobody has changed anything
+            asked.text = text
+            if asked.offered:
+                return  # the offer that stands there answers the text as it is when it is taken up
+            asked.offered = True
+            await self._offer(asked, ts)
+
+    async def _offer(self, asked: Asked, ts: str) -> None:
+        again = Action("regenerate", "Answer the new one", f"{EDITED}{ts}")
+        words = "You have changed your question."
+        small = {"type": "context", "elements": [{"type": "mrkdwn", "text": words}]}
+        try:
+            await self._client.chat_postMessage(
+                channel=asked.conversation.channel,
+                thread_ts=asked.conversation.thread,
+                text=words,
+                blocks=[small, button_block((again,), asked.sink.turn)],
+            )
+        except FAILURES as exc:
+            asked.offered = False
+            _log.info("slack.no_offer", error=error_of(exc))
+
+
+def _key(event: Event, team: str) -> ConversationKey:
+    return ConversationKey(PLATFORM, team, str(event["channel"]), event.get("thread_ts"))
+
+
+def _is_direct(event: Event) -> bool:
+    return event.get("channel_type") == "im" or str(event["channel"]).startswith("D")
+
+
+def _place(event: Event) -> str:
+    """What has its order: a thread, a message with what belongs to it, a direct conversation."""
+    own = None if str(event["channel"]).startswith("D") else event.get("ts")
+    return f"{event['channel']}:{event.get('thread_ts') or own}"

@@ -1,0 +1,95 @@
+"""What a message of Slack says, as people read it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_MENTION = re.compile(r"<@([UW]\w+)(?:\|([^>]*))?>")
+_SPECIAL = re.compile(r"<!(\w+)(?:\^[^>|]*)?(?:\|([^>]*))?>")
+_CHANNEL = re.compile(r"<#\w+(?:\|([^>]*))?>")
+_LINK = re.compile(r"<((?:https?|mailto):[^>|]+)(?:\|([^>]*))?>")
+_SCHEME = re.compile(r"^(https?://|mailto:)")
+_STOP = "parlance:stop"
+_WORKING = "⏳"
+
+
+def mentioned(text: str) -> tuple[str, ...]:
+    """The ids of the people whom a text names, each once, in order."""
+    return tuple(dict.fromkeys(match[1] for match in _MENTION.finditer(text)))
+
+
+def readable(text: str, us: str, names: Mapping[str, str] | None = None) -> str:
+    """What a person wrote: names for mentions, without our own, and without Slack's escapes.
+
+    `names` are display names by id; of who is not among them the id is shown.
+    """
+    known = names or {}
+
+    def person(match: re.Match[str]) -> str:
+        return "" if match[1] == us else "@" + (known.get(match[1]) or match[2] or match[1])
+
+    text = _MENTION.sub(person, text)
+    text = _CHANNEL.sub(lambda m: "#" + (m[1] or "a channel"), text)
+    text = _SPECIAL.sub(lambda m: m[2] or "@" + m[1], text)
+    text = _LINK.sub(_link, text)
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").strip()
+
+
+def _link(match: re.Match[str]) -> str:
+    """The address, after the words that stand for it where they say something else."""
+    address = match[1].removeprefix("mailto:")
+    words = (match[2] or "").strip()
+    if not words or _SCHEME.sub("", words).rstrip("/") == _SCHEME.sub("", address).rstrip("/"):
+        return address
+    return f"{words} ({address})"
+
+
+def written(message: Mapping[str, Any]) -> str:
+    """A message's words in Slack's markup, with those of a message that was passed on in it.
+
+    Messages of other apps often hold theirs in attachments and blocks alone.
+    """
+    attached = [a for a in message.get("attachments") or () if isinstance(a, Mapping)]
+    text = str(message.get("text") or "")
+    if text.strip():
+        shared = [a for a in attached if a.get("is_share") or a.get("is_msg_unfurl")]
+        return "\n".join([text, *_words(shared)])
+    return "\n".join([*_sections(message), *_words(attached)])
+
+
+def _words(attached: list[Mapping[str, Any]]) -> Iterator[str]:
+    for one in attached:
+        words = str(one.get("text") or one.get("fallback") or "").strip()
+        if words:
+            author = str(one.get("author_name") or "").strip()
+            yield f"{author}: {words}" if author else words
+
+
+def _sections(message: Mapping[str, Any]) -> Iterator[str]:
+    for block in message.get("blocks") or ():
+        text = block.get("text") if block.get("type") in {"section", "header"} else None
+        if isinstance(text, Mapping) and text.get("text"):
+            yield str(text["text"])
+
+
+def answered(message: Mapping[str, Any]) -> str:
+    """What an answer of ours says, as Markdown; empty for one that is still being written."""
+    blocks = message.get("blocks") or ()
+    pressed = (e for b in blocks if b.get("type") == "actions" for e in b.get("elements") or ())
+    if any(str(element.get("action_id", "")).startswith(_STOP) for element in pressed):
+        return ""
+    said = [str(b.get("text") or "") for b in blocks if b.get("type") == "markdown"]
+    text = "\n".join(said) if said else readable(str(message.get("text") or ""), "")
+    return "" if text.startswith(_WORKING) else text.replace("<\u200b", "<").strip()
+
+
+def is_from_a_person(event: Mapping[str, Any], us: str) -> bool:
+    """Whether somebody wrote it: not a bot, not ourselves, not Slack's own notes."""
+    usual = event.get("subtype") in _PEOPLE_S
+    return usual and not event.get("bot_id") and event.get("user") not in (None, us, "USLACKBOT")
+
+
+_PEOPLE_S = frozenset({None, "file_share", "thread_broadcast", "me_message"})
+"""Subtypes of messages that people write; all others are notes of Slack's (joined, renamed …)."""
