@@ -6,28 +6,21 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
-import aiohttp
 import structlog
-from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.base import Replies, Reply
-from bot.adapters.slack.blocks import MAX_PAGE, Payload, chunks, notice_line, plain, render
+from bot.adapters.slack.blocks import MAX_PAGE, Payload, chunks, notice_line, render
+from bot.adapters.slack.failures import FAILURES, error_of
+from bot.adapters.slack.markup import plain
 from bot.adapters.slack.timing import Timing
 from bot.types import ConversationKey, File, Limits, Notice, View
 
 _log = structlog.get_logger(__name__)
 
-FAILURES = (SlackClientError, aiohttp.ClientError, TimeoutError, OSError)
-"""What a call of the Web API may raise."""
+__all__ = ["FAILURES", "ReplySink", "SilentSink", "error_of"]
+
 _PATIENCE = 5
-
-
-def error_of(exc: BaseException) -> str:
-    """Slack's own word for what went wrong, or the exception's name."""
-    if isinstance(exc, SlackApiError) and isinstance(exc.response.data, dict):
-        return str(exc.response.get("error", ""))
-    return type(exc).__name__
 
 
 @dataclass(slots=True)

@@ -71,5 +71,28 @@ def _check_blocks(name: str, blocks: Any) -> None:
             raise Wrong(f"{name}: a section of more than 3,000 characters")
         if block["type"] == "markdown":
             markdown += len(block["text"])
+        if (what := _wrong_elements(block)) is not None:
+            raise Wrong(f"{name}: {what}")
     if markdown > 12_000:
         raise Wrong(f"{name}: markdown blocks of more than 12,000 characters")
+
+
+def _wrong_elements(block: Mapping[str, Any]) -> str | None:
+    """What Block Kit's reference says of the elements in a block."""
+    elements = block.get("elements") or []
+    most = {"context": 10, "actions": 25, "context_actions": 5}.get(block["type"], len(elements))
+    if not elements and block["type"] in {"context", "actions", "context_actions"}:
+        return f"a block {block['type']} without elements"
+    if len(elements) > most:
+        return f"a block {block['type']} of more than {most} elements"
+    for element in elements:
+        if block["type"] == "context" and len(element.get("text", "")) > 3000:
+            return "a context element of more than 3,000 characters"
+        if len(str(element.get("value", ""))) > 2000:
+            return "a button's value of more than 2,000 characters"
+        kind = element.get("type")
+        if block["type"] == "context_actions" and kind not in {"feedback_buttons", "icon_button"}:
+            return f"an element {kind} in a block context_actions"
+        if kind == "icon_button" and element.get("icon") != "trash":
+            return "an icon other than trash"
+    return None

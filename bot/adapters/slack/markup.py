@@ -1,0 +1,52 @@
+"""Text that nobody can ping with: what Slack would read as its own markup is made plain.
+
+Slack's control sequences begin with `<` and one of `!`, `@`, `#`, or are a link with a label,
+`<https://…|label>`. In standard Markdown the `<` and what follows may also be written as an entity
+or behind a backslash.
+"""
+
+from __future__ import annotations
+
+import re
+
+_BREAK = "\u200b"
+_OPEN = r"(?:<|&(?:amp;)*(?:lt|\#0*60|\#x0*3c);?)"
+_MARK = r"(?:[!@#]|&(?:amp;)*(?:excl|commat|num|\#x?[0-9a-f]+);?)"
+_CONTROL = re.compile(
+    rf"""({_OPEN})(?=
+        \\*{_MARK}[\\!@\#]*(?:[a-z]*[&\\]|channel|here|everyone|group|subteam|date)
+        | \\*(?:[@\#]|&(?:amp;)*(?:commat|num|\#x?[0-9a-f]+);?)\\*[a-z0-9&]
+        | [a-z][a-z0-9+.-]*\\*(?::|&)[^\s<>|]*(?:\||&(?:amp;)*(?:vert|verbar|\#x?[0-9a-f]+))
+    )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_UNDECIDED = re.compile(r"[<&][^\s>|]{0,400}\Z")
+
+
+def escape(text: str) -> str:
+    """Markdown in which the model can neither ping anybody, nor name a channel, nor label a link
+    in Slack's own way. Other uses of `<`, as in code, stay as they are."""
+    return _CONTROL.sub(lambda m: m[1] + _BREAK, text)
+
+
+def settled(text: str) -> str:
+    """The part of a growing text that `escape` will not change whatever comes after it."""
+    found = _UNDECIDED.search(text)
+    return text if found is None else text[: found.start()]
+
+
+def plain(text: str) -> str:
+    """Text for a field that reads Slack's own markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def link(url: str, label: str) -> str:
+    """A link in Slack's own markup; `url` has to begin with http or https."""
+    address = url.replace("|", "%7C").replace("<", "%3C").replace(">", "%3E").replace(" ", "%20")
+    return f"<{plain(address)}|{plain(label).replace('|', '¦')}>"
+
+
+def one_line(text: str, limit: int) -> str:
+    """Text for a title or a status: a single line, harmless, cut with an ellipsis."""
+    line = escape(" ".join(text.split()))
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
