@@ -5,10 +5,12 @@ Everything is read from the store, so that a button works after a restart.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from backends.base import Usage
 from bot.errors import NotFound
+from bot.history.material import KeptFile, KeptQuote, Material
 from bot.history.store import HistoryStore, Turn, Verdict
 from bot.types import ActionCall, ConversationKey, Explanation, Notice, Source
 
@@ -22,6 +24,7 @@ _VERDICTS: dict[str, tuple[Verdict, str]] = {
     ),
 }
 _PASSAGE_SHOWN = 3_000
+_QUOTE_SHOWN = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +52,21 @@ class Buttons:
             return Notice(thanks, private=True)
         if call.action == "source":
             return Notice(_passage(turn.explanation, call.value), private=True)
-        return Notice(explain(turn), private=True)
+        material = await self.store.material(turn.answers) if turn.answers else None
+        return Notice(explain(turn, material), private=True)
 
 
-def explain(turn: Turn) -> str:
-    """Why an answer is as it is, as Markdown: model, turns, passages, what was left out, times."""
+def explain(turn: Turn, material: Material | None = None) -> str:
+    """Why an answer is as it is, as Markdown: model, turns, what was read with the question,
+    passages, what was left out, times."""
     why = turn.explanation or Explanation()
     lines = [f"**Model**: {turn.model or why.model or 'none was asked'}"]
     if why.turns_used or why.turns_left_out:
         left = f", {why.turns_left_out} older ones left out" if why.turns_left_out else ""
         lines.append(f"**Conversation**: {why.turns_used} earlier turns used{left}")
+    if material:
+        lines.append("**Read with the question**:")
+        lines += _read_with(material)
     if why.passages:
         lines.append("**Passages**:")
         lines += [f"- {_title(source)}" for source in why.passages]
@@ -71,6 +79,28 @@ def explain(turn: Turn) -> str:
             f"**Tokens**: {usage.prompt_tokens:,} read{cached}, {usage.completion_tokens:,} written"
         )
     return "\n".join(lines)
+
+
+def _read_with(material: Material) -> Iterator[str]:
+    for quote in (*([material.target] if material.target else []), *material.quotes):
+        if quote.text.strip():
+            yield f"- {_said_by(quote)}: “{_short(quote.text)}”"
+        yield from map(_file, quote.files)
+    yield from map(_file, material.files)
+
+
+def _said_by(quote: KeptQuote) -> str:
+    return "my own words" if quote.from_us else " ".join(quote.author.split())
+
+
+def _file(file: KeptFile) -> str:
+    cut = ", of which only the beginning is kept" if file.cut else ""
+    return f"- {file.name} ({len(file.text):,} characters{cut}): “{_short(file.text)}”"
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _QUOTE_SHOWN else line[:_QUOTE_SHOWN] + "…"
 
 
 def _times(usage: Usage) -> str:

@@ -7,11 +7,9 @@ cancels. Only the work is cancelled: the task then keeps what was written and en
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -20,6 +18,7 @@ from bot.adapters.base import ChannelSettings, Sink
 from bot.delivery import Delivery, Patience
 from bot.draft import Draft
 from bot.history.store import HistoryStore, Turn
+from bot.keeping import Keeping
 from bot.lanes import Ticket
 from bot.outcome import Outcome, empty_answer, outcome_of
 from bot.router import Handler, Job, Route
@@ -81,15 +80,12 @@ class Exchange:
         self._refused = refused
         self._ticket = ticket
         self._claimed = claimed
-        self._replaces = replaces
-        self._question = question
+        self._kept = Keeping(around.store, around.limits.save_every_s, question, replaces)
         self._draft = Draft(
             turn.turn, sink.limits, model=route is not None and not route.quick and not refused
         )
         self._delivery = Delivery(sink, self._draft, patience=around.patience)
         self._job: Job | None = None
-        self._answer: Turn | None = None
-        self._opening: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
         """Answer, refuse or report an error, exactly once; nothing for an event seen before."""
@@ -145,33 +141,15 @@ class Exchange:
         return Outcome("cancelled", Notice(words, "footer"), again=True)
 
     async def _keep(self, outcome: Outcome) -> None:
-        if self._opening is not None:
-            await asyncio.wait([self._opening])
-            if (error := self._opening.exception()) is not None:
-                log.warning("a question was not kept", reason=type(error).__name__)
-        if self._answer is None or self._job is None or outcome.state == "working":
-            return
-        record = self._job.record
-        answer = replace(
-            self._answer,
-            text=self._draft.text,
-            status=outcome.state,
-            model=record.model,
-            usage=record.usage,
-            explanation=record.explanation,
-        )
-        try:
-            await self._around.store.finish(answer)
-            if self.open.stopped == "retracted":
-                await self._around.store.supersede(answer.id)
-        except Exception:  # the person gets the answer even where it cannot be kept
-            log.exception("an answer was not kept")
+        if self._job is not None and outcome.state != "working":
+            retracted = self.open.stopped == "retracted"
+            await self._kept.close(self._job, self._draft.text, outcome.state, retracted=retracted)
 
     async def _reply(self, outcome: Outcome) -> None:
         if self.open.stopped == "retracted":
             await self._delivery.withdraw()
         else:
-            again = outcome.again and self._answer is not None
+            again = outcome.again and self._kept.answer is not None
             await self._delivery.finish(outcome.state, outcome.notice, again=again)
 
     # --- the work -----------------------------------------------------------------------------
@@ -195,8 +173,9 @@ class Exchange:
             deadline_s=limit,
         )
         if not self._route.quick:
-            await self._store_question(self._route)
-        async with self._saving():
+            await self._kept.open(self.open, self._route)
+            await self._kept.material(self._job)
+        async with self._kept.saving(self._draft):
             try:
                 async with asyncio.timeout(limit) as scope:
                     await self._drain(self._job)
@@ -205,47 +184,6 @@ class Exchange:
                     raise
                 raise DeadlineExceeded(f"it took longer than {limit:.0f} s.") from error
 
-    async def _store_question(self, route: Route) -> None:
-        event = self.open.event
-        question = self._question or Turn(
-            id=uuid.uuid4().hex,
-            conversation=str(event.conversation),
-            role="user",
-            text=route.text,
-            author=event.author.key,
-            at=event.at,
-            author_name=event.author.name,
-            command=route.command.name if route.command else "",
-            options=dict(route.options),
-            event_id=event.id,
-            remember=route.remember,
-        )
-        answer = replace(
-            question,
-            id=self.open.turn,
-            role="assistant",
-            text="",
-            author="",
-            author_name="",
-            options={},
-            event_id="",
-            at=datetime.now(UTC),
-            answers=question.id,
-            status="running",
-        )
-        self._opening = asyncio.ensure_future(self._open_turns(question, answer))
-        await asyncio.shield(self._opening)  # a Stop now must not leave a turn open for ever
-
-    async def _open_turns(self, question: Turn, answer: Turn) -> None:
-        store = self._around.store
-        if self._replaces is not None:
-            others = await store.recent(question.conversation)
-            stale = {turn.id for turn in others if turn.answers == question.id}
-            for turn in stale | {self._replaces.id}:
-                await store.supersede(turn)
-        await store.open(question, answer)
-        self._answer = answer
-
     async def _drain(self, job: Job) -> None:
         clock = asyncio.get_running_loop().time
         breath = clock()
@@ -253,36 +191,13 @@ class Exchange:
             async for part in parts:
                 if isinstance(part, Explanation):
                     job.record.explanation = part
+                    await self._kept.material(job)
                     continue
                 first = not self._draft.characters
                 self._delivery.add(part)
                 if clock() - breath > _BREATH_S or (first and self._draft.characters):
                     await asyncio.sleep(0)
                     breath = clock()
-
-    @asynccontextmanager
-    async def _saving(self) -> AsyncIterator[None]:
-        """Keep what is written while it is written, so that a crash loses at most a second."""
-        if self._answer is None:
-            yield
-            return
-        saver = asyncio.create_task(self._save(), name=f"save {self.open.turn}")
-        try:
-            yield
-        finally:
-            saver.cancel()
-            await asyncio.wait([saver])
-
-    async def _save(self) -> None:
-        saved = 0
-        while True:
-            await asyncio.sleep(self._around.limits.save_every_s)
-            if self._draft.characters > saved:
-                saved = self._draft.characters
-                try:
-                    await self._around.store.progress(self.open.turn, self._draft.text)
-                except Exception:  # the answer goes on; it is kept at its end
-                    log.exception("what was written so far was not kept")
 
 
 def explained(error: Exception) -> Outcome:

@@ -86,6 +86,8 @@ class TurnRecord:
     model: str = ""
     usage: Usage | None = None
     explanation: Explanation | None = None
+    read: list[tuple[Attachment, str, str]] = field(default_factory=list, repr=False)
+    """Files that were read, with their titles and texts; kept with the question."""
 
     def add(self, usage: Usage) -> None:
         """Add the usage of one more model call of the same turn."""
@@ -160,14 +162,21 @@ class Context:
         return name
 
     async def read(self, attachment: Attachment) -> Page:
-        """An attached file as Markdown. Raises `Refused` (too large, nothing to read)."""
+        """An attached file as Markdown. Raises `Refused` (too large, nothing to read).
+
+        Its text is kept with the question, so that Regenerate has it when the file is gone.
+        """
+        if attachment.text is not None:
+            return Page(attachment.name, attachment.title or attachment.name, attachment.text)
         limit = self.services.max_attachment_bytes
         if attachment.size > limit:
             raise Refused(
                 f"{attachment.name:.100} has {attachment.size / 1024**2:.0f} MB; "
                 f"files up to {limit / 1024**2:.0f} MB are read."
             )
-        return await self.web.read_bytes(attachment.name, await attachment.read(limit))
+        page = await self.web.read_bytes(attachment.name, await attachment.read(limit))
+        self.record.read.append((attachment, page.title, page.text))
+        return page
 
     async def generate(
         self,

@@ -18,6 +18,7 @@ from bot.delivery import Delivery
 from bot.draft import Draft
 from bot.errors import Busy, Denied, NotFound
 from bot.exchange import Exchange, Surroundings, explained
+from bot.history.material import Material
 from bot.history.store import Turn
 from bot.lanes import Lanes
 from bot.outcome import Outcome
@@ -218,21 +219,27 @@ class Turns:
         asker = self._asker(call)
         if question.author != asker.author.key and not asker.admin:
             raise Denied("Only the person who asked, or an admin, can have this answered again.")
-        if not question.text.strip() and not question.command:
+        material = await self._around.store.material(question.id) or Material()
+        if not question.text.strip() and not question.command and not material.attachments:
             raise NotFound("The files of that question are gone; please send them again.")
-        event = _event_of(question, call)
+        event = _event_of(question, call, material)
         return self._exchange(event, sink, claimed=True, replaces=answer, question=question)
 
 
-def _event_of(question: Turn, call: ActionCall) -> Message | CommandCall:
+def _event_of(question: Turn, call: ActionCall, material: Material) -> Message | CommandCall:
+    """The question as it was asked, with what it came with then; else what stands around it now."""
     key = ConversationKey.parse(question.conversation)
     around: dict[str, Any] = {
         "direct": call.direct,
-        "context": tuple(q for q in call.context if q.id != question.event_id),
+        "attachments": material.attachments,
+        "context": material.context or tuple(q for q in call.context if q.id != question.event_id),
         "earlier": call.earlier,
     }
     if not question.command:
         text = call.value or question.text  # the question may have been edited
         return Message(call.id, key, call.author, text, **around)
     options = {name: value for name, value in question.options.items() if value is not None}
-    return CommandCall(call.id, key, call.author, question.command, options, **around)
+    target = material.target.restored() if material.target is not None else None
+    return CommandCall(
+        call.id, key, call.author, question.command, options, target=target, **around
+    )

@@ -99,12 +99,17 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that came with a message. `read(limit)` fetches at most `limit` bytes, or refuses."""
+    """A file that came with a message. `read(limit)` fetches at most `limit` bytes, or refuses.
+
+    `text` and `title` are there where it was read before (the question is answered again).
+    """
 
     name: str
     size: int
     content_type: str | None
     read: Callable[[int], Awaitable[bytes]] = field(compare=False, repr=False)
+    text: str | None = field(default=None, repr=False)
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,12 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from backends.base import Usage
+from bot.history.material import Material
 from bot.history.store import Turn
 from bot.types import Explanation
 
 _USAGE: TypeAdapter[Usage] = TypeAdapter(Usage)
+MATERIAL: TypeAdapter[Material] = TypeAdapter(Material)
 _EXPLANATION: TypeAdapter[Explanation] = TypeAdapter(Explanation)
 
 

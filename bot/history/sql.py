@@ -12,9 +12,10 @@ from sqlalchemy import Connection, bindparam, delete, literal_column, or_, selec
 from sqlalchemy.dialects.sqlite import insert
 
 from bot.database import Database
-from bot.history.rows import to_row, to_turn, written
+from bot.history.material import Material
+from bot.history.rows import MATERIAL, to_row, to_turn, written
 from bot.history.store import Turn, Verdict
-from bot.history.tables import choices, feedback, processed_events, replies, turns
+from bot.history.tables import choices, feedback, materials, processed_events, replies, turns
 
 REMEMBER_EVENTS = timedelta(days=7)
 """A platform gives up redelivering an event long before this."""
@@ -78,6 +79,9 @@ _feedback = _feedback.on_conflict_do_update(
     index_elements=["turn", "person", "passage"],
     set_={"verdict": _feedback.excluded.verdict, "at": _feedback.excluded.at},
 )
+_keep = insert(materials)
+_keep = _keep.on_conflict_do_update(index_elements=["turn"], set_={"kept": _keep.excluded.kept})
+_material = select(materials.c.kept).where(materials.c.turn == bindparam("of"))
 
 
 class SqlHistoryStore:
@@ -137,6 +141,15 @@ class SqlHistoryStore:
     async def by_event(self, platform: str, event_id: str) -> Turn | None:
         return await self._one(_by_event, {"platform": platform, "event_id": event_id})
 
+    async def keep(self, question: str, material: Material) -> None:
+        kept = MATERIAL.dump_json(material).decode()
+        await self._execute(_keep, {"turn": question, "kept": kept})
+
+    async def material(self, question: str) -> Material | None:
+        async with self._database.read() as connection:
+            kept = (await connection.execute(_material, {"of": question})).scalar()
+        return None if kept is None else MATERIAL.validate_json(kept)
+
     async def interrupt_running(self) -> Sequence[Turn]:
         def job(connection: Connection) -> list[Turn]:
             found = [to_turn(row._mapping) for row in connection.execute(_running)]
@@ -159,7 +172,8 @@ class SqlHistoryStore:
     async def forget(self, *, person: str | None = None, conversation: str | None = None) -> int:
         """As the protocol says; with both, what the person said in that conversation.
 
-        The answers to a person's turns go with them, and the buttons and verdicts under those.
+        The answers to a person's turns go with them, with the buttons and verdicts under those and
+        what the questions came with.
         """
         if person is None and conversation is None:
             return 0
@@ -174,10 +188,9 @@ class SqlHistoryStore:
             gone = select(turns.c.id).where(or_(turns.c.id.in_(asked), turns.c.answers.in_(asked)))
             ids = [{"turn_id": turn} for turn in connection.scalars(gone)]
             if ids:
-                for table, column in ((feedback, "turn"), (replies, "turn"), (turns, "id")):
-                    connection.execute(
-                        delete(table).where(table.c[column] == bindparam("turn_id")), ids
-                    )
+                for column in (feedback.c.turn, replies.c.turn, materials.c.turn, turns.c.id):
+                    gone_from = delete(column.table).where(column == bindparam("turn_id"))
+                    connection.execute(gone_from, ids)
             if person is not None and conversation is None:
                 connection.execute(delete(feedback).where(feedback.c.person == person))
                 connection.execute(update(choices).where(choices.c.by == person).values(by=""))

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from backends.base import Usage
+from bot.history.material import Material
 from bot.types import Explanation, Scope
 
 TurnStatus = Literal["running", "complete", "cancelled", "refused", "failed", "interrupted"]
@@ -73,6 +74,14 @@ class HistoryStore(Protocol):
 
     async def by_event(self, platform: str, event_id: str) -> Turn | None:
         """The person's turn that an event made."""
+        ...
+
+    async def keep(self, question: str, material: Material) -> None:
+        """Keep what a person's turn came with; what was kept of it before is replaced."""
+        ...
+
+    async def material(self, question: str) -> Material | None:
+        """What was kept of a person's turn."""
         ...
 
     async def interrupt_running(self) -> Sequence[Turn]:

@@ -119,6 +119,15 @@ feedback = Table(
     sqlite_with_rowid=False,
 )
 
+materials = Table(
+    "materials",
+    Base.metadata,
+    # What a person's turn came with: apart from the turns, which are read by the hundred.
+    Column("turn", String, primary_key=True),
+    Column("kept", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 capabilities = Table(
     "capabilities",
     Base.metadata,

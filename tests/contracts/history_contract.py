@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from backends.base import Usage
+from bot.history.material import KeptFile, KeptQuote, Material
 from bot.history.store import HistoryStore, Turn, TurnStatus
 from bot.types import Explanation, Source
 
@@ -179,6 +180,19 @@ class HistoryContract:
         assert await store.by_event("slack", "event-1") == question
         assert await store.by_event("discord", "event-1") is None
         assert await store.by_event("slack", "event-2") is None
+
+    async def test_what_a_question_came_with_is_kept_and_forgotten_with_it(
+        self, store: HistoryStore
+    ) -> None:
+        quote = KeptQuote("Bob", "Grüße 🎉", True, "m1", (KeptFile("a.md", "A", "text", True),))
+        kept = Material((KeptFile("b.pdf", "B", "read"),), (quote,), replace(quote, thread=True))
+        await exchange(store, asked("1"))
+        assert await store.material("q-1") is None
+        await store.keep("q-1", Material())
+        await store.keep("q-1", kept)
+        assert await store.material("q-1") == kept
+        await store.forget(person="slack:ada")
+        assert await store.material("q-1") is None
 
     async def test_what_a_dead_process_left_is_interrupted(self, store: HistoryStore) -> None:
         await exchange(store, asked("1"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bot.history.material import Material
 from bot.history.store import Turn, Verdict
 
 _IN_PROMPTS = {"complete", "cancelled", "interrupted"}
@@ -17,6 +18,7 @@ class MemoryHistoryStore:
         self.turns: dict[str, Turn] = {}
         self.superseded: set[str] = set()
         self.verdicts: dict[tuple[str, str, str], Verdict] = {}
+        self.materials: dict[str, Material] = {}
         self._claimed: set[tuple[str, str]] = set()
 
     async def claim(self, platform: str, event_id: str) -> bool:
@@ -63,6 +65,12 @@ class MemoryHistoryStore:
                 return turn
         return None
 
+    async def keep(self, question: str, material: Material) -> None:
+        self.materials[question] = material
+
+    async def material(self, question: str) -> Material | None:
+        return self.materials.get(question)
+
     async def interrupt_running(self) -> Sequence[Turn]:
         dead = [t for t in self.turns.values() if t.status == "running"]
         for turn in dead:
@@ -82,4 +90,5 @@ class MemoryHistoryStore:
         gone = [t.id for t in self.turns.values() if t.id in asked or t.answers in asked]
         for turn in gone:
             del self.turns[turn]
+            self.materials.pop(turn, None)
         return len(gone)

@@ -1,0 +1,146 @@
+"""What a question came with, kept so that it can be answered again: files as text, and quotations.
+
+It is kept with the question's turn and forgotten with it. The files themselves are not kept, and of
+a long text only the beginning is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from bot.errors import Refused
+from bot.types import Attachment, CommandCall, Message, Quote
+
+MAX_BYTES = 256 * 1024
+"""Most that is kept of one question's files and quotations together, in bytes of UTF-8."""
+MAX_QUOTES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file as it was read. `cut`: only its beginning is kept."""
+
+    name: str
+    title: str
+    text: str = field(repr=False)
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeptQuote:
+    """A message that gave context. `thread`: a thread hung on it, which is not kept."""
+
+    author: str
+    text: str = field(repr=False)
+    from_us: bool = False
+    id: str = ""
+    files: tuple[KeptFile, ...] = ()
+    thread: bool = False
+
+    def restored(self) -> Quote:
+        """The message, as an event has it."""
+        return Quote(
+            self.author,
+            self.text,
+            self.from_us,
+            self.id,
+            restored(self.files),
+            _gone if self.thread else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What was read with a question: attached files, messages around it, a menu's message."""
+
+    files: tuple[KeptFile, ...] = ()
+    quotes: tuple[KeptQuote, ...] = ()
+    target: KeptQuote | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.files or self.quotes or self.target)
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The event's files; a menu's message brings its own."""
+        return (*restored(self.files), *restored(self.target.files if self.target else ()))
+
+    @property
+    def context(self) -> tuple[Quote, ...]:
+        return tuple(quote.restored() for quote in self.quotes)
+
+
+Read = Sequence[tuple[Attachment, str, str]]
+"""Files that were read: the attachment itself, its title and its text."""
+
+
+def material_of(event: Message | CommandCall, read: Read) -> Material:
+    """What is worth keeping of an event, as far as its files have been read."""
+    room = _Room(read)
+    target = event.target if isinstance(event, CommandCall) else None
+    kept = room.quote(target) if target is not None else None
+    quotes = [room.quote(quote) for quote in event.context[-MAX_QUOTES:]]
+    own = [file for file in event.attachments if not _is_in(file, target)]
+    return Material(
+        files=room.files(own),
+        quotes=tuple(quote for quote in quotes if quote.text.strip() or quote.files),
+        target=kept,
+    )
+
+
+def restored(files: Sequence[KeptFile]) -> tuple[Attachment, ...]:
+    """Files that have been read already: nothing is fetched for them."""
+    return tuple(_attachment(file) for file in files)
+
+
+def _attachment(file: KeptFile) -> Attachment:
+    text = f"{file.text}\n\n[…]" if file.cut else file.text
+    data = text.encode()
+
+    async def read(limit: int) -> bytes:
+        return data[:limit]
+
+    return Attachment(file.name, len(data), "text/markdown", read, text, file.title)
+
+
+async def _gone(limit: int) -> Sequence[Quote]:
+    raise Refused(
+        "The messages of that thread are not kept; choose it again in the message's menu."
+    )
+
+
+def _is_in(file: Attachment, quote: Quote | None) -> bool:
+    return quote is not None and any(file is one for one in quote.attachments)
+
+
+class _Room:
+    """The room that is left, and what was read."""
+
+    def __init__(self, read: Read) -> None:
+        self._left = MAX_BYTES
+        self._read = read
+
+    def quote(self, quote: Quote) -> KeptQuote:
+        return KeptQuote(
+            quote.author[:200],
+            self._fitting(quote.text),
+            quote.from_us,
+            quote.id,
+            self.files(quote.attachments),
+            quote.replies is not None,
+        )
+
+    def files(self, attachments: Iterable[Attachment]) -> tuple[KeptFile, ...]:
+        kept = []
+        for file in attachments:
+            found = next(((t, text) for one, t, text in self._read if one is file), None)
+            if found is not None and (text := self._fitting(found[1])):
+                kept.append(KeptFile(file.name[:200], found[0][:200], text, text != found[1]))
+        return tuple(kept)
+
+    def _fitting(self, text: str) -> str:
+        data = text.encode("utf-8", "replace")
+        taken = data[: self._left]
+        self._left -= len(taken)
+        return taken.decode("utf-8", "ignore")
