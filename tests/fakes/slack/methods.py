@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tests.fakes.slack.state import Posted, Workspace
@@ -29,6 +29,7 @@ class Methods:
         self.workspace = workspace
         self.streaming_allowed = True
         self.agent = True
+        self.page = 1000
         self.scopes = "app_mentions:read,chat:write,commands,im:history,channels:history"
         self.manifest: dict[str, Any] = {}
         """What apps.manifest.export says of the app A1."""
@@ -136,23 +137,53 @@ class Methods:
     assistant_threads_setTitle = assistant_threads_setStatus
 
     def conversations_replies(self, a: Mapping[str, Any]) -> Answer:
-        found = [
-            {"type": "message", "user": m.user, "text": m.shown, "ts": m.ts}
-            | ({"thread_ts": m.thread_ts} if m.thread_ts else {})
-            | ({"blocks": m.blocks} if m.blocks else {})
+        thread = [
+            m
             for m in self.workspace.messages.values()
             if m.channel == a["channel"] and a["ts"] in (m.ts, m.thread_ts) and not m.deleted
         ]
-        return {"ok": True, "messages": found, "has_more": False}
+        if not thread:
+            return failed("thread_not_found")
+        shown = [m for m in thread if m.ts == a["ts"] or self._is_asked_for(m, a)]
+        return self._page(shown, a)
 
     def conversations_history(self, a: Mapping[str, Any]) -> Answer:
-        limit = int(a.get("limit") or 100)
         found = [
-            {"type": "message", "user": m.user, "text": m.shown, "ts": m.ts}
+            m
             for m in self.workspace.messages.values()
-            if m.channel == a["channel"] and not m.thread_ts and not m.deleted
+            if m.channel == a["channel"]
+            and (not m.thread_ts or m.more.get("subtype") == "thread_broadcast")
+            and not m.deleted
+            and self._is_asked_for(m, a)
         ]
-        return {"ok": True, "messages": found[::-1][:limit], "has_more": False}
+        return self._page(found[::-1], a)
+
+    def _is_asked_for(self, m: Posted, a: Mapping[str, Any]) -> bool:
+        inclusive = str(a.get("inclusive", "")).lower() in {"1", "true"}
+        after, before = str(a.get("oldest") or "0"), str(a.get("latest") or "9" * 10)
+        return after < m.ts < before or (inclusive and m.ts in (after, before))
+
+    def _page(self, found: Sequence[Posted], a: Mapping[str, Any]) -> Answer:
+        """As Slack does it: at most `limit`, and a cursor where there are more; nothing that only
+        one person sees."""
+        found = [m for m in found if m.ephemeral_to is None]
+        start, limit = int(a.get("cursor") or 0), min(int(a.get("limit") or 100), self.page)
+        end = start + limit
+        more = {"response_metadata": {"next_cursor": str(end)}} if end < len(found) else {}
+        messages = [self.message(m) for m in found[start:end]]
+        return {"ok": True, "messages": messages, "has_more": bool(more), **more}
+
+    def message(self, m: Posted) -> Answer:
+        """A message as Slack hands it out."""
+        replies = sum(
+            r.thread_ts == m.ts and r.ts != m.ts and not r.deleted
+            for r in self.workspace.messages.values()
+        )
+        root = {"thread_ts": m.ts, "reply_count": replies} if replies else {}
+        thread = {"thread_ts": m.thread_ts} if m.thread_ts else root
+        ours = {"bot_id": "B1", "blocks": m.blocks} if m.user == BOT else {}
+        said = {"type": "message", "user": m.user, "text": m.shown, "ts": m.ts}
+        return {**said, **thread, **ours, **m.more}
 
     def conversations_info(self, a: Mapping[str, Any]) -> Answer:
         direct = a["channel"].startswith("D")
@@ -160,7 +191,21 @@ class Methods:
 
     def users_info(self, a: Mapping[str, Any]) -> Answer:
         user = {"id": a["user"], "name": a["user"].lower(), "real_name": "A Person", "locale": "en"}
-        return {"ok": True, "user": user}
+        return {"ok": True, "user": {**user, **self.workspace.people.get(a["user"], {})}}
+
+    def files_info(self, a: Mapping[str, Any]) -> Answer:
+        file = next(
+            (
+                file
+                for message in self.workspace.messages.values()
+                for file in message.more.get("files", ())
+                if file["id"] == a["file"]
+            ),
+            None,
+        )
+        if file is None:
+            return failed("file_not_found")
+        return {"ok": True, "file": {**file, "file_access": "visible", **file.get("hidden", {})}}
 
     def views_open(self, a: Mapping[str, Any]) -> Answer:
         view = json.loads(a["view"]) if isinstance(a["view"], str) else a["view"]

@@ -59,6 +59,7 @@ class FakeSlack:
         app.router.add_post("/respond/{id}", self._respond)
         app.router.add_post("/upload/{id}", self._upload)
         app.router.add_get("/files/{id}", self._download)
+        app.router.add_get("/signin", self._sign_in)
         self._runner = web.AppRunner(app, shutdown_timeout=0.5)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port)
@@ -254,7 +255,13 @@ class FakeSlack:
     async def _download(self, request: web.Request) -> web.Response:
         if request.headers.get("Authorization", "") != "Bearer xoxb-test-bot-token":
             raise web.HTTPFound("/signin")
-        return web.Response(body=self.workspace.files[request.match_info["id"]])
+        id_ = request.match_info["id"]
+        if (elsewhere := self.workspace.redirects.get(id_)) is not None:
+            raise web.HTTPFound(elsewhere)
+        return web.Response(body=self.workspace.files[id_])
+
+    async def _sign_in(self, request: web.Request) -> web.Response:
+        return web.Response(text="<html>Sign in</html>", content_type="text/html")
 
 
 async def _arguments(request: web.Request) -> dict[str, Any]:

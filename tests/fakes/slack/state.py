@@ -24,6 +24,8 @@ class Posted:
     ephemeral_to: str | None = None
     deleted: bool = False
     edits: list[float] = field(default_factory=list)
+    more: dict[str, Any] = field(default_factory=dict)
+    """What Slack says more of a person's message: `files`, `bot_id`, `subtype`, `attachments`."""
 
     @property
     def shown(self) -> str:
@@ -64,6 +66,10 @@ class Workspace:
         self.messages: dict[tuple[str, str], Posted] = {}
         self.views: list[dict[str, Any]] = []
         self.files: dict[str, bytes] = {}
+        self.redirects: dict[str, str] = {}
+        """Where the download of a file leads instead, by the file's id."""
+        self.people: dict[str, dict[str, Any]] = {}
+        """What `users.info` says of somebody more than of anybody."""
 
     def ts(self) -> str:
         """A new time stamp, later than all before it."""
