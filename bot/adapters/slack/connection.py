@@ -92,8 +92,9 @@ class Link:
             return
         if frame.get("type") == "hello":
             return
-        request = SocketModeRequest.from_dict(frame)
-        if request is None or not isinstance(frame.get("payload"), dict):
+        envelope = isinstance(frame.get("payload"), dict)
+        request = SocketModeRequest.from_dict(frame) if envelope else None
+        if request is None:
             _log.warning("slack.frame_ignored", chars=len(data))
         elif len(self._answers) >= _MOST_ANSWERS:
             _log.error("slack.too_busy", waiting=len(self._answers))  # Slack sends it again

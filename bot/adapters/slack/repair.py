@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,46 +12,92 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.base import Core, Reply
-from bot.adapters.slack.blocks import INTERRUPTED, MAX_PAGE, button_block, escape
+from bot.adapters.slack.blocks import INTERRUPTED, MAX_PAGE, button_block
+from bot.adapters.slack.markup import escape
 from bot.adapters.slack.sink import FAILURES, error_of
+from bot.adapters.slack.timing import Timing
 from bot.types import Action
 
 _log = structlog.get_logger(__name__)
 
+_PASSING = frozenset({
+    "fatal_error", "internal_error", "ratelimited", "rate_limited", "request_timeout",
+    "service_unavailable", "team_added_to_org",
+})  # fmt: skip
+_SMALL = ("context", "actions", "context_actions")
+Block = dict[str, Any]
 
-async def repair(client: AsyncWebClient, core: Core, unfinished: Sequence[Reply]) -> None:
-    """After a restart: answers that were being written say that they were interrupted."""
+
+async def repair(
+    client: AsyncWebClient, core: Core, unfinished: Sequence[Reply], timing: Timing
+) -> None:
+    """Mark each reply as interrupted; one that cannot be reached for good is let go.
+
+    Where Slack is down, it is tried again as the end of an answer is, then at the next start.
+    """
     for reply in unfinished:
-        channel = reply.address.get("channel", "")
-        last = reply.address.get("messages", "").rpartition(",")[2]
-        thread = reply.conversation.rpartition(":t=")[2] if ":t=" in reply.conversation else None
-        try:
-            if channel and last:
-                kept = await _kept(client, channel, last, thread or last)
-                mark = [
-                    {"type": "markdown", "text": INTERRUPTED},
-                    button_block((Action("regenerate", "Try again"),), reply.turn),
-                ]
-                await client.chat_update(
-                    channel=channel, ts=last, text=INTERRUPTED, blocks=[*kept, *mark]
-                )
-        except SlackApiError as exc:
-            _log.info("slack.repair_refused", turn=reply.turn, error=error_of(exc))
-        except FAILURES as exc:
-            _log.warning("slack.repair_failed", turn=reply.turn, error=error_of(exc))
-            continue
-        await core.replies.save(replace(reply, finished=True))
+        for attempt in range(timing.attempts):
+            if attempt:
+                await asyncio.sleep(timing.retry_base * 2 ** (attempt - 1))
+            try:
+                await _mark(client, reply)
+            except FAILURES as exc:
+                _log.warning("slack.repair_failed", turn=reply.turn, error=error_of(exc))
+                if not _refused(exc):
+                    continue
+            await core.replies.save(replace(reply, finished=True))
+            break
 
 
-async def _kept(client: AsyncWebClient, channel: str, ts: str, root: str) -> list[dict[str, Any]]:
-    """What a message showed, without small print and buttons."""
+async def _mark(client: AsyncWebClient, reply: Reply) -> None:
+    """Say it under the message, or in its thread where the message cannot be changed."""
+    channel = reply.address.get("channel", "")
+    last = reply.address.get("messages", "").rpartition(",")[2]
+    if not channel or not last:
+        return
+    thread = reply.conversation.rpartition(":t=")[2] if ":t=" in reply.conversation else None
+    mark: list[Block] = [
+        {"type": "markdown", "text": INTERRUPTED},
+        button_block((Action("regenerate", "Try again"),), reply.turn),
+    ]
+    try:
+        kept = await _kept(client, channel, last, thread or last)
+        if kept is None:
+            return  # somebody deleted it
+        await client.chat_update(channel=channel, ts=last, text=INTERRUPTED, blocks=[*kept, *mark])
+    except SlackApiError as exc:
+        if not _refused(exc):
+            raise
+        if error_of(exc) == "message_not_found":
+            return
+        if error_of(exc) == "streaming_state_conflict":  # its stream is still open: end it so
+            await client.chat_stopStream(channel=channel, ts=last, blocks=mark)
+            return
+        # What was written stays as it is, rather than be replaced by what we could not read.
+        _log.info("slack.repair_beside", turn=reply.turn, error=error_of(exc))
+        await client.chat_postMessage(
+            channel=channel, thread_ts=thread or last, text=INTERRUPTED, blocks=mark
+        )
+
+
+async def _kept(client: AsyncWebClient, channel: str, ts: str, root: str) -> list[Block] | None:
+    """What a message showed, without small print and buttons; None where it is gone."""
     answer = await client.conversations_replies(
         channel=channel, ts=root, oldest=ts, latest=ts, inclusive=True, limit=2
     )
     found: list[dict[str, Any]] = answer["messages"]
-    message = next((m for m in found if m["ts"] == ts), {})
-    small = ("context", "actions")
-    blocks = [b for b in message.get("blocks") or () if b["type"] not in small]
+    message = next((m for m in found if m["ts"] == ts), None)
+    if message is None:
+        return None
+    blocks = [b for b in message.get("blocks") or () if b["type"] not in _SMALL]
     if not blocks and (text := str(message.get("text") or "")):
         blocks = [{"type": "markdown", "text": escape(text[:MAX_PAGE])}]
     return blocks
+
+
+def _refused(exc: BaseException) -> bool:
+    """Whether Slack said no, and would say it again."""
+    if not isinstance(exc, SlackApiError) or error_of(exc) in _PASSING:
+        return False
+    status = exc.response.status_code if isinstance(exc.response.data, dict) else 500
+    return bool(status < 500 and status != 429)
