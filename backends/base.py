@@ -102,20 +102,24 @@ class Progress:
     """Where a request stands before its first text.
 
     queued: `position` (1 is next) and `wait_s`, the expected wait. loading: the model is being
-    loaded. reading: `tokens` of the prompt that are still to be computed, all told.
+    loaded. reading: `tokens` of the prompt that are still to be computed, all told. thinking: for
+    `elapsed_s` the model has been thinking about its answer.
     """
 
-    stage: Literal["queued", "loading", "reading"]
+    stage: Literal["queued", "loading", "reading", "thinking"]
     position: int | None = None
     wait_s: float | None = None
     tokens: int | None = None
+    elapsed_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a stream: text, progress, tool calls, or the end.
+    """A piece of a stream: text, thoughts, progress, tool calls, or the end.
 
-    The last chunk of a complete stream, and only the last, has `finish` and `usage`.
+    The last chunk of a complete stream, and only the last, has `finish` and `usage`. `thinking` is
+    more of what the model thinks before it answers, from an engine that tells it apart; out of the
+    pool it comes only where the model's entry says `thinking: show`.
     """
 
     text: str = ""
@@ -123,6 +127,7 @@ class Chunk:
     tool_calls: tuple[ToolCall, ...] = ()
     finish: FinishReason | None = None
     usage: Usage | None = None
+    thinking: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +144,9 @@ class Health:
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a model can do. `context`, `dimension`, `parameters` (the number of its weights) and
-    `tokens_per_s` (one answer alone, at the last probe) are 0 where unknown or not applicable."""
+    `tokens_per_s` (one answer alone, at the last probe) are 0 where unknown or not applicable.
+    `thinking`: it thinks before it answers. `notes` say in a sentence each what this engine does
+    not do with what it is asked."""
 
     context: int = 0
     chat: bool = True
@@ -151,6 +158,8 @@ class Capabilities:
     family: str = ""
     parameters: int = 0
     tokens_per_s: float = 0.0
+    thinking: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @runtime_checkable

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from backends.base import Backend, Engine, EngineContext, EngineOptions
 from backends.spec import Seconds
+from backends.thinking import Thinking
 from backends.worker import WorkerBackend
 
 
@@ -39,6 +40,7 @@ class GPT4AllOptions(EngineOptions):
     embeddings: bool | None = None
     long_text: Literal["mean", "truncate"] = "mean"
     chat_format: str | None = None
+    thinking: Thinking = "auto"
     silence_s: Annotated[Seconds, Field(gt=0)] = 120.0
 
 

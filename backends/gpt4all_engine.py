@@ -37,12 +37,18 @@ from backends.gpt4all_prompt import disarmed, template_of
 from backends.llama_cpp.templates import ChatTemplate
 from backends.llama_cpp.text import TextStream
 from backends.remote import TokenGuess, ends_at
+from backends.thinking import open_tag, template_thinks
 from backends.validity import check_request
 from backends.vectors import unit_rows
 
 T = TypeVar("T")
 
 _ERROR_TOKEN = -1
+
+LEFT_OUT = (
+    "GPT4All draws a seed of its own and knows neither a frequency nor a presence penalty: "
+    "what is set there is left out."
+)
 
 
 class GPT4AllBackend:
@@ -104,7 +110,7 @@ class GPT4AllBackend:
             self._run(lambda: self._generate(prompt, request.sampling, hear))
         )
         running.add_done_callback(lambda _: words.put_nowait(None))
-        stream = TextStream(request.sampling.stop)
+        stream = TextStream(request.sampling.stop, open_tag(prompt))
         first: float | None = None
         count = 0
         try:
@@ -169,8 +175,10 @@ class GPT4AllBackend:
             chat=not embeds,
             embed=embeds,
             dimension=dimension if embeds and isinstance(dimension, int) else 0,
+            thinking=template_thinks(head.template),
             template=head.template,
             family=head.family,
+            notes=() if embeds else (LEFT_OUT,),
         )
 
     async def health(self) -> Health:
@@ -229,7 +237,7 @@ class GPT4AllBackend:
         path = self._files.path(self._options.source, self._options.sha256)
         embeds = self._is_embedder(head)
         if not embeds:
-            self._template = template_of(head, self._options.chat_format)
+            self._template = template_of(head, self._options.chat_format, self._options.thinking)
         try:
             self._model = self._open(path, embeds)
         except (RuntimeError, ValueError, OSError) as error:

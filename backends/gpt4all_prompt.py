@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from backends.base import ChatMessage
 from backends.gguf import GgufHead
-from backends.llama_cpp.templates import ChatTemplate, family_of
+from backends.llama_cpp.formats import family_of
+from backends.llama_cpp.templates import ChatTemplate
+from backends.thinking import Thinking
 
 _CONTROL = re.compile(r"<(?=[|/]?[A-Za-z_]|<SYS)|\[(?=/?INST\])")
 _OWN_END = ("chatml", "llama-3", "gemma", "phi-3")
@@ -22,11 +24,13 @@ def disarmed(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
     ]
 
 
-def template_of(head: GgufHead, chat_format: str | None) -> ChatTemplate:
+def template_of(
+    head: GgufHead, chat_format: str | None, thinking: Thinking = "auto"
+) -> ChatTemplate:
     """The file's own template, or a named format; raises `InvalidRequest` without either."""
     source = head.template or None
     family = chat_format or family_of(source or "")
-    return ChatTemplate(_Words("" if family in _OWN_END else "</s>"), source, chat_format)
+    return ChatTemplate(_Words("" if family in _OWN_END else "</s>"), source, chat_format, thinking)
 
 
 class _Words:

@@ -42,6 +42,7 @@ from backends.ollama_wire import (
 )
 from backends.remote import Address, RemoteOptions, TokenGuess, Url, ends_at, patiently, watched
 from backends.spec import Seconds
+from backends.thinking import Thinking
 from backends.validity import check_request
 from backends.vectors import unit_rows
 
@@ -61,6 +62,7 @@ class OllamaOptions(RemoteOptions):
     model: str = Field(min_length=1)
     context: int = Field(default=4_096, ge=128)
     keep_alive: Seconds = 300.0
+    thinking: Thinking = "auto"
     options: Mapping[str, Any] = Field(default_factory=dict)
     first_byte_s: Annotated[Seconds, Field(gt=0)] = 600.0
 
@@ -110,6 +112,7 @@ class OllamaBackend:
             [message_json(each, request.messages) for each in request.messages],
             tools=[tool_json(tool) for tool in request.tools] or None,
             stream=True,
+            think=False if self._options.thinking == "off" else None,
             format=dict(request.sampling.json_schema) if request.sampling.json_schema else None,
             options=self._sampling(request),
             keep_alive=self._options.keep_alive,
@@ -125,6 +128,8 @@ class OllamaBackend:
         async with aclosing(heard):
             async for part in heard:
                 self.resident = True
+                if part.message.thinking:
+                    yield Chunk(thinking=part.message.thinking)
                 if part.message.content:
                     yield Chunk(text=part.message.content)
                 for call in part.message.tool_calls or ():
@@ -183,6 +188,7 @@ class OllamaBackend:
             embed=embeds,
             dimension=whole_number(facts.get(f"{family}.embedding_length")) if embeds else 0,
             tools="tools" in able,
+            thinking="thinking" in able,
             json_schema="completion" in able,
             template=shown.template or "",
             family=family,

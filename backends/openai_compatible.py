@@ -42,6 +42,7 @@ from backends.openai_options import OpenAICompatibleOptions
 from backends.openai_wire import Assembly, SchemaStyle, body_of
 from backends.remote import TokenGuess, ends_at, patiently, watched
 from backends.server_process import ServerProcess
+from backends.thinking import TAGS, TEMPLATE_SWITCHES, template_thinks
 from backends.validity import check_request
 from backends.vectors import unit_rows
 
@@ -99,7 +100,7 @@ class OpenAICompatibleBackend:
                 ends=ends,
                 source=connection.source,
             )
-            assembly = Assembly(connection.source)
+            assembly = Assembly(connection.source, begins_with=self._lead(request))
             async with aclosing(heard):
                 async for event in heard:
                     chunk = assembly.take(event)
@@ -129,7 +130,10 @@ class OpenAICompatibleBackend:
         return events
 
     async def _create(self, connection: Connection, body: dict[str, Any], ends: float) -> Any:
-        extra = {**self._options.extra, **body.pop("extra_body", {})}
+        quiet: dict[str, Any] = {}
+        if self._options.thinking == "off":
+            quiet = {"chat_template_kwargs": dict(TEMPLATE_SWITCHES)}
+        extra = {**quiet, **self._options.extra, **body.pop("extra_body", {})}
         return await patiently(
             connection.client.chat.completions.create(
                 model=connection.model,
@@ -142,6 +146,11 @@ class OpenAICompatibleBackend:
             ends,
             connection.source,
         )
+
+    def _lead(self, request: ChatRequest) -> str:
+        options = self._options
+        starts = options.starts_thinking and options.thinking != "off"
+        return TAGS[0][0] if starts and request.sampling.json_schema is None else ""
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         if not self._options.embeddings:
@@ -185,6 +194,7 @@ class OpenAICompatibleBackend:
             dimension=dimension,
             tools=bool(facts.tools if options.tools is None else options.tools),
             json_schema=options.json_schema and options.chat,
+            thinking=options.starts_thinking or template_thinks(facts.template),
             template=facts.template,
             family=connection.model,
         )

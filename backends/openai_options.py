@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from backends.remote import RemoteOptions, Url
 from backends.spec import Seconds
+from backends.thinking import Thinking
 
 
 class OpenAICompatibleOptions(RemoteOptions):
@@ -17,6 +18,8 @@ class OpenAICompatibleOptions(RemoteOptions):
     Either `url` (with its `/v1`) or `command`. `model` may be left out where the server has one
     only. `chat`, `embeddings`, `tools` and `json_schema` say what the model can do; `context`
     and `parallel` are asked of the server where it tells. `extra` goes into every request body.
+    `starts_thinking`: the answer begins in the middle of thinking, without a tag that says so, as
+    that of a server without a reasoning parser may.
     """
 
     url: Url | None = Field(default=None, repr=False)
@@ -29,6 +32,8 @@ class OpenAICompatibleOptions(RemoteOptions):
     dimension: int = Field(default=0, ge=0)
     tools: bool | None = None
     json_schema: bool = True
+    thinking: Thinking = "auto"
+    starts_thinking: bool = False
     extra: Mapping[str, Any] = Field(default_factory=dict)
     ready_s: Annotated[Seconds, Field(gt=0)] = 300.0
 

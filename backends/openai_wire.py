@@ -91,16 +91,17 @@ def _tool(tool: Tool) -> dict[str, Any]:
 
 @dataclass
 class Assembly:
-    """Puts the events of one stream together."""
+    """Puts the events of one stream together. `begins_with` comes before its first text."""
 
     source: str
+    begins_with: str = ""
     pieces: int = 0
     finish: FinishReason | None = None
     usage: Usage | None = None
     calls: dict[int, dict[str, str]] = field(default_factory=dict)
 
     def take(self, event: Any) -> Chunk | None:
-        """The text of an event; its other news are kept for `end`."""
+        """The text or the thoughts of an event; its other news are kept for `end`."""
         self._take_counts(event)
         if not event.choices:
             return None
@@ -114,13 +115,14 @@ class Assembly:
             if part.function is not None:
                 call["name"] += part.function.name or ""
                 call["arguments"] += part.function.arguments or ""
-        text = delta.content if delta is not None else None
-        if not text:
+        text = _string(delta.content) if delta is not None else ""
+        thought = _thought(delta.model_extra) if delta is not None else ""
+        if not text and not thought:
             return None
-        if not isinstance(text, str):
-            raise TypeError("the content of a delta is not text")
         self.pieces += 1
-        return Chunk(text=text)
+        if text and not thought:
+            text, self.begins_with = self.begins_with + text, ""
+        return Chunk(text=text, thinking=thought)
 
     def end(self, guessed_prompt_tokens: int) -> tuple[Chunk, ...]:
         """The last chunks: tool calls, if any, then the end with its usage."""
@@ -167,6 +169,19 @@ class Assembly:
             prefill_s=_count(times, "prompt_ms") / 1_000 or before.prefill_s,
             decode_s=_count(times, "predicted_ms") / 1_000 or before.decode_s,
         )
+
+
+def _thought(extra: Mapping[str, Any] | None) -> str:
+    """The thoughts in a delta: llama-server, DeepSeek and older vLLM name them so, newer vLLM
+    and OpenRouter `reasoning`."""
+    found = extra or {}
+    return _string(found.get("reasoning_content") or found.get("reasoning"))
+
+
+def _string(value: Any) -> str:
+    if value is not None and not isinstance(value, str):
+        raise TypeError("a delta holds something that is not text")
+    return value or ""
 
 
 def _count(values: Mapping[str, Any], key: str) -> Any:

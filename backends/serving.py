@@ -34,6 +34,7 @@ from backends.errors import (
 from backends.rates import estimate_prompt, estimate_tokens
 from backends.replica import Replica, ReplicaStatus
 from backends.spec import ModelSpec, PoolLimits
+from backends.thinking import Thoughts
 from backends.ticket import Ticket
 
 R = TypeVar("R")
@@ -57,14 +58,17 @@ class ServedModel:
         self.spec = spec
         self.replicas = tuple(replicas)
         self._deadline_s = spec.deadline_s or limits.deadline_s
+        self._every_s = limits.progress_interval_s
         queue = limits.queue if spec.queue is None else spec.queue
         self.admission = Admission(name, self.replicas, limits, queue)
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         sampling = self.spec.sampling.fill(request.sampling)
-        request = replace(request, sampling=sampling)
         if sampling.max_tokens < 1:
             raise InvalidRequest("max_tokens must be at least 1.")
+        if self.spec.thinking != "off":
+            sampling = replace(sampling, max_tokens=sampling.max_tokens + self.spec.thinking_tokens)
+        request = replace(request, sampling=sampling)
         deadline_s = self._deadline_s if request.deadline_s is None else request.deadline_s
         ticket = self.admission.enter(
             person=request.person,
@@ -85,7 +89,7 @@ class ServedModel:
                 try:
                     async with aclosing(self._answer(ticket, replica, request)) as chunks:
                         async for chunk in chunks:
-                            spoken += bool(chunk.text or chunk.tool_calls)
+                            spoken += bool(chunk.text or chunk.tool_calls or chunk.thinking)
                             if chunk.usage is not None:
                                 written = chunk.usage.completion_tokens
                             yield chunk
@@ -104,18 +108,22 @@ class ServedModel:
     async def _answer(
         self, ticket: Ticket, replica: Replica, request: ChatRequest
     ) -> AsyncGenerator[Chunk, None]:
-        """One replica's answer, timed where the engine does not say, and checked for its end."""
+        """One replica's answer, timed where the engine does not say, and checked for its end.
+
+        What the model thinks is told apart from what it says.
+        """
         began = time.monotonic()
         left = ticket.ends - began
         first: float | None = None
         pieces = 0
+        thoughts = Thoughts(self._every_s, keep=self.spec.thinking == "show")
         stream = replica.backend.chat(replace(request, deadline_s=left))
         async with aclosing(stream):
             while True:
                 chunk = await _before(ticket.ends, anext(stream, None))
                 if chunk is None:
                     raise BackendProtocolError(f"The model {self.name!r} stopped in mid-answer.")
-                if chunk.text or chunk.tool_calls:
+                if chunk.text or chunk.tool_calls or chunk.thinking:
                     pieces += 1
                     if first is None:
                         first = time.monotonic()
@@ -123,14 +131,17 @@ class ServedModel:
                             self.admission.refresh()
                 if chunk.finish is not None:
                     break
-                yield chunk
+                for piece in thoughts.take(chunk):
+                    yield piece
         usage = chunk.usage or Usage(completion_tokens=pieces)
         if not usage.prefill_s and not usage.decode_s:
             turned = first or time.monotonic()
             usage = replace(usage, prefill_s=turned - began, decode_s=time.monotonic() - turned)
         replica.succeeded(usage)
         self.admission.answered(ticket)
-        yield replace(chunk, usage=replace(usage, queue_s=usage.queue_s + ticket.queue_s))
+        last = replace(chunk, usage=replace(usage, queue_s=usage.queue_s + ticket.queue_s))
+        for piece in thoughts.take(last):
+            yield piece
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Embed on one slot of one replica."""
@@ -283,6 +294,8 @@ def _common(able: Sequence[Capabilities]) -> Capabilities:
         tools=all(each.tools for each in able),
         json_schema=all(each.json_schema for each in able),
         template=first.template,
+        thinking=any(each.thinking for each in able),
+        notes=tuple(dict.fromkeys(note for each in able for note in each.notes)),
         parameters=min(each.parameters for each in able),
         family=first.family if all(each.family == first.family for each in able) else "",
     )

@@ -24,6 +24,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from backends.base import Engine, EngineOptions, Sampling
+from backends.thinking import Thinking
 
 Isolation = Literal["none", "process"]
 
@@ -103,8 +104,9 @@ class ModelSpec(BaseModel):
     """A model of config.yaml. Times in seconds or as `5m`; memory in MiB.
 
     `queue` is how many requests may wait, `deadline_s` how long one may take from being accepted
-    to its last word. `keep_alive` (-1: for ever) and `memory_mb` go on to engines that have an
-    option of that name.
+    to its last word. `thinking` says what becomes of the thoughts of a model that thinks before it
+    answers; it may use `thinking_tokens` for them beside the tokens of the answer. `keep_alive`
+    (-1: for ever), `memory_mb` and `thinking` go on to engines that have an option of that name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -115,6 +117,8 @@ class ModelSpec(BaseModel):
     queue: int | None = Field(default=None, ge=0)
     deadline_s: Annotated[Seconds, Field(gt=0)] | None = None
     isolation: Isolation = "none"
+    thinking: Thinking = "auto"
+    thinking_tokens: int = Field(default=0, ge=0)
     keep_alive: Seconds | None = None
     memory_mb: int | None = Field(default=None, gt=0)
     inline: bool = Field(default=False, exclude=True, repr=False)
@@ -169,7 +173,11 @@ class ModelSpec(BaseModel):
 
     def _handed_on(self, engine: Engine, replica: ReplicaSpec) -> dict[str, Any]:
         """The replica's options, and those of the model's own that the engine has a key for."""
-        shared: dict[str, Any] = {"keep_alive": self.keep_alive, "memory_mb": self.memory_mb}
+        shared: dict[str, Any] = {
+            "keep_alive": self.keep_alive,
+            "memory_mb": self.memory_mb,
+            "thinking": self.thinking,
+        }
         known = engine.options.model_fields
         if self.keep_alive is not None and self.keep_alive < 0:
             field = known.get("keep_alive")

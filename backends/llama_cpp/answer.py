@@ -9,6 +9,7 @@ from backends.base import Usage
 from backends.llama_cpp.cache import Sequence, common_prefix
 from backends.llama_cpp.jobs import Job
 from backends.llama_cpp.sampling import Sampler
+from backends.llama_cpp.templates import Prompt
 from backends.llama_cpp.text import TextStream
 
 _NOWHERE = Sequence(-1)
@@ -21,14 +22,12 @@ class Answer:
     single new token, or everything again after its cells were given to others.
     """
 
-    def __init__(
-        self, job: Job, prompt: list[int], sampler: Sampler, stop: Collection[str]
-    ) -> None:
+    def __init__(self, job: Job, prompt: Prompt, sampler: Sampler, stop: Collection[str]) -> None:
         self.job = job
-        self.prompt = len(prompt)
-        self.target = prompt
+        self.prompt = len(prompt.tokens)
+        self.target = prompt.tokens
         self.sampler = sampler
-        self.text = TextStream(stop)
+        self.text = TextStream(stop, prompt.lead)
         self.sequence = _NOWHERE
         self.cached = 0
         self.written = 0

@@ -29,11 +29,12 @@ from backends.errors import (
     ModelNotFound,
 )
 from backends.gguf import GgufHead, check_gguf
+from backends.llama_cpp.formats import FORMATS, family_of
 from backends.llama_cpp.jobs import Job, Outcome
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.owner import FileState, OwnerThread, state_of
 from backends.llama_cpp.stats import EngineStats
-from backends.llama_cpp.templates import FORMATS, family_of
+from backends.thinking import template_thinks
 
 if TYPE_CHECKING:
     from backends.llama_cpp.loaded import Loaded
@@ -97,6 +98,7 @@ class LlamaCppBackend:
             context=min(self._options.context, trained),
             chat=named in FORMATS or bool(head.template),
             json_schema=True,
+            thinking=template_thinks(FORMATS.get(named or "", head.template)),
             template=named or family_of(head.template),
             family=head.family,
             parameters=head.parameters,

@@ -30,9 +30,14 @@ class Intake:
         computed, and `InvalidRequest` for one that cannot be rendered or sampled.
         """
         sampling = job.request.sampling
-        tokens = self._template.encode(job.request.messages, known)
-        if len(tokens) >= self.limit:
-            raise ContextOverflow(len(tokens), self.limit)
+        prompt = self._template.prompt(
+            job.request.messages,
+            known,
+            tools=job.request.tools,
+            thinks=sampling.json_schema is None,  # the grammar would hold the thoughts to it too
+        )
+        if len(prompt.tokens) >= self.limit:
+            raise ContextOverflow(len(prompt.tokens), self.limit)
         grammar = grammar_of(sampling.json_schema) if sampling.json_schema is not None else None
         sampler = Sampler(self._model, settings(sampling, self._options), grammar)
-        return Answer(job, tokens, sampler, sampling.stop)
+        return Answer(job, prompt, sampler, sampling.stop)

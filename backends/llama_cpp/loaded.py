@@ -30,7 +30,10 @@ class Loaded:
         self.model = Model(path, options, go_on)
         try:
             template = ChatTemplate(
-                self.model, self.model.head.template or None, options.chat_format
+                self.model,
+                self.model.head.template or None,
+                options.chat_format,
+                options.thinking,
             )
             self.template = template
             self.scheduler = Scheduler(self.model, options, template, deliver)

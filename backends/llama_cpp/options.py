@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from backends.base import EngineOptions
+from backends.thinking import Thinking
 
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"]
 Positive = Annotated[int, Field(gt=0)]
@@ -71,7 +72,9 @@ class LlamaCppOptions(EngineOptions):
     mlock: bool = False
 
     chat_format: str | None = None
-    """A named format (`backends.llama_cpp.templates.FORMATS`); none takes the GGUF's own."""
+    """A named format (`backends.llama_cpp.formats.FORMATS`); none takes the GGUF's own."""
+    thinking: Thinking = "auto"
+    """Off tells a template that knows how that the model is not to think."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     """For requests that bring none; none draws a new one each time."""
     sampling: SamplingDefaults = SamplingDefaults()

@@ -9,123 +9,46 @@ tokenizer would choose for the same text, and one different id costs the whole c
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from jinja2 import TemplateError
 from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from backends.base import ChatMessage
+from backends.base import ChatMessage, Tool
 from backends.errors import InvalidRequest
-
-_CHATML = (
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-_LLAMA_2 = (
-    "{% set ns = namespace(system='') %}"
-    "{% for m in messages %}"
-    "{% if m.role == 'system' %}{% set ns.system = m.content %}"
-    "{% elif m.role == 'assistant' %} {{ m.content }} {{ eos_token }}"
-    "{% else %}{{ bos_token }}[INST] "
-    "{% if ns.system %}<<SYS>>\n{{ ns.system }}\n<</SYS>>\n\n{% set ns.system = '' %}{% endif %}"
-    "{{ m.content }} [/INST]{% endif %}{% endfor %}"
-)
-_LLAMA_3 = (
-    "{{ bos_token }}{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n"
-    "{{ m.content }}<|eot_id|>{% endfor %}"
-    "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
-)
-_MISTRAL = (
-    "{{ bos_token }}{% set ns = namespace(system='') %}{% for m in messages %}"
-    "{% if m.role == 'system' %}{% set ns.system = m.content ~ '\n\n' %}"
-    "{% elif m.role == 'assistant' %}{{ m.content }}{{ eos_token }}"
-    "{% else %}[INST] {{ ns.system }}{{ m.content }} [/INST]{% set ns.system = '' %}{% endif %}"
-    "{% endfor %}"
-)
-_GEMMA = (
-    "{{ bos_token }}{% set ns = namespace(system='') %}{% for m in messages %}"
-    "{% if m.role == 'system' %}{% set ns.system = m.content ~ '\n\n' %}{% else %}"
-    "<start_of_turn>{{ 'model' if m.role == 'assistant' else 'user' }}\n"
-    "{% if m.role != 'assistant' %}{{ ns.system }}{% set ns.system = '' %}{% endif %}"
-    "{{ m.content }}<end_of_turn>\n{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
-)
-_ZEPHYR = (
-    "{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}{{ eos_token }}\n{% endfor %}"
-    "{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
-)
-_PHI_3 = (
-    "{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}<|end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
-)
-_VICUNA = (
-    "{% for m in messages %}{% if m.role == 'system' %}{{ m.content }} "
-    "{% elif m.role == 'assistant' %}ASSISTANT: {{ m.content }}{{ eos_token }}"
-    "{% else %}USER: {{ m.content }} {% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}ASSISTANT:{% endif %}"
-)
-_ALPACA = (
-    "{% for m in messages %}{% if m.role == 'system' %}{{ m.content }}\n\n"
-    "{% elif m.role == 'assistant' %}### Response:\n{{ m.content }}{{ eos_token }}\n\n"
-    "{% else %}### Instruction:\n{{ m.content }}\n\n{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}### Response:\n{% endif %}"
-)
-
-FORMATS: Mapping[str, str] = {
-    "chatml": _CHATML,
-    "llama-2": _LLAMA_2,
-    "llama-3": _LLAMA_3,
-    "mistral": _MISTRAL,
-    "gemma": _GEMMA,
-    "zephyr": _ZEPHYR,
-    "phi-3": _PHI_3,
-    "vicuna": _VICUNA,
-    "alpaca": _ALPACA,
-}
-"""The named formats, for models whose file brings no template."""
-
-_FAMILY_MARKS = (
-    ("<|im_start|>", "chatml"),
-    ("<|start_header_id|>", "llama-3"),
-    ("<start_of_turn>", "gemma"),
-    ("<<SYS>>", "llama-2"),
-    ("[INST]", "mistral"),
-    ("<|end|>", "phi-3"),
-    ("<|user|>", "zephyr"),
-)
-_SENTINEL = 0xE000  # private-use characters stand for control-token names within a message
-_SENTINELS = 256
+from backends.llama_cpp.formats import FORMATS, family_of
+from backends.llama_cpp.guard import Guard, Tokenizer
+from backends.thinking import TEMPLATE_SWITCHES, Thinking, closing, open_tag
 
 
-def family_of(template: str) -> str:
-    """The named format that a template resembles, or ""."""
-    return next((name for mark, name in _FAMILY_MARKS if mark in template), "")
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt as token ids. `lead` is text that an answer to it begins with, in the prompt's end:
+    the tag of thoughts that the model only goes on with."""
 
-
-class Tokenizer(Protocol):
-    """What a template needs of a model."""
-
-    bos: str
-    eos: str
-    adds_bos: bool
-    spm: bool
-
-    def tokenize(self, text: str, *, special: bool = True, bos: bool = False) -> list[int]: ...
-    def piece(self, token: int) -> bytes: ...
-    def is_control(self, token: int) -> bool: ...
+    tokens: list[int]
+    lead: str = ""
 
 
 class ChatTemplate:
     """A model's template, compiled once.
 
-    `name` is a named format; without it `source`, the file's own template, is used.
+    `name` is a named format; without it `source`, the file's own template, is used. `thinking`
+    "off" tells it that the model is not to think.
     Raises `InvalidRequest` for an unknown name, or where there is no template at all.
     """
 
-    def __init__(self, model: Tokenizer, source: str | None, name: str | None = None) -> None:
+    def __init__(
+        self,
+        model: Tokenizer,
+        source: str | None,
+        name: str | None = None,
+        thinking: Thinking = "auto",
+    ) -> None:
         if name is not None and name not in FORMATS:
             raise InvalidRequest(
                 f"There is no chat format named {name!r}; choose one of {', '.join(FORMATS)}."
@@ -138,14 +61,9 @@ class ChatTemplate:
             )
         self._model = model
         self.family = name or family_of(text)
-        environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
-        )
-        environment.filters["tojson"] = _to_json
-        environment.globals["raise_exception"] = _refuse
-        environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
+        self._thinks = thinking != "off"
         try:
-            self._template = environment.from_string(text)
+            self._template = _ENVIRONMENT.from_string(text)
         except TemplateError as error:
             raise InvalidRequest(
                 "The model file's chat template cannot be read; set chat_format to one of "
@@ -158,20 +76,35 @@ class ChatTemplate:
         `known` are the ids that the conversation's sequence holds already: where the prompt's text
         begins as theirs does, they are taken over as they are.
         """
-        safe, names = self._neutralise(messages)
-        text = self._render(safe)
+        return self.prompt(messages, known).tokens
+
+    def prompt(
+        self,
+        messages: Sequence[ChatMessage],
+        known: Sequence[int] = (),
+        *,
+        tools: Sequence[Tool] = (),
+        thinks: bool = True,
+    ) -> Prompt:
+        """As `encode`, with tools on offer; where not `thinks` the answer begins at once."""
+        guard = Guard(self._model)
+        safe = [guard(each) for each in _dialogue(messages)]
+        text = self._render(safe, guard([tool_json(tool) for tool in tools]) or None)
+        if not (thinks and self._thinks):
+            text = _thought_over(text)
         kept, start = self._keep(text.encode(), known)
         bos = not kept and self._model.adds_bos and not text.startswith(self._model.bos or "\0")
         rest = text.encode()[start:].decode() if start else text
-        return [*kept, *self._tokenize(rest, names, bos=bos)]
+        return Prompt([*kept, *guard.tokenize(rest, bos=bos)], open_tag(text))
 
     def text(self, messages: Sequence[ChatMessage]) -> str:
         """The prompt as text, for an engine with a tokenizer of its own."""
-        return self._render([{"role": each.role, "content": each.content} for each in messages])
+        text = self._render(_dialogue(messages), None)
+        return text if self._thinks else _thought_over(text)
 
     # -- rendering -------------------------------------------------------------------------------
 
-    def _render(self, messages: list[dict[str, Any]]) -> str:
+    def _render(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None) -> str:
         attempts = (messages, _system_into_user(messages))
         for number, attempt in enumerate(attempts, 1):
             try:
@@ -180,58 +113,17 @@ class ChatTemplate:
                     add_generation_prompt=True,
                     bos_token=self._model.bos,
                     eos_token=self._model.eos,
-                    tools=None,
+                    tools=tools,
+                    **({} if self._thinks else TEMPLATE_SWITCHES),
                 )
             # A template is somebody's program; whatever it raises means that it does not take
             # these messages. Many refuse a system message, so that is tried without one.
-            except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
+            except _RAISED as error:
                 if number == len(attempts):
                     raise InvalidRequest(
                         "The model's chat template does not accept these messages."
                     ) from error
         raise AssertionError("unreachable")
-
-    # -- what people wrote is text, not control tokens -------------------------------------------
-
-    def _neutralise(
-        self, messages: Sequence[ChatMessage]
-    ) -> tuple[list[dict[str, Any]], list[str]]:
-        """Replace the names of control tokens within messages by single private characters."""
-        names: list[str] = []
-        safe: list[dict[str, Any]] = []
-        for message in messages:
-            content = message.content
-            for code in range(_SENTINEL, _SENTINEL + _SENTINELS):
-                content = content.replace(chr(code), "\ufffd")
-            for name in self._control_names(content):
-                if name not in names and len(names) < _SENTINELS:
-                    names.append(name)
-                content = content.replace(name, chr(_SENTINEL + names.index(name)))
-            safe.append({"role": message.role, "content": content})
-        return safe, names
-
-    def _control_names(self, content: str) -> list[str]:
-        if not any(mark in content for mark in "<[|{"):
-            return []
-        found = {t for t in self._model.tokenize(content) if self._model.is_control(t)}
-        names = {self._model.piece(t).decode("utf-8", "replace") for t in found}
-        return sorted((n for n in names if n), key=len, reverse=True)
-
-    def _tokenize(self, text: str, names: list[str], *, bos: bool) -> list[int]:
-        if not names:
-            return self._model.tokenize(text, bos=bos)
-        tokens: list[int] = []
-        piece = ""
-        for char in text:
-            index = ord(char) - _SENTINEL
-            if 0 <= index < len(names):
-                if piece:
-                    tokens += self._model.tokenize(piece, bos=bos and not tokens)
-                tokens += self._model.tokenize(names[index], special=False)
-                piece = ""
-            else:
-                piece += char
-        return tokens + (self._model.tokenize(piece, bos=bos and not tokens) if piece else [])
 
     # -- keeping the ids of earlier turns --------------------------------------------------------
 
@@ -267,6 +159,62 @@ class ChatTemplate:
         return bool(following) and self._model.is_control(following[0])
 
 
+def _thought_over(prompt: str) -> str:
+    """The prompt with its thoughts ended, where it ends in the middle of them."""
+    tag = open_tag(prompt)
+    return f"{prompt.rstrip()}\n\n{closing(tag)}\n\n" if tag else prompt
+
+
+def _dialogue(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
+    """The messages as templates expect them, which is as OpenAI's protocol has them."""
+    names = {call.id: call.name for message in messages for call in message.tool_calls}
+    dialogue = []
+    for message in messages:
+        entry: dict[str, Any] = {"role": message.role, "content": message.content}
+        if message.tool_calls:
+            entry["tool_calls"] = [
+                {
+                    "id": call.id,
+                    "type": "function",
+                    "function": {"name": call.name, "arguments": dict(call.arguments)},
+                }
+                for call in message.tool_calls
+            ]
+        if message.role == "tool":
+            entry["tool_call_id"] = message.tool_call_id or ""
+            entry["name"] = names.get(message.tool_call_id or "", "")
+        dialogue.append(entry)
+    return dialogue
+
+
+def tool_json(tool: Tool) -> dict[str, Any]:
+    """A tool as templates expect it."""
+    return {
+        "type": "function",
+        "function": {
+            "name": tool.name,
+            "description": tool.description,
+            "parameters": dict(tool.parameters),
+        },
+    }
+
+
+def offers_tools(template: str) -> bool:
+    """Whether a template tells the model of the tools it is given; tried out, not guessed."""
+    tool = Tool("look_for_the_lamp", "Looks.", {"type": "object", "properties": {}})
+    try:
+        written = _ENVIRONMENT.from_string(template).render(
+            messages=[{"role": "user", "content": "hello"}],
+            add_generation_prompt=True,
+            bos_token="",
+            eos_token="",
+            tools=[tool_json(tool)],
+        )
+    except _RAISED:
+        return False
+    return tool.name in written
+
+
 def _system_into_user(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The same messages for a template that knows no system role and wants roles to alternate."""
     merged: list[dict[str, Any]] = []
@@ -283,5 +231,20 @@ def _refuse(message: str) -> None:
     raise TemplateError(message)
 
 
-def _to_json(value: Any, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+def _to_json(value: Any, ensure_ascii: bool = False, **how: Any) -> str:
+    return json.dumps(value, ensure_ascii=ensure_ascii, **how)
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
+    )
+    environment.filters["tojson"] = _to_json
+    environment.globals["raise_exception"] = _refuse
+    environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
+    return environment
+
+
+_ENVIRONMENT = _environment()
+_RAISED = (TemplateError, TypeError, ValueError, LookupError, ArithmeticError)
+"""What a template may raise that does not take what it is given."""

@@ -10,10 +10,12 @@ class TextStream:
     """Turns the bytes of tokens into text that may be shown.
 
     A token can end inside a character, and a stop string can begin in one token and end in another:
-    what is not yet decided is held back. Feed it with `feed`, and call `flush` at the end.
+    what is not yet decided is held back. Feed it with `feed`, and call `flush` at the end. `lead`
+    comes before the first text; no stop string is looked for in it.
     """
 
-    def __init__(self, stop: Sequence[str] = ()) -> None:
+    def __init__(self, stop: Sequence[str] = (), lead: str = "") -> None:
+        self._lead = lead
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stop = tuple(stop)
         self._longest = max((len(s) for s in self._stop), default=0)
@@ -23,7 +25,7 @@ class TextStream:
 
     def feed(self, raw: bytes) -> str:
         """The text that is now certain."""
-        return self._release(self._decoder.decode(raw))
+        return self._led(self._release(self._decoder.decode(raw)))
 
     def flush(self) -> str:
         """The rest, once no more bytes will come. A torn character at the end is left out."""
@@ -33,7 +35,12 @@ class TextStream:
         self._decoder.reset()
         del pending  # half a character says nothing to a reader
         rest, self._held = self._held, ""
-        return rest
+        return self._led(rest)
+
+    def _led(self, text: str) -> str:
+        if self._lead and text:
+            text, self._lead = self._lead + text, ""
+        return text
 
     def _release(self, new: str) -> str:
         if self.stopped or not new:

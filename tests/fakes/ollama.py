@@ -8,13 +8,14 @@ from typing import Any
 from aiohttp import web
 
 from backends.script import bag_of_words
-from tests.fakes.speech import BODY, SpeechServer, answer, prompt_tokens
+from tests.fakes.speech import BODY, SpeechServer, answer, pieces_of, prompt_tokens
 
 
 class OllamaServer(SpeechServer):
     """Has `models` (name → its capabilities); those in `loaded` are resident.
 
-    `tool_call`, where set, is what a chat with tools is answered with.
+    `tool_call`, where set, is what a chat with tools is answered with. `thoughts` come before an
+    answer, in a field of their own.
     """
 
     def __init__(self) -> None:
@@ -25,6 +26,7 @@ class OllamaServer(SpeechServer):
         }
         self.loaded: set[str] = set()
         self.tool_call: dict[str, Any] | None = None
+        self.thoughts = ""
         self.library = {"fresh:latest": ["completion"]}
         self.app.add_routes(
             [
@@ -82,6 +84,12 @@ class OllamaServer(SpeechServer):
         parts: list[dict[str, Any]] = [
             {"message": {"role": "assistant", "content": piece}, "done": False} for piece in said
         ]
+        if self.thoughts and body.get("think") is not False:
+            thoughts = [
+                {"role": "assistant", "content": "", "thinking": p}
+                for p in pieces_of(self.thoughts)
+            ]
+            parts = [*({"message": each, "done": False} for each in thoughts), *parts]
         if body.get("tools") and self.tool_call is not None:
             call = {
                 "role": "assistant",

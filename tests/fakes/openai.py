@@ -12,13 +12,14 @@ from typing import Any
 from aiohttp import web
 
 from backends.script import bag_of_words
-from tests.fakes.speech import BODY, SpeechServer, answer, prompt_tokens
+from tests.fakes.speech import BODY, SpeechServer, answer, pieces_of, prompt_tokens
 
 
 class OpenAIServer(SpeechServer):
     """Has `models`; `context` tokens fit. `key`, where set, must be sent.
 
     `tool_call` (name, JSON of the arguments) is what a chat with tools is answered with.
+    `thoughts` come before an answer, as `reasoning_content`; `inline` as a part of its text.
     `schema_style` is the only one that is understood. `loading` answers 503 as llama-server does.
     """
 
@@ -30,6 +31,7 @@ class OpenAIServer(SpeechServer):
         self.key: str | None = None
         self.loading = False
         self.tool_call: tuple[str, str] | None = None
+        self.thoughts = self.inline = ""
         self.schema_style = "json_schema"
         self.app.add_routes(
             [
@@ -106,7 +108,10 @@ class OpenAIServer(SpeechServer):
         style = body.get("response_format") or {}
         schema = style.get("schema") or style.get("json_schema", {}).get("schema")
         said, finish = answer(body.get("max_tokens", 16), body.get("stop", ()), schema)
-        deltas: list[dict[str, Any]] = [{"content": piece} for piece in said]
+        deltas: list[dict[str, Any]] = [
+            *({"reasoning_content": piece} for piece in pieces_of(self.thoughts)),
+            *({"content": piece} for piece in [*pieces_of(self.inline), *said]),
+        ]
         if body.get("tools") and self.tool_call is not None:
             deltas, finish = _call_deltas(*self.tool_call), "tool_calls"
         events = [_event({"role": "assistant", "content": None}), *map(_event, deltas)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from backends.llama_cpp.jobs import Job, Outcome
 from backends.llama_cpp.native import Model
 from backends.llama_cpp.pace import Pace
 from backends.llama_cpp.scheduler import Scheduler
-from backends.llama_cpp.templates import ChatTemplate
+from backends.llama_cpp.templates import ChatTemplate, Prompt
 
 NO_SUCH_TOKEN = 10_000_000
 
@@ -23,9 +24,13 @@ NO_SUCH_TOKEN = 10_000_000
 class Poisoned(ChatTemplate):
     """A template whose prompt for the question "poison" ends in a token that does not exist."""
 
-    def encode(self, messages: Sequence[ChatMessage], known: Sequence[int] = ()) -> list[int]:
-        tokens = super().encode(messages, known)
-        return [*tokens, NO_SUCH_TOKEN] if messages[-1].content == "poison" else tokens
+    def prompt(
+        self, messages: Sequence[ChatMessage], known: Sequence[int] = (), **how: Any
+    ) -> Prompt:
+        prompt = super().prompt(messages, known, **how)
+        if messages[-1].content == "poison":
+            prompt.tokens.append(NO_SUCH_TOKEN)
+        return prompt
 
 
 class Delivered:

@@ -6,8 +6,9 @@ import pytest
 
 from backends.base import ChatMessage
 from backends.errors import InvalidRequest
+from backends.llama_cpp.formats import FORMATS, family_of
 from backends.llama_cpp.native import Model
-from backends.llama_cpp.templates import FORMATS, ChatTemplate, family_of
+from backends.llama_cpp.templates import ChatTemplate
 
 ASK = [ChatMessage("system", "Be brief."), ChatMessage("user", "Hello!")]
 
@@ -104,3 +105,37 @@ def test_known_ids_of_another_text_are_not_kept(model: Model, template: ChatTemp
 @pytest.mark.parametrize("name", ["chatml", "llama-3", "gemma", "llama-2"])
 def test_a_family_is_known_by_its_marks(name: str) -> None:
     assert family_of(FORMATS[name]) == name
+
+
+THINKING = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "<|im_start|>assistant\n"
+    "{% if enable_thinking is defined and enable_thinking is false %}<think>\n\n</think>\n\n"
+    "{% endif %}"
+)
+ALWAYS_THINKING = (
+    "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}[assistant]<think>\n"
+)
+
+
+def test_a_model_is_told_not_to_think_only_where_it_is_off(model: Model) -> None:
+    for thinking, end in (("auto", "assistant\n"), ("off", "assistant\n<think>\n\n</think>\n\n")):
+        prompt = ChatTemplate(model, THINKING, thinking=thinking).prompt(ASK)  # type: ignore[arg-type]
+        assert text_of(model, prompt.tokens).endswith(end)
+        assert prompt.lead == ""
+
+
+def test_an_answer_that_begins_within_thoughts_is_given_their_tag(model: Model) -> None:
+    prompt = ChatTemplate(model, ALWAYS_THINKING).prompt(ASK)
+    assert prompt.lead == "<think>"
+
+
+def test_thoughts_that_a_template_always_begins_are_ended_where_there_shall_be_none(
+    model: Model,
+) -> None:
+    off = ChatTemplate(model, ALWAYS_THINKING, thinking="off").prompt(ASK)
+    held = ChatTemplate(model, ALWAYS_THINKING).prompt(ASK, thinks=False)
+    for prompt in (off, held):
+        assert text_of(model, prompt.tokens).endswith("[assistant]<think>\n\n</think>\n\n")
+        assert prompt.lead == ""
+    assert ChatTemplate(model, ALWAYS_THINKING, thinking="off").text(ASK).endswith("</think>\n\n")

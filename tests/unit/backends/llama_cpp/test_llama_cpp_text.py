@@ -56,3 +56,11 @@ def test_a_character_that_never_ends_is_left_out() -> None:
     stream = TextStream()
     assert stream.feed("é".encode() + "🦙".encode()[:2]) == "é"
     assert stream.flush() == ""
+
+
+def test_a_lead_comes_before_the_first_text_and_hides_no_stop_string() -> None:
+    stream = TextStream(["think"], lead="<think>")
+    assert stream.feed(b"") == ""
+    assert stream.feed(b"hm ") == "<think>hm "
+    assert stream.feed(b"x thinking") == "x "
+    assert stream.stopped

@@ -7,7 +7,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from backends.llama_cpp.templates import FORMATS
+from backends.llama_cpp.formats import FORMATS
 
 _EMBD, _INNER, _STATE, _CONV, _RANK, _LAYERS = 32, 64, 8, 4, 4, 2
 

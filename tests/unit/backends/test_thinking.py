@@ -1,0 +1,259 @@
+"""Thoughts are told from answers, however a stream is torn, and whichever engine it comes from."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backends.base import ChatMessage, ChatRequest, Chunk, Sampling, ToolCall, Usage
+from backends.errors import BackendUnavailable
+from backends.pool import Pool, PoolLimits
+from backends.shipped import shipped
+from backends.spec import ModelSpec
+from backends.thinking import TAGS, Thoughts, closing, open_tag, template_thinks
+from tests.fakes.contexts import bare_context
+from tests.fakes.ollama import OllamaServer
+from tests.fakes.openai import OpenAIServer
+from tests.fakes.speech import Fault
+
+ENGINES = shipped(["ollama", "openai_compatible", "scripted"])
+END = Chunk(finish="stop", usage=Usage(completion_tokens=1))
+
+
+def apart(pieces: Sequence[str], *, end: Chunk = END) -> tuple[str, str]:
+    """The answer and the thoughts of a stream."""
+    thoughts = Thoughts(0.0, keep=True)
+    chunks = [c for piece in pieces for c in thoughts.take(Chunk(text=piece))]
+    chunks += thoughts.take(end)
+    assert chunks[-1].finish == end.finish
+    assert all(c.finish is None for c in chunks[:-1])
+    return "".join(c.text for c in chunks), "".join(c.thinking for c in chunks)
+
+
+@pytest.mark.parametrize("tags", TAGS)
+def test_it_is_the_same_for_every_place_where_the_stream_may_be_torn(tags: tuple[str, str]) -> None:
+    whole = f"\n{tags[0]}\nSix times seven </thi.\n{tags[1]}\n\nIt is 42.\n"
+    for first in range(len(whole) + 1):
+        for second in range(first, len(whole) + 1):
+            pieces = [whole[:first], whole[first:second], whole[second:]]
+            assert apart(pieces) == ("It is 42.\n", "\nSix times seven </thi.\n")
+
+
+@given(
+    st.text(alphabet="<>/think[] TIHNK\nab"),
+    st.lists(st.integers(0, 40), max_size=6),
+)
+def test_where_a_stream_is_torn_changes_nothing(text: str, cuts: list[int]) -> None:
+    places = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+    pieces = [text[a:b] for a, b in itertools.pairwise(places)]
+    assert apart(pieces) == apart([text])
+
+
+@given(st.text(alphabet="abc <>/\n", max_size=40), st.text(min_size=1, max_size=40))
+def test_an_answer_without_thoughts_is_handed_on_as_it_is(first: str, rest: str) -> None:
+    text = f"{first}x{rest}"
+    if not any(text.lstrip().startswith(tag) for tag, _ in TAGS):
+        assert apart(list(text)) == (text, "")
+
+
+def test_tags_within_an_answer_are_part_of_it() -> None:
+    text = "Wrap it in <think> and </think>."
+    assert apart([text]) == (text, "")
+    assert apart(["<think>hm</think>", text]) == (text, "hm")
+
+
+def test_an_empty_thought_is_none() -> None:
+    assert apart(["<think>\n\n</think>\n\n", "Yes."]) == ("Yes.", "\n\n")
+
+
+def test_a_second_thought_before_the_answer_is_one_too() -> None:
+    assert apart(["<think>a</think>\n<think>b</think> Yes."]) == ("Yes.", "ab")
+
+
+def test_thoughts_without_an_end_are_no_answer() -> None:
+    assert apart(["<think>", "and so on </th"]) == ("", "and so on </th")
+
+
+def test_a_word_that_begins_like_a_tag_is_not_lost_at_the_end() -> None:
+    assert apart(["<thi"]) == ("<thi", "")
+
+
+def test_a_tool_call_ends_the_doubt_and_comes_after_the_text_before_it() -> None:
+    thoughts = Thoughts()
+    call = Chunk(tool_calls=(ToolCall("1", "dice", {}),))
+    chunks = [*thoughts.take(Chunk(text="<t")), *thoughts.take(call), *thoughts.take(END)]
+    assert chunks == [Chunk(text="<t"), call, END]
+
+
+def test_what_is_thought_is_told_of_at_most_so_often() -> None:
+    often = Thoughts(3600.0)
+    told = [c for piece in ["<think>", *"abcdef"] for c in often.take(Chunk(text=piece))]
+    assert [c.progress.stage for c in told if c.progress] == ["thinking"]
+    assert not any(c.thinking or c.text for c in told)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "tag"),
+    [
+        ("<|im_start|>assistant\n<think>\n", "<think>"),
+        ("<|im_start|>assistant\n<think>\n\n</think>\n\n", ""),
+        ("<|im_start|>assistant\n", ""),
+    ],
+)
+def test_a_prompt_may_end_in_the_middle_of_thinking(prompt: str, tag: str) -> None:
+    assert open_tag(prompt) == tag
+    assert not tag or closing(tag) == "</think>"
+
+
+def test_a_thinking_template_is_known_by_its_words() -> None:
+    assert template_thinks("{% if enable_thinking is defined and not enable_thinking %}")
+    assert not template_thinks("{{ messages }}")
+
+
+# --- through the pool -----------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def pool_of(entry: dict[str, Any]) -> AsyncIterator[Pool]:
+    spec = ModelSpec.model_validate(entry)
+    limits = PoolLimits(progress_interval_s=0.001, first_pause_s=0.01)
+    pool = Pool({"m": spec}, ENGINES, bare_context(), limits)
+    try:
+        yield pool
+    finally:
+        await pool.aclose()
+
+
+async def ask(pool: Pool, **sampling: Any) -> list[Chunk]:
+    request = ChatRequest((ChatMessage("user", "hello"),), Sampling(**sampling))
+    async with aclosing(pool.chat("m", request)) as chunks:
+        return [chunk async for chunk in chunks]
+
+
+def said(chunks: Sequence[Chunk]) -> tuple[str, str]:
+    return "".join(c.text for c in chunks), "".join(c.thinking for c in chunks)
+
+
+def stages(chunks: Sequence[Chunk]) -> set[str]:
+    return {c.progress.stage for c in chunks if c.progress is not None}
+
+
+@asynccontextmanager
+async def every_engine(**keys: Any) -> AsyncIterator[list[tuple[str, Pool]]]:
+    """Pools of a model that thinks: its server tells the thoughts apart, or writes them inline."""
+    text = "<think>Let me count them.</think>\n\nThere are three."
+    async with OllamaServer() as ollama, OpenAIServer() as server:
+        ollama.thoughts = server.thoughts = "Let me count them."
+        ollama.models["tiny:latest"].append("thinking")
+        url = f"{server.url}/v1"
+        entries: dict[str, dict[str, Any]] = {
+            "ollama": {"backend": "ollama", "url": ollama.url, "model": "tiny"},
+            "openai": {"backend": "openai_compatible", "url": url},
+            "inline": {"backend": "scripted", "replies": [text], "cycle": True},
+        }
+        pools = []
+        try:
+            for name, entry in entries.items():
+                spec = ModelSpec.model_validate({**entry, **keys})
+                limits = PoolLimits(progress_interval_s=0.001)
+                made = Pool({"m": spec}, ENGINES, bare_context(), limits)
+                pools.append((name, made))
+            yield pools
+        finally:
+            for _, pool in pools:
+                await pool.aclose()
+
+
+async def test_no_engines_thoughts_are_shown_and_each_says_that_it_thinks() -> None:
+    async with every_engine() as pools:
+        for name, pool in pools:
+            chunks = await ask(pool, max_tokens=12)
+            text, thought = said(chunks)
+            assert text, name
+            assert "Let me" not in text, name
+            assert not thought, name
+            assert "thinking" in stages(chunks), name
+            assert text == text.lstrip(), name
+
+
+async def test_thoughts_are_handed_on_where_they_are_to_be_shown() -> None:
+    async with every_engine(thinking="show") as pools:
+        for name, pool in pools:
+            text, thought = said(await ask(pool, max_tokens=12))
+            assert thought == "Let me count them.", name
+            assert "Let me" not in text, name
+
+
+async def test_a_server_is_told_not_to_think() -> None:
+    async with OllamaServer() as ollama, OpenAIServer() as server:
+        entry = {"backend": "ollama", "url": ollama.url, "model": "tiny", "thinking": False}
+        async with pool_of(entry) as pool:
+            await ask(pool)
+        entry = {"backend": "openai_compatible", "url": f"{server.url}/v1", "thinking": "off"}
+        async with pool_of(entry) as pool:
+            await ask(pool)
+        assert ollama.bodies("/api/chat")[0]["think"] is False
+        (body,) = server.bodies("/v1/chat/completions")
+        assert body["chat_template_kwargs"]["enable_thinking"] is False
+
+
+async def test_by_default_a_server_is_told_nothing_about_thinking() -> None:
+    async with OllamaServer() as ollama:
+        async with pool_of({"backend": "ollama", "url": ollama.url, "model": "tiny"}) as pool:
+            await ask(pool)
+        assert ollama.bodies("/api/chat")[0].get("think") is None
+
+
+async def test_a_server_whose_answers_begin_in_the_middle_of_thinking() -> None:
+    async with OpenAIServer() as server:
+        server.inline = "I count them.\n</think>\n\n"
+        entry = {"backend": "openai_compatible", "url": f"{server.url}/v1"}
+        async with pool_of({**entry, "starts_thinking": True, "thinking": "show"}) as pool:
+            text, thought = said(await ask(pool))
+            assert thought == "I count them.\n"
+            assert text.startswith("On night")
+            assert (await pool.capabilities("m")).thinking
+
+
+async def test_a_model_that_only_thinks_ends_without_text_and_says_why_it_stopped() -> None:
+    entry = {"backend": "scripted", "replies": ["<think> one two three four five six"]}
+    async with pool_of(entry) as pool:
+        chunks = await ask(pool, max_tokens=4)
+    assert said(chunks) == ("", "")
+    assert chunks[-1].finish == "length"
+    assert chunks[-1].usage is not None
+    assert chunks[-1].usage.completion_tokens == 4
+
+
+async def test_thoughts_have_room_of_their_own_beside_the_answers() -> None:
+    reply = "<think> one two three </think> four five six"
+    entry = {"backend": "scripted", "replies": [reply], "cycle": True}
+    async with pool_of({**entry, "thinking_tokens": 10}) as pool:
+        assert said(await ask(pool, max_tokens=3))[0] == "four five six"
+    async with pool_of({**entry, "thinking": "off", "thinking_tokens": 10}) as pool:
+        assert said(await ask(pool, max_tokens=3))[0] == ""
+
+
+async def test_a_replica_that_fails_while_it_thinks_is_replaced() -> None:
+    failing = {"backend": "scripted", "replies": [{"text": "<think> a b c", "error": "timeout"}]}
+    failing["replies"][0]["fail_after"] = 2  # type: ignore[index]
+    well = {"backend": "scripted", "echo": "well"}
+    async with pool_of({"replicas": [failing, well]}) as pool:
+        chunks = await ask(pool)
+        assert said(chunks) == ("well", "")
+        assert [status.failed for status in pool.status("m")] == [1, 0]
+
+
+async def test_a_server_that_dies_while_it_thinks_is_an_error() -> None:
+    async with OllamaServer() as ollama:
+        ollama.thoughts = "Let me count them."
+        ollama.faults.append(Fault(how="drop", after=2))
+        async with pool_of({"backend": "ollama", "url": ollama.url, "model": "tiny"}) as pool:
+            with pytest.raises(BackendUnavailable):
+                await ask(pool)
