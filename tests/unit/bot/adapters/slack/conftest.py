@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.core import Bench
 from tests.fakes.slack import FakeSlack
+from tests.fakes.slack.acting import Acting
 from tests.fakes.slack.bots import ServedBot, build_bot, served
+from tests.fakes.slack.running import SKILLS, Bot, running
 from tests.traces import plain_traces
 
 __all__ = ["plain_traces"]
@@ -31,4 +34,30 @@ def build(fake: FakeSlack) -> Any:
 @pytest.fixture
 async def served_bot(build: Any) -> AsyncIterator[ServedBot]:
     async with served(build()) as started:
+        yield started
+
+
+@pytest.fixture
+def people(fake: FakeSlack) -> Acting:
+    """Ada and Eve, with what Slack says of them."""
+    fake.workspace.people |= {
+        "U0ADA": {"profile": {"display_name": "ada"}, "locale": "de-DE"},
+        "U0EVE": {"profile": {"display_name": "", "real_name": "Eve"}},
+    }
+    return Acting(fake)
+
+
+@pytest.fixture
+def make(fake: FakeSlack) -> Any:
+    """Makes a bot with skills that tell what they were given: `make(settings={…}, bench={…})`."""
+
+    def build(settings: dict[str, Any] | None = None, bench: dict[str, Any] | None = None) -> Bot:
+        return Bot(fake, Bench(**{"skills": SKILLS, **(bench or {})}), **(settings or {}))
+
+    return build
+
+
+@pytest.fixture
+async def bot(make: Any) -> AsyncIterator[Bot]:
+    async with running(make()) as started:
         yield started
