@@ -24,7 +24,7 @@ from backends.base import (
 )
 from bot.checks import Asker, Check
 from bot.command import Command, Completion
-from bot.errors import Denied, NotFound, Refused, nearest
+from bot.errors import Denied, Failed, NotFound, Refused, nearest
 from bot.history.store import HistoryStore
 from bot.repetition import REPEATING, RepetitionGuard
 from bot.services import (
@@ -49,6 +49,7 @@ from bot.types import (
     CommandCall,
     ConversationKey,
     Explanation,
+    File,
     Message,
     Notice,
     Part,
@@ -189,8 +190,9 @@ class Context:
         """Ask the model and yield `Status` and `Text` as they come; records model and usage.
 
         A model that says the same thing over and over is ended, with a notice that says so.
-        `cache` names the prompt cache to use: the conversation's by default, "" for none.
-        Raises `BackendError`.
+        What a model thinks before it answers is no text: where its entry says `thinking: show` it
+        comes as a file after the answer. `cache` names the prompt cache to use: the conversation's
+        by default, "" for none. Raises `BackendError`, and `Failed` where a model only thought.
         """
         name = await self.model(model)
         self.record.model = name
@@ -203,18 +205,39 @@ class Context:
             deadline_s=self.deadline_s,
         )
         guard = RepetitionGuard()
+        thinks = answers = False
+        thoughts: list[str] = []
+        usage: Usage | None = None
         async with aclosing(self.models.chat(name, request)) as chunks:
             async for chunk in chunks:
-                if chunk.progress is not None:
-                    p = chunk.progress
-                    yield Status(p.stage, position=p.position, wait_s=p.wait_s, tokens=p.tokens)
+                if (p := chunk.progress) is not None:
+                    thinks = thinks or p.stage == "thinking"
+                    yield Status(
+                        p.stage,
+                        position=p.position,
+                        wait_s=p.wait_s,
+                        tokens=p.tokens,
+                        elapsed_s=p.elapsed_s,
+                    )
+                if chunk.thinking:
+                    thoughts.append(chunk.thinking)
                 if chunk.text:
+                    answers = answers or bool(chunk.text.strip())
                     yield Text(chunk.text)
                 if chunk.usage is not None:
-                    self.record.add(chunk.usage)
+                    usage = chunk.usage
+                    self.record.add(usage)
                 elif guard.feed(chunk.text):
                     yield Notice(REPEATING, kind="footer")
-                    return
+                    break
+        if thoughts:
+            yield File("thoughts.md", "".join(thoughts).strip().encode())
+        if thinks and not answers:
+            written = f"{usage.completion_tokens:,} tokens" if usage is not None else "some time"
+            raise Failed(
+                f"{name} only thought, for {written}, and came to no answer; ask for less at once, "
+                "or choose another model with /model."
+            )
 
 
 async def model_names(asked: Completion) -> Sequence[str]:

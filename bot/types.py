@@ -223,7 +223,7 @@ class Text:
     delta: str
 
 
-Stage = Literal["queued", "loading", "reading", "writing", "working"]
+Stage = Literal["queued", "loading", "reading", "thinking", "writing", "working"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +232,7 @@ class Status:
 
     `text` says it in words where the stage alone does not ("part 3 of 7"); `done`/`total` count
     steps of a longer job; `wait_s` is in seconds, `position` 1 is next, `tokens` still to be read.
+    `elapsed_s` is how long the stage has been going on, in seconds.
     """
 
     stage: Stage
@@ -241,6 +242,7 @@ class Status:
     tokens: int | None = None
     done: int | None = None
     total: int | None = None
+    elapsed_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from bot.types import Notice, Source, Status
 
 
 def status_text(status: Status) -> str:
-    """A status in words: `queued, number 3, ~20 s`, `reading 3,100 tokens`."""
+    """A status in words: `queued, number 3, ~20 s`, `thinking, 12 s so far`."""
     if status.text:
         words = status.text
     elif status.stage == "queued" and status.position:
@@ -17,6 +17,8 @@ def status_text(status: Status) -> str:
         words = f"reading {status.tokens:,} tokens"
     else:
         words = status.stage
+    if status.elapsed_s and status.elapsed_s >= 1:
+        words += f", {status.elapsed_s:.0f} s so far"
     if status.wait_s:
         words += f", ~{status.wait_s:.0f} s"
     if status.total:

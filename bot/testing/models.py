@@ -6,12 +6,19 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from backends.base import Backend, Capabilities, ChatMessage, ChatRequest, Chunk
+from backends.thinking import Thoughts
 from bot.skill import ModelInfo
 from bot.types import SCOPES, ConversationKey, Scope
 
 
 class ScriptedModels:
-    """The backends of a test as models; choices are kept by scope, as the real ones are."""
+    """The backends of a test as models; choices are kept by scope, as the real ones are.
+
+    Thoughts before an answer (`<think>…</think>`) are told apart as they are of real models;
+    `show_thoughts` is what `thinking: show` is there.
+    """
+
+    show_thoughts = False
 
     def __init__(self, *backends: Backend) -> None:
         self.backends = {backend.name: backend for backend in backends}
@@ -39,6 +46,8 @@ class ScriptedModels:
         return await self.backends[model].count(messages)
 
     async def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        thoughts = Thoughts(keep=self.show_thoughts)
         async with aclosing(self.backends[model].chat(request)) as chunks:
             async for chunk in chunks:
-                yield chunk
+                for piece in thoughts.take(chunk):
+                    yield piece
