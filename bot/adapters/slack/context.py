@@ -81,6 +81,23 @@ class Reading:
 
         return read
 
+    def before_answer(self, channel: str, root: str | None, us: str, ts: str) -> Reader:
+        """Reads what stood before an answer; in a thread that the question began, that is what
+        stood before the question."""
+        here = self.before(channel, root, us, ts)
+        if root is None:
+            return here
+        above = self.before(channel, None, us, root)
+
+        async def read(limit: int) -> Sequence[Quote]:
+            found = await here(limit)
+            own = f"{channel}:{root}"
+            if any(not quote.from_us and quote.id != own for quote in found):
+                return found
+            return await above(limit)
+
+        return read
+
     async def target(self, channel: str, message: Said, us: str) -> Quote:
         """A message whose menu was used; with its thread where it is the beginning of one."""
         ts, root = str(message["ts"]), message.get("thread_ts")

@@ -156,11 +156,7 @@ class Interactions:
         if name != "regenerate":
             return call
         first = await self._beginning(body, turn)
-        return replace(
-            call,
-            context=await self._reading.around(channel, root, us, first),
-            earlier=self._reading.before(channel, root, us, first),
-        )
+        return replace(call, earlier=self._reading.before_answer(channel, root, us, first))
 
     async def _beginning(self, body: Body, turn: str) -> str:
         """Where the answer begins: what stands before it is what it was an answer to."""
