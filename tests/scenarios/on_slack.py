@@ -103,7 +103,7 @@ class SlackDriver:
             (m, e)
             for m in reversed(self.fake.workspace.by("UBOT", CHANNEL))
             for e in buttons(m)
-            if e["action_id"].split(":")[1] == action
+            if _action(e) == action
         )
         place = {"ts": message.ts, "thread_ts": message.thread_ts, "user": "UBOT"}
         await self.fake.deliver("interactive", {
@@ -156,8 +156,25 @@ async def _serve(base_url: str, config: Path) -> None:
 
 
 def buttons(message: Posted) -> list[dict[str, Any]]:
-    """The buttons under a message."""
-    return [e for b in message.blocks if b["type"] == "actions" for e in b["elements"]]
+    """The buttons under a message, as Slack names them when they are pressed."""
+    found: list[dict[str, Any]] = []
+    for block in message.blocks:
+        if block["type"] == "actions":
+            found += block["elements"]
+        if block["type"] == "context_actions":
+            for element in block["elements"]:
+                same = {"type": element["type"], "action_id": element["action_id"]}
+                found += [{**same, **element[f"{which}_button"]} for which in _THUMBS]
+    return found
+
+
+_THUMBS = ("positive", "negative")
+
+
+def _action(button: Mapping[str, Any]) -> str:
+    """What a button stands for; of Slack's own thumbs the value says which it is."""
+    name = str(button["action_id"]).split(":")[1]
+    return str(button["value"]).rpartition("|")[2] if name == "feedback" else name
 
 
 def seen(message: Posted) -> str:

@@ -7,28 +7,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tests.fakes.slack.agents import BOT, AgentMethods, Answer, blocks_of, failed
 from tests.fakes.slack.state import Posted, Workspace
 
-BOT = "UBOT"
-Answer = dict[str, Any]
 
-
-def failed(error: str) -> Answer:
-    return {"ok": False, "error": error}
-
-
-def _blocks(arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
-    blocks = arguments.get("blocks") or []
-    return json.loads(blocks) if isinstance(blocks, str) else list(blocks)
-
-
-class Methods:
+class Methods(AgentMethods):
     """One Python method for each of Slack's, found by its name with `_` for `.`."""
 
     def __init__(self, workspace: Workspace) -> None:
-        self.workspace = workspace
-        self.streaming_allowed = True
-        self.agent = True
+        super().__init__(workspace)
         self.page = 1000
         self.scopes = "app_mentions:read,chat:write,commands,im:history,channels:history"
         self.manifest: dict[str, Any] = {}
@@ -59,16 +46,18 @@ class Methods:
     def chat_postMessage(self, a: Mapping[str, Any]) -> Answer:
         if not (a.get("text") or a.get("blocks") or a.get("markdown_text")):
             return failed("no_text")
+        if not self.may_show(a):
+            return failed("invalid_blocks")
         message = Posted(
             a["channel"], self.workspace.ts(), BOT, a.get("text") or a.get("markdown_text") or "",
-            _blocks(a), a.get("thread_ts"),
+            blocks_of(a), a.get("thread_ts"),
         )  # fmt: skip
         self.workspace.add(message)
         return {"ok": True, "channel": message.channel, "ts": message.ts, "message": {}}
 
     def chat_postEphemeral(self, a: Mapping[str, Any]) -> Answer:
         message = Posted(
-            a["channel"], self.workspace.ts(), BOT, a.get("text") or "", _blocks(a),
+            a["channel"], self.workspace.ts(), BOT, a.get("text") or "", blocks_of(a),
             a.get("thread_ts"), ephemeral_to=a["user"],
         )  # fmt: skip
         self.workspace.add(message)
@@ -80,10 +69,12 @@ class Methods:
             return failed("message_not_found")
         if message.streaming:
             return failed("streaming_state_conflict")
+        if not self.may_show(a):
+            return failed("invalid_blocks")
         message.text = a.get("text") or a.get("markdown_text") or ""
         message.streamed = False
         if a.get("blocks") is not None:
-            message.blocks = _blocks(a)
+            message.blocks = blocks_of(a)
         message.edits.append(time.monotonic())
         return {"ok": True, "channel": message.channel, "ts": message.ts, "text": message.text}
 
@@ -93,48 +84,6 @@ class Methods:
             return failed("message_not_found")
         message.deleted = True
         return {"ok": True, "channel": message.channel, "ts": message.ts}
-
-    def chat_startStream(self, a: Mapping[str, Any]) -> Answer:
-        if not self.streaming_allowed:
-            return failed("not_allowed_token_type")
-        if not a.get("thread_ts"):
-            return failed("invalid_thread_ts")
-        if not a["channel"].startswith("D") and not a.get("recipient_user_id"):
-            return failed("missing_recipient_user_id")
-        if not a["channel"].startswith("D") and not a.get("recipient_team_id"):
-            return failed("missing_recipient_team_id")
-        message = Posted(
-            a["channel"], self.workspace.ts(), BOT, a.get("markdown_text") or "",
-            thread_ts=a["thread_ts"], streaming=True, streamed=True,
-        )  # fmt: skip
-        self.workspace.add(message)
-        return {"ok": True, "channel": message.channel, "ts": message.ts}
-
-    def chat_appendStream(self, a: Mapping[str, Any]) -> Answer:
-        message = self.workspace.find(a["channel"], a["ts"])
-        if message is None:
-            return failed("message_not_found")
-        if not message.streaming:
-            return failed("message_not_in_streaming_state")
-        message.text += a.get("markdown_text") or ""
-        message.edits.append(time.monotonic())
-        return {"ok": True, "channel": message.channel, "ts": message.ts}
-
-    def chat_stopStream(self, a: Mapping[str, Any]) -> Answer:
-        answer = self.chat_appendStream(a)
-        if answer["ok"]:
-            message = self.workspace.messages[a["channel"], a["ts"]]
-            message.streaming = False
-            message.blocks = _blocks(a)
-        return answer
-
-    def assistant_threads_setStatus(self, a: Mapping[str, Any]) -> Answer:
-        return {"ok": True} if self.agent else failed("not_allowed_token_type")
-
-    def assistant_threads_setSuggestedPrompts(self, a: Mapping[str, Any]) -> Answer:
-        return {"ok": True} if self.agent else failed("not_allowed_token_type")
-
-    assistant_threads_setTitle = assistant_threads_setStatus
 
     def conversations_replies(self, a: Mapping[str, Any]) -> Answer:
         thread = [

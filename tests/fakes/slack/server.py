@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -85,7 +86,7 @@ class FakeSlack:
         times: int = 1,
     ) -> None:
         """Answer the next calls of a method (a regular expression) with an error."""
-        if error and method.isidentifier():
+        if error and re.fullmatch(r"[\w.]+", method):
             check_error(method, error)
         self._faults.append(Fault(method, times, status, error, retry_after))
 
@@ -120,6 +121,20 @@ class FakeSlack:
         extra = {"retry_attempt": retry, "retry_reason": "timeout" if retry else ""}
         await self.deliver("events_api", payload, extra)
         return event_id
+
+    async def press_slacks_stop(self, channel: str, thread: str, user: str) -> None:
+        """Press the Stop that Slack itself shows in a session."""
+        streams = [
+            m
+            for m in self.workspace.messages.values()
+            if m.streaming and (m.channel, m.thread_ts) == (channel, thread)
+        ]
+        for message in streams:
+            message.streaming, message.stopped = False, True
+        await self.event({
+            "type": "agent_session_stopped", "channel": channel, "thread_ts": thread, "user": user,
+            "event_ts": self.workspace.ts(), "streaming_message_ts": [m.ts for m in streams],
+        })  # fmt: skip
 
     async def deliver(
         self, kind: str, payload: Mapping[str, Any], extra: Mapping[str, Any] | None = None

@@ -21,6 +21,8 @@ class Posted:
     thread_ts: str | None = None
     streaming: bool = False
     streamed: bool = False
+    stopped: bool = False
+    """Slack's own Stop was pressed while it was streaming."""
     ephemeral_to: str | None = None
     deleted: bool = False
     edits: list[float] = field(default_factory=list)
@@ -68,6 +70,11 @@ class Workspace:
         self.files: dict[str, bytes] = {}
         self.redirects: dict[str, str] = {}
         """Where the download of a file leads instead, by the file's id."""
+        self.sessions: dict[tuple[str, str], str] = {}
+        self.statuses: dict[tuple[str, str], list[str]] = {}
+        """By channel and thread: all that the status line has said."""
+        self.titles: dict[tuple[str, str], str] = {}
+        self.prompts: dict[tuple[str, str], list[dict[str, str]]] = {}
         self.people: dict[str, dict[str, Any]] = {}
         """What `users.info` says of somebody more than of anybody."""
 

@@ -1,0 +1,79 @@
+"""What goes with an answer: words for the asker alone, and files."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.adapters.slack.blocks import chunks, notice_line
+from bot.adapters.slack.failures import FAILURES, error_of
+from bot.adapters.slack.markup import plain
+from bot.types import ConversationKey, File, Notice
+
+_log = structlog.get_logger(__name__)
+
+
+class Asides:
+    """Tells one person something beside an answer, and uploads its files."""
+
+    def __init__(self, client: AsyncWebClient, place: ConversationKey, user: str) -> None:
+        self._client = client
+        self._place = place
+        self._user = user
+
+    async def whisper(self, notice: Notice) -> None:
+        """Tell the person alone: for the moment in a channel, in a message where nobody else is.
+
+        Somebody in whose channel we are not gets a direct message.
+        """
+        for part in chunks(notice_line(notice)):
+            text, blocks = plain(part[:2000]), [{"type": "markdown", "text": part}]
+            post = self._client.chat_postMessage
+            if self._place.channel.startswith("D"):
+                await self.quietly(
+                    post(
+                        channel=self._place.channel,
+                        thread_ts=self._place.thread,
+                        text=text,
+                        blocks=blocks,
+                        unfurl_links=False,
+                    )
+                )
+                continue
+            told = await self.quietly(
+                self._client.chat_postEphemeral(
+                    channel=self._place.channel,
+                    user=self._user,
+                    thread_ts=self._place.thread,
+                    text=text,
+                    blocks=blocks,
+                )
+            )
+            if not told:
+                direct = post(channel=self._user, text=text, blocks=blocks, unfurl_links=False)
+                await self.quietly(direct)
+
+    async def attach(self, file: File) -> None:
+        """Send a file into the thread; one that Slack does not take is told of."""
+        try:
+            await self._client.files_upload_v2(
+                channel=self._place.channel,
+                thread_ts=self._place.thread,
+                filename=file.name,
+                title=file.name,
+                content=file.data,
+            )
+        except FAILURES as exc:
+            _log.warning("slack.file_refused", file=file.name, error=error_of(exc))
+            await self.whisper(Notice(f"The file {file.name} could not be attached."))
+
+    async def quietly(self, request: Awaitable[object]) -> bool:
+        """Make a call that may fail; True where it did not."""
+        try:
+            await request
+        except FAILURES as exc:
+            _log.info("slack.request_failed", error=error_of(exc))
+            return False
+        return True

@@ -1,0 +1,110 @@
+"""Where messages of one reply are posted, edited, streamed and deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.adapters.slack.agent import AgentSurface
+from bot.adapters.slack.blocks import Block, Payload
+from bot.adapters.slack.failures import error_of
+from bot.adapters.slack.stream import Stream
+from bot.types import ConversationKey
+
+_BAD_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format"})
+
+
+@dataclass(slots=True)
+class Posted:
+    """A message that is there, and what it shows; `stream` while Slack adds to it."""
+
+    ts: str
+    shown: Payload | None
+    stream: Stream | None = None
+
+    @property
+    def text(self) -> str:
+        """The answer's text in it."""
+        if self.shown is not None:
+            return self.shown.text
+        return self.stream.sent if self.stream is not None else ""
+
+
+class Outlet:
+    """A channel or a thread of it. Every call can raise one of `FAILURES`."""
+
+    def __init__(
+        self, client: AsyncWebClient, place: ConversationKey, user: str, surface: AgentSurface
+    ) -> None:
+        self._client = client
+        self._place = place
+        self._user = user
+        self._surface = surface
+
+    async def send(self, payload: Payload, turn: str) -> Posted:
+        """Post a message."""
+        answer = await self._showing(
+            lambda feedback: payload.blocks(turn, feedback=feedback),
+            lambda blocks: self._client.chat_postMessage(
+                channel=self._place.channel,
+                thread_ts=self._place.thread,
+                text=payload.fallback,
+                blocks=blocks,
+                unfurl_links=False,
+            ),
+        )
+        return Posted(str(answer["ts"]), payload)
+
+    async def stream(self, text: str) -> Posted:
+        """Post a message that can be added to."""
+        stream = await Stream.begin(self._client, self._place, self._user, text)
+        return Posted(stream.ts, None, stream)
+
+    async def edit(self, posted: Posted, payload: Payload, turn: str) -> None:
+        """Have a message show this; a stream is closed with it."""
+        if posted.shown == payload:
+            return
+        if await self._close(posted.stream, payload, turn):
+            posted.shown = payload
+            return
+        await self._showing(
+            lambda feedback: payload.blocks(turn, feedback=feedback),
+            lambda blocks: self._client.chat_update(
+                channel=self._place.channel, ts=posted.ts, text=payload.fallback, blocks=blocks
+            ),
+        )
+        posted.shown = payload
+
+    async def _close(self, stream: Stream | None, payload: Payload, turn: str) -> bool:
+        if stream is None or not stream.open:
+            return False
+        closed: bool = await self._showing(
+            lambda feedback: payload.foot(turn, feedback=feedback),
+            lambda blocks: stream.end(payload.text, blocks),
+        )
+        return closed
+
+    async def delete(self, posted: Posted) -> None:
+        """Take a message away."""
+        if posted.stream is not None and posted.stream.open:
+            await posted.stream.end(posted.stream.sent, [])
+        await self._client.chat_delete(channel=self._place.channel, ts=posted.ts)
+
+    async def _showing(
+        self, make: Callable[[bool], list[Block]], call: Callable[[list[Block]], Awaitable[Any]]
+    ) -> Any:
+        """Make a call with Slack's own feedback buttons; with ordinary ones if it refuses those."""
+        ordinary = make(False)
+        blocks = make(True) if self._surface.may("feedback") else ordinary
+        try:
+            return await call(blocks)
+        except SlackApiError as exc:
+            if error_of(exc) not in _BAD_BLOCKS or blocks == ordinary:
+                raise
+            answer = await call(ordinary)
+            self._surface.refuse("feedback", error_of(exc))
+            return answer
