@@ -77,6 +77,9 @@ from bot.knowledge.loader import (
     Loaded,
     Loader,
 )
+from bot.searching import (
+    search_for,
+)
 from bot.skill import (
     Context,
     Document,
@@ -199,6 +202,7 @@ __all__ = [
     "nearest",
     "plain_name",
     "private_base",
+    "search_for",
     "source",
     "speakers",
 ]

@@ -37,6 +37,7 @@ from bot.models import ModelService
 from bot.ownership import own
 from bot.prompts import JinjaPrompts
 from bot.running import Running
+from bot.services import Searching
 from bot.settings import ChosenSettings
 from bot.skill import Ingested, Services
 from bot.types import Author, ConversationKey
@@ -164,6 +165,11 @@ async def opened(here: Installation) -> AsyncIterator[App]:
             commands=here.plugins.commands,
             settings=settings,
             forget=partial(_forget, history, knowledge, here.plugins),
+            searching=Searching(
+                rewrite=config.knowledge.rewrite,
+                multi_query=config.knowledge.multi_query,
+                deadline_s=config.knowledge.query_deadline_s,
+            ),
             max_attachment_bytes=config.limits.max_attachment_bytes,
         )
         metrics = Metrics()

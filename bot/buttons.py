@@ -67,6 +67,8 @@ def explain(turn: Turn, material: Material | None = None) -> str:
     if material:
         lines.append("**Read with the question**:")
         lines += _read_with(material)
+    if why.searched:
+        lines.append(f"**Searched for**: {'; '.join(f'“{_short(one)}”' for one in why.searched)}")
     if why.passages:
         lines.append("**Passages**:")
         lines += [f"- {_title(source)}" for source in why.passages]

@@ -53,12 +53,14 @@ async def answer_from(
     capabilities = await ctx.models.capabilities(name)
     sampling = sampling or SAMPLING
     small = 0 < capabilities.parameters < SMALL
+    # a small model sees no earlier turns, so it is asked what the search was asked
+    whole = found.searched[0] if small and found.searched else question
 
     def compose(n: int) -> str:
         return ctx.prompts.render(
             "ask",
             capabilities.family,
-            question=question,
+            question=whole,
             passages=[_shown(number, p) for number, p in enumerate(found.passages[:n], 1)],
         )
 
@@ -80,9 +82,10 @@ async def answer_from(
         turns_left_out=fitted.turns_left_out,
         passages=tuple(used),
         left_out=tuple(label(p) for p in found.passages[fitted.blocks :]),
+        searched=found.searched,
     )
     given = found.passages[: fitted.blocks]
-    quotation = quote(question, given) if small else None
+    quotation = quote(whole, given) if small else None
     if quotation is not None:
         yield Text(f"> {quotation.text} [{quotation.number}]\n\n")
         sampling = replace(sampling, stop=(*sampling.stop, *_ASTRAY), max_tokens=_FEW)

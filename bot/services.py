@@ -86,12 +86,14 @@ class Support(Protocol):
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """What a search found, best first. `evidence` is the gate's verdict: without it no answer may
-    be drawn from the passages, and `passages` are only the nearest."""
+    be drawn from the passages, and `passages` are only the nearest. `searched` is what was looked
+    up, the most important first, where it is not the question alone."""
 
     passages: tuple[Passage, ...]
     evidence: bool
     confidence: float = 0.0
     nearest: tuple[str, ...] = ()
+    searched: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +131,17 @@ class Knowledge(Protocol):
         ...
 
     async def search(
-        self, query: str, *, bases: Sequence[str] | None = None, limit: int = 8
-    ) -> SearchResult: ...
+        self,
+        query: str,
+        *,
+        bases: Sequence[str] | None = None,
+        limit: int = 8,
+        before: Sequence[str] = (),
+        beside: Sequence[str] = (),
+    ) -> SearchResult:
+        """Passages, best first. `before` are the conversation's earlier questions, the last of them
+        last, which a short follow-up leans on; `beside` other ways to put it, which count less."""
+        ...
 
     def add(
         self, location: str, *, base: str | None = None, by: str = ""
@@ -228,6 +239,19 @@ class Settings(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Searching:
+    """What a model does for a search; all off, since each costs a model call before the answer.
+
+    `rewrite`: it makes a question stand by itself. `multi_query`: it proposes other ways to put
+    it. Each call may take `deadline_s`; after that the question stays as it is.
+    """
+
+    rewrite: bool = False
+    multi_query: bool = False
+    deadline_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """Everything a skill may use, one narrow protocol each.
 
@@ -245,4 +269,5 @@ class Services:
     settings: Settings | None = None
     forget: Callable[[str], Awaitable[int]] | None = None
     fitter: Fitter = field(default_factory=Fitter)
+    searching: Searching = Searching()
     max_attachment_bytes: int = 20 * 1024 * 1024

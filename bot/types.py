@@ -319,6 +319,8 @@ class Explanation:
     passages: tuple[Source, ...] = ()
     left_out: tuple[str, ...] = ()
     usage: Usage | None = None
+    searched: tuple[str, ...] = ()
+    """What the documents were searched for, where it is not the question as it was asked."""
 
 
 Part: TypeAlias = Text | Status | Sources | Actions | File | Notice | Explanation

@@ -15,20 +15,19 @@ from bot.api import (
     Part,
     SearchResult,
     Skill,
+    Status,
     Text,
-    Turn,
     UsageError,
     answer_from,
     command,
     hookimpl,
     model_names,
+    search_for,
     source,
     speakers,
 )
 
 MAX_QUESTION = 4000
-SHORT_FOLLOW_UP = 6
-"""A question of at most so many words may lean on the one before it ("and on Windows?")."""
 
 
 @command(
@@ -47,11 +46,14 @@ async def ask(
     name = await ctx.model(model)
     bases = await ctx.knowledge.bases(ctx.asker)
     history = await ctx.history.recent(str(ctx.conversation))
-    found = await _search(ctx, question, bases, history)
+    if bases and (ctx.services.searching.rewrite or ctx.services.searching.multi_query):
+        yield Status("working", "working out what to look for")
+    found = await search_for(ctx, question, bases=bases, history=history, model=name)
     if not found.evidence or not found.passages:
         yield Explanation(
             passages=tuple(source(n, p) for n, p in enumerate(found.passages, 1)),
             left_out=("Every passage: none is evidence enough for an answer.",),
+            searched=found.searched,
         )
         yield Text(_nothing(found, bases))
         return
@@ -74,21 +76,6 @@ def _question(ctx: Context, question: str | None) -> str:
     if not about and not said:
         raise UsageError("This message has no text to ask about.")
     return (about if said in about else f"{said}\n\n{about}".strip())[:MAX_QUESTION]
-
-
-async def _search(
-    ctx: Context, question: str, bases: Sequence[str], history: Sequence[Turn]
-) -> SearchResult:
-    """Search; a short follow-up without evidence of its own is tried with the question before."""
-    if not bases:
-        return SearchResult((), evidence=False)
-    found = await ctx.knowledge.search(question, bases=bases)
-    before = next((t.text for t in reversed(history) if t.role == "user"), "")
-    if not found.evidence and before and len(question.split()) <= SHORT_FOLLOW_UP:
-        together = await ctx.knowledge.search(f"{before[:500]} {question}", bases=bases)
-        if together.evidence:
-            return together
-    return found
 
 
 def _nothing(found: SearchResult, bases: Sequence[str]) -> str:

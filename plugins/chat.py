@@ -29,6 +29,7 @@ from bot.api import (
     hookimpl,
     model_names,
     plain_name,
+    search_for,
     speakers,
 )
 
@@ -77,7 +78,7 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> AsyncGe
     system = ctx.prompts.render("system", family, persona=ctx.persona, several=bool(who))
     bases = [] if pages else await ctx.knowledge.bases(ctx.asker)
     if bases and not _is_a_word(question):
-        found = await ctx.knowledge.search(question, bases=bases)
+        found = await search_for(ctx, question, bases=bases, history=history, model=name)
         if found.evidence:
             drawn = answer_from(ctx, question, found, system=system, model=name, history=history)
             async with aclosing(drawn) as parts:

@@ -9,6 +9,7 @@ from pydantic import Field
 from bot.config.section import LocalPath, Section
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(gt=0, le=120)]
 
 
 class KnowledgeBase(Section):
@@ -44,6 +45,14 @@ class KnowledgeSettings(Section):
     """Share of meaning (vectors) in a passage's score; the rest is the words themselves."""
     evidence: Fraction = 0.5
     """Confidence below which the answer is "not in the documents"."""
+    follow_ups: bool = True
+    """A short question that leans on the one before it is looked up together with it."""
+    rewrite: bool = False
+    """The model makes a question stand by itself before the search; costs a model call."""
+    multi_query: bool = False
+    """The model proposes up to three more ways to put the question; costs a model call."""
+    query_deadline_s: Seconds = 10.0
+    """Time for such a call, in seconds; after it the question stays as it was asked."""
     bases: dict[str, KnowledgeBase] = Field(
         default_factory=lambda: {"default": KnowledgeBase(default=True)}
     )

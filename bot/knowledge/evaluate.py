@@ -27,11 +27,13 @@ _PASSAGES = 30
 @dataclass(frozen=True, slots=True)
 class Golden:
     """A question, the names of the documents that answer it (none: it has no answer there), and
-    which half of the set it is in: "tuning", "test" or ""."""
+    which half of the set it is in: "tuning", "test" or "". `before` are the questions that were
+    asked earlier in the conversation."""
 
     question: str
     documents: tuple[str, ...]
     half: str = ""
+    before: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,12 @@ class Searcher(Protocol):
     """What is measured; `KnowledgeService` is one."""
 
     async def search(
-        self, query: str, *, bases: Sequence[str] | None = None, limit: int = 8
+        self,
+        query: str,
+        *,
+        bases: Sequence[str] | None = None,
+        limit: int = 8,
+        before: Sequence[str] = (),
     ) -> SearchResult: ...
 
     async def check_support(
@@ -110,7 +117,7 @@ def _golden(path: Path, number: int, entry: Any) -> Golden:
     where = f"{path}, question {number}"
     if not isinstance(entry, Mapping) or not isinstance(entry.get("question"), str):
         raise UsageError(f"{where}: a question needs the keys question and documents.")
-    unknown = set(entry) - {"question", "documents", "half", "language"}
+    unknown = set(entry) - {"question", "documents", "half", "language", "before"}
     if unknown:
         raise UsageError(f"{where}: there is no key {sorted(map(str, unknown))[0]!r}.")
     names = entry.get("documents")
@@ -120,7 +127,10 @@ def _golden(path: Path, number: int, entry: Any) -> Golden:
         names = [names]
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise UsageError(f"{where}: documents is a list of names, or none.")
-    return Golden(entry["question"], tuple(names), str(entry.get("half", "")))
+    before = entry.get("before", [])
+    if not isinstance(before, list) or not all(isinstance(one, str) for one in before):
+        raise UsageError(f"{where}: before is a list of questions, the last of them last.")
+    return Golden(entry["question"], tuple(names), str(entry.get("half", "")), tuple(before))
 
 
 async def evaluate(
@@ -142,7 +152,9 @@ async def evaluate(
     cited: list[bool] = []
     for golden in questions:
         began = time.perf_counter()
-        result = await service.search(golden.question, bases=bases, limit=_PASSAGES)
+        result = await service.search(
+            golden.question, bases=bases, limit=_PASSAGES, before=golden.before
+        )
         times.append(time.perf_counter() - began)
         ranking = _ranking(result.passages)
         rank = _rank(ranking, golden.documents)

@@ -6,12 +6,38 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.knowledge.embedder import Embedder
-from bot.knowledge.words import is_unspaced, stem
+from bot.knowledge.words import is_unspaced, stem, terms
 
 _UNSPACED_TRUST = 0.05
 _OTHER_TRUST = 0.15
 """What an English embedder's word is worth for other scripts, and for other languages in Latin
 letters, where it still knows names."""
+_EARLIER = 0.5
+"""What a word of an earlier question counts beside those of this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One way to put what is asked, and what it counts beside the others.
+
+    `before` is an earlier question that this one leans on; its words count less.
+    """
+
+    text: str
+    weight: float = 1.0
+    before: str = ""
+
+    @property
+    def searched(self) -> str:
+        """What the indexes are asked; empty where nothing is said."""
+        return f"{self.before} {self.text}".strip()
+
+    def shares(self, words: Sequence[str]) -> Mapping[str, float]:
+        """What each of the words counts."""
+        if not self.before:
+            return dict.fromkeys(words, 1.0)
+        own = set(terms(self.text))
+        return {word: 1.0 if word in own else _EARLIER for word in words}
 
 
 @dataclass(frozen=True, slots=True)

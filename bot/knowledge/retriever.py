@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-import numpy as np
 import sqlalchemy as sa
 import structlog
 
@@ -16,29 +12,27 @@ from backends.base import Embeddings
 from backends.errors import BackendError
 from bot.database import Database
 from bot.knowledge import lexical
+from bot.knowledge.candidates import Asked, Candidate, mix_in, passage, score, signs
 from bot.knowledge.chroma import ChromaIndex, collection_name
 from bot.knowledge.embedder import Embedder
-from bot.knowledge.evidence import Signs, confidence, coverage, rarity
-from bot.knowledge.fusion import fuse, weights
-from bot.knowledge.fusion import lexical as lexical_score
-from bot.knowledge.question import Question, hits
+from bot.knowledge.evidence import confidence, rarity
+from bot.knowledge.question import Question, Wording
 from bot.knowledge.rows import BaseRow
 from bot.knowledge.tables import bases, documents, passages
-from bot.knowledge.vectors import restore
-from bot.knowledge.words import english_share, stems, terms
+from bot.knowledge.words import english_share, terms
 from bot.skill import Passage, SearchResult
 
 log = structlog.get_logger(__name__)
 
 _CANDIDATES = 40
 """Passages that each index proposes."""
+_RERANKED = 20
+"""Best passages that a reranker reads."""
 _LOOKS = 3
 """Times that the indexes are asked while documents change under the question."""
 _COMMON = 2_000
 """From so many passages on, a word's exact frequency does not matter."""
 _NEAREST = 3
-_LOOKED_AT = 3
-"""Best passages that the evidence may be spread over."""
 
 _ROWS = sa.select(
     passages.c.number,
@@ -55,26 +49,17 @@ _ROWS = sa.select(
     documents.c.at,
 ).join(documents, documents.c.id == passages.c.document)
 
-
-@dataclass(slots=True)
-class _Candidate:
-    row: Any
-    lexical: float = 0.0
-    sentence: float = 0.0
-    whole: float = 0.0
-    score: float = 0.0
-
-    @property
-    def text(self) -> str:
-        """Everything that a word of the question may be found in."""
-        return f"{self.row.title}\n{self.row.heading}\n{self.row.text}"
+Rerank = Callable[[str, Sequence[str]], Awaitable[Sequence[float]]]
+"""What each text is worth to a question, more is better, on any scale. Raises `BackendError`."""
+Bases = Mapping[str, tuple[BaseRow, Embedder]]
+"""The knowledge bases that are asked, by name, with the embedder of each."""
 
 
 class Retriever:
     """Searches the passages of knowledge bases.
 
     `dense_weight` is the share of meaning in a score, `evidence` the confidence below which there
-    is none (config.yaml, `knowledge`).
+    is none (config.yaml, `knowledge`). `rerank` reads the best passages once more.
     """
 
     def __init__(
@@ -84,43 +69,63 @@ class Retriever:
         *,
         dense_weight: float = 0.6,
         evidence: float = 0.5,
+        rerank: Rerank | None = None,
     ) -> None:
         self._db = database
         self._chroma = chroma
         self._dense_weight = dense_weight
         self._evidence = evidence
+        self._rerank = rerank
 
-    async def search(
-        self, query: str, bases: Mapping[str, tuple[BaseRow, Embedder]], limit: int
-    ) -> SearchResult:
-        """The passages of these bases that answer best, and whether they do at all."""
-        if not bases or not query.strip():
+    async def search(self, wordings: Sequence[Wording], bases: Bases, limit: int) -> SearchResult:
+        """The passages of these bases that answer best, and whether they do at all.
+
+        All wordings have a part in the order, by their weight; the first alone is judged.
+        """
+        wordings = [one for one in wordings if one.searched]
+        if not bases or not wordings:
             return SearchResult((), evidence=False)
-        words = terms(query)
-        vectors, (question, lexically) = await asyncio.gather(
-            self._embed(query, bases), self._lexical(query, words, bases)
+        vectors, asked = await asyncio.gather(
+            self._embed([one.searched for one in wordings], bases),
+            self._lexical(wordings, bases),
         )
-        lexically, found = await self._candidates(question, lexically, vectors, bases)
-        for candidate in found:
-            candidate.lexical = lexically.get(candidate.row.number, 0.0)
-            _, embedder = bases[candidate.row.base]
-            vector = vectors.get(embedder.id)
-            if vector is not None:
-                rows = restore(candidate.row.vectors, embedder.dimension) @ vector
-                candidate.whole = float(rows[0])
-                candidate.sentence = float(rows.max())
-        trust = question.trust([embedder for _, embedder in bases.values()]) if vectors else 0.0
-        self._score(found, question, trust if vectors else 0.0, dense=bool(vectors))
+        for one, found_by in zip(asked, vectors, strict=True):
+            one.vectors = found_by
+        found = await self._candidates(wordings, asked, bases)
+        embedders = [embedder for _, embedder in bases.values()]
+        trust = [one.question.trust(embedders) if one.vectors else 0.0 for one in asked]
+        score(
+            found,
+            asked,
+            embedder_of={name: (e.id, e.dimension) for name, (_, e) in bases.items()},
+            dense=self._dense_weight,
+            trust=trust,
+        )
         found.sort(key=lambda c: (-c.score, c.row.number))
-        sure = confidence(_signs(question, found, trust)) if found else 0.0
+        question = asked[0].question
+        await self._look_again(wordings[0].text, found)
+        sure = confidence(signs(question, found, trust[0])) if found else 0.0
         best = found[:limit]
         around = await self._around(best)
         return SearchResult(
-            tuple(_passage(candidate, around) for candidate in best),
+            tuple(passage(candidate, around) for candidate in best),
             evidence=bool(question.words) and sure >= self._evidence,
             confidence=round(sure, 4),
             nearest=tuple(dict.fromkeys(str(c.row.title) for c in found))[:_NEAREST],
         )
+
+    async def _look_again(self, question: str, found: list[Candidate]) -> None:
+        """Let the reranker read the best candidates; where it fails they stay as they are."""
+        if self._rerank is None or not found:
+            return
+        head = found[:_RERANKED]
+        try:
+            scores = await self._rerank(question, [candidate.text for candidate in head])
+        except BackendError as exc:
+            log.warning("knowledge.reranker_failed", error=str(exc))
+            return
+        mix_in(found, scores)
+        found.sort(key=lambda c: (-c.score, c.row.number))
 
     async def passage(self, ident: str) -> Passage | None:
         """A passage of a live generation by its id, with its neighbours."""
@@ -130,107 +135,95 @@ class Retriever:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
             return None
-        candidate = _Candidate(row)
-        return _passage(candidate, await self._around([candidate]))
+        candidate = Candidate(row)
+        return passage(candidate, await self._around([candidate]))
 
     async def _candidates(
-        self,
-        question: Question,
-        lexically: dict[int, float],
-        vectors: Mapping[str, Embeddings],
-        bases: Mapping[str, tuple[BaseRow, Embedder]],
-    ) -> tuple[dict[int, float], list[_Candidate]]:
-        """What both indexes propose.
+        self, wordings: Sequence[Wording], asked: list[Asked], bases: Bases
+    ) -> list[Candidate]:
+        """What both indexes propose for any wording; may renew what full text found.
 
         Documents may change between two looks: then the numbers of full text are gone when the
         rows are read, or many of Chroma's ids have no row yet, and it looks again.
         """
         limit = _CANDIDATES
+        found: list[Candidate] = []
         for look in range(_LOOKS):
             if look:
-                _, lexically = await self._lexical(question.text, question.words, bases)
-            nearest = await self._nearest(vectors, bases, limit)
-            found = await self._load(set(lexically), nearest, bases)
-            numbers = {candidate.row.number for candidate in found}
+                again = await self._lexical(wordings, bases)
+                for one, new in zip(asked, again, strict=True):
+                    one.found = new.found
+            numbers = {number for one in asked for number in one.found}
+            nearest = await self._nearest([one.vectors for one in asked], bases, limit)
+            found = await self._load(numbers, nearest, bases)
             visible = {candidate.row.id for candidate in found} & nearest
-            if lexically.keys() <= numbers and len(visible) >= len(nearest) / 2:
+            loaded = {candidate.row.number for candidate in found}
+            if numbers <= loaded and len(visible) >= len(nearest) / 2:
                 break
             limit = 4 * _CANDIDATES
-        return lexically, found
-
-    async def _embed(
-        self, query: str, bases: Mapping[str, tuple[BaseRow, Embedder]]
-    ) -> dict[str, Embeddings]:
-        """The question's vector by embedder. Where one fails the words alone must do."""
-        embedders = {embedder.id: embedder for _, embedder in bases.values()}
-        found: dict[str, Embeddings] = {}
-        for ident, embedder in embedders.items():
-            try:
-                found[ident] = (await embedder.embed([query]))[0]
-            except BackendError as exc:
-                log.warning("knowledge.embedder_failed", embedder=ident, error=str(exc))
         return found
 
-    async def _lexical(
-        self, query: str, words: list[str], bases: Mapping[str, object]
-    ) -> tuple[Question, dict[int, float]]:
+    async def _embed(self, texts: list[str], bases: Bases) -> list[dict[str, Embeddings]]:
+        """Each text's vector by embedder. Where one fails the words alone must do."""
+        embedders = {embedder.id: embedder for _, embedder in bases.values()}
+        found: list[dict[str, Embeddings]] = [{} for _ in texts]
+        for ident, embedder in embedders.items():
+            try:
+                rows = await embedder.embed(texts)
+            except BackendError as exc:
+                log.warning("knowledge.embedder_failed", embedder=ident, error=str(exc))
+                continue
+            for vectors, row in zip(found, rows, strict=True):
+                vectors[ident] = row
+        return found
+
+    async def _lexical(self, wordings: Sequence[Wording], bases: Bases) -> list[Asked]:
+        asked = []
         async with self._db.read() as connection:
-            total, counts = await lexical.frequencies(connection, words, _COMMON)
-            telling = lexical.telling(counts, total)
-            found = await lexical.find(connection, telling, list(bases), _CANDIDATES)
-        weight = {word: rarity(min(count, total), total) for word, count in counts.items()}
-        known = sum(count > 0 for count in counts.values()) / len(counts) if counts else 0.0
-        return Question(query, words, weight, known, english_share(query)), found
+            for one in wordings:
+                words = terms(one.searched)
+                total, counts = await lexical.frequencies(connection, words, _COMMON)
+                telling = lexical.telling(counts, total)
+                found = await lexical.find(connection, telling, list(bases), _CANDIDATES)
+                share = one.shares(words)
+                weight = {
+                    word: share[word] * rarity(min(count, total), total)
+                    for word, count in counts.items()
+                }
+                known = sum(count > 0 for count in counts.values()) / (len(counts) or 1)
+                question = Question(one.searched, words, weight, known, english_share(one.searched))
+                asked.append(Asked(question, one.weight, found))
+        return asked
 
     async def _nearest(
-        self,
-        vectors: Mapping[str, Embeddings],
-        bases: Mapping[str, tuple[BaseRow, Embedder]],
-        limit: int,
+        self, vectors: Sequence[Mapping[str, Embeddings]], bases: Bases, limit: int
     ) -> set[str]:
         found: set[str] = set()
         for base, embedder in bases.values():
-            vector = vectors.get(embedder.id)
-            if vector is not None:
-                name = collection_name(base.name, base.generation)
-                found.update(i for i, _ in await self._chroma.query(name, vector, limit))
+            name = collection_name(base.name, base.generation)
+            for by_embedder in vectors:
+                if embedder.id in by_embedder:
+                    near = await self._chroma.query(name, by_embedder[embedder.id], limit)
+                    found.update(ident for ident, _ in near)
         return found
 
     async def _load(
         self,
         numbers: set[int],
         ids: set[str],
-        bases: Mapping[str, tuple[BaseRow, Embedder]],
-    ) -> list[_Candidate]:
+        bases: Bases,
+    ) -> list[Candidate]:
         """The candidates' rows. An id that only Chroma has is passed over."""
         query = _ROWS.where(passages.c.number.in_(numbers) | passages.c.id.in_(ids))
         async with self._db.read() as connection:
             rows = (await connection.execute(query)).all()
         return [
-            _Candidate(row)
+            Candidate(row)
             for row in rows
             if row.base in bases and row.generation == bases[row.base][0].generation
         ]
 
-    def _score(
-        self, found: list[_Candidate], question: Question, trust: float, *, dense: bool
-    ) -> None:
-        if not found:
-            return
-        share = weights(self._dense_weight, trust=trust, known=question.known if dense else 1.0)
-        scores = fuse(
-            share,
-            np.array([c.sentence for c in found]),
-            np.array([c.whole for c in found]),
-            lexical_score(
-                np.array([c.lexical for c in found]),
-                lexical.exact_scores(question.words, question.weight, [c.text for c in found]),
-            ),
-        )
-        for candidate, score in zip(found, scores, strict=True):
-            candidate.score = float(score)
-
-    async def _around(self, found: Sequence[_Candidate]) -> dict[tuple[str, int], str]:
+    async def _around(self, found: Sequence[Candidate]) -> dict[tuple[str, int], str]:
         """The texts beside the passages found, by document and position."""
         if not found:
             return {}
@@ -242,42 +235,3 @@ class Retriever:
         )
         async with self._db.read() as connection:
             return {(d, p): text for d, p, text in await connection.execute(query)}
-
-
-def _signs(question: Question, found: Sequence[_Candidate], trust: float) -> Signs:
-    """What the evidence gate looks at; the best passages together may cover the question."""
-    best = found[:_LOOKED_AT]
-    words = [stems(c.text) for c in best]
-    together = frozenset[str]().union(*words)
-    covered = [coverage(question.weight, hits(question.words, each)) for each in words]
-    covered.append(0.9 * coverage(question.weight, hits(question.words, together)))
-    rarest = max(question.words, key=lambda word: question.weight[word], default="")
-    tenth = found[min(9, len(found) - 1)]
-    return Signs(
-        coverage=max(covered),
-        rarest=float(bool(rarest and hits([rarest], together))),
-        similarity=max(c.sentence for c in best),
-        margin=found[0].score - tenth.score,
-        trust=trust,
-        unspaced=trust < 1.0 and question.unspaced,
-    )
-
-
-def _passage(candidate: _Candidate, around: Mapping[tuple[str, int], str]) -> Passage:
-    row = candidate.row
-    before = around.get((row.document, row.position - 1), "")
-    after = around.get((row.document, row.position + 1), "")
-    return Passage(
-        id=row.id,
-        document=row.document,
-        title=row.title,
-        location=row.location,
-        heading=row.heading,
-        text=row.text,
-        score=round(candidate.score, 4),
-        dense=round(candidate.sentence, 4),
-        lexical=round(candidate.lexical, 4),
-        context="\n\n".join(part for part in (before, row.text, after) if part),
-        at=datetime.fromtimestamp(row.at, UTC),
-        base=row.base,
-    )

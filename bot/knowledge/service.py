@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from bot.knowledge.bases import bases_for, default_base, is_private, private_bas
 from bot.knowledge.chroma import ChromaIndex
 from bot.knowledge.citations import Support, check_support
 from bot.knowledge.embedder import Embedder, EmbedderOf, check_embedder
+from bot.knowledge.followup import leaning, leans
 from bot.knowledge.intake import Intake
 from bot.knowledge.loader import Loader
 from bot.knowledge.loaders import LOADERS
+from bot.knowledge.question import Wording
 from bot.knowledge.reading import Fetcher, full_path, is_url
 from bot.knowledge.retriever import Retriever
 from bot.knowledge.rows import BaseRow, DocumentRow
@@ -29,6 +32,10 @@ from bot.types import Author, ConversationKey
 
 MAX_QUERY = 4_000
 """Longest question, in characters."""
+MAX_BESIDE = 3
+"""Most other wordings of a question."""
+BESIDE = 0.3
+"""What each of them counts beside the question."""
 
 
 BaseChosen = Callable[[ConversationKey], Awaitable[str | None]]
@@ -90,11 +97,19 @@ class KnowledgeService:
         return [name for name in names if name in stored]
 
     async def search(
-        self, query: str, *, bases: Sequence[str] | None = None, limit: int = 8
+        self,
+        query: str,
+        *,
+        bases: Sequence[str] | None = None,
+        limit: int = 8,
+        before: Sequence[str] = (),
+        beside: Sequence[str] = (),
     ) -> SearchResult:
         """Passages that answer, best first. Without `bases`: all but private ones.
 
-        Raises `UsageError` for a question that is too long, `Refused` where the embedder changed.
+        A short question that leans on the one `before` it is looked up together with it; the
+        wordings `beside` it take part in the order, with less weight. Raises `UsageError` for a
+        question that is too long, `Refused` where the embedder changed.
         """
         if len(query) > MAX_QUERY:
             raise UsageError(
@@ -109,7 +124,16 @@ class KnowledgeService:
                 embedder = await self._embedder_of(name)
                 check_embedder(name, base.embedder, base.dimension, embedder)
                 asked[name] = (base, embedder)
-        return await self._retriever.search(query, asked, limit)
+        wordings = self._leaning(query, before)
+        others = [Wording(one, BESIDE) for one in beside[:MAX_BESIDE] if one != query]
+        found = await self._retriever.search([*wordings, *others], asked, limit)
+        looked_up = tuple(one.searched for one in (wordings[0], *others))
+        return replace(found, searched=looked_up) if looked_up != (query.strip(),) else found
+
+    def _leaning(self, query: str, before: Sequence[str]) -> list[Wording]:
+        if before and self._settings.follow_ups and leans(query):
+            return leaning(query, before)
+        return [Wording(query)]
 
     async def passage(self, passage: str) -> Passage | None:
         """A passage by its id; None where it is no longer in the documents."""

@@ -69,3 +69,25 @@ STOP_WORDS = ENGLISH | OTHER_LANGUAGES
 
 STOP_CHARACTERS = frozenset("的了是在吗呢么怎什哪谁嗎麼誰はがをにでとものかへやねよですます")
 """Characters of which a pair says nothing."""
+
+OPENING = _words(
+    """and or but then also und oder aber dann y e o pero entonces et ou mais alors ed ma allora mas
+    então en maar dan и а но тогда 그럼 그리고 그러면"""
+)
+"""Words that begin what goes on with something said before."""
+
+REFERRING = _words(
+    """it its it's they them their theirs that those these this he him his her hers ones instead
+    das dies diese dieser dieses davon dafür damit dazu dort ihn ihm ihnen deren dessen
+    eso esa ese esto ello allí él ella ellos ellas
+    cela ça celui celle ceux celles elles ils eux leur leurs
+    questo quello quella quelli ciò lui lei loro
+    isso isto aquilo ele ela eles elas dele dela
+    dat dit deze hij zij hun ervan daarvoor
+    это этот эта эти он она оно его её их там
+    그것 그건 그게 그거 이것 이건 거기 그곳 그분"""
+)
+"""Words that stand for something that was named before."""
+
+THANKS = _words("thanks thank thx danke merci gracias grazie obrigado obrigada bedankt спасибо")
+"""Words of somebody who asks nothing more."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from bot.checks import Asker
 from bot.errors import NotFound
 from bot.knowledge import citations
+from bot.knowledge.followup import leaning, leans
 from bot.skill import Document, Ingested, Passage, SearchResult
 
 
@@ -31,17 +32,27 @@ class Shelf:
         return self.own
 
     async def search(
-        self, query: str, *, bases: Sequence[str] | None = None, limit: int = 8
+        self,
+        query: str,
+        *,
+        bases: Sequence[str] | None = None,
+        limit: int = 8,
+        before: Sequence[str] = (),
+        beside: Sequence[str] = (),
     ) -> SearchResult:
-        self.queries.append(query)
-        wanted = _words(query)
+        whole = leaning(query, before)[0].searched if before and leans(query) else query
+        searched = (whole, *beside)
+        self.queries += searched
+        wanted = _words(" ".join(searched))
         found = []
         for passage in self.passages:
             shared = len(wanted & _words(passage.text)) / (len(wanted) or 1)
             found.append(replace(passage, score=round(shared, 3)))
         best = tuple(sorted(found, key=lambda p: -p.score))[:limit]
         sure = best[0].score if best else 0.0
-        return SearchResult(best, sure >= 0.5, sure, tuple(p.title for p in best[:3]))
+        nearest = tuple(p.title for p in best[:3])
+        looked_up = searched if searched != (query,) else ()
+        return SearchResult(best, sure >= 0.5, sure, nearest, looked_up)
 
     async def add(
         self, location: str, *, base: str | None = None, by: str = ""

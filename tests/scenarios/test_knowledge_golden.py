@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from backends.onnx_embedder import OnnxEmbedder
 from bot.config.sections import FetchSettings
@@ -19,6 +21,10 @@ from bot.web.fetch import Fetcher
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "parlance.yaml"
 QUESTIONS = load_golden(GOLDEN, half="test")
+FOLLOW_UPS = ROOT / "tests" / "golden" / "followups.yaml"
+CONVERSATIONS = load_golden(FOLLOW_UPS)
+LANGUAGES = ROOT / "tests" / "golden" / "languages.yaml"
+TEXTS = yaml.safe_load(LANGUAGES.read_text(encoding="utf-8"))
 
 
 def test_the_set_is_large_balanced_and_names_pages_that_exist() -> None:
@@ -59,3 +65,24 @@ async def test_search_answers_the_test_half_and_knows_when_it_cannot(
     measured = await evaluate(service, QUESTIONS)
     assert measured.ndcg_at_10 >= 0.90, measured.misses
     assert measured.abstention_f1 >= 0.85, measured.misses
+
+
+async def test_follow_ups_find_what_the_question_before_was_about(
+    service: KnowledgeService, tmp_path: Path
+) -> None:
+    """And new subjects are not drawn back to it: the last lines of the file begin one."""
+    conversations = CONVERSATIONS
+    assert len(conversations) >= 30
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for number, document in enumerate(TEXTS):
+        (folder / f"text-{number:02}.md").write_text(document["text"], encoding="utf-8")
+    for path in (ROOT / "docs", folder):
+        async for _ in service.add(str(path)):
+            pass
+    held = [golden for golden in conversations if golden.half == "test"]
+    together = await evaluate(service, held)
+    alone = await evaluate(service, [replace(golden, before=()) for golden in held])
+    assert together.hit_at_1 >= 0.9, together.misses
+    assert together.hit_at_1 >= alone.hit_at_1 + 0.15
+    assert together.abstention_f1 >= alone.abstention_f1

@@ -71,10 +71,9 @@ async def test_a_short_follow_up_is_looked_up_with_the_question_before(on: Stage
     on.shelf.put("Logs", "On Windows the logs rotate with the task scheduler.")
     await on.remember(("How do the logs rotate?", "With logrotate."))
     said = await on.call(ask, options={"question": "and as for Windows?"})
-    assert on.shelf.queries == [
-        "and as for Windows?",
-        "How do the logs rotate? and as for Windows?",
-    ]
+    together = "How do the logs rotate? and as for Windows?"
+    assert on.shelf.queries == [together]
+    assert said.explanation.searched == (together,)
     assert said.sources == [1]
 
 

@@ -1,0 +1,155 @@
+"""The passages that a search looks at twice, and what they are worth to what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from backends.base import Embeddings
+from bot.knowledge import lexical
+from bot.knowledge.evidence import Signs, coverage
+from bot.knowledge.fusion import Scores, fuse, weights
+from bot.knowledge.fusion import lexical as lexical_score
+from bot.knowledge.question import Question, hits
+from bot.knowledge.vectors import restore
+from bot.knowledge.words import stems
+from bot.skill import Passage
+
+_LOOKED_AT = 3
+"""Best passages that the evidence may be spread over."""
+_RERANKED_SHARE = 0.7
+"""Part of a reranked passage's score that the reranker has; the fused score has the rest."""
+
+
+@dataclass(slots=True)
+class Asked:
+    """One wording of what is asked: what it counts, and what the indexes found for it.
+
+    `found` is the full text score by passage number, `vectors` its vector by embedder.
+    """
+
+    question: Question
+    weight: float
+    found: dict[int, float]
+    vectors: Mapping[str, Embeddings] = field(default_factory=dict, repr=False)
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A passage that may answer. The scores are those of the first wording; `score` is of all."""
+
+    row: Any
+    lexical: float = 0.0
+    sentence: float = 0.0
+    score: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """Everything that a word of the question may be found in."""
+        return f"{self.row.title}\n{self.row.heading}\n{self.row.text}"
+
+
+def score(
+    found: Sequence[Candidate],
+    asked: Sequence[Asked],
+    *,
+    embedder_of: Mapping[str, tuple[str, int]],
+    dense: float,
+    trust: Sequence[float],
+) -> None:
+    """Fill in what each candidate is worth, over all wordings by their weight.
+
+    `embedder_of` gives the embedder's id and dimension by knowledge base, `trust` how well it
+    knows each wording's language (`Question.trust`), `dense` the share of meaning.
+    """
+    kept = [restore(c.row.vectors, embedder_of[c.row.base][1]) for c in found]
+    texts = [candidate.text for candidate in found]
+    total = np.zeros(len(found))
+    for at, (one, trusted) in enumerate(zip(asked, trust, strict=True)):
+        sentence, whole = _similar(found, one, kept, embedder_of)
+        stemmed = np.array([one.found.get(c.row.number, 0.0) for c in found])
+        question = one.question
+        share = weights(dense, trust=trusted, known=question.known if one.vectors else 1.0)
+        exact = lexical.exact_scores(question.words, question.weight, texts)
+        total += one.weight * fuse(share, sentence, whole, lexical_score(stemmed, exact))
+        if at == 0:
+            for candidate, near, words in zip(found, sentence, stemmed, strict=True):
+                candidate.sentence, candidate.lexical = float(near), float(words)
+    total /= sum(one.weight for one in asked)
+    for candidate, value in zip(found, total, strict=True):
+        candidate.score = float(value)
+
+
+def _similar(
+    found: Sequence[Candidate],
+    asked: Asked,
+    kept: Sequence[Embeddings],
+    embedder_of: Mapping[str, tuple[str, int]],
+) -> tuple[Scores, Scores]:
+    """Cosine with each candidate's best sentence, and with the candidate as a whole."""
+    sentence, whole = np.zeros(len(found)), np.zeros(len(found))
+    for at, (candidate, rows) in enumerate(zip(found, kept, strict=True)):
+        vector = asked.vectors.get(embedder_of[candidate.row.base][0])
+        if vector is not None:
+            near = rows @ vector
+            sentence[at], whole[at] = near.max(), near[0]
+    return sentence, whole
+
+
+def mix_in(found: Sequence[Candidate], reranked: Sequence[float]) -> None:
+    """Mix a reranker's scores, any scale, into those of the first candidates, which stay above
+    the others."""
+    scores = np.asarray(reranked, dtype=np.float64)
+    head, rest = found[: len(scores)], found[len(scores) :]
+    spread = np.ptp(scores)
+    if not spread > 0.0:
+        return
+    floor = rest[0].score if rest else 0.0
+    ceiling = max(candidate.score for candidate in head)
+    for candidate, value in zip(head, (scores - scores.min()) / spread, strict=True):
+        mixed = (1 - _RERANKED_SHARE) * candidate.score + _RERANKED_SHARE * float(value) * ceiling
+        candidate.score = max(mixed, floor)
+
+
+def signs(question: Question, found: Sequence[Candidate], trust: float) -> Signs:
+    """What the evidence gate looks at; the best passages together may cover the question."""
+    best = found[:_LOOKED_AT]
+    words = [stems(c.text) for c in best]
+    together = frozenset[str]().union(*words)
+    covered = [coverage(question.weight, hits(question.words, each)) for each in words]
+    covered.append(0.9 * coverage(question.weight, hits(question.words, together)))
+    rarest = max(question.words, key=lambda word: question.weight[word], default="")
+    tenth = found[min(9, len(found) - 1)]
+    return Signs(
+        coverage=max(covered),
+        rarest=float(bool(rarest and hits([rarest], together))),
+        similarity=max(c.sentence for c in best),
+        margin=found[0].score - tenth.score,
+        trust=trust,
+        unspaced=trust < 1.0 and question.unspaced,
+    )
+
+
+def passage(candidate: Candidate, around: Mapping[tuple[str, int], str]) -> Passage:
+    """A candidate as it is given out; `around` are texts by document and position."""
+    row = candidate.row
+    before = around.get((row.document, row.position - 1), "")
+    after = around.get((row.document, row.position + 1), "")
+    return Passage(
+        id=row.id,
+        document=row.document,
+        title=row.title,
+        location=row.location,
+        heading=row.heading,
+        text=row.text,
+        score=round(candidate.score, 4),
+        dense=round(candidate.sentence, 4),
+        lexical=round(candidate.lexical, 4),
+        context="\n\n".join(part for part in (before, row.text, after) if part),
+        at=datetime.fromtimestamp(row.at, UTC),
+        base=row.base,
+    )
