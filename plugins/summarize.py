@@ -1,47 +1,42 @@
-"""`/summarize`: a page, a file, a message, or the last messages; long input in parts, side by side.
+"""`/summarize` of whatever `plugins.summary_source` finds; also for "sum up this thread".
 
-A text that does not fit the model is cut into parts, each part is summarised, and the summaries
-are summarised again until they fit.
+A text that does not fit the model is cut into parts, the parts are summarised side by side, and
+the summaries are summarised again until they fit.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.api import (
     ChatMessage,
-    CommandCall,
     Context,
     Example,
     Explanation,
     Failed,
+    Message,
     Notice,
     Option,
     Page,
     Part,
-    Refused,
     Sampling,
     Skill,
     Source,
     Sources,
     Status,
     Text,
-    UsageError,
     command,
     hookimpl,
     model_names,
 )
+from plugins.summary_source import MOST, SPAN, Style, find, requested, said, spoken
 
-Style = Literal["bullets", "prose"]
-
-_URL = re.compile(r"https?://[^\s<>|\"]+", re.IGNORECASE)
 _LANGUAGES = {
     "ar": "Arabic", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek",
     "en": "English", "es": "Spanish", "fi": "Finnish", "fr": "French", "he": "Hebrew",
@@ -58,8 +53,6 @@ with less text than it began."""
 _TEMPLATE_TOKENS = 160
 """Room that the prompt's own words take, in tokens."""
 _ROUNDS = 6
-PASTED_WORDS = 25
-"""From so many words on, what stands in place of an address is the text itself."""
 
 
 class SummarizeSettings(BaseModel):
@@ -104,23 +97,43 @@ async def summarize(
     ] = "",
     style: Annotated[Style, Option("A list of points, or paragraphs")] = "bullets",
     last: Annotated[
-        int, Option("Instead: the last so many messages here", min_value=0, max_value=500)
+        int, Option("Instead: the last so many messages here", min_value=0, max_value=MOST)
     ] = 0,
     language: Annotated[str, Option("Language of the summary", max_length=40)] = "",
     model: Annotated[str | None, Option("Which model answers", complete=model_names)] = None,
 ) -> AsyncIterator[Part]:
     """Summarise a page, a file, a message or the last messages."""
     name = await ctx.model(model)
-    can = await ctx.models.capabilities(name)
     yield Status("working", "reading what to summarise")
-    page = await _input(ctx, source.strip(), last)
+    page = await find(ctx, source.strip(), last)
+    async with aclosing(_summarise(ctx, page, name, style, language)) as parts:
+        async for part in parts:
+            yield part
+
+
+async def answer(ctx: Context) -> AsyncIterator[Part]:
+    """Sum up the thread or channel in which somebody asks for it in free text."""
+    name = await ctx.model()
+    yield Status("working", "reading what to summarise")
+    request = requested(ctx.event.text or "")
+    assert request is not None  # `wants` has found it
+    page = said(*await spoken(ctx, request.last or (MOST if request.thread else SPAN)))
+    async with aclosing(_summarise(ctx, page, name, request.style, "")) as parts:
+        async for part in parts:
+            yield part
+
+
+async def _summarise(
+    ctx: Context, page: Page, model: str, style: Style, language: str
+) -> AsyncGenerator[Part, None]:
+    can = await ctx.models.capabilities(model)
     job = Job(
         page.title,
         page.text,
         page.url,
         style,
         language or _language(ctx),
-        name,
+        model,
         can.family,
         can.context or 4096,
     )
@@ -129,54 +142,8 @@ async def summarize(
             yield part
     if page.url:
         yield Sources((Source(1, page.title, page.url),))
-
-
-async def _input(ctx: Context, source: str, last: int) -> Page:
-    """What to read: a menu's message, what is named, what is attached, what was said."""
-    if isinstance(ctx.event, CommandCall) and ctx.event.target is not None:
-        target = ctx.event.target
-        if target.attachments:
-            return await ctx.read(target.attachments[0])
-        links = _URL.findall(target.text)
-        if links and len(_URL.sub("", target.text).split()) < 20:
-            return await ctx.web.read(links[0].rstrip(".,;:!?)"))
-        return _said(target.text, f"A message by {target.author}")
-    if source:
-        return await _named(ctx, source)
-    if ctx.attachments:
-        return await ctx.read(ctx.attachments[0])
-    return _said(await _messages(ctx, last), "The last messages")
-
-
-async def _named(ctx: Context, source: str) -> Page:
-    plain = source.strip("<>").partition("|")[0]  # how Slack writes a link
-    if re.match(r"[a-z][a-z0-9+.-]*://", plain, re.IGNORECASE):
-        return await ctx.web.read(plain)
-    pasted = len(source.split()) >= PASTED_WORDS
-    if ctx.conversation.platform == "terminal" and not pasted:
-        return await ctx.web.read_file(source)
-    if re.fullmatch(r"[\w-]+(\.[\w-]+)+(/\S*)?", plain):
-        return await ctx.web.read(f"https://{plain}")
-    if pasted:
-        return _said(source, "")
-    raise Refused("Give a URL such as https://example.com/page, or attach the file.")
-
-
-async def _messages(ctx: Context, last: int) -> str:
-    """What was said here: the platform's messages that the asker may read, else our own turns."""
-    if ctx.event.context:
-        quotes = ctx.event.context[-last:] if last else ctx.event.context
-        return "\n\n".join(f"{q.author}: {q.text}" for q in quotes if q.text.strip())
-    turns = await ctx.history.recent(str(ctx.conversation), limit=last or 50)
-    return "\n\n".join(
-        f"{t.author_name or t.author if t.role == 'user' else 'Parlance'}: {t.text}" for t in turns
-    )
-
-
-def _said(text: str, title: str) -> Page:
-    if not text.strip():
-        raise UsageError("Name what to summarise: a URL, a file that you attach, or last=20.")
-    return Page("", title, text)
+    elif page.title:
+        yield Notice(f"{page.title}.", kind="footer")
 
 
 def _language(ctx: Context) -> str:
@@ -276,6 +243,11 @@ def _prompt(ctx: Context, job: Job, task: str, **values: object) -> list[ChatMes
     return [ChatMessage("system", system), ChatMessage("user", words)]
 
 
+def wants(message: Message) -> bool:
+    """Whether a message asks for a summary of what was said around it, and for nothing else."""
+    return not message.attachments and requested(message.text) is not None
+
+
 @hookimpl
 def plugin_settings() -> type[BaseModel]:
     return SummarizeSettings
@@ -283,4 +255,4 @@ def plugin_settings() -> type[BaseModel]:
 
 @hookimpl
 def register_skills() -> Sequence[Skill]:
-    return [Skill("summarize", commands=(summarize,))]
+    return [Skill("summarize", commands=(summarize,), answer=answer, wants=wants, priority=50)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import discord
@@ -11,7 +12,7 @@ import structlog
 from discord import app_commands
 
 from bot.adapters.base import Core
-from bot.adapters.discord import events
+from bot.adapters.discord import events, reading
 from bot.adapters.discord.errands import Errands
 from bot.adapters.discord.messages import EDITED, Asked, Messages
 from bot.adapters.discord.outlets import (
@@ -85,9 +86,13 @@ class Interactions:
         files: Sequence[discord.Attachment] = (),
     ) -> None:
         original = await self._defer(interaction, thinking=True)
+        us: int = interaction.client.us
+        allowed = self._allowed(interaction)
         quote: Quote | None = None
         if target is not None:
-            quote = events.quote_of(target, interaction.application_id)
+            thread = reading.thread_reader(self._link, us, target, allowed)
+            quote = replace(events.quote_of(target, us), replies=thread)
+        place = interaction.channel_id or 0
         key, author = self._who_and_where(interaction)
         event = CommandCall(
             id=str(interaction.id),
@@ -99,6 +104,7 @@ class Interactions:
             attachments=quote.attachments if quote else events.attachments_of(files),
             target=quote,
             at=interaction.created_at,
+            earlier=reading.reader(self._link, us, place, allowed, before=interaction.id),
         )
         sink = self._sink(self._outlets(interaction), key, original=original)
         self._errands.start(self._core.accept(event, sink), f"/{name}")
@@ -114,6 +120,16 @@ class Interactions:
             _log.warning("discord.defer_failed", error=str(exc)[:200])
             return None
         return answer.message_id if answer is not None and thinking else None
+
+    @staticmethod
+    def _allowed(interaction: Interaction) -> reading.Allowed:
+        """Whether the person may read there; in direct messages everybody reads all."""
+        may = interaction.guild_id is None or reading.reads_history(interaction.permissions)
+
+        async def allowed() -> bool:
+            return may
+
+        return allowed
 
     def _outlets(self, interaction: Interaction) -> list[Outlet]:
         channel = interaction.channel_id or 0
@@ -185,6 +201,12 @@ class Interactions:
         self, interaction: Interaction, action: ActionName, turn: str, value: str
     ) -> ActionCall:
         key, author = self._who_and_where(interaction)
+        earlier = None
+        if action == "regenerate" and interaction.message is not None:
+            us, allowed = interaction.client.us, self._allowed(interaction)
+            earlier = reading.answer_reader(
+                self._link, us, interaction.message, allowed, interaction.channel
+            )
         return ActionCall(
             id=str(interaction.id),
             conversation=key,
@@ -194,6 +216,7 @@ class Interactions:
             value=value,
             direct=interaction.guild_id is None,
             at=interaction.created_at,
+            earlier=earlier,
         )
 
     async def on_unknown_button(self, interaction: Interaction) -> None:

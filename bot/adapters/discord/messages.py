@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import discord
 import structlog
 
 from bot.adapters.base import Core
-from bot.adapters.discord import events
+from bot.adapters.discord import events, reading
 from bot.adapters.discord.errands import Errands
 from bot.adapters.discord.outlets import FAILURES, ChannelOutlet, DirectOutlet, Link, Outlet
 from bot.adapters.discord.render import MAX_PAGE, Payload
@@ -125,9 +126,26 @@ class Messages:
                 attachments=events.attachments_of(message.attachments),
                 context=await events.reply_chain(message, us, self._chain),
                 at=message.created_at,
+                earlier=reading.reader(
+                    self._link,
+                    us,
+                    message.channel.id,
+                    partial(self._may_read, message),
+                    before=message.id,
+                ),
             ),
             sink,
         )
+
+    async def _may_read(self, message: discord.Message) -> bool:
+        """Whether who wrote a message may read those before it."""
+        channel = await self._channel(message)
+        if message.guild is None:
+            return True
+        try:
+            return reading.reads_history(channel.permissions_for(message.author))
+        except (discord.ClientException, AttributeError):
+            return False  # a channel or a person that Discord tells us too little of
 
     async def _typing(self, channel: int) -> None:
         try:

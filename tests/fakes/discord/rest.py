@@ -20,6 +20,8 @@ from tests.fakes.discord.state import (
 
 Handler = Callable[["Rest", re.Match[str], Call], Awaitable[Any]]
 EPHEMERAL = 64
+_CONTENT = 1 << 18 | 1 << 19
+"""Flags of an application that has the Message Content intent."""
 _ROUTES: list[tuple[str, re.Pattern[str], Handler]] = []
 
 
@@ -108,6 +110,15 @@ class Rest:
         seen = {k: v for k, v in message.items() if k != "edits"}
         await self.events.dispatch(name, {**seen, **where}, direct=direct)
 
+    def readable(self, message: Json) -> Json:
+        """A message as the bot gets it to read."""
+        ours = message["author"]["id"] == str(BOT)
+        named = any(person["id"] == str(BOT) for person in message["mentions"])
+        direct = self.world.channels[int(message["channel_id"])]["type"] == DIRECT
+        if ours or named or direct or self.flags & _CONTENT:
+            return message
+        return {**message, "content": "", "attachments": [], "embeds": [], "components": []}
+
     def interaction(self, token: str) -> Json:
         """The interaction of a token. Raises `Unknown` when it has expired."""
         found = self.world.interactions.get(token)
@@ -188,6 +199,18 @@ async def _post(rest: Rest, match: re.Match[str], call: Call) -> Any:
     channel = int(match[1])
     rest.world.channel(channel)
     return await rest.post(channel, call)
+
+
+@_route("GET", r"/channels/(\d+)/messages")
+async def _get_messages(rest: Rest, match: re.Match[str], call: Call) -> Any:
+    """Newest first; what people write only where the application has the intent."""
+    channel = int(match[1])
+    rest.world.channel(channel)
+    before = int(call.query.get("before", 1 << 63))
+    seen = [m for m in rest.world.in_channel(channel) if int(m["id"]) < before][::-1]
+    return [rest.readable(m) for m in seen if not m["flags"] & EPHEMERAL][
+        : int(call.query.get("limit", 50))
+    ]
 
 
 @_route("GET", r"/channels/(\d+)/messages/(\d+)")

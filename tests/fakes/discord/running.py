@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from backends.base import ChatMessage, Sampling
 from bot.adapters.discord import DiscordAdapter, Timing
 from bot.command import Option, command
 from bot.skill import Context, Skill
-from bot.types import Notice, Text
+from bot.types import Notice, Quote, Text
 from tests.fakes.core import Bench
 from tests.fakes.discord.server import FakeDiscord
 
@@ -31,11 +31,26 @@ LONG = Sampling(max_tokens=20_000)
 
 
 async def _answer(ctx: Context) -> Any:
+    if ctx.event.text == "recap" and ctx.event.earlier is not None:
+        yield _lines(await ctx.event.earlier(3))
+        return
     lines = [f"{q.author}: {q.text}" for q in ctx.event.context]
     files = [(await a.read(1000)).decode() for a in ctx.attachments]
     said = "\n".join([*lines, *files, ctx.event.text or ""])
     async for part in ctx.generate([ChatMessage("user", said)], sampling=LONG):
         yield part
+
+
+def _lines(quotes: Sequence[Quote]) -> Text:
+    return Text(" | ".join(f"{q.author}: {q.text}" for q in quotes) or "nothing")
+
+
+@command("recap", menu="Recap")
+async def recap(ctx: Context, last: int = 3) -> Any:
+    """Say once more what was said."""
+    target = getattr(ctx.event, "target", None)
+    read = target.replies if target is not None else ctx.event.earlier
+    yield _lines(await read(last)) if read is not None else Text("there is nothing to read")
 
 
 async def _colours(asked: Any) -> list[str]:
@@ -85,7 +100,7 @@ async def say(ctx: Context, what: str) -> Any:
         yield part
 
 
-SKILLS = (Skill("chat", commands=(paint, note, read, say, slow), answer=_answer),)
+SKILLS = (Skill("chat", commands=(paint, note, read, recap, say, slow), answer=_answer),)
 
 
 class Bot:

@@ -103,7 +103,8 @@ class FakeDiscord:
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         body, files = await self._body(request)
         path = "/" + request.match_info["path"]
-        call = Call(request.method, path, body, time.monotonic(), files=files)
+        query = dict(request.query)
+        call = Call(request.method, path, body, time.monotonic(), files=files, query=query)
         self.calls.append(call)
         if self.validate:
             self.wrong += problems(call.method, call.path, call.body)
@@ -295,8 +296,12 @@ class FakeDiscord:
         focused: str | None = None,
         target: int | None = None,
         file: Json | None = None,
+        may: int | None = None,
     ) -> str:
-        """Somebody calls a command (or completes, or uses a menu); returns the token."""
+        """Somebody calls a command (or completes, or uses a menu); returns the token.
+
+        `may` are their permissions in that channel.
+        """
         given = [
             {"name": n, "type": _OPTION_TYPES[type(v)], "value": v}
             | ({"focused": True} if n == focused else {})
@@ -311,7 +316,10 @@ class FakeDiscord:
         else:
             message = self.world.message(target)
             data |= {"target_id": str(target), "resolved": {"messages": {str(target): message}}}
-        return await self._interact(4 if focused else 2, data, channel, user)
+        more: Json = {}
+        if may is not None:
+            more = {"member": {**self.world.member(user), "permissions": str(may)}}
+        return await self._interact(4 if focused else 2, data, channel, user, more)
 
     async def press(
         self, label: str, *, message: int | None = None, user: int = ADA, custom_id: str = ""

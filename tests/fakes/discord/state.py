@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +22,7 @@ EVE = 2
 ROOT = 3
 TOKEN = base64.b64encode(str(APPLICATION).encode()).decode().rstrip("=") + ".fake.token"
 TEXT, DIRECT, PUBLIC_THREAD = 0, 1, 11
+HAS_THREAD = 1 << 5
 ALL_PERMISSIONS = (1 << 50) - 1
 
 Json = dict[str, Any]
@@ -36,6 +38,7 @@ class Call:
     at: float
     status: int = 0
     files: dict[str, bytes] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 class Unknown(Exception):
@@ -64,6 +67,7 @@ class World:
     nonces: dict[tuple[int, str], int] = field(default_factory=dict)
     closed_channels: set[int] = field(default_factory=set)
     bot_permissions: int = ALL_PERMISSIONS
+    people_permissions: int = ALL_PERMISSIONS
 
     def __post_init__(self) -> None:
         self._counter = itertools.count()
@@ -112,7 +116,7 @@ class World:
         everyone = {
             "id": str(GUILD),
             "name": "@everyone",
-            "permissions": str(self.bot_permissions),
+            "permissions": str(self.people_permissions),
             "color": 0,
             "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
             "hoist": False,
@@ -122,6 +126,7 @@ class World:
             "flags": 0,
         }
         ours = {**everyone, "id": "250", "name": "Parlance", "tags": {"bot_id": str(BOT)}}
+        ours["permissions"] = str(self.bot_permissions)
         kinds = self.channels.values()
         return {
             "id": str(GUILD),
@@ -169,7 +174,7 @@ class World:
             "deaf": False,
             "mute": False,
             "flags": 0,
-            "permissions": str(self.bot_permissions),
+            "permissions": str(self.people_permissions),
         }
 
     def channel(self, number: int) -> Json:
@@ -249,6 +254,7 @@ class World:
             },
         }
         self.channels[message] = thread
+        self.messages[message]["flags"] |= HAS_THREAD
         return thread
 
     def in_channel(self, channel: int) -> list[Json]:

@@ -38,6 +38,7 @@ from bot.types import (
     Status,
     Text,
 )
+from bot.types import Reader as Earlier
 from bot.web.fetch import Fetcher
 from bot.web.reader import Reader
 
@@ -136,6 +137,7 @@ class Stage:
         target: Quote | None = None,
         settings: BaseModel | None = None,
         persona: str = "",
+        earlier: Earlier | None = None,
     ) -> Context:
         common: dict[str, Any] = {
             "id": "e1",
@@ -144,6 +146,7 @@ class Stage:
             "direct": direct,
             "attachments": attachments,
             "context": context,
+            "earlier": earlier,
         }
         event = (
             CommandCall(name="x", target=target, **common)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,8 @@ import pytest
 from backends.errors import BackendUnavailable
 from backends.scripted import Reply, ScriptedBackend
 from bot.errors import Failed, NotFound, Refused, UsageError
-from bot.types import Quote, Sources, Status
-from plugins.summarize import SummarizeSettings, summarize
+from bot.types import Message, Quote, Sources, Status
+from plugins.summarize import SummarizeSettings, answer, summarize, wants
 from tests.fakes.pages import PageServer
 from tests.unit.plugins.stage import ANN, TERMINAL, Stage, attachment, stage
 
@@ -163,6 +164,83 @@ async def test_the_last_messages_are_the_platforms_or_our_own(on: Stage) -> None
     await on.remember(("What is a lamp?", "A light."))
     await on.call(summarize, options={"last": 10})
     assert "Ann: What is a lamp?\n\nParlance: A light." in on.prompts()[1]
+
+
+async def earlier(limit: int) -> Sequence[Quote]:
+    """A channel of thirty messages, one of which is ours."""
+    return [
+        Quote("Bob: x", f"line {n}") if n else Quote("p", "my own", from_us=True) for n in range(30)
+    ][-limit:]
+
+
+class TestWhatWasSaid:
+    async def test_the_last_messages_of_the_channel_are_read(self, on: Stage) -> None:
+        ctx = on.context(earlier=earlier, context=(Quote("Eve", "a reply"),))
+        said = await on.run(summarize.handler, ctx, **summarize.bind({"last": 2}))
+        assert "Bob x: line 28\n\nBob x: line 29" in on.prompts()[0]
+        assert "line 27" not in on.prompts()[0]
+        assert "a reply" not in on.prompts()[0]
+        assert said.footer == "The last 2 messages."
+
+    async def test_without_a_number_it_is_fifty(self, on: Stage) -> None:
+        await on.run(summarize.handler, on.context(earlier=earlier), **summarize.bind({}))
+        assert "Parlance: my own\n\nBob x: line 1\n" in on.prompts()[0]
+
+    async def test_an_empty_channel_says_so(self, on: Stage) -> None:
+        async def nothing(limit: int) -> Sequence[Quote]:
+            return []
+
+        with pytest.raises(Refused, match="nothing here yet"):
+            await on.run(summarize.handler, on.context(earlier=nothing), **summarize.bind({}))
+
+    async def test_the_menu_of_a_message_reads_the_thread_that_hangs_on_it(self, on: Stage) -> None:
+        target = Quote("Bob", "Shall we?", replies=earlier)
+        said = await on.call(summarize, options={}, target=target)
+        assert "line 29" in on.prompts()[0]
+        assert said.footer == "A thread of 30 messages."
+
+    @pytest.mark.parametrize(
+        ("text", "read"),
+        [
+            ("summarize this thread", 30),
+            ("Can you sum up the last 3 messages please?", 3),
+            ("tl;dr of this channel", 30),
+            ("recap our discussion so far, in prose", 30),
+            ("Fass diesen Thread bitte zusammen", 30),
+            ("Résume cette discussion", 30),
+            ("总结一下这个讨论", 30),
+        ],
+    )
+    async def test_it_is_asked_for_in_plain_words(self, text: str, read: int, on: Stage) -> None:
+        ctx = on.context(text, earlier=earlier)
+        assert isinstance(ctx.event, Message)
+        assert wants(ctx.event)
+        await on.run(answer, ctx)
+        assert on.prompts()[0].count("\n\n") >= read - 1
+        assert ("one to three short paragraphs" in on.prompts()[0]) == ("prose" in text)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "summarize https://example.com/thread",
+            "What is a thread?",
+            "Sum up why the discussion about lamps failed in 1848",
+            "Summarize the last 5 years of this company",
+            "How do I summarize a thread in Python code?",
+            "summarize",
+            "Please " + "really " * 20 + "summarize this thread",
+        ],
+    )
+    def test_other_questions_are_left_to_others(self, text: str, on: Stage) -> None:
+        event = on.context(text).event
+        assert isinstance(event, Message)
+        assert not wants(event)
+
+    def test_a_file_is_not_a_conversation(self, on: Stage) -> None:
+        files = (attachment("a.txt", "words"),)
+        event = on.context("summarize this thread", attachments=files).event
+        assert isinstance(event, Message)
+        assert not wants(event)
 
 
 async def test_nothing_to_summarise_says_what_to_give(on: Stage) -> None:

@@ -85,7 +85,7 @@ class TestRegistration:
         async with running(make(bench={"skills": skills})):
             await registered(fake)
         assert "paint" in by_name(fake)
-        assert len(by_name(fake)) == 6
+        assert len(by_name(fake)) == 8
 
 
 class TestCalls:
