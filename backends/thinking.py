@@ -103,7 +103,7 @@ class Thoughts:
             if self._close:
                 before, tag, after = text.partition(self._close)
                 if not tag:
-                    kept = _beginning(text, self._close)
+                    kept = beginning(text, self._close)
                     self._held = text[len(text) - kept :]
                     return thought + text[: len(text) - kept], ""
                 thought, text, self._close = thought + before, after, ""
@@ -146,8 +146,8 @@ class Thoughts:
             yield Chunk(progress=progress, thinking=thought if self._keep else "")
 
 
-def _beginning(text: str, tag: str) -> int:
-    """How many characters at the end of `text` may be the beginning of `tag`."""
+def beginning(text: str, tag: str) -> int:
+    """How many characters at the end of a text may be the beginning of a tag."""
     return next(
         (n for n in range(min(len(tag) - 1, len(text)), 0, -1) if tag.startswith(text[-n:])), 0
     )

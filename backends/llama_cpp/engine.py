@@ -34,6 +34,8 @@ from backends.llama_cpp.jobs import Job, Outcome
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.owner import FileState, OwnerThread, state_of
 from backends.llama_cpp.stats import EngineStats
+from backends.llama_cpp.templates import offers_tools
+from backends.llama_cpp.tool_calls import ToolCallReader, style_of
 from backends.thinking import template_thinks
 
 if TYPE_CHECKING:
@@ -54,10 +56,12 @@ class LlamaCppBackend:
         self._context = context
         self._owner = OwnerThread(name, options, context)
         self._head: tuple[FileState, GgufHead] | None = None
+        self._offers_tools = False
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Stream an answer. Raises a `BackendError`; see `Backend.chat`."""
         check(request)
+        reader = await self._tool_calls(request) if request.tools else None
         job = Job(request, asyncio.get_running_loop())
         alarm = None
         if request.deadline_s is not None:
@@ -73,13 +77,25 @@ class LlamaCppBackend:
                 job.arrived.clear()
                 inbox, job.inbox = job.inbox, []
                 for chunk in _joined(inbox):
-                    yield chunk
+                    if reader is None:
+                        yield chunk
+                    else:
+                        for piece in reader.take(chunk):
+                            yield piece
                     if chunk.finish is not None:
                         return
         finally:
             job.cancelled = True
             if alarm is not None:
                 alarm.cancel()
+
+    async def _tool_calls(self, request: ChatRequest) -> ToolCallReader:
+        """What reads the calls out of the answer. Raises `InvalidRequest` for a template that does
+        not offer tools to the model."""
+        head = await asyncio.to_thread(self._read_head)
+        if not self._offers_tools:
+            raise InvalidRequest(f"The model {self.name} is not made for tools.")
+        return ToolCallReader(style_of(head.template), request.tools)
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Refuses: this engine runs chat models."""
@@ -97,6 +113,7 @@ class LlamaCppBackend:
         return Capabilities(
             context=min(self._options.context, trained),
             chat=named in FORMATS or bool(head.template),
+            tools=self._offers_tools,
             json_schema=True,
             thinking=template_thinks(FORMATS.get(named or "", head.template)),
             template=named or family_of(head.template),
@@ -143,7 +160,9 @@ class LlamaCppBackend:
         if state is None:
             raise ModelNotFound(f"The file of the model {self.name} is not there; fetch it again.")
         if self._head is None or self._head[0] != state:
-            self._head = (state, check_gguf(path, path.name))
+            head = check_gguf(path, path.name)
+            self._offers_tools = self._options.chat_format is None and offers_tools(head.template)
+            self._head = (state, head)
         return self._head[1]
 
 
@@ -156,8 +175,6 @@ def check(request: ChatRequest) -> None:
         raise InvalidRequest(f"max_tokens must be at least 1, not {sampling.max_tokens}.")
     if "" in sampling.stop:
         raise InvalidRequest("A stop string must have at least one character.")
-    if request.tools:
-        raise InvalidRequest("The llama_cpp engine does not offer tools to the model.")
     if sampling.json_schema is not None:
         try:
             Draft202012Validator.check_schema(dict(sampling.json_schema))

@@ -20,6 +20,7 @@ from backends.errors import BackendUnavailable, ModelNotFound
 from backends.gguf import check_gguf
 from backends.llama_cpp.library import lib
 from backends.llama_cpp.options import LlamaCppOptions
+from backends.llama_cpp.tool_calls import MARKS
 
 log = logging.getLogger("parlance.llama_cpp")
 
@@ -29,6 +30,7 @@ _CACHE_TYPES = {
 }  # fmt: skip
 _SPLIT_MODES = {"none": 0, "layer": 1, "row": 2, "tensor": 3}
 _SPM = 1  # LLAMA_VOCAB_TYPE_SPM
+_MARKS = frozenset(mark.encode() for mark in MARKS)
 
 
 def _forward_log(level: int, text: bytes, _: object) -> None:
@@ -116,9 +118,10 @@ class Model:
         return known
 
     def shown(self, token: int) -> bytes:
-        """The bytes of a token as a reader sees them: control tokens are empty."""
+        """The bytes of a token as a reader sees them: control tokens are empty, but for marks."""
         if (known := self._shown.get(token)) is None:
-            known = self._shown[token] = self._render(token, special=False)
+            marks = self.piece(token) in _MARKS
+            known = self._shown[token] = self._render(token, special=marks)
         return known
 
     def is_end(self, token: int) -> bool:

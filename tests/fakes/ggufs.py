@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,25 @@ def refact_copy(model: Path, folder: Path) -> Path:
         options = ("--pre-tokenizer", "refact", str(model), str(fresh))
         subprocess.run((*command, *options), check=True, capture_output=True)
         fresh.replace(copy)
+    return copy
+
+
+def with_template(model: Path, copy: Path, template: str) -> Path:
+    """The model with another chat template, as the file `copy`.
+
+    The new template is filled up by a comment, so that all that follows moves by whole blocks of
+    the file's alignment and needs no change.
+    """
+    raw = model.read_bytes()
+    key = b"tokenizer.chat_template"
+    start = raw.index(key) + len(key)
+    kind, length = struct.unpack_from("<IQ", raw, start)
+    assert kind == gguf.GGUFValueType.STRING
+    written = template.encode()
+    filling = b" " * ((length - len(written) - len(b"{##}")) % 32)
+    written += b"{#" + filling + b"#}"
+    end = start + 12 + length
+    copy.write_bytes(raw[:start] + struct.pack("<IQ", kind, len(written)) + written + raw[end:])
     return copy
 
 
