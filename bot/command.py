@@ -126,6 +126,10 @@ class Handler(Protocol):
     def __call__(self, ctx: Any, /, **options: Any) -> AsyncIterator[Part]: ...
 
 
+NeedsForm = Callable[[Mapping[str, Value]], bool]
+"""Says of the options that a call gives whether they ask for a form."""
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """A command as every surface sees it.
@@ -136,6 +140,8 @@ class Command:
     `quick`: answered without a model; it does not wait its turn behind a running answer.
     `takes_file`: a file can be given with the call, as the event's attachment; a surface whose
     calls carry no files by themselves offers an option `file` for it.
+    `form`: whether a call with these options needs more, though none that is missing is required;
+    a surface that has forms then opens one.
     """
 
     name: str
@@ -148,6 +154,7 @@ class Command:
     menu: str = ""
     quick: bool = False
     takes_file: bool = False
+    form: NeedsForm | None = field(default=None, repr=False)
     plugin: str = ""
 
     @property
@@ -218,6 +225,7 @@ def command(
     menu: str = "",
     quick: bool = False,
     takes_file: bool = False,
+    form: NeedsForm | None = None,
 ) -> Callable[[Callable[..., AsyncIterator[Part]]], Command]:
     """Declare a command from its handler. Raises `PluginError` where the handler cannot be one."""
 
@@ -238,6 +246,7 @@ def command(
             menu=menu,
             quick=quick,
             takes_file=takes_file,
+            form=form,
         )
 
     return declare

@@ -62,6 +62,7 @@ async def document_titles(asked: Completion) -> Sequence[str]:
     "docs",
     menu="Add to documents",
     takes_file=True,
+    form=lambda given: given.get("action") == "add" and set(given) <= {"action", "base"},
     examples=[Example("/docs list"), Example("/docs search how do I write a skill")],
 )
 async def docs(

@@ -205,14 +205,16 @@ class Interactions:
 
 
 def _lacks(command: Command, text: str) -> bool:
-    """Whether a required option is missing; any other mistake is explained in the answer."""
+    """Whether something is missing that a form asks for; any other mistake is explained in the
+    answer."""
     try:
-        command.bind(parse(text, command))
+        given = parse(text, command)
+        command.bind(given)
     except MissingOption:
         return True
     except UsageError:
         return False
-    return False
+    return command.form is not None and command.form(given)
 
 
 def _given(command: Command, text: str) -> dict[str, Value]:

@@ -45,7 +45,7 @@ async def paint(
     yield Text(f"{what} in {colour}, {times} times{', framed' if framed else ''}")
 
 
-@command("read", menu="Read this", takes_file=True)
+@command("read", menu="Read this", takes_file=True, form=lambda given: given.get("what") == "file")
 async def read(ctx: Context, what: str = "", last: int = 0) -> Any:
     """Say what stands here: in a thread, in a message, in a file, or in the channel."""
     call = ctx.event

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.fakes.slack.acting import ADA, CHANNEL, DIRECT, EVE, GROUP, US, Acting
 from tests.fakes.slack.running import Bot
+
+
+@pytest.fixture(autouse=True)
+def nothing_breaks(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """No task ends with a trace, whatever came in."""
+    yield
+    assert "Traceback" not in capsys.readouterr().out
 
 
 async def told(people: Acting) -> str:

@@ -114,10 +114,14 @@ class TestForms:
         await says(people, "a house in red")
         assert len(people.public()) == 1
 
-    async def test_a_file_can_be_given(self, bot: Bot, people: Acting) -> None:
-        view = form(bot.bench.core.commands[1], CHANNEL, {})
-        assert fields(view)[FILE]["type"] == "file_input"
-        people.fake.workspace.views.append(view)
+    async def test_a_command_can_ask_for_one_and_a_file_be_given_in_it(
+        self, bot: Bot, people: Acting
+    ) -> None:
+        await people.slash("read", "file")
+        await people.fake.until(lambda: people.fake.workspace.views)
+        shown = fields(people.fake.workspace.views[0])
+        assert shown["what"]["initial_value"] == "file"
+        assert shown[FILE]["type"] == "file_input"
         await people.submit({FILE: [people.file("notes.txt", b"the notes")]})
         await says(people, "the notes")
 
