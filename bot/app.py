@@ -227,6 +227,8 @@ def platform_adapters(here: Installation) -> list[Adapter]:
                 secrets.slack_bot_token.get_secret_value(),
                 app.get_secret_value() if app is not None else None,
                 signing.get_secret_value() if signing is not None else None,
+                commands=here.plugins.commands,
+                config_token=secrets.get("SLACK_CONFIG_TOKEN"),
             )
         )
     return adapters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -80,6 +81,9 @@ async def _examine(here: Installation) -> list[dict[str, object]]:
         rows += [{"what": adapter.name, "ok": False, "detail": text} for text in problems]
         if not problems:
             rows.append({"what": adapter.name, "ok": True, "detail": "token and permissions work"})
+        # Only some adapters have more to say than what is to be changed.
+        notes: Sequence[str] = getattr(adapter, "notes", ())
+        rows += [{"what": adapter.name, "ok": True, "detail": text} for text in notes]
     if not adapters:
         detail = "no token is set, so `parlance run` chats in the terminal"
         rows.append({"what": "platforms", "ok": True, "detail": detail})
@@ -137,8 +141,17 @@ def manifest_discord(config: ConfigPath = None) -> None:
 
 
 @manifest.command("slack")
-def manifest_slack(config: ConfigPath = None) -> None:
+def manifest_slack(
+    config: ConfigPath = None,
+    url: Annotated[
+        str | None, typer.Option(help="HTTP mode: where Slack reaches this bot, https://….")
+    ] = None,
+) -> None:
     """The app manifest for the loaded plugins, as YAML."""
     from bot.adapters.slack.manifest import manifest as text_of
 
-    typer.echo(text_of(Installation.read(config).plugins.commands))
+    here = Installation.read(config)
+    settings = here.config.slack
+    if url is not None:
+        settings = settings.model_copy(update={"mode": "http", "public_url": url})
+    typer.echo(text_of(here.plugins.commands, settings), nl=False)

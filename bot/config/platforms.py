@@ -44,5 +44,9 @@ class SlackSettings(Section):
     """Address that the HTTP mode listens on."""
     port: Annotated[int, Field(ge=0, le=65535)] = 3000
     """Port that the HTTP mode listens on."""
+    public_url: Annotated[str, Field(pattern=r"^https://[^\s/]+(/\S*)?$")] | None = None
+    """Address at which Slack reaches the HTTP mode, for the manifest: `https://bot.example.org`."""
+    agent: bool = True
+    """The manifest declares the app an agent: streamed answers, suggestions, Slack's own Stop."""
     thread_context: Annotated[int, Field(ge=0, le=100)] = 20
     """Messages of a thread that are read as context, the newest ones."""

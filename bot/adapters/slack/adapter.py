@@ -20,6 +20,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.adapters.base import AdapterError, Core
 from bot.adapters.slack.backoff import Backoff
 from bot.adapters.slack.connection import SocketMode
+from bot.adapters.slack.doctor import Doctor
 from bot.adapters.slack.errands import Errands
 from bot.adapters.slack.http import HttpEndpoint
 from bot.adapters.slack.listeners import listening
@@ -33,6 +34,7 @@ from bot.adapters.slack.tokens import (
     refusal,
     retry_after,
 )
+from bot.command import Command
 from bot.config.platforms import SlackSettings
 
 _log = structlog.get_logger(__name__)
@@ -57,6 +59,11 @@ class SlackAdapter:
     timing: Timing = field(default_factory=Timing)
     base_url: str = "https://slack.com/api/"
     name: str = "slack"
+    commands: Sequence[Command] = ()
+    """For `check` alone: what the live app is compared with."""
+    config_token: str | None = field(default=None, repr=False)
+    notes: Sequence[str] = field(default=(), init=False)
+    """What `check` found that needs no change."""
     _endpoint: HttpEndpoint | None = field(default=None, init=False, repr=False)
 
     @property
@@ -93,12 +100,12 @@ class SlackAdapter:
         if (missing := self._missing()) is not None:
             return [missing]
         async with _session() as session:
-            try:
-                await self._web(self.bot_token, session).auth_test()
-            except FAILURES as exc:
-                refused = refusal(exc, "bot")
-                return [str(refused or f"Slack cannot be reached: {error_of(exc)}.")]
-        return []
+            app = self._web(self.app_token, session) if self.settings.mode == "socket" else None
+            config = self._web(self.config_token, session) if self.config_token else None
+            bot = self._web(self.bot_token, session)
+            report = await Doctor(self.settings, self.commands, bot, app, config).examine()
+        self.notes = tuple(report.notes)
+        return report.problems
 
     def _missing(self) -> str | None:
         if self.settings.mode == "http":
@@ -154,7 +161,8 @@ class SlackAdapter:
     ) -> Coroutine[Any, Any, Any]:
         if self.settings.mode == "http":
             secret = str(self.signing_secret)
-            self._endpoint = HttpEndpoint(app, secret, self.settings.host, self.settings.port)
+            place = (self.settings.host, self.settings.port)
+            self._endpoint = HttpEndpoint(app, secret, *place, self.timing)
             return self._endpoint.serve()
         # Its calls wait as our own backoff says.
         opening = AsyncWebClient(self.app_token, self.base_url, session=session, retry_handlers=[])

@@ -13,6 +13,7 @@ from slack_sdk.signature import SignatureVerifier
 
 from bot.adapters.base import AdapterError
 from bot.adapters.slack.connection import dispatch
+from bot.adapters.slack.timing import Timing
 
 _log = structlog.get_logger(__name__)
 
@@ -20,7 +21,6 @@ EVENTS_PATH = "/slack/events"
 HEALTH_PATH = "/health"
 MAX_BODY = 1024 * 1024
 """Bytes; the largest that Slack sends is a form's state, some hundred kilobytes."""
-_READ_S = 3.0
 _STOP_S = 3.0
 
 
@@ -30,11 +30,12 @@ class HttpEndpoint:
     What is not signed with `secret` within the last five minutes is refused before it is read.
     """
 
-    def __init__(self, app: AsyncApp, secret: str, host: str, port: int) -> None:
+    def __init__(self, app: AsyncApp, secret: str, host: str, port: int, timing: Timing) -> None:
         self._app = app
         self._verifier = SignatureVerifier(secret)
         self._host = host
         self._port = port
+        self._patience = timing.request
         self.address: str | None = None
         """Where it listens, once it does."""
 
@@ -66,7 +67,7 @@ class HttpEndpoint:
 
     async def _request(self, request: web.Request) -> web.Response:
         try:
-            async with asyncio.timeout(_READ_S):
+            async with asyncio.timeout(self._patience):
                 body = (await request.read()).decode()
         except TimeoutError:
             return web.Response(status=408)
