@@ -1,6 +1,6 @@
 """The bot that `bench.platforms` measures, in a process of its own.
 
-    python -m bench.platform_bot CONFIG [--discord PORT]
+    python -m bench.platform_bot CONFIG [--discord PORT] [--slack URL]
 
 It measures how late its event loop is; a line on standard input asks for the figures since the
 last one, and the end of the input ends it.
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from bot.adapters.base import Adapter
 from bot.adapters.discord import DiscordAdapter
+from bot.adapters.slack import SlackAdapter
 from bot.app import App, opened
 from bot.config.sections import LoggingSettings
 from bot.installation import Installation
@@ -26,6 +27,7 @@ from bot.logging import configure
 from tests.fakes.discord import TOKEN, FakeDiscord
 
 _TICK_S = 0.01
+SLACK_TOKENS = ("xoxb-test-bot-token", "xapp-test-app-token")
 
 
 class Lag:
@@ -52,6 +54,8 @@ def _adapters(app: App, arguments: argparse.Namespace) -> Iterator[Adapter]:
     config = app.installation.config
     if arguments.discord:
         yield DiscordAdapter(config.discord, TOKEN, config.data_dir)
+    if arguments.slack:
+        yield SlackAdapter(config.slack, *SLACK_TOKENS, base_url=arguments.slack)
 
 
 async def serve(arguments: argparse.Namespace) -> None:
@@ -77,6 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.platform_bot")
     parser.add_argument("config", type=Path)
     parser.add_argument("--discord", type=int, metavar="PORT")
+    parser.add_argument("--slack", metavar="URL")
     arguments = parser.parse_args()
     with ExitStack() as stack:
         configure(LoggingSettings(level="info", format="json"))

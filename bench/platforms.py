@@ -7,7 +7,6 @@ tokens a second in every conversation; the platforms of ours run in this one.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import math
 import sys
@@ -15,20 +14,18 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import yaml
 
+from bench.halves import DiscordHalf, Half, SlackHalf
 from bench.rows import Row
 from tests.fakes.discord import FakeDiscord
-from tests.fakes.discord.state import CHANNEL, Json
+from tests.fakes.slack import FakeSlack
 
 EVENTS = 200
 CONVERSATIONS = 200
-CHANNELS = 25
-"""Channels over which they are spread."""
 TOKENS_PER_S = 20
 ACK_MS = 300.0
 LAG_MS = 100.0
@@ -36,89 +33,15 @@ EDIT_S = 1.0
 _PATIENCE_S = 240.0
 
 
-class Half(Protocol):
-    """One platform's part of the bench."""
-
-    name: str
-
-    def arguments(self) -> Sequence[str]:
-        """What `bench.platform_bot` needs to reach it."""
-        ...
-
-    async def connected(self) -> None: ...
-
-    async def acknowledge(self, events: int) -> list[float]:
-        """Send so many commands at once; the time to each acknowledgement, in seconds."""
-        ...
-
-    async def ask(self, texts: Sequence[str]) -> Sequence[int]:
-        """Have another person begin a conversation with each text; returns their names."""
-        ...
-
-    def answer(self, conversation: int) -> str | None:
-        """The whole answer once it is finished."""
-        ...
-
-    def gaps(self) -> list[float]:
-        """The times between edits of one message, in seconds, over all messages."""
-        ...
-
-
-class DiscordHalf:
-    """Discord: deferred interactions, mentions that open threads, edited messages."""
-
-    name = "Discord"
-
-    def __init__(self, fake: FakeDiscord) -> None:
-        self.fake = fake
-        self.channels = [fake.world.add_channel(50_000 + n) for n in range(CHANNELS)]
-
-    def arguments(self) -> Sequence[str]:
-        return ("--discord", str(self.fake.port))
-
-    async def connected(self) -> None:
-        await self.fake.until(self.fake.gateway.ready.is_set, within=60)
-        await self.fake.until(lambda: self.fake.rest.registered, within=60)
-
-    async def acknowledge(self, events: int) -> list[float]:
-        tokens = await asyncio.gather(*(self.fake.command("help", {}) for _ in range(events)))
-        world, rest = self.fake.world, self.fake.rest
-        sent = [world.interactions[token] for token in tokens]
-        await self.fake.until(lambda: all(i["id"] in rest.callbacks for i in sent), within=60)
-        took = [rest.callbacks[i["id"]].at - i["sent"] for i in sent]
-        await self.fake.until(lambda: self._quiet(events), within=60)
-        return took
-
-    def _quiet(self, answers: int) -> bool:
-        done = [m for m in self.fake.from_bot(CHANNEL) if m["content"]]
-        return len(done) >= answers
-
-    async def ask(self, texts: Sequence[str]) -> Sequence[int]:
-        people = [self.fake.world.add_user(10_000 + n, f"p{n}") for n in range(len(texts))]
-        said = zip(people, itertools.cycle(self.channels), texts)
-        return await asyncio.gather(
-            *(
-                self.fake.say(text, author=person, channel=channel, mention=True)
-                for person, channel, text in said
-            )
-        )
-
-    def answer(self, conversation: int) -> str | None:
-        messages = self.fake.from_bot(conversation)
-        if not any("Why this answer?" in self.fake.buttons(m) for m in messages):
-            return None
-        return "\n".join(m["content"] for m in messages)
-
-    def gaps(self) -> list[float]:
-        edits: list[Json] = [m for m in self.fake.from_bot() if "edits" in m]
-        return [b - a for m in edits for a, b in pairwise(m["edits"])]
-
-
 async def _discord(stack: AsyncExitStack) -> Half:
     return DiscordHalf(await stack.enter_async_context(FakeDiscord(validate=False)))
 
 
-HALVES: list[Callable[[AsyncExitStack], Awaitable[Half]]] = [_discord]
+async def _slack(stack: AsyncExitStack) -> Half:
+    return SlackHalf(await stack.enter_async_context(FakeSlack()))
+
+
+HALVES: list[Callable[[AsyncExitStack], Awaitable[Half]]] = [_discord, _slack]
 """The platforms that are measured; the conversations are shared out among them."""
 
 
