@@ -48,5 +48,7 @@ class SlackSettings(Section):
     """Address at which Slack reaches the HTTP mode, for the manifest: `https://bot.example.org`."""
     agent: bool = True
     """The manifest declares the app an agent: streamed answers, suggestions, Slack's own Stop."""
+    streaming: Literal["auto", "off"] = "auto"
+    """`auto`: answers are streamed where Slack shows its own Stop, elsewhere edited once a second."""
     thread_context: Annotated[int, Field(ge=0, le=100)] = 20
     """Messages of a thread that are read as context, the newest ones."""

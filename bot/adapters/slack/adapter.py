@@ -90,6 +90,7 @@ class SlackAdapter:
                 listening(
                     app, core, client, self.timing, chores, str(me["bot_user_id"]),
                     thread_context=self.settings.thread_context,
+                    streaming=self.settings.agent and self.settings.streaming == "auto",
                 )  # fmt: skip
                 chores.start(repair(client, core, unfinished, self.timing), "repair")
                 await _first(self._serve(app, client, session), self._until_refused(watch, client))

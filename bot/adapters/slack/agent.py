@@ -87,6 +87,7 @@ class AgentSurface:
         self._open: dict[Place, _Session] = {}
         self._greeted: OrderedDict[str, None] = OrderedDict()
         self._keeping = False
+        self._agent: bool | None = None
 
     def may(self, what: str) -> bool:
         """Whether Slack has not refused this yet: "session", "stream", "feedback" …"""
@@ -98,6 +99,22 @@ class AgentSurface:
         self._refused.add(what)
 
     # --- a session: a question that is being answered -------------------------------------------
+
+    async def is_agent(self, place: ConversationKey) -> bool:
+        """Whether direct messages are answered in a thread of their own, as agents do; asked once
+        a run, with the thread that `place` would begin."""
+        if self._agent is None and self._streaming:
+            try:
+                await self._client.agents_sessions_setStatus(
+                    channel_id=place.channel, thread_ts=place.thread, status="active"
+                )
+                self._agent = True
+            except FAILURES as exc:
+                _log.debug("slack.no_session", error=error_of(exc))
+                if is_for_good(error_of(exc)):
+                    self._agent = False
+                    self.refuse("session", error_of(exc))
+        return bool(self._agent) and self.may("session")
 
     async def begin(
         self, place: ConversationKey, user: str, title: str, *, new: bool = False

@@ -10,6 +10,7 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.base import Core
+from bot.adapters.slack.agent import AgentSurface
 from bot.adapters.slack.context import Reading
 from bot.adapters.slack.forms import FORM, files_in, filled_in, form, mistakes, place_of
 from bot.adapters.slack.messages import EDITED, Asked, Messages
@@ -42,17 +43,20 @@ class Interactions:
         timing: Timing,
         reading: Reading,
         messages: Messages,
+        surface: AgentSurface,
     ) -> None:
         self._core = core
         self._client = client
         self._timing = timing
         self._reading = reading
         self._messages = messages
+        self._surface = surface
 
     def _sink(self, key: ConversationKey, author: Author, *, lazy: bool = False) -> ReplySink:
         return ReplySink(
-            self._client, self._core.replies, key, self._timing, user=author.id, lazy=lazy
-        )
+            self._client, self._core.replies, key, self._timing,
+            user=author.id, lazy=lazy, surface=self._surface,
+        )  # fmt: skip
 
     def _command(self, name: str) -> Command | None:
         return next((c for c in self._core.commands if c.name == name), None)

@@ -9,12 +9,14 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.base import Core
+from bot.adapters.slack.agent import AgentSurface
 from bot.adapters.slack.context import Reading
 from bot.adapters.slack.errands import Errands
 from bot.adapters.slack.files import Files
 from bot.adapters.slack.interactions import FORM, MENU, Interactions
 from bot.adapters.slack.messages import Messages
 from bot.adapters.slack.people import People
+from bot.adapters.slack.sessions import Sessions
 from bot.adapters.slack.timing import Timing
 
 
@@ -27,11 +29,14 @@ def listening(
     us: str,
     *,
     thread_context: int = 20,
+    streaming: bool = False,
 ) -> None:
     """Give Bolt a listener for everything that people do."""
     reading = Reading(client, People(client), Files(client), depth=thread_context)
-    messages = Messages(core, client, timing, reading)
-    interactions = Interactions(core, client, timing, reading, messages)
+    surface = AgentSurface(client, chores, streaming=streaming, refresh_s=timing.status_refresh)
+    messages = Messages(core, client, timing, reading, surface)
+    interactions = Interactions(core, client, timing, reading, messages, surface)
+    sessions = Sessions(core, client, timing, surface)
 
     async def on_mention(event: dict[str, Any], body: dict[str, Any]) -> None:
         chores.start(messages.on_mention(event, str(body["team_id"]), us), "mention")
@@ -58,8 +63,24 @@ def listening(
         await ack()
         chores.start(interactions.on_command(body, us), str(body["command"]))
 
+    async def on_opened(event: dict[str, Any]) -> None:
+        chores.start(sessions.on_opened(event), "opened")
+
+    async def on_thread(event: dict[str, Any]) -> None:
+        chores.start(sessions.on_thread(event), "thread")
+
+    async def on_stopped(event: dict[str, Any], body: dict[str, Any]) -> None:
+        chores.start(sessions.on_stopped(event, str(body["team_id"])), "stop")
+
+    async def on_nothing() -> None:
+        """What a person looks at meanwhile is not our business."""
+
     app.event("app_mention")(on_mention)
     app.event("message")(on_message)
+    app.event("app_home_opened")(on_opened)
+    app.event("assistant_thread_started")(on_thread)
+    app.event("assistant_thread_context_changed")(on_nothing)
+    app.event("agent_session_stopped")(on_stopped)
     app.view(FORM)(on_form)
     app.shortcut(re.compile("^" + re.escape(MENU)))(on_menu)
     app.action(re.compile("^parlance:"))(on_button)

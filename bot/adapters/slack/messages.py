@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.base import Core
+from bot.adapters.slack.agent import AgentSurface
 from bot.adapters.slack.blocks import button_block
 from bot.adapters.slack.context import Reading
 from bot.adapters.slack.errands import Order
@@ -45,12 +46,18 @@ class Messages:
     """Turns messages into events."""
 
     def __init__(
-        self, core: Core, client: AsyncWebClient, timing: Timing, reading: Reading
+        self,
+        core: Core,
+        client: AsyncWebClient,
+        timing: Timing,
+        reading: Reading,
+        surface: AgentSurface,
     ) -> None:
         self._core = core
         self._client = client
         self._timing = timing
         self._reading = reading
+        self._surface = surface
         self._order = Order()
         self._asked: OrderedDict[str, Asked] = OrderedDict()
 
@@ -71,7 +78,7 @@ class Messages:
             case _ if is_from_a_person(event, us):
                 async with self._order.of(_place(event)):
                     if await self._is_for_us(event, team, us):
-                        await self._ask(event, _key(event, team), us)
+                        await self._ask(event, await self._here(event, team), us)
 
     async def _is_for_us(self, event: Event, team: str, us: str) -> bool:
         """Whether it is direct, or goes on in a thread of ours and is not for somebody else."""
@@ -92,16 +99,28 @@ class Messages:
             return ConversationKey(PLATFORM, team, key.channel, str(event["ts"]))
         return key
 
+    async def _here(self, event: Event, team: str) -> ConversationKey:
+        """In place; an agent has a thread for each question that is asked of it directly."""
+        key = _key(event, team)
+        if key.thread is None and _is_direct(event):
+            thread = replace(key, thread=str(event["ts"]))
+            if await self._surface.is_agent(thread):
+                return thread
+        return key
+
     async def _ask(self, event: Event, key: ConversationKey, us: str) -> None:
         channel, ts, root = key.channel, str(event["ts"]), event.get("thread_ts")
         id_ = f"{channel}:{ts}"
         if id_ in self._asked:
             return  # delivered again
         user = str(event["user"])
-        sink = ReplySink(self._client, self._core.replies, key, self._timing, user=user)
         author, text = await asyncio.gather(
             self._reading.people.author(user), self._reading.text(event, us)
         )
+        sink = ReplySink(
+            self._client, self._core.replies, key, self._timing,
+            user=user, surface=self._surface, question=text,
+        )  # fmt: skip
         asked = Asked(id_, text, key, author, sink)
         self.remember(id_, asked)
         message = Message(

@@ -20,5 +20,7 @@ class Timing:
     """A connection that leaves a ping unanswered for half of this is given up."""
     handshake: float = 8.0
     """A connection that is not greeted after this is given up."""
+    status_refresh: float = 60.0
+    """A status line is said again after this; Slack takes it away after two minutes."""
     request: float = 3.0
     """A request of Slack's (HTTP mode) that is not there after this is refused."""
