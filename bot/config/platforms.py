@@ -49,6 +49,6 @@ class SlackSettings(Section):
     agent: bool = True
     """The manifest declares the app an agent: streamed answers, suggestions, Slack's own Stop."""
     streaming: Literal["auto", "off"] = "auto"
-    """`auto`: answers are streamed where Slack shows its own Stop, elsewhere edited once a second."""
+    """`auto`: answers are streamed where Slack shows its own Stop, and edited elsewhere."""
     thread_context: Annotated[int, Field(ge=0, le=100)] = 20
     """Messages of a thread that are read as context, the newest ones."""
