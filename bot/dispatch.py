@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 from pydantic import BaseModel
 
-from bot.adapters.base import ChannelSettings, Replies, Sink
+from bot.adapters.base import ChannelSettings, Question, Replies, Sink
 from bot.checks import Asker
 from bot.command import MAX_TEXT, Command, Completion, Option
 from bot.delivery import Patience
@@ -71,6 +71,17 @@ class Dispatcher:
     async def accept(self, event: Event, sink: Sink) -> None:
         """Take an event; the answer goes to the sink."""
         await self.turns.accept(event, sink)
+
+    async def question(self, platform: str, event: str) -> Question | None:
+        """What an event asked, also before a restart."""
+        asked = await self.services.history.by_event(platform, event)
+        answer = await self.services.history.answer_to(asked.id) if asked is not None else None
+        if asked is None or answer is None:
+            return None
+        key = ConversationKey.parse(asked.conversation)
+        author = Author(platform, asked.author.removeprefix(f"{platform}:"), asked.author_name)
+        cut_off = answer.status == "interrupted"
+        return Question(event, answer.id, asked.text, key, author, cut_off)
 
     async def channel_settings(self, conversation: ConversationKey) -> ChannelSettings:
         """How the bot behaves there."""

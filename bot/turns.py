@@ -167,10 +167,21 @@ class Turns:
                 self._exchanges.discard(exchange)
 
     async def _retract(self, event: Retraction) -> None:
-        """The question was deleted: stop its turn and take the reply back."""
-        turn = self._running.by_event(event.conversation.platform, event.of)
+        """The question was deleted: stop its turn and take the reply back; an answer that is
+        whole stays where it is, and leaves the prompts to come."""
+        platform = event.conversation.platform
+        turn = self._running.by_event(platform, event.of)
         if turn is not None:
             turn.stop("retracted", event.author.name)
+            return
+        store = self._around.store
+        try:
+            question = await store.by_event(platform, event.of)
+            for answer in await store.recent(question.conversation) if question else ():
+                if question is not None and answer.answers == question.id:
+                    await store.supersede(answer.id)
+        except Exception:  # a task's top; nobody waits for it
+            log.exception("a deleted question was not taken back", event=event.of)
 
     # --- buttons ------------------------------------------------------------------------------
 

@@ -64,6 +64,19 @@ class Reply:
     finished: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question that was taken, perhaps by an earlier process. `turn` is its latest answer's;
+    `cut_off` says that this was being written when a process ended."""
+
+    event: str
+    turn: str
+    text: str
+    conversation: ConversationKey
+    author: Author
+    cut_off: bool = False
+
+
 class Replies(Protocol):
     """Remembers replies, so that buttons and repairs survive a restart."""
 
@@ -96,6 +109,10 @@ class Core(Protocol):
 
         An event id that was accepted before is dropped. Never raises for what a person did.
         """
+        ...
+
+    async def question(self, platform: str, event: str) -> Question | None:
+        """What an event asked, also before a restart: for when it is edited or deleted."""
         ...
 
     async def complete(
@@ -137,6 +154,7 @@ __all__ = [
     "AdapterError",
     "ChannelSettings",
     "Core",
+    "Question",
     "Replies",
     "Reply",
     "Sink",

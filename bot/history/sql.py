@@ -58,6 +58,12 @@ _by_event = (
     .order_by(turns.c.seq.desc())
     .limit(1)
 )
+_answer_to = (
+    select(turns)
+    .where(turns.c.answers == bindparam("question"))
+    .order_by(turns.c.seq.desc())
+    .limit(1)
+)
 
 _question, _answer = turns.alias("question"), turns.alias("answer")
 _recent = (
@@ -140,6 +146,9 @@ class SqlHistoryStore:
 
     async def by_event(self, platform: str, event_id: str) -> Turn | None:
         return await self._one(_by_event, {"platform": platform, "event_id": event_id})
+
+    async def answer_to(self, question: str) -> Turn | None:
+        return await self._one(_answer_to, {"question": question})
 
     async def keep(self, question: str, material: Material) -> None:
         kept = MATERIAL.dump_json(material).decode()

@@ -76,6 +76,10 @@ class HistoryStore(Protocol):
         """The person's turn that an event made."""
         ...
 
+    async def answer_to(self, question: str) -> Turn | None:
+        """The latest answer to a person's turn, whatever became of it."""
+        ...
+
     async def keep(self, question: str, material: Material) -> None:
         """Keep what a person's turn came with; what was kept of it before is replaced."""
         ...

@@ -181,6 +181,14 @@ class HistoryContract:
         assert await store.by_event("discord", "event-1") is None
         assert await store.by_event("slack", "event-2") is None
 
+    async def test_the_latest_answer_to_a_question_is_found(self, store: HistoryStore) -> None:
+        question = asked("1")
+        assert await store.answer_to(question.id) is None
+        await exchange(store, question, "failed")
+        assert await store.answer_to("q-2") is None
+        latest = await exchange(store, question, suffix="-again")
+        assert await store.answer_to(question.id) == latest
+
     async def test_what_a_question_came_with_is_kept_and_forgotten_with_it(
         self, store: HistoryStore
     ) -> None:

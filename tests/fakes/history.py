@@ -65,6 +65,10 @@ class MemoryHistoryStore:
                 return turn
         return None
 
+    async def answer_to(self, question: str) -> Turn | None:
+        found = [turn for turn in self.turns.values() if turn.answers == question]
+        return found[-1] if found else None
+
     async def keep(self, question: str, material: Material) -> None:
         self.materials[question] = material
 

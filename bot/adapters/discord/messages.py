@@ -11,7 +11,7 @@ from typing import Any
 import discord
 import structlog
 
-from bot.adapters.base import Core
+from bot.adapters.base import Core, Question
 from bot.adapters.discord import events, reading
 from bot.adapters.discord.errands import Errands
 from bot.adapters.discord.outlets import FAILURES, ChannelOutlet, DirectOutlet, Link, Outlet
@@ -35,8 +35,15 @@ class Asked:
     text: str
     conversation: ConversationKey
     author: Author
-    sink: ReplySink
+    sink: ReplySink | None
+    """Where it is answered; None for one that an earlier process was asked."""
+    answer: str = ""
     offered: bool = False
+
+    @property
+    def turn(self) -> str:
+        """The turn of its answer; empty where there is none yet."""
+        return self.sink.turn if self.sink is not None else self.answer
 
 
 class Messages:
@@ -165,11 +172,33 @@ class Messages:
         """Messages are gone: their turns are cancelled, and unfinished answers taken away."""
         for number in messages:
             asked = self._asked.pop(number, None)
+            if asked is not None and asked.sink is not None:
+                asked.sink.retract()
+            elif asked is None:
+                asked = await self._from_before(number)
             if asked is None:
                 continue
-            asked.sink.retract()
             event = Retraction(f"deleted.{number}", asked.conversation, asked.author, asked.event)
             await self._core.accept(event, SilentSink())
+
+    async def _from_before(self, message: int) -> Asked | None:
+        """A deleted question that an earlier process was asked; an answer that its end cut off is
+        taken away."""
+        question = await self._core.question(events.PLATFORM, str(message))
+        if question is None:
+            return None
+        if question.cut_off and (reply := await self._core.replies.get(question.turn)):
+            outlet = ChannelOutlet(self._link, int(reply.address.get("channel") or 0))
+            for number in reply.address.get("messages", "").split(","):
+                if number:
+                    await self._delete(outlet, int(number))
+        return _asked_before(question)
+
+    async def _delete(self, outlet: ChannelOutlet, number: int) -> None:
+        try:
+            await outlet.delete(number)
+        except FAILURES as exc:
+            _log.info("discord.not_deleted", message=number, error=str(exc)[:200])
 
     async def on_thread_deleted(self, thread: int) -> None:
         """A whole thread is gone, and with it what was asked there."""
@@ -178,12 +207,17 @@ class Messages:
 
     async def on_edited(self, message: discord.Message, us: int) -> None:
         """A question was changed: offer to answer the new one."""
-        asked = self._asked.get(message.id)
-        if asked is None or not asked.sink.turn:
-            return
+        if message.edited_at is None or message.author.bot:
+            return  # Discord has looked a link up, or we are writing
         text = events.readable(message, us)
-        if not text or text == asked.text:
-            return  # Discord has looked a link up; nobody has changed anything
+        asked = self._asked.get(message.id)
+        if asked is None and text:
+            question = await self._core.question(events.PLATFORM, str(message.id))
+            if question is not None:
+                asked = _asked_before(question)
+                self.remember(message.id, asked)
+        if asked is None or not asked.turn or not text or text == asked.text:
+            return
         asked.text = text
         if asked.offered:
             return  # the offer that stands there answers the text as it is when it is taken up
@@ -194,7 +228,18 @@ class Messages:
             (Action("regenerate", "Answer the new one", value),),
         )
         outlet = ChannelOutlet(self._link, events.place_of(asked.conversation))
-        await outlet.send(offer, asked.sink.turn, f"edit.{message.id}"[-25:])
+        await outlet.send(offer, asked.turn, f"edit.{message.id}"[-25:])
+
+
+def _asked_before(question: Question) -> Asked:
+    return Asked(
+        question.event,
+        question.text,
+        question.conversation,
+        question.author,
+        None,
+        question.turn,
+    )
 
 
 class SilentSink:

@@ -14,7 +14,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from bot.adapters.base import ChannelSettings, Replies, Sink
+from bot.adapters.base import ChannelSettings, Question, Replies, Sink
 from bot.adapters.terminal.prompt import CommandCompleter, Prompt
 from bot.api import Context, Option, Part, Text, command
 from bot.command import Command
@@ -48,6 +48,9 @@ class Suggesting:
         self, command: str, option: str, prefix: str, author: Author, conversation: ConversationKey
     ) -> Sequence[str]:
         return [f"{option}-{prefix}"]
+
+    async def question(self, platform: str, event: str) -> Question | None:
+        return None
 
     async def channel_settings(self, conversation: ConversationKey) -> ChannelSettings:
         return ChannelSettings()

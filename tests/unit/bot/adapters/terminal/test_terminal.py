@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bot.adapters.base import ChannelSettings, Replies, Sink
+from bot.adapters.base import ChannelSettings, Question, Replies, Sink
 from bot.adapters.terminal import TerminalAdapter
 from bot.adapters.terminal.lines import lines
 from bot.adapters.terminal.sink import (
@@ -65,6 +65,9 @@ class EchoCore:
         self, command: str, option: str, prefix: str, author: Author, conversation: ConversationKey
     ) -> Sequence[str]:
         return ()
+
+    async def question(self, platform: str, event: str) -> Question | None:
+        return None
 
     async def channel_settings(self, conversation: ConversationKey) -> ChannelSettings:
         return ChannelSettings()
