@@ -12,7 +12,7 @@ DEV := $(VENV)/.dev-installed
 PIP := $(PY) -m pip --disable-pip-version-check install -qq --no-input
 SOURCES := bot backends plugins alembic tests bench examples
 
-.PHONY: help run test lint types fmt bench docs soak lock clean
+.PHONY: help run test lint types fmt bench docs soak test-peers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,21 @@ bench: $(DEV) ## print the benchmark table, and write build/bench.json
 
 soak: $(DEV) ## half an hour of mixed load with cancels, failures and model switches
 	$(PY) -m bench.soak $(ARGS)
+
+test-peers: $(DEV) build/peers/local-slack ## the stories on an independent Slack (needs npm, unshare, ip)
+	unshare -r -n sh -c 'ip link set lo up && \
+		LOCAL_SLACK=build/peers/local-slack exec $(PY) -m pytest -m peers tests/peers'
+
+PEER := local-slack-linux-x64
+PEER_VERSION := 0.1.8
+PEER_SHA256 := 3332007b797969d835f694b463ac526f7ef1fc66afac93f950f585105fe4815f
+
+build/peers/local-slack:
+	@mkdir -p build/peers
+	@cd build/peers && npm pack --silent $(PEER)@$(PEER_VERSION) >/dev/null && \
+		tar -xzf $(PEER)-$(PEER_VERSION).tgz package/bin/local-slack && \
+		echo "$(PEER_SHA256)  package/bin/local-slack" | sha256sum --check --quiet && \
+		chmod +x package/bin/local-slack && mv package/bin/local-slack local-slack
 
 docs: $(DEV) ## write the generated tables of docs/ again
 	$(PY) -m bot docs-tables --write

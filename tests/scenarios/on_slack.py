@@ -55,7 +55,7 @@ class SlackDriver:
 
     def adapter(self, app: App) -> Adapter:
         self._connections = self.fake.connections
-        return _adapter(app, self.fake.api_url)
+        return adapter_for(app, self.fake.api_url)
 
     def config(self) -> Mapping[str, Any]:
         return {}
@@ -103,7 +103,7 @@ class SlackDriver:
             (m, e)
             for m in reversed(self.fake.workspace.by("UBOT", CHANNEL))
             for e in buttons(m)
-            if _action(e) == action
+            if action_of(e) == action
         )
         place = {"ts": message.ts, "thread_ts": message.thread_ts, "user": "UBOT"}
         await self.fake.deliver("interactive", {
@@ -143,7 +143,8 @@ class SlackDriver:
         self.fake.fail_next(method, status=status, times=times)
 
 
-def _adapter(app: App, base_url: str) -> SlackAdapter:
+def adapter_for(app: App, base_url: str) -> SlackAdapter:
+    """The real adapter, pointed at another Slack."""
     return SlackAdapter(
         app.installation.config.slack, "xoxb-test-bot-token", "xapp-test-app-token",
         timing=QUICK, base_url=base_url,
@@ -152,7 +153,7 @@ def _adapter(app: App, base_url: str) -> SlackAdapter:
 
 async def _serve(base_url: str, config: Path) -> None:
     async with opened(Installation.read(config)) as app:
-        await app.serve([_adapter(app, base_url)])
+        await app.serve([adapter_for(app, base_url)])
 
 
 def buttons(message: Posted) -> list[dict[str, Any]]:
@@ -171,7 +172,7 @@ def buttons(message: Posted) -> list[dict[str, Any]]:
 _THUMBS = ("positive", "negative")
 
 
-def _action(button: Mapping[str, Any]) -> str:
+def action_of(button: Mapping[str, Any]) -> str:
     """What a button stands for; of Slack's own thumbs the value says which it is."""
     name = str(button["action_id"]).split(":")[1]
     return str(button["value"]).rpartition("|")[2] if name == "feedback" else name
