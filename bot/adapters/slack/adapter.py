@@ -11,10 +11,7 @@ import aiohttp
 import structlog
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
-from slack_sdk.http_retry.builtin_async_handlers import (
-    AsyncConnectionErrorRetryHandler,
-    AsyncRateLimitErrorRetryHandler,
-)
+from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.base import AdapterError, Core
@@ -24,6 +21,7 @@ from bot.adapters.slack.doctor import Doctor
 from bot.adapters.slack.errands import Errands
 from bot.adapters.slack.http import HttpEndpoint
 from bot.adapters.slack.listeners import listening
+from bot.adapters.slack.ratelimits import RateLimits
 from bot.adapters.slack.repair import repair
 from bot.adapters.slack.sink import FAILURES, error_of
 from bot.adapters.slack.timing import Timing
@@ -123,7 +121,7 @@ class SlackAdapter:
             retry_handlers=[
                 *([watch] if watch is not None else []),
                 AsyncConnectionErrorRetryHandler(),
-                AsyncRateLimitErrorRetryHandler(max_retry_count=_RATE_LIMITS),
+                RateLimits(max_retry_count=_RATE_LIMITS),
             ],
         )
 

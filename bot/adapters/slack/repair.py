@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from bot.adapters.slack.blocks import INTERRUPTED, MAX_PAGE, button_block
 from bot.adapters.slack.markup import escape
 from bot.adapters.slack.sink import FAILURES, error_of
 from bot.adapters.slack.timing import Timing
-from bot.types import Action
+from bot.types import Action, ConversationKey
 
 _log = structlog.get_logger(__name__)
 
@@ -24,6 +25,7 @@ _PASSING = frozenset({
     "fatal_error", "internal_error", "ratelimited", "rate_limited", "request_timeout",
     "service_unavailable", "team_added_to_org",
 })  # fmt: skip
+_GONE = frozenset({"message_not_found", "thread_not_found"})
 _SMALL = ("context", "actions", "context_actions")
 Block = dict[str, Any]
 
@@ -53,31 +55,51 @@ async def _mark(client: AsyncWebClient, reply: Reply) -> None:
     """Say it under the message, or in its thread where the message cannot be changed."""
     channel = reply.address.get("channel", "")
     last = reply.address.get("messages", "").rpartition(",")[2]
-    if not channel or not last:
+    thread = ConversationKey.parse(reply.conversation).thread
+    if not channel or not (last or thread):
         return
-    thread = reply.conversation.rpartition(":t=")[2] if ":t=" in reply.conversation else None
     mark: list[Block] = [
         {"type": "markdown", "text": INTERRUPTED},
         button_block((Action("regenerate", "Try again"),), reply.turn),
     ]
+    if last and await _marked(client, channel, last, thread or last, mark):
+        return
+    await client.chat_postMessage(
+        channel=channel, thread_ts=thread or last, text=INTERRUPTED, blocks=mark
+    )
+    if not last:  # there was a status line alone, in a session that nobody else would end
+        with suppress(*FAILURES):
+            await client.agents_sessions_setStatus(
+                channel_id=channel, thread_ts=thread, status="active"
+            )
+
+
+async def _marked(
+    client: AsyncWebClient, channel: str, ts: str, root: str, mark: list[Block]
+) -> bool:
+    """Change the message. False where that is refused: what was written then stays as it is,
+    rather than be replaced by what we could not read. One that was deleted is left alone."""
     try:
-        kept = await _kept(client, channel, last, thread or last)
-        if kept is None:
-            return  # somebody deleted it
-        await client.chat_update(channel=channel, ts=last, text=INTERRUPTED, blocks=[*kept, *mark])
+        kept = await _kept(client, channel, ts, root)
+        if kept is not None:
+            await _change(client, channel, ts, kept, mark)
     except SlackApiError as exc:
         if not _refused(exc):
             raise
-        if error_of(exc) == "message_not_found":
-            return
-        if error_of(exc) == "streaming_state_conflict":  # its stream is still open: end it so
-            await client.chat_stopStream(channel=channel, ts=last, blocks=mark)
-            return
-        # What was written stays as it is, rather than be replaced by what we could not read.
-        _log.info("slack.repair_beside", turn=reply.turn, error=error_of(exc))
-        await client.chat_postMessage(
-            channel=channel, thread_ts=thread or last, text=INTERRUPTED, blocks=mark
-        )
+        _log.info("slack.repair_refused", error=error_of(exc))
+        return error_of(exc) in _GONE
+    return True
+
+
+async def _change(
+    client: AsyncWebClient, channel: str, ts: str, kept: list[Block], mark: list[Block]
+) -> None:
+    try:
+        await client.chat_update(channel=channel, ts=ts, text=INTERRUPTED, blocks=[*kept, *mark])
+    except SlackApiError as exc:
+        if error_of(exc) != "streaming_state_conflict":
+            raise
+        await client.chat_stopStream(channel=channel, ts=ts, blocks=mark)  # it was being streamed
 
 
 async def _kept(client: AsyncWebClient, channel: str, ts: str, root: str) -> list[Block] | None:

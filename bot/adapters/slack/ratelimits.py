@@ -1,0 +1,37 @@
+"""Waiting as long as Slack says."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
+from slack_sdk.http_retry.response import HttpResponse
+from slack_sdk.http_retry.state import RetryState
+
+_LONGEST_S = 60.0
+_USUAL_S = 1.0
+
+
+class RateLimits(AsyncRateLimitErrorRetryHandler):
+    """The SDK's handler, which fails at a header that is no whole number, and waits without end."""
+
+    async def prepare_for_next_attempt_async(
+        self, *, state: RetryState, response: HttpResponse | None = None, **_: Any
+    ) -> None:
+        state.next_attempt_requested = True
+        wait = wait_of(response)
+        await asyncio.sleep(wait * random.uniform(1.0, 1.1))
+        state.increment_current_attempt()
+
+
+def wait_of(response: HttpResponse | None) -> float:
+    """Seconds that an answer asks us to wait, within reason."""
+    headers = response.headers if response is not None else {}
+    found = next((v for k, v in headers.items() if k.lower() == "retry-after"), _USUAL_S)
+    try:
+        wait = float(found[0] if isinstance(found, list) else found)
+    except ValueError:
+        return _USUAL_S
+    return min(max(wait, 0.0), _LONGEST_S)
