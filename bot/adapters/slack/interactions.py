@@ -184,13 +184,7 @@ class Interactions:
             self._messages.remember(f"{channel}:{ts}", asked)
         await self._core.accept(call, sink)
         if own:
-            await self._remove(channel, str((body.get("message") or {}).get("ts")))
-
-    async def _remove(self, channel: str, ts: str) -> None:
-        try:
-            await self._client.chat_delete(channel=channel, ts=ts)
-        except FAILURES as exc:
-            _log.info("slack.offer_stays", error=error_of(exc))
+            await self._messages.remove(channel, str((body.get("message") or {}).get("ts")))
 
     async def _tell(self, body: Body, text: str) -> None:
         """Answer at once, to the person alone."""

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.base import Core
+from bot.adapters.base import Core, Question
 from bot.adapters.slack.agent import AgentSurface
 from bot.adapters.slack.blocks import button_block
 from bot.adapters.slack.context import Reading
@@ -38,8 +38,15 @@ class Asked:
     text: str
     conversation: ConversationKey
     author: Author
-    sink: ReplySink
+    sink: ReplySink | None
+    """Where it is answered; None for one that an earlier process was asked."""
+    answer: str = ""
     offered: bool = False
+
+    @property
+    def turn(self) -> str:
+        """The turn of its answer; empty where there is none yet."""
+        return self.sink.turn if self.sink is not None else self.answer
 
 
 class Messages:
@@ -149,11 +156,32 @@ class Messages:
         async with self._order.of(_place(before)):
             id_ = f"{event['channel']}:{ts}"
             asked = self._asked.pop(id_, None)
+            if asked is not None and asked.sink is not None:
+                asked.sink.retract()
+            elif asked is None:
+                asked = await self._from_before(id_)
             if asked is None:
                 return
-            asked.sink.retract()
             gone = Retraction(f"deleted.{id_}", asked.conversation, asked.author, asked.event)
             await self._core.accept(gone, SilentSink())
+
+    async def _from_before(self, event: str) -> Asked | None:
+        """A deleted question that an earlier process was asked; an answer that its end cut off is
+        taken away."""
+        question = await self._core.question(PLATFORM, event)
+        if question is None:
+            return None
+        if question.cut_off and (reply := await self._core.replies.get(question.turn)):
+            for ts in filter(None, reply.address.get("messages", "").split(",")):
+                await self.remove(reply.address.get("channel", ""), ts)
+        return _asked_before(question)
+
+    async def remove(self, channel: str, ts: str) -> None:
+        """Delete a message of ours, if it is there."""
+        try:
+            await self._client.chat_delete(channel=channel, ts=ts)
+        except FAILURES as exc:
+            _log.info("slack.not_deleted", error=error_of(exc))
 
     async def _changed(self, event: Event, us: str) -> None:
         """A question was changed: offer to answer the new one."""
@@ -161,21 +189,30 @@ class Messages:
         if message.get("subtype") == "tombstone":  # deleted, but a thread hangs on it
             await self._deleted(event, str(message.get("ts")))
             return
-        if not is_from_a_person(message, us):
-            return  # our own edits come back to us, many times a second
+        before = event.get("previous_message") or {}
+        if not is_from_a_person(message, us) or message.get("text") == before.get("text"):
+            return  # we are writing ourselves, or Slack has looked a link up
         async with self._order.of(_place({**message, "channel": event["channel"]})):
             ts = str(message.get("ts"))
-            asked = self._asked.get(f"{event['channel']}:{ts}")
-            if asked is None or not asked.sink.turn:
+            asked = await self._known(f"{event['channel']}:{ts}")
+            if asked is None or not asked.turn:
                 return
             text = await self._reading.text(message, us)
             if not text or text == asked.text:
-                return  # Slack has looked a link up; nobody has changed anything
+                return
             asked.text = text
             if asked.offered:
                 return  # the offer that stands there answers the text as it is when it is taken up
             asked.offered = True
             await self._offer(asked, ts)
+
+    async def _known(self, id_: str) -> Asked | None:
+        """The question with this id, also of an earlier process."""
+        asked = self._asked.get(id_)
+        if asked is None and (question := await self._core.question(PLATFORM, id_)) is not None:
+            asked = _asked_before(question)
+            self.remember(id_, asked)
+        return asked
 
     async def _offer(self, asked: Asked, ts: str) -> None:
         again = Action("regenerate", "Answer the new one", f"{EDITED}{ts}")
@@ -186,11 +223,17 @@ class Messages:
                 channel=asked.conversation.channel,
                 thread_ts=asked.conversation.thread,
                 text=words,
-                blocks=[small, button_block((again,), asked.sink.turn)],
+                blocks=[small, button_block((again,), asked.turn)],
             )
         except FAILURES as exc:
             asked.offered = False
             _log.info("slack.no_offer", error=error_of(exc))
+
+
+def _asked_before(question: Question) -> Asked:
+    return Asked(
+        question.event, question.text, question.conversation, question.author, None, question.turn
+    )
 
 
 def _key(event: Event, team: str) -> ConversationKey:

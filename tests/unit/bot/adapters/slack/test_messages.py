@@ -335,6 +335,31 @@ class TestEditsAndDeletions:
         await people.fake.until(people.private)
         assert "no longer there" in people.private()[0]
 
+    async def test_a_question_of_an_earlier_process_can_be_changed_and_deleted(
+        self, make: Any, people: Acting
+    ) -> None:
+        first = make()
+        async with running(first):
+            question = await people.say("one plus one", mention=True)
+            await answered_times(people, 1)
+        store = first.bench.store
+        async with running(make(bench={"store": store})):
+            await people.edit(question, f"<@{US}> one plus one ")
+            await people.edit(question, f"<@{US}> one plus two")
+            await people.fake.until(lambda: "You have changed" in "".join(people.public()))
+            await people.press("Answer the new one")
+            await answered_times(people, 2)
+            assert people.answers()[1].shown == "You said: one plus two"
+        async with running(make(bench={"store": store})) as bot:
+            await people.delete(question)
+            await people.say("next", channel=DIRECT)
+            await answered_times(people, 3)
+            key = f"slack:T1:{CHANNEL}:t={question}"
+            while await store.recent(key):
+                await asyncio.sleep(0.01)
+            assert len(people.answers(CHANNEL)) == 2  # what is whole stays
+            assert bot.asked() == ["next"]
+
     async def test_a_link_that_slack_looks_up_is_no_edit(self, bot: Bot, people: Acting) -> None:
         text = "see <https://example.org>"
         question = await people.say(text, channel=DIRECT)
