@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import threading
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
@@ -26,22 +28,23 @@ from backends.errors import (
     BackendError,
     DeadlineExceeded,
     InvalidRequest,
-    ModelNotFound,
 )
-from backends.gguf import GgufHead, check_gguf
-from backends.llama_cpp.formats import FORMATS, family_of
+from backends.llama_cpp.facts import ModelFile
 from backends.llama_cpp.jobs import Job, Outcome
 from backends.llama_cpp.options import LlamaCppOptions
-from backends.llama_cpp.owner import FileState, OwnerThread, state_of
+from backends.llama_cpp.owner import OwnerThread
+from backends.llama_cpp.plan import batches
 from backends.llama_cpp.stats import EngineStats
-from backends.llama_cpp.templates import offers_tools
 from backends.llama_cpp.tool_calls import ToolCallReader, style_of
-from backends.thinking import template_thinks
 
 if TYPE_CHECKING:
-    from backends.llama_cpp.loaded import Loaded
+    from backends.llama_cpp.embedding import LoadedEmbedder
+    from backends.llama_cpp.vocabulary import Vocabulary
 
 T = TypeVar("T")
+
+_READ_AT_ONCE = 512
+"""Texts that are turned into tokens in one go."""
 
 
 class LlamaCppBackend:
@@ -55,8 +58,9 @@ class LlamaCppBackend:
         self._options = options
         self._context = context
         self._owner = OwnerThread(name, options, context)
-        self._head: tuple[FileState, GgufHead] | None = None
-        self._offers_tools = False
+        self._file = ModelFile(name, options, context)
+        self._vocabulary: Vocabulary | None = None
+        self._counting = threading.Lock()
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Stream an answer. Raises a `BackendError`; see `Backend.chat`."""
@@ -92,34 +96,56 @@ class LlamaCppBackend:
     async def _tool_calls(self, request: ChatRequest) -> ToolCallReader:
         """What reads the calls out of the answer. Raises `InvalidRequest` for a template that does
         not offer tools to the model."""
-        head = await asyncio.to_thread(self._read_head)
-        if not self._offers_tools:
+        facts = await asyncio.to_thread(self._file.read)
+        if not facts.offers_tools:
             raise InvalidRequest(f"The model {self.name} is not made for tools.")
-        return ToolCallReader(style_of(head.template), request.tools)
+        return ToolCallReader(style_of(facts.head.template), request.tools)
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
-        """Refuses: this engine runs chat models."""
-        raise InvalidRequest(f"The model {self.name} answers questions; it does not embed texts.")
+        """Embed texts, each cut at the model's window; loads the model.
+
+        Batches of several callers take turns. Raises `InvalidRequest` where it does not embed.
+        """
+        able = await self.capabilities()
+        if not able.embed:
+            raise InvalidRequest(
+                f"The model {self.name} answers questions; it does not embed texts."
+            )
+        rows = np.zeros((len(texts), able.dimension), np.float32)
+        for start in range(0, len(texts), _READ_AT_ONCE):
+            some = texts[start : start + _READ_AT_ONCE]
+            encoded, room = await self._call(partial(_encode, some))
+            for batch in batches(encoded, room):
+                ids = [encoded[at] for at in batch]
+                places = [start + at for at in batch]
+                rows[places] = await self._call(partial(_embed, ids))
+        return rows
 
     async def count(self, messages: Sequence[ChatMessage]) -> int:
         """Tokens of the messages as a prompt, exactly. Loads the model."""
         return await self._call(lambda loaded: loaded.count(messages))
 
+    @property
+    def model_id(self) -> str:
+        """What vectors of this model are marked with; other vectors do not compare to them."""
+        digest = (self._options.sha256 or "unverified")[:12]
+        return f"{self._options.source.rpartition('/')[2]}@{digest}/{self._options.context}"
+
+    def tokens(self, text: str) -> int:
+        """Tokens of a text, without those that mark its ends.
+
+        Quick, and safe in any thread; the first call reads the vocabulary from disk.
+        """
+        with self._counting:
+            if self._vocabulary is None:
+                from backends.llama_cpp.vocabulary import Vocabulary  # loads the native library
+
+                self._vocabulary = Vocabulary(self._file.path(), self._options)
+            return self._vocabulary.tokens(text)
+
     async def capabilities(self) -> Capabilities:
         """What the file says of itself; does not load it. Raises `ModelNotFound`."""
-        head = await asyncio.to_thread(self._read_head)
-        named = self._options.chat_format
-        trained = head.context or self._options.context
-        return Capabilities(
-            context=min(self._options.context, trained),
-            chat=named in FORMATS or bool(head.template),
-            tools=self._offers_tools,
-            json_schema=True,
-            thinking=template_thinks(FORMATS.get(named or "", head.template)),
-            template=named or family_of(head.template),
-            family=head.family,
-            parameters=head.parameters,
-        )
+        return (await asyncio.to_thread(self._file.read)).capabilities(self._options)
 
     async def health(self) -> Health:
         """Whether it runs, or could be loaded. Never loads it."""
@@ -127,11 +153,11 @@ class LlamaCppBackend:
         if self._owner.resident:
             return Health(True, "loaded", True, stats.slots, stats.slots_busy)
         try:
-            await asyncio.to_thread(self._read_head)
+            await asyncio.to_thread(self._file.read)
         except BackendError as error:
             return Health(False, str(error), False, stats.slots, 0)
         failed = self._owner.failed
-        if failed is not None and self._head is not None and failed == self._head[0]:
+        if failed is not None and self._file.known is not None and failed == self._file.known.state:
             return Health(False, stats.last_error or "cannot be loaded", False, stats.slots, 0)
         return Health(True, "not loaded yet", False, stats.slots, 0)
 
@@ -146,24 +172,27 @@ class LlamaCppBackend:
     async def aclose(self) -> None:
         """Stop the thread and free the model; answers in flight fail. Safe to call twice."""
         await asyncio.to_thread(self._owner.stop)
+        await asyncio.to_thread(self._stop_counting)
 
-    async def _call(self, work: Callable[[Loaded], T]) -> T:
+    def _stop_counting(self) -> None:
+        with self._counting:
+            if self._vocabulary is not None:
+                self._vocabulary.close()
+                self._vocabulary = None
+
+    async def _call(self, work: Callable[[Any], T]) -> T:
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
         if not self._owner.send((work, future)):
             raise BackendBusy(1.0)
         return await asyncio.wrap_future(future)
 
-    def _read_head(self) -> GgufHead:
-        """The file's head, read again when the file changes."""
-        path = Path(self._context.files.path(self._options.source, self._options.sha256))
-        state = state_of(path)
-        if state is None:
-            raise ModelNotFound(f"The file of the model {self.name} is not there; fetch it again.")
-        if self._head is None or self._head[0] != state:
-            head = check_gguf(path, path.name)
-            self._offers_tools = self._options.chat_format is None and offers_tools(head.template)
-            self._head = (state, head)
-        return self._head[1]
+
+def _encode(texts: Sequence[str], loaded: LoadedEmbedder) -> tuple[list[list[int]], int]:
+    return loaded.encode(texts), loaded.batch_tokens
+
+
+def _embed(encoded: Sequence[Sequence[int]], loaded: LoadedEmbedder) -> Embeddings:
+    return loaded.embed(encoded)
 
 
 def check(request: ChatRequest) -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from backends.base import ChatMessage
 from backends.errors import BackendError
+from backends.gguf import check_gguf
+from backends.llama_cpp.embedding import LoadedEmbedder
+from backends.llama_cpp.facts import embeds
 from backends.llama_cpp.jobs import Job, Outcome
 from backends.llama_cpp.native import Model
 from backends.llama_cpp.options import LlamaCppOptions
@@ -40,6 +43,23 @@ class Loaded:
         except BackendError:
             self.model.close()
             raise
+
+    @property
+    def has_work(self) -> bool:
+        """Whether an answer is in flight or waits."""
+        return self.scheduler.has_work
+
+    def submit(self, job: Job) -> None:
+        """Take a request in."""
+        self.scheduler.submit(job)
+
+    def round(self) -> None:
+        """Compute a little of every answer; `flush` delivers what came of it."""
+        self.scheduler.round()
+
+    def flush(self) -> None:
+        """Deliver the outcomes so far."""
+        self.scheduler.flush()
 
     def count(self, messages: Sequence[ChatMessage]) -> int:
         """Tokens that the messages take as a prompt."""
@@ -76,3 +96,15 @@ class Loaded:
         """Free everything; answers in flight end with `error`."""
         self.scheduler.close(error)
         self.model.close()
+
+
+def load(
+    path: Path,
+    options: LlamaCppOptions,
+    deliver: Callable[[Sequence[tuple[Job, Outcome]]], None],
+    go_on: Callable[[], bool],
+) -> Loaded | LoadedEmbedder:
+    """Load a model for what it is made for. Raises a `BackendError`."""
+    if embeds(check_gguf(path, path.name), options):
+        return LoadedEmbedder(path, options, go_on)
+    return Loaded(path, options, deliver, go_on)

@@ -56,16 +56,23 @@ def start_library() -> None:
 class Model:
     """The weights and the vocabulary of a GGUF file.
 
-    Loading ends early once `go_on` says no. Raises `ModelNotFound` where the file is missing or
+    Loading ends early once `go_on` says no; `vocabulary_only` leaves the weights where they are.
+    Raises `ModelNotFound` where the file is missing or
     damaged, and `BackendUnavailable` where loading was ended.
     """
 
     def __init__(
-        self, path: Path, options: LlamaCppOptions, go_on: Callable[[], bool] = lambda: True
+        self,
+        path: Path,
+        options: LlamaCppOptions,
+        go_on: Callable[[], bool] = lambda: True,
+        *,
+        vocabulary_only: bool = False,
     ) -> None:
         self.head = check_gguf(path, path.name)
         start_library()
         params = lib.llama_model_default_params()
+        params.vocab_only = vocabulary_only
         params.n_gpu_layers = options.n_gpu_layers
         params.main_gpu = options.main_gpu
         params.split_mode = _SPLIT_MODES[options.split_mode]
@@ -191,6 +198,10 @@ class Batch:
         self._logits[last - 1] = output
         self.rows = last
         return last - 1
+
+    def want_all(self) -> None:
+        """Every row has an output: what an embedding is pooled of."""
+        self._logits[: self.rows] = 1
 
 
 class Context:

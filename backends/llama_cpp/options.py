@@ -50,6 +50,9 @@ class LlamaCppOptions(EngineOptions):
     keep_alive: Annotated[float, Field(gt=0)] | None = None
     """Seconds without a request after which the model is unloaded; none keeps it."""
 
+    embeddings: bool | None = None
+    """The model embeds texts, and does not chat; none goes by what the file says it is."""
+
     memory_mb: Positive | None = None
     """Memory that it takes, in MiB; idle models make room for so much before it is loaded."""
 

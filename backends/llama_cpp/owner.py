@@ -18,28 +18,21 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from backends.base import EngineContext
 from backends.errors import BackendError, BackendUnavailable, ModelNotFound
+from backends.llama_cpp.facts import FileState, state_of
 from backends.llama_cpp.jobs import Job, deliver
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.residents import enter, make_room
 from backends.llama_cpp.stats import EngineStats
 
 if TYPE_CHECKING:  # importing these loads the native library, which only the thread does
+    from backends.llama_cpp.embedding import LoadedEmbedder
     from backends.llama_cpp.loaded import Loaded
 
 log = logging.getLogger("parlance.llama_cpp")
 
-Call: TypeAlias = "tuple[Callable[[Loaded], Any], concurrent.futures.Future[Any]]"
-FileState: TypeAlias = tuple[float, int]
+InMemory: TypeAlias = "Loaded | LoadedEmbedder"
+Call: TypeAlias = "tuple[Callable[[Any], Any], concurrent.futures.Future[Any]]"
 _SPARE_COMMANDS = 64
-
-
-def state_of(path: Path) -> FileState | None:
-    """What tells one version of a file from the next; None where there is no file."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime, found.st_size
 
 
 class OwnerThread:
@@ -55,7 +48,7 @@ class OwnerThread:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._unloading = threading.Event()
-        self._loaded: Loaded | None = None
+        self._loaded: InMemory | None = None
         self._past = EngineStats(slots=options.parallel)
         self.stats = self._past
         """Written by the thread after each round, read by anyone."""
@@ -73,7 +66,7 @@ class OwnerThread:
     def busy(self) -> bool:
         """Whether an answer is in flight, or a command waits."""
         loaded = self._loaded
-        return not self._commands.empty() or (loaded is not None and loaded.scheduler.has_work)
+        return not self._commands.empty() or (loaded is not None and loaded.has_work)
 
     # -- the event loop's side -------------------------------------------------------------------
 
@@ -131,8 +124,7 @@ class OwnerThread:
                 self._refuse(self._commands.get_nowait(), gone)
 
     def _step(self) -> None:
-        scheduler = self._loaded.scheduler if self._loaded else None
-        working = scheduler is not None and scheduler.has_work
+        working = self._loaded is not None and self._loaded.has_work
         if not working and self._unloading.is_set():
             self._unloading.clear()
             self._forget(None)
@@ -148,9 +140,9 @@ class OwnerThread:
             while not self._commands.empty():
                 self._execute(self._commands.get_nowait())
         if self._loaded is not None:
-            self._loaded.scheduler.round()
+            self._loaded.round()
             self._snapshot()  # before delivering, so that whoever gets an answer sees it counted
-            self._loaded.scheduler.flush()
+            self._loaded.flush()
 
     def _patience(self) -> float | None:
         return self._options.keep_alive if self._loaded is not None else None
@@ -173,9 +165,11 @@ class OwnerThread:
             if isinstance(command, Job):
                 if not was_resident:
                     command.load_s = time.monotonic() - began
-                loaded.scheduler.submit(command)
+                loaded.submit(command)
             elif command[1].set_running_or_notify_cancel():
-                command[1].set_result(command[0](loaded))
+                result = command[0](loaded)
+                self._snapshot()  # before whoever asked goes on, so that they see it counted
+                command[1].set_result(result)
         except BackendError as error:
             self._refuse(command, error)
         except Exception:  # a command's top: one bad request must not fail its neighbours
@@ -192,9 +186,9 @@ class OwnerThread:
         ):
             command[1].set_exception(error)
 
-    def _load(self) -> Loaded:
+    def _load(self) -> InMemory:
         if self._loaded is None:
-            from backends.llama_cpp.loaded import Loaded
+            from backends.llama_cpp.loaded import load
 
             try:
                 path = self._files.path(self._options.source, self._options.sha256)
@@ -204,7 +198,7 @@ class OwnerThread:
                 ) from error
             make_room(self, self._needed(path))
             try:
-                self._loaded = Loaded(
+                self._loaded = load(
                     path, self._options, deliver, lambda: not self._stopping.is_set()
                 )
             except BackendError:

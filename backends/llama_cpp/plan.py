@@ -1,11 +1,16 @@
-"""What one round computes: which rows of which answers, within a budget."""
+"""What is computed together: rows of answers in one round, and texts in one batch."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from backends.llama_cpp.answer import Answer
+if TYPE_CHECKING:
+    from backends.llama_cpp.answer import Answer
+
+MOST_TEXTS = 64
+"""Texts that are embedded together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +64,16 @@ def halve(rows: Sequence[Rows]) -> list[Rows]:
             kept.append(Rows(r.answer, r.tokens[:left]))
             left -= len(r.tokens)
     return kept
+
+
+def batches(encoded: Sequence[Sequence[int]], tokens: int) -> list[list[int]]:
+    """Places of texts that are computed together, alike in length; `tokens` at most in each."""
+    made: list[list[int]] = []
+    size = tokens + 1
+    for at in sorted(range(len(encoded)), key=lambda at: len(encoded[at])):
+        if size + len(encoded[at]) > tokens or len(made[-1]) >= MOST_TEXTS:
+            made.append([])
+            size = 0
+        made[-1].append(at)
+        size += len(encoded[at])
+    return made

@@ -11,6 +11,7 @@ from backends.base import EngineContext
 from backends.llama_cpp import ENGINE, LlamaCppOptions
 from backends.store import ModelStore
 from tests.contracts.backend_contract import BackendContract
+from tests.fakes.ggufs import tiny_bert
 
 
 def context(tmp_path: Path) -> EngineContext:
@@ -30,6 +31,26 @@ class TestLlamaCpp(BackendContract):
     @pytest.fixture
     async def missing_backend(self, tmp_path: Path) -> AsyncIterator[object]:
         options = LlamaCppOptions(source=f"file:{tmp_path / 'gone.gguf'}")
+        backend = ENGINE.create("gone", options, context(tmp_path))
+        yield backend
+        await backend.aclose()
+
+
+class TestLlamaCppEmbedder(BackendContract):
+    chats = False
+    embeds = True
+
+    @pytest.fixture
+    async def backend(self, tmp_path: Path) -> AsyncIterator[object]:
+        model = tiny_bert(tmp_path / "tiny-bert.gguf")
+        options = LlamaCppOptions(source=f"file:{model}", n_threads=1)
+        backend = ENGINE.create("embedder", options, context(tmp_path))
+        yield backend
+        await backend.aclose()
+
+    @pytest.fixture
+    async def missing_backend(self, tmp_path: Path) -> AsyncIterator[object]:
+        options = LlamaCppOptions(source=f"file:{tmp_path / 'gone.gguf'}", embeddings=True)
         backend = ENGINE.create("gone", options, context(tmp_path))
         yield backend
         await backend.aclose()

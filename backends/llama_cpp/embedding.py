@@ -1,0 +1,131 @@
+"""Models that embed: texts to unit vectors, many of them in one batch.
+
+An encoder sees a text whole, so a batch is never torn: it holds as many whole texts as fit. Longer
+texts than the window are cut at it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backends.base import ChatMessage, Embeddings
+from backends.errors import BackendError, BackendUnavailable, InvalidRequest
+from backends.llama_cpp.facts import pooling_of, window
+from backends.llama_cpp.jobs import Job
+from backends.llama_cpp.library import lib
+from backends.llama_cpp.native import Batch, Model
+from backends.llama_cpp.options import LlamaCppOptions
+from backends.llama_cpp.plan import MOST_TEXTS
+from backends.llama_cpp.stats import EngineStats
+from backends.vectors import unit_rows
+
+log = logging.getLogger("parlance.llama_cpp")
+
+_MEAN = 1  # as llama.cpp numbers it
+
+
+class LoadedEmbedder:
+    """Weights and a context for embedding. Belongs to the owner thread."""
+
+    has_work = False
+
+    def __init__(self, path: Path, options: LlamaCppOptions, go_on: Callable[[], bool]) -> None:
+        self._options = options
+        self.model = Model(path, options, go_on)
+        head = self.model.head
+        self.window = window(head, options)
+        self.batch_tokens = max(self.window, options.n_batch)
+        self._dimension = self.model.n_embd
+        self._texts = self._tokens = 0
+        self._handle = self._context(pooling_of(head))
+        self._memory = lib.llama_get_memory(self._handle)
+        self._batch = Batch(self.batch_tokens)
+
+    def _context(self, pooling: int | None) -> Any:
+        params = lib.llama_context_default_params()
+        params.n_ctx = params.n_batch = params.n_ubatch = self.batch_tokens
+        params.n_seq_max = MOST_TEXTS
+        params.kv_unified = True
+        params.embeddings = True
+        params.pooling_type = pooling or _MEAN
+        params.n_threads, params.n_threads_batch = self._options.threads()
+        flash = self._options.flash_attn
+        params.flash_attn_type = -1 if flash is None else int(flash)
+        params.no_perf = True
+        handle = lib.llama_init_from_model(self.model.handle, params)
+        if not handle:
+            self.model.close()
+            raise BackendUnavailable(
+                "llama.cpp cannot make a context for this embedder; there may be too little memory."
+            )
+        return handle
+
+    # -- what the owner thread calls -------------------------------------------------------------
+
+    def submit(self, job: Job) -> None:
+        raise InvalidRequest("This model embeds texts; it cannot answer.")
+
+    def round(self) -> None:
+        """Nothing is left over between calls."""
+
+    def flush(self) -> None:
+        """Nothing is delivered but by the calls themselves."""
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of texts as the model reads them: with what marks their ends, and cut."""
+        encoded, cut = [], 0
+        for text in texts:
+            ids = self.model.tokenize(text, special=False, bos=True) or [0]
+            if len(ids) > self.window:
+                ids, cut = [*ids[: self.window - 1], ids[-1]], cut + 1
+            encoded.append(ids)
+        if cut:
+            log.info("%d of %d texts were cut at %d tokens", cut, len(texts), self.window)
+        return encoded
+
+    def embed(self, encoded: Sequence[Sequence[int]]) -> Embeddings:
+        """Unit vectors of one batch: at most `batch_tokens` tokens of at most 64 texts."""
+        if self._memory:
+            lib.llama_memory_clear(self._memory, True)
+        self._batch.clear()
+        for number, ids in enumerate(encoded):
+            self._batch.add(number, 0, ids, output=True)
+        self._batch.want_all()
+        self._batch.native.n_tokens = self._batch.rows
+        compute = lib.llama_decode if self._memory else lib.llama_encode
+        if compute(self._handle, self._batch.native) != 0:
+            raise BackendUnavailable("llama.cpp failed on these texts.")
+        rows = np.empty((len(encoded), self._dimension), np.float32)
+        for number in range(len(encoded)):
+            row = lib.llama_get_embeddings_seq(self._handle, number)
+            rows[number] = np.ctypeslib.as_array(row, shape=(self._dimension,))
+        self._texts += len(encoded)
+        self._tokens += self._batch.rows
+        return unit_rows(rows, len(encoded), "llama.cpp")  # type: ignore[arg-type]
+
+    def count(self, messages: Sequence[ChatMessage]) -> int:
+        """Tokens of the messages, each with what marks its ends."""
+        return sum(len(self.model.tokenize(m.content, special=False, bos=True)) for m in messages)
+
+    def stats(self, past: EngineStats) -> EngineStats:
+        """The figures now; counters go on from `past`, those of earlier loads."""
+        return replace(
+            past,
+            resident=True,
+            slots=self._options.parallel,
+            requests=past.requests + self._texts,
+            prompt_tokens=past.prompt_tokens + self._tokens,
+        )
+
+    def close(self, error: BackendError | None) -> None:
+        """Free everything."""
+        if self._handle:
+            lib.llama_free(self._handle)
+            self._handle = None
+        self.model.close()
