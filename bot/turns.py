@@ -238,12 +238,12 @@ class Turns:
 
 
 def _event_of(question: Turn, call: ActionCall, material: Material) -> Message | CommandCall:
-    """The question as it was asked, with what it came with then; else what stands around it now."""
+    """The question as it was asked, with what it came with then."""
     key = ConversationKey.parse(question.conversation)
     around: dict[str, Any] = {
         "direct": call.direct,
         "attachments": material.attachments,
-        "context": material.context or tuple(q for q in call.context if q.id != question.event_id),
+        "context": material.context,
         "earlier": call.earlier,
     }
     if not question.command:

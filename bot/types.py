@@ -184,7 +184,7 @@ ActionName = Literal["stop", "regenerate", "good", "bad", "why", "source", "wron
 class ActionCall:
     """A button under an answer that a person pressed. `turn` is the answer's turn id.
 
-    `context` and `earlier` are for a question that is answered again: what stood before the answer.
+    `earlier` is for a question that is answered again: it reads what stood before the answer.
     """
 
     id: str
@@ -195,7 +195,6 @@ class ActionCall:
     value: str = ""
     direct: bool = False
     at: datetime = field(default_factory=_now)
-    context: tuple[Quote, ...] = ()
     earlier: Reader | None = field(default=None, compare=False, repr=False)
 
 

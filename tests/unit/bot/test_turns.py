@@ -546,10 +546,9 @@ async def test_regenerate_reads_what_stood_before_the_answer(bench: Make) -> Non
         yield Text("; ".join(q.text for q in (*ctx.event.context, *before)) or "nothing")
 
     b = bench(COMMANDS, Skill("around", answer=around))
-    question = b.message("hello")
+    question = replace(b.message("hello"), context=(Quote("Bob", "hi"),))
     old = await b.say(question)
-    context = (Quote("Bob", "hi"), Quote("Ada", "hello", id=question.id))
-    press = replace(b.press("regenerate", old.turn), context=context, earlier=read)
+    press = replace(b.press("regenerate", old.turn), earlier=read)
     assert (await b.say(press)).text == "hi; the last 2"
 
 
