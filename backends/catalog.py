@@ -14,7 +14,7 @@ from typing import Literal
 from backends.errors import InvalidSource, ModelNotFound
 from backends.sources import parse_source
 
-Purpose = Literal["chat", "embed"]
+Purpose = Literal["chat", "embed", "rerank"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,21 @@ BETTER_MODELS = (
     ),
 )
 
-CATALOG = DEFAULT_MODELS + BETTER_MODELS
+RERANKERS = (
+    CatalogModel(
+        name="ms-marco-minilm-l6",
+        purpose="rerank",
+        files=(
+            CatalogFile("hf:Xenova/ms-marco-MiniLM-L-6-v2/onnx/model_quantized.onnx"),
+            CatalogFile("hf:Xenova/ms-marco-MiniLM-L-6-v2/tokenizer.json"),
+        ),
+        memory_mb=150,
+        word="Reads the best passages of a search once more, in English; `knowledge.reranker`.",
+        family="bert",
+    ),
+)
+
+CATALOG = DEFAULT_MODELS + BETTER_MODELS + RERANKERS
 
 
 def find(name: str) -> CatalogModel | None:

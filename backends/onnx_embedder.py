@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,7 +31,7 @@ from backends.base import (
 )
 from backends.catalog import EMBEDDER_FILE, TOKENIZER_FILE
 from backends.errors import BackendBusy, BackendError, BackendUnavailable, InvalidRequest
-from backends.onnx_files import give_memory_back, open_session, read_tokenizer
+from backends.onnx_files import batches, give_memory_back, open_session, read_tokenizer
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -132,7 +132,7 @@ class OnnxEmbedder:
             encoded: list[list[int]] = []
             for at in range(0, len(texts), _READ_AT_ONCE):
                 encoded += await self._run(partial(self._encode, texts[at : at + _READ_AT_ONCE]))
-            for batch in _batches(encoded, self.options.batch_tokens):
+            for batch in batches(encoded, self.options.batch_tokens):
                 rows[batch] = await self._run(partial(self._embed, [encoded[at] for at in batch]))
             return rows
         finally:
@@ -222,18 +222,6 @@ class OnnxEmbedder:
         lengths = np.linalg.norm(means, axis=1, keepdims=True)
         vectors: Embeddings = means / np.maximum(lengths, np.float32(1e-12))
         return vectors
-
-
-def _batches(encoded: Sequence[Sequence[int]], most: int) -> Iterator[list[int]]:
-    """Places of texts to compute together: alike in length, so that little is padding."""
-    batch: list[int] = []
-    for at in sorted(range(len(encoded)), key=lambda at: len(encoded[at])):
-        if batch and len(encoded[at]) * (len(batch) + 1) > most:
-            yield batch
-            batch = []
-        batch.append(at)
-    if batch:
-        yield batch
 
 
 def _create(name: str, options: OnnxOptions, context: EngineContext) -> Backend:

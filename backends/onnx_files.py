@@ -1,9 +1,10 @@
-"""Opens the files of an ONNX embedder, with settings that keep the process small."""
+"""Opens the files of an ONNX embedder or reranker, with settings that keep the process small."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,17 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from tokenizers import Tokenizer
 
-_EXPECTED_INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
+_INPUTS = {"input_ids", "attention_mask"}
+_SEGMENTS = "token_type_ids"
 
 
-def open_session(path: Path, threads: int, *, low_memory: bool) -> InferenceSession:
-    """The model of a file, on the CPU. Raises `ModelNotFound` for what is no BERT-like embedder."""
+def open_session(
+    path: Path, threads: int, *, low_memory: bool = False, what: str = "embedder"
+) -> InferenceSession:
+    """The model of a file, on the CPU. Raises `ModelNotFound` for what is no BERT-like one.
+
+    `what` it should be, "embedder" or "reranker"; a reranker may do without segments.
+    """
     import onnxruntime  # slow to import, and wanted only where something is embedded
 
     settings = onnxruntime.SessionOptions()
@@ -39,25 +46,38 @@ def open_session(path: Path, threads: int, *, low_memory: bool) -> InferenceSess
         )
     except Exception as error:  # noqa: BLE001 - onnxruntime's errors share no narrower base
         raise ModelNotFound(
-            f"The embedder's file {path.name} cannot be loaded ({type(error).__name__}); "
+            f"The {what}'s file {path.name} cannot be loaded ({type(error).__name__}); "
             "remove it and pull it again."
         ) from None
-    if {node.name for node in session.get_inputs()} != _EXPECTED_INPUTS:
-        raise ModelNotFound(f"{path.name} is an ONNX model, but not a BERT-like embedder.")
+    inputs = {node.name for node in session.get_inputs()}
+    if inputs != {*_INPUTS, _SEGMENTS} and (what == "embedder" or inputs != _INPUTS):
+        raise ModelNotFound(f"{path.name} is an ONNX model, but not a BERT-like {what}.")
     return session
 
 
-def read_tokenizer(path: Path) -> Tokenizer:
+def read_tokenizer(path: Path, what: str = "embedder") -> Tokenizer:
     """The tokenizer of a `tokenizer.json`, not truncating. Raises `ModelNotFound`."""
     from tokenizers import Tokenizer
 
     try:
         tokenizer: Tokenizer = Tokenizer.from_file(str(path))
     except Exception:  # noqa: BLE001 - the library raises nothing narrower
-        raise ModelNotFound(f"The embedder's tokenizer {path.name} cannot be read.") from None
+        raise ModelNotFound(f"The {what}'s tokenizer {path.name} cannot be read.") from None
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
+
+
+def batches(encoded: Sequence[Sequence[int]], most: int) -> Iterator[list[int]]:
+    """Places of texts to compute together: alike in length, so that little is padding."""
+    batch: list[int] = []
+    for at in sorted(range(len(encoded)), key=lambda at: len(encoded[at])):
+        if batch and len(encoded[at]) * (len(batch) + 1) > most:
+            yield batch
+            batch = []
+        batch.append(at)
+    if batch:
+        yield batch
 
 
 def give_memory_back() -> None:

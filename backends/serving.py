@@ -219,7 +219,8 @@ class ServedModel:
     async def _try_out(self, able: Capabilities) -> float:
         """Ask for a few words; the tokens a second that they came at, 0 where it does not tell."""
         if not able.chat:
-            await self.embed(["probe"])
+            if able.embed:
+                await self.embed(["probe"])
             return 0.0
         usage = None
         request = ChatRequest(

@@ -10,6 +10,7 @@ from backends.base import Engine
 MODULES = {
     "llama_cpp": "backends.llama_cpp",
     "onnx": "backends.onnx_embedder",
+    "onnx_reranker": "backends.onnx_reranker",
     "ollama": "backends.ollama",
     "openai_compatible": "backends.openai_compatible",
     "gpt4all": "backends.gpt4all",

@@ -30,6 +30,8 @@ from bot.history.store import HistoryStore
 from bot.installation import Installation
 from bot.knowledge.embedder import Embedder, embedder_of
 from bot.knowledge.loaders import LOADERS
+from bot.knowledge.reranking import reranker_of
+from bot.knowledge.retriever import Rerank
 from bot.knowledge.service import KnowledgeService
 from bot.loader import Plugins
 from bot.metrics import Metrics
@@ -122,7 +124,8 @@ class App:
 async def opened(here: Installation) -> AsyncIterator[App]:
     """Open everything, in order; close it in the opposite order, whatever happens.
 
-    Raises `StorageError` where the data directory is held by another process or too new.
+    Raises `StorageError` where the data directory is held by another process or too new, and
+    `ConfigError` where the reranker is none.
     """
     config = here.config
     async with AsyncExitStack() as stack:
@@ -151,6 +154,7 @@ async def opened(here: Installation) -> AsyncIterator[App]:
             settings=config.knowledge,
             loaders=[*here.plugins.loaders, *LOADERS],
             chosen=partial(_chosen_base, settings),
+            rerank=_reranker(here, pool),
         )
         stack.push_async_callback(knowledge.aclose)
 
@@ -260,6 +264,11 @@ async def _embedder(here: Installation, pool: Pool, base: str) -> Embedder:
     settings = here.config.knowledge.bases.get(base)
     name = (settings.embedder if settings is not None else None) or here.config.embedder
     return await embedder_of(pool.backend(name), partial(pool.embed, name))
+
+
+def _reranker(here: Installation, pool: Pool) -> Rerank | None:
+    name = here.config.knowledge.reranker
+    return reranker_of(name, pool.backend(name)) if name is not None else None
 
 
 async def _chosen_base(settings: ChosenSettings, conversation: ConversationKey) -> str | None:

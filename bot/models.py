@@ -57,7 +57,7 @@ class ModelService:
         return [
             name
             for name in self._pool.names()
-            if name not in self._config.embedders
+            if name not in self._config.search_models
             and ((found := able.get(self._keys[name])) is None or found.chat)
         ]
 

@@ -53,6 +53,8 @@ class KnowledgeSettings(Section):
     """The model proposes up to three more ways to put the question; costs a model call."""
     query_deadline_s: Seconds = 10.0
     """Time for such a call, in seconds; after it the question stays as it was asked."""
+    reranker: str | None = None
+    """Model that reads the best passages once more, by its name under `models`; empty: none."""
     bases: dict[str, KnowledgeBase] = Field(
         default_factory=lambda: {"default": KnowledgeBase(default=True)}
     )

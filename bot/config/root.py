@@ -112,6 +112,12 @@ class Config(Section):
         own = (base.embedder for base in self.knowledge.bases.values())
         return frozenset({self.embedder, *(name for name in own if name is not None)})
 
+    @property
+    def search_models(self) -> frozenset[str]:
+        """The models that search documents and cannot answer: embedders, and the reranker."""
+        reranker = self.knowledge.reranker
+        return self.embedders if reranker is None else self.embedders | {reranker}
+
     def is_admin(self, author: Author) -> bool:
         """Whether config.yaml names this person, or one of their roles, as an admin."""
         return self.admins.include(author)
@@ -157,6 +163,7 @@ def contradictions(config: Config) -> Sequence[tuple[str, str]]:
     models, bases = tuple(config.models), tuple(config.knowledge.bases)
     refer("default_model", config.default_model, models, "model")
     refer("embedder", config.embedder, models, "model")
+    refer("knowledge.reranker", config.knowledge.reranker, models, "model")
     for section in ("workspaces", "channels"):
         for key, place in getattr(config, section).items():
             refer(f"{section}.{key}.model", place.model, models, "model")

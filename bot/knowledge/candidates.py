@@ -109,10 +109,12 @@ def mix_in(found: Sequence[Candidate], reranked: Sequence[float]) -> None:
     if not spread > 0.0:
         return
     floor = rest[0].score if rest else 0.0
-    ceiling = max(candidate.score for candidate in head)
-    for candidate, value in zip(head, (scores - scores.min()) / spread, strict=True):
-        mixed = (1 - _RERANKED_SHARE) * candidate.score + _RERANKED_SHARE * float(value) * ceiling
-        candidate.score = max(mixed, floor)
+    fused = np.array([candidate.score for candidate in head])
+    ceiling = max(float(fused.max()), floor + 1e-6)
+    mixed = (1 - _RERANKED_SHARE) * (fused - floor) / (ceiling - floor)
+    mixed += _RERANKED_SHARE * (scores - scores.min()) / spread
+    for candidate, value in zip(head, mixed, strict=True):
+        candidate.score = floor + (ceiling - floor) * float(value)
 
 
 def signs(question: Question, found: Sequence[Candidate], trust: float) -> Signs:

@@ -103,8 +103,8 @@ class Retriever:
         )
         found.sort(key=lambda c: (-c.score, c.row.number))
         question = asked[0].question
-        await self._look_again(wordings[0].text, found)
         sure = confidence(signs(question, found, trust[0])) if found else 0.0
+        await self._look_again(question.text, found)
         best = found[:limit]
         around = await self._around(best)
         return SearchResult(

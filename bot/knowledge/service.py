@@ -23,7 +23,7 @@ from bot.knowledge.loader import Loader
 from bot.knowledge.loaders import LOADERS
 from bot.knowledge.question import Wording
 from bot.knowledge.reading import Fetcher, full_path, is_url
-from bot.knowledge.retriever import Retriever
+from bot.knowledge.retriever import Rerank, Retriever
 from bot.knowledge.rows import BaseRow, DocumentRow
 from bot.knowledge.store import KnowledgeStore
 from bot.knowledge.verify import Verified
@@ -59,6 +59,7 @@ class KnowledgeService:
         settings: KnowledgeSettings | None = None,
         loaders: Sequence[Loader] = LOADERS,
         chosen: BaseChosen | None = None,
+        rerank: Rerank | None = None,
     ) -> None:
         self._chosen = chosen
         self._settings = settings or KnowledgeSettings()
@@ -80,6 +81,7 @@ class KnowledgeService:
             self._chroma,
             dense_weight=self._settings.dense_weight,
             evidence=self._settings.evidence,
+            rerank=rerank,
         )
 
     # --- asking ----------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from backends.base import ChatMessage, ChatRequest, EngineContext
 from backends.catalog import EMBEDDER_FILE, TOKENIZER_FILE
 from backends.errors import BackendBusy, BackendUnavailable, InvalidRequest, ModelNotFound
-from backends.onnx_embedder import ENGINE, OnnxEmbedder, OnnxOptions, _batches
+from backends.onnx_embedder import ENGINE, OnnxEmbedder, OnnxOptions
+from backends.onnx_files import batches
 from backends.store import ModelStore
 
 RELATED = ["How do I rotate the logs?", "Log rotation is set up with logrotate.", "Bake the bread."]
@@ -171,8 +172,8 @@ def test_vectors_are_marked_with_their_model(embedder_files: ModelStore) -> None
 @pytest.mark.parametrize("most", [1, 10, 100])
 def test_batches_hold_every_text_once_and_stay_small(most: int) -> None:
     encoded = [[0] * length for length in (5, 1, 9, 9, 2, 40, 3)]
-    batches = list(_batches(encoded, most))
-    assert sorted(at for batch in batches for at in batch) == list(range(len(encoded)))
-    for batch in batches:
+    made = list(batches(encoded, most))
+    assert sorted(at for batch in made for at in batch) == list(range(len(encoded)))
+    for batch in made:
         longest = max(len(encoded[at]) for at in batch)
         assert len(batch) == 1 or longest * len(batch) <= most

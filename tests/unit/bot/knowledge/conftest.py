@@ -15,6 +15,7 @@ from bot.config.knowledge import KnowledgeSettings
 from bot.config.sections import FetchSettings
 from bot.database import Database
 from bot.knowledge.embedder import Embedder
+from bot.knowledge.retriever import Rerank
 from bot.knowledge.service import KnowledgeService
 from bot.skill import Ingested
 from bot.web.fetch import Fetcher
@@ -40,7 +41,9 @@ class Room:
     async def embedder(self, base: str) -> Embedder:
         return Embedder(self.embedder_id, 64, 120, self.backend.embed, words, english=False)
 
-    def service(self, settings: KnowledgeSettings | None = None) -> KnowledgeService:
+    def service(
+        self, settings: KnowledgeSettings | None = None, *, rerank: Rerank | None = None
+    ) -> KnowledgeService:
         limits = FetchSettings(allow_hosts=(f"127.0.0.1:{self.web.port}",))
         service = KnowledgeService(
             self.database,
@@ -48,6 +51,7 @@ class Room:
             embedder=self.embedder,
             fetcher=Fetcher(limits),
             settings=settings or KnowledgeSettings(chunk_tokens=60),
+            rerank=rerank,
         )
         self.stack.push_async_callback(service.aclose)
         return service
