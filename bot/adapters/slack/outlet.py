@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.slack.agent import AgentSurface
 from bot.adapters.slack.blocks import Block, Payload
-from bot.adapters.slack.failures import error_of
+from bot.adapters.slack.failures import FAILURES, error_of
 from bot.adapters.slack.stream import Stream
 from bot.types import ConversationKey
 
@@ -91,7 +92,8 @@ class Outlet:
     async def delete(self, posted: Posted) -> None:
         """Take a message away."""
         if posted.stream is not None and posted.stream.open:
-            await posted.stream.end(posted.stream.sent, [])
+            with suppress(*FAILURES):  # it may well be deleted all the same
+                await posted.stream.end(posted.stream.sent, [])
         await self._client.chat_delete(channel=self._place.channel, ts=posted.ts)
 
     async def _showing(

@@ -24,7 +24,7 @@ def unchanging(page: str) -> str:
 
     A code fence that is still open has been closed at the page's end, for the time being.
     """
-    return _FENCE.sub("", settled(page))
+    return settled(_FENCE.sub("", page))
 
 
 class StreamOver(Exception):
