@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal, TypeAlias
 from urllib.parse import quote, unquote
 
@@ -36,13 +37,7 @@ class ConversationKey:
     user: str | None = None
 
     def __str__(self) -> str:
-        parts = [self.platform, self.workspace, self.channel]
-        text = ":".join(quote(part, safe="@") for part in parts)
-        if self.thread is not None:
-            text += ":t=" + quote(self.thread, safe="")
-        if self.user is not None:
-            text += ":u=" + quote(self.user, safe="")
-        return text
+        return _written(self.platform, self.workspace, self.channel, self.thread, self.user)
 
     @classmethod
     def parse(cls, text: str) -> ConversationKey:
@@ -70,6 +65,18 @@ class ConversationKey:
                 return ":".join(quote(p, safe="@") for p in (self.platform, self.workspace))
             case "default":
                 return ""
+
+
+@lru_cache(maxsize=4096)  # the same few keys are written many times in each turn
+def _written(
+    platform: str, workspace: str, channel: str, thread: str | None, user: str | None
+) -> str:
+    text = ":".join(quote(part, safe="@") for part in (platform, workspace, channel))
+    if thread is not None:
+        text += ":t=" + quote(thread, safe="")
+    if user is not None:
+        text += ":u=" + quote(user, safe="")
+    return text
 
 
 Scope = Literal["conversation", "channel", "workspace", "default"]
