@@ -37,6 +37,7 @@ class FakeSlack:
         self.refusals = 0
         self.greets = True
         """Whether a new connection is greeted; without that it hangs."""
+        self.answers_pings = True
         self.events_url = ""
         """Where events are posted (HTTP mode); empty: they go over the sockets."""
         self.tokens = {"xoxb-test-bot-token", "xapp-test-app-token", "xoxe.xoxp-test-config"}
@@ -232,7 +233,7 @@ class FakeSlack:
             self.refusals += 1
             await self.touch()
             raise web.HTTPServiceUnavailable
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(autoping=self.answers_pings)
         await socket.prepare(request)
         if not self.greets:
             self.refusals += 1

@@ -116,6 +116,17 @@ class TestBreaks:
         await greeted(fake)
         await bot.stop()
 
+    async def test_a_connection_that_fell_silent_is_given_up(
+        self, build: Any, fake: FakeSlack
+    ) -> None:
+        fake.answers_pings = False
+        async with served(build(timing=replace(SWIFT, ping_interval=0.1))):
+            await fake.until(lambda: fake.connections >= 2)
+            fake.answers_pings = True
+            connections = fake.connections
+            await fake.until(lambda: fake.connections > connections)
+            await greeted(fake)
+
     @pytest.mark.parametrize("status", [500, 503, 429])
     @pytest.mark.parametrize("method", ["auth.test", "apps.connections.open"])
     async def test_a_start_that_fails_for_now(
@@ -147,9 +158,12 @@ class TestBreaks:
         self, served_bot: ServedBot, fake: FakeSlack
     ) -> None:
         for _ in range(3):
-            connections = fake.connections
+            connections, refusals = fake.connections, fake.refusals
+            fake.refuse_sockets = True
             await fake.say_disconnect("refresh_requested")
-            await greeted(fake)  # over the old one, perhaps
+            await fake.until(lambda n=refusals: fake.refusals > n)
+            await greeted(fake)  # over the old one, as there is no other
+            fake.refuse_sockets = False
             await fake.until(lambda n=connections: fake.connections > n)
             await until(fake, lambda: len(fake._sockets) == 1, "the old one closed")
         await greeted(fake)
