@@ -103,6 +103,19 @@ async def test_a_thread_is_summed_up_by_a_word_in_it(house: House, people: Actin
     assert "not this" not in read(house)
 
 
+async def test_what_the_conversation_holds_already_is_not_read_twice(
+    house: House, people: Acting
+) -> None:
+    root = await people.say("my name is Ada", mention=True)
+    await house.until(people.answers, "an answer")
+    people.write("mine is Eve", thread=root)
+    await people.say("what is my name?", thread=root)
+    await house.until(lambda: len(people.answers()) == 2, "another answer")
+    asked = "\n".join(m.content for m in house.model.requests[-1].messages)
+    assert asked.count("my name is Ada") == 2  # what was said, and the answer that repeats it
+    assert asked.count("mine is Eve") == 1
+
+
 async def test_docs_add_without_more_asks_in_a_form(house: House, people: Acting) -> None:
     await people.slash("docs", "add", by=ROOT)
     await people.fake.until(lambda: people.fake.workspace.views)

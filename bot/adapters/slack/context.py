@@ -55,7 +55,7 @@ class Reading:
             return ()
         try:
             async with asyncio.timeout(_LOOKUP_S):
-                found = await self._newest(self._thread(channel, root, before), self._depth, us)
+                found = await _newest(self._thread(channel, root, before, us), self._depth)
                 return await self._quotes(channel, found, us)
         except FAILURES as exc:
             _log.info("slack.no_context", channel=channel, error=error_of(exc))
@@ -73,8 +73,8 @@ class Reading:
                     if root is None:
                         found = await self._latest(channel, ts, max(0, limit), us)
                     else:
-                        pages = self._thread(channel, root, ts)
-                        found = await self._newest(pages, max(0, limit), us)
+                        pages = self._thread(channel, root, ts, us)
+                        found = await _newest(pages, max(0, limit))
                     return await self._quotes(channel, found, us)
             except FAILURES as exc:
                 raise _explained(error_of(exc)) from exc
@@ -129,7 +129,7 @@ class Reading:
     # --- pages ----------------------------------------------------------------------------------
 
     async def _thread(
-        self, channel: str, root: str, before: str | None
+        self, channel: str, root: str, before: str | None, us: str
     ) -> AsyncGenerator[Said, None]:
         """The messages of a thread from its beginning, which is the order that Slack has."""
         more: dict[str, Any] = {"latest": before} if before else {}
@@ -138,22 +138,14 @@ class Reading:
                 channel=channel, ts=root, limit=_LARGE_PAGE, **more
             )
             for message in answer.get("messages") or ():
-                if before is None or _order(message.get("ts")) < _order(before):
+                earlier = before is None or _order(message.get("ts")) < _order(before)
+                # What another app said counts where the thread is about it: an alert, say.
+                if earlier and (_counts(message, us) or _begins(message, root, us)):
                     yield message
             cursor = (answer.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
                 return
             more["cursor"] = cursor
-
-    async def _newest(
-        self, messages: AsyncGenerator[Said, None], limit: int, us: str
-    ) -> Sequence[Said]:
-        found: deque[Said] = deque(maxlen=limit)
-        async with aclosing(messages) as every:
-            async for message in every:
-                if _counts(message, us):
-                    found.append(message)
-        return found
 
     async def _latest(
         self, channel: str, before: str | None, limit: int, us: str
@@ -188,6 +180,18 @@ class Reading:
             for message in kept
             for from_us in (message.get("user") == us,)
         )
+
+
+async def _newest(messages: AsyncGenerator[Said, None], limit: int) -> Sequence[Said]:
+    found: deque[Said] = deque(maxlen=limit)
+    async with aclosing(messages) as every:
+        async for message in every:
+            found.append(message)
+    return found
+
+
+def _begins(message: Said, root: str, us: str) -> bool:
+    return message.get("ts") == root and message.get("user") != us and bool(written(message))
 
 
 def _counts(message: Said, us: str) -> bool:

@@ -97,6 +97,19 @@ class TestContext:
         assert bot.asked() == ["Eve: The tower is 40 m high.\nEve: @ada and white\nhow high?"]
         assert people.answers()[0].thread_ts == root != question
 
+    async def test_what_another_app_said_is_read_where_the_thread_is_about_it(
+        self, bot: Bot, people: Acting
+    ) -> None:
+        alert: dict[str, Any] = {
+            "bot_id": "B9",
+            "username": "Alerts",
+            "attachments": [{"text": "Disk full"}],
+        }
+        root = people.write("", by="UALERTS", **alert)
+        await people.say("what now?", thread=root, mention=True)
+        await answered_times(people, 1)
+        assert bot.asked() == ["A Person: Disk full\nwhat now?"]
+
     async def test_of_a_long_thread_the_newest_are_kept(self, make: Any, people: Acting) -> None:
         people.fake.methods.page = 4  # several pages
         root = people.write("number 0")
