@@ -6,18 +6,22 @@ import asyncio
 import io
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
 from bot.adapters.base import AdapterError
+from bot.adapters.slack import SlackAdapter
 from bot.adapters.slack.http import MAX_BODY
+from bot.app import App
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.bots import (
     ADA,
+    BOT_TOKEN,
     CHANNEL,
     DM,
     SWIFT,
@@ -33,8 +37,10 @@ from tests.fakes.slack.bots import (
     write,
 )
 from tests.fakes.slack.posting import SIGNING_SECRET, signed
+from tests.scenarios.harness import House
+from tests.scenarios.on_slack import SlackDriver
 
-HTTP = {"settings": {"mode": "http", "port": 0}, "signing_secret": SIGNING_SECRET}
+HTTP: dict[str, Any] = {"settings": {"mode": "http", "port": 0}, "signing_secret": SIGNING_SECRET}
 
 
 @pytest.fixture
@@ -117,6 +123,49 @@ class TestWhatPeopleDo:
             "user_name": "ada", "trigger_id": "t1", "response_url": fake.response_url(),
             "api_app_id": "A1",
         })  # fmt: skip
+
+
+class HttpDriver(SlackDriver):
+    """The person of the stories, on a Slack that posts."""
+
+    def adapter(self, app: App) -> SlackAdapter:
+        self.served = SlackAdapter(
+            app.installation.config.slack, BOT_TOKEN, signing_secret=SIGNING_SECRET,
+            timing=SWIFT, base_url=self.fake.api_url,
+        )  # fmt: skip
+        return self.served
+
+    def config(self) -> Mapping[str, Any]:
+        return {"slack": HTTP["settings"]}
+
+    async def connected(self) -> None:
+        await until(self.fake, lambda: self.served.address, "listening")
+        self.fake.events_url = f"{self.served.address}/slack/events"
+
+
+async def test_the_whole_application_over_http(tmp_path: Path) -> None:
+    driver = HttpDriver()
+    await driver.open()
+    house = House(tmp_path, driver, tokens_per_s=60)
+    try:
+        await house.start()
+        await driver.mention("hello there")
+        await house.reads("You said: hello there")
+        await driver.command("chat", {"message": "hello again"})
+        await house.reads("You said: hello again")
+        await driver.mention("take your time")
+        await house.sees("slow004")
+        await driver.press("stop")
+        await house.reads("Stopped by")
+        await house.restart()
+        await driver.press("regenerate")
+        await house.until(lambda: house.text.count("slow000") == 2, "once more")
+        await driver.press("stop")
+        assert driver.fake.connections == 0
+        await driver.fake.until(lambda: set(driver.fake.acks) == set(driver.fake.sent))
+    finally:
+        await house.stop()
+        await driver.close()
 
 
 class TestRequests:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +12,14 @@ import yaml
 
 from bot.adapters.slack import SlackAdapter
 from bot.adapters.slack.manifest import SCOPES, content, manifest, scopes
+from bot.app import platform_adapters
 from bot.config.platforms import SlackSettings
 from bot.errors import ConfigError
+from bot.installation import Installation
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.bots import APP_TOKEN, BOT_TOKEN, SKILLS, SWIFT
 from tests.fakes.slack.posting import SIGNING_SECRET
+from tests.scenarios.process import Folder
 
 COMMANDS = SKILLS[0].commands
 CONFIG_TOKEN = "xoxe.xoxp-test-config"
@@ -58,6 +63,34 @@ class TestManifest:
         assert set(plain["oauth_config"]["scopes"]["bot"]) == set(SCOPES)
         assert "agent_session_stopped" in agent["settings"]["event_subscriptions"]["bot_events"]
         assert "agent_session_stopped" not in str(plain)
+
+
+class TestTheCommandLine:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Folder:
+        made = Folder(tmp_path)
+        made.configure()
+        return made
+
+    async def test_it_prints_the_manifest_of_each_mode(self, folder: Folder) -> None:
+        url = "https://bot.example.org"
+        socket, http = await asyncio.gather(
+            folder.run("manifest", "slack"), folder.run("manifest", "slack", "--url", url)
+        )
+        assert yaml.safe_load(socket.no_trace().out)["settings"]["socket_mode_enabled"] is True
+        assert f"request_url: {url}/slack/events" in http.no_trace().out
+        folder.configure(slack={"mode": "http"})
+        ended = (await folder.run("manifest", "slack")).no_trace()
+        assert ended.status == 2
+        assert "slack.public_url" in ended.err
+
+    def test_the_doctor_compares_the_loaded_commands(self, folder: Folder) -> None:
+        env = f"SLACK_BOT_TOKEN={BOT_TOKEN}\nSLACK_CONFIG_TOKEN={CONFIG_TOKEN}\n"
+        (folder.path / ".env").write_text(env)
+        (adapter,) = platform_adapters(Installation.read(folder.path / "config.yaml"))
+        assert isinstance(adapter, SlackAdapter)
+        assert {"chat", "ask"} <= {command.name for command in adapter.commands}
+        assert adapter.config_token == CONFIG_TOKEN
 
 
 class TestDoctor:
