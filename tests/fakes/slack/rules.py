@@ -13,6 +13,9 @@ _SPECS = Path(__file__).resolve().parents[4] / "shared" / "specs" / "slack" / "m
 _BY_THE_CLIENT = {"token", "team_id"}
 """Bolt and the SDK add these to any call by themselves."""
 
+_MAY_BE_EMPTY = {("assistant.threads.setStatus", "status")}
+"""An empty status takes the line away."""
+
 _LIMITS = {"text": 40_000, "markdown_text": 12_000}
 
 
@@ -45,7 +48,10 @@ def check_call(name: str, arguments: Mapping[str, Any]) -> None:
     missing = [
         key
         for key, rule in known.items()
-        if rule.get("required") and key != "token" and arguments.get(key) in (None, "")
+        if rule.get("required")
+        and key != "token"
+        and arguments.get(key) in (None, "")
+        and not (arguments.get(key) == "" and (name, key) in _MAY_BE_EMPTY)
     ]
     if missing:
         raise Wrong(f"{name}: missing argument {missing[0]!r}")
