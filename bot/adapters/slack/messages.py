@@ -24,7 +24,7 @@ from bot.types import Action, Author, ConversationKey, Message, Retraction
 
 _log = structlog.get_logger(__name__)
 
-_REMEMBERED = 2000
+_REMEMBERED = 1000
 EDITED = "edit."
 """How the value of a button begins that has an edited question answered; its `ts` follows."""
 Event = Mapping[str, Any]
