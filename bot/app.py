@@ -143,8 +143,13 @@ async def opened(here: Installation) -> AsyncIterator[App]:
             [*here.plugins.loaders, *LOADERS],
             max_bytes=config.limits.max_attachment_bytes,
         )
+        models = ModelService(pool, choices, config, SqlCapabilities(database))
         settings = ChosenSettings(
-            choices, partial(_place, here), lambda: (*config.knowledge.bases,)
+            choices,
+            partial(_place, here),
+            lambda: (*config.knowledge.bases,),
+            commands=lambda: [command.name for command in here.plugins.commands],
+            models=models,
         )
         knowledge = KnowledgeService(
             database,
@@ -160,7 +165,7 @@ async def opened(here: Installation) -> AsyncIterator[App]:
 
         running = Running()
         services = Services(
-            models=ModelService(pool, choices, config, SqlCapabilities(database)),
+            models=models,
             history=history,
             knowledge=knowledge,
             web=web,
@@ -186,7 +191,7 @@ async def opened(here: Installation) -> AsyncIterator[App]:
             policy=Policy(
                 is_admin=config.is_admin,
                 place=settings.of,
-                rule=partial(_rule, here),
+                rule=partial(_rule, here, settings),
                 quota_per_hour=config.limits.quota_per_hour,
                 max_chars=config.limits.max_message_chars,
             ),
@@ -286,7 +291,14 @@ def _place(here: Installation, conversation: ConversationKey) -> ChannelSettings
     )
 
 
-def _rule(here: Installation, command: str, asker: Asker) -> bool:
+async def _rule(here: Installation, settings: ChosenSettings, command: str, asker: Asker) -> bool:
+    """What an admin chose, else what config.yaml says; what that turns off stays off."""
+    configured = here.config.place(asker.conversation).commands.get(command)
+    if configured is not None and not configured.enabled:
+        return False
+    chosen = await settings.access(command, asker.conversation)
+    if chosen is not None:
+        return chosen.allows(asker.author, admin=asker.admin)
     return here.config.may_use(command, asker.author, asker.conversation)
 
 

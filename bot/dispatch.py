@@ -94,7 +94,7 @@ class Dispatcher:
             return False
         direct = conversation.workspace == "@dm" or conversation.user is not None
         asker = Asker(author, conversation, direct, self.policy.is_admin(author))
-        return allowed(asker, command, self.policy.rule) and (
+        return await allowed(asker, command, self.policy.rule) and (
             found.check is None or found.check(asker)
         )
 

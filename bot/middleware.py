@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Protocol, TypeAlias
 
@@ -20,8 +20,8 @@ log = structlog.get_logger(__name__)
 
 Middleware: TypeAlias = Callable[[Handler], Handler]
 
-Rule: TypeAlias = Callable[[str, Asker], bool]
-"""What config.yaml says: whether this person may use the command of that name here."""
+Rule: TypeAlias = Callable[[str, Asker], Awaitable[bool]]
+"""What config.yaml and admins say: whether this person may use the command of that name here."""
 
 
 class Metrics(Protocol):
@@ -89,19 +89,19 @@ def metered(metrics: Metrics) -> Middleware:
     return layer
 
 
-def allowed(asker: Asker, command: str, rule: Rule | None) -> bool:
-    """Whether config.yaml lets the person use a command."""
-    return rule is None or rule(command, asker)
+async def allowed(asker: Asker, command: str, rule: Rule | None) -> bool:
+    """Whether config.yaml and admins let the person use a command."""
+    return rule is None or await rule(command, asker)
 
 
 def checked(rule: Rule | None = None) -> Middleware:
-    """Refuse commands to people who may not use them: by config.yaml, then by the command."""
+    """Refuse commands to people who may not use them: by the rule, then by the command's check."""
 
     def layer(handler: Handler) -> Handler:
         async def run(job: Job) -> AsyncGenerator[Part, None]:
             command = job.route.command
             if command is not None:
-                if not allowed(job.asker, command.name, rule):
+                if not await allowed(job.asker, command.name, rule):
                     raise Denied(f"You may not use /{command.name} here.")
                 if command.check is not None and not command.check(job.asker):
                     raise Denied(f"/{command.name} needs {command.check.reason}.")

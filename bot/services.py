@@ -17,13 +17,14 @@ from bot.types import ConversationKey, Scope
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """One model as people see it."""
+    """One model as people see it. `replicas` has a line for each, where there are several."""
 
     name: str
     description: str
     engine: str
     state: str
     detail: str = ""
+    replicas: tuple[str, ...] = ()
 
 
 class Models(Protocol):
@@ -223,8 +224,12 @@ class Setting:
 class Settings(Protocol):
     """How the bot behaves in a channel: config.yaml's word, then what an admin chose."""
 
+    def names(self) -> Sequence[str]:
+        """The names of all settings that can be chosen."""
+        ...
+
     async def show(self, conversation: ConversationKey) -> Sequence[Setting]:
-        """Every setting as it stands here."""
+        """The settings as they stand here; of who may use which command, what was chosen."""
         ...
 
     async def put(

@@ -36,8 +36,8 @@ async def setting_names(asked: Completion) -> Sequence[str]:
     """Completes the name of a setting."""
     if asked.services.settings is None:
         return []
-    shown = await asked.services.settings.show(asked.conversation)
-    return [one.name for one in shown if one.name.startswith(asked.prefix)]
+    names = asked.services.settings.names()
+    return [name for name in names if name.startswith(asked.prefix)]
 
 
 @command("settings", checks=is_admin, quick=True, examples=[Example("/settings show")])
@@ -48,7 +48,7 @@ async def settings(
     value: Annotated[str, Option("Its new value", max_length=2000, multiline=True)] = "",
     scope: Annotated[Width, Option("Where it holds")] = "channel",
 ) -> AsyncIterator[Part]:
-    """How I behave in this channel: persona, documents, threads, follow-ups."""
+    """How I behave here: persona, model, documents, threads, follow-ups, who may use a command."""
     service = ctx.services.settings
     if service is None:
         raise Failed("Settings cannot be changed here; an operator sets them in config.yaml.")

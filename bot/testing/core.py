@@ -15,6 +15,7 @@ from backends.base import Backend
 from backends.script import Reply
 from backends.scripted import ScriptedBackend
 from bot.adapters.base import ChannelSettings
+from bot.checks import Asker
 from bot.database import Database
 from bot.dispatch import Dispatcher, Policy, assemble
 from bot.errors import Failed, PluginError
@@ -197,7 +198,17 @@ async def running_skills(
         stack.push_async_callback(database.close)
         chosen: list[Backend] = list(models) or [ScriptedBackend("default", replies=tuple(replies))]
         running, shelf, history = Running(), Shelf(), SqlHistoryStore(database)
-        where = ChosenSettings(SqlChoices(database), lambda _: ChannelSettings())
+        scripted = ScriptedModels(*chosen)
+        where = ChosenSettings(
+            SqlChoices(database),
+            lambda _: ChannelSettings(),
+            commands=lambda: [command.name for command in found.commands],
+            models=scripted,
+        )
+
+        async def rule(command: str, asker: Asker) -> bool:
+            access = await where.access(command, asker.conversation)
+            return access is None or access.allows(asker.author, admin=asker.admin)
 
         async def forget(person: str) -> int:
             for _, hook in found.forget:
@@ -205,7 +216,7 @@ async def running_skills(
             return await history.forget(person=person)
 
         services = Services(
-            models=ScriptedModels(*chosen),
+            models=scripted,
             history=history,
             knowledge=shelf,
             web=Reader(_Pages(pages or {}), [*found.loaders, *LOADERS]),
@@ -220,7 +231,9 @@ async def running_skills(
             services,
             running,
             SqlReplies(database),
-            policy=Policy(is_admin=lambda author: _ADMIN in author.roles, place=where.of),
+            policy=Policy(
+                is_admin=lambda author: _ADMIN in author.roles, place=where.of, rule=rule
+            ),
             settings=found.settings,
         )
         for _, lifespan in found.lifespans:

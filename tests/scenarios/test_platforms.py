@@ -135,6 +135,21 @@ class TestModels:
         await house.reads("You said: hello there")
 
 
+class TestSettings:
+    async def test_an_admin_says_who_may_use_a_command_and_it_stays_so(self, house: House) -> None:
+        options = {"action": "set", "name": "command.chat", "value": "admins"}
+        await house.driver.command("settings", options, by="root")
+        await house.sees("command.chat is set for the channel")
+        await house.restart()
+        await house.driver.command("chat", {"message": "hello there"})
+        await house.until(
+            lambda: "You may not use /chat here" in house.text + "".join(house.driver.private()),
+            "a refusal",
+        )
+        await house.driver.command("chat", {"message": "hello there"}, by="root")
+        await house.reads("You said: hello there")
+
+
 class TestTrouble:
     async def test_who_asks_too_much_at_once_is_told_to_wait(self, make_house: Any) -> None:
         house = await make_house(tokens_per_s=20)

@@ -58,7 +58,7 @@ async def test_the_check_of_a_command_is_enforced(bench: Make) -> None:
 
 
 async def test_the_rules_of_the_configuration_are_enforced(bench: Make) -> None:
-    def rule(name: str, asker: Asker) -> bool:
+    async def rule(name: str, asker: Asker) -> bool:
         return name != "help" or asker.author == BOB
 
     b = bench(ADMIN, policy=policy(rule=rule))

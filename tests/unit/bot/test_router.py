@@ -277,7 +277,7 @@ async def test_suggestions_are_few_and_not_for_everybody(bench: Make) -> None:
 
 
 async def test_who_may_use_a_command(bench: Make) -> None:
-    def rule(name: str, asker: Any) -> bool:
+    async def rule(name: str, asker: Any) -> bool:
         return not (name == "ask" and asker.author == BOB)
 
     policy = Policy(is_admin=lambda author: author == ROOT, rule=rule)

@@ -1,0 +1,65 @@
+"""Who may use a command, as an admin says it in chat."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from bot.errors import UsageError
+from bot.types import Author
+
+Whom = Literal["everyone", "admins", "nobody"]
+
+HOW = (
+    "Write everyone, admins or nobody, or name roles and people: mention them, or write role:ID "
+    "and user:ID."
+)
+_WHOM: dict[str, Whom] = {
+    "everyone": "everyone",
+    "@everyone": "everyone",
+    "admins": "admins",
+    "nobody": "nobody",
+}
+_ROLE = re.compile(r"<@&(\w+)>|<!subteam\^(\w+)(?:\|[^>]*)?>|role:(\w+)")
+_USER = re.compile(r"<@!?(\w+)(?:\|[^>]*)?>|user:(\w+)")
+_MOST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Everyone, admins alone, nobody at all; or admins and these people and roles, by the ids of
+    their platform."""
+
+    whom: Whom = "admins"
+    roles: frozenset[str] = frozenset()
+    users: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        """As `parse` reads it."""
+        names = [*(f"role:{r}" for r in sorted(self.roles)), *(f"user:{u}" for u in self.users)]
+        return " ".join(names) or self.whom
+
+    def allows(self, author: Author, *, admin: bool) -> bool:
+        """Whether this person may use the command."""
+        if self.whom != "admins":
+            return self.whom == "everyone"
+        return admin or author.id in self.users or bool(author.roles & self.roles)
+
+
+def parse(text: str) -> Access:
+    """Read what an admin wrote. Raises `UsageError`."""
+    words = text.replace(",", " ").split()
+    if len(words) == 1 and (whom := _WHOM.get(words[0].lower())) is not None:
+        return Access(whom)
+    roles, users = set(), set()
+    for word in words:
+        if (role := _ROLE.fullmatch(word)) is not None:
+            roles.add(next(filter(None, role.groups())))
+        elif (user := _USER.fullmatch(word)) is not None:
+            users.add(next(filter(None, user.groups())))
+        elif word.lower() != "admins":  # they always may
+            raise UsageError(f"{word!r:.40} is no role or person. {HOW}")
+    if not words or len(roles) + len(users) > _MOST:
+        raise UsageError(HOW if not words else f"These are more than {_MOST} roles and people.")
+    return Access("admins", frozenset(roles), frozenset(users))
