@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios import on_slack, on_terminal
+from tests.scenarios import on_slack, on_slack_agent, on_terminal
 from tests.scenarios.harness import Driver, House
 from tests.scenarios.on_discord import DiscordDriver
 from tests.scenarios.on_slack import SlackDriver
+from tests.scenarios.on_slack_agent import AgentDriver
 from tests.scenarios.on_terminal import TerminalDriver
 from tests.traces import plain_traces
 
@@ -21,11 +22,16 @@ __all__ = ["plain_traces"]
 DRIVERS: dict[str, Callable[[], Awaitable[Driver]]] = {
     "discord": lambda: DiscordDriver().open(),
     "slack": lambda: SlackDriver().open(),
+    "slack-agent": lambda: AgentDriver().open(),
     "terminal": lambda: TerminalDriver().open(),
 }
 """Every platform; each makes a driver that is ready for an adapter."""
 
-CANNOT = {"slack": on_slack.CANNOT, "terminal": on_terminal.CANNOT}
+CANNOT = {
+    "slack": on_slack.CANNOT,
+    "slack-agent": on_slack_agent.CANNOT,
+    "terminal": on_terminal.CANNOT,
+}
 
 
 @pytest.fixture(params=sorted(DRIVERS))

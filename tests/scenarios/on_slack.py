@@ -20,7 +20,7 @@ from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.state import Posted
 from tests.scenarios.harness import Person
 
-_PEOPLE: Mapping[Person, str] = {"ada": "U0ADA", "eve": "U0EVE", "root": "U0ROOT"}
+PEOPLE: Mapping[Person, str] = {"ada": "U0ADA", "eve": "U0EVE", "root": "U0ROOT"}
 QUICK = Timing(
     edit_interval=0.02, retry_base=0.02, backoff_base=0.02, backoff_cap=0.1,
     ping_interval=2.0, handshake=2.0,
@@ -38,6 +38,8 @@ class SlackDriver:
 
     name = "slack"
     stops = True
+    channel = CHANNEL
+    kind = "channel"
 
     def __init__(self) -> None:
         self.fake = FakeSlack()
@@ -61,7 +63,7 @@ class SlackDriver:
         return {}
 
     def admins(self) -> Sequence[str]:
-        return [f"slack:{_PEOPLE['root']}"]
+        return [f"slack:{PEOPLE['root']}"]
 
     async def connected(self) -> None:
         await self.fake.until(lambda: self.fake.connections > self._connections)
@@ -71,15 +73,15 @@ class SlackDriver:
 
     async def mention(self, text: str, by: Person = "ada") -> None:
         self._asked = self._ts()
-        event = {"channel": CHANNEL, "user": _PEOPLE[by], "ts": self._asked}
+        event = {"channel": self.channel, "user": PEOPLE[by], "ts": self._asked}
         said = f"<@UBOT> {text}"
         await self.fake.event({"type": "app_mention", "text": said, **event})
         await self.fake.event({"type": "message", "text": said, "channel_type": "channel", **event})
 
     async def follow_up(self, text: str, by: Person = "ada") -> None:
         await self.fake.event({
-            "type": "message", "channel_type": "channel", "channel": CHANNEL, "text": text,
-            "user": _PEOPLE[by], "ts": self._ts(), "thread_ts": self._asked,
+            "type": "message", "channel_type": self.kind, "channel": self.channel, "text": text,
+            "user": PEOPLE[by], "ts": self._ts(), "thread_ts": self._asked,
         })  # fmt: skip
 
     async def command(
@@ -90,8 +92,8 @@ class SlackDriver:
 
     async def _slash(self, name: str, text: str, by: Person) -> None:
         await self.fake.deliver("slash_commands", {
-            "command": f"/{name}", "text": text, "team_id": "T1", "channel_id": CHANNEL,
-            "user_id": _PEOPLE[by], "user_name": by, "trigger_id": f"tr{next(self._ids)}",
+            "command": f"/{name}", "text": text, "team_id": "T1", "channel_id": self.channel,
+            "user_id": PEOPLE[by], "user_name": by, "trigger_id": f"tr{next(self._ids)}",
             "response_url": self.fake.response_url(), "api_app_id": "A1",
         })  # fmt: skip
 
@@ -101,14 +103,14 @@ class SlackDriver:
     async def press(self, action: ActionName, by: Person = "ada") -> None:
         message, button = next(
             (m, e)
-            for m in reversed(self.fake.workspace.by("UBOT", CHANNEL))
+            for m in reversed(self.fake.workspace.by("UBOT", self.channel))
             for e in buttons(m)
             if action_of(e) == action
         )
         place = {"ts": message.ts, "thread_ts": message.thread_ts, "user": "UBOT"}
         await self.fake.deliver("interactive", {
             "type": "block_actions", "team": {"id": "T1"},
-            "user": {"id": _PEOPLE[by], "username": by}, "channel": {"id": CHANNEL},
+            "user": {"id": PEOPLE[by], "username": by}, "channel": {"id": self.channel},
             "message": place, "api_app_id": "A1", "trigger_id": f"tr{next(self._ids)}",
             "response_url": self.fake.response_url(),
             "actions": [{**button, "block_id": "b", "action_ts": self._ts()}],
@@ -116,9 +118,9 @@ class SlackDriver:
 
     async def delete(self) -> None:
         await self.fake.event({
-            "type": "message", "subtype": "message_deleted", "channel": CHANNEL,
-            "channel_type": "channel", "ts": self._ts(), "deleted_ts": self._asked,
-            "previous_message": {"user": _PEOPLE["ada"], "ts": self._asked},
+            "type": "message", "subtype": "message_deleted", "channel": self.channel,
+            "channel_type": self.kind, "ts": self._ts(), "deleted_ts": self._asked,
+            "previous_message": {"user": PEOPLE["ada"], "ts": self._asked},
         })  # fmt: skip
 
     def messages(self) -> Sequence[str]:
