@@ -107,6 +107,11 @@ class Pool:
         """Whether one of the model's replicas can answer now; loads nothing."""
         return await self._served(model).health()
 
+    async def look(self, model: str) -> tuple[Health, ...]:
+        """As `health`, of each replica in its order."""
+        replicas = self._served(model).replicas
+        return tuple(await asyncio.gather(*(one.backend.health() for one in replicas)))
+
     async def probe(self, model: str) -> Capabilities:
         """Make sure that a model answers, before anybody is switched to it.
 

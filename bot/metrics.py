@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, get_args
 
 from aiohttp import web
 from prometheus_client import (
@@ -25,7 +25,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from backends.replica import ReplicaStatus
+from backends.replica import ReplicaStatus, State
 from bot.errors import ConfigError
 
 PREFIX: Final = "parlance"
@@ -156,6 +156,8 @@ class PoolCollector(Collector):
         return _families(self._seen)
 
 
+_ERROR: Final = 200
+"""Characters of an error in a label."""
 _LABELS: Final = ("model", "replica", "engine")
 
 _GAUGES: Final[dict[str, tuple[str, Callable[[ReplicaStatus], float | None]]]] = {
@@ -193,12 +195,29 @@ def _families(statuses: Sequence[ReplicaStatus]) -> Iterator[Metric]:
         for status in statuses:
             counter.add_metric(_labels(status), float(count(status)))
         yield counter
+    yield from _states(statuses)
     queue = GaugeMetricFamily(
         f"{PREFIX}_model_queue", "Requests that wait for the model.", labels=("model",)
     )
     for model, queued in {status.model: status.queued for status in statuses}.items():
         queue.add_metric((model,), float(queued))
     yield queue
+
+
+def _states(statuses: Sequence[ReplicaStatus]) -> Iterator[Metric]:
+    state = GaugeMetricFamily(
+        f"{PREFIX}_replica_state", "1 for the state that it is in.", labels=(*_LABELS, "state")
+    )
+    error = GaugeMetricFamily(
+        f"{PREFIX}_replica_last_error", "1, with the last error.", labels=(*_LABELS, "error")
+    )
+    for status in statuses:
+        for each in get_args(State):
+            state.add_metric((*_labels(status), each), float(each == status.state))
+        if status.last_error:
+            error.add_metric((*_labels(status), status.last_error[:_ERROR]), 1.0)
+    yield state
+    yield error
 
 
 def _labels(status: ReplicaStatus) -> tuple[str, str, str]:

@@ -165,6 +165,7 @@ class ModelService:
             engine=" + ".join(engines),
             state=_state(statuses),
             detail="; ".join(_details(statuses, able)),
+            replicas=tuple(map(_line, statuses)) if len(statuses) > 1 else (),
         )
 
 
@@ -189,21 +190,32 @@ def _details(statuses: Sequence[ReplicaStatus], able: Capabilities | None) -> It
         yield f"context {able.context:,} tokens"
     if able is not None and able.dimension:
         yield f"embeds in {able.dimension} dimensions"
-    slots, busy = sum(s.slots for s in statuses), sum(s.busy for s in statuses)
-    yield f"{busy} of {slots} slots busy"
-    if len(statuses) > 1:
+    if len(statuses) == 1:
+        yield from _figures(statuses[0])
+    else:
         well = sum(status.state != "cooling" for status in statuses)
         yield f"{well} of {len(statuses)} replicas well"
+        slots, busy = sum(s.slots for s in statuses), sum(s.busy for s in statuses)
+        yield f"{busy} of {slots} slots busy"
     if queued := max((status.queued for status in statuses), default=0):
         yield f"{queued} waiting"
-    rates = [status.tokens_per_s for status in statuses if status.tokens_per_s is not None]
-    if rates:
-        yield f"{max(rates):.0f} tokens/s"
-    prompt = sum(status.prompt_tokens for status in statuses)
-    if prompt:
-        cached = sum(status.cached_tokens for status in statuses)
-        yield f"{cached / prompt:.0%} of prompts from the cache"
-    for status in statuses:
-        if status.state != "ready" and status.last_error:
-            yield f"last error: {status.last_error}"
-            return
+
+
+def _line(status: ReplicaStatus) -> str:
+    """One replica: how it is, and what it has done."""
+    state = {"ready": "ready", "cooling": "resting", "trial": "on trial"}[status.state]
+    figures = "; ".join(_figures(status))
+    return f"replica {status.replica} ({status.backend}): {state}; {figures}"
+
+
+def _figures(status: ReplicaStatus) -> Iterator[str]:
+    if status.resident is not None:
+        yield "loaded" if status.resident else "not loaded"
+    yield f"{status.busy} of {status.slots} slots busy"
+    if status.tokens_per_s is not None:
+        yield f"{status.tokens_per_s:.0f} tokens/s"
+    if status.cache_hits is not None:
+        yield f"{status.cache_hits:.0%} of prompts from the cache"
+    if status.last_error:
+        when = "last error" if status.state != "ready" else "well again after"
+        yield f"{when}: {status.last_error}"

@@ -98,10 +98,17 @@ async def _info(ctx: Context, name: str) -> str:
         lines.append(f"- Engine: {about.engine}, {about.state}")
         if about.detail:
             lines.append(f"- {about.detail}")
+        lines += [f"- {replica}" for replica in about.replicas]
     if can.context:
         lines.append(f"- Context: {can.context:,} tokens")
     if can.family:
         lines.append(f"- Family: {can.family}")
+    able = [word for word, does in (("tools", can.tools), ("JSON", can.json_schema)) if does]
+    if can.thinking:
+        able.append("thinking before it answers")
+    if able:
+        lines.append(f"- Knows: {', '.join(able)}")
+    lines += [f"- {note}" for note in can.notes]
     if wanted == current:
         lines.append(f"- Answers here: {WORDS[scope]}")
     return "\n".join(lines)

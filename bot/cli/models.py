@@ -12,6 +12,7 @@ from rich.progress import TaskID
 from backends.catalog import CATALOG, files_of
 from backends.errors import BackendError
 from backends.store import ModelStore
+from bot.cli.model_status import statuses
 from bot.cli.output import AsJson, console, download_bar, errors, show, size
 from bot.cli.place import ConfigPath
 from bot.errors import NotFound
@@ -82,10 +83,18 @@ def remove(
 
 @commands.command()
 def status(config: ConfigPath = None, as_json: AsJson = False) -> None:
-    """Each model and replica: whether it can answer, its slots and its speed."""
+    """Each model and replica: its state, slots, queue, speed, cache hits and last error.
+
+    A bot that runs with metrics.port set is asked; else each engine is, which knows less.
+    """
     here = Installation.read(config)
-    rows = asyncio.run(_status(here))
+    rows, running = asyncio.run(statuses(here))
     show(rows, as_json=as_json)
+    if not running and not as_json:
+        console.print(
+            "\nThis is what the engines say now. Queue, speed and cache are known to the running "
+            "bot: set metrics.port in config.yaml to see them here."
+        )
 
 
 def fetch_all(store: ModelStore, files: Sequence[ModelFile]) -> None:
@@ -138,29 +147,6 @@ def _configured(here: Installation, name: str) -> dict[str, object]:
         or ", ".join(replica.backend for replica in spec.replicas),
         "about": spec.description,
     }
-
-
-async def _status(here: Installation) -> list[dict[str, object]]:
-    pool = here.pool()
-    try:
-        rows = []
-        for name in pool.names():
-            health = await pool.health(name)
-            for replica in pool.status(name):
-                rows.append(
-                    {
-                        "model": name,
-                        "replica": replica.replica,
-                        "engine": replica.backend,
-                        "ok": health.ok,
-                        "resident": health.resident,
-                        "slots": replica.slots,
-                        "detail": health.detail,
-                    }
-                )
-        return rows
-    finally:
-        await pool.aclose()
 
 
 async def _pull_from_ollama(here: Installation, tag: str) -> None:

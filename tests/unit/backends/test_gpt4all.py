@@ -119,3 +119,10 @@ async def test_what_it_cannot_do_is_refused(asked: ChatRequest, words: str) -> N
 def test_a_batch_that_is_too_small_to_be_quick_is_refused() -> None:
     with pytest.raises(ValidationError, match="greater than or equal to 128"):
         GPT4AllOptions(source="file:x.gguf", n_batch=8)
+
+
+async def test_what_it_leaves_out_is_said(backend: WorkerBackend) -> None:
+    """The library takes no seed: the same one need not give the same text."""
+    (note,) = (await backend.capabilities()).notes
+    assert "seed" in note
+    assert "penalty" in note

@@ -12,8 +12,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from backends.base import ChatMessage, ChatRequest, EngineContext, ModelFiles
-from backends.errors import BackendError
-from backends.pool import Pool
+from backends.errors import BackendError, BackendTimeout
+from backends.pool import Pool, PoolLimits
 from backends.scripted import ENGINE
 from backends.spec import ModelSpec
 from bot.errors import ConfigError
@@ -109,6 +109,31 @@ class TestPool:
             if name == "parlance_replica_slots" and dict(labels)["model"] == "twin"
         }
         assert replicas == {"0", "1"}
+
+    async def test_a_replica_that_failed_says_its_state_and_its_error(
+        self, no_files: ModelFiles
+    ) -> None:
+        models = {"m": ModelSpec.model_validate({"backend": "scripted", "down": "timeout"})}
+        limits = PoolLimits(first_pause_s=60)
+        pool = Pool(models, {"scripted": ENGINE}, EngineContext(no_files, lambda _: None), limits)
+        metrics = Metrics()
+        metrics.watch_pool(pool.status)
+        try:
+            with pytest.raises(BackendTimeout):
+                async with aclosing(pool.chat("m", ChatRequest((ChatMessage("user", "a"),)))) as cs:
+                    [chunk async for chunk in cs]
+            found = await read(metrics)
+        finally:
+            await pool.aclose()
+        labels = (("engine", "scripted"), ("model", "m"), ("replica", "0"))
+        states = {
+            state: found["parlance_replica_state", (*labels, ("state", state))]
+            for state in ("ready", "cooling", "trial")
+        }
+        assert states == {"ready": 0, "cooling": 1, "trial": 0}
+        error = ("error", "The scripted engine kept silent for too long.")
+        assert found["parlance_replica_last_error", tuple(sorted((error, *labels)))] == 1
+        assert found["parlance_replica_failed_total", labels] == 1
 
 
 class TestServe:

@@ -208,7 +208,24 @@ class TestDescribe:
         assert default.state == "ready"
         assert "context 2,048 tokens" in default.detail
         assert "slots busy" in default.detail
+        assert "loaded; 0 of 1000 slots busy" in default.detail
         assert "2 of 2 replicas well" in found["twins"].detail
+        assert [line.split(";")[0] for line in found["twins"].replicas] == [
+            "replica 0 (scripted): ready",
+            "replica 1 (scripted): ready",
+        ]
+        assert default.replicas == ()
+
+    async def test_a_replica_that_failed_is_told_with_its_error(self, models: ModelService) -> None:
+        await models.use("twins", "default", HERE, "slack:ada")
+        (twins,) = [info for info in await models.describe() if info.name == "twins"]
+        with pytest.raises(Failed):
+            await models.use("broken", "default", HERE, "slack:ada")
+        (broken,) = [info for info in await models.describe() if info.name == "broken"]
+        assert broken.state == "resting"
+        assert "last error: The scripted engine cannot be reached." in broken.detail
+        assert "tokens/s" in twins.replicas[0]
+        assert "of prompts from the cache" in twins.replicas[0]
 
     async def test_what_was_found_is_known_after_a_restart_until_the_entry_changes(
         self, tmp_path: Path

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
+from backends.base import Capabilities
 from bot.command import Completion
 from bot.errors import Denied, NotFound, UsageError
-from bot.skill import model_names
+from bot.skill import ModelInfo, model_names
+from bot.testing.models import ScriptedModels
 from bot.types import ConversationKey
 from plugins.model_switch import model
 from tests.unit.plugins.stage import ANN, HERE, Stage
@@ -55,6 +60,32 @@ async def test_what_is_known_of_a_model(on: Stage) -> None:
     assert "- Family: smollm2" in text
     assert "Answers here" not in text
     assert "Answers here: the default" in (await on.call(model, options={"action": "info"})).text
+
+
+class Replicated(ScriptedModels):
+    """A model of two replicas, one of which has failed."""
+
+    async def describe(self) -> Sequence[ModelInfo]:
+        lines = ("replica 0 (ollama): ready; 42 tokens/s", "replica 1 (llama_cpp): resting")
+        return [ModelInfo("default", "", "ollama + llama_cpp", "ready", "3 waiting", lines)]
+
+    async def capabilities(self, model: str) -> Capabilities:
+        return Capabilities(
+            json_schema=True, thinking=True, notes=("A seed that is set changes nothing.",)
+        )
+
+
+async def test_each_replica_is_told_of_and_what_the_engine_leaves_out(on: Stage) -> None:
+    on.services = replace(on.services, models=Replicated(on.backend))
+    lines = (await on.call(model, options={"action": "info"})).text.splitlines()
+    assert lines[1:5] == [
+        "- Engine: ollama + llama_cpp, ready",
+        "- 3 waiting",
+        "- replica 0 (ollama): ready; 42 tokens/s",
+        "- replica 1 (llama_cpp): resting",
+    ]
+    assert "- Knows: JSON, thinking before it answers" in lines
+    assert "- A seed that is set changes nothing." in lines
 
 
 async def test_mistakes_name_what_is_missing(on: Stage) -> None:

@@ -23,6 +23,7 @@ from backends.errors import (
 )
 from backends.llama_cpp import LlamaCppBackend
 from backends.llama_cpp.native import Model
+from tests.fakes.ggufs import with_template
 from tests.unit.backends.llama_cpp.asking import Make, tell
 
 LONG = "The keeper of the lighthouse wrote down every ship that passed in the night. " * 8
@@ -312,6 +313,28 @@ async def test_a_file_deleted_while_loaded_goes_on_and_is_missed_at_the_next_loa
     with pytest.raises(ModelNotFound):
         await tell(backend, "And now?", max_tokens=1)
     assert not (await backend.health()).ok
+
+
+async def test_a_file_replaced_while_loaded_goes_on_and_is_read_anew_at_the_next_load(
+    make: Make, chat_model_path: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "copy.gguf"
+    shutil.copy(chat_model_path, path)
+    backend = make(source=f"file:{path}")
+    before = (await tell(backend, "Hello?", max_tokens=2)).usage.prompt_tokens
+    longer = "{% for m in messages %}a much longer prompt, {{ m.content }}{% endfor %}" * 9
+    with_template(chat_model_path, tmp_path / "fresh.gguf", longer).replace(path)
+    assert (await tell(backend, "Hello?", max_tokens=2)).usage.prompt_tokens == before
+    await backend.unload()
+    await gone(backend)
+    assert (await tell(backend, "Hello?", max_tokens=2)).usage.prompt_tokens > before
+    await backend.unload()
+    await gone(backend)
+    damaged = tmp_path / "damaged.gguf"
+    damaged.write_bytes(b"GGUF, but no more than that")
+    damaged.replace(path)
+    with pytest.raises(ModelNotFound, match=r"copy\.gguf"):
+        await tell(backend, "And now?", max_tokens=1)
 
 
 async def test_a_file_that_came_back_is_healthy_again(
