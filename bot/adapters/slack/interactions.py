@@ -223,7 +223,9 @@ def _given(command: Command, text: str) -> dict[str, Value]:
 
 
 def _where(body: Body) -> tuple[str, str | None]:
-    return str(body["channel"]["id"]), (body.get("message") or {}).get("thread_ts")
+    """Channel and thread; of a message that one person alone sees Slack names no more than that."""
+    place = {**(body.get("container") or {}), **(body.get("message") or {})}
+    return str(body["channel"]["id"]), place.get("thread_ts")
 
 
 def _team(body: Body) -> str:

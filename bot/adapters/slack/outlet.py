@@ -16,6 +16,7 @@ from bot.adapters.slack.failures import FAILURES, error_of
 from bot.adapters.slack.stream import Stream
 from bot.types import ConversationKey
 
+_NOT_THERE = frozenset({"not_in_channel", "channel_not_found"})
 _BAD_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format"})
 
 
@@ -36,7 +37,10 @@ class Posted:
 
 
 class Outlet:
-    """A channel or a thread of it. Every call can raise one of `FAILURES`."""
+    """A channel or a thread of it. Every call can raise one of `FAILURES`.
+
+    Commands and menus can be used where we are not a member; the answer then goes to the person.
+    """
 
     def __init__(
         self, client: AsyncWebClient, place: ConversationKey, user: str, surface: AgentSurface
@@ -45,9 +49,29 @@ class Outlet:
         self._place = place
         self._user = user
         self._surface = surface
+        self._moved = False
 
     async def send(self, payload: Payload, turn: str) -> Posted:
         """Post a message."""
+        try:
+            return await self._send(payload, turn)
+        except SlackApiError as exc:
+            if error_of(exc) not in _NOT_THERE or self._moved:
+                raise
+        await self._move()
+        return await self._send(payload, turn)
+
+    async def _move(self) -> None:
+        """Go on in a direct message, and say why."""
+        place = self._place
+        words = f"I am not in <#{place.channel}>, so I answer here; invite me there with /invite."
+        if place.channel.startswith("D"):
+            words = "I am not in that conversation, so I answer here."
+        told = await self._client.chat_postMessage(channel=self._user, text=words)
+        self._place = ConversationKey(place.platform, place.workspace, str(told["channel"]))
+        self._moved = True
+
+    async def _send(self, payload: Payload, turn: str) -> Posted:
         answer = await self._showing(
             lambda feedback: payload.blocks(turn, feedback=feedback),
             lambda blocks: self._client.chat_postMessage(

@@ -157,7 +157,7 @@ class Acting:
         )
         await self.fake.deliver("interactive", self._acts(by, channel) | {
             "type": "block_actions",
-            "message": {"ts": message.ts, "thread_ts": message.thread_ts, "user": US},
+            **_pressed_in(message),
             "actions": [{**button, "block_id": "b", "action_ts": self.fake.workspace.ts()}],
         })  # fmt: skip
 
@@ -175,6 +175,15 @@ class Acting:
     def public(self, channel: str | None = None) -> list[str]:
         """What everybody sees of us."""
         return [seen(m) for m in self.fake.workspace.by(US, channel) if m.ephemeral_to is None]
+
+
+def _pressed_in(message: Posted) -> dict[str, Any]:
+    """Of a message that one person alone sees, Slack sends no more than where it is."""
+    thread = {"thread_ts": message.thread_ts} if message.thread_ts else {}
+    container = {"type": "message", "message_ts": message.ts, "channel_id": message.channel}
+    if message.ephemeral_to is not None:
+        return {"container": {**container, **thread, "is_ephemeral": True}}
+    return {"container": container, "message": {"ts": message.ts, "user": US, **thread}}
 
 
 def _entry(value: Any) -> dict[str, Any]:

@@ -17,6 +17,8 @@ class Methods(AgentMethods):
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)
         self.page = 1000
+        self.away: set[str] = set()
+        """Channels in which the bot is not."""
         self.scopes = "app_mentions:read,chat:write,commands,im:history,channels:history"
         self.manifest: dict[str, Any] = {}
         """What apps.manifest.export says of the app A1."""
@@ -44,6 +46,8 @@ class Methods(AgentMethods):
         return {"ok": True, "manifest": self.manifest}
 
     def chat_postMessage(self, a: Mapping[str, Any]) -> Answer:
+        if a["channel"] in self.away:
+            return failed("channel_not_found" if a["channel"][0] == "D" else "not_in_channel")
         if not (a.get("text") or a.get("blocks") or a.get("markdown_text")):
             return failed("no_text")
         if not self.may_show(a):
@@ -97,6 +101,8 @@ class Methods(AgentMethods):
         return self._page(shown, a)
 
     def conversations_history(self, a: Mapping[str, Any]) -> Answer:
+        if a["channel"] in self.away:
+            return failed("not_in_channel")
         found = [
             m
             for m in self.workspace.messages.values()

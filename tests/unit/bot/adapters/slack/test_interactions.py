@@ -10,7 +10,7 @@ from bot.adapters.slack.forms import FILE, form, place_of
 from bot.adapters.slack.interactions import MENU
 from bot.command import Command, Option
 from tests.fakes.skills import CHAT
-from tests.fakes.slack.acting import ADA, CHANNEL, DIRECT, EVE, Acting, buttons
+from tests.fakes.slack.acting import ADA, CHANNEL, DIRECT, EVE, US, Acting, buttons
 from tests.fakes.slack.running import Bot, paint, running
 
 
@@ -40,6 +40,17 @@ class TestCommands:
     async def test_a_mention_names_a_person_in_a_command(self, bot: Bot, people: Acting) -> None:
         await people.slash("note", "hello", channel=DIRECT)
         await says(people, "noted hello by nobody")
+
+    @pytest.mark.parametrize(("channel", "why"), [(CHANNEL, "not in <#C1>"), (DIRECT, "not in")])
+    async def test_a_command_where_we_are_not_was_never_answered(
+        self, bot: Bot, people: Acting, channel: str, why: str
+    ) -> None:
+        people.fake.methods.away.add(channel)
+        await people.slash("paint", "a house", channel=channel)
+        await says(people, "a house in red, 1 times")
+        assert [m.channel for m in people.fake.workspace.by(US)] == [ADA, ADA]
+        assert why in people.public()[0]
+        await people.fake.until(lambda: people.answers(ADA))
 
 
 class TestForms:
@@ -155,9 +166,9 @@ class TestReading:
         await says(people, "\n".join(f"Eve: number {n}" for n in range(7, 12)))
 
     async def test_where_we_are_not_it_says_to_invite_us(self, bot: Bot, people: Acting) -> None:
-        people.fake.fail_next("conversations.history", error="not_in_channel")
+        people.fake.methods.away.add(CHANNEL)
         await people.slash("read", "last=5")
-        await says(people, "invite me with /invite")
+        await says(people, "cannot read it; invite me with /invite")
 
     @pytest.mark.parametrize(
         ("error", "hint"), [("missing_scope", "manifest slack"), ("fatal_error", "try again")]
@@ -242,6 +253,15 @@ class TestButtons:
         await people.fake.until(people.private)
         assert "Only the person who asked" in people.private()[0]
         assert len(people.answers()) == 1
+
+    async def test_one_that_only_the_asker_sees(self, bot: Bot, people: Acting) -> None:
+        root = await people.say("hello", mention=True)
+        await people.fake.until(people.answers)
+        answer = people.answers()[0]
+        answer.ephemeral_to = ADA
+        await people.press("Why this answer?")
+        await says(people, "**Model**")
+        assert people.fake.workspace.by(US)[-1].thread_ts == root
 
     async def test_it_works_after_a_restart(self, make: Any, people: Acting) -> None:
         first = make()
