@@ -135,11 +135,17 @@ class SlackAdapter:
                 return AuthorizeResult.from_auth_test_response(
                     auth_test_response=answer, bot_token=self.bot_token
                 )
-            except FAILURES as exc:
+            except Exception as exc:  # whatever it was, the next try may do better
                 if (final := refusal(exc, "bot")) is not None:
                     raise final from exc
                 wait = max(backoff.delay(), retry_after(exc))
-                _log.warning("slack.not_reached", error=error_of(exc), retry_s=round(wait, 1))
+                expected = isinstance(exc, FAILURES)
+                _log.warning(
+                    "slack.not_reached",
+                    error=error_of(exc),
+                    retry_s=round(wait, 1),
+                    exc_info=None if expected else exc,
+                )
             await asyncio.sleep(wait)
 
     def _bolt(self, me: AuthorizeResult) -> AsyncApp:

@@ -143,28 +143,24 @@ class SocketMode:
         """Be connected until cancelled. Raises `AdapterError` where only an operator can help."""
         try:
             while True:
-                wait = await self._once()
+                try:
+                    wait = await self._once()
+                except AdapterError:
+                    raise
+                except Exception as exc:  # whatever it was, the next connection may do better
+                    wait = self._failed(exc)
                 await asyncio.sleep(wait)
         finally:
             await self._hang_up()
 
     async def _once(self) -> float:
         """One connection, from its opening to its end; returns how long to wait for the next."""
-        try:
-            link = await self._open()
-        except AdapterError:
-            raise
-        except Exception as exc:  # noqa: BLE001  # whatever it was, the next try may do better
-            return self._failed(exc)
+        link = await self._open()
         self._backoff.opened()
         _log.info("slack.connected")
         await self._hang_up()
         self._old.append(link)
-        try:
-            reason = await link.over()
-        except Exception as exc:  # noqa: BLE001  # a socket may break in any way
-            await self._hang_up()
-            return self._failed(exc)
+        reason = await link.over()
         moving = reason in _MOVES
         if not moving:
             await self._hang_up()

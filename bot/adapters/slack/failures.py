@@ -11,6 +11,7 @@ FAILURES = (SlackClientError, aiohttp.ClientError, TimeoutError, OSError)
 
 def error_of(exc: BaseException) -> str:
     """Slack's own word for what went wrong, or the exception's name."""
-    if isinstance(exc, SlackApiError) and isinstance(exc.response.data, dict):
+    # An answer that is no JSON has no `data`.
+    if isinstance(exc, SlackApiError) and isinstance(getattr(exc.response, "data", None), dict):
         return str(exc.response.get("error", ""))
     return type(exc).__name__

@@ -22,6 +22,8 @@ HEALTH_PATH = "/health"
 MAX_BODY = 1024 * 1024
 """Bytes; the largest that Slack sends is a form's state, some hundred kilobytes."""
 _STOP_S = 3.0
+_BACKLOG = 1024
+"""Connections that wait to be accepted; one more is tried again by its sender a second later."""
 
 
 class HttpEndpoint:
@@ -48,7 +50,8 @@ class HttpEndpoint:
         await runner.setup()
         try:
             try:
-                await web.TCPSite(runner, self._host, self._port).start()
+                site = web.TCPSite(runner, self._host, self._port, backlog=_BACKLOG)
+                await site.start()
             except OSError as exc:
                 raise AdapterError(
                     f"Slack's requests cannot be received at {self._host}:{self._port} "

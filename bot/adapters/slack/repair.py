@@ -121,5 +121,6 @@ def _refused(exc: BaseException) -> bool:
     """Whether Slack said no, and would say it again."""
     if not isinstance(exc, SlackApiError) or error_of(exc) in _PASSING:
         return False
-    status = exc.response.status_code if isinstance(exc.response.data, dict) else 500
-    return bool(status < 500 and status != 429)
+    if not isinstance(getattr(exc.response, "data", None), dict):
+        return False  # something between Slack and us answered
+    return bool(exc.response.status_code < 500 and exc.response.status_code != 429)

@@ -85,11 +85,12 @@ class FakeSlack:
         status: int = 200,
         retry_after: float | None = None,
         times: int = 1,
+        page: tuple[str, str] | None = None,
     ) -> None:
         """Answer the next calls of a method (a regular expression) with an error."""
         if error and re.fullmatch(r"[\w.]+", method):
             check_error(method, error)
-        self._faults.append(Fault(method, times, status, error, retry_after))
+        self._faults.append(Fault(method, times, status, error, retry_after, page))
 
     async def drop_sockets(self) -> None:
         """Cut every Socket Mode connection without a word."""
@@ -207,6 +208,9 @@ class FakeSlack:
         if (method == "apps.connections.open") != token.startswith("xapp-"):
             return web.json_response({"ok": False, "error": "not_allowed_token_type"})
         if fault := self._fault(method):
+            if fault.page is not None:
+                kind, text = fault.page
+                return web.Response(text=text, content_type=kind, status=fault.status)
             headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
             error = fault.error or ("ratelimited" if fault.status == 429 else "internal_error")
             body = {"ok": False, "error": error}

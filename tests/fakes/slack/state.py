@@ -58,6 +58,8 @@ class Fault:
     status: int = 200
     error: str = ""
     retry_after: float | None = None
+    page: tuple[str, str] | None = None
+    """A content type and a text instead of Slack's JSON, as a proxy answers."""
 
 
 class Workspace:

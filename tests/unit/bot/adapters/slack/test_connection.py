@@ -27,6 +27,15 @@ from tests.fakes.slack.bots import (
     write,
 )
 
+PAGES = [
+    ("text/html", "<html>Bad gateway</html>"),
+    ("application/json", "{cut off"),
+    ("application/json", "{}"),
+    ("application/json", "[]"),
+    ("text/plain", "no healthy upstream"),
+]
+"""What proxies answer in Slack's place."""
+
 
 class TestBreaks:
     async def break_(self, fake: FakeSlack, how: str) -> None:
@@ -134,6 +143,15 @@ class TestBreaks:
     ) -> None:
         retry = 0 if status == 429 else None
         fake.fail_next(method, status=status, times=2, retry_after=retry)
+        async with served(build()):
+            await greeted(fake)
+
+    @pytest.mark.parametrize("page", PAGES)
+    @pytest.mark.parametrize("method", ["auth.test", "apps.connections.open"])
+    async def test_a_start_that_something_else_answers(
+        self, build: Any, fake: FakeSlack, method: str, page: tuple[str, str]
+    ) -> None:
+        fake.fail_next(method, page=page, times=2)
         async with served(build()):
             await greeted(fake)
 

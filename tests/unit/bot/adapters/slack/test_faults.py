@@ -44,6 +44,7 @@ from tests.fakes.slack.bots import (
 from tests.fakes.slack.state import Posted
 from tests.scenarios.harness import House
 from tests.scenarios.on_slack import SlackDriver
+from tests.unit.bot.adapters.slack.test_connection import PAGES
 
 
 class TestRateLimits:
@@ -103,6 +104,16 @@ class TestSends:
         self, build: Any, fake: FakeSlack, method: str, status: int
     ) -> None:
         fake.fail_next(method, status=status, times=2)
+        async with served(build(bench=speaking())):
+            await write(fake, "long", CHANNEL)
+            await whole(fake, CHANNEL)
+
+    @pytest.mark.parametrize("page", PAGES[:2])
+    @pytest.mark.parametrize("method", ["chat.update", "chat.postMessage"])
+    async def test_one_that_something_else_answers_is_tried_again(
+        self, build: Any, fake: FakeSlack, method: str, page: tuple[str, str]
+    ) -> None:
+        fake.fail_next(method, page=page, times=2)
         async with served(build(bench=speaking())):
             await write(fake, "long", CHANNEL)
             await whole(fake, CHANNEL)

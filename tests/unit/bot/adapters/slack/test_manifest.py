@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 from pathlib import Path
 from typing import Any
@@ -72,17 +71,13 @@ class TestTheCommandLine:
         made.configure()
         return made
 
-    async def test_it_prints_the_manifest_of_each_mode(self, folder: Folder) -> None:
+    async def test_it_prints_the_manifest_for_an_address(self, folder: Folder) -> None:
         url = "https://bot.example.org"
-        socket, http = await asyncio.gather(
-            folder.run("manifest", "slack"), folder.run("manifest", "slack", "--url", url)
-        )
-        assert yaml.safe_load(socket.no_trace().out)["settings"]["socket_mode_enabled"] is True
-        assert f"request_url: {url}/slack/events" in http.no_trace().out
-        folder.configure(slack={"mode": "http"})
-        ended = (await folder.run("manifest", "slack")).no_trace()
-        assert ended.status == 2
-        assert "slack.public_url" in ended.err
+        ended = (await folder.run("manifest", "slack", "--url", url)).no_trace()
+        assert ended.status == 0
+        printed = yaml.safe_load(ended.out)
+        assert printed["settings"]["interactivity"]["request_url"] == f"{url}/slack/events"
+        assert "/ask" in {command["command"] for command in printed["features"]["slash_commands"]}
 
     def test_the_doctor_compares_the_loaded_commands(self, folder: Folder) -> None:
         env = f"SLACK_BOT_TOKEN={BOT_TOKEN}\nSLACK_CONFIG_TOKEN={CONFIG_TOKEN}\n"
