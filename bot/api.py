@@ -61,6 +61,7 @@ from bot.grounding import (
 )
 from bot.history.store import (
     HistoryStore,
+    Report,
     Turn,
 )
 from bot.hookspecs import (
@@ -173,6 +174,7 @@ __all__ = [
     "Passage",
     "Quote",
     "Refused",
+    "Report",
     "Sampling",
     "Scope",
     "SearchResult",

@@ -12,7 +12,7 @@ from backends.base import Usage
 from bot.errors import NotFound
 from bot.history.material import KeptFile, KeptQuote, Material
 from bot.history.store import HistoryStore, Turn, Verdict
-from bot.types import ActionCall, ConversationKey, Explanation, Notice, Source
+from bot.types import Action, ActionCall, ConversationKey, Explanation, Notice, Source
 
 _VERDICTS: dict[str, tuple[Verdict, str]] = {
     "good": ("good", "Thank you; noted that this answer was good."),
@@ -24,6 +24,8 @@ _VERDICTS: dict[str, tuple[Verdict, str]] = {
     ),
 }
 _PASSAGE_SHOWN = 3_000
+_OF = "@"
+"""Between the number of a source and the answer that it belongs to."""
 _QUOTE_SHOWN = 300
 
 
@@ -36,9 +38,10 @@ class Buttons:
     async def answer(self, call: ActionCall) -> Turn:
         """The stored answer that a button belongs to.
 
-        Raises `NotFound` for one that is gone, or of another workspace.
+        A button beside a passage that was shown names the answer in its value. Raises `NotFound`
+        for one that is gone, or of another workspace.
         """
-        turn = await self.store.get(call.turn)
+        turn = await self.store.get(call.value.partition(_OF)[2] or call.turn)
         if turn is None or turn.role != "assistant" or not _same_place(turn, call):
             raise NotFound("This answer is no longer known here; please ask again.")
         return turn
@@ -48,12 +51,21 @@ class Buttons:
         turn = await self.answer(call)
         if call.action in _VERDICTS:
             verdict, thanks = _VERDICTS[call.action]
-            await self.store.feedback(turn.id, call.author.key, verdict, call.value)
+            passage = call.value.partition(_OF)[0]
+            await self.store.feedback(turn.id, call.author.key, verdict, passage)
             return Notice(thanks, private=True)
         if call.action == "source":
-            return Notice(_passage(turn.explanation, call.value), private=True)
-        material = await self.store.material(turn.answers) if turn.answers else None
-        return Notice(explain(turn, material), private=True)
+            source = _source(turn.explanation, call.value)
+            return Notice(_passage(source), private=True, actions=_judging(source, turn.id))
+        return Notice(explain(turn, await self._material(turn, call)), private=True)
+
+    async def _material(self, turn: Turn, call: ActionCall) -> Material | None:
+        """What was read with the question, for whoever asked it: a file that came with a command
+        is nobody else's to see."""
+        question = await self.store.get(turn.answers) if turn.answers else None
+        if question is None or question.author != call.author.key:
+            return None
+        return await self.store.material(question.id)
 
 
 def explain(turn: Turn, material: Material | None = None) -> str:
@@ -121,13 +133,24 @@ def _title(source: Source) -> str:
     return f"[{source.number}] {source.title}{heading}{score}"
 
 
-def _passage(why: Explanation | None, value: str) -> str:
+def _source(why: Explanation | None, value: str) -> Source:
     for source in why.passages if why is not None else ():
         if value in {str(source.number), source.document}:
-            text = source.passage[:_PASSAGE_SHOWN] or "The passage was not kept."
-            quoted = "\n".join(f"> {line}" for line in text.splitlines())
-            return f"**{_title(source)}**\n{source.location}\n\n{quoted}"
+            return source
     raise NotFound("This source is no longer kept with the answer; please ask again.")
+
+
+def _passage(source: Source) -> str:
+    """A passage with all that is known of it: title, headings, where it is from, of when."""
+    text = source.passage[:_PASSAGE_SHOWN] or "The passage was not kept."
+    quoted = "\n".join(f"> {line}" for line in text.splitlines())
+    read = f", read on {source.at:%Y-%m-%d}" if source.at is not None else ""
+    return f"**{_title(source)}**\n{source.location}{read}\n\n{quoted}"
+
+
+def _judging(source: Source, turn: str) -> tuple[Action, ...]:
+    value = f"{source.number}{_OF}{turn}"
+    return (Action("wrong", "Wrong", value), Action("outdated", "Outdated", value))
 
 
 def _same_place(turn: Turn, call: ActionCall) -> bool:

@@ -107,6 +107,7 @@ class Draft:
         self._status = None
         if notice is not None:
             self._notices.append(notice)
+            self._wanted += notice.actions
         text = self.text
         if state == "complete":
             after = AFTER_ANSWER if self._model and text.strip() else ()

@@ -15,7 +15,7 @@ from bot.knowledge.citations import check_support
 from bot.quoting import SMALL, quote
 from bot.skill import Context, Passage, SearchResult
 from bot.speakers import EchoFilter, speakers
-from bot.types import Explanation, Notice, Part, Source, Sources, Text
+from bot.types import Action, Actions, Explanation, Notice, Part, Source, Sources, Text
 
 _BRACKETS = re.compile(r"\[(\d{1,3})\]")
 _CITATION = re.compile(r"[ \t]?\[((?:\d{1,3})(?:\s*[,;]\s*\d{1,3}){0,15})\]")
@@ -30,6 +30,8 @@ _ASTRAY = ("```", "\n\n\n", "<script", "<div", "<p>", "Question:")
 """Where a very small model leaves the subject; what it has to say fits in a few sentences."""
 
 _SHOWN_UNCITED = 3
+_BUTTONS = 8
+"""Most sources that have a button; there are others under an answer."""
 _SHOWN_DOUBTFUL = 3
 
 
@@ -111,7 +113,11 @@ async def answer_from(
     if not cited:
         borne_out = [await _bears_out(passage, said) for passage in given]
         cited = [one for one, does in zip(used, borne_out, strict=True) if does]
-    yield Sources(tuple(cited or used[:_SHOWN_UNCITED]))
+    shown = tuple(cited or used[:_SHOWN_UNCITED])
+    yield Sources(shown)
+    yield Actions(
+        tuple(Action("source", f"[{one.number}]", str(one.number)) for one in shown[:_BUTTONS])
+    )
     checked = await ctx.knowledge.check_support(said, given)
     doubtful = [_short(one.text) for one in checked if not one.supported]
     if doubtful:

@@ -313,6 +313,8 @@ class Notice:
     kind: NoticeKind = "info"
     private: bool = False
     error_id: str | None = None
+    actions: tuple[Action, ...] = ()
+    """Buttons that go with these words, where the platform has buttons."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Annotated, Literal
 
 from bot.api import (
     Asker,
-    Attachment,
     CommandCall,
     Completion,
     Context,
     Denied,
     Example,
-    Ingested,
     NotFound,
     Notice,
     Option,
     Part,
-    Quote,
-    Refused,
+    Report,
     Skill,
     Sources,
-    Status,
     Text,
     UsageError,
     command,
@@ -35,15 +31,9 @@ from bot.api import (
     private_base,
     source,
 )
+from plugins.docs_adding import add, add_message, add_text
 
-_URL = re.compile(r"https?://[^\s<>|\"]+", re.IGNORECASE)
 _SHOWN = 50
-_WORDS = {
-    "added": "added",
-    "changed": "read again, since it has changed",
-    "unchanged": "unchanged, nothing to do",
-    "removed": "removed",
-}
 
 
 async def document_titles(asked: Completion) -> Sequence[str]:
@@ -68,7 +58,8 @@ async def document_titles(asked: Completion) -> Sequence[str]:
 async def docs(
     ctx: Context,
     action: Annotated[
-        Literal["list", "add", "remove", "search"], Option("What to do with the documents")
+        Literal["list", "add", "remove", "search", "feedback"],
+        Option("What to do with the documents"),
     ] = "list",
     what: Annotated[
         str,
@@ -78,21 +69,29 @@ async def docs(
             takes_rest=True,
         ),
     ] = "",
+    text: Annotated[
+        str, Option("A text to add; what stands before it is its title", multiline=True)
+    ] = "",
     base: Annotated[str | None, Option("Which knowledge base", max_length=60)] = None,
 ) -> AsyncIterator[Part]:
-    """List, add, remove or search the documents that answers are drawn from."""
+    """List, add, remove or search the documents that answers are drawn from, or see feedback."""
     target = ctx.event.target if isinstance(ctx.event, CommandCall) else None
     bases = await ctx.knowledge.bases(ctx.asker)
     _may_see(ctx, base, bases)
     if target is not None:
-        steps = _add_message(ctx, target, _changed(ctx, base))
+        steps = add_message(ctx, target, _changed(ctx, base))
+    elif action == "add" and text.strip():
+        steps = add_text(ctx, what.strip(), text, _changed(ctx, base))
     elif action == "add":
-        steps = _add(ctx, what.strip(), _changed(ctx, base))
+        steps = add(ctx, what.strip(), _changed(ctx, base))
     elif action == "remove":
         changed = _changed(ctx, base)
         steps = _remove(ctx, what.strip(), [changed] if changed else bases)
     elif action == "search":
         steps = _search(ctx, what.strip(), [base] if base else bases)
+    elif action == "feedback":
+        ctx.require(is_admin)
+        steps = _feedback(ctx, [base] if base else bases)
     else:
         steps = _list(ctx, [base] if base else bases)
     async with aclosing(steps) as parts:
@@ -163,88 +162,39 @@ def _quote(text: str) -> str:
     return "> " + (short if len(short) <= 300 else short[:300].rsplit(" ", 1)[0] + " …")
 
 
-async def _add(ctx: Context, what: str, base: str | None) -> AsyncGenerator[Part, None]:
-    if not what and not ctx.attachments:
-        raise UsageError("Name a URL or attach a file: /docs add https://example.com/guide")
-    if what:
-        plain = what.strip("<>").partition("|")[0]
-        if not _URL.match(plain) and ctx.conversation.platform != "terminal":
-            raise Refused("Give a URL such as https://example.com/guide, or attach the file.")
-        location = plain if _URL.match(plain) else what
-        if ctx.conversation.platform == "terminal" and not _URL.match(plain):
-            ctx.require(is_admin)
-        async with aclosing(
-            _progress(ctx.knowledge.add(location, base=base, by=ctx.author.key))
-        ) as steps:
-            async for part in steps:
-                yield part
-    async with aclosing(_add_files(ctx, ctx.attachments, base)) as steps:
-        async for part in steps:
-            yield part
+async def _feedback(ctx: Context, bases: Sequence[str]) -> AsyncGenerator[Part, None]:
+    """What people said of passages of the documents that answer here, the newest first.
 
-
-async def _add_files(
-    ctx: Context, files: Sequence[Attachment], base: str | None
-) -> AsyncGenerator[Part, None]:
-    limit = ctx.services.max_attachment_bytes
-    for file in files:
-        if file.size > limit:
-            raise Refused(
-                f"{file.name:.100} has {file.size / 1024**2:.0f} MB; files up to "
-                f"{limit / 1024**2:.0f} MB are added."
-            )
-        data = await file.read(limit)
-        added = ctx.knowledge.add_bytes(file.name, data, base=base, by=ctx.author.key)
-        async with aclosing(_progress(added)) as steps:
-            async for part in steps:
-                yield part
-
-
-async def _add_message(ctx: Context, target: Quote, base: str | None) -> AsyncGenerator[Part, None]:
-    """From a message's menu: its files, else its links, else its text."""
-    if target.attachments:
-        async with aclosing(_add_files(ctx, target.attachments, base)) as steps:
-            async for part in steps:
-                yield part
+    A document that was read again since is left out: somebody has seen to it. So is what a person
+    added for themselves.
+    """
+    shared = [base for base in bases if not is_private(base)]
+    known = {one.id: one for base in shared for one in await ctx.knowledge.list(base)}
+    said: dict[tuple[str, str], list[Report]] = {}
+    for report in await ctx.history.reports(ctx.conversation.scope("workspace")):
+        source = report.source
+        document = known.get(source.document) if source is not None else None
+        if source is not None and document is not None and document.at <= report.at:
+            said.setdefault((source.document, source.passage), []).append(report)
+    if not said:
+        yield Text("Nobody has said that a passage is wrong or outdated.")
         return
-    links = [link.rstrip(".,;:!?)") for link in _URL.findall(target.text)]
-    if links and len(_URL.sub("", target.text).split()) < 20:
-        for link in links[:5]:
-            added = ctx.knowledge.add(link, base=base, by=ctx.author.key)
-            async with aclosing(_progress(added)) as steps:
-                async for part in steps:
-                    yield part
-        return
-    if not target.text.strip():
-        raise UsageError("This message has nothing that could be added.")
-    name = f"message-{re.sub(r'[^A-Za-z0-9-]+', '-', target.id) or 'text'}.md"
-    text = f"# A message by {target.author}\n\n{target.text}"
-    added = ctx.knowledge.add_bytes(name, text.encode(), base=base, by=ctx.author.key)
-    async with aclosing(_progress(added)) as steps:
-        async for part in steps:
-            yield part
+    lines = [_reported(reports) for reports in list(said.values())[:_SHOWN]]
+    if len(said) > _SHOWN:
+        lines.append(f"And {len(said) - _SHOWN} more.")
+    yield Text("\n\n".join(lines))
 
 
-async def _progress(steps: AsyncGenerator[Ingested, None]) -> AsyncGenerator[Part, None]:
-    """An ingestion as its asker sees it: how far it is, then what became of each document."""
-    counts: dict[str, int] = {}
-    shown = 0
-    async with aclosing(steps) as reports:
-        async for step in reports:
-            if step.state == "working":
-                yield Status(
-                    "working", f"reading {step.location:.200}", done=step.done, total=step.total
-                )
-                continue
-            counts[step.state] = counts.get(step.state, 0) + 1
-            if shown < _SHOWN:
-                shown += 1
-                how = _WORDS.get(step.state, step.state)
-                detail = f": {step.detail}" if step.detail else ""
-                yield Text(f"- {step.location}: {how}{detail}\n")
-    if sum(counts.values()) > 1:
-        total = ", ".join(f"{number} {state}" for state, number in counts.items())
-        yield Text(f"\n{total}.")
+def _reported(reports: Sequence[Report]) -> str:
+    source = reports[0].source
+    assert source is not None
+    verdicts = Counter(report.verdict for report in reports)
+    counted = ", ".join(f"{number} × {verdict}" for verdict, number in verdicts.items())
+    heading = f" › {source.heading}" if source.heading else ""
+    return (
+        f"**{source.title}{heading}** ({counted}, last on {reports[0].at:%Y-%m-%d}): "
+        f"{source.location}\n{_quote(source.passage)}"
+    )
 
 
 async def _remove(ctx: Context, what: str, bases: Sequence[str]) -> AsyncGenerator[Part, None]:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from backends.base import Usage
 from bot.history.material import Material
 from bot.history.store import Turn
-from bot.types import Explanation
+from bot.types import Explanation, Source
 
 _USAGE: TypeAdapter[Usage] = TypeAdapter(Usage)
 MATERIAL: TypeAdapter[Material] = TypeAdapter(Material)
@@ -76,3 +76,12 @@ def to_turn(row: Mapping[Any, Any]) -> Turn:
         usage=None if usage is None else _USAGE.validate_json(usage),
         explanation=None if why is None else _EXPLANATION.validate_json(why),
     )
+
+
+def source_of(explanation: str | None, passage: str) -> Source | None:
+    """The source of a stored explanation that a verdict is about: by its number or document."""
+    why = None if explanation is None else _EXPLANATION.validate_json(explanation)
+    for source in why.passages if why is not None else ():
+        if passage in {str(source.number), source.document}:
+            return source
+    return None

@@ -13,8 +13,8 @@ from sqlalchemy.dialects.sqlite import insert
 
 from bot.database import Database
 from bot.history.material import Material
-from bot.history.rows import MATERIAL, to_row, to_turn, written
-from bot.history.store import Turn, Verdict
+from bot.history.rows import MATERIAL, source_of, to_row, to_turn, written
+from bot.history.store import Report, Turn, Verdict
 from bot.history.tables import choices, feedback, materials, processed_events, replies, turns
 
 REMEMBER_EVENTS = timedelta(days=7)
@@ -177,6 +177,22 @@ class SqlHistoryStore:
         async with self._database.read() as connection:
             rows = (await connection.execute(said)).all()
         return [(row.person, row.passage, row.verdict) for row in rows]
+
+    async def reports(self, workspace: str, *, limit: int = 200) -> Sequence[Report]:
+        here = turns.c.conversation.startswith(f"{workspace}:", autoescape=True)
+        said = (
+            select(feedback, turns.c.explanation)
+            .join(turns, turns.c.id == feedback.c.turn)
+            .where(feedback.c.verdict.in_(("wrong", "outdated")), here)
+            .order_by(feedback.c.at.desc())
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(said)).all()
+        return [
+            Report(row.verdict, row.person, row.at, source_of(row.explanation, row.passage))
+            for row in rows
+        ]
 
     async def forget(self, *, person: str | None = None, conversation: str | None = None) -> int:
         """As the protocol says; with both, what the person said in that conversation.

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from backends.base import Usage
 from bot.history.material import Material
-from bot.types import Explanation, Scope
+from bot.types import Explanation, Scope, Source
 
 TurnStatus = Literal["running", "complete", "cancelled", "refused", "failed", "interrupted"]
 Verdict = Literal["good", "bad", "wrong", "outdated"]
@@ -40,6 +40,16 @@ class Turn:
     status: TurnStatus = "complete"
     usage: Usage | None = None
     explanation: Explanation | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a person said of a passage; `source` is None where the answer does not know it."""
+
+    verdict: Verdict
+    person: str
+    at: datetime
+    source: Source | None
 
 
 class HistoryStore(Protocol):
@@ -94,6 +104,11 @@ class HistoryStore(Protocol):
 
     async def feedback(self, turn: str, person: str, verdict: Verdict, passage: str = "") -> None:
         """Keep one verdict a person, turn and passage; the latest counts."""
+        ...
+
+    async def reports(self, workspace: str, *, limit: int = 200) -> Sequence[Report]:
+        """Passages that people found wrong or outdated under answers of a workspace (the key of
+        `ConversationKey.scope`), the newest first."""
         ...
 
     async def forget(self, *, person: str | None = None, conversation: str | None = None) -> int:

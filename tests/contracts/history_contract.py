@@ -213,6 +213,29 @@ class HistoryContract:
         assert list(await store.interrupt_running()) == []
         assert [turn.id for turn in await store.recent(HERE)] == ["q-1", "a-1", "q-2", "a-2"]
 
+    async def test_what_was_said_of_passages_is_reported_by_workspace(
+        self, store: HistoryStore
+    ) -> None:
+        source = Source(1, "Logs", "/docs/logs.md", passage="Rotate them.", document="d1")
+        for name, place in (("1", HERE), ("2", "slack:T12:C2")):
+            question = asked(name, place)
+            done = replace(answering(question), status="complete")
+            await store.open(question, answering(question))
+            await store.finish(replace(done, explanation=Explanation(passages=(source,))))
+            await store.feedback(done.id, "slack:bob", "wrong", "1")
+        await store.feedback("a-1", "slack:ada", "outdated", "d1")
+        await store.feedback("a-1", "slack:ada", "wrong", "7")
+        await store.feedback("a-1", "slack:ada", "good")
+        found = await store.reports("slack:T1")
+        said = {(one.person, one.verdict, one.source) for one in found}
+        assert said == {
+            ("slack:bob", "wrong", source),
+            ("slack:ada", "outdated", source),
+            ("slack:ada", "wrong", None),
+        }
+        assert [one.source for one in await store.reports("slack:T12")] == [source]
+        assert len(await store.reports("slack:T1", limit=1)) == 1
+
     async def test_forgetting_a_person_takes_the_answers_along(self, store: HistoryStore) -> None:
         await exchange(store, asked("1"))
         await exchange(store, asked("2", "slack:T1:C2"))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from bot.history.material import Material
-from bot.history.store import Turn, Verdict
+from bot.history.store import Report, Turn, Verdict
 
 _IN_PROMPTS = {"complete", "cancelled", "interrupted"}
 
@@ -83,6 +84,18 @@ class MemoryHistoryStore:
 
     async def feedback(self, turn: str, person: str, verdict: Verdict, passage: str = "") -> None:
         self.verdicts[turn, person, passage] = verdict
+
+    async def reports(self, workspace: str, *, limit: int = 200) -> Sequence[Report]:
+        found = []
+        for (turn, person, passage), verdict in self.verdicts.items():
+            said = self.turns.get(turn)
+            if said is None or verdict not in {"wrong", "outdated"}:
+                continue
+            if said.conversation.startswith(f"{workspace}:"):
+                why = said.explanation.passages if said.explanation is not None else ()
+                about = next((s for s in why if passage in {str(s.number), s.document}), None)
+                found.append(Report(verdict, person, datetime.now(UTC), about))
+        return found[::-1][:limit]
 
     async def forget(self, *, person: str | None = None, conversation: str | None = None) -> int:
         asked = {

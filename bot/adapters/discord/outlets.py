@@ -150,9 +150,9 @@ class InteractionOutlet:
         message = await self._webhook.send(wait=True, suppress_embeds=True, **options)
         return int(message.id)
 
-    async def whisper(self, text: str) -> None:
+    async def whisper(self, payload: Payload, turn: str) -> None:
         """Say something that only the person who acted can see."""
-        await self._webhook.send(text, ephemeral=True, allowed_mentions=NO_PINGS, wait=True)
+        await self._webhook.send(ephemeral=True, wait=True, **_options(payload, turn))
 
     async def edit(self, message: int, payload: Payload, turn: str) -> None:
         await self._webhook.edit_message(message, **_changes(payload, turn))

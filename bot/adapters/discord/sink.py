@@ -285,14 +285,16 @@ class ReplySink:
 
     async def _whisper(self, notices: Sequence[Notice]) -> None:
         text = "\n".join(notice_line(n) for n in notices)
+        buttons = tuple(action for n in notices for action in n.actions)
         for start in range(0, len(text), MAX_MESSAGE):
-            part = text[start : start + MAX_MESSAGE]
+            last = start + MAX_MESSAGE >= len(text)
+            part = Payload(text[start : start + MAX_MESSAGE], buttons if last else ())
             for outlet in self._outlets:
                 if isinstance(outlet, InteractionOutlet):
-                    await self._quietly(outlet.whisper(part))
+                    await self._quietly(outlet.whisper(part, self.turn))
                     break
                 if isinstance(outlet, DirectOutlet):  # the token has ended meanwhile
-                    await self._quietly(outlet.send(Payload(part), self.turn, ""))
+                    await self._quietly(outlet.send(part, self.turn, ""))
                     break
 
     async def _quietly(self, request: Awaitable[object]) -> None:

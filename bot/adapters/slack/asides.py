@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.slack.blocks import chunks, notice_line
+from bot.adapters.slack.blocks import button_block, chunks, notice_line
 from bot.adapters.slack.failures import FAILURES, error_of
 from bot.adapters.slack.markup import plain
 from bot.types import ConversationKey, File, Notice
@@ -23,13 +23,17 @@ class Asides:
         self._place = place
         self._user = user
 
-    async def whisper(self, notice: Notice) -> None:
+    async def whisper(self, notice: Notice, turn: str = "") -> None:
         """Tell the person alone: for the moment in a channel, in a message where nobody else is.
 
-        Somebody in whose channel we are not gets a direct message.
+        `turn` is what the notice's buttons belong to. Somebody in whose channel we are not gets a
+        direct message.
         """
-        for part in chunks(notice_line(notice)):
+        parts = list(chunks(notice_line(notice)))
+        for number, part in enumerate(parts, 1):
             text, blocks = plain(part[:2000]), [{"type": "markdown", "text": part}]
+            if notice.actions and number == len(parts):
+                blocks.append(button_block(notice.actions, turn))
             post = self._client.chat_postMessage
             if self._place.channel.startswith("D"):
                 await self.quietly(

@@ -209,7 +209,7 @@ class ReplySink:
         for file in view.files:
             await self._asides.attach(file)
         for notice in secrets:
-            await self._asides.whisper(notice)
+            await self._asides.whisper(notice, self.turn)
         if payloads or self._saved is not None:
             await self._save(finished=True)
 

@@ -7,6 +7,7 @@ import getpass
 import io
 import itertools
 import os
+import re
 import signal
 import sys
 import uuid
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 from rich.console import Console
 
@@ -31,7 +32,9 @@ EXAMPLE = (
 )
 """What is played when there is nothing to read: the exchange that the README shows."""
 
-_OWN_WORDS = ("/again", "/exit", "/quit", "/why")
+_OWN_WORDS = ("/again", "/exit", "/outdated", "/quit", "/source", "/why", "/wrong")
+_ABOUT_A_SOURCE = re.compile(r"/(source|wrong|outdated)\s+\[?(\d{1,3})\]?")
+"""What the buttons under an answer and beside a passage are in the terminal."""
 
 
 @dataclass
@@ -176,6 +179,9 @@ class TerminalAdapter:
                 return self._press(key, "why") or "There is no answer yet."
             case "/again":
                 return self._press(key, "regenerate") or "There is no answer yet."
+        if (asked := _ABOUT_A_SOURCE.fullmatch(text.strip().lower())) is not None:
+            action = cast(ActionName, asked[1])
+            return self._press(key, action, asked[2]) or "There is no answer yet."
         if text.startswith("/") and not text.startswith("//"):
             name, _, rest = text[1:].partition(" ")
             return CommandCall(
@@ -183,11 +189,13 @@ class TerminalAdapter:
             )
         return Message(self._id(), key, self._author, text.removeprefix("/"), direct=True)
 
-    def _press(self, key: ConversationKey, action: ActionName) -> ActionCall | None:
+    def _press(
+        self, key: ConversationKey, action: ActionName, value: str = ""
+    ) -> ActionCall | None:
         if self._last is None or self._last.view is None:
             return None
         turn = self._last.view.turn
-        return ActionCall(self._id(), key, self._author, action, turn, direct=True)
+        return ActionCall(self._id(), key, self._author, action, turn, value, direct=True)
 
     def _key(self, channel: str) -> ConversationKey:
         return ConversationKey("terminal", "local", channel)

@@ -609,8 +609,26 @@ async def test_a_source_shows_its_passage(bench: Make, history: HistoryStore) ->
         [notice] = (await b.say(b.press("source", view.turn, value=value))).notices
         assert notice.private
         assert "> Rotate them daily." in notice.text
+        assert [action.name for action in notice.actions] == ["wrong", "outdated"]
     gone = await b.say(b.press("source", view.turn, value="9"))
     assert gone.state == "refused"
+
+
+async def test_a_passage_that_was_shown_can_be_judged(
+    bench: Make, history: HistoryStore
+) -> None:
+    b = bench(CHAT, store=history)
+    view = await b.say(b.message("hello"))
+    shown = await b.say(b.press("source", view.turn, BOB, value="1"))
+    assert shown.turn != view.turn
+    wrong, outdated = shown.actions
+    for action in (wrong, outdated):
+        thanks = await b.say(b.press(action.name, shown.turn, BOB, value=action.value))
+        assert "for an admin" in thanks.notices[0].text
+    (report,) = await history.reports(HERE.scope("workspace"))
+    assert (report.verdict, report.person) == ("outdated", BOB.key)
+    assert report.source is not None
+    assert report.source.passage == "Rotate them daily."
 
 
 @pytest.mark.parametrize("action", ["regenerate", "good", "why", "source"])

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
 from bot.command import Completion
 from bot.errors import Denied, NotFound, Refused, UsageError
-from bot.types import Quote
+from bot.history.store import Turn
+from bot.types import Explanation, Quote, Source
 from plugins.docs_admin import docs, document_titles
 from tests.unit.plugins.stage import ANN, HERE, TERMINAL, Stage, attachment
 
@@ -107,3 +111,43 @@ async def test_titles_are_completed(on: Stage) -> None:
     assert await document_titles(Completion("HTTPS://ex", ANN, HERE, on.services)) == [URL]
     on.shelf.own = ()
     assert await document_titles(Completion("", ANN, HERE, on.services)) == []
+
+
+async def test_a_text_that_was_typed_becomes_a_document_of_that_title(on: Stage) -> None:
+    options = {"action": "add", "what": "Holiday rules", "text": "Ask two weeks before.\n\nAlways."}
+    said = await on.call(docs, options=options, admin=True)
+    assert said.text == "- holiday-rules.md: added\n"
+    assert on.shelf.documents["holiday-rules.md"].added_by == "discord:1"
+    text = "# Where the keys are\n\nIn the drawer."
+    await on.call(docs, options={"action": "add", "text": text}, direct=True)
+    assert on.shelf.documents["where-the-keys-are.md"].base == "@discord:1"
+    with pytest.raises(Denied):
+        await on.call(docs, options=options)
+    option = docs.option("text")
+    assert option is not None
+    assert option.multiline, "a form offers room for it"
+
+
+async def test_what_people_said_of_passages_is_for_admins(on: Stage) -> None:
+    await on.call(docs, options={"action": "add", "what": URL}, admin=True)
+    none = await on.call(docs, options={"action": "feedback"}, admin=True)
+    assert none.text == "Nobody has said that a passage is wrong or outdated."
+    guide = Source(1, "Guide", URL, "Setup", passage="Press the red button.", document=URL)
+    secret = Source(2, "Diary", "diary.md", passage="Dear diary", document="diary")
+    asked = Turn("q0", str(HERE), "user", "How?", ANN.key, datetime.now(UTC))
+    answer = replace(asked, id="a0", role="assistant", answers="q0", status="running")
+    await on.history.open(asked, answer)
+    why = Explanation(passages=(guide, secret))
+    await on.history.finish(replace(answer, status="complete", explanation=why))
+    for person in ("discord:1", "discord:2"):
+        await on.history.feedback("a0", person, "outdated", "1")
+    await on.history.feedback("a0", "discord:1", "wrong", "2")
+    said = await on.call(docs, options={"action": "feedback"}, admin=True)
+    assert "**Guide › Setup** (2 × outdated, last on " in said.text
+    assert said.text.endswith("> Press the red button.")
+    assert "diary" not in said.text, "it is in no base that answers here"
+    with pytest.raises(Denied):
+        await on.call(docs, options={"action": "feedback"})
+    await on.call(docs, options={"action": "add", "what": URL}, admin=True)  # it was seen to
+    again = await on.call(docs, options={"action": "feedback"}, admin=True)
+    assert again.text == none.text
