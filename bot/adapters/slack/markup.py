@@ -8,6 +8,7 @@ or behind a backslash.
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 _BREAK = "\u200b"
 _OPEN = r"(?:<|&(?:amp;)*(?:lt|\#0*60|\#x0*3c);?)"
@@ -20,6 +21,7 @@ _CONTROL = re.compile(
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
+_UNFIT = re.compile(r"[|<>\s]")
 _UNDECIDED = re.compile(r"[<&][^\s>|]{0,400}\Z")
 
 
@@ -42,8 +44,9 @@ def plain(text: str) -> str:
 
 def link(url: str, label: str) -> str:
     """A link in Slack's own markup; `url` has to begin with http or https."""
-    address = url.replace("|", "%7C").replace("<", "%3C").replace(">", "%3E").replace(" ", "%20")
-    return f"<{plain(address)}|{plain(label).replace('|', '¦')}>"
+    address = _UNFIT.sub(lambda m: quote(m[0]), url)
+    words = plain(" ".join(label.split())).replace("|", "¦")
+    return f"<{plain(address)}|{words}>"
 
 
 def one_line(text: str, limit: int) -> str:

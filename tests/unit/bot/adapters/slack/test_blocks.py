@@ -31,6 +31,8 @@ CONTROL = re.compile(
     re.IGNORECASE,
 )
 
+OURS = re.compile(r"<https://x\.example/[^<>|\s]*\|[^<>|\n]*>")
+
 
 def readings(text: str) -> list[str]:
     """What Slack may make of Markdown: as it is, with entities and backslashes taken away."""
@@ -127,6 +129,20 @@ class TestSmallPrint:
         source = Source(1, "<!channel>", "<@U123>|x", heading="<https://evil.example|bank>")
         (payload,) = render(_view(sources=(source,)), private=True)
         assert "<" not in payload.small[0]
+
+    @given(HOSTILE, HOSTILE, HOSTILE)
+    def test_small_print_holds_no_markup_but_our_links(
+        self, title: str, place: str, words: str
+    ) -> None:
+        for location in (place, f"https://x.example/{place}"):
+            sources = (Source(1, title, location, heading=words),)
+            view = _view(sources=sources, notices=(Notice(words, "footer"),))
+            for payload in _checked(render(view, private=True)):
+                for text in payload.small:
+                    rest = OURS.sub("", text)
+                    assert "<" not in rest
+                    assert ">" not in rest
+                assert "<" not in payload.fallback
 
     def test_an_escaped_text_was_escaped_again_for_the_notification(self) -> None:
         view = View(

@@ -7,32 +7,13 @@ from collections.abc import AsyncIterator
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.base import Reply
 from bot.adapters.slack.sink import ReplySink
 from bot.adapters.slack.timing import Timing
 from bot.types import ConversationKey, File, View
+from tests.fakes.core import MemoryReplies
 from tests.fakes.slack import FakeSlack
 
 KEY = ConversationKey("slack", "T1", "C1", "1700000000.000001")
-
-
-class Kept:
-    """Replies in memory: a second implementation of the protocol."""
-
-    def __init__(self) -> None:
-        self.saved: list[Reply] = []
-
-    async def save(self, reply: Reply) -> None:
-        self.saved.append(reply)
-
-    async def get(self, turn: str) -> Reply | None:
-        return next((r for r in reversed(self.saved) if r.turn == turn), None)
-
-    async def unfinished(self, platform: str) -> list[Reply]:
-        return [r for r in self.saved if not r.finished]
-
-    async def known_thread(self, conversation: ConversationKey) -> bool:
-        return any(r.conversation == str(conversation) for r in self.saved)
 
 
 @pytest.fixture
@@ -42,23 +23,25 @@ async def slack() -> AsyncIterator[FakeSlack]:
         assert server.wrong == []
 
 
-def _sink(slack: FakeSlack, kept: Kept) -> ReplySink:
+def _sink(slack: FakeSlack, kept: MemoryReplies) -> ReplySink:
     client = AsyncWebClient(token="xoxb-test-bot-token", base_url=slack.api_url)
     return ReplySink(client, kept, KEY, Timing(), user="U1")
 
 
 async def test_a_file_of_an_answer_was_dropped_in_silence(slack: FakeSlack) -> None:
-    kept = Kept()
+    kept = MemoryReplies()
     file = File("answer.md", b"# The whole answer")
     await _sink(slack, kept).finish(View("t1", text="Short.", pages=("Short.",), files=(file,)))
     assert b"# The whole answer" in next(iter(slack.workspace.files.values()))
-    assert kept.saved[-1].finished
+    assert kept.saved["t1"].finished
 
 
 async def test_a_file_that_slack_does_not_take_is_told_of(slack: FakeSlack) -> None:
     slack.fail_next("files.getUploadURLExternal", status=500, times=5)
     file = File("answer.md", b"# The whole answer")
-    await _sink(slack, Kept()).finish(View("t1", text="Short.", pages=("Short.",), files=(file,)))
+    await _sink(slack, MemoryReplies()).finish(
+        View("t1", text="Short.", pages=("Short.",), files=(file,))
+    )
     shown = [message.shown for message in slack.workspace.messages.values()]
     assert any("Short." in text for text in shown)
     assert any("answer.md could not be attached" in text for text in shown)

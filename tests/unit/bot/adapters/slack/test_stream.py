@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.base import Reply
 from bot.adapters.slack.agent import AgentSurface
 from bot.adapters.slack.blocks import MAX_MARKDOWN, MAX_PAGE, pages_of
 from bot.adapters.slack.errands import Errands
@@ -20,6 +19,7 @@ from bot.adapters.slack.stream import unchanging
 from bot.adapters.slack.timing import Timing
 from bot.draft import Draft
 from bot.types import ConversationKey, Limits, Notice, Part, Source, Sources, Status, Text
+from tests.fakes.core import MemoryReplies
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.state import Posted
 from tests.unit.bot.adapters.slack.test_blocks import HOSTILE, harmful
@@ -28,25 +28,6 @@ THREAD = "1700000000.000001"
 DIRECT = ConversationKey("slack", "T1", "D1", THREAD)
 QUICK = Timing(edit_interval=0.0, retry_base=0.01)
 CODE = "Look:\n\n```python\n" + "print('<!channel>')\n" * 40 + "```\n\nThat is **all**."
-
-
-class Kept:
-    """Replies in memory: a second implementation of the protocol."""
-
-    def __init__(self) -> None:
-        self.saved: dict[str, Reply] = {}
-
-    async def save(self, reply: Reply) -> None:
-        self.saved[reply.turn] = reply
-
-    async def get(self, turn: str) -> Reply | None:
-        return self.saved.get(turn)
-
-    async def unfinished(self, platform: str) -> list[Reply]:
-        return [r for r in self.saved.values() if not r.finished]
-
-    async def known_thread(self, conversation: ConversationKey) -> bool:
-        return any(r.conversation == str(conversation) for r in self.saved.values())
 
 
 class Desk:
@@ -58,7 +39,7 @@ class Desk:
         self.client.retry_handlers.append(AsyncRateLimitErrorRetryHandler(max_retry_count=3))
         self.chores = Errands()
         self.surface = AgentSurface(self.client, self.chores, streaming=streaming, refresh_s=0.02)
-        self.kept = Kept()
+        self.kept = MemoryReplies()
         self.turns = 0
 
     def begin(self, place: ConversationKey = DIRECT) -> tuple[ReplySink, Draft]:
