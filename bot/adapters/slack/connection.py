@@ -137,7 +137,7 @@ class SocketMode:
         self._timing = timing
         self._welcome = welcome
         self._backoff = Backoff(timing.backoff_base, timing.backoff_cap)
-        self._old: list[Link] = []
+        self._links: list[Link] = []
 
     async def serve(self) -> NoReturn:
         """Be connected until cancelled. Raises `AdapterError` where only an operator can help."""
@@ -147,7 +147,7 @@ class SocketMode:
                     wait = await self._once()
                 except AdapterError:
                     raise
-                except Exception as exc:  # whatever it was, the next connection may do better
+                except Exception as exc:  # noqa: BLE001  # the next connection may do better
                     wait = self._failed(exc)
                 await asyncio.sleep(wait)
         finally:
@@ -158,8 +158,8 @@ class SocketMode:
         link = await self._open()
         self._backoff.opened()
         _log.info("slack.connected")
-        await self._hang_up()
-        self._old.append(link)
+        self._links.append(link)
+        await self._hang_up(but=1)
         reason = await link.over()
         moving = reason in _MOVES
         if not moving:
@@ -213,9 +213,11 @@ class SocketMode:
                 raise
         return Link(socket, self._app)
 
-    async def _hang_up(self) -> None:
-        while self._old:
-            await self._old.pop().close()
+    async def _hang_up(self, *, but: int = 0) -> None:
+        """Close all connections but the latest ones."""
+        while len(self._links) > but:
+            await self._links[0].close()
+            del self._links[0]
 
 
 async def _greeted(socket: aiohttp.ClientWebSocketResponse) -> None:
