@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backends.scripted import ScriptedBackend
 from bot.history.material import MAX_BYTES, MAX_QUOTES, material_of
 from bot.testing import Parlance, running_skills
 from bot.types import (
@@ -24,6 +27,7 @@ from tests.fakes.core import ADA, HERE
 
 GENERAL = ConversationKey("test", "workspace", "general")
 ANN = Author("test", "ann", "Ann")
+BOB = Author("test", "bob", "Bob")
 NOTE = "The deploy is on Friday at noon."
 
 
@@ -95,6 +99,30 @@ async def test_why_shows_what_was_read_with_the_question(parlance: Parlance) -> 
     why = await parlance.send(press("why", first.view.turn))
     assert f"- plan.md ({len(NOTE)} characters): “{NOTE}”" in why.text
     assert "- Bob: “Who knows when?”" in why.text
+
+
+async def test_why_shows_it_to_nobody_else(parlance: Parlance) -> None:
+    first = await parlance.say("When?", attachments={"plan.md": NOTE})
+    why = await parlance.send(replace(press("why", first.view.turn), author=BOB))
+    assert "Model" in why.text
+    assert "plan.md" not in why.text
+
+
+async def test_it_is_kept_before_the_model_begins(tmp_path: Path) -> None:
+    slow = ScriptedBackend("default", replies=["word " * 200], tokens_per_s=20)
+    async with running_skills(folder=tmp_path, models=[slow]) as parlance:
+        asking = asyncio.create_task(parlance.say("When?", attachments={"plan.md": NOTE}))
+        async with asyncio.timeout(10):
+            while not slow.requests:
+                await asyncio.sleep(0.01)
+        turn = next(iter(parlance.core.running))
+        question = await parlance.services.history.by_event("test", turn.event.id)
+        assert question is not None
+        kept = await parlance.services.history.material(question.id)
+        turn.stop("stopped")
+        await asking
+    assert kept is not None
+    assert kept.files[0].text == NOTE
 
 
 async def test_forgetting_a_person_takes_their_files_along(parlance: Parlance) -> None:
