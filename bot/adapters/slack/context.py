@@ -11,9 +11,9 @@ from typing import Any
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.adapters.slack.failures import FAILURES, error_of
 from bot.adapters.slack.files import Files
 from bot.adapters.slack.people import People
-from bot.adapters.slack.sink import FAILURES, error_of
 from bot.adapters.slack.text import answered, is_from_a_person, mentioned, readable, written
 from bot.errors import Failed, NotFound, Refused, UserFacingError
 from bot.types import Quote, Reader

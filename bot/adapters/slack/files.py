@@ -10,7 +10,7 @@ import aiohttp
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.slack.sink import FAILURES, error_of
+from bot.adapters.slack.failures import FAILURES, error_of
 from bot.errors import Failed, Refused, UserFacingError
 from bot.types import Attachment
 

@@ -16,8 +16,9 @@ from bot.adapters.slack.agent import AgentSurface
 from bot.adapters.slack.blocks import button_block
 from bot.adapters.slack.context import Reading
 from bot.adapters.slack.errands import Order
+from bot.adapters.slack.failures import FAILURES, error_of
 from bot.adapters.slack.people import PLATFORM
-from bot.adapters.slack.sink import FAILURES, ReplySink, SilentSink, error_of
+from bot.adapters.slack.sink import ReplySink, SilentSink
 from bot.adapters.slack.text import is_from_a_person, mentioned
 from bot.adapters.slack.timing import Timing
 from bot.types import Action, Author, ConversationKey, Message, Retraction

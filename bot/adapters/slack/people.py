@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.slack.sink import FAILURES, error_of
+from bot.adapters.slack.failures import FAILURES, error_of
 from bot.types import Author
 
 _log = structlog.get_logger(__name__)
