@@ -1,17 +1,25 @@
-"""llama.cpp's native library, told to wait asleep before it is loaded.
+"""llama.cpp's native library, told before it is loaded how long its threads wait awake.
 
-Its threads meet after every operation of a graph. OpenMP's default is to wait there spinning: on a
-machine whose cores are not all free, each then burns the time that the other needs, and reading a
-prompt takes several times as long. The library reads the variable once, when it is loaded; what an
-operator has set stays.
+They meet after every operation of a graph, mostly within microseconds of each other. Waiting for
+that asleep makes two threads as slow as one; waiting awake for milliseconds, which is OpenMP's
+default, makes a machine whose cores are not all free several times as slow, because each thread
+burns the time that the other needs. So they spin briefly, and then sleep: measured on two cores, a
+round of eight answers is as fast as with the default while both are free, and within a tenth of
+sleeping at once while one is taken. The variables are read once, when the library is loaded; what
+an operator has set stays.
 """
 
 from __future__ import annotations
 
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+_SPINS = 400
+"""Turns of GNU OpenMP's waiting loop, about four microseconds; other runtimes sleep at once."""
 
-import llama_cpp as lib
+if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    os.environ["GOMP_SPINCOUNT"] = str(_SPINS)
+
+import llama_cpp as lib  # noqa: E402 - it reads the variables while it is imported
 
 __all__ = ["lib"]
