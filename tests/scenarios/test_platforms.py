@@ -55,6 +55,18 @@ class TestAsking:
         assert names[0] == names[2] != names[1]
         assert asked[1].endswith(": and mine is called Rex")
 
+    async def test_the_thread_is_summed_up_for_who_asks(self, house: House) -> None:
+        await house.driver.mention("my cat is called Miso")
+        await house.reads("You said: my cat is called Miso")
+        await house.driver.follow_up("and mine is called Rex", by="eve")
+        await house.reads("and mine is called Rex")
+        await house.driver.follow_up("summarize this thread, please")
+        await house.until(lambda: len(house.model.requests) == 3, "a summary")
+        asked = house.model.requests[-1].messages[-1].content
+        assert "Summarise the text above" in asked
+        assert asked.index("my cat is called Miso") < asked.index("and mine is called Rex")
+        assert "summarize this thread" not in asked
+
 
 class TestAnswers:
     async def test_ten_thousand_characters_arrive_whole_and_in_order(self, make_house: Any) -> None:
@@ -112,6 +124,23 @@ class TestAnswers:
         await house.driver.delete()
         await house.until(lambda: "slow" not in house.text, "nothing left of the answer")
         assert house.model.cancelled == 1
+
+
+class TestDocuments:
+    async def test_a_typed_text_answers_and_its_passage_is_judged(self, house: House) -> None:
+        rule = "The lighthouse lamp is lit by Jonas every evening at nine."
+        given = {"action": "add", "what": "Lighthouse rules", "text": rule, "base": "default"}
+        await house.driver.command("docs", given, by="root")
+        await house.reads("lighthouse-rules.md: added")
+        await house.driver.command("ask", {"question": "Who lights the lighthouse lamp?"})
+        await house.reads("Lighthouse rules")
+        await house.driver.press("source")
+        await house.is_told(rule)
+        await house.is_told("read on 20")
+        await house.driver.press("outdated", by="eve")
+        await house.is_told("this passage is outdated")
+        await house.driver.command("docs", {"action": "feedback"}, by="root")
+        await house.reads("(1 × outdated, last on 20")
 
 
 class TestModels:
