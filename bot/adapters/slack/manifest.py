@@ -22,8 +22,6 @@ SCOPES: Mapping[str, str] = {
     "files:write": "attach long answers",
     "groups:history": "follow up in threads of private channels",
     "im:history": "hear direct messages",
-    "im:read": "know direct messages",
-    "im:write": "begin direct messages",
     "mpim:history": "follow up in group messages",
     "users:read": "know people's names",
 }

@@ -14,11 +14,11 @@ class Timing:
     attempts: int = 6
     """Rounds in which the end of an answer is tried, with doubling pauses between them."""
     backoff_base: float = 0.5
-    backoff_cap: float = 8.0
+    backoff_cap: float = 4.0
     """Longest pause between two tries to connect: we are back soon after Slack is."""
-    ping_interval: float = 10.0
+    ping_interval: float = 5.0
     """A connection that leaves a ping unanswered for half of this is given up."""
-    handshake: float = 8.0
+    handshake: float = 5.0
     """A connection that is not greeted after this is given up."""
     status_refresh: float = 60.0
     """A status line is said again after this; Slack takes it away after two minutes."""

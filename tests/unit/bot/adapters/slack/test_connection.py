@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bot.adapters.base import AdapterError
+from bot.adapters.slack import Timing
 from bot.adapters.slack.backoff import Backoff
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.bots import (
@@ -302,6 +303,9 @@ class TestForGood:
 
 
 class TestBackoff:
+    def test_a_try_that_hangs_and_the_pause_after_it_take_less_than_ten_seconds(self) -> None:
+        assert Timing().handshake + Timing().backoff_cap < 10
+
     def test_it_grows_up_to_its_cap(self) -> None:
         backoff = Backoff(0.5, 8.0)
         waits = [backoff.delay() for _ in range(15)]
