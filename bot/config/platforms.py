@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from bot.config.section import Section
 
@@ -52,3 +52,9 @@ class SlackSettings(Section):
     """`auto`: answers are streamed where Slack shows its own Stop, and edited elsewhere."""
     thread_context: Annotated[int, Field(ge=0, le=100)] = 20
     """Messages of a thread that are read as context, the newest ones."""
+
+    @field_validator("streaming", mode="before")
+    @classmethod
+    def _word(cls, value: object) -> object:
+        """YAML reads `off` and `on` as truth values."""
+        return {False: "off", True: "auto"}[value] if isinstance(value, bool) else value

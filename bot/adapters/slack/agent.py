@@ -128,13 +128,13 @@ class AgentSurface:
         if (session := self._open.get(_at(place))) is not None:
             session.turns += 1
             return True
-        title = one_line(title, _TITLE) or "A question"
+        title = one_line(title, _TITLE)
         try:
             answer = await self._client.agents_sessions_setStatus(
                 channel_id=place.channel,
                 thread_ts=place.thread,
                 status="processing",
-                title=title,
+                title=title or None,
                 initiator_user_id=user,
             )
         except FAILURES as exc:
@@ -148,7 +148,7 @@ class AgentSurface:
             self.refuse("session", _NO_STOP)
             await self.end(place)
             return False
-        if new:
+        if new and title and self.may("title"):
             await self._ask(
                 "title",
                 self._client.assistant_threads_setTitle(

@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import yaml
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.slack.agent import GREETING, AgentSurface, prompts
 from bot.adapters.slack.errands import Errands
 from bot.command import Example, command
+from bot.config.platforms import SlackSettings
 from bot.types import ConversationKey, Text
 from plugins.ask_docs import ask
 from plugins.chat import chat
@@ -172,6 +174,13 @@ class TestDirectMessages:
             await write(fake, "hello")
             await whole(fake)
         assert calls(fake, "agents.", "assistant.", "chat.startStream") == []
+
+    @pytest.mark.parametrize(
+        ("written", "read"), [("off", "off"), ("on", "auto"), ("auto", "auto")]
+    )
+    def test_yaml_took_off_for_a_truth_value(self, written: str, read: str) -> None:
+        said = yaml.safe_load(f"streaming: {written}")
+        assert SlackSettings(**said).streaming == read
 
 
 class TestStop:
