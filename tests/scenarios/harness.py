@@ -140,7 +140,6 @@ class House:
                 "embedder": {"backend": "scripted"},
             },
             "embedder": "embedder",
-            "knowledge": {"bases": {}},
             "admins": {"users": list(self.driver.admins())},
             **self.driver.config(),
         }

@@ -27,6 +27,8 @@ _LABELS: Mapping[ActionName, tuple[str, ...]] = {
     "good": ("👍",),
     "bad": ("👎",),
     "why": ("Why this answer?",),
+    "source": ("[1]",),
+    "outdated": ("Outdated",),
 }
 
 
@@ -84,7 +86,8 @@ class DiscordDriver:
         return [choice["value"] for choice in call.body["data"]["choices"]]
 
     async def press(self, action: ActionName, by: Person = "ada") -> None:
-        shown = [label for m in self.fake.from_bot() for label in self.fake.buttons(m)]
+        seen = [*self.fake.from_bot(), *self.fake.from_bot(private=True)]
+        shown = [label for m in seen for label in self.fake.buttons(m)]
         label = next(label for label in reversed(shown) if label in _LABELS[action])
         await self.fake.press(label, user=_PEOPLE[by])
 

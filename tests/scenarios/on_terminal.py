@@ -15,7 +15,12 @@ from bot.app import App
 from bot.types import ActionName, Value
 from tests.scenarios.harness import Person
 
-_WORDS: Mapping[ActionName, str] = {"regenerate": "/again", "why": "/why"}
+_WORDS: Mapping[ActionName, str] = {
+    "regenerate": "/again",
+    "why": "/why",
+    "source": "/source 1",
+    "outdated": "/outdated 1",
+}
 
 CANNOT = {
     "test_who_does_not_know_the_options_is_helped": "a pipe suggests nothing",
