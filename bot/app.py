@@ -17,8 +17,7 @@ from typing import Any
 import structlog
 
 from backends.pool import Pool
-from bot.adapters.base import Adapter, AdapterError, ChannelSettings
-from bot.checks import Asker
+from bot.adapters.base import Adapter, AdapterError
 from bot.database import Database
 from bot.dispatch import Dispatcher, Policy, assemble
 from bot.exchange import TurnLimits
@@ -37,12 +36,13 @@ from bot.loader import Plugins
 from bot.metrics import Metrics
 from bot.models import ModelService
 from bot.ownership import own
+from bot.places import configured_place, may_use
 from bot.prompts import JinjaPrompts
 from bot.running import Running
 from bot.services import Searching
 from bot.settings import ChosenSettings
 from bot.skill import Ingested, Services
-from bot.types import Author, ConversationKey
+from bot.types import Author
 from bot.web.fetch import Fetcher
 from bot.web.reader import Reader
 
@@ -146,7 +146,7 @@ async def opened(here: Installation) -> AsyncIterator[App]:
         models = ModelService(pool, choices, config, SqlCapabilities(database))
         settings = ChosenSettings(
             choices,
-            partial(_place, here),
+            partial(configured_place, config),
             lambda: (*config.knowledge.bases,),
             commands=lambda: [command.name for command in here.plugins.commands],
             models=models,
@@ -158,7 +158,7 @@ async def opened(here: Installation) -> AsyncIterator[App]:
             fetcher=web,
             settings=config.knowledge,
             loaders=[*here.plugins.loaders, *LOADERS],
-            chosen=partial(_chosen_base, settings),
+            chosen=settings.knowledge_base,
             rerank=_reranker(here, pool),
         )
         stack.push_async_callback(knowledge.aclose)
@@ -191,7 +191,7 @@ async def opened(here: Installation) -> AsyncIterator[App]:
             policy=Policy(
                 is_admin=config.is_admin,
                 place=settings.of,
-                rule=partial(_rule, here, settings),
+                rule=partial(may_use, config, settings),
                 quota_per_hour=config.limits.quota_per_hour,
                 max_chars=config.limits.max_message_chars,
             ),
@@ -274,32 +274,6 @@ async def _embedder(here: Installation, pool: Pool, base: str) -> Embedder:
 def _reranker(here: Installation, pool: Pool) -> Rerank | None:
     name = here.config.knowledge.reranker
     return reranker_of(name, pool.backend(name)) if name is not None else None
-
-
-async def _chosen_base(settings: ChosenSettings, conversation: ConversationKey) -> str | None:
-    return (await settings.of(conversation)).knowledge_base
-
-
-def _place(here: Installation, conversation: ConversationKey) -> ChannelSettings:
-    place = here.config.place(conversation)
-    return ChannelSettings(
-        thread_per_mention=bool(place.thread_per_mention),
-        follow_up=bool(place.follow_up),
-        knowledge_base=place.knowledge_base,
-        persona=place.persona or "",
-        file_over_chars=place.file_over_chars or 6000,
-    )
-
-
-async def _rule(here: Installation, settings: ChosenSettings, command: str, asker: Asker) -> bool:
-    """What an admin chose, else what config.yaml says; what that turns off stays off."""
-    configured = here.config.place(asker.conversation).commands.get(command)
-    if configured is not None and not configured.enabled:
-        return False
-    chosen = await settings.access(command, asker.conversation)
-    if chosen is not None:
-        return chosen.allows(asker.author, admin=asker.admin)
-    return here.config.may_use(command, asker.author, asker.conversation)
 
 
 def _prompt_folders(here: Installation) -> list[Path]:

@@ -89,6 +89,10 @@ class ChosenSettings:
             *await self._show_access(conversation),
         ]
 
+    async def knowledge_base(self, conversation: ConversationKey) -> str | None:
+        """The knowledge base that answers here; None where nobody chose one."""
+        return (await self.of(conversation)).knowledge_base
+
     async def access(self, command: str, conversation: ConversationKey) -> Access | None:
         """Who may use a command here, where an admin chose; None where nobody did."""
         found = await self._chosen(COMMAND + command, conversation)

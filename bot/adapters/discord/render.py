@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from bot.adapters.wording import notice_text, status_text
 from bot.types import Action, File, Notice, Source, View
@@ -106,6 +106,16 @@ def render(view: View, *, private: bool = False) -> list[Payload]:
         return []
     payloads = [Payload(content) for content in contents]
     payloads[-1] = Payload(contents[-1], view.actions, view.files[:MAX_FILES])
+    return payloads
+
+
+def whispered(notices: Sequence[Notice]) -> list[Payload]:
+    """The messages that tell the asker alone, cut at lines; the last has the notices' buttons."""
+    text = "\n".join(notice_line(notice) for notice in notices)
+    payloads = [Payload(part) for part in chunks(text) if part.strip()]
+    buttons = tuple(action for notice in notices for action in notice.actions)
+    if payloads and buttons:
+        payloads[-1] = replace(payloads[-1], buttons=buttons)
     return payloads
 
 

@@ -18,7 +18,7 @@ from bot.adapters.discord.outlets import (
     InteractionOutlet,
     Outlet,
 )
-from bot.adapters.discord.render import MAX_MESSAGE, MAX_PAGE, Payload, notice_line, render
+from bot.adapters.discord.render import MAX_PAGE, Payload, render, whispered
 from bot.adapters.discord.timing import Timing
 from bot.types import ConversationKey, Limits, Notice, View
 
@@ -284,11 +284,7 @@ class ReplySink:
         return any(isinstance(o, InteractionOutlet) for o in self._outlets)
 
     async def _whisper(self, notices: Sequence[Notice]) -> None:
-        text = "\n".join(notice_line(n) for n in notices)
-        buttons = tuple(action for n in notices for action in n.actions)
-        for start in range(0, len(text), MAX_MESSAGE):
-            last = start + MAX_MESSAGE >= len(text)
-            part = Payload(text[start : start + MAX_MESSAGE], buttons if last else ())
+        for part in whispered(notices):
             for outlet in self._outlets:
                 if isinstance(outlet, InteractionOutlet):
                     await self._quietly(outlet.whisper(part, self.turn))

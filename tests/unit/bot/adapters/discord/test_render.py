@@ -17,6 +17,7 @@ from bot.adapters.discord.render import (
     escape,
     render,
     source_lines,
+    whispered,
 )
 from bot.splitting import split
 from bot.types import Action, File, Notice, Source, State, Status, View
@@ -156,6 +157,15 @@ class TestSmallPrint:
         view = page_view("text", notices=(Notice("secret", private=True), Notice("open")))
         assert render(view, private=True)[0].content == "text\nopen"
         assert "secret" in render(view)[0].content
+
+    def test_long_whispers_are_cut_at_lines_and_the_last_has_the_buttons(self) -> None:
+        lines = [f"- a line of a long explanation, number {n}" for n in range(120)]
+        judge = Action("wrong", "Wrong", "1@t")
+        payloads = whispered([Notice("\n".join(lines), private=True, actions=(judge,))])
+        assert len(payloads) == 3
+        assert all(len(p.content) <= MAX_MESSAGE for p in payloads)
+        assert "\n".join(p.content.strip() for p in payloads).split("\n") == lines
+        assert [p.buttons for p in payloads] == [(), (), (judge,)]
 
 
 @pytest.mark.parametrize(
