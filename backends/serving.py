@@ -174,7 +174,10 @@ class ServedModel:
         return await self._first(lambda backend: backend.count(messages))
 
     async def capabilities(self) -> Capabilities:
-        """What every replica that can be reached can do: the least of each."""
+        """What every replica that can be reached can do: the least of each.
+
+        Room for thoughts is no room for a prompt, so the context is smaller by that.
+        """
         found = await asyncio.gather(
             *(self._capabilities(replica) for replica in self.replicas), return_exceptions=True
         )
@@ -183,7 +186,9 @@ class ServedModel:
             for error in found:
                 if isinstance(error, BaseException):
                     raise error
-        return _common(able)
+        common = _common(able)
+        thoughts = 0 if self.spec.thinking == "off" else self.spec.thinking_tokens
+        return replace(common, context=common.context - min(thoughts, common.context // 2))
 
     async def health(self) -> Health:
         """The replicas together: well where one of them is."""

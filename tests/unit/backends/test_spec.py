@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import BaseModel, Field, ValidationError
 
@@ -154,3 +156,22 @@ def test_sampling_defaults_fill_only_what_is_open() -> None:
     filled = spec.sampling.fill(Sampling(temperature=0.0, stop=("END",)))
     assert filled == Sampling(temperature=0.0, top_k=20, max_tokens=64, stop=("END", "##"))
     assert spec.sampling.fill(Sampling(max_tokens=8)).max_tokens == 8
+
+
+@pytest.mark.parametrize(
+    ("entry", "where"),
+    [
+        ({"sampling": {"stop": [""]}}, "sampling.stop.0"),
+        ({"sampling": {"max_tokens": 0}}, "sampling.max_tokens"),
+        ({"sampling": {"max_tokens": -3}}, "sampling.max_tokens"),
+        ({"thinking": "loudly"}, "thinking"),
+        ({"thinking_tokens": -1}, "thinking_tokens"),
+    ],
+)
+def test_what_no_request_may_ask_for_cannot_be_a_default_either(
+    entry: dict[str, Any], where: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        ModelSpec.model_validate({"backend": "scripted", **entry})
+    (problem,) = caught.value.errors()
+    assert ".".join(str(step) for step in problem["loc"]) == where

@@ -236,8 +236,10 @@ async def test_thoughts_have_room_of_their_own_beside_the_answers() -> None:
     entry = {"backend": "scripted", "replies": [reply], "cycle": True}
     async with pool_of({**entry, "thinking_tokens": 10}) as pool:
         assert said(await ask(pool, max_tokens=3))[0] == "four five six"
+        assert (await pool.capabilities("m")).context == 8_182  # a prompt leaves them alone
     async with pool_of({**entry, "thinking": "off", "thinking_tokens": 10}) as pool:
         assert said(await ask(pool, max_tokens=3))[0] == ""
+        assert (await pool.capabilities("m")).context == 8_192
 
 
 async def test_a_replica_that_fails_while_it_thinks_is_replaced() -> None:

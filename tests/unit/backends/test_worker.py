@@ -41,6 +41,7 @@ from backends.store import ModelStore
 from backends.worker import WorkerBackend, isolated
 from backends.worker_wire import error_from_json, error_to_json, reference
 from tests.fakes.contexts import bare_context
+from tests.fakes.ggufs import tiny_bert
 
 REPLIES: list[dict[str, Any]] = [
     {"match": "story", "text": " ".join(f"word{n}" for n in range(200))},
@@ -296,3 +297,17 @@ def test_an_unknown_kind_of_error_is_still_a_backend_error() -> None:
 
 def test_references_name_what_stands_at_the_top_of_a_module() -> None:
     assert reference(Sampling) == "backends.base:Sampling"
+
+
+async def test_an_embedder_of_llama_cpp_runs_apart_too(tmp_path: Path) -> None:
+    model = tiny_bert(tmp_path / "tiny-bert.gguf")
+    context = EngineContext(ModelStore(tmp_path), lambda _: None)
+    options = LlamaCppOptions(source=f"file:{model}", n_threads=1)
+    apart = isolated(LLAMA_CPP, "bert", options, context)
+    try:
+        able = await apart.capabilities()
+        assert (able.embed, able.chat, able.dimension) == (True, False, 32)
+        assert able.notes
+        assert (await apart.embed(["a b", "c"])).shape == (2, 32)
+    finally:
+        await apart.aclose()
