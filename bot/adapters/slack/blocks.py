@@ -13,6 +13,7 @@ from bot.types import Action, Notice, Source, View
 MAX_PAGE = 11_000
 """What delivery splits at; the rest is kept for what escaping and notices add."""
 MAX_MARKDOWN = 12_000
+MAX_PLAIN = 3_000
 MAX_ELEMENT = 2_900
 MAX_ELEMENTS = 3
 """Small print of one message, in elements; what is longer goes on in the next message."""
@@ -38,6 +39,16 @@ class Payload:
         """The message's blocks; `turn` is what its buttons carry."""
         text = [{"type": "markdown", "text": self.text}] if self.text.strip() else []
         return [*text, *self.foot(turn, feedback=feedback)]
+
+    def bare(self, turn: str) -> list[Block]:
+        """The same for a Slack that stumbles over the Markdown: its text as it is written."""
+        pieces = chunks(self.text, MAX_PLAIN) if self.text.strip() else ()
+        text = [
+            {"type": "section", "text": {"type": "plain_text", "text": piece, "emoji": False}}
+            for piece in pieces
+            if piece.strip()
+        ]
+        return [*text, *self.foot(turn)]
 
     def foot(self, turn: str, *, feedback: bool = False) -> list[Block]:
         """What stands below the text. With `feedback`, 👍 and 👎 are Slack's own."""
@@ -128,9 +139,14 @@ def render(view: View, *, private: bool) -> list[Payload]:
         return []
     payloads = [Payload(text) for text in texts or [""]]
     brief = said[0][0] if said else ""
-    payloads[-1] = replace(payloads[-1], small=small[:MAX_ELEMENTS], brief=brief)
-    for start in range(MAX_ELEMENTS, len(small), MAX_ELEMENTS):
-        payloads.append(Payload("", small[start : start + MAX_ELEMENTS], brief=brief))
+    payloads[-1] = replace(payloads[-1], brief=brief)
+    for element in small:
+        last = payloads[-1]
+        size = len(last.text) + sum(map(len, last.small)) + len(element)
+        if size > MAX_MARKDOWN or len(last.small) == MAX_ELEMENTS:
+            payloads.append(Payload("", (element,), brief=brief))
+        else:
+            payloads[-1] = replace(last, small=(*last.small, element))
     payloads[-1] = replace(payloads[-1], buttons=view.actions)
     return payloads
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -15,6 +16,8 @@ from bot.adapters.slack.blocks import Block, Payload
 from bot.adapters.slack.failures import FAILURES, error_of
 from bot.adapters.slack.stream import Stream
 from bot.types import ConversationKey
+
+_log = structlog.get_logger(__name__)
 
 _NOT_THERE = frozenset({"not_in_channel", "channel_not_found"})
 _BAD_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format"})
@@ -51,6 +54,11 @@ class Outlet:
         self._surface = surface
         self._moved = False
 
+    @property
+    def channel(self) -> str:
+        """Where the messages are."""
+        return self._place.channel
+
     async def send(self, payload: Payload, turn: str) -> Posted:
         """Post a message."""
         try:
@@ -73,7 +81,7 @@ class Outlet:
 
     async def _send(self, payload: Payload, turn: str) -> Posted:
         answer = await self._showing(
-            lambda feedback: payload.blocks(turn, feedback=feedback),
+            [payload.blocks(turn, feedback=True), payload.blocks(turn), payload.bare(turn)],
             lambda blocks: self._client.chat_postMessage(
                 channel=self._place.channel,
                 thread_ts=self._place.thread,
@@ -97,7 +105,7 @@ class Outlet:
             posted.shown = payload
             return
         await self._showing(
-            lambda feedback: payload.blocks(turn, feedback=feedback),
+            [payload.blocks(turn, feedback=True), payload.blocks(turn), payload.bare(turn)],
             lambda blocks: self._client.chat_update(
                 channel=self._place.channel, ts=posted.ts, text=payload.fallback, blocks=blocks
             ),
@@ -108,7 +116,7 @@ class Outlet:
         if stream is None or not stream.open:
             return False
         closed: bool = await self._showing(
-            lambda feedback: payload.foot(turn, feedback=feedback),
+            [payload.foot(turn, feedback=True), payload.foot(turn)],
             lambda blocks: stream.end(payload.text, blocks),
         )
         return closed
@@ -121,16 +129,22 @@ class Outlet:
         await self._client.chat_delete(channel=self._place.channel, ts=posted.ts)
 
     async def _showing(
-        self, make: Callable[[bool], list[Block]], call: Callable[[list[Block]], Awaitable[Any]]
+        self, ways: Sequence[list[Block]], call: Callable[[list[Block]], Awaitable[Any]]
     ) -> Any:
-        """Make a call with Slack's own feedback buttons; with ordinary ones if it refuses those."""
-        ordinary = make(False)
-        blocks = make(True) if self._surface.may("feedback") else ordinary
-        try:
-            return await call(blocks)
-        except SlackApiError as exc:
-            if error_of(exc) not in _BAD_BLOCKS or blocks == ordinary:
-                raise
-            answer = await call(ordinary)
-            self._surface.refuse("feedback", error_of(exc))
+        """Make a call in the first way that Slack takes: with its own feedback buttons, with
+        ordinary ones, as plain text. What it refuses of the first is not tried again."""
+        fancy, ordinary = ways[:2]
+        left = [*ways] if self._surface.may("feedback") else [*ways[1:]]
+        while True:
+            blocks = left.pop(0)
+            try:
+                answer = await call(blocks)
+            except SlackApiError as exc:
+                left = [way for way in left if way != blocks]
+                if error_of(exc) not in _BAD_BLOCKS or not left:
+                    raise
+                _log.info("slack.blocks_refused", error=error_of(exc))
+                continue
+            if blocks == ordinary != fancy and self._surface.may("feedback"):
+                self._surface.refuse("feedback", "invalid_blocks")
             return answer

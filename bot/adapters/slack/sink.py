@@ -148,7 +148,7 @@ class ReplySink:
         if not finished and (messages == self._saved or not (messages or waiting)):
             return
         self._saved = messages
-        address = {"channel": self._conversation.channel, "messages": messages}
+        address = {"channel": self._outlet.channel, "messages": messages}
         if waiting:
             address["thread"] = str(self._conversation.thread)
         key = str(self._conversation)

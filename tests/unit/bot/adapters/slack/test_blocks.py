@@ -120,6 +120,16 @@ class TestSmallPrint:
         assert len(payloads) > 1
         assert [bool(p.buttons) for p in payloads] == [False] * (len(payloads) - 1) + [True]
 
+    def test_a_message_is_not_made_longer_than_slack_takes(self) -> None:
+        page = "Words. " * 1700
+        sources = tuple(Source(n, "T", "x" * 200) for n in range(1, 30))
+        view = View("t1", text=page, pages=(page,), sources=sources, state="complete")
+        payloads = _checked(render(view, private=True))
+        sizes = [len(p.text) + sum(map(len, p.small)) for p in payloads]
+        assert len(payloads) > 1
+        assert max(sizes) <= MAX_MARKDOWN
+        assert payloads[0].text == page
+
     def test_a_source_on_the_web_is_a_link(self) -> None:
         source = Source(1, "Logs", "https://x.example/logs?a=1&b=2", heading="Rotation")
         (payload,) = render(_view(sources=(source,)), private=True)
@@ -164,6 +174,15 @@ class TestPages:
         notice = Notice("The model could not answer.", "error", error_id="abc")
         (payload,) = _checked(render(_view(notices=(notice,)), private=True))
         assert payload.text == "Answer.\n\n⚠️ The model could not answer. (error abc)"
+
+    def test_where_slack_stumbles_over_markdown_the_text_stays_as_written(self) -> None:
+        page = "| a | b |\n" * 1000
+        view = View("t1", text=page, pages=(page,), actions=AFTER_ANSWER, state="complete")
+        (payload,) = render(view, private=True)
+        blocks = payload.bare("t1")
+        check_call("chat.postMessage", {"channel": "C1", "text": "x", "blocks": blocks})
+        assert "".join(b["text"]["text"] for b in blocks if b["type"] == "section") == page
+        assert {b["type"] for b in blocks} == {"section", "actions"}
 
 
 class TestButtons:

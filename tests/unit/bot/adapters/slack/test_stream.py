@@ -347,6 +347,14 @@ class TestFeedback:
         assert names == [["regenerate", "good", "bad", "why"]] * 2
         assert desk.methods().count("chat.stopStream") == 3
 
+    @pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
+    async def test_markdown_that_slack_stumbles_over_lost_the_answer(
+        self, desk: Desk, method: str
+    ) -> None:
+        desk.fake.fail_next(method, error="invalid_blocks", times=2)
+        await desk.write(pieces("| a | b |\n"), TestTheEnd.CHANNEL)
+        assert [m.shown for m in desk.messages()] == ["| a | b |"]
+
     async def test_other_mistakes_in_blocks_are_not_taken_for_it(self, desk: Desk) -> None:
         desk.fake.fail_next("chat.stopStream", error="invalid_blocks", times=2)
         await desk.write(pieces("One."))
