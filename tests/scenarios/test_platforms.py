@@ -132,7 +132,9 @@ class TestDocuments:
         given = {"action": "add", "what": "Lighthouse rules", "text": rule, "base": "default"}
         await house.driver.command("docs", given, by="root")
         await house.reads("lighthouse-rules.md: added")
-        await house.driver.command("ask", {"question": "Who has lit the lighthouse lamp every evening at nine?"})
+        await house.driver.command(
+            "ask", {"question": "Who has lit the lighthouse lamp every evening at nine?"}
+        )
         await house.reads("You said:")
         await house.driver.press("source")
         await house.is_told(rule)
