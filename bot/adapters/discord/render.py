@@ -81,8 +81,8 @@ def _short(text: str, limit: int) -> str:
 def chunks(text: str, limit: int = MAX_MESSAGE) -> Iterator[str]:
     """Cut a text that escaping has made too long, at a line or a space where there is one."""
     while len(text) > limit:
-        cut = max(text.rfind("\n", limit // 2, limit), text.rfind(" ", limit // 2, limit))
-        cut = limit if cut <= 0 else cut + 1
+        places = (text.rfind(mark, limit // 2, limit) for mark in ("\n", " "))
+        cut = next((place + 1 for place in places if place > 0), limit)
         yield text[:cut]
         text = text[cut:]
     yield text
