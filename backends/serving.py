@@ -10,6 +10,7 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import TypeVar
 
+from backends.abilities import shared
 from backends.admission import Admission
 from backends.base import (
     Backend,
@@ -186,9 +187,8 @@ class ServedModel:
             for error in found:
                 if isinstance(error, BaseException):
                     raise error
-        common = _common(able)
         thoughts = 0 if self.spec.thinking == "off" else self.spec.thinking_tokens
-        return replace(common, context=common.context - min(thoughts, common.context // 2))
+        return shared(able, thoughts)
 
     async def health(self) -> Health:
         """The replicas together: well where one of them is."""
@@ -287,21 +287,3 @@ async def _before(ends: float, awaited: Awaitable[R]) -> R:
             return await awaited
     except TimeoutError:
         raise DeadlineExceeded("The answer was not complete in time.") from None
-
-
-def _common(able: Sequence[Capabilities]) -> Capabilities:
-    """What all of several replicas can do."""
-    first = able[0]
-    return Capabilities(
-        context=min((each.context for each in able if each.context), default=0),
-        chat=all(each.chat for each in able),
-        embed=all(each.embed for each in able),
-        dimension=first.dimension if all(e.dimension == first.dimension for e in able) else 0,
-        tools=all(each.tools for each in able),
-        json_schema=all(each.json_schema for each in able),
-        template=first.template,
-        thinking=any(each.thinking for each in able),
-        notes=tuple(dict.fromkeys(note for each in able for note in each.notes)),
-        parameters=min(each.parameters for each in able),
-        family=first.family if all(each.family == first.family for each in able) else "",
-    )

@@ -1,0 +1,26 @@
+"""What a model can do, where several replicas serve it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backends.base import Capabilities
+
+
+def shared(able: Sequence[Capabilities], thoughts: int = 0) -> Capabilities:
+    """What all of several replicas can do; `thoughts` are tokens of the context kept free."""
+    first = able[0]
+    context = min((each.context for each in able if each.context), default=0)
+    return Capabilities(
+        context=context - min(thoughts, context // 2),
+        chat=all(each.chat for each in able),
+        embed=all(each.embed for each in able),
+        dimension=first.dimension if all(e.dimension == first.dimension for e in able) else 0,
+        tools=all(each.tools for each in able),
+        json_schema=all(each.json_schema for each in able),
+        template=first.template,
+        thinking=any(each.thinking for each in able),
+        notes=tuple(dict.fromkeys(note for each in able for note in each.notes)),
+        parameters=min(each.parameters for each in able),
+        family=first.family if all(each.family == first.family for each in able) else "",
+    )
