@@ -31,6 +31,7 @@ class Answer:
         self.sequence = _NOWHERE
         self.cached = 0
         self.written = 0
+        self.wrote_at = 0.0
         self.leader: Answer | None = None
         """A neighbour that is computing this prompt's beginning just now."""
         self._until = 0
@@ -79,6 +80,7 @@ class Answer:
     def write(self, token: int, raw: bytes) -> str:
         """Append a chosen token; the text that may be shown now."""
         self.begin_writing()
+        self.wrote_at = time.monotonic()
         self.target.append(token)
         self.written += 1
         return self.text.feed(raw)

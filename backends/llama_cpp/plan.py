@@ -26,14 +26,24 @@ class Rows:
         return len(self.tokens) == self.answer.remaining
 
 
-def choose_rows(live: Sequence[Answer], budget: int, size: int) -> list[Rows]:
+_BURST = 8
+"""Rounds of reading, at most, that are put before writing."""
+_UNNOTICED_S = 0.25
+"""A pause in the writing that nobody sees: platforms show new text once a second."""
+
+
+def choose_rows(live: Sequence[Answer], budget: int, size: int, now: float) -> list[Rows]:
     """One row for each answer being written, then pieces of prompts: `budget` tokens at most.
 
     The oldest prompt gets half of the budget at least, the others share in order of what they still
-    lack: a short question does not wait for a long document. `size` bounds all rows together.
+    lack: a short question does not wait for a long document. While short questions are read, those
+    who already see text let the others have their first words: their answers pause unnoticed.
+    `size` bounds all rows together; `now` is on the clock of `Answer.wrote_at`.
     """
-    rows = [Rows(a, [a.target[-1]]) for a in live if a.remaining == 1]
     reading = [a for a in live if a.remaining > 1 and a.leader is None]
+    burst = 0 < sum(a.remaining for a in reading) <= _BURST * budget
+    resting = now - _UNNOTICED_S if burst else now
+    rows = [Rows(a, [a.target[-1]]) for a in live if a.remaining == 1 and a.wrote_at <= resting]
     if not reading:
         return rows
     left = min(budget, size - len(rows))

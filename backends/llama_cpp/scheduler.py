@@ -101,7 +101,7 @@ class Scheduler:
             if answer.may_stop_following(self._live):
                 answer.leader = None
                 answer.cached += self.cache.adopt(answer.sequence, answer.target)
-        rows = choose_rows(self._live, self.pace.budget, self._batch.size)
+        rows = choose_rows(self._live, self.pace.budget, self._batch.size, time.monotonic())
         if rows:
             self._compute(rows)
             self._drop_cancelled()  # once more: whoever left during the round is free by its end
