@@ -49,7 +49,7 @@ class DiscordAdapter:
         """
         unfinished = await core.replies.unfinished(self.name)  # before this run adds its own
         link = Link(self.timing.request_patience)
-        surface = Surface(core, link, self.timing, chain=self.settings.reply_chain)
+        surface = Surface(core, link, self.timing, self.settings)
         chores = Errands()
         backoff = Backoff(self.timing.backoff_base, self.timing.backoff_cap)
         first = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,11 +19,23 @@ from bot.adapters.discord.outlets import FAILURES, ChannelOutlet, DirectOutlet, 
 from bot.adapters.discord.render import MAX_PAGE, Payload
 from bot.adapters.discord.sink import ReplySink
 from bot.adapters.discord.timing import Timing
-from bot.types import Action, Author, ConversationKey, Limits, Message, Retraction, View
+from bot.errors import UserFacingError
+from bot.types import (
+    Action,
+    Author,
+    ConversationKey,
+    Limits,
+    Message,
+    Quote,
+    Reader,
+    Retraction,
+    View,
+)
 
 _log = structlog.get_logger(__name__)
 
 _REMEMBERED = 2000
+_LOOKUP_S = 2.5
 EDITED = "edit."
 """How the value of a button begins that has an edited question answered; its id follows."""
 
@@ -47,16 +60,18 @@ class Asked:
 
 
 class Messages:
-    """Turns messages into events. `chain` is how many earlier ones are read as context."""
+    """Turns messages into events. `chain` is how many earlier ones are read as context; `content`
+    says that Discord shows us what is not said to us."""
 
     def __init__(
-        self, core: Core, link: Link, timing: Timing, errands: Errands, *, chain: int
+        self, core: Core, link: Link, timing: Timing, errands: Errands, *, chain: int, content: bool
     ) -> None:
         self._core = core
         self._link = link
         self._timing = timing
         self._errands = errands
         self._chain = chain
+        self._content = content
         self._asked: OrderedDict[int, Asked] = OrderedDict()
 
     async def on_message(self, message: discord.Message, us: int) -> None:
@@ -123,6 +138,8 @@ class Messages:
             outlets.append(DirectOutlet(self._link, message.author.id))
         sink = ReplySink(outlets, self._core.replies, key, self._timing, prompt=str(message.id))
         self.remember(message.id, Asked(event, text, key, author, sink))
+        may_read = partial(self._may_read, message)
+        earlier = reading.reader(self._link, us, message.channel.id, may_read, before=message.id)
         await self._core.accept(
             Message(
                 id=event,
@@ -131,18 +148,29 @@ class Messages:
                 text=text,
                 direct=message.guild is None,
                 attachments=events.attachments_of(message.attachments),
-                context=await events.reply_chain(message, us, self._chain),
+                context=await self._around(message, us, earlier),
                 at=message.created_at,
-                earlier=reading.reader(
-                    self._link,
-                    us,
-                    message.channel.id,
-                    partial(self._may_read, message),
-                    before=message.id,
-                ),
+                earlier=earlier,
             ),
             sink,
         )
+
+    async def _around(
+        self, message: discord.Message, us: int, earlier: Reader
+    ) -> tuple[Quote, ...]:
+        """What a message is about: what it replies to; else, in other people's thread, what was
+        said there. What cannot be read in time is left out."""
+        chain = await events.reply_chain(message, us, self._chain)
+        if chain or not (self._content and self._chain):
+            return chain
+        channel = await self._channel(message)
+        if not isinstance(channel, discord.Thread) or channel.owner_id == us:
+            return ()  # in a thread of ours everything is said to us, and kept
+        try:
+            async with asyncio.timeout(_LOOKUP_S):
+                return tuple(await earlier(self._chain))
+        except (UserFacingError, TimeoutError):
+            return ()
 
     async def _may_read(self, message: discord.Message) -> bool:
         """Whether who wrote a message may read those before it."""

@@ -11,14 +11,22 @@ from bot.adapters.discord.interactions import Interactions
 from bot.adapters.discord.messages import Messages
 from bot.adapters.discord.outlets import Link
 from bot.adapters.discord.timing import Timing
+from bot.config.platforms import DiscordSettings
 
 
 class Surface:
     """The handlers of one run of the adapter, and the tasks that they start."""
 
-    def __init__(self, core: Core, link: Link, timing: Timing, *, chain: int) -> None:
+    def __init__(self, core: Core, link: Link, timing: Timing, settings: DiscordSettings) -> None:
         self._errands = Errands()
-        self.messages = Messages(core, link, timing, self._errands, chain=chain)
+        self.messages = Messages(
+            core,
+            link,
+            timing,
+            self._errands,
+            chain=settings.reply_chain,
+            content=settings.message_content,
+        )
         self.interactions = Interactions(core, link, timing, self._errands, self.messages)
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:

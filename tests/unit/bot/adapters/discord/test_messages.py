@@ -161,6 +161,19 @@ class TestWhatIsSaid:
             await fake.until(lambda: finished(fake))
             assert asked(bot) == ["eve: the tower is 40 m high\neve: and white\nhow high?"]
 
+    @pytest.mark.parametrize("content", [True, False])
+    async def test_so_is_what_was_said_in_other_peoples_threads_where_we_are_shown_it(
+        self, content: bool, make: Any, fake: FakeDiscord
+    ) -> None:
+        root = int(fake.world.add_message(CHANNEL, EVE, "Lunch?")["id"])
+        fake.world.add_thread(root, "Lunch?")["owner_id"] = str(EVE)
+        fake.world.add_message(root, EVE, "I am for pizza.")
+        async with running(make(settings={"message_content": content})) as bot:
+            await fake.say("what is there?", channel=root, mention=True)
+            await fake.until(lambda: finished(fake, root))
+            said = "eve: I am for pizza.\nwhat is there?" if content else "what is there?"
+            assert asked(bot) == [said]
+
     async def test_a_chain_whose_beginning_is_deleted_is_read_as_far_as_it_goes(
         self, make: Any, fake: FakeDiscord
     ) -> None:
