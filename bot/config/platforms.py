@@ -30,7 +30,7 @@ class DiscordSettings(Section):
     user_install: bool = True
     """People may add the bot to their own account, and use its commands anywhere."""
     reply_chain: Annotated[int, Field(ge=0, le=50)] = 8
-    """Messages that are read as context, of a chain of replies or of a thread it is mentioned in."""
+    """Messages read as context, of a chain of replies or of a thread that it is mentioned in."""
 
 
 class SlackSettings(Section):

@@ -614,9 +614,7 @@ async def test_a_source_shows_its_passage(bench: Make, history: HistoryStore) ->
     assert gone.state == "refused"
 
 
-async def test_a_passage_that_was_shown_can_be_judged(
-    bench: Make, history: HistoryStore
-) -> None:
+async def test_a_passage_that_was_shown_can_be_judged(bench: Make, history: HistoryStore) -> None:
     b = bench(CHAT, store=history)
     view = await b.say(b.message("hello"))
     shown = await b.say(b.press("source", view.turn, BOB, value="1"))
