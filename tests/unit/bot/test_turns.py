@@ -500,6 +500,23 @@ async def test_shutdown_is_not_held_up_by_a_skill_that_will_not_end(bench: Make)
         await b.core.close(0.1)
 
 
+async def test_a_question_deleted_later_leaves_the_prompts_to_come(
+    bench: Make, history: HistoryStore
+) -> None:
+    b = bench(CHAT, store=history)
+    await b.say(b.message("keep this"))
+    question = b.message("forget this")
+    view = await b.say(question)
+    await b.begin(b.retract(question.id))
+    await b.begin(b.retract("never asked"))
+    async with asyncio.timeout(5):
+        while len(await history.recent(str(HERE))) > 2:
+            await asyncio.sleep(0.01)
+    (kept, _) = await history.recent(str(HERE))
+    assert kept.text == "keep this"
+    assert (await stored(history, view.turn)).text == view.text
+
+
 # --- buttons -------------------------------------------------------------------------------------
 
 
