@@ -34,6 +34,7 @@ from backends.base import Embeddings
 from backends.catalog import EMBEDDER_FILE, TOKENIZER_FILE
 from backends.onnx_embedder import OnnxEmbedder, OnnxOptions
 from backends.store import ModelStore, default_root
+from bench import asking
 from bench.rows import Row
 from bot.config.knowledge import KnowledgeSettings
 from bot.config.sections import FetchSettings
@@ -42,6 +43,7 @@ from bot.knowledge.chunking import Chunker
 from bot.knowledge.citation_filter import CitationFilter
 from bot.knowledge.embedder import Embedder, embedder_of
 from bot.knowledge.evaluate import Evaluation, Golden, evaluate, load_golden
+from bot.knowledge.retriever import Rerank
 from bot.knowledge.service import KnowledgeService
 from bot.skill import Ingested
 from bot.web.fetch import Fetcher
@@ -95,7 +97,11 @@ async def real_embedder() -> AsyncIterator[Embedder]:
 
 @asynccontextmanager
 async def opened(
-    root: Path, embedder: Embedder, settings: KnowledgeSettings | None = None
+    root: Path,
+    embedder: Embedder,
+    settings: KnowledgeSettings | None = None,
+    *,
+    rerank: Rerank | None = None,
 ) -> AsyncIterator[KnowledgeService]:
     """The documents in a folder."""
 
@@ -109,6 +115,7 @@ async def opened(
         embedder=give,
         fetcher=Fetcher(FetchSettings()),
         settings=settings,
+        rerank=rerank,
     )
     try:
         yield service
@@ -347,6 +354,7 @@ async def rows(quick: bool) -> list[Row]:
     corpus = xquad()
     async with real_embedder() as embedder:
         found = [citations(quick), *await own_golden(embedder)]
+        found += await asking.rows(embedder, opened, drain, quick=quick)
         if corpus is None:
             return found
         found = [*await quality(corpus, embedder), *found]

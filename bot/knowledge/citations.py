@@ -38,6 +38,7 @@ _MOST_SENTENCES = 60
 _MOST_COMPARED = 120
 
 _CITED = re.compile(r"\[(\d{1,3})\]")
+_LEADING = re.compile(r"((?:\[\d{1,3}\]\s*)*\[\d{1,3}\])\s*")
 _FENCED = re.compile(r"(```|~~~).*?(\1|\Z)", re.DOTALL)
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,:]\d+)*(?![\w])")
 _LIST_MARK = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)])\s+", re.MULTILINE)
@@ -84,13 +85,26 @@ async def check_support(
 def _statements(answer: str) -> list[tuple[int, int]]:
     blank = _FENCED.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), answer)
     found = []
-    for start, end in spans(blank):
+    for start, end in _with_citations(blank, spans(blank)):
         text = _CITED.sub("", blank[start:end]).strip()
         if text.endswith(("?", ":")) or text.startswith("#") or _HONEST.search(text):
             continue
         if len(_content(text)) >= _LEAST_WORDS:
             found.append((start, end))
     return found[:_MOST_SENTENCES]
+
+
+def _with_citations(text: str, found: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """A citation after a full stop ("… at night. [1] Then …") belongs to the sentence before."""
+    joined: list[tuple[int, int]] = []
+    for start, end in found:
+        leading = _LEADING.match(text, start, end)
+        if leading is not None and joined and "\n" not in text[joined[-1][1] : start]:
+            joined[-1] = (joined[-1][0], leading.end(1))
+            start = leading.end()
+        if text[start:end].strip():
+            joined.append((start, end))
+    return joined
 
 
 def _content(text: str) -> frozenset[str]:

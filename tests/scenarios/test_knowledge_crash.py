@@ -18,7 +18,7 @@ from bot.knowledge.embedder import Embedder
 from bot.knowledge.service import KnowledgeService
 from bot.web.fetch import Fetcher
 
-DOCUMENTS = 40
+DOCUMENTS = 80
 
 CHILD = """
 import asyncio, sys

@@ -72,3 +72,11 @@ async def test_the_place_of_a_sentence_is_told() -> None:
     answer = "Logs are rotated every night [1]. Penguins live in the southern hemisphere."
     last = (await check_support(answer, PASSAGES))[-1]
     assert answer[last.start : last.end] == "Penguins live in the southern hemisphere."
+
+
+async def test_a_citation_after_the_full_stop_belongs_to_the_sentence_before() -> None:
+    answer = "> The logs rotate every night. [1]\n\nBread needs flour and water. [2] [1] Salt, too."
+    checked = await check_support(answer, ["The logs rotate every night.", "Bread needs flour."])
+    assert [one.cited for one in checked] == [(1,), (2, 1)]
+    assert checked[0].supported
+    assert checked[1].text == "Bread needs flour and water. [2] [1]"
