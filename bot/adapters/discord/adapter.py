@@ -13,7 +13,6 @@ from bot.adapters.base import AdapterError, Core
 from bot.adapters.discord import manifest
 from bot.adapters.discord.client import ManyConnections, OneConnection
 from bot.adapters.discord.commands import register
-from bot.adapters.discord.errands import Errands
 from bot.adapters.discord.gateway import (
     Backoff,
     log_in,
@@ -24,6 +23,7 @@ from bot.adapters.discord.outlets import FAILURES, Link
 from bot.adapters.discord.repair import repair
 from bot.adapters.discord.surface import Surface
 from bot.adapters.discord.timing import Timing
+from bot.adapters.errands import Errands
 from bot.config.platforms import DiscordSettings
 
 _log = structlog.get_logger(__name__)
@@ -50,7 +50,7 @@ class DiscordAdapter:
         unfinished = await core.replies.unfinished(self.name)  # before this run adds its own
         link = Link(self.timing.request_patience)
         surface = Surface(core, link, self.timing, self.settings)
-        chores = Errands()
+        chores = Errands("discord")
         backoff = Backoff(self.timing.backoff_base, self.timing.backoff_cap)
         first = True
         try:

@@ -11,10 +11,10 @@ import discord
 import structlog
 from discord import app_commands
 
+from bot.adapters.asked import EDITED, Asked
 from bot.adapters.base import Core
 from bot.adapters.discord import events, reading
-from bot.adapters.discord.errands import Errands
-from bot.adapters.discord.messages import EDITED, Asked, Messages
+from bot.adapters.discord.messages import Messages
 from bot.adapters.discord.outlets import (
     FAILURES,
     NO_PINGS,
@@ -26,6 +26,7 @@ from bot.adapters.discord.outlets import (
 )
 from bot.adapters.discord.sink import ReplySink
 from bot.adapters.discord.timing import Timing
+from bot.adapters.errands import Errands
 from bot.types import (
     ActionCall,
     ActionName,

@@ -5,24 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import discord
 import structlog
 
-from bot.adapters.base import Core, Question
+from bot.adapters.asked import EDITED, Asked
+from bot.adapters.base import Core
 from bot.adapters.discord import events, reading
-from bot.adapters.discord.errands import Errands
 from bot.adapters.discord.outlets import FAILURES, ChannelOutlet, DirectOutlet, Link, Outlet
 from bot.adapters.discord.render import MAX_PAGE, Payload
 from bot.adapters.discord.sink import ReplySink
 from bot.adapters.discord.timing import Timing
+from bot.adapters.errands import Errands
 from bot.errors import UserFacingError
 from bot.types import (
     Action,
-    Author,
     ConversationKey,
     Limits,
     Message,
@@ -36,27 +35,6 @@ _log = structlog.get_logger(__name__)
 
 _REMEMBERED = 2000
 _LOOKUP_S = 2.5
-EDITED = "edit."
-"""How the value of a button begins that has an edited question answered; its id follows."""
-
-
-@dataclass(slots=True)
-class Asked:
-    """A question that is being answered, or was lately: for when it is deleted or edited."""
-
-    event: str
-    text: str
-    conversation: ConversationKey
-    author: Author
-    sink: ReplySink | None
-    """Where it is answered; None for one that an earlier process was asked."""
-    answer: str = ""
-    offered: bool = False
-
-    @property
-    def turn(self) -> str:
-        """The turn of its answer; empty where there is none yet."""
-        return self.sink.turn if self.sink is not None else self.answer
 
 
 class Messages:
@@ -72,7 +50,7 @@ class Messages:
         self._errands = errands
         self._chain = chain
         self._content = content
-        self._asked: OrderedDict[int, Asked] = OrderedDict()
+        self._asked: OrderedDict[int, Asked[ReplySink]] = OrderedDict()
 
     async def on_message(self, message: discord.Message, us: int) -> None:
         """Somebody wrote something that we can see."""
@@ -188,7 +166,7 @@ class Messages:
         except FAILURES as exc:
             _log.debug("discord.typing_failed", error=str(exc)[:200])
 
-    def remember(self, message: int, asked: Asked) -> None:
+    def remember(self, message: int, asked: Asked[ReplySink]) -> None:
         """Keep a question in mind, in case it is edited or deleted."""
         self._asked[message] = asked
         while len(self._asked) > _REMEMBERED:
@@ -209,7 +187,7 @@ class Messages:
             event = Retraction(f"deleted.{number}", asked.conversation, asked.author, asked.event)
             await self._core.accept(event, SilentSink())
 
-    async def _from_before(self, message: int) -> Asked | None:
+    async def _from_before(self, message: int) -> Asked[ReplySink] | None:
         """A deleted question that an earlier process was asked; an answer that its end cut off is
         taken away."""
         question = await self._core.question(events.PLATFORM, str(message))
@@ -220,7 +198,7 @@ class Messages:
             for number in reply.address.get("messages", "").split(","):
                 if number:
                     await self._delete(outlet, int(number))
-        return _asked_before(question)
+        return Asked.before(question)
 
     async def _delete(self, outlet: ChannelOutlet, number: int) -> None:
         try:
@@ -242,7 +220,7 @@ class Messages:
         if asked is None and text:
             question = await self._core.question(events.PLATFORM, str(message.id))
             if question is not None:
-                asked = _asked_before(question)
+                asked = Asked.before(question)
                 self.remember(message.id, asked)
         if asked is None or not asked.turn or not text or text == asked.text:
             return
@@ -257,17 +235,6 @@ class Messages:
         )
         outlet = ChannelOutlet(self._link, events.place_of(asked.conversation))
         await outlet.send(offer, asked.turn, f"edit.{message.id}"[-25:])
-
-
-def _asked_before(question: Question) -> Asked:
-    return Asked(
-        question.event,
-        question.text,
-        question.conversation,
-        question.author,
-        None,
-        question.turn,
-    )
 
 
 class SilentSink:

@@ -6,11 +6,11 @@ from collections.abc import Coroutine
 from typing import Any
 
 from bot.adapters.base import Core
-from bot.adapters.discord.errands import Errands
 from bot.adapters.discord.interactions import Interactions
 from bot.adapters.discord.messages import Messages
 from bot.adapters.discord.outlets import Link
 from bot.adapters.discord.timing import Timing
+from bot.adapters.errands import Errands
 from bot.config.platforms import DiscordSettings
 
 
@@ -18,7 +18,7 @@ class Surface:
     """The handlers of one run of the adapter, and the tasks that they start."""
 
     def __init__(self, core: Core, link: Link, timing: Timing, settings: DiscordSettings) -> None:
-        self._errands = Errands()
+        self._errands = Errands("discord")
         self.messages = Messages(
             core,
             link,

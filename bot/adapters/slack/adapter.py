@@ -15,10 +15,10 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetr
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.base import AdapterError, Core
+from bot.adapters.errands import Errands
 from bot.adapters.slack.backoff import Backoff
 from bot.adapters.slack.connection import SocketMode
 from bot.adapters.slack.doctor import Doctor
-from bot.adapters.slack.errands import Errands
 from bot.adapters.slack.http import HttpEndpoint
 from bot.adapters.slack.listeners import listening
 from bot.adapters.slack.ratelimits import RateLimits
@@ -77,7 +77,7 @@ class SlackAdapter:
         if (missing := self._missing()) is not None:
             raise AdapterError(missing)
         unfinished = await core.replies.unfinished(self.name)  # before this run adds its own
-        chores = Errands()
+        chores = Errands("slack")
         watch = TokenWatch()
         async with _session() as session:
             client = self._web(self.bot_token, session, watch)

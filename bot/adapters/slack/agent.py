@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.slack.errands import Errands
+from bot.adapters.errands import Errands
 from bot.adapters.slack.failures import FAILURES, error_of
 from bot.adapters.slack.markup import one_line
 from bot.command import Command

@@ -9,9 +9,9 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.base import Core
+from bot.adapters.errands import Errands
 from bot.adapters.slack.agent import AgentSurface
 from bot.adapters.slack.context import Reading
-from bot.adapters.slack.errands import Errands
 from bot.adapters.slack.files import Files
 from bot.adapters.slack.interactions import FORM, MENU, Interactions
 from bot.adapters.slack.messages import Messages

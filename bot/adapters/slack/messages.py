@@ -5,49 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.base import Core, Question
+from bot.adapters.asked import EDITED, Asked
+from bot.adapters.base import Core
 from bot.adapters.slack.agent import AgentSurface
 from bot.adapters.slack.blocks import button_block
 from bot.adapters.slack.context import Reading
-from bot.adapters.slack.errands import Order
 from bot.adapters.slack.failures import FAILURES, error_of
+from bot.adapters.slack.order import Order
 from bot.adapters.slack.people import PLATFORM
 from bot.adapters.slack.sink import ReplySink, SilentSink
 from bot.adapters.slack.text import is_from_a_person, mentioned
 from bot.adapters.slack.timing import Timing
-from bot.types import Action, Author, ConversationKey, Message, Retraction
+from bot.types import Action, ConversationKey, Message, Retraction
 
 _log = structlog.get_logger(__name__)
 
 _REMEMBERED = 1000
-EDITED = "edit."
-"""How the value of a button begins that has an edited question answered; its `ts` follows."""
 Event = Mapping[str, Any]
-
-
-@dataclass(slots=True)
-class Asked:
-    """A question that is being answered, or was lately: for when it is deleted or edited."""
-
-    event: str
-    text: str
-    conversation: ConversationKey
-    author: Author
-    sink: ReplySink | None
-    """Where it is answered; None for one that an earlier process was asked."""
-    answer: str = ""
-    offered: bool = False
-
-    @property
-    def turn(self) -> str:
-        """The turn of its answer; empty where there is none yet."""
-        return self.sink.turn if self.sink is not None else self.answer
 
 
 class Messages:
@@ -67,7 +47,7 @@ class Messages:
         self._reading = reading
         self._surface = surface
         self._order = Order()
-        self._asked: OrderedDict[str, Asked] = OrderedDict()
+        self._asked: OrderedDict[str, Asked[ReplySink]] = OrderedDict()
 
     async def on_mention(self, event: Event, team: str, us: str) -> None:
         """Somebody named us in a channel."""
@@ -143,7 +123,7 @@ class Messages:
         )
         await self._core.accept(message, sink)
 
-    def remember(self, message: str, asked: Asked) -> None:
+    def remember(self, message: str, asked: Asked[ReplySink]) -> None:
         """Keep a question in mind, in case it is edited or deleted."""
         self._asked[message] = asked
         while len(self._asked) > _REMEMBERED:
@@ -166,7 +146,7 @@ class Messages:
             gone = Retraction(f"deleted.{id_}", asked.conversation, asked.author, asked.event)
             await self._core.accept(gone, SilentSink())
 
-    async def _from_before(self, event: str) -> Asked | None:
+    async def _from_before(self, event: str) -> Asked[ReplySink] | None:
         """A deleted question that an earlier process was asked; an answer that its end cut off is
         taken away."""
         question = await self._core.question(PLATFORM, event)
@@ -175,7 +155,7 @@ class Messages:
         if question.cut_off and (reply := await self._core.replies.get(question.turn)):
             for ts in filter(None, reply.address.get("messages", "").split(",")):
                 await self.remove(reply.address.get("channel", ""), ts)
-        return _asked_before(question)
+        return Asked.before(question)
 
     async def remove(self, channel: str, ts: str) -> None:
         """Delete a message of ours, if it is there."""
@@ -207,15 +187,15 @@ class Messages:
             asked.offered = True
             await self._offer(asked, ts)
 
-    async def _known(self, id_: str) -> Asked | None:
+    async def _known(self, id_: str) -> Asked[ReplySink] | None:
         """The question with this id, also of an earlier process."""
         asked = self._asked.get(id_)
         if asked is None and (question := await self._core.question(PLATFORM, id_)) is not None:
-            asked = _asked_before(question)
+            asked = Asked.before(question)
             self.remember(id_, asked)
         return asked
 
-    async def _offer(self, asked: Asked, ts: str) -> None:
+    async def _offer(self, asked: Asked[ReplySink], ts: str) -> None:
         again = Action("regenerate", "Answer the new one", f"{EDITED}{ts}")
         words = "You have changed your question."
         small = {"type": "context", "elements": [{"type": "mrkdwn", "text": words}]}
@@ -229,12 +209,6 @@ class Messages:
         except FAILURES as exc:
             asked.offered = False
             _log.info("slack.no_offer", error=error_of(exc))
-
-
-def _asked_before(question: Question) -> Asked:
-    return Asked(
-        question.event, question.text, question.conversation, question.author, None, question.turn
-    )
 
 
 def _key(event: Event, team: str) -> ConversationKey:

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.adapters.errands import Errands
 from bot.adapters.slack.agent import GREETING, AgentSurface, prompts
-from bot.adapters.slack.errands import Errands
 from bot.command import Example, command
 from bot.config.platforms import SlackSettings
 from bot.types import ConversationKey, Text
@@ -225,7 +225,7 @@ class TestStop:
 class TestStatusLine:
     async def test_it_is_said_again_until_the_answer_is_there(self, fake: FakeSlack) -> None:
         fake.methods.agent = True
-        chores = Errands()
+        chores = Errands("slack")
         surface = AgentSurface(_client(fake), chores, streaming=True, refresh_s=0.01)
         assert await surface.begin(PLACE, ADA, "What?")
         await surface.say(PLACE, "loading the model")

@@ -1,11 +1,10 @@
-"""Work that an event starts: held on to, in order, awaited at the end, its failures logged."""
+"""Work that an event starts: held on to, awaited at the end, its failures logged."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
 from typing import Any
-from weakref import WeakValueDictionary
 
 import structlog
 
@@ -13,9 +12,10 @@ _log = structlog.get_logger(__name__)
 
 
 class Errands:
-    """Owns the tasks of one run. At most `limit` run at once; more are turned away."""
+    """Owns a platform's tasks. At most `limit` run at once; more are turned away."""
 
-    def __init__(self, limit: int = 5000) -> None:
+    def __init__(self, platform: str, limit: int = 5000) -> None:
+        self._platform = platform
         self._tasks: set[asyncio.Task[None]] = set()
         self._limit = limit
 
@@ -23,9 +23,9 @@ class Errands:
         """Begin; what it raises goes to the log."""
         if len(self._tasks) >= self._limit:
             work.close()
-            _log.error("slack.too_busy", dropped=name, running=len(self._tasks))
+            _log.error(f"{self._platform}.too_busy", dropped=name, running=len(self._tasks))
             return
-        task = asyncio.create_task(self._run(work, name), name=f"slack {name}")
+        task = asyncio.create_task(self._run(work, name), name=f"{self._platform} {name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -33,21 +33,10 @@ class Errands:
         try:
             await work
         except Exception:  # noqa: BLE001  # a task's top: one event must not end the others
-            _log.exception("slack.event_failed", what=name)
+            _log.exception(f"{self._platform}.event_failed", what=name)
 
     async def close(self) -> None:
         """Cancel what is still running, and wait for it."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-class Order:
-    """Lets what happens in one place be handled in the order in which it came."""
-
-    def __init__(self) -> None:
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-
-    def of(self, place: str) -> asyncio.Lock:
-        """The lock of a place; those who wait for it get it in turn."""
-        return self._locks.setdefault(place, asyncio.Lock())

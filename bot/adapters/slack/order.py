@@ -1,0 +1,17 @@
+"""What happens in one place, handled in the order in which it came."""
+
+from __future__ import annotations
+
+import asyncio
+from weakref import WeakValueDictionary
+
+
+class Order:
+    """Lets what happens in one place be handled in the order in which it came."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, place: str) -> asyncio.Lock:
+        """The lock of a place; those who wait for it get it in turn."""
+        return self._locks.setdefault(place, asyncio.Lock())
