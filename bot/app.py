@@ -133,7 +133,10 @@ async def opened(here: Installation) -> AsyncIterator[App]:
         database = await Database.open(config.database)
         stack.push_async_callback(database.close)
         history, choices = SqlHistoryStore(database), SqlChoices(database)
-        for turn in await history.interrupt_running():
+        replies = SqlReplies(database)
+        interrupted = await history.interrupt_running()
+        await replies.cut_off(interrupted)
+        for turn in interrupted:
             log.info("an answer was interrupted by the last end", turn=turn.id)
 
         pool = here.pool()
@@ -187,7 +190,7 @@ async def opened(here: Installation) -> AsyncIterator[App]:
             here.plugins.skills,
             services,
             running,
-            SqlReplies(database),
+            replies,
             policy=Policy(
                 is_admin=config.is_admin,
                 place=settings.of,

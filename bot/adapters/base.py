@@ -87,7 +87,11 @@ class Replies(Protocol):
     async def get(self, turn: str) -> Reply | None: ...
 
     async def unfinished(self, platform: str) -> Sequence[Reply]:
-        """Replies that were being written when the process ended."""
+        """Replies that were being written when the process ended.
+
+        One of which nothing was shown yet has no address: what is to say goes where its
+        conversation is.
+        """
         ...
 
     async def known_thread(self, conversation: ConversationKey) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from bot.adapters.base import Reply
 from bot.database import Database
+from bot.history.store import Turn
 from bot.history.tables import replies
 from bot.types import ConversationKey
 
@@ -23,6 +24,7 @@ _save = _save.on_conflict_do_update(
         for column in ("platform", "conversation", "address", "finished", "at")
     },
 )
+_note = insert(replies).on_conflict_do_nothing(index_elements=["turn"])
 _get = select(replies).where(replies.c.turn == bindparam("turn"))
 _unfinished = (
     select(replies)
@@ -62,6 +64,28 @@ class SqlReplies:
         async with self._database.read() as connection:
             rows = (await connection.execute(_unfinished, {"platform": platform})).all()
         return [_reply(row) for row in rows]
+
+    async def cut_off(self, turns: Iterable[Turn]) -> None:
+        """Note answers that ended with the process. One of which nothing was shown yet becomes an
+        unfinished reply without an address, so that whoever waits for it is told all the same."""
+        now = datetime.now(UTC)
+        rows = [
+            {
+                "turn": turn.id,
+                "platform": ConversationKey.parse(turn.conversation).platform,
+                "conversation": turn.conversation,
+                "address": "{}",
+                "finished": False,
+                "at": now,
+            }
+            for turn in turns
+        ]
+
+        def job(connection: Connection) -> None:
+            if rows:
+                connection.execute(_note, rows)
+
+        await self._database.write(job)
 
     async def known_thread(self, conversation: ConversationKey) -> bool:
         if conversation.thread is None:

@@ -7,9 +7,11 @@ The house is the whole application on a scripted model, with its database on dis
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import sys
 from asyncio.subprocess import DEVNULL
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
@@ -95,6 +97,10 @@ class Driver(Protocol):
 
     def fail_next(self, what: Literal["send", "edit"], status: int, times: int = 1) -> None:
         """Make the platform refuse the next messages or edits."""
+        ...
+
+    def heal(self) -> None:
+        """Make the platform take everything again."""
         ...
 
     def apart(self, config: Path) -> Sequence[str]:
@@ -191,6 +197,12 @@ class House:
         """Close it and open it again, on the same data."""
         await self.stop()
         await self.start()
+
+    def is_answering(self) -> bool:
+        """Whether its database holds an answer that is not finished."""
+        with closing(sqlite3.connect(self.folder / "data" / "parlance.db")) as database:
+            found = database.execute("select count(*) from turns where status = 'running'")
+            return bool(found.fetchone()[0])
 
     # --- reading --------------------------------------------------------------------------------
 

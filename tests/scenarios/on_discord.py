@@ -114,6 +114,9 @@ class DiscordDriver:
         self.fake.gateway.ready.clear()
         return ("-m", "tests.scenarios.on_discord", str(self.fake.port), str(config))
 
+    def heal(self) -> None:
+        self.fake.heal()
+
     def fail_next(self, what: Literal["send", "edit"], status: int, times: int = 1) -> None:
         method, path = ("POST", "/messages$") if what == "send" else ("PATCH", "/messages/")
         self.fake.fail_next(method, path, status, times=times)

@@ -140,6 +140,9 @@ class SlackDriver:
         self._connections = self.fake.connections
         return ("-m", "tests.scenarios.on_slack", self.fake.api_url, str(config))
 
+    def heal(self) -> None:
+        self.fake.heal()
+
     def fail_next(self, what: Literal["send", "edit"], status: int, times: int = 1) -> None:
         method = "chat.postMessage" if what == "send" else "chat.update"
         self.fake.fail_next(method, status=status, times=times)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import discord
 import structlog
 
 from bot.adapters.base import Replies, Reply
+from bot.adapters.discord import events
 from bot.adapters.discord.components import button_row
 from bot.adapters.discord.outlets import FAILURES, NO_PINGS, Link
 from bot.adapters.discord.render import INTERRUPTED, MAX_MESSAGE
-from bot.types import Action
+from bot.types import Action, ConversationKey
 
 _log = structlog.get_logger(__name__)
 
@@ -38,9 +40,12 @@ async def repair(unfinished: Sequence[Reply], replies: Replies, link: Link) -> N
 
 async def _mark(reply: Reply, link: Link) -> None:
     numbers = [int(n) for n in reply.address.get("messages", "").split(",") if n]
+    client = await link.client()
+    if not reply.address:
+        await _tell(reply, client)
+        return
     if not numbers or not reply.address.get("channel"):
         return
-    client = await link.client()
     channel = client.get_partial_messageable(int(reply.address["channel"]))
     message = await channel.fetch_message(numbers[-1])
     text = _STATUS.sub("", message.content).rstrip()
@@ -52,3 +57,15 @@ async def _mark(reply: Reply, link: Link) -> None:
     await message.edit(view=None, allowed_mentions=NO_PINGS)
     if view is not None:
         await channel.send(INTERRUPTED, view=view, allowed_mentions=NO_PINGS)
+
+
+async def _tell(reply: Reply, client: discord.Client) -> None:
+    """Of an answer of which nothing was shown: in its thread, or where that was to begin."""
+    key = ConversationKey.parse(reply.conversation)
+    view = button_row(_AGAIN, reply.turn)
+    for place in dict.fromkeys((events.place_of(key), int(key.channel))):
+        channel = client.get_partial_messageable(place)
+        with suppress(discord.NotFound):
+            if view is not None:
+                await channel.send(INTERRUPTED, view=view, allowed_mentions=NO_PINGS)
+            return

@@ -53,10 +53,11 @@ async def repair(
 
 async def _mark(client: AsyncWebClient, reply: Reply) -> None:
     """Say it under the message, or in its thread where the message cannot be changed."""
-    channel = reply.address.get("channel", "")
+    key = ConversationKey.parse(reply.conversation)
+    channel = reply.address.get("channel", "") if reply.address else key.channel
     last = reply.address.get("messages", "").rpartition(",")[2]
-    thread = ConversationKey.parse(reply.conversation).thread
-    if not channel or not (last or thread):
+    thread = key.thread
+    if reply.address and (not channel or not (last or thread)):
         return
     mark: list[Block] = [
         {"type": "markdown", "text": INTERRUPTED},
@@ -65,9 +66,11 @@ async def _mark(client: AsyncWebClient, reply: Reply) -> None:
     if last and await _marked(client, channel, last, thread or last, mark):
         return
     await client.chat_postMessage(
-        channel=channel, thread_ts=thread or last, text=INTERRUPTED, blocks=mark
+        channel=channel, thread_ts=thread or last or None, text=INTERRUPTED, blocks=mark
     )
-    if not last:  # there was a status line alone, in a session that nobody else would end
+    if (
+        not last and thread
+    ):  # there was a status line alone, in a session that nobody else would end
         with suppress(*FAILURES):
             await client.agents_sessions_setStatus(
                 channel_id=channel, thread_ts=thread, status="active"

@@ -177,6 +177,10 @@ class FakeDiscord:
 
     # --- faults, and waiting --------------------------------------------------------------------
 
+    def heal(self) -> None:
+        """Forget the faults that are still to come."""
+        self._faults.clear()
+
     def fail_next(
         self,
         method: str,

@@ -77,6 +77,10 @@ class FakeSlack:
 
     # --- faults ---------------------------------------------------------------------------------
 
+    def heal(self) -> None:
+        """Forget the faults that are still to come."""
+        self._faults.clear()
+
     def fail_next(
         self,
         method: str,
