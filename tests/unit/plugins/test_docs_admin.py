@@ -126,6 +126,9 @@ async def test_a_text_that_was_typed_becomes_a_document_of_that_title(on: Stage)
     option = docs.option("text")
     assert option is not None
     assert option.multiline, "a form offers room for it"
+    assert docs.form is not None
+    assert docs.form({"action": "add"}), "and /docs add alone opens one"
+    assert not docs.form(options)
 
 
 async def test_what_people_said_of_passages_is_for_admins(on: Stage) -> None:
