@@ -29,6 +29,7 @@ from backends.onnx_reranker import OnnxReranker, RerankerOptions
 from backends.store import ModelStore, default_root
 from bench.rows import Row
 from bot.checks import Asker
+from bot.events import Message
 from bot.grounding import answer_from
 from bot.history.store import Turn
 from bot.knowledge.embedder import Embedder
@@ -41,7 +42,7 @@ from bot.searching import search_for
 from bot.services import Searching, SearchResult, Services
 from bot.skill import Context
 from bot.testing.models import ScriptedModels
-from bot.types import Author, ConversationKey, Explanation, Message, Text
+from bot.types import Author, ConversationKey, Explanation, Text
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests" / "golden" / "parlance.yaml"

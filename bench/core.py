@@ -27,11 +27,12 @@ from bench.rows import Row
 from bot.config.sections import LoggingSettings
 from bot.database import Database
 from bot.dispatch import Dispatcher
+from bot.events import Message
 from bot.exchange import TurnLimits
 from bot.history.sql import SqlHistoryStore
 from bot.logging import configure
 from bot.metrics import Metrics
-from bot.types import Author, ConversationKey, Limits, Message, View
+from bot.types import Author, ConversationKey, Limits, View
 from tests.fakes.core import Bench
 from tests.fakes.skills import CHAT
 

@@ -7,6 +7,7 @@ are left open.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import random
@@ -157,6 +158,7 @@ async def quality(corpus: Corpus, embedder: Embedder) -> list[Row]:
         root = Path(name)
         async with opened(root, embedder) as service:
             await drain(service.add_bytes("first.md", b"# First\n\nOpens what is opened once."))
+            gc.freeze()  # as `parlance run` does when everything is loaded
             took = raw = pause = control = 0.0
             for part in range(_TURNS):
                 numbers = range(part, len(corpus.paragraphs), _TURNS)

@@ -26,19 +26,10 @@ import yaml
 
 from bot.app import App, opened
 from bot.config.sections import LoggingSettings
+from bot.events import ActionCall, CommandCall, Event, Message, Retraction
 from bot.installation import Installation
 from bot.logging import configure
-from bot.types import (
-    ActionCall,
-    Author,
-    CommandCall,
-    ConversationKey,
-    Event,
-    Limits,
-    Message,
-    Retraction,
-    View,
-)
+from bot.types import Author, ConversationKey, Limits, View
 
 PEOPLE = 12
 MODELS = ("default", "flaky", "child")

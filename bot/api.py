@@ -52,6 +52,7 @@ from bot.errors import (
     UserFacingError,
     nearest,
 )
+from bot.events import Attachment, CommandCall, Message, Quote
 from bot.fitting import (
     Fitted,
 )
@@ -104,16 +105,12 @@ from bot.types import (
     SCOPES,
     Action,
     Actions,
-    Attachment,
     Author,
-    CommandCall,
     ConversationKey,
     Explanation,
     File,
-    Message,
     Notice,
     Part,
-    Quote,
     Scope,
     Source,
     Sources,

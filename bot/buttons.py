@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from backends.base import Usage
 from bot.errors import NotFound
+from bot.events import ActionCall
 from bot.history.material import KeptFile, KeptQuote, Material
 from bot.history.store import HistoryStore, Turn, Verdict
-from bot.types import Action, ActionCall, ConversationKey, Explanation, Notice, Source
+from bot.types import Action, ConversationKey, Explanation, Notice, Source
 
 _VERDICTS: dict[str, tuple[Verdict, str]] = {
     "good": ("good", "Thank you; noted that this answer was good."),

@@ -13,13 +13,14 @@ from bot.adapters.base import ChannelSettings, Question, Replies, Sink
 from bot.checks import Asker
 from bot.command import MAX_TEXT, Command, Completion, Option
 from bot.delivery import Patience
+from bot.events import Event
 from bot.exchange import Surroundings, TurnLimits
 from bot.middleware import Metrics, Middleware, Quota, Rule, allowed, checked, logged, metered, wrap
 from bot.router import Router
 from bot.running import Running
 from bot.skill import Services, Skill
 from bot.turns import Turns
-from bot.types import Author, ConversationKey, Event
+from bot.types import Author, ConversationKey
 
 log = structlog.get_logger(__name__)
 

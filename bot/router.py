@@ -12,9 +12,10 @@ from pydantic import BaseModel
 from bot.checks import Asker
 from bot.command import MAX_TEXT, Command, check_text
 from bot.errors import NotFound, UsageError
+from bot.events import CommandCall, Message, Quote
 from bot.parsing import find_command, main_option, parse
 from bot.skill import Context, Services, Skill, TurnRecord
-from bot.types import CommandCall, Message, Part, Quote, Value
+from bot.types import Part, Value
 
 _URL = re.compile(r"https?://[^\s<>|\"']+")
 _ADDRESSES = frozenset({"url", "link", "address", "page", "location", "source"})

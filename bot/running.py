@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bot.checks import Asker
-from bot.types import Author, CommandCall, ConversationKey, Message
+from bot.events import CommandCall, Message
+from bot.types import Author, ConversationKey
 
 StopReason = Literal["stopped", "retracted", "shutdown"]
 

@@ -25,6 +25,7 @@ from backends.base import (
 from bot.checks import Asker, Check
 from bot.command import Command, Completion
 from bot.errors import Denied, Failed, NotFound, Refused, nearest
+from bot.events import Attachment, CommandCall, Message
 from bot.history.store import HistoryStore
 from bot.repetition import REPEATING, RepetitionGuard
 from bot.services import (
@@ -43,19 +44,7 @@ from bot.services import (
     Turns,
     Web,
 )
-from bot.types import (
-    Attachment,
-    Author,
-    CommandCall,
-    ConversationKey,
-    Explanation,
-    File,
-    Message,
-    Notice,
-    Part,
-    Status,
-    Text,
-)
+from bot.types import Author, ConversationKey, Explanation, File, Notice, Part, Status, Text
 
 __all__ = [
     "Context",

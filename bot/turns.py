@@ -17,6 +17,7 @@ from bot.checks import Asker
 from bot.delivery import Delivery
 from bot.draft import Draft
 from bot.errors import Busy, Denied, NotFound
+from bot.events import ActionCall, CommandCall, Event, Message, Retraction
 from bot.exchange import Exchange, Surroundings, explained
 from bot.history.material import Material
 from bot.history.store import Turn
@@ -24,16 +25,7 @@ from bot.lanes import Lanes
 from bot.outcome import Outcome
 from bot.router import Router
 from bot.running import Open
-from bot.types import (
-    ActionCall,
-    Author,
-    CommandCall,
-    ConversationKey,
-    Event,
-    Message,
-    Notice,
-    Retraction,
-)
+from bot.types import Author, ConversationKey, Notice
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.command import Command
-from bot.types import Author, ConversationKey, Event, Limits, View
+from bot.events import Event
+from bot.types import Author, ConversationKey, Limits, View
 
 
 class Sink(Protocol):

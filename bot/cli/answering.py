@@ -6,10 +6,11 @@ from contextlib import aclosing
 
 from bot.app import App
 from bot.checks import Asker
+from bot.events import Message
 from bot.grounding import answer_from
 from bot.knowledge.evaluate import Answer
 from bot.skill import Context, SearchResult
-from bot.types import Author, ConversationKey, Message, Text
+from bot.types import Author, ConversationKey, Text
 
 
 def answering(app: App) -> Answer:

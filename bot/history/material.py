@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from bot.errors import Refused
-from bot.types import Attachment, CommandCall, Message, Quote
+from bot.events import Attachment, CommandCall, Message, Quote
 
 MAX_BYTES = 256 * 1024
 """Most that is kept of one question's files and quotations together, in bytes of UTF-8."""

@@ -19,6 +19,7 @@ from bot.checks import Asker
 from bot.database import Database
 from bot.dispatch import Dispatcher, Policy, assemble
 from bot.errors import Failed, PluginError
+from bot.events import Attachment, CommandCall, Event, Message, Quote
 from bot.history.choices import SqlChoices
 from bot.history.replies import SqlReplies
 from bot.history.sql import SqlHistoryStore
@@ -32,21 +33,7 @@ from bot.settings import ChosenSettings
 from bot.skill import Services
 from bot.testing.models import ScriptedModels
 from bot.testing.shelf import Shelf
-from bot.types import (
-    Attachment,
-    Author,
-    CommandCall,
-    ConversationKey,
-    Event,
-    File,
-    Limits,
-    Message,
-    Quote,
-    Source,
-    State,
-    Status,
-    View,
-)
+from bot.types import Author, ConversationKey, File, Limits, Source, State, Status, View
 from bot.web.fetch import Fetched
 from bot.web.reader import Reader
 

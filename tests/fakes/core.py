@@ -14,24 +14,13 @@ from backends.scripted import ScriptedBackend
 from bot.adapters.base import Reply
 from bot.delivery import Patience
 from bot.dispatch import Dispatcher, Policy, assemble
+from bot.events import ActionCall, CommandCall, Event, Message, Retraction
 from bot.exchange import TurnLimits
 from bot.history.store import HistoryStore
 from bot.middleware import Metrics, Middleware
 from bot.running import Running
 from bot.skill import ModelInfo, Services, Skill
-from bot.types import (
-    ActionCall,
-    ActionName,
-    Author,
-    CommandCall,
-    ConversationKey,
-    Event,
-    Message,
-    Retraction,
-    Scope,
-    Value,
-    View,
-)
+from bot.types import ActionName, Author, ConversationKey, Scope, Value, View
 from tests.fakes.history import MemoryHistoryStore
 from tests.fakes.sink import RecordingSink
 

@@ -15,9 +15,10 @@ from backends.script import Reply
 from backends.scripted import ScriptedBackend
 from backends.shipped import shipped
 from backends.store import ModelStore
+from bot.events import CommandCall, Quote
 from bot.installation import SHIPPED_PLUGINS
 from bot.testing import Parlance, running_skills
-from bot.types import Author, CommandCall, ConversationKey, Quote
+from bot.types import Author, ConversationKey
 
 PAGE = "<html><head><title>Lamps</title></head><body><article>{}</article></body></html>"
 LONG = "".join(f"<p>Chapter {n}. {'The lamp burns oil. ' * 60}</p>" for n in range(8))

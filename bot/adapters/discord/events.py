@@ -12,7 +12,8 @@ import discord
 
 from bot.adapters.discord.outlets import FAILURES
 from bot.errors import Failed, Refused
-from bot.types import Attachment, Author, ConversationKey, Quote
+from bot.events import Attachment, Quote
+from bot.types import Author, ConversationKey
 
 PLATFORM = "discord"
 DIRECT = "@dm"

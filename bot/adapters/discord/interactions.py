@@ -27,15 +27,8 @@ from bot.adapters.discord.outlets import (
 from bot.adapters.discord.sink import ReplySink
 from bot.adapters.discord.timing import Timing
 from bot.adapters.errands import Errands
-from bot.types import (
-    ActionCall,
-    ActionName,
-    Author,
-    CommandCall,
-    ConversationKey,
-    Quote,
-    Value,
-)
+from bot.events import ActionCall, CommandCall, Quote
+from bot.types import ActionName, Author, ConversationKey, Value
 
 _log = structlog.get_logger(__name__)
 

@@ -20,16 +20,8 @@ from bot.adapters.discord.sink import ReplySink
 from bot.adapters.discord.timing import Timing
 from bot.adapters.errands import Errands
 from bot.errors import UserFacingError
-from bot.types import (
-    Action,
-    ConversationKey,
-    Limits,
-    Message,
-    Quote,
-    Reader,
-    Retraction,
-    View,
-)
+from bot.events import Message, Quote, Reader, Retraction
+from bot.types import Action, ConversationKey, Limits, View
 
 _log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ import discord
 from bot.adapters.discord import events
 from bot.adapters.discord.outlets import FAILURES, Link
 from bot.errors import Denied, Failed, Refused
-from bot.types import Quote, Reader
+from bot.events import Quote, Reader
 
 MOST_LOOKED_AT = 1500
 """Messages that are looked at, at most, for as many as were asked for."""

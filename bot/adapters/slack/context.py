@@ -16,7 +16,7 @@ from bot.adapters.slack.files import Files
 from bot.adapters.slack.people import People
 from bot.adapters.slack.text import answered, is_from_a_person, mentioned, readable, written
 from bot.errors import Failed, NotFound, Refused, UserFacingError
-from bot.types import Quote, Reader
+from bot.events import Quote, Reader
 
 _log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.slack.failures import FAILURES, error_of
 from bot.errors import Failed, Refused, UserFacingError
-from bot.types import Attachment
+from bot.events import Attachment
 
 _log = structlog.get_logger(__name__)
 

@@ -21,8 +21,9 @@ from bot.adapters.slack.sink import ReplySink
 from bot.adapters.slack.timing import Timing
 from bot.command import Command
 from bot.errors import MissingOption, UsageError
+from bot.events import ActionCall, CommandCall
 from bot.parsing import parse
-from bot.types import ActionCall, ActionName, Author, CommandCall, ConversationKey, Value
+from bot.types import ActionName, Author, ConversationKey, Value
 
 __all__ = ["FORM", "MENU", "Interactions"]
 

@@ -22,7 +22,8 @@ from bot.adapters.slack.people import PLATFORM
 from bot.adapters.slack.sink import ReplySink, SilentSink
 from bot.adapters.slack.text import is_from_a_person, mentioned
 from bot.adapters.slack.timing import Timing
-from bot.types import Action, ConversationKey, Message, Retraction
+from bot.events import Message, Retraction
+from bot.types import Action, ConversationKey
 
 _log = structlog.get_logger(__name__)
 

@@ -12,7 +12,8 @@ from bot.adapters.slack.agent import AgentSurface
 from bot.adapters.slack.people import PLATFORM
 from bot.adapters.slack.sink import ReplySink, SilentSink
 from bot.adapters.slack.timing import Timing
-from bot.types import ActionCall, Author, ConversationKey
+from bot.events import ActionCall
+from bot.types import Author, ConversationKey
 
 Event = Mapping[str, Any]
 

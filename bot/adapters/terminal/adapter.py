@@ -23,7 +23,8 @@ from bot.adapters.base import Core
 from bot.adapters.terminal.lines import lines
 from bot.adapters.terminal.prompt import Prompt
 from bot.adapters.terminal.sink import PlainSink, ReplySink, ScreenSink
-from bot.types import ActionCall, ActionName, Author, CommandCall, ConversationKey, Event, Message
+from bot.events import ActionCall, CommandCall, Event, Message
+from bot.types import ActionName, Author, ConversationKey
 
 EXAMPLE = (
     "/ask How do I write a skill?",

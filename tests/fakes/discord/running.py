@@ -10,8 +10,9 @@ from typing import Annotated, Any
 from backends.base import ChatMessage, Sampling
 from bot.adapters.discord import DiscordAdapter, Timing
 from bot.command import Option, command
+from bot.events import Quote
 from bot.skill import Context, Skill
-from bot.types import Notice, Quote, Text
+from bot.types import Notice, Text
 from tests.fakes.core import Bench
 from tests.fakes.discord.server import FakeDiscord
 

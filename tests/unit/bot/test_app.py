@@ -15,8 +15,9 @@ from bot.adapters.base import AdapterError, Core
 from bot.adapters.terminal.sink import ReplySink
 from bot.app import opened, platform_adapters
 from bot.errors import ConfigError, StorageError
+from bot.events import Message
 from bot.installation import Installation
-from bot.types import Author, ConversationKey, Message
+from bot.types import Author, ConversationKey
 
 ADA = Author("terminal", "operator", "Ada")
 HERE = ConversationKey("terminal", "local", "main")

@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from bot.errors import Busy
+from bot.events import Message
 from bot.exchange import TurnLimits
 from bot.history.store import HistoryStore
 from bot.skill import Context, Skill
-from bot.types import ActionName, Author, ConversationKey, Limits, Message, Part, Status, Text
+from bot.types import ActionName, Author, ConversationKey, Limits, Part, Status, Text
 from tests.fakes.core import HERE, ROOT, Bench
 from tests.fakes.sink import RecordingSink
 

@@ -11,18 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.scripted import ScriptedBackend
+from bot.events import ActionCall, Attachment, CommandCall, Message, Quote
 from bot.history.material import MAX_BYTES, MAX_QUOTES, material_of
 from bot.testing import Parlance, running_skills
-from bot.types import (
-    ActionCall,
-    ActionName,
-    Attachment,
-    Author,
-    CommandCall,
-    ConversationKey,
-    Message,
-    Quote,
-)
+from bot.types import ActionName, Author, ConversationKey
 from tests.fakes.core import ADA, HERE
 
 GENERAL = ConversationKey("test", "workspace", "general")

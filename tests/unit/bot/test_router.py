@@ -14,8 +14,9 @@ from bot.adapters.base import ChannelSettings, Core
 from bot.checks import has_role, is_admin
 from bot.command import Completion, Option, command
 from bot.dispatch import Policy
+from bot.events import Attachment, Message, Quote
 from bot.skill import Context, Skill
-from bot.types import Attachment, Author, ConversationKey, Message, Part, Quote, Text
+from bot.types import Author, ConversationKey, Part, Text
 from tests.fakes.core import ADA, BOB, HERE, ROOT, Bench
 
 pytestmark = pytest.mark.usefixtures("json_log")

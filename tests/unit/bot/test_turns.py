@@ -15,19 +15,11 @@ from bot.adapters.base import ChannelSettings
 from bot.command import command
 from bot.dispatch import Policy
 from bot.errors import Busy, Denied
+from bot.events import Attachment, Quote
 from bot.exchange import TurnLimits
 from bot.history.store import HistoryStore, Turn
 from bot.skill import Context, Skill
-from bot.types import (
-    Attachment,
-    ConversationKey,
-    Limits,
-    Notice,
-    Part,
-    Quote,
-    Status,
-    Text,
-)
+from bot.types import ConversationKey, Limits, Notice, Part, Status, Text
 from tests.fakes.core import ADA, BOB, HERE, ROOT, Bench
 from tests.fakes.history import MemoryHistoryStore
 from tests.fakes.sink import RecordingSink

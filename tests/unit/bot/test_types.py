@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.types import SCOPES, Author, ConversationKey, Message
+from bot.events import Message
+from bot.types import SCOPES, Author, ConversationKey
 
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 keys = st.builds(ConversationKey, names, names, names, st.none() | names, st.none() | names)

@@ -17,6 +17,8 @@ from backends.scripted import ScriptedBackend
 from bot.checks import Asker
 from bot.command import Command
 from bot.database import Database
+from bot.events import Attachment, CommandCall, Message, Quote
+from bot.events import Reader as Earlier
 from bot.history.sql import SqlHistoryStore
 from bot.history.store import HistoryStore, Turn
 from bot.prompts import JinjaPrompts
@@ -24,21 +26,7 @@ from bot.settings import ChosenSettings
 from bot.skill import Context, Services
 from bot.testing.models import ScriptedModels
 from bot.testing.shelf import Shelf
-from bot.types import (
-    Attachment,
-    Author,
-    CommandCall,
-    ConversationKey,
-    Explanation,
-    Message,
-    Notice,
-    Part,
-    Quote,
-    Sources,
-    Status,
-    Text,
-)
-from bot.types import Reader as Earlier
+from bot.types import Author, ConversationKey, Explanation, Notice, Part, Sources, Status, Text
 from bot.web.fetch import Fetcher
 from bot.web.reader import Reader
 

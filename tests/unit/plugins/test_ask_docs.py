@@ -7,7 +7,8 @@ import pytest
 from backends.scripted import Reply, ScriptedBackend
 from bot.command import Command
 from bot.errors import NotFound
-from bot.types import Quote, Sources
+from bot.events import Quote
+from bot.types import Sources
 from plugins.ask_docs import ask
 from tests.unit.plugins.stage import Stage
 

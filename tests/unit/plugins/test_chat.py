@@ -6,7 +6,8 @@ import pytest
 
 from backends.scripted import ScriptedBackend
 from bot.errors import Refused
-from bot.types import Author, Quote, Text
+from bot.events import Quote
+from bot.types import Author, Text
 from plugins.chat import answer, chat
 from tests.unit.plugins.stage import Stage, attachment
 

@@ -7,8 +7,9 @@ import pytest
 
 from bot.command import Completion
 from bot.errors import Denied, NotFound, Refused, UsageError
+from bot.events import Quote
 from bot.history.store import Turn
-from bot.types import Explanation, Quote, Source
+from bot.types import Explanation, Source
 from plugins.docs_admin import docs, document_titles
 from tests.unit.plugins.stage import ANN, HERE, TERMINAL, Stage, attachment
 

@@ -10,7 +10,8 @@ import pytest
 from backends.errors import BackendUnavailable
 from backends.scripted import Reply, ScriptedBackend
 from bot.errors import Failed, NotFound, Refused, UsageError
-from bot.types import Message, Quote, Sources, Status
+from bot.events import Message, Quote
+from bot.types import Sources, Status
 from plugins.summarize import SummarizeSettings, answer, summarize, wants
 from tests.fakes.pages import PageServer
 from tests.unit.plugins.stage import ANN, TERMINAL, Stage, attachment, stage

@@ -18,7 +18,8 @@ from bot.adapters.base import ChannelSettings, Question, Replies, Sink
 from bot.adapters.terminal.prompt import CommandCompleter, Prompt
 from bot.api import Context, Option, Part, Text, command
 from bot.command import Command
-from bot.types import Author, ConversationKey, Event
+from bot.events import Event
+from bot.types import Author, ConversationKey
 
 ADA = Author("terminal", "operator", "Ada")
 HERE = ConversationKey("terminal", "local", "main")

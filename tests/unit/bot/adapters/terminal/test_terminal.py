@@ -22,17 +22,8 @@ from bot.adapters.terminal.sink import (
 )
 from bot.adapters.wording import status_text
 from bot.command import Command
-from bot.types import (
-    Author,
-    CommandCall,
-    ConversationKey,
-    Event,
-    Message,
-    Notice,
-    Source,
-    Status,
-    View,
-)
+from bot.events import CommandCall, Event, Message
+from bot.types import Author, ConversationKey, Notice, Source, Status, View
 
 
 class EchoCore:
