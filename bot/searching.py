@@ -28,7 +28,7 @@ _EARLIER = 3
 """Earlier turns that a model is shown."""
 _SHOWN = 400
 _REWRITE = Sampling(temperature=0.0, max_tokens=64, stop=("\n",))
-_QUERIES = Sampling(temperature=0.3, repeat_penalty=1.1, max_tokens=96)
+_QUERIES = Sampling(temperature=0.0, repeat_penalty=1.1, max_tokens=96)
 _MOST_QUERIES = 3
 _LONGEST = 200
 _LONGER_BY = 160
