@@ -12,7 +12,7 @@ import asyncio
 import os
 import re
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ from backends.errors import BackendError
 from backends.llama_cpp import ENGINE as LLAMA_CPP
 from backends.onnx_reranker import OnnxReranker, RerankerOptions
 from backends.store import ModelStore, default_root
+from bench.documents import ROOT, drain, opened
 from bench.rows import Row
 from bot.checks import Asker
 from bot.events import Message
@@ -44,7 +45,6 @@ from bot.skill import Context
 from bot.testing.models import ScriptedModels
 from bot.types import Author, ConversationKey, Explanation, Text
 
-ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests" / "golden" / "parlance.yaml"
 FOLLOW_UPS = ROOT / "tests" / "golden" / "followups.yaml"
 LANGUAGES = ROOT / "tests" / "golden" / "languages.yaml"
@@ -52,9 +52,6 @@ _CITED = re.compile(r"\[(\d{1,3})\]")
 _PLACE = ConversationKey("terminal", "local", "bench")
 _ASKER = Author("terminal", "operator", "Bench")
 _OPEN = "not measured: no reranker is configured"
-
-Open = Callable[..., Any]
-Drain = Callable[..., Awaitable[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +136,8 @@ async def _reranker() -> AsyncIterator[Rerank | None]:
         await backend.aclose()
 
 
-async def rows(embedder: Embedder, opened: Open, drain: Drain, *, quick: bool) -> list[Row]:
-    """Every row of this page. `opened` and `drain` are those of `bench.retrieval`."""
+async def rows(embedder: Embedder, *, quick: bool) -> list[Row]:
+    """Every row of this page."""
     conversations = [golden for golden in load_golden(FOLLOW_UPS) if golden.half == "test"]
     answerable = [golden for golden in load_golden(GOLDEN, half="test") if golden.documents]
     few = answerable[:: 9 if quick else 1]
@@ -152,7 +149,7 @@ async def rows(embedder: Embedder, opened: Open, drain: Drain, *, quick: bool) -
             models = await stack.enter_async_context(chat_models())
             rerank = await stack.enter_async_context(_reranker())
             await drain(service.add(str(ROOT / "docs")))
-            found = await _reranked(root, embedder, opened, rerank, answerable)
+            found = await _reranked(root, embedder, rerank, answerable)
             for model, backend in models.items():
                 found += await _cited(service, model, backend, answerable[:: 18 if quick else 4])
                 found += await _multiplied(service, model, backend, few)
@@ -207,7 +204,7 @@ async def _multiplied(
 
 
 async def _reranked(
-    root: Path, embedder: Embedder, opened: Open, rerank: Rerank | None, asked: Sequence[Golden]
+    root: Path, embedder: Embedder, rerank: Rerank | None, asked: Sequence[Golden]
 ) -> list[Row]:
     """Own golden set, with a cross-encoder."""
     what = "own golden set, reranked"

@@ -30,9 +30,9 @@ from bot.knowledge.store import KnowledgeStore
 from bot.skill import Ingested
 
 _T = TypeVar("_T")
-_BATCH_TEXTS = 192
+_BATCH_TEXTS = 256
 """Texts that are embedded in one call; sentences count too. They are sorted by length within it,
-so that with fewer of them the embedder computes more padding (8 % at 96, 4 % at 192)."""
+so that with fewer of them the embedder computes more padding (8 % at 96, 3 % at 256)."""
 _BATCH_DOCUMENTS = 96
 """Documents that are written together, at most."""
 MAX_CHARACTERS = 5_000_000

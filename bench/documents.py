@@ -1,0 +1,119 @@
+"""What the benches of documents share: a corpus, the default embedder, a folder of documents."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from backends.catalog import EMBEDDER_FILE, TOKENIZER_FILE
+from backends.onnx_embedder import OnnxEmbedder, OnnxOptions
+from backends.store import ModelStore, default_root
+from bench.rows import Row
+from bot.config.knowledge import KnowledgeSettings
+from bot.config.sections import FetchSettings
+from bot.database import Database
+from bot.knowledge.embedder import Embedder, embedder_of
+from bot.knowledge.evaluate import Golden
+from bot.knowledge.retriever import Rerank
+from bot.knowledge.service import KnowledgeService
+from bot.skill import Ingested
+from bot.web.fetch import Fetcher
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Paragraphs and the questions that each answers."""
+
+    paragraphs: tuple[str, ...]
+    questions: tuple[tuple[str, int], ...]
+
+    def golden(self) -> list[tuple[Golden, int]]:
+        """The questions as an evaluation takes them, with the number of their paragraph."""
+        return [(Golden(question, (f"{n:05}.md",)), n) for question, n in self.questions]
+
+
+def xquad() -> Corpus | None:
+    """The English part of XQuAD, or None where it is not there."""
+    path = Path(os.environ.get("PARLANCE_XQUAD", ROOT.parent / "shared/data/xquad.en.json"))
+    if not path.exists():
+        return None
+    paragraphs: list[str] = []
+    questions: list[tuple[str, int]] = []
+    for article in json.loads(path.read_text(encoding="utf-8"))["data"]:
+        for paragraph in article["paragraphs"]:
+            questions += [(qa["question"], len(paragraphs)) for qa in paragraph["qas"]]
+            paragraphs.append(paragraph["context"])
+    return Corpus(tuple(paragraphs), tuple(questions))
+
+
+@asynccontextmanager
+async def real_embedder() -> AsyncIterator[Embedder]:
+    """The default embedder; fetched first where it is not there yet."""
+    store = ModelStore(default_root())
+    for file in (EMBEDDER_FILE, TOKENIZER_FILE):
+        await asyncio.to_thread(store.fetch, file.source, file.sha256)
+    backend = OnnxEmbedder("embedder", OnnxOptions(), store)
+    try:
+        yield await embedder_of(backend, english=True)
+    finally:
+        await backend.aclose()
+
+
+@asynccontextmanager
+async def opened(
+    root: Path,
+    embedder: Embedder,
+    settings: KnowledgeSettings | None = None,
+    *,
+    rerank: Rerank | None = None,
+) -> AsyncIterator[KnowledgeService]:
+    """The documents in a folder."""
+
+    async def give(base: str) -> Embedder:
+        return embedder
+
+    database = await Database.open(root / "parlance.db")
+    service = KnowledgeService(
+        database,
+        root / "chroma",
+        embedder=give,
+        fetcher=Fetcher(FetchSettings()),
+        settings=settings,
+        rerank=rerank,
+    )
+    try:
+        yield service
+    finally:
+        await service.aclose()
+        await database.close()
+
+
+async def drain(events: AsyncGenerator[Ingested, None]) -> float:
+    """Run an ingestion; returns its time in seconds."""
+    began = time.perf_counter()
+    async with aclosing(events) as stream:
+        async for _ in stream:
+            pass
+    return time.perf_counter() - began
+
+
+def written(folder: Path, texts: Mapping[int, str]) -> Path:
+    """A folder with a file a text, named by its number."""
+    folder.mkdir(parents=True)
+    for number, text in texts.items():
+        (folder / f"{number:05}.md").write_text(text, encoding="utf-8")
+    return folder
+
+
+def row(name: str, value: float, unit: str, target: float, *, most: bool = False) -> Row:
+    """A row that is met at or above its target, or with `most` at or below it."""
+    ok = value <= target if most else value >= target
+    return Row(name, round(value, 4), unit, f"{'≤' if most else '≥'} {target:g}", ok)
