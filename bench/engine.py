@@ -79,7 +79,7 @@ async def rows(quick: bool = False) -> list[Row]:
     """Measure everything; `quick` takes fewer repetitions and shorter conversations."""
     path = await asyncio.to_thread(ModelStore().fetch, SOURCE, SHA256)
     table: list[Row] = []
-    table += await throughput(path, repeats=1 if quick else 3)
+    table += await throughput(path, repeats=1 if quick else 4)
     table += await next_turn(path, conversations=3 if quick else 8)
     table += await cancellation(path, repeats=5 if quick else 20)
     table += await memory(path, requests=200 if quick else 1000)
@@ -142,10 +142,10 @@ async def throughput(path: Path, repeats: int) -> list[Row]:
         if binary := os.environ.get("LLAMA_SERVER"):
             peer = await stack.enter_async_context(LlamaServer.running(binary, path, THREADS))
         warm = Sampling(temperature=0.0, max_tokens=8)  # the shared prompt is in every cache then
-        await together(backend, 2, warm, 900)
-        await llama.together(2, warm, 900, question)
+        await together(backend, 8, warm, 900)
+        await llama.together(1, warm, 900, question)
         if peer is not None:
-            await peer.together(2, warm, 900, question)
+            await peer.together(8, warm, 900, question)
         at = 1
         for repeat in range(repeats):
             for name, sampling in (("greedy", GREEDY), ("sampled", SAMPLED)):

@@ -12,13 +12,19 @@ an operator has set stays.
 from __future__ import annotations
 
 import os
+import sys
 
 _SPINS = 400
-"""Turns of GNU OpenMP's waiting loop, about four microseconds; other runtimes sleep at once."""
+"""Turns of GNU OpenMP's waiting loop, about four microseconds."""
 
 if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
-    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-    os.environ["GOMP_SPINCOUNT"] = str(_SPINS)
+    if sys.platform == "linux":
+        # Without the policy the spins would not count once two models are loaded: GNU OpenMP has
+        # other numbers for when there are more threads than cores.
+        os.environ["OMP_WAIT_POLICY"] = "ACTIVE"
+        os.environ["GOMP_SPINCOUNT"] = str(_SPINS)
+    else:
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 import llama_cpp as lib  # noqa: E402 - it reads the variables while it is imported
 

@@ -28,7 +28,7 @@ class Rows:
 
 _BURST = 8
 """Rounds of reading, at most, that are put before writing."""
-_UNNOTICED_S = 0.25
+_UNNOTICED_S = 0.5
 """A pause in the writing that nobody sees: platforms show new text once a second."""
 
 
@@ -46,7 +46,7 @@ def choose_rows(live: Sequence[Answer], budget: int, size: int, now: float) -> l
     rows = [Rows(a, [a.target[-1]]) for a in live if a.remaining == 1 and a.wrote_at <= resting]
     if not reading:
         return rows
-    left = min(budget, size - len(rows))
+    left = min(budget * 3 // 2 if burst else budget, size - len(rows))
     oldest = reading[0]
     quota = {id(oldest): min(oldest.remaining, max(1, left // 2))}
     left -= quota[id(oldest)]
