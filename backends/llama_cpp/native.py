@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import mmap
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -252,7 +253,10 @@ class Context:
 
     def save(self, seq: int) -> npt.NDArray[np.uint8] | None:
         """A sequence's state, to be put back with `restore`."""
-        state = np.empty(self.size(seq), np.uint8)
+        size = self.size(seq)
+        # Megabytes that come and go: as pages of their own they go back to the system when they are
+        # dropped, and do not leave the heap in pieces.
+        state = np.frombuffer(mmap.mmap(-1, size), np.uint8) if size else np.empty(0, np.uint8)
         written = lib.llama_state_seq_get_data(self.handle, _address(state), state.size, seq)
         return state if written else None
 
