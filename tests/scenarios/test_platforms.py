@@ -222,18 +222,18 @@ class TestTrouble:
     async def test_killed_before_anything_was_shown_it_is_told_all_the_same(
         self, make_house: Any
     ) -> None:
-        house = await make_house(open=False)
+        house = await make_house(tokens_per_s=20, open=False)
         await house.start_apart()
         house.driver.fail_next("send", 503, times=10_000)
-        await house.driver.mention("hello there")
+        await house.driver.mention("take your time")
         await house.until(house.is_answering, "an answer in the making")
         await house.kill()
-        assert "hello" not in house.text
+        assert "slow" not in house.text
         house.driver.heal()
         await house.start()
         await house.reads("interrupted by a restart")
         await house.driver.press("regenerate")
-        await house.reads("You said: hello there")
+        await house.sees("slow004")
 
     async def test_killed_in_mid_answer_nothing_is_lost_and_nothing_comes_twice(
         self, make_house: Any
