@@ -5,13 +5,11 @@ Made for all-MiniLM-L6-v2 (int8), which is the default: mean over the tokens, un
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -20,24 +18,20 @@ from backends.base import (
     Backend,
     Capabilities,
     ChatMessage,
-    ChatRequest,
-    Chunk,
     Embeddings,
     Engine,
     EngineContext,
     EngineOptions,
-    Health,
     ModelFiles,
 )
 from backends.catalog import EMBEDDER_FILE, TOKENIZER_FILE
-from backends.errors import BackendBusy, BackendError, BackendUnavailable, InvalidRequest
 from backends.onnx_files import batches, give_memory_back, open_session, read_tokenizer
+from backends.onnx_model import OnnxModel
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from tokenizers import Tokenizer
 
-_T = TypeVar("_T")
 _READ_AT_ONCE = 64
 _CHARACTERS_A_TOKEN = 100
 """More than this many characters for each token that counts are not even read."""
@@ -74,22 +68,19 @@ class OnnxOptions(EngineOptions):
         return {**digests, **value}
 
 
-class OnnxEmbedder:
+class OnnxEmbedder(OnnxModel):
     """Embeds texts; loads on first use, and computes in one thread of its own.
 
     Long calls give way to others after every batch.
     """
 
+    what = "embedder"
+    does = "embeds texts"
+
     def __init__(self, name: str, options: OnnxOptions, files: ModelFiles) -> None:
-        self.name = name
+        super().__init__(name, options, files, options.queue)
         self.options = options
-        self._files = files
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"onnx-{name}")
-        self._session: InferenceSession | None = None
-        self._tokenizer: Tokenizer | None = None
         self._tokenizer_lock = threading.Lock()
-        self._calls = 0
-        self._closed = False
 
     @property
     def model_id(self) -> str:
@@ -123,9 +114,7 @@ class OnnxEmbedder:
 
         Raises `ModelNotFound`, `BackendBusy`, `BackendUnavailable`.
         """
-        if self._calls >= self.options.queue:
-            raise BackendBusy(float(self._calls))
-        self._calls += 1
+        self._enter()
         try:
             dimension = await self._run(self._dimension)
             rows = np.zeros((len(texts), dimension), dtype=np.float32)
@@ -140,13 +129,6 @@ class OnnxEmbedder:
             if self._calls == 0 and not self._closed:
                 self._thread.submit(give_memory_back)
 
-    async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        """Raises `InvalidRequest`: an embedder does not chat."""
-        nothing: tuple[Chunk, ...] = ()
-        for chunk in nothing:  # what makes this a generator, as the protocol has it
-            yield chunk
-        raise InvalidRequest(f"The model {self.name!r} embeds texts; it cannot answer.")
-
     async def count(self, messages: Sequence[ChatMessage]) -> int:
         """Tokens of all messages, with the two that mark each one's ends."""
         texts = [message.content for message in messages]
@@ -160,30 +142,6 @@ class OnnxEmbedder:
             dimension=await self._run(self._dimension),
             family="bert",
         )
-
-    async def health(self) -> Health:
-        """Whether the files are here; says nothing of whether they load."""
-        loaded = self._session is not None
-        if self._closed:
-            return Health(False, "The embedder has been closed.", resident=False)
-        try:
-            for source, sha256 in self.options.sources():
-                await asyncio.to_thread(self._files.path, source, sha256)
-        except BackendError as error:
-            return Health(False, str(error), resident=loaded)
-        busy = min(1, self._calls)
-        return Health(True, "Ready." if loaded else "Loads on first use.", loaded, 1, busy)
-
-    async def aclose(self) -> None:
-        self._closed = True
-        await asyncio.to_thread(self._thread.shutdown)
-        self._session = None
-        self._tokenizer = None
-
-    async def _run(self, work: Callable[[], _T]) -> _T:
-        if self._closed:
-            raise BackendUnavailable(f"The model {self.name!r} has been closed.")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     # What follows runs in the engine's own thread.
 

@@ -6,12 +6,10 @@ for models such as ms-marco-MiniLM and the bge rerankers; none is shipped.
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,29 +19,23 @@ from backends.base import (
     Backend,
     Capabilities,
     ChatMessage,
-    ChatRequest,
-    Chunk,
     Embeddings,
     Engine,
     EngineContext,
     EngineOptions,
-    Health,
     ModelFiles,
 )
 from backends.errors import (
-    BackendBusy,
-    BackendError,
-    BackendUnavailable,
     InvalidRequest,
     ModelNotFound,
 )
 from backends.onnx_files import batches, give_memory_back, open_session, read_tokenizer
+from backends.onnx_model import OnnxModel
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from tokenizers import Encoding, Tokenizer
 
-_T = TypeVar("_T")
 _CHARACTERS_A_TOKEN = 100
 _QUESTION_SHARE = 2
 """A question may take one in so many of the tokens; the text has the rest."""
@@ -68,30 +60,25 @@ class RerankerOptions(EngineOptions):
     queue: int = Field(default=16, ge=1)
 
 
-class OnnxReranker:
+class OnnxReranker(OnnxModel):
     """Ranks texts; loads on first use, and computes in one thread of its own.
 
     Long calls give way to others after every batch.
     """
 
+    what = "reranker"
+    does = "ranks texts"
+
     def __init__(self, name: str, options: RerankerOptions, files: ModelFiles) -> None:
-        self.name = name
+        super().__init__(name, options, files, options.queue)
         self.options = options
-        self._files = files
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"rerank-{name}")
-        self._session: InferenceSession | None = None
-        self._tokenizer: Tokenizer | None = None
-        self._calls = 0
-        self._closed = False
 
     async def rerank(self, question: str, texts: Sequence[str]) -> Scores:
         """How well each text answers the question: float32, shape (len(texts),), any scale.
 
         Raises `ModelNotFound`, `BackendBusy`, `BackendUnavailable`.
         """
-        if self._calls >= self.options.queue:
-            raise BackendBusy(float(self._calls))
-        self._calls += 1
+        self._enter()
         try:
             scores = np.zeros(len(texts), dtype=np.float32)
             pairs = await self._run(partial(self._encode, question, texts)) if texts else []
@@ -106,13 +93,6 @@ class OnnxReranker:
         """Raises `InvalidRequest`: a reranker makes no vectors."""
         raise InvalidRequest(f"The model {self.name!r} ranks texts; it cannot embed them.")
 
-    async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        """Raises `InvalidRequest`: a reranker does not chat."""
-        nothing: tuple[Chunk, ...] = ()
-        for chunk in nothing:  # what makes this a generator, as the protocol has it
-            yield chunk
-        raise InvalidRequest(f"The model {self.name!r} ranks texts; it cannot answer.")
-
     async def count(self, messages: Sequence[ChatMessage]) -> int:
         """Tokens of all messages, with the two that mark each one's ends."""
         texts = [message.content for message in messages]
@@ -122,30 +102,6 @@ class OnnxReranker:
         """Loads the model and has it rank a pair. Raises what `rerank` does."""
         await self.rerank("probe", ["probe"])
         return Capabilities(context=self.options.max_tokens, chat=False, embed=False, family="bert")
-
-    async def health(self) -> Health:
-        """Whether the files are here; says nothing of whether they load."""
-        loaded = self._session is not None
-        if self._closed:
-            return Health(False, "The reranker has been closed.", resident=False)
-        try:
-            for source, sha256 in self.options.sources():
-                await asyncio.to_thread(self._files.path, source, sha256)
-        except BackendError as error:
-            return Health(False, str(error), resident=loaded)
-        busy = min(1, self._calls)
-        return Health(True, "Ready." if loaded else "Loads on first use.", loaded, 1, busy)
-
-    async def aclose(self) -> None:
-        self._closed = True
-        await asyncio.to_thread(self._thread.shutdown)
-        self._session = None
-        self._tokenizer = None
-
-    async def _run(self, work: Callable[[], _T]) -> _T:
-        if self._closed:
-            raise BackendUnavailable(f"The model {self.name!r} has been closed.")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     # What follows runs in the engine's own thread.
 

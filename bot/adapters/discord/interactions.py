@@ -227,7 +227,7 @@ class Interactions:
         call = self._press(interaction, "regenerate", turn, events.readable(message, us))
         sink = self._sink(self._outlets(interaction), call.conversation)
         asked = Asked(call.id, call.value, call.conversation, call.author, sink)
-        self._messages.remember(number, asked)
+        self._messages.asked.remember(str(number), asked)
         await self._core.accept(call, sink)
         await interaction.delete_original_response()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
@@ -11,21 +10,20 @@ from typing import Any
 import discord
 import structlog
 
-from bot.adapters.asked import EDITED, Asked
+from bot.adapters.asked import EDITED, Asked, Questions, SilentSink
 from bot.adapters.base import Core
 from bot.adapters.discord import events, reading
 from bot.adapters.discord.outlets import FAILURES, ChannelOutlet, DirectOutlet, Link, Outlet
-from bot.adapters.discord.render import MAX_PAGE, Payload
+from bot.adapters.discord.render import Payload
 from bot.adapters.discord.sink import ReplySink
 from bot.adapters.discord.timing import Timing
 from bot.adapters.errands import Errands
 from bot.errors import UserFacingError
 from bot.events import Message, Quote, Reader, Retraction
-from bot.types import Action, ConversationKey, Limits, View
+from bot.types import Action, ConversationKey
 
 _log = structlog.get_logger(__name__)
 
-_REMEMBERED = 2000
 _LOOKUP_S = 2.5
 
 
@@ -42,7 +40,7 @@ class Messages:
         self._errands = errands
         self._chain = chain
         self._content = content
-        self._asked: OrderedDict[int, Asked[ReplySink]] = OrderedDict()
+        self.asked: Questions[ReplySink] = Questions(core, events.PLATFORM)
 
     async def on_message(self, message: discord.Message, us: int) -> None:
         """Somebody wrote something that we can see."""
@@ -107,7 +105,7 @@ class Messages:
         if message.guild is not None:
             outlets.append(DirectOutlet(self._link, message.author.id))
         sink = ReplySink(outlets, self._core.replies, key, self._timing, prompt=str(message.id))
-        self.remember(message.id, Asked(event, text, key, author, sink))
+        self.asked.remember(str(message.id), Asked(event, text, key, author, sink))
         may_read = partial(self._may_read, message)
         earlier = reading.reader(self._link, us, message.channel.id, may_read, before=message.id)
         await self._core.accept(
@@ -158,18 +156,12 @@ class Messages:
         except FAILURES as exc:
             _log.debug("discord.typing_failed", error=str(exc)[:200])
 
-    def remember(self, message: int, asked: Asked[ReplySink]) -> None:
-        """Keep a question in mind, in case it is edited or deleted."""
-        self._asked[message] = asked
-        while len(self._asked) > _REMEMBERED:
-            self._asked.popitem(last=False)
-
     # --- a question is deleted or edited --------------------------------------------------------
 
     async def on_deleted(self, messages: Iterable[int]) -> None:
         """Messages are gone: their turns are cancelled, and unfinished answers taken away."""
         for number in messages:
-            asked = self._asked.pop(number, None)
+            asked = self.asked.take(str(number))
             if asked is not None and asked.sink is not None:
                 asked.sink.retract()
             elif asked is None:
@@ -200,21 +192,15 @@ class Messages:
 
     async def on_thread_deleted(self, thread: int) -> None:
         """A whole thread is gone, and with it what was asked there."""
-        gone = [n for n, asked in self._asked.items() if asked.conversation.thread == str(thread)]
-        await self.on_deleted(gone)
+        await self.on_deleted(int(message) for message in self.asked.in_thread(str(thread)))
 
     async def on_edited(self, message: discord.Message, us: int) -> None:
         """A question was changed: offer to answer the new one."""
         if message.edited_at is None or message.author.bot:
             return  # Discord has looked a link up, or we are writing
         text = events.readable(message, us)
-        asked = self._asked.get(message.id)
-        if asked is None and text:
-            question = await self._core.question(events.PLATFORM, str(message.id))
-            if question is not None:
-                asked = Asked.before(question)
-                self.remember(message.id, asked)
-        if asked is None or not asked.turn or not text or text == asked.text:
+        asked = await self.asked.known(str(message.id)) if text else None
+        if asked is None or not asked.turn or text == asked.text:
             return
         asked.text = text
         if asked.offered:
@@ -227,15 +213,3 @@ class Messages:
         )
         outlet = ChannelOutlet(self._link, events.place_of(asked.conversation))
         await outlet.send(offer, asked.turn, f"edit.{message.id}"[-25:])
-
-
-class SilentSink:
-    """For events that need no reply: a deleted question."""
-
-    limits = Limits(max_chars=MAX_PAGE, edit_interval_s=1.0)
-
-    async def start(self, view: View) -> None: ...
-
-    async def update(self, view: View) -> None: ...
-
-    async def finish(self, view: View) -> None: ...

@@ -184,7 +184,7 @@ class Interactions:
         own = message.get("user") == call.author.id
         if own:
             asked = Asked(call.id, text, call.conversation, call.author, sink)
-            self._messages.remember(f"{channel}:{ts}", asked)
+            self._messages.asked.remember(f"{channel}:{ts}", asked)
         await self._core.accept(call, sink)
         if own:
             await self._messages.remove(channel, str((body.get("message") or {}).get("ts")))

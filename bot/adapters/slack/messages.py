@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.asked import EDITED, Asked
+from bot.adapters.asked import EDITED, Asked, Questions, SilentSink
 from bot.adapters.base import Core
 from bot.adapters.slack.agent import AgentSurface
 from bot.adapters.slack.blocks import button_block
@@ -19,7 +18,7 @@ from bot.adapters.slack.context import Reading
 from bot.adapters.slack.failures import FAILURES, error_of
 from bot.adapters.slack.order import Order
 from bot.adapters.slack.people import PLATFORM
-from bot.adapters.slack.sink import ReplySink, SilentSink
+from bot.adapters.slack.sink import ReplySink
 from bot.adapters.slack.text import is_from_a_person, mentioned
 from bot.adapters.slack.timing import Timing
 from bot.events import Message, Retraction
@@ -27,7 +26,6 @@ from bot.types import Action, ConversationKey
 
 _log = structlog.get_logger(__name__)
 
-_REMEMBERED = 1000
 Event = Mapping[str, Any]
 
 
@@ -48,7 +46,7 @@ class Messages:
         self._reading = reading
         self._surface = surface
         self._order = Order()
-        self._asked: OrderedDict[str, Asked[ReplySink]] = OrderedDict()
+        self.asked: Questions[ReplySink] = Questions(core, PLATFORM)
 
     async def on_mention(self, event: Event, team: str, us: str) -> None:
         """Somebody named us in a channel."""
@@ -100,7 +98,7 @@ class Messages:
     async def _ask(self, event: Event, key: ConversationKey, us: str) -> None:
         channel, ts, root = key.channel, str(event["ts"]), event.get("thread_ts")
         id_ = f"{channel}:{ts}"
-        if id_ in self._asked:
+        if id_ in self.asked:
             return  # delivered again
         user = str(event["user"])
         author, text = await asyncio.gather(
@@ -111,7 +109,7 @@ class Messages:
             user=user, surface=self._surface, question=text,
         )  # fmt: skip
         asked = Asked(id_, text, key, author, sink)
-        self.remember(id_, asked)
+        self.asked.remember(id_, asked)
         message = Message(
             id=id_,
             conversation=key,
@@ -124,12 +122,6 @@ class Messages:
         )
         await self._core.accept(message, sink)
 
-    def remember(self, message: str, asked: Asked[ReplySink]) -> None:
-        """Keep a question in mind, in case it is edited or deleted."""
-        self._asked[message] = asked
-        while len(self._asked) > _REMEMBERED:
-            self._asked.popitem(last=False)
-
     # --- a question is deleted or edited --------------------------------------------------------
 
     async def _deleted(self, event: Event, ts: str) -> None:
@@ -137,7 +129,7 @@ class Messages:
         before = {"channel": event["channel"], **(event.get("previous_message") or {}), "ts": ts}
         async with self._order.of(_place(before)):
             id_ = f"{event['channel']}:{ts}"
-            asked = self._asked.pop(id_, None)
+            asked = self.asked.take(id_)
             if asked is not None and asked.sink is not None:
                 asked.sink.retract()
             elif asked is None:
@@ -176,7 +168,7 @@ class Messages:
             return  # we are writing ourselves, or Slack has looked a link up
         async with self._order.of(_place({**message, "channel": event["channel"]})):
             ts = str(message.get("ts"))
-            asked = await self._known(f"{event['channel']}:{ts}")
+            asked = await self.asked.known(f"{event['channel']}:{ts}")
             if asked is None or not asked.turn:
                 return
             text = await self._reading.text(message, us)
@@ -187,14 +179,6 @@ class Messages:
                 return  # the offer that stands there answers the text as it is when it is taken up
             asked.offered = True
             await self._offer(asked, ts)
-
-    async def _known(self, id_: str) -> Asked[ReplySink] | None:
-        """The question with this id, also of an earlier process."""
-        asked = self._asked.get(id_)
-        if asked is None and (question := await self._core.question(PLATFORM, id_)) is not None:
-            asked = Asked.before(question)
-            self.remember(id_, asked)
-        return asked
 
     async def _offer(self, asked: Asked[ReplySink], ts: str) -> None:
         again = Action("regenerate", "Answer the new one", f"{EDITED}{ts}")

@@ -7,10 +7,11 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.adapters.asked import SilentSink
 from bot.adapters.base import Core
 from bot.adapters.slack.agent import AgentSurface
 from bot.adapters.slack.people import PLATFORM
-from bot.adapters.slack.sink import ReplySink, SilentSink
+from bot.adapters.slack.sink import ReplySink
 from bot.adapters.slack.timing import Timing
 from bot.events import ActionCall
 from bot.types import Author, ConversationKey

@@ -26,7 +26,7 @@ from bot.adapters.slack.stream import STOPPED, StreamOver, unchanging
 from bot.adapters.slack.timing import Timing
 from bot.types import ConversationKey, Limits, Notice, View
 
-__all__ = ["FAILURES", "ReplySink", "SilentSink", "error_of"]
+__all__ = ["FAILURES", "ReplySink", "error_of"]
 
 _log = structlog.get_logger(__name__)
 
@@ -254,15 +254,3 @@ class ReplySink:
             room = MAX_MARKDOWN - len(CUT_OFF) - 2
             text = f"{posted.text[:room]}\n\n{CUT_OFF}".strip()
             await self._asides.quietly(self._outlet.edit(posted, Payload(text), self.turn))
-
-
-class SilentSink:
-    """For events that need no reply: a deleted question."""
-
-    limits = Limits(max_chars=MAX_PAGE, edit_interval_s=1.0)
-
-    async def start(self, view: View) -> None: ...
-
-    async def update(self, view: View) -> None: ...
-
-    async def finish(self, view: View) -> None: ...
