@@ -12,6 +12,7 @@ import structlog
 from bot.adapters.discord.commands import Tree, fill
 from bot.adapters.discord.components import AnswerButton, is_ours
 from bot.adapters.discord.gateway import Backoff
+from bot.adapters.discord.kept import AgainButton, opens_again
 from bot.adapters.discord.outlets import NO_PINGS
 from bot.adapters.discord.surface import Surface
 from bot.adapters.discord.timing import Timing
@@ -65,7 +66,7 @@ class OneConnection(discord.Client):
         self._timing = timing
         self.tree = Tree(self, surface.interactions, user_install=settings.user_install)
         fill(self.tree, tuple(commands), surface.interactions, settings.guilds)
-        self.add_dynamic_items(AnswerButton)
+        self.add_dynamic_items(AnswerButton, AgainButton)
 
     @property
     def us(self) -> int:
@@ -115,11 +116,17 @@ class OneConnection(discord.Client):
         """A button of ours was pressed."""
         await self.surface.interactions.on_button(interaction, action, turn, value)
 
+    async def on_form_again(self, interaction: discord.Interaction[Any], name: str) -> None:
+        """A form is to be opened once more."""
+        await self.surface.interactions.on_form_again(interaction, name)
+
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        if interaction.type is discord.InteractionType.modal_submit:
+            await self.surface.interactions.on_form(interaction)
         if interaction.type is not discord.InteractionType.component:
             return
-        data: Any = interaction.data or {}
-        if not is_ours(str(data.get("custom_id", ""))):
+        custom_id = interaction.custom_id or ""
+        if not (is_ours(custom_id) or opens_again(custom_id)):
             await self.surface.interactions.on_unknown_button(interaction)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -140,14 +140,22 @@ async def _replied_to(message: discord.Message) -> discord.Message | None:
 
 def attachments_of(items: Sequence[discord.Attachment]) -> tuple[Attachment, ...]:
     """The files of a message, none of them fetched yet."""
-    return tuple(_attachment(item) for item in items)
+    return tuple(_attachment(i.url, i.filename, i.size, i.content_type) for i in items)
 
 
-def _attachment(item: discord.Attachment) -> Attachment:
+def attachments_described(items: Sequence[Mapping[str, Any]]) -> tuple[Attachment, ...]:
+    """The same from Discord's own descriptions, which is what a form brings."""
+    return tuple(
+        _attachment(str(i["url"]), str(i["filename"]), int(i["size"]), i.get("content_type"))
+        for i in items
+    )
+
+
+def _attachment(url: str, name: str, size: int, content_type: str | None) -> Attachment:
     async def read(limit: int) -> bytes:
-        return await fetch(item.url, item.filename, item.size, limit)
+        return await fetch(url, name, size, limit)
 
-    return Attachment(item.filename, item.size, item.content_type, read)
+    return Attachment(name, size, content_type, read)
 
 
 async def fetch(url: str, name: str, size: int, limit: int) -> bytes:

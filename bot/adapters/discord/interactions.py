@@ -14,20 +14,23 @@ from discord import app_commands
 from bot.adapters.asked import EDITED, Asked
 from bot.adapters.base import Core
 from bot.adapters.discord import events, reading
+from bot.adapters.discord.forms import lacks
 from bot.adapters.discord.messages import Messages
+from bot.adapters.discord.modals import Modals
 from bot.adapters.discord.outlets import (
     FAILURES,
-    NO_PINGS,
+    GONE_COMMAND,
     ChannelOutlet,
     DirectOutlet,
     InteractionOutlet,
     Link,
     Outlet,
+    tell,
 )
 from bot.adapters.discord.sink import ReplySink
 from bot.adapters.discord.timing import Timing
 from bot.adapters.errands import Errands
-from bot.events import ActionCall, CommandCall, Quote
+from bot.events import ActionCall, Attachment, CommandCall, Quote
 from bot.types import ActionName, Author, ConversationKey, Value
 
 _log = structlog.get_logger(__name__)
@@ -35,7 +38,6 @@ _log = structlog.get_logger(__name__)
 Interaction: TypeAlias = "discord.Interaction[Any]"
 
 _COMPLETE_S = 2.0
-GONE_COMMAND = "This command is no longer there; /help lists those that are."
 GONE_BUTTON = "This button is from an earlier version and does nothing any more; please ask again."
 GONE_QUESTION = "The question is no longer there; please ask again."
 
@@ -51,11 +53,12 @@ class Interactions:
         self._timing = timing
         self._errands = errands
         self._messages = messages
+        self._modals = Modals(core)
 
     def _sink(self, outlets: Sequence[Outlet], key: ConversationKey, **more: Any) -> ReplySink:
         return ReplySink(outlets, self._core.replies, key, self._timing, **more)
 
-    # --- commands and menus ---------------------------------------------------------------------
+    # --- commands, forms and menus ---------------------------------------------------------------
 
     async def on_command(
         self,
@@ -64,20 +67,41 @@ class Interactions:
         options: Mapping[str, Value],
         files: Sequence[discord.Attachment] = (),
     ) -> None:
-        """A slash command, and the files that go with it."""
-        await self._call(interaction, name, options, None, files)
+        """A slash command, and the files that go with it; without what it needs, a form opens."""
+        command = self._modals.command(name)
+        if (
+            command is not None
+            and lacks(command, options, files=bool(files))
+            and await self._modals.open(interaction, command, options)
+        ):
+            return
+        await self._call(interaction, name, options, events.attachments_of(files))
+
+    async def on_form(self, interaction: Interaction) -> None:
+        """A form that was sent."""
+        filled = await self._modals.take(interaction)
+        if filled is not None:
+            await self._call(
+                interaction, filled.name, filled.options, filled.attachments, event=filled.event
+            )
+
+    async def on_form_again(self, interaction: Interaction, name: str) -> None:
+        """The button that opens a form again which could not be used."""
+        await self._modals.again(interaction, name)
 
     async def on_menu(self, interaction: Interaction, name: str, target: discord.Message) -> None:
         """An entry in the menu of a message."""
-        await self._call(interaction, name, {}, target)
+        await self._call(interaction, name, {}, target=target)
 
     async def _call(
         self,
         interaction: Interaction,
         name: str,
         options: Mapping[str, Value],
-        target: discord.Message | None,
-        files: Sequence[discord.Attachment] = (),
+        attachments: tuple[Attachment, ...] = (),
+        *,
+        target: discord.Message | None = None,
+        event: str = "",
     ) -> None:
         original = await self._defer(interaction, thinking=True)
         us: int = interaction.client.us
@@ -88,20 +112,20 @@ class Interactions:
             quote = replace(events.quote_of(target, us), replies=thread)
         place = interaction.channel_id or 0
         key, author = self._who_and_where(interaction)
-        event = CommandCall(
-            id=str(interaction.id),
+        call = CommandCall(
+            id=event or str(interaction.id),
             conversation=key,
             author=author,
             name=name,
             options=options,
             direct=interaction.guild_id is None,
-            attachments=quote.attachments if quote else events.attachments_of(files),
+            attachments=quote.attachments if quote else attachments,
             target=quote,
             at=interaction.created_at,
             earlier=reading.reader(self._link, us, place, allowed, before=interaction.id),
         )
         sink = self._sink(self._outlets(interaction), key, original=original)
-        self._errands.start(self._core.accept(event, sink), f"/{name}")
+        self._errands.start(self._core.accept(call, sink), f"/{name}")
 
     async def _defer(self, interaction: Interaction, *, thinking: bool = False) -> int | None:
         """Acknowledge, before anything else. Returns the placeholder's id, if there is one.
@@ -161,19 +185,7 @@ class Interactions:
             _log.error("discord.command_failed", exc_info=error)
         if interaction.type is discord.InteractionType.autocomplete:
             return
-        await self._tell(interaction, GONE_COMMAND if known else "That did not work; try again.")
-
-    async def _tell(self, interaction: Interaction, text: str) -> None:
-        """Answer at once, to the person alone."""
-        try:
-            if interaction.response.is_done():
-                await interaction.followup.send(text, ephemeral=True, allowed_mentions=NO_PINGS)
-            else:
-                await interaction.response.send_message(
-                    text, ephemeral=True, allowed_mentions=NO_PINGS
-                )
-        except FAILURES as exc:
-            _log.warning("discord.answer_failed", error=str(exc)[:200])
+        await tell(interaction, GONE_COMMAND if known else "That did not work; try again.")
 
     # --- buttons --------------------------------------------------------------------------------
 
@@ -215,13 +227,13 @@ class Interactions:
 
     async def on_unknown_button(self, interaction: Interaction) -> None:
         """A button that we made once, and do not know any more."""
-        await self._tell(interaction, GONE_BUTTON)
+        await tell(interaction, GONE_BUTTON)
 
     async def _ask_again(self, interaction: Interaction, turn: str, number: int) -> None:
         """Have a question answered as it stands now, after it was edited."""
         message = await self._find(interaction, number)
         if message is None:
-            await self._tell(interaction, GONE_QUESTION)
+            await tell(interaction, GONE_QUESTION)
             return
         us = interaction.client.us
         call = self._press(interaction, "regenerate", turn, events.readable(message, us))

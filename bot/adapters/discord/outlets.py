@@ -10,14 +10,18 @@ from typing import Any, Protocol
 
 import aiohttp
 import discord
+import structlog
 
 from bot.adapters.discord.components import button_row
 from bot.adapters.discord.render import Payload
+
+_log = structlog.get_logger(__name__)
 
 NO_PINGS = discord.AllowedMentions.none()
 FAILURES = (discord.DiscordException, aiohttp.ClientError, OSError, RuntimeError)
 """What a request to Discord can end with (`RuntimeError`: the client was closed under it;
 `TimeoutError` is an `OSError`)."""
+GONE_COMMAND = "This command is no longer there; /help lists those that are."
 
 
 class Link:
@@ -173,3 +177,20 @@ class DirectOutlet(ChannelOutlet):
             client = await self._link.client()
             self.channel = (await client.create_dm(discord.Object(self._person))).id
         return await super().send(payload, turn, nonce)
+
+
+async def tell(interaction: discord.Interaction[Any], text: str, **more: Any) -> bool:
+    """Answer an interaction at once, to the person alone; `more` as discord.py sends it.
+
+    False where Discord does not take it, which is in the log.
+    """
+    options = {"ephemeral": True, "allowed_mentions": NO_PINGS, **more}
+    try:
+        if interaction.response.is_done():
+            await interaction.followup.send(text, **options)
+        else:
+            await interaction.response.send_message(text, **options)
+    except FAILURES as exc:
+        _log.warning("discord.answer_failed", error=str(exc)[:200])
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""A command's options as a form, and what is wrong with one that was filled in."""
+"""A command's options as a form, and what was filled in."""
 
 from __future__ import annotations
 
@@ -64,20 +64,6 @@ def _entries(values: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
             value = entry.get("value") or (entry.get("selected_option") or {}).get("value")
             if value is not None and str(value).strip():
                 yield str(name), str(value)
-
-
-def mistakes(command: Command, given: Mapping[str, Value]) -> dict[str, str]:
-    """One sentence for each field whose value is not accepted."""
-    wrong: dict[str, str] = {}
-    for option in command.options:
-        try:
-            if option.name in given:
-                option.coerce(given[option.name])
-            elif option.required:
-                raise UsageError(f"{option.name} is missing.")
-        except UsageError as exc:
-            wrong[option.name] = str(exc)
-    return wrong
 
 
 def _field(option: Option, value: Value | None) -> dict[str, Any]:

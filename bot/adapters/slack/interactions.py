@@ -11,10 +11,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.asked import EDITED, Asked
 from bot.adapters.base import Core
+from bot.adapters.mistakes import mistakes
 from bot.adapters.slack.agent import AgentSurface
 from bot.adapters.slack.context import Reading
 from bot.adapters.slack.failures import FAILURES, error_of
-from bot.adapters.slack.forms import FORM, files_in, filled_in, form, mistakes, place_of
+from bot.adapters.slack.forms import FORM, files_in, filled_in, form, place_of
 from bot.adapters.slack.messages import Messages
 from bot.adapters.slack.people import PLATFORM
 from bot.adapters.slack.sink import ReplySink

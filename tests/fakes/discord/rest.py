@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
+from tests.fakes.discord import forms
 from tests.fakes.discord.state import (
     APPLICATION,
     BOT,
@@ -20,6 +21,7 @@ from tests.fakes.discord.state import (
 
 Handler = Callable[["Rest", re.Match[str], Call], Awaitable[Any]]
 EPHEMERAL = 64
+_FORM = 9
 _CONTENT = 1 << 18 | 1 << 19
 """Flags of an application that has the Message Content intent."""
 _ROUTES: list[tuple[str, re.Pattern[str], Handler]] = []
@@ -52,6 +54,8 @@ class Rest:
         self.flags = 1 << 19
         self.endpoint: str | None = None
         self.callbacks: dict[int, Call] = {}
+        self.forms: list[Json] = []
+        self.wrong: list[str] = []
         self.typing: list[int] = []
 
     async def answer(self, call: Call) -> Any:
@@ -72,6 +76,7 @@ class Rest:
             BOT,
             body.get("content") or "",
             components=body.get("components") or [],
+            embeds=body.get("embeds") or [],
             attachments=self._attachments(call),
             flags=body.get("flags", 0) | more.pop("flags", 0),
             **more,
@@ -249,8 +254,11 @@ async def _callback(rest: Rest, match: re.Match[str], call: Call) -> Any:
     rest.callbacks[int(match[1])] = call
     about: Json = {"id": match[1], "type": interaction["type"]}
     data = call.body.get("data") or {}
+    if call.body["type"] == _FORM:
+        rest.wrong += forms.problems(data, interaction["type"])
+        rest.forms.append({**data, "channel": interaction["channel"]})
     if call.body["type"] in {4, 5}:
-        inner = Call(call.method, call.path, {"content": "", **data}, call.at)
+        inner = Call(call.method, call.path, {"content": "", **data}, call.at, files=call.files)
         message = await rest.post(interaction["channel"], inner)
         interaction["original"] = int(message["id"])
         about |= {

@@ -15,6 +15,7 @@ import yarl
 from aiohttp import web
 
 import discord
+from tests.fakes.discord import forms
 from tests.fakes.discord.gateway import MESSAGE_CONTENT, Gateway
 from tests.fakes.discord.rest import EPHEMERAL, Rest
 from tests.fakes.discord.spec import problems
@@ -54,6 +55,7 @@ class FakeDiscord:
     """`async with FakeDiscord() as fake:` serves; `with fake.address():` points discord.py at it.
 
     Every request is recorded in `calls` and validated; what was wrong with one is in `wrong`.
+    The forms that were opened are in `forms`.
     """
 
     def __init__(self, *, validate: bool = True) -> None:
@@ -62,7 +64,8 @@ class FakeDiscord:
         self.gateway = Gateway(self.world, lambda: f"ws://127.0.0.1:{self.port}/gateway")
         self.rest = Rest(self.world, self.gateway, lambda: f"http://127.0.0.1:{self.port}")
         self.calls: list[Call] = []
-        self.wrong: list[str] = []
+        self.wrong = self.rest.wrong
+        self.forms = self.rest.forms
         self.port = 0
         self.delay_s = 0.0
         self._faults: list[Fault] = []
@@ -345,6 +348,22 @@ class FakeDiscord:
         more = {"message": {k: v for k, v in shown.items() if k not in {"edits", "interaction"}}}
         return await self._interact(3, data, channel, user, more, pressed=int(shown["id"]))
 
+    async def submit(
+        self,
+        typed: Mapping[str, Any] | None = None,
+        *,
+        files: Mapping[str, Sequence[Json]] | None = None,
+        form: Json | None = None,
+        user: int = ADA,
+    ) -> str:
+        """Somebody fills in a form, the one that was opened last, and sends it; returns the token.
+
+        `typed` is by field: text, choices as a list, a tick. The others stay as they were.
+        """
+        opened = form or self.forms[-1]
+        data = forms.sent(opened, typed or {}, files or {})
+        return await self._interact(5, data, opened["channel"], user)
+
     async def _interact(
         self,
         kind: int,
@@ -387,8 +406,14 @@ class FakeDiscord:
             **who,
             **(more or {}),
         }
+        self.world.interactions[token]["event"] = event
         await self.gateway.dispatch("INTERACTION_CREATE", event, direct=direct)
         return token
+
+    async def redeliver(self, token: str) -> None:
+        """Tell of an interaction once more."""
+        event = self.world.interactions[token]["event"]
+        await self.gateway.dispatch("INTERACTION_CREATE", event, direct="member" not in event)
 
     # --- what people see ------------------------------------------------------------------------
 

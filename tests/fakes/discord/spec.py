@@ -14,6 +14,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 MAX_CONTENT = 2000
+MAX_EMBEDS = 6000
 _FILE = Path(__file__).parents[4] / "shared" / "specs" / "discord" / "openapi.json"
 _ROOT = "urn:discord"
 
@@ -63,6 +64,10 @@ def _validator(path: str, method: str) -> Draft202012Validator | None:
 def problems(method: str, path: str, body: Any) -> list[str]:
     """What is wrong with a request, by the specification and the limit on messages."""
     found = []
+    if isinstance(body, dict) and (embeds := (body.get("data") or body).get("embeds")):
+        whole = sum(len(e.get("title", "")) + len(e.get("description", "")) for e in embeds)
+        if whole > MAX_EMBEDS:
+            found.append(f"{method} {path}: {whole} characters in embeds")
     if isinstance(body, dict) and isinstance(content := body.get("content"), str):
         if len(content) > MAX_CONTENT:
             found.append(f"{method} {path}: {len(content)} characters")
@@ -95,7 +100,9 @@ def _with_habits(body: Any) -> Any:
     if isinstance(body, dict):
         if "recipient_id" in body:
             body["recipient_id"] = str(body["recipient_id"])
-        for attachment in body.get("attachments") or ():
+        inner = body.get("data") or {}
+        attached = [*(body.get("attachments") or ()), *(inner.get("attachments") or ())]
+        for attachment in attached:
             attachment["id"] = str(attachment["id"])
         reference = body.get("message_reference")
         if reference:

@@ -1,0 +1,114 @@
+"""Forms at work: opened, sent, and given back where something in them is wrong."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import discord
+import structlog
+
+from bot.adapters.base import Core
+from bot.adapters.discord import events
+from bot.adapters.discord.forms import files_in, filled_in, form, place_of, typed
+from bot.adapters.discord.kept import as_file, handed_back, typed_before
+from bot.adapters.discord.outlets import FAILURES, GONE_COMMAND, tell
+from bot.adapters.mistakes import mistakes
+from bot.command import Command
+from bot.events import Attachment
+from bot.types import Value
+
+_log = structlog.get_logger(__name__)
+
+Interaction: TypeAlias = "discord.Interaction[Any]"
+
+GONE_FORM = "This form is from an earlier version and does nothing any more; please ask again."
+SENT_TWICE = "This form was sent already; its answer is in the channel."
+NOT_OPENED = "The form could not be opened; please call the command again."
+_ATTACH_AGAIN = " Attach the file again, too."
+_ANSWERED = 40060
+_REMEMBERED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A form that was sent, and accepted: the call that a slash command would have been.
+
+    `event` is the same however often the form is sent.
+    """
+
+    event: str
+    name: str
+    options: Mapping[str, Value] = field(repr=False)
+    attachments: tuple[Attachment, ...] = ()
+
+
+class Modals:
+    """Opens forms and takes them back. Of one that was sent its id is remembered for a while."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._sent: OrderedDict[str, None] = OrderedDict()
+
+    def command(self, name: str) -> Command | None:
+        """The command of that name."""
+        return next((c for c in self._core.commands if c.name == name), None)
+
+    async def open(
+        self, interaction: Interaction, command: Command, given: Mapping[str, Value]
+    ) -> bool:
+        """Answer with a form. False where Discord does not take it (it waits three seconds)."""
+        modal = form(command, interaction.id, given)
+        if modal is None:
+            return False
+        try:
+            await interaction.response.send_modal(modal)
+        except FAILURES as exc:
+            if getattr(exc, "code", 0) == _ANSWERED:
+                return True  # it came twice: the form is open
+            _log.info("discord.no_form", command=command.name, error=str(exc)[:200])
+            return False
+        return True
+
+    async def take(self, interaction: Interaction) -> Filled | None:
+        """What a form that was sent asks for; None where the person was told why not."""
+        sent: Any = interaction.data or {}
+        name, opened_by = place_of(str(sent.get("custom_id", "")))
+        filled = filled_in(sent)
+        command = self.command(name)
+        if command is None:
+            await tell(interaction, GONE_COMMAND if name else GONE_FORM, **as_file(filled))
+            return None
+        files = files_in(sent)
+        if wrong := mistakes(command, filled):
+            again = _ATTACH_AGAIN if files else ""
+            sentence = " ".join(wrong.values())[:1800] + again
+            await self._give_back(interaction, sentence, name, filled)
+            return None
+        if opened_by in self._sent:
+            await tell(interaction, SENT_TWICE)
+            return None
+        self._sent[opened_by] = None
+        if len(self._sent) > _REMEMBERED:
+            self._sent.popitem(last=False)
+        attachments = events.attachments_described(files)
+        return Filled(f"form.{opened_by}", name, typed(command, filled), attachments)
+
+    async def _give_back(
+        self, interaction: Interaction, sentence: str, name: str, filled: Mapping[str, Value]
+    ) -> None:
+        if not await tell(interaction, sentence, **handed_back(name, filled)):
+            await tell(interaction, sentence, **as_file(filled))
+
+    async def again(self, interaction: Interaction, name: str) -> None:
+        """Open a form once more, with what was typed into it."""
+        command = self.command(name)
+        if command is None:
+            await tell(interaction, GONE_COMMAND)
+            return
+        before = typed_before(interaction.message)
+        given = {option: value for option, value in before.items() if command.option(option)}
+        if not await self.open(interaction, command, given):
+            await tell(interaction, NOT_OPENED)
