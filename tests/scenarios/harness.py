@@ -70,6 +70,16 @@ class Driver(Protocol):
         """Call a command in the channel, with its options."""
         ...
 
+    async def fill_in(
+        self,
+        name: str,
+        options: Mapping[str, Value],
+        typed: Mapping[str, str],
+        by: Person = "ada",
+    ) -> None:
+        """Call a command without what it needs, and type it into the form that opens."""
+        ...
+
     async def find_out(self, name: str, option: str, prefix: str) -> Sequence[str]:
         """What the platform offers to somebody who does not know a command's options: suggestions
         for the value of one, or the choices of a form."""

@@ -78,6 +78,19 @@ class DiscordDriver:
     ) -> None:
         await self.fake.command(name, options, user=_PEOPLE[by])
 
+    async def fill_in(
+        self,
+        name: str,
+        options: Mapping[str, Value],
+        typed: Mapping[str, str],
+        by: Person = "ada",
+    ) -> None:
+        before = len(self.fake.forms)
+        await self.fake.command(name, options, user=_PEOPLE[by])
+        await self.fake.until(lambda: len(self.fake.forms) > before, "a form")
+        fields = {f"option:{option}": text for option, text in typed.items()}
+        await self.fake.submit(fields, user=_PEOPLE[by])
+
     async def find_out(self, name: str, option: str, prefix: str) -> Sequence[str]:
         before = len(self.fake.rest.callbacks)
         await self.fake.command(name, {option: prefix}, focused=option)

@@ -97,6 +97,23 @@ class SlackDriver:
             "response_url": self.fake.response_url(), "api_app_id": "A1",
         })  # fmt: skip
 
+    async def fill_in(
+        self,
+        name: str,
+        options: Mapping[str, Value],
+        typed: Mapping[str, str],
+        by: Person = "ada",
+    ) -> None:
+        views = self.fake.workspace.views
+        before = len(views)
+        await self.command(name, options, by)
+        await self.fake.until(lambda: len(views) > before)
+        await self.fake.deliver("interactive", {
+            "type": "view_submission", "team": {"id": "T1"}, "api_app_id": "A1",
+            "user": {"id": PEOPLE[by], "username": by}, "trigger_id": f"tr{next(self._ids)}",
+            "view": {**views[-1], "id": f"V{len(views)}", "state": _state(views[-1], typed)},
+        })  # fmt: skip
+
     async def find_out(self, name: str, option: str, prefix: str) -> Sequence[str]:
         raise AssertionError("Slack completes no options")
 
@@ -159,6 +176,20 @@ def adapter_for(app: App, base_url: str) -> SlackAdapter:
 async def _serve(base_url: str, config: Path) -> None:
     async with opened(Installation.read(config)) as app:
         await app.serve([adapter_for(app, base_url)])
+
+
+def _state(view: Mapping[str, Any], typed: Mapping[str, str]) -> Mapping[str, Any]:
+    """What Slack sends of a form in which some fields were typed, the others left as they were."""
+    values = {}
+    for block in view["blocks"]:
+        element = block["element"]
+        text = typed.get(block["block_id"], element.get("initial_value"))
+        assert len(text or "") <= element.get("max_length", 3000)
+        entry = {"type": element["type"], "value": text}
+        if "options" in element:
+            entry = {"type": element["type"], "selected_option": element.get("initial_option")}
+        values[block["block_id"]] = {"value": entry}
+    return {"values": values}
 
 
 def buttons(message: Posted) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ _WORDS: Mapping[ActionName, str] = {
 CANNOT = {
     "test_killed_before_anything_was_shown_it_is_told_all_the_same": "a pipe always takes text",
     "test_who_does_not_know_the_options_is_helped": "a pipe suggests nothing",
+    "test_a_text_typed_into_a_form_answers": "a pipe opens no form",
     "test_two_threads_are_two_conversations": "a pipe is one conversation",
     "test_two_people_in_one_thread_are_told_apart": "one person writes into a pipe",
     "test_stop_ends_it_and_keeps_what_was_written": "a pipe has nothing to press meanwhile",
@@ -95,6 +96,15 @@ class TerminalDriver:
     ) -> None:
         given = " ".join(f'{key}="{value}"' for key, value in (options or {}).items())
         self._type(f"/{name} {given}")
+
+    async def fill_in(
+        self,
+        name: str,
+        options: Mapping[str, Value],
+        typed: Mapping[str, str],
+        by: Person = "ada",
+    ) -> None:
+        raise AssertionError("a pipe opens no form")
 
     async def find_out(self, name: str, option: str, prefix: str) -> Sequence[str]:
         raise AssertionError("a pipe suggests nothing")

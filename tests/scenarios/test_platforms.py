@@ -144,6 +144,20 @@ class TestDocuments:
         await house.driver.command("docs", {"action": "feedback"}, by="root")
         await house.reads("(1 × outdated, last on 20")
 
+    async def test_a_text_typed_into_a_form_answers(self, house: House) -> None:
+        rule = "The lighthouse lamp is lit by Jonas every evening at nine."
+        lines = [f"Rule {n}: every visitor of the island signs the book." for n in range(1, 51)]
+        typed = {"what": "Lighthouse rules", "text": "\n".join([*lines, "", rule])}
+        assert 2500 < len(typed["text"]) <= 3000  # Slack takes no more; Discord 4,000
+        await house.driver.fill_in("docs", {"action": "add", "base": "default"}, typed, by="root")
+        await house.reads("lighthouse-rules.md: added")
+        await house.driver.command(
+            "ask", {"question": "Who has lit the lighthouse lamp every evening at nine?"}
+        )
+        await house.reads("You said:")
+        await house.driver.press("source")
+        await house.is_told(rule)
+
 
 class TestModels:
     async def test_an_admin_switches_the_model_and_it_stays_switched(self, house: House) -> None:
