@@ -105,6 +105,11 @@ class OnnxEmbedder(OnnxModel):
         """
         return len(self.tokenizer.encode(text, add_special_tokens=False).ids)
 
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Start and end of each token of a text, in characters; as quick and safe as `tokens`."""
+        spans: list[tuple[int, int]] = self.tokenizer.encode(text, add_special_tokens=False).offsets
+        return spans
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """`tokens` of each."""
         return [self.tokens(text) for text in texts]

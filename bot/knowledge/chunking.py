@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 
 from semantic_text_splitter import MarkdownSplitter
 
+from bot.knowledge.ruler import Ruler, Spans
 from bot.knowledge.sentences import sentences
 
 _SPECIAL_TOKENS = 2
 _LONGEST_PREFIX = 0.25
 """Most of the window that title and headings may take."""
+_JOINT = 8
+"""Tokens that joining title and text may cost at most beyond those of both."""
 _MOST_SENTENCES = 12
 _STRETCH = 12_000
 """Characters that are cut in one call, so that no call holds the interpreter for long."""
@@ -116,26 +119,30 @@ def first_heading(markdown: str) -> str:
 class Chunker:
     """Cuts documents for one embedder.
 
-    `count` gives the tokens of a text, `window` is the most the embedder reads, `most` the longest
-    passage wanted. Runs in a thread; one call of the splitter is short.
+    `count` gives the tokens of a text and `spans` says where they are, if the engine knows;
+    `window` is the most tokens that the embedder reads, `most` the longest passage wanted. Runs in
+    a thread; one call of the splitter is short.
     """
 
-    def __init__(self, count: Callable[[str], int], window: int, most: int = 200) -> None:
+    def __init__(
+        self, count: Callable[[str], int], window: int, most: int = 200, spans: Spans | None = None
+    ) -> None:
         self._count = count
         self._room = max(16, window - _SPECIAL_TOKENS)
         self._most = most
-        self._splitters: dict[int, MarkdownSplitter] = {}
+        self._spans = spans
 
     def pieces(self, title: str, markdown: str) -> list[Piece]:
         """The passages of a document, in reading order."""
         found: list[Piece] = []
         for section in self._merged(sections(markdown)):
-            prefix = self._prefix(title, section.path)
-            room = min(self._most, self._room - self._count(prefix))
+            prefix, taken = self._prefix(title, section.path)
             heading = " > ".join(section.path)
-            for text in self._cut(section.text, room):
+            for text, tokens in self._cut(section.text, min(self._most, self._room - taken)):
                 whole = f"{prefix}\n{text}" if prefix else text
-                found.append(Piece(heading, text, self._fit(whole), self._sentences(text)))
+                if taken + tokens + _JOINT > self._room:
+                    whole = self._fit(whole)
+                found.append(Piece(heading, text, whole, self._sentences(text)))
         return found
 
     def _merged(self, parts: list[Section]) -> list[Section]:
@@ -156,26 +163,27 @@ class Chunker:
                 sizes.append(size)
         return found
 
-    def _prefix(self, title: str, path: tuple[str, ...]) -> str:
-        """Title and headings, shortened from the left of the path where they are too long."""
+    def _prefix(self, title: str, path: tuple[str, ...]) -> tuple[str, int]:
+        """Title and headings with their tokens, shortened from the left of the path where they are
+        too long."""
         names = [title, *path] if title and title not in path[:1] else list(path)
         limit = int(self._room * _LONGEST_PREFIX)
-        while len(names) > 1 and self._count(" > ".join(names)) > limit:
-            names.pop(1 if len(names) > 2 else 0)
         prefix = " > ".join(names)
-        while prefix and self._count(prefix) > limit:
-            prefix = prefix[: len(prefix) * 3 // 4].rstrip()
-        return prefix
+        while (taken := self._count(prefix)) > limit:
+            if len(names) > 1:
+                names.pop(1 if len(names) > 2 else 0)
+                prefix = " > ".join(names)
+            else:
+                prefix = prefix[: len(prefix) * 3 // 4].rstrip()
+        return prefix, taken
 
-    def _cut(self, text: str, room: int) -> Iterator[str]:
-        splitter = self._splitters.get(room)
-        if splitter is None:
-            if len(self._splitters) > 64:
-                self._splitters.clear()
-            splitter = MarkdownSplitter.from_callback(self._count, room)
-            self._splitters[room] = splitter
+    def _cut(self, text: str, room: int) -> Iterator[tuple[str, int]]:
+        """The passages of a section, each with its tokens."""
         for stretch in _stretches(text):
-            yield from (chunk for chunk in splitter.chunks(stretch) if chunk.strip())
+            count = Ruler(stretch, self._spans, self._count) if self._spans else self._count
+            for chunk in MarkdownSplitter.from_callback(count, room).chunks(stretch):
+                if chunk.strip():
+                    yield chunk, count(chunk)
 
     def _fit(self, text: str) -> str:
         """Joining can cost a token or two more than the parts; shorten until it fits."""

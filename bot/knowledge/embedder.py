@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from backends.base import Backend, Embeddings
 from bot.errors import Refused
+from bot.knowledge.ruler import Spans
 
 _MANY_LANGUAGES = re.compile(
     r"multilingual|bge-m3|labse|nomic-embed-text-v2|arctic-embed2|arctic-embed-l-v2|jina-embeddings-v3"
@@ -27,9 +28,9 @@ class Embedder:
 
     `id` names the model and its weights: passages made by another id are never mixed with these.
     `window` is the most tokens of one text that it reads, special tokens included; `count` gives
-    the tokens of a text without them, runs in threads, and must not block for long. `embed` raises
-    a `BackendError`. An `english` model says little about texts in other languages, and its weight
-    is lowered for them.
+    the tokens of a text without them, runs in threads, and must not block for long; `spans`, if the
+    engine knows it, says where they are. `embed` raises a `BackendError`. An `english` model says
+    little about texts in other languages, and its weight is lowered for them.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Embedder:
     embed: Callable[[Sequence[str]], Awaitable[Embeddings]] = field(repr=False)
     count: Callable[[str], int] = field(repr=False)
     english: bool = True
+    spans: Spans | None = field(default=None, repr=False)
 
 
 EmbedderOf = Callable[[str], Awaitable[Embedder]]
@@ -65,6 +67,13 @@ class Tokenizing(Protocol):
         ...
 
 
+@runtime_checkable
+class Spanning(Protocol):
+    """A backend that tells where in a text its tokens are."""
+
+    def spans(self, text: str) -> list[tuple[int, int]]: ...
+
+
 async def embedder_of(
     backend: Backend,
     embed: Callable[[Sequence[str]], Awaitable[Embeddings]] | None = None,
@@ -86,6 +95,7 @@ async def embedder_of(
         embed=embed or backend.embed,
         count=backend.tokens if isinstance(backend, Tokenizing) else _estimate,
         english=not _MANY_LANGUAGES.search(ident) if english is None else english,
+        spans=backend.spans if isinstance(backend, Spanning) else None,
     )
 
 

@@ -25,7 +25,7 @@ from bot.knowledge.indexing import reconcile
 from bot.knowledge.loader import Loader
 from bot.knowledge.prepared import Prepared, named_pieces, vectorise
 from bot.knowledge.reading import Item, Raw, load
-from bot.knowledge.rows import BaseRow, DocumentRow, PassageRow, document_id
+from bot.knowledge.rows import BaseRow, DocumentRow, document_id, pack, unpack
 from bot.knowledge.store import KnowledgeStore
 from bot.skill import Ingested
 
@@ -139,46 +139,52 @@ class Ingestor:
             if known is not None and known.digest == digest:
                 await self._touch(known, raw, digest)
                 return Ingested(item.location, 0, 0, "unchanged")
-            loaded = await asyncio.to_thread(load, raw, self._loaders)
-            if len(loaded.text) > MAX_CHARACTERS:
-                raise Refused(
-                    f"{raw.name[:100]} has {len(loaded.text):,} characters of text; documents of "
-                    f"up to {MAX_CHARACTERS:,} are read."
-                )
+            made = await asyncio.to_thread(self._cut, target, item.location, raw, digest)
         except UserFacingError as exc:
             return Ingested(item.location, 0, 0, "refused", str(exc))
+        if known is None:
+            if (target.base.name, target.base.generation, made.row.id) not in pending:
+                return made  # it is new: nothing of it is stored
+        else:
+            same = known.title == made.row.title
+            if same and await self._store.text(known.id) == unpack(made.packed):
+                await self._touch(known, raw, digest)
+                return Ingested(item.location, 0, 0, "unchanged")
+            made.row = replace(made.row, added_by=known.added_by)
+            made.changed = True
+        made.leftovers = True
+        made.vectors = await self._store.known_vectors(made.row.id, target.base.generation)
+        return made
+
+    def _cut(self, target: Target, location: str, raw: Raw, digest: str) -> Prepared:
+        """In a thread: bytes to a document in passages. Raises `Refused`."""
+        loaded = load(raw, self._loaders)
+        if len(loaded.text) > MAX_CHARACTERS:
+            raise Refused(
+                f"{raw.name[:100]} has {len(loaded.text):,} characters of text; documents of "
+                f"up to {MAX_CHARACTERS:,} are read."
+            )
         title = loaded.title or first_heading(loaded.text) or PurePosixPath(raw.name).stem
         title = " ".join(title.split())[:200]
-        same = known is not None and known.title == title
-        if same and known is not None and await self._store.text(known.id) == loaded.text:
-            await self._touch(known, raw, digest)
-            return Ingested(item.location, 0, 0, "unchanged")
-        ident = document_id(target.base.name, item.location)
-        pieces = await asyncio.to_thread(named_pieces, ident, target.chunker, title, loaded.text)
+        ident = document_id(target.base.name, location)
+        pieces = named_pieces(ident, target.chunker, title, loaded.text)
         if not pieces:
-            return Ingested(
-                item.location, 0, 0, "refused", f"{raw.name[:100]} has no readable text."
-            )
+            raise Refused(f"{raw.name[:100]} has no readable text.")
         row = DocumentRow(
             id=ident,
             base=target.base.name,
-            source=target.source or item.location,
-            location=item.location,
+            source=target.source or location,
+            location=location,
             title=title,
             digest=digest,
             size=raw.stat.size,
             modified_ns=raw.stat.modified_ns,
             characters=len(loaded.text),
             passages=len(pieces),
-            added_by=known.added_by if known is not None else target.by,
+            added_by=target.by,
             at=time.time(),
         )
-        half_done = (target.base.name, target.base.generation, ident) in pending
-        changed = known is not None
-        vectors: dict[str, bytes] = {}
-        if changed or half_done:  # of a document that is new there are none
-            vectors = await self._store.known_vectors(ident, target.base.generation)
-        return Prepared(row, loaded.text, pieces, vectors, changed, leftovers=changed or half_done)
+        return Prepared(row, pack(loaded.text), pieces, {})
 
     async def _touch(self, known: DocumentRow, raw: Raw, digest: str) -> None:
         await self._store.touch(
@@ -198,15 +204,14 @@ class Ingestor:
             rows,
         )
         complete = {document.row.id for document in batch.complete}
+        waiting = [(d, ident) for d, ident in batch.todo if d.row.id not in complete]
+        for document, _ in waiting:
+            document.staged = True
         await self._store.stage(
             base.generation,
-            [
-                (document.row.id, ident, document.vectors[ident])
-                for document, ident in batch.todo
-                if document.row.id not in complete
-            ],
+            [(document.row.id, ident, document.vectors[ident]) for document, ident in waiting],
         )
-        await asyncio.gather(*(self._replace(base, document) for document in batch.complete))
+        await self._store.replace([one.stored() for one in batch.complete], base.generation)
         for document in batch.complete:
             if document.leftovers:
                 await reconcile(self._store, self._chroma, base, document.row.id)
@@ -215,13 +220,6 @@ class Ingestor:
             Ingested(document.row.location, 0, 0, "changed" if document.changed else "added")
             for document in batch.complete
         ]
-
-    async def _replace(self, base: BaseRow, document: Prepared) -> None:
-        rows = [
-            PassageRow(ident, piece.heading, piece.text, document.vectors[ident])
-            for ident, piece in document.pieces.items()
-        ]
-        await self._store.replace(document.row, document.text, rows, base.generation)
 
 
 def untouched(known: DocumentRow | None, item: Item) -> bool:

@@ -163,7 +163,7 @@ class Intake:
         return Target(base, embedder, self._chunker(embedder), source.added_by, source.location)
 
     def _chunker(self, embedder: Embedder) -> Chunker:
-        return Chunker(embedder.count, embedder.window, self._settings.chunk_tokens)
+        return Chunker(embedder.count, embedder.window, self._settings.chunk_tokens, embedder.spans)
 
     # --- keeping in order ------------------------------------------------------------------------
 

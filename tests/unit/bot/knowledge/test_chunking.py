@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from backends.onnx_embedder import OnnxEmbedder
 from bot.knowledge.chunking import Chunker, Section, first_heading, sections
+from bot.knowledge.ruler import Ruler
 from bot.knowledge.sentences import sentences, spans
 
 
@@ -134,6 +135,47 @@ def test_the_embedders_own_tokens_are_counted(embedder_model: OnnxEmbedder) -> N
     chunker = Chunker(embedder_model.tokens, embedder_model.options.max_tokens, 200)
     text = "# Numbers\n\n" + " ".join(f"antidisestablishmentarianism{n}" for n in range(400))
     for piece in chunker.pieces("A title", text):
+        assert embedder_model.tokens(piece.embedded) + 2 <= 256
+
+
+def word_spans(text: str) -> list[tuple[int, int]]:
+    return [match.span() for match in re.finditer(r"\S+", text)]
+
+
+@given(MARKDOWN, st.integers(2, 40))
+def test_where_the_tokens_are_tells_how_many_a_part_has(text: str, step: int) -> None:
+    ruler = Ruler(text, word_spans, words)
+    for start in range(0, len(text), step):
+        part = text[start : start + 2 * step]
+        assert ruler(part) == words(part)
+    assert ruler("not in it at all") == 5
+
+
+@given(MARKDOWN, st.sampled_from(["", "A title", "title " * 60]))
+def test_passages_are_the_same_with_every_part_counted_by_itself(text: str, title: str) -> None:
+    asked = Chunker(words, 40, 30).pieces(title, text)
+    assert Chunker(words, 40, 30, word_spans).pieces(title, text) == asked
+
+
+def test_the_embedders_tokenizer_reads_a_text_once(embedder_model: OnnxEmbedder) -> None:
+    seen = 0
+
+    def count(text: str) -> int:
+        nonlocal seen
+        seen += len(text)
+        return embedder_model.tokens(text)
+
+    text = "\n\n".join(f"Paragraph {n} says what the {n}th says, not more." for n in range(200))
+    pieces = Chunker(count, 256, 200, embedder_model.spans).pieces("Title", text)
+    assert pieces == Chunker(embedder_model.tokens, 256, 200).pieces("Title", text)
+    assert seen < len(text) / 2
+
+
+def test_a_text_without_spaces_keeps_within_the_window(embedder_model: OnnxEmbedder) -> None:
+    text = "漢字仮名交じり文" * 200 + "\n\n" + "x7" * 400 + "\n\n" + "a-b_c.d/" * 300
+    pieces = Chunker(embedder_model.tokens, 256, 200, embedder_model.spans).pieces("題", text)
+    assert "".join(piece.text for piece in pieces).replace("\n", "") == text.replace("\n", "")
+    for piece in pieces:
         assert embedder_model.tokens(piece.embedded) + 2 <= 256
 
 

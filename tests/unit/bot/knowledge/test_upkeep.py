@@ -116,6 +116,16 @@ async def test_half_a_document_is_never_found_and_its_vectors_are_used_again(
     assert (await service.verify()).clean
 
 
+async def test_a_document_of_several_batches_leaves_nothing_staged(
+    room: Room, service: KnowledgeService, drain: Drain
+) -> None:
+    text = "\n\n".join(f"# Part {n}\n\n" + f"Number {n} is told of here. " * 10 for n in range(60))
+    await drain(service.add(str(room.file("long.md", text))))
+    assert await count(room, staged) == await count(room, pending) == 0
+    found = await service.search("number 59")
+    assert "Number 59" in found.passages[0].text
+
+
 async def test_a_search_during_a_change_sees_the_old_text_or_the_new(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
