@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from bot.knowledge.loader import Loaded, Loader
 from bot.knowledge.loaders_office import OFFICE
 from bot.knowledge.loaders_pdf import PDF
-from bot.knowledge.loaders_table import CSV
+from bot.knowledge.loaders_table import CSV, XLSX
 from bot.web.decoding import decode, is_binary
 from bot.web.extract import extract
 
@@ -83,7 +83,7 @@ CODE = Loader(
     frozenset({"application/json", "application/x-yaml", "application/xml", "text/css"}),
 )
 
-LOADERS: tuple[Loader, ...] = (TEXT, PAGE, PDF, *OFFICE, CSV, CODE)
+LOADERS: tuple[Loader, ...] = (TEXT, PAGE, PDF, *OFFICE, XLSX, CSV, CODE)
 """Every loader that ships."""
 
 

@@ -26,7 +26,6 @@ def _converter(suffix: str) -> Any:
     return {
         ".docx": converters.DocxConverter,
         ".pptx": converters.PptxConverter,
-        ".xlsx": converters.XlsxConverter,
     }[suffix]()
 
 
@@ -104,12 +103,6 @@ OFFICE = (
         frozenset({".pptx"}),
         _office(".pptx", "a PPTX"),
         frozenset({f"{_OFFICE}.presentationml.presentation"}),
-    ),
-    Loader(
-        "xlsx",
-        frozenset({".xlsx"}),
-        _office(".xlsx", "an XLSX"),
-        frozenset({f"{_OFFICE}.spreadsheetml.sheet"}),
     ),
     Loader("epub", frozenset({".epub"}), _epub, frozenset({"application/epub+zip"})),
 )

@@ -1,47 +1,109 @@
-"""CSV: each row with the names of its columns, so that a passage can stand alone."""
+"""CSV and XLSX: each row with the names of its columns."""
 
 from __future__ import annotations
 
 import csv
 import io
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from typing import Any
 
 from bot.errors import Refused
+from bot.knowledge.archives import open_archive
+from bot.knowledge.grid import readable
 from bot.knowledge.loader import Loaded, Loader
 from bot.web.decoding import decode, is_binary
 
 _ROWS = 200_000
+_DELIMITERS = ",;\t|"
+_NONE = "\x1f"
+"""A mark that no text has: every line is one cell."""
+_QUOTED = re.compile(r'"[^"]*"')
 
 
 def _csv(data: bytes, name: str) -> Loaded:
     if is_binary(data):
         raise Refused(f"{name[:100]} is not text, so there is nothing to read in it.")
     text = decode(data)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, name))
     try:
-        dialect: type[csv.Dialect] = csv.Sniffer().sniff(text[:20_000], delimiters=",;\t|")
-    except csv.Error:
-        dialect = csv.excel_tab if name.lower().endswith(".tsv") else csv.excel
-    lines: list[str] = []
-    try:
-        rows = csv.reader(io.StringIO(text), dialect)
-        header = [cell.strip() for cell in next(rows, [])]
-        for count, row in enumerate(rows):
-            if count == _ROWS:
-                raise Refused(f"{name[:100]} has more than {_ROWS:,} rows; split it.")
-            lines.append(_line(header, row))
+        return Loaded(readable(_bounded(rows, name)))
     except csv.Error as exc:
         raise Refused(f"{name[:100]} is not a table that can be read: {exc}.") from exc
-    body = "\n\n".join(line for line in lines if line)
-    return Loaded(body or ", ".join(header))
 
 
-def _line(header: list[str], row: list[str]) -> str:
-    cells = []
-    for at, cell in enumerate(row):
-        value = " ".join(cell.split())
-        if value:
-            column = header[at] if at < len(header) else ""
-            cells.append(f"{column}: {value}" if column else value)
-    return "; ".join(cells)
+def _delimiter(text: str, name: str) -> str:
+    """What separates the cells: the mark that stands equally often in most lines."""
+    if name.lower().endswith(".tsv"):
+        return "\t"
+    lines = [line for line in _QUOTED.sub("", text[:20_000]).splitlines()[:200] if line.strip()]
+    best, most = _NONE, 0
+    for mark in _DELIMITERS:
+        counts = Counter(line.count(mark) for line in lines if mark in line)
+        usual, agreeing = counts.most_common(1)[0] if counts else (0, 0)
+        if agreeing * 2 >= len(lines) and agreeing * usual > most:
+            best, most = mark, agreeing * usual
+    return best
+
+
+def _bounded(rows: Iterator[list[str]], name: str) -> Iterator[list[str]]:
+    for count, row in enumerate(rows):
+        if count > _ROWS:
+            raise Refused(f"{name[:100]} has more than {_ROWS:,} rows; split it.")
+        yield row
+
+
+def _xlsx(data: bytes, name: str) -> Loaded:
+    open_archive(data, name, "an XLSX").close()
+    from openpyxl import load_workbook  # type: ignore[import-untyped]
+
+    try:
+        book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        parts = []
+        for sheet in book.worksheets:
+            sheet.reset_dimensions()  # a file may say that it has more cells than it has
+            text = readable(_bounded(_sheet_rows(sheet), name))
+            if text:
+                parts.append(f"# {' '.join(sheet.title.split())}\n\n{text}")
+        title = " ".join((book.properties.title or "").split())[:200]
+    except Refused:
+        raise
+    # openpyxl raises whatever its parsers do on a damaged file.
+    except Exception as exc:
+        raise Refused(f"{name[:100]} is damaged or not an XLSX, and cannot be read.") from exc
+    if not parts:
+        raise Refused(f"{name[:100]} has no text.")
+    return Loaded("\n\n".join(parts), title)
+
+
+def _sheet_rows(sheet: Any) -> Iterator[list[str]]:
+    for row in sheet.iter_rows():
+        yield [_shown(cell.value, cell.number_format) for cell in row]
+
+
+def _shown(value: Any, form: Any) -> str:
+    """A cell about as the program shows it. Dates are ISO, numbers have no needless zeros."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, int | float):
+        if not math.isfinite(value):
+            return str(value)
+        percent = isinstance(form, str) and form.rstrip().endswith("%")
+        return f"{value * 100:.10g} %" if percent else _number(value)
+    if isinstance(value, datetime):
+        return str(value.date() if value.time() == time() else value.replace(microsecond=0))
+    if isinstance(value, date):
+        return value.isoformat()
+    return " ".join(str(value).split())
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else f"{value:.15g}"
 
 
 CSV = Loader(
@@ -49,4 +111,10 @@ CSV = Loader(
     frozenset({".csv", ".tsv"}),
     _csv,
     frozenset({"text/csv", "text/tab-separated-values"}),
+)
+XLSX = Loader(
+    "xlsx",
+    frozenset({".xlsx"}),
+    _xlsx,
+    frozenset({"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}),
 )

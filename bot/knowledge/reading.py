@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from bot.errors import NotFound, Refused
 from bot.knowledge import loaders as shipped
+from bot.knowledge.grid import label_tables
 from bot.knowledge.loader import Loaded, Loader
 from bot.web.extract import extract, is_html
 
@@ -178,7 +179,7 @@ def load(raw: Raw, loaders: Sequence[Loader]) -> Loaded:
         raise Refused(f"{called} needs more memory to be read than there is.") from None
     if not loaded.text.strip():
         raise Refused(f"{called} has no readable text.")
-    return loaded
+    return Loaded(label_tables(loaded.text), loaded.title)
 
 
 def _page_or_text(raw: Raw, loader: Loader | None) -> Loaded:
