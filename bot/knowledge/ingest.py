@@ -1,7 +1,6 @@
 """Reading documents in: only what changed, a few documents side by side, and never half of one.
 
-Reading and cutting run ahead of the embedder, and writing runs behind it, so that the embedder is
-never idle. Each document becomes visible in one transaction.
+Each document becomes visible in one transaction.
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePosixPath
-from typing import TypeVar
 
 from backends.base import Embeddings
 from bot.errors import Refused, UserFacingError
@@ -23,18 +22,13 @@ from bot.knowledge.chunking import Chunker, first_heading
 from bot.knowledge.embedder import Embedder
 from bot.knowledge.indexing import reconcile
 from bot.knowledge.loader import Loader
-from bot.knowledge.prepared import Prepared, named_pieces, vectorise
+from bot.knowledge.pipeline import Batch, embedded
+from bot.knowledge.prepared import Prepared, named_pieces
 from bot.knowledge.reading import Item, Raw, load
 from bot.knowledge.rows import BaseRow, DocumentRow, document_id, pack, unpack
 from bot.knowledge.store import KnowledgeStore
 from bot.skill import Ingested
 
-_T = TypeVar("_T")
-_BATCH_TEXTS = 256
-"""Texts that are embedded in one call; sentences count too. They are sorted by length within it,
-so that with fewer of them the embedder computes more padding (8 % at 96, 3 % at 256)."""
-_BATCH_DOCUMENTS = 96
-"""Documents that are written together, at most."""
 MAX_CHARACTERS = 5_000_000
 
 
@@ -47,15 +41,6 @@ class Target:
     chunker: Chunker
     by: str = ""
     source: str = ""
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Pieces to embed in one call, and the documents that are complete with them."""
-
-    todo: list[tuple[Prepared, str]] = field(default_factory=list)
-    texts: int = 0
-    complete: list[Prepared] = field(default_factory=list)
 
 
 class Ingestor:
@@ -76,54 +61,20 @@ class Ingestor:
         `known` are the base's documents by location. Closing the generator stops it: documents
         that were reported are stored, the others are as they were.
         """
-        total, done = len(items), 0
-        writer: asyncio.Task[Sequence[Ingested]] | None = None
-        async with aclosing(_ahead(self._batches(target, items, known))) as batches:
-            try:
-                async for got in batches:
-                    events: Sequence[Ingested] = ()
-                    if isinstance(got, Ingested):
-                        events = (got,)
-                    else:
-                        rows = await vectorise(target.embedder, got.todo)
-                        if writer is not None:
-                            events = await asyncio.shield(writer)
-                        writer = asyncio.create_task(
-                            self._write(target, got, rows), name="documents: writing"
-                        )
-                    for event in events:
-                        done += 1
-                        yield replace(event, done=done, total=total)
-                for event in await asyncio.shield(writer) if writer is not None else ():
-                    done += 1
-                    yield replace(event, done=done, total=total)
-            finally:
-                if writer is not None and not writer.done():
-                    # A batch that is being written is finished: it takes a moment.
-                    await asyncio.gather(writer, return_exceptions=True)
+        documents = self._prepared(target, items, known)
+        write = partial(self._write, target)
+        done = 0
+        async with aclosing(embedded(target.embedder, documents, write)) as events:
+            async for event in events:
+                done += 1
+                yield replace(event, done=done, total=len(items))
 
-    async def _batches(
+    async def _prepared(
         self, target: Target, items: Sequence[Item], known: Mapping[str, DocumentRow]
-    ) -> AsyncGenerator[_Batch | Ingested, None]:
-        batch = _Batch()
+    ) -> AsyncGenerator[Prepared | Ingested, None]:
         pending = frozenset(await self._store.pending(target.base.name))
         for item in items:
-            got = await self._prepare(target, item, known.get(item.location), pending)
-            if isinstance(got, Ingested):
-                yield got
-                continue
-            for ident in got.missing():
-                batch.todo.append((got, ident))
-                batch.texts += 1 + len(got.pieces[ident].sentences)
-                if batch.texts >= _BATCH_TEXTS:
-                    yield batch
-                    batch = _Batch()
-            batch.complete.append(got)
-            if batch.texts >= _BATCH_TEXTS or len(batch.complete) >= _BATCH_DOCUMENTS:
-                yield batch
-                batch = _Batch()
-        if batch.complete:
-            yield batch
+            yield await self._prepare(target, item, known.get(item.location), pending)
 
     async def _prepare(
         self,
@@ -191,7 +142,7 @@ class Ingestor:
             known.id, size=raw.stat.size, modified_ns=raw.stat.modified_ns, digest=digest
         )
 
-    async def _write(self, target: Target, batch: _Batch, rows: Embeddings) -> Sequence[Ingested]:
+    async def _write(self, target: Target, batch: Batch, rows: Embeddings) -> Sequence[Ingested]:
         """Store a batch: vectors first, then each complete document in one transaction."""
         base = target.base
         touched = {document.row.id: document for document, _ in batch.todo}
@@ -229,21 +180,3 @@ def untouched(known: DocumentRow | None, item: Item) -> bool:
         and item.stat is not None
         and (known.size, known.modified_ns) == (item.stat.size, item.stat.modified_ns)
     )
-
-
-async def _ahead(source: AsyncGenerator[_T, None]) -> AsyncGenerator[_T, None]:
-    """The same items, each already being made while the one before it is used."""
-
-    async def step() -> _T | None:
-        return await anext(source, None)
-
-    task = asyncio.create_task(step(), name="documents: reading")
-    try:
-        while (item := await task) is not None:
-            task = asyncio.create_task(step(), name="documents: reading")
-            yield item
-    finally:
-        if not task.done():
-            task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await source.aclose()

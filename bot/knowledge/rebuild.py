@@ -7,25 +7,27 @@ old one as it is; what was made of the new one is swept up by the next rebuild o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from backends.base import Embeddings
 from bot.database import Database
 from bot.knowledge import lexical
 from bot.knowledge.chroma import ChromaIndex, collection_name
 from bot.knowledge.embedder import Embedder
 from bot.knowledge.ingest import Target
-from bot.knowledge.prepared import Prepared, named_pieces, vectorise
-from bot.knowledge.rows import BaseRow
+from bot.knowledge.pipeline import Batch, embedded
+from bot.knowledge.prepared import Prepared, named_pieces
+from bot.knowledge.rows import BaseRow, DocumentRow
 from bot.knowledge.store import KnowledgeStore
 from bot.knowledge.tables import bases, documents, passages, pending, staged
 from bot.knowledge.writing import add_passages
 from bot.skill import Ingested
-
-_PIECES = 48
-"""Passages that are embedded in one call."""
 
 
 async def rebuild(
@@ -35,37 +37,41 @@ async def rebuild(
     new = target.base
     await sweep_generations(database, chroma, old)
     rows = await store.documents(old.name)
-    for done, row in enumerate(rows, 1):
-        text = await store.text(row.id)
-        pieces = await asyncio.to_thread(named_pieces, row.id, target.chunker, row.title, text)
-        prepared = Prepared(row, b"", pieces, {})
-        await _build(database, chroma, target, prepared)
-        yield Ingested(row.location, done, len(rows))
+    documents = _stored(store, target, rows)
+    write = partial(_write, database, chroma, new)
+    done = 0
+    async with aclosing(embedded(target.embedder, documents, write)) as events:
+        async for event in events:
+            done += 1
+            yield replace(event, done=done, total=len(rows))
     await database.write(lambda connection: _swap(connection, old, new))
     await chroma.drop(collection_name(old.name, old.generation))
     yield Ingested(old.name, len(rows), len(rows), "changed", f"{len(rows)} documents")
 
 
-async def _build(
-    database: Database, chroma: ChromaIndex, target: Target, prepared: Prepared
-) -> None:
-    base = target.base
-    idents = list(prepared.pieces)
-    for at in range(0, len(idents), _PIECES):
-        todo = [(prepared, ident) for ident in idents[at : at + _PIECES]]
-        rows = await vectorise(target.embedder, todo)
-        await chroma.upsert(
-            collection_name(base.name, base.generation),
-            [ident for _, ident in todo],
-            [prepared.row.id] * len(todo),
-            rows,
-        )
-    new = prepared.stored()
+async def _stored(
+    store: KnowledgeStore, target: Target, rows: Sequence[DocumentRow]
+) -> AsyncGenerator[Prepared | Ingested, None]:
+    """The documents again, from their stored texts."""
+    for row in rows:
+        text = await store.text(row.id)
+        pieces = await asyncio.to_thread(named_pieces, row.id, target.chunker, row.title, text)
+        yield Prepared(row, b"", pieces, {})
 
-    def job(connection: Connection) -> None:
-        add_passages(connection, [new], base.generation)
 
-    await database.write(job)
+async def _write(
+    database: Database, chroma: ChromaIndex, base: BaseRow, batch: Batch, rows: Embeddings
+) -> Sequence[Ingested]:
+    """Store a batch in the new generation, where no search sees it yet."""
+    await chroma.upsert(
+        collection_name(base.name, base.generation),
+        [ident for _, ident in batch.todo],
+        [document.row.id for document, _ in batch.todo],
+        rows,
+    )
+    new = [document.stored() for document in batch.complete]
+    await database.write(lambda connection: add_passages(connection, new, base.generation) and None)
+    return [Ingested(document.row.location, 0, 0) for document in batch.complete]
 
 
 def _swap(connection: Connection, old: BaseRow, new: BaseRow) -> None:

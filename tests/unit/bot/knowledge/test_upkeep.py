@@ -170,6 +170,8 @@ async def test_rebuild_of_an_unknown_base_is_refused(
 async def test_a_rebuild_that_is_stopped_leaves_the_old_index(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
+    for number in range(250):  # more than are written together
+        room.file(f"{number}.md", f"# Number {number}\n\nSays what stands under {number}.")
     await drain(service.add(fill(room)))
     async with aclosing(service.rebuild()) as events:
         async for event in events:
@@ -177,7 +179,7 @@ async def test_a_rebuild_that_is_stopped_leaves_the_old_index(
                 break
     assert (await service.search("castles")).passages[0].title == "About castles"
     verified = await service.verify()
-    assert verified.orphan_passages == 3
+    assert 0 < verified.orphan_passages < 250
     assert verified.collections_dropped == 1
     assert (await service.verify()).clean
     await drain(service.rebuild())
