@@ -1,6 +1,7 @@
 """Sentence embeddings in this process: a BERT-like ONNX model on the CPU.
 
-Made for all-MiniLM-L6-v2 (int8), which is the default: mean over the tokens, unit length.
+Made for all-MiniLM-L6-v2 (int8), which is the default: mean over the tokens, unit length. Models
+that were trained on the vector of their first token are read there (`pooling: cls`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from backends.base import (
     ModelFiles,
 )
 from backends.catalog import EMBEDDER_FILE, TOKENIZER_FILE
+from backends.embedding_families import Pooling, family_of
 from backends.onnx_files import batches, give_memory_back, open_session, read_tokenizer
 from backends.onnx_model import OnnxModel
 
@@ -42,7 +44,8 @@ class OnnxOptions(EngineOptions):
 
     `batch_tokens` bounds one step of the engine (longest text × texts); more than fits the
     processor's cache is slower, not faster. `queue` bounds the callers that wait. `low_memory`
-    saves about 70 MB at a quarter of the speed.
+    saves about 70 MB at a quarter of the speed. `pooling` is `mean`, or `cls` for models that put
+    a text's meaning into their first token; left out, the source's name decides.
     """
 
     source: str = EMBEDDER_FILE.source
@@ -54,18 +57,19 @@ class OnnxOptions(EngineOptions):
     threads: int | None = Field(default=None, ge=1)
     queue: int = Field(default=64, ge=1)
     low_memory: bool = False
+    pooling: Pooling = "mean"
 
     @model_validator(mode="before")
     @classmethod
-    def _known_digests(cls, value: Any) -> Any:
-        """The catalogue's files are verified without being told; others as told."""
+    def _known(cls, value: Any) -> Any:
+        """The catalogue's files are verified, and known models pooled, without being told."""
         if not isinstance(value, Mapping):
             return value
         known = {file.source: file.sha256 for file in (EMBEDDER_FILE, TOKENIZER_FILE)}
         source = value.get("source", EMBEDDER_FILE.source)
         tokenizer = value.get("tokenizer_source", TOKENIZER_FILE.source)
-        digests = {"sha256": known.get(source), "tokenizer_sha256": known.get(tokenizer)}
-        return {**digests, **value}
+        told = {"sha256": known.get(source), "tokenizer_sha256": known.get(tokenizer)}
+        return {**told, "pooling": family_of(str(source)).pooling, **value}
 
 
 class OnnxEmbedder(OnnxModel):
@@ -85,8 +89,10 @@ class OnnxEmbedder(OnnxModel):
     @property
     def model_id(self) -> str:
         """What vectors of this model are marked with; other vectors do not compare to them."""
-        digest = (self.options.sha256 or "unverified")[:12]
-        return f"{self.options.source.rpartition('/')[2]}@{digest}/{self.options.max_tokens}"
+        options = self.options
+        digest = (options.sha256 or "unverified")[:12]
+        pooled = "" if options.pooling == "mean" else f"/{options.pooling}"
+        return f"{options.source.rpartition('/')[2]}@{digest}/{options.max_tokens}{pooled}"
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -177,13 +183,18 @@ class OnnxEmbedder(OnnxModel):
         for row, text in enumerate(batch):
             ids[row, : len(text)] = text
             mask[row, : len(text)] = 1
-        (states,) = self._loaded().run(
-            None, {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        )
-        weights = mask.astype(np.float32)[:, :, None]
-        means = (states * weights).sum(axis=1) / weights.sum(axis=1)
-        lengths = np.linalg.norm(means, axis=1, keepdims=True)
-        vectors: Embeddings = means / np.maximum(lengths, np.float32(1e-12))
+        session = self._loaded()
+        given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        wanted = {node.name for node in session.get_inputs()}  # some know no segments
+        first = session.get_outputs()[0].name  # some have a second one, pooled their own way
+        (states,) = session.run([first], {name: given[name] for name in wanted})
+        if self.options.pooling == "cls":
+            pooled = states[:, 0]
+        else:
+            weights = mask.astype(np.float32)[:, :, None]
+            pooled = (states * weights).sum(axis=1) / weights.sum(axis=1)
+        lengths = np.linalg.norm(pooled, axis=1, keepdims=True)
+        vectors: Embeddings = pooled / np.maximum(lengths, np.float32(1e-12))
         return vectors
 
 

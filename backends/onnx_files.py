@@ -23,7 +23,7 @@ def open_session(
 ) -> InferenceSession:
     """The model of a file, on the CPU. Raises `ModelNotFound` for what is no BERT-like one.
 
-    `what` it should be, "embedder" or "reranker"; a reranker may do without segments.
+    `what` it should be, "embedder" or "reranker"; either may do without segments.
     """
     import onnxruntime  # slow to import, and wanted only where something is embedded
 
@@ -50,7 +50,7 @@ def open_session(
             "remove it and pull it again."
         ) from None
     inputs = {node.name for node in session.get_inputs()}
-    if inputs != {*_INPUTS, _SEGMENTS} and (what == "embedder" or inputs != _INPUTS):
+    if inputs - {_SEGMENTS} != _INPUTS:
         raise ModelNotFound(f"{path.name} is an ONNX model, but not a BERT-like {what}.")
     return session
 

@@ -1,7 +1,8 @@
 """Small real ONNX models, written byte by byte: no library for that is installed.
 
 `cross_encoder` counts how often words of the question stand in the text, which is a (poor)
-cross-encoder: it takes what a trained one takes, and gives what it gives.
+cross-encoder: it takes what a trained one takes, and gives what it gives. `encoder` gives each
+token the sine and the cosine of its id, so that a text's vector can be told beforehand.
 """
 
 from __future__ import annotations
@@ -42,13 +43,41 @@ def cross_encoder(*, outputs: int = 1, segments: bool = True) -> bytes:
     else:
         nodes.append(_node("ReduceSum", ["mask", "first"], "one", keepdims=1))
     nodes.append(_node("Concat", ["one"] * outputs, "logits", axis=1))
+    tensors = [*axes, _tensor("common", [_COMMON])]
+    return _model(names, nodes, tensors, [_value("logits", _FLOAT, ["batch", outputs])])
+
+
+def encoder(*, segments: bool = True, pooled: bool = False) -> bytes:
+    """A model from ids, mask and segments (or without these) to states, shape (texts, tokens, 2);
+    `pooled` gives it a second output, shape (texts, 2)."""
+    names = ["input_ids", "attention_mask", *(["token_type_ids"] if segments else [])]
+    nodes = [
+        _node("Cast", ["input_ids"], "ids", to=_FLOAT),
+        _node("Unsqueeze", ["ids", "second"], "column"),
+        _node("Sin", ["column"], "sine"),
+        _node("Cos", ["column"], "cosine"),
+        _node("Concat", ["sine", "cosine"], "last_hidden_state", axis=2),
+    ]
+    outputs = [_value("last_hidden_state", _FLOAT, ["batch", "length", 2])]
+    if pooled:
+        nodes.append(_node("ReduceSum", ["last_hidden_state", "first"], "pooled", keepdims=0))
+        outputs.append(_value("pooled", _FLOAT, ["batch", 2]))
+    return _model(names, nodes, [_tensor("first", [1]), _tensor("second", [2])], outputs)
+
+
+def _model(
+    inputs: Sequence[str],
+    nodes: Sequence[bytes],
+    tensors: Sequence[bytes],
+    outputs: Sequence[bytes],
+) -> bytes:
     graph = b"".join(
         [
             *(_field(1, node) for node in nodes),
-            _field(2, b"cross-encoder"),
-            *(_field(5, tensor) for tensor in [*axes, _tensor("common", [_COMMON])]),
-            *(_field(11, _value(name, _INT64, ["batch", "length"])) for name in names),
-            _field(12, _value("logits", _FLOAT, ["batch", outputs])),
+            _field(2, b"graph"),
+            *(_field(5, tensor) for tensor in tensors),
+            *(_field(11, _value(name, _INT64, ["batch", "length"])) for name in inputs),
+            *(_field(12, output) for output in outputs),
         ]
     )
     return _field(1, 8) + _field(8, _field(1, b"") + _field(2, 13)) + _field(7, graph)

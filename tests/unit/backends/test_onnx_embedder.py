@@ -16,6 +16,7 @@ from backends.errors import BackendBusy, BackendUnavailable, InvalidRequest, Mod
 from backends.onnx_embedder import ENGINE, OnnxEmbedder, OnnxOptions
 from backends.onnx_files import batches
 from backends.store import ModelStore
+from tests.fakes.onnx_models import encoder
 
 RELATED = ["How do I rotate the logs?", "Log rotation is set up with logrotate.", "Bake the bread."]
 
@@ -161,12 +162,50 @@ def test_another_file_is_not_held_to_the_defaults_digest() -> None:
 
 
 def test_vectors_are_marked_with_their_model(embedder_files: ModelStore) -> None:
+    own = {"source": "file:own.onnx"}
     ids = {
         OnnxEmbedder("a", OnnxOptions.model_validate(fields), embedder_files).model_id
-        for fields in ({}, {"max_tokens": 128}, {"source": "file:own.onnx"})
+        for fields in ({}, {"max_tokens": 128}, own, {**own, "pooling": "cls"})
     }
-    assert len(ids) == 3
+    assert len(ids) == 4
     assert "model.onnx@8199be6f699a/256" in ids
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+@pytest.mark.parametrize(
+    "file", [encoder(), encoder(segments=False), encoder(pooled=True)], ids=["", "bare", "pooled"]
+)
+async def test_a_text_is_the_mean_of_its_tokens_or_the_first_of_them(
+    embedder_files: ModelStore, tmp_path: Path, file: bytes, pooling: str
+) -> None:
+    path = tmp_path / "tiny.onnx"
+    path.write_bytes(file)
+    options = OnnxOptions.model_validate({"source": f"file:{path}", "pooling": pooling})
+    embedder = OnnxEmbedder("tiny", options, embedder_files)
+    texts = ["rotate", "how do I rotate the logs?"]  # the shorter one is padded
+    rows = await embedder.embed(texts)
+    for text, row in zip(texts, rows, strict=True):
+        ids = np.array(embedder.tokenizer.encode(text).ids)
+        states = np.stack([np.sin(ids), np.cos(ids)], axis=1)
+        wanted = states[0] if pooling == "cls" else states.mean(axis=0)
+        assert np.allclose(row, wanted / np.linalg.norm(wanted), atol=1e-4)
+    await embedder.aclose()
+
+
+@pytest.mark.parametrize(
+    ("source", "pooling"),
+    [
+        ("hf:Xenova/bge-small-en-v1.5/onnx/model_quantized.onnx", "cls"),
+        ("file:models/snowflake_arctic_embed_m/model.onnx", "cls"),
+        ("hf:Xenova/e5-small-v2/onnx/model_quantized.onnx", "mean"),
+        ("file:models/own.onnx", "mean"),
+    ],
+)
+def test_the_source_tells_how_a_known_model_pools(source: str, pooling: str) -> None:
+    assert OnnxOptions.model_validate({"source": source}).pooling == pooling
+    told = OnnxOptions.model_validate({"source": source, "pooling": "mean"})
+    assert told.pooling == "mean"
+    assert OnnxOptions.model_validate({}).pooling == "mean"
 
 
 @pytest.mark.parametrize("most", [1, 10, 100])
