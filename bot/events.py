@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from bot.types import ActionName, Author, ConversationKey, Value
+from bot.wellformed import wellformed
 
 
 def _now() -> datetime:
@@ -47,6 +48,9 @@ class Quote:
     attachments: tuple[Attachment, ...] = ()
     replies: Reader | None = field(default=None, compare=False, repr=False)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", wellformed(self.text))
+
 
 Reader: TypeAlias = Callable[[int], Awaitable[Sequence[Quote]]]
 """`await read(limit)`: the newest `limit` messages of a place, oldest first, without bots but us.
@@ -73,6 +77,9 @@ class Message:
     at: datetime = field(default_factory=_now)
     earlier: Reader | None = field(default=None, compare=False, repr=False)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", wellformed(self.text))
+
 
 @dataclass(frozen=True, slots=True)
 class CommandCall:
@@ -95,6 +102,15 @@ class CommandCall:
     target: Quote | None = None
     at: datetime = field(default_factory=_now)
     earlier: Reader | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        options = {
+            name: wellformed(value) if isinstance(value, str) else value
+            for name, value in self.options.items()
+        }
+        object.__setattr__(self, "options", options)
+        if self.text is not None:
+            object.__setattr__(self, "text", wellformed(self.text))
 
 
 @dataclass(frozen=True, slots=True)

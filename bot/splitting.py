@@ -17,6 +17,8 @@ from itertools import pairwise
 
 from wcwidth import iter_graphemes
 
+from bot.wellformed import wellformed
+
 Measure = Callable[[str], int]
 """Counts a text as a platform does. It must be additive over code points."""
 
@@ -26,7 +28,6 @@ LEAST_LIMIT = 32
 _FENCE = re.compile(r"^([ \t]*)(`{3,}(?=[^`\n]*$)|~{3,})([^\n]*)$")
 _SENTENCE = re.compile(r"[.!?…]['\")\]”’»*_]*(?=[ \t])|[。！？][」』”’）]*")
 _WORD = re.compile(r"(?<=\S)[ \t]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _BLANK_LINES = re.compile(r"(?:[ \t]*\n)+")
 
 
@@ -108,10 +109,7 @@ class Splitter:
         self._held = ""
         if text[-1] == "\r" or "\ud800" <= text[-1] <= "\udbff":
             text, self._held = text[:-1], text[-1]
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-        if _SURROGATE.search(text):
-            text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-        return text
+        return wellformed(text.replace("\r\n", "\n").replace("\r", "\n"))
 
     def _begin(self, carried: _Fence | None, *, trim: bool) -> None:
         """Begin a page, in a fence that the page before left open, or after a word."""

@@ -19,6 +19,7 @@ from bot.knowledge import loaders as shipped
 from bot.knowledge.grid import label_tables
 from bot.knowledge.loader import Loaded, Loader
 from bot.web.extract import extract, is_html
+from bot.wellformed import wellformed
 
 Kind = Literal["file", "folder", "page", "sitemap", "upload"]
 MAX_DOCUMENT_BYTES = 50 * 1024 * 1024
@@ -82,16 +83,17 @@ def is_url(location: str) -> bool:
 
 
 def full_path(location: str) -> str:
-    """A path as documents are known by: from the root, `~` replaced."""
-    return os.path.abspath(os.path.expanduser(location))
+    """A path as documents are known by: from the root, `~` replaced. Raises `Refused`."""
+    return _written(os.path.abspath(os.path.expanduser(location)))
 
 
 def file_item(path: Path, *, most: int = MAX_DOCUMENT_BYTES) -> Item:
     """A file of this machine. Raises `NotFound` or `Refused`."""
+    location = _written(str(path))
     stat = _stat(path)
     if stat.size > most:
         raise _too_large(path.name, stat.size, most)
-    return Item(str(path), lambda: asyncio.to_thread(_read_file, path, most), stat)
+    return Item(location, lambda: asyncio.to_thread(_read_file, path, most), stat)
 
 
 def folder_items(
@@ -111,7 +113,9 @@ def folder_items(
             raise Refused(
                 f"The folder {folder} cannot be read ({_reason(error)}); check its permissions."
             ) from error
-        refused.append((str(error.filename), f"The folder cannot be read: {_reason(error)}."))
+        refused.append(
+            (_shown(str(error.filename)), f"The folder cannot be read: {_reason(error)}.")
+        )
 
     for path in _walk(folder, cannot):
         if path.suffix.lower() not in wanted:
@@ -121,7 +125,7 @@ def folder_items(
         try:
             items.append(file_item(path, most=most))
         except (Refused, NotFound) as exc:
-            refused.append((str(path), str(exc)))
+            refused.append((_shown(str(path)), str(exc)))
     return items, refused
 
 
@@ -151,6 +155,7 @@ def raw_page(got: Response) -> Raw:
 
 def upload_item(name: str, data: bytes, *, most: int = MAX_DOCUMENT_BYTES) -> Item:
     """A file that somebody sent. Raises `Refused`."""
+    name = wellformed(name)
     if len(data) > most:
         raise _too_large(name, len(data), most)
 
@@ -197,6 +202,17 @@ def _page_or_text(raw: Raw, loader: Loader | None) -> Loaded:
         )
     found = extract(raw.data, raw.name, raw.content_type, raw.charset)
     return Loaded(found.text, found.title)
+
+
+def _written(path: str) -> str:
+    """A path whose name can be stored. Raises `Refused`: on Linux a name is any bytes."""
+    if _shown(path) != path:
+        raise Refused(f"The name of {_shown(path)!r:.200} is not written in UTF-8; rename it.")
+    return path
+
+
+def _shown(path: str) -> str:
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _stat(path: Path) -> Stat:

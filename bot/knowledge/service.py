@@ -29,6 +29,7 @@ from bot.knowledge.store import KnowledgeStore
 from bot.knowledge.verify import Verified
 from bot.skill import Document, Ingested, Passage, SearchResult
 from bot.types import Author, ConversationKey
+from bot.wellformed import wellformed
 
 MAX_QUERY = 4_000
 """Longest question, in characters."""
@@ -117,6 +118,7 @@ class KnowledgeService:
             raise UsageError(
                 f"The question has {len(query):,} characters; shorten it to {MAX_QUERY:,}."
             )
+        query = wellformed(query)
         stored = await self._store.bases()
         names = bases if bases is not None else [name for name in stored if not is_private(name)]
         asked: dict[str, tuple[BaseRow, Embedder]] = {}

@@ -77,6 +77,16 @@ async def test_a_question_is_answered_and_kept(bench: Make, history: HistoryStor
     assert [t.text for t in await history.recent(str(HERE))] == ["hello", "You said: hello"]
 
 
+async def test_half_a_character_does_not_fail_a_turn(bench: Make, history: HistoryStore) -> None:
+    b = bench(CHAT, COMMANDS, store=history)
+    said = await b.say(b.message("ends in half \ud83d"))
+    assert (said.state, said.text) == ("complete", "You said: ends in half \ufffd")
+    asked = await b.say(b.call("ask", question="\ud83d\ude00 and \ud800"))
+    assert (asked.state, asked.text) == ("complete", "\U0001f600 and \ufffd! ")
+    kept = [turn.text for turn in await history.recent(str(HERE))]
+    assert kept[0] == "ends in half \ufffd"
+
+
 async def test_the_question_is_kept_before_a_model_is_asked(
     bench: Make, history: HistoryStore
 ) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -227,6 +228,23 @@ async def test_one_bad_file_does_not_lose_the_others(
     states = {Path(e.location).name: e.state for e in events}
     assert states == {"good.md": "added", "bad.pdf": "refused", "binary.txt": "refused"}
     assert [d.title for d in await service.list()] == ["Good"]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS takes no such names")
+async def test_a_name_that_is_not_utf8_does_not_lose_the_others(
+    room: Room, service: KnowledgeService, drain: Drain
+) -> None:
+    room.file("good.md", "# Good\n\nA fine document.")
+    odd = os.fsencode(room.path / "docs") + b"/caf\xe9.md"
+    await asyncio.to_thread(Path(os.fsdecode(odd)).write_text, "# Odd\n\nIn Latin-1.")
+    refused, added = await drain(service.add(str(room.path / "docs")))
+    assert (added.state, refused.state) == ("added", "refused")
+    assert "caf\ufffd.md' is not written in UTF-8; rename it." in refused.detail
+    with pytest.raises(Refused, match="not written in UTF-8"):
+        await drain(service.add(os.fsdecode(odd)))
+    with pytest.raises(Refused, match="not written in UTF-8"):
+        await service.remove(os.fsdecode(odd))
+    assert (await service.search("fine \udce9 document")).passages[0].title == "Good"
 
 
 async def test_a_document_that_turns_bad_is_kept_as_it_was(
