@@ -155,7 +155,7 @@ def label_tables(markdown: str) -> str:
             table = ["", *_labelled_table(table), ""]
         made.extend(table)
         at = end
-    return "\n".join(made)
+    return "\n".join(made).strip("\n")
 
 
 def _table_end(lines: Sequence[str], at: int) -> int:

@@ -1,4 +1,4 @@
-"""PDF, with pypdf: text only; scanned pages have none."""
+"""PDF, with pypdf: text with its headings and tables; scanned pages have none."""
 
 from __future__ import annotations
 
@@ -7,9 +7,20 @@ import re
 
 from bot.errors import Refused
 from bot.knowledge.loader import Loaded, Loader
+from bot.knowledge.pdf_layout import markdown
+from bot.knowledge.pdf_lines import Line, PageLines
 
 _PAGES = 3_000
 _CHARACTERS = 20_000_000
+_SOFT_HYPHEN = re.compile(r"(?<=\w)\xad(?=\w)")
+"""Within a line it is a hyphen: fonts draw both alike, so that some programs write one for both."""
+_NO_TITLE = re.compile(
+    r"untitled|(?:powerpoint[- ])?presentation|document\d*"
+    r"|(?:microsoft )?(?:word|excel|powerpoint) - .*"
+    r"|.*\.(?:docx?|pptx?|xlsx?|tex|dvi|odt|indd|qxd|rtf|pdf|html?|md)",
+    re.IGNORECASE,
+)
+"""What programs write where nobody gave a title."""
 
 
 def _pdf(data: bytes, name: str) -> Loaded:
@@ -24,14 +35,15 @@ def _pdf(data: bytes, name: str) -> Loaded:
         pages = len(reader.pages)
         if pages > _PAGES:
             raise Refused(f"{called} has {pages:,} pages; PDFs of up to {_PAGES:,} are read.")
-        texts: list[str] = []
+        lines: list[list[Line]] = []
         length = 0
-        for page in reader.pages:
-            text = _tidy(page.extract_text() or "")
-            length += len(text)
+        for number, page in enumerate(reader.pages):
+            box = page.mediabox
+            found = PageLines(number, float(box.bottom), float(box.height))
+            length += len(page.extract_text(visitor_text=found.add) or "")
             if length > _CHARACTERS:
                 raise Refused(f"{called} has too much text to be read; split it.")
-            texts.append(text)
+            lines.append(found.lines)
         title = str((reader.metadata.title if reader.metadata else None) or "")
     except Refused:
         raise
@@ -44,26 +56,11 @@ def _pdf(data: bytes, name: str) -> Loaded:
         raise Refused(
             f"{called} is encrypted; save it without a password and add it again."
         ) from exc
-    text = "\n\n".join(part for part in texts if part)
+    text = _SOFT_HYPHEN.sub("-", markdown(lines)).replace("\xad", "")
     if not text:
         raise Refused(f"{called} has no text; it may be a scan, which is not read.")
-    return Loaded(text, " ".join(title.split())[:200])
-
-
-def _tidy(page: str) -> str:
-    """Lines that only wrap become one; words that a line end cut are joined."""
-    page = re.sub(r"(?<=[a-zà-ÿ])-\n(?=[a-zà-ÿ])", "", page.replace("\r\n", "\n"))
-    page = re.sub(r"[ \t]+\n", "\n", page)
-    lines = page.split("\n")
-    longest = max((len(line) for line in lines), default=0)
-    joined: list[str] = []
-    for line in lines:
-        wraps = joined and joined[-1] and len(joined[-1].rsplit("\n", 1)[-1]) > 0.6 * longest
-        if line and wraps and not joined[-1].endswith((".", ":", "!", "?")):
-            joined[-1] += " " + line.strip()
-        else:
-            joined.append(line)
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(joined)).strip()
+    title = " ".join(title.split())[:200]
+    return Loaded(text, "" if _NO_TITLE.fullmatch(title) else title)
 
 
 PDF = Loader("pdf", frozenset({".pdf"}), _pdf, frozenset({"application/pdf"}))
