@@ -107,6 +107,8 @@ class ModelSpec(BaseModel):
     to its last word. `thinking` says what becomes of the thoughts of a model that thinks before it
     answers; it may use `thinking_tokens` for them beside the tokens of the answer. `keep_alive`
     (-1: for ever), `memory_mb` and `thinking` go on to engines that have an option of that name.
+    `query_prefix` and `passage_prefix` are what an embedder was trained to see before questions and
+    before passages; None leaves it to the family that its name tells.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -121,6 +123,8 @@ class ModelSpec(BaseModel):
     thinking_tokens: int = Field(default=0, ge=0)
     keep_alive: Seconds | None = None
     memory_mb: int | None = Field(default=None, gt=0)
+    query_prefix: str | None = Field(default=None, max_length=1_000)
+    passage_prefix: str | None = Field(default=None, max_length=1_000)
     inline: bool = Field(default=False, exclude=True, repr=False)
 
     @model_validator(mode="before")
@@ -145,6 +149,16 @@ class ModelSpec(BaseModel):
         own = {key: value[key] for key in known if key in value}
         rest = {key: entry for key, entry in value.items() if key not in known}
         return {**own, "replicas": [rest], "inline": True}
+
+    @property
+    def called(self) -> tuple[str, ...]:
+        """What its engines know it by: names at a server, sources of files, parts of commands."""
+        found: list[str] = []
+        for replica in self.replicas:
+            for key in ("model", "source", "command"):
+                said = replica.options.get(key)
+                found += map(str, said) if isinstance(said, list | tuple) else [str(said or "")]
+        return tuple(filter(None, found))
 
     def resolve(self, engines: Mapping[str, Engine], path: str) -> tuple[ResolvedReplica, ...]:
         """Every replica with its engine and its judged options.

@@ -20,6 +20,7 @@ from backends.pool import Pool
 from bot.adapters.base import Adapter, AdapterError
 from bot.database import Database
 from bot.dispatch import Dispatcher, Policy, assemble
+from bot.embedders import embedders
 from bot.exchange import TurnLimits
 from bot.history.capabilities import SqlCapabilities
 from bot.history.choices import SqlChoices
@@ -27,7 +28,6 @@ from bot.history.replies import SqlReplies
 from bot.history.sql import SqlHistoryStore
 from bot.history.store import HistoryStore
 from bot.installation import Installation
-from bot.knowledge.embedder import Embedder, embedder_of
 from bot.knowledge.loaders import LOADERS
 from bot.knowledge.reranking import reranker_of
 from bot.knowledge.retriever import Rerank
@@ -157,7 +157,7 @@ async def opened(here: Installation) -> AsyncIterator[App]:
         knowledge = KnowledgeService(
             database,
             config.data_dir / "chroma",
-            embedder=partial(_embedder, here, pool),
+            embedder=embedders(here.config, pool),
             fetcher=web,
             settings=config.knowledge,
             loaders=[*here.plugins.loaders, *LOADERS],
@@ -266,12 +266,6 @@ async def _background(work: Coroutine[Any, Any, None], name: str) -> AsyncIterat
     finally:
         task.cancel()
         await asyncio.wait([task])
-
-
-async def _embedder(here: Installation, pool: Pool, base: str) -> Embedder:
-    settings = here.config.knowledge.bases.get(base)
-    name = (settings.embedder if settings is not None else None) or here.config.embedder
-    return await embedder_of(pool.backend(name), partial(pool.embed, name))
 
 
 def _reranker(here: Installation, pool: Pool) -> Rerank | None:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from backends.base import EngineContext
+from backends.embedding_families import FAMILIES
 from backends.pool import Pool
 from backends.shipped import MODULES, shipped
 from backends.spec import ModelSpec
@@ -21,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MODELS = (ROOT / "docs" / "models.md").read_text("utf-8")
 ENGINES = shipped(MODULES)
-DOCUMENTED = ("llama_cpp", "ollama", "openai_compatible", "gpt4all")
+DOCUMENTED = ("llama_cpp", "ollama", "openai_compatible", "gpt4all", "onnx")
 _BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _EXAMPLE = re.compile(r"^  # (\w+: \{backend: .*\})$", re.MULTILINE)
 
@@ -90,6 +91,14 @@ def test_the_examples_in_config_yaml_work(tmp_path: Path) -> None:
 def test_every_key_of_an_engine_is_on_the_page(engine: str) -> None:
     named = set(re.findall(r"`([a-z_0-9]+)`", MODELS))
     assert set(ENGINES[engine].options.model_fields) - named == set()
+
+
+def test_what_stands_before_texts_is_on_the_page() -> None:
+    page = MODELS.replace("\\|", "|")
+    for family in FAMILIES:
+        for prefix in (family.query_prefix, family.passage_prefix):
+            first = prefix.partition(" Given")[0].rstrip(":")
+            assert not prefix.isascii() or f"`{first}" in page, family.name
 
 
 def test_every_key_of_a_model_is_on_the_page() -> None:

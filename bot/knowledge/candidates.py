@@ -11,6 +11,7 @@ import numpy as np
 
 from backends.base import Embeddings
 from bot.knowledge import lexical
+from bot.knowledge.embedder import Embedder
 from bot.knowledge.evidence import Signs, coverage
 from bot.knowledge.fusion import Scores, fuse, weights
 from bot.knowledge.fusion import lexical as lexical_score
@@ -57,16 +58,16 @@ def score(
     found: Sequence[Candidate],
     asked: Sequence[Asked],
     *,
-    embedder_of: Mapping[str, tuple[str, int]],
+    embedder_of: Mapping[str, Embedder],
     dense: float,
     trust: Sequence[float],
 ) -> None:
     """Fill in what each candidate is worth, over all wordings by their weight.
 
-    `embedder_of` gives the embedder's id and dimension by knowledge base, `trust` how well it
-    knows each wording's language (`Question.trust`), `dense` the share of meaning.
+    `embedder_of` gives the embedder by knowledge base, `trust` how well it knows each wording's
+    language (`Question.trust`), `dense` the share of meaning.
     """
-    kept = [restore(c.row.vectors, embedder_of[c.row.base][1]) for c in found]
+    kept = [restore(c.row.vectors, embedder_of[c.row.base].dimension) for c in found]
     texts = [candidate.text for candidate in found]
     total = np.zeros(len(found))
     for at, (one, trusted) in enumerate(zip(asked, trust, strict=True)):
@@ -88,14 +89,16 @@ def _similar(
     found: Sequence[Candidate],
     asked: Asked,
     kept: Sequence[Embeddings],
-    embedder_of: Mapping[str, tuple[str, int]],
+    embedder_of: Mapping[str, Embedder],
 ) -> tuple[Scores, Scores]:
-    """Cosine with each candidate's best sentence, and with the candidate as a whole."""
+    """Cosine with each candidate's best sentence, and with the candidate as a whole, as the default
+    embedder would have them."""
     sentence, whole = np.zeros(len(found)), np.zeros(len(found))
     for at, (candidate, rows) in enumerate(zip(found, kept, strict=True)):
-        vector = asked.vectors.get(embedder_of[candidate.row.base][0])
+        embedder = embedder_of[candidate.row.base]
+        vector = asked.vectors.get(embedder.id)
         if vector is not None:
-            near = rows @ vector
+            near = embedder.scale(rows @ vector)
             sentence[at], whole[at] = near.max(), near[0]
     return sentence, whole
 

@@ -2,7 +2,7 @@
 
     citations = CitationFilter(len(passages))
     shown = citations.feed(delta)  # … and citations.finish() at the end
-    checked = await check_support(answer, passages, embedder.embed)
+    checked = await check_support(answer, passages, embedder.similarities)
     doubtful = [one.text for one in checked if not one.supported]
 
 A number that none of the passages has is the surest sign of an invention. Otherwise a sentence is
@@ -25,14 +25,15 @@ from bot.knowledge.sentences import sentences, spans
 from bot.knowledge.stopwords import STOP_WORDS
 from bot.knowledge.words import is_unspaced, stems
 
-Embed = Callable[[Sequence[str]], Awaitable[Embeddings]]
+Similarities = Callable[[Sequence[str], Sequence[str]], Awaitable[Embeddings]]
+"""How near each of the first texts is to each of the second (`Embedder.similarities`)."""
 
 ENOUGH_WORDS = 0.6
 """Share of a sentence's words found, from which it needs no look at its meaning."""
 SOME_WORDS = 0.3
 """Share below which nothing helps."""
 SAME_MEANING = 0.6
-"""Cosine of two sentences that mean about the same."""
+"""Cosine of two sentences that mean about the same, on the default embedder's scale."""
 _LEAST_WORDS = 3
 _MOST_SENTENCES = 60
 _MOST_COMPARED = 120
@@ -65,20 +66,20 @@ class Support:
 
 
 async def check_support(
-    answer: str, passages: Sequence[str], embed: Embed | None = None
+    answer: str, passages: Sequence[str], near: Similarities | None = None
 ) -> tuple[Support, ...]:
     """Check every sentence that states something; `passages[0]` is what `[1]` cites.
 
     Questions, headings, code, very short sentences and those that say that something is not known
-    are left out. Without `embed`, or where it fails, words alone decide.
+    are left out. Without `near`, or where it fails, words alone decide.
     """
     found = [_first_look(answer, a, b, passages) for a, b in _statements(answer)]
     doubtful = [
         at for at, one in enumerate(found) if not one.supported and one.overlap >= SOME_WORDS
     ]
-    if embed is not None and doubtful:
+    if near is not None and doubtful:
         with suppress(BackendError):  # without it the words have had their say
-            await _second_look(found, doubtful[:_MOST_SENTENCES], passages, embed)
+            await _second_look(found, doubtful[:_MOST_SENTENCES], passages, near)
     return tuple(found)
 
 
@@ -140,7 +141,7 @@ def _against(cited: Sequence[int], passages: Sequence[str]) -> Sequence[str]:
 
 
 async def _second_look(
-    found: list[Support], doubtful: Sequence[int], passages: Sequence[str], embed: Embed
+    found: list[Support], doubtful: Sequence[int], passages: Sequence[str], near: Similarities
 ) -> None:
     """Compare the meaning of doubtful sentences with the passages' sentences."""
     parts = [sentences(passage) for passage in passages]
@@ -149,10 +150,8 @@ async def _second_look(
     if not texts:
         return
     asked = [_CITED.sub("", found[at].text) for at in doubtful]
-    rows = await embed([*asked, *texts])
-    near = rows[: len(asked)] @ rows[len(asked) :].T
     owner = np.array(owners)
-    for row, at in zip(near, doubtful, strict=True):
+    for row, at in zip(await near(asked, texts), doubtful, strict=True):
         one = found[at]
         mask = np.isin(owner, one.cited) if one.cited else np.ones(len(owner), dtype=bool)
         best = float(row[mask].max(initial=0.0))

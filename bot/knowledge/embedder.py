@@ -8,15 +8,21 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from backends.base import Backend, Embeddings
+from backends.catalog import EMBEDDER_FILE
+from backends.embedding_families import family_of
 from bot.errors import Refused
 from bot.knowledge.ruler import Spans
+from bot.knowledge.similarity import DEFAULT_SCALE, Embed, Scale, measure
 
 _MANY_LANGUAGES = re.compile(
-    r"multilingual|bge-m3|labse|nomic-embed-text-v2|arctic-embed2|arctic-embed-l-v2|jina-embeddings-v3"
-    r"|embeddinggemma|qwen3-embedding|gte-qwen|granite-embedding-278m|granite-embedding-107m",
+    r"multilingual|bge-m3|labse|nomic-embed-text-v2|arctic-embed2|arctic-embed-[lm]-v2"
+    r"|jina-embeddings-v3|embeddinggemma|qwen3-embedding|gte-qwen|granite-embedding-278m"
+    r"|granite-embedding-107m|bge-(?:small|base|large)-zh",
     re.IGNORECASE,
 )
-"""Embedders that know other languages as well as English."""
+"""Embedders that know other languages than English."""
+_DEFAULT = f"@{(EMBEDDER_FILE.sha256 or '')[:12]}/"
+"""What the default embedder's id has in it; its scale is known."""
 _DEFAULT_WINDOW = 256
 _CHARACTERS_A_TOKEN = 2.5
 """A cautious guess, for engines that do not tell their tokens."""
@@ -26,11 +32,15 @@ _CHARACTERS_A_TOKEN = 2.5
 class Embedder:
     """A model that turns passages and questions into unit vectors.
 
+    `embed` is for passages, `embed_query` for what they are searched with: many models were trained
+    with other words before the one than before the other. `scale` makes its cosines comparable
+    with other embedders'.
+
     `id` names the model and its weights: passages made by another id are never mixed with these.
     `window` is the most tokens of one text that it reads, special tokens included; `count` gives
     the tokens of a text without them, runs in threads, and must not block for long; `spans`, if the
-    engine knows it, says where they are. `embed` raises a `BackendError`. An `english` model says
-    little about texts in other languages, and its weight is lowered for them.
+    engine knows it, says where they are. `embed` raises a `BackendError`. An `english`
+    model says little about texts in other languages, and its weight is lowered for them.
     """
 
     id: str
@@ -40,6 +50,19 @@ class Embedder:
     count: Callable[[str], int] = field(repr=False)
     english: bool = True
     spans: Spans | None = field(default=None, repr=False)
+    questions: Embed | None = field(default=None, repr=False)
+    """Embeds questions, where that is done in another way than with passages."""
+    scale: Scale = DEFAULT_SCALE
+
+    async def embed_query(self, texts: Sequence[str]) -> Embeddings:
+        """Questions, or claims that passages may bear out. Raises a `BackendError`."""
+        return await (self.questions or self.embed)(texts)
+
+    async def similarities(self, asked: Sequence[str], texts: Sequence[str]) -> Embeddings:
+        """How near each question or claim is to each text, shape (asked, texts), on the default
+        embedder's scale. Raises a `BackendError`."""
+        near: Embeddings = self.scale(await self.embed_query(asked) @ (await self.embed(texts)).T)
+        return near
 
 
 EmbedderOf = Callable[[str], Awaitable[Embedder]]
@@ -76,27 +99,57 @@ class Spanning(Protocol):
 
 async def embedder_of(
     backend: Backend,
-    embed: Callable[[Sequence[str]], Awaitable[Embeddings]] | None = None,
+    embed: Embed | None = None,
     *,
+    names: Sequence[str] = (),
+    query_prefix: str | None = None,
+    passage_prefix: str | None = None,
     english: bool | None = None,
 ) -> Embedder:
     """The embedder that a backend is; may load the model.
 
-    `embed` is asked instead of the backend's own, so that a pool can stand before it. Whether it
-    knows English alone is guessed from its name where `english` does not say.
+    `embed` is asked instead of the backend's own, so that a pool can stand before it. What stands
+    before questions and passages, and whether it knows English alone, is told from its `names`
+    (sources, or a server's names for it) where it is not given.
     """
     capabilities = await backend.capabilities()
     told = isinstance(backend, Tokenizing)
     ident = backend.model_id if isinstance(backend, Tokenizing) else backend.name
+    count = backend.tokens if isinstance(backend, Tokenizing) else _estimate
+    names = (*names, ident)
+    if english is None:
+        english = not any(map(_MANY_LANGUAGES.search, names))
+    family = family_of(*names)
+    asked = family.query_prefix if query_prefix is None else query_prefix
+    prefix = family.passage_prefix if passage_prefix is None else passage_prefix
+    scale = DEFAULT_SCALE
+    if _DEFAULT not in ident or asked or prefix:
+        raw = backend.embed
+        scale = await measure(_after(asked, raw), _after(prefix, raw), english=english)
     return Embedder(
-        id=ident,
+        # A question's prefix changes no vector that is kept.
+        id=f"{ident} with {prefix!r}" if prefix else ident,
         dimension=capabilities.dimension or len((await backend.embed(["dimension"]))[0]),
-        window=capabilities.context if told and capabilities.context else _DEFAULT_WINDOW,
-        embed=embed or backend.embed,
-        count=backend.tokens if isinstance(backend, Tokenizing) else _estimate,
-        english=not _MANY_LANGUAGES.search(ident) if english is None else english,
+        window=(capabilities.context if told and capabilities.context else _DEFAULT_WINDOW)
+        - (max(count(prefix), count(f"{prefix}a") - count("a")) if prefix else 0),
+        embed=_after(prefix, embed or backend.embed),
+        count=count,
+        english=english,
         spans=backend.spans if isinstance(backend, Spanning) else None,
+        questions=None if asked == prefix else _after(asked, embed or backend.embed),
+        scale=scale,
     )
+
+
+def _after(prefix: str, embed: Embed) -> Embed:
+    """Embeds texts with something before each."""
+    if not prefix:
+        return embed
+
+    async def prefixed(texts: Sequence[str]) -> Embeddings:
+        return await embed([prefix + text for text in texts])
+
+    return prefixed
 
 
 def _estimate(text: str) -> int:

@@ -97,7 +97,7 @@ class Retriever:
         score(
             found,
             asked,
-            embedder_of={name: (e.id, e.dimension) for name, (_, e) in bases.items()},
+            embedder_of={name: embedder for name, (_, embedder) in bases.items()},
             dense=self._dense_weight,
             trust=trust,
         )
@@ -169,7 +169,7 @@ class Retriever:
         found: list[dict[str, Embeddings]] = [{} for _ in texts]
         for ident, embedder in embedders.items():
             try:
-                rows = await embedder.embed(texts)
+                rows = await embedder.embed_query(texts)
             except BackendError as exc:
                 log.warning("knowledge.embedder_failed", embedder=ident, error=str(exc))
                 continue

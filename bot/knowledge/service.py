@@ -153,10 +153,10 @@ class KnowledgeService:
 
     async def check_support(self, answer: str, passages: Sequence[Passage]) -> tuple[Support, ...]:
         """Which sentences of an answer the passages bear out; the first is what `[1]` cites."""
-        embed = None
+        near = None
         if passages:
-            embed = (await self._embedder_of(passages[0].base or self.default)).embed
-        return await check_support(answer, [passage.text for passage in passages], embed)
+            near = (await self._embedder_of(passages[0].base or self.default)).similarities
+        return await check_support(answer, [passage.text for passage in passages], near)
 
     async def _embedder_of(self, base: str) -> Embedder:
         """The embedder of a base; asked for once, since asking may wait for the model."""
@@ -231,7 +231,7 @@ class KnowledgeService:
         """
         for base in await self._store.bases():
             embedder = await self._embedder_of(base)
-            await embedder.embed(["warm"])
+            await embedder.embed_query(["warm"])
             await self._chroma.open()
 
     async def aclose(self) -> None:

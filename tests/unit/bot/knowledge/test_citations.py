@@ -3,6 +3,7 @@ from __future__ import annotations
 from backends.onnx_embedder import OnnxEmbedder
 from backends.scripted import ScriptedBackend
 from bot.knowledge.citations import check_support
+from bot.knowledge.embedder import embedder_of
 
 PASSAGES = [
     "The logs are rotated every night at 02:30 by a timer. Old logs are kept for 14 days.",
@@ -55,7 +56,8 @@ async def test_other_words_with_the_same_meaning_are_supported(
 ) -> None:
     answer = "Before every migration, a copy of the database is saved [2]."
     alone = await check_support(answer, PASSAGES)
-    checked = await check_support(answer, PASSAGES, embedder_model.embed)
+    embedder = await embedder_of(embedder_model)
+    checked = await check_support(answer, PASSAGES, embedder.similarities)
     assert [one.supported for one in alone] == [False]
     assert [one.supported for one in checked] == [True]
     assert checked[0].similarity > 0.6
@@ -63,8 +65,10 @@ async def test_other_words_with_the_same_meaning_are_supported(
 
 async def test_words_decide_where_the_embedder_is_down() -> None:
     backend = ScriptedBackend("embedder")
+    embedder = await embedder_of(backend)
     backend.available = False
-    checked = await check_support("A saved copy of the database.", PASSAGES, backend.embed)
+    answer = "A saved copy of the database."
+    checked = await check_support(answer, PASSAGES, embedder.similarities)
     assert [one.supported for one in checked] == [False]
 
 

@@ -1,0 +1,92 @@
+"""What a cosine of one embedder is worth, in the cosines of another.
+
+With the default embedder texts on different subjects have a cosine near 0. With others it is 0.4 or
+0.75, since their vectors all point about one way, and what is alike stands out as little as that
+leaves. The weights of a search and the curve of the evidence gate were found with the default one,
+so every other is measured once, with the texts below, and brought to its scale. (To measure how
+near a question and its answer come, and to stretch by that too, gains nothing more.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from backends.base import Embeddings
+
+Embed = Callable[[Sequence[str]], Awaitable[Embeddings]]
+Floats = TypeVar("Floats", npt.NDArray[np.float32], npt.NDArray[np.float64])
+
+APART = 0.038
+"""Mean cosine of the questions below with the passages below, with the default embedder."""
+_ALL_ALIKE = 0.97
+"""An embedder that gives texts on different subjects this much tells nothing apart."""
+
+_QUESTIONS = (
+    "How often do tomatoes need water?",
+    "Who composed the opera Carmen?",
+    "How do I ask for a day off?",
+    "Why is the connection refused?",
+    "How far away is the moon?",
+    "How can a tenant end the lease?",
+    "When is a player offside?",
+    "What makes bread dough rise?",
+)
+_PASSAGES = (
+    "The western half of the Roman Empire came to its end in the year 476.",
+    "Burnt skin is cooled with wet cloths and kept out of the sun.",
+    "Buyers and sellers at the exchange settle what a company's stock is worth.",
+    "Copies of the database are stored on a second server every night.",
+    "Whales breathe air and come to the surface every few minutes.",
+    "The old bridge was closed to lorries after an inspection.",
+    "Children learn to read at different ages.",
+    "A sweater of wool is washed by hand in cold water.",
+)
+_QUESTIONS_ELSEWHERE = (
+    "Wie oft muss das Öl im Auto gewechselt werden?",
+    "Quelle est la plus haute montagne d'Europe ?",
+    "怎样申请护照？",
+    "كيف أغيّر كلمة المرور؟",
+)
+_PASSAGES_ELSEWHERE = (
+    "Las patatas se fríen en aceite y se mezclan con huevo batido.",
+    "Осенью хлорофилл разрушается, и листья желтеют.",
+    "新幹線の最終列車は深夜零時の前に終点に着きます。",
+    "शिशुओं को जन्म के बाद खसरा और पोलियो के टीके दिए जाते हैं।",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The cosines of an embedder. `apart` is the mean of texts on different subjects."""
+
+    apart: float = APART
+
+    def __call__(self, cosines: Floats) -> Floats:
+        """The cosines that the default embedder would have; 1 stays 1."""
+        if self.apart == APART:
+            return cosines
+        return 1.0 - (1.0 - cosines) * ((1.0 - APART) / (1.0 - self.apart))
+
+
+DEFAULT_SCALE = Scale()
+"""The default embedder's, and that of one that cannot be measured."""
+
+
+async def measure(embed_query: Embed, embed: Embed, *, english: bool) -> Scale:
+    """The scale of an embedder, from texts in several languages where it is not an English one.
+    Raises a `BackendError`."""
+    asked = await embed_query(_QUESTIONS if english else _QUESTIONS + _QUESTIONS_ELSEWHERE)
+    told = await embed(_PASSAGES if english else _PASSAGES + _PASSAGES_ELSEWHERE)
+    return scale_of(asked, told)
+
+
+def scale_of(asked: Embeddings, told: Embeddings) -> Scale:
+    """The scale that questions and passages have which have nothing to do with each other, shape
+    (n, dim) and (m, dim)."""
+    apart = float((asked @ told.T).mean())
+    return Scale(apart) if apart < _ALL_ALIKE else DEFAULT_SCALE
