@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Iterable
 from pathlib import Path
 
-from bench import asking
+from bench import asking, embedders
 from bench.documents import ROOT, Corpus, drain, opened, real_embedder, row, written, xquad
 from bench.rows import Row
 from bench.scale import at_scale, mixed
@@ -161,6 +161,7 @@ async def rows(quick: bool) -> list[Row]:
     async with real_embedder() as embedder:
         found = [citations(quick), *await own_golden(embedder)]
         found += await asking.rows(embedder, quick=quick)
+        found += await embedders.rows(corpus, quick=quick)
         if corpus is None:
             return found
         found = [*await quality(corpus, embedder), *found]
