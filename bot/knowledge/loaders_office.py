@@ -6,7 +6,6 @@ import io
 import posixpath
 import zipfile
 from collections.abc import Callable
-from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element, ParseError, fromstring
@@ -14,7 +13,8 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 from bot.errors import Refused
 from bot.knowledge.archives import open_archive
 from bot.knowledge.loader import Loaded, Loader
-from bot.web.extract import extract
+from bot.web.decoding import decode
+from bot.web.markup import to_markdown
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 
@@ -70,9 +70,15 @@ def _spine(book: zipfile.ZipFile) -> tuple[str, list[str]]:
     title = root.findtext(".//{http://purl.org/dc/elements/1.1/}title") or ""
     items = {item.get("id"): item.attrib["href"] for item in root.iterfind(".//{*}item")}
     folder = posixpath.dirname(path)
+    contents = {
+        item.get("id")
+        for item in root.iterfind(".//{*}item")
+        if "nav" in item.get("properties", "").split()
+    }
     chapters = [
         posixpath.normpath(posixpath.join(folder, unquote(items[ref.attrib["idref"]])))
         for ref in root.iterfind(".//{*}itemref")
+        if ref.attrib["idref"] not in contents
     ]
     return " ".join(title.split())[:200], chapters
 
@@ -85,10 +91,7 @@ def _xml(book: zipfile.ZipFile, path: str) -> Element:
 
 
 def _chapter(book: zipfile.ZipFile, path: str) -> str:
-    try:
-        return extract(book.read(path), PurePosixPath(path).name, "text/html").text
-    except Refused:
-        return ""  # a cover, a page of pictures
+    return to_markdown(decode(book.read(path)))
 
 
 OFFICE = (

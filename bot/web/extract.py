@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import html
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from bot.errors import Refused
 from bot.web.decoding import decode, is_binary
+from bot.web.markup import marked_part, readable_part
 
 _MARKUP = re.compile(r"\s*(<!doctype html|<html[\s>]|<head[\s>]|<body[\s>])", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
 _PASSWORD = re.compile(r"""<input[^>]{0,300}type\s*=\s*["']?password""", re.IGNORECASE)
+_SITE = re.compile(r"\s+[-|–—·•:»]{1,2}\s")
 _LITTLE = 400
-"""A page with a password field and less text than this, in characters, is a login."""
+"""Less text than this, in characters, is a short page; with a password field it is a login."""
 
 HTML = frozenset({"text/html", "application/xhtml+xml"})
 
@@ -56,6 +59,20 @@ def _plain(text: str) -> Extracted:
 
 
 def _page(text: str) -> Extracted:
+    """What a page marks as its text, whole; else what trafilatura finds, which leaves out listings
+    and short pages' headings and tables."""
+    with suppress(RecursionError):  # nested too deeply for that; trafilatura may read it
+        marked = marked_part(text)
+        if marked:
+            return Extracted(_title(text, marked), marked)
+    body = _article(text)
+    if len(body) < _LITTLE:
+        with suppress(RecursionError):
+            body = readable_part(text) or body
+    return Extracted(_title(text, body), body)
+
+
+def _article(text: str) -> str:
     import trafilatura  # takes half a second to import, so only where a page is read
 
     body = trafilatura.extract(
@@ -68,9 +85,14 @@ def _page(text: str) -> Extracted:
         favor_recall=True,
         with_metadata=False,
     )
-    return Extracted(_title(text), (body or "").strip())
+    return (body or "").strip()
 
 
-def _title(text: str) -> str:
+def _title(text: str, body: str) -> str:
+    """What the page calls itself, without the site's name behind it."""
     found = _TITLE.search(text[:100_000])
-    return " ".join(html.unescape(found[1]).split())[:200] if found else ""
+    title = " ".join(html.unescape(found[1]).split())[:200] if found else ""
+    heading = _HEADING.search(body[:2000])
+    if heading and _SITE.match(title.removeprefix(heading[1])) and title.startswith(heading[1]):
+        return heading[1]
+    return title

@@ -167,6 +167,32 @@ def test_a_book_is_read_in_the_order_of_its_spine() -> None:
     assert found.text.index("keeper climbs") < found.text.index("fog is gone")
 
 
+def test_a_chapter_keeps_its_headings_lists_and_tables() -> None:
+    chapter = (
+        "<html><body><h1>February</h1><p>The lamp was <em>relit</em> twice.</p><ul><li>wick</li>"
+        "</ul><table><tr><th>Day</th><th>Oil</th></tr><tr><td>1</td><td>9 l</td></tr></table>"
+        "</body></html>"
+    )
+    found = read(
+        "a.epub",
+        zipped(
+            **{
+                "META-INF__container.xml": "<container><rootfiles>"
+                '<rootfile full-path="book.opf"/></rootfiles></container>',
+                "book.opf": '<package><manifest><item id="n" properties="nav" href="nav.xhtml"/>'
+                '<item id="a" href="a.xhtml"/></manifest><spine><itemref idref="n"/>'
+                '<itemref idref="a"/></spine></package>',
+                "nav.xhtml": "<html><body><h1>Contents</h1><p>February</p></body></html>",
+                "a.xhtml": chapter,
+            }
+        ),
+    )
+    assert found.text == (
+        "# February\n\nThe lamp was *relit* twice.\n\n- wick\n\n"
+        "| Day | Oil |\n| --- | --- |\n| 1 | 9 l |"
+    )
+
+
 def test_source_code_is_one_fenced_block() -> None:
     found = read("tool.py", b'def f():\n    """Has ``` in it."""\n')
     assert found.text.startswith("````python\ndef f():")

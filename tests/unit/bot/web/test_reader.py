@@ -62,6 +62,53 @@ async def test_text_survives_its_charset(
     assert words in page.text
 
 
+async def test_a_short_page_keeps_its_headings_and_tables_and_loses_its_menu(
+    pages: PageServer, reader: Reader
+) -> None:
+    body = """<html><head><title>Runbook - Wiki</title></head><body>
+    <div class="cookie-banner">We use cookies.</div><header><nav><a>Home</a></nav></header>
+    <div><h1>Runbook</h1><h2>Contacts</h2><table><tr><td>On call</td><td>+43 1</td></tr>
+    <tr><td>Boss</td><td>+43 2</td></tr></table><p>Run <code>undo now</code>.</p>
+    <dl><dt>Weight</dt><dd>1.4 kg</dd></dl></div><footer>Imprint</footer></body></html>"""
+    page = await reader.read(pages.page("/runbook", body))
+    assert page.title == "Runbook"
+    assert page.text == (
+        "# Runbook\n\n## Contacts\n\n| On call | +43 1 |\n| --- | --- |\n| Boss | +43 2 |\n\n"
+        "Run `undo now`.\n\n- Weight: 1.4 kg"
+    )
+
+
+async def test_a_listing_in_a_figure_is_not_lost(pages: PageServer, reader: Reader) -> None:
+    listing = (
+        "<figure><pre><code class='language-sh'># start\nserve --port 8081</code></pre></figure>"
+    )
+    words = "<p>The server listens on a port of its own, which the next listing shows.</p>"
+    body = (
+        f"<html><body><nav>Home</nav><main><h1>Serve</h1>{words * 8}{listing}</main></body></html>"
+    )
+    page = await reader.read(pages.page("/serve", body))
+    assert "```sh\n# start\nserve --port 8081\n```" in page.text
+    assert "Home" not in page.text
+
+
+async def test_a_main_part_made_of_links_is_not_taken_for_the_text(
+    pages: PageServer, reader: Reader
+) -> None:
+    links = "".join(
+        f"<li><a href='/{n}'>Ten tips for sailing, part {n}</a></li>" for n in range(60)
+    )
+    words = "<p>The keeper trims the wick every evening, and writes the hour into the book.</p>"
+    page = await reader.read(
+        pages.page(
+            "/keeper",
+            f"<html><body><main><article><h1>Keepers</h1>{words * 8}</article>"
+            f"<div><ul>{links}</ul></div></main></body></html>",
+        )
+    )
+    assert "trims the wick" in page.text
+    assert "part 59" not in page.text
+
+
 async def test_plain_text_and_markdown_are_taken_as_they_are(
     pages: PageServer, reader: Reader
 ) -> None:

@@ -1,0 +1,133 @@
+"""HTML as Markdown, all of it: for books and short pages, where nothing may be taken for furniture.
+
+What stands around a page's text by its own word (`nav`, `footer`, a cookie banner) is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_DROPPED = (
+    "script", "style", "noscript", "template", "svg", "iframe", "object", "button", "dialog",
+    "select", "textarea", "head",
+)  # fmt: skip
+_AROUND = ("nav", "footer", "aside")
+_ROLES = frozenset(
+    {"navigation", "banner", "contentinfo", "complementary", "search", "dialog", "alertdialog"}
+)
+_NAMED = re.compile(
+    r"(?:^|[\s_-])(?:cookies?|consent|gdpr|sidebar|breadcrumbs?|skip-?(?:link|nav)|navbar|"
+    r"nav-?menu|site-?(?:nav|footer|header)|social|share|newsletter|pagination|related|recommended|advert(?:isement)?|comments)(?:$|[\s_-])",
+    re.IGNORECASE,
+)
+_ANCHORS = frozenset({"¶", "#", "§", "🔗", "[edit]"})
+"""Links of headings to themselves."""
+_MOST_LINKED = 0.35
+"""Part of a text that may be links; a list of links has more."""
+_LANGUAGE = re.compile(r"\b(?:language|lang|highlight|brush)[-:]\s*([\w+#-]+)")
+
+
+def to_markdown(html: str) -> str:
+    """A whole document as Markdown: a chapter of a book."""
+    return _written(_parsed(html))
+
+
+def readable_part(html: str) -> str:
+    """A page as Markdown without what stands around its text."""
+    root = _parsed(html)
+    return _written(_main(root) or root, furniture=False)
+
+
+def marked_part(html: str) -> str:
+    """What a page itself marks as its text (`main`), where that is text and not a list of links;
+    else nothing."""
+    main = _main(_parsed(html))
+    if main is None:
+        return ""
+    _remove([tag for tag in main.find_all(True) if _is_furniture(tag)])
+    articles = main.find_all("article")
+    for part in (main, *(articles if len(articles) == 1 else ())):
+        letters = len(part.get_text("", strip=True))
+        linked = sum(len(link.get_text("", strip=True)) for link in part.find_all("a"))
+        if letters and linked <= _MOST_LINKED * letters:
+            return _written(part)
+    return ""
+
+
+def _parsed(html: str) -> Any:
+    from bs4 import BeautifulSoup  # takes its time to import, so only where HTML is read
+
+    soup = BeautifulSoup(html, "lxml")
+    _remove(soup.find_all(_DROPPED))
+    _remove([link for link in soup.find_all("a") if link.get_text(strip=True) in _ANCHORS])
+    return soup.body or soup
+
+
+def _main(root: Any) -> Any:
+    mains = root.select("main, [role=main]")
+    return mains[0] if mains and mains[0].get_text(strip=True) else None
+
+
+def _written(root: Any, *, furniture: bool = True) -> str:
+    if not furniture:
+        _remove([tag for tag in root.find_all(True) if _is_furniture(tag)])
+    _name_terms(root)
+    text = _converter().convert_soup(root)
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text)).strip()
+
+
+def _remove(tags: Any) -> None:
+    for tag in tags:
+        if not tag.decomposed:
+            tag.decompose()
+
+
+def _is_furniture(tag: Any) -> bool:
+    if tag.attrs is None:
+        return False
+    if tag.name in _AROUND or tag.has_attr("hidden") or tag.get("aria-hidden") == "true":
+        return True
+    if tag.name == "header":
+        return tag.find_parent(["article", "main", "section"]) is None and not tag.find("h1")
+    names = " ".join([*tag.get("class", []), str(tag.get("id", ""))])
+    return tag.get("role") in _ROLES or bool(_NAMED.search(names))
+
+
+def _name_terms(root: Any) -> None:
+    """A definition stands beside its term, as `Term: definition` in a list."""
+    for listed in root.find_all("dl"):
+        listed.name = "ul"
+        item = None
+        for tag in listed.find_all(["dt", "dd"]):
+            if tag.name == "dt" or item is None:
+                item = tag
+                tag.name = "li"
+                if tag.find_next_sibling("dd"):
+                    tag.append(":")
+            else:
+                item.append(" ")
+                tag.name = "span"
+                item.append(tag.extract())
+
+
+def _converter() -> Any:
+    from markdownify import ATX, MarkdownConverter
+
+    return MarkdownConverter(
+        heading_style=ATX,
+        bullets="-",
+        strip=["a", "img"],
+        table_infer_header=True,
+        escape_asterisks=False,
+        escape_underscores=False,
+        escape_misc=False,
+        code_language_callback=_code_language,
+    )
+
+
+def _code_language(pre: Any) -> str:
+    code = pre.find("code")
+    classes = [*pre.get("class", []), *(code.get("class", []) if code else [])]
+    found = _LANGUAGE.search(" ".join(classes))
+    return found[1] if found else ""
