@@ -55,13 +55,14 @@ class Embedder:
     scale: Scale = DEFAULT_SCALE
 
     async def embed_query(self, texts: Sequence[str]) -> Embeddings:
-        """Questions, or claims that passages may bear out. Raises a `BackendError`."""
+        """Embed what passages are searched with. Raises a `BackendError`."""
         return await (self.questions or self.embed)(texts)
 
-    async def similarities(self, asked: Sequence[str], texts: Sequence[str]) -> Embeddings:
-        """How near each question or claim is to each text, shape (asked, texts), on the default
-        embedder's scale. Raises a `BackendError`."""
-        near: Embeddings = self.scale(await self.embed_query(asked) @ (await self.embed(texts)).T)
+    async def similarities(self, claims: Sequence[str], texts: Sequence[str]) -> Embeddings:
+        """How near each claim is to each text, shape (claims, texts), on the default embedder's
+        scale. Both are statements, and embedded as passages. Raises a `BackendError`."""
+        rows = await self.embed([*claims, *texts])
+        near: Embeddings = self.scale(rows[: len(claims)] @ rows[len(claims) :].T)
         return near
 
 

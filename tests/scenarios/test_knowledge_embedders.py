@@ -45,13 +45,13 @@ class Pulled:
     async def plain(self, texts: Sequence[str]) -> Embeddings:
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
         self._known.update(zip(new, await self._model.embed(new), strict=True))
-        return np.stack([self._known[text] for text in texts])
+        rows: Embeddings = np.stack([self._known[text] for text in texts])
+        return rows
 
     async def pulled(self, texts: Sequence[str]) -> Embeddings:
         rows = await self.plain(texts)
-        pull = np.full((len(rows), 1), _PULL, dtype=np.float32)
-        unit: Embeddings = np.hstack([rows, pull]) / np.float32(math.sqrt(1 + _PULL**2))
-        return unit
+        pulled = np.hstack([rows, np.full((len(rows), 1), _PULL)])
+        return np.asarray(pulled / math.hypot(1, _PULL), dtype=np.float32)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from backends.scripted import ScriptedBackend
 from bot.config.sections import FetchSettings
 from bot.database import Database
 from bot.knowledge.chunking import Chunker
+from bot.knowledge.citations import check_support
 from bot.knowledge.embedder import Embedder, embedder_of
 from bot.knowledge.service import KnowledgeService
 from bot.knowledge.similarity import APART, DEFAULT_SCALE, Scale, measure, scale_of
@@ -134,11 +136,12 @@ async def test_documents_are_read_and_searched_each_in_its_own_way(
     assert all(text.startswith("search_document: ") for text in heard.texts)
     heard.texts.clear()
     found = await service.search("When do the logs rotate?")
-    assert heard.texts == ["search_query: When do the logs rotate?"]
+    assert heard.texts[0] == "search_query: When do the logs rotate?"
+    assert all(text.startswith("search_query: ") for text in heard.texts)
     heard.texts.clear()
     await service.check_support("At night somebody renames the logs.", found.passages)
-    assert heard.texts[0] == "search_query: At night somebody renames the logs."
-    assert heard.texts[1:] == [
+    assert heard.texts == [
+        "search_document: At night somebody renames the logs.",
         "search_document: The logs rotate at night.",
         "search_document: Old ones are kept for two weeks.",
     ]
@@ -151,6 +154,28 @@ async def test_the_scale_is_the_one_that_the_default_embedder_has(
 ) -> None:
     found = await measure(embedder_model.embed, embedder_model.embed, english=True)
     assert found.apart == pytest.approx(APART, abs=0.01)
+
+
+async def test_high_cosines_alone_bear_no_claim_out(embedder_model: OnnxEmbedder) -> None:
+    async def pulled(texts: Sequence[str]) -> Embeddings:
+        rows = await embedder_model.embed(texts)
+        wide = np.hstack([rows, np.full((len(rows), 1), 3**0.5)])
+        return np.asarray(wide / 2, dtype=np.float32)
+
+    default = await embedder_of(embedder_model)
+    scale = await measure(pulled, pulled, english=True)
+    embedder = replace(default, dimension=385, embed=pulled, scale=scale)
+    answer = (
+        "Before every migration, a copy of the database is saved. "
+        "The backup team stands beside the old building."
+    )
+    passages = ["A backup of the database is made before each migration and stored beside it."]
+    for judge, supported in (
+        (embedder, [True, False]),
+        (replace(embedder, scale=DEFAULT_SCALE), [True, True]),
+    ):
+        checked = await check_support(answer, passages, judge.similarities)
+        assert [one.supported for one in checked] == supported
 
 
 @pytest.mark.parametrize("apart", [APART, 0.4, 0.75])
