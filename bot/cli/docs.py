@@ -11,10 +11,12 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.markdown import Markdown
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from bot.cli.output import AsJson, console, errors, plain, show, show_json
+from bot.cli.output import AsJson, console, errors, one_line, plain, say, show, show_json
 from bot.cli.place import ConfigPath
+from bot.errors import UserFacingError
 from bot.installation import Installation
 from bot.logging import configure
 from bot.skill import Ingested
@@ -45,7 +47,8 @@ async def follow(events: AsyncGenerator[Ingested, None]) -> Counter[str]:
     """Show an ingestion as it goes; returns how many documents ended in which state."""
     states: Counter[str] = Counter()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=errors, transient=True) as bar:
+    quiet = not errors.is_terminal  # a bar would leave an empty line in a pipe
+    with Progress(*columns, console=errors, transient=True, disable=quiet) as bar:
         task = bar.add_task("Reading", total=None)
         async with aclosing(events):
             async for event in events:
@@ -54,8 +57,16 @@ async def follow(events: AsyncGenerator[Ingested, None]) -> Counter[str]:
                 if event.state != "working":
                     states[event.state] += 1
                 if event.state == "refused":
-                    errors.print(f"{event.location}: {event.detail}", markup=False)
+                    say(refusal(event.location, event.detail))
     return states
+
+
+def refusal(location: str, why: str) -> str:
+    """A reason with the whole location where it only has its last part."""
+    name = location.rsplit("/", 1)[-1]
+    if name and why.startswith(name):
+        return location + why.removeprefix(name)
+    return why if location in why else f"{location}: {why}"
 
 
 def _summary(states: Counter[str]) -> str:
@@ -73,8 +84,15 @@ def add(
     async def work(app: Any) -> int:
         refused = 0
         for location in locations:
-            states = await follow(app.knowledge.add(location, base=base, by="terminal:operator"))
-            console.print(f"{location}: {_summary(states)}.", markup=False)
+            try:
+                events = app.knowledge.add(location, base=base, by="terminal:operator")
+                states = await follow(events)
+            except UserFacingError as exc:  # the others are read all the same
+                say(str(exc))
+                refused += 1
+                continue
+            line = f"{one_line(location)}: {_summary(states)}."
+            console.print(line, markup=False, soft_wrap=True)
             refused += states["refused"]
         return refused
 
@@ -112,12 +130,20 @@ def remove(
 ) -> None:
     """Remove documents."""
 
-    async def work(app: Any) -> None:
+    async def work(app: Any) -> int:
+        missing = 0
         for name in documents:
-            gone = await app.knowledge.remove(name, base=base)
-            console.print(f"Removed {gone.title} ({gone.location}).", markup=False)
+            try:
+                gone = await app.knowledge.remove(name, base=base)
+            except UserFacingError as exc:  # the others are removed all the same
+                say(str(exc))
+                missing += 1
+                continue
+            console.print(f"Removed {gone.title} ({gone.location}).", markup=False, soft_wrap=True)
+        return missing
 
-    with_app(config, work)
+    if with_app(config, work):
+        raise typer.Exit(1)
 
 
 @commands.command()
@@ -140,9 +166,10 @@ def search(
     verdict = "enough" if found.evidence else "not enough"
     console.print(f"Evidence: {verdict} ({found.confidence:.2f}).\n")
     for passage in found.passages:
-        where = f"{passage.location} › {passage.heading}" if passage.heading else passage.location
+        where = one_line(passage.location)
+        where = f"{where} › {passage.heading}" if passage.heading else where
         scores = f"{passage.score:.2f} (meaning {passage.dense:.2f}, words {passage.lexical:.2f})"
-        console.print(f"[bold]{scores}[/bold]  {where}")
+        console.print(f"[bold]{scores}[/bold]  {escape(where)}", soft_wrap=True)
         console.print(Markdown(passage.text))
         console.print()
 
@@ -213,7 +240,8 @@ def evaluate_(
     for miss in measured["misses"][:20]:
         wanted = ", ".join(miss["expected"]) or "none"
         found = miss["found"] if miss["evidence"] else "no evidence"
-        console.print(f"  {miss['question']} → {found} (expected: {wanted})", markup=False)
+        line = f"  {miss['question']} → {found} (expected: {wanted})"
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def _keep_up(config: Path | None, begin: Callable[[Any], AsyncGenerator[Ingested, None]]) -> None:

@@ -20,9 +20,14 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 console = Console()
 errors = Console(stderr=True)
+
+_WHOLE = frozenset({"id", "base", "added"})
+_PIPE_WIDTH = 2_000
+"""Columns of a table that goes into a pipe or a file, at most."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -40,6 +45,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
+
+
+def say(text: str) -> None:
+    """A sentence on standard error; the terminal wraps it, a pipe gets one line."""
+    errors.print(one_line(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def show_json(value: Any) -> None:
@@ -61,10 +71,13 @@ def show(
     numbers = {key for key in rows[0] if isinstance(rows[0][key], int | float)}
     for key in rows[0]:
         justify = "right" if key in numbers else "left"
-        grid.add_column(key.replace("_", " "), justify=justify, overflow="fold")  # type: ignore[arg-type]
+        # An id is copied and a number is read at a glance: neither is cut in two.
+        whole = key in numbers or key in _WHOLE
+        grid.add_column(key.replace("_", " "), justify=justify, overflow="fold", no_wrap=whole)  # type: ignore[arg-type]
     for row in rows:
-        grid.add_row(*(_cell(value) for value in row.values()))
-    console.print(grid)
+        grid.add_row(*(Text(_cell(value)) for value in row.values()))
+    # In a pipe each row is a line, for whatever reads it.
+    (console if console.is_terminal else Console(width=_PIPE_WIDTH)).print(grid)
 
 
 def _cell(value: Any) -> str:
@@ -78,7 +91,12 @@ def _cell(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, datetime):
         return value.astimezone().strftime("%Y-%m-%d %H:%M")
-    return str(value)
+    return one_line(str(value))
+
+
+def one_line(text: str) -> str:
+    """A name with its line breaks written out, as files may have them."""
+    return text.replace("\n", "\\n").replace("\r", "\\r")
 
 
 def size(count: int) -> str:

@@ -32,11 +32,17 @@ async def test_documents_are_added_found_answered_from_and_removed(
     (papers / "lamp.md").write_text(PAGE, "utf-8")
     (papers / "empty.md").write_text("", "utf-8")
 
-    added = (await folder.run("docs", "add", str(papers), str(papers / "none.md"))).no_trace()
+    # What is not there comes first: the others are read all the same.
+    added = (await folder.run("docs", "add", str(papers / "none.md"), str(papers))).no_trace()
     assert added.status == 1
     assert "1 added" in added.out
-    assert "empty.md" in added.err
-    assert "none.md" in added.err
+    assert added.err.splitlines() == [
+        f"There is no file or folder {str(papers / 'none.md')!r}.",
+        f"{papers / 'empty.md'} is empty.",
+    ]
+    table = (await folder.run("docs", "list")).no_trace().out.splitlines()
+    assert len(table) == 2  # in a pipe a document is a line, however long its name
+    assert table[1].rstrip().endswith(str(papers / "lamp.md"))
 
     listed = (await folder.run("docs", "list", "--json")).no_trace()
     assert [(row["title"], row["passages"] > 0) for row in listed.json] == [("Lamps", True)]
@@ -62,7 +68,8 @@ async def test_documents_are_added_found_answered_from_and_removed(
     assert verified.json["documents"] == 1
     assert verified.json["vectors_added"] == verified.json["vectors_removed"] == 0
 
-    removed = (await folder.run("docs", "remove", "Lamps", "Lamps")).no_trace()
+    removed = (await folder.run("docs", "remove", "Ropes", "Lamps")).no_trace()
     assert "Removed Lamps" in removed.out
-    assert removed.status == 1  # the second time there is nothing to remove
+    assert "There is no document 'Ropes'." in removed.err
+    assert removed.status == 1
     assert (await folder.run("docs", "list", "--json")).json == []
