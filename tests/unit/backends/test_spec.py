@@ -175,3 +175,19 @@ def test_what_no_request_may_ask_for_cannot_be_a_default_either(
         ModelSpec.model_validate({"backend": "scripted", **entry})
     (problem,) = caught.value.errors()
     assert ".".join(str(step) for step in problem["loc"]) == where
+
+
+def test_a_model_is_known_by_what_its_engines_call_it() -> None:
+    spec = ModelSpec.model_validate(
+        {
+            "query_prefix": "query: ",
+            "replicas": [
+                {"backend": "remote", "url": "http://127.0.0.1:1", "model": "e5-base-v2"},
+                {"backend": "scripted", "source": "file:e5.gguf"},
+                {"backend": "scripted", "command": ["llama-server", "-m", "models/e5.gguf"]},
+            ],
+        }
+    )
+    assert spec.called == ("e5-base-v2", "file:e5.gguf", "llama-server", "-m", "models/e5.gguf")
+    assert (spec.query_prefix, spec.passage_prefix) == ("query: ", None)
+    assert ModelSpec.model_validate({"backend": "scripted"}).called == ()
