@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+_HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +15,13 @@ class Loaded:
 
     text: str = field(repr=False)
     title: str = ""
+
+
+def opening_heading(markdown: str) -> str:
+    """The first heading of a document that has no title of its own, also where another heading
+    follows at once: a title page. Empty where there is none."""
+    found = _HEADING.search(markdown[:2_000])
+    return found[1][:200] if found else ""
 
 
 @dataclass(frozen=True, slots=True)

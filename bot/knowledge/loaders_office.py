@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import posixpath
+import re
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -12,11 +13,42 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from bot.errors import Refused
 from bot.knowledge.archives import open_archive
-from bot.knowledge.loader import Loaded, Loader
+from bot.knowledge.loader import Loaded, Loader, opening_heading
 from bot.web.decoding import decode
 from bot.web.markup import to_markdown
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
+
+
+_STYLES = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => h2:fresh"
+_NOTE = re.compile(r"\[\[(\d+)\]\]\(#(?:foot|end)note-\d+\)")
+_NOTE_BACK = re.compile(r"[ \t]*\[↑\]\(#(?:foot|end)note-ref-\d+\)")
+_SLIDE = re.compile(r"<!-- Slide number: (\d+) -->\n*(?:# (.*)\n)?")
+_NOTES = re.compile(r"^### Notes:$", re.MULTILINE)
+
+
+def _tidy_document(text: str) -> str:
+    """Notes are marked as Markdown does: `[^1]`, and `[^1]:` before its text."""
+    if not _NOTE_BACK.search(text):
+        return text
+    lines = []
+    for line in text.split("\n"):
+        marked = re.sub(r"^(\d+)\. ", r"[^\1]: ", line) if _NOTE_BACK.search(line) else line
+        lines.append(_NOTE.sub(r"[^\1]", _NOTE_BACK.sub("", marked)))
+    return "\n".join(lines)
+
+
+def _tidy_slides(text: str) -> str:
+    """Each slide under its title and number, since people speak of both."""
+
+    def heading(slide: re.Match[str]) -> str:
+        title = (slide[2] or "").strip()
+        return f"# {title} (slide {slide[1]})\n\n" if title else f"# Slide {slide[1]}\n\n"
+
+    return _NOTES.sub("## Notes", _SLIDE.sub(heading, text)).replace("\n### Chart", "\n## Chart")
+
+
+_TIDY = {".docx": _tidy_document, ".pptx": _tidy_slides}
 
 
 def _converter(suffix: str) -> Any:
@@ -35,14 +67,17 @@ def _office(suffix: str, kind: str) -> Callable[[bytes, str], Loaded]:
         from markitdown import StreamInfo
 
         try:
-            result = _converter(suffix).convert(io.BytesIO(data), StreamInfo(extension=suffix))
+            stream = io.BytesIO(data)
+            info = StreamInfo(extension=suffix)
+            result = _converter(suffix).convert(stream, info, style_map=_STYLES)
+            title = " ".join((result.title or "").split())[:200]
         # The formats' libraries raise whatever their parsers do on a damaged file.
         except Exception as exc:
             raise Refused(f"{name[:100]} is damaged or not {kind}, and cannot be read.") from exc
-        text = result.markdown.replace("\r\n", "\n").strip()
+        text = _TIDY[suffix](result.markdown.replace("\r\n", "\n")).strip()
         if not text:
             raise Refused(f"{name[:100]} has no text.")
-        return Loaded(text, " ".join((result.title or "").split())[:200])
+        return Loaded(text, title or opening_heading(text).removesuffix(" (slide 1)"))
 
     return load
 

@@ -6,7 +6,7 @@ import io
 import re
 
 from bot.errors import Refused
-from bot.knowledge.loader import Loaded, Loader
+from bot.knowledge.loader import Loaded, Loader, opening_heading
 from bot.knowledge.pdf_layout import markdown
 from bot.knowledge.pdf_lines import Line, PageLines
 
@@ -15,7 +15,7 @@ _CHARACTERS = 20_000_000
 _SOFT_HYPHEN = re.compile(r"(?<=\w)\xad(?=\w)")
 """Within a line it is a hyphen: fonts draw both alike, so that some programs write one for both."""
 _NO_TITLE = re.compile(
-    r"untitled|(?:powerpoint[- ])?presentation|document\d*"
+    r"|untitled|(?:powerpoint[- ])?presentation|document\d*"
     r"|(?:microsoft )?(?:word|excel|powerpoint) - .*"
     r"|.*\.(?:docx?|pptx?|xlsx?|tex|dvi|odt|indd|qxd|rtf|pdf|html?|md)",
     re.IGNORECASE,
@@ -60,7 +60,7 @@ def _pdf(data: bytes, name: str) -> Loaded:
     if not text:
         raise Refused(f"{called} has no text; it may be a scan, which is not read.")
     title = " ".join(title.split())[:200]
-    return Loaded(text, "" if _NO_TITLE.fullmatch(title) else title)
+    return Loaded(text, opening_heading(text) if _NO_TITLE.fullmatch(title) else title)
 
 
 PDF = Loader("pdf", frozenset({".pdf"}), _pdf, frozenset({"application/pdf"}))

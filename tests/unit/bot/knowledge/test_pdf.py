@@ -196,6 +196,12 @@ def test_bullets_are_a_list() -> None:
     assert read([(50, 700, "•"), (62, 700, "One."), (50, 688, "• Two.")]).text == ("- One.\n- Two.")
 
 
+def test_a_title_page_gives_the_title() -> None:
+    found = read([(50, 700, "Incident report", "F2", 24), (50, 640, "Summary", "F2", 18),
+                  (50, 620, FULL + ".")])  # fmt: skip
+    assert found.title == "Incident report"
+
+
 @pytest.mark.parametrize("title", ["untitled", "Microsoft Word - plan.docx", "report.tex"])
 def test_what_a_program_wrote_for_want_of_a_title_is_none(title: str) -> None:
     assert read([(50, 700, "Words.")], title=title).title == ""
