@@ -117,8 +117,11 @@ def folder_items(
             (_shown(str(error.filename)), f"The folder cannot be read: {_reason(error)}.")
         )
 
+    root = folder.resolve()
     for path in _walk(folder, cannot):
         if path.suffix.lower() not in wanted:
+            continue
+        if path.is_symlink() and not path.resolve().is_relative_to(root):
             continue
         if len(items) >= MAX_FILES:
             raise Refused(f"{folder} has more than {MAX_FILES:,} documents; add its parts.")

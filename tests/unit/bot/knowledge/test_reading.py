@@ -177,6 +177,20 @@ def test_a_folder_gives_what_can_be_read(tmp_path: Path) -> None:
     ]
 
 
+def test_a_link_out_of_a_folder_does_not_bring_what_it_names(tmp_path: Path) -> None:
+    shared, private = tmp_path / "shared", tmp_path / "private"
+    shared.mkdir()
+    private.mkdir()
+    (private / "salaries.md").write_text("Ada earns a lot.")
+    (shared / "rules.md").write_text("Rules.")
+    (shared / "linked.md").symlink_to(private / "salaries.md")
+    (shared / "again.md").symlink_to(shared / "rules.md")
+    (shared / "loop").symlink_to(shared, target_is_directory=True)
+    items, refused = folder_items(shared, LOADERS)
+    assert [Path(item.location).name for item in items] == ["again.md", "rules.md"]
+    assert not refused
+
+
 async def test_a_folder_without_documents_is_refused(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
