@@ -25,8 +25,11 @@ SAMPLING = Sampling(temperature=0.2, repeat_penalty=1.1, max_tokens=512)
 SHARE = 0.5
 """Of a model's room, what passages take: more of them make small models worse, and late."""
 
+_FENCE_END = "</document-"
+"""What ends a document in the prompt; some models end their answer with it, too."""
+
 _FEW = 96
-_ASTRAY = ("```", "\n\n\n", "<script", "<div", "<p>", "Question:")
+_ASTRAY = ("```", "\n\n\n", "<script", "<div", "<p>", "Question:", "<document-")
 """Where a very small model leaves the subject; what it has to say fits in a few sentences."""
 
 _SHOWN_UNCITED = 3
@@ -54,6 +57,7 @@ async def answer_from(
     name = await ctx.model(model)
     capabilities = await ctx.models.capabilities(name)
     sampling = sampling or SAMPLING
+    sampling = replace(sampling, stop=(*sampling.stop, _FENCE_END))
     small = 0 < capabilities.parameters < SMALL
     # a small model sees no earlier turns, so it is asked what the search was asked
     whole = found.searched[0] if small and found.searched else question

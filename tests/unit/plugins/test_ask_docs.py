@@ -23,6 +23,7 @@ def model() -> ScriptedBackend:
             "Logrotate runs every night [1]. It costs 400 dollars a month [1].",
             match="Question: how rotate logs",
         ),
+        Reply("Logrotate does it [1].\n</document-b9559af2>\nMore", match="who rotates logs"),
         Reply("The program logrotate is started every night.", match="uncited"),
         Reply("Use logrotate [1], not cron [7].", match="rotate the logs?"),
     )
@@ -40,6 +41,14 @@ async def test_an_answer_has_its_sources_and_no_citation_that_points_nowhere(on:
     assert source.passage == "To rotate the logs, run logrotate."
     assert source.score is not None
     assert source.score > 0.5
+
+
+async def test_the_prompts_fence_is_no_part_of_an_answer(on: Stage) -> None:
+    on.shelf.put("Logs", "Who rotates logs? Logrotate does it.")
+    said = await on.call(ask, options={"question": "who rotates logs"})
+    assert said.text.startswith("Logrotate does it [1].")
+    assert "document-" not in said.text
+    assert "More" not in said.text
 
 
 async def test_without_evidence_no_model_is_asked_and_the_nearest_are_named(on: Stage) -> None:
