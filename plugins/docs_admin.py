@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
@@ -18,6 +19,7 @@ from bot.api import (
     Notice,
     Option,
     Part,
+    Passage,
     Report,
     Skill,
     Sources,
@@ -128,7 +130,7 @@ async def _list(ctx: Context, bases: Sequence[str]) -> AsyncGenerator[Part, None
             lines.append(f"**{base}**")
         for one in found[:_SHOWN]:
             state = "" if one.status == "ready" else f", {one.status}"
-            lines.append(f"- {one.title} ({one.passages} passages{state}): {one.location}")
+            lines.append(f"- {one.title} ({_passages(one.passages)}{state}): {one.location}")
         if len(found) > _SHOWN:
             lines.append(f"- and {len(found) - _SHOWN} more")
     yield Text("\n".join(lines) or "There are no documents here yet.")
@@ -146,20 +148,34 @@ async def _search(ctx: Context, words: str, bases: Sequence[str]) -> AsyncGenera
         return
     verdict = "enough" if found.evidence else "not enough"
     yield Text(
-        f"{len(found.passages)} passages, {verdict} evidence for an answer "
+        f"{_passages(len(found.passages))}, {verdict} evidence for an answer "
         f"(confidence {found.confidence:.2f}):\n\n"
         + "\n\n".join(
-            f"**[{n}] {p.title}{' › ' + p.heading if p.heading else ''}** ({p.score:.2f})\n"
-            + _quote(p.text)
+            f"**[{n}] {_headed(p)}** ({p.score:.2f})\n" + _quote(p.text)
             for n, p in enumerate(found.passages, 1)
         )
     )
     yield Sources(tuple(source(n, p) for n, p in enumerate(found.passages, 1)))
 
 
+def _passages(count: int) -> str:
+    return f"{count} passage{'' if count == 1 else 's'}"
+
+
+def _headed(passage: Passage) -> str:
+    """Title and headings, without the title twice where the first heading is it."""
+    if passage.heading == passage.title or passage.heading.startswith(f"{passage.title} > "):
+        return passage.heading
+    return f"{passage.title} › {passage.heading}" if passage.heading else passage.title
+
+
 def _quote(text: str) -> str:
-    short = " ".join(text.split())
-    return "> " + (short if len(short) <= 300 else short[:300].rsplit(" ", 1)[0] + " …")
+    """The beginning of a passage; a row of a table and an item of a list stay lines."""
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    short = "\n".join(lines)
+    if len(short) > 300:
+        short = re.sub(r"\s+\S*\Z", "", short[:300]) + " …"
+    return "\n".join(f"> {line}" for line in short.split("\n"))
 
 
 async def _feedback(ctx: Context, bases: Sequence[str]) -> AsyncGenerator[Part, None]:

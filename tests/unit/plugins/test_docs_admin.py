@@ -21,7 +21,7 @@ async def test_an_admin_adds_a_page_with_progress_and_it_is_listed(on: Stage) ->
     assert said.text == f"- {URL}: added\n"
     assert [(s.done, s.total) for s in said.statuses] == [(0, 2), (1, 2)]
     listed = await on.call(docs, options={})
-    assert listed.text == f"- {URL} (1 passages): {URL}"
+    assert listed.text == f"- {URL} (1 passage): {URL}"
     assert on.shelf.documents[URL].added_by == "discord:1"
 
 
@@ -65,10 +65,19 @@ async def test_a_document_is_removed_by_name(on: Stage) -> None:
 async def test_a_search_shows_passages_with_scores_and_asks_no_model(on: Stage) -> None:
     on.shelf.put("Logs", "Rotate the logs with logrotate.", "Rotation")
     said = await on.call(docs, options={"action": "search", "what": "rotate the logs"})
-    assert said.text.startswith("1 passages, enough evidence for an answer (confidence 1.00):")
+    assert said.text.startswith("1 passage, enough evidence for an answer (confidence 1.00):")
     assert "**[1] Logs › Rotation** (1.00)\n> Rotate the logs" in said.text
     assert said.sources == [1]
     assert list(on.backend.requests) == []
+
+
+async def test_rows_of_a_table_stay_lines_and_a_title_is_said_once(on: Stage) -> None:
+    on.shelf.put(
+        "Tariff", "| Group | Discount |\n|---|---|\n| Students | 20 % |", "Tariff > Groups"
+    )
+    said = await on.call(docs, options={"action": "search", "what": "discount for students"})
+    assert "**[1] Tariff > Groups** (" in said.text
+    assert "> | Group | Discount |\n> |---|---|\n> | Students | 20 % |" in said.text
 
 
 async def test_paths_are_for_admins_in_the_terminal(on: Stage) -> None:
