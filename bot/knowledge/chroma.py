@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,6 +29,8 @@ _T = TypeVar("_T")
 _WRITE_BATCH = 16
 """Vectors written in one call: it holds the interpreter for about 15 ms."""
 _READ_BATCH = 2_000
+_LEAST_SPACE = 16 * 1024 * 1024
+"""Bytes that Chroma needs free for a write, since it rewrites its log."""
 
 
 def collection_name(base: str, generation: int) -> str:
@@ -100,7 +103,22 @@ class ChromaIndex:
         if self._closed:
             raise StorageError("The documents are closed, because Parlance is stopping.")
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, lambda: function(*args))
+        try:
+            return await loop.run_in_executor(self._thread, lambda: function(*args))
+        except Exception as exc:
+            # Chroma says little of what its engine met; a full disk is by far the likeliest.
+            if type(exc).__name__ == "InternalError" and await asyncio.to_thread(self._is_full):
+                raise StorageError(
+                    f"There is no space left on the disk of {self._directory}; make room and start "
+                    "again."
+                ) from exc
+            raise
+
+    def _is_full(self) -> bool:
+        try:
+            return shutil.disk_usage(self._directory).free < _LEAST_SPACE
+        except OSError:
+            return False
 
     # --- on the thread ---------------------------------------------------------------------------
 
