@@ -164,7 +164,8 @@ def search(
         show_json(found)
         return
     verdict = "enough" if found.evidence else "not enough"
-    console.print(f"Evidence: {verdict} ({found.confidence:.2f}).\n")
+    console.print(f"Evidence: {verdict} ({found.confidence:.2f}).")
+    console.print("" if found.passages else "Nothing in the documents comes near.")
     for passage in found.passages:
         where = one_line(passage.location)
         where = f"{where} › {passage.heading}" if passage.heading else where

@@ -66,15 +66,34 @@ class Inflater:
 
 
 def is_binary(data: bytes) -> bool:
-    """Whether this is no text in any charset: NUL bytes where no UTF-16 or UTF-32 mark explains
-    them, or mostly control characters."""
-    if any(data.startswith(mark) for mark, _ in _BOMS):
+    """Whether this is no text in any charset: NUL bytes where neither UTF-16 nor a mark of UTF-32
+    explains them, or mostly control characters."""
+    if any(data.startswith(mark) for mark, _ in _BOMS) or _unmarked_utf16(data):
         return False
     head = data[:8192]
     if b"\0" in head:
         return True
     odd = sum(1 for byte in head if byte < 32 and byte not in b"\t\n\r\f\x1b\b")
     return odd > len(head) // 20
+
+
+def _unmarked_utf16(data: bytes) -> str:
+    """The byte order of UTF-16 without a mark, as some programs write it; "" where it is none.
+
+    In a text with Latin letters every other byte is NUL, and none of the others.
+    """
+    head = data[: min(8192, len(data) // 2 * 2)]
+    if len(head) < 8 or len(data) % 2:
+        return ""
+    even, odd = head[::2], head[1::2]
+    if not even.count(0) and odd.count(0) > 0.7 * len(odd):
+        name, letters = "utf-16-le", even
+    elif not odd.count(0) and even.count(0) > 0.7 * len(even):
+        name, letters = "utf-16-be", odd
+    else:
+        return ""
+    plain = sum(byte >= 32 or byte in b"\t\n\r" for byte in letters)
+    return name if plain > 0.95 * len(letters) else ""
 
 
 def decode(data: bytes, charset: str | None = None) -> str:
@@ -85,6 +104,9 @@ def decode(data: bytes, charset: str | None = None) -> str:
     for mark, name in _BOMS:
         if data.startswith(mark):
             return data.decode(name, errors="replace")
+    unmarked = _unmarked_utf16(data)
+    if unmarked:
+        return data.decode(unmarked, errors="replace")
     declared = _META.search(data[:4096])
     inside = (declared[1] or declared[2]).decode("ascii") if declared else None
     for label in (charset, "utf-8", inside):

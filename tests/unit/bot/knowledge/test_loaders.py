@@ -209,6 +209,12 @@ def test_other_charsets_are_read(charset: str, declared: str | None) -> None:
     assert found.text == f"The word is {word}."
 
 
+@pytest.mark.parametrize("charset", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_a_mark_is_no_binary(charset: str) -> None:
+    found = read("ship.txt", "The museum ship opens on Sundays – in summer.".encode(charset))
+    assert found.text == "The museum ship opens on Sundays – in summer."
+
+
 def test_a_charset_that_is_wrong_does_not_lose_the_text() -> None:
     found = read("page.txt", "Zürich is here.".encode(), "text/plain", "ascii")
     assert "rich is here." in found.text
