@@ -25,6 +25,9 @@ _ANCHORS = frozenset({"¶", "#", "§", "🔗", "[edit]"})
 """Links of headings to themselves."""
 _MOST_LINKED = 0.35
 """Part of a text that may be links; a list of links has more."""
+_MOST_HEADERS = 40
+_MOST_TERMS = 2_000
+"""A page with more of these is read as it stands: each is looked for among all the others."""
 _LANGUAGE = re.compile(r"\b(?:language|lang|highlight|brush)[-:]\s*([\w+#-]+)")
 
 
@@ -45,7 +48,7 @@ def marked_part(html: str) -> str:
     main = _main(_parsed(html))
     if main is None:
         return ""
-    _remove([tag for tag in main.find_all(True) if _is_furniture(tag)])
+    _remove(_furniture(main))
     articles = main.find_all("article")
     for part in (main, *(articles if len(articles) == 1 else ())):
         letters = len(part.get_text("", strip=True))
@@ -71,7 +74,7 @@ def _main(root: Any) -> Any:
 
 def _written(root: Any, *, furniture: bool = True) -> str:
     if not furniture:
-        _remove([tag for tag in root.find_all(True) if _is_furniture(tag)])
+        _remove(_furniture(root))
     _name_terms(root)
     text = _converter().convert_soup(root)
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text)).strip()
@@ -83,13 +86,21 @@ def _remove(tags: Any) -> None:
             tag.decompose()
 
 
+def _furniture(root: Any) -> list[Any]:
+    headers = root.find_all("header")
+    if len(headers) > _MOST_HEADERS:
+        headers = []
+    around = [
+        tag
+        for tag in headers
+        if tag.find_parent(["article", "main", "section"]) is None and not tag.find("h1")
+    ]
+    return [*around, *(tag for tag in root.find_all(True) if _is_furniture(tag))]
+
+
 def _is_furniture(tag: Any) -> bool:
-    if tag.attrs is None:
-        return False
     if tag.name in _AROUND or tag.has_attr("hidden") or tag.get("aria-hidden") == "true":
         return True
-    if tag.name == "header":
-        return tag.find_parent(["article", "main", "section"]) is None and not tag.find("h1")
     names = " ".join([*tag.get("class", []), str(tag.get("id", ""))])
     return tag.get("role") in _ROLES or bool(_NAMED.search(names))
 
@@ -99,7 +110,8 @@ def _name_terms(root: Any) -> None:
     for listed in root.find_all("dl"):
         listed.name = "ul"
         item = None
-        for tag in listed.find_all(["dt", "dd"]):
+        terms = listed.find_all(["dt", "dd"])
+        for tag in terms if len(terms) <= _MOST_TERMS else ():
             if tag.name == "dt" or item is None:
                 item = tag
                 tag.name = "li"
