@@ -34,6 +34,7 @@ _PAGE_NUMBER = re.compile(
 )
 
 _LIST_MARK = re.compile(r"\s*(?:[•‣▪●○◦■□–*·-]|\(?(?:\d{1,2}|[a-zA-Z])[.)])\s*")
+_WORD = re.compile(r"\w*")
 _ALONE = re.compile(f"{_PAGE_NUMBER.pattern}|[ivxlc]{{1,6}}", re.IGNORECASE)
 
 
@@ -279,8 +280,10 @@ def joined(before: str, after: str, hyphenated: frozenset[str] = frozenset()) ->
     if before.endswith(("\xad", "-", "‐")) and len(before) > 1 and before[-2].isalpha():
         if not after[0].islower():
             return f"{before[:-1]}-{after}"
-        start, rest = re.findall(r"\w*", before[:-1][::-1])[0][::-1], re.findall(r"\w*", after)[0]
-        kept = f"{start}-{rest}".casefold() in hyphenated and before[-1] != "\xad"
+        start = before[-60:-1].rpartition(" ")[2].rpartition("-")[2]
+        rest = _WORD.match(after)
+        whole = f"{start}-{rest[0] if rest else ''}".lstrip("(“\"'").casefold()
+        kept = whole in hyphenated and before[-1] != "\xad"
         return f"{before[:-1]}-{after}" if kept else before[:-1] + after
     unspaced = _is_wide(before[-1]) and _is_wide(after[0])
     return before + after if unspaced else f"{before} {after}"
