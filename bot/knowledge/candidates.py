@@ -16,12 +16,15 @@ from bot.knowledge.evidence import Signs, coverage
 from bot.knowledge.fusion import Scores, fuse, weights
 from bot.knowledge.fusion import lexical as lexical_score
 from bot.knowledge.question import Question, hits
+from bot.knowledge.sentences import sentences
 from bot.knowledge.vectors import restore
 from bot.knowledge.words import stems
 from bot.skill import Passage
 
 _LOOKED_AT = 3
 """Best passages that the evidence may be spread over."""
+_SMALL = 2
+"""Words that could be looked up in small talk, at most."""
 _RERANKED_SHARE = 0.7
 """Part of a reranked passage's score that the reranker has; the fused score has the rest."""
 
@@ -120,22 +123,34 @@ def mix_in(found: Sequence[Candidate], reranked: Sequence[float]) -> None:
         candidate.score = floor + (ceiling - floor) * float(value)
 
 
-def signs(question: Question, found: Sequence[Candidate], trust: float) -> Signs:
-    """What the evidence gate looks at; the best passages together may cover the question."""
+def signs(question: Question, found: Sequence[Candidate], trust: float, talk: float) -> Signs:
+    """What the evidence gate looks at; the best passages together may cover the question.
+
+    `talk` is how near the question comes to small talk.
+    """
     best = found[:_LOOKED_AT]
     words = [stems(c.text) for c in best]
     together = frozenset[str]().union(*words)
     covered = [coverage(question.weight, hits(question.words, each)) for each in words]
     covered.append(0.9 * coverage(question.weight, hits(question.words, together)))
-    rarest = max(question.words, key=lambda word: question.weight[word], default="")
-    tenth = found[min(9, len(found) - 1)]
+    similarity = max(0.0, *(c.sentence for c in best))
     return Signs(
         coverage=max(covered),
-        rarest=float(bool(rarest and hits([rarest], together))),
-        similarity=max(c.sentence for c in best),
-        margin=found[0].score - tenth.score,
+        sentence=max(_best_sentence(question, c) for c in best),
+        similarity=similarity,
         trust=trust,
+        lone=len(question.words) == 1,
+        talk=max(0.0, talk - similarity) if len(question.words) <= _SMALL else 0.0,
         unspaced=trust < 1.0 and question.unspaced,
+    )
+
+
+def _best_sentence(question: Question, candidate: Candidate) -> float:
+    """How much of the question's weight of words one sentence has with the headings above it."""
+    above = stems(f"{candidate.row.title}\n{candidate.row.heading}")
+    return max(
+        coverage(question.weight, hits(question.words, above | stems(sentence)))
+        for sentence in sentences(candidate.row.text) or [""]
     )
 
 

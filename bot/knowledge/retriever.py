@@ -18,6 +18,7 @@ from bot.knowledge.embedder import Embedder
 from bot.knowledge.evidence import confidence, rarity
 from bot.knowledge.question import Question, Wording
 from bot.knowledge.rows import BaseRow
+from bot.knowledge.smalltalk import SmallTalk
 from bot.knowledge.tables import bases, documents, passages
 from bot.knowledge.words import english_share, terms
 from bot.skill import Passage, SearchResult
@@ -76,6 +77,7 @@ class Retriever:
         self._dense_weight = dense_weight
         self._evidence = evidence
         self._rerank = rerank
+        self._smalltalk = SmallTalk()
 
     async def search(self, wordings: Sequence[Wording], bases: Bases, limit: int) -> SearchResult:
         """The passages of these bases that answer best, and whether they do at all.
@@ -103,7 +105,10 @@ class Retriever:
         )
         found.sort(key=lambda c: (-c.score, c.row.number))
         question = asked[0].question
-        sure = confidence(signs(question, found, trust[0])) if found else 0.0
+        sure = 0.0
+        if found:
+            talk = await self._talk(wordings, asked, embedders)
+            sure = confidence(signs(question, found, trust[0], talk))
         await self._look_again(question.text, found)
         best = found[:limit]
         around = await self._around(best)
@@ -113,6 +118,18 @@ class Retriever:
             confidence=round(sure, 4),
             nearest=tuple(dict.fromkeys(str(c.row.title) for c in found))[:_NEAREST],
         )
+
+    async def _talk(
+        self, wordings: Sequence[Wording], asked: Sequence[Asked], embedders: Sequence[Embedder]
+    ) -> float:
+        """How near what was said comes to small talk, whatever was asked before it."""
+        said = wordings[0].text
+        alone = [one for one, put in zip(asked, wordings, strict=True) if put.searched == said]
+        try:
+            return await self._smalltalk.nearness((alone or asked)[0].vectors, embedders)
+        except BackendError as exc:
+            log.warning("knowledge.embedder_failed", error=str(exc))
+            return 0.0
 
     async def _look_again(self, question: str, found: list[Candidate]) -> None:
         """Let the reranker read the best candidates; where it fails they stay as they are."""

@@ -23,6 +23,8 @@ GOLDEN = ROOT / "tests" / "golden" / "parlance.yaml"
 QUESTIONS = load_golden(GOLDEN, half="test")
 FOLLOW_UPS = ROOT / "tests" / "golden" / "followups.yaml"
 CONVERSATIONS = load_golden(FOLLOW_UPS)
+SMALL_TALK = ROOT / "tests" / "golden" / "smalltalk.yaml"
+SAID = load_golden(SMALL_TALK, half="test")
 LANGUAGES = ROOT / "tests" / "golden" / "languages.yaml"
 TEXTS = yaml.safe_load(LANGUAGES.read_text(encoding="utf-8"))
 
@@ -86,3 +88,18 @@ async def test_follow_ups_find_what_the_question_before_was_about(
     assert together.hit_at_1 >= 0.9, together.misses
     assert together.hit_at_1 >= alone.hit_at_1 + 0.15
     assert together.abstention_f1 >= alone.abstention_f1
+
+
+async def test_small_talk_is_not_answered_from_the_documents(service: KnowledgeService) -> None:
+    """ "It was, where a page happened to have the word: "hello", "yes", "what time is it?"."""
+    async for _ in service.add(str(ROOT / "docs")):
+        pass
+    wrong = []
+    for golden in SAID:
+        found = await service.search(golden.question)
+        after = await service.search(golden.question, before=["How do I rotate the logs?"])
+        wrong += [
+            golden.question for one in (found, after) if one.evidence != bool(golden.documents)
+        ]
+    assert len(SAID) >= 60
+    assert len(wrong) <= 10, wrong
