@@ -6,6 +6,7 @@ that were trained on the vector of their first token are read there (`pooling: c
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -29,12 +30,15 @@ from backends.catalog import EMBEDDER_FILE, TOKENIZER_FILE
 from backends.embedding_families import Pooling, family_of
 from backends.onnx_files import batches, give_memory_back, open_session, read_tokenizer
 from backends.onnx_model import OnnxModel
+from backends.sources import identity
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from tokenizers import Tokenizer
 
 _READ_AT_ONCE = 64
+_REST_S = 0.5
+"""How long nothing is asked before memory goes back, which takes 5 ms and is soon taken again."""
 _CHARACTERS_A_TOKEN = 100
 """More than this many characters for each token that counts are not even read."""
 
@@ -85,14 +89,14 @@ class OnnxEmbedder(OnnxModel):
         super().__init__(name, options, files, options.queue)
         self.options = options
         self._tokenizer_lock = threading.Lock()
+        self._rest: asyncio.TimerHandle | None = None
 
     @property
     def model_id(self) -> str:
         """What vectors of this model are marked with; other vectors do not compare to them."""
         options = self.options
-        digest = (options.sha256 or "unverified")[:12]
         pooled = "" if options.pooling == "mean" else f"/{options.pooling}"
-        return f"{options.source.rpartition('/')[2]}@{digest}/{options.max_tokens}{pooled}"
+        return f"{identity(options.source, options.sha256)}/{options.max_tokens}{pooled}"
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -126,6 +130,8 @@ class OnnxEmbedder(OnnxModel):
         Raises `ModelNotFound`, `BackendBusy`, `BackendUnavailable`.
         """
         self._enter()
+        if self._rest is not None:
+            self._rest.cancel()
         try:
             dimension = await self._run(self._dimension)
             rows = np.zeros((len(texts), dimension), dtype=np.float32)
@@ -138,7 +144,16 @@ class OnnxEmbedder(OnnxModel):
         finally:
             self._calls -= 1
             if self._calls == 0 and not self._closed:
-                self._thread.submit(give_memory_back)
+                self._rest = asyncio.get_running_loop().call_later(_REST_S, self._idle)
+
+    async def aclose(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+        await super().aclose()
+
+    def _idle(self) -> None:
+        if not self._closed:
+            self._thread.submit(give_memory_back)
 
     async def count(self, messages: Sequence[ChatMessage]) -> int:
         """Tokens of all messages, with the two that mark each one's ends."""

@@ -8,6 +8,7 @@ file:path                                 a file that is already there, used in 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -130,6 +131,13 @@ def parse_source(text: str) -> Source:
             return FileSource(Path(os.path.expanduser(rest)))  # never raises, as Path's own does
         case _:
             raise InvalidSource(_explain(text))
+
+
+def identity(source: str, sha256: str | None) -> str:
+    """The name of a source's file with what tells it from others that are called so: its digest,
+    or where it comes from if that is not known."""
+    told = sha256 or hashlib.blake2b(source.encode(), digest_size=6).hexdigest()
+    return f"{source.rpartition('/')[2]}@{told[:12]}"
 
 
 def _explain(text: str) -> str:

@@ -36,6 +36,7 @@ from backends.llama_cpp.owner import OwnerThread
 from backends.llama_cpp.plan import batches
 from backends.llama_cpp.stats import EngineStats
 from backends.llama_cpp.tool_calls import ToolCallReader, style_of
+from backends.sources import identity
 
 if TYPE_CHECKING:
     from backends.llama_cpp.embedding import LoadedEmbedder
@@ -128,8 +129,8 @@ class LlamaCppBackend:
     @property
     def model_id(self) -> str:
         """What vectors of this model are marked with; other vectors do not compare to them."""
-        digest = (self._options.sha256 or "unverified")[:12]
-        return f"{self._options.source.rpartition('/')[2]}@{digest}/{self._options.context}"
+        options = self._options
+        return f"{identity(options.source, options.sha256)}/{options.context}"
 
     def tokens(self, text: str) -> int:
         """Tokens of a text, without those that mark its ends.

@@ -115,7 +115,7 @@ async def embedder_of(
     """
     capabilities = await backend.capabilities()
     told = isinstance(backend, Tokenizing)
-    ident = backend.model_id if isinstance(backend, Tokenizing) else backend.name
+    ident = backend.model_id if isinstance(backend, Tokenizing) else (*names, backend.name)[0]
     count = backend.tokens if isinstance(backend, Tokenizing) else _estimate
     names = (*names, ident)
     if english is None:

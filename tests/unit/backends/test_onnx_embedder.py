@@ -162,12 +162,12 @@ def test_another_file_is_not_held_to_the_defaults_digest() -> None:
 
 
 def test_vectors_are_marked_with_their_model(embedder_files: ModelStore) -> None:
-    own = {"source": "file:own.onnx"}
+    own, other = {"source": "file:own.onnx"}, {"source": "file:others/own.onnx"}
     ids = {
         OnnxEmbedder("a", OnnxOptions.model_validate(fields), embedder_files).model_id
-        for fields in ({}, {"max_tokens": 128}, own, {**own, "pooling": "cls"})
+        for fields in ({}, {"max_tokens": 128}, own, other, {**own, "pooling": "cls"})
     }
-    assert len(ids) == 4
+    assert len(ids) == 5
     assert "model.onnx@8199be6f699a/256" in ids
 
 

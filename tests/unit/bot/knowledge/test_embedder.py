@@ -69,7 +69,7 @@ async def test_an_unknown_embedder_is_given_the_texts_as_they_are(heard: Heard) 
     await embedder.embed_query(["how?"])
     await embedder.embed(["so."])
     assert heard.texts == ["how?", "so."]
-    assert embedder.id == "embedder"
+    assert embedder.id == "my-own-model"
 
 
 async def test_a_known_family_is_asked_as_it_was_trained(heard: Heard) -> None:
@@ -100,6 +100,13 @@ async def test_the_id_tells_what_stood_before_the_passages_and_nothing_else(hear
     assert ids[0] == ids[1]
     assert ids[2] == ids[4]
     assert len({ids[0], ids[2], ids[3]}) == 3
+
+
+async def test_another_model_at_the_same_server_is_another_embedder(heard: Heard) -> None:
+    """What config.yaml calls it may stay, and the dimension too: the vectors would be mixed."""
+    first, second = [await opened(heard, (name, "team")) for name in ("minilm", "minilm:v2")]
+    assert (first.id, second.id) == ("minilm", "minilm:v2")
+    assert (await opened(heard)).id == "embedder"
 
 
 async def test_a_passage_and_what_stands_before_it_fit_the_window_together(
