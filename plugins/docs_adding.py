@@ -9,7 +9,9 @@ from contextlib import aclosing
 from bot.api import (
     Attachment,
     Context,
+    Failed,
     Ingested,
+    NotFound,
     Part,
     Quote,
     Refused,
@@ -30,86 +32,109 @@ _WORDS = {
 }
 
 
-async def add(ctx: Context, what: str, base: str | None) -> AsyncGenerator[Part, None]:
-    if not what and not ctx.attachments:
+async def add(ctx: Context, what: str, text: str, base: str | None) -> AsyncGenerator[Part, None]:
+    """All that was given: a text with its title or an address beside it, an address, files."""
+    plain = what.strip("<>").partition("|")[0]
+    address = plain if _URL.match(plain) else ""
+    things = []
+    if text and _URL.fullmatch(plain):
+        things += [_text(ctx, "", text, base), _place(ctx, address, base)]
+    elif text:
+        things.append(_text(ctx, what, text, base))
+    elif address:
+        things.append(_place(ctx, address, base))
+    elif what:
+        things.append(_path(ctx, what, base))
+    things += [_file(ctx, file, base) for file in ctx.attachments]
+    if not things:
         raise UsageError(
             "Name a URL, attach a file, or give a text: /docs add https://example.com/guide"
         )
-    if what:
-        plain = what.strip("<>").partition("|")[0]
-        if not _URL.match(plain) and ctx.conversation.platform != "terminal":
-            raise Refused("Give a URL such as https://example.com/guide, or attach the file.")
-        location = plain if _URL.match(plain) else what
-        if ctx.conversation.platform == "terminal" and not _URL.match(plain):
-            ctx.require(is_admin)
-        async with aclosing(
-            _progress(ctx.knowledge.add(location, base=base, by=ctx.author.key))
-        ) as steps:
-            async for part in steps:
-                yield part
-    async with aclosing(_add_files(ctx, ctx.attachments, base)) as steps:
+    async with aclosing(_each(things)) as steps:
         async for part in steps:
             yield part
 
 
-async def _add_files(
-    ctx: Context, files: Sequence[Attachment], base: str | None
-) -> AsyncGenerator[Part, None]:
-    limit = ctx.services.max_attachment_bytes
-    for file in files:
-        if file.size > limit:
+def _place(ctx: Context, location: str, base: str | None) -> AsyncGenerator[Ingested, None]:
+    return ctx.knowledge.add(location, base=base, by=ctx.author.key)
+
+
+def _path(ctx: Context, what: str, base: str | None) -> AsyncGenerator[Ingested, None]:
+    """What is no address: in the terminal a path. Raises `Refused` before anything is added."""
+    if ctx.conversation.platform != "terminal":
+        if ctx.attachments:
             raise Refused(
-                f"{file.name:.100} has {file.size / 1024**2:.0f} MB; files up to "
-                f"{limit / 1024**2:.0f} MB are added."
+                f"{what!r:.60} is no URL, and a file has its own title: leave it out, and attach "
+                "the file again."
             )
-        data = await file.read(limit)
-        added = ctx.knowledge.add_bytes(file.name, data, base=base, by=ctx.author.key)
-        async with aclosing(_progress(added)) as steps:
-            async for part in steps:
-                yield part
+        raise Refused("Give a URL such as https://example.com/guide, or attach the file.")
+    ctx.require(is_admin)
+    return _place(ctx, what, base)
+
+
+async def _file(ctx: Context, file: Attachment, base: str | None) -> AsyncGenerator[Ingested, None]:
+    limit = ctx.services.max_attachment_bytes
+    if file.size > limit:
+        raise Refused(
+            f"{file.name:.100} has {file.size / 1024**2:.0f} MB; files up to "
+            f"{limit / 1024**2:.0f} MB are added."
+        )
+    data = await file.read(limit)
+    added = ctx.knowledge.add_bytes(file.name, data, base=base, by=ctx.author.key)
+    async with aclosing(added) as steps:
+        async for step in steps:
+            yield step
 
 
 async def add_message(ctx: Context, target: Quote, base: str | None) -> AsyncGenerator[Part, None]:
     """From a message's menu: its files, else its links, else its text."""
-    if target.attachments:
-        async with aclosing(_add_files(ctx, target.attachments, base)) as steps:
-            async for part in steps:
-                yield part
-        return
     links = [link.rstrip(".,;:!?)") for link in _URL.findall(target.text)]
-    if links and len(_URL.sub("", target.text).split()) < 20:
-        for link in links[:5]:
-            added = ctx.knowledge.add(link, base=base, by=ctx.author.key)
-            async with aclosing(_progress(added)) as steps:
-                async for part in steps:
-                    yield part
-        return
-    if not target.text.strip():
+    if target.attachments:
+        things = [_file(ctx, file, base) for file in target.attachments]
+    elif links and len(_URL.sub("", target.text).split()) < 20:
+        things = [_place(ctx, link, base) for link in links[:5]]
+    elif target.text.strip():
+        name = f"message-{re.sub(r'[^A-Za-z0-9-]+', '-', target.id) or 'text'}.md"
+        text = f"# A message by {target.author}\n\n{target.text}"
+        things = [ctx.knowledge.add_bytes(name, text.encode(), base=base, by=ctx.author.key)]
+    else:
         raise UsageError("This message has nothing that could be added.")
-    name = f"message-{re.sub(r'[^A-Za-z0-9-]+', '-', target.id) or 'text'}.md"
-    text = f"# A message by {target.author}\n\n{target.text}"
-    added = ctx.knowledge.add_bytes(name, text.encode(), base=base, by=ctx.author.key)
-    async with aclosing(_progress(added)) as steps:
+    async with aclosing(_each(things)) as steps:
         async for part in steps:
             yield part
 
 
-async def add_text(
-    ctx: Context, title: str, text: str, base: str | None
-) -> AsyncGenerator[Part, None]:
+def _text(ctx: Context, title: str, text: str, base: str | None) -> AsyncGenerator[Ingested, None]:
     """A text that somebody typed, as a document; the same title takes the place of the old one."""
     title = " ".join(title.split())[:_LONGEST_TITLE] or _first_line(text)
     slug = re.sub(r"\W+", "-", title.casefold()).strip("-") or "text"
+    if f"{slug}.md" in {file.name.casefold() for file in ctx.attachments}:
+        slug += "-text"  # the file would take its place
     content = f"# {title}\n\n{text.strip()}\n"
-    added = ctx.knowledge.add_bytes(f"{slug}.md", content.encode(), base=base, by=ctx.author.key)
-    async with aclosing(_progress(added)) as steps:
-        async for part in steps:
-            yield part
+    return ctx.knowledge.add_bytes(f"{slug}.md", content.encode(), base=base, by=ctx.author.key)
 
 
 def _first_line(text: str) -> str:
     line = " ".join(text.strip().splitlines()[0].lstrip("# ").split())
     return line if len(line) <= _LONGEST_TITLE else line[:_LONGEST_TITLE].rsplit(" ", 1)[0]
+
+
+async def _each(
+    things: Sequence[AsyncGenerator[Ingested, None]],
+) -> AsyncGenerator[Part, None]:
+    """One after the other; what cannot be added is told at the end, and keeps no other back."""
+    wrong: list[Failed | NotFound | Refused | UsageError] = []
+    for thing in things:
+        try:
+            async with aclosing(_progress(thing)) as steps:
+                async for part in steps:
+                    yield part
+        except (Failed, NotFound, Refused, UsageError) as exc:
+            wrong.append(exc)
+    if len(wrong) > 1:
+        raise Refused(" ".join(str(exc) for exc in wrong)) from wrong[0]
+    if wrong:
+        raise wrong[0]
 
 
 async def _progress(steps: AsyncGenerator[Ingested, None]) -> AsyncGenerator[Part, None]:

@@ -33,7 +33,7 @@ from bot.api import (
     private_base,
     source,
 )
-from plugins.docs_adding import add, add_message, add_text
+from plugins.docs_adding import add, add_message
 
 _SHOWN = 50
 
@@ -82,10 +82,13 @@ async def docs(
     _may_see(ctx, base, bases)
     if target is not None:
         steps = add_message(ctx, target, _changed(ctx, base))
-    elif action == "add" and text.strip():
-        steps = add_text(ctx, what.strip(), text, _changed(ctx, base))
     elif action == "add":
-        steps = add(ctx, what.strip(), _changed(ctx, base))
+        steps = add(ctx, what.strip(), text.strip(), _changed(ctx, base))
+    elif text.strip() or ctx.attachments:
+        raise UsageError(
+            f"A text and a file are for /docs add, and nothing is done with them by "
+            f"/docs {action}: choose add, or leave them out."
+        )
     elif action == "remove":
         changed = _changed(ctx, base)
         steps = _remove(ctx, what.strip(), [changed] if changed else bases)

@@ -141,6 +141,43 @@ async def test_a_text_that_was_typed_becomes_a_document_of_that_title(on: Stage)
     assert not docs.form(options)
 
 
+async def test_a_file_beside_a_text_or_an_address_was_ignored(on: Stage) -> None:
+    file = (attachment("a.md", "# A"),)
+    options = {"action": "add", "what": "Rules", "text": "Ask two weeks before."}
+    said = await on.call(docs, options=options, admin=True, attachments=file)
+    assert said.text == "- rules.md: added\n- a.md: added\n"
+    options = {"action": "add", "what": URL, "text": "Read this\nfirst."}
+    said = await on.call(docs, options=options, admin=True, attachments=file)
+    assert said.text == f"- read-this.md: added\n- {URL}: added\n- a.md: added\n"
+    same = (attachment("Rules.md", "# Others"),)
+    options = {"action": "add", "what": "Rules", "text": "Ask."}
+    said = await on.call(docs, options=options, admin=True, attachments=same)
+    assert said.text == "- rules-text.md: added\n- Rules.md: added\n", "each has its own name"
+
+
+async def test_one_that_cannot_be_added_kept_the_others_back(on: Stage) -> None:
+    files = (attachment("c.md", "x", size=10**9), attachment("a.md", "# A"))
+    options = {"action": "add", "what": "Rules", "text": "Ask."}
+    with pytest.raises(Refused, match=r"c\.md has 954 MB"):
+        await on.call(docs, options=options, admin=True, attachments=files)
+    assert list(on.shelf.documents) == ["rules.md", "a.md"]
+    both = (files[0], attachment("d.md", "x", size=10**9))
+    with pytest.raises(Refused, match=r"c\.md has 954 MB.*d\.md has 954 MB"):
+        await on.call(docs, options={"action": "add"}, admin=True, attachments=both)
+
+
+async def test_what_cannot_be_used_is_refused_before_anything_is_added(on: Stage) -> None:
+    file = (attachment("a.md", "# A"),)
+    options = {"action": "add", "what": "Rules"}
+    with pytest.raises(Refused, match="'Rules' is no URL, and a file has its own title"):
+        await on.call(docs, options=options, admin=True, attachments=file)
+    for given in ({"text": "Ask."}, {}):
+        options = {"action": "search", "what": "holiday", **given}
+        with pytest.raises(UsageError, match="choose add, or leave them out"):
+            await on.call(docs, options=options, attachments=() if given else file)
+    assert not on.shelf.documents
+
+
 async def test_what_people_said_of_passages_is_for_admins(on: Stage) -> None:
     await on.call(docs, options={"action": "add", "what": URL}, admin=True)
     none = await on.call(docs, options={"action": "feedback"}, admin=True)
