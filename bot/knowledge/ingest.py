@@ -22,6 +22,7 @@ from bot.knowledge.chunking import Chunker, first_heading
 from bot.knowledge.embedder import Embedder
 from bot.knowledge.indexing import reconcile
 from bot.knowledge.loader import Loader
+from bot.knowledge.loaders import VERSION
 from bot.knowledge.pipeline import Batch, embedded
 from bot.knowledge.prepared import Prepared, named_pieces
 from bot.knowledge.reading import Item, Raw, load
@@ -86,7 +87,7 @@ class Ingestor:
         """Read and cut one document, unless nothing changed. A refusal is reported, not raised."""
         try:
             raw = await item.read()
-            digest = hashlib.blake2b(raw.data, digest_size=16).hexdigest()
+            digest = _digest(raw.data)
             if known is not None and known.digest == digest:
                 await self._touch(known, raw, digest)
                 return Ingested(item.location, 0, 0, "unchanged")
@@ -173,10 +174,20 @@ class Ingestor:
         ]
 
 
+_MARK = f"{VERSION}:"
+"""What a digest begins with: documents of older loaders have another mark, or none."""
+
+
+def _digest(data: bytes) -> str:
+    """Of bytes and of what reads them: the same one means the same text."""
+    return _MARK + hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
 def untouched(known: DocumentRow | None, item: Item) -> bool:
-    """Whether a file has the size and time of change that it had when it was read."""
+    """Whether a file has the size and time of change that it had when these loaders read it."""
     return (
         known is not None
         and item.stat is not None
+        and known.digest.startswith(_MARK)
         and (known.size, known.modified_ns) == (item.stat.size, item.stat.modified_ns)
     )

@@ -52,8 +52,8 @@ documents = sa.Table(
     sa.Column("at", sa.Float, nullable=False),
     sa.UniqueConstraint("base", "location"),
 )
-"""`digest` is of the bytes as they were read; `text` is the Markdown made of them, compressed, from
-which an index is rebuilt without reading the document again."""
+"""`digest` is of the bytes as they were read, after the loaders' version; `text` is the Markdown
+made of them, compressed, from which an index is rebuilt without reading the document again."""
 
 passages = sa.Table(
     "knowledge_passages",
