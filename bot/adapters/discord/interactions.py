@@ -12,11 +12,11 @@ import structlog
 from discord import app_commands
 
 from bot.adapters.asked import EDITED, Asked
-from bot.adapters.base import Core
+from bot.adapters.base import Core, Sink
 from bot.adapters.discord import events, reading
 from bot.adapters.discord.forms import lacks
 from bot.adapters.discord.messages import Messages
-from bot.adapters.discord.modals import Modals
+from bot.adapters.discord.modals import Filled, Modals
 from bot.adapters.discord.outlets import (
     FAILURES,
     GONE_COMMAND,
@@ -81,9 +81,8 @@ class Interactions:
         """A form that was sent."""
         filled = await self._modals.take(interaction)
         if filled is not None:
-            await self._call(
-                interaction, filled.name, filled.options, filled.attachments, event=filled.event
-            )
+            files = filled.attachments
+            await self._call(interaction, filled.name, filled.options, files, filled=filled)
 
     async def on_form_again(self, interaction: Interaction, name: str) -> None:
         """The button that opens a form again which could not be used."""
@@ -101,7 +100,7 @@ class Interactions:
         attachments: tuple[Attachment, ...] = (),
         *,
         target: discord.Message | None = None,
-        event: str = "",
+        filled: Filled | None = None,
     ) -> None:
         original = await self._defer(interaction, thinking=True)
         us: int = interaction.client.us
@@ -113,7 +112,7 @@ class Interactions:
         place = interaction.channel_id or 0
         key, author = self._who_and_where(interaction)
         call = CommandCall(
-            id=event or str(interaction.id),
+            id=filled.event if filled is not None else str(interaction.id),
             conversation=key,
             author=author,
             name=name,
@@ -124,7 +123,11 @@ class Interactions:
             at=interaction.created_at,
             earlier=reading.reader(self._link, us, place, allowed, before=interaction.id),
         )
-        sink = self._sink(self._outlets(interaction), key, original=original)
+        outlets = self._outlets(interaction)
+        sink: Sink = self._sink(outlets, key, original=original)
+        if filled is not None:
+            direct = DirectOutlet(self._link, interaction.user.id)
+            sink = self._modals.giving_back(interaction, filled, sink, outlets, direct)
         self._errands.start(self._core.accept(call, sink), f"/{name}")
 
     async def _defer(self, interaction: Interaction, *, thinking: bool = False) -> int | None:

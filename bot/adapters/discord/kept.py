@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 
 import discord
 
-from bot.types import Value
+from bot.adapters.discord.render import Payload
+from bot.types import File, Value
 
 MAX_KEPT = 5800
 """Most that fits into a message's embeds, in characters; Discord's own limit is 6,000."""
@@ -74,14 +75,23 @@ def handed_back(command: str, filled: Mapping[str, Value]) -> dict[str, Any]:
 
 def as_file(filled: Mapping[str, Value]) -> dict[str, Any]:
     """The same as a file alone, which Discord takes whatever is in it."""
-    text = "\n\n".join(f"{name}:\n{_word(value)}" for name, value in filled.items())
-    return {"file": discord.File(io.BytesIO(text.encode()), filename=_FILE)} if text else {}
+    data = _text(filled).encode()
+    return {"file": discord.File(io.BytesIO(data), filename=_FILE)} if data else {}
+
+
+def in_direct_message(words: str, filled: Mapping[str, Value]) -> Payload:
+    """The same for a message of our own. It has no button: the form would be sent from there."""
+    return Payload(words, files=(File(_FILE, _text(filled).encode()),))
 
 
 def typed_before(message: discord.Message | None) -> dict[str, Value]:
     """What `handed_back` put into a message, by option."""
     embeds = message.embeds if message is not None else []
     return {e.title: e.description for e in embeds if e.title and e.description}
+
+
+def _text(filled: Mapping[str, Value]) -> str:
+    return "\n\n".join(f"{name}:\n{_word(value)}" for name, value in filled.items())
 
 
 def _word(value: Value) -> str:

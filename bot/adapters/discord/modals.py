@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import discord
 import structlog
 
-from bot.adapters.base import Core
+from bot.adapters.base import Core, Sink
 from bot.adapters.discord import events
 from bot.adapters.discord.forms import files_in, filled_in, form, place_of, typed
-from bot.adapters.discord.kept import as_file, handed_back, typed_before
-from bot.adapters.discord.outlets import FAILURES, GONE_COMMAND, tell
+from bot.adapters.discord.kept import as_file, handed_back, in_direct_message, typed_before
+from bot.adapters.discord.outlets import (
+    FAILURES,
+    GONE_COMMAND,
+    DirectOutlet,
+    InteractionOutlet,
+    Outlet,
+    tell,
+)
+from bot.adapters.giving_back import ATTACH_AGAIN, KEPT, GivesBack, worth_keeping
 from bot.adapters.mistakes import mistakes
 from bot.command import Command
 from bot.events import Attachment
@@ -27,7 +35,6 @@ Interaction: TypeAlias = "discord.Interaction[Any]"
 GONE_FORM = "This form is from an earlier version and does nothing any more; please ask again."
 SENT_TWICE = "This form was sent already; its answer is in the channel."
 NOT_OPENED = "The form could not be opened; please call the command again."
-_ATTACH_AGAIN = " Attach the file again, too."
 _ANSWERED = 40060
 _REMEMBERED = 1000
 
@@ -83,7 +90,7 @@ class Modals:
             return None
         files = files_in(sent)
         if wrong := mistakes(command, filled):
-            again = _ATTACH_AGAIN if files else ""
+            again = ATTACH_AGAIN if files else ""
             sentence = " ".join(wrong.values())[:1800] + again
             await self._give_back(interaction, sentence, name, filled)
             return None
@@ -98,9 +105,39 @@ class Modals:
 
     async def _give_back(
         self, interaction: Interaction, sentence: str, name: str, filled: Mapping[str, Value]
-    ) -> None:
-        if not await tell(interaction, sentence, **handed_back(name, filled)):
-            await tell(interaction, sentence, **as_file(filled))
+    ) -> bool:
+        return await tell(interaction, sentence, **handed_back(name, filled)) or await tell(
+            interaction, sentence, **as_file(filled)
+        )
+
+    def giving_back(
+        self,
+        interaction: Interaction,
+        filled: Filled,
+        sink: Sink,
+        outlets: Sequence[Outlet],
+        direct: DirectOutlet,
+    ) -> Sink:
+        """The reply to a form, which gives back what was typed where nothing comes of it.
+
+        `outlets` are those of the reply; `direct` is for when the interaction cannot be used.
+        """
+        if not worth_keeping(self.command(filled.name), filled.options):
+            return sink
+
+        async def give_back() -> None:
+            words = KEPT + (ATTACH_AGAIN if filled.attachments else "")
+            if any(
+                isinstance(one, InteractionOutlet) and one.settled and not one.expired
+                for one in outlets
+            ) and await self._give_back(interaction, words, filled.name, filled.options):
+                return
+            try:
+                await direct.send(in_direct_message(words, filled.options), "", "")
+            except FAILURES as exc:
+                _log.warning("discord.typed_lost", command=filled.name, error=str(exc)[:200])
+
+        return GivesBack(sink, give_back)
 
     async def again(self, interaction: Interaction, name: str) -> None:
         """Open a form once more, with what was typed into it."""

@@ -143,6 +143,9 @@ class InteractionOutlet:
         self._webhook = webhook
         self._clock = clock
         self._expires = clock() + life_s
+        self.settled = False
+        """Whether the placeholder of a deferral is filled or taken away. Until then whatever is
+        sent takes its place, for everybody to see."""
 
     @property
     def expired(self) -> bool:
@@ -152,6 +155,7 @@ class InteractionOutlet:
     async def send(self, payload: Payload, turn: str, nonce: str) -> int:
         options = _options(payload, turn)
         message = await self._webhook.send(wait=True, suppress_embeds=True, **options)
+        self.settled = True
         return int(message.id)
 
     async def whisper(self, payload: Payload, turn: str) -> None:
@@ -160,9 +164,11 @@ class InteractionOutlet:
 
     async def edit(self, message: int, payload: Payload, turn: str) -> None:
         await self._webhook.edit_message(message, **_changes(payload, turn))
+        self.settled = True
 
     async def delete(self, message: int) -> None:
         await self._webhook.delete_message(message)
+        self.settled = True
 
 
 class DirectOutlet(ChannelOutlet):

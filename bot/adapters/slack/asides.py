@@ -7,12 +7,15 @@ from collections.abc import Awaitable
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.slack.blocks import button_block, chunks, notice_line
+from bot.adapters.slack.blocks import MAX_PLAIN, Block, button_block, chunks, notice_line
 from bot.adapters.slack.failures import FAILURES, error_of
 from bot.adapters.slack.markup import plain
 from bot.types import ConversationKey, File, Notice
 
 _log = structlog.get_logger(__name__)
+
+_SECTIONS = 3
+"""Pieces of a text in one message: together they are no longer than a message may be."""
 
 
 class Asides:
@@ -31,33 +34,46 @@ class Asides:
         """
         parts = list(chunks(notice_line(notice)))
         for number, part in enumerate(parts, 1):
-            text, blocks = plain(part[:2000]), [{"type": "markdown", "text": part}]
+            blocks: list[Block] = [{"type": "markdown", "text": part}]
             if notice.actions and number == len(parts):
                 blocks.append(button_block(notice.actions, turn))
-            post = self._client.chat_postMessage
-            if self._place.channel.startswith("D"):
-                await self.quietly(
-                    post(
-                        channel=self._place.channel,
-                        thread_ts=self._place.thread,
-                        text=text,
-                        blocks=blocks,
-                        unfurl_links=False,
-                    )
-                )
-                continue
-            told = await self.quietly(
-                self._client.chat_postEphemeral(
-                    channel=self._place.channel,
-                    user=self._user,
-                    thread_ts=self._place.thread,
-                    text=text,
-                    blocks=blocks,
-                )
+            await self._tell(plain(part[:2000]), blocks)
+
+    async def give_back(self, words: str, text: str) -> None:
+        """Show the person alone a text of theirs, letter by letter, after a sentence of ours."""
+        pieces = [piece for piece in chunks(text, MAX_PLAIN) if piece.strip()]
+        for first in range(0, len(pieces), _SECTIONS):
+            said = [] if first else [words]
+            blocks = [_section(one) for one in [*said, *pieces[first : first + _SECTIONS]]]
+            if not await self._tell(words, blocks):
+                _log.warning("slack.typed_lost", user=self._user)
+                return
+
+    async def _tell(self, text: str, blocks: list[Block]) -> bool:
+        post = self._client.chat_postMessage
+        if self._place.channel.startswith("D") and await self.quietly(
+            post(
+                channel=self._place.channel,
+                thread_ts=self._place.thread,
+                text=text,
+                blocks=blocks,
+                unfurl_links=False,
             )
-            if not told:
-                direct = post(channel=self._user, text=text, blocks=blocks, unfurl_links=False)
-                await self.quietly(direct)
+        ):
+            return True
+        if not self._place.channel.startswith("D") and await self.quietly(
+            self._client.chat_postEphemeral(
+                channel=self._place.channel,
+                user=self._user,
+                thread_ts=self._place.thread,
+                text=text,
+                blocks=blocks,
+            )
+        ):
+            return True
+        return await self.quietly(
+            post(channel=self._user, text=text, blocks=blocks, unfurl_links=False)
+        )
 
     async def attach(self, file: File) -> None:
         """Send a file into the thread; one that Slack does not take is told of."""
@@ -81,3 +97,8 @@ class Asides:
             _log.info("slack.request_failed", error=error_of(exc))
             return False
         return True
+
+
+def _section(text: str) -> Block:
+    """Words that Slack shows as they are: no markup, no mentions, no emoji."""
+    return {"type": "section", "text": {"type": "plain_text", "text": text, "emoji": False}}

@@ -51,6 +51,11 @@ def filled_in(view: Mapping[str, Any]) -> dict[str, Value]:
     return dict(_entries((view.get("state") or {}).get("values") or {}))
 
 
+def as_text(filled: Mapping[str, Value]) -> str:
+    """What was filled in, to be read."""
+    return "\n\n".join(f"{name}:\n{value}" for name, value in filled.items())
+
+
 def files_in(view: Mapping[str, Any]) -> Mapping[str, Any]:
     """The file that was given, in the shape of a message with files."""
     values = (view.get("state") or {}).get("values") or {}

@@ -10,12 +10,14 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.asked import EDITED, Asked
-from bot.adapters.base import Core
+from bot.adapters.base import Core, Sink
+from bot.adapters.giving_back import ATTACH_AGAIN, KEPT, GivesBack, worth_keeping
 from bot.adapters.mistakes import mistakes
 from bot.adapters.slack.agent import AgentSurface
+from bot.adapters.slack.asides import Asides
 from bot.adapters.slack.context import Reading
 from bot.adapters.slack.failures import FAILURES, error_of
-from bot.adapters.slack.forms import FORM, files_in, filled_in, form, place_of
+from bot.adapters.slack.forms import FORM, as_text, files_in, filled_in, form, place_of
 from bot.adapters.slack.messages import Messages
 from bot.adapters.slack.people import PLATFORM
 from bot.adapters.slack.sink import ReplySink
@@ -116,7 +118,20 @@ class Interactions:
             direct=channel.startswith("D"), attachments=self._reading.files.of(files_in(view)),
             earlier=self._reading.before(channel, None, us),
         )  # fmt: skip
-        await self._core.accept(call, self._sink(key, author))
+        await self._core.accept(call, self._giving_back(call))
+
+    def _giving_back(self, call: CommandCall) -> Sink:
+        """The reply to a form, which gives back what was typed where nothing comes of it."""
+        sink = self._sink(call.conversation, call.author)
+        if not worth_keeping(self._command(call.name), call.options):
+            return sink
+
+        async def give_back() -> None:
+            words = KEPT + (ATTACH_AGAIN if call.attachments else "")
+            asides = Asides(self._client, call.conversation, call.author.id)
+            await asides.give_back(words, as_text(call.options))
+
+        return GivesBack(sink, give_back)
 
     # --- menus and buttons ----------------------------------------------------------------------
 

@@ -1,0 +1,58 @@
+"""A form whose call came to nothing: the person who filled it in gets back what they typed.
+
+An answer stands in its message; what was typed into a form stands nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from bot.adapters.base import Sink
+from bot.command import Command
+from bot.errors import UsageError
+from bot.types import Limits, Value, View
+
+KEPT = "Nothing came of what you typed into the form; here it is again, for you alone."
+ATTACH_AGAIN = " Attach the file again, too."
+
+
+class GivesBack:
+    """A `Sink` that shows the reply in another, and calls `give_back` after a refusal, an error,
+    or a stop before the first word."""
+
+    def __init__(self, sink: Sink, give_back: Callable[[], Awaitable[None]]) -> None:
+        self._sink = sink
+        self._give_back = give_back
+
+    @property
+    def limits(self) -> Limits:
+        return self._sink.limits
+
+    async def start(self, view: View) -> None:
+        await self._sink.start(view)
+
+    async def update(self, view: View) -> None:
+        await self._sink.update(view)
+
+    async def finish(self, view: View) -> None:
+        await self._sink.finish(view)
+        stopped = view.state == "cancelled" and not view.text.strip()
+        if stopped or view.state in {"refused", "failed"}:
+            await self._give_back()
+
+
+def worth_keeping(command: Command | None, filled: Mapping[str, Value]) -> bool:
+    """Whether anything was typed that is not chosen again in a moment."""
+    if command is None:
+        return bool(filled)
+    return any(_was_typed(command, name, value) for name, value in filled.items())
+
+
+def _was_typed(command: Command, name: str, value: Value) -> bool:
+    option = command.option(name)
+    if option is None:
+        return True
+    try:
+        return not option.choices and option.coerce(value) != option.default
+    except UsageError:
+        return True
