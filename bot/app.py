@@ -117,6 +117,9 @@ class App:
                     if event.state == "refused":
                         why = event.detail
                         log.warning("a document was left out", where=event.location, why=why)
+                    if event.state == "passed":
+                        log.info("files were passed over", where=event.location, why=event.detail)
+                        continue
                     yield event
 
 

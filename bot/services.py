@@ -120,7 +120,8 @@ class Ingested:
     done: int
     total: int
     state: str = "working"
-    """working, added, changed, unchanged, removed or refused"""
+    """working, added, changed, unchanged, removed or refused; or passed, which is no document:
+    `detail` is a sentence for the end, on files of a folder that nothing reads."""
     detail: str = ""
 
 

@@ -141,12 +141,16 @@ async def _progress(steps: AsyncGenerator[Ingested, None]) -> AsyncGenerator[Par
     """An ingestion as its asker sees it: how far it is, then what became of each document."""
     counts: dict[str, int] = {}
     shown = 0
+    passed = ""
     async with aclosing(steps) as reports:
         async for step in reports:
             if step.state == "working":
                 yield Status(
                     "working", f"reading {step.location:.200}", done=step.done, total=step.total
                 )
+                continue
+            if step.state == "passed":
+                passed = step.detail
                 continue
             counts[step.state] = counts.get(step.state, 0) + 1
             if shown < _SHOWN:
@@ -157,3 +161,5 @@ async def _progress(steps: AsyncGenerator[Ingested, None]) -> AsyncGenerator[Par
     if sum(counts.values()) > 1:
         total = ", ".join(f"{number} {state}" for state, number in counts.items())
         yield Text(f"\n{total}.")
+    if passed:
+        yield Text(f"\n{passed}")

@@ -46,18 +46,24 @@ def with_app(config: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
 async def follow(events: AsyncGenerator[Ingested, None]) -> Counter[str]:
     """Show an ingestion as it goes; returns how many documents ended in which state."""
     states: Counter[str] = Counter()
+    passed: list[str] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     quiet = not errors.is_terminal  # a bar would leave an empty line in a pipe
     with Progress(*columns, console=errors, transient=True, disable=quiet) as bar:
         task = bar.add_task("Reading", total=None)
         async with aclosing(events):
             async for event in events:
+                if event.state == "passed":
+                    passed.append(event.detail)
+                    continue
                 name = event.location.rsplit("/", 1)[-1] or event.location
                 bar.update(task, completed=event.done, total=event.total, description=name[-40:])
                 if event.state != "working":
                     states[event.state] += 1
                 if event.state == "refused":
                     say(refusal(event.location, event.detail))
+    for sentence in passed:
+        say(sentence)
     return states
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, aclosing
+from functools import partial
 from pathlib import Path
 
 from bot.config.knowledge import KnowledgeSettings
@@ -26,6 +28,8 @@ from bot.knowledge.reading import (
     folder_items,
     full_path,
     is_url,
+    listed,
+    passed_over,
     upload_item,
 )
 from bot.knowledge.rebuild import next_generation, rebuild
@@ -64,8 +68,19 @@ class Intake:
 
     async def add(self, location: str, base: str, by: str) -> AsyncGenerator[Ingested, None]:
         """Read a URL, a sitemap, a file or a folder in; see `KnowledgeService.add`."""
+        passed: Counter[str] = Counter()
+        async with aclosing(self._add(location, base, by, passed)) as events:
+            async for event in events:
+                yield event
+        if passed:
+            yield Ingested(location, 0, 0, "passed", passed_over(passed))
+
+    async def _add(
+        self, location: str, base: str, by: str, passed: Counter[str]
+    ) -> AsyncGenerator[Ingested, None]:
+        """The same; what was passed over is counted in `passed`."""
         self._check_name(base)
-        kind, location, items, refused = await self._resolve(location)
+        kind, location, items, refused = await self._resolve(location, passed)
         for place, why in refused:
             yield Ingested(place, 0, len(items), "refused", why)
         source = SourceRow(base, location, kind, by, complete=False)
@@ -97,16 +112,21 @@ class Intake:
             place = await asyncio.to_thread(full_path, str(folder.path))
             if (named, place) not in known and base in (None, named):
                 sources.append(SourceRow(named, place, "folder", "", complete=False))
+        passed: Counter[str] = Counter()
         for source in sources:
             try:
-                events = self.add(source.location, source.base, source.added_by)
+                events = self._add(source.location, source.base, source.added_by, passed)
                 async with aclosing(events) as stream:
                     async for event in stream:
                         yield event
             except UserFacingError as exc:
                 yield Ingested(source.location, 0, 0, "refused", str(exc))
+        if passed:
+            yield Ingested("", 0, 0, "passed", passed_over(passed))
 
-    async def _resolve(self, location: str) -> tuple[Kind, str, list[Item], list[tuple[str, str]]]:
+    async def _resolve(
+        self, location: str, passed: Counter[str]
+    ) -> tuple[Kind, str, list[Item], list[tuple[str, str]]]:
         if is_url(location):
             kind, items = await page_items(location, self._fetcher)
             return kind, location, items, []
@@ -114,9 +134,13 @@ class Intake:
         path = Path(location)
         if not await asyncio.to_thread(path.is_dir):
             return "file", location, [await asyncio.to_thread(file_item, path)], []
-        items, refused = await asyncio.to_thread(folder_items, path, self._loaders)
+        other: Counter[str] = Counter()
+        search = partial(folder_items, path, self._loaders, passed=other)
+        items, refused = await asyncio.to_thread(search)
         if not items and not refused:
-            raise Refused(f"The folder {path} has no document that can be read.")
+            only = f", only {listed(other)}" if other else ""
+            raise Refused(f"The folder {path} has no document that can be read{only}.")
+        passed.update(other)
         return "folder", location, items, refused
 
     async def _ingest(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 _HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t]*$", re.MULTILINE)
+_BACKTICKS = re.compile(r"`+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +25,17 @@ def opening_heading(markdown: str) -> str:
     return found[1][:200] if found else ""
 
 
+def fenced(code: str, language: str = "") -> str:
+    """Code as a block of Markdown, in a fence that is longer than any within it."""
+    longest = max((len(run) for run in _BACKTICKS.findall(code)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{code}\n{fence}"
+
+
 @dataclass(frozen=True, slots=True)
 class Loader:
-    """Reads the formats with these suffixes (`.md`) or content types.
+    """Reads the formats with these suffixes (`.md`) or content types, and files of these names, in
+    small letters (`makefile`), whose suffix nothing reads.
 
     `load(data, name)` runs in a thread, so it may block. It raises `bot.errors.Refused` for what
     cannot be read (encrypted, damaged, no text), with one sentence.
@@ -36,3 +45,4 @@ class Loader:
     suffixes: frozenset[str]
     load: Callable[[bytes, str], Loaded] = field(repr=False)
     content_types: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()

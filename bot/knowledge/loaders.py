@@ -6,10 +6,11 @@ loaded = await asyncio.to_thread(loader.load, data, "report.pdf")
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
-from bot.knowledge.loader import Loaded, Loader
+from bot.knowledge.loader import Loaded, Loader, fenced
+from bot.knowledge.loaders_notebook import NOTEBOOK
 from bot.knowledge.loaders_office import OFFICE
 from bot.knowledge.loaders_pdf import PDF
 from bot.knowledge.loaders_table import CSV, XLSX
@@ -34,6 +35,21 @@ _LANGUAGES = {
     ".dockerfile": "dockerfile", ".vue": "vue", ".svelte": "svelte", ".dart": "dart",
     ".m": "objectivec", ".zig": "zig", ".nim": "nim", ".tex": "latex",
 }  # fmt: skip
+_NAMED = {
+    "dockerfile": "dockerfile", "containerfile": "dockerfile", "makefile": "makefile",
+    "gnumakefile": "makefile", "justfile": "makefile", "jenkinsfile": "groovy",
+    "vagrantfile": "ruby", "gemfile": "ruby", "rakefile": "ruby", "podfile": "ruby",
+    "fastfile": "ruby", "brewfile": "ruby", "snakefile": "python", "tiltfile": "python",
+    "procfile": "", "pipfile": "toml", "codeowners": "",
+}  # fmt: skip
+_WRITTEN = frozenset({
+    "authors", "changelog", "changes", "contributing", "contributors", "copying", "credits",
+    "faq", "hacking", "history", "install", "licence", "license", "maintainers", "news", "notice",
+    "readme", "security", "thanks", "todo",
+})  # fmt: skip
+"""Well-known texts that have no suffix."""
+_VARIANTS = frozenset({"dockerfile", "containerfile", "makefile", "jenkinsfile"})
+"""Those whose suffix says which one of several it is: `Dockerfile.dev`, `Makefile.am`."""
 
 
 def _text(data: bytes, name: str) -> Loaded:
@@ -55,17 +71,8 @@ def _code(data: bytes, name: str) -> Loaded:
         raise Refused(f"{name:.100} is not text, so there is nothing to read in it.")
     text = decode(data).replace("\r\n", "\n").strip("\n")
     path = PurePosixPath(name)
-    fence = "`" * max(3, _longest_run(text) + 1)
-    language = _LANGUAGES.get(path.suffix.lower(), "")
-    return Loaded(f"{fence}{language}\n{text}\n{fence}" if text.strip() else "", path.name)
-
-
-def _longest_run(text: str) -> int:
-    longest = run = 0
-    for character in text:
-        run = run + 1 if character == "`" else 0
-        longest = max(longest, run)
-    return longest
+    language = _LANGUAGES.get(path.suffix.lower(), "") or _NAMED.get(path.stem.lower(), "")
+    return Loaded(fenced(text, language) if text.strip() else "", path.name)
 
 
 TEXT = Loader(
@@ -73,6 +80,7 @@ TEXT = Loader(
     frozenset({".md", ".markdown", ".mdx", ".txt", ".text", ".rst", ".adoc", ".org", ".log", ""}),
     _text,
     frozenset({"text/markdown", "text/plain", "text/x-markdown"}),
+    names=_WRITTEN,
 )
 PAGE = Loader(
     "page",
@@ -85,9 +93,10 @@ CODE = Loader(
     frozenset(_LANGUAGES),
     _code,
     frozenset({"application/json", "application/x-yaml", "application/xml", "text/css"}),
+    names=frozenset(_NAMED),
 )
 
-LOADERS: tuple[Loader, ...] = (TEXT, PAGE, PDF, *OFFICE, XLSX, CSV, CODE)
+LOADERS: tuple[Loader, ...] = (TEXT, PAGE, PDF, *OFFICE, XLSX, CSV, NOTEBOOK, CODE)
 """Every loader that ships."""
 
 
@@ -102,12 +111,31 @@ def find(loaders: Sequence[Loader], name: str, content_type: str = "") -> Loader
         for loader in loaders:
             if content_type in loader.content_types:
                 return loader
+    if suffix not in _suffixes(loaders):
+        called = _called(name)
+        for loader in loaders:
+            if called in loader.names:
+                return loader
     for loader in loaders:
         if suffix in loader.suffixes and (suffix or not content_type):
             return loader
     return next((loader for loader in loaders if content_type in loader.content_types), None)
 
 
-def suffixes(loaders: Sequence[Loader]) -> frozenset[str]:
-    """What a folder is searched for; files without a suffix are left out there."""
-    return frozenset().union(*(loader.suffixes for loader in loaders)) - {"", ".env"}
+def _called(name: str) -> str:
+    """A file's name as loaders list it."""
+    name = PurePosixPath(name).name.lower()
+    stem = name.partition(".")[0]
+    return stem if stem in _VARIANTS else name
+
+
+def _suffixes(loaders: Sequence[Loader]) -> frozenset[str]:
+    return frozenset().union(*(loader.suffixes for loader in loaders)) - {""}
+
+
+def reads(loaders: Sequence[Loader]) -> Callable[[str], bool]:
+    """Tells by a file's name whether a folder is searched for it. Files without a suffix are left
+    out there but for those of well-known names, and so are those of secrets."""
+    suffixes = _suffixes(loaders) - {".env"}
+    names = frozenset().union(*(loader.names for loader in loaders))
+    return lambda name: PurePosixPath(name).suffix.lower() in suffixes or _called(name) in names

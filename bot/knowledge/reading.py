@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal, Protocol
@@ -25,6 +27,9 @@ Kind = Literal["file", "folder", "page", "sitemap", "upload"]
 MAX_DOCUMENT_BYTES = 50 * 1024 * 1024
 MAX_FILES = 20_000
 _SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
+_KINDS = 8
+"""Kinds of files that are told by name, at most."""
+_SUFFIX = re.compile(r"\.[\w+~-]{1,16}")
 _UNTYPED = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 
 
@@ -97,14 +102,19 @@ def file_item(path: Path, *, most: int = MAX_DOCUMENT_BYTES) -> Item:
 
 
 def folder_items(
-    folder: Path, loaders: Sequence[Loader], *, most: int = MAX_DOCUMENT_BYTES
+    folder: Path,
+    loaders: Sequence[Loader],
+    *,
+    most: int = MAX_DOCUMENT_BYTES,
+    passed: Counter[str] | None = None,
 ) -> tuple[list[Item], list[tuple[str, str]]]:
     """The readable files under a folder, and what was refused: location and why.
 
     Hidden files and folders, links out of the folder, and formats that no loader reads are passed
-    over. Raises `Refused` where the folder itself cannot be read.
+    over; the last are counted in `passed`, by kind. Raises `Refused` where the folder itself cannot
+    be read.
     """
-    wanted = shipped.suffixes(loaders)
+    reads = shipped.reads(loaders)
     items: list[Item] = []
     refused: list[tuple[str, str]] = []
 
@@ -119,7 +129,9 @@ def folder_items(
 
     root = folder.resolve()
     for path in _walk(folder, cannot):
-        if path.suffix.lower() not in wanted:
+        if not reads(path.name):
+            if passed is not None:
+                passed[_kind(path)] += 1
             continue
         if path.is_symlink() and not path.resolve().is_relative_to(root):
             continue
@@ -130,6 +142,30 @@ def folder_items(
         except (Refused, NotFound) as exc:
             refused.append((_shown(str(path)), str(exc)))
     return items, refused
+
+
+def _kind(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if not suffix:
+        return "without a suffix"
+    return suffix if _SUFFIX.fullmatch(suffix) else "of other kinds"
+
+
+def passed_over(passed: Mapping[str, int]) -> str:
+    """What `folder_items` counted, in one sentence: `3 files of kinds that are not read were passed
+    over: 2 .png, 1 .zip.`"""
+    count = sum(passed.values())
+    files = "1 file of a kind that is not read was" if count == 1 else f"{count:,} files of kinds "
+    files += "" if count == 1 else "that are not read were"
+    return f"{files} passed over: {listed(passed)}."
+
+
+def listed(passed: Mapping[str, int]) -> str:
+    """Kinds with their numbers, the most frequent first: `9 .png, 2 .zip`."""
+    order = sorted(passed.items(), key=lambda one: (-one[1], one[0]))
+    shown = [f"{count:,} {kind}" for kind, count in order[:_KINDS]]
+    rest = sum(count for _, count in order[_KINDS:])
+    return ", ".join([*shown, *([f"{rest:,} more"] if rest else [])])
 
 
 def _walk(folder: Path, cannot: Callable[[OSError], None]) -> Iterator[Path]:

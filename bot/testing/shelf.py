@@ -22,6 +22,8 @@ class Shelf:
     own: tuple[str, ...] = ("default",)
     documents: dict[str, Document] = field(default_factory=dict)
     queries: list[str] = field(default_factory=list)
+    passed: str = ""
+    """What adding says at its end of files that were passed over."""
 
     def put(self, title: str, text: str, heading: str = "") -> None:
         """Put a document of one passage on the shelf."""
@@ -61,6 +63,8 @@ class Shelf:
         yield Ingested(location, 1, 2)
         self._store(location, base, by)
         yield Ingested(location, 2, 2, "added")
+        if self.passed:
+            yield Ingested(location, 0, 0, "passed", self.passed)
 
     async def add_bytes(
         self, name: str, data: bytes, *, base: str | None = None, by: str = ""

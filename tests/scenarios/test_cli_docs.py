@@ -31,6 +31,7 @@ async def test_documents_are_added_found_answered_from_and_removed(
     papers.mkdir()
     (papers / "lamp.md").write_text(PAGE, "utf-8")
     (papers / "empty.md").write_text("", "utf-8")
+    (papers / "lamp.png").write_bytes(b"\x89PNG")
 
     # What is not there comes first: the others are read all the same.
     added = (await folder.run("docs", "add", str(papers / "none.md"), str(papers))).no_trace()
@@ -39,6 +40,7 @@ async def test_documents_are_added_found_answered_from_and_removed(
     assert added.err.splitlines() == [
         f"There is no file or folder {str(papers / 'none.md')!r}.",
         f"{papers / 'empty.md'} is empty.",
+        "1 file of a kind that is not read was passed over: 1 .png.",
     ]
     table = (await folder.run("docs", "list")).no_trace().out.splitlines()
     assert len(table) == 2  # in a pipe a document is a line, however long its name

@@ -25,6 +25,13 @@ async def test_an_admin_adds_a_page_with_progress_and_it_is_listed(on: Stage) ->
     assert on.shelf.documents[URL].added_by == "discord:1"
 
 
+async def test_what_is_passed_over_in_a_folder_is_told_at_the_end(on: Stage) -> None:
+    on.shelf.passed = "2 files of kinds that are not read were passed over: 2 .png."
+    options = {"action": "add", "what": "papers"}
+    said = await on.call(docs, options=options, admin=True, conversation=TERMINAL)
+    assert said.text == f"- papers: added\n\n{on.shelf.passed}"
+
+
 @pytest.mark.parametrize("action", ["add", "remove"])
 async def test_changing_documents_needs_an_admin(action: str, on: Stage) -> None:
     with pytest.raises(Denied):

@@ -8,6 +8,7 @@ import os
 import stat
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -170,8 +171,10 @@ def test_a_folder_gives_what_can_be_read(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("# Text")
     (tmp_path / "big.md").write_text("x" * 2_000)
-    items, refused = folder_items(tmp_path, LOADERS, most=1_000)
+    passed: Counter[str] = Counter()
+    items, refused = folder_items(tmp_path, LOADERS, most=1_000, passed=passed)
     assert [Path(item.location).name for item in items] == ["b.md", "c.py"]
+    assert passed == {".png": 1}
     assert [(Path(place).name, "documents of up to" in why) for place, why in refused] == [
         ("big.md", True)
     ]
@@ -195,7 +198,7 @@ async def test_a_folder_without_documents_is_refused(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
     room.file("picture.png", b"\x89PNG")
-    with pytest.raises(Refused, match="has no document that can be read"):
+    with pytest.raises(Refused, match=r"has no document that can be read, only 1 \.png\."):
         await drain(service.add(str(room.path / "docs")))
 
 
