@@ -5,25 +5,31 @@
     checked = await check_support(answer, passages, embedder.similarities)
     doubtful = [one.text for one in checked if not one.supported]
 
-A number that none of the passages has is the surest sign of an invention. Otherwise a sentence is
-supported when most of its words stand in the passages it cites (in all of them, where it cites
-none), or fewer do and one of their sentences means about the same.
+A number that none of the passages has, or has for something else, is the surest sign of an
+invention. Otherwise a sentence is supported when most of its words stand in the passages it cites
+(in all of them, where it cites none), or fewer do and one of their sentences means about the same.
+One in another language than they are shares few words with them: there the numbers decide.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from backends.base import Embeddings
 from backends.errors import BackendError
+from bot.knowledge.bindings import misplaced
+from bot.knowledge.figures import figures
+from bot.knowledge.pieces import Reading, read
 from bot.knowledge.sentences import sentences, spans
 from bot.knowledge.stopwords import STOP_WORDS
-from bot.knowledge.words import is_unspaced, stems
+from bot.knowledge.words import english_share, is_unspaced, stems
 
 Similarities = Callable[[Sequence[str], Sequence[str]], Awaitable[Embeddings]]
 """How near each of the first texts is to each of the second (`Embedder.similarities`)."""
@@ -37,11 +43,11 @@ SAME_MEANING = 0.6
 _LEAST_WORDS = 3
 _MOST_SENTENCES = 60
 _MOST_COMPARED = 120
+_TO_TELL = 2000
 
 _CITED = re.compile(r"\[(\d{1,3})\]")
 _LEADING = re.compile(r"((?:\[\d{1,3}\]\s*)*\[\d{1,3}\])\s*")
 _FENCED = re.compile(r"(```|~~~).*?(\1|\Z)", re.DOTALL)
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,:]\d+)*(?![\w])")
 _LIST_MARK = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)])\s+", re.MULTILINE)
 _HONEST = re.compile(
     r"\b(?:do(?:es)? not|don't|doesn't|no|not|cannot|can't)\b.{0,40}"
@@ -66,14 +72,25 @@ class Support:
 
 
 async def check_support(
-    answer: str, passages: Sequence[str], near: Similarities | None = None
+    answer: str,
+    passages: Sequence[str],
+    near: Similarities | None = None,
+    *,
+    headings: Sequence[str] = (),
 ) -> tuple[Support, ...]:
-    """Check every sentence that states something; `passages[0]` is what `[1]` cites.
+    """Check every sentence that states something; `passages[0]` is what `[1]` cites, and
+    `headings[0]`, where given, what stands above it.
 
     Questions, headings, code, very short sentences and those that say that something is not known
     are left out. Without `near`, or where it fails, words alone decide.
     """
-    found = [_first_look(answer, a, b, passages) for a, b in _statements(answer)]
+    given = [
+        _Given(text, headings[at] if at < len(headings) else "") for at, text in enumerate(passages)
+    ]
+    # numbers are looked up everywhere, which may take longer than others should wait
+    found = await asyncio.to_thread(
+        lambda: [_first_look(answer, a, b, given) for a, b in _statements(answer)]
+    )
     doubtful = [
         at for at, one in enumerate(found) if not one.supported and one.overlap >= SOME_WORDS
     ]
@@ -116,28 +133,55 @@ def _content(text: str) -> frozenset[str]:
     )
 
 
-def _first_look(answer: str, start: int, end: int, passages: Sequence[str]) -> Support:
+class _Given:
+    """A passage as it was given to the model, each way of reading it made once, when needed."""
+
+    def __init__(self, text: str, heading: str) -> None:
+        self.text = f"{heading}\n{text}" if heading else text
+        self._source = text, heading
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        return stems(self.text)
+
+    @cached_property
+    def reading(self) -> Reading:
+        return read(*self._source)
+
+
+def _first_look(answer: str, start: int, end: int, passages: Sequence[_Given]) -> Support:
     text = answer[start:end]
     cited = tuple(
         dict.fromkeys(n for n in map(int, _CITED.findall(text)) if 1 <= n <= len(passages))
     )
-    against = "\n".join(_against(cited, passages))
+    against = [passages[n - 1] for n in cited] or passages
+    said = _LIST_MARK.sub("", _CITED.sub("", text))
     words = _content(text)
-    overlap = len(words & stems(against)) / len(words)
-    numbers = set(_NUMBER.findall(_LIST_MARK.sub("", _CITED.sub("", text))))
-    invented = bool(numbers - set(_NUMBER.findall(against)))
+    overlap = len(words & frozenset().union(*(one.stems for one in against))) / len(words)
+    readings = [one.reading for one in against]
+    wrong = bool(misplaced(said, readings, across=bool(cited)))
+    enough = overlap >= ENOUGH_WORDS or (bool(figures(said)) and _foreign(said, against))
     return Support(
         start,
         end,
         text,
         cited,
-        supported=overlap >= ENOUGH_WORDS and not invented,
-        overlap=0.0 if invented else round(overlap, 3),
+        supported=enough and not wrong,
+        overlap=0.0 if wrong else round(overlap, 3),
     )
 
 
-def _against(cited: Sequence[int], passages: Sequence[str]) -> Sequence[str]:
-    return [passages[n - 1] for n in cited] or passages
+def _foreign(said: str, against: Sequence[_Given]) -> bool:
+    """Whether a sentence is in another language than the passages, as far as can be told."""
+    theirs = "\n".join(one.text for one in against)[:_TO_TELL]
+    if _unspaced(said) != _unspaced(theirs):
+        return True
+    return (english_share(said) > 0.5) != (english_share(theirs) > 0.5)
+
+
+def _unspaced(text: str) -> bool:
+    letters = [c for c in text if c.isalpha()]
+    return 2 * sum(map(is_unspaced, letters)) > len(letters)
 
 
 async def _second_look(

@@ -156,7 +156,9 @@ class KnowledgeService:
         near = None
         if passages:
             near = (await self._embedder_of(passages[0].base or self.default)).similarities
-        return await check_support(answer, [passage.text for passage in passages], near)
+        headings = [f"{passage.title}\n{passage.heading}" for passage in passages]
+        texts = [passage.text for passage in passages]
+        return await check_support(answer, texts, near, headings=headings)
 
     async def _embedder_of(self, base: str) -> Embedder:
         """The embedder of a base; asked for once, since asking may wait for the model."""
