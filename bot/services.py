@@ -123,6 +123,15 @@ class Ingested:
     """working, added, changed, unchanged, removed or refused; or passed, which is no document:
     `detail` is a sentence for the end, on files of a folder that nothing reads."""
     detail: str = ""
+    passages: int = 0
+    """While a long document is being worked on: how many of its `passages_total` are embedded."""
+    passages_total: int = 0
+
+    @property
+    def within(self) -> str:
+        """How far a long document is, `320 of 1,140 passages`; empty for others."""
+        of = self.passages_total
+        return f"{self.passages:,} of {of:,} passages" if of else ""
 
 
 class Knowledge(Protocol):

@@ -145,9 +145,7 @@ async def _progress(steps: AsyncGenerator[Ingested, None]) -> AsyncGenerator[Par
     async with aclosing(steps) as reports:
         async for step in reports:
             if step.state == "working":
-                yield Status(
-                    "working", f"reading {step.location:.200}", done=step.done, total=step.total
-                )
+                yield _how_far(step)
                 continue
             if step.state == "passed":
                 passed = step.detail
@@ -163,3 +161,13 @@ async def _progress(steps: AsyncGenerator[Ingested, None]) -> AsyncGenerator[Par
         yield Text(f"\n{total}.")
     if passed:
         yield Text(f"\n{passed}")
+
+
+def _how_far(step: Ingested) -> Status:
+    """Of a long document, its passages; beside them the number of documents, if there are more."""
+    done, total = step.done, step.total
+    if not step.within:
+        return Status("working", f"reading {step.location:.200}", done=done, total=total)
+    name = step.location.rstrip("/").rsplit("/", 1)[-1]
+    text = f"{name:.100}: {step.within}"
+    return Status("working", text, done=done, total=total) if total > 1 else Status("working", text)

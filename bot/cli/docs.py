@@ -56,8 +56,11 @@ async def follow(events: AsyncGenerator[Ingested, None]) -> Counter[str]:
                 if event.state == "passed":
                     passed.append(event.detail)
                     continue
-                name = event.location.rsplit("/", 1)[-1] or event.location
-                bar.update(task, completed=event.done, total=event.total, description=name[-40:])
+                name = (event.location.rsplit("/", 1)[-1] or event.location)[-40:]
+                name = f"{name}: {event.within}" if event.within else name
+                part = event.passages / event.passages_total if event.within else 0
+                done = event.done + part
+                bar.update(task, completed=done, total=event.total, description=name)
                 if event.state != "working":
                     states[event.state] += 1
                 if event.state == "refused":

@@ -67,7 +67,7 @@ class Ingestor:
         done = 0
         async with aclosing(embedded(target.embedder, documents, write)) as events:
             async for event in events:
-                done += 1
+                done += not event.passages_total
                 yield replace(event, done=done, total=len(items))
 
     async def _prepared(

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -161,12 +162,12 @@ class Intake:
                 target = await self._target(source)
                 async with aclosing(self._ingestor.ingest(target, todo, known)) as events:
                     async for event in events:
-                        done += 1
+                        done += not event.passages_total
                         if single and event.state == "refused":
                             if event.location not in known:
                                 await self._store.end_source(source, keep=False)
                             raise Refused(event.detail)
-                        yield Ingested(event.location, done, total, event.state, event.detail)
+                        yield replace(event, done=done, total=total)
             if not single:
                 present = {item.location for item in items} | kept
                 gone = [

@@ -23,6 +23,8 @@ _BATCH_TEXTS = 256
 so that with fewer of them the embedder computes more padding (8 % at 96, 3 % at 256)."""
 _BATCH_DOCUMENTS = 96
 """Documents that are written together, at most."""
+_LONG = 40
+"""Passages of a document that take more than a moment, so that it is told how many are done."""
 
 
 @dataclass(slots=True)
@@ -49,7 +51,8 @@ Write = Callable[[Batch, Embeddings], Coroutine[Any, Any, Sequence[Ingested]]]
 async def embedded(
     embedder: Embedder, documents: AsyncGenerator[Prepared | Ingested, None], write: Write
 ) -> AsyncGenerator[Ingested, None]:
-    """Embed and write documents; yields what became of each, those that need nothing among them.
+    """Embed and write documents; yields what became of each, those that need nothing among them,
+    and how far a long one is, as "working".
 
     Closing the generator stops it; a batch that is being written is finished first. Raises a
     `BackendError`, and what `write` raises.
@@ -61,6 +64,8 @@ async def embedded(
                 if isinstance(got, Ingested):
                     yield got
                     continue
+                if (far := _how_far(got)) is not None:
+                    yield far
                 rows = await vectorise(embedder, got.todo)
                 if writer is not None:
                     for event in await asyncio.shield(writer):
@@ -71,6 +76,16 @@ async def embedded(
         finally:
             if writer is not None and not writer.done():
                 await asyncio.gather(writer, return_exceptions=True)
+
+
+def _how_far(batch: Batch) -> Ingested | None:
+    """How much is done of the document that a batch ends in, if it is a long one."""
+    document = batch.todo[-1][0] if batch.todo else None
+    if document is None or len(document.pieces) < _LONG:
+        return None
+    total = len(document.pieces)
+    done = total - len(document.missing())
+    return Ingested(document.row.location, 0, 0, passages=done, passages_total=total)
 
 
 async def _batches(

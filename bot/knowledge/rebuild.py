@@ -42,7 +42,7 @@ async def rebuild(
     done = 0
     async with aclosing(embedded(target.embedder, documents, write)) as events:
         async for event in events:
-            done += 1
+            done += not event.passages_total
             yield replace(event, done=done, total=len(rows))
     await database.write(lambda connection: _swap(connection, old, new))
     await chroma.drop(collection_name(old.name, old.generation))

@@ -60,7 +60,7 @@ class Shelf:
         self, location: str, *, base: str | None = None, by: str = ""
     ) -> AsyncGenerator[Ingested, None]:
         yield Ingested(location, 0, 2)
-        yield Ingested(location, 1, 2)
+        yield Ingested(location, 1, 2, passages=320, passages_total=1_140)
         self._store(location, base, by)
         yield Ingested(location, 2, 2, "added")
         if self.passed:

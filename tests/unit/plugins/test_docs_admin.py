@@ -20,6 +20,8 @@ async def test_an_admin_adds_a_page_with_progress_and_it_is_listed(on: Stage) ->
     said = await on.call(docs, options={"action": "add", "what": f"<{URL}|guide>"}, admin=True)
     assert said.text == f"- {URL}: added\n"
     assert [(s.done, s.total) for s in said.statuses] == [(0, 2), (1, 2)]
+    texts = [status.text for status in said.statuses]
+    assert texts == [f"reading {URL}", "guide: 320 of 1,140 passages"]
     listed = await on.call(docs, options={})
     assert listed.text == f"- {URL} (1 passage): {URL}"
     assert on.shelf.documents[URL].added_by == "discord:1"
