@@ -8,6 +8,7 @@ pending, and whatever was interrupted is put right by `reconcile`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,20 +30,27 @@ class Repaired:
 
 
 async def reconcile(
-    store: KnowledgeStore, chroma: ChromaIndex, base: BaseRow, document: str | None = None
+    store: KnowledgeStore,
+    chroma: ChromaIndex,
+    base: BaseRow,
+    document: str | None = None,
+    *,
+    keep: AbstractSet[str] = frozenset(),
 ) -> Repaired:
     """Make Chroma hold exactly the passages of a base, or of one document of it.
 
-    What is missing is put back from the copy beside the passage, without the embedder.
+    What is missing is put back from the copy beside the passage, without the embedder. `keep` are
+    ids of passages to be, whose vectors may be there already.
     """
     collection = collection_name(base.name, base.generation)
     wanted = await store.passage_ids(base.name, base.generation, document)
     present = await chroma.ids(collection, document)
-    await chroma.delete(collection, sorted(present - wanted))
+    removed = present - wanted - keep
+    await chroma.delete(collection, sorted(removed))
     missing = sorted(wanted - present)
     for at in range(0, len(missing), _REPAIR_BATCH):
         await _put_back(store, chroma, base, missing[at : at + _REPAIR_BATCH])
-    return Repaired(len(present - wanted), len(missing))
+    return Repaired(len(removed), len(missing))
 
 
 async def _put_back(

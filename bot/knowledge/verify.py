@@ -15,7 +15,7 @@ from bot.knowledge.indexing import reconcile
 from bot.knowledge.rebuild import index_generation
 from bot.knowledge.rows import BaseRow
 from bot.knowledge.store import KnowledgeStore
-from bot.knowledge.tables import bases, documents, passages, pending, staged
+from bot.knowledge.tables import bases, documents, passages, pending, sources, staged
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ class Verified:
 async def verify(database: Database, store: KnowledgeStore, chroma: ChromaIndex) -> Verified:
     """Compare and repair. Nothing may be read in meanwhile (the service sees to it)."""
     orphans = await database.write(_remove_orphans)
+    waiting = await database.write(_staged_for_later)
     added, removed = await database.write(_repair_full_text)
     live = await store.bases()
     names = {collection_name(base.name, base.generation) for base in live.values()}
@@ -65,10 +66,10 @@ async def verify(database: Database, store: KnowledgeStore, chroma: ChromaIndex)
         await chroma.drop(name)
     vectors_added = vectors_removed = 0
     for base in live.values():
-        repaired = await reconcile(store, chroma, base)
+        repaired = await reconcile(store, chroma, base, keep=waiting.get(base.name, frozenset()))
         vectors_added += repaired.added
         vectors_removed += repaired.removed
-    await database.write(lambda connection: connection.execute(sa.delete(pending)) and None)
+    await database.write(_settle)
     rows = await store.documents()
     async with database.read() as connection:
         count = await connection.scalar(sa.select(sa.func.count()).select_from(passages))
@@ -92,7 +93,7 @@ async def verify(database: Database, store: KnowledgeStore, chroma: ChromaIndex)
 
 
 def _remove_orphans(connection: Connection) -> int:
-    """Passages without a document or of a generation that is not live, and what was staged."""
+    """Passages without a document or of a generation that is not live."""
     live = sa.exists().where(
         bases.c.name == passages.c.base, bases.c.generation == passages.c.generation
     )
@@ -101,8 +102,43 @@ def _remove_orphans(connection: Connection) -> int:
     lexical.remove_entries(connection, numbers)
     for number in numbers:
         connection.execute(sa.delete(passages).where(passages.c.number == number))
-    connection.execute(sa.delete(staged))
     return len(numbers)
+
+
+def _staged_for_later(connection: Connection) -> dict[str, frozenset[str]]:
+    """Remove what interrupted readings have staged, but for what a sync goes on with: documents of
+    the live generation of a base with an unfinished source. Returns what is kept, passages' ids by
+    base."""
+    here = (staged.c.document == pending.c.document) & (staged.c.generation == pending.c.generation)
+    live = sa.exists().where(
+        bases.c.name == pending.c.base, bases.c.generation == pending.c.generation
+    )
+    goes_on = sa.exists().where(
+        sources.c.base == pending.c.base, sources.c.read_at.is_(None), sources.c.kind != "upload"
+    )
+    rows = connection.execute(
+        sa.select(pending.c.base, staged.c.document, staged.c.generation, staged.c.id)
+        .join_from(pending, staged, here)
+        .where(live, goes_on)
+    ).all()
+    kept: dict[str, set[str]] = {}
+    for row in rows:
+        kept.setdefault(row.base, set()).add(row.id)
+    documents_kept = {(row.document, row.generation) for row in rows}
+    every = sa.select(staged.c.document, staged.c.generation).distinct()
+    for document, generation in connection.execute(every).all():
+        if (document, generation) not in documents_kept:
+            gone = (staged.c.document == document) & (staged.c.generation == generation)
+            connection.execute(sa.delete(staged).where(gone))
+    return {base: frozenset(idents) for base, idents in kept.items()}
+
+
+def _settle(connection: Connection) -> None:
+    """Vectors and passages agree again, but for documents that are half read."""
+    half = sa.exists().where(
+        staged.c.document == pending.c.document, staged.c.generation == pending.c.generation
+    )
+    connection.execute(sa.delete(pending).where(~half))
 
 
 def _repair_full_text(connection: Connection) -> tuple[int, int]:

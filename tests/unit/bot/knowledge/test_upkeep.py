@@ -108,11 +108,30 @@ async def test_half_a_document_is_never_found_and_its_vectors_are_used_again(
     assert (await service.search("number5 ends here")).passages == ()
     kept = await count(room, staged)
     assert await count(room, pending) == 1
+    assert (await service.verify()).unfinished == (str(path),)
+    assert (await service.verify()).clean
+    assert (await count(room, staged), await count(room, pending)) == (kept, 1)
     before = sum(map(len, room.backend.embedded))
     assert [e.state for e in await drain(service.add(str(path)))] == ["added"]
     assert sum(map(len, room.backend.embedded)) - before <= 900 - kept
     assert await count(room, staged) == await count(room, pending) == 0
     assert (await service.search("number5 ends here")).passages
+    assert (await service.verify()).clean
+
+
+async def test_what_nobody_goes_on_with_is_not_kept(
+    room: Room, service: KnowledgeService, drain: Drain
+) -> None:
+    long = "".join(f"## Part {n}\n\n{'word ' * 40}number{n} ends here.\n\n" for n in range(900))
+    adding = asyncio.create_task(drain(service.add_bytes("long.md", long.encode())))
+    while await count(room, staged) < 60:
+        assert not adding.done()
+        await asyncio.sleep(0.005)
+    adding.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await adding
+    assert (await service.verify()).vectors_removed >= 60  # no sync reads an upload
+    assert await count(room, staged) == await count(room, pending) == 0
     assert (await service.verify()).clean
 
 
