@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 
 from backends.base import Backend, EngineContext
 from backends.errors import BackendError, BackendUnavailable
+from backends.interpreter import share_finely
 from backends.worker_wire import (
     CAPABILITIES,
     CHUNK,
@@ -199,6 +200,7 @@ def main() -> None:
     os.dup2(2, 1)
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
+    share_finely()
     asyncio.run(_main(source, sink))
     os._exit(0)  # the reading thread still sits on its pipe
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from backends.interpreter import share_finely
 from bench.rows import Row
 
 ROOMS = ("start", "core", "platforms", "pool", "engine", "retrieval")
@@ -66,6 +67,7 @@ def main() -> None:
     unknown = [room for room in arguments.rooms if room not in ROOMS]
     if unknown:
         parser.error(f"no such room: {unknown[0]}; there are {', '.join(ROOMS)}")
+    share_finely()  # as `parlance` does
     console = Console(width=max(100, Console().width))
     measured: dict[str, list[Row]] = {}
     for room in arguments.rooms or ROOMS:

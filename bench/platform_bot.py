@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+from backends.interpreter import share_finely
 from bot.adapters.base import Adapter
 from bot.adapters.discord import DiscordAdapter
 from bot.adapters.slack import SlackAdapter
@@ -89,6 +90,7 @@ def main() -> None:
             fake = FakeDiscord()  # only its address is used: it serves in the other process
             fake.port = arguments.discord
             stack.enter_context(fake.address())
+        share_finely()  # as `parlance` does
         asyncio.run(serve(arguments))
 
 

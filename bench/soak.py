@@ -24,6 +24,7 @@ from pathlib import Path
 import psutil
 import yaml
 
+from backends.interpreter import share_finely
 from bot.app import App, opened
 from bot.config.sections import LoggingSettings
 from bot.events import ActionCall, CommandCall, Event, Message, Retraction
@@ -192,6 +193,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     configure(LoggingSettings(level="error"))
+    share_finely()  # as `parlance` does
     problems = asyncio.run(soak(arguments.minutes, arguments.seed))
     for problem in problems:
         print(f"FAILED: {problem}")

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from backends.errors import BackendError
+from backends.interpreter import share_finely
 from backends.spec import SpecError
 from bot.adapters.base import AdapterError
 from bot.cli import docs, inspecting, models
@@ -36,6 +37,7 @@ def main() -> None:
 
     1: it could not be done; 2: the configuration or the call is wrong; 130: stopped.
     """
+    share_finely()
     try:
         app(prog_name="parlance")
     except (ConfigError, SpecError) as error:
