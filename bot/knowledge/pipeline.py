@@ -18,7 +18,7 @@ from bot.knowledge.prepared import Prepared, vectorise
 from bot.skill import Ingested
 
 _T = TypeVar("_T")
-_BATCH_TEXTS = 512
+_BATCH_TEXTS = 256
 """Texts that are embedded in one call; sentences count too. They are sorted by length within it,
 so that with fewer of them the embedder computes more padding (8 % at 96, 2 % at 256)."""
 _BATCH_DOCUMENTS = 96

@@ -98,10 +98,13 @@ class DiscordDriver:
         call = list(self.fake.rest.callbacks.values())[-1]
         return [choice["value"] for choice in call.body["data"]["choices"]]
 
-    async def press(self, action: ActionName, by: Person = "ada") -> None:
+    def _shown(self, action: ActionName) -> str | None:
         seen = [*self.fake.from_bot(), *self.fake.from_bot(private=True)]
         shown = [label for m in seen for label in self.fake.buttons(m)]
-        label = next(label for label in reversed(shown) if label in _LABELS[action])
+        return next((label for label in reversed(shown) if label in _LABELS[action]), None)
+
+    async def press(self, action: ActionName, by: Person = "ada") -> None:
+        label = await self.fake.until(lambda: self._shown(action), f"a button: {action}")
         await self.fake.press(label, user=_PEOPLE[by])
 
     async def delete(self) -> None:

@@ -38,11 +38,11 @@ async def test_a_model_that_is_known_by_its_name_at_the_server_gets_its_prefixes
     async with OllamaServer() as server:
         ident, question, passage = await asked(server)
     assert (question, passage) == (["search_query: how?"], ["search_document: so."])
-    assert ident == "team with 'search_document: '"
+    assert ident == "nomic-embed-text with 'search_document: '"
 
 
 async def test_config_yaml_can_say_otherwise() -> None:
     async with OllamaServer() as server:
         ident, question, passage = await asked(server, query_prefix="Q: ", passage_prefix="")
     assert (question, passage) == (["Q: how?"], ["so."])
-    assert ident == "team"
+    assert ident == "nomic-embed-text"
