@@ -70,10 +70,11 @@ class Option:
         if isinstance(value, str):
             self._check_text(value)
         elif not isinstance(value, bool):
-            if self.min_value is not None and value < self.min_value:
-                raise UsageError(f"{self.name} must be at least {self.min_value:g}, not {value:g}.")
-            if self.max_value is not None and value > self.max_value:
-                raise UsageError(f"{self.name} must be at most {self.max_value:g}, not {value:g}.")
+            said, least, most = in_digits(value), self.min_value, self.max_value
+            if least is not None and value < least:
+                raise UsageError(f"{self.name} must be at least {in_digits(least)}, not {said}.")
+            if most is not None and value > most:
+                raise UsageError(f"{self.name} must be at most {in_digits(most)}, not {said}.")
         return value
 
     def _convert(self, raw: Value) -> Value:
@@ -87,10 +88,13 @@ class Option:
                 return False
             raise UsageError(f"{self.name} must be yes or no, not {raw!r:.40}.")
         try:
-            return int(raw) if self.kind == "int" else float(raw)
-        except ValueError:
+            number = int(raw) if self.kind == "int" else float(raw)
+            if number != number:
+                raise ValueError("nan is within every limit")
+        except (ValueError, OverflowError):
             kind = "a whole number" if self.kind == "int" else "a number"
             raise UsageError(f"{self.name} must be {kind}, not {raw!r:.40}.") from None
+        return number
 
     def _check_text(self, value: str) -> None:
         if self.choices and value not in self.choices:
@@ -100,6 +104,12 @@ class Option:
         if self.required and not value.strip():
             raise UsageError(f"{self.name} is empty.")
         check_text(value, self.name, self.max_length)
+
+
+def in_digits(number: float) -> str:
+    """A number in digits, as far as they can be read; `:g` would round 1234567."""
+    text = str(number) if isinstance(number, int) else f"{number:.15g}"
+    return text if len(text) <= 25 else text[:24] + "…"
 
 
 def check_text(value: str, what: str, limit: int = MAX_TEXT) -> None:

@@ -78,6 +78,8 @@ def test_values_are_bound_converted_and_filled_in() -> None:
     [
         ({"matchup": "x", "rounds": "many"}, "rounds must be a whole number, not 'many'."),
         ({"matchup": "x", "rounds": 0}, "rounds must be at least 1, not 0."),
+        ({"matchup": "x", "speed": "nan"}, "speed must be a number, not 'nan'."),
+        ({"matchup": "x", "rounds": "9" * 400}, f"rounds must be at most 5, not {'9' * 24}…."),
         ({"matchup": "x", "rounds": 6}, "rounds must be at most 5, not 6."),
         ({"matchup": "x", "speed": "fast"}, "speed must be a number, not 'fast'."),
         ({"matchup": "x", "style": "odd"}, "style must be one of old, new, not 'odd'."),
@@ -155,3 +157,9 @@ def test_a_handler_that_cannot_be_a_command_is_refused(handler: Any, said: str) 
     with pytest.raises(PluginError, match="/bad: ") as caught:
         command("bad")(handler)
     assert said in str(caught.value)
+
+
+def test_a_limit_of_seven_digits_was_rounded() -> None:
+    option = Option(name="seed", kind="int", max_value=1234567)
+    with pytest.raises(UsageError, match="at most 1234567, not 1234568"):
+        option.coerce("1234568")
