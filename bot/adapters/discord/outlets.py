@@ -112,7 +112,9 @@ class ChannelOutlet:
             )
             options["mention_author"] = False
         target = (await self._link.client()).get_partial_messageable(self.channel)
-        message = await target.send(nonce=nonce, suppress_embeds=True, **options)
+        if nonce:  # without one discord.py draws its own, which no other message has
+            options["nonce"] = nonce
+        message = await target.send(suppress_embeds=True, **options)
         self._prompt = None  # only the first message of an answer is a reply
         return message.id
 

@@ -109,6 +109,8 @@ class TestRefused:
         await fake.until(lambda: kept(fake, private=False), "given back")
         (word,) = kept(fake, private=False)
         assert int(word["channel_id"]) == DM
+        (sent,) = (call for call in fake.requests("POST", "/messages$") if KEPT in str(call.body))
+        assert sent.body["nonce"], "of two messages with one nonce Discord may post the first alone"
         (file,) = word["attachments"]
         assert b"a trip" in fake.world.files[int(file["id"])]
         assert "a trip" not in str(fake.from_bot(CHANNEL))
