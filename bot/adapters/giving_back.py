@@ -13,14 +13,15 @@ from bot.errors import UsageError
 from bot.types import Limits, Value, View
 
 KEPT = "Nothing came of what you typed into the form; here it is again, for you alone."
+KEPT_PARTLY = "Not all was done with what you typed into the form; here it is again, for you alone."
 ATTACH_AGAIN = " Attach the file again, too."
 
 
 class GivesBack:
-    """A `Sink` that shows the reply in another, and calls `give_back` after a refusal, an error,
-    or a stop before the first word."""
+    """A `Sink` that shows the reply in another, and calls `give_back` with a sentence after a
+    refusal, an error, or a stop before the first word; also where the reply could not be ended."""
 
-    def __init__(self, sink: Sink, give_back: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, sink: Sink, give_back: Callable[[str], Awaitable[None]]) -> None:
         self._sink = sink
         self._give_back = give_back
 
@@ -35,10 +36,12 @@ class GivesBack:
         await self._sink.update(view)
 
     async def finish(self, view: View) -> None:
-        await self._sink.finish(view)
-        stopped = view.state == "cancelled" and not view.text.strip()
-        if stopped or view.state in {"refused", "failed"}:
-            await self._give_back()
+        begun = bool(view.text.strip())
+        try:
+            await self._sink.finish(view)
+        finally:
+            if view.state in {"refused", "failed"} or (view.state == "cancelled" and not begun):
+                await self._give_back(KEPT_PARTLY if begun else KEPT)
 
 
 def worth_keeping(command: Command | None, filled: Mapping[str, Value]) -> bool:

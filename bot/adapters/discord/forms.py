@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 import discord
 from discord import ui
 
-from bot.command import Command, Option
+from bot.adapters.mistakes import wants_form
+from bot.command import Command, Option, in_digits
 from bot.errors import MissingOption, UsageError
 from bot.types import Value
 
@@ -40,7 +41,7 @@ def lacks(command: Command, given: Mapping[str, Value], *, files: bool) -> bool:
         return True
     except UsageError:
         return False
-    return not files and command.form is not None and command.form(given)
+    return not files and wants_form(command, given)
 
 
 def form(command: Command, opened_by: int, given: Mapping[str, Value]) -> ui.Modal | None:
@@ -206,7 +207,7 @@ def _span(option: Option) -> str:
         return ""
     words = "A whole number" if option.kind == "int" else "A number"
     if option.min_value is not None:
-        words += f" from {option.min_value:g}"
+        words += f" from {in_digits(option.min_value)}"
     if option.max_value is not None:
-        words += f" up to {option.max_value:g}"
+        words += f" up to {in_digits(option.max_value)}"
     return words

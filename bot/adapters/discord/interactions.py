@@ -112,7 +112,7 @@ class Interactions:
         place = interaction.channel_id or 0
         key, author = self._who_and_where(interaction)
         call = CommandCall(
-            id=filled.event if filled is not None else str(interaction.id),
+            id=str(interaction.id),
             conversation=key,
             author=author,
             name=name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -22,8 +21,8 @@ from bot.adapters.discord.outlets import (
     Outlet,
     tell,
 )
-from bot.adapters.giving_back import ATTACH_AGAIN, KEPT, GivesBack, worth_keeping
-from bot.adapters.mistakes import mistakes
+from bot.adapters.giving_back import ATTACH_AGAIN, GivesBack, worth_keeping
+from bot.adapters.mistakes import SENT_TWICE, Sent, mistakes
 from bot.command import Command
 from bot.events import Attachment
 from bot.types import Value
@@ -33,20 +32,14 @@ _log = structlog.get_logger(__name__)
 Interaction: TypeAlias = "discord.Interaction[Any]"
 
 GONE_FORM = "This form is from an earlier version and does nothing any more; please ask again."
-SENT_TWICE = "This form was sent already; its answer is in the channel."
 NOT_OPENED = "The form could not be opened; please call the command again."
 _ANSWERED = 40060
-_REMEMBERED = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A form that was sent, and accepted: the call that a slash command would have been.
+    """A form that was sent, and accepted: the call that a slash command would have been."""
 
-    `event` is the same however often the form is sent.
-    """
-
-    event: str
     name: str
     options: Mapping[str, Value] = field(repr=False)
     attachments: tuple[Attachment, ...] = ()
@@ -57,7 +50,7 @@ class Modals:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._sent: OrderedDict[str, None] = OrderedDict()
+        self._sent = Sent()
 
     def command(self, name: str) -> Command | None:
         """The command of that name."""
@@ -94,14 +87,11 @@ class Modals:
             sentence = " ".join(wrong.values())[:1800] + again
             await self._give_back(interaction, sentence, name, filled)
             return None
-        if opened_by in self._sent:
-            await tell(interaction, SENT_TWICE)
+        if not self._sent.is_first(f"{opened_by}:{interaction.user.id}"):
+            await self._give_back(interaction, SENT_TWICE, name, filled)
             return None
-        self._sent[opened_by] = None
-        if len(self._sent) > _REMEMBERED:
-            self._sent.popitem(last=False)
         attachments = events.attachments_described(files)
-        return Filled(f"form.{opened_by}", name, typed(command, filled), attachments)
+        return Filled(name, typed(command, filled), attachments)
 
     async def _give_back(
         self, interaction: Interaction, sentence: str, name: str, filled: Mapping[str, Value]
@@ -125,8 +115,8 @@ class Modals:
         if not worth_keeping(self.command(filled.name), filled.options):
             return sink
 
-        async def give_back() -> None:
-            words = KEPT + (ATTACH_AGAIN if filled.attachments else "")
+        async def give_back(sentence: str) -> None:
+            words = sentence + (ATTACH_AGAIN if filled.attachments else "")
             if any(
                 isinstance(one, InteractionOutlet) and one.settled and not one.expired
                 for one in outlets

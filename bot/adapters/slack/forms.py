@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bot.command import Command, Option
+from bot.command import Command, Option, in_digits
 from bot.errors import UsageError
 from bot.types import Value
 
@@ -21,8 +21,13 @@ _LABEL = 2000
 _TITLE = 24
 
 
-def form(command: Command, channel: str, given: Mapping[str, Value]) -> dict[str, Any]:
-    """A modal with a field for every option, filled with what was given already."""
+def form(command: Command, channel: str, given: Mapping[str, Value]) -> dict[str, Any] | None:
+    """A modal with a field for every option, filled with what was given already.
+
+    None where a text that was given is longer than its field.
+    """
+    if any(o.name in given and not _holds(o, given[o.name]) for o in command.options):
+        return None
     fields = [_field(o, given.get(o.name, o.default)) for o in command.options[:_FIELDS]]
     if command.takes_file:
         fields.append(_file_field())
@@ -44,6 +49,12 @@ def place_of(view: Mapping[str, Any]) -> tuple[str, str]:
         return str(place["command"]), str(place["channel"])
     except (ValueError, KeyError, TypeError):
         return "", ""
+
+
+def fields_of(view: Mapping[str, Any]) -> list[str]:
+    """The fields that a form has, in their order; what is wrong can be shown at these alone."""
+    shown = [str(block.get("block_id")) for block in view.get("blocks") or ()]
+    return list(dict.fromkeys([*shown, *((view.get("state") or {}).get("values") or {})]))
 
 
 def filled_in(view: Mapping[str, Any]) -> dict[str, Value]:
@@ -69,6 +80,11 @@ def _entries(values: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
             value = entry.get("value") or (entry.get("selected_option") or {}).get("value")
             if value is not None and str(value).strip():
                 yield str(name), str(value)
+
+
+def _holds(option: Option, value: Value) -> bool:
+    """Whether an option's field can show the whole of a value."""
+    return bool(_choices(option)) or option.kind != "str" or len(str(value)) <= _longest(option)
 
 
 def _field(option: Option, value: Value | None) -> dict[str, Any]:
@@ -102,13 +118,13 @@ def _element(option: Option, value: Value | None) -> dict[str, Any]:
     if option.kind in {"int", "float"}:
         element |= {"type": "number_input", "is_decimal_allowed": option.kind == "float"}
         if option.min_value is not None:
-            element["min_value"] = f"{option.min_value:g}"
+            element["min_value"] = in_digits(option.min_value)
         if option.max_value is not None:
-            element["max_value"] = f"{option.max_value:g}"
+            element["max_value"] = in_digits(option.max_value)
         if value not in (None, "") and _is_within(option, value):
             element["initial_value"] = str(value)
         return element
-    longest = min(option.max_length, _LONGEST_TEXT)
+    longest = _longest(option)
     element |= {"type": "plain_text_input", "multiline": option.multiline, "max_length": longest}
     if value not in (None, ""):
         element["initial_value"] = str(value)[:longest]
@@ -118,8 +134,12 @@ def _element(option: Option, value: Value | None) -> dict[str, Any]:
 def _choices(option: Option) -> tuple[str, ...]:
     """What can be chosen from; nothing where Slack's list could not hold it."""
     choices = ("yes", "no") if option.kind == "bool" else option.choices
-    fits = len(choices) <= _CHOICES and all(len(c) <= _LONGEST_CHOICE for c in choices)
+    fits = len(choices) <= _CHOICES and all(0 < len(c) <= _LONGEST_CHOICE for c in choices)
     return choices if fits else ()
+
+
+def _longest(option: Option) -> int:
+    return min(option.max_length, _LONGEST_TEXT)
 
 
 def _is_within(option: Option, value: Value) -> bool:

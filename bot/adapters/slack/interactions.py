@@ -11,13 +11,21 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.asked import EDITED, Asked
 from bot.adapters.base import Core, Sink
-from bot.adapters.giving_back import ATTACH_AGAIN, KEPT, GivesBack, worth_keeping
-from bot.adapters.mistakes import mistakes
+from bot.adapters.giving_back import ATTACH_AGAIN, GivesBack, worth_keeping
+from bot.adapters.mistakes import SENT_TWICE, Sent, mistakes, wants_form
 from bot.adapters.slack.agent import AgentSurface
 from bot.adapters.slack.asides import Asides
 from bot.adapters.slack.context import Reading
 from bot.adapters.slack.failures import FAILURES, error_of
-from bot.adapters.slack.forms import FORM, as_text, files_in, filled_in, form, place_of
+from bot.adapters.slack.forms import (
+    FORM,
+    as_text,
+    fields_of,
+    files_in,
+    filled_in,
+    form,
+    place_of,
+)
 from bot.adapters.slack.messages import Messages
 from bot.adapters.slack.people import PLATFORM
 from bot.adapters.slack.sink import ReplySink
@@ -57,6 +65,7 @@ class Interactions:
         self._reading = reading
         self._messages = messages
         self._surface = surface
+        self._sent = Sent()
 
     def _sink(self, key: ConversationKey, author: Author, *, lazy: bool = False) -> ReplySink:
         return ReplySink(
@@ -89,9 +98,11 @@ class Interactions:
     async def _open(self, body: Body, command: Command, text: str) -> bool:
         """Open the form. If Slack does not (it waits three seconds), the answer says what to write.
 
-        What was typed already stands in the form.
+        What was typed already stands in the form; where it does not fit, none opens.
         """
         view = form(command, str(body["channel_id"]), _given(command, text))
+        if view is None:
+            return False
         try:
             await self._client.views_open(trigger_id=str(body["trigger_id"]), view=view)
         except FAILURES as exc:
@@ -100,10 +111,21 @@ class Interactions:
         return True
 
     def mistakes(self, body: Body) -> dict[str, str]:
-        """What is wrong with a form, by field, to be shown in it; at once, as Slack waits."""
+        """What is wrong with a form, by field, to be shown in it; at once, as Slack waits.
+
+        Of one without mistakes it is noted that it was sent. What has no field in it (an option
+        that a later version requires) is told in the answer.
+        """
         view = body["view"]
         command = self._command(place_of(view)[0])
-        return mistakes(command, filled_in(view)) if command is not None else {}
+        if command is None:
+            return {}
+        fields = fields_of(view)
+        found = mistakes(command, filled_in(view))
+        if wrong := {name: why for name, why in found.items() if name in fields}:
+            return wrong
+        first = self._sent.is_first(str(view["id"]))
+        return {} if first else dict.fromkeys(fields[:1], SENT_TWICE)
 
     async def on_form(self, body: Body, us: str) -> None:
         """A form that was filled in."""
@@ -114,7 +136,7 @@ class Interactions:
         key = ConversationKey(PLATFORM, _team(body), channel)
         author = await self._author(body)
         call = CommandCall(
-            f"view:{view['id']}", key, author, name, filled_in(view),
+            f"view:{body['trigger_id']}", key, author, name, filled_in(view),
             direct=channel.startswith("D"), attachments=self._reading.files.of(files_in(view)),
             earlier=self._reading.before(channel, None, us),
         )  # fmt: skip
@@ -126,8 +148,8 @@ class Interactions:
         if not worth_keeping(self._command(call.name), call.options):
             return sink
 
-        async def give_back() -> None:
-            words = KEPT + (ATTACH_AGAIN if call.attachments else "")
+        async def give_back(sentence: str) -> None:
+            words = sentence + (ATTACH_AGAIN if call.attachments else "")
             asides = Asides(self._client, call.conversation, call.author.id)
             await asides.give_back(words, as_text(call.options))
 
@@ -231,7 +253,7 @@ def _lacks(command: Command, text: str) -> bool:
         return True
     except UsageError:
         return False
-    return command.form is not None and command.form(given)
+    return wants_form(command, given)
 
 
 def _given(command: Command, text: str) -> dict[str, Value]:

@@ -49,6 +49,7 @@ async def test_it_opens_where_the_text_is_missing(minutes: Command) -> None:
     fields = [field["component"] for field in modal.to_dict()["components"]]
     assert [(f.get("value"), f["style"]) for f in fields] == [("Monday", 1), (None, 2)]
     view = on_slack.form(minutes, "C1", given)
+    assert view is not None
     elements = {block["block_id"]: block["element"] for block in view["blocks"]}
     assert elements["meeting"]["initial_value"] == "Monday"
     assert elements["said"]["multiline"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,7 +39,9 @@ class TestShape:
                 Option("x" * 300, name="l" * 60, max_length=9000, required=True, multiline=True),
                 Option("", name="many", choices=tuple(str(n) for n in range(30))),
                 Option("", name="wide", choices=("y" * 200,)),
-                Option("", name="part", kind="float", min_value=0.5, max_value=2, default=0.7),
+                Option(
+                    "", name="part", kind="float", min_value=0.5, max_value=1234567, default=0.7
+                ),
             ),
             {"l" * 60: "z" * 4000},
         )
@@ -49,7 +52,7 @@ class TestShape:
         shape = fields_of(body)
         assert shape["option:" + "l" * 60]["max_length"] == 4000
         assert shape["option:many"]["type"] == shape["option:wide"]["type"] == 4
-        assert shape["option:part"]["placeholder"] == "A number from 0.5 up to 2"
+        assert shape["option:part"]["placeholder"] == "A number from 0.5 up to 1234567"
         assert shape["option:part"]["value"] == "0.7"
 
     async def test_yes_and_no_are_a_tick_only_where_nothing_ticked_is_no(self) -> None:
@@ -101,6 +104,10 @@ class TestShape:
         assert lacks(plan, {"mode": "new"}, files=False)
         assert not lacks(plan, {"mode": "new"}, files=True)
         assert not lacks(plan, {"times": 9}, files=False)
+
+    def test_one_that_cannot_say_whether_it_wants_a_form_has_none(self) -> None:
+        broken = replace(plan, form=lambda given: bool(given["mode"]))
+        assert not lacks(broken, {}, files=False)
 
 
 @given(st.text(max_size=4000), st.text(max_size=40), st.booleans())

@@ -17,6 +17,7 @@ from tests.fakes.discord import FakeDiscord
 from tests.fakes.discord.forms import fields_of, shown
 from tests.fakes.discord.running import SKILLS, Bot, running
 from tests.fakes.discord.state import CHANNEL, DM, EVE, Json
+from tests.fakes.history import MemoryHistoryStore
 
 LONG = "\n".join(f"Line {n}: " + "the lamp is lit at nine. " * 4 for n in range(1, 34))
 
@@ -165,10 +166,11 @@ class TestSending:
         token = await fake.submit({"option:what": "a trip"})
         await says(fake, "new|a trip")
         await fake.redeliver(token)
-        await fake.until(lambda: len(fake.requests("POST", "/callback$")) == 3)
+        await fake.until(lambda: len(fake.requests("POST", "/callback$")) >= 3)
         await fake.command("paint", {"what": "a boat"})
         await says(fake, "a boat in red")
         assert len(fake.from_bot()) == 2
+        assert fake.from_bot(private=True) == []
 
     async def test_sent_twice_by_a_person_it_is_answered_once_and_that_is_said(
         self, bot: Bot, fake: FakeDiscord
@@ -177,9 +179,34 @@ class TestSending:
         await opened(fake)
         await fake.submit({"option:what": "a trip"})
         await says(fake, "new|a trip")
-        await fake.submit({"option:what": "a trip"})
+        await fake.submit({"option:what": "a long trip"})
         await told(fake, "sent already")
         assert len(fake.from_bot(CHANNEL)) == 1
+        await fake.press(AGAIN)
+        assert shown(await opened(fake, 2))["option:what"] == "a long trip", "it was lost"
+
+    async def test_sent_again_after_a_restart_it_was_never_answered(
+        self, make: Any, fake: FakeDiscord
+    ) -> None:
+        bench = {"skills": (*SKILLS, FORMS), "store": MemoryHistoryStore()}
+        async with running(make(bench=bench)):
+            await fake.command("plan", {})
+            await opened(fake)
+            await fake.submit({"option:what": "a trip"})
+            await says(fake, "new|a trip")
+        async with running(make(bench=bench)):
+            await fake.submit({"option:what": "a long trip"})
+            await says(fake, "new|a long trip")
+
+    async def test_one_that_somebody_else_sent_by_its_id_was_closed_to_its_owner(
+        self, bot: Bot, fake: FakeDiscord
+    ) -> None:
+        await fake.command("plan", {})
+        await opened(fake)
+        await fake.submit({"option:what": "not mine"}, user=EVE)
+        await says(fake, "new|not mine")
+        await fake.submit({"option:what": "a trip"})
+        await says(fake, "new|a trip")
 
     async def test_one_that_an_earlier_process_opened_is_answered(
         self, make: Any, fake: FakeDiscord

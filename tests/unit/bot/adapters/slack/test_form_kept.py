@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from bot.adapters.giving_back import ATTACH_AGAIN, KEPT, GivesBack
+from bot.adapters.giving_back import ATTACH_AGAIN, KEPT, KEPT_PARTLY, GivesBack
 from bot.adapters.slack.forms import FILE
 from bot.command import Option, command
 from bot.errors import Refused
@@ -124,22 +124,23 @@ async def test_what_went_well_or_was_not_typed_is_not_given_back(bot: Bot, peopl
 
 
 @pytest.mark.parametrize(
-    ("state", "text", "times"),
+    ("state", "text", "words"),
     [
-        ("refused", "half an answer", 1),
-        ("failed", "", 1),
-        ("cancelled", "", 1),
-        ("cancelled", "half an answer", 0),
-        ("complete", "", 0),
+        ("refused", "half an answer", [KEPT_PARTLY]),
+        ("failed", "", [KEPT]),
+        ("cancelled", "", [KEPT]),
+        ("cancelled", "half an answer", []),
+        ("complete", "", []),
     ],
 )
-async def test_it_is_given_back_once_after_an_end_that_nothing_came_of(
-    state: State, text: str, times: int
+async def test_it_is_given_back_once_after_an_end_that_not_all_came_of(
+    state: State, text: str, words: list[str]
 ) -> None:
     given: list[str] = []
 
-    async def give_back() -> None:
-        given.append(inner.calls[-1][1].state)
+    async def give_back(sentence: str) -> None:
+        assert inner.view.state == state, "after the reply itself"
+        given.append(sentence)
 
     inner = RecordingSink()
     sink = GivesBack(inner, give_back)
@@ -147,4 +148,16 @@ async def test_it_is_given_back_once_after_an_end_that_nothing_came_of(
     await sink.start(View("t1"))
     await sink.update(View("t1", text))
     await sink.finish(View("t1", text, state=state))
-    assert given == [state] * times, "after the reply itself"
+    assert given == words
+
+
+async def test_what_was_typed_was_lost_where_the_end_of_the_reply_could_not_be_kept() -> None:
+    given: list[str] = []
+
+    async def give_back(sentence: str) -> None:
+        given.append(sentence)
+
+    sink = GivesBack(RecordingSink(fail=frozenset({"finish"})), give_back)
+    with pytest.raises(ConnectionError):
+        await sink.finish(View("t1", state="failed"))
+    assert given == [KEPT]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from bot.adapters.mistakes import SENT_TWICE
 from bot.adapters.slack.forms import FILE, form, place_of
 from bot.adapters.slack.interactions import MENU
-from bot.command import Command, Option
+from bot.command import Command, Option, command
+from bot.skill import Context, Skill
+from bot.types import Text
 from tests.fakes.skills import CHAT
 from tests.fakes.slack.acting import ADA, CHANNEL, DIRECT, EVE, US, Acting, buttons
 from tests.fakes.slack.running import Bot, paint, running
@@ -81,7 +85,8 @@ class TestForms:
         await people.fake.until(lambda: people.fake.workspace.views)
         values = {"what": "a house\nand a tree", "colour": ("green",), "framed": ("yes",)}
         assert not await people.submit(values)
-        assert not await people.submit(values)
+        again = await people.submit({**values, "what": "another house"})
+        assert again["errors"] == {"what": SENT_TWICE}, "the form was closed, and nothing said"
         await says(people, "a house\nand a tree in green, 1 times, framed")
         await people.say("next", channel=DIRECT)
         await people.fake.until(lambda: people.answers(DIRECT))
@@ -116,6 +121,30 @@ class TestForms:
             assert not await people.submit({"what": "a house"})
             await says(people, "There is no command /paint.")
 
+    async def test_one_that_lacks_what_a_later_version_requires_could_not_be_sent(
+        self, make: Any, people: Acting
+    ) -> None:
+        @command("paint")
+        async def later(ctx: Context, what: str, where: str) -> Any:
+            """Paint something somewhere."""
+            yield Text(f"{what} {where}")
+
+        async with running(make()):
+            await people.slash("paint")
+            await people.fake.until(lambda: people.fake.workspace.views)
+        async with running(make(bench={"skills": (Skill("later", commands=(later,)),)})):
+            assert not await people.submit({"what": "a house"}), "no mistake without a field"
+            await says(people, "where is missing. Write: /paint WHAT WHERE")
+            await says(people, "what:\na house")
+
+    async def test_a_call_whose_form_could_not_be_decided_on_was_never_answered(
+        self, make: Any, people: Acting
+    ) -> None:
+        broken = replace(paint, name="broken", form=lambda given: bool(given["size"]))
+        async with running(make(bench={"skills": (Skill("broken", commands=(broken,)),)})):
+            await people.slash("broken", "a house")
+            await says(people, "a house in red")
+
     async def test_one_that_is_not_ours_is_left_alone(self, bot: Bot, people: Acting) -> None:
         await people.slash("paint")
         await people.fake.until(lambda: people.fake.workspace.views)
@@ -141,16 +170,22 @@ class TestForms:
             Option("x" * 3000, name="long", max_length=9000, required=True),
             Option("", name="many", choices=tuple(str(n) for n in range(150))),
             Option("", name="wide", choices=("y" * 200,)),
-            Option("", name="part", kind="float", min_value=0.5, default=0.1),
+            Option("", name="none", choices=("", "x")),
+            Option("", name="part", kind="float", min_value=0.5, max_value=1234567, default=0.1),
         )
-        view = form(Command("c" * 40, "", options, paint.handler), CHANNEL, {"long": "z" * 5000})
+        command = Command("c" * 40, "", options, paint.handler)
+        assert form(command, CHANNEL, {"long": "z" * 3001}) is None, "the rest would be lost"
+        view = form(command, CHANNEL, {"long": "z" * 3000})
+        assert view is not None
         shown = fields(view)
         assert len(view["title"]["text"]) == 24
         assert len(view["private_metadata"]) < 3000
         assert len(view["blocks"][0]["label"]["text"]) == 2000
         assert len(shown["long"]["initial_value"]) == shown["long"]["max_length"] == 3000
         assert shown["many"]["type"] == shown["wide"]["type"] == "plain_text_input"
+        assert shown["none"]["type"] == "plain_text_input", "a choice has a name"
         assert shown["part"]["is_decimal_allowed"]
+        assert shown["part"]["max_value"] == "1234567"
         assert "initial_value" not in shown["part"]  # Slack refuses one that is out of range
 
 
