@@ -177,8 +177,12 @@ def _with_header(table: list[str]) -> list[str]:
 
 def _labelled_table(table: Sequence[str]) -> list[str]:
     header = _cells(table[0])
-    rows = [labelled(header, _cells(line)) for line in table[2:]]
-    return "\n\n".join(filter(None, rows)).split("\n")
+    rows = [_cells(line) for line in table[2:]]
+    if rows and max(map(len, header)) <= _LONGEST_NAME:
+        texts = [labelled(header, row) for row in rows]
+    else:  # a table that only arranges text has text in its first row, too
+        texts = [labelled((), row) for row in (header, *rows)]
+    return "\n\n".join(filter(None, texts)).split("\n")
 
 
 def _cells(line: str) -> list[str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from bot.web.html_tables import square
+
 _DROPPED = (
     "script", "style", "noscript", "template", "svg", "iframe", "object", "button", "dialog",
     "select", "textarea", "head",
@@ -75,6 +77,7 @@ def _main(root: Any) -> Any:
 def _written(root: Any, *, furniture: bool = True) -> str:
     if not furniture:
         _remove(_furniture(root))
+    square(root)
     _name_terms(root)
     text = _converter().convert_soup(root)
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text)).strip()

@@ -56,6 +56,20 @@ def test_a_bar_inside_a_cell_is_no_column() -> None:
     )
 
 
+def test_a_table_of_one_row_lost_its_text() -> None:
+    notice = (
+        "The lamp must be lit before the sun has set, and it must burn until it has risen. " * 6
+    )
+    assert notice.strip() in label_tables(f"| {notice}|\n| --- |")
+
+
+def test_long_text_in_the_first_row_was_said_again_in_every_row() -> None:
+    notice = "The lamp must be lit before the sun has set. " * 10
+    found = label_tables(f"| Rules | {notice}|\n|---|---|\n" + "| Oil | In the cellar |\n" * 30)
+    assert found.count(notice.strip()) == 1
+    assert found.count("Oil; In the cellar") == 30
+
+
 def test_what_stands_above_a_table_is_not_its_header() -> None:
     assert lines("sales.csv", "Report of sales\nMade in May\n\nregion,units\nNorth,10\n") == [
         "Report of sales",
