@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,27 +46,51 @@ def test_the_set_is_large_balanced_and_names_pages_that_exist() -> None:
             assert (ROOT / "docs" / name).exists(), golden.question
 
 
-@pytest.fixture
-async def service(tmp_path: Path, embedder_model: OnnxEmbedder) -> AsyncIterator[KnowledgeService]:
-    found = await embedder_of(embedder_model)
+@asynccontextmanager
+async def opened(folder: Path, model: OnnxEmbedder) -> AsyncIterator[KnowledgeService]:
+    found = await embedder_of(model)
 
     async def embedder(base: str) -> Embedder:
         return found
 
-    database = await Database.open(tmp_path / "parlance.db")
+    database = await Database.open(folder / "parlance.db")
     service = KnowledgeService(
-        database, tmp_path / "chroma", embedder=embedder, fetcher=Fetcher(FetchSettings())
+        database, folder / "chroma", embedder=embedder, fetcher=Fetcher(FetchSettings())
     )
-    yield service
-    await service.aclose()
-    await database.close()
+    try:
+        yield service
+    finally:
+        await service.aclose()
+        await database.close()
+
+
+@pytest.fixture(scope="module")
+def read_once(tmp_path_factory: pytest.TempPathFactory, embedder_model: OnnxEmbedder) -> Path:
+    """A folder in which our pages have been read; embedding them takes seconds."""
+    folder = tmp_path_factory.mktemp("pages")
+
+    async def read() -> None:
+        async with opened(folder, embedder_model) as service:
+            async for _ in service.add(str(ROOT / "docs")):
+                pass
+
+    asyncio.run(read())
+    return folder
+
+
+@pytest.fixture
+async def service(
+    read_once: Path, tmp_path: Path, embedder_model: OnnxEmbedder
+) -> AsyncIterator[KnowledgeService]:
+    """Our pages, in a copy of its own for each test."""
+    copy = Path(shutil.copytree(read_once, tmp_path / "copy"))
+    async with opened(copy, embedder_model) as service:
+        yield service
 
 
 async def test_search_answers_the_test_half_and_knows_when_it_cannot(
     service: KnowledgeService,
 ) -> None:
-    async for _ in service.add(str(ROOT / "docs")):
-        pass
     measured = await evaluate(service, QUESTIONS)
     assert measured.ndcg_at_10 >= 0.90, measured.misses
     assert measured.abstention_f1 >= 0.85, measured.misses
@@ -79,9 +106,8 @@ async def test_follow_ups_find_what_the_question_before_was_about(
     folder.mkdir()
     for number, document in enumerate(TEXTS):
         (folder / f"text-{number:02}.md").write_text(document["text"], encoding="utf-8")
-    for path in (ROOT / "docs", folder):
-        async for _ in service.add(str(path)):
-            pass
+    async for _ in service.add(str(folder)):
+        pass
     held = [golden for golden in conversations if golden.half == "test"]
     together = await evaluate(service, held)
     alone = await evaluate(service, [replace(golden, before=()) for golden in held])
@@ -92,8 +118,6 @@ async def test_follow_ups_find_what_the_question_before_was_about(
 
 async def test_small_talk_is_not_answered_from_the_documents(service: KnowledgeService) -> None:
     """ "It was, where a page happened to have the word: "hello", "yes", "what time is it?"."""
-    async for _ in service.add(str(ROOT / "docs")):
-        pass
     wrong = []
     for golden in SAID:
         found = await service.search(golden.question)
