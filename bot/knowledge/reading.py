@@ -30,6 +30,8 @@ _SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
 _KINDS = 8
 """Kinds of files that are told by name, at most."""
 _SUFFIX = re.compile(r"\.[\w+~-]{1,16}")
+_INVISIBLE = re.compile("[\xad\u2060\ufeff]|(?<=[!-~])\u200b(?=[!-~])")
+"""Where a word may be broken, or may not: a search would take them for spaces."""
 _UNTYPED = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 
 
@@ -223,7 +225,7 @@ def load(raw: Raw, loaders: Sequence[Loader]) -> Loaded:
         raise Refused(f"{called} needs more memory to be read than there is.") from None
     if not loaded.text.strip():
         raise Refused(f"{called} has no readable text.")
-    return Loaded(label_tables(loaded.text), loaded.title)
+    return Loaded(label_tables(_INVISIBLE.sub("", loaded.text)), _INVISIBLE.sub("", loaded.title))
 
 
 def _page_or_text(raw: Raw, loader: Loader | None) -> Loaded:

@@ -103,7 +103,7 @@ def decode(data: bytes, charset: str | None = None) -> str:
     """
     for mark, name in _BOMS:
         if data.startswith(mark):
-            return data.decode(name, errors="replace")
+            return data.decode(name, errors="replace").lstrip("\ufeff")  # some files have two
     unmarked = _unmarked_utf16(data)
     if unmarked:
         return data.decode(unmarked, errors="replace")

@@ -30,6 +30,8 @@ _MOST_LINKED = 0.35
 _MOST_HEADERS = 40
 _MOST_TERMS = 2_000
 """A page with more of these is read as it stands: each is looked for among all the others."""
+_MOST_NUMBERED = 500
+"""The converter counts all items before each; those of longer lists are numbered here."""
 _LANGUAGE = re.compile(r"\b(?:language|lang|highlight|brush)[-:]\s*([\w+#-]+)")
 
 
@@ -78,6 +80,7 @@ def _written(root: Any, *, furniture: bool = True) -> str:
     if not furniture:
         _remove(_furniture(root))
     square(root)
+    _number_items(root)
     _name_terms(root)
     text = _converter().convert_soup(root)
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text)).strip()
@@ -106,6 +109,17 @@ def _is_furniture(tag: Any) -> bool:
         return True
     names = " ".join([*tag.get("class", []), str(tag.get("id", ""))])
     return tag.get("role") in _ROLES or bool(_NAMED.search(names))
+
+
+def _number_items(root: Any) -> None:
+    for listed in root.find_all("ol"):
+        items = listed.find_all("li", recursive=False)
+        if len(items) > _MOST_NUMBERED:
+            given = str(listed.get("start", ""))
+            first = int(given) if given.isdecimal() and len(given) < 9 else 1
+            for number, item in enumerate(items, first):
+                item.insert(0, f"{number}. ")
+            listed.name = "ul"
 
 
 def _name_terms(root: Any) -> None:

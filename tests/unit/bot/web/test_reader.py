@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.errors import NotFound, Refused
@@ -173,11 +173,19 @@ async def test_files_of_this_machine(tmp_path: Path, reader: Reader) -> None:
         await reader.read_bytes("big.txt", b"x" * (1024 * 1024 + 1))
 
 
-@given(st.text(), st.sampled_from(["utf-8", "utf-16", "utf-8-sig", "utf-32"]))
+def test_a_second_byte_order_mark_hid_the_first_heading() -> None:
+    assert decode("\ufeff# Lamps".encode("utf-8-sig")) == "# Lamps"
+
+
+@given(
+    st.text().filter(lambda text: not text.startswith("\0")),  # UTF-16's mark and NUL: UTF-32's
+    st.sampled_from(["utf-8", "utf-16", "utf-8-sig", "utf-32"]),
+)
+@example("\ufeffa", "utf-16")
 def test_text_in_unicode_is_always_read_back(text: str, charset: str) -> None:
     assert decode(text.encode(charset, errors="ignore")) == text.encode(
         charset, errors="ignore"
-    ).decode(charset).removeprefix("\ufeff")
+    ).decode(charset).lstrip("\ufeff")
 
 
 @given(st.binary(max_size=300), st.none() | st.text(max_size=10))
