@@ -12,7 +12,7 @@ from bot.web.html_tables import square
 
 _DROPPED = (
     "script", "style", "noscript", "template", "svg", "iframe", "object", "button", "dialog",
-    "select", "textarea", "head",
+    "select", "textarea", "title",
 )  # fmt: skip
 _AROUND = ("nav", "footer", "aside")
 _ROLES = frozenset(
@@ -68,7 +68,7 @@ def _parsed(html: str) -> Any:
     soup = BeautifulSoup(html, "lxml")
     _remove(soup.find_all(_DROPPED))
     _remove([link for link in soup.find_all("a") if link.get_text(strip=True) in _ANCHORS])
-    return soup.body or soup
+    return soup  # not its body: where that has no tag of its own, the parser may not find its start
 
 
 def _main(root: Any) -> Any:
