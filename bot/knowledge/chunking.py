@@ -138,10 +138,8 @@ class Chunker:
         for section in self._merged(sections(markdown)):
             prefix, taken = self._prefix(title, section.path)
             heading = " > ".join(section.path)
-            for text, tokens in self._cut(section.text, min(self._most, self._room - taken)):
-                whole = f"{prefix}\n{text}" if prefix else text
-                if taken + tokens + _JOINT > self._room:
-                    whole = self._fit(whole)
+            for text in self._fitting(section.text, prefix, taken):
+                whole = _below(prefix, text)
                 found.append(Piece(heading, text, whole, self._sentences(text)))
         return found
 
@@ -177,6 +175,30 @@ class Chunker:
                 prefix = prefix[: len(prefix) * 3 // 4].rstrip()
         return prefix, taken
 
+    def _fitting(self, text: str, prefix: str, taken: int) -> Iterator[str]:
+        """The passages of a section, each of which fits together with the prefix.
+
+        Joining can cost a token or two more than the parts, a passage that begins or ends inside a
+        word more than was counted, and the splitter takes no character for more than one token:
+        where that is too much, the passage is halved.
+        """
+        for chunk, tokens in self._cut(text, min(self._most, self._room - taken)):
+            if taken + tokens + _JOINT <= self._room:
+                yield chunk
+            else:
+                yield from self._halved(chunk, prefix)
+
+    def _halved(self, text: str, prefix: str) -> Iterator[str]:
+        if len(text) < 2 or self._count(_below(prefix, text)) <= self._room:
+            yield text
+            return
+        middle = len(text) // 2
+        found = max(text.rfind("\n", middle // 2, middle), 0)
+        found = found or max(text.rfind(" ", middle // 2, middle), 0) or middle
+        for part in (text[:found].strip(), text[found:].strip()):
+            if part:
+                yield from self._halved(part, prefix)
+
     def _cut(self, text: str, room: int) -> Iterator[tuple[str, int]]:
         """The passages of a section, each with its tokens."""
         for stretch in _stretches(text):
@@ -184,12 +206,6 @@ class Chunker:
             for chunk in MarkdownSplitter.from_callback(count, room).chunks(stretch):
                 if chunk.strip():
                     yield chunk, count(chunk)
-
-    def _fit(self, text: str) -> str:
-        """Joining can cost a token or two more than the parts; shorten until it fits."""
-        while self._count(text) > self._room:
-            text = text[: max(1, len(text) - max(8, len(text) // 50))]
-        return text
 
     def _sentences(self, text: str) -> tuple[str, ...]:
         """What is embedded beside the whole; none where the passage is a single sentence."""
@@ -200,6 +216,11 @@ class Chunker:
             step = -(-len(found) // _MOST_SENTENCES)
             found = [" ".join(found[at : at + step]) for at in range(0, len(found), step)]
         return tuple(found)
+
+
+def _below(prefix: str, text: str) -> str:
+    """A passage as it is embedded, under title and headings."""
+    return f"{prefix}\n{text}" if prefix else text
 
 
 def _shared(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:

@@ -157,6 +157,29 @@ def test_passages_are_the_same_with_every_part_counted_by_itself(text: str, titl
     assert Chunker(words, 40, 30, word_spans).pieces(title, text) == asked
 
 
+def octets(text: str) -> int:
+    """Tokens of a tokenizer that knows no word: a character takes one to four, a line end too."""
+    return len(text.encode())
+
+
+def octet_spans(text: str) -> list[tuple[int, int]]:
+    return [(at, at + 1) for at, char in enumerate(text) for _ in char.encode()]
+
+
+@given(
+    st.lists(
+        st.sampled_from(["word ", "é", "漢字", "👩‍👩‍👧", "z\u0301\u0302", "x7", "\n", "\n\n"])
+    ).map("".join),
+    st.sampled_from(["", "A title", "題" * 60]),
+)
+def test_what_did_not_fit_under_its_title_was_left_out_of_the_vector(text: str, title: str) -> None:
+    pieces = Chunker(octets, 66, 50, octet_spans).pieces(title, text)
+    for piece in pieces:
+        assert octets(piece.embedded) <= 64
+        assert piece.embedded.endswith(piece.text)
+    assert "".join("".join(piece.text.split()) for piece in pieces) == "".join(text.split())
+
+
 def test_the_embedders_tokenizer_reads_a_text_once(embedder_model: OnnxEmbedder) -> None:
     seen = 0
 
