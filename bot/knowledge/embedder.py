@@ -7,9 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+
 from backends.base import Backend, Embeddings
 from backends.catalog import EMBEDDER_FILE
 from backends.embedding_families import family_of
+from backends.errors import BackendProtocolError
 from bot.errors import Refused
 from bot.knowledge.ruler import Spans
 from bot.knowledge.similarity import DEFAULT_SCALE, Embed, Scale, measure
@@ -123,23 +126,49 @@ async def embedder_of(
     family = family_of(*names)
     asked = family.query_prefix if query_prefix is None else query_prefix
     prefix = family.passage_prefix if passage_prefix is None else passage_prefix
+    dimension = capabilities.dimension or len((await backend.embed(["dimension"]))[0])
     scale = DEFAULT_SCALE
     if _DEFAULT not in ident or asked or prefix:
-        raw = backend.embed
+        raw = _looked_at(backend.embed, ident, dimension)
         scale = await measure(_after(asked, raw), _after(prefix, raw), english=english)
+    sound = _looked_at(embed or backend.embed, ident, dimension)
     return Embedder(
         # A question's prefix changes no vector that is kept.
         id=f"{ident} with {prefix!r}" if prefix else ident,
-        dimension=capabilities.dimension or len((await backend.embed(["dimension"]))[0]),
+        dimension=dimension,
         window=(capabilities.context if told and capabilities.context else _DEFAULT_WINDOW)
         - (max(count(prefix), count(f"{prefix}a") - count("a")) if prefix else 0),
-        embed=_after(prefix, embed or backend.embed),
+        embed=_after(prefix, sound),
         count=count,
         english=english,
         spans=backend.spans if isinstance(backend, Spanning) else None,
-        questions=None if asked == prefix else _after(asked, embed or backend.embed),
+        questions=None if asked == prefix else _after(asked, sound),
         scale=scale,
     )
+
+
+def _looked_at(embed: Embed, ident: str, dimension: int) -> Embed:
+    """Embeds texts, and raises `BackendProtocolError` for what cannot be kept beside vectors of
+    this embedder: a server may run another model by now, and a model may compute NaN."""
+
+    async def look(texts: Sequence[str]) -> Embeddings:
+        rows = await embed(texts)
+        if not texts or (rows.shape == (len(texts), dimension) and np.isfinite(rows).all()):
+            return rows
+        if rows.ndim != 2 or len(rows) != len(texts):
+            raise BackendProtocolError(f"The embedder {ident} did not give a vector for each text.")
+        if rows.shape[1] != dimension:
+            raise BackendProtocolError(
+                f"The embedder {ident} gives {rows.shape[1]} numbers for a text and gave "
+                f"{dimension} before, so it is another model now: start Parlance again, and run: "
+                "parlance docs rebuild"
+            )
+        raise BackendProtocolError(
+            f"The embedder {ident} gave a vector with values that are no numbers; use another file "
+            "of this model."
+        )
+
+    return look
 
 
 def _after(prefix: str, embed: Embed) -> Embed:

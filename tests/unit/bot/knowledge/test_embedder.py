@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from backends.base import Embeddings
+from backends.errors import BackendProtocolError
 from backends.onnx_embedder import OnnxEmbedder
 from backends.scripted import ScriptedBackend
 from bot.config.sections import FetchSettings
@@ -107,6 +108,46 @@ async def test_another_model_at_the_same_server_is_another_embedder(heard: Heard
     first, second = [await opened(heard, (name, "team")) for name in ("minilm", "minilm:v2")]
     assert (first.id, second.id) == ("minilm", "minilm:v2")
     assert (await opened(heard)).id == "embedder"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda rows: np.hstack([rows, rows]), "gives 128 numbers for a text and gave 64 before"),
+        (lambda rows: rows[:-1], "did not give a vector for each text"),
+        (lambda rows: rows * np.float32("nan"), "values that are no numbers"),
+    ],
+)
+async def test_a_server_that_changed_its_model_ended_searches_and_readings_in_a_trace(
+    spoil: Callable[[Embeddings], Embeddings], said: str, tmp_path: Path
+) -> None:
+    backend = ScriptedBackend("embedder", dimension=64)
+    well = True
+
+    async def served(texts: Sequence[str]) -> Embeddings:
+        rows = await backend.embed(texts)
+        return rows if well else spoil(rows)
+
+    embedder = await embedder_of(backend, served, names=["team-model"])
+
+    async def give(base: str) -> Embedder:
+        return embedder
+
+    database = await Database.open(tmp_path / "parlance.db")
+    service = KnowledgeService(
+        database, tmp_path / "chroma", embedder=give, fetcher=Fetcher(FetchSettings())
+    )
+    async for _ in service.add_bytes("logs.md", b"# Logs\n\nThe logs rotate at night."):
+        pass
+    well = False
+    with pytest.raises(BackendProtocolError, match=f"The embedder team-model .*{said}"):
+        async for _ in service.add_bytes("bulbs.md", b"# Bulbs\n\nA bulb lasts a year."):
+            pass
+    found = await service.search("When do the logs rotate?")
+    assert [passage.title for passage in found.passages] == ["Logs"]  # by its words alone
+    assert [document.title for document in await service.list()] == ["Logs"]
+    await service.aclose()
+    await database.close()
 
 
 async def test_a_passage_and_what_stands_before_it_fit_the_window_together(
