@@ -74,7 +74,7 @@ async def embedded(
             for event in await asyncio.shield(writer) if writer is not None else ():
                 yield event
         finally:
-            if writer is not None and not writer.done():
+            if writer is not None:  # also one that failed: nobody else asks what it raised
                 await asyncio.gather(writer, return_exceptions=True)
 
 
