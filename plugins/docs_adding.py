@@ -107,7 +107,7 @@ async def add_message(ctx: Context, target: Quote, base: str | None) -> AsyncGen
 def _text(ctx: Context, title: str, text: str, base: str | None) -> AsyncGenerator[Ingested, None]:
     """A text that somebody typed, as a document; the same title takes the place of the old one."""
     title = " ".join(title.split())[:_LONGEST_TITLE] or _first_line(text)
-    slug = re.sub(r"\W+", "-", title.casefold()).strip("-") or "text"
+    slug = re.sub(r"[^\w+#]+", "-", title.casefold()).strip("-") or "text"  # C, C++ and C#
     if f"{slug}.md" in {file.name.casefold() for file in ctx.attachments}:
         slug += "-text"  # the file would take its place
     content = f"# {title}\n\n{text.strip()}\n"

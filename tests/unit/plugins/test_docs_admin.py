@@ -210,3 +210,10 @@ async def test_what_people_said_of_passages_is_for_admins(on: Stage) -> None:
     await on.call(docs, options={"action": "add", "what": URL}, admin=True)  # it was seen to
     again = await on.call(docs, options={"action": "feedback"}, admin=True)
     assert again.text == none.text
+
+
+async def test_a_text_called_c_plus_plus_took_the_place_of_one_called_c(on: Stage) -> None:
+    for title in ("C", "C++", "C#"):
+        options = {"action": "add", "what": title, "text": "A language."}
+        await on.call(docs, options=options, admin=True)
+    assert list(on.shelf.documents) == ["c.md", "c++.md", "c#.md"]
