@@ -82,13 +82,13 @@ class Modals:
             await tell(interaction, GONE_COMMAND if name else GONE_FORM, **as_file(filled))
             return None
         files = files_in(sent)
+        again = ATTACH_AGAIN if files else ""
         if wrong := mistakes(command, filled):
-            again = ATTACH_AGAIN if files else ""
             sentence = " ".join(wrong.values())[:1800] + again
             await self._give_back(interaction, sentence, name, filled)
             return None
         if not self._sent.is_first(f"{opened_by}:{interaction.user.id}"):
-            await self._give_back(interaction, SENT_TWICE, name, filled)
+            await self._give_back(interaction, SENT_TWICE + again, name, filled)
             return None
         attachments = events.attachments_described(files)
         return Filled(name, typed(command, filled), attachments)

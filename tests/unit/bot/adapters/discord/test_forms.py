@@ -179,8 +179,10 @@ class TestSending:
         await opened(fake)
         await fake.submit({"option:what": "a trip"})
         await says(fake, "new|a trip")
-        await fake.submit({"option:what": "a long trip"})
-        await told(fake, "sent already")
+        note = fake.world.add_file(f"http://127.0.0.1:{fake.port}", "note.txt", b"by train")
+        await fake.submit({"option:what": "a long trip"}, files={"file": [note]})
+        word = await told(fake, "sent already")
+        assert "Attach the file again" in word["content"]
         assert len(fake.from_bot(CHANNEL)) == 1
         await fake.press(AGAIN)
         assert shown(await opened(fake, 2))["option:what"] == "a long trip", "it was lost"
