@@ -1,4 +1,4 @@
-"""Office documents (with markitdown) and EPUB books."""
+"""Office documents, slides with markitdown, and EPUB books."""
 
 from __future__ import annotations
 
@@ -6,36 +6,18 @@ import io
 import posixpath
 import re
 import zipfile
-from collections.abc import Callable
-from typing import Any
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from bot.errors import Refused
 from bot.knowledge.archives import open_archive
 from bot.knowledge.loader import Loaded, Loader, opening_heading
+from bot.knowledge.loaders_docx import DOCX
 from bot.web.decoding import decode
 from bot.web.markup import to_markdown
 
-_OFFICE = "application/vnd.openxmlformats-officedocument"
-
-
-_STYLES = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => h2:fresh"
-_NOTE = re.compile(r"\[\[(\d+)\]\]\(#(?:foot|end)note-\d+\)")
-_NOTE_BACK = re.compile(r"[ \t]*\[↑\]\(#(?:foot|end)note-ref-\d+\)")
 _SLIDE = re.compile(r"<!-- Slide number: (\d+) -->\n*(?:# (.*)\n)?")
 _NOTES = re.compile(r"^### Notes:$", re.MULTILINE)
-
-
-def _tidy_document(text: str) -> str:
-    """Notes are marked as Markdown does: `[^1]`, and `[^1]:` before its text."""
-    if not _NOTE_BACK.search(text):
-        return text
-    lines = []
-    for line in text.split("\n"):
-        marked = re.sub(r"^(\d+)\. ", r"[^\1]: ", line) if _NOTE_BACK.search(line) else line
-        lines.append(_NOTE.sub(r"[^\1]", _NOTE_BACK.sub("", marked)))
-    return "\n".join(lines)
 
 
 def _tidy_slides(text: str) -> str:
@@ -48,38 +30,24 @@ def _tidy_slides(text: str) -> str:
     return _NOTES.sub("## Notes", _SLIDE.sub(heading, text)).replace("\n### Chart", "\n## Chart")
 
 
-_TIDY = {".docx": _tidy_document, ".pptx": _tidy_slides}
+def _pptx(data: bytes, name: str) -> Loaded:
+    open_archive(data, name, "a PPTX").close()
+    from markitdown import StreamInfo, converters  # takes its time to import
 
-
-def _converter(suffix: str) -> Any:
-    """markitdown's converter for one format; imported here, since it takes its time."""
-    from markitdown import converters
-
-    return {
-        ".docx": converters.DocxConverter,
-        ".pptx": converters.PptxConverter,
-    }[suffix]()
-
-
-def _office(suffix: str, kind: str) -> Callable[[bytes, str], Loaded]:
-    def load(data: bytes, name: str) -> Loaded:
-        open_archive(data, name, kind).close()
-        from markitdown import StreamInfo
-
-        try:
-            stream = io.BytesIO(data)
-            info = StreamInfo(extension=suffix)
-            result = _converter(suffix).convert(stream, info, style_map=_STYLES)
-            title = " ".join((result.title or "").split())[:200]
-        # The formats' libraries raise whatever their parsers do on a damaged file.
-        except Exception as exc:
-            raise Refused(f"{name[:100]} is damaged or not {kind}, and cannot be read.") from exc
-        text = _TIDY[suffix](result.markdown.replace("\r\n", "\n")).strip()
-        if not text:
-            raise Refused(f"{name[:100]} has no text.")
-        return Loaded(text, title or opening_heading(text).removesuffix(" (slide 1)"))
-
-    return load
+    try:
+        converted = converters.PptxConverter().convert(
+            io.BytesIO(data),
+            StreamInfo(extension=".pptx"),
+            escape_underscores=False,
+            escape_asterisks=False,
+        )
+    # The format's libraries raise whatever their parsers do on a damaged file.
+    except Exception as exc:
+        raise Refused(f"{name[:100]} is damaged or not a PPTX, and cannot be read.") from exc
+    text = _tidy_slides(converted.markdown.replace("\r\n", "\n")).strip()
+    if not text:
+        raise Refused(f"{name[:100]} has no text.")
+    return Loaded(text, opening_heading(text).removesuffix(" (slide 1)"))
 
 
 def _epub(data: bytes, name: str) -> Loaded:
@@ -130,17 +98,12 @@ def _chapter(book: zipfile.ZipFile, path: str) -> str:
 
 
 OFFICE = (
-    Loader(
-        "docx",
-        frozenset({".docx"}),
-        _office(".docx", "a DOCX"),
-        frozenset({f"{_OFFICE}.wordprocessingml.document"}),
-    ),
+    DOCX,
     Loader(
         "pptx",
         frozenset({".pptx"}),
-        _office(".pptx", "a PPTX"),
-        frozenset({f"{_OFFICE}.presentationml.presentation"}),
+        _pptx,
+        frozenset({"application/vnd.openxmlformats-officedocument.presentationml.presentation"}),
     ),
     Loader("epub", frozenset({".epub"}), _epub, frozenset({"application/epub+zip"})),
 )

@@ -13,7 +13,8 @@ _CELLS = ["td", "th"]
 _PARTS = ["caption", "thead", "tbody", "tfoot", "colgroup", "col", "tr", "td", "th"]
 _BLOCKS = ["pre", "ul", "ol", "dl", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6"]
 _MUCH = 400
-"""Characters of text in a table of a single row or column that only arranges it."""
+"""Characters of text in a table of a single row or column that only arranges it, and in tables
+within another that is no table of values then."""
 _LONGEST_REPEATED = 200
 """Characters of a cell that is said again in the rows that it spans; a longer one is not."""
 _MOST_REPEATED = 50_000
@@ -30,6 +31,8 @@ def square(root: Any) -> None:
         if _is_layout(table, rows):
             _unwrap(table)
             continue
+        for inner in table.find_all("table"):
+            inner.replace_with(inner.get_text("; ", strip=True))
         if any(row.find(_CELLS, rowspan=True) for row in rows):
             left -= _fill(rows, left)
         _name_columns(table, rows)
@@ -39,11 +42,9 @@ def square(root: Any) -> None:
 
 def _is_layout(table: Any, rows: Sequence[Any]) -> bool:
     """Whether a table arranges blocks of text, as old pages and letters do."""
-    if table.find("table") is not None:
-        return True
     if len(rows) > 1 and any(len(row.find_all(_CELLS, limit=2)) > 1 for row in rows):
-        return False
-    return table.find(_BLOCKS) is not None or len(table.get_text()) > _MUCH
+        return sum(len(inner.get_text()) for inner in table.find_all("table")) > _MUCH
+    return table.find(["table", *_BLOCKS]) is not None or len(table.get_text()) > _MUCH
 
 
 def _unwrap(table: Any) -> None:

@@ -6,6 +6,7 @@ What stands around a page's text by its own word (`nav`, `footer`, a cookie bann
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from bot.web.html_tables import square
@@ -35,9 +36,15 @@ _MOST_NUMBERED = 500
 _LANGUAGE = re.compile(r"\b(?:language|lang|highlight|brush)[-:]\s*([\w+#-]+)")
 
 
-def to_markdown(html: str) -> str:
-    """A whole document as Markdown: a chapter of a book."""
-    return _written(_parsed(html))
+def to_markdown(
+    html: str, *, links: bool = False, change: Callable[[Any], None] | None = None
+) -> str:
+    """A whole document as Markdown: a chapter of a book. `change` may change the parsed tree (of
+    Beautiful Soup) before it is written; where `links` is set they keep their addresses."""
+    root = _parsed(html)
+    if change is not None:
+        change(root)
+    return _written(root, links=links)
 
 
 def readable_part(html: str) -> str:
@@ -76,13 +83,13 @@ def _main(root: Any) -> Any:
     return mains[0] if mains and mains[0].get_text(strip=True) else None
 
 
-def _written(root: Any, *, furniture: bool = True) -> str:
+def _written(root: Any, *, furniture: bool = True, links: bool = False) -> str:
     if not furniture:
         _remove(_furniture(root))
     square(root)
     _number_items(root)
     _name_terms(root)
-    text = _converter().convert_soup(root)
+    text = _converter(links).convert_soup(root)
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text)).strip()
 
 
@@ -140,13 +147,13 @@ def _name_terms(root: Any) -> None:
                 item.append(tag.extract())
 
 
-def _converter() -> Any:
+def _converter(links: bool) -> Any:
     from markdownify import ATX, MarkdownConverter
 
     return MarkdownConverter(
         heading_style=ATX,
         bullets="-",
-        strip=["a", "img"],
+        strip=["img"] if links else ["a", "img"],
         table_infer_header=True,
         escape_asterisks=False,
         escape_underscores=False,

@@ -83,6 +83,59 @@ def test_footnotes_are_no_links_into_nowhere() -> None:
     assert found.text == "Dogs are allowed on deck.[^1]\n\n[^1]: Except in fog."
 
 
+def comment(number: int, text: str) -> str:
+    return f'<w:comment w:id="{number}" w:initials="AL">{paragraph(text)}</w:comment>'
+
+
+def mark(number: int) -> str:
+    return f'<w:r><w:commentReference w:id="{number}"/></w:r>'
+
+
+def test_comments_were_lost() -> None:
+    comments = comment(0, "At 7 bar.") + comment(4, "Ask Ada.") + comment(5, "Which oil?")
+    found = read(
+        "a.docx",
+        docx(
+            paragraph("The valve closes.", mark(0) + mark(4)) + paragraph("Use oil.", mark(5)),
+            comments=f'<w:comments xmlns:w="{_MAIN}">{comments}</w:comments>',
+        ),
+    )
+    assert found.text.split("\n\n") == [
+        "The valve closes.",
+        "Comment (AL): At 7 bar.",
+        "Comment (AL): Ask Ada.",
+        "Use oil.",
+        "Comment (AL): Which oil?",
+    ]
+
+
+def test_a_mark_of_a_comment_that_is_gone_does_no_harm() -> None:
+    assert read("a.docx", docx(paragraph("The valve closes.", mark(3)))).text == "The valve closes."
+
+
+def test_names_with_underscores_had_backslashes() -> None:
+    assert read("a.docx", docx(paragraph("Set max_lamps to 2*3."))).text == "Set max_lamps to 2*3."
+
+
+def test_links_within_a_document_lead_nowhere() -> None:
+    link = '<w:hyperlink w:anchor="top"><w:r><w:t>above</w:t></w:r></w:hyperlink>'
+    assert read("a.docx", docx(paragraph("See ", link))).text == "See above"
+
+
+def test_cells_of_a_document_that_span_rows_moved_those_beside_them() -> None:
+    def row(first: str, *cells: str) -> str:
+        kept = "".join(f"<w:tc>{paragraph(cell)}</w:tc>" for cell in cells)
+        return f"<w:tr>{first}{kept}</w:tr>"
+
+    start = f'<w:tc><w:tcPr><w:vMerge w:val="restart"/></w:tcPr>{paragraph("North")}</w:tc>'
+    more = "<w:tc><w:tcPr><w:vMerge/></w:tcPr><w:p/></w:tc>"
+    table = row("", "Region", "Town", "Trams") + row(start, "Kiel", "0") + row(more, "Bremen", "8")
+    assert read("a.docx", docx(f"<w:tbl>{table}</w:tbl>")).text.split("\n")[2:] == [
+        "| North | Kiel | 0 |",
+        "| North | Bremen | 8 |",
+    ]
+
+
 def test_the_header_of_a_table_is_its_first_row() -> None:
     def row(*cells: str) -> str:
         return f"<w:tr>{''.join(f'<w:tc>{paragraph(cell)}</w:tc>' for cell in cells)}</w:tr>"

@@ -57,6 +57,13 @@ def test_a_page_arranged_by_tables_was_one_line() -> None:
     ]
 
 
+def test_a_small_table_in_a_cell_took_the_columns_from_the_one_around_it() -> None:
+    assert table(
+        "<tr><th>Lamp</th><th>Burns</th><th>Since</th></tr>",
+        "<tr><td>A</td><td><table><tr><td>oil</td><td>3 l</td></tr></table></td><td>1990</td></tr>",
+    )[2:] == ["| A | oil; 3 l | 1990 |"]
+
+
 def test_cells_that_ask_for_millions_of_others_get_a_bounded_number() -> None:
     wide = "<td rowspan=60000 colspan=1000>x</td>" * 100
     found = "\n".join(table(f"<tr>{wide}</tr>", "<tr><td>y</td></tr>" * 300))
