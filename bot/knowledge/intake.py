@@ -15,7 +15,7 @@ from bot.config.knowledge import KnowledgeSettings
 from bot.database import Database
 from bot.errors import NotFound, Refused, UserFacingError, nearest
 from bot.knowledge.bases import default_base, is_private
-from bot.knowledge.chroma import ChromaIndex, collection_name
+from bot.knowledge.chroma import ChromaIndex
 from bot.knowledge.chunking import Chunker
 from bot.knowledge.embedder import Embedder, EmbedderOf, check_embedder
 from bot.knowledge.indexing import reconcile
@@ -33,7 +33,7 @@ from bot.knowledge.reading import (
     passed_over,
     upload_item,
 )
-from bot.knowledge.rebuild import next_generation, rebuild
+from bot.knowledge.rebuild import drop_collections, next_generation, rebuild
 from bot.knowledge.rows import BaseRow, DocumentRow, SourceRow
 from bot.knowledge.store import KnowledgeStore
 from bot.knowledge.verify import Verified, verify
@@ -81,7 +81,11 @@ class Intake:
     ) -> AsyncGenerator[Ingested, None]:
         """The same; what was passed over is counted in `passed`."""
         self._check_name(base)
-        kind, location, items, refused = await self._resolve(location, passed)
+        try:
+            kind, location, items, refused = await self._resolve(location, passed)
+        except NotFound:
+            await self._give_up(location, base)
+            raise
         for place, why in refused:
             yield Ingested(place, 0, len(items), "refused", why)
         source = SourceRow(base, location, kind, by, complete=False)
@@ -166,6 +170,7 @@ class Intake:
                         if single and event.state == "refused":
                             if event.location not in known:
                                 await self._store.end_source(source, keep=False)
+                                await self._sweep(source.base)
                             raise Refused(event.detail)
                         yield replace(event, done=done, total=total)
             if not single:
@@ -179,6 +184,35 @@ class Intake:
                     await self._remove(row)
                     yield Ingested(row.location, done, total, "removed")
             await self._store.end_source(source)
+            await self._sweep(source.base)
+
+    async def _give_up(self, location: str, base: str) -> None:
+        """Forget a source that is not there any more and of which nothing was ever stored: no sync
+        could go on with it, and there is no document to remove it by."""
+        location = await asyncio.to_thread(full_path, location)
+        async with self._lock(base):
+            for source in await self._store.sources(base):
+                rows = await self._store.documents(base)
+                if (source.location, source.complete) == (location, False) and not any(
+                    row.source == location for row in rows
+                ):
+                    await self._store.end_source(source, keep=False)
+                    await self._sweep(base)
+
+    async def _sweep(self, base: str) -> None:
+        """Drop what interrupted readings left, unless a source is still to be gone on with."""
+        left = await self._store.pending(base)
+        if not left or any(
+            not source.complete and source.kind != "upload"
+            for source in await self._store.sources(base)
+        ):
+            return
+        live = (await self._store.bases())[base]
+        for _, generation, document in left:
+            await self._store.unstage(document)
+            if generation == live.generation:
+                await reconcile(self._store, self._chroma, live, document)
+            await self._store.settle(base, generation, [document])
 
     async def _target(self, source: SourceRow) -> Target:
         embedder = await self._embedder_of(source.base)
@@ -216,16 +250,16 @@ class Intake:
     async def remove(self, row: DocumentRow) -> None:
         """Take a document out of everything."""
         async with self._lock(row.base):
-            await self._remove(row)
+            if row.base in await self._store.bases():  # else it was forgotten meanwhile
+                await self._remove(row)
 
     async def forget(self, base: str) -> int:
         """Take a whole base out; returns how many documents it had."""
         async with self._lock(base):
-            stored = (await self._store.bases()).get(base)
-            if stored is None:
-                return 0
+            has_vectors = base in await self._store.bases()
             count = await self._store.forget(base)
-            await self._chroma.drop(collection_name(base, stored.generation))
+            if has_vectors:
+                await drop_collections(self._chroma, base)
             return count
 
     async def _remove(self, row: DocumentRow) -> None:

@@ -132,11 +132,16 @@ async def sweep_generations(database: Database, chroma: ChromaIndex, live: BaseR
         )
         return count
 
-    prefix, _, _ = collection_name(live.name, live.generation).rpartition("-")
-    for name in await chroma.names():
-        if name.startswith(f"{prefix}-") and name != collection_name(live.name, live.generation):
-            await chroma.drop(name)
+    await drop_collections(chroma, live.name, but=collection_name(live.name, live.generation))
     return await database.write(job)
+
+
+async def drop_collections(chroma: ChromaIndex, base: str, *, but: str = "") -> None:
+    """Remove the collections of all generations of a base, but for one."""
+    prefix, _, _ = collection_name(base, 0).rpartition("-")
+    for name in await chroma.names():
+        if name.startswith(f"{prefix}-") and name != but:
+            await chroma.drop(name)
 
 
 def next_generation(old: BaseRow, embedder: Embedder) -> BaseRow:

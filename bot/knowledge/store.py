@@ -99,7 +99,10 @@ class KnowledgeStore:
                 sa.select(passages.c.number).where(passages.c.base == base)
             )
             lexical.remove_entries(connection, list(numbers))
-            connection.execute(sa.delete(staged).where(staged.c.document.in_(mine)))
+            half = sa.select(pending.c.document).where(pending.c.base == base)
+            connection.execute(
+                sa.delete(staged).where(staged.c.document.in_(mine) | staged.c.document.in_(half))
+            )
             count = connection.execute(
                 sa.delete(documents).where(documents.c.base == base)
             ).rowcount
@@ -189,6 +192,11 @@ class KnowledgeStore:
             pending.c.generation == generation,
             pending.c.document.in_(idents),
         )
+        await self._db.write(lambda connection: connection.execute(statement) and None)
+
+    async def unstage(self, ident: str) -> None:
+        """Drop vectors that were kept of a document that was read in half."""
+        statement = sa.delete(staged).where(staged.c.document == ident)
         await self._db.write(lambda connection: connection.execute(statement) and None)
 
     async def replace(self, new: Sequence[NewDocument], generation: int) -> None:
