@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 from alembic import command
@@ -17,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.backups import copy_into, stamp
 from bot.errors import StorageError
 from bot.schema import scripts
 from bot.sqlite import storage_error, sync_engine
@@ -109,17 +108,9 @@ def _connected(path: Path) -> Iterator[Connection]:
 def _copy(connection: Connection, path: Path, present: str) -> None:
     folder = path.parent / "backups"
     folder.mkdir(exist_ok=True)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
-    unfinished = folder / f"{path.stem}-{present}-{stamp}.part"
     driver = connection.connection.driver_connection
     assert driver is not None
-    try:
-        driver.execute("VACUUM INTO ?", (str(unfinished),))
-        with unfinished.open("rb+") as copied:
-            os.fsync(copied.fileno())
-        unfinished.rename(unfinished.with_suffix(path.suffix))
-    finally:
-        unfinished.unlink(missing_ok=True)
+    copy_into(driver, folder / f"{path.stem}-{present}-{stamp()}{path.suffix}")
     copies = sorted(folder.glob(f"{path.stem}-*{path.suffix}"), key=lambda p: p.stat().st_mtime)
     for old in copies[:-COPIES]:
         old.unlink()

@@ -25,6 +25,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(inspecting.check)
 app.command()(inspecting.doctor)
+app.command()(inspecting.backup)
 app.command("docs-tables", hidden=True)(inspecting.docs_tables)
 app.add_typer(models.commands, name="models")
 app.add_typer(docs.commands, name="docs")

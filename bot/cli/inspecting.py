@@ -47,6 +47,23 @@ def doctor(config: ConfigPath = None, as_json: AsJson = False) -> None:
     _finish(rows, as_json=as_json)
 
 
+def backup(
+    to: Annotated[Path, typer.Argument(help="A file that is not there yet, or a folder.")],
+    config: ConfigPath = None,
+) -> None:
+    """Copy conversations and documents to one file, also while the bot runs."""
+    from bot.backups import back_up
+
+    here = Installation.read(config)
+    copy = back_up(here.config.database, to)
+    console.print(
+        f"Copied {here.config.database} to {copy} ({copy.stat().st_size / 1e6:,.1f} MB).",
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+    )
+
+
 async def _examine(here: Installation) -> list[dict[str, object]]:
     from backends.errors import BackendError
     from bot.app import opened, platform_adapters

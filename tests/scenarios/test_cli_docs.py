@@ -70,6 +70,16 @@ async def test_documents_are_added_found_answered_from_and_removed(
     assert verified.json["documents"] == 1
     assert verified.json["vectors_added"] == verified.json["vectors_removed"] == 0
 
+    copied = (await folder.run("backup", str(papers / "copy.db"))).no_trace()
+    assert copied.status == 0, copied.err
+    assert "copy.db" in copied.out
+    data = folder.path / "data"
+    data.rename(tmp_path / "away")
+    data.mkdir()
+    (papers / "copy.db").rename(data / "parlance.db")
+    verified = (await folder.run("docs", "verify", "--json")).no_trace()
+    assert verified.json["documents"] == verified.json["vectors_added"] == 1
+
     removed = (await folder.run("docs", "remove", "Ropes", "Lamps")).no_trace()
     assert "Removed Lamps" in removed.out
     assert "There is no document 'Ropes'." in removed.err
