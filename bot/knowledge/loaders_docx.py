@@ -17,7 +17,8 @@ _NOTE = re.compile(r"(?:foot|end)note-\d+")
 _BACK = re.compile(r"#(?:footnote|endnote|comment)-ref-\d+")
 _BY = re.compile(r"\[(.*?)\d*\]")
 """What mammoth shows for a comment: the initials of who wrote it, and its number."""
-_BLOCKS = ["p", "li", "h1", "h2", "h3", "h4", "h5", "h6"]
+_HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
+_BLOCKS = ["p", "li", *_HEADINGS]
 
 
 def _docx(data: bytes, name: str) -> Loaded:
@@ -55,12 +56,11 @@ def _put_notes(root: Any) -> None:
         note.name = note.parent.name = "div"
     numbers = {f"#{note['id']}": number for number, note in enumerate(notes, 1)}
     comments = {f"#{term['id']}": term for term in root.find_all("dt", id=True)}
-    last: dict[int, Any] = {}
     for link in root.find_all("a", href=re.compile("^#")):
         if link["href"] in numbers:
             link.replace_with(f"[^{numbers[link['href']]}]")
         elif link["href"] in comments:
-            _put_comment(link, comments[link["href"]].find_next_sibling("dd"), last)
+            _put_comment(link, comments[link["href"]].find_next_sibling("dd"))
         else:
             link.unwrap()
     for term in comments.values():
@@ -70,22 +70,19 @@ def _put_notes(root: Any) -> None:
         image.replace_with(image["alt"])
 
 
-def _put_comment(link: Any, text: Any, last: dict[int, Any]) -> None:
+def _put_comment(link: Any, text: Any) -> None:
     block = link.find_parent(_BLOCKS)
     by = _BY.fullmatch(link.get_text())
     link.decompose()
     if block is None or text is None:
         return
+    said = f"Comment ({by[1]}): " if by and by[1] else "Comment: "
     text.name = "p"
-    for part in text.find_all("p"):
-        part.append(" ")
-        part.unwrap()
-    text.insert(0, f"Comment ({by[1]}): " if by and by[1] else "Comment: ")
-    if block.name == "li":
+    text.string = said + " ".join(text.get_text(" ").split())
+    if block.name in _HEADINGS:
+        block.insert_after(text.extract())
+    else:  # within it, since what is inserted among many costs a look at each of them
         block.append(text.extract())
-    else:
-        last.get(id(block), block).insert_after(text.extract())
-        last[id(block)] = text
 
 
 DOCX = Loader(

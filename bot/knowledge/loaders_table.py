@@ -9,7 +9,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime, time
+from functools import partial
+from itertools import repeat
 from typing import Any
+from zipfile import ZipFile
 
 from bot.errors import Refused
 from bot.knowledge.archives import open_archive
@@ -21,6 +24,11 @@ _ROWS = 200_000
 _DELIMITERS = ",;\t|"
 _NONE = "\x1f"
 """A mark that no text has: every line is one cell."""
+_PLACES = 20_000_000
+"""Cells of a sheet that are looked at; those between filled ones count, too."""
+_ROW = 16
+"""Cells that a row counts as beside its own, so that a sheet ends about where programs end it."""
+_ALONE = re.compile(rb"(?:</f>|<f[^<>]*/>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>")
 _QUOTED = re.compile(r'"[^"]*"')
 
 
@@ -57,15 +65,17 @@ def _bounded(rows: Iterator[list[str]], name: str) -> Iterator[list[str]]:
 
 
 def _xlsx(data: bytes, name: str) -> Loaded:
-    open_archive(data, name, "an XLSX").close()
+    archive = open_archive(data, name, "an XLSX")
     from openpyxl import load_workbook  # type: ignore[import-untyped]
 
+    opened = partial(load_workbook, io.BytesIO(data), read_only=True, keep_links=False)
     try:
-        book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        book = opened(data_only=True)
+        alone = _has_formulas_alone(archive)
+        formulas = opened(data_only=False).worksheets if alone else repeat(None)
         parts = []
-        for sheet in book.worksheets:
-            sheet.reset_dimensions()  # a file may say that it has more cells than it has
-            text = readable(_bounded(_sheet_rows(sheet), name))
+        for sheet, written in zip(book.worksheets, formulas, strict=False):
+            text = readable(_bounded(_filled(_sheet_rows(sheet, written), name), name))
             if text:
                 parts.append(f"# {' '.join(sheet.title.split())}\n\n{text}")
         title = " ".join((book.properties.title or "").split())[:200]
@@ -79,9 +89,59 @@ def _xlsx(data: bytes, name: str) -> Loaded:
     return Loaded("\n\n".join(parts), title)
 
 
-def _sheet_rows(sheet: Any) -> Iterator[list[str]]:
-    for row in sheet.iter_rows():
-        yield [_shown(cell.value, cell.number_format) for cell in row]
+def _has_formulas_alone(archive: ZipFile) -> bool:
+    """Whether a formula has no value: programs that only write a workbook calculate nothing."""
+    for member in archive.infolist():
+        if member.filename.startswith("xl/worksheets/"):
+            with archive.open(member) as stream:
+                before = b""
+                while piece := stream.read(1024 * 1024):
+                    if _ALONE.search(before + piece):
+                        return True
+                    before = piece[-64:]
+    return False
+
+
+def _sheet_rows(sheet: Any, written: Any) -> Iterator[list[str]]:
+    """The rows of a sheet; a formula without a value is shown itself, from the same sheet as it was
+    `written`."""
+    sheet.reset_dimensions()  # a file may say that it has more cells than it has
+    if written is None:
+        for row in sheet.iter_rows():
+            yield [_shown(cell.value, cell.number_format) for cell in row]
+        return
+    written.reset_dimensions()
+    for row, other in zip(sheet.iter_rows(), written.iter_rows(), strict=True):
+        yield [
+            _shown(
+                _formula(as_written.value) if cell.value is None else cell.value, cell.number_format
+            )
+            for cell, as_written in zip(row, other, strict=True)
+        ]
+
+
+def _filled(rows: Iterator[list[str]], name: str) -> Iterator[list[str]]:
+    """The rows with one empty one, at most, between those that say something: a sheet may have its
+    only cell in its last row. Raises `Refused` where empty places alone would take minutes."""
+    places = 0
+    blank = False
+    for row in rows:
+        places += _ROW + len(row)
+        if places > _PLACES:
+            raise Refused(
+                f"{name[:100]} has more than {_PLACES:,} cells, empty ones too; split it."
+            )
+        if any(row):
+            yield row
+        elif not blank:
+            yield []
+        blank = not any(row)
+
+
+def _formula(value: Any) -> Any:
+    """A formula as text: those over several cells come as objects."""
+    text = getattr(value, "text", value)
+    return text if isinstance(text, str) and len(text) > 1 else None
 
 
 def _shown(value: Any, form: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from datetime import date, datetime
 
 import pytest
@@ -138,6 +139,53 @@ def test_sheets_are_read_without_nan_and_unnamed_columns() -> None:
         "Budget of 2025",
         "Item: Rent; Amount: 12000",
     ]
+
+
+def saved(*rows: list[object], **cells: object) -> bytes:
+    from openpyxl import Workbook
+
+    book = Workbook()
+    for row in rows:
+        book.active.append(row)
+    for place, value in cells.items():
+        book.active[place] = value
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def test_formulas_that_nobody_calculated_were_lost() -> None:
+    book = saved(["Item", "Price", "Twice"], ["Oil", 12.5, "=B2*2"], ["Wick", 1, None])
+    assert read("prices.xlsx", book).text.split("\n\n") == [
+        "# Sheet",
+        "Item: Oil; Price: 12.5; Twice: =B2*2",
+        "Item: Wick; Price: 1",
+    ]
+
+
+def test_a_sheet_with_a_cell_in_its_last_row_was_too_long() -> None:
+    book = saved(["Item", "Price"], ["Oil", 12.5], A1048576="Prices of May")
+    assert read("prices.xlsx", book).text.split("\n\n")[1:] == [
+        "Item: Oil; Price: 12.5",
+        "Prices of May",
+    ]
+
+
+def test_a_sheet_that_says_to_have_millions_of_rows_is_refused() -> None:
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(saved(["Oil"]))) as book,
+        zipfile.ZipFile(out, "w") as changed,
+    ):
+        for member in book.namelist():
+            data = (
+                book.read(member)
+                .replace(b'r="1"', b'r="90000000"')
+                .replace(b'"A1"', b'"A90000000"')
+            )
+            changed.writestr(member, data)
+    with pytest.raises(Refused, match="empty ones too; split it"):
+        read("oil.xlsx", out.getvalue())
 
 
 def test_a_workbook_without_a_cell_is_refused() -> None:
