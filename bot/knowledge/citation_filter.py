@@ -5,22 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+_OPENING, _CLOSING = "[【［", "]】］"
 _LONGEST = 48
 """Most characters that are kept of an opened bracket that may still become a citation."""
 _MOST_NUMBERS = 16
-_INSIDE = re.compile(r"\s*\^?\s*(?:\d[\d\s,;^–-]*(?:[†‡][^\[\]【】\n]*)?)?")
-_LIST = re.compile(r"\s*\^?\s*(\d+(?:[\s,;^–-]+\d+)*)[\s,;–-]*(?:[†‡].*)?")
+_INSIDE = re.compile(r"\s*\^?\s*(?:\d[\d\s,;，；、^–-]*(?:[†‡][^\[\]【】［］\n]*)?)?")
+_LIST = re.compile(r"\s*\^?\s*(\d+(?:[\s,;，；、^–-]+\d+)*)[\s,;，；、–-]*(?:[†‡].*)?")
 _RANGE = re.compile(r"(\d+)(?:\s*[-–]\s*(\d+))?")
-_TAIL = re.compile(r"[\[【]([^\[\]【】]{1,48})$")
+_TAIL = re.compile(r"[\[【［]([^\[\]【】［］]{1,48})$")
 
 
 class CitationFilter:
     """Takes out of a stream what cites a passage that was not given; `cited` holds the good ones.
 
-    `[2]`, `[1, 3]`, `[1-3]`, `[^2]` and `【2】` are citations, and come out as `[1][3]`. Whatever a
-    model writes, and however the stream is cut, no `[n]` comes out that is not one of 1 to
-    `passages`; an index in code (`list[0]` between backticks) is no citation. What may still become
-    a citation is held back, a few characters at most.
+    `[2]`, `[1, 3]`, `[1-3]`, `[^2]`, `【2】` and `［2］` are citations, and come out as `[1][3]`.
+    Whatever a model writes, and however the stream is cut, no `[n]` comes out that is not one of 1
+    to `passages`; an index or a list in code (`list[0]` or `ports = [80]` between backticks) is no
+    citation. What may still become a citation is held back, a few characters at most.
     """
 
     def __init__(self, passages: int) -> None:
@@ -44,7 +45,7 @@ class CitationFilter:
     def _take(self, character: str) -> str:
         if not self._held:
             return self._plain(character)
-        if character in "]】":
+        if character in _CLOSING:
             inside, self._held = self._held[1:], ""
             numbers = _LIST.fullmatch(inside)
             if numbers is not None:
@@ -59,13 +60,13 @@ class CitationFilter:
         return self._show(held) + self._plain(character)
 
     def _plain(self, character: str) -> str:
-        if character in "[【" and not self._code.subscripts(self._tail + self._space):
+        if character in _OPENING and not self._code.subscripts(self._tail + self._space):
             self._held = character
             return ""
         if character in " \t" and len(self._space) < _LONGEST:
             self._space += character  # it goes with a bad citation that may follow
             return ""
-        if character in "]】" and not self._code.inside and not self._may_close():
+        if character in _CLOSING and not self._code.inside and not self._may_close():
             return ""
         return self._show(character)
 
@@ -122,8 +123,12 @@ class _Code:
             self._inline = False
 
     def subscripts(self, before: str) -> bool:
-        """Whether a bracket that opens now is an index: in code, right after a name."""
-        return self.inside and bool(before) and (before[-1].isalnum() or before[-1] in "_)]")
+        """Whether a bracket that opens now is an index, right after a name in code, or a list
+        behind what a list may follow there."""
+        if not self.inside or not before:
+            return False
+        last = before.rstrip(" \t")[-1:]
+        return before[-1].isalnum() or before[-1] in "_)]" or (last != "" and last in "=([{,:")
 
 
 def _numbers(text: str) -> Iterator[int]:

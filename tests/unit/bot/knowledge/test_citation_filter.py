@@ -29,6 +29,7 @@ def through(text: str, cuts: list[int] | None = None) -> tuple[str, set[int]]:
         ("Range [1-3], [2–7].", "Range [1][2][3], [2][3].", {1, 2, 3}),
         ("Note [^2] and 【3†source】 【9】.", "Note [2] and [3].", {2, 3}),
         ("Wide 【2】.", "Wide [2].", {2}),
+        ("Full ［2］, ［7］, ［1，2］.", "Full [2],, [1][2].", {1, 2}),
         ("word[2]word[7]word", "word[2]wordword", {2}),
         ("a [link](http://x) [x] [ ] []", "a [link](http://x) [x] [ ] []", set()),
         ("`rows[7]` but [7]", "`rows[7]` but", set()),
@@ -46,7 +47,27 @@ def test_what_comes_out(written: str, shown: str, cited: set[int]) -> None:
     assert through(written) == (shown, cited)
 
 
-PIECES = ["a", " ", "[", "]", "【", "】", "1", "9", ",", "-", "^", "[9]", " [9]", "[1]", "`", "\n"]
+PIECES = [
+    "a",
+    " ",
+    "[",
+    "]",
+    "【",
+    "】",
+    "［",
+    "］",
+    "=",
+    "1",
+    "9",
+    ",",
+    "-",
+    "^",
+    "[9]",
+    " [9]",
+    "[1]",
+    "`",
+    "\n",
+]
 
 
 @given(st.lists(st.sampled_from(PIECES)).map("".join), st.lists(st.integers(0, 80), max_size=20))
@@ -57,7 +78,7 @@ def test_how_the_stream_is_cut_makes_no_difference(text: str, cuts: list[int]) -
 @given(st.lists(st.sampled_from([piece for piece in PIECES if piece != "`"])).map("".join))
 def test_no_citation_of_a_passage_that_was_not_given_comes_out(text: str) -> None:
     shown, cited = through(text)
-    numbers = {int(number) for number in re.findall(r"[\[【]\s*(\d+)\s*[\]】]", shown)}
+    numbers = {int(number) for number in re.findall(r"[\[【［]\s*(\d+)\s*[\]】］]", shown)}
     assert numbers <= set(range(1, PASSAGES + 1))
     assert numbers <= cited
 
@@ -68,3 +89,10 @@ def test_little_is_held_back(text: str) -> None:
     for character in text:
         citations.feed(character)
     assert citations.feed("z" * 3).endswith("zzz"), "a letter shows everything before it"
+
+
+def test_a_list_in_code_is_no_citation() -> None:
+    code = '```py\nports = [8080, 9]\nrows = [[1, 9], [7]]\nf([5], {"a": [9]})\n```\n'
+    assert through(f"{code}So [2].") == (f"{code}So [2].", {2})
+    assert through("`x=[9]` [1]") == ("`x=[9]` [1]", {1})
+    assert through("```\nas it says [9]\n```") == ("```\nas it says\n```", set())
