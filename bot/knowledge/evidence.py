@@ -72,8 +72,15 @@ def _curve(calibration: Calibration, signs: Signs) -> float:
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, value))))
 
 
+_LEAST = 50
+
+
 def rarity(frequency: int, passages: int) -> float:
-    """What a word weighs that occurs in so many of the passages; one in none weighs most."""
+    """What a word weighs that occurs in so many of the passages; one in none weighs most.
+
+    A handful of passages says little of what is rare, so there are counted to be `_LEAST`.
+    """
+    passages = max(passages, _LEAST)
     return math.log(1.0 + (passages - frequency + 0.5) / (frequency + 0.5))
 
 

@@ -14,8 +14,9 @@ ENGLISH = _words(
     if in into is isn it its itself just let like ll me more most much my myself near no nor not now
     of off on once only or other our ours ourselves out over own please re same shall she should
     so some such tell than that the their theirs them themselves then there these they this
-    those through to too under until up us ve very was wasn we were weren what whats when where
-    which while who whom whose why will with won would you your yours yourself"""
+    those through to too under until up us use used uses using ve very was wasn we were weren
+    what whats when where which while who whom whose why will with won would you your yours
+    yourself"""
 )
 """English words that a question has whatever it is about."""
 

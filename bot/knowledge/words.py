@@ -12,13 +12,15 @@ from functools import lru_cache
 
 from bot.knowledge.stopwords import ENGLISH, OTHER_LANGUAGES, STOP_CHARACTERS, STOP_WORDS
 
-_UNSPACED = (
+UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f"
     "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff66-\uff9f"
     "\U00020000-\U0003ffff"
 )
-_RUN = re.compile(f"[{_UNSPACED}]+")
-_TERM = re.compile(f"[{_UNSPACED}]+|[^\\W_{_UNSPACED}]+(?:[.'’][^\\W\\d_{_UNSPACED}]+)*")
+"""Characters of scripts without spaces between words, as a regular expression's set has them."""
+_RUN = re.compile(f"[{UNSPACED}]+")
+_TERM = re.compile(f"[{UNSPACED}]+|[^\\W_{UNSPACED}]+(?:[.'’][^\\W\\d_{UNSPACED}]+)*")
+_INNER = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _LETTER = re.compile(r"[^\W\d_]")
 MAX_TERMS = 64
 """Most distinct words of one question that are looked up."""
@@ -119,9 +121,14 @@ _ENDINGS = (
 
 
 def stems(text: str) -> frozenset[str]:
-    """The stems of the words of a passage, and the pairs of its unspaced runs."""
+    """The stems of the words of a passage, and the pairs of its unspaced runs; `poolSize` is a word
+    and two more, as `POOL_SIZE` is two."""
     found: set[str] = set()
-    for match in _TERM.finditer(normalise(text).casefold()):
+    text = normalise(text)
+    parted = _INNER.sub(" ", text)
+    if parted != text:  # a name of code has its parts' stems too
+        found.update(stems(parted))
+    for match in _TERM.finditer(text.casefold()):
         word = match[0]
         if is_unspaced(word):
             found.update(_pairs(word))

@@ -61,6 +61,17 @@ def test_forms_of_a_word_have_one_stem(a: str, b: str) -> None:
     assert stem(a)[:6] == stem(b)[:6]
 
 
+def test_a_name_of_code_is_found_by_its_parts() -> None:
+    assert stems("requestTimeout HTTPServer SERVER_PORT") >= {
+        "request", "timeout", "requesttimeout", "http", "server", "port",
+    }  # fmt: skip
+
+
+def test_few_passages_do_not_say_what_is_rare() -> None:
+    weight = {"port": rarity(2, 4), "program": rarity(0, 4)}
+    assert coverage(weight, ["port"]) > 0.35
+
+
 def test_different_words_keep_different_stems() -> None:
     assert len({stem(w) for w in ("model", "mode", "modern", "new", "bus", "busy")}) == 6
     assert stems("the Logs") == {"the", "log"}
