@@ -26,9 +26,8 @@ from backends.base import Embeddings
 from backends.errors import BackendError
 from bot.knowledge.bindings import misplaced
 from bot.knowledge.figures import figures
-from bot.knowledge.pieces import Reading, read
+from bot.knowledge.pieces import SMALL, Reading, read
 from bot.knowledge.sentences import sentences, spans
-from bot.knowledge.stopwords import STOP_WORDS
 from bot.knowledge.words import english_share, is_unspaced, stems
 
 Similarities = Callable[[Sequence[str], Sequence[str]], Awaitable[Embeddings]]
@@ -127,9 +126,8 @@ def _with_citations(text: str, found: Sequence[tuple[int, int]]) -> list[tuple[i
 
 def _content(text: str) -> frozenset[str]:
     """Stems of the words that carry meaning."""
-    small = stems(" ".join(STOP_WORDS))
     return frozenset(
-        word for word in stems(_CITED.sub("", text)) - small if len(word) > 1 or is_unspaced(word)
+        word for word in stems(_CITED.sub("", text)) - SMALL if len(word) > 1 or is_unspaced(word)
     )
 
 

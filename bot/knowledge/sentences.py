@@ -12,7 +12,11 @@ _END = re.compile(
 _ABBREVIATION = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Sr|Jr|vs|etc|e\.g|i\.e|cf|No|Nos|Fig|Inc|Ltd|Co|approx)|\b[A-Z])\.$"
 )
-_MARKUP = re.compile(r"^[\s#>*+\-•|=_`~:]+|[\s|=_`~]+$")
+_MARKUP = re.compile(r"^[\s#>*+\-•|=_`~:]+|(?<![\s|=_`~])[\s|=_`~]+$")
+
+
+_ABBREVIATED = 8
+"""Characters before a full stop that say whether it ends an abbreviation."""
 
 
 def spans(text: str) -> list[tuple[int, int]]:
@@ -21,7 +25,9 @@ def spans(text: str) -> list[tuple[int, int]]:
     start = 0
     for match in _END.finditer(text):
         end = match.start() + len(match[0].rstrip())
-        if end <= start or _ABBREVIATION.search(text, start, match.start()):
+        if end <= start or _ABBREVIATION.search(
+            text, max(start, match.start() - _ABBREVIATED), match.start()
+        ):
             continue
         found.append((start, end))
         start = match.end()
