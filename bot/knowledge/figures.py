@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from bot.knowledge.stopwords import STOP_WORDS
 from bot.knowledge.units import MONTHS, SCALES, SECONDS, SPELLED, UNITS
 from bot.knowledge.words import is_unspaced
 
@@ -60,10 +61,13 @@ _FIGURE = re.compile(
 _WORD = re.compile(r"[^\W\d_]+")
 _AFTER = re.compile(r"[ \u00a0\u202f-]?(%|[€$£¥]|[^\W\d_]+)")
 _BEFORE = re.compile(r"([€$£¥]|\b(?:EUR|USD|GBP))\s?$")
-_RANGE = re.compile(r"\s?(?:-|–|~|to|bis|à|a|至|到|and|und|or|et|y)\s?", re.IGNORECASE)
-_MARK = re.compile(r"^\s*\d{1,3}[.)]\s", re.MULTILINE)
+RANGE = re.compile(r"\s?(?:-|–|~|to|bis|à|a|至|到|and|und|or|et|y)\s?", re.IGNORECASE)
+_MARK = re.compile(r"^[^\S\n]*\d{1,3}[.)]\s", re.MULTILINE)
 _GROUPED = re.compile(r"\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*")
-_ENDINGS = frozenset({"st", "nd", "rd", "th", "er", "e"})
+_DAY = re.compile(r"([0-2]?\d|3[01])\.(0?[1-9]|1[0-2])")
+_VALUE_ENDS = re.compile(r"[^\S\n]*(?:[,;)\]}\"'#\n]|\Z)")
+TIMES = frozenset({*SECONDS, "month", "year"})
+_ENDINGS = frozenset({"m", "st", "nd", "rd", "th", "er", "e"})
 
 
 def figures(text: str, *, spelled: bool = False) -> list[Figure]:
@@ -145,6 +149,8 @@ def _number(text: str, match: re.Match[str]) -> Figure | None:
     readings = {raw}
     version = raw.count(".") > 1 or text[start - 1 : start] in ("v", "V")
     named = re.search(r"\b(?:[A-Z][\w+#]*|version)\s$", text[max(0, start - 24) : start])
+    if text[end : end + 1] == "." and (day := _DAY.fullmatch(raw)):
+        readings.add(f"d{int(day[2])}-{int(day[1])}")  # 31.3.
     if not version and not (named and raw.count(".") == 1 and not _GROUPED.fullmatch(raw)):
         readings |= {_plain(value) for value in _values(raw)}
     unit = ""
@@ -155,7 +161,8 @@ def _number(text: str, match: re.Match[str]) -> Figure | None:
         if is_unspaced(word):
             scale, unit = _unspaced_unit(word)
         else:
-            scale, unit = SCALES.get(word, 1), UNITS.get(word, "")
+            scale = SCALES.get(word, 1)
+            unit = _glued(text, after) if glued else UNITS.get(word, "") or _beyond(text, after)
             if word in ("pour", "por") and re.match(
                 r".\s?(?:cent|ciento)", text[after.end(1) - 1 :]
             ):
@@ -176,6 +183,24 @@ def _number(text: str, match: re.Match[str]) -> Figure | None:
         if unit in ("h",):
             readings |= {f"t{_plain(value * 60)}" for value in _values(raw)}
     return Figure(start, end, frozenset(readings), sort, unit)
+
+
+def _beyond(text: str, after: re.Match[str]) -> str:
+    """The unit of time behind one more word: three working days."""
+    if after[1].lower() in STOP_WORDS:
+        return ""
+    further = _AFTER.match(text, after.end(1))
+    unit = UNITS.get(further[1].lower(), "") if further is not None else ""
+    return unit if unit in TIMES else ""
+
+
+def _glued(text: str, after: re.Match[str]) -> str:
+    """A unit without a space before it: `m` are minutes or metres, `d` days where nothing follows
+    that would make it a word (3d models)."""
+    letter = after[1].lower()
+    if letter == "d":
+        return "day" if _VALUE_ENDS.match(text, after.end()) else ""
+    return "" if letter == "m" else UNITS.get(letter, "")
 
 
 def _unspaced_unit(run: str) -> tuple[int, str]:
@@ -225,7 +250,10 @@ def _spelled(start: int, end: int, value: int, text: str) -> Figure:
     readings, unit = {str(value)}, ""
     if after := _AFTER.match(text, end):
         word = after[1].lower()
-        unit = _unspaced_unit(word)[1] if is_unspaced(word) else UNITS.get(word, "")
+        if is_unspaced(word):
+            unit = _unspaced_unit(word)[1]
+        else:
+            unit = UNITS.get(word, "") or _beyond(text, after)
     if unit in SECONDS:
         readings.add(f"s{value * SECONDS[unit]}")
     return Figure(start, end, frozenset(readings), "spelled", unit)
@@ -236,7 +264,7 @@ def _ranges(text: str, found: list[Figure]) -> list[Figure]:
     for at in range(len(found) - 2, -1, -1):
         one, following = found[at], found[at + 1]
         bare = one.sort == "number" and not one.unit and following.unit
-        if bare and _RANGE.fullmatch(text, one.end, following.start):
+        if bare and RANGE.fullmatch(text, one.end, following.start):
             factor = SECONDS.get(following.unit)
             more = {
                 f"s{_plain(Decimal(r) * factor)}" for r in one.readings if _is_value(r) and factor

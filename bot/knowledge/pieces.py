@@ -13,8 +13,8 @@ from enum import Enum
 
 from bot.knowledge.figures import Figure, figures
 from bot.knowledge.sentences import spans
-from bot.knowledge.stopwords import STOP_CHARACTERS, STOP_WORDS
-from bot.knowledge.words import is_unspaced, normalise, stems
+from bot.knowledge.stopwords import REFERRING, STOP_CHARACTERS, STOP_WORDS
+from bot.knowledge.words import UNSPACED, is_unspaced, normalise, stems
 
 _MOST_PIECES = 300
 
@@ -23,8 +23,20 @@ _RULE = re.compile(r"[|\s:+=-]+")
 _ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s+")
 _LABELLED = re.compile(r"\s*(?:[-*+•]\s+)?[^:.;|]{1,60}[:：]\s?\S.*")
 _CELLS = re.compile(r"\s*[;|]\s*")
+_SETTING = re.compile(
+    r"[ \t]*(?:[\w.\"'<>-]+[ \t]+){0,6}[\w.\"'-]+[ \t]*(?:=|:(?=[ \t]))[ \t]*\S+(?:[ \t]*[#/].*)?"
+)
+"""A line of a configuration or of code that gives one name one value."""
+_SECTION = re.compile(r"\s*\[+[\w.\" -]+\]+\s*")
 _CLAUSES = re.compile(
-    r"[,;:]\s+|[，；、：]|\s[–—]\s|\s(?=(?:and|while|whereas|but|und|während|aber|et|mais|y|pero|e)\s)"
+    rf"[,;:]\s+(?!(?:(?:19|20)\d\d|who|whom|whose|which|qui|dont|quien|welche[rs]?)\b)|(?<=[{UNSPACED}])[,;:]"
+    rf"|[,;:](?=[{UNSPACED}])"
+    r"|[，；、：]|\s*=\s*|\s[–—]\s|\s(?=(?:and|while|whereas|but|und|während|aber|et|mais|y|pero|e)\s)"
+)
+_OF = re.compile(
+    r"\s?%?(?:\s(?:or|more|less|fewer|of|the|per|oder|mehr|weniger|der|pro|von|ou|plus|de|des|los|las"
+    r"|la|les|o|más|por|par)\b)+",
+    re.IGNORECASE,
 )
 TERM = re.compile(r"[^\W_]+")
 SMALL = stems(" ".join(STOP_WORDS))
@@ -41,23 +53,32 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A clause of a sentence or a cell of a row, with its figures and what stands before each."""
+    """A clause of a sentence or a cell of a row, with its figures, what stands before each
+    and what it counts; `head` are the words before the first, `subject` those without the
+    last of them, which is as a rule the verb; `tail` are those behind the last and what it
+    counts. One that `refers` has a word for what was named before."""
 
     words: frozenset[str]
     figures: tuple[Figure, ...]
     before: tuple[frozenset[str], ...] = ()
-    after: tuple[frozenset[str], ...] = ()
+    counted: tuple[frozenset[str], ...] = ()
+    head: frozenset[str] = frozenset()
+    subject: frozenset[str] = frozenset()
+    tail: frozenset[str] = frozenset()
+    refers: bool = False
     column: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A sentence, list item or row; `above` are the words of the headings and the line before."""
+    """A sentence, list item or row; `above` are the words of the headings and the line before.
+    One that `refers` begins with a word for what the sentence before speaks of."""
 
     kind: Kind
     cells: tuple[Cell, ...]
     above: Cell
     part: int = 0
+    refers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +105,8 @@ def read(passage: str, heading: str = "") -> Reading:
         if kind is Kind.SENTENCE:
             header = [""]
             for start, end in spans(line):
-                found.append(Piece(kind, _cells(line[start:end]), _cell(above), part))
+                refers = _first_word(line[start:end]) in REFERRING
+                found.append(Piece(kind, _cells(line[start:end]), _cell(above), part, refers))
             intro = line if line.rstrip().endswith((":", "：")) else ""
         elif kind is Kind.ITEM:
             found.append(Piece(kind, _cells(line), _cell(f"{above}\n{intro}"), part))
@@ -120,12 +142,23 @@ def _lines(text: str) -> list[tuple[Kind | None, str]]:
         elif _ITEM.match(line):
             found.append((Kind.ITEM, line))
             open_ = True
+        elif _SECTION.fullmatch(line):
+            found.append((Kind.SENTENCE, f"{stripped.strip('[]')}:"))
+            open_ = False
+        elif _SETTING.fullmatch(line):
+            found.append((Kind.ITEM, line))
+            open_ = False
         elif open_ and found and found[-1][0] in (Kind.ITEM, Kind.SENTENCE):
             found[-1] = (found[-1][0], f"{found[-1][1]}\n{line}")
         else:
             found.append((Kind.SENTENCE, line))
             open_ = True
     return found
+
+
+def _first_word(text: str) -> str:
+    found = TERM.search(text)
+    return found[0].casefold() if found else ""
 
 
 def _cells(text: str) -> tuple[Cell, ...]:
@@ -149,11 +182,17 @@ def _row(cells: Sequence[str], header: Sequence[str]) -> tuple[Cell, ...]:
 
 def _cell(text: str, column: str = "") -> Cell:
     read_ = figures(text, spelled=True)
+    before = TERM.findall(text[: read_[0].start]) if read_ else []
+    head = [one for one in map(words, before) if one]
     return Cell(
         words(f"{column}\n{text}"),
         tuple(read_),
         tuple(_word_before(text[: one.start]) for one in read_),
-        tuple(word_after(text, one) for one in read_),
+        tuple(counted(text, one) for one in read_),
+        frozenset().union(*head),
+        frozenset().union(*head[:-1]),
+        words(text[read_[-1].end :]) - counted(text, read_[-1]) if read_ else frozenset(),
+        not REFERRING.isdisjoint(TERM.findall(text.casefold())),
         words(column),
     )
 
@@ -175,8 +214,18 @@ def _word_before(text: str) -> frozenset[str]:
 
 
 def word_after(text: str, figure: Figure) -> frozenset[str]:
-    """The word after a figure, which it counts."""
-    found = TERM.search(text, figure.end, figure.end + 40)
-    if found is None or re.search(r"[.,;:|\n]", text[figure.end : found.start()]):
+    """The word right after a figure."""
+    return _word_from(text, figure.end)
+
+
+def counted(text: str, figure: Figure) -> frozenset[str]:
+    """What a figure counts: `dog` in "71 % of the dogs", `minut` in "60 per minute"."""
+    between = _OF.match(text, figure.end)
+    return _word_from(text, between.end() if between else figure.end)
+
+
+def _word_from(text: str, start: int) -> frozenset[str]:
+    found = TERM.search(text, start, start + 40)
+    if found is None or re.search(r"[.,;:|\n]", text[start : found.start()]):
         return frozenset()
     return words(found[0][:2] if is_unspaced(found[0]) else found[0])

@@ -58,6 +58,60 @@ SPANISH = "La sala Goya tiene 45 asientos. La sala Miró tiene 120 asientos."
 DATES = "Version 3.2 came out on 5 March 2024. Version 3.3 came out on 17 June 2024."
 SHARES = "In Kolm 35% of the people cycle to work. In Varde 1.2 million people live, 12% cycle."
 
+GROUPS = (
+    "The library opened on 4 March 1998. It was closed for renovation from June 2011 until "
+    "15 September 2013.\n\n## Opening hours\n\n- Pool: 7:00 to 21:30\n- Gym: 6:00 to 23:00"
+)
+QUOTA = (
+    "Requests are limited to 60 per minute for free accounts and 600 per minute for paid "
+    "accounts. About 62% of the dogs and 71% of the cats were adopted within a year."
+)
+PASSWORDS = (
+    "Passwords must have at least 12 characters. They expire after 90 days, and the last 5 "
+    "passwords cannot be used again. A backup runs every 12 hours and keeps the last 30 copies."
+)
+REFUNDS = (
+    "Returned goods must reach us within fourteen days. Refunds are paid within three working "
+    "days after the goods arrive. Applications open on 1 October and close on 15 January."
+)
+CONFIG = (
+    "```yaml\nserver:\n  port: 8443\n  max_connections: 512\n  idleTimeout: 30s\ncache:\n"
+    "  size: 256MB\n  ttl: 10m\n  keep: 7d\n```"
+)
+INI = "```toml\n[pool]\nmax_size = 16\ntimeout = 30\n\n[log]\nkeep_days = 14\n```"
+FOUNDERS = "Marta Ruiz founded the firm in 2004 together with Jan Kowalski, who left in 2010."
+PRICES = "标准版每年收费1,200元，专业版每年收费3,600元，均含税。"
+HOLIDAY = "Resturlaub verfällt am 31. März des Folgejahres."
+
+LATER = [
+    (GROUPS, "The library reopened on September 15, 2013, after a renovation [1].", True),
+    (GROUPS, "The library opened on 15 September 2013 [1].", False),
+    (GROUPS, "The pool is open from 7:00 to 21:30 [1].", True),
+    (GROUPS, "The gym is open from 7:00 to 21:30 [1].", False),
+    (QUOTA, "Paid accounts can make 600 requests per minute [1].", True),
+    (QUOTA, "Free accounts can make up to 600 requests per minute [1].", False),
+    (QUOTA, "About 62 percent of the dogs were adopted within a year [1].", True),
+    (QUOTA, "About 71% of the dogs were adopted within a year [1].", False),
+    (PASSWORDS, "A password needs 12 or more characters and expires after 90 days [1].", True),
+    (PASSWORDS, "A password needs 5 or more characters and expires after 90 days [1].", False),
+    (PASSWORDS, "The backup runs every 30 hours [1].", False),
+    (REFUNDS, "Refunds are paid within 3 working days after the goods arrive [1].", True),
+    (REFUNDS, "Refunds are paid within 14 working days after the goods arrive [1].", False),
+    (REFUNDS, "Refunds are paid within fourteen working days after the goods arrive [1].", False),
+    (REFUNDS, "Applications close on January 15 [1].", True),
+    (REFUNDS, "Applications close on 1 October [1].", False),
+    (CONFIG, "The cache has a size of 256 MB, a TTL of 10 minutes, and keeps 7 days [1].", True),
+    (CONFIG, "The idle timeout of the server is 30 seconds [1].", True),
+    (CONFIG, "The port of the server is 512 [1].", False),
+    (INI, "The pool has a maximum size of 16 [1].", True),
+    (INI, "The log is kept for 30 days [1].", False),
+    (FOUNDERS, "Jan Kowalski left the firm in 2010 [1].", True),
+    (PRICES, "专业版每年收费3600元[1]。", True),
+    (PRICES, "标准版每年收费3600元[1]。", False),
+    (HOLIDAY, "Der Resturlaub verfällt am 31.3. [1]", True),
+]
+"""What was judged wrong at first, and what it is easily mistaken for."""
+
 SUPPORTED = [
     (BERTHS, "Berth 17 costs 239 EUR a month [1]."),
     (BERTHS, "The price of Berth 18 is 2460 EUR a year [1]."),
@@ -159,6 +213,12 @@ async def test_a_number_that_belongs_to_something_else_is_noticed(
     assert [one.text for one in checked if not one.supported]
 
 
+@pytest.mark.parametrize(("passage", "answer", "right"), LATER)
+async def test_what_was_mistaken_for_something_else(passage: str, answer: str, right: bool) -> None:
+    checked = await check_support(answer, [passage])
+    assert [one.supported for one in checked] == [right]
+
+
 async def test_a_number_in_the_heading_above_a_passage_is_not_an_invention() -> None:
     passage, answer = (
         "It was released with a faster start.",
@@ -198,6 +258,9 @@ async def test_a_wrong_number_is_noticed_across_the_passages_that_are_cited() ->
         ("3月5日", "5 de marzo", True),
         ("v1.10", "v1.1", False),
         ("2.50 EUR", "€2.5", True),
+        ("10m", "10 minutes", True),
+        ("7d", "7 days", True),
+        ("31.3. fällig", "March 31", True),
     ],
 )
 def test_figures_are_the_same_however_they_are_written(one: str, other: str, same: bool) -> None:

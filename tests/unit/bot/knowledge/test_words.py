@@ -67,6 +67,10 @@ def test_a_name_of_code_is_found_by_its_parts() -> None:
     }  # fmt: skip
 
 
+def test_use_is_not_looked_up() -> None:
+    assert terms("which port does the java program use") == ["port", "java", "program"]
+
+
 def test_few_passages_do_not_say_what_is_rare() -> None:
     weight = {"port": rarity(2, 4), "program": rarity(0, 4)}
     assert coverage(weight, ["port"]) > 0.35
