@@ -39,7 +39,9 @@ def _pdf(data: bytes, name: str) -> Loaded:
         length = 0
         for number, page in enumerate(reader.pages):
             box = page.mediabox
-            found = PageLines(number, float(box.bottom), float(box.height))
+            found = PageLines(
+                number, (float(box.left), float(box.bottom), float(box.right), float(box.top))
+            )
             length += len(page.extract_text(visitor_text=found.add) or "")
             if length > _CHARACTERS:
                 raise Refused(f"{called} has too much text to be read; split it.")
@@ -58,7 +60,10 @@ def _pdf(data: bytes, name: str) -> Loaded:
         ) from exc
     text = _SOFT_HYPHEN.sub("-", markdown(lines)).replace("\xad", "")
     if not text:
-        raise Refused(f"{called} has no text; it may be a scan, which is not read.")
+        raise Refused(
+            f"{called} has no text and seems to be a scan; have its text recognised (OCR) and add "
+            "it again."
+        )
     title = " ".join(title.split())[:200]
     return Loaded(text, opening_heading(text) if _NO_TITLE.fullmatch(title) else title)
 

@@ -40,7 +40,10 @@ def _csv(data: bytes, name: str) -> Loaded:
     try:
         return Loaded(readable(_bounded(rows, name)))
     except csv.Error as exc:
-        raise Refused(f"{name[:100]} is not a table that can be read: {exc}.") from exc
+        raise Refused(
+            f"{name[:100]} has a cell of more than {csv.field_size_limit():,} characters; see "
+            "whether a quotation mark is missing."
+        ) from exc
 
 
 def _delimiter(text: str, name: str) -> str:

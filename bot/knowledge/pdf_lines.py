@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.knowledge.pdf_widths import breadth, width
+
 _BOLD = re.compile(r"bold|black|heavy|demi|cmbx", re.IGNORECASE)
 _MONO = re.compile(r"mono|courier|consol|menlo|cmtt|typewriter", re.IGNORECASE)
 _LIGATURES = str.maketrans(
@@ -78,11 +80,20 @@ class Line:
 
 
 class PageLines:
-    """Collects the lines of a page; `add` is what pypdf calls for each piece of text."""
+    """Collects the lines of a page; `add` is what pypdf calls for each piece of text.
 
-    def __init__(self, number: int, bottom: float, height: float) -> None:
+    `box` is the page's left, bottom, right and top. Text that runs upwards, as on a page with a
+    table across, is turned until it runs to the right, and so is the page for it.
+    """
+
+    def __init__(self, number: int, box: tuple[float, float, float, float]) -> None:
         self._number = number
-        self._bottom, self._height = bottom, max(height, 1.0)
+        left, bottom, right, top = box
+        self._heights = [(bottom, top), (-right, -left), (-top, -bottom), (left, right)]
+        """From where to where a page reaches upwards, by the quarters that it is turned."""
+        self._turned = 0
+        self._apart = True
+        """Whether what comes next cannot be on the line of what came last."""
         self._broken = True
         self._wide: dict[int, float] = {}
         self.lines: list[Line] = []
@@ -90,6 +101,9 @@ class PageLines:
     def add(self, text: str, cm: Any, tm: Any, font: Any, size: float) -> None:
         """One piece of text with its matrices, as pypdf's `visitor_text` gives them."""
         x, y = _place(tm, cm)
+        if text.strip() and (turned := _quarters(tm, cm)) != self._turned:
+            self._turned, self._apart = turned, True
+        x, y = ((x, y), (y, -x), (-x, -y), (-y, x))[self._turned]
         height = abs(size) * _scale(tm, cm) or 1.0
         name = str((font or {}).get("/BaseFont", ""))
         for at, part in enumerate(text.split("\n")):
@@ -119,11 +133,13 @@ class PageLines:
         text = text.translate(_LIGATURES)
         bold, mono = bool(_BOLD.search(font)), bool(_MONO.search(font))
         last = self.lines[-1] if self.lines else None
-        end = x + _width(text, size, mono) * (1.0 if mono else broad)
+        end = x + width(text, size, mono) * (1.0 if mono else broad)
         level = last is not None and abs(last.y - y) <= 0.45 * max(last.size, size)
+        level = level and not self._apart
         if last is None or not level or (self._broken and x < last.end - 0.5 * size):
             line = Line(self._number, y, size, [Cell(x, end, text)], bold, mono)
-            share = (y - self._bottom) / self._height
+            low, high = self._heights[self._turned]
+            share = (y - low) / max(high - low, 1.0)
             line.margin = share < _MARGIN or share > 1 - _MARGIN
             self.lines.append(line)
         else:
@@ -142,7 +158,16 @@ class PageLines:
                 cell.end = max(cell.end, end)
             last.size = max(last.size, size)
             last.bold, last.mono = last.bold and bold, last.mono and mono
-        self._broken = False
+        self._broken = self._apart = False
+
+
+def _quarters(tm: Sequence[float], cm: Sequence[float]) -> int:
+    """How many quarters to the right a text has to be turned until it runs to the right."""
+    along = tm[0] * cm[0] + tm[1] * cm[2], tm[0] * cm[1] + tm[1] * cm[3]
+    if abs(along[0]) >= abs(along[1]):
+        up = tm[2] * cm[1] + tm[3] * cm[3]
+        return 2 if along[0] < 0 and up < 0 else 0
+    return 1 if along[1] > 0 else 3
 
 
 def _place(tm: Sequence[float], cm: Sequence[float]) -> tuple[float, float]:
@@ -152,52 +177,6 @@ def _place(tm: Sequence[float], cm: Sequence[float]) -> tuple[float, float]:
 
 def _scale(tm: Sequence[float], cm: Sequence[float]) -> float:
     return math.hypot(tm[2], tm[3]) * math.hypot(cm[2], cm[3])
-
-
-def breadth(font: Any) -> float:
-    """How broad a font's letters are beside the usual ones, from the widths that it tells."""
-    try:
-        if "/Widths" in font:
-            first = int(font["/FirstChar"])
-            widths = [float(w) for w in list(font["/Widths"])[max(0, 97 - first) : 123 - first]]
-            usual = 485.0
-        else:
-            descendant = font["/DescendantFonts"][0].get_object()
-            widths, usual = _cid_widths(descendant.get("/W", [])), 520.0
-        widths = [width for width in widths if 0 < width < 2000]
-        return min(1.4, max(0.7, sum(widths) / len(widths) / usual)) if len(widths) > 4 else 1.0
-    # Fonts are as damaged as files are; the usual widths must do then.
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
-        return 1.0
-
-
-def _cid_widths(given: Any) -> list[float]:
-    """Of `[c [w1 w2 …] from to w …]` the widths that are named one by one."""
-    widths: list[float] = []
-    for item in given:
-        found = item.get_object() if hasattr(item, "get_object") else item
-        if isinstance(found, list):
-            widths.extend(float(width) for width in found)
-    return widths
-
-
-def _width(text: str, size: float, mono: bool) -> float:
-    """About how wide a text is, without the space that pypdf puts before a word."""
-    text = text.rstrip()
-    text = text if text.startswith("  ") else text.lstrip()
-    if mono:
-        return 0.6 * size * len(text)
-    return size * sum(map(_letter_width, text))
-
-
-def _letter_width(letter: str) -> float:
-    if letter in " ijlftI.,:;'|!()[]-":
-        return 0.29
-    if letter in "mwMW%@":
-        return 0.83
-    if letter.isupper():
-        return 0.66
-    return 1.0 if ord(letter) > 0x2E80 else 0.5
 
 
 def without_running_lines(pages: Sequence[Sequence[Line]]) -> tuple[list[list[Line]], list[str]]:

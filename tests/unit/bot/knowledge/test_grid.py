@@ -141,6 +141,11 @@ def test_sheets_are_read_without_nan_and_unnamed_columns() -> None:
     ]
 
 
+def test_a_quotation_mark_that_is_missing_is_told() -> None:
+    with pytest.raises(Refused, match="more than 131,072 characters; see whether a quotation mark"):
+        lines("oil.csv", 'Item,Price\n"Oil,3\n' + "Wick,1\n" * 20_000)
+
+
 def saved(*rows: list[object], **cells: object) -> bytes:
     from openpyxl import Workbook
 

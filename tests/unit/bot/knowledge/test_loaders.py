@@ -233,7 +233,7 @@ def test_a_charset_that_is_wrong_does_not_lose_the_text() -> None:
         ("a.pdf", pdf("secret", password="x"), "is encrypted; save it without a password"),
         ("a.pdf", pdf("words")[:200], "is damaged or not a PDF"),
         ("a.pdf", b"%PDF-1.7\nnothing", "is damaged or not a PDF"),
-        ("a.pdf", pdf(""), "has no text; it may be a scan"),
+        ("a.pdf", pdf(""), r"seems to be a scan; have its text recognised \(OCR\) and"),
         ("a.docx", docx()[:100], "is damaged or not a DOCX"),
         ("a.docx", zipped(nothing="x"), "is damaged or not a DOCX"),
         ("a.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"x" * 600, "encrypted or in an old"),

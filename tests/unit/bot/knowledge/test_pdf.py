@@ -20,8 +20,9 @@ Shown = tuple[float, float, str] | tuple[float, float, str, str, float]
 """x, y, text, and font and size where they are not those of the text."""
 
 
-def pdf(*pages: Sequence[Shown], title: str = "") -> bytes:
-    """A PDF of 600 by 800 points with text at the places given."""
+def pdf(*pages: Sequence[Shown], title: str = "", run: str = "1 0 0 1") -> bytes:
+    """A PDF of 600 by 800 points with text at the places given; it runs to the right, or as the
+    matrix `run` says."""
     from pypdf import PdfWriter
     from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
@@ -43,7 +44,7 @@ def pdf(*pages: Sequence[Shown], title: str = "") -> bytes:
         for x, y, text, *look in shown:
             font, size = look or ("F1", 10)
             escaped = text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
-            drawn.append(f"BT /{font} {size} Tf 1 0 0 1 {x} {y} Tm ({escaped}) Tj ET")
+            drawn.append(f"BT /{font} {size} Tf {run} {x} {y} Tm ({escaped}) Tj ET")
         stream = DecodedStreamObject()
         stream.set_data("\n".join(drawn).encode("cp1252"))
         page[NameObject("/Contents")] = writer._add_object(stream)
@@ -150,6 +151,24 @@ def test_cells_beside_each_other_are_a_table() -> None:
         "What happened\n\n| Time | Event | Owner |\n| --- | --- | --- |\n"
         "| 09:12 | Pump 4 stopped | Ada |\n| 09:40 | Spare |  |\n| 11:05 | Pump 4 repaired | Chen |"
     )
+
+
+@pytest.mark.parametrize("run", ["0 1 -1 0", "0 -1 1 0", "-1 0 0 -1"])
+def test_a_table_across_a_page_was_a_heap_of_cells(run: str) -> None:
+    across, up = [float(n) for n in run.split()][:2]
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return (300 + across * x - up * y, 400 + up * x + across * y)
+
+    rows = [("Lamp", "Oil", "Since"), ("A", "3 l", "1990"), ("B", "4 l", "1991"), ("C", "5 l", "2")]
+    cells = [
+        (*place(100 * column, -20 * line), text)
+        for line, row in enumerate(rows)
+        for column, text in enumerate(row)
+    ]
+    found = load(Raw("a.pdf", pdf(cells, run=run)), LOADERS).text.split("\n")
+    assert found[0] == "| Lamp | Oil | Since |"
+    assert found[2:] == ["| A | 3 l | 1990 |", "| B | 4 l | 1991 |", "| C | 5 l | 2 |"]
 
 
 def test_a_table_over_two_pages_has_its_header_once() -> None:
