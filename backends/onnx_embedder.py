@@ -49,7 +49,7 @@ class OnnxOptions(EngineOptions):
     `batch_tokens` bounds one step of the engine (longest text × texts); more than fits the
     processor's cache is slower, not faster. `queue` bounds the callers that wait. `low_memory`
     saves about 70 MB at a quarter of the speed. `pooling` is `mean`, or `cls` for models that put
-    a text's meaning into their first token; left out, the source's name decides.
+    a text's meaning into their first token; left out, the source's name decides, else the model's.
     """
 
     source: str = EMBEDDER_FILE.source
@@ -61,19 +61,19 @@ class OnnxOptions(EngineOptions):
     threads: int | None = Field(default=None, ge=1)
     queue: int = Field(default=64, ge=1)
     low_memory: bool = False
-    pooling: Pooling = "mean"
+    pooling: Pooling | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _known(cls, value: Any) -> Any:
-        """The catalogue's files are verified, and known models pooled, without being told."""
+        """The catalogue's files are verified without being told."""
         if not isinstance(value, Mapping):
             return value
         known = {file.source: file.sha256 for file in (EMBEDDER_FILE, TOKENIZER_FILE)}
         source = value.get("source", EMBEDDER_FILE.source)
         tokenizer = value.get("tokenizer_source", TOKENIZER_FILE.source)
         told = {"sha256": known.get(source), "tokenizer_sha256": known.get(tokenizer)}
-        return {**told, "pooling": family_of(str(source)).pooling, **value}
+        return {**told, **value}
 
 
 class OnnxEmbedder(OnnxModel):
@@ -88,6 +88,8 @@ class OnnxEmbedder(OnnxModel):
     def __init__(self, name: str, options: OnnxOptions, files: ModelFiles) -> None:
         super().__init__(name, options, files, options.queue)
         self.options = options
+        # By the same names, in the same order, as what stands before a text is told by.
+        self.pooling: Pooling = options.pooling or family_of(options.source, name).pooling
         self._tokenizer_lock = threading.Lock()
         self._rest: asyncio.TimerHandle | None = None
 
@@ -95,7 +97,7 @@ class OnnxEmbedder(OnnxModel):
     def model_id(self) -> str:
         """What vectors of this model are marked with; other vectors do not compare to them."""
         options = self.options
-        pooled = "" if options.pooling == "mean" else f"/{options.pooling}"
+        pooled = "" if self.pooling == "mean" else f"/{self.pooling}"
         return f"{identity(options.source, options.sha256)}/{options.max_tokens}{pooled}"
 
     @property
@@ -203,7 +205,7 @@ class OnnxEmbedder(OnnxModel):
         wanted = {node.name for node in session.get_inputs()}  # some know no segments
         first = session.get_outputs()[0].name  # some have a second one, pooled their own way
         (states,) = session.run([first], {name: given[name] for name in wanted})
-        if self.options.pooling == "cls":
+        if self.pooling == "cls":
             pooled = states[:, 0]
         else:
             weights = mask.astype(np.float32)[:, :, None]

@@ -9,13 +9,18 @@ from bot.config import Config
 from bot.knowledge.embedder import Embedder, EmbedderOf, embedder_of
 
 
+def embedder_name(config: Config, base: str) -> str:
+    """The model that embeds for a knowledge base."""
+    settings = config.knowledge.bases.get(base)
+    return (settings.embedder if settings is not None else None) or config.embedder
+
+
 def embedders(config: Config, pool: Pool) -> EmbedderOf:
     """Gives each base its embedder; one that serves several bases is opened and measured once."""
     opened: dict[str, Embedder] = {}
 
     async def give(base: str) -> Embedder:
-        settings = config.knowledge.bases.get(base)
-        name = (settings.embedder if settings is not None else None) or config.embedder
+        name = embedder_name(config, base)
         if name not in opened:
             spec = pool.spec(name)
             opened[name] = await embedder_of(

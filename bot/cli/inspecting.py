@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.cli.output import AsJson, console, show
 from bot.cli.place import ConfigPath
 from bot.installation import Installation
+
+if TYPE_CHECKING:
+    from backends.base import Backend
+    from bot.knowledge.embedder import Embedder
 
 plugins = typer.Typer(no_args_is_help=True, help="The plugins that were found.")
 manifest = typer.Typer(no_args_is_help=True, help="What a platform has to be told about the bot.")
@@ -43,7 +47,7 @@ def check(config: ConfigPath = None, as_json: AsJson = False) -> None:
 def doctor(config: ConfigPath = None, as_json: AsJson = False) -> None:
     """Try each thing: models, embedder, documents, platforms; says what to do."""
     here = Installation.read(config)
-    rows = asyncio.run(_examine(here))
+    rows = asyncio.run(examine(here))
     _finish(rows, as_json=as_json)
 
 
@@ -64,23 +68,30 @@ def backup(
     )
 
 
-async def _examine(here: Installation) -> list[dict[str, object]]:
+async def examine(here: Installation) -> list[dict[str, object]]:
+    """What was tried: a row each, with `what`, `ok` and `detail`."""
     from backends.errors import BackendError
     from bot.app import opened, platform_adapters
+    from bot.embedders import embedder_name, embedders
 
+    bases = {embedder_name(here.config, base): base for base in ("", *here.config.knowledge.bases)}
     rows: list[dict[str, object]] = []
     for problem in here.plugins.problems:
         rows.append({"what": f"plugin {problem.plugin}", "ok": False, "detail": problem.text})
     async with opened(here) as app:
+        give = embedders(here.config, app.pool)
         for name in app.pool.names():
             try:
                 able = await app.pool.probe(name)
+                embedder = await give(bases[name]) if name in bases else None
             except BackendError as error:
                 rows.append({"what": f"model {name}", "ok": False, "detail": str(error)})
                 continue
             detail = f"embeds, {able.dimension} dimensions" if not able.chat else "answers"
             if able.context:
                 detail += f", context {able.context:,} tokens"
+            if embedder is not None:
+                detail += _habits(embedder, app.pool.backend(name))
             rows.append({"what": f"model {name}", "ok": True, "detail": detail})
         documents = await app.knowledge.list()
         rows.append(
@@ -105,6 +116,20 @@ async def _examine(here: Installation) -> list[dict[str, object]]:
         detail = "no token is set, so `parlance run` chats in the terminal"
         rows.append({"what": "platforms", "ok": True, "detail": detail})
     return rows
+
+
+def _habits(embedder: Embedder, backend: Backend) -> str:
+    """What makes vectors of texts in another way than with the default embedder: where it is wrong,
+    nothing else says so."""
+    told = []
+    if embedder.query_prefix:
+        told.append(f"{embedder.query_prefix!r} before questions")
+    if embedder.passage_prefix:
+        told.append(f"{embedder.passage_prefix!r} before passages")
+    pooling = getattr(backend, "pooling", "mean")  # other engines than ONNX know by themselves
+    if pooling != "mean":
+        told.append(f"pooling {pooling}")
+    return "".join(f", {one}" for one in told)
 
 
 def _finish(rows: list[dict[str, object]], *, as_json: bool) -> None:

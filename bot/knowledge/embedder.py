@@ -56,6 +56,9 @@ class Embedder:
     questions: Embed | None = field(default=None, repr=False)
     """Embeds questions, where that is done in another way than with passages."""
     scale: Scale = DEFAULT_SCALE
+    query_prefix: str = ""
+    passage_prefix: str = ""
+    """What stands before questions and passages by the time that the model sees them."""
 
     async def embed_query(self, texts: Sequence[str]) -> Embeddings:
         """Embed what passages are searched with. Raises a `BackendError`."""
@@ -144,6 +147,8 @@ async def embedder_of(
         spans=backend.spans if isinstance(backend, Spanning) else None,
         questions=None if asked == prefix else _after(asked, sound),
         scale=scale,
+        query_prefix=asked,
+        passage_prefix=prefix,
     )
 
 

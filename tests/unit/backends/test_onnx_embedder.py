@@ -201,11 +201,27 @@ async def test_a_text_is_the_mean_of_its_tokens_or_the_first_of_them(
         ("file:models/own.onnx", "mean"),
     ],
 )
-def test_the_source_tells_how_a_known_model_pools(source: str, pooling: str) -> None:
-    assert OnnxOptions.model_validate({"source": source}).pooling == pooling
-    told = OnnxOptions.model_validate({"source": source, "pooling": "mean"})
-    assert told.pooling == "mean"
-    assert OnnxOptions.model_validate({}).pooling == "mean"
+async def test_the_source_tells_how_a_known_model_pools(
+    embedder_files: ModelStore, source: str, pooling: str
+) -> None:
+    assert await pooled("mine", embedder_files, source=source) == pooling
+    assert await pooled("mine", embedder_files, source=source, pooling="mean") == "mean"
+    assert await pooled("mine", embedder_files) == "mean"
+
+
+async def test_a_model_was_asked_by_its_name_and_pooled_by_its_source_alone(
+    embedder_files: ModelStore,
+) -> None:
+    source = "file:models/model.onnx"
+    assert await pooled("bge-small", embedder_files, source=source) == "cls"
+    assert await pooled("bge-small[1]", embedder_files, source=source, pooling="mean") == "mean"
+    assert await pooled("bge-small", embedder_files, source="hf:x/e5-small/m.onnx") == "mean"
+
+
+async def pooled(name: str, files: ModelStore, **options: str) -> str:
+    embedder = OnnxEmbedder(name, OnnxOptions.model_validate(options), files)
+    await embedder.aclose()
+    return embedder.pooling
 
 
 @pytest.mark.parametrize("most", [1, 10, 100])

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from backends.pool import Pool
 from backends.shipped import MODULES, shipped
+from bot.cli.inspecting import examine
 from bot.config import Config
 from bot.embedders import embedders
+from bot.installation import Installation
 from tests.fakes.contexts import bare_context
 from tests.fakes.ollama import OllamaServer
 
@@ -39,6 +45,26 @@ async def test_a_model_that_is_known_by_its_name_at_the_server_gets_its_prefixes
         ident, question, passage = await asked(server)
     assert (question, passage) == (["search_query: how?"], ["search_document: so."])
     assert ident == "nomic-embed-text with 'search_document: '"
+
+
+async def test_doctor_said_nothing_of_what_stands_before_a_text(tmp_path: Path) -> None:
+    async with OllamaServer() as server:
+        server.models["nomic-embed-text:latest"] = ["embedding"]
+        nomic = {"backend": "ollama", "url": server.url, "model": "nomic-embed-text"}
+        said = {
+            "models": {"plain": {"backend": "scripted"}, "nomic": nomic},
+            "default_model": "plain",
+            "embedder": "plain",
+            "knowledge": {"bases": {"wiki": {"embedder": "nomic", "default": True}}},
+        }
+        path = tmp_path / "config.yaml"
+        path.write_text(yaml.safe_dump(said))
+        here = await asyncio.to_thread(Installation.read, path)
+        rows = {row["what"]: str(row["detail"]) for row in await examine(here)}
+    assert rows["model nomic"].endswith(
+        ", 'search_query: ' before questions, 'search_document: ' before passages"
+    )
+    assert "before" not in rows["model plain"]
 
 
 async def test_config_yaml_can_say_otherwise() -> None:
