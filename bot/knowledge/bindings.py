@@ -203,15 +203,19 @@ def _replaced(
     mine, theirs = _cell_of(own), _cell_of(rival)
     free = [
         j
-        for j, figure in enumerate(theirs.figures)
-        if j != rival[1].at and not any(one.same(figure) for one in inside)
+        for j in _next_to(theirs, rival[1].at)
+        if span and not any(one.same(theirs.figures[j]) for one in inside)
     ]
     return frozenset(
         f"\0{number}"
         for number, other in span.items()
-        for i, figure in enumerate(mine.figures)
-        if figure.same(other) and any(alike(mine, i, theirs, j) for j in free)
+        for i in _next_to(mine, own[1].at)
+        if mine.figures[i].same(other) and any(alike(mine, i, theirs, j) for j in free)
     )
+
+
+def _next_to(cell: Cell, at: int) -> list[int]:
+    return [i for i in (at - 1, at + 1) if 0 <= i < len(cell.figures)]
 
 
 def _beats(

@@ -31,7 +31,7 @@ _SECTION = re.compile(r"\s*\[+[\w.\" -]+\]+\s*")
 _CLAUSES = re.compile(
     rf"[,;:]\s+(?!(?:(?:19|20)\d\d|who|whom|whose|which|qui|dont|quien|welche[rs]?)\b)|(?<=[{UNSPACED}])[,;:]"
     rf"|[,;:](?=[{UNSPACED}])"
-    r"|[，；、：]|\s*=\s*|\s[–—]\s|\s(?=(?:and|while|whereas|but|und|während|aber|et|mais|y|pero|e)\s)"
+    r"|[，；、：]|=|\s[–—]\s|\s(?=(?:and|while|whereas|but|und|während|aber|et|mais|y|pero|e)\s)"
 )
 _OF = re.compile(
     r"\s?%?(?:\s(?:or|more|less|fewer|of|the|per|oder|mehr|weniger|der|pro|von|ou|plus|de|des|los|las"
