@@ -6,6 +6,7 @@ loaded = await asyncio.to_thread(loader.load, data, "report.pdf")
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
@@ -51,11 +52,17 @@ _WRITTEN = frozenset({
 _VARIANTS = frozenset({"dockerfile", "containerfile", "makefile", "jenkinsfile"})
 """Those whose suffix says which one of several it is: `Dockerfile.dev`, `Makefile.am`."""
 
+_FRONT = re.compile(r"---\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
+_TITLED = re.compile(r"^title:[ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
+"""What a Markdown file says of itself before its text."""
+
 
 def _text(data: bytes, name: str) -> Loaded:
     """Markdown and plain text, in whatever charset; HTML under another name is seen as such."""
     found = extract(data, name)
-    return Loaded(found.text, found.title)
+    front = _FRONT.match(found.text[:4_000])
+    title = _TITLED.search(front[0]) if front else None
+    return Loaded(found.text, title[1].strip("\"'")[:200] if title else found.title)
 
 
 def _page(data: bytes, name: str) -> Loaded:

@@ -128,6 +128,13 @@ def test_markdown_and_text() -> None:
     assert read("README", b"Plain words.").text == "Plain words."
 
 
+def test_the_title_before_a_text_lost_to_its_first_heading() -> None:
+    text = '---\ntags: [oil]\ntitle: "Lamps and oil"\n---\n\n## Wicks\n\nCut them.'
+    assert read("lamps.md", text.encode()) == Loaded(text, "Lamps and oil")
+    rule = "---\nNo front matter.\n\ntitle: none\n\n# Wicks"
+    assert read("lamps.md", rule.encode()).title == "Wicks"
+
+
 def test_a_page_is_read_without_its_frame() -> None:
     page = (
         b"<html><head><title>Opening hours</title></head><body><nav>Home | Shop</nav><main>"
