@@ -30,10 +30,11 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Paragraphs and the questions that each answers."""
+    """Paragraphs, the questions that each answers, and the words that answer each question."""
 
     paragraphs: tuple[str, ...]
     questions: tuple[tuple[str, int], ...]
+    answers: tuple[tuple[str, ...], ...]
 
     def golden(self) -> list[tuple[Golden, int]]:
         """The questions as an evaluation takes them, with the number of their paragraph."""
@@ -47,11 +48,13 @@ def xquad() -> Corpus | None:
         return None
     paragraphs: list[str] = []
     questions: list[tuple[str, int]] = []
+    answers: list[tuple[str, ...]] = []
     for article in json.loads(path.read_text(encoding="utf-8"))["data"]:
         for paragraph in article["paragraphs"]:
             questions += [(qa["question"], len(paragraphs)) for qa in paragraph["qas"]]
+            answers += [tuple(one["text"] for one in qa["answers"]) for qa in paragraph["qas"]]
             paragraphs.append(paragraph["context"])
-    return Corpus(tuple(paragraphs), tuple(questions))
+    return Corpus(tuple(paragraphs), tuple(questions), tuple(answers))
 
 
 @asynccontextmanager

@@ -58,7 +58,8 @@ class Models(Protocol):
 @dataclass(frozen=True, slots=True)
 class Passage:
     """A part of a document, as found. `text` is at most the embedder's window; `context` has its
-    neighbours too. `score` is 0 to 1, fused; the others are as the index gave them."""
+    neighbours too. `score` is 0 to 1, fused; the others are as the index gave them. `near` is how
+    near each of its sentences is to the question, a cosine; empty where it has but one."""
 
     id: str
     document: str
@@ -72,6 +73,7 @@ class Passage:
     context: str = field(default="", repr=False)
     at: datetime | None = None
     base: str = ""
+    near: tuple[float, ...] = field(default=(), repr=False)
 
 
 class Support(Protocol):

@@ -50,6 +50,8 @@ class Candidate:
     lexical: float = 0.0
     sentence: float = 0.0
     score: float = 0.0
+    near: tuple[float, ...] = ()
+    """Cosines of the question with its sentences, as the default embedder would have them."""
 
     @property
     def text(self) -> str:
@@ -74,15 +76,18 @@ def score(
     texts = [candidate.text for candidate in found]
     total = np.zeros(len(found))
     for at, (one, trusted) in enumerate(zip(asked, trust, strict=True)):
-        sentence, whole = _similar(found, one, kept, embedder_of)
+        cosines = _similar(found, one, kept, embedder_of)
+        sentence = np.array([near.max() for near in cosines])
+        whole = np.array([near[0] for near in cosines])
         stemmed = np.array([one.found.get(c.row.number, 0.0) for c in found])
         question = one.question
         share = weights(dense, trust=trusted, known=question.known if one.vectors else 1.0)
         exact = lexical.exact_scores(question.words, question.weight, texts)
         total += one.weight * fuse(share, sentence, whole, lexical_score(stemmed, exact))
         if at == 0:
-            for candidate, near, words in zip(found, sentence, stemmed, strict=True):
-                candidate.sentence, candidate.lexical = float(near), float(words)
+            for candidate, near, words in zip(found, cosines, stemmed, strict=True):
+                candidate.sentence, candidate.lexical = float(near.max()), float(words)
+                candidate.near = tuple(near[1:].tolist())
     total /= sum(one.weight for one in asked)
     for candidate, value in zip(found, total, strict=True):
         candidate.score = float(value)
@@ -93,17 +98,16 @@ def _similar(
     asked: Asked,
     kept: Sequence[Embeddings],
     embedder_of: Mapping[str, Embedder],
-) -> tuple[Scores, Scores]:
-    """Cosine with each candidate's best sentence, and with the candidate as a whole, as the default
-    embedder would have them."""
-    sentence, whole = np.zeros(len(found)), np.zeros(len(found))
+) -> list[Scores]:
+    """For each candidate the cosines with the whole of it and then with its sentences, as the
+    default embedder would have them."""
+    cosines = [np.zeros(1)] * len(found)
     for at, (candidate, rows) in enumerate(zip(found, kept, strict=True)):
         embedder = embedder_of[candidate.row.base]
         vector = asked.vectors.get(embedder.id)
         if vector is not None:
-            near = embedder.scale(rows @ vector)
-            sentence[at], whole[at] = near.max(), near[0]
-    return sentence, whole
+            cosines[at] = embedder.scale(np.asarray(rows @ vector, dtype=np.float64))
+    return cosines
 
 
 def mix_in(found: Sequence[Candidate], reranked: Sequence[float]) -> None:
@@ -172,4 +176,5 @@ def passage(candidate: Candidate, around: Mapping[tuple[str, int], str]) -> Pass
         context="\n\n".join(part for part in (before, row.text, after) if part),
         at=datetime.fromtimestamp(row.at, UTC),
         base=row.base,
+        near=tuple(round(value, 4) for value in candidate.near),
     )

@@ -19,6 +19,7 @@ from bot.database import Database
 from bot.knowledge.embedder import Embedder, embedder_of
 from bot.knowledge.evaluate import evaluate, load_golden
 from bot.knowledge.service import KnowledgeService
+from bot.quoting import quote
 from bot.web.fetch import Fetcher
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +115,17 @@ async def test_follow_ups_find_what_the_question_before_was_about(
     assert together.hit_at_1 >= 0.9, together.misses
     assert together.hit_at_1 >= alone.hit_at_1 + 0.15
     assert together.abstention_f1 >= alone.abstention_f1
+
+
+async def test_what_is_quoted_is_from_a_page_that_answers(service: KnowledgeService) -> None:
+    """By words alone it was from another page for every fourth question."""
+    asked = [golden for golden in QUESTIONS if golden.documents]
+    right = 0
+    for golden in asked:
+        passages = (await service.search(golden.question)).passages
+        if found := quote(golden.question, passages):
+            right += Path(passages[found.number - 1].location).name in golden.documents
+    assert right >= 0.8 * len(asked)
 
 
 async def test_small_talk_is_not_answered_from_the_documents(service: KnowledgeService) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.knowledge.sentences import sentences
 from bot.quoting import quote
 from bot.services import Passage
 
@@ -29,6 +32,27 @@ def test_the_sentence_that_shares_most_with_the_question_is_quoted_with_its_numb
     assert found.text == "Logs are rotated by the nightly job at four o'clock."
 
 
+def test_of_sentences_that_share_as_much_the_one_that_means_it_is_quoted() -> None:
+    text = "Parlance is written in a language of its own. The kettle of Parlance is red at night."
+    question = "What colour does Parlance have?"
+    for near, start in (((0.1, 0.6), "The kettle"), ((0.6, 0.1), "Parlance is")):
+        found = quote(question, [replace(_passage(text), near=near)])
+        assert found is not None
+        assert found.text.startswith(start)
+
+
+def test_sentences_keep_their_nearness_where_code_between_them_is_left_out() -> None:
+    text = (
+        "The logs are kept for nine days.\n\n```\nlogs = keep(days=9)\nhour = turn(at=4)\n```\n\n"
+        "The logs are turned over at four every night."
+    )
+    near = tuple(0.9 if "four" in one else 0.0 for one in sentences(text))
+    assert near == (0.0, 0.0, 0.9)
+    found = quote("When do the logs rotate?", [replace(_passage(text), near=near)])
+    assert found is not None
+    assert found.text == "The logs are turned over at four every night."
+
+
 def test_code_and_rows_of_tables_are_not_quoted() -> None:
     text = (
         "| logs | rotate | logs of the cluster | rotate |\n|---|---|---|---|\n\n"
@@ -45,9 +69,15 @@ def test_nothing_is_quoted_where_no_sentence_shares_a_word() -> None:
     assert quote("logs", []) is None
 
 
-@given(st.text(max_size=300), st.lists(st.text(max_size=500), max_size=5))
-def test_a_quotation_is_short_and_points_to_a_passage(question: str, texts: list[str]) -> None:
-    found = quote(question, [_passage(text) for text in texts])
+@given(
+    st.text(max_size=300),
+    st.lists(st.text(max_size=500), max_size=5),
+    st.lists(st.floats(-1, 1), max_size=5).map(tuple),
+)
+def test_a_quotation_is_short_and_points_to_a_passage(
+    question: str, texts: list[str], near: tuple[float, ...]
+) -> None:
+    found = quote(question, [replace(_passage(text), near=near) for text in texts])
     if found is not None:
         assert 1 <= found.number <= len(texts)
         assert 0 < len(found.text) <= 402
