@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
 
 _T = TypeVar("_T")
-_WRITE_BATCH = 16
-"""Vectors written in one call: it holds the interpreter for about 15 ms."""
+_WRITE_BATCH = 32
+"""Vectors written in one call, which holds the interpreter: for 10 ms where there are few, for 20
+and now and then 60 among ten thousand. Half as many take half as long again altogether."""
 _READ_BATCH = 2_000
 _LEAST_SPACE = 16 * 1024 * 1024
 """Bytes that Chroma needs free for a write, since it rewrites its log."""
