@@ -92,10 +92,12 @@ async def answer_from(
     )
     given = found.passages[: fitted.blocks]
     quotation = quote(whole, given) if small else None
+    citations, echo, said = CitationFilter(len(used)), EchoFilter(), ""
     if quotation is not None:
         yield Text(f"> {quotation.text} [{quotation.number}]\n\n")
         sampling = replace(sampling, stop=(*sampling.stop, *_ASTRAY), max_tokens=_FEW)
-    citations, echo, said = CitationFilter(len(used)), EchoFilter(), ""
+        told = fitted.messages[-1].content.rsplit("\n", 1)[-1]
+        echo = EchoFilter((told, whole) if whole.rstrip().endswith("?") else (told,))
     parts = ctx.generate(
         fitted.messages,
         model=name,

@@ -26,6 +26,9 @@ _FROM = 4
 _MOST = 2
 _LONGEST = 400
 _NEARLY = 0.75
+_BEHIND = 0.2
+"""A passage whose score is so far behind that of the first is not quoted: the first may be code,
+which has no sentences, and then a poor one speaks about something else."""
 _LATER = 0.85
 """What a passage's best sentence is worth beside one of the passage before it. With this, and with
 meaning at the weight of words, the quotation has the answer to 84 of 100 questions of XQuAD; by
@@ -51,6 +54,8 @@ def quote(question: str, passages: Sequence[Passage]) -> Quotation | None:
     heads = passages[:_FROM]
     split = [
         [one for one in sentences(_FENCED.sub("\n\n", passage.text)) if _is_prose(one)]
+        if passage.score >= heads[0].score - _BEHIND
+        else []
         for passage in heads
     ]
     common = Counter(stem for part in split for one in part for stem in set(stems(one)))

@@ -79,12 +79,16 @@ def _visible(character: str) -> bool:
 
 
 class EchoFilter:
-    """Takes "Parlance:" away from the beginning of an answer, as it is written.
+    """Takes "Parlance:" away from the beginning of an answer, as it is written, or else a line of
+    the prompt (`asked`).
 
-    A model that reads names before what others say may write one before its own words.
+    A model that reads names before what others say may write one before its own words; a very small
+    one may begin by saying again what it was asked.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, asked: Sequence[str] = ()) -> None:
+        plain = {_plain(line) for line in asked} - {""}
+        self._asked = sorted(plain, key=len, reverse=True)
         self._held = ""
         self._done = False
 
@@ -93,7 +97,8 @@ class EchoFilter:
         if self._done:
             return text
         self._held += text
-        if _may_be_echo(self._held):
+        start = _plain(self._held)  # more may show that this is an echo, or how far it goes
+        if any(echo.startswith(start) for echo in (*_OWN, *self._asked)):
             return ""
         return self._end()
 
@@ -103,11 +108,23 @@ class EchoFilter:
 
     def _end(self) -> str:
         self._done = True
-        echo = _ECHO.match(self._held)
-        return self._held[echo.end() :] if echo else self._held
+        if echo := _ECHO.match(self._held):
+            return self._held[echo.end() :]
+        for asked in self._asked:
+            if (rest := _after(self._held, asked)) is not None:
+                return rest.lstrip()
+        return self._held
 
 
-def _may_be_echo(text: str) -> bool:
-    """Whether more text may show that this is an echo, or how far it goes."""
-    start = _MARKS.sub("", text).lower()
-    return any(own.startswith(start) for own in _OWN)
+def _plain(text: str) -> str:
+    return _MARKS.sub("", text).lower()
+
+
+def _after(text: str, asked: str) -> str | None:
+    """What comes after the words of `asked`, where a text begins with them."""
+    said = ""
+    for at, character in enumerate(text, 1):
+        said += _plain(character)
+        if len(said) >= len(asked):
+            return text[at:] if said == asked else None
+    return None

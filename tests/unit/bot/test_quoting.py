@@ -64,6 +64,18 @@ def test_code_and_rows_of_tables_are_not_quoted() -> None:
     assert found.text == "The logs rotate every night at four."
 
 
+def test_a_far_poorer_passage_is_not_quoted_where_the_first_has_no_sentences() -> None:
+    code = replace(_passage("```\nserver_port = 8481\n```"), score=0.7)
+    other = _passage("The port that the Ollama server uses is another one.")
+    assert quote("Which port does the server use?", [code, replace(other, score=0.45)]) is None
+    found = quote("Which port does the server use?", [code, code, replace(other, score=0.6)])
+    assert found is not None
+    assert found.number == 3
+    found = quote("Which port?", [code, replace(other, score=0.1), replace(other, score=0.6)])
+    assert found is not None
+    assert found.number == 3
+
+
 def test_nothing_is_quoted_where_no_sentence_shares_a_word() -> None:
     assert quote("Was ist das?", [_passage("Disks are large here, and cheap as well.")]) is None
     assert quote("logs", []) is None

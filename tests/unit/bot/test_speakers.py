@@ -91,8 +91,31 @@ def test_an_echo_of_the_bots_name_is_taken_away(written: str, shown: str) -> Non
         assert "".join(map(echo.feed, pieces)) + echo.finish() == shown
 
 
-@given(st.lists(st.text(alphabet="Parlnce:* \n", max_size=6), max_size=6))
-def test_how_an_answer_is_cut_does_not_matter(pieces: list[str]) -> None:
-    whole, parts = EchoFilter(), EchoFilter()
+ASKED = ("How do I back up? Answer briefly.", "How do I back up?")
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("How do I back up? Answer briefly.", ""),
+        ("**how do I back\nup?** Answer briefly.\n\nCopy it.", "Copy it."),
+        ("How do I back up? With a copy.", "With a copy."),
+        ("How do I back up data? Copy it.", "How do I back up data? Copy it."),
+        ("How do", "How do"),
+        ("Copy it.", "Copy it."),
+    ],
+)
+def test_a_question_that_is_said_again_is_taken_away(written: str, shown: str) -> None:
+    for cut in range(len(written) + 1):
+        echo = EchoFilter(ASKED)
+        assert echo.feed(written[:cut]) + echo.feed(written[cut:]) + echo.finish() == shown
+
+
+@given(
+    st.lists(st.text(alphabet="Parlnce:* \nİ?", max_size=6), max_size=6),
+    st.lists(st.text(alphabet="Parl ?İ*", max_size=8), max_size=2),
+)
+def test_how_an_answer_is_cut_does_not_matter(pieces: list[str], asked: list[str]) -> None:
+    whole, parts = EchoFilter(asked), EchoFilter(asked)
     text = "".join(pieces)
     assert "".join(map(parts.feed, pieces)) + parts.finish() == whole.feed(text) + whole.finish()
