@@ -6,9 +6,10 @@
     doubtful = [one.text for one in checked if not one.supported]
 
 A number that none of the passages has, or has for something else, is the surest sign of an
-invention. Otherwise a sentence is supported when most of its words stand in the passages it cites
-(in all of them, where it cites none), or fewer do and one of their sentences means about the same.
-One in another language than they are shares few words with them: there the numbers decide.
+invention, and so is an option of a command, like `-f` or `--force`. Otherwise a sentence is
+supported when most of its words stand in the passages it cites (in all of them, where it cites
+none), or fewer do and one of their sentences means about the same. One in another language than
+they are shares few words with them: there the numbers decide.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ _TO_TELL = 2000
 _CITED = re.compile(r"\[(\d{1,3})\]")
 _LEADING = re.compile(r"((?:\[\d{1,3}\]\s*)*\[\d{1,3}\])\s*")
 _FENCED = re.compile(r"(```|~~~).*?(\1|\Z)", re.DOTALL)
+_CODE = re.compile(r"`([^`\n]+)`")
+_OPTION = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*")
 _LIST_MARK = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)])\s+", re.MULTILINE)
 _HONEST = re.compile(
     r"\b(?:do(?:es)? not|don't|doesn't|no|not|cannot|can't)\b.{0,40}"
@@ -157,7 +160,7 @@ def _first_look(answer: str, start: int, end: int, passages: Sequence[_Given]) -
     words = _content(text)
     overlap = len(words & frozenset().union(*(one.stems for one in against))) / len(words)
     readings = [one.reading for one in against]
-    wrong = bool(misplaced(said, readings, across=bool(cited)))
+    wrong = bool(misplaced(said, readings, across=bool(cited)) or _options(said, against))
     enough = overlap >= ENOUGH_WORDS or (bool(figures(said)) and _foreign(said, against))
     return Support(
         start,
@@ -167,6 +170,14 @@ def _first_look(answer: str, start: int, end: int, passages: Sequence[_Given]) -
         supported=enough and not wrong,
         overlap=0.0 if wrong else round(overlap, 3),
     )
+
+
+def _options(said: str, against: Sequence[_Given]) -> frozenset[str]:
+    """Options of commands in the code of a sentence that the passages do not have."""
+    written = {option for code in _CODE.findall(said) for option in _OPTION.findall(code)}
+    if not written:
+        return frozenset()
+    return frozenset(written.difference(*(_OPTION.findall(one.text) for one in against)))
 
 
 def _foreign(said: str, against: Sequence[_Given]) -> bool:

@@ -51,6 +51,21 @@ async def test_questions_headings_code_and_honest_doubt_are_not_judged() -> None
     assert await check_support(answer, PASSAGES) == ()
 
 
+async def test_an_option_that_no_passage_has_is_an_invention() -> None:
+    passages = ["The command `logs rotate --now [-n COUNT]` rotates the logs at once."]
+
+    async def mark(answer: str) -> bool:
+        (checked,) = await check_support(answer, passages)
+        return checked.supported
+
+    assert await mark("The command `logs rotate --now` rotates the logs at once [1].")
+    assert await mark("The command `logs rotate -n 5` rotates the logs at once.") is False  # the 5
+    assert await mark("The command `logs rotate -n COUNT` rotates the logs at once.")
+    assert not await mark("The command `logs rotate -f` rotates the logs at once [1].")
+    assert not await mark("The command `logs rotate --no` rotates the logs at once.")
+    assert await mark("The logs - now rotated - are rotated at once by the -command `logs`.")
+
+
 async def test_other_words_with_the_same_meaning_are_supported(
     embedder_model: OnnxEmbedder,
 ) -> None:
