@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 
 import pytest
 import sqlalchemy as sa
 
+from backends.base import Embeddings
 from backends.errors import BackendUnavailable
 from bot.errors import NotFound
 from bot.knowledge.chroma import ChromaIndex
@@ -17,7 +19,7 @@ from bot.knowledge.service import KnowledgeService
 from bot.knowledge.tables import pending, staged
 from bot.skill import Document, Ingested
 from bot.types import Author
-from tests.unit.bot.knowledge.conftest import Drain, Room
+from tests.unit.bot.knowledge.conftest import Drain, Room, words
 
 LONG = "".join(f"## Part {n}\n\n{'word ' * 20}number{n} ends here.\n\n" for n in range(540))
 ADA = Author("slack", "U1", "Ada")
@@ -33,12 +35,35 @@ async def left_behind(room: Room) -> dict[str, int]:
     return {name: number for name, number in found.items() if number}
 
 
-async def stop_half_way(room: Room, events: AsyncGenerator[Ingested, None]) -> None:
+@dataclass(slots=True)
+class Halting(Room):
+    """Its embedder goes no further than two batches where `halts` is set."""
+
+    halts: bool = False
+    calls: int = 0
+
+    async def embedder(self, base: str) -> Embedder:
+        async def embed(texts: Sequence[str]) -> Embeddings:
+            self.calls += 1
+            if self.halts and self.calls > 2:
+                await asyncio.Event().wait()
+            return await self.backend.embed(texts)
+
+        return Embedder(self.embedder_id, 64, 120, embed, words, english=False)
+
+
+@pytest.fixture
+def room(room: Room) -> Halting:
+    return Halting(room.path, room.database, room.backend, room.web, room.stack)
+
+
+async def stop_half_way(room: Halting, events: AsyncGenerator[Ingested, None]) -> None:
     async def read() -> None:
         async with aclosing(events) as stream:
             async for _ in stream:
                 pass
 
+    room.halts = True
     reading = asyncio.create_task(read())
     while "knowledge_staged" not in await left_behind(room):
         assert not reading.done()
@@ -46,6 +71,7 @@ async def stop_half_way(room: Room, events: AsyncGenerator[Ingested, None]) -> N
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
+    room.halts = False
 
 
 async def vectors(room: Room, service: KnowledgeService) -> dict[str, int]:
@@ -58,7 +84,7 @@ async def vectors(room: Room, service: KnowledgeService) -> dict[str, int]:
 
 
 async def test_a_file_that_vanished_half_read_left_its_vectors(
-    room: Room, service: KnowledgeService, drain: Drain
+    room: Halting, service: KnowledgeService, drain: Drain
 ) -> None:
     path = room.file("long.md", LONG)
     room.file("short.md", "# Short\n\nA short one.")
@@ -71,7 +97,7 @@ async def test_a_file_that_vanished_half_read_left_its_vectors(
 
 
 async def test_a_file_that_was_half_read_and_is_gone_failed_every_sync(
-    room: Room, service: KnowledgeService, drain: Drain
+    room: Halting, service: KnowledgeService, drain: Drain
 ) -> None:
     path = room.file("long.md", LONG)
     await stop_half_way(room, service.add(str(path)))
@@ -85,7 +111,7 @@ async def test_a_file_that_was_half_read_and_is_gone_failed_every_sync(
 
 
 async def test_what_another_source_goes_on_with_is_kept(
-    room: Room, service: KnowledgeService, drain: Drain
+    room: Halting, service: KnowledgeService, drain: Drain
 ) -> None:
     path = room.file("long.md", LONG)
     other = room.file("short.md", "# Short\n\nA short one.")
@@ -98,7 +124,7 @@ async def test_what_another_source_goes_on_with_is_kept(
 
 
 async def test_a_person_who_was_forgotten_left_half_a_document(
-    room: Room, service: KnowledgeService
+    room: Halting, service: KnowledgeService
 ) -> None:
     await stop_half_way(room, service.add_bytes("diary.md", LONG.encode(), base="@slack:U1"))
     assert await service.forget(ADA) == 0
@@ -107,7 +133,7 @@ async def test_a_person_who_was_forgotten_left_half_a_document(
 
 
 async def test_a_person_who_was_forgotten_left_half_an_index(
-    room: Room, service: KnowledgeService, drain: Drain
+    room: Halting, service: KnowledgeService, drain: Drain
 ) -> None:
     await drain(service.add_bytes("diary.md", LONG.encode(), base="@slack:U1"))
     async with aclosing(service.rebuild("@slack:U1")) as events:
@@ -118,7 +144,9 @@ async def test_a_person_who_was_forgotten_left_half_an_index(
     assert await vectors(room, service) == {}
 
 
-async def test_a_person_who_was_forgotten_left_the_name_of_a_file(room: Room, drain: Drain) -> None:
+async def test_a_person_who_was_forgotten_left_the_name_of_a_file(
+    room: Halting, drain: Drain
+) -> None:
     class Down(Room):
         async def embedder(self, base: str) -> Embedder:
             raise BackendUnavailable("The server is down.")
@@ -132,7 +160,7 @@ async def test_a_person_who_was_forgotten_left_the_name_of_a_file(room: Room, dr
 
 
 async def test_a_document_that_was_removed_while_its_owner_was_forgotten_ended_in_a_trace(
-    room: Room, service: KnowledgeService, drain: Drain
+    room: Halting, service: KnowledgeService, drain: Drain
 ) -> None:
     await drain(service.add_bytes("diary.md", b"# Diary\n\nSecrets.", base="@slack:U1"))
     (document,) = await service.list()
