@@ -61,10 +61,11 @@ docs: $(DEV) ## write the generated tables of docs/ again
 
 lock: ## resolve the dependencies again into hashed lock files (needs uv)
 	uv pip compile pyproject.toml --group build --universal --python-version 3.11 \
-		--generate-hashes --no-header --no-emit-index-url --no-annotate -o requirements/run.lock
+		--generate-hashes --no-strip-extras --no-header --no-emit-index-url --no-annotate \
+		-o requirements/run.lock
 	uv pip compile pyproject.toml --group build --group dev -c requirements/run.lock --universal \
-		--python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate \
-		-o requirements/dev.lock
+		--python-version 3.11 --generate-hashes --no-strip-extras --no-header --no-emit-index-url \
+		--no-annotate -o requirements/dev.lock
 
 clean: ## remove the environment and everything built
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
