@@ -10,9 +10,11 @@ PY := $(VENV)/bin/python
 RUN := $(VENV)/.run-installed
 DEV := $(VENV)/.dev-installed
 PIP := $(PY) -m pip --disable-pip-version-check install -qq --no-input
+UV := $(PY) -m uv --system-certs
+LOCKS ?= requirements
 SOURCES := bot backends plugins alembic tests bench examples
 
-.PHONY: help run test lint types fmt bench docs soak test-peers lock clean
+.PHONY: help run test lint types fmt bench docs soak test-peers lock llama clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,13 +61,13 @@ build/peers/local-slack:
 docs: $(DEV) ## write the generated tables of docs/ again
 	$(PY) -m bot docs-tables --write
 
-lock: ## resolve the dependencies again into hashed lock files (needs uv)
-	uv pip compile pyproject.toml --group build --universal --python-version 3.11 \
-		--generate-hashes --no-strip-extras --no-header --no-emit-index-url --no-annotate \
-		-o requirements/run.lock
-	uv pip compile pyproject.toml --group build --group dev -c requirements/run.lock --universal \
-		--python-version 3.11 --generate-hashes --no-strip-extras --no-header --no-emit-index-url \
-		--no-annotate -o requirements/dev.lock
+COMPILE = $(operators_index) $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
+	--no-strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+lock: $(DEV) ## resolve the dependencies again into hashed lock files
+	$(COMPILE) --group build -o $(LOCKS)/build.lock
+	$(COMPILE) --group run -c $(LOCKS)/build.lock -o $(LOCKS)/run.lock
+	$(COMPILE) --group run --group dev -c $(LOCKS)/build.lock -c $(LOCKS)/run.lock -o $(LOCKS)/dev.lock
 
 clean: ## remove the environment and everything built
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -75,18 +77,41 @@ $(PY):
 	@$(PYTHON) -m venv $(VENV) || { \
 		echo "Could not make $(VENV); on Debian and Ubuntu: apt install python3-venv." >&2; exit 1; }
 
-$(RUN): requirements/run.lock pyproject.toml | $(PY)
+# Nothing is resolved here: what a lock file names is fetched, checked against its hash, installed.
+# uv does not read pip's settings, so it is told the index that pip has been given.
+operators_index = export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$( \
+	$(PY) -m pip config list | sed -nE "s/^(global|install)\.index-url='(.*)'/\2/p" | tail -n 1)}}"; \
+	set -o pipefail;
+
+# What shapes a build of llama.cpp names its folder, and so its place in uv's cache: a wheel that was
+# built otherwise is not taken. The folder is inside of the source, and ccache compares no absolute
+# paths, so that it knows the files again wherever uv unpacks them next.
+shape = $$({ printf '%s\n' "$$CMAKE_ARGS" "$$CC" "$$CXX" "$$CFLAGS" "$$CXXFLAGS" "$$LDFLAGS"; \
+	cat requirements/llama_cpp.cmake; } | cksum | cut -d' ' -f1)
+llama_cpp = CCACHE_BASEDIR=/ CMAKE_ARGS="$$CMAKE_ARGS \
+	-DCMAKE_PROJECT_llama_cpp_INCLUDE='$(CURDIR)/requirements/llama_cpp.cmake'"
+
+# $(call install,LOCK,OPTIONS)
+define install
 	@command -v c++ >/dev/null || command -v clang++ >/dev/null || { \
 		echo "A C++ compiler is needed to build llama.cpp (Debian: apt install g++)." >&2; exit 1; }
 	@echo "Installing Parlance into $(VENV)." \
-		"llama.cpp is compiled the first time: 5 to 8 minutes, once." >&2
-	@$(PIP) --require-hashes -r requirements/run.lock
-	@$(PIP) --no-build-isolation --no-deps -e .
+		"llama.cpp is compiled the first time: about 2 minutes on two cores, once." >&2
+	@$(PIP) --no-deps --require-hashes -r $(LOCKS)/build.lock
+	@$(operators_index) $(llama_cpp) RUST_LOG=uv_build_frontend=debug $(UV) pip sync $(2) \
+		--config-settings-package "llama-cpp-python:build-dir=build/$(shape)" --no-build-isolation \
+		--require-hashes $(LOCKS)/build.lock $(1) 2>&1 | requirements/progress
+	@$(UV) pip install -q --no-deps --no-build-isolation -e .
+endef
+
+$(RUN): $(LOCKS)/run.lock $(LOCKS)/build.lock pyproject.toml | $(PY)
+	$(call install,$<)
 	@touch $@
 
-$(DEV): requirements/dev.lock pyproject.toml | $(PY)
-	@echo "Installing Parlance and its development tools into $(VENV)." \
-		"llama.cpp is compiled the first time: 5 to 8 minutes, once." >&2
-	@$(PIP) --require-hashes -r requirements/dev.lock
-	@$(PIP) --no-build-isolation --no-deps -e .
+$(DEV): $(LOCKS)/dev.lock $(LOCKS)/build.lock pyproject.toml | $(PY)
+	$(call install,$<)
 	@touch $(RUN) $@
+
+llama: | $(PY) ## build llama.cpp again, as CMAKE_ARGS says: for a graphics card
+	$(call install,$(LOCKS)/$(if $(wildcard $(DEV)),dev,run).lock,--reinstall-package llama-cpp-python)
+	@touch $(RUN) $(wildcard $(DEV))
