@@ -20,6 +20,7 @@ from backends.store import ModelStore
 from bot.config import Config, Secrets, load
 from bot.errors import ConfigError
 from bot.loader import Plugins, load_plugins
+from bot.resources import INSTALLED, resource
 
 SHIPPED_PLUGINS = (
     "plugins.help",
@@ -35,13 +36,19 @@ SHIPPED_PLUGINS = (
 
 
 def config_path(given: Path | None = None) -> Path:
-    """The file that was named, or the environment's, or the one in this folder or the project's."""
+    """The file that was named, or the environment's, or the one in this folder or that ships."""
     if given is not None:
         return given
     if named := os.environ.get("PARLANCE_CONFIG"):
         return Path(named)
     here = Path("config.yaml")
-    return here if here.exists() else Path(__file__).resolve().parents[1] / "config.yaml"
+    return here if here.exists() else resource("config.yaml")
+
+
+def home(path: Path) -> Path:
+    """The folder at which relative paths start and `.env` is: that of the configuration, or this
+    one where it is the default of an installed package."""
+    return Path.cwd() if INSTALLED and path == resource("config.yaml") else path.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +79,9 @@ class Installation:
         named in `plugins.problems`.
         """
         found = config_path(path)
-        config = load(found)
-        secrets = Secrets.load(found.parent / ".env")
+        base = home(found)
+        config = load(found, base=base)
+        secrets = Secrets.load(base / ".env")
         plugins = load_plugins(
             SHIPPED_PLUGINS,
             folders=config.plugins.folders,
@@ -86,7 +94,7 @@ class Installation:
             found,
             config,
             secrets,
-            ModelStore(config.models_dir, base=found.parent),
+            ModelStore(config.models_dir, base=base),
             plugins,
             engines,
         )

@@ -11,10 +11,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from bot.resources import resource
+
 
 def scripts() -> Path:
     """The folder of the migrations."""
-    return Path(__file__).parents[1] / "alembic"
+    return resource("alembic")
 
 
 def newest_revision() -> str:

@@ -26,13 +26,17 @@ _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 Location = tuple[str | int, ...]
 
 
-def load(path: Path, environ: Mapping[str, str] | None = None) -> Config:
-    """Read config.yaml, the file `.env` beside it and the environment (the process's by default).
+def load(
+    path: Path, environ: Mapping[str, str] | None = None, *, base: Path | None = None
+) -> Config:
+    """Read config.yaml, the file `.env` and the environment (the process's by default).
 
-    Raises `ConfigError` with one line for each problem. No line holds a value that was given.
+    `base` is the folder of `.env` and of relative paths, that of config.yaml by default. Raises
+    `ConfigError` with one line for each problem. No line holds a value that was given.
     """
     written = _read(path)
-    given = _overrides(read_environment(path.parent / ".env", environ))
+    base = base or path.parent
+    given = _overrides(read_environment(base / ".env", environ))
     merged = _merge(written, {at: value for at, (_, value) in given.items()})
     variables = {
         at[:end]: name
@@ -43,7 +47,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Config:
 
     problems = dict(_misplaced(merged))
     try:
-        config = Config.model_validate(merged, context={"root": path.parent.resolve()})
+        config = Config.model_validate(merged, context={"root": base.resolve()})
     except ValidationError as exc:
         errors = exc.errors(include_url=False, include_input=False)
         for error in errors:
