@@ -87,7 +87,9 @@ class SpeechServer:
         self.answering = 0
 
     async def __aenter__(self) -> Any:
-        self._runner = web.AppRunner(self.app, handler_cancellation=True, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(
+            self.app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
+        )
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()

@@ -77,7 +77,7 @@ class FakeDiscord:
         app.router.add_route("*", "/api/v10/{path:.*}", self._serve)
         app.router.add_get("/gateway", self.gateway.serve)
         app.router.add_get("/cdn/{id}/{name}", self._download)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.2)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
         self.port = self._runner.addresses[0][1]
