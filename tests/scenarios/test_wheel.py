@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -33,7 +32,7 @@ def files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if "__pycache__" not in path.parts)
 
 
-def environment() -> Mapping[str, str]:
+def environment() -> dict[str, str]:
     """The process's, without what points at another Parlance or its settings."""
     return {
         name: value

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -44,7 +44,7 @@ def outside_is_closed(folder: Path, **more: str) -> Mapping[str, str]:
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> Iterator[PackageIndex]:
+def index(tmp_path: Path) -> PackageIndex:
     made = PackageIndex(tmp_path / "index")
     for name in INSTALLERS:
         made.copy(name)
