@@ -14,7 +14,7 @@ UV := $(PY) -m uv --system-certs
 LOCKS ?= requirements
 SOURCES := bot backends plugins alembic tests bench examples
 
-.PHONY: help run test lint types fmt bench docs soak test-peers lock llama clean
+.PHONY: help run test lint types fmt bench docs soak test-peers lock llama wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -69,8 +69,11 @@ lock: $(DEV) ## resolve the dependencies again into hashed lock files
 	$(COMPILE) --group run -c $(LOCKS)/build.lock -o $(LOCKS)/run.lock
 	$(COMPILE) --group run --group dev -c $(LOCKS)/build.lock -c $(LOCKS)/run.lock -o $(LOCKS)/dev.lock
 
+wheel: $(RUN) ## write a wheel of Parlance into dist/
+	$(PY) -m hatchling build -t wheel
+
 clean: ## remove the environment and everything built
-	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(PY):
 	@test -n "$(PYTHON)" || { echo "Parlance needs Python 3.11 or later; none was found." >&2; exit 1; }
