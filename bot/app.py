@@ -38,6 +38,7 @@ from bot.models import ModelService
 from bot.ownership import own
 from bot.places import configured_place, may_use
 from bot.prompts import JinjaPrompts
+from bot.redaction import Redactor
 from bot.running import Running
 from bot.services import Searching
 from bot.settings import ChosenSettings
@@ -209,6 +210,7 @@ async def opened(here: Installation) -> AsyncIterator[App]:
                 deadline_s=config.limits.turn_deadline_s,
             ),
             metrics=metrics,
+            redact=Redactor(here.secrets.known()),
         )
         for name, lifespan in here.plugins.lifespans:
             log.debug("plugin starts", plugin=name)

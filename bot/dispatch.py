@@ -16,6 +16,7 @@ from bot.delivery import Patience
 from bot.events import Event
 from bot.exchange import Surroundings, TurnLimits
 from bot.middleware import Metrics, Middleware, Quota, Rule, allowed, checked, logged, metered, wrap
+from bot.redaction import Redactor
 from bot.router import Router
 from bot.running import Running
 from bot.skill import Services, Skill
@@ -143,8 +144,10 @@ def assemble(
     metrics: Metrics | None = None,
     middleware: Sequence[Middleware] = (),
     patience: Patience | None = None,
+    redact: Redactor | None = None,
 ) -> Dispatcher:
-    """Put the core together. `running` is the one that `services.turns` is.
+    """Put the core together. `running` is the one that `services.turns` is; `redact` takes the
+    operator's secrets out of whatever is shown or stored of an answer.
 
     From the outside in: log, metrics, permission, quota, then `middleware`, then the skill.
     """
@@ -164,6 +167,7 @@ def assemble(
         place=policy.place,
         limits=limits,
         patience=patience or Patience(),
+        redact=redact or Redactor(),
     )
     turns = Turns(router, around, policy.is_admin)
     return Dispatcher(turns, running, router, replies, policy, services)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.errors import Failed
+from bot.redaction import Redactor
 from bot.splitting import LEAST_LIMIT, Splitter
 from bot.types import (
     Action,
@@ -36,14 +37,20 @@ TRY_AGAIN = (Action("regenerate", "Try again"),)
 
 
 class Draft:
-    """Gathers the parts of one turn, and shows how the reply stands.
+    """Gathers the parts of one turn, and shows how the reply stands; no secret gets out of it.
 
     `model` says that a model answers: there is something to stop while it works, and to judge
     afterwards. `file_over_chars` is the length from which the answer is attached as well.
     """
 
     def __init__(
-        self, turn: str, limits: Limits, *, model: bool = False, file_over_chars: int = 0
+        self,
+        turn: str,
+        limits: Limits,
+        *,
+        model: bool = False,
+        file_over_chars: int = 0,
+        redact: Redactor | None = None,
     ) -> None:
         self.turn = turn
         self.file_over_chars = file_over_chars
@@ -52,7 +59,10 @@ class Draft:
         self._limits = limits
         self._model = model
         self._splitter = Splitter(max(LEAST_LIMIT, limits.max_chars))
-        self._text: list[str] = []
+        self._redact = redact or Redactor()
+        self._growing = self._redact.growing()
+        self._fresh: list[str] = []
+        self._text = ""
         self._status: Status | None = None
         self._sources: tuple[Source, ...] = ()
         self._wanted: list[Action] = []
@@ -62,15 +72,26 @@ class Draft:
 
     @property
     def text(self) -> str:
-        """The answer so far."""
-        if len(self._text) > 1:
-            self._text = ["".join(self._text)]
-        return self._text[0] if self._text else ""
+        """The answer so far, but for an end that may still become a secret."""
+        self._take_in()
+        return self._text
+
+    @property
+    def whole_text(self) -> str:
+        """The answer, to which nothing will be added."""
+        self._take_in(whole=True)
+        return self._text
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to be read yet: no text, file, notice or source."""
-        return not (self._files or self._notices or self._sources or self.text.strip())
+        return not (
+            self._files
+            or self._notices
+            or self._sources
+            or self.text.strip()
+            or self._growing.held  # never blank
+        )
 
     @property
     def refused(self) -> bool:
@@ -84,9 +105,11 @@ class Draft:
 
     def add(self, part: Part) -> None:
         """Take a part in. Raises `Failed` for an answer without end."""
+        if isinstance(part, Text):
+            self._write(part.delta)  # redacted as it is read: a secret may come in two pieces
+            return
+        part = self._redact.part(part)
         match part:
-            case Text(delta):
-                self._write(delta)
             case Status():
                 self._status = part
             case Sources(items):
@@ -106,9 +129,10 @@ class Draft:
         self.state = state
         self._status = None
         if notice is not None:
+            notice = self._redact.part(notice)
             self._notices.append(notice)
             self._wanted += notice.actions
-        text = self.text
+        text = self.whole_text
         if state == "complete":
             after = AFTER_ANSWER if self._model and text.strip() else ()
             self._actions = (*self._wanted, *after)
@@ -119,7 +143,9 @@ class Draft:
 
     def withdraw(self) -> None:
         """The question was deleted: nothing of the reply is shown any more."""
-        self._text.clear()
+        self._growing = self._redact.growing()
+        self._fresh.clear()
+        self._text = ""
         self._splitter = Splitter(max(LEAST_LIMIT, self._limits.max_chars))
         self._files.clear()
         self._notices.clear()
@@ -129,9 +155,10 @@ class Draft:
 
     def view(self) -> View:
         """The reply as it stands."""
+        self._take_in()
         return View(
             turn=self.turn,
-            text=self.text,
+            text=self._text,
             pages=self._splitter.pages,
             status=self._status,
             sources=self._sources,
@@ -145,9 +172,16 @@ class Draft:
         self.characters += len(delta)
         if self.characters > MAX_TEXT:
             raise Failed(f"The answer grew beyond {MAX_TEXT:,} characters and was ended there.")
-        self._text.append(delta)
-        self._splitter.append(delta)
+        self._fresh.append(delta)
         self._status = None
+
+    def _take_in(self, *, whole: bool = False) -> None:
+        """Redact what was written since this was last done, which is where somebody reads it."""
+        if self._fresh or (whole and self._growing.held):
+            shown = self._growing.take("".join(self._fresh), whole=whole)
+            self._fresh.clear()
+            self._text += shown
+            self._splitter.append(shown)
 
     def _attach(self, file: File) -> None:
         if len(self._files) >= MAX_EXTRAS:

@@ -21,6 +21,7 @@ from bot.history.store import HistoryStore, Turn
 from bot.keeping import Keeping
 from bot.lanes import Ticket
 from bot.outcome import Outcome, empty_answer, outcome_of
+from bot.redaction import Redactor
 from bot.router import Handler, Job, Route
 from bot.running import Open, Running
 from bot.types import ConversationKey, Explanation, Notice, Status
@@ -52,6 +53,7 @@ class Surroundings:
     place: Callable[[ConversationKey], Awaitable[ChannelSettings]]
     limits: TurnLimits = TurnLimits()
     patience: Patience = field(default_factory=Patience)
+    redact: Redactor = field(default_factory=Redactor, repr=False)
 
 
 class Exchange:
@@ -82,7 +84,10 @@ class Exchange:
         self._claimed = claimed
         self._kept = Keeping(around.store, around.limits.save_every_s, question, replaces)
         self._draft = Draft(
-            turn.turn, sink.limits, model=route is not None and not route.quick and not refused
+            turn.turn,
+            sink.limits,
+            model=route is not None and not route.quick and not refused,
+            redact=around.redact,
         )
         self._delivery = Delivery(sink, self._draft, patience=around.patience)
         self._job: Job | None = None
@@ -143,7 +148,8 @@ class Exchange:
     async def _keep(self, outcome: Outcome) -> None:
         if self._job is not None and outcome.state != "working":
             retracted = self.open.stopped == "retracted"
-            await self._kept.close(self._job, self._draft.text, outcome.state, retracted=retracted)
+            text = self._draft.whole_text
+            await self._kept.close(self._job, text, outcome.state, retracted=retracted)
 
     async def _reply(self, outcome: Outcome) -> None:
         if self.open.stopped == "retracted":
@@ -190,7 +196,7 @@ class Exchange:
         async with aclosing(self._around.handler(job)) as parts:
             async for part in parts:
                 if isinstance(part, Explanation):
-                    job.record.explanation = part
+                    job.record.explanation = self._around.redact.part(part)
                     await self._kept.material(job)
                     continue
                 first = not self._draft.characters

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backends.base import Engine, EngineContext
-from backends.errors import BackendError
+from backends.errors import BackendError, InvalidSource
 from backends.pool import Pool
 from backends.shipped import shipped
-from backends.spec import ModelSpec, SpecError
+from backends.sources import parse_source
+from backends.spec import ModelSpec, ResolvedReplica, SpecError
 from backends.store import ModelStore
 from bot.config import Config, Secrets, load
+from bot.config.secrets import variables_named
 from bot.errors import ConfigError
 from bot.loader import Plugins, load_plugins
 from bot.resources import INSTALLED, resource
@@ -59,6 +61,14 @@ class ModelFile:
     source: str
     sha256: str | None = None
 
+    @property
+    def shown(self) -> str:
+        """The source without what may be secret in it."""
+        try:
+            return str(parse_source(self.source))
+        except InvalidSource:
+            return "what stands under `source`, which is no model source,"
+
 
 @dataclass(frozen=True, slots=True)
 class Installation:
@@ -81,7 +91,6 @@ class Installation:
         found = config_path(path)
         base = home(found)
         config = load(found, base=base)
-        secrets = Secrets.load(base / ".env")
         plugins = load_plugins(
             SHIPPED_PLUGINS,
             folders=config.plugins.folders,
@@ -90,16 +99,21 @@ class Installation:
         )
         wanted = {r.backend for spec in config.models.values() for r in spec.replicas}
         engines = {engine.name: engine for engine in plugins.engines} | shipped(wanted)
-        here = cls(
+        options = [
+            replica.options
+            for _, replicas in _resolved(config.models, engines)
+            for replica in replicas
+        ]
+        judged = [*options, *filter(None, plugins.settings.values())]
+        named = variables_named([config.model_dump(), *(model.model_dump() for model in judged)])
+        return cls(
             found,
             config,
-            secrets,
+            Secrets.load(base / ".env", named=named),
             ModelStore(config.models_dir, base=base),
             plugins,
             engines,
         )
-        here.model_files()
-        return here
 
     @property
     def specs(self) -> Mapping[str, ModelSpec]:
@@ -109,18 +123,10 @@ class Installation:
     def model_files(self) -> list[ModelFile]:
         """The files of every model, each once. Raises `ConfigError` for a model nobody serves."""
         files: dict[str, ModelFile] = {}
-        problems: list[str] = []
-        for name, spec in self.specs.items():
-            try:
-                replicas = spec.resolve(self.engines, f"models.{name}")
-            except SpecError as error:
-                problems += error.problems
-                continue
+        for name, replicas in _resolved(self.specs, self.engines):
             for replica in replicas:
                 for source, sha256 in replica.options.sources():
                     files.setdefault(source, ModelFile(name, source, sha256))
-        if problems:
-            raise ConfigError("\n".join(problems))
         return list(files.values())
 
     def missing_files(self) -> list[ModelFile]:
@@ -141,3 +147,19 @@ class Installation:
             EngineContext(files=self.store, secret=self.secrets.get),
             self.config.pool_limits,
         )
+
+
+def _resolved(
+    specs: Mapping[str, ModelSpec], engines: Mapping[str, Engine]
+) -> list[tuple[str, tuple[ResolvedReplica, ...]]]:
+    """Every model with its replicas. Raises `ConfigError` for models that nobody serves."""
+    found: list[tuple[str, tuple[ResolvedReplica, ...]]] = []
+    problems: list[str] = []
+    for name, spec in specs.items():
+        try:
+            found.append((name, spec.resolve(engines, f"models.{name}")))
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return found

@@ -7,7 +7,6 @@ line written inside carries it.
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import sys
@@ -17,10 +16,8 @@ from typing import IO, Any, Final
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from bot.config.secrets import TOKEN_SHAPES
 from bot.config.sections import LoggingSettings
-
-REDACTED: Final = "[secret]"
+from bot.redaction import Redactor
 
 SPOKEN: Final = frozenset({"answer", "content", "delta", "prompt", "question", "text"})
 """Keys of a log line under which somebody's words would stand; above debug only their length is."""
@@ -28,26 +25,7 @@ SPOKEN: Final = frozenset({"answer", "content", "delta", "prompt", "question", "
 _CHATTY: Final = ("aiosqlite", "alembic", "asyncio", "discord", "httpcore", "httpx", "slack_bolt")
 
 
-class Redactor:
-    """Takes secrets out of a text: those it knows, and whatever is shaped like one."""
-
-    def __init__(self, known: Iterable[str] = ()) -> None:
-        words = {form for secret in known if secret for form in _as_written(secret)}
-        longest_first = sorted(words, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, longest_first))) if words else None
-
-    def __call__(self, text: str) -> str:
-        if self._known is not None:
-            text = self._known.sub(REDACTED, text)
-        return TOKEN_SHAPES.sub(REDACTED, text)
-
-
-def _as_written(secret: str) -> set[str]:
-    """A secret as it may stand in a line: Python and JSON, and one within the other, escape it."""
-    plain = {secret, repr(secret)[1:-1]}
-    return plain | {
-        json.dumps(form, ensure_ascii=plainly)[1:-1] for form in plain for plainly in (False, True)
-    }
+_COLOUR: Final = re.compile(r"(\x1b\[[0-9;]*m)")
 
 
 class _Formatter(structlog.stdlib.ProcessorFormatter):
@@ -58,7 +36,9 @@ class _Formatter(structlog.stdlib.ProcessorFormatter):
         self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._redact(super().format(record))
+        # Between the colours: their ends are letters, which would belong to a token behind them.
+        pieces = _COLOUR.split(super().format(record))
+        return "".join(piece if at % 2 else self._redact(piece) for at, piece in enumerate(pieces))
 
 
 class _StandardError(logging.StreamHandler[IO[str]]):

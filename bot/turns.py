@@ -190,9 +190,8 @@ class Turns:
                 outcome = explained(error)
                 if outcome.notice is not None:
                     outcome = replace(outcome, notice=replace(outcome.notice, private=True))
-            delivery = Delivery(
-                sink, Draft(uuid.uuid4().hex, sink.limits), patience=self._around.patience
-            )
+            draft = Draft(uuid.uuid4().hex, sink.limits, redact=self._around.redact)
+            delivery = Delivery(sink, draft, patience=self._around.patience)
             await delivery.finish(outcome.state, outcome.notice)
 
     async def _notice(self, call: ActionCall) -> Notice:

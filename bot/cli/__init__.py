@@ -11,6 +11,7 @@ from backends.interpreter import share_finely
 from backends.spec import SpecError
 from bot.adapters.base import AdapterError
 from bot.cli import docs, inspecting, models
+from bot.cli.output import redacted
 from bot.cli.run import run
 from bot.errors import ConfigError, ParlanceError
 
@@ -51,5 +52,5 @@ def main() -> None:
 
 def _end(message: str, status: int) -> None:
     if message:
-        typer.echo(message, err=True)
+        typer.echo(redacted(message), err=True)
     sys.exit(status)

@@ -15,9 +15,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from bot.cli.output import AsJson, console, errors, one_line, plain, say, show, show_json
-from bot.cli.place import ConfigPath
+from bot.cli.place import ConfigPath, read
 from bot.errors import UserFacingError
-from bot.installation import Installation
 from bot.logging import configure
 from bot.skill import Ingested
 
@@ -33,7 +32,7 @@ def with_app(config: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
     """Open the app without its platforms, do the work, close it."""
     from bot.app import opened
 
-    here = Installation.read(config)
+    here = read(config)
     configure(here.config.logging.model_copy(update={"level": "warning"}), here.secrets.known())
 
     async def run() -> T:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.cli.output import AsJson, console, show
-from bot.cli.place import ConfigPath
+from bot.cli.place import ConfigPath, read
 from bot.installation import Installation
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def check(config: ConfigPath = None, as_json: AsJson = False) -> None:
     """Validate configuration, plugins, models and migrations; starts and loads nothing."""
     from bot.migration import pending
 
-    here = Installation.read(config)
+    here = read(config)
     rows = [{"what": "configuration", "ok": True, "detail": str(here.path)}]
     for problem in here.plugins.problems:
         rows.append({"what": f"plugin {problem.plugin}", "ok": False, "detail": problem.text})
@@ -34,8 +34,8 @@ def check(config: ConfigPath = None, as_json: AsJson = False) -> None:
         rows.append({"what": "plugins", "ok": True, "detail": names})
     missing = {file.source for file in here.missing_files()}
     for file in here.model_files():
-        there = file.source not in missing
-        detail = file.source if there else f"{file.source} is missing; run `parlance models pull`"
+        source, there = file.shown, file.source not in missing
+        detail = source if there else f"{source} is missing; run `parlance models pull`"
         rows.append({"what": f"model {file.model}", "ok": there, "detail": detail})
     ahead = asyncio.run(pending(here.config.database))
     exists = here.config.database.exists()
@@ -46,7 +46,7 @@ def check(config: ConfigPath = None, as_json: AsJson = False) -> None:
 
 def doctor(config: ConfigPath = None, as_json: AsJson = False) -> None:
     """Try each thing: models, embedder, documents, platforms; says what to do."""
-    here = Installation.read(config)
+    here = read(config)
     rows = asyncio.run(examine(here))
     _finish(rows, as_json=as_json)
 
@@ -58,7 +58,7 @@ def backup(
     """Copy conversations and documents to one file, also while the bot runs."""
     from bot.backups import back_up
 
-    here = Installation.read(config)
+    here = read(config)
     copy = back_up(here.config.database, to)
     console.print(
         f"Copied {here.config.database} to {copy} ({copy.stat().st_size / 1e6:,.1f} MB).",
@@ -141,7 +141,7 @@ def _finish(rows: list[dict[str, object]], *, as_json: bool) -> None:
 @plugins.command("list")
 def plugins_list(config: ConfigPath = None, as_json: AsJson = False) -> None:
     """Each plugin, where it comes from, and what it declares."""
-    here = Installation.read(config)
+    here = read(config)
     rows = [
         {
             "name": found.name,
@@ -176,7 +176,7 @@ def manifest_discord(config: ConfigPath = None) -> None:
     """The invite link with the exact permissions, and what to switch on."""
     from bot.adapters.discord.manifest import manifest as text_of
 
-    here = Installation.read(config)
+    here = read(config)
     token = here.secrets.discord_token
     shown = token.get_secret_value() if token is not None else None
     typer.echo(text_of(here.plugins.commands, here.config.discord, shown))
@@ -192,7 +192,7 @@ def manifest_slack(
     """The app manifest for the loaded plugins, as YAML."""
     from bot.adapters.slack.manifest import manifest as text_of
 
-    here = Installation.read(config)
+    here = read(config)
     settings = here.config.slack
     if url is not None:
         settings = settings.model_copy(update={"mode": "http", "public_url": url})

@@ -14,7 +14,7 @@ from backends.errors import BackendError
 from backends.store import ModelStore
 from bot.cli.model_status import statuses
 from bot.cli.output import AsJson, console, download_bar, errors, show, size
-from bot.cli.place import ConfigPath
+from bot.cli.place import ConfigPath, read
 from bot.errors import NotFound
 from bot.installation import Installation, ModelFile
 
@@ -24,7 +24,7 @@ commands = typer.Typer(no_args_is_help=True, help="Which models there are; fetch
 @commands.command("list")
 def list_(config: ConfigPath = None, as_json: AsJson = False) -> None:
     """The models that config.yaml names, and those of the catalogue."""
-    here = Installation.read(config)
+    here = read(config)
     configured = [_configured(here, name) for name in here.config.models]
     known = [
         {
@@ -57,7 +57,7 @@ def pull(
     config: ConfigPath = None,
 ) -> None:
     """Fetch model files, with progress; what is here already is verified and kept."""
-    here = Installation.read(config)
+    here = read(config)
     if names and any(name.startswith("ollama:") for name in names):
         for name in names:
             asyncio.run(_pull_from_ollama(here, name.removeprefix("ollama:")))
@@ -75,10 +75,10 @@ def remove(
     config: ConfigPath = None,
 ) -> None:
     """Remove fetched model files from the cache folder."""
-    here = Installation.read(config)
+    here = read(config)
     for file in _wanted(here, names):
         gone = here.store.remove(file.source)
-        console.print(f"{file.source}: {'removed' if gone else 'was not there'}.")
+        console.print(f"{file.shown}: {'removed' if gone else 'was not there'}.")
 
 
 @commands.command()
@@ -87,7 +87,7 @@ def status(config: ConfigPath = None, as_json: AsJson = False) -> None:
 
     A bot that runs with metrics.port set is asked; else each engine is, which knows less.
     """
-    here = Installation.read(config)
+    here = read(config)
     rows, running = asyncio.run(statuses(here))
     show(rows, as_json=as_json)
     if not running and not as_json:
@@ -103,7 +103,7 @@ def fetch_all(store: ModelStore, files: Sequence[ModelFile]) -> None:
     async def run() -> None:
         with download_bar() as bar:
             for file in files:
-                task = bar.add_task(f"{file.model}: {file.source.split('#')[0]}", total=None)
+                task = bar.add_task(f"{file.model}: {file.shown.split('#')[0]}", total=None)
 
                 def moved(done: int, total: int | None, task: TaskID = task) -> None:
                     bar.update(task, completed=done, total=total)
@@ -143,7 +143,7 @@ def _configured(here: Installation, name: str) -> dict[str, object]:
         "for": "embed" if name == here.config.embedder else "chat",
         "memory": "",
         "here": all(_present(here.store, f.source, f.sha256) for f in files) if files else None,
-        "source": ", ".join(file.source for file in files)
+        "source": ", ".join(file.shown for file in files)
         or ", ".join(replica.backend for replica in spec.replicas),
         "about": spec.description,
     }

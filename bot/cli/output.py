@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,8 +22,12 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from bot.redaction import Redactor
+
 console = Console()
 errors = Console(stderr=True)
+
+_redact = Redactor()
 
 _WHOLE = frozenset({"id", "base", "added"})
 _PIPE_WIDTH = 2_000
@@ -47,14 +51,25 @@ def plain(value: Any) -> Any:
     return value
 
 
+def conceal(known: Iterable[str]) -> None:
+    """Show none of these secrets from now on."""
+    global _redact
+    _redact = Redactor(known)
+
+
+def redacted(text: str) -> str:
+    """A text as it may be printed."""
+    return _redact(text)
+
+
 def say(text: str) -> None:
     """A sentence on standard error; the terminal wraps it, a pipe gets one line."""
-    errors.print(one_line(text), markup=False, highlight=False, soft_wrap=True)
+    errors.print(redacted(one_line(text)), markup=False, highlight=False, soft_wrap=True)
 
 
 def show_json(value: Any) -> None:
     """Print a value as JSON on standard output."""
-    typer.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
+    typer.echo(redacted(json.dumps(plain(value), indent=2, ensure_ascii=False)))
 
 
 def show(
@@ -91,7 +106,7 @@ def _cell(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, datetime):
         return value.astimezone().strftime("%Y-%m-%d %H:%M")
-    return one_line(str(value))
+    return redacted(one_line(str(value)))
 
 
 def one_line(text: str) -> str:

@@ -14,8 +14,8 @@ from backends.errors import BackendError
 from bot.adapters.terminal import TerminalAdapter
 from bot.app import App, opened, platform_adapters
 from bot.cli.models import fetch_all
-from bot.cli.output import errors
-from bot.cli.place import ConfigPath
+from bot.cli.output import errors, redacted
+from bot.cli.place import ConfigPath, read
 from bot.installation import Installation, ModelFile
 from bot.logging import configure
 
@@ -29,13 +29,13 @@ def run(
     ] = None,
 ) -> None:
     """Start Parlance: the platforms whose tokens are set, or a chat in the terminal."""
-    here = Installation.read(config)
+    here = read(config)
     logging = here.config.logging
     if not platform_adapters(here) and logging.level == "info":
         logging = logging.model_copy(update={"level": "warning"})  # the chat has the screen
     configure(logging, here.secrets.known())
     for problem in here.plugins.problems:
-        errors.print(f"Left out: {problem}", style="yellow", markup=False)
+        errors.print(redacted(f"Left out: {problem}"), style="yellow", markup=False)
     if missing := here.missing_files():
         errors.print("Fetching the models; this happens once.")
         _fetch(here, missing)
@@ -51,7 +51,7 @@ def _fetch(here: Installation, missing: list[ModelFile]) -> None:
         except BackendError as error:
             if file.model in vital:
                 raise
-            errors.print(f"Model {file.model}: {error}", style="yellow", markup=False)
+            errors.print(redacted(f"Model {file.model}: {error}"), style="yellow", markup=False)
 
 
 async def _serve(here: Installation, conversation: str | None) -> int:

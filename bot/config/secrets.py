@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+import string
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from dotenv import dotenv_values
 from pydantic import SecretStr
@@ -16,17 +18,61 @@ _NAMES_A_SECRET = re.compile(r"(token|secret|password|passwd|(^|_)(api)?key|cred
 
 TOKEN_SHAPES = re.compile(
     r"""
-      xox[a-z]-[\w.-]{8,}                              # Slack: bot, user and other tokens
-    | xapp-[\w-]{8,}                                   # Slack: app-level token
-    | \b[MNO][\w-]{22,27}\.[\w-]{6}\.[\w-]{25,}        # Discord: bot token
-    | \bsk-[\w-]{16,}                                  # keys in the manner of OpenAI
-    | \bhf_\w{16,}                                     # Hugging Face
-    | \bgh[pousr]_\w{20,} | \bgithub_pat_\w{20,}       # GitHub
-    | (?<=://)[^/\s:@]+:[^/\s@]+(?=@)                  # user:password in a URL
+      xox[a-z]-[A-Za-z0-9_.-]{8,}                        # Slack: bot, user and other tokens
+    | xapp-[A-Za-z0-9_-]{8,}                             # Slack: app-level token
+    | (?<![A-Za-z0-9])
+      (?: sk-[A-Za-z0-9_-]{16,}                          # keys in the manner of OpenAI
+        | hf_[A-Za-z0-9_]{16,}                           # Hugging Face
+        | (?:gh[pousr]|github_pat)_[A-Za-z0-9_]{20,}     # GitHub
+        | [MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{25,}  # Discord: bot token
+      )
+    | (?<=://)[^/\s:@?#"'<>]*:[^/\s?#"'<>]+(?=@)         # user:password in a URL
     """,
     re.X,
 )
-"""What a secret looks like, whoever wrote it where."""
+"""What a secret looks like, whoever wrote it where. Linear: a stretch without end is read from one
+of its places alone."""
+
+_TOKEN_CHARACTERS = string.ascii_letters + string.digits + "_.-"
+_BEGUN = re.compile(
+    r"""
+      xox[a-z]- | xapp- | (?<![A-Za-z0-9])(?: sk- | hf_ | (?:gh[pousr]|github_pat)_ )
+    | x(?:o(?:x[a-z]?)?|a(?:pp?)?)?\Z
+    | (?<![A-Za-z0-9])
+      (?: sk? | hf? | g(?:h[pousr]?|i(?:t(?:h(?:u(?:b(?:_(?:p(?:at?)?)?)?)?)?)?)?)?
+        | [MNO][A-Za-z0-9_-]{0,27} (?:\.[A-Za-z0-9_-]{0,6})? (?:\.[A-Za-z0-9_-]*)?
+      )\Z
+    """,
+    re.X,
+)
+_NO_CREDENTIALS = re.compile(r"[/\s?#\"'<>]")
+
+
+def token_begins(text: str) -> int:
+    """Where, at the end of a text that goes on, something begins that may become one of
+    `TOKEN_SHAPES`; the text's length where nothing does."""
+    begun = _BEGUN.search(text, len(text.rstrip(_TOKEN_CHARACTERS)))
+    starts = [begun.start()] if begun is not None else []
+    address = text.rfind("://")
+    if address >= 0 and not _NO_CREDENTIALS.search(text, address + 3):
+        starts.append(address)
+    elif text.endswith((":", ":/")):
+        starts.append(text.rindex(":"))
+    return min(starts, default=len(text))
+
+
+LEAST_SECRET = 6
+"""Shortest value that is kept out of texts, in characters: a shorter one is a part of words."""
+
+_NO_SECRETS = frozenset(
+    {"anything", "api-key", "apikey", "changeme", "llamafile", "lm-studio", "no-key", "not-needed"}
+    | {"no-key-required", "not-required", "ollama", "password", "placeholder", "secret", "unused"}
+)
+"""What people write where a server wants a key and checks none: such words stay readable."""
+
+
+def _tells_apart(value: str) -> bool:
+    return len(value) >= LEAST_SECRET and value.lower() not in _NO_SECRETS
 
 
 def names_a_secret(key: str) -> bool:
@@ -40,15 +86,22 @@ class Secrets:
     The process's environment comes before `.env`. `str()` and `repr()` show no value.
     """
 
-    def __init__(self, values: Mapping[str, str]) -> None:
+    def __init__(self, values: Mapping[str, str], named: Iterable[str] = ()) -> None:
         self._values = {name: SecretStr(value) for name, value in values.items() if value}
+        self._named = frozenset(named)
 
     @classmethod
     def load(
-        cls, env_file: Path | None = None, environ: Mapping[str, str] | None = None
+        cls,
+        env_file: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+        named: Iterable[str] = (),
     ) -> Secrets:
-        """Read `.env` (where there is one) and the environment."""
-        return cls(read_environment(env_file, environ))
+        """Read `.env` (where there is one) and the environment.
+
+        `named` are variables that config.yaml names as those of keys, however they are called.
+        """
+        return cls(read_environment(env_file, environ), named)
 
     def get(self, name: str) -> str | None:
         """The secret in the variable `name`; None where it is unset or empty."""
@@ -72,15 +125,34 @@ class Secrets:
         return self._values.get("SLACK_SIGNING_SECRET")
 
     def known(self) -> frozenset[str]:
-        """The values that must appear nowhere: those of variables that are named like secrets."""
-        return frozenset(
-            value.get_secret_value()
-            for name, value in self._values.items()
-            if names_a_secret(name) and len(value.get_secret_value()) >= 6
-        )
+        """The values that must appear nowhere."""
+        return frozenset(value for _, value in self._secret() if _tells_apart(value))
+
+    def unguarded(self) -> list[str]:
+        """Variables whose value is a secret, but too short to be told from ordinary words."""
+        return sorted(name for name, value in self._secret() if len(value) < LEAST_SECRET)
+
+    def _secret(self) -> Iterator[tuple[str, str]]:
+        """Variables that are named like secrets, or that config.yaml names, with their values."""
+        for name, value in self._values.items():
+            if name in self._named or names_a_secret(name):
+                yield name, value.get_secret_value()
 
     def __repr__(self) -> str:
         return "Secrets(…)"
+
+
+def variables_named(settings: Any, key: str = "") -> Iterator[str]:
+    """The variables that settings name as those of keys: `api_key_env: TEAM` names TEAM, and so
+    does any other key that ends with `_env` or is called like a secret."""
+    if isinstance(settings, Mapping):
+        for name, inner in settings.items():
+            yield from variables_named(inner, str(name))
+    elif isinstance(settings, list | tuple):
+        for inner in settings:
+            yield from variables_named(inner, key)
+    elif isinstance(settings, str) and (key.endswith("_env") or names_a_secret(key)):
+        yield settings
 
 
 def read_environment(

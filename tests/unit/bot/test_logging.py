@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.config import LoggingSettings
-from bot.logging import REDACTED, Redactor, configure
+from bot.logging import configure
+from bot.redaction import REDACTED, Redactor
 
 SLACK_TOKEN = "xoxb-" + "1234567890-abcdefghij"
 DISCORD_TOKEN = "M" + "Tk4NjIyNDgzNDcxOTI1MjQ4" + ".Cl2FMQ." + "ZnCjm1XVW7vRze4b7Cq4se7kKWs"
