@@ -24,9 +24,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from backends.base import Engine, EngineOptions, Sampling
+from backends.shipped import MODULES
 from backends.thinking import Thinking
 
 Isolation = Literal["none", "process"]
+
+_REPEATED = 6
+"""A shorter value may be a part of any sentence, in characters."""
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -171,8 +175,8 @@ class ModelSpec(BaseModel):
             where = path if self.inline else f"{path}.replicas[{at}]"
             engine = engines.get(replica.backend)
             if engine is None:
-                hint = nearest(replica.backend, engines)
-                problems.append(f"{where}.backend: there is no engine {replica.backend!r}{hint}")
+                hint = nearest(replica.backend, {**MODULES, **engines})
+                problems.append(f"{where}.backend: there is no engine of that name{hint}")
                 continue
             try:
                 options = engine.options.model_validate(self._handed_on(engine, replica))
@@ -244,16 +248,25 @@ def explain(error: ValidationError, path: str, model: type[BaseModel]) -> list[s
     `model` is the class that judged, whose keys are offered for misspelt ones.
     """
     lines = []
-    for problem in error.errors(include_input=False, include_url=False, include_context=False):
+    for problem in error.errors(include_url=False, include_context=False):
         where, steps = path, problem["loc"]
         if problem["type"] == "extra_forbidden" and len(steps) == 1:
             lines.append(f"{path}.{_unknown(str(steps[0]), model.model_fields)}")
             continue
         for step in steps:
             where += f"[{step}]" if isinstance(step, int) else f".{step}"
-        what = problem["msg"].removeprefix("Value error, ")
+        what = said_of(problem["msg"], problem["input"])
         lines.append(f"{where}: {what[:1].lower()}{what[1:]}")
     return lines
+
+
+def said_of(message: str, given: Any) -> str:
+    """What a judge says of a value, without the value itself, which some repeat."""
+    message = message.removeprefix("Value error, ")
+    if isinstance(given, str) and given:
+        message = message.replace(repr(given), "this")
+        message = message.replace(given, "this") if len(given) >= _REPEATED else message
+    return message
 
 
 def _unknown(key: str, known: Iterable[str]) -> str:

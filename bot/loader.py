@@ -20,6 +20,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from backends.base import Engine
+from backends.spec import said_of
 from bot import hookspecs
 from bot.command import Command
 from bot.discovery import find_plugins
@@ -278,8 +279,9 @@ def _all(values: Any, kind: type[T], what: str) -> tuple[T, ...]:
 
 def _paths(prefix: str, error: ValidationError) -> str:
     found = [
-        ".".join([prefix, *(str(step) for step in problem["loc"])]) + f": {problem['msg']}"
-        for problem in error.errors(include_input=False, include_url=False)
+        ".".join([prefix, *(str(step) for step in problem["loc"])])
+        + f": {said_of(problem['msg'], problem['input'])}"
+        for problem in error.errors(include_url=False)
     ]
     return "; ".join(found) + "."
 

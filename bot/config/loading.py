@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import UnionType
 from typing import Any
@@ -12,8 +12,10 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from backends.spec import said_of
 from bot.config.root import Config, contradictions
 from bot.config.secrets import TOKEN_SHAPES, names_a_secret, read_environment
+from bot.config.yaml_file import parse, read_file, text_keys
 from bot.errors import ConfigError, nearest
 
 PREFIX = "PARLANCE_"
@@ -34,7 +36,7 @@ def load(
     `base` is the folder of `.env` and of relative paths, that of config.yaml by default. Raises
     `ConfigError` with one line for each problem. No line holds a value that was given.
     """
-    written = _read(path)
+    written = read_file(path)
     base = base or path.parent
     given = _overrides(read_environment(base / ".env", environ))
     merged = _merge(written, {at: value for at, (_, value) in given.items()})
@@ -49,13 +51,14 @@ def load(
     try:
         config = Config.model_validate(merged, context={"root": base.resolve()})
     except ValidationError as exc:
-        errors = exc.errors(include_url=False, include_input=False)
+        errors = exc.errors(include_url=False)
         for error in errors:
             if any(_within(other["loc"], error["loc"]) for other in errors):
                 continue  # it only follows from one further in
             at = _keys_only(error["loc"], merged)
             if not any(at[: len(bad)] == bad for bad in problems):
-                problems[at] = _sentence(error["type"], at, error["msg"])
+                said = said_of(error["msg"], error["input"])
+                problems[at] = _sentence(error["type"], at, said)
     else:
         for where, what in contradictions(config):
             problems.setdefault(tuple(where.split(".")), what)
@@ -69,49 +72,7 @@ def load(
     return config
 
 
-# --- the file ------------------------------------------------------------------------------------
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which a key that is written twice is an error, not a silent loss."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[Any] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                if key.value in seen:
-                    raise yaml.MarkedYAMLError(
-                        problem="a key is written twice", problem_mark=key.start_mark
-                    )
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file.") from None
-    except (OSError, UnicodeDecodeError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"{path}: cannot be read: {reason}.") from None
-    try:
-        written = _copy(yaml.load(text, _Loader))
-    except yaml.MarkedYAMLError as exc:
-        # Only the place and the parser's words: its own text quotes the line, which may be secret.
-        mark = exc.problem_mark
-        line = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "somewhere"
-        problem = TOKEN_SHAPES.sub("…", exc.problem or "this is not YAML")
-        raise ConfigError(f"{path.name}: {line}: {problem}.") from None
-    except (yaml.YAMLError, ValueError):  # a date such as 2026-99-99 is a ValueError
-        raise ConfigError(f"{path.name}: it is not YAML, or has a value that is none.") from None
-    except RecursionError:
-        raise ConfigError(f"{path.name}: it is nested too deeply, or in itself.") from None
-    if written is None:
-        return {}
-    if not isinstance(written, dict):
-        raise ConfigError(f"{path.name}: it must be a mapping of keys to values.")
-    return written
+# --- what stands in the wrong place ---------------------------------------------------------------
 
 
 def _misplaced(value: Any, at: Location = ()) -> Iterator[tuple[Location, str]]:
@@ -160,14 +121,14 @@ def _value(text: str) -> Any:
         return None
     if text[0] in "[{":
         try:
-            return yaml.load(text, _Loader)
+            return parse(text)
         except (yaml.YAMLError, ValueError):
             return text
     return text
 
 
 def _merge(written: dict[str, Any], given: Mapping[Location, Any]) -> dict[str, Any]:
-    merged: dict[str, Any] = _copy(written)
+    merged: dict[str, Any] = text_keys(written)
     for at, value in given.items():
         here = merged
         for key in at[:-1]:
@@ -176,12 +137,6 @@ def _merge(written: dict[str, Any], given: Mapping[Location, Any]) -> dict[str, 
             here = inner
         here[str(at[-1])] = value
     return merged
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _copy(inner) for key, inner in value.items()}
-    return [_copy(inner) for inner in value] if isinstance(value, list) else value
 
 
 # --- the words -----------------------------------------------------------------------------------
@@ -232,7 +187,7 @@ def _sentence(kind: str, at: Location, message: str) -> str:
         return f"there is no such key{hint}"
     if kind == "missing":
         return "this key is missing"
-    message = message.removeprefix("Value error, ").removeprefix("Input ").rstrip(".")
+    message = message.removeprefix("Input ").rstrip(".")
     return message[:1].lower() + message[1:] if not message[:2].isupper() else message
 
 

@@ -26,6 +26,7 @@ from bot.config.sections import (
     PoolSettings,
 )
 from bot.types import Author, ConversationKey
+from bot.wellformed import wellformed
 
 
 def _default_models() -> dict[str, ModelSpec]:
@@ -158,8 +159,11 @@ def contradictions(config: Config) -> Sequence[tuple[str, str]]:
     def refer(path: str, name: str | None, known: Sequence[str], what: str) -> None:
         if name is not None and name not in known:
             names = ", ".join(known) or "none"
-            found.append((path, f"there is no {what} named {name!r:.60}; there is: {names}"))
+            found.append((path, f"there is no {what} of that name; there is: {names}"))
 
+    data = str(config.data_dir)
+    if "\0" in data or wellformed(data) != data:
+        found.append(("data_dir", "must be a path in UTF-8"))
     models, bases = tuple(config.models), tuple(config.knowledge.bases)
     refer("default_model", config.default_model, models, "model")
     refer("embedder", config.embedder, models, "model")

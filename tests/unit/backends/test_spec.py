@@ -97,7 +97,7 @@ def test_a_spec_inside_a_larger_configuration_survives_a_dump() -> None:
 @pytest.mark.parametrize(
     ("model", "problem"),
     [
-        ({"backend": "scriptd"}, "there is no engine 'scriptd'; did you mean 'scripted'?"),
+        ({"backend": "scriptd"}, "there is no engine of that name; did you mean 'scripted'?"),
         ({"backend": "scripted", "ech": "x"}, "models.m.ech: no such key; did you mean 'echo'?"),
         ({"backend": "remote", "url": "u"}, "models.m.model: field required"),
         (

@@ -160,7 +160,7 @@ class TestLoad:
             "knowledge.bases.b.embedder",
             "knowledge.bases",
         ]
-        assert "there is no model named 'big'; there is: default, minilm." in found[0]
+        assert "there is no model of that name; there is: default, minilm." in found[0]
 
     @pytest.mark.parametrize(
         ("text", "says"),

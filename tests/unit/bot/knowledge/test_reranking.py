@@ -117,7 +117,7 @@ async def test_a_model_that_cannot_rank_is_refused_at_start(tmp_path: Path) -> N
 async def test_a_reranker_that_nobody_names_is_refused_with_those_there_are(
     tmp_path: Path,
 ) -> None:
-    with pytest.raises(ConfigError, match=r"knowledge\.reranker: there is no model named 'other'"):
+    with pytest.raises(ConfigError, match=r"knowledge\.reranker: there is no model of that name"):
         await asyncio.to_thread(write, tmp_path, {"backend": "scripted"}, "other")
 
 
