@@ -13,6 +13,13 @@ from backends.thinking import Thinking
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"]
 Positive = Annotated[int, Field(gt=0)]
 
+MAX_SEQUENCES = 256
+"""Most conversations in one cache, in llama.cpp."""
+MAX_TOKENS = 2**24
+"""Far beyond any context; numbers near 2**31 overflow in llama.cpp, which ends the process."""
+Threads = Annotated[int, Field(gt=0, le=512)]
+"""llama.cpp has room for 512 threads, and crashes with more."""
+
 
 class SamplingDefaults(EngineOptions):
     """Sampling where a request leaves it open; the values are llama.cpp's own defaults."""
@@ -38,8 +45,8 @@ class LlamaCppOptions(EngineOptions):
     source: str
     sha256: str | None = None
 
-    context: Positive = 2048
-    cache_tokens: Positive | None = None
+    context: Annotated[int, Field(gt=0, le=MAX_TOKENS)] = 2048
+    cache_tokens: Annotated[int, Field(gt=0, le=MAX_TOKENS)] | None = None
     """Default: one and a half times `context`."""
     parallel: Annotated[int, Field(gt=0, le=64)] = 8
     """Answers written side by side."""
@@ -56,10 +63,11 @@ class LlamaCppOptions(EngineOptions):
     memory_mb: Positive | None = None
     """Memory that it takes, in MiB; idle models make room for so much before it is loaded."""
 
-    n_batch: Positive = 512
-    n_ubatch: Positive = 512
-    n_threads: Positive | None = None
-    n_threads_batch: Positive | None = None
+    n_batch: Annotated[int, Field(gt=0, le=MAX_TOKENS)] = 512
+    """Tokens that are computed together; at least four times `parallel`."""
+    n_ubatch: Annotated[int, Field(gt=0, le=MAX_TOKENS)] = 512
+    n_threads: Threads | None = None
+    n_threads_batch: Threads | None = None
     type_k: CacheType = "f16"
     type_v: CacheType = "f16"
     """A quantised value cache needs flash attention."""
@@ -90,7 +98,17 @@ class LlamaCppOptions(EngineOptions):
             )
         if self.type_v not in ("f32", "f16", "bf16") and self.flash_attn is False:
             raise ValueError(f"type_v {self.type_v} needs flash_attn")
+        if not self.embeddings and self.n_batch < (least := self.sequences()):
+            raise ValueError(
+                f"n_batch ({self.n_batch}) must be at least {least} with parallel "
+                f"({self.parallel}): four times as much, and never more than {MAX_SEQUENCES}"
+            )
         return self
+
+    def sequences(self, each: int = 4) -> int:
+        """Conversations that the cache tells apart. llama.cpp ends the process where it is asked
+        for more at once than `n_batch`."""
+        return min(MAX_SEQUENCES, self.parallel * each)
 
     def cells(self) -> int:
         """Cells of the shared cache."""

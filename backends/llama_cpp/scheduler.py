@@ -49,7 +49,7 @@ class Scheduler:
         self._intake = Intake(model, options, template)
         self._deliver = deliver
         # A recurrent model's memory is paid for by the sequence; others pay by the cell.
-        sequences = min(256, options.parallel * (2 if model.recurrent else 4))
+        sequences = options.sequences(2 if model.recurrent else 4)
         self._context = Context(model, options, sequences)
         self.cells = self._context.cells
         self.cache = SequenceCache(

@@ -11,6 +11,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from backends.base import ChatMessage, ChatRequest, Sampling
 from backends.errors import (
@@ -21,8 +22,9 @@ from backends.errors import (
     InvalidRequest,
     ModelNotFound,
 )
-from backends.llama_cpp import LlamaCppBackend
+from backends.llama_cpp import LlamaCppBackend, LlamaCppOptions
 from backends.llama_cpp.native import Model
+from backends.spec import explain
 from tests.fakes.ggufs import with_template
 from tests.unit.backends.llama_cpp.asking import Make, tell
 
@@ -386,3 +388,36 @@ async def test_errors_of_one_request_reach_only_that_request(make: Make) -> None
     assert isinstance(failed, BackendError)
     assert not isinstance(good, BaseException)
     assert good.text
+
+
+class TestWhatWouldEndTheProcess:
+    """llama.cpp aborts where it is asked for these; the processes of others end with it."""
+
+    @pytest.mark.parametrize(
+        ("options", "says"),
+        [
+            ({"parallel": 8, "n_batch": 31}, "n_batch (31) must be at least 32 with parallel (8)"),
+            ({"parallel": 64, "n_batch": 255}, "n_batch (255) must be at least 256"),
+            ({"n_threads": 513}, "less than or equal to 512"),
+            ({"n_threads_batch": 100_000}, "less than or equal to 512"),
+            ({"context": 2**31}, "less than or equal to"),
+            ({"n_batch": 2**32}, "less than or equal to"),
+        ],
+    )
+    def test_is_refused(self, options: dict[str, int], says: str) -> None:
+        with pytest.raises(ValidationError) as caught:
+            LlamaCppOptions.model_validate({"source": "file:a.gguf", **options})
+        (problem,) = explain(caught.value, "models.default", LlamaCppOptions)
+        assert says in problem
+        assert len(problem.splitlines()) == 1
+
+    @pytest.mark.parametrize("n_ubatch", [1, 512])
+    async def test_the_least_that_is_accepted_answers(self, make: Make, n_ubatch: int) -> None:
+        backend = make(parallel=4, n_batch=16, n_ubatch=n_ubatch)
+        told = await asyncio.gather(
+            *(tell(backend, f"Say {n}.", max_tokens=3) for n in range(6)),
+        )
+        assert all(one.text for one in told)
+
+    def test_an_embedder_has_no_conversations(self) -> None:
+        LlamaCppOptions(source="file:a.gguf", embeddings=True, parallel=8, n_batch=16)
