@@ -37,6 +37,7 @@ from bot.metrics import Metrics
 from bot.models import ModelService
 from bot.ownership import own
 from bot.places import configured_place, may_use
+from bot.private_files import made_private
 from bot.prompts import JinjaPrompts
 from bot.redaction import Redactor
 from bot.running import Running
@@ -133,6 +134,7 @@ async def opened(here: Installation) -> AsyncIterator[App]:
     """
     config = here.config
     async with AsyncExitStack() as stack:
+        stack.enter_context(made_private())
         await stack.enter_async_context(_owned(config.data_dir))
         database = await Database.open(config.database)
         stack.push_async_callback(database.close)

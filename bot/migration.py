@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from alembic import command
@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.backups import copy_into, stamp
 from bot.errors import StorageError
+from bot.private_files import make_file, make_folder
 from bot.schema import scripts
 from bot.sqlite import storage_error, sync_engine
 
@@ -65,9 +66,11 @@ def _look(path: Path) -> Sequence[str]:
 
 def _migrate(path: Path, folder: Path | None) -> Sequence[str]:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
     except OSError as exc:
         raise StorageError(f"The folder {path.parent} cannot be made: {exc.strerror}.") from exc
+    with suppress(OSError):  # SQLite says what is wrong
+        make_file(path)
     with _connected(path) as connection:
         present = MigrationContext.configure(connection).get_current_revision()
         connection.rollback()
@@ -107,7 +110,7 @@ def _connected(path: Path) -> Iterator[Connection]:
 
 def _copy(connection: Connection, path: Path, present: str) -> None:
     folder = path.parent / "backups"
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     driver = connection.connection.driver_connection
     assert driver is not None
     copy_into(driver, folder / f"{path.stem}-{present}-{stamp()}{path.suffix}")

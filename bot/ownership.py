@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.errors import StorageError
+from bot.private_files import FILE_MODE, make_folder, tighten
 
 LOCK = "parlance.lock"
 
@@ -25,8 +26,8 @@ def own(data_dir: Path) -> Iterator[None]:
     """
     path = data_dir / LOCK
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        held = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        make_folder(data_dir)
+        held = os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE)
     except OSError as exc:
         raise StorageError(f"{data_dir} cannot be used as data_dir: {exc.strerror}.") from exc
     try:
@@ -38,6 +39,7 @@ def own(data_dir: Path) -> Iterator[None]:
             ) from None
         except OSError as exc:
             raise StorageError(f"{path} cannot be locked: {exc.strerror}.") from exc
+        tighten(data_dir)
         _write(held, {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()})
         yield
         _write(held, {})

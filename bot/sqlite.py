@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
@@ -35,7 +35,9 @@ class Base(DeclarativeBase):
 def sync_engine(path: Path) -> Engine:
     """An engine for one thread, that writes: DDL and DML are in real transactions."""
     engine = create_engine(
-        f"sqlite:///{path}", poolclass=StaticPool, connect_args={"check_same_thread": False}
+        URL.create("sqlite", database=str(path)),  # in a string `?` and `%` would mean something
+        poolclass=StaticPool,
+        connect_args={"check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")
@@ -61,7 +63,7 @@ def sync_engine(path: Path) -> Engine:
 def read_engine(path: Path) -> AsyncEngine:
     """An engine whose connections read, and cannot write."""
     engine = create_async_engine(
-        f"sqlite+aiosqlite:///{path}",
+        URL.create("sqlite+aiosqlite", database=str(path)),
         isolation_level="AUTOCOMMIT",
         pool_size=READERS,
         max_overflow=0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ import typer
 from bot.cli.output import AsJson, console, show
 from bot.cli.place import ConfigPath, read
 from bot.installation import Installation
+from bot.private_files import exposed, exposed_data
 
 if TYPE_CHECKING:
     from backends.base import Backend
@@ -103,6 +105,7 @@ async def examine(here: Installation) -> list[dict[str, object]]:
                 else "none yet; `parlance docs add` adds some",
             }
         )
+    rows += await asyncio.to_thread(_kept_private, here)
     adapters = platform_adapters(here)
     for adapter in adapters:
         problems = await adapter.check()
@@ -115,6 +118,26 @@ async def examine(here: Installation) -> list[dict[str, object]]:
     if not adapters:
         detail = "no token is set, so `parlance run` chats in the terminal"
         rows.append({"what": "platforms", "ok": True, "detail": detail})
+    return rows
+
+
+def _kept_private(here: Installation) -> list[dict[str, object]]:
+    """Files that others on this machine may read, and keys that cannot be kept out of texts."""
+    found = [*exposed_data(here.config.data_dir), *exposed(here.path.parent / ".env")]
+    rows: list[dict[str, object]] = [
+        {
+            "what": "private files",
+            "ok": False,
+            "detail": f"others may read {path}; run `chmod {mode:o} {shlex.quote(str(path))}`",
+        }
+        for path, mode in found
+    ]
+    if not found:
+        detail = "only their owner can read the data"
+        rows.append({"what": "private files", "ok": True, "detail": detail})
+    if short := here.secrets.unguarded():
+        detail = f"{', '.join(short)}: too short to be taken out of what is shown and logged"
+        rows.append({"what": "keys", "ok": True, "detail": detail})
     return rows
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from backends.base import Embeddings
 from bot.errors import StorageError
+from bot.private_files import make_folder
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
@@ -128,7 +129,7 @@ class ChromaIndex:
             import chromadb
             from chromadb.config import Settings
 
-            self._directory.mkdir(parents=True, exist_ok=True)
+            make_folder(self._directory)
             settings = Settings(anonymized_telemetry=False, allow_reset=False)
             self._client = chromadb.PersistentClient(str(self._directory), settings=settings)
         return self._client

@@ -17,6 +17,7 @@ import structlog
 from discord import app_commands
 
 from bot.command import Command, Option
+from bot.private_files import make_folder
 from bot.types import Value
 
 _log = structlog.get_logger(__name__)
@@ -221,7 +222,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, known: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         json.dump(known, file)

@@ -15,6 +15,7 @@ from prompt_toolkit.patch_stdout import patch_stdout
 
 from bot.adapters.base import Core
 from bot.parsing import Suggestion, complete_text
+from bot.private_files import make_file, make_folder
 from bot.types import Author, ConversationKey
 
 
@@ -59,7 +60,7 @@ class Prompt:
         history: Path,
         extra: Sequence[str],
     ) -> None:
-        self._folder = history.parent
+        self._history = history
         self._session: PromptSession[str] = PromptSession(
             history=FileHistory(str(history)),
             auto_suggest=AutoSuggestFromHistory(),
@@ -69,7 +70,8 @@ class Prompt:
 
     async def lines(self) -> AsyncGenerator[str, None]:
         """What was typed, blank lines left out. Ctrl-C clears the line, Ctrl-D ends."""
-        await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True)
+        await asyncio.to_thread(make_folder, self._history.parent)
+        await asyncio.to_thread(make_file, self._history)
         while True:
             try:
                 with patch_stdout(raw=True):  # a line of the log goes above the prompt
