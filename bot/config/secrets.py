@@ -61,6 +61,8 @@ def token_begins(text: str) -> int:
     return min(starts, default=len(text))
 
 
+MAX_ENV_BYTES = 1_000_000
+"""Largest file `.env`."""
 LEAST_SECRET = 6
 """Shortest value that is kept out of texts, in characters: a shorter one is a part of words."""
 
@@ -163,6 +165,8 @@ def read_environment(
     written: dict[str, str | None] = {}
     if env_file is not None and env_file.is_file():
         try:
+            if env_file.stat().st_size > MAX_ENV_BYTES:
+                raise ConfigError(f"{env_file.name}: cannot be read: it is larger than 1 MB.")
             written = dict(dotenv_values(env_file, interpolate=False))
         except (OSError, UnicodeDecodeError) as exc:
             why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"

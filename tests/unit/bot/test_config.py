@@ -247,6 +247,10 @@ class TestMisplacedSecrets:
         (tmp_path / ".env").write_bytes(b"DISCORD_TOKEN=\xff\xfe")
         assert problems(tmp_path, "") == [".env: cannot be read: it is not UTF-8 text."]
 
+    def test_an_env_file_that_is_too_large(self, tmp_path: Path) -> None:
+        (tmp_path / ".env").write_text("#" * 1_000_001)
+        assert problems(tmp_path, "") == [".env: cannot be read: it is larger than 1 MB."]
+
     def test_a_wrong_value_is_not_printed(self, tmp_path: Path) -> None:
         (line,) = problems(tmp_path, "limits: {max_queue: s3cr3tvalue}")
         assert "s3cr3tvalue" not in line
