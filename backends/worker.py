@@ -34,6 +34,7 @@ from backends.errors import (
     BackendUnavailable,
     DeadlineExceeded,
 )
+from backends.frames import Head
 from backends.worker_process import Child, Frame
 from backends.worker_wire import (
     CAPABILITIES,
@@ -41,7 +42,6 @@ from backends.worker_wire import (
     HEALTH,
     MESSAGES,
     REQUEST,
-    Head,
     reference,
     rows_from_bytes,
 )

@@ -22,20 +22,16 @@ from typing import Any, BinaryIO
 
 from backends.base import Backend, EngineContext
 from backends.errors import BackendError, BackendUnavailable
+from backends.frames import LENGTHS, Head, head_of, lengths, pack
 from backends.interpreter import share_finely
 from backends.worker_wire import (
     CAPABILITIES,
     CHUNK,
     HEALTH,
-    LENGTHS,
     MESSAGES,
     REQUEST,
-    Head,
     error_from_json,
     error_to_json,
-    head_of,
-    lengths,
-    pack,
     rows_to_bytes,
 )
 

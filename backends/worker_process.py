@@ -14,17 +14,10 @@ from typing import Any
 
 from backends.base import EngineContext
 from backends.errors import BackendError, BackendProtocolError, BackendTimeout, BackendUnavailable
+from backends.frames import LENGTHS, Head, head_of, lengths, pack
 from backends.processes import child_environment, end, how_it_ended
 from backends.remote import one_line
-from backends.worker_wire import (
-    LENGTHS,
-    Head,
-    error_from_json,
-    error_to_json,
-    head_of,
-    lengths,
-    pack,
-)
+from backends.worker_wire import error_from_json, error_to_json
 
 Frame = tuple[Head, bytes]
 

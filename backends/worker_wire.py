@@ -1,13 +1,10 @@
-"""The frames between a worker's parent and its child, and our values within them.
+"""Our values within the frames between a worker's parent and its child.
 
-A frame is two lengths (of the head and of the body, 4 bytes each, big-endian), the head as JSON,
-and the body as raw bytes: float32 rows of embeddings, else nothing.
+The body of a frame is float32 rows of embeddings, else nothing.
 """
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,45 +13,14 @@ from pydantic import TypeAdapter
 
 from backends import errors
 from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk, Embeddings, Health
-from backends.errors import BackendBusy, BackendError, BackendProtocolError, ContextOverflow
-
-LENGTHS = struct.Struct(">II")
-LARGEST = 256 * 1024 * 1024
+from backends.errors import BackendBusy, BackendError, ContextOverflow
+from backends.frames import Head
 
 REQUEST = TypeAdapter(ChatRequest)
 MESSAGES = TypeAdapter(tuple[ChatMessage, ...])
 CHUNK = TypeAdapter(Chunk)
 HEALTH = TypeAdapter(Health)
 CAPABILITIES = TypeAdapter(Capabilities)
-
-Head = dict[str, Any]
-
-
-def pack(head: Mapping[str, Any], body: bytes = b"") -> bytes:
-    """A frame."""
-    encoded = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode(
-        "utf-8", "surrogatepass"
-    )
-    return LENGTHS.pack(len(encoded), len(body)) + encoded + body
-
-
-def lengths(prefix: bytes) -> tuple[int, int]:
-    """Of the head and of the body. Raises `BackendProtocolError` where they cannot be meant."""
-    head, body = LENGTHS.unpack(prefix)
-    if head > LARGEST or body > LARGEST:
-        raise BackendProtocolError("The engine's process sent something that is not a frame.")
-    return head, body
-
-
-def head_of(encoded: bytes) -> Head:
-    """Raises `BackendProtocolError` where it is no JSON object."""
-    try:
-        head = json.loads(encoded.decode("utf-8", "surrogatepass"))
-    except ValueError:
-        head = None
-    if not isinstance(head, dict):
-        raise BackendProtocolError("The engine's process sent something that is not a frame.")
-    return head
 
 
 def rows_to_bytes(rows: Embeddings) -> tuple[list[int], bytes]:
