@@ -21,6 +21,7 @@ from bot.adapters.base import Adapter, AdapterError
 from bot.database import Database
 from bot.dispatch import Dispatcher, Policy, assemble
 from bot.embedders import embedders
+from bot.errors import UserFacingError
 from bot.exchange import TurnLimits
 from bot.history.capabilities import SqlCapabilities
 from bot.history.choices import SqlChoices
@@ -28,7 +29,7 @@ from bot.history.replies import SqlReplies
 from bot.history.sql import SqlHistoryStore
 from bot.history.store import HistoryStore
 from bot.installation import Installation
-from bot.knowledge.loaders import LOADERS
+from bot.knowledge.loading import Loading
 from bot.knowledge.reranking import reranker_of
 from bot.knowledge.retriever import Rerank
 from bot.knowledge.service import KnowledgeService
@@ -109,20 +110,25 @@ class App:
             log.warning("warming up failed", exc_info=True)
 
     async def read_in(self) -> AsyncGenerator[Ingested, None]:
-        """Bring the folders of `knowledge.sync` up to date; what has not changed costs nothing."""
+        """Bring the folders of `knowledge.sync` up to date; what has not changed costs nothing. One
+        that cannot be read does not keep the others out, nor the bot from starting."""
         for folder in self.installation.config.knowledge.sync:
             if not await asyncio.to_thread(folder.path.is_dir):
                 continue
             events = self.knowledge.add(str(folder.path), base=folder.base)
-            async with aclosing(events):
-                async for event in events:
-                    if event.state == "refused":
-                        why = event.detail
-                        log.warning("a document was left out", where=event.location, why=why)
-                    if event.state == "passed":
-                        log.info("files were passed over", where=event.location, why=event.detail)
-                        continue
-                    yield event
+            try:
+                async with aclosing(events):
+                    async for event in events:
+                        if event.state == "refused":
+                            why = event.detail
+                            log.warning("a document was left out", where=event.location, why=why)
+                        if event.state == "passed":
+                            why = event.detail
+                            log.info("files were passed over", where=event.location, why=why)
+                            continue
+                        yield event
+            except UserFacingError as error:
+                log.warning("a folder was left out", where=str(folder.path), why=str(error))
 
 
 @asynccontextmanager
@@ -147,11 +153,9 @@ async def opened(here: Installation) -> AsyncIterator[App]:
 
         pool = here.pool()
         stack.push_async_callback(pool.aclose)
-        web = Reader(
-            Fetcher(config.fetch),
-            [*here.plugins.loaders, *LOADERS],
-            max_bytes=config.limits.max_attachment_bytes,
-        )
+        loading = Loading(here.plugins, config.knowledge.loading)
+        stack.push_async_callback(loading.aclose)
+        web = Reader(Fetcher(config.fetch), loading, max_bytes=config.limits.max_attachment_bytes)
         models = ModelService(pool, choices, config, SqlCapabilities(database))
         settings = ChosenSettings(
             choices,
@@ -166,7 +170,7 @@ async def opened(here: Installation) -> AsyncIterator[App]:
             embedder=embedders(here.config, pool),
             fetcher=web,
             settings=config.knowledge,
-            loaders=[*here.plugins.loaders, *LOADERS],
+            loading=loading,
             chosen=settings.knowledge_base,
             rerank=_reranker(here, pool),
         )

@@ -61,6 +61,17 @@ class Description:
 
 
 @dataclass(frozen=True, slots=True)
+class Sources:
+    """Where plugins were looked for, and the settings that they were given, by plugin name."""
+
+    modules: tuple[str, ...] = ()
+    folders: tuple[Path, ...] = ()
+    disabled: tuple[str, ...] = ()
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    installed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Plugins:
     """Everything that plugins declared. `settings` are validated, by skill name."""
 
@@ -74,6 +85,7 @@ class Plugins:
     settings: Mapping[str, BaseModel | None] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     descriptions: tuple[Description, ...] = ()
+    sources: Sources = Sources()
 
     def describe(self) -> Sequence[Description]:
         """Each plugin that was found, also those that were left out."""
@@ -93,7 +105,8 @@ def load_plugins(
     for name, origin, load in find_plugins(shipped, folders, installed):
         if name not in disabled:
             taking.take(name, origin, load)
-    return taking.result()
+    found = Sources(tuple(shipped), tuple(folders), tuple(disabled), settings or {}, installed)
+    return replace(taking.result(), sources=found)
 
 
 @dataclass(frozen=True, slots=True)

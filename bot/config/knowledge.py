@@ -36,6 +36,17 @@ class SyncFolder(Section):
     """Knowledge base that takes them; empty: the default one."""
 
 
+class LoadingSettings(Section):
+    """What reading one document may take; one that takes more is refused, and no other is."""
+
+    cpu_s: Annotated[int, Field(ge=1)] = 60
+    """Processor time, in seconds."""
+    wall_s: Annotated[float, Field(gt=0)] = 120.0
+    """Time from beginning to end, in seconds."""
+    memory_mb: Annotated[int, Field(ge=16)] = 1024
+    """Memory, in MB."""
+
+
 class KnowledgeSettings(Section):
     """Documents: how they are cut, found and judged."""
 
@@ -59,5 +70,7 @@ class KnowledgeSettings(Section):
         default_factory=lambda: {"default": KnowledgeBase(default=True)}
     )
     """Knowledge bases by name."""
+    loading: LoadingSettings = LoadingSettings()
+    """What reading one document may take."""
     sync: tuple[SyncFolder, ...] = ()
     """Folders that are read in by `parlance docs sync` and at the first start."""

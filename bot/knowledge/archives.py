@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import zipfile
+from contextlib import suppress
+from typing import IO
+from xml.parsers.expat import ExpatError, ParserCreate
 
 from bot.errors import Refused
 
@@ -11,6 +14,44 @@ _ENTRIES = 20_000
 _UNPACKED = 300 * 1024 * 1024
 _RATIO = 200
 _RATIO_FROM = 5 * 1024 * 1024
+_DEPTH = 256
+"""Elements within each other; libxml2 reads no more, and no document has them."""
+
+
+def unfolds_too_far(unpacked: int, packed: int) -> bool:
+    """Whether so many bytes out of so many packed ones are more than any document has."""
+    return unpacked > _UNPACKED or (unpacked > _RATIO_FROM and unpacked > _RATIO * packed)
+
+
+def check_depth(archive: zipfile.ZipFile, name: str) -> None:
+    """Raise `Refused` where elements of a part in XML stand within each other so deeply that what
+    walks down them takes minutes, or falls."""
+    for member in archive.infolist():
+        if member.filename.endswith(".xml"):
+            with archive.open(member) as stream, suppress(ExpatError):  # the parser's to tell
+                if _depth(stream) > _DEPTH:
+                    raise Refused(f"{name[:100]} is nested too deeply to be read.")
+
+
+def _depth(stream: IO[bytes]) -> int:
+    """How deep it goes, as far as that is to be known."""
+    deepest = depth = 0
+
+    def opens(_: str, __: object) -> None:
+        nonlocal deepest, depth
+        depth += 1
+        deepest = max(deepest, depth)
+
+    def closes(_: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    parser = ParserCreate()
+    parser.StartElementHandler = opens
+    parser.EndElementHandler = closes
+    while deepest <= _DEPTH and (piece := stream.read(64 * 1024)):
+        parser.Parse(piece)
+    return deepest
 
 
 def open_archive(data: bytes, name: str, kind: str) -> zipfile.ZipFile:
@@ -30,9 +71,9 @@ def open_archive(data: bytes, name: str, kind: str) -> zipfile.ZipFile:
         raise Refused(f"{called} is damaged or not {kind}, and cannot be read.") from exc
     members = archive.infolist()
     unpacked = sum(member.file_size for member in members)
-    if len(members) > _ENTRIES or unpacked > _UNPACKED:
+    if len(members) > _ENTRIES:
         raise Refused(f"{called} unpacks to far more than a document would, so it is not read.")
-    if unpacked > _RATIO_FROM and unpacked > _RATIO * max(1, len(data)):
+    if unfolds_too_far(unpacked, len(data)):
         raise Refused(f"{called} unpacks to far more than a document would, so it is not read.")
     if any(member.flag_bits & 1 for member in members):
         raise Refused(f"{called} is encrypted; save it without a password and add it again.")

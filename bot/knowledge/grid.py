@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from bot.knowledge.loader import Parts
+
 Row = Sequence[str]
 
 _VALUE = re.compile(r"[-+−–~<>≤≥±]?\s*[€$£¥]?\s*\d[\d\s.,:/’'T-]*\s*(?:%|[^\W\d_]{1,3}|[€$£¥])?")
@@ -48,7 +50,7 @@ def readable(rows: Iterable[Row]) -> str:
 
     Rows are separated from each other by blank ones where a sheet has several tables.
     """
-    lines: list[str] = []
+    lines = Parts()
     before: _Table | None = None
     for block in _blocks(rows):
         captions, table = _captions(block)
@@ -60,7 +62,7 @@ def readable(rows: Iterable[Row]) -> str:
             lines.extend(labelled(before.header, row) for row in table[1:])
         else:
             lines.extend(_unnamed(row) for row in table)
-    return "\n\n".join(line for line in lines if line)
+    return lines.joined("\n\n")
 
 
 def _blocks(rows: Iterable[Row]) -> Iterator[list[list[str]]]:

@@ -19,18 +19,18 @@ from backends.base import Embeddings
 from bot.errors import Refused, UserFacingError
 from bot.knowledge.chroma import ChromaIndex, collection_name
 from bot.knowledge.chunking import Chunker, first_heading
+from bot.knowledge.document import Raw
 from bot.knowledge.embedder import Embedder
 from bot.knowledge.indexing import reconcile
-from bot.knowledge.loader import Loader
+from bot.knowledge.loader import MAX_CHARACTERS, Loaded, TooLong
 from bot.knowledge.loaders import VERSION
+from bot.knowledge.loading import Loading, refusable
 from bot.knowledge.pipeline import Batch, embedded
 from bot.knowledge.prepared import Prepared, named_pieces
-from bot.knowledge.reading import Item, Raw, load
+from bot.knowledge.reading import Item
 from bot.knowledge.rows import BaseRow, DocumentRow, document_id, pack, unpack
 from bot.knowledge.store import KnowledgeStore
 from bot.skill import Ingested
-
-MAX_CHARACTERS = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,10 @@ class Target:
 class Ingestor:
     """Reads items into a base; one at a time for each base (the service sees to it)."""
 
-    def __init__(
-        self, store: KnowledgeStore, chroma: ChromaIndex, loaders: Sequence[Loader]
-    ) -> None:
+    def __init__(self, store: KnowledgeStore, chroma: ChromaIndex, loading: Loading) -> None:
         self._store = store
         self._chroma = chroma
-        self._loaders = loaders
+        self._loading = loading
 
     async def ingest(
         self, target: Target, items: Sequence[Item], known: Mapping[str, DocumentRow]
@@ -86,12 +84,15 @@ class Ingestor:
     ) -> Prepared | Ingested:
         """Read and cut one document, unless nothing changed. A refusal is reported, not raised."""
         try:
-            raw = await item.read()
+            name = PurePosixPath(item.location).name[:100] or item.location[:100]
+            raw = await refusable(name, item.read())
             digest = _digest(raw.data)
             if known is not None and known.digest == digest:
                 await self._touch(known, raw, digest)
                 return Ingested(item.location, 0, 0, "unchanged")
-            made = await asyncio.to_thread(self._cut, target, item.location, raw, digest)
+            loaded = await self._loading.load(raw)
+            cut = asyncio.to_thread(self._cut, target, item.location, raw, digest, loaded)
+            made = await refusable(name, cut)
         except UserFacingError as exc:
             return Ingested(item.location, 0, 0, "refused", str(exc))
         if known is None:
@@ -108,14 +109,12 @@ class Ingestor:
         made.vectors = await self._store.known_vectors(made.row.id, target.base.generation)
         return made
 
-    def _cut(self, target: Target, location: str, raw: Raw, digest: str) -> Prepared:
-        """In a thread: bytes to a document in passages. Raises `Refused`."""
-        loaded = load(raw, self._loaders)
+    def _cut(
+        self, target: Target, location: str, raw: Raw, digest: str, loaded: Loaded
+    ) -> Prepared:
+        """In a thread: a text to a document in passages. Raises `Refused`."""
         if len(loaded.text) > MAX_CHARACTERS:
-            raise Refused(
-                f"{raw.name[:100]} has {len(loaded.text):,} characters of text; documents of "
-                f"up to {MAX_CHARACTERS:,} are read."
-            )
+            raise TooLong(raw.title)
         title = loaded.title or first_heading(loaded.text) or PurePosixPath(raw.name).stem
         title = " ".join(title.split())[:200]
         ident = document_id(target.base.name, location)

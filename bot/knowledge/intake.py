@@ -20,7 +20,7 @@ from bot.knowledge.chunking import Chunker
 from bot.knowledge.embedder import Embedder, EmbedderOf, check_embedder
 from bot.knowledge.indexing import reconcile
 from bot.knowledge.ingest import Ingestor, Target, untouched
-from bot.knowledge.loader import Loader
+from bot.knowledge.loading import Loading
 from bot.knowledge.reading import (
     Fetcher,
     Item,
@@ -53,7 +53,7 @@ class Intake:
         embedder: EmbedderOf,
         fetcher: Fetcher,
         settings: KnowledgeSettings,
-        loaders: Sequence[Loader],
+        loading: Loading,
     ) -> None:
         self._db = database
         self._store = store
@@ -61,8 +61,8 @@ class Intake:
         self._embedder_of = embedder
         self._fetcher = fetcher
         self._settings = settings
-        self._loaders = tuple(loaders)
-        self._ingestor = Ingestor(store, chroma, self._loaders)
+        self._loading = loading
+        self._ingestor = Ingestor(store, chroma, loading)
         self._locks: dict[str, asyncio.Lock] = {}
 
     # --- adding ----------------------------------------------------------------------------------
@@ -133,14 +133,14 @@ class Intake:
         self, location: str, passed: Counter[str]
     ) -> tuple[Kind, str, list[Item], list[tuple[str, str]]]:
         if is_url(location):
-            kind, items = await page_items(location, self._fetcher)
+            kind, items = await page_items(location, self._fetcher, self._loading)
             return kind, location, items, []
         location = await asyncio.to_thread(full_path, location)
         path = Path(location)
         if not await asyncio.to_thread(path.is_dir):
             return "file", location, [await asyncio.to_thread(file_item, path)], []
         other: Counter[str] = Counter()
-        search = partial(folder_items, path, self._loaders, passed=other)
+        search = partial(folder_items, path, self._loading.loaders, passed=other)
         items, refused = await asyncio.to_thread(search)
         if not items and not refused:
             only = f", only {listed(other)}" if other else ""

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+
+from bot.errors import Refused
+
+MAX_CHARACTERS = 5_000_000
+"""Of a document's text."""
 
 _HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t]*$", re.MULTILINE)
 _BACKTICKS = re.compile(r"`+")
@@ -16,6 +21,39 @@ class Loaded:
 
     text: str = field(repr=False)
     title: str = ""
+
+
+class TooLong(Refused):
+    """The text that is being made is longer than a document's may be. Whoever knows the document's
+    name says so with it."""
+
+    def __init__(self, name: str = "The document") -> None:
+        super().__init__(
+            f"{name[:100]} has more than {MAX_CHARACTERS:,} characters of text; split it."
+        )
+
+
+class Parts:
+    """A text in the making, of which no more is made than a document may have: a small file can
+    ask for any amount. Raises `TooLong`."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._left = MAX_CHARACTERS
+
+    def append(self, part: str) -> None:
+        self._left -= len(part)
+        if self._left < 0:
+            raise TooLong
+        self._parts.append(part)
+
+    def extend(self, parts: Iterable[str]) -> None:
+        for part in parts:
+            self.append(part)
+
+    def joined(self, between: str) -> str:
+        """Those that say something, with this between them."""
+        return between.join(filter(None, self._parts))
 
 
 def opening_heading(markdown: str) -> str:
@@ -37,8 +75,9 @@ class Loader:
     """Reads the formats with these suffixes (`.md`) or content types, and files of these names, in
     small letters (`makefile`), whose suffix nothing reads.
 
-    `load(data, name)` runs in a thread, so it may block. It raises `bot.errors.Refused` for what
-    cannot be read (encrypted, damaged, no text), with one sentence.
+    `load(data, name)` runs in a process of its own, whose time and memory are bounded, so it may
+    block. It raises `bot.errors.Refused` for what cannot be read (encrypted, damaged, no text),
+    with one sentence.
     """
 
     name: str

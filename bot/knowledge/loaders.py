@@ -1,7 +1,7 @@
 """The document formats that ship. Every loader makes Markdown; a plugin may add more by hook.
 
 loader = find(loaders, "report.pdf", "application/pdf")
-loaded = await asyncio.to_thread(loader.load, data, "report.pdf")
+loaded = loader.load(data, "report.pdf")  # in the process of `loader_child`
 """
 
 from __future__ import annotations

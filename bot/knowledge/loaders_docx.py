@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from bot.errors import Refused
-from bot.knowledge.archives import open_archive
+from bot.knowledge.archives import check_depth, open_archive
 from bot.knowledge.loader import Loaded, Loader, opening_heading
 from bot.web.markup import to_markdown
 
@@ -22,9 +22,12 @@ _BLOCKS = ["p", "li", *_HEADINGS]
 
 
 def _docx(data: bytes, name: str) -> Loaded:
-    open_archive(data, name, "a DOCX").close()
     try:
+        with open_archive(data, name, "a DOCX") as archive:
+            check_depth(archive, name)
         text = to_markdown(_html(data), links=True, change=_put_notes)
+    except (Refused, RecursionError, MemoryError):
+        raise
     # The libraries raise whatever their parsers do on a damaged file.
     except Exception as exc:
         raise Refused(f"{name[:100]} is damaged or not a DOCX, and cannot be read.") from exc

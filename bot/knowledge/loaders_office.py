@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from bot.errors import Refused
 from bot.knowledge.archives import open_archive
-from bot.knowledge.loader import Loaded, Loader, opening_heading
+from bot.knowledge.loader import Loaded, Loader, Parts, opening_heading
 from bot.knowledge.loaders_docx import DOCX
 from bot.web.decoding import decode
 from bot.web.markup import to_markdown
@@ -41,6 +41,8 @@ def _pptx(data: bytes, name: str) -> Loaded:
             escape_underscores=False,
             escape_asterisks=False,
         )
+    except (RecursionError, MemoryError):
+        raise
     # The format's libraries raise whatever their parsers do on a damaged file.
     except Exception as exc:
         raise Refused(f"{name[:100]} is damaged or not a PPTX, and cannot be read.") from exc
@@ -55,10 +57,11 @@ def _epub(data: bytes, name: str) -> Loaded:
     with open_archive(data, name, "an EPUB") as book:
         try:
             title, chapters = _spine(book)
-            texts = [_chapter(book, chapter) for chapter in chapters]
+            texts = Parts()
+            texts.extend(_chapter(book, chapter) for chapter in chapters)
         except (KeyError, ParseError, ValueError, zipfile.BadZipFile, OSError) as exc:
             raise Refused(f"{name[:100]} is damaged or not an EPUB, and cannot be read.") from exc
-    text = "\n\n".join(part for part in texts if part)
+    text = texts.joined("\n\n")
     if not text:
         raise Refused(f"{name[:100]} has no text.")
     return Loaded(text, title)
@@ -78,12 +81,12 @@ def _spine(book: zipfile.ZipFile) -> tuple[str, list[str]]:
         for item in root.iterfind(".//{*}item")
         if "nav" in item.get("properties", "").split()
     }
-    chapters = [
+    chapters = dict.fromkeys(  # each once, however often it is named
         posixpath.normpath(posixpath.join(folder, unquote(items[ref.attrib["idref"]])))
         for ref in root.iterfind(".//{*}itemref")
         if ref.attrib["idref"] not in contents
-    ]
-    return " ".join(title.split())[:200], chapters
+    )
+    return " ".join(title.split())[:200], list(chapters)
 
 
 def _xml(book: zipfile.ZipFile, path: str) -> Element:

@@ -17,7 +17,7 @@ from zipfile import ZipFile
 from bot.errors import Refused
 from bot.knowledge.archives import open_archive
 from bot.knowledge.grid import readable
-from bot.knowledge.loader import Loaded, Loader
+from bot.knowledge.loader import MAX_CHARACTERS, Loaded, Loader, Parts, TooLong
 from bot.web.decoding import decode, is_binary
 
 _ROWS = 200_000
@@ -61,7 +61,11 @@ def _delimiter(text: str, name: str) -> str:
 
 
 def _bounded(rows: Iterator[list[str]], name: str) -> Iterator[list[str]]:
+    left = MAX_CHARACTERS
     for count, row in enumerate(rows):
+        left -= sum(map(len, row))
+        if left < 0:
+            raise TooLong(name)
         if count > _ROWS:
             raise Refused(f"{name[:100]} has more than {_ROWS:,} rows; split it.")
         yield row
@@ -76,20 +80,21 @@ def _xlsx(data: bytes, name: str) -> Loaded:
         book = opened(data_only=True)
         alone = _has_formulas_alone(archive)
         formulas = opened(data_only=False).worksheets if alone else repeat(None)
-        parts = []
+        parts = Parts()
         for sheet, written in zip(book.worksheets, formulas, strict=False):
             text = readable(_bounded(_filled(_sheet_rows(sheet, written), name), name))
             if text:
                 parts.append(f"# {' '.join(sheet.title.split())}\n\n{text}")
         title = " ".join((book.properties.title or "").split())[:200]
-    except Refused:
+    except (Refused, RecursionError, MemoryError):
         raise
     # openpyxl raises whatever its parsers do on a damaged file.
     except Exception as exc:
         raise Refused(f"{name[:100]} is damaged or not an XLSX, and cannot be read.") from exc
-    if not parts:
+    text = parts.joined("\n\n")
+    if not text:
         raise Refused(f"{name[:100]} has no text.")
-    return Loaded("\n\n".join(parts), title)
+    return Loaded(text, title)
 
 
 def _has_formulas_alone(archive: ZipFile) -> bool:

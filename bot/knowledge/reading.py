@@ -18,9 +18,10 @@ from urllib.parse import unquote, urlsplit
 
 from bot.errors import NotFound, Refused
 from bot.knowledge import loaders as shipped
-from bot.knowledge.grid import label_tables
-from bot.knowledge.loader import Loaded, Loader
-from bot.web.extract import extract, is_html
+from bot.knowledge.document import Raw as Raw
+from bot.knowledge.document import Stat as Stat
+from bot.knowledge.document import load as load
+from bot.knowledge.loader import Loader
 from bot.wellformed import wellformed
 
 Kind = Literal["file", "folder", "page", "sitemap", "upload"]
@@ -30,9 +31,6 @@ _SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
 _KINDS = 8
 """Kinds of files that are told by name, at most."""
 _SUFFIX = re.compile(r"\.[\w+~-]{1,16}")
-_INVISIBLE = re.compile("[\xad\u2060\ufeff]|(?<=[!-~])\u200b(?=[!-~])")
-"""Where a word may be broken, or may not: a search would take them for spaces."""
-_UNTYPED = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 
 
 class Response(Protocol):
@@ -54,25 +52,6 @@ class Fetcher(Protocol):
     async def fetch_bytes(self, url: str, *, max_bytes: int | None = None) -> Response:
         """Raises `Refused` or `Failed`."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Stat:
-    """Size in bytes and time of change of a file: both the same means it was not touched."""
-
-    size: int
-    modified_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Raw:
-    """A document's bytes, before a loader has seen them."""
-
-    name: str
-    data: bytes = field(repr=False)
-    content_type: str = ""
-    charset: str | None = None
-    stat: Stat = Stat(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,45 +183,6 @@ def upload_item(name: str, data: bytes, *, most: int = MAX_DOCUMENT_BYTES) -> It
         return Raw(name, data, stat=Stat(len(data), 0))
 
     return Item(name, read)
-
-
-def load(raw: Raw, loaders: Sequence[Loader]) -> Loaded:
-    """Read bytes as Markdown, in a thread. Raises `Refused` with one sentence."""
-    called = raw.name[:100]
-    if not raw.data.strip():
-        raise Refused(f"{called} is empty.")
-    loader = None
-    if raw.content_type in _UNTYPED or not is_html(raw.data, raw.content_type):
-        loader = shipped.find(loaders, raw.name, raw.content_type)
-    try:
-        if raw.content_type.startswith("text/") or raw.charset or loader is None:
-            loaded = _page_or_text(raw, loader)
-        else:
-            loaded = loader.load(raw.data, raw.name)
-    except RecursionError:
-        raise Refused(f"{called} is nested too deeply to be read.") from None
-    except MemoryError:
-        raise Refused(f"{called} needs more memory to be read than there is.") from None
-    if not loaded.text.strip():
-        raise Refused(f"{called} has no readable text.")
-    return Loaded(label_tables(_INVISIBLE.sub("", loaded.text)), _INVISIBLE.sub("", loaded.title))
-
-
-def _page_or_text(raw: Raw, loader: Loader | None) -> Loaded:
-    """What a server sent with a charset is read with it; a table stays one."""
-    textual = loader is None or loader in (shipped.TEXT, shipped.PAGE)
-    if not textual and loader is not None:
-        return loader.load(raw.data, raw.name)
-    if loader is None and not (
-        raw.content_type in _UNTYPED
-        or raw.content_type.startswith("text/")
-        or raw.content_type in ("application/xhtml+xml", "application/xml")
-    ):
-        raise Refused(
-            f"{raw.name[:100]} is of the type {raw.content_type[:60]}, which is not read."
-        )
-    found = extract(raw.data, raw.name, raw.content_type, raw.charset)
-    return Loaded(found.text, found.title)
 
 
 def _written(path: str) -> str:

@@ -19,8 +19,7 @@ from bot.knowledge.citations import Support, check_support
 from bot.knowledge.embedder import Embedder, EmbedderOf, check_embedder
 from bot.knowledge.followup import leaning, leans
 from bot.knowledge.intake import Intake
-from bot.knowledge.loader import Loader
-from bot.knowledge.loaders import LOADERS
+from bot.knowledge.loading import Loading
 from bot.knowledge.question import Wording
 from bot.knowledge.reading import Fetcher, full_path, is_url
 from bot.knowledge.retriever import Rerank, Retriever
@@ -47,7 +46,8 @@ class KnowledgeService:
     """Implements `bot.skill.Knowledge`.
 
     `directory` is Chroma's, inside the data directory, whose lock keeps other processes out.
-    `loaders` are all that are to be used, those that ship included.
+    `loading` reads the documents; where there is none, those that ship are read, and the service
+    ends what it was read with.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class KnowledgeService:
         embedder: EmbedderOf,
         fetcher: Fetcher,
         settings: KnowledgeSettings | None = None,
-        loaders: Sequence[Loader] = LOADERS,
+        loading: Loading | None = None,
         chosen: BaseChosen | None = None,
         rerank: Rerank | None = None,
     ) -> None:
@@ -68,6 +68,7 @@ class KnowledgeService:
         self._embedders: dict[str, Embedder] = {}
         self._store = KnowledgeStore(database)
         self._chroma = ChromaIndex(directory)
+        self._loading = loading or Loading(settings=self._settings.loading)
         self._intake = Intake(
             database,
             self._store,
@@ -75,7 +76,7 @@ class KnowledgeService:
             embedder=self._embedder_of,
             fetcher=fetcher,
             settings=self._settings,
-            loaders=loaders,
+            loading=self._loading,
         )
         self._retriever = Retriever(
             database,
@@ -237,7 +238,8 @@ class KnowledgeService:
             await self._chroma.open()
 
     async def aclose(self) -> None:
-        """Let go of the index. Safe to call twice."""
+        """Let go of the index, and end what reads documents. Safe to call twice."""
+        await self._loading.aclose()
         await self._chroma.aclose()
 
     async def _find(self, name: str, base: str | None) -> DocumentRow:

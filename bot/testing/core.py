@@ -24,7 +24,7 @@ from bot.history.choices import SqlChoices
 from bot.history.replies import SqlReplies
 from bot.history.sql import SqlHistoryStore
 from bot.installation import SHIPPED_PLUGINS
-from bot.knowledge.loaders import LOADERS
+from bot.knowledge.loading import Loading
 from bot.loader import Plugins, load_plugins
 from bot.parsing import split_command
 from bot.prompts import JinjaPrompts
@@ -184,6 +184,8 @@ async def running_skills(
         database = await Database.open(folder / "parlance.db")
         stack.push_async_callback(database.close)
         chosen: list[Backend] = list(models) or [ScriptedBackend("default", replies=tuple(replies))]
+        loading = Loading(found)
+        stack.push_async_callback(loading.aclose)
         running, shelf, history = Running(), Shelf(), SqlHistoryStore(database)
         scripted = ScriptedModels(*chosen)
         where = ChosenSettings(
@@ -206,7 +208,7 @@ async def running_skills(
             models=scripted,
             history=history,
             knowledge=shelf,
-            web=Reader(_Pages(pages or {}), [*found.loaders, *LOADERS]),
+            web=Reader(_Pages(pages or {}), loading),
             prompts=JinjaPrompts([*(Path(one) for one in found.prompt_folders), _PROMPTS]),
             turns=running,
             commands=found.commands,

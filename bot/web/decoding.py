@@ -121,12 +121,13 @@ def _try(data: bytes, label: str | None) -> str | None:
         return None
     name = label.strip("\"' ").lower()
     try:
-        return data.decode("windows-1252" if name in _LATIN and not _is_utf8(data) else name)
+        return data.decode("windows-1252" if name in _LATIN and not is_utf8(data) else name)
     except (LookupError, ValueError):
         return None
 
 
-def _is_utf8(data: bytes) -> bool:
+def is_utf8(data: bytes) -> bool:
+    """Whether this is text in UTF-8, plain ASCII included."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:

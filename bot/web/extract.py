@@ -1,4 +1,5 @@
-"""From a page's bytes to readable Markdown. Everything here may block: it runs in a thread."""
+"""From a page's bytes to readable Markdown. Everything here may block, and runs where
+documents are read: see `bot.knowledge.loading`."""
 
 from __future__ import annotations
 

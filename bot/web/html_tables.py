@@ -17,7 +17,7 @@ _MUCH = 400
 within another that is no table of values then."""
 _LONGEST_REPEATED = 200
 """Characters of a cell that is said again in the rows that it spans; a longer one is not."""
-_MOST_REPEATED = 50_000
+_MOST_REPEATED = 20_000
 """Cells that are said again, in a whole document: a few bytes could ask for millions."""
 _MOST_ROWS_OF_NAMES = 4
 _WIDEST = 1_000
@@ -66,9 +66,12 @@ def _fill(rows: Sequence[Any], most: int) -> int:
         put += len(above)
         column = 0
         for cell in row.find_all(_CELLS):
+            filled = []
             while column in above:
-                cell.insert_before(_cell("td", above[column][1]))
+                filled.append(_cell("td", above[column][1]))
                 column += 1
+            if filled:  # at once, since each look for the cell's place is a walk along its row
+                cell.parent.insert(cell.parent.index(cell), *filled)
             width, height = _span(cell, "colspan"), _span(cell, "rowspan")
             if height > 1:
                 text = cell.get_text(" ", strip=True)

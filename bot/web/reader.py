@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import stat
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from bot.errors import Failed, NotFound, Refused
-from bot.knowledge.loader import Loader
+from bot.errors import NotFound, Refused
+from bot.knowledge.document import Raw
+from bot.knowledge.loader import Loaded
+from bot.knowledge.loading import Loading
 from bot.skill import Page
-from bot.web.extract import HTML, extract, is_html
 from bot.web.fetch import Fetched
-
-_TEXTUAL = frozenset(
-    {
-        "application/json",
-        "application/ld+json",
-        "application/xml",
-        "application/rss+xml",
-        "application/atom+xml",
-        "application/javascript",
-        "application/x-yaml",
-        "application/yaml",
-        "application/toml",
-        "application/x-sh",
-    }
-)
-_UNTYPED = frozenset({"", "application/octet-stream", "binary/octet-stream", "application/unknown"})
 
 
 class FetchesBytes(Protocol):
@@ -49,12 +33,12 @@ class Reader:
     def __init__(
         self,
         fetcher: FetchesBytes,
-        loaders: Sequence[Loader] = (),
+        loading: Loading,
         *,
         max_bytes: int = 20 * 1024 * 1024,
     ) -> None:
         self._fetcher = fetcher
-        self._loaders = tuple(loaders)
+        self._loading = loading
         self._max_bytes = max_bytes
 
     async def fetch_bytes(self, url: str, *, max_bytes: int | None = None) -> Fetched:
@@ -66,8 +50,9 @@ class Reader:
         got = await self._fetcher.fetch_bytes(url)
         parts = urlsplit(got.url)
         name = unquote(PurePosixPath(parts.path).name)
-        page = await self._extract(
-            got.data, name or "page", f"The page at {parts.hostname}", got.content_type, got.charset
+        called = f"The page at {parts.hostname}"
+        page = await self._markdown(
+            Raw(name or "page", got.data, got.content_type, got.charset, called=called)
         )
         return Page(got.url, page.title or name or parts.hostname or got.url, page.text)
 
@@ -77,65 +62,18 @@ class Reader:
         Raises `NotFound` or `Refused`.
         """
         file, data = await asyncio.to_thread(_read, path, self._max_bytes)
-        page = await self._extract(data, file.name, file.name)
+        page = await self._markdown(Raw(file.name, data))
         return Page(str(file), page.title or file.name, page.text)
 
     async def read_bytes(self, name: str, data: bytes) -> Page:
         """An uploaded file. Raises `Refused`."""
         if len(data) > self._max_bytes:
             raise _too_large(name, self._max_bytes)
-        page = await self._extract(data, name, name)
+        page = await self._markdown(Raw(name, data))
         return Page(name, page.title or name, page.text)
 
-    async def _extract(
-        self,
-        data: bytes,
-        name: str,
-        called: str,
-        content_type: str = "",
-        charset: str | None = None,
-    ) -> Page:
-        """`name` decides on the loader by its suffix; `called` is what a refusal names."""
-        if not data.strip():
-            raise Refused(f"{called:.100} is empty.")
-        suffix = PurePosixPath(name).suffix.lower()
-        loader = self._loader(data, suffix, content_type)
-        try:
-            if loader is not None:
-                loaded = await asyncio.to_thread(loader.load, data, name)
-                title, text = loaded.title, loaded.text
-            else:
-                self._check_type(called, content_type)
-                found = await asyncio.to_thread(extract, data, called, content_type, charset)
-                title, text = found.title, found.text
-        except RecursionError:
-            raise Failed(f"{called:.100} is nested too deeply to be read.") from None
-        if not text.strip():
-            raise Refused(f"{called:.100} has no readable text.")
-        return Page("", title, text)
-
-    def _loader(self, data: bytes, suffix: str, content_type: str) -> Loader | None:
-        """The loader for this; none for pages and plain text, which are read here with their
-        charset."""
-        if content_type in HTML or content_type.startswith("text/") or is_html(data, content_type):
-            return None
-        by_type = (one for one in self._loaders if content_type in one.content_types)
-        if content_type not in _UNTYPED:
-            found = next(by_type, None)
-            if found is not None:
-                return found
-        return next((one for one in self._loaders if suffix in one.suffixes), None)
-
-    def _check_type(self, called: str, content_type: str) -> None:
-        textual = (
-            content_type in _UNTYPED
-            or content_type in _TEXTUAL
-            or content_type in HTML
-            or content_type.startswith("text/")
-            or content_type.endswith(("+json", "+xml"))
-        )
-        if not textual:
-            raise Refused(f"{called:.100} is of the type {content_type:.60}, not a page or a text.")
+    async def _markdown(self, raw: Raw) -> Loaded:
+        return await self._loading.load(raw, labelled=False)
 
 
 def _read(path: str, limit: int) -> tuple[Path, bytes]:

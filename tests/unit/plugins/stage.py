@@ -21,6 +21,7 @@ from bot.events import Attachment, CommandCall, Message, Quote
 from bot.events import Reader as Earlier
 from bot.history.sql import SqlHistoryStore
 from bot.history.store import HistoryStore, Turn
+from bot.knowledge.loading import Loading
 from bot.prompts import JinjaPrompts
 from bot.settings import ChosenSettings
 from bot.skill import Context, Services
@@ -207,6 +208,7 @@ async def stage(
     models = ScriptedModels(*backends)
     shelf, forgotten, stopper = Shelf(), [], Stopper()
     database = await Database.open(folder / "parlance.db")
+    loading = Loading()
     try:
         history = SqlHistoryStore(database)
 
@@ -222,7 +224,7 @@ async def stage(
                 models=models,
                 history=history,
                 knowledge=shelf,
-                web=Reader(Fetcher(Limits(allow_hosts))),
+                web=Reader(Fetcher(Limits(allow_hosts)), loading),
                 prompts=JinjaPrompts([PROMPTS]),
                 turns=stopper,
                 commands=commands,
@@ -232,6 +234,7 @@ async def stage(
             stopper,
         )
     finally:
+        await loading.aclose()
         await database.close()
 
 

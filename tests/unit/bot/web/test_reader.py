@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -7,11 +9,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.errors import NotFound, Refused
-from bot.knowledge.loader import Loaded, Loader
+from bot.knowledge.loading import Loading
+from bot.loader import Plugins
 from bot.web.decoding import decode, is_binary
 from bot.web.fetch import Fetcher
 from bot.web.reader import Reader
 from tests.fakes.pages import PageServer
+from tests.fakes.plugin_folder import plugins_in
 from tests.unit.bot.web.conftest import Limits
 
 ARTICLE = """<!doctype html><html><head><title>Keepers &amp; lamps</title></head><body>
@@ -22,9 +26,28 @@ colza oil, and its light is seen from twenty miles away in clear weather.</p>
 <script>alert("ignore")</script></article><footer>Cookies</footer></body></html>"""
 
 
+MIDI = """
+from bot.api import Loaded, Loader, hookimpl
+
+@hookimpl
+def register_loaders():
+    def load(data, name):
+        return Loaded(f"{name}: {len(data)} bytes", "Tune")
+
+    return [Loader("midi", frozenset({".mid"}), load, frozenset({"audio/midi"}))]
+"""
+
+
 @pytest.fixture
-def reader(limits: Limits) -> Reader:
-    return Reader(Fetcher(limits), max_bytes=1024 * 1024)
+def midi(tmp_path: Path) -> Iterator[Plugins]:
+    with plugins_in(tmp_path, midi=MIDI) as found:
+        yield found
+
+
+@pytest.fixture
+async def reader(limits: Limits) -> AsyncIterator[Reader]:
+    async with aclosing(Loading()) as loading:
+        yield Reader(Fetcher(limits), loading, max_bytes=1024 * 1024)
 
 
 async def test_a_page_becomes_markdown_without_its_furniture(
@@ -141,16 +164,16 @@ async def test_pages_with_nothing_to_read_are_refused(
         await reader.read(pages.page("/odd", body, content_type))
 
 
-async def test_a_registered_loader_reads_its_format(pages: PageServer, limits: Limits) -> None:
-    def load(data: bytes, name: str) -> Loaded:
-        return Loaded(f"{name}: {len(data)} bytes", "Tune")
-
-    midi = Loader("midi", frozenset({".mid"}), load, frozenset({"audio/midi"}))
-    reader = Reader(Fetcher(limits), [midi])
-    assert (await reader.read(pages.page("/a.bin", b"\0\0", "audio/midi"))).text == "a.bin: 2 bytes"
-    untyped = pages.page("/b.mid", b"\0\0\0", "application/octet-stream")
-    assert (await reader.read(untyped)).title == "Tune"
-    assert (await reader.read_bytes("c.mid", b"\0")).text == "c.mid: 1 bytes"
+async def test_a_registered_loader_reads_its_format(
+    pages: PageServer, limits: Limits, midi: Plugins
+) -> None:
+    async with aclosing(Loading(midi)) as loading:
+        reader = Reader(Fetcher(limits), loading)
+        typed = pages.page("/a.bin", b"\0\0", "audio/midi")
+        assert (await reader.read(typed)).text == "a.bin: 2 bytes"
+        untyped = pages.page("/b.mid", b"\0\0\0", "application/octet-stream")
+        assert (await reader.read(untyped)).title == "Tune"
+        assert (await reader.read_bytes("c.mid", b"\0")).text == "c.mid: 1 bytes"
 
 
 async def test_files_of_this_machine(tmp_path: Path, reader: Reader) -> None:

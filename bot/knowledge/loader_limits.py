@@ -1,0 +1,67 @@
+"""What one document may take of the process that reads it: the system ends whoever takes more.
+
+Linux counts mapped memory, so that a library which asks for too much is told no, and answers with
+an error or an abort. Elsewhere nobody counts that: see `loader_watch`.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+COUNTED = sys.platform == "linux"
+"""Whether the system counts the memory that a process has mapped."""
+_STATM = Path("/proc/self/statm")
+
+
+def no_core() -> None:
+    """No file of the process's memory is written where it crashes."""
+    _limit(resource.RLIMIT_CORE, 0)
+
+
+def mapped_bytes() -> int:
+    """Memory that this process has mapped; Linux alone tells."""
+    return int(_STATM.read_text("ascii").split()[0]) * resource.getpagesize()
+
+
+@contextmanager
+def limited(cpu_s: int, memory: int) -> Iterator[None]:
+    """Let the block take so many seconds of the processor, and so many bytes beside those that are
+    mapped already; without a limit of memory where `memory` is 0."""
+    _limit(resource.RLIMIT_CPU, math.ceil(time.process_time()) + cpu_s)
+    if memory:
+        _limit(resource.RLIMIT_AS, mapped_bytes() + memory)
+    try:
+        yield
+    finally:
+        if memory:
+            _limit(resource.RLIMIT_AS, resource.RLIM_INFINITY)
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether this, or what it was raised for, is memory that was not to be had: libraries wrap it,
+    and loaders take any error of theirs for damage."""
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        if isinstance(found, MemoryError) or getattr(found, "errno", None) == errno.ENOMEM:
+            return True
+        if "memory allocation failed" in str(found).lower():  # lxml
+            return True
+        found = found.__cause__ or found.__context__
+    return False
+
+
+def _limit(kind: int, most: int) -> None:
+    """Set a soft limit; the hard one stays, so that the next document can have its own."""
+    _, hard = resource.getrlimit(kind)
+    if hard != resource.RLIM_INFINITY and not 0 <= most <= hard:
+        most = hard
+    resource.setrlimit(kind, (most, hard))

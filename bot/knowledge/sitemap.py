@@ -1,0 +1,68 @@
+"""What a sitemap names. Everything here may block, and takes as much memory as its XML asks for."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from urllib.parse import urljoin, urlsplit
+from xml.etree.ElementTree import Element, ParseError, fromstring
+
+from bot.errors import Refused
+
+MAX_SITEMAP_BYTES = 50 * 1024 * 1024
+_MAX_LOCATIONS = 2_000
+_ROOTS = ("urlset", "sitemapindex")
+
+
+@dataclass(frozen=True, slots=True)
+class Sitemap:
+    """The locations that it names, on its own host; in an `index` they are sitemaps."""
+
+    index: bool
+    locations: tuple[str, ...]
+
+
+def read_sitemap(data: bytes, url: str) -> Sitemap | None:
+    """The sitemap that was fetched from a URL, or None where this is something else. Raises
+    `Refused`."""
+    root = _root(data)
+    if root is None or _local(root) not in _ROOTS:
+        return None
+    return Sitemap(
+        _local(root) == "sitemapindex", tuple(islice(_locations(root, url), _MAX_LOCATIONS))
+    )
+
+
+def _root(data: bytes) -> Element | None:
+    if data[:2] == b"\x1f\x8b":
+        try:
+            with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+                data = stream.read(MAX_SITEMAP_BYTES + 1)
+        except (OSError, EOFError, zlib.error) as exc:
+            raise Refused("The sitemap is damaged and cannot be read.") from exc
+        if len(data) > MAX_SITEMAP_BYTES:
+            raise Refused("The sitemap is larger than a sitemap may be.")
+    if b"<!ENTITY" in data:
+        raise Refused("The sitemap declares entities, which no sitemap needs, so it is not read.")
+    try:
+        return fromstring(data)
+    except ParseError:
+        return None
+
+
+def _locations(root: Element, base: str) -> Iterator[str]:
+    host = urlsplit(base).hostname
+    for entry in root:
+        for child in entry:
+            if _local(child) == "loc" and child.text:
+                place = urljoin(base, child.text.strip())
+                if urlsplit(place).hostname == host:
+                    yield place
+
+
+def _local(element: Element) -> str:
+    return element.tag.rpartition("}")[2]

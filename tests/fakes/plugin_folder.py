@@ -1,0 +1,24 @@
+"""Plugins out of a folder, as the bot loads them; their modules are gone afterwards."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bot.loader import Plugins, load_plugins
+
+
+@contextmanager
+def plugins_in(folder: Path, **sources: str) -> Iterator[Plugins]:
+    """The plugins of a folder, with these modules in it, by name."""
+    for name, source in sources.items():
+        (folder / f"{name}.py").write_text(source)
+    before = set(sys.modules)
+    found = load_plugins(folders=[folder], installed=False)
+    assert found.problems == ()
+    yield found
+    for name in set(sys.modules) - before:
+        if name.startswith("parlance_plugin_"):
+            del sys.modules[name]

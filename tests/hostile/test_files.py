@@ -1,0 +1,294 @@
+"""Hostile files end in a text or in one sentence, and the next file is read."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import textwrap
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, aclosing
+from pathlib import Path
+
+import psutil
+import pytest
+from structlog.testing import capture_logs
+
+from backends.scripted import ScriptedBackend
+from bot.config.knowledge import KnowledgeSettings, LoadingSettings
+from bot.config.sections import FetchSettings
+from bot.database import Database
+from bot.errors import Refused
+from bot.knowledge.document import Raw
+from bot.knowledge.embedder import Embedder
+from bot.knowledge.loader_process import LoaderProcess
+from bot.knowledge.loading import Loading, told
+from bot.knowledge.service import KnowledgeService
+from bot.loader import Plugins
+from bot.skill import Ingested
+from bot.web.fetch import Fetcher
+from bot.web.reader import Reader
+from tests.fakes.plugin_folder import plugins_in
+from tests.hostile.files import HOSTILE, pdf_encrypted
+from tests.hostile.loaders import PLUGIN
+from tests.scenarios.process import ROOT, Folder
+
+LITTLE = LoadingSettings(cpu_s=1, wall_s=30.0, memory_mb=512)
+PAGE = "<html><body><main><h1>Lamp</h1><p>The lamp is lit at dusk.</p></main></body></html>"
+
+
+@pytest.fixture(scope="module")
+def plugins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plugins]:
+    with plugins_in(tmp_path_factory.mktemp("plugins"), odd=PLUGIN) as found:
+        yield found
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+async def opened(folder: Path, stack: AsyncExitStack, loading: Loading) -> KnowledgeService:
+    """A knowledge service with a real store."""
+    database = await Database.open(folder / "parlance.db")
+    stack.push_async_callback(database.close)
+    stack.push_async_callback(loading.aclose)
+    backend = ScriptedBackend("embedder", dimension=64)
+
+    async def embedder(base: str) -> Embedder:
+        return Embedder("scripted-1", 64, 120, backend.embed, lambda text: len(text.split()))
+
+    service = KnowledgeService(
+        database,
+        folder / "chroma",
+        embedder=embedder,
+        fetcher=Fetcher(FetchSettings()),
+        settings=KnowledgeSettings(chunk_tokens=60),
+        loading=loading,
+    )
+    stack.push_async_callback(service.aclose)
+    return service
+
+
+async def added(service: KnowledgeService, folder: Path) -> dict[str, str]:
+    """What became of each file of a folder: `added`, or why it was refused."""
+    async with aclosing(service.add(str(folder))) as events:
+        ends = [event async for event in events if not event.passages_total]
+    return {Path(end.location).name: _end(end) for end in ends}
+
+
+def _end(event: Ingested) -> str:
+    return event.detail if event.state == "refused" else event.state
+
+
+def pid_of(loading: Loading) -> int | None:
+    return loading.pid
+
+
+def gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+async def until_gone(pid: int) -> None:
+    async with asyncio.timeout(20):
+        while not gone(pid):
+            await asyncio.sleep(0.02)
+
+
+def folder_of(path: Path, files: dict[str, bytes]) -> Path:
+    path.mkdir()
+    for name, data in files.items():
+        (path / name).write_bytes(data)
+    return path
+
+
+async def test_small_files_that_ask_for_much_end_in_a_text_or_a_sentence(
+    tmp_path: Path, stack: AsyncExitStack
+) -> None:
+    files = {name: make() for name, make in HOSTILE.items()}
+    assert max(len(files[name]) for name in files if name != "names.csv") < 300_000
+    around = {"a-before.md": b"# Before", "z-after.md": b"# After"}
+    folder = folder_of(tmp_path / "docs", files | around)
+    limits = LoadingSettings(cpu_s=10, wall_s=90.0, memory_mb=512)
+    service = await opened(tmp_path, stack, Loading(settings=limits))
+    unpacks = "unpacks to far more than a document would, so it is not read."
+    long = "has more than 5,000,000 characters of text; split it."
+    assert await added(service, folder) == {
+        "a-before.md": "added",
+        "blanks.pdf": f"blanks.pdf {unpacks}",
+        "chapters.epub": "added",
+        "controls.docx": "controls.docx is nested too deeply to be read.",
+        "names.csv": f"names.csv {long}",
+        "operators.pdf": f"operators.pdf {unpacks}",
+        "pages.pdf": "added",
+        "rows.xlsx": f"rows.xlsx {long}",
+        "wide.html": "added",
+        "z-after.md": "added",
+    }
+
+
+async def test_a_loader_that_breaks_or_takes_too_much_refuses_its_document_alone(
+    tmp_path: Path, stack: AsyncExitStack, plugins: Plugins
+) -> None:
+    names = ["abort", "allocate", "crash", "divide", "hide", "leave", "spin", "tell"]
+    files = {f"{name}.{name}": b"here" for name in names}
+    folder = folder_of(tmp_path / "docs", files | {"z.fine": b"The lamp."})
+    os.environ["LIGHTHOUSE_PHRASE"] = "swordfish"
+    service = await opened(tmp_path, stack, Loading(plugins, LITTLE))
+    try:
+        with capture_logs() as logs:
+            ends = await added(service, folder)
+    finally:
+        del os.environ["LIGHTHOUSE_PHRASE"]
+    unexpected = {ends.pop("divide.divide"), ends.pop("leave.leave")}
+    assert ends == {
+        "abort.abort": "abort.abort is too large to be read.",
+        "allocate.allocate": "allocate.allocate is too large to be read.",
+        "crash.crash": "crash.crash cannot be read: it breaks the program that reads it.",
+        "hide.hide": "hide.hide is too large to be read.",
+        "spin.spin": "spin.spin takes too long to be read.",
+        "tell.tell": "added",
+        "z.fine": "added",
+    }
+    for log in logs:
+        assert f"more in the log under {log['error_id']}." in " ".join(unexpected)
+    assert "ZeroDivisionError" in str(logs[0]["exc_info"])
+    assert len(unexpected) == len(logs) == 2
+    texts = [await service.text(one.id) for one in await service.list() if one.title != "z"]
+    assert "PATH" in texts[0].split()
+    assert "LIGHTHOUSE_PHRASE" not in texts[0]
+
+
+async def test_one_that_takes_its_time_is_ended(tmp_path: Path, plugins: Plugins) -> None:
+    limits = LoadingSettings(wall_s=0.5)
+    async with aclosing(Loading(plugins, limits)) as loading:
+        with pytest.raises(Refused, match=r"x\.wait takes too long to be read\."):
+            await loading.load(Raw("x.wait", str(tmp_path / "pid").encode()))
+        assert (await loading.load(Raw("x.fine", b"lamp"))).text == "LAMP"
+
+
+async def test_memory_is_watched_where_the_system_does_not_count_it(plugins: Plugins) -> None:
+    process = LoaderProcess(LoadingSettings(memory_mb=64), told(plugins), counted=False)
+    async with aclosing(process):
+        with pytest.raises(Refused, match=r"x\.fill is too large to be read\."):
+            await process.load(Raw("x.fill", b"lamp"))
+
+
+async def test_a_cancelled_ingestion_leaves_no_process(
+    tmp_path: Path, stack: AsyncExitStack, plugins: Plugins
+) -> None:
+    note = tmp_path / "pid"
+    folder = folder_of(tmp_path / "docs", {"x.wait": str(note).encode()})
+    service = await opened(tmp_path, stack, Loading(plugins))
+    task = asyncio.create_task(added(service, folder))
+    async with asyncio.timeout(20):
+        while not await asyncio.to_thread(_written, note):
+            await asyncio.sleep(0.02)
+    pid = int(note.read_text())
+    task.cancel()
+    await asyncio.wait([task])
+    assert gone(pid)
+
+
+def _written(note: Path) -> bool:
+    return note.exists() and bool(note.read_text())
+
+
+async def test_the_process_is_kept_for_a_while_and_then_ended() -> None:
+    async with aclosing(Loading(idle_s=1.0)) as loading:
+        assert pid_of(loading) is None
+        assert (await loading.load(Raw("a.md", b"# Lamp\n\nIt is lit."))).title == "Lamp"
+        assert pid_of(loading) is None  # a small text is read without it
+        await loading.load(Raw("a.html", PAGE.encode()))
+        pid = pid_of(loading)
+        assert pid is not None
+        await loading.load(Raw("b.html", PAGE.encode()))
+        assert pid_of(loading) == pid
+        await until_gone(pid)
+        assert pid_of(loading) is None
+        await loading.load(Raw("c.html", PAGE.encode()))
+
+
+async def test_the_process_ends_with_its_parent(tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "odd.py").write_text(PLUGIN)
+    note = tmp_path / "pid"
+    program = f"""
+        import asyncio
+        from pathlib import Path
+        from bot.knowledge.document import Raw
+        from bot.knowledge.loading import Loading
+        from bot.loader import load_plugins
+
+        plugins = load_plugins(folders=[Path({str(tmp_path / "plugins")!r})], installed=False)
+        asyncio.run(Loading(plugins).load(Raw("x.wait", {str(note).encode()!r})))
+    """
+    parent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", textwrap.dedent(program)), cwd=ROOT
+    )
+    async with asyncio.timeout(20):
+        while not await asyncio.to_thread(_written, note):
+            await asyncio.sleep(0.02)
+    parent.send_signal(signal.SIGKILL)
+    await parent.wait()
+    await until_gone(int(note.read_text()))
+
+
+async def test_the_parsers_are_not_loaded_where_people_are_answered(tmp_path: Path) -> None:
+    program = f"""
+        import asyncio, sys
+        from bot.app import opened
+        from bot.knowledge.document import Raw
+        from bot.knowledge.loading import Loading
+
+        async def main():
+            loading = Loading()
+            await loading.load(Raw("a.html", {PAGE.encode()!r}))
+            await loading.aclose()
+
+        asyncio.run(main())
+        names = ("trafilatura", "bs4", "lxml", "pypdf", "openpyxl", "markitdown", "mammoth")
+        print([name for name in names if name in sys.modules])
+    """
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", textwrap.dedent(program)),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate()
+    assert out.decode().strip() == "[]"
+
+
+async def test_attachments_and_pages_are_read_there_too() -> None:
+    async with aclosing(Loading()) as loading:
+        reader = Reader(Fetcher(FetchSettings()), loading)
+        with pytest.raises(Refused, match=r"rows\.xlsx has more than 5,000,000 characters"):
+            await reader.read_bytes("rows.xlsx", HOSTILE["rows.xlsx"]())
+        page = await reader.read_bytes("page.html", PAGE.encode())
+        assert (page.title, page.text) == ("page.html", "# Lamp\n\nThe lamp is lit at dusk.")
+        assert loading.pid is not None
+
+
+async def test_encrypted_pdfs_are_read_where_they_open_without_a_password(tmp_path: Path) -> None:
+    files = {
+        "a-before.md": b"# Before",
+        "aes128.pdf": pdf_encrypted("AES-128", ""),
+        "aes256.pdf": pdf_encrypted("AES-256", ""),
+        "closed.pdf": pdf_encrypted("AES-256", "secret"),
+        "z-after.md": b"# After",
+    }
+    papers = folder_of(tmp_path / "papers", files)
+    folder = Folder(tmp_path)
+    folder.configure(knowledge={"sync": [{"path": str(papers)}]})
+    ran = (await folder.run("run", stdin=b"hello\n")).no_trace()
+    assert ran.status == 0, ran.err
+    assert "closed.pdf is encrypted; save it without a password and add it again." in ran.err
+    listed = (await folder.run("docs", "list", "--json")).no_trace()
+    assert sorted(Path(row["location"]).name for row in listed.json) == [
+        *("a-before.md", "aes128.pdf", "aes256.pdf", "z-after.md")
+    ]
