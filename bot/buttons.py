@@ -40,12 +40,25 @@ class Buttons:
         """The stored answer that a button belongs to.
 
         A button beside a passage that was shown names the answer in its value. Raises `NotFound`
-        for one that is gone, or of another workspace.
+        for one that is gone, or that stands where the person does not see it.
         """
         turn = await self.store.get(call.value.partition(_OF)[2] or call.turn)
-        if turn is None or turn.role != "assistant" or not _same_place(turn, call):
+        if turn is None or turn.role != "assistant" or not await self._sees(call, turn):
             raise NotFound("This answer is no longer known here; please ask again.")
         return turn
+
+    async def _sees(self, call: ActionCall, turn: Turn) -> bool:
+        """Whether an answer stands where the button was pressed, or came to the person directly
+        because it could not be written where they asked. A turn's id is no secret."""
+        try:
+            place = ConversationKey.parse(turn.conversation)
+        except ValueError:
+            return False
+        if same_channel(place, call.conversation):
+            return True
+        question = await self.store.get(turn.answers) if turn.answers and call.direct else None
+        asked = question is not None and question.author == call.author.key
+        return asked and place.scope("workspace") == call.conversation.scope("workspace")
 
     async def press(self, call: ActionCall) -> Notice:
         """Do what the button says, and tell the person. Raises `NotFound`."""
@@ -154,10 +167,6 @@ def _judging(source: Source, turn: str) -> tuple[Action, ...]:
     return (Action("wrong", "Wrong", value), Action("outdated", "Outdated", value))
 
 
-def _same_place(turn: Turn, call: ActionCall) -> bool:
-    """A turn's id is no secret within a workspace, and nothing to another."""
-    try:
-        key = ConversationKey.parse(turn.conversation)
-    except ValueError:
-        return False
-    return key.scope("workspace") == call.conversation.scope("workspace")
+def same_channel(one: ConversationKey, other: ConversationKey) -> bool:
+    """Whether two conversations are in one channel, and so before the same eyes."""
+    return one.scope("channel") == other.scope("channel")

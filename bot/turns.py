@@ -12,7 +12,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from bot.adapters.base import Sink
-from bot.buttons import Buttons
+from bot.buttons import Buttons, same_channel
 from bot.checks import Asker
 from bot.delivery import Delivery
 from bot.draft import Draft
@@ -232,7 +232,7 @@ def _event_of(question: Turn, call: ActionCall, material: Material) -> Message |
     """The question as it was asked, with what it came with then."""
     key = ConversationKey.parse(question.conversation)
     around: dict[str, Any] = {
-        "direct": call.direct,
+        "direct": call.direct and same_channel(key, call.conversation),
         "attachments": material.attachments,
         "context": material.context,
         "earlier": call.earlier,

@@ -105,11 +105,15 @@ async def docs(
 
 
 def _may_see(ctx: Context, base: str | None, bases: Sequence[str]) -> None:
-    """Raises `Denied` for a base that does not answer here, and for another person's own."""
-    if base is None or base in bases or base == private_base(ctx.author):
+    """Raises `Denied` for a base that does not answer here; for a person's own, elsewhere than in
+    their direct messages."""
+    own = base == private_base(ctx.author) and in_direct_message(ctx.asker)
+    if base is None or base in bases or own:
         return
     if is_private(base):
-        raise Denied("What a person added in a direct message is theirs alone.")
+        raise Denied(
+            "What a person added in a direct message is theirs alone, and stays in direct messages."
+        )
     ctx.require(is_admin)
 
 

@@ -17,6 +17,7 @@ from bot.types import Author, ConversationKey
 
 PLATFORM = "discord"
 DIRECT = "@dm"
+PRIVATE = "@private"
 _DOWNLOAD_S = 60.0
 _LOOKUP_S = 2.5
 _MENTION = re.compile(r"<@!?(\d+)>")
@@ -34,9 +35,23 @@ def author_of(person: Any, locale: str | None = None) -> Author:
     return Author(PLATFORM, str(person.id), person.display_name, roles, person.bot, locale)
 
 
-def key_of(channel: Any, guild: int | None) -> ConversationKey:
-    """Where a message is: server (or `@dm`), channel, and thread within the channel."""
-    workspace = DIRECT if guild is None else str(guild)
+def is_direct(interaction: discord.Interaction[Any]) -> bool:
+    """Whether it happens in the bot's own direct messages. Commands can also be called in those of
+    other people and in groups, which have no server either."""
+    return interaction.guild_id is None and interaction.context.dm_channel
+
+
+def is_direct_message(message: discord.Message) -> bool:
+    """Whether somebody wrote it to the bot alone."""
+    return message.guild is None and isinstance(message.channel, discord.DMChannel)
+
+
+def key_of(channel: Any, guild: int | None, *, direct: bool) -> ConversationKey:
+    """Where a message is: server, channel, and thread within the channel.
+
+    Without a server it is `@dm`, the bot's own direct messages, or `@private`: other people's.
+    """
+    workspace = str(guild) if guild is not None else DIRECT if direct else PRIVATE
     parent = getattr(channel, "parent_id", None)
     if isinstance(channel, discord.Thread) and parent:
         return ConversationKey(PLATFORM, workspace, str(parent), str(channel.id))

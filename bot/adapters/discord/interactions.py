@@ -117,7 +117,7 @@ class Interactions:
             author=author,
             name=name,
             options=options,
-            direct=interaction.guild_id is None,
+            direct=events.is_direct(interaction),
             attachments=quote.attachments if quote else attachments,
             target=quote,
             at=interaction.created_at,
@@ -144,7 +144,7 @@ class Interactions:
 
     @staticmethod
     def _allowed(interaction: Interaction) -> reading.Allowed:
-        """Whether the person may read there; in direct messages everybody reads all."""
+        """Whether the person may read there; outside of servers everybody reads all."""
         may = interaction.guild_id is None or reading.reads_history(interaction.permissions)
 
         async def allowed() -> bool:
@@ -159,14 +159,15 @@ class Interactions:
             life = self._timing.token_life
             outlets.append(InteractionOutlet(interaction.followup, channel, life))
         outlets.append(ChannelOutlet(self._link, channel))
-        if interaction.guild_id is not None:
+        if not events.is_direct(interaction):
             outlets.append(DirectOutlet(self._link, interaction.user.id))
         return outlets
 
     def _who_and_where(self, interaction: Interaction) -> tuple[ConversationKey, Author]:
         channel: Any = interaction.channel or discord.Object(interaction.channel_id or 0)
         author = events.author_of(interaction.user, str(interaction.locale.value))
-        return events.key_of(channel, interaction.guild_id), author
+        direct = events.is_direct(interaction)
+        return events.key_of(channel, interaction.guild_id, direct=direct), author
 
     async def on_complete(
         self, interaction: Interaction, name: str, option: str, prefix: str
@@ -223,7 +224,7 @@ class Interactions:
             action=action,
             turn=turn,
             value=value,
-            direct=interaction.guild_id is None,
+            direct=events.is_direct(interaction),
             at=interaction.created_at,
             earlier=earlier,
         )

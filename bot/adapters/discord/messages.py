@@ -46,7 +46,7 @@ class Messages:
         """Somebody wrote something that we can see."""
         if not events.is_from_a_person(message):
             return
-        direct = message.guild is None
+        direct = events.is_direct_message(message)
         if not direct and not events.names_us(message, us) and not await self._follows(message, us):
             return
         self._errands.start(self._typing(message.channel.id), "typing")
@@ -59,7 +59,7 @@ class Messages:
         channel = await self._channel(message)
         if not isinstance(channel, discord.Thread) or events.is_to_others(message, us):
             return False
-        key = events.key_of(channel, message.guild.id if message.guild else None)
+        key = _key(channel, message)
         if channel.owner_id != us and not await self._core.replies.known_thread(key):
             return False
         return (await self._core.channel_settings(key)).follow_up
@@ -77,7 +77,7 @@ class Messages:
     async def _place(self, message: discord.Message, us: int) -> ConversationKey:
         """Where the answer belongs; a thread of its own is opened if that is how it is done."""
         channel = await self._channel(message)
-        key = events.key_of(channel, message.guild.id if message.guild else None)
+        key = _key(channel, message)
         if not isinstance(channel, discord.TextChannel):
             return key
         if not (await self._core.channel_settings(key)).thread_per_mention:
@@ -114,7 +114,7 @@ class Messages:
                 conversation=key,
                 author=author,
                 text=text,
-                direct=message.guild is None,
+                direct=events.is_direct_message(message),
                 attachments=events.attachments_of(message.attachments),
                 context=await self._around(message, us, earlier),
                 at=message.created_at,
@@ -213,3 +213,8 @@ class Messages:
         )
         outlet = ChannelOutlet(self._link, events.place_of(asked.conversation))
         await outlet.send(offer, asked.turn, f"edit.{message.id}"[-25:])
+
+
+def _key(channel: Any, message: discord.Message) -> ConversationKey:
+    guild = message.guild.id if message.guild else None
+    return events.key_of(channel, guild, direct=events.is_direct_message(message))

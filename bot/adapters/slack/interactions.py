@@ -16,6 +16,7 @@ from bot.adapters.mistakes import SENT_TWICE, Sent, mistakes, wants_form
 from bot.adapters.slack.agent import AgentSurface
 from bot.adapters.slack.asides import Asides
 from bot.adapters.slack.context import Reading
+from bot.adapters.slack.direct import DirectChannels
 from bot.adapters.slack.failures import FAILURES, error_of
 from bot.adapters.slack.forms import (
     FORM,
@@ -65,6 +66,7 @@ class Interactions:
         self._reading = reading
         self._messages = messages
         self._surface = surface
+        self._direct = DirectChannels(client)
         self._sent = Sent()
 
     def _sink(self, key: ConversationKey, author: Author, *, lazy: bool = False) -> ReplySink:
@@ -90,7 +92,7 @@ class Interactions:
         author = await self._reading.people.author(user, str(body.get("user_name") or ""))
         call = CommandCall(
             f"command:{body['trigger_id']}", key, author, name,
-            text=text, direct=channel.startswith("D"),
+            text=text, direct=await self._direct.is_ours(channel),
             earlier=self._reading.before(channel, None, us),
         )  # fmt: skip
         await self._core.accept(call, self._sink(key, author))
@@ -137,7 +139,8 @@ class Interactions:
         author = await self._author(body)
         call = CommandCall(
             f"view:{body['trigger_id']}", key, author, name, filled_in(view),
-            direct=channel.startswith("D"), attachments=self._reading.files.of(files_in(view)),
+            direct=await self._direct.is_ours(channel),
+            attachments=self._reading.files.of(files_in(view)),
             earlier=self._reading.before(channel, None, us),
         )  # fmt: skip
         await self._core.accept(call, self._giving_back(call))
@@ -167,7 +170,8 @@ class Interactions:
         call = CommandCall(
             f"menu:{body['trigger_id']}", key, author,
             str(body["callback_id"]).removeprefix(MENU),
-            direct=channel.startswith("D"), attachments=target.attachments, target=target,
+            direct=await self._direct.is_ours(channel),
+            attachments=target.attachments, target=target,
             earlier=self._reading.before(channel, message.get("thread_ts"), us),
         )  # fmt: skip
         await self._core.accept(call, self._sink(key, author))
@@ -196,7 +200,7 @@ class Interactions:
         call = ActionCall(
             f"button:{pressed.get('action_ts')}:{author.id}:{name}:{turn}",
             ConversationKey(PLATFORM, _team(body), channel, root), author, name, turn, value,
-            direct=channel.startswith("D"),
+            direct=await self._direct.is_ours(channel),
         )  # fmt: skip
         if name != "regenerate":
             return call

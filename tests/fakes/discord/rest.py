@@ -109,7 +109,10 @@ class Rest:
     async def _announce(self, name: str, message: Json) -> None:
         if message["flags"] & EPHEMERAL:
             return
-        channel = self.world.channels.get(int(message["channel_id"]), {})
+        number = int(message["channel_id"])
+        if number in self.world.closed_channels:
+            return  # what is said where the bot is not it is not told, its own words neither
+        channel = self.world.channels.get(number, {})
         direct = channel.get("type") == DIRECT
         where = {} if direct else {"guild_id": str(GUILD)}
         seen = {k: v for k, v in message.items() if k != "edits"}

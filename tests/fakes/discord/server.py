@@ -329,9 +329,18 @@ class FakeDiscord:
         return await self._interact(4 if focused else 2, data, channel, user, more)
 
     async def press(
-        self, label: str, *, message: int | None = None, user: int = ADA, custom_id: str = ""
+        self,
+        label: str,
+        *,
+        message: int | None = None,
+        user: int = ADA,
+        custom_id: str = "",
+        channel: int | None = None,
     ) -> str:
-        """Somebody presses a button, the latest with that label; returns the token."""
+        """Somebody presses a button, the latest with that label; returns the token.
+
+        `channel` is where the message stands, if somebody could take it elsewhere.
+        """
         found = [
             (m, button)
             for m in sorted(self.world.messages.values(), key=lambda m: int(m["id"]))
@@ -344,7 +353,7 @@ class FakeDiscord:
             raise AssertionError(f"there is no button {label!r}")
         shown, button = found[-1]
         data = {"custom_id": button["custom_id"], "component_type": 2}
-        channel = int(shown["channel_id"])
+        channel = channel or int(shown["channel_id"])
         more = {"message": {k: v for k, v in shown.items() if k not in {"edits", "interaction"}}}
         return await self._interact(3, data, channel, user, more, pressed=int(shown["id"]))
 
@@ -376,7 +385,8 @@ class FakeDiscord:
         number = self.world.snowflake()
         token = f"tok{number}"
         place = self.world.channels[channel]
-        direct = place["type"] == DIRECT
+        context = self.world.context(channel)
+        direct = context > 0
         who: Json = {"user": self.world.users[user]}
         if not direct:
             who = {"member": self.world.member(user), "guild_id": str(GUILD)}
@@ -400,12 +410,14 @@ class FakeDiscord:
             "locale": "en-US",
             "entitlements": [],
             "authorizing_integration_owners": {"0": str(GUILD)},
-            "context": 1 if direct else 0,
+            "context": context,
             "app_permissions": allowed,
             "attachment_size_limit": 10_485_760,
             **who,
             **(more or {}),
         }
+        if self.world.no_context:
+            del event["context"]
         self.world.interactions[token]["event"] = event
         await self.gateway.dispatch("INTERACTION_CREATE", event, direct=direct)
         return token

@@ -17,11 +17,13 @@ GUILD = 200
 CHANNEL = 300
 OTHER_CHANNEL = 301
 DM = 400
+GROUP_DM = 401
+OTHERS_DM = 402
 ADA = 1
 EVE = 2
 ROOT = 3
 TOKEN = base64.b64encode(str(APPLICATION).encode()).decode().rstrip("=") + ".fake.token"
-TEXT, DIRECT, PUBLIC_THREAD = 0, 1, 11
+TEXT, DIRECT, GROUP, PUBLIC_THREAD = 0, 1, 3, 11
 HAS_THREAD = 1 << 5
 ALL_PERMISSIONS = (1 << 50) - 1
 
@@ -68,6 +70,8 @@ class World:
     closed_channels: set[int] = field(default_factory=set)
     bot_permissions: int = ALL_PERMISSIONS
     people_permissions: int = ALL_PERMISSIONS
+    no_context: bool = False
+    """Interactions do not say where they happen."""
 
     def __post_init__(self) -> None:
         self._counter = itertools.count()
@@ -75,12 +79,10 @@ class World:
             self.add_user(number, name)
         for number in (CHANNEL, OTHER_CHANNEL):
             self.add_channel(number)
-        self.channels[DM] = {
-            "id": str(DM),
-            "type": DIRECT,
-            "recipients": [self.users[ADA]],
-            "last_message_id": None,
-        }
+        self.add_private(DM, DIRECT, ADA)
+        for number, kind in ((GROUP_DM, GROUP), (OTHERS_DM, DIRECT)):
+            self.add_private(number, kind, ADA, EVE)
+            self.closed_channels.add(number)
 
     def add_user(self, number: int, name: str) -> int:
         """Somebody new; returns the id."""
@@ -105,6 +107,22 @@ class World:
             "permission_overwrites": [],
         }
         return number
+
+    def add_private(self, number: int, kind: int, *people: int) -> int:
+        """A channel without a server: the bot's own with one person, or one of several people, in
+        which it is not; returns the id."""
+        self.channels[number] = {
+            "id": str(number),
+            "type": kind,
+            "recipients": [self.users[person] for person in people],
+            "last_message_id": None,
+        }
+        return number
+
+    def context(self, channel: int) -> int:
+        """Where an interaction there happens: in a server, with the bot alone, or elsewhere."""
+        people = self.channels[channel].get("recipients")
+        return 0 if people is None else 1 if len(people) == 1 else 2
 
     def snowflake(self) -> int:
         """A new id."""

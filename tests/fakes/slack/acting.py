@@ -147,15 +147,18 @@ class Acting:
             "type": "message_action", "callback_id": callback, "message_ts": ts, "message": message,
         })  # fmt: skip
 
-    async def press(self, label: str, *, by: str = ADA, channel: str = CHANNEL) -> None:
-        """Press the newest button with a label."""
+    async def press(
+        self, label: str, *, by: str = ADA, channel: str = CHANNEL, place: str = ""
+    ) -> None:
+        """Press the newest button with a label; `place` is what Slack calls the channel then: a
+        message to a person stands in a channel of its own."""
         message, button = next(
             (m, e)
             for m in reversed(self.fake.workspace.by(US, channel))
             for e in buttons(m)
             if e["text"]["text"] == label
         )
-        await self.fake.deliver("interactive", self._acts(by, channel) | {
+        await self.fake.deliver("interactive", self._acts(by, place or channel) | {
             "type": "block_actions",
             **_pressed_in(message),
             "actions": [{**button, "block_id": "b", "action_ts": self.fake.workspace.ts()}],

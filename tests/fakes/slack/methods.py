@@ -47,7 +47,7 @@ class Methods(AgentMethods):
 
     def chat_postMessage(self, a: Mapping[str, Any]) -> Answer:
         if a["channel"] in self.away:
-            return failed("channel_not_found" if a["channel"][0] == "D" else "not_in_channel")
+            return failed(self._missing(a["channel"]))
         if not (a.get("text") or a.get("blocks") or a.get("markdown_text")):
             return failed("no_text")
         if not self.may_show(a):
@@ -102,7 +102,7 @@ class Methods(AgentMethods):
 
     def conversations_history(self, a: Mapping[str, Any]) -> Answer:
         if a["channel"] in self.away:
-            return failed("not_in_channel")
+            return failed(self._missing(a["channel"]))
         found = [
             m
             for m in self.workspace.messages.values()
@@ -112,6 +112,10 @@ class Methods(AgentMethods):
             and self._is_asked_for(m, a)
         ]
         return self._page(found[::-1], a)
+
+    @staticmethod
+    def _missing(channel: str) -> str:
+        return "channel_not_found" if channel[0] == "D" else "not_in_channel"
 
     def _is_asked_for(self, m: Posted, a: Mapping[str, Any]) -> bool:
         inclusive = str(a.get("inclusive", "")).lower() in {"1", "true"}
