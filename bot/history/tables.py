@@ -128,6 +128,15 @@ materials = Table(
     sqlite_with_rowid=False,
 )
 
+quoted = Table(
+    "quoted",
+    Base.metadata,
+    # Whose messages stand in the material of which turns.
+    Column("person", String, primary_key=True),
+    Column("turn", String, primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
 capabilities = Table(
     "capabilities",
     Base.metadata,

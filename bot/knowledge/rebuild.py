@@ -77,9 +77,6 @@ async def _write(
 def _swap(connection: Connection, old: BaseRow, new: BaseRow) -> None:
     """In the writer's transaction: the new generation is the live one from here on."""
     before = (passages.c.base == old.name) & (passages.c.generation != new.generation)
-    lexical.remove_entries(
-        connection, list(connection.scalars(sa.select(passages.c.number).where(before)))
-    )
     connection.execute(sa.delete(passages).where(before))
     counted = (
         sa.select(sa.func.count()).where(passages.c.document == documents.c.id).scalar_subquery()
@@ -87,6 +84,8 @@ def _swap(connection: Connection, old: BaseRow, new: BaseRow) -> None:
     connection.execute(
         sa.update(documents).where(documents.c.base == old.name).values(passages=counted)
     )
+    lexical.drop_table(connection, new.name)
+    lexical.make_table(connection, new.name)
     index_generation(connection, new)
     connection.execute(
         sa.update(bases)
@@ -107,6 +106,7 @@ def index_generation(
     )
     lexical.add_entries(
         connection,
+        base.name,
         [
             lexical.Entry(*row)
             for row in connection.execute(query)
@@ -120,9 +120,8 @@ async def sweep_generations(database: Database, chroma: ChromaIndex, live: BaseR
 
     def job(connection: Connection) -> int:
         gone = (passages.c.base == live.name) & (passages.c.generation != live.generation)
-        lexical.remove_entries(
-            connection, list(connection.scalars(sa.select(passages.c.number).where(gone)))
-        )
+        numbers = connection.scalars(sa.select(passages.c.number).where(gone))
+        lexical.remove_entries(connection, live.name, list(numbers))
         count = connection.execute(sa.delete(passages).where(gone)).rowcount
         mine = sa.select(documents.c.id).where(documents.c.base == live.name)
         connection.execute(

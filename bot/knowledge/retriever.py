@@ -199,16 +199,18 @@ class Retriever:
         async with self._db.read() as connection:
             for one in wordings:
                 words = terms(one.searched)
-                total, counts = await lexical.frequencies(connection, words, _COMMON)
+                known = await lexical.frequencies(connection, words, list(bases), _COMMON)
+                overall = lexical.together(known, words, _COMMON)
+                total, counts = overall.passages, overall.words
                 telling = lexical.telling(counts, total)
-                found = await lexical.find(connection, telling, list(bases), _CANDIDATES)
+                found = await lexical.find(connection, telling, known, overall, _CANDIDATES)
                 share = one.shares(words)
                 weight = {
                     word: share[word] * rarity(min(count, total), total)
                     for word, count in counts.items()
                 }
-                known = sum(count > 0 for count in counts.values()) / (len(counts) or 1)
-                question = Question(one.searched, words, weight, known, english_share(one.searched))
+                occur = sum(count > 0 for count in counts.values()) / (len(counts) or 1)
+                question = Question(one.searched, words, weight, occur, english_share(one.searched))
                 asked.append(Asked(question, one.weight, found))
         return asked
 

@@ -224,8 +224,11 @@ class KnowledgeService:
         return [source.location for source in await self._store.sources() if not source.complete]
 
     async def forget(self, author: Author) -> int:
-        """Delete what a person added in direct messages; returns how many documents."""
-        return await self._intake.forget(private_base(author))
+        """Delete what a person added in direct messages; returns how many documents. What they
+        added for others stays, and is nobody's."""
+        count = await self._intake.forget(private_base(author))
+        await self._store.disown(author.key)
+        return count
 
     async def warm(self) -> None:
         """Load what the first search would load, where there are documents to search.

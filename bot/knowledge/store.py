@@ -50,8 +50,12 @@ class KnowledgeStore:
             "generation": row.generation,
             "made_at": time.time(),
         }
-        statement = insert(bases).values(values).on_conflict_do_nothing()
-        await self._db.write(lambda connection: connection.execute(statement) and None)
+
+        def job(connection: Connection) -> None:
+            connection.execute(insert(bases).values(values).on_conflict_do_nothing())
+            lexical.make_table(connection, row.name)
+
+        await self._db.write(job)
 
     # --- sources ---------------------------------------------------------------------------------
 
@@ -95,10 +99,7 @@ class KnowledgeStore:
 
         def job(connection: Connection) -> int:
             mine = sa.select(documents.c.id).where(documents.c.base == base)
-            numbers = connection.scalars(
-                sa.select(passages.c.number).where(passages.c.base == base)
-            )
-            lexical.remove_entries(connection, list(numbers))
+            lexical.drop_table(connection, base)
             half = sa.select(pending.c.document).where(pending.c.base == base)
             connection.execute(
                 sa.delete(staged).where(staged.c.document.in_(mine) | staged.c.document.in_(half))
@@ -112,6 +113,16 @@ class KnowledgeStore:
             return count
 
         return await self._db.write(job)
+
+    async def disown(self, person: str) -> None:
+        """Forget who added what."""
+
+        def job(connection: Connection) -> None:
+            for table in (sources, documents):
+                mine = sa.update(table).where(table.c.added_by == person)
+                connection.execute(mine.values(added_by=""))
+
+        await self._db.write(job)
 
     # --- documents -------------------------------------------------------------------------------
 
@@ -208,7 +219,7 @@ class KnowledgeStore:
         """Take a document out, and mark its vectors as pending."""
 
         def job(connection: Connection) -> None:
-            forget_passages(connection, row.id, generation)
+            forget_passages(connection, row, generation)
             connection.execute(sa.delete(staged).where(staged.c.document == row.id))
             connection.execute(sa.delete(documents).where(documents.c.id == row.id))
             values = {"base": row.base, "generation": generation, "document": row.id}

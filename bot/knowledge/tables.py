@@ -1,7 +1,7 @@
 """The tables of the documents; migration `0002_knowledge` makes them.
 
-`knowledge_fts` is a virtual table (FTS5: title, heading, body), which SQLAlchemy cannot describe.
-Its rowid is the passage's number.
+Each knowledge base has a virtual table of its own as well (FTS5: title, heading, body), which
+SQLAlchemy cannot describe and `bot.knowledge.lexical` makes. Its rowid is the passage's number.
 """
 
 from __future__ import annotations

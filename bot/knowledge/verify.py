@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.exc import DatabaseError
 
 from bot.database import Database
 from bot.knowledge import lexical
@@ -93,16 +92,13 @@ async def verify(database: Database, store: KnowledgeStore, chroma: ChromaIndex)
 
 
 def _remove_orphans(connection: Connection) -> int:
-    """Passages without a document or of a generation that is not live."""
+    """Passages without a document or of a generation that is not live; what full text has of them
+    is taken out when that is repaired."""
     live = sa.exists().where(
         bases.c.name == passages.c.base, bases.c.generation == passages.c.generation
     )
     owned = sa.exists().where(documents.c.id == passages.c.document)
-    numbers = list(connection.scalars(sa.select(passages.c.number).where(~live | ~owned)))
-    lexical.remove_entries(connection, numbers)
-    for number in numbers:
-        connection.execute(sa.delete(passages).where(passages.c.number == number))
-    return len(numbers)
+    return connection.execute(sa.delete(passages).where(~live | ~owned)).rowcount
 
 
 def _staged_for_later(connection: Connection) -> dict[str, frozenset[str]]:
@@ -142,20 +138,18 @@ def _settle(connection: Connection) -> None:
 
 
 def _repair_full_text(connection: Connection) -> tuple[int, int]:
-    """Make the full text index hold exactly the passages; returns how many came and went."""
-    try:
-        with connection.begin_nested():
-            connection.exec_driver_sql(
-                "INSERT INTO knowledge_fts (knowledge_fts) VALUES ('integrity-check')"
-            )
-    except DatabaseError:
-        connection.exec_driver_sql("INSERT INTO knowledge_fts (knowledge_fts) VALUES ('rebuild')")
-    present = set(connection.scalars(sa.text("SELECT id FROM knowledge_fts_docsize")))
-    wanted = set(connection.scalars(sa.select(passages.c.number)))
-    lexical.remove_entries(connection, sorted(present - wanted))
-    missing = wanted - present
-    if missing:
-        for row in connection.execute(sa.select(bases)).all():
-            base = BaseRow(row.name, row.embedder, row.dimension, row.generation)
+    """Make full text hold exactly the passages of each base; returns how many came and went."""
+    live = [
+        BaseRow(row.name, row.embedder, row.dimension, row.generation)
+        for row in connection.execute(sa.select(bases)).all()
+    ]
+    lexical.drop_strangers(connection, [base.name for base in live])
+    added = removed = 0
+    for base in live:
+        numbers = sa.select(passages.c.number).where(passages.c.base == base.name)
+        missing, gone = lexical.repair(connection, base.name, set(connection.scalars(numbers)))
+        if missing:
             index_generation(connection, base, missing)
-    return len(missing), len(present - wanted)
+        added += len(missing)
+        removed += gone
+    return added, removed

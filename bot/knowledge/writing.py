@@ -15,10 +15,10 @@ from bot.knowledge.tables import documents, passages, staged
 
 
 def put_documents(connection: Connection, new: Sequence[NewDocument], generation: int) -> None:
-    """Put documents in place of what was there: row, passages, full text."""
+    """Put documents of one base in place of what was there: row, passages, full text."""
     for document in new:
         if not document.fresh:
-            forget_passages(connection, document.row.id, generation)
+            forget_passages(connection, document.row, generation)
             _unstage(connection, document.row.id, generation)
     statement = insert(documents)
     values = [{**_values(document.row), "text": document.packed} for document in new]
@@ -27,6 +27,7 @@ def put_documents(connection: Connection, new: Sequence[NewDocument], generation
     numbers = add_passages(connection, new, generation)
     lexical.add_entries(
         connection,
+        new[0].row.base,
         [
             lexical.Entry(number, document.row.title, passage.heading, passage.text)
             for number, (document, _, passage) in zip(numbers, _passages(new), strict=True)
@@ -34,11 +35,11 @@ def put_documents(connection: Connection, new: Sequence[NewDocument], generation
     )
 
 
-def forget_passages(connection: Connection, document: str, generation: int) -> None:
+def forget_passages(connection: Connection, document: DocumentRow, generation: int) -> None:
     """Take a document's passages out of table and full text."""
-    here = (passages.c.document == document) & (passages.c.generation == generation)
+    here = (passages.c.document == document.id) & (passages.c.generation == generation)
     numbers = list(connection.scalars(sa.select(passages.c.number).where(here)))
-    lexical.remove_entries(connection, numbers)
+    lexical.remove_entries(connection, document.base, numbers)
     connection.execute(sa.delete(passages).where(here))
 
 

@@ -15,6 +15,7 @@ from bot.checks import Asker
 from bot.config.knowledge import KnowledgeBase, KnowledgeSettings, SyncFolder
 from bot.errors import NotFound
 from bot.knowledge.chroma import ChromaIndex
+from bot.knowledge.lexical import table_of
 from bot.knowledge.service import KnowledgeService
 from bot.knowledge.tables import pending, staged
 from bot.types import Author, ConversationKey
@@ -219,11 +220,11 @@ async def test_verify_puts_vectors_and_full_text_right(
     await chroma.upsert(name, ["stranger-1"], ["stranger"], stranger)
     await chroma.aclose()
 
+    table = table_of("default")
+
     def harm(connection: sa.Connection) -> None:
-        connection.execute(sa.text("DELETE FROM knowledge_fts WHERE rowid IN (1, 2, 3)"))
-        connection.execute(
-            sa.text("INSERT INTO knowledge_fts (rowid, body) VALUES (4000, 'nobody')")
-        )
+        connection.execute(sa.text(f"DELETE FROM {table} WHERE rowid IN (1, 2, 3)"))
+        connection.execute(sa.text(f"INSERT INTO {table} (rowid, body) VALUES (4000, 'nobody')"))
 
     await room.database.write(harm)
     service = room.service()
