@@ -21,19 +21,18 @@ from bot.adapters.base import Adapter, AdapterError
 from bot.database import Database
 from bot.dispatch import Dispatcher, Policy, assemble
 from bot.embedders import embedders
+from bot.erasure import Erasure
 from bot.errors import UserFacingError
 from bot.exchange import TurnLimits
 from bot.history.capabilities import SqlCapabilities
 from bot.history.choices import SqlChoices
 from bot.history.replies import SqlReplies
 from bot.history.sql import SqlHistoryStore
-from bot.history.store import HistoryStore
 from bot.installation import Installation
 from bot.knowledge.loading import Loading
 from bot.knowledge.reranking import reranker_of
 from bot.knowledge.retriever import Rerank
 from bot.knowledge.service import KnowledgeService
-from bot.loader import Plugins
 from bot.metrics import Metrics
 from bot.models import ModelService
 from bot.ownership import own
@@ -45,7 +44,6 @@ from bot.running import Running
 from bot.services import Searching
 from bot.settings import ChosenSettings
 from bot.skill import Ingested, Services
-from bot.types import Author
 from bot.web.fetch import Fetcher
 from bot.web.reader import Reader
 
@@ -186,7 +184,9 @@ async def opened(here: Installation) -> AsyncIterator[App]:
             turns=running,
             commands=here.plugins.commands,
             settings=settings,
-            forget=partial(_forget, history, knowledge, here.plugins),
+            forget=Erasure(
+                database, running, history, knowledge, here.plugins.forget, config.data_dir
+            ),
             searching=Searching(
                 rewrite=config.knowledge.rewrite,
                 multi_query=config.knowledge.multi_query,
@@ -287,17 +287,3 @@ def _reranker(here: Installation, pool: Pool) -> Rerank | None:
 def _prompt_folders(here: Installation) -> list[Path]:
     own_folder = [here.config.prompts_dir] if here.config.prompts_dir is not None else []
     return [*own_folder, *(Path(f) for f in here.plugins.prompt_folders), SHIPPED_PROMPTS]
-
-
-async def _forget(
-    history: HistoryStore, knowledge: KnowledgeService, plugins: Plugins, person: str
-) -> int:
-    turns = await history.forget(person=person)
-    platform, _, ident = person.partition(":")
-    await knowledge.forget(Author(platform, ident, ""))
-    for name, forget in plugins.forget:
-        try:
-            await asyncio.to_thread(forget, person)
-        except Exception:  # a plugin that fails must not keep the others from forgetting
-            log.error("a plugin could not forget a person", plugin=name, exc_info=True)
-    return turns

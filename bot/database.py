@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -54,6 +55,8 @@ class Database:
         self._queue: asyncio.Queue[_Write[Any]] = asyncio.Queue(QUEUE)
         self._writer: asyncio.Task[None] | None = None
         self._closing = False
+        self._scrubbing = asyncio.Lock()
+        self._scrubbed = 0.0
 
     @classmethod
     async def open(cls, path: Path) -> Database:
@@ -83,6 +86,31 @@ class Database:
         write = _Write(job, asyncio.get_running_loop().create_future())
         await self._queue.put(write)
         return cast(T, await write.done)
+
+    async def scrub(self) -> None:
+        """Write the file anew, so that nothing of what was deleted is left in it or in its log;
+        SQLite leaves copies of deleted rows behind when it moves them about, even with
+        `secure_delete`. One that began after it was asked for serves all. Raises `StorageError`."""
+        asked = time.monotonic()
+        async with self._scrubbing:
+            if self._scrubbed > asked:
+                return
+            if self._closing:
+                raise StorageError("The database is closed.")
+            self._scrubbed = time.monotonic()
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._thread, self._write_anew)
+
+    def _write_anew(self) -> None:
+        """In the writing thread, outside of any transaction."""
+        try:
+            with self._engine.connect() as connection:
+                driver = connection.connection.driver_connection
+                assert driver is not None
+                driver.execute("VACUUM")
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except (SQLAlchemyError, sqlite3.Error) as exc:
+            raise storage_error(self.path, exc) from exc
 
     async def close(self) -> None:
         """Commit what is waiting, and let go of the file. Safe to call twice."""

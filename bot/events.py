@@ -39,6 +39,7 @@ class Quote:
 
     `id` is what the event of that message would have as its id. `replies` reads the thread that
     hangs on the message, itself included; None where none hangs, or the platform cannot tell.
+    `by` is the person who wrote it, as `Author.key`; empty where it was nobody that we know.
     """
 
     author: str
@@ -47,6 +48,7 @@ class Quote:
     id: str = ""
     attachments: tuple[Attachment, ...] = ()
     replies: Reader | None = field(default=None, compare=False, repr=False)
+    by: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", wellformed(self.text))

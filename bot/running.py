@@ -8,10 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+import structlog
+
 from bot.checks import Asker
 from bot.events import CommandCall, Message
 from bot.types import Author, ConversationKey
 
+log = structlog.get_logger(__name__)
+
+_SILENCE_S = 10.0
+"""Longest time that turns may take to end, since a platform may not take their last words."""
 StopReason = Literal["stopped", "retracted", "shutdown"]
 
 
@@ -26,6 +32,15 @@ class Open:
     work: asyncio.Task[None] | None = field(default=None, repr=False)
     stopped: StopReason | None = None
     stopped_by: str = ""
+    ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    """Set once nothing more is written or shown of it."""
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Who asked, and whose messages are read with it."""
+        target = self.event.target if isinstance(self.event, CommandCall) else None
+        read = (*self.event.context, *([target] if target is not None else ()))
+        return frozenset({self.asker.author.key, *(quote.by for quote in read)})
 
     def stop(self, reason: StopReason, by: str = "") -> bool:
         """Cancel the work, also before it began. False where it was stopped or done already."""
@@ -52,6 +67,7 @@ class Running:
         self._open: dict[str, Open] = {}
         self._events: dict[tuple[str, str], Open] = {}
         self._counts: Counter[str] = Counter()
+        self._unended: set[Open] = set()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -62,11 +78,12 @@ class Running:
     def add(self, turn: Open) -> None:
         """A turn was accepted."""
         self._open[turn.turn] = turn
+        self._unended.add(turn)
         self._events.setdefault(_event_key(turn), turn)
         self._counts.update(_counted(turn))
 
     def remove(self, turn: Open) -> None:
-        """A turn ended."""
+        """A turn's work ended; its answer may still be on its way."""
         if self._open.pop(turn.turn, None) is None:
             return
         if self._events.get(_event_key(turn)) is turn:
@@ -75,6 +92,24 @@ class Running:
             self._counts[key] -= 1
             if not self._counts[key]:
                 del self._counts[key]
+
+    def end(self, turn: Open) -> None:
+        """Nothing more is kept or shown of a turn."""
+        self.remove(turn)
+        self._unended.discard(turn)
+        turn.ended.set()
+
+    async def silence(self, person: str) -> None:
+        """Stop every turn of a person (`platform:id`), and those that read messages of theirs, and
+        wait until nothing more is kept of them. Quick commands keep nothing anyway."""
+        theirs = [turn for turn in self._unended if person in turn.people and not turn.quick]
+        for turn in theirs:
+            turn.stop("retracted" if turn.asker.author.key == person else "stopped")
+        try:
+            async with asyncio.timeout(_SILENCE_S):
+                await asyncio.gather(*(turn.ended.wait() for turn in theirs))
+        except TimeoutError:
+            log.warning("turns did not end", turns=len(theirs))
 
     def get(self, turn: str) -> Open | None:
         """The open turn with this id."""

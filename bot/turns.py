@@ -155,7 +155,7 @@ class Turns:
             except Exception:  # a task's top: nothing above it would report this
                 log.exception("a turn was lost")
             finally:
-                self._running.remove(turn)
+                self._running.end(turn)
                 self._exchanges.discard(exchange)
 
     async def _retract(self, event: Retraction) -> None:

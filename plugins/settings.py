@@ -79,18 +79,22 @@ async def forget(
     ctx: Context,
     confirm: Annotated[bool, Option("Write confirm=yes to delete it for good")] = False,
 ) -> AsyncIterator[Part]:
-    """Delete what I have kept of you: your messages, my answers, your feedback."""
+    """Delete what I have kept of you: messages, answers, documents of your own, feedback."""
     if ctx.services.forget is None:
         raise Failed("Nothing can be deleted here; ask the operator.")
     if not confirm:
         yield Notice(
-            "This deletes your messages, my answers to them and your feedback, everywhere and for "
-            "good. To do it, write /forget confirm=yes.",
+            "This deletes your messages, my answers to them, your own documents and your feedback, "
+            "everywhere and for good. To do it, write /forget confirm=yes.",
             private=True,
         )
         return
     turns = await ctx.services.forget(ctx.author.key)
-    yield Notice(f"Forgotten: {turns} turns are deleted.", private=True)
+    yield Notice(
+        f"Forgotten: {turns} turns are deleted. Backups that were made before may hold them for a "
+        "while.",
+        private=True,
+    )
 
 
 @hookimpl

@@ -16,6 +16,7 @@ from bot.app import App, opened, platform_adapters
 from bot.cli.models import fetch_all
 from bot.cli.output import errors, redacted
 from bot.cli.place import ConfigPath, read
+from bot.erasure import TYPED
 from bot.installation import Installation, ModelFile
 from bot.logging import configure
 
@@ -57,7 +58,7 @@ def _fetch(here: Installation, missing: list[ModelFile]) -> None:
 async def _serve(here: Installation, conversation: str | None) -> int:
     adapters = platform_adapters(here)
     terminal = TerminalAdapter(
-        here.config.data_dir / "terminal-history",
+        here.config.data_dir / TYPED,
         conversation=conversation,
         user=here.config.terminal.user,
     )

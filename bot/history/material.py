@@ -1,13 +1,14 @@
 """What a question came with, kept so that it can be answered again: files as text, and quotations.
 
-It is kept with the question's turn and forgotten with it. The files themselves are not kept, and of
+It is kept with the question's turn and forgotten with it, each message also with the person who
+wrote it. The files themselves are not kept, and of
 a long text only the beginning is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.errors import Refused
 from bot.events import Attachment, CommandCall, Message, Quote
@@ -29,7 +30,8 @@ class KeptFile:
 
 @dataclass(frozen=True, slots=True)
 class KeptQuote:
-    """A message that gave context. `thread`: a thread hung on it, which is not kept."""
+    """A message that gave context. `thread`: a thread hung on it, which is not kept. `by` is the
+    person who wrote it, with whom it is forgotten."""
 
     author: str
     text: str = field(repr=False)
@@ -37,6 +39,7 @@ class KeptQuote:
     id: str = ""
     files: tuple[KeptFile, ...] = ()
     thread: bool = False
+    by: str = ""
 
     def restored(self) -> Quote:
         """The message, as an event has it."""
@@ -47,6 +50,7 @@ class KeptQuote:
             self.id,
             restored(self.files),
             _gone if self.thread else None,
+            self.by,
         )
 
 
@@ -60,6 +64,18 @@ class Material:
 
     def __bool__(self) -> bool:
         return bool(self.files or self.quotes or self.target)
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Who wrote the messages in it."""
+        every = (*self.quotes, *([self.target] if self.target else ()))
+        return frozenset(quote.by for quote in every if quote.by and not quote.from_us)
+
+    def without(self, person: str) -> Material:
+        """The same without what a person wrote around it."""
+        target = self.target if self.target and self.target.by != person else None
+        quotes = tuple(quote for quote in self.quotes if quote.by != person)
+        return replace(self, quotes=quotes, target=target)
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
@@ -129,6 +145,7 @@ class _Room:
             quote.id,
             self.files(quote.attachments),
             quote.replies is not None,
+            quote.by,
         )
 
     def files(self, attachments: Iterable[Attachment]) -> tuple[KeptFile, ...]:

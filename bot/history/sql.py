@@ -8,14 +8,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, literal_column, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from bot.database import Database
+from bot.history.erasure import forget
 from bot.history.material import Material
 from bot.history.rows import MATERIAL, source_of, to_row, to_turn, written
 from bot.history.store import Report, Turn, Verdict
-from bot.history.tables import choices, feedback, materials, processed_events, replies, turns
+from bot.history.tables import feedback, materials, processed_events, quoted, turns
 
 REMEMBER_EVENTS = timedelta(days=7)
 """A platform gives up redelivering an event long before this."""
@@ -85,7 +86,10 @@ _feedback = _feedback.on_conflict_do_update(
     index_elements=["turn", "person", "passage"],
     set_={"verdict": _feedback.excluded.verdict, "at": _feedback.excluded.at},
 )
-_keep = insert(materials)
+_keep = insert(materials).from_select(
+    ["turn", "kept"],  # of a turn that is forgotten meanwhile nothing is kept
+    select(turns.c.id, bindparam("kept")).where(turns.c.id == bindparam("of")),
+)
 _keep = _keep.on_conflict_do_update(index_elements=["turn"], set_={"kept": _keep.excluded.kept})
 _material = select(materials.c.kept).where(materials.c.turn == bindparam("of"))
 
@@ -151,8 +155,15 @@ class SqlHistoryStore:
         return await self._one(_answer_to, {"question": question})
 
     async def keep(self, question: str, material: Material) -> None:
-        kept = MATERIAL.dump_json(material).decode()
-        await self._execute(_keep, {"turn": question, "kept": kept})
+        values = {"of": question, "kept": MATERIAL.dump_json(material).decode()}
+        people = [{"person": person, "turn": question} for person in material.people]
+
+        def job(connection: Connection) -> None:
+            connection.execute(delete(quoted).where(quoted.c.turn == question))
+            if connection.execute(_keep, values).rowcount and people:
+                connection.execute(insert(quoted), people)
+
+        await self._database.write(job)
 
     async def material(self, question: str) -> Material | None:
         async with self._database.read() as connection:
@@ -202,29 +213,7 @@ class SqlHistoryStore:
         """
         if person is None and conversation is None:
             return 0
-        asked = select(turns.c.id)
-        if person is not None:
-            asked = asked.where(turns.c.author == person)
-        if conversation is not None:
-            asked = asked.where(turns.c.conversation == conversation)
-
-        def job(connection: Connection) -> int:
-            # In this order: the rows that `asked` finds are the last to go.
-            gone = select(turns.c.id).where(or_(turns.c.id.in_(asked), turns.c.answers.in_(asked)))
-            ids = [{"turn_id": turn} for turn in connection.scalars(gone)]
-            if ids:
-                for column in (feedback.c.turn, replies.c.turn, materials.c.turn, turns.c.id):
-                    gone_from = delete(column.table).where(column == bindparam("turn_id"))
-                    connection.execute(gone_from, ids)
-            if person is not None and conversation is None:
-                connection.execute(delete(feedback).where(feedback.c.person == person))
-                connection.execute(update(choices).where(choices.c.by == person).values(by=""))
-            if conversation is not None and person is None:
-                connection.execute(delete(replies).where(replies.c.conversation == conversation))
-                connection.execute(delete(choices).where(choices.c.scope == conversation))
-            return len(ids)
-
-        return await self._database.write(job)
+        return await self._database.write(lambda c: forget(c, person, conversation))
 
     async def _execute(self, statement: Any, values: dict[str, Any]) -> None:
         def job(connection: Connection) -> None:

@@ -112,7 +112,11 @@ class HistoryStore(Protocol):
         ...
 
     async def forget(self, *, person: str | None = None, conversation: str | None = None) -> int:
-        """Delete what was kept of a person, or a conversation; returns the number of turns."""
+        """Delete what was kept of a person, or a conversation; returns the number of turns.
+
+        With a person go the messages of theirs that were kept with what others asked; an exchange
+        that was about such a message goes as a whole.
+        """
         ...
 
 

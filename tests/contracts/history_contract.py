@@ -247,6 +247,30 @@ class HistoryContract:
         assert [turn.id for turn in await store.recent(HERE)] == ["q-3", "a-3"]
         assert await store.forget(person="slack:ada") == 0
 
+    async def test_forgetting_a_person_takes_their_messages_out_of_what_others_asked(
+        self, store: HistoryStore
+    ) -> None:
+        hers = KeptQuote("Ada", "mine", by="slack:ada", files=(KeptFile("a.md", "A", "mine"),))
+        his = KeptQuote("Bob", "his", by="slack:bob")
+        own = KeptFile("b.md", "B", "asked with")
+        for name in ("1", "2", "3"):
+            await exchange(store, asked(name, author="slack:bob"))
+        await store.keep("q-1", Material((own,), (hers, his)))
+        await store.keep("q-2", Material((), (hers,)))
+        await store.keep("q-3", Material((), (his,), hers))  # asked about her message
+        await store.forget(person="slack:ada")
+        assert await store.material("q-1") == Material((own,), (his,))
+        assert not await store.material("q-2")
+        assert await store.get("q-3") is None
+        assert await store.material("q-3") is None
+        assert [turn.id for turn in await store.recent(HERE)] == ["q-1", "a-1", "q-2", "a-2"]
+
+    async def test_nothing_is_kept_with_a_turn_that_is_forgotten(self, store: HistoryStore) -> None:
+        await exchange(store, asked("1"))
+        await store.forget(person="slack:ada")
+        await store.keep("q-1", Material((KeptFile("a.md", "A", "late"),)))
+        assert await store.material("q-1") is None
+
     async def test_forgetting_a_conversation(self, store: HistoryStore) -> None:
         await exchange(store, asked("1"))
         await exchange(store, asked("2", "slack:T1:C2"))

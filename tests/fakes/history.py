@@ -71,7 +71,8 @@ class MemoryHistoryStore:
         return found[-1] if found else None
 
     async def keep(self, question: str, material: Material) -> None:
-        self.materials[question] = material
+        if question in self.turns:
+            self.materials[question] = material
 
     async def material(self, question: str) -> Material | None:
         return self.materials.get(question)
@@ -104,6 +105,14 @@ class MemoryHistoryStore:
             if (person is not None and t.author == person)
             or (conversation is not None and t.conversation == conversation)
         }
+        about = set[str]()
+        for question, kept in self.materials.items() if person is not None else ():
+            if kept.target is not None and kept.target.by == person:
+                about.add(question)
+            self.materials[question] = kept.without(person or "")
+        for turn in [t.id for t in self.turns.values() if t.id in about or t.answers in about]:
+            del self.turns[turn]
+            self.materials.pop(turn, None)
         gone = [t.id for t in self.turns.values() if t.id in asked or t.answers in asked]
         for turn in gone:
             del self.turns[turn]

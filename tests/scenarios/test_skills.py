@@ -104,7 +104,7 @@ async def test_a_person_can_have_themselves_forgotten(here: Parlance) -> None:
     await here.say("My number is 42")
     await here.say("My number is 43", user="bob")
     assert "confirm=yes" in (await here.say("/forget")).text
-    assert (await here.say("/forget confirm=yes")).text == "Forgotten: 2 turns are deleted."
+    assert "Forgotten: 2 turns are deleted." in (await here.say("/forget confirm=yes")).text
     place = str(ConversationKey("test", "workspace", "general"))
     kept = await here.services.history.recent(place)
     assert [turn.text for turn in kept if turn.role == "user"] == ["My number is 43"]

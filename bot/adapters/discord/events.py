@@ -117,6 +117,7 @@ def quote_of(message: discord.Message, us: int) -> Quote:
         from_us=from_us,
         id=str(message.id),
         attachments=attachments_of(message.attachments),
+        by=f"{PLATFORM}:{message.author.id}",
     )
 
 

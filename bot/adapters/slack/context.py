@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.slack.failures import FAILURES, error_of
 from bot.adapters.slack.files import Files
-from bot.adapters.slack.people import People
+from bot.adapters.slack.people import PLATFORM, People
 from bot.adapters.slack.text import answered, is_from_a_person, mentioned, readable, written
 from bot.errors import Failed, NotFound, Refused, UserFacingError
 from bot.events import Quote, Reader
@@ -111,6 +111,7 @@ class Reading:
             f"{channel}:{ts}",
             self.files.of(message),
             self.before(channel, ts, us) if begins else None,
+            _key(message),
         )
 
     async def message(self, channel: str, root: str, ts: str) -> Said | None:
@@ -176,6 +177,7 @@ class Reading:
                 from_us,
                 f"{channel}:{message.get('ts')}",
                 () if from_us else self.files.of(message),
+                by=_key(message),
             )
             for message in kept
             for from_us in (message.get("user") == us,)
@@ -207,6 +209,12 @@ def _author(message: Said, us: str, names: Mapping[str, str]) -> str:
         return _US
     app = (message.get("bot_profile") or {}).get("name") or message.get("username")
     return names.get(who) or str(app or who or "someone")
+
+
+def _key(message: Said) -> str:
+    """Who said it, as `Author.key`."""
+    who = str(message.get("user") or "")
+    return f"{PLATFORM}:{who}" if who else ""
 
 
 def _order(ts: object) -> tuple[int, int]:

@@ -112,7 +112,8 @@ async def test_forgetting_needs_a_second_word_and_deletes_for_good(on: Stage) ->
     assert "confirm=yes" in said.notices[0]
     assert on.forgotten == []
     said = await on.call(forget, options={"confirm": True})
-    assert said.notices == ["Forgotten: 2 turns are deleted."]
+    (notice,) = said.notices
+    assert notice.startswith("Forgotten: 2 turns are deleted. Backups")
     assert on.forgotten == ["discord:1"]
     assert list(await on.history.recent(str(HERE))) == []
 
