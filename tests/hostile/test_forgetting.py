@@ -118,6 +118,8 @@ async def test_no_word_is_left_in_any_file(house: House) -> None:
     await eve.is_forgotten()
     assert places(data) == []
     assert house.app is not None
+    assert not house.is_answering()
+    assert not [m for m in fake.from_bot(EVES) if "slow000" in m["content"]]  # taken back
     listed = await house.app.knowledge.list()
     assert [one.title for one in listed] == ["Ada's"]
     async with house.app.database.read() as connection:

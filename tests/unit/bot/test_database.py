@@ -271,3 +271,35 @@ def _schema(connection: Connection) -> list[str]:
 def test_the_newest_revision_by_file_name_is_the_head_that_alembic_finds() -> None:
     directory = ScriptDirectory.from_config(alembic_config())
     assert newest_revision() == directory.get_current_head()
+
+
+def stands_in(word: str, folder: Path) -> bool:
+    return any(word.encode() in file.read_bytes() for file in folder.iterdir())
+
+
+class TestScrubbing:
+    async def test_what_was_deleted_is_in_no_file(self, tmp_path: Path) -> None:
+        database = await Database.open(tmp_path / "x.db")
+        await database.write(lambda c: c.exec_driver_sql(insert("quetzal")) and None)
+        await database.write(lambda c: c.exec_driver_sql("DELETE FROM choices") and None)
+        assert stands_in("quetzal", tmp_path)
+        await database.scrub()
+        assert not stands_in("quetzal", tmp_path)
+        await database.write(lambda c: c.exec_driver_sql(insert("kept")) and None)
+        await database.close()
+        with pytest.raises(StorageError, match="closed"):
+            await database.scrub()
+
+    async def test_many_who_ask_at_once_are_served_by_two(self, tmp_path: Path) -> None:
+        """Whoever asks over and over does not keep the writer from its work."""
+        database = await Database.open(tmp_path / "x.db")
+
+        async def version() -> int:
+            async with database.read() as connection:  # it grows with each
+                found = await connection.exec_driver_sql("PRAGMA schema_version")
+                return int(found.scalar() or 0)
+
+        before = await version()
+        await asyncio.gather(*(database.scrub() for _ in range(20)))
+        assert 1 <= await version() - before <= 2
+        await database.close()
