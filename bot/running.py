@@ -32,15 +32,18 @@ class Open:
     work: asyncio.Task[None] | None = field(default=None, repr=False)
     stopped: StopReason | None = None
     stopped_by: str = ""
+    first_asked_by: str = ""
+    """Whose question it is, where it is answered again."""
     ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     """Set once nothing more is written or shown of it."""
 
     @property
     def people(self) -> frozenset[str]:
-        """Who asked, and whose messages are read with it."""
+        """Who asked, now and first, and whose messages are read with it."""
         target = self.event.target if isinstance(self.event, CommandCall) else None
         read = (*self.event.context, *([target] if target is not None else ()))
-        return frozenset({self.asker.author.key, *(quote.by for quote in read)})
+        asked = (self.asker.author.key, self.first_asked_by)
+        return frozenset({*asked, *(quote.by for quote in read)})
 
     def stop(self, reason: StopReason, by: str = "") -> bool:
         """Cancel the work, also before it began. False where it was stopped or done already."""

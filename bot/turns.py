@@ -118,6 +118,7 @@ class Turns:
                 refused = error
         aside = refused is not None or (route is not None and route.quick)
         turn = Open(uuid.uuid4().hex, event, self._asker(event), quick=aside)
+        turn.first_asked_by = question.author if question is not None else ""
         exchange = Exchange(
             self._around,
             turn,

@@ -519,6 +519,32 @@ async def test_a_question_deleted_later_leaves_the_prompts_to_come(
     assert (await stored(history, view.turn)).text == view.text
 
 
+async def test_what_is_of_a_person_or_reads_them_ends_when_they_are_forgotten(
+    bench: Make, history: HistoryStore
+) -> None:
+    replies = [Reply("first"), *([WAIT] * 4)]
+    b = bench(CHAT, store=history, backend=ScriptedBackend("default", replies=replies))
+    asked = await b.say(b.message("hello"))
+    places = [ConversationKey("test", "work", name) for name in ("one", "two", "three")]
+    quoting = replace(
+        b.message("and she?", BOB, places[0]), context=(Quote("Ada", "x", by=ADA.key),)
+    )
+    events = (
+        b.press("regenerate", asked.turn, ROOT),  # her question, answered again for an admin
+        quoting,
+        b.message("mine", ADA, places[1]),
+        b.message("his", BOB, places[2]),
+    )
+    for event in events:
+        await b.begin(event)
+    async with asyncio.timeout(5):
+        while len(b.backend.requests) < 5 or len(b.core.running) < 4:
+            await asyncio.sleep(0.01)
+    async with asyncio.timeout(5):
+        await b.core.running.silence(ADA.key)
+    assert [turn.event.text for turn in b.core.running] == ["his"]
+
+
 # --- buttons -------------------------------------------------------------------------------------
 
 
