@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.database import Database
+from bot.erasure import TYPED
 from bot.history.sql import SqlHistoryStore
 from tests.contracts.history_contract import asked, exchange
 from tests.fakes.discord.state import ADA, CHANNEL, DM, EVE, ROOT
@@ -148,3 +149,26 @@ async def test_rows_that_sqlite_has_moved_about_leave_no_copy(tmp_path: Path, se
     assert places(tmp_path) == []
     assert places(tmp_path, "wings")
     await database.close()
+
+
+async def test_what_was_typed_in_the_terminal_goes_with_who_typed_it(house: House) -> None:
+    data = house.folder / "data"
+    (data / TYPED).write_text(f"\n# now\n+tell me of a {WORD}\n", "utf-8")
+    assert house.app is not None
+    forget = house.app.services.forget
+    assert forget is not None
+    await forget(f"discord:{EVE}")
+    assert places(data) == [TYPED]
+    await forget("terminal:operator")
+    assert places(data) == []
+
+
+async def test_what_was_added_for_others_stays_and_is_nobodys(house: House) -> None:
+    assert house.app is not None
+    knowledge, forget = house.app.knowledge, house.app.services.forget
+    assert forget is not None
+    async for _ in knowledge.add_bytes("a.md", b"# For all\n\nText.", by=f"discord:{EVE}"):
+        pass
+    await forget(f"discord:{EVE}")
+    assert [(one.title, one.added_by) for one in await knowledge.list()] == [("For all", "")]
+    assert places(house.folder / "data", f"discord:{EVE}") == []
