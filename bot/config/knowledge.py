@@ -43,7 +43,7 @@ class LoadingSettings(Section):
     """Processor time, in seconds."""
     wall_s: Annotated[float, Field(gt=0)] = 120.0
     """Time from beginning to end, in seconds."""
-    memory_mb: Annotated[int, Field(ge=16)] = 1024
+    memory_mb: Annotated[int, Field(ge=64)] = 1024
     """Memory, in MB."""
 
 

@@ -20,7 +20,7 @@ from backends.frames import LENGTHS, Head, head_of, lengths, pack
 from bot.errors import PluginError, UserFacingError
 from bot.knowledge.document import Raw, load
 from bot.knowledge.loader import Loader
-from bot.knowledge.loader_limits import limited, mapped_bytes, no_core, ran_out_of_memory
+from bot.knowledge.loader_limits import Taken, limited, mapped_bytes, no_core, ran_out_of_memory
 from bot.knowledge.loaders import LOADERS
 from bot.knowledge.sitemap import read_sitemap
 
@@ -30,7 +30,7 @@ Frame = tuple[Head, bytes]
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
     """Answer the parent's questions until it is gone, or wants us gone."""
     asked: queue.SimpleQueue[Frame] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(source, asked), daemon=True, name="frames").start()
+    threading.Thread(target=_listen, args=(source, asked), daemon=True, name="frames").start()
     loaders: Sequence[Loader] = LOADERS
     begun = 0
     while True:
@@ -43,13 +43,13 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
         else:
             answer, text = _answered(head, data, loaders)
             # What a document has left behind is not to be had by the next one for nothing.
-            grown = head["memory"] and mapped_bytes() > begun + head["memory"]
-            sink.write(pack({**answer, "last": answer["op"] == "large" or bool(grown)}, text))
+            grown = bool(head["memory"]) and mapped_bytes() > begun + head["memory"]
+            sink.write(pack({**answer, "last": answer["last"] or grown}, text))
         sink.flush()
         del head, data
 
 
-def _read(source: BinaryIO, asked: queue.SimpleQueue[Frame]) -> None:
+def _listen(source: BinaryIO, asked: queue.SimpleQueue[Frame]) -> None:
     while len(prefix := source.read(LENGTHS.size)) == LENGTHS.size:
         head_size, body_size = lengths(prefix)
         asked.put((head_of(source.read(head_size)), source.read(body_size)))
@@ -83,22 +83,27 @@ def _of_plugins(told: Head | None) -> Sequence[Loader]:
 
 
 def _answered(head: Head, data: bytes, loaders: Sequence[Loader]) -> Frame:
+    """The answer to one question; the `last` one where the next is better asked of another."""
+    taken = Taken()
     try:
-        with limited(head["cpu_s"], head["memory"]):
-            if head["op"] == "sitemap":
-                found = read_sitemap(data, head["url"])
-                return {"op": "read", "sitemap": None if found is None else asdict(found)}, b""
-            raw = Raw(
-                head["name"], data, head["content_type"], head["charset"], called=head["called"]
-            )
-            loaded = load(raw, loaders, labelled=head["labelled"])
-        return {"op": "read", "title": loaded.title}, loaded.text.encode("utf-8", "surrogatepass")
+        with limited(head["cpu_s"], head["memory"]) as taken:
+            answer, text = _read_document(head, data, loaders)
+        return {"op": "read", **answer, "last": taken.nearly_all}, text
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a loader may raise anything
-        if ran_out_of_memory(error):
-            return {"op": "large"}, b""
+        if taken.nearly_all or ran_out_of_memory(error):
+            return {"op": "large", "last": True}, b""
         if isinstance(error, UserFacingError):
-            return {"op": "refused", "why": str(error)}, b""
-        return {"op": "failed", "trace": traceback.format_exc()}, b""
+            return {"op": "refused", "why": str(error), "last": False}, b""
+        return {"op": "failed", "trace": traceback.format_exc(), "last": False}, b""
+
+
+def _read_document(head: Head, data: bytes, loaders: Sequence[Loader]) -> Frame:
+    if head["op"] == "sitemap":
+        found = read_sitemap(data, head["url"])
+        return {"sitemap": None if found is None else asdict(found)}, b""
+    raw = Raw(head["name"], data, head["content_type"], head["charset"], called=head["called"])
+    loaded = load(raw, loaders, labelled=head["labelled"])
+    return {"title": loaded.title}, loaded.text.encode("utf-8", "surrogatepass")
 
 
 def main() -> None:

@@ -13,11 +13,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 COUNTED = sys.platform == "linux"
 """Whether the system counts the memory that a process has mapped."""
 _STATM = Path("/proc/self/statm")
+_STATUS = Path("/proc/self/status")
+_NEARLY = 0.75
 
 
 def no_core() -> None:
@@ -30,33 +33,52 @@ def mapped_bytes() -> int:
     return int(_STATM.read_text("ascii").split()[0]) * resource.getpagesize()
 
 
+@dataclass(slots=True)
+class Taken:
+    """What a document has taken. `nearly_all`: so much of the memory that libraries may have been
+    refused some: they tell it as errors of any kind, as damage, or not at all."""
+
+    nearly_all: bool = False
+
+
 @contextmanager
-def limited(cpu_s: int, memory: int) -> Iterator[None]:
+def limited(cpu_s: int, memory: int) -> Iterator[Taken]:
     """Let the block take so many seconds of the processor, and so many bytes beside those that are
     mapped already; without a limit of memory where `memory` is 0."""
+    taken = Taken()
     _limit(resource.RLIMIT_CPU, math.ceil(time.process_time()) + cpu_s)
+    before = mapped_bytes() if memory else 0
     if memory:
-        _limit(resource.RLIMIT_AS, mapped_bytes() + memory)
+        _limit(resource.RLIMIT_AS, before + memory)
     try:
-        yield
+        yield taken
+    except MemoryError:
+        taken.nearly_all = True
+        raise
     finally:
         if memory:
             _limit(resource.RLIMIT_AS, resource.RLIM_INFINITY)
+            taken.nearly_all |= _most_mapped() > before + memory * _NEARLY
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
-    """Whether this, or what it was raised for, is memory that was not to be had: libraries wrap it,
-    and loaders take any error of theirs for damage."""
+    """Whether this, or what it was raised for, is memory that was not to be had: loaders take any
+    error of their libraries for damage."""
     seen: set[int] = set()
     found: BaseException | None = error
     while found is not None and id(found) not in seen:
         seen.add(id(found))
         if isinstance(found, MemoryError) or getattr(found, "errno", None) == errno.ENOMEM:
             return True
-        if "memory allocation failed" in str(found).lower():  # lxml
-            return True
         found = found.__cause__ or found.__context__
     return False
+
+
+def _most_mapped() -> int:
+    """The most that this process has had mapped at once."""
+    status = _STATUS.read_text("ascii", "replace")
+    found = next(line for line in status.splitlines() if line.startswith("VmPeak:"))
+    return int(found.split()[1]) * 1024
 
 
 def _limit(kind: int, most: int) -> None:

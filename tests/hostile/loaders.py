@@ -31,6 +31,16 @@ def hide(data, name):
         raise Refused(f"{name} is damaged.") from error
 
 
+def swallow(data, name):
+    kept = []
+    try:
+        while True:
+            kept.append(bytearray(4_000_000))
+    except MemoryError:
+        pass
+    raise Refused(f"{name} has no readable text.")
+
+
 def wait(data, name):
     with open(data.decode(), "w") as stream:
         stream.write(str(os.getpid()))
@@ -56,6 +66,7 @@ WHAT = {
     "allocate": allocate,
     "fill": fill,
     "hide": hide,
+    "swallow": swallow,
     "wait": wait,
     "divide": divide,
     "leave": leave,

@@ -34,7 +34,7 @@ from tests.hostile.files import HOSTILE, pdf_encrypted
 from tests.hostile.loaders import PLUGIN
 from tests.scenarios.process import ROOT, Folder
 
-LITTLE = LoadingSettings(cpu_s=1, wall_s=30.0, memory_mb=512)
+LITTLE = LoadingSettings(cpu_s=1, wall_s=30.0, memory_mb=256)
 PAGE = "<html><body><main><h1>Lamp</h1><p>The lamp is lit at dusk.</p></main></body></html>"
 
 
@@ -135,7 +135,7 @@ async def test_small_files_that_ask_for_much_end_in_a_text_or_a_sentence(
 async def test_a_loader_that_breaks_or_takes_too_much_refuses_its_document_alone(
     tmp_path: Path, stack: AsyncExitStack, plugins: Plugins
 ) -> None:
-    names = ["abort", "allocate", "crash", "divide", "hide", "leave", "spin", "tell"]
+    names = ["abort", "allocate", "crash", "divide", "hide", "leave", "spin", "swallow", "tell"]
     files = {f"{name}.{name}": b"here" for name in names}
     folder = folder_of(tmp_path / "docs", files | {"z.fine": b"The lamp."})
     os.environ["LIGHTHOUSE_PHRASE"] = "swordfish"
@@ -152,6 +152,7 @@ async def test_a_loader_that_breaks_or_takes_too_much_refuses_its_document_alone
         "crash.crash": "crash.crash cannot be read: it breaks the program that reads it.",
         "hide.hide": "hide.hide is too large to be read.",
         "spin.spin": "spin.spin takes too long to be read.",
+        "swallow.swallow": "swallow.swallow is too large to be read.",
         "tell.tell": "added",
         "z.fine": "added",
     }
@@ -274,7 +275,8 @@ async def test_attachments_and_pages_are_read_there_too() -> None:
         assert loading.pid is not None
 
 
-async def test_encrypted_pdfs_are_read_where_they_open_without_a_password(tmp_path: Path) -> None:
+async def test_one_document_does_not_keep_the_bot_from_starting(tmp_path: Path) -> None:
+    """Encrypted PDFs are read where they open without a password."""
     files = {
         "a-before.md": b"# Before",
         "aes128.pdf": pdf_encrypted("AES-128", ""),
@@ -282,11 +284,20 @@ async def test_encrypted_pdfs_are_read_where_they_open_without_a_password(tmp_pa
         "closed.pdf": pdf_encrypted("AES-256", "secret"),
         "z-after.md": b"# After",
     }
+    files["sum.divide"] = b"1 / 0"
     papers = folder_of(tmp_path / "papers", files)
+    pictures = folder_of(tmp_path / "pictures", {"lamp.png": b"\x89PNG"})
+    plugins = folder_of(tmp_path / "plugins", {"odd.py": PLUGIN.encode()})
     folder = Folder(tmp_path)
-    folder.configure(knowledge={"sync": [{"path": str(papers)}]})
-    ran = (await folder.run("run", stdin=b"hello\n")).no_trace()
+    folder.configure(
+        knowledge={"sync": [{"path": str(pictures)}, {"path": str(papers)}]},
+        plugins={"folders": [str(plugins)]},
+    )
+    ran = await folder.run("run", stdin=b"hello\n")
     assert ran.status == 0, ran.err
+    assert "has no document that can be read, only 1 .png." in ran.err
+    assert "sum.divide could not be read. The operator finds more in the log under" in ran.err
+    assert "ZeroDivisionError" in ran.err
     assert "closed.pdf is encrypted; save it without a password and add it again." in ran.err
     listed = (await folder.run("docs", "list", "--json")).no_trace()
     assert sorted(Path(row["location"]).name for row in listed.json) == [
