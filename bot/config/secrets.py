@@ -40,7 +40,9 @@ _BEGUN = re.compile(
     | x(?:o(?:x[a-z]?)?|a(?:pp?)?)?\Z
     | (?<![A-Za-z0-9])
       (?: sk? | hf? | g(?:h[pousr]?|i(?:t(?:h(?:u(?:b(?:_(?:p(?:at?)?)?)?)?)?)?)?)?
-        | [MNO][A-Za-z0-9_-]{0,27} (?:\.[A-Za-z0-9_-]{0,6})? (?:\.[A-Za-z0-9_-]*)?
+        # Discord: digits in base 64; hardly a word begins so
+        | [MNO](?:[DTjz](?:[AEIMQUYcgk](?:[w-z0-5]
+          [A-Za-z0-9_-]{0,24} (?:\.[A-Za-z0-9_-]{0,6})? (?:\.[A-Za-z0-9_-]*)? )?)?)?
       )\Z
     """,
     re.X,

@@ -74,6 +74,12 @@ class TestGrowing:
         assert reply.view().text == "They go to hunt"
         assert reply.view().pages == ("They go to hunt",)
 
+    def test_an_ordinary_word_is_not_held_back(self) -> None:
+        reply = draft()
+        for word in ("One", " Monday", " No", " Mr", " Oxford", " skis", " github-like", " NASA"):
+            reply.add(Text(word))
+            assert reply.view().text.endswith(word)
+
     def test_an_answer_that_is_held_back_whole_is_not_an_empty_one(self) -> None:
         reply = draft()
         reply.add(Text("hunt"))
