@@ -24,7 +24,7 @@ _BLOCK = 2**20
 _UNITS = {"bytes": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}
 _ANNOUNCED = re.compile(r"Downloading \S+ \((\d+(?:\.\d+)?) (bytes|kB|MB|GB)\)")
 _UNREACHABLE = re.compile(
-    r"ConnectionError|NewConnectionError|Connection\w*Error|ConnectTimeout|ReadTimeout|SSLError"
+    r"ConnectionError|NewConnectionError|Connection\w{0,20}Error|ConnectTimeout|ReadTimeout|SSLError"
     r"|ProxyError|Max retries exceeded|Name or service not known|Retrying \("
 )
 

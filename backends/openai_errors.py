@@ -41,9 +41,16 @@ _OVERFLOW_WORDS = (
     "context size has been exceeded",
 )
 # "(577 in the messages, 100 in the completion)", "Requested tokens (577) exceed", "requested 677"
-_TOKENS = (r"\((\d+) in (?:the messages|your prompt)", r"[Rr]equested tokens \((\d+)\)")
-_TOKENS_LOOSE = (r"requested (\d+) tokens", r"(\d+) tokens")
-_LIMIT = (r"context length is (\d+)", r"context window of (\d+)", r"context size[^\d]{0,40}(\d+)")
+_TOKENS = (
+    re.compile(r"\((\d{1,9}) in (?:the messages|your prompt)"),
+    re.compile(r"[Rr]equested tokens \((\d{1,9})\)"),
+)
+_TOKENS_LOOSE = (re.compile(r"requested (\d{1,9}) tokens"), re.compile(r"\b(\d{1,9}) tokens"))
+_LIMIT = (
+    re.compile(r"context length is (\d{1,9})"),
+    re.compile(r"context window of (\d{1,9})"),
+    re.compile(r"context size[^\d]{0,40}(\d{1,9})"),
+)
 
 
 def translate(error: Exception, source: str, model: str) -> BackendError:
@@ -130,9 +137,9 @@ def _message(body: Any) -> str:
     return message if isinstance(message, str) else ""
 
 
-def _first(patterns: tuple[str, ...], said: str) -> int:
+def _first(patterns: tuple[re.Pattern[str], ...], said: str) -> int:
     for pattern in patterns:
-        match = re.search(pattern, said)
+        match = pattern.search(said)
         if match is not None:
             return int(match[1])
     return 0

@@ -47,7 +47,7 @@ def seconds(value: Any) -> Any:
     """Seconds of a duration such as `300`, `"5m"`, `"1.5h"`; -1 stands for ever."""
     if not isinstance(value, str):
         return value
-    match = re.fullmatch(r"\s*(-?\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)\s*", value)
+    match = re.fullmatch(r"\s*+(-?\d++(?:\.\d++)?)\s*+(ms|s|m|h|d|)\s*+", value)
     if match is None:
         raise ValueError("write a number of seconds, or a duration such as 30s, 5m or 1h")
     return float(match[1]) * _UNITS[match[2]]

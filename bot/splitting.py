@@ -25,7 +25,7 @@ Measure = Callable[[str], int]
 LEAST_LIMIT = 32
 """Smallest page, so that a fence can be closed and opened again and still hold something."""
 
-_FENCE = re.compile(r"^([ \t]*)(`{3,}(?=[^`\n]*$)|~{3,})([^\n]*)$")
+_FENCE = re.compile(r"^([ \t]*+)(`{3,}+(?=[^`\n]*+$)|~{3,}+)([^\n]*+)$")
 _SENTENCE = re.compile(r"[.!?…]['\")\]”’»*_]*(?=[ \t])|[。！？][」』”’）]*")
 _WORD = re.compile(r"(?<=\S)[ \t]")
 _BLANK_LINES = re.compile(r"(?:[ \t]*\n)+")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
@@ -181,7 +180,7 @@ def _quote(text: str) -> str:
     lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
     short = "\n".join(lines)
     if len(short) > 300:
-        short = re.sub(r"\s+\S*\Z", "", short[:300]) + " …"
+        short = short[:300].rsplit(maxsplit=1)[0] + " …"
     return "\n".join(f"> {line}" for line in short.split("\n"))
 
 

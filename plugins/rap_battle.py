@@ -25,7 +25,9 @@ from bot.api import (
     model_names,
 )
 
-_VERSUS = re.compile(r"\s+(?:vs?\.?|versus|against|gegen|contra|contre|×)\s+", re.IGNORECASE)
+_VERSUS = re.compile(
+    r"(?<!\s)\s++(?:vs?\.?|versus|against|gegen|contra|contre|×)\s++", re.IGNORECASE
+)
 _MARKUP = re.compile(r"[*_`#<>\[\]|~]+")
 _MAX_NAME = 80
 SAMPLING = Sampling(temperature=0.8, top_p=0.95, repeat_penalty=1.2, max_tokens=160)

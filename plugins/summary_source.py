@@ -33,8 +33,9 @@ PASTED_WORDS = 25
 
 _LONGEST_REQUEST = 120
 _SUM_UP = re.compile(
-    r"\b(summar(?:y|i[sz]e)|sum up|recap|tl;?dr|catch me up|zusammenfass\w*|fass\w* .*zusammen|"
-    r"r[ée]sum(?:e|é|er|en|ir)|resumen|resumir|riassum\w*|samenvat\w*|vat .*samen)\b",
+    r"\b(summar(?:y|i[sz]e)|sum up|recap|tl;?dr|catch me up|zusammenfass\w*|"
+    r"fass\w*+ .{0,100}zusammen|r[ée]sum(?:e|é|er|en|ir)|resumen|resumir|riassum\w*|samenvat\w*|"
+    r"vat .{0,100}samen)\b",
     re.IGNORECASE,
 )
 _THREADS = ("thread", "hilo", "fil")

@@ -25,12 +25,9 @@ def configuration_table() -> str:
 
 def with_tables(page: str) -> str:
     """The page with its tables made anew."""
-    return re.sub(
-        r"(<!-- table: configuration -->\n).*?(\n<!-- end -->)",
-        lambda match: match[1] + configuration_table() + match[2],
-        page,
-        flags=re.DOTALL,
-    )
+    before, begin, rest = page.partition("<!-- table: configuration -->\n")
+    _, end, after = rest.partition("\n<!-- end -->")
+    return f"{before}{begin}{configuration_table()}{end}{after}" if end else page
 
 
 def stale(docs: Path) -> list[Path]:

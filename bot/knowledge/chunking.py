@@ -26,9 +26,9 @@ _STRETCH = 12_000
 """Characters that are cut in one call, so that no call holds the interpreter for long."""
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
-_ATX = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
+_ATX = re.compile(r" {0,3}(#{1,6})[ \t]++(.*)")
 _SETEXT = re.compile(r"^ {0,3}(=+|-+)[ \t]*$")
-_INLINE = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[`*_]{1,3}(?=\S)|(?<=\S)[`*_]{1,3}")
+_INLINE = re.compile(r"!?\[([^\[\]]*+)\]\([^\[)]*+\)|[`*_]{1,3}(?=\S)|(?<=\S)[`*_]{1,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def _heading(line: str, before: list[str]) -> tuple[int, str]:
     """Level and name of a heading that this line is (or underlines); level 0 where it is none."""
     atx = _ATX.match(line)
     if atx:
-        return len(atx[1]), plain(atx[2])
+        return len(atx[1]), plain(atx[2].rstrip(" \t").rstrip("#"))
     under = _SETEXT.match(line)
     if under and before and re.match(r" {0,3}[^\s>#\-*+|]", before[-1]):
         starts_paragraph = len(before) < 2 or not before[-2].strip()

@@ -9,8 +9,8 @@ _OPENING, _CLOSING = "[【［", "]】］"
 _LONGEST = 48
 """Most characters that are kept of an opened bracket that may still become a citation."""
 _MOST_NUMBERS = 16
-_INSIDE = re.compile(r"\s*\^?\s*(?:\d[\d\s,;，；、^–-]*(?:[†‡][^\[\]【】［］\n]*)?)?")
-_LIST = re.compile(r"\s*\^?\s*(\d+(?:[\s,;，；、^–-]+\d+)*)[\s,;，；、–-]*(?:[†‡].*)?")
+_INSIDE = re.compile(r"\s*+(?:\^\s*+)?(?:\d[\d\s,;，；、^–-]*+(?:[†‡][^\[\]【】［］\n]*+)?)?")
+_LIST = re.compile(r"\s*+(?:\^\s*+)?(\d++(?:[\s,;，；、^–-]++\d++)*)[\s,;，；、–-]*+(?:[†‡].*+)?")
 _RANGE = re.compile(r"(\d+)(?:\s*[-–]\s*(\d+))?")
 _TAIL = re.compile(r"[\[【［]([^\[\]【】［］]{1,48})$")
 

@@ -50,7 +50,7 @@ _LEADING = re.compile(r"((?:\[\d{1,3}\]\s*)*\[\d{1,3}\])\s*")
 _FENCED = re.compile(r"(```|~~~).*?(\1|\Z)", re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
 _OPTION = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*")
-_LIST_MARK = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)])\s+", re.MULTILINE)
+_LIST_MARK = re.compile(r"^[^\S\n]*+(?:[-*+•]|\d{1,2}[.)])\s++", re.MULTILINE)
 _HONEST = re.compile(
     r"\b(?:do(?:es)? not|don't|doesn't|no|not|cannot|can't)\b.{0,40}"
     r"\b(?:know|say|mention|contain|find|found|information|documents?|passages?|sources?|context)\b",

@@ -148,7 +148,7 @@ def _number(text: str, match: re.Match[str]) -> Figure | None:
     raw = re.sub(r"[ \u00a0\u202f'’]", "", match[0])
     readings = {raw}
     version = raw.count(".") > 1 or text[start - 1 : start] in ("v", "V")
-    named = re.search(r"\b(?:[A-Z][\w+#]*|version)\s$", text[max(0, start - 24) : start])
+    named = re.search(r"\b(?:[A-Z][\w+#]{0,24}|version)\s$", text[max(0, start - 24) : start])
     if text[end : end + 1] == "." and (day := _DAY.fullmatch(raw)):
         readings.add(f"d{int(day[2])}-{int(day[1])}")  # 31.3.
     if not version and not (named and raw.count(".") == 1 and not _GROUPED.fullmatch(raw)):

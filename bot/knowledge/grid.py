@@ -13,13 +13,15 @@ from bot.knowledge.loader import Parts
 
 Row = Sequence[str]
 
-_VALUE = re.compile(r"[-+−–~<>≤≥±]?\s*[€$£¥]?\s*\d[\d\s.,:/’'T-]*\s*(?:%|[^\W\d_]{1,3}|[€$£¥])?")
+_VALUE = re.compile(
+    r"[-+−–~<>≤≥±]?\s*+(?:[€$£¥]\s*+)?\d[\d\s.,:/’'T-]*+(?:%|[^\W\d_]{1,3}|[€$£¥])?"
+)
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _LONGEST_NAME = 80
 """Most characters of a column's name."""
 _LOOKED_AT = 12
 
-_RULE = re.compile(r"\s{0,3}\|?(?:\s*:?-+:?\s*\|)+\s*(?::?-+:?\s*)?\|?\s*")
+_RULE = re.compile(r"(?:\s{0,3}\|)?(?:\s*+:?-++:?\s*+\|)+\s*+(?::?-++:?\s*+)?\|?\s*+")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _BAR = re.compile(r"(?<!\\)\|")
 _WHOLE = 400

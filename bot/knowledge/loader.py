@@ -11,7 +11,7 @@ from bot.errors import Refused
 MAX_CHARACTERS = 5_000_000
 """Of a document's text."""
 
-_HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t]*$", re.MULTILINE)
+_HEADING = re.compile(r"^#{1,6}[ \t]++(.*[^ \t\n])", re.MULTILINE)
 _BACKTICKS = re.compile(r"`+")
 
 

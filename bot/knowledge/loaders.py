@@ -53,7 +53,7 @@ _VARIANTS = frozenset({"dockerfile", "containerfile", "makefile", "jenkinsfile"}
 """Those whose suffix says which one of several it is: `Dockerfile.dev`, `Makefile.am`."""
 
 _FRONT = re.compile(r"---\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
-_TITLED = re.compile(r"^title:[ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
+_TITLED = re.compile(r"^title:[ \t]++(\S.*)", re.MULTILINE)
 """What a Markdown file says of itself before its text."""
 
 
@@ -62,7 +62,7 @@ def _text(data: bytes, name: str) -> Loaded:
     found = extract(data, name)
     front = _FRONT.match(found.text[:4_000])
     title = _TITLED.search(front[0]) if front else None
-    return Loaded(found.text, title[1].strip("\"'")[:200] if title else found.title)
+    return Loaded(found.text, title[1].rstrip(" \t").strip("\"'")[:200] if title else found.title)
 
 
 def _page(data: bytes, name: str) -> Loaded:

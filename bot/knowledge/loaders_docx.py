@@ -15,7 +15,7 @@ _STYLES = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => h2:fre
 _COMMENTED = f"{_STYLES}\ncomment-reference => sup"
 _NOTE = re.compile(r"(?:foot|end)note-\d+")
 _BACK = re.compile(r"#(?:footnote|endnote|comment)-ref-\d+")
-_BY = re.compile(r"\[(.*?)\d*\]")
+_BY = re.compile(r"\[(.*)\]")
 """What mammoth shows for a comment: the initials of who wrote it, and its number."""
 _HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
 _BLOCKS = ["p", "li", *_HEADINGS]
@@ -79,7 +79,8 @@ def _put_comment(link: Any, text: Any) -> None:
     link.decompose()
     if block is None or text is None:
         return
-    said = f"Comment ({by[1]}): " if by and by[1] else "Comment: "
+    name = by[1].rstrip("0123456789") if by else ""
+    said = f"Comment ({name}): " if name else "Comment: "
     text.name = "p"
     text.string = said + " ".join(text.get_text(" ").split())
     if block.name in _HEADINGS:

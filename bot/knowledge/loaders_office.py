@@ -16,7 +16,7 @@ from bot.knowledge.loaders_docx import DOCX
 from bot.web.decoding import decode
 from bot.web.markup import to_markdown
 
-_SLIDE = re.compile(r"<!-- Slide number: (\d+) -->\n*(?:# (.*)\n)?")
+_SLIDE = re.compile(r"<!-- Slide number: (\d+) -->\n*+(?:# (.*+)(?:\n|\Z))?")
 _NOTES = re.compile(r"^### Notes:$", re.MULTILINE)
 
 

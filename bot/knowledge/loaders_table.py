@@ -28,7 +28,7 @@ _PLACES = 20_000_000
 """Cells of a sheet that are looked at; those between filled ones count, too."""
 _ROW = 16
 """Cells that a row counts as beside its own, so that a sheet ends about where programs end it."""
-_ALONE = re.compile(rb"(?:</f>|<f[^<>]*/>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>")
+_ALONE = re.compile(rb"(?:</f>|<f[^<>]*/>)\s*+(?:(?:<v\s*+/>|<v>\s*+</v>)\s*+)?</c>")
 _QUOTED = re.compile(r'"[^"]*"')
 
 

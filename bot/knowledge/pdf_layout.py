@@ -14,8 +14,9 @@ _LARGER = 1.1
 _LONGEST_HEADING = 150
 _LEVELS = 4
 _BULLET = re.compile(r"\s*(?:[•‣▪●○◦■□–*·-]|\(?(?:\d{1,3}|[a-zA-Z])[.)])\s+")
-_MARK = re.compile(r"\s*[•‣▪●○◦■□·]\s*")
-_LEADERS = re.compile(r"(?:\s*[.…·]){4,}\s*[\divxl]*\s*$", re.IGNORECASE)
+_MARK = re.compile(r"\s*+[•‣▪●○◦■□·]\s*+")
+_LEADERS = re.compile(r"\s*+[\divxl]*+\s*+(?:[.…·]\s*+){4}", re.IGNORECASE)
+"""Dots before a page's number, read from the line's end."""
 _SENTENCE_END = (".", "!", "?", ":", ";", "…", "。", "！", "？", "”", '"', ")", "」")
 _HYPHENATED = re.compile(r"\b\w+-\w+\b")
 _LEAST_ROWS = 3
@@ -58,7 +59,7 @@ def markdown(pages: Sequence[Sequence[Line]]) -> str:
 
 def _without_contents(lines: Sequence[Line]) -> list[Line]:
     """Without the lines of a table of contents, which say what stands elsewhere, and its title."""
-    listed = [bool(_LEADERS.search(line.text)) for line in lines]
+    listed = [bool(_LEADERS.match(line.text[::-1])) for line in lines]
     return [
         line
         for line, is_listed, next_is in zip(lines, listed, [*listed[1:], False], strict=False)
@@ -108,7 +109,8 @@ class _Blocks:
         self._kind, self._last = "table", lines[-1]
 
     def add_text(self, line: Line) -> None:
-        text = _MARK.sub("- ", line.text, count=1) if _MARK.match(line.text) else line.text
+        mark = _MARK.match(line.text)
+        text = f"- {line.text[mark.end() :]}" if mark else line.text
         last = self._last
         if self._kind != "text" or last is None:
             self.blocks.append(text)

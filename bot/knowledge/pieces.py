@@ -21,10 +21,11 @@ _MOST_PIECES = 300
 _HEADING = re.compile(r"#{1,6}\s+\S")
 _RULE = re.compile(r"[|\s:+=-]+")
 _ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s+")
-_LABELLED = re.compile(r"\s*(?:[-*+•]\s+)?[^:.;|]{1,60}[:：]\s?\S.*")
-_CELLS = re.compile(r"\s*[;|]\s*")
+_LABELLED = re.compile(r"\s*+(?:[-*+•]\s++)?[^:.;|]{1,60}[:：]\s?\S")
+_CELLS = re.compile(r"[;|]")
 _SETTING = re.compile(
-    r"[ \t]*(?:[\w.\"'<>-]+[ \t]+){0,6}[\w.\"'-]+[ \t]*(?:=|:(?=[ \t]))[ \t]*\S+(?:[ \t]*[#/].*)?"
+    r"[ \t]*+(?:[\w.\"'<>-]++[ \t]++){0,6}[\w.\"'-]++[ \t]*+(?:=|:(?=[ \t]))[ \t]*+\S[^\s#/]*+"
+    r"(?:[ \t]*+[#/].*+)?"
 )
 """A line of a configuration or of code that gives one name one value."""
 _SECTION = re.compile(r"\s*\[+[\w.\" -]+\]+\s*")
@@ -111,7 +112,7 @@ def read(passage: str, heading: str = "") -> Reading:
         elif kind is Kind.ITEM:
             found.append(Piece(kind, _cells(line), _cell(f"{above}\n{intro}"), part))
         else:
-            cells = _CELLS.split(line.strip().strip("|"))
+            cells = [cell.strip() for cell in _CELLS.split(line.strip().strip("|"))]
             if line.strip().startswith("|") and header == [""]:
                 header = cells
                 continue
@@ -136,7 +137,7 @@ def _lines(text: str) -> list[tuple[Kind | None, str]]:
         elif _HEADING.match(line):
             found.append((None, line))
             open_ = False
-        elif stripped.startswith("|") or (_LABELLED.fullmatch(line) and "; " in line):
+        elif stripped.startswith("|") or (_LABELLED.match(line) and "; " in line):
             found.append((Kind.ROW, line))
             open_ = False
         elif _ITEM.match(line):

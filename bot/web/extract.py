@@ -13,8 +13,9 @@ from bot.web.decoding import decode, is_binary
 from bot.web.markup import marked_part, readable_part
 
 _MARKUP = re.compile(r"\s*(<!doctype html|<html[\s>]|<head[\s>]|<body[\s>])", re.IGNORECASE)
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
+_TITLE = re.compile(r"<title[^<>]*+>", re.IGNORECASE)
+_TITLE_ENDS = re.compile(r"</title>", re.IGNORECASE)
+_HEADING = re.compile(r"^#{1,6}\s++(.*[^\s#])", re.MULTILINE)
 _PASSWORD = re.compile(r"""<input[^>]{0,300}type\s*=\s*["']?password""", re.IGNORECASE)
 _SITE = re.compile(r"\s+[-|–—·•:»]{1,2}\s")
 _LITTLE = 400
@@ -91,8 +92,11 @@ def _article(text: str) -> str:
 
 def _title(text: str, body: str) -> str:
     """What the page calls itself, without the site's name behind it."""
-    found = _TITLE.search(text[:100_000])
-    title = " ".join(html.unescape(found[1]).split())[:200] if found else ""
+    head = text[:100_000]
+    begin = _TITLE.search(head)
+    end = _TITLE_ENDS.search(head, begin.end()) if begin else None
+    inside = head[begin.end() : end.start()] if begin and end else ""
+    title = " ".join(html.unescape(inside).split())[:200]
     heading = _HEADING.search(body[:2000])
     if heading and _SITE.match(title.removeprefix(heading[1])) and title.startswith(heading[1]):
         return heading[1]

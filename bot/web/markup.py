@@ -90,7 +90,7 @@ def _written(root: Any, *, furniture: bool = True, links: bool = False) -> str:
     _number_items(root)
     _name_terms(root)
     text = _converter(links).convert_soup(root)
-    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", text)).strip()
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"(?<![ \t])[ \t]++\n", "\n", text)).strip()
 
 
 def _remove(tags: Any) -> None:

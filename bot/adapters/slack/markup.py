@@ -12,17 +12,24 @@ from urllib.parse import quote
 
 _BREAK = "\u200b"
 _OPEN = r"(?:<|&(?:amp;)*(?:lt|\#0*60|\#x0*3c);?)"
-_MARK = r"(?:[!@#]|&(?:amp;)*(?:excl|commat|num|\#x?[0-9a-f]+);?)"
+_NUMBERED = r"&(?:amp;)*\#x?[0-9a-f]"
+_MARK = rf"(?:[!@#]|&(?:amp;)*(?:excl|commat|num);?|{_NUMBERED}++;?)"
+_TO_ALL = r"(?:channel|here|everyone|group|subteam|date)"
+_SCHEME = r"[a-z][a-z0-9+.-]*\\*(?::|&)"
 _CONTROL = re.compile(
     rf"""({_OPEN})(?=
-        \\*{_MARK}[\\!@\#]*(?:[a-z]*[&\\]|channel|here|everyone|group|subteam|date)
+        \\*{_MARK}[\\!@\#]*(?:[a-z]*[&\\]|{_TO_ALL})
+        | \\*{_NUMBERED}+{_TO_ALL}
         | \\*(?:[@\#]|&(?:amp;)*(?:commat|num|\#x?[0-9a-f]+);?)\\*[a-z0-9&]
-        | [a-z][a-z0-9+.-]*\\*(?::|&)[^\s<>|]*(?:\||&(?:amp;)*(?:vert|verbar|\#x?[0-9a-f]+))
+        | (?<=<){_SCHEME}[^\s<>|]*(?:\||&(?:amp;)*(?:vert|verbar|\#x?[0-9a-f]+))
+        | (?<!<){_SCHEME}
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
 _UNFIT = re.compile(r"[|<>\s]")
-_UNDECIDED = re.compile(r"[<&][^\s>|]{0,400}\Z")
+_OPENS = re.compile("[<&]")
+_SETTLES = re.compile(r"[\s>|]")
+_LONGEST_OPEN_CHARACTERS = 401
 
 
 def escape(text: str) -> str:
@@ -33,7 +40,9 @@ def escape(text: str) -> str:
 
 def settled(text: str) -> str:
     """The part of a growing text that `escape` will not change whatever comes after it."""
-    found = _UNDECIDED.search(text)
+    start = max(0, len(text) - _LONGEST_OPEN_CHARACTERS)
+    start = max((mark.end() for mark in _SETTLES.finditer(text, start)), default=start)
+    found = _OPENS.search(text, start)
     return text if found is None else text[: found.start()]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
@@ -16,7 +15,7 @@ from bot.types import ConversationKey
 STOPPED = "stopped_by_user"
 """Slack's word for: the person has pressed Slack's own Stop."""
 _OVER = frozenset({"message_not_in_streaming_state", STOPPED})
-_FENCE = re.compile(r"\n?[ \t]*(?:`{3,}|~{3,})[ \t]*\Z")
+_BLANK = " \t"
 
 
 def unchanging(page: str) -> str:
@@ -24,7 +23,17 @@ def unchanging(page: str) -> str:
 
     A code fence that is still open has been closed at the page's end, for the time being.
     """
-    return settled(_FENCE.sub("", page))
+    return settled(_without_fence(page))
+
+
+def _without_fence(page: str) -> str:
+    """The page without the fence's end in its last line."""
+    marked = page.rstrip(_BLANK)
+    for mark in "`~":
+        rest = marked.rstrip(mark)
+        if len(marked) - len(rest) >= 3:
+            return rest.rstrip(_BLANK).removesuffix("\n")
+    return page
 
 
 class StreamOver(Exception):

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_MENTION = re.compile(r"<@([UW]\w+)(?:\|([^>]*))?>")
-_SPECIAL = re.compile(r"<!(\w+)(?:\^[^>|]*)?(?:\|([^>]*))?>")
-_CHANNEL = re.compile(r"<#\w+(?:\|([^>]*))?>")
-_LINK = re.compile(r"<((?:https?|mailto):[^>|]+)(?:\|([^>]*))?>")
+_MENTION = re.compile(r"<@([UW]\w++)(?:\|([^<>]*+))?>")
+_SPECIAL = re.compile(r"<!(\w++)(?:\^[^<>|]*+)?(?:\|([^<>]*+))?>")
+_CHANNEL = re.compile(r"<#\w++(?:\|([^<>]*+))?>")
+_LINK = re.compile(r"<((?:https?|mailto):[^<>|]++)(?:\|([^<>]*+))?>")
 _SCHEME = re.compile(r"^(https?://|mailto:)")
 _STOP = "parlance:stop"
 _WORKING = "⏳"
