@@ -9,15 +9,17 @@ again. Nothing stored is touched.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from backends.base import ChatMessage
 from backends.errors import ContextOverflow
-from bot.cutting import cut
+from bot.cutting import cut, cuts
 from bot.history.store import Turn
 from bot.speakers import Speakers
 
@@ -35,6 +37,8 @@ _PER_MESSAGE = 16
 _TEMPLATE = 64
 """More tokens than a chat template adds: for each message, and around all of them."""
 _SHARE = 0.7
+_LONGEST_TOKEN = 16
+"""A text of so many characters for each token does not fit, and tells how long its tokens are."""
 
 _ONE = Speakers()
 
@@ -52,6 +56,14 @@ class Fitted:
     blocks: int = 0
     turns_used: int = 0
     turns_left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """The first pieces of a text, and about how many more it has."""
+
+    pieces: tuple[str, ...]
+    more: int = 0
 
 
 class Fitter:
@@ -141,9 +153,11 @@ class Fitter:
             self._counts.put(key, known)
         return known
 
-    async def split(self, models: Models, model: str, text: str, tokens: int) -> list[str]:
+    async def split(
+        self, models: Models, model: str, text: str, tokens: int, *, most: int
+    ) -> Pieces:
         """Cut a long text into pieces of at most `tokens` tokens, at paragraphs, lines, sentences
-        or words, whichever is the largest that fits."""
+        or words, whichever is the largest that fits. Only the first `most` are made and counted."""
         around, _ = await self._frame(models, model)
 
         async def count(piece: str) -> int:
@@ -151,19 +165,21 @@ class Fitter:
                 return len(piece.encode())
             return await models.count(model, [ChatMessage("user", piece)]) - around
 
-        total = await count(text)
-        if total <= tokens:
-            return [text]
-        width = max(16, int(len(text) * tokens * 0.9 / total))
+        sample = text[: tokens * _LONGEST_TOKEN]
+        total = max(1, await count(sample))
+        if total <= tokens and len(sample) == len(text):
+            return Pieces((text,))
+        width = max(16, int(len(sample) * min(1.0, tokens * 0.9 / total)))
+        found, rest = await asyncio.to_thread(_first_pieces, text, width, most)
         pieces: list[str] = []
-        waiting = cut(text, width)[::-1]
-        while waiting:
+        waiting = found[::-1]
+        while waiting and len(pieces) < most:
             piece = waiting.pop()
             if len(piece) > 16 and await count(piece) > tokens:
                 waiting.extend(cut(piece, max(16, len(piece) // 2))[::-1])
             else:
                 pieces.append(piece)
-        return pieces
+        return Pieces(tuple(pieces), len(waiting) + -(-rest // width))
 
 
 class _Measure:
@@ -239,6 +255,13 @@ class _Recent(Generic[K, V]):
         self._values.move_to_end(key)
         if len(self._values) > self._most:
             self._values.popitem(last=False)
+
+
+def _first_pieces(text: str, width: int, most: int) -> tuple[list[str], int]:
+    """The first pieces of a text, and how many characters come after them."""
+    places = list(islice(cuts(text, width), most))
+    end = places[-1][1] if places else 0
+    return [text[start:end] for start, end in places], len(text.rstrip()) - end
 
 
 def _at_most(messages: Sequence[ChatMessage]) -> int:

@@ -19,6 +19,8 @@ _OURS = ("parlance", "assistant", "system", "user")
 """Names that would speak for somebody else: who has one is numbered."""
 _OWN = ("parlance:", "assistant:")
 _ECHO = re.compile(r"\s*\**(?:parlance|assistant)\**\s*:\**\s*", re.IGNORECASE)
+_LONGEST_HELD_CHARACTERS = 8_000
+"""Of an answer that begins as an echo would; what goes on longer is shown."""
 _MARKS = re.compile(r"[\s*]+")
 
 
@@ -98,7 +100,9 @@ class EchoFilter:
             return text
         self._held += text
         start = _plain(self._held)  # more may show that this is an echo, or how far it goes
-        if any(echo.startswith(start) for echo in (*_OWN, *self._asked)):
+        if len(self._held) <= _LONGEST_HELD_CHARACTERS and any(
+            echo.startswith(start) for echo in (*_OWN, *self._asked)
+        ):
             return ""
         return self._end()
 
@@ -122,9 +126,12 @@ def _plain(text: str) -> str:
 
 def _after(text: str, asked: str) -> str | None:
     """What comes after the words of `asked`, where a text begins with them."""
-    said = ""
+    said = 0
     for at, character in enumerate(text, 1):
-        said += _plain(character)
-        if len(said) >= len(asked):
-            return text[at:] if said == asked else None
+        plain = _plain(character)
+        if not asked.startswith(plain, said):
+            return None
+        said += len(plain)
+        if said >= len(asked):
+            return text[at:]
     return None

@@ -110,11 +110,13 @@ async def _plain(ctx: Context, asked: _Asked, pages: Sequence[Page]) -> AsyncGen
     model, history = asked.model, asked.history
     fitter = ctx.services.fitter
     quotes = _quotes(ctx, history)
-    pieces = [
-        (page.title, text)
-        for page in pages
-        for text in (await fitter.split(ctx.models, model, page.text, PIECE_TOKENS))[:FILE_PIECES]
-    ]
+    pieces: list[tuple[str, str]] = []
+    longer: set[str] = set()
+    for page in pages:
+        split = await fitter.split(ctx.models, model, page.text, PIECE_TOKENS, most=FILE_PIECES)
+        pieces.extend((page.title, text) for text in split.pieces)
+        if split.more:
+            longer.add(page.title)
 
     def compose(n: int) -> str:
         # the nearest messages of the platform come first, then the files, each from its beginning
@@ -123,7 +125,8 @@ async def _plain(ctx: Context, asked: _Asked, pages: Sequence[Page]) -> AsyncGen
             {
                 "name": name,
                 "text": "\n".join(text for of, text in shown if of == name),
-                "cut": sum(of == name for of, _ in shown) < sum(of == name for of, _ in pieces),
+                "cut": name in longer
+                or sum(of == name for of, _ in shown) < sum(of == name for of, _ in pieces),
             }
             for name in dict.fromkeys(name for name, _ in shown)
         ]

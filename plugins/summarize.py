@@ -160,15 +160,15 @@ async def _summary(ctx: Context, job: Job) -> AsyncGenerator[Part, None]:
     room = max(64, job.window - answer - _TEMPLATE_TOKENS)
     text, parts_read, left_out = job.text, 0, 0
     for _ in range(_ROUNDS):
-        pieces = await fitter.split(ctx.models, job.model, text, room)
-        if len(pieces) == 1:
+        split = await fitter.split(ctx.models, job.model, text, room, most=settings.max_parts)
+        pieces = split.pieces
+        if len(pieces) == 1 and not split.more:
             break
-        if len(pieces) > settings.max_parts:
-            left_out += len(pieces) - settings.max_parts
+        if split.more:
+            left_out += split.more
             yield Notice(
-                f"The text is long: {settings.max_parts} of its {len(pieces)} parts are read."
+                f"The text is long: {len(pieces)} of its {len(pieces) + split.more} parts are read."
             )
-            pieces = pieces[: settings.max_parts]
         parts_read += len(pieces)
         summaries: dict[int, str] = {}
         sampling = replace(SAMPLING, max_tokens=min(PART_TOKENS, room // 4))

@@ -157,7 +157,6 @@ class _Room:
         return tuple(kept)
 
     def _fitting(self, text: str) -> str:
-        data = text.encode("utf-8", "replace")
-        taken = data[: self._left]
+        taken = text[: self._left].encode("utf-8", "replace")[: self._left]
         self._left -= len(taken)
         return taken.decode("utf-8", "ignore")

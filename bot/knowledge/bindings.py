@@ -75,7 +75,7 @@ def _checked(text: str) -> list[str]:
     """The sentence, and those of its clauses that have a figure where several do."""
     parts = clauses(text)
     with_figures = [part for part in parts if _claimed(part)]
-    return [text, *with_figures] if len(with_figures) > 1 else [text]
+    return [text, *with_figures[:_MOST_FIGURES]] if len(with_figures) > 1 else [text]
 
 
 def _above(one: Figure, reading: Reading) -> bool:

@@ -239,10 +239,11 @@ def _with_heading(section: Section, above: tuple[str, ...]) -> str:
 
 def _stretches(text: str) -> Iterator[str]:
     """Cut a very long section at paragraph ends, else at line ends, else anywhere."""
-    while len(text) > _STRETCH:
-        end = max(text.rfind("\n\n", _STRETCH // 2, _STRETCH), 0)
-        end = end or max(text.rfind("\n", _STRETCH // 2, _STRETCH), 0)
-        end = end or max(text.rfind(" ", _STRETCH // 2, _STRETCH), 0) or _STRETCH
-        yield text[:end]
-        text = text[end:]
-    yield text
+    at = 0
+    while len(text) - at > _STRETCH:
+        middle, last = at + _STRETCH // 2, at + _STRETCH
+        places = (text.rfind(mark, middle, last) for mark in ("\n\n", "\n", " "))
+        end = next((place for place in places if place >= 0), last)
+        yield text[at:end]
+        at = end
+    yield text[at:]

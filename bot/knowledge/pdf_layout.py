@@ -22,6 +22,8 @@ _HYPHENATED = re.compile(r"\b\w+-\w+\b")
 _LEAST_ROWS = 3
 _NEAR = 8
 """Rows above a line that are looked at for the cell that it goes on with."""
+_PART_CHARACTERS = 4_000
+_END_CHARACTERS = 200
 _TRIES = 4
 """Lines of a run that are tried as the first of a table."""
 
@@ -79,16 +81,30 @@ class _Blocks:
         )
         self._last: Line | None = None
         self._kind = ""
-        self.blocks: list[str] = []
+        self._made: list[list[str]] = []
+
+    @property
+    def blocks(self) -> list[str]:
+        return ["".join(parts) for parts in self._made]
+
+    def _append(self, block: str) -> None:
+        self._made.append([block])
+
+    def _join(self, text: str) -> None:
+        """Add a line to the last block; only the end of a long one is read and copied."""
+        parts = self._made[-1]
+        parts[-1] = joined(parts[-1], text, self._hyphenated)
+        if len(parts[-1]) > _PART_CHARACTERS:
+            parts[-1:] = parts[-1][:-_END_CHARACTERS], parts[-1][-_END_CHARACTERS:]
 
     def add_heading(self, line: Line, level: int) -> None:
         last = self._last
         kind = f"{'#' * level} "
         near = last is not None and 0 < last.y - line.y < 1.4 * line.size
         if self._kind == kind and near and last is not None and last.page == line.page:
-            self.blocks[-1] = joined(self.blocks[-1], line.text, self._hyphenated)
+            self._join(line.text)
         else:
-            self.blocks.append(kind + line.text)
+            self._append(kind + line.text)
         self._kind, self._last = kind, line
 
     def add_code(self, lines: Sequence[Line]) -> None:
@@ -96,16 +112,16 @@ class _Blocks:
         width = 0.6 * max(line.size for line in lines)
         code = [" " * round((line.x - left) / width) + line.code for line in lines]
         if len(code) == 1:
-            self.blocks.append(f"`{code[0].strip()}`")
+            self._append(f"`{code[0].strip()}`")
         else:
-            self.blocks.append("\n".join(["```", *code, "```"]))
+            self._append("\n".join(["```", *code, "```"]))
         self._kind, self._last = "code", lines[-1]
 
     def add_table(self, lines: Sequence[Line]) -> None:
         header, *rows = _rows(lines)
         rule = ["---"] * len(header)
         written = ["| " + " | ".join(row) + " |" for row in (header, rule, *rows)]
-        self.blocks.append("\n".join(written))
+        self._append("\n".join(written))
         self._kind, self._last = "table", lines[-1]
 
     def add_text(self, line: Line) -> None:
@@ -113,13 +129,13 @@ class _Blocks:
         text = f"- {line.text[mark.end() :]}" if mark else line.text
         last = self._last
         if self._kind != "text" or last is None:
-            self.blocks.append(text)
+            self._append(text)
         elif self._goes_on(last, line):
-            self.blocks[-1] = joined(self.blocks[-1], text, self._hyphenated)
+            self._join(text)
         elif self._near(last, line):
-            self.blocks[-1] += f"\n{text}"
+            self._made[-1].append(f"\n{text}")
         else:
-            self.blocks.append(text)
+            self._append(text)
         self._kind, self._last = "text", line
 
     def _near(self, last: Line, line: Line) -> bool:

@@ -26,6 +26,11 @@ _GAP = 0.7
 """Least space between two cells, in sizes of the letters."""
 _DOUBT = 0.06
 """How far the width of a text may be from what is reckoned."""
+_MOST_CELLS = 200
+_LONGEST_CELL_CHARACTERS = 10_000
+"""A line of more is ended, and what follows begins another."""
+_LONGEST_RUNNING_CHARACTERS = 400
+"""Longer lines are no running ones."""
 _OUTERMOST = 2
 """Lines at the top and at the bottom of a page that can be running ones."""
 _NUMBER = re.compile(r"\d{1,4}(?!\d)")
@@ -135,7 +140,7 @@ class PageLines:
         last = self.lines[-1] if self.lines else None
         end = x + width(text, size, mono) * (1.0 if mono else broad)
         level = last is not None and abs(last.y - y) <= 0.45 * max(last.size, size)
-        level = level and not self._apart
+        level = level and not self._apart and not _is_full(last)
         if last is None or not level or (self._broken and x < last.end - 0.5 * size):
             line = Line(self._number, y, size, [Cell(x, end, text)], bold, mono)
             low, high = self._heights[self._turned]
@@ -159,6 +164,12 @@ class PageLines:
             last.size = max(last.size, size)
             last.bold, last.mono = last.bold and bold, last.mono and mono
         self._broken = self._apart = False
+
+
+def _is_full(line: Line | None) -> bool:
+    return line is not None and (
+        len(line.cells) >= _MOST_CELLS or len(line.cells[-1].text) > _LONGEST_CELL_CHARACTERS
+    )
 
 
 def _quarters(tm: Sequence[float], cm: Sequence[float]) -> int:
@@ -187,8 +198,9 @@ def without_running_lines(pages: Sequence[Sequence[Line]]) -> tuple[list[list[Li
     said: dict[str, None] = {}
     for lines, edge in zip(pages, outer, strict=True):
         rest = []
+        near_edge = {id(line) for line in edge}
         for line in lines:
-            words = repeated.words(line) if line in edge else None
+            words = repeated.words(line) if id(line) in near_edge else None
             if words is None:
                 rest.append(line)
             elif any(letter.isalpha() for letter in words):
@@ -202,7 +214,11 @@ def _outermost(lines: Sequence[Line]) -> list[Line]:
     margin = [line for line in lines if line.margin]
     heights = sorted({round(line.y) for line in margin})
     edges = {*heights[:_OUTERMOST], *heights[-_OUTERMOST:]}
-    return [line for line in margin if round(line.y) in edges]
+    return [
+        line
+        for line in margin
+        if round(line.y) in edges and len(line.text) <= _LONGEST_RUNNING_CHARACTERS
+    ]
 
 
 class _Repeated:

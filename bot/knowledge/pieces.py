@@ -128,33 +128,33 @@ def read(passage: str, heading: str = "") -> Reading:
 
 def _lines(text: str) -> list[tuple[Kind | None, str]]:
     """Headings (None), rows, list items with their further lines, and paragraphs."""
-    found: list[tuple[Kind | None, str]] = []
+    found: list[tuple[Kind | None, list[str]]] = []
     open_ = False
     for line in text.split("\n"):
         stripped = line.strip()
         if not stripped or (_RULE.fullmatch(stripped) and len(stripped) > 2):
             open_ = False
         elif _HEADING.match(line):
-            found.append((None, line))
+            found.append((None, [line]))
             open_ = False
         elif stripped.startswith("|") or (_LABELLED.match(line) and "; " in line):
-            found.append((Kind.ROW, line))
+            found.append((Kind.ROW, [line]))
             open_ = False
         elif _ITEM.match(line):
-            found.append((Kind.ITEM, line))
+            found.append((Kind.ITEM, [line]))
             open_ = True
         elif _SECTION.fullmatch(line):
-            found.append((Kind.SENTENCE, f"{stripped.strip('[]')}:"))
+            found.append((Kind.SENTENCE, [f"{stripped.strip('[]')}:"]))
             open_ = False
         elif _SETTING.fullmatch(line):
-            found.append((Kind.ITEM, line))
+            found.append((Kind.ITEM, [line]))
             open_ = False
         elif open_ and found and found[-1][0] in (Kind.ITEM, Kind.SENTENCE):
-            found[-1] = (found[-1][0], f"{found[-1][1]}\n{line}")
+            found[-1][1].append(line)
         else:
-            found.append((Kind.SENTENCE, line))
+            found.append((Kind.SENTENCE, [line]))
             open_ = True
-    return found
+    return [(kind, "\n".join(lines)) for kind, lines in found]
 
 
 def _first_word(text: str) -> str:

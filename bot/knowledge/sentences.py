@@ -41,13 +41,16 @@ def sentences(text: str, *, least: int = 24) -> list[str]:
 
     A piece shorter than `least` characters joins the one before it (or after, at the start).
     """
-    found: list[str] = []
+    found: list[list[str]] = []
+    length = 0
     for a, b in spans(text):
         piece = _MARKUP.sub("", text[a:b])
         if not piece:
             continue
-        if found and (len(piece) < least or len(found[-1]) < least):
-            found[-1] += " " + piece
+        if found and (len(piece) < least or length < least):
+            found[-1].append(piece)
+            length += 1 + len(piece)
         else:
-            found.append(piece)
-    return found
+            found.append([piece])
+            length = len(piece)
+    return [" ".join(pieces) for pieces in found]

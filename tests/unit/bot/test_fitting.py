@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -19,12 +21,13 @@ from bot.testing.models import ScriptedModels
 
 
 class Counted(ScriptedModels):
-    """Counts how often it is asked to count."""
+    """Counts how often it is asked to count, and of how much."""
 
-    counted = 0
+    counted = characters = 0
 
     async def count(self, model: str, messages: Sequence[ChatMessage]) -> int:
         self.counted += 1
+        self.characters += sum(len(message.content) for message in messages)
         return await super().count(model, messages)
 
 
@@ -138,12 +141,53 @@ async def test_the_fitter_forgets_conversations_rather_than_grow() -> None:
 async def test_a_long_text_is_split_into_pieces_that_fit() -> None:
     on = models(100_000)
     text = "\n\n".join(" ".join(f"w{p}x{i}" for i in range(37)) + "." for p in range(40))
-    pieces = await Fitter().split(on, "m", text, 100)
-    assert " ".join(" ".join(pieces).split()) == " ".join(text.split())
-    for piece in pieces:
+    split = await Fitter().split(on, "m", text, 100, most=1000)
+    assert " ".join(" ".join(split.pieces).split()) == " ".join(text.split())
+    for piece in split.pieces:
         assert await on.count("m", [ChatMessage("user", piece)]) <= 101
-    assert len(pieces) < 35
-    assert await Fitter().split(on, "m", "short", 100) == ["short"]
+    assert len(split.pieces) < 35
+    assert split.more == 0
+    assert (await Fitter().split(on, "m", "short", 100, most=1000)).pieces == ("short",)
+    some = await Fitter().split(on, "m", text, 100, most=5)
+    assert some.pieces == split.pieces[:5]
+    assert abs(some.more - (len(split.pieces) - 5)) <= 3
+
+
+@pytest.mark.parametrize("unit", ["Some words of a text. ", "word\n\n", "x", " \t" * 40 + "x"])
+async def test_of_a_text_of_19_mb_only_the_pieces_that_are_used_are_made_and_counted(
+    unit: str,
+) -> None:
+    on = models(100_000)
+    text = unit * (19_000_000 // len(unit))
+    split = await Fitter().split(on, "m", text, 256, most=64)
+    assert len(split.pieces) == 64
+    assert split.more > 300
+    assert on.counted < 200
+    assert on.characters < 1_500_000
+
+
+async def test_cutting_a_long_text_takes_no_more_of_the_event_loop_than_a_short_one() -> None:
+    async def steps(characters: int) -> int:
+        """The lines of our code that run on the loop's own thread."""
+        count = 0
+
+        def see(frame: FrameType, event: str, arg: object) -> Any:
+            nonlocal count
+            if "/bot/" not in frame.f_code.co_filename:
+                return None
+            count += 1
+            return see
+
+        text = "Some words of a text. " * (characters // 22)
+        before = sys.gettrace()
+        sys.settrace(see)
+        try:
+            await Fitter().split(models(100_000), "m", text, 256, most=64)
+        finally:
+            sys.settrace(before)
+        return count
+
+    assert await steps(8_000_000) == await steps(1_000_000)
 
 
 def test_a_text_is_cut_at_the_best_place_within_reach() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,7 @@ from bot.errors import Refused
 from bot.events import Quote
 from bot.types import Author, Text
 from plugins.chat import answer, chat
-from tests.unit.plugins.stage import Stage, attachment
+from tests.unit.plugins.stage import Stage, attachment, stage
 
 BOB = Author("discord", "2", "Bob")
 
@@ -175,6 +176,13 @@ async def test_a_long_file_is_shortened_for_a_small_model_and_says_so(on: Stage)
     assert "Paragraph 3 " in prompt
     assert 'the file "long.txt" (only its beginning)' in prompt
     assert "did not fit" in said.explanation.left_out[0]
+
+
+async def test_a_file_of_more_pieces_than_are_read_is_said_to_be_cut(tmp_path: Path) -> None:
+    text = "word\n\n" * 100_000
+    async with stage(tmp_path, ScriptedBackend("default", context=1_000_000)) as on:
+        await on.run(answer, on.context("What?", attachments=(attachment("long.txt", text),)))
+    assert 'the file "long.txt" (only its beginning)' in on.prompts()[0]
 
 
 async def test_instructions_in_a_file_stay_inside_the_fence(on: Stage) -> None:

@@ -1,0 +1,151 @@
+"""Loops of ours over texts of others, each as a function of one text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from backends.base import Chunk
+from backends.thinking import Thoughts
+from bot.adapters.slack import markup
+from bot.adapters.slack.stream import unchanging
+from bot.adapters.slack.text import readable as readable_slack
+from bot.cutting import cut
+from bot.knowledge.bindings import misplaced
+from bot.knowledge.chunking import Chunker, sections
+from bot.knowledge.citation_filter import CitationFilter
+from bot.knowledge.figures import figures
+from bot.knowledge.followup import leans
+from bot.knowledge.grid import label_tables, readable
+from bot.knowledge.loaders import LOADERS
+from bot.knowledge.pdf_layout import markdown
+from bot.knowledge.pdf_lines import Cell, Line, PageLines
+from bot.knowledge.pieces import read
+from bot.knowledge.sentences import sentences
+from bot.knowledge.words import indexable, stems, terms
+from bot.logging import Redactor
+from bot.prompts import fence
+from bot.repetition import RepetitionGuard
+from bot.speakers import EchoFilter, Speakers, plain_name
+from bot.splitting import Splitter, split
+from bot.web.decoding import decode, is_binary
+from bot.web.extract import extract
+from bot.wellformed import wellformed
+
+_SPEAKERS = Speakers({"a": "Ada", "b": "Bo", "c": "Cy"})
+_REDACT = Redactor(["a-secret-of-the-operator", "another"])
+_PIECE_CHARACTERS = 7
+
+
+def _streamed(text: str) -> list[str]:
+    return [text[at : at + _PIECE_CHARACTERS] for at in range(0, len(text), _PIECE_CHARACTERS)]
+
+
+def _chunked(text: str) -> object:
+    return Chunker(lambda part: len(part) // 4, 256).pieces("A title", text)
+
+
+def _split_as_it_grows(text: str) -> object:
+    splitter = Splitter(60)
+    for piece in _streamed(text):
+        splitter.append(piece)
+        if len(splitter.pages) > 10_000:
+            break
+    return splitter.pages
+
+
+def _cited(text: str) -> object:
+    citations = CitationFilter(4)
+    return [*map(citations.feed, _streamed(text)), citations.finish()]
+
+
+def _echoed(text: str) -> object:
+    echo = EchoFilter((text[: len(text) // 2], "What is this?"))
+    return [*map(echo.feed, _streamed(text)), echo.finish()]
+
+
+def _thought(text: str) -> object:
+    thoughts = Thoughts()
+    pieces = ["<think>", *_streamed(text)]
+    return [chunk for piece in pieces for chunk in thoughts.take(Chunk(text=piece))]
+
+
+def _guarded(text: str) -> object:
+    guard = RepetitionGuard()
+    return [guard.feed(piece) for piece in _streamed(text)]
+
+
+def _rows(text: str) -> object:
+    return readable([line.split("|") for line in text.split("\n")])
+
+
+def _columns(text: str) -> object:
+    return readable([text.split(" "), text.split(" "), [text]])
+
+
+def _loaded(suffix: str) -> Callable[[str], object]:
+    loader = next(one for one in LOADERS if suffix in one.suffixes)
+    return lambda text: loader.load(text.encode("utf-8", "replace"), f"a{suffix}")
+
+
+def _page_of_pdf(*, down: bool) -> Callable[[str], object]:
+    def lines(text: str) -> object:
+        page = PageLines(0, (0.0, 0.0, 600.0, 800.0))
+        for at, piece in enumerate(_streamed(text)):
+            x, y = (50.0, 790.0 - at % 80 * 9) if down else (50.0 + at * 40.0, 790.0)
+            page.add(piece, (1, 0, 0, 1, 0, 0), (1, 0, 0, 1, x, y), {}, 9.0)
+        return markdown([page.lines])
+
+    return lines
+
+
+LOOPS: dict[str, Callable[[str], Any]] = {
+    "cut": lambda text: cut(text, 60),
+    "split": lambda text: split(text, 60),
+    "split as it grows": _split_as_it_grows,
+    "sections": sections,
+    "chunks": _chunked,
+    "label_tables": label_tables,
+    "rows": _rows,
+    "columns": _columns,
+    "csv": _loaded(".csv"),
+    "text": _loaded(".md"),
+    "sentences": sentences,
+    "figures": lambda text: figures(text, spelled=True),
+    "pieces": read,
+    "bindings": lambda text: misplaced(text, [read(text[:100])]),
+    "stems": stems,
+    "terms": terms,
+    "indexable": indexable,
+    "follow-up": leans,
+    "citations": _cited,
+    "echo": _echoed,
+    "thoughts": _thought,
+    "repetition": _guarded,
+    "speakers": lambda text: _SPEAKERS.said("a", text),
+    "name": plain_name,
+    "fence": lambda text: fence(text, "text", b"key"),
+    "redaction": _REDACT,
+    "wellformed": wellformed,
+    "decoding": lambda text: (is_binary(d := text.encode("utf-8", "replace")), decode(d)),
+    "plain text": lambda text: extract(text.encode("utf-8", "replace") or b"a", "a.txt"),
+    "slack escape": markup.escape,
+    "slack settled": markup.settled,
+    "slack stream": unchanging,
+    "slack message": lambda text: readable_slack(text, "U1"),
+    "pdf, downwards": _page_of_pdf(down=True),
+    "pdf, along a line": _page_of_pdf(down=False),
+}
+"""By what they do. What they raise for a text that they refuse is no matter here."""
+
+
+def _paragraph_of_pdf() -> object:
+    words = "Some words of a line that fills its column from side to side"
+    lines = [Line(0, -11.0 * at, 10.0, [Cell(50, 500, words)]) for at in range(120_000)]
+    return markdown([lines])
+
+
+LARGE: dict[str, Callable[[], Any]] = {
+    "a text of 19 MB is cut": lambda: cut("Some words. A. B.\n" * 1_055_000, 900),
+    "a paragraph of 120,000 lines": _paragraph_of_pdf,
+}
