@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
@@ -40,6 +41,8 @@ def main() -> None:
     1: it could not be done; 2: the configuration or the call is wrong; 130: stopped.
     """
     share_finely()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # where its encoding lacks a sign
     try:
         app(prog_name="parlance")
     except (ConfigError, SpecError) as error:

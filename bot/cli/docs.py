@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
@@ -14,6 +13,7 @@ from rich.markdown import Markdown
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from bot.cli.loop import run_async
 from bot.cli.output import AsJson, console, errors, one_line, plain, say, show, show_json
 from bot.cli.place import ConfigPath, read
 from bot.errors import UserFacingError
@@ -39,7 +39,7 @@ def with_app(config: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
         async with opened(here) as app:
             return await work(app)
 
-    return asyncio.run(run())
+    return run_async(run())
 
 
 async def follow(events: AsyncGenerator[Ingested, None]) -> Counter[str]:

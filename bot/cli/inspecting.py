@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bot.cli.loop import run_async
 from bot.cli.output import AsJson, console, show
 from bot.cli.place import ConfigPath, read
 from bot.installation import Installation
@@ -39,7 +39,7 @@ def check(config: ConfigPath = None, as_json: AsJson = False) -> None:
         source, there = file.shown, file.source not in missing
         detail = source if there else f"{source} is missing; run `parlance models pull`"
         rows.append({"what": f"model {file.model}", "ok": there, "detail": detail})
-    ahead = asyncio.run(pending(here.config.database))
+    ahead = run_async(pending(here.config.database))
     exists = here.config.database.exists()
     detail = f"{len(ahead)} to apply at the next start" if ahead and exists else "up to date"
     rows.append({"what": "migrations", "ok": True, "detail": detail if exists else "new database"})
@@ -49,7 +49,7 @@ def check(config: ConfigPath = None, as_json: AsJson = False) -> None:
 def doctor(config: ConfigPath = None, as_json: AsJson = False) -> None:
     """Try each thing: models, embedder, documents, platforms; says what to do."""
     here = read(config)
-    rows = asyncio.run(examine(here))
+    rows = run_async(examine(here))
     _finish(rows, as_json=as_json)
 
 

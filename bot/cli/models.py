@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from rich.progress import TaskID
 from backends.catalog import CATALOG, files_of
 from backends.errors import BackendError
 from backends.store import ModelStore
+from bot.cli.loop import run_async
 from bot.cli.model_status import statuses
 from bot.cli.output import AsJson, console, download_bar, errors, show, size
 from bot.cli.place import ConfigPath, read
@@ -60,7 +60,7 @@ def pull(
     here = read(config)
     if names and any(name.startswith("ollama:") for name in names):
         for name in names:
-            asyncio.run(_pull_from_ollama(here, name.removeprefix("ollama:")))
+            run_async(_pull_from_ollama(here, name.removeprefix("ollama:")))
         return
     files = _wanted(here, names)
     fetch_all(here.store, files)
@@ -88,7 +88,7 @@ def status(config: ConfigPath = None, as_json: AsJson = False) -> None:
     A bot that runs with metrics.port set is asked; else each engine is, which knows less.
     """
     here = read(config)
-    rows, running = asyncio.run(statuses(here))
+    rows, running = run_async(statuses(here))
     show(rows, as_json=as_json)
     if not running and not as_json:
         console.print(
@@ -110,7 +110,7 @@ def fetch_all(store: ModelStore, files: Sequence[ModelFile]) -> None:
 
                 await store.fetch_async(file.source, file.sha256, moved)
 
-    asyncio.run(run())
+    run_async(run())
 
 
 def _wanted(here: Installation, names: Sequence[str] | None) -> list[ModelFile]:

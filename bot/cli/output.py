@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -68,8 +69,13 @@ def say(text: str) -> None:
 
 
 def show_json(value: Any) -> None:
-    """Print a value as JSON on standard output."""
-    typer.echo(redacted(json.dumps(plain(value), indent=2, ensure_ascii=False)))
+    """Print a value as JSON on standard output; what its encoding lacks is escaped."""
+    text = redacted(json.dumps(plain(value), indent=2, ensure_ascii=False))
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        text = redacted(json.dumps(plain(value), indent=2))
+    typer.echo(text)
 
 
 def show(

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from backends.errors import BackendError
 from bot.adapters.terminal import TerminalAdapter
 from bot.app import App, opened, platform_adapters
+from bot.cli.loop import run_async
 from bot.cli.models import fetch_all
 from bot.cli.output import errors, redacted
 from bot.cli.place import ConfigPath, read
@@ -40,7 +41,7 @@ def run(
     if missing := here.missing_files():
         errors.print("Fetching the models; this happens once.")
         _fetch(here, missing)
-    raise typer.Exit(asyncio.run(_serve(here, conversation)))
+    raise typer.Exit(run_async(_serve(here, conversation)))
 
 
 def _fetch(here: Installation, missing: list[ModelFile]) -> None:

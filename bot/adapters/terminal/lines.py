@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import io
 import os
 import threading
@@ -14,13 +15,16 @@ _AHEAD = 64
 """Lines read before the ones before them are answered; the pipe holds the rest back."""
 _LONGEST = 100_000
 """Characters of one line that are kept; the rest of it is read and dropped."""
+_MARK = "\ufeff"
+"""The byte order mark, which begins a file, and stands in mid-stream where files are joined."""
 
 
 async def lines(stream: TextIO) -> AsyncGenerator[str, None]:
     """The lines of a stream, without their ends; blank ones are left out.
 
     A daemon thread reads, since a regular file cannot be polled and a pipe may never end: it is
-    left behind when the process does. What is not UTF-8 is replaced.
+    left behind when the process does. What is not UTF-8 is replaced; UTF-16 is known by its byte
+    order mark, with which PowerShell begins a pipe or a file.
     """
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[str | None] = asyncio.Queue()
@@ -63,8 +67,9 @@ def _own(stream: TextIO) -> Iterator[TextIO]:
     except io.UnsupportedOperation:
         yield stream
         return
-    with open(number, encoding="utf-8", errors="replace") as source:
-        yield source
+    with open(number, "rb") as given:
+        wide = given.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        yield io.TextIOWrapper(given, "utf-16" if wide else "utf-8", errors="replace")
 
 
 def _bounded(source: TextIO) -> Iterator[str]:
@@ -72,4 +77,4 @@ def _bounded(source: TextIO) -> Iterator[str]:
         rest = line
         while len(rest) == _LONGEST and not rest.endswith("\n"):
             rest = source.readline(_LONGEST)
-        yield line
+        yield line.removeprefix(_MARK)

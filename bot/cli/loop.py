@@ -1,0 +1,26 @@
+"""How a command's asynchronous work is run, and ended by Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Run it to its end. Ctrl-C cancels it, so that all is closed in order: `KeyboardInterrupt`.
+
+    Before and after it the entry's own handler is in force, which ends the process at once.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        if before is not signal.SIG_IGN:
+            # asyncio puts its own in place of this one, and of no other.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        return asyncio.run(work)
+    finally:
+        work.close()  # it says that it was never awaited where Ctrl-C came before its first step
+        signal.signal(signal.SIGINT, before)
