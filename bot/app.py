@@ -18,6 +18,7 @@ import structlog
 
 from backends.pool import Pool
 from bot.adapters.base import Adapter, AdapterError
+from bot.backups import keep_removing, remove_old
 from bot.database import Database
 from bot.dispatch import Dispatcher, Policy, assemble
 from bot.embedders import embedders
@@ -79,7 +80,13 @@ class App:
                 failures.append(error)
                 log.error("a platform cannot be served", platform=adapter.name, reason=str(error))
 
-        async with asyncio.TaskGroup() as group:
+        config = self.installation.config
+        removing = keep_removing(config.database, config.backup.keep_days)
+        async with (
+            _background(self.knowledge.keep_mended(), "documents: mending"),
+            _background(removing, "backups: removing old ones"),
+            asyncio.TaskGroup() as group,
+        ):
             served = [
                 group.create_task(run(adapter), name=f"adapter {adapter.name}")
                 for adapter in adapters
@@ -140,6 +147,7 @@ async def opened(here: Installation) -> AsyncIterator[App]:
     async with AsyncExitStack() as stack:
         stack.enter_context(made_private())
         await stack.enter_async_context(_owned(config.data_dir))
+        await asyncio.to_thread(remove_old, config.database, config.backup.keep_days)
         database = await Database.open(config.database)
         stack.push_async_callback(database.close)
         history, choices = SqlHistoryStore(database), SqlChoices(database)
@@ -164,7 +172,7 @@ async def opened(here: Installation) -> AsyncIterator[App]:
         )
         knowledge = KnowledgeService(
             database,
-            config.data_dir / "chroma",
+            config.index,
             embedder=embedders(here.config, pool),
             fetcher=web,
             settings=config.knowledge,

@@ -1,23 +1,46 @@
-"""Copies of the database, whole at every moment, also while a bot writes to it."""
+"""Copies of the database, whole at every moment, also while a bot writes to it.
+
+Copies that Parlance names are called `parlance-STAMP.db`, those it makes before it changes the
+database `parlance-WHY-STAMP.db`. No other file is ever removed.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import os
+import re
 import sqlite3
-from contextlib import closing
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import structlog
 
 from bot.errors import StorageError
 from bot.sqlite import storage_error
 
+log = structlog.get_logger(__name__)
+
+COPIES = 3
+"""Copies from before a change that are kept in `backups/` beside the database, the newest ones."""
 _WAIT_S = 5.0
 """For a writer that keeps the database locked."""
+_DAY_S = 86_400.0
+_STAMP = "%Y%m%dT%H%M%S.%f"
+_PART = ".part"
 
 
-def stamp() -> str:
-    """The present moment, as a part of a file's name; later ones sort behind."""
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+def folder_of(path: Path) -> Path:
+    """The folder of a database's copies."""
+    return path.parent / "backups"
+
+
+def named(path: Path, folder: Path, why: str = "") -> Path:
+    """What a copy made now is called; later ones sort behind. `why` is a word."""
+    stamp = datetime.now(UTC).strftime(_STAMP)
+    return folder / "-".join(filter(None, (path.stem, why, f"{stamp}{path.suffix}")))
 
 
 def copy_into(database: sqlite3.Connection, to: Path) -> None:
@@ -25,16 +48,8 @@ def copy_into(database: sqlite3.Connection, to: Path) -> None:
 
     The file appears under its name when it is on the disk whole. Raises `sqlite3.Error`, `OSError`.
     """
-    unfinished = to.with_name(f"{to.name}.part")
-    try:
-        # Made before anything is in it: SQLite takes an empty file, and gives no mode to a new one.
-        os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        database.execute("VACUUM INTO ?", (str(unfinished),))
-        with unfinished.open("rb+") as copied:
-            os.fsync(copied.fileno())
-        unfinished.rename(to)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with unfinished(to) as part:
+        database.execute("VACUUM INTO ?", (str(part),))
 
 
 def back_up(path: Path, to: Path) -> Path:
@@ -45,7 +60,11 @@ def back_up(path: Path, to: Path) -> Path:
     """
     if not path.exists():
         raise StorageError(f"There is no database {path} yet; there is nothing to copy.")
-    copy = to / f"{path.stem}-{stamp()}{path.suffix}" if to.is_dir() else to
+    if to.is_dir():
+        sweep(path, to)
+        copy = named(path, to)
+    else:
+        copy = to
     if copy.exists():
         raise StorageError(f"{copy} is there already; name another file, or a folder.")
     try:
@@ -57,3 +76,117 @@ def back_up(path: Path, to: Path) -> Path:
         # It is the copy that there is no room for; everything else is about what is copied.
         raise storage_error(copy if "full" in str(exc) else path, exc) from exc
     return copy
+
+
+def keep_newest(path: Path) -> None:
+    """Remove the copies from before a change, but for the newest `COPIES`."""
+    made = [(match["at"], copy) for copy, match in _ours(path, folder_of(path)) if match["why"]]
+    kept = sorted({at for at, _ in made})[-COPIES:]
+    for at, copy in made:
+        if at not in kept:
+            copy.unlink(missing_ok=True)
+
+
+def remove_old(path: Path, keep_days: int | None) -> None:
+    """Remove the copies of a database in its folder of copies that are older than so many days,
+    and what a crash left there. None keeps all. What cannot be removed is logged."""
+    folder = folder_of(path)
+    sweep(path, folder)
+    with suppress(OSError):
+        _abandon(_part(path))
+    if keep_days is None:
+        return
+    oldest = (datetime.now(UTC) - timedelta(days=keep_days)).strftime(_STAMP)
+    for copy, match in _ours(path, folder):
+        if match["at"] < oldest:
+            try:
+                copy.unlink(missing_ok=True)
+            except OSError as exc:
+                log.warning("an old backup cannot be removed", file=str(copy), reason=exc.strerror)
+
+
+async def keep_removing(path: Path, keep_days: int | None, every_s: float = _DAY_S) -> None:
+    """Do so again every day, until this is cancelled."""
+    while True:
+        await asyncio.sleep(every_s)
+        await asyncio.to_thread(remove_old, path, keep_days)
+
+
+def sweep(path: Path, folder: Path) -> None:
+    """Remove copies of a database that nobody finishes: their writer crashed."""
+    for part, _ in _ours(path, folder, _PART):
+        with suppress(OSError):  # it may be somebody else's file, in a folder that was named
+            _abandon(part)
+
+
+def _ours(path: Path, folder: Path, end: str = "") -> Iterator[tuple[Path, re.Match[str]]]:
+    """The files in a folder that have the name of a copy of this database."""
+    stem, suffix = re.escape(path.stem), re.escape(path.suffix) + "(?:-wal)?" + re.escape(end)
+    ours = re.compile(rf"{stem}-(?:(?P<why>\w+)-)?(?P<at>\d{{8}}T\d{{6}}\.\d{{6}}){suffix}")
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return
+    for name in names:
+        if match := ours.fullmatch(name):
+            yield folder / name, match
+
+
+@contextmanager
+def unfinished(to: Path) -> Iterator[Path]:
+    """A new, empty file beside `to` that only its owner may read; it takes the place of `to` when
+    the block ends well.
+
+    It is locked meanwhile, so that one whose writer was killed is known by having no lock.
+    """
+    part = _part(to)
+    _abandon(part)
+    held = _locked(part)
+    try:
+        yield part
+        os.fsync(held)
+        part.rename(to)
+        _sync(to.parent)
+    finally:
+        part.unlink(missing_ok=True)
+        os.close(held)
+
+
+def _part(to: Path) -> Path:
+    return to.with_name(f"{to.name}{_PART}")
+
+
+def _sync(folder: Path) -> None:
+    """Put a folder's names on the disk."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(held)
+    finally:
+        os.close(held)
+
+
+def _locked(part: Path) -> int:
+    """Make a file and lock it. It is made before anything is in it: SQLite takes an empty file, and
+    gives no mode to a new one."""
+    while True:
+        held = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if os.fstat(held).st_nlink:
+            return held
+        os.close(held)  # it was taken for an abandoned one before it was locked
+
+
+def _abandon(part: Path) -> None:
+    """Remove an unfinished copy, unless somebody is writing it."""
+    try:
+        held = os.open(part, os.O_RDWR)
+    except FileNotFoundError:
+        return
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        part.with_name(f"{part.name}-journal").unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
+    except BlockingIOError:
+        return
+    finally:
+        os.close(held)

@@ -15,14 +15,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.backups import copy_into, stamp
+from bot.backups import copy_into, folder_of, keep_newest, named
 from bot.errors import StorageError
 from bot.private_files import make_file, make_folder
 from bot.schema import scripts
 from bot.sqlite import storage_error, sync_engine
-
-COPIES = 3
-"""Copies that are kept in `backups/` beside the database, the newest ones."""
 
 
 async def migrate(path: Path, folder: Path | None = None) -> Sequence[str]:
@@ -109,11 +106,9 @@ def _connected(path: Path) -> Iterator[Connection]:
 
 
 def _copy(connection: Connection, path: Path, present: str) -> None:
-    folder = path.parent / "backups"
+    folder = folder_of(path)
     make_folder(folder)
     driver = connection.connection.driver_connection
     assert driver is not None
-    copy_into(driver, folder / f"{path.stem}-{present}-{stamp()}{path.suffix}")
-    copies = sorted(folder.glob(f"{path.stem}-*{path.suffix}"), key=lambda p: p.stat().st_mtime)
-    for old in copies[:-COPIES]:
-        old.unlink()
+    copy_into(driver, named(path, folder, present))
+    keep_newest(path)

@@ -19,10 +19,15 @@ def scripts() -> Path:
     return resource("alembic")
 
 
-def newest_revision() -> str:
-    """The revision of the last migration: its file's name begins with it, and they are in order."""
+def revisions() -> list[str]:
+    """The revisions of the migrations, oldest first: their files' names begin with them."""
     names = sorted(path.name for path in (scripts() / "versions").glob("[0-9]*_*.py"))
-    return names[-1].partition("_")[0]
+    return [name.partition("_")[0] for name in names]
+
+
+def newest_revision() -> str:
+    """The revision of the last migration."""
+    return revisions()[-1]
 
 
 def stored_revision(path: Path) -> str | None:

@@ -11,7 +11,7 @@ from backends.errors import BackendError
 from backends.interpreter import share_finely
 from backends.spec import SpecError
 from bot.adapters.base import AdapterError
-from bot.cli import docs, inspecting, models
+from bot.cli import backups, docs, inspecting, models
 from bot.cli.output import redacted
 from bot.cli.run import run
 from bot.errors import ConfigError, ParlanceError
@@ -27,7 +27,8 @@ app = typer.Typer(
 app.command()(run)
 app.command()(inspecting.check)
 app.command()(inspecting.doctor)
-app.command()(inspecting.backup)
+app.command()(backups.backup)
+app.command()(backups.restore)
 app.command("docs-tables", hidden=True)(inspecting.docs_tables)
 app.add_typer(models.commands, name="models")
 app.add_typer(docs.commands, name="docs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,23 +54,6 @@ def doctor(config: ConfigPath = None, as_json: AsJson = False) -> None:
     _finish(rows, as_json=as_json)
 
 
-def backup(
-    to: Annotated[Path, typer.Argument(help="A file that is not there yet, or a folder.")],
-    config: ConfigPath = None,
-) -> None:
-    """Copy conversations and documents to one file, also while the bot runs."""
-    from bot.backups import back_up
-
-    here = read(config)
-    copy = back_up(here.config.database, to)
-    console.print(
-        f"Copied {here.config.database} to {copy} ({copy.stat().st_size / 1e6:,.1f} MB).",
-        soft_wrap=True,
-        highlight=False,
-        markup=False,
-    )
-
-
 async def examine(here: Installation) -> list[dict[str, object]]:
     """What was tried: a row each, with `what`, `ok` and `detail`."""
     from backends.errors import BackendError
@@ -105,6 +89,8 @@ async def examine(here: Installation) -> list[dict[str, object]]:
                 else "none yet; `parlance docs add` adds some",
             }
         )
+        if complaint := await app.knowledge.complaint():
+            rows.append({"what": "vectors", "ok": False, "detail": complaint})
     rows += await asyncio.to_thread(_kept_private, here)
     adapters = platform_adapters(here)
     for adapter in adapters:

@@ -8,6 +8,7 @@ from bot.config.root import Config
 from bot.config.secrets import TOKEN_SHAPES, Secrets, names_a_secret
 from bot.config.sections import (
     AdminSettings,
+    BackupSettings,
     ChatSettings,
     CommandRule,
     FetchSettings,
@@ -22,6 +23,7 @@ from bot.config.sections import (
 __all__ = [
     "TOKEN_SHAPES",
     "AdminSettings",
+    "BackupSettings",
     "ChatSettings",
     "CommandRule",
     "Config",

@@ -15,6 +15,7 @@ from bot.config.platforms import DiscordSettings, SlackSettings, TerminalSetting
 from bot.config.section import LocalPath, Section
 from bot.config.sections import (
     AdminSettings,
+    BackupSettings,
     ChatSettings,
     CommandRule,
     FetchSettings,
@@ -75,6 +76,8 @@ class Config(Section):
     """Fetching of pages that people name."""
     knowledge: KnowledgeSettings = KnowledgeSettings()
     """Documents: how they are cut, found and judged."""
+    backup: BackupSettings = BackupSettings()
+    """Copies of the database."""
     plugins: PluginSettings = PluginSettings()
     """Which plugins are loaded."""
     terminal: TerminalSettings = TerminalSettings()
@@ -92,6 +95,11 @@ class Config(Section):
     def database(self) -> Path:
         """The SQLite file of conversations, choices and documents."""
         return self.data_dir / "parlance.db"
+
+    @property
+    def index(self) -> Path:
+        """The folder of the documents' vectors, which can be made again from the database."""
+        return self.data_dir / "chroma"
 
     @property
     def model_folder(self) -> Path:

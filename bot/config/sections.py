@@ -178,3 +178,10 @@ class MetricsSettings(Section):
     """Port of the page `/metrics`; empty: no metrics are served."""
     host: str = "127.0.0.1"
     """Address that it listens on."""
+
+
+class BackupSettings(Section):
+    """Copies of the database in the folder `backups` beside it."""
+
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = 30
+    """Days after which such a copy is removed, the newest one too; empty: they are kept."""

@@ -3,16 +3,20 @@
 Chroma is imported when it is first needed (that takes a second), gets vectors of ours only (its
 own embedding function downloads a model), and is spoken to from one thread, so that writes come
 in order. A write holds the interpreter, so batches are small. What Chroma holds is derived: which
-passages there are is the database's word, and an id without a row there is never shown.
+passages there are is the database's word, and an id without a row there is never shown. Where its
+files are damaged they are thrown away, and the vectors made again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -20,6 +24,7 @@ import numpy as np
 
 from backends.base import Embeddings
 from bot.errors import StorageError
+from bot.knowledge import chroma_files
 from bot.private_files import make_folder
 
 if TYPE_CHECKING:
@@ -33,6 +38,16 @@ and now and then 60 among ten thousand. Half as many take half as long again alt
 _READ_BATCH = 2_000
 _LEAST_SPACE = 16 * 1024 * 1024
 """Bytes that Chroma needs free for a write, since it rewrites its log."""
+
+
+class IndexDamaged(StorageError):
+    """The vectors cannot be read; they can be made again from the database."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(
+            f"The documents' vectors in {directory} are damaged; `parlance docs verify` makes them "
+            "again."
+        )
 
 
 def collection_name(base: str, generation: int) -> str:
@@ -53,7 +68,10 @@ class ChromaIndex:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chroma")
         self._client: ClientAPI | None = None
         self._collections: dict[str, Collection] = {}
+        self._looked_at = False
         self._closed = False
+        self.damaged = asyncio.Event()
+        """Set from when damage is found until the vectors are thrown away: nothing works then."""
 
     async def upsert(
         self, collection: str, ids: Sequence[str], documents: Sequence[str], vectors: Embeddings
@@ -79,6 +97,22 @@ class ChromaIndex:
         for at in range(0, len(ids), _WRITE_BATCH):
             await self._run(self._delete, collection, list(ids[at : at + _WRITE_BATCH]))
 
+    async def count(self, collection: str) -> int:
+        """How many vectors a collection has."""
+        return await self._run(lambda: self._collection(collection).count())
+
+    async def check(self) -> None:
+        """Look at the files, if nobody has yet; takes a moment, and does not import Chroma.
+
+        Raises `IndexDamaged`, as everything else does then.
+        """
+        await self._run(self._look)
+
+    async def throw_away(self) -> None:
+        """Remove all vectors, also damaged ones, and begin anew."""
+        await self._on_thread(self._throw_away)
+        self.damaged.clear()
+
     async def open(self) -> None:
         """Open the store now; takes a second or two the first time, some of it with everything
         else held up."""
@@ -98,23 +132,53 @@ class ChromaIndex:
             return
         self._closed = True
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self._close)
+        with suppress(StorageError):  # what is lost by it can be made again
+            await loop.run_in_executor(self._thread, partial(self._told, self._close))
         await asyncio.to_thread(self._thread.shutdown)
 
     async def _run(self, function: Callable[..., _T], *args: Any) -> _T:
+        if self.damaged.is_set():
+            raise IndexDamaged(self._directory)
+        return await self._on_thread(function, *args)
+
+    async def _on_thread(self, function: Callable[..., _T], *args: Any) -> _T:
         if self._closed:
             raise StorageError("The documents are closed, because Parlance is stopping.")
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._thread, lambda: function(*args))
-        except Exception as exc:
-            # Chroma says little of what its engine met; a full disk is by far the likeliest.
-            if type(exc).__name__ == "InternalError" and await asyncio.to_thread(self._is_full):
-                raise StorageError(
-                    f"There is no space left on the disk of {self._directory}; make room and start "
-                    "again."
-                ) from exc
+            return await loop.run_in_executor(self._thread, partial(self._told, function, *args))
+        except IndexDamaged:
+            self.damaged.set()
             raise
+
+    # --- on the thread ---------------------------------------------------------------------------
+
+    def _told(self, function: Callable[..., _T], *args: Any) -> _T:
+        """Do it; what Chroma's engine raises is told in a sentence."""
+        try:
+            return function(*args)
+        except OSError as exc:
+            raise StorageError(f"{self._directory} cannot be used: {exc.strerror}.") from exc
+        except BaseException as exc:  # a panic of its engine is no `Exception`
+            if not type(exc).__module__.startswith(("chromadb", "pyo3")):
+                raise
+            raise self._reason(str(exc)) from exc
+
+    def _reason(self, said: str) -> StorageError:
+        """Why Chroma failed. It says little of what its engine met: what may be, is looked at."""
+        if self._is_full():
+            return StorageError(
+                f"There is no space left on the disk of {self._directory}; make room and start "
+                "again."
+            )
+        files = (self._directory, self._directory / chroma_files.DATABASE)
+        if not all(os.access(path, os.W_OK) for path in files if path.exists()):
+            return StorageError(
+                f"{self._directory} cannot be written to; check its owner and mode."
+            )
+        if "code: 5)" in said or "code: 14)" in said:
+            return StorageError(f"{self._directory} cannot be opened, or is in use; try again.")
+        return IndexDamaged(self._directory)
 
     def _is_full(self) -> bool:
         try:
@@ -122,17 +186,35 @@ class ChromaIndex:
         except OSError:
             return False
 
-    # --- on the thread ---------------------------------------------------------------------------
+    def _look(self) -> None:
+        if not self._looked_at and chroma_files.damage(self._directory):
+            raise IndexDamaged(self._directory)
+        self._looked_at = True
 
     def _open(self) -> ClientAPI:
         if self._client is None:
+            self._look()
             import chromadb
+            from chromadb.api.shared_system_client import SharedSystemClient
             from chromadb.config import Settings
 
             make_folder(self._directory)
             settings = Settings(anonymized_telemetry=False, allow_reset=False)
-            self._client = chromadb.PersistentClient(str(self._directory), settings=settings)
+            try:
+                self._client = chromadb.PersistentClient(str(self._directory), settings=settings)
+            except BaseException as exc:
+                SharedSystemClient.clear_system_cache()  # it keeps what it could not start
+                if isinstance(exc, ValueError):  # its own tenant is not there
+                    raise IndexDamaged(self._directory) from exc
+                raise
         return self._client
+
+    def _throw_away(self) -> None:
+        with suppress(StorageError):  # whatever it still wants to write is of no use
+            self._told(self._close)
+        chroma_files.remove(self._directory)
+        self._looked_at = False
+        self._open()
 
     def _collection(self, name: str) -> Collection:
         found = self._collections.get(name)

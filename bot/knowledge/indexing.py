@@ -19,6 +19,10 @@ from bot.knowledge.store import KnowledgeStore
 from bot.knowledge.vectors import restore
 
 _REPAIR_BATCH = 500
+_SAMPLE = 16
+"""Passages whose vectors are looked up to prove that a collection can be searched."""
+_SAME = 0.99
+"""Cosine from which a vector is the one that was looked up; the copy in the database is rounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +69,22 @@ async def _put_back(
             [ident.partition("-")[0] for ident in kept],
             np.array(rows, dtype=np.float32),
         )
+
+
+async def all_searchable(store: KnowledgeStore, chroma: ChromaIndex) -> bool:
+    """Whether Chroma has all passages of every base, and finds some of them by their vectors: its
+    graph can be gone while it still knows every id. Raises `IndexDamaged`."""
+    return all([await _searchable(store, chroma, b) for b in (await store.bases()).values()])
+
+
+async def _searchable(store: KnowledgeStore, chroma: ChromaIndex, base: BaseRow) -> bool:
+    collection = collection_name(base.name, base.generation)
+    wanted = sorted(await store.passage_ids(base.name, base.generation))
+    if await chroma.count(collection) < len(wanted):
+        return False
+    sample = wanted[:: len(wanted) // _SAMPLE + 1]
+    missed = 0
+    for data in (await store.vectors(base.generation, sample)).values():
+        near = await chroma.query(collection, restore(data, base.dimension)[0], 1)
+        missed += not near or near[0][1] < _SAME
+    return missed <= len(sample) // 4  # the search is not exact

@@ -15,10 +15,10 @@ from bot.config.knowledge import KnowledgeSettings
 from bot.database import Database
 from bot.errors import NotFound, Refused, UserFacingError, nearest
 from bot.knowledge.bases import default_base, is_private
-from bot.knowledge.chroma import ChromaIndex
+from bot.knowledge.chroma import ChromaIndex, IndexDamaged
 from bot.knowledge.chunking import Chunker
 from bot.knowledge.embedder import Embedder, EmbedderOf, check_embedder
-from bot.knowledge.indexing import reconcile
+from bot.knowledge.indexing import all_searchable, reconcile
 from bot.knowledge.ingest import Ingestor, Target, untouched
 from bot.knowledge.loading import Loading
 from bot.knowledge.reading import (
@@ -81,6 +81,7 @@ class Intake:
     ) -> AsyncGenerator[Ingested, None]:
         """The same; what was passed over is counted in `passed`."""
         self._check_name(base)
+        await self.mend()
         try:
             kind, location, items, refused = await self._resolve(location, passed)
         except NotFound:
@@ -99,6 +100,7 @@ class Intake:
     ) -> AsyncGenerator[Ingested, None]:
         """Read an uploaded file in."""
         self._check_name(base)
+        await self.mend()
         source = SourceRow(base, name, "upload", by, complete=False)
         async with aclosing(self._ingest(source, [upload_item(name, data)])) as events:
             async for event in events:
@@ -229,6 +231,7 @@ class Intake:
     async def rebuild(self, base: str) -> AsyncGenerator[Ingested, None]:
         """Make the index of a base anew beside the old one, with the embedder that config.yaml
         names now, and swap. Raises `NotFound`."""
+        await self.mend()
         async with self._lock(base):
             old = (await self._store.bases()).get(base)
             if old is None:
@@ -247,20 +250,39 @@ class Intake:
                 await stack.enter_async_context(self._lock(base))
             return await verify(self._db, self._store, self._chroma)
 
+    async def mend(self, *, thoroughly: bool = False) -> None:
+        """Make the vectors again where their files are seen to be damaged; `thoroughly`: where they
+        are not all there, or not found."""
+        try:
+            await self._chroma.check()
+            if not thoroughly or await all_searchable(self._store, self._chroma):
+                return
+        except IndexDamaged:
+            pass
+        await self.verify()
+
     async def remove(self, row: DocumentRow) -> None:
         """Take a document out of everything."""
-        async with self._lock(row.base):
-            if row.base in await self._store.bases():  # else it was forgotten meanwhile
-                await self._remove(row)
+        try:
+            async with self._lock(row.base):
+                if row.base in await self._store.bases():  # else it was forgotten meanwhile
+                    await self._remove(row)
+        except IndexDamaged:
+            await self.verify()  # the vectors are made again without it
 
     async def forget(self, base: str) -> int:
         """Take a whole base out; returns how many documents it had."""
         async with self._lock(base):
             has_vectors = base in await self._store.bases()
             count = await self._store.forget(base)
-            if has_vectors:
-                await drop_collections(self._chroma, base)
-            return count
+            try:
+                if has_vectors:
+                    await drop_collections(self._chroma, base)
+                return count
+            except IndexDamaged:
+                pass
+        await self.verify()  # the vectors are made again without it
+        return count
 
     async def _remove(self, row: DocumentRow) -> None:
         base = (await self._store.bases())[row.base]

@@ -11,6 +11,7 @@ import structlog
 from backends.base import Embeddings
 from backends.errors import BackendError
 from bot.database import Database
+from bot.errors import StorageError
 from bot.knowledge import lexical
 from bot.knowledge.candidates import Asked, Candidate, mix_in, passage, score, signs
 from bot.knowledge.chroma import ChromaIndex, collection_name
@@ -217,13 +218,17 @@ class Retriever:
     async def _nearest(
         self, vectors: Sequence[Mapping[str, Embeddings]], bases: Bases, limit: int
     ) -> set[str]:
+        """What Chroma proposes. Where it cannot the words alone must do."""
         found: set[str] = set()
-        for base, embedder in bases.values():
-            name = collection_name(base.name, base.generation)
-            for by_embedder in vectors:
-                if embedder.id in by_embedder:
-                    near = await self._chroma.query(name, by_embedder[embedder.id], limit)
-                    found.update(ident for ident, _ in near)
+        try:
+            for base, embedder in bases.values():
+                name = collection_name(base.name, base.generation)
+                for by_embedder in vectors:
+                    if embedder.id in by_embedder:
+                        near = await self._chroma.query(name, by_embedder[embedder.id], limit)
+                        found.update(ident for ident, _ in near)
+        except StorageError as exc:
+            log.warning("documents are searched by words alone", reason=str(exc))
         return found
 
     async def _load(

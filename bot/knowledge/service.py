@@ -9,15 +9,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import structlog
+
 from bot.checks import Asker
 from bot.config.knowledge import KnowledgeSettings
 from bot.database import Database
-from bot.errors import NotFound, UsageError, nearest
+from bot.errors import NotFound, ParlanceError, StorageError, UsageError, nearest
 from bot.knowledge.bases import bases_for, default_base, is_private, private_base
 from bot.knowledge.chroma import ChromaIndex
 from bot.knowledge.citations import Support, check_support
 from bot.knowledge.embedder import Embedder, EmbedderOf, check_embedder
 from bot.knowledge.followup import leaning, leans
+from bot.knowledge.indexing import all_searchable
 from bot.knowledge.intake import Intake
 from bot.knowledge.loading import Loading
 from bot.knowledge.question import Wording
@@ -30,12 +33,16 @@ from bot.skill import Document, Ingested, Passage, SearchResult
 from bot.types import Author, ConversationKey
 from bot.wellformed import wellformed
 
+log = structlog.get_logger(__name__)
+
 MAX_QUERY = 4_000
 """Longest question, in characters."""
 MAX_BESIDE = 3
 """Most other wordings of a question."""
 BESIDE = 0.3
 """What each of them counts beside the question."""
+_PAUSE_S = 30.0
+"""Between two tries to make damaged vectors again."""
 
 
 BaseChosen = Callable[[ConversationKey], Awaitable[str | None]]
@@ -231,14 +238,34 @@ class KnowledgeService:
         return count
 
     async def warm(self) -> None:
-        """Load what the first search would load, where there are documents to search.
+        """Load what the first search would load, where there are documents to search, and make
+        vectors again that are missing.
 
         Raises a `BackendError` where the embedder cannot be loaded.
         """
         for base in await self._store.bases():
             embedder = await self._embedder_of(base)
             await embedder.embed_query(["warm"])
-            await self._chroma.open()
+        await self._intake.mend(thoroughly=True)
+
+    async def complaint(self) -> str:
+        """What is wrong with the vectors, in a sentence; empty where nothing is."""
+        try:
+            if await all_searchable(self._store, self._chroma):
+                return ""
+        except StorageError as exc:
+            return f"{exc} Until then documents are searched by words alone."
+        return "Some vectors of the documents are missing; `parlance docs verify` makes them again."
+
+    async def keep_mended(self) -> None:
+        """Make the vectors again whenever a search meets damage; until this is cancelled."""
+        while True:
+            await self._chroma.damaged.wait()
+            try:
+                await self.verify()
+            except ParlanceError as exc:
+                log.error("the vectors cannot be made again", reason=str(exc))
+            await asyncio.sleep(_PAUSE_S)
 
     async def aclose(self) -> None:
         """Let go of the index, and end what reads documents. Safe to call twice."""

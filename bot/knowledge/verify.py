@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy import Connection
 
 from bot.database import Database
 from bot.knowledge import lexical
-from bot.knowledge.chroma import ChromaIndex, collection_name
-from bot.knowledge.indexing import reconcile
+from bot.knowledge.chroma import ChromaIndex, IndexDamaged, collection_name
+from bot.knowledge.indexing import all_searchable, reconcile
 from bot.knowledge.rebuild import index_generation
 from bot.knowledge.rows import BaseRow
 from bot.knowledge.store import KnowledgeStore
 from bot.knowledge.tables import bases, documents, passages, pending, sources, staged
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,8 @@ class Verified:
     vectors_added: int = 0
     vectors_removed: int = 0
     collections_dropped: int = 0
+    index_replaced: int = 0
+    """1 where the vectors' files were damaged and have been made again."""
     unfinished: tuple[str, ...] = ()
     """Sources whose reading was interrupted; `parlance docs sync` goes on with them."""
     empty: tuple[str, ...] = ()
@@ -45,6 +52,7 @@ class Verified:
             + self.vectors_added
             + self.vectors_removed
             + self.collections_dropped
+            + self.index_replaced
         )
 
     @property
@@ -58,16 +66,15 @@ async def verify(database: Database, store: KnowledgeStore, chroma: ChromaIndex)
     orphans = await database.write(_remove_orphans)
     waiting = await database.write(_staged_for_later)
     added, removed = await database.write(_repair_full_text)
-    live = await store.bases()
-    names = {collection_name(base.name, base.generation) for base in live.values()}
-    strangers = await chroma.names() - names
-    for name in strangers:
-        await chroma.drop(name)
-    vectors_added = vectors_removed = 0
-    for base in live.values():
-        repaired = await reconcile(store, chroma, base, keep=waiting.get(base.name, frozenset()))
-        vectors_added += repaired.added
-        vectors_removed += repaired.removed
+    try:
+        vectors = await _repair_vectors(store, chroma, waiting)
+        replaced = not await all_searchable(store, chroma)
+    except IndexDamaged:
+        replaced = True
+    if replaced:
+        log.warning("the vectors of the documents are damaged and are made again")
+        await chroma.throw_away()
+        vectors = await _repair_vectors(store, chroma, waiting)
     await database.write(_settle)
     rows = await store.documents()
     async with database.read() as connection:
@@ -83,12 +90,39 @@ async def verify(database: Database, store: KnowledgeStore, chroma: ChromaIndex)
         orphan_passages=orphans,
         full_text_added=added,
         full_text_removed=removed,
-        vectors_added=vectors_added,
-        vectors_removed=vectors_removed,
-        collections_dropped=len(strangers),
+        vectors_added=vectors.added,
+        vectors_removed=vectors.removed,
+        collections_dropped=vectors.dropped,
+        index_replaced=int(replaced),
         unfinished=tuple(s.location for s in await store.sources() if not s.complete),
         empty=tuple(empty),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Vectors:
+    """What was put right in Chroma."""
+
+    added: int = 0
+    removed: int = 0
+    dropped: int = 0
+
+
+async def _repair_vectors(
+    store: KnowledgeStore, chroma: ChromaIndex, waiting: Mapping[str, AbstractSet[str]]
+) -> _Vectors:
+    """Make Chroma hold the live passages, and nothing else. Raises `IndexDamaged`."""
+    live = (await store.bases()).values()
+    names = {collection_name(base.name, base.generation) for base in live}
+    strangers = await chroma.names() - names
+    for name in strangers:
+        await chroma.drop(name)
+    added = removed = 0
+    for base in live:
+        repaired = await reconcile(store, chroma, base, keep=waiting.get(base.name, frozenset()))
+        added += repaired.added
+        removed += repaired.removed
+    return _Vectors(added, removed, len(strangers))
 
 
 def _remove_orphans(connection: Connection) -> int:

@@ -17,9 +17,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
+from bot.backups import COPIES
 from bot.database import BATCH, QUEUE, Base, Database
 from bot.errors import StorageError
-from bot.migration import COPIES, alembic_config, migrate, pending
+from bot.migration import alembic_config, migrate, pending
 from bot.schema import newest_revision, scripts
 from bot.sqlite import sync_engine
 

@@ -1,0 +1,55 @@
+"""`parlance backup` and `parlance restore`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.cli.loop import run_async
+from bot.cli.output import console
+from bot.cli.place import ConfigPath, read
+
+
+def backup(
+    to: Annotated[Path, typer.Argument(help="A file that is not there yet, or a folder.")],
+    config: ConfigPath = None,
+) -> None:
+    """Copy conversations and documents to one file, also while the bot runs."""
+    from bot.backups import back_up, remove_old
+
+    here = read(config)
+    copy = back_up(here.config.database, to)
+    _say(f"Copied {here.config.database} to {copy} ({copy.stat().st_size / 1e6:,.1f} MB).")
+    remove_old(here.config.database, here.config.backup.keep_days)
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `parlance backup` wrote.")],
+    config: ConfigPath = None,
+) -> None:
+    """Put a backup back in place of conversations and documents; the bot must be stopped.
+
+    What is replaced is kept as a copy beside the others, in data/backups.
+    """
+    from bot.app import opened
+    from bot.knowledge.verify import Verified
+    from bot.restore import put_back
+
+    here = read(config)
+    kept = put_back(file, here.config.database, here.config.index)
+
+    async def make_vectors() -> Verified:
+        async with opened(here) as app:
+            return await app.knowledge.verify()
+
+    _say(f"{here.config.database} is now what {file} holds.")
+    if kept is not None:
+        _say(f"What was there before is kept as {kept}.")
+    made = run_async(make_vectors())
+    _say(f"{made.documents:,} documents; {made.vectors_added:,} vectors were made again.")
+
+
+def _say(text: str) -> None:
+    console.print(text, soft_wrap=True, highlight=False, markup=False)
