@@ -32,6 +32,8 @@ def _audit(event: str, arguments: tuple[object, ...]) -> None:
     sock, address = arguments[0], arguments[1]
     if getattr(sock, "family", None) not in (socket.AF_INET, socket.AF_INET6):
         return
+    if event == "socket.connect" and getattr(sock, "type", None) == socket.SOCK_DGRAM:
+        return  # it sends nothing: the kernel is asked which way it would go
     host = str(address[0]) if isinstance(address, tuple) else str(address)
     try:
         allowed = ipaddress.ip_address(host.partition("%")[0]).is_loopback

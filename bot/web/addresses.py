@@ -12,6 +12,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from bot.errors import Failed, Refused
@@ -23,6 +24,10 @@ Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
 PORTS = frozenset({80, 443})
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
+"""How the second half of an IPv6 address begins that ends with an IPv4 address, in any network."""
+_NOBODYS = "192.0.2.1"
+"""An address that no machine has: it is for documentation."""
 _CARRIERS = (_NAT64, ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("2002::/16"))
 """IPv6 networks whose addresses are as public as the IPv4 address inside."""
 
@@ -31,11 +36,17 @@ _SPECIAL = tuple(
     for network in (
         "100.64.0.0/10",  # carrier-grade NAT; also where some clouds keep their metadata
         "192.0.0.0/24",  # protocol assignments
+        "192.31.196.0/24",  # AS112: a sink for misdirected queries
+        "192.52.193.0/24",  # multicast tunnels
         "192.88.99.0/24",  # 6to4 relays, long withdrawn
+        "192.175.48.0/24",  # AS112
         "198.18.0.0/15",  # benchmarking
         "168.63.129.16/32",  # Azure's platform address, though it looks public
         "100::/64",  # discard
         "2001::/23",  # protocol assignments, Teredo among them
+        "2001:db8::/32",  # documentation
+        "2620:4f:8000::/48",  # AS112
+        "3fff::/20",  # documentation
         "5f00::/16",  # segment routing
         "fec0::/10",  # site-local, long withdrawn
         "64:ff9b:1::/48",  # NAT64 for local use
@@ -43,18 +54,17 @@ _SPECIAL = tuple(
 )
 
 
-def embedded(address: Address) -> Address | None:
-    """The IPv4 address that an IPv6 address carries inside (mapped, compatible, 6to4, NAT64)."""
+def embedded(address: Address) -> tuple[ipaddress.IPv4Address, ...]:
+    """The IPv4 addresses that an IPv6 address carries inside (mapped, compatible, 6to4, NAT64,
+    ISATAP)."""
     if isinstance(address, ipaddress.IPv4Address):
-        return None
-    if address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    if address.sixtofour is not None:
-        return address.sixtofour
+        return ()
     value = int(address)
-    if value >> 32 == 0 or address in _NAT64:
-        return ipaddress.IPv4Address(value & 0xFFFFFFFF)
-    return None
+    last = ipaddress.IPv4Address(value & 0xFFFF_FFFF)
+    found = [one for one in (address.ipv4_mapped, address.sixtofour) if one is not None]
+    if value >> 32 == 0 or address in _NAT64 or (value >> 32) & 0xFFFF_FFFF in _ISATAP:
+        found.append(last)
+    return tuple(found)
 
 
 def is_public(text: str) -> bool:
@@ -64,9 +74,9 @@ def is_public(text: str) -> bool:
     except ValueError:
         return False
     inner = embedded(address)
-    if inner is not None and not is_public(str(inner)):
+    if not all(is_public(str(one)) for one in inner):
         return False
-    if inner is not None and any(address in network for network in _CARRIERS):
+    if inner and any(address in network for network in _CARRIERS):
         return True  # judged by the address inside
     return (
         address.is_global
@@ -74,6 +84,34 @@ def is_public(text: str) -> bool:
         and not address.is_reserved
         and not any(address in network for network in _SPECIAL)
     )
+
+
+def is_ours(text: str) -> bool:
+    """Whether an address is one of this machine's, or of an IPv6 network that it is part of.
+
+    The kernel is asked without a word on the wire, and answers at once: only an address of the
+    machine can be bound, and what an IPv6 address would be talked to from is in its own network
+    where the machine has part in that.
+    """
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if any(is_ours(str(one)) for one in embedded(address)):
+        return True
+    if isinstance(address, ipaddress.IPv4Address):
+        # Where the kernel is set to bind any address, it says nothing.
+        return _can_bind(str(address)) and not _can_bind(_NOBODYS)
+    with suppress(OSError), socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as asking:
+        asking.setblocking(False)
+        asking.connect((str(address), 443))  # sends nothing: it is for datagrams
+        from_here = ipaddress.IPv6Address(asking.getsockname()[0].partition("%")[0])
+        return int(from_here) >> 64 == int(address) >> 64
+    return False
+
+
+def _can_bind(address: str) -> bool:
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.bind((address, 0))
+        return True
+    return False
 
 
 async def lookup(host: str, port: int) -> Sequence[str]:
@@ -94,6 +132,7 @@ class AddressPolicy:
 
     allow_hosts: frozenset[str] = frozenset()
     lookup: Lookup = lookup
+    ours: Callable[[str], bool] = is_ours
 
     def allowed(self, host: str, port: int) -> bool:
         """Whether the operator excepts this host from the check of addresses."""
@@ -124,9 +163,11 @@ class AddressPolicy:
             addresses = ()
         if not addresses:
             raise Failed(f"There is no host named {host!r:.100}; check the address.")
-        if not self.allowed(host, port) and not all(is_public(a) for a in addresses):
+        if self.allowed(host, port):
+            return addresses
+        if not all(is_public(a) and not self.ours(a) for a in addresses):
             raise Refused(
-                f"{host:.100} is an address of a private network, which is never fetched; an "
-                "operator can allow the host under fetch.allow_hosts."
+                f"{host:.100} is an address of a private network or of this machine, which is "
+                "never fetched; an operator can allow the host under fetch.allow_hosts."
             )
         return addresses
