@@ -7,16 +7,19 @@ line written inside carries it.
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 import sys
 from collections.abc import Iterable
-from typing import IO, Any, Final
+from textwrap import indent
+from typing import IO, Any, Final, TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from bot.config.sections import LoggingSettings
+from bot.controls import written_out
 from bot.redaction import Redactor
 
 SPOKEN: Final = frozenset({"answer", "content", "delta", "prompt", "question", "text"})
@@ -100,14 +103,41 @@ def configure(settings: LoggingSettings | None = None, known: Iterable[str] = ()
 
 def _end(console: bool) -> list[Processor]:
     if console:
-        plain = structlog.dev.plain_traceback  # a pretty one shows the values of variables
         colours = sys.stderr is not None and sys.stderr.isatty()
-        return [structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)]
+        return [
+            _write_out,
+            structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=_write_trace),
+        ]
     return [
         structlog.processors.format_exc_info,
         structlog.processors.UnicodeDecoder(),
         structlog.processors.JSONRenderer(ensure_ascii=False, default=repr),
+        lambda _, __, line: written_out(str(line)),
     ]
+
+
+def _write_out(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """No value begins a line or has a colour of its own; what has lines is indented."""
+    for key, value in list(event.items()):
+        if key in {"exception", "stack"}:
+            event[key] = _indented(str(value))
+        elif key != "exc_info" and not isinstance(value, int | float | None):
+            text = value if isinstance(value, str) else repr(value)
+            harmless = written_out(text)
+            if harmless != text:
+                event[key] = harmless
+    return event
+
+
+def _write_trace(out: TextIO, error: ExcInfo) -> None:
+    trace = io.StringIO()
+    structlog.dev.plain_traceback(trace, error)  # a pretty one shows the values of variables
+    out.write("\n" + _indented(trace.getvalue()))
+
+
+def _indented(text: str) -> str:
+    lines = (written_out(line) for line in text.strip("\n").split("\n"))
+    return indent("\n".join(lines), "  ", lambda _: True)
 
 
 def withhold_words(_: WrappedLogger, name: str, event: EventDict) -> EventDict:
