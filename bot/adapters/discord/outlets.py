@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import aiohttp
 import discord
 import structlog
+from discord.http import handle_message_parameters
+from discord.webhook.async_ import async_context
 
 from bot.adapters.discord.components import button_row
 from bot.adapters.discord.render import Payload
@@ -18,6 +20,8 @@ from bot.adapters.discord.render import Payload
 _log = structlog.get_logger(__name__)
 
 NO_PINGS = discord.AllowedMentions.none()
+NO_PREVIEWS = discord.MessageFlags(suppress_embeds=True)
+"""A preview fetches an address that the model wrote, maybe because a document told it to."""
 FAILURES = (discord.DiscordException, aiohttp.ClientError, OSError, RuntimeError)
 """What a request to Discord can end with (`RuntimeError`: the client was closed under it;
 `TimeoutError` is an `OSError`)."""
@@ -75,8 +79,12 @@ def _files(payload: Payload) -> list[discord.File]:
 
 
 def _options(payload: Payload, turn: str) -> dict[str, Any]:
-    """What sending has in common; an argument that is not needed is left out."""
-    options: dict[str, Any] = {"content": payload.content, "allowed_mentions": NO_PINGS}
+    """What is sent; an argument that is not needed is left out."""
+    options: dict[str, Any] = {
+        "content": payload.content,
+        "allowed_mentions": NO_PINGS,
+        "suppress_embeds": True,
+    }
     view = button_row(payload.buttons, turn)
     if view is not None:
         options["view"] = view
@@ -86,10 +94,13 @@ def _options(payload: Payload, turn: str) -> dict[str, Any]:
 
 
 def _changes(payload: Payload, turn: str) -> dict[str, Any]:
+    """What is edited, for `handle_message_parameters`: the methods for edits of discord.py do not
+    take flags, and an edit without them brings the previews back."""
     changes: dict[str, Any] = {
         "content": payload.content,
         "view": button_row(payload.buttons, turn),
         "allowed_mentions": NO_PINGS,
+        "flags": NO_PREVIEWS,
     }
     if payload.files:
         changes["attachments"] = _files(payload)
@@ -114,13 +125,14 @@ class ChannelOutlet:
         target = (await self._link.client()).get_partial_messageable(self.channel)
         if nonce:  # without one discord.py draws its own, which no other message has
             options["nonce"] = nonce
-        message = await target.send(suppress_embeds=True, **options)
+        message = await target.send(**options)
         self._prompt = None  # only the first message of an answer is a reply
         return message.id
 
     async def edit(self, message: int, payload: Payload, turn: str) -> None:
-        target = (await self._link.client()).get_partial_messageable(self.channel)
-        await target.get_partial_message(message).edit(**_changes(payload, turn))
+        client = await self._link.client()
+        with handle_message_parameters(**_changes(payload, turn)) as changes:
+            await client.http.edit_message(self.channel, message, params=changes)
 
     async def delete(self, message: int) -> None:
         target = (await self._link.client()).get_partial_messageable(self.channel)
@@ -155,8 +167,7 @@ class InteractionOutlet:
         return self._clock() >= self._expires
 
     async def send(self, payload: Payload, turn: str, nonce: str) -> int:
-        options = _options(payload, turn)
-        message = await self._webhook.send(wait=True, suppress_embeds=True, **options)
+        message = await self._webhook.send(wait=True, **_options(payload, turn))
         self.settled = True
         return int(message.id)
 
@@ -165,7 +176,19 @@ class InteractionOutlet:
         await self._webhook.send(ephemeral=True, wait=True, **_options(payload, turn))
 
     async def edit(self, message: int, payload: Payload, turn: str) -> None:
-        await self._webhook.edit_message(message, **_changes(payload, turn))
+        hook = self._webhook
+        with handle_message_parameters(**_changes(payload, turn)) as changes:
+            await async_context.get().edit_webhook_message(
+                hook.id,
+                hook.token or "",
+                message,
+                session=hook.session,
+                proxy=hook.proxy,
+                proxy_auth=hook.proxy_auth,
+                payload=changes.payload,
+                multipart=changes.multipart,
+                files=changes.files,
+            )
         self.settled = True
 
     async def delete(self, message: int) -> None:
@@ -192,7 +215,8 @@ async def tell(interaction: discord.Interaction[Any], text: str, **more: Any) ->
 
     False where Discord does not take it, which is in the log.
     """
-    options = {"ephemeral": True, "allowed_mentions": NO_PINGS, **more}
+    own = "embeds" in more  # the flag would hide these, too
+    options = {"allowed_mentions": NO_PINGS, "suppress_embeds": not own, "ephemeral": True, **more}
     try:
         if interaction.response.is_done():
             await interaction.followup.send(text, **options)

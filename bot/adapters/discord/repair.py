@@ -12,15 +12,15 @@ import structlog
 
 from bot.adapters.base import Replies, Reply
 from bot.adapters.discord import events
-from bot.adapters.discord.components import button_row
-from bot.adapters.discord.outlets import FAILURES, NO_PINGS, Link
-from bot.adapters.discord.render import INTERRUPTED, MAX_MESSAGE
+from bot.adapters.discord.outlets import FAILURES, ChannelOutlet, Link
+from bot.adapters.discord.render import INTERRUPTED, MAX_MESSAGE, Payload
 from bot.types import Action, ConversationKey
 
 _log = structlog.get_logger(__name__)
 
 _STATUS = re.compile(r"^-# ⏳ .*$\n?", re.MULTILINE)
 _AGAIN = (Action("regenerate", "Try again"),)
+_MARK = Payload(INTERRUPTED, _AGAIN)
 
 
 async def repair(unfinished: Sequence[Reply], replies: Replies, link: Link) -> None:
@@ -40,32 +40,28 @@ async def repair(unfinished: Sequence[Reply], replies: Replies, link: Link) -> N
 
 async def _mark(reply: Reply, link: Link) -> None:
     numbers = [int(n) for n in reply.address.get("messages", "").split(",") if n]
-    client = await link.client()
     if not reply.address:
-        await _tell(reply, client)
+        await _tell(reply, link)
         return
     if not numbers or not reply.address.get("channel"):
         return
-    channel = client.get_partial_messageable(int(reply.address["channel"]))
-    message = await channel.fetch_message(numbers[-1])
+    client = await link.client()
+    number = int(reply.address["channel"])
+    message = await client.get_partial_messageable(number).fetch_message(numbers[-1])
+    outlet = ChannelOutlet(link, number)
     text = _STATUS.sub("", message.content).rstrip()
     text = f"{text}\n{INTERRUPTED}" if text else INTERRUPTED
-    view = button_row(_AGAIN, reply.turn)
     if len(text) <= MAX_MESSAGE:
-        await message.edit(content=text, view=view, allowed_mentions=NO_PINGS)
+        await outlet.edit(message.id, Payload(text, _AGAIN), reply.turn)
         return
-    await message.edit(view=None, allowed_mentions=NO_PINGS)
-    if view is not None:
-        await channel.send(INTERRUPTED, view=view, allowed_mentions=NO_PINGS)
+    await outlet.edit(message.id, Payload(message.content), reply.turn)
+    await outlet.send(_MARK, reply.turn, "")
 
 
-async def _tell(reply: Reply, client: discord.Client) -> None:
+async def _tell(reply: Reply, link: Link) -> None:
     """Of an answer of which nothing was shown: in its thread, or where that was to begin."""
     key = ConversationKey.parse(reply.conversation)
-    view = button_row(_AGAIN, reply.turn)
     for place in dict.fromkeys((events.place_of(key), int(key.channel))):
-        channel = client.get_partial_messageable(place)
         with suppress(discord.NotFound):
-            if view is not None:
-                await channel.send(INTERRUPTED, view=view, allowed_mentions=NO_PINGS)
+            await ChannelOutlet(link, place).send(_MARK, reply.turn, "")
             return

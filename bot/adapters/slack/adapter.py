@@ -17,6 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.adapters.base import AdapterError, Core
 from bot.adapters.errands import Errands
 from bot.adapters.slack.backoff import Backoff
+from bot.adapters.slack.client import Client
 from bot.adapters.slack.connection import SocketMode
 from bot.adapters.slack.doctor import Doctor
 from bot.adapters.slack.http import HttpEndpoint
@@ -114,7 +115,7 @@ class SlackAdapter:
     def _web(
         self, token: str | None, session: aiohttp.ClientSession, watch: TokenWatch | None = None
     ) -> AsyncWebClient:
-        return AsyncWebClient(
+        return Client(
             token=token,
             base_url=self.base_url,
             session=session,
@@ -156,7 +157,7 @@ class SlackAdapter:
             return me
 
         return AsyncApp(
-            client=AsyncWebClient(base_url=self.base_url),
+            client=Client(base_url=self.base_url),
             authorize=authorize,
             signing_secret=self.signing_secret or "",
         )
@@ -170,7 +171,7 @@ class SlackAdapter:
             self._endpoint = HttpEndpoint(app, secret, *place, self.timing)
             return self._endpoint.serve()
         # Its calls wait as our own backoff says.
-        opening = AsyncWebClient(self.app_token, self.base_url, session=session, retry_handlers=[])
+        opening = Client(self.app_token, self.base_url, session=session, retry_handlers=[])
         return SocketMode(app, opening, session, self.timing, client.auth_test).serve()
 
     async def _until_refused(self, watch: TokenWatch, client: AsyncWebClient) -> None:

@@ -57,7 +57,6 @@ class Asides:
                 thread_ts=self._place.thread,
                 text=text,
                 blocks=blocks,
-                unfurl_links=False,
             )
         ):
             return True
@@ -71,9 +70,7 @@ class Asides:
             )
         ):
             return True
-        return await self.quietly(
-            post(channel=self._user, text=text, blocks=blocks, unfurl_links=False)
-        )
+        return await self.quietly(post(channel=self._user, text=text, blocks=blocks))
 
     async def attach(self, file: File) -> None:
         """Send a file into the thread; one that Slack does not take is told of."""

@@ -87,7 +87,6 @@ class Outlet:
                 thread_ts=self._place.thread,
                 text=payload.fallback,
                 blocks=blocks,
-                unfurl_links=False,
             ),
         )
         return Posted(str(answer["ts"]), payload)

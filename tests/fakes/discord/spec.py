@@ -15,6 +15,11 @@ from referencing.jsonschema import DRAFT202012
 
 MAX_CONTENT = 2000
 MAX_EMBEDS = 6000
+SUPPRESS_EMBEDS = 4
+_SHOWS = re.compile(r"/(channels/\d+/messages|webhooks/\d+/[^/]+)(/messages/[^/]+|/\d+)?\Z")
+"""Paths by which a message is made or changed."""
+_ANSWERS = frozenset({4, 7})
+"""Kinds of answers to an interaction that show a message."""
 _FILE = Path(__file__).parents[4] / "shared" / "specs" / "discord" / "openapi.json"
 _ROOT = "urn:discord"
 
@@ -68,6 +73,8 @@ def problems(method: str, path: str, body: Any) -> list[str]:
         whole = sum(len(e.get("title", "")) + len(e.get("description", "")) for e in embeds)
         if whole > MAX_EMBEDS:
             found.append(f"{method} {path}: {whole} characters in embeds")
+    if _may_preview(method, path, body):
+        found.append(f"{method} {path}: links are previewed")
     if isinstance(body, dict) and isinstance(content := body.get("content"), str):
         if len(content) > MAX_CONTENT:
             found.append(f"{method} {path}: {len(content)} characters")
@@ -86,6 +93,21 @@ def problems(method: str, path: str, body: Any) -> list[str]:
         for error in validator.iter_errors(_with_habits(body)):
             found.append(f"{method} {path}: {error.json_path}: {error.message[:300]}")
     return found
+
+
+def _may_preview(method: str, path: str, body: Any) -> bool:
+    """Whether a message is shown without the flag that keeps Discord from fetching its links. With
+    embeds of its own it has none, as the flag would hide those: then nothing in it is a link."""
+    if not isinstance(body, dict) or method not in {"POST", "PATCH"}:
+        return False
+    shown: Any = body
+    if path.startswith("/interactions/"):
+        shown = (body.get("data") or {}) if body.get("type") in _ANSWERS else None
+    elif not _SHOWS.match(path):
+        return False
+    if shown is None or (shown.get("flags") or 0) & SUPPRESS_EMBEDS:
+        return False
+    return not shown.get("embeds") or "://" in json.dumps(shown.get("content"))
 
 
 def _of(path: str) -> set[str]:

@@ -64,6 +64,13 @@ def check_error(name: str, error: str) -> None:
         raise Wrong(f"{name} never returns {error!r}")
 
 
+def check_previews(name: str, arguments: Mapping[str, Any]) -> None:
+    """Slack fetches what a new message links to, unless it is told not to."""
+    for switch in ("unfurl_links", "unfurl_media") if name == "chat.postMessage" else ():
+        if str(arguments.get(switch, "")).lower() not in {"false", "0"}:
+            raise Wrong(f"{name}: links are previewed, as {switch} is not off")
+
+
 def _check_blocks(name: str, blocks: Any) -> None:
     if isinstance(blocks, str):
         blocks = json.loads(blocks)

@@ -14,7 +14,7 @@ from aiohttp import ClientSession, WSMsgType, web
 
 from tests.fakes.slack.methods import Methods
 from tests.fakes.slack.posting import signed, written
-from tests.fakes.slack.rules import Wrong, check_call, check_error
+from tests.fakes.slack.rules import Wrong, check_call, check_error, check_previews
 from tests.fakes.slack.state import Call, Fault, Workspace, method_matches
 
 
@@ -196,6 +196,7 @@ class FakeSlack:
         self.calls.append(Call(method, arguments, time.monotonic()))
         try:
             check_call(method, arguments)
+            check_previews(method, arguments)
         except Wrong as exc:
             self.wrong.append(str(exc))
         answer = self._answer(request, method, arguments)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.errands import Errands
 from bot.adapters.slack.agent import GREETING, AgentSurface, prompts
+from bot.adapters.slack.client import Client
 from bot.command import Example, command
 from bot.config.platforms import SlackSettings
 from bot.types import ConversationKey, Text
@@ -117,8 +117,8 @@ class TestSuggestions:
         assert [m.text for m in answers(fake) if m.thread_ts == thread["thread_ts"]] == [GREETING]
 
 
-def _client(fake: FakeSlack) -> AsyncWebClient:
-    return AsyncWebClient(token="xoxb-test-bot-token", base_url=fake.api_url)
+def _client(fake: FakeSlack) -> Client:
+    return Client(token="xoxb-test-bot-token", base_url=fake.api_url)
 
 
 class TestDirectMessages:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.adapters.slack.client import Client
 from bot.adapters.slack.sink import ReplySink
 from bot.adapters.slack.timing import Timing
 from bot.types import ConversationKey, File, View
@@ -24,7 +24,7 @@ async def slack() -> AsyncIterator[FakeSlack]:
 
 
 def _sink(slack: FakeSlack, kept: MemoryReplies) -> ReplySink:
-    client = AsyncWebClient(token="xoxb-test-bot-token", base_url=slack.api_url)
+    client = Client(token="xoxb-test-bot-token", base_url=slack.api_url)
     return ReplySink(client, kept, KEY, Timing(), user="U1")
 
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.errands import Errands
 from bot.adapters.slack.agent import AgentSurface
 from bot.adapters.slack.blocks import MAX_MARKDOWN, MAX_PAGE, pages_of
+from bot.adapters.slack.client import Client
 from bot.adapters.slack.sink import CUT_OFF, ReplySink
 from bot.adapters.slack.stream import unchanging
 from bot.adapters.slack.timing import Timing
@@ -35,7 +35,7 @@ class Desk:
 
     def __init__(self, fake: FakeSlack, *, streaming: bool = True) -> None:
         self.fake = fake
-        self.client = AsyncWebClient(token="xoxb-test-bot-token", base_url=fake.api_url)
+        self.client = Client(token="xoxb-test-bot-token", base_url=fake.api_url)
         self.client.retry_handlers.append(AsyncRateLimitErrorRetryHandler(max_retry_count=3))
         self.chores = Errands("slack")
         self.surface = AgentSurface(self.client, self.chores, streaming=streaming, refresh_s=0.02)

@@ -1,0 +1,21 @@
+"""Slack's Web API as we use it: no message of ours has its links previewed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+
+class Client(AsyncWebClient):
+    """A preview fetches an address that the model wrote, maybe because a document told it to.
+
+    Slack takes the switches with a new message alone: an edit and a stream show no previews by
+    themselves.
+    """
+
+    async def chat_postMessage(self, **arguments: Any) -> AsyncSlackResponse:
+        return await super().chat_postMessage(
+            **{**arguments, "unfurl_links": False, "unfurl_media": False}
+        )
