@@ -12,7 +12,7 @@ from backends.interpreter import share_finely
 from backends.spec import SpecError
 from bot.adapters.base import AdapterError
 from bot.cli import backups, docs, inspecting, models
-from bot.cli.output import redacted
+from bot.cli.output import write
 from bot.cli.run import run
 from bot.errors import ConfigError, ParlanceError
 
@@ -56,5 +56,5 @@ def main() -> None:
 
 def _end(message: str, status: int) -> None:
     if message:
-        typer.echo(redacted(message), err=True)
+        write(message, to_errors=True)
     sys.exit(status)

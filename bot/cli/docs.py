@@ -10,14 +10,17 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.markdown import Markdown
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn
+from rich.text import Text
 
 from bot.cli.loop import run_async
-from bot.cli.output import AsJson, console, errors, one_line, plain, say, show, show_json
+from bot.cli.output import AsJson, console, errors, plain, say, show, show_json
 from bot.cli.place import ConfigPath, read
+from bot.controls import written_out
 from bot.errors import UserFacingError
+from bot.links import shown
 from bot.logging import configure
+from bot.screen import progress
 from bot.skill import Ingested
 
 commands = typer.Typer(no_args_is_help=True, help="Documents: add, search, keep in order.")
@@ -46,9 +49,9 @@ async def follow(events: AsyncGenerator[Ingested, None]) -> Counter[str]:
     """Show an ingestion as it goes; returns how many documents ended in which state."""
     states: Counter[str] = Counter()
     passed: list[str] = []
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (BarColumn(), MofNCompleteColumn())
     quiet = not errors.is_terminal  # a bar would leave an empty line in a pipe
-    with Progress(*columns, console=errors, transient=True, disable=quiet) as bar:
+    with progress(errors, *columns, transient=True, disable=quiet) as bar:
         task = bar.add_task("Reading", total=None)
         async with aclosing(events):
             async for event in events:
@@ -56,7 +59,7 @@ async def follow(events: AsyncGenerator[Ingested, None]) -> Counter[str]:
                     passed.append(event.detail)
                     continue
                 name = (event.location.rsplit("/", 1)[-1] or event.location)[-40:]
-                name = f"{name}: {event.within}" if event.within else name
+                name = written_out(f"{name}: {event.within}" if event.within else name)
                 part = event.passages / event.passages_total if event.within else 0
                 done = event.done + part
                 bar.update(task, completed=done, total=event.total, description=name)
@@ -99,8 +102,7 @@ def add(
                 say(str(exc))
                 refused += 1
                 continue
-            line = f"{one_line(location)}: {_summary(states)}."
-            console.print(line, markup=False, soft_wrap=True)
+            console.print(f"{written_out(location)}: {_summary(states)}.", soft_wrap=True)
             refused += states["refused"]
         return refused
 
@@ -147,7 +149,8 @@ def remove(
                 say(str(exc))
                 missing += 1
                 continue
-            console.print(f"Removed {gone.title} ({gone.location}).", markup=False, soft_wrap=True)
+            line = written_out(f"Removed {gone.title} ({gone.location}).")
+            console.print(line, soft_wrap=True)
         return missing
 
     if with_app(config, work):
@@ -175,11 +178,11 @@ def search(
     console.print(f"Evidence: {verdict} ({found.confidence:.2f}).")
     console.print("" if found.passages else "Nothing in the documents comes near.")
     for passage in found.passages:
-        where = one_line(passage.location)
-        where = f"{where} › {passage.heading}" if passage.heading else where
+        heading = f" › {passage.heading}" if passage.heading else ""
+        where = written_out(passage.location + heading)
         scores = f"{passage.score:.2f} (meaning {passage.dense:.2f}, words {passage.lexical:.2f})"
-        console.print(f"[bold]{scores}[/bold]  {escape(where)}", soft_wrap=True)
-        console.print(Markdown(passage.text))
+        console.print(Text.assemble((scores, "bold"), f"  {where}"), soft_wrap=True)
+        console.print(Markdown(shown(passage.text)))
         console.print()
 
 
@@ -250,7 +253,7 @@ def evaluate_(
         wanted = ", ".join(miss["expected"]) or "none"
         found = miss["found"] if miss["evidence"] else "no evidence"
         line = f"  {miss['question']} → {found} (expected: {wanted})"
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(written_out(line), soft_wrap=True)
 
 
 def _keep_up(config: Path | None, begin: Callable[[Any], AsyncGenerator[Ingested, None]]) -> None:

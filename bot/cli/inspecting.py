@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.cli.loop import run_async
-from bot.cli.output import AsJson, console, show
+from bot.cli.output import AsJson, console, show, write
 from bot.cli.place import ConfigPath, read
 from bot.installation import Installation
 from bot.private_files import exposed, exposed_data
@@ -188,7 +188,7 @@ def manifest_discord(config: ConfigPath = None) -> None:
     here = read(config)
     token = here.secrets.discord_token
     shown = token.get_secret_value() if token is not None else None
-    typer.echo(text_of(here.plugins.commands, here.config.discord, shown))
+    write(text_of(here.plugins.commands, here.config.discord, shown))
 
 
 @manifest.command("slack")
@@ -205,4 +205,4 @@ def manifest_slack(
     settings = here.config.slack
     if url is not None:
         settings = settings.model_copy(update={"mode": "http", "public_url": url})
-    typer.echo(text_of(here.plugins.commands, settings), nl=False)
+    write(text_of(here.plugins.commands, settings), end=False)

@@ -11,22 +11,22 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
-    TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
 from rich.table import Table
 from rich.text import Text
 
+from bot.controls import without_controls, written_out
 from bot.redaction import Redactor
+from bot.screen import Screen, progress
 
-console = Console()
-errors = Console(stderr=True)
+console = Screen()
+errors = Screen(stderr=True)
 
 _redact = Redactor()
 
@@ -65,7 +65,12 @@ def redacted(text: str) -> str:
 
 def say(text: str) -> None:
     """A sentence on standard error; the terminal wraps it, a pipe gets one line."""
-    errors.print(redacted(one_line(text)), markup=False, highlight=False, soft_wrap=True)
+    errors.print(redacted(written_out(text)), soft_wrap=True)
+
+
+def write(text: str, *, to_errors: bool = False, end: bool = True) -> None:
+    """A text of several lines as it stands; nothing wraps it."""
+    typer.echo(redacted(without_controls(text)), err=to_errors, nl=end)
 
 
 def show_json(value: Any) -> None:
@@ -75,7 +80,7 @@ def show_json(value: Any) -> None:
         text.encode(sys.stdout.encoding)
     except UnicodeEncodeError:
         text = redacted(json.dumps(plain(value), indent=2))
-    typer.echo(text)
+    typer.echo("\n".join(map(written_out, text.split("\n"))))
 
 
 def show(
@@ -98,7 +103,7 @@ def show(
     for row in rows:
         grid.add_row(*(Text(_cell(value)) for value in row.values()))
     # In a pipe each row is a line, for whatever reads it.
-    (console if console.is_terminal else Console(width=_PIPE_WIDTH)).print(grid)
+    (console if console.is_terminal else Screen(width=_PIPE_WIDTH)).print(grid)
 
 
 def _cell(value: Any) -> str:
@@ -112,12 +117,7 @@ def _cell(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, datetime):
         return value.astimezone().strftime("%Y-%m-%d %H:%M")
-    return redacted(one_line(str(value)))
-
-
-def one_line(text: str) -> str:
-    """A name with its line breaks written out, as files may have them."""
-    return text.replace("\n", "\\n").replace("\r", "\\r")
+    return redacted(written_out(str(value)))
 
 
 def size(count: int) -> str:
@@ -127,11 +127,6 @@ def size(count: int) -> str:
 
 def download_bar() -> Progress:
     """A progress bar for a download, on standard error."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=errors,
+    return progress(
+        errors, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
     )

@@ -8,7 +8,7 @@ import signal
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn
 
 from backends.errors import BackendError
 from bot.adapters.terminal import TerminalAdapter
@@ -20,6 +20,7 @@ from bot.cli.place import ConfigPath, read
 from bot.erasure import TYPED
 from bot.installation import Installation, ModelFile
 from bot.logging import configure
+from bot.screen import progress
 
 _STOP_S = 2.0
 
@@ -37,7 +38,7 @@ def run(
         logging = logging.model_copy(update={"level": "warning"})  # the chat has the screen
     configure(logging, here.secrets.known())
     for problem in here.plugins.problems:
-        errors.print(redacted(f"Left out: {problem}"), style="yellow", markup=False)
+        errors.print(redacted(f"Left out: {problem}"), style="yellow")
     if missing := here.missing_files():
         errors.print("Fetching the models; this happens once.")
         _fetch(here, missing)
@@ -53,7 +54,7 @@ def _fetch(here: Installation, missing: list[ModelFile]) -> None:
         except BackendError as error:
             if file.model in vital:
                 raise
-            errors.print(redacted(f"Model {file.model}: {error}"), style="yellow", markup=False)
+            errors.print(redacted(f"Model {file.model}: {error}"), style="yellow")
 
 
 async def _serve(here: Installation, conversation: str | None) -> int:
@@ -112,8 +113,7 @@ async def _read_in_once(app: App) -> None:
     """At the first start, read in the folders of `knowledge.sync`, with a progress bar."""
     if not app.installation.config.knowledge.sync or await app.knowledge.list():
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=errors) as bar:
+    with progress(errors, BarColumn(), MofNCompleteColumn()) as bar:
         task = bar.add_task("Reading the documents", total=None)
         async for event in app.read_in():
             bar.update(task, completed=event.done, total=event.total)

@@ -17,13 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO, cast
 
-from rich.console import Console
+from rich.text import Text
 
 from bot.adapters.base import Core
 from bot.adapters.terminal.lines import lines
 from bot.adapters.terminal.prompt import Prompt
 from bot.adapters.terminal.sink import PlainSink, ReplySink, ScreenSink
 from bot.events import ActionCall, CommandCall, Event, Message
+from bot.screen import Screen
 from bot.types import ActionName, Author, ConversationKey
 
 EXAMPLE = (
@@ -86,9 +87,14 @@ class TerminalAdapter:
 
     async def _chat(self, core: Core) -> None:
         key = self._key(self.conversation or "main")
-        console = Console()
+        console = Screen()
         prompt = Prompt(core, self._author, key, self.history_file, _OWN_WORDS)
-        console.print("Parlance. Ask away; [bold]/help[/bold] lists the commands, Ctrl-D leaves.")
+        greeting = (
+            "Parlance. Ask away; ",
+            ("/help", "bold"),
+            " lists the commands, Ctrl-D leaves.",
+        )
+        console.print(Text.assemble(*greeting))
         async with aclosing(prompt.lines()) as typed:
             async for text in typed:
                 event = self._event(key, text)

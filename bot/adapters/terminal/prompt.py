@@ -14,6 +14,7 @@ from prompt_toolkit.history import FileHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from bot.adapters.base import Core
+from bot.controls import without_controls
 from bot.parsing import Suggestion, complete_text
 from bot.private_files import make_file, make_folder
 from bot.types import Author, ConversationKey
@@ -42,7 +43,10 @@ class CommandCompleter(Completer):
             found = sorted([*found, *(Suggestion(word, 0) for word in words)], key=lambda s: s.text)
         for one in found:
             yield Completion(
-                one.text, start_position=one.start - len(text), display_meta=one.description
+                one.text,
+                start_position=one.start - len(text),
+                display=without_controls(one.text),
+                display_meta=without_controls(one.description),
             )
 
     async def _values(self, command: str, option: str, prefix: str) -> Sequence[str]:

@@ -14,6 +14,7 @@ from rich.spinner import Spinner
 from rich.text import Text as Line
 
 from bot.adapters.wording import notice_text, source_text, status_text
+from bot.controls import without_controls
 from bot.types import Limits, View
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
@@ -75,7 +76,7 @@ class PlainSink(ReplySink):
         for notice in view.notices:
             text = notice_text(notice) + "\n"
             if notice.kind == "error":
-                self._err.write(text)
+                self._err.write(without_controls(text))
             else:
                 lines.append(text)
         if view.text and not view.text.endswith("\n"):
@@ -87,7 +88,7 @@ class PlainSink(ReplySink):
         if self.broken is not None:
             return
         try:
-            self._out.write(text)
+            self._out.write(without_controls(text))
             self._out.flush()
         except OSError as error:
             self.broken = error
