@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from bot.controls import without_controls
 from bot.errors import Failed
+from bot.links import LinkFilter, shown
 from bot.redaction import Redactor
 from bot.splitting import LEAST_LIMIT, Splitter
 from bot.types import (
@@ -39,6 +43,8 @@ TRY_AGAIN = (Action("regenerate", "Try again"),)
 class Draft:
     """Gathers the parts of one turn, and shows how the reply stands; no secret gets out of it.
 
+    `text` is the answer for the history; what is shown of it, and of all else, has no control
+    characters, and no link or image that is not what it looks like.
     `model` says that a model answers: there is something to stop while it works, and to judge
     afterwards. `file_over_chars` is the length from which the answer is attached as well.
     """
@@ -61,8 +67,10 @@ class Draft:
         self._splitter = Splitter(max(LEAST_LIMIT, limits.max_chars))
         self._redact = redact or Redactor()
         self._growing = self._redact.growing()
+        self._links = LinkFilter()
         self._fresh: list[str] = []
-        self._text = ""
+        self._text: list[str] = []
+        self._shown: list[str] = []
         self._status: Status | None = None
         self._sources: tuple[Source, ...] = ()
         self._wanted: list[Action] = []
@@ -74,13 +82,13 @@ class Draft:
     def text(self) -> str:
         """The answer so far, but for an end that may still become a secret."""
         self._take_in()
-        return self._text
+        return _joined(self._text)
 
     @property
     def whole_text(self) -> str:
         """The answer, to which nothing will be added."""
         self._take_in(whole=True)
-        return self._text
+        return _joined(self._text)
 
     @property
     def empty(self) -> bool:
@@ -111,16 +119,16 @@ class Draft:
         part = self._redact.part(part)
         match part:
             case Status():
-                self._status = part
+                self._status = replace(part, text=shown(part.text)) if part.text else part
             case Sources(items):
-                self._sources = items
+                self._sources = tuple(map(_shown_source, items))
             case Actions(items):
                 self._wanted = [*self._wanted, *items][:MAX_EXTRAS]
             case File():
                 self._attach(part)
             case Notice():
                 if len(self._notices) < MAX_EXTRAS:
-                    self._notices.append(part)
+                    self._notices.append(replace(part, text=shown(part.text)))
             case Explanation():
                 pass  # kept with the turn, shown only when asked for
 
@@ -128,11 +136,14 @@ class Draft:
         """The turn is over. What was written stays; `again` offers to try once more."""
         self.state = state
         self._status = None
+        self._take_in(whole=True)
+        self._show(self._links.finish())
+        if notice is not None:
         if notice is not None:
             notice = self._redact.part(notice)
-            self._notices.append(notice)
+            self._notices.append(replace(notice, text=shown(notice.text)))
             self._wanted += notice.actions
-        text = self.whole_text
+        text = _joined(self._shown)
         if state == "complete":
             after = AFTER_ANSWER if self._model and text.strip() else ()
             self._actions = (*self._wanted, *after)
@@ -144,8 +155,10 @@ class Draft:
     def withdraw(self) -> None:
         """The question was deleted: nothing of the reply is shown any more."""
         self._growing = self._redact.growing()
+        self._links = LinkFilter()
         self._fresh.clear()
-        self._text = ""
+        self._text.clear()
+        self._shown.clear()
         self._splitter = Splitter(max(LEAST_LIMIT, self._limits.max_chars))
         self._files.clear()
         self._notices.clear()
@@ -158,7 +171,7 @@ class Draft:
         self._take_in()
         return View(
             turn=self.turn,
-            text=self._text,
+            text=_joined(self._shown),
             pages=self._splitter.pages,
             status=self._status,
             sources=self._sources,
@@ -178,10 +191,14 @@ class Draft:
     def _take_in(self, *, whole: bool = False) -> None:
         """Redact what was written since this was last done, which is where somebody reads it."""
         if self._fresh or (whole and self._growing.held):
-            shown = self._growing.take("".join(self._fresh), whole=whole)
+            text = self._growing.take("".join(self._fresh), whole=whole)
             self._fresh.clear()
-            self._text += shown
-            self._splitter.append(shown)
+            self._text.append(text)
+            self._show(self._links.feed(without_controls(text)))
+
+    def _show(self, text: str) -> None:
+        self._shown.append(text)
+        self._splitter.append(text)
 
     def _attach(self, file: File) -> None:
         if len(self._files) >= MAX_EXTRAS:
@@ -196,3 +213,19 @@ class Draft:
                     "attached here; it was left out."
                 )
             )
+
+
+def _joined(pieces: list[str]) -> str:
+    """The pieces as one text, which they are from then on."""
+    pieces[:] = ["".join(pieces)]
+    return pieces[0]
+
+
+def _shown_source(source: Source) -> Source:
+    on_the_web = source.location.startswith(("https://", "http://"))
+    return replace(
+        source,
+        title=shown(source.title),
+        heading=shown(source.heading),
+        location=(without_controls if on_the_web else shown)(source.location),
+    )

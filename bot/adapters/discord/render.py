@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bot.adapters.wording import notice_text, status_text
+from bot.link_words import misleads
 from bot.types import Action, File, Notice, Source, View
 
 MAX_MESSAGE = 2000
@@ -62,7 +63,10 @@ def source_lines(sources: tuple[Source, ...]) -> Iterator[str]:
         title = escape(title)
         if re.match(r"https?://[^\s<>]{1,300}$", source.location):
             link = source.location.replace("(", "%28").replace(")", "%29")
-            yield f"-# [{source.number}] [{_link_text(title)}](<{link}>)"
+            hides = misleads(title, source.location)
+            yield f"-# [{source.number}] " + (
+                f"<{link}>" if hides else f"[{_link_text(title)}](<{link}>)"
+            )
         else:
             where = _short(source.location, 120)
             tail = f" ({escape(where)})" if where and where != source.title else ""

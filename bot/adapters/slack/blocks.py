@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.adapters.slack.markup import escape, link, plain
 from bot.adapters.wording import notice_text, source_text, status_text
+from bot.link_words import misleads
 from bot.types import Action, Notice, Source, View
 
 MAX_PAGE = 11_000
@@ -177,7 +178,8 @@ def _source_lines(source: Source) -> Iterable[str]:
     """A source, its title a link where the place is on the web."""
     if not source.location.startswith(("https://", "http://")):
         return _lines(source_text(source))
-    title = link(source.location, source.title or source.location)
+    hides = misleads(source.title, source.location)
+    title = link(source.location, source.location if hides else source.title or source.location)
     heading = f" › {plain(source.heading)}" if source.heading else ""
     line = f"[{source.number}] {title}{heading}"
     return [line] if len(line) <= MAX_ELEMENT else _lines(source_text(source))

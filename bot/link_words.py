@@ -1,0 +1,58 @@
+"""Whether the words of a link are an address, as a person reads them, and which."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+DOTS = re.compile(r"[.\u3002\uff0e\uff61]")
+"""What separates the parts of a host's name."""
+
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
+)
+_MARKUP = re.compile(r"[*_~`\\]")
+_ELEMENT = re.compile(r"<[^<>]*>")
+_WEB = re.compile(r"https?:|://|www\.")
+_HOST_END = re.compile(r"[/?#:]")
+_SCHEME = re.compile(r"^(?:https?://|mailto:)", re.IGNORECASE)
+_PLAIN_HOST = re.compile(r"(?:[a-z0-9._+-]+@)?[a-z0-9.-]+(?::[0-9]+)?(?:[/?#].*)?")
+
+
+def misleads(words: str, target: str) -> bool:
+    """Whether a link's words are an address, and another one than that which it leads to."""
+    return is_address(words) and not is_same(words, target)
+
+
+def is_address(words: str) -> bool:
+    """Whether words look like an address of the web or of mail to whoever reads them."""
+    text = unicodedata.normalize("NFKC", _UNSEEN.sub("", html.unescape(words))).casefold()
+    text = DOTS.sub(".", _MARKUP.sub("", text))
+    return any(map(_names_a_place, {text, _ELEMENT.sub("", text)}))
+
+
+def _names_a_place(text: str) -> bool:
+    if _WEB.search(text):
+        return True
+    bare = text.strip("".join(one for one in set(text) if not one.isalnum()))
+    return any(_is_host(_HOST_END.split(part, maxsplit=1)[0]) for part in bare.split("@"))
+
+
+def _is_host(text: str) -> bool:
+    *before, last = text.split(".")
+    if not before or not all(one.replace("-", "").isalnum() for one in (*before, last)):
+        return False
+    numeric = all(one.isdecimal() for one in (*before, last))
+    return (
+        (last.isalpha() and len(last) > 1)
+        or last.startswith("xn--")
+        or (numeric and len(before) == 3)
+    )
+
+
+def is_same(words: str, target: str) -> bool:
+    """Whether words that are an address are the one which a link leads to."""
+    said, meant = (_SCHEME.sub("", one.strip()).rstrip("/").lower() for one in (words, target))
+    return said == meant and _PLAIN_HOST.fullmatch(meant) is not None
