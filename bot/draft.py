@@ -139,7 +139,6 @@ class Draft:
         self._take_in(whole=True)
         self._show(self._links.finish())
         if notice is not None:
-        if notice is not None:
             notice = self._redact.part(notice)
             self._notices.append(replace(notice, text=shown(notice.text)))
             self._wanted += notice.actions

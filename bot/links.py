@@ -19,6 +19,8 @@ _LONGEST_WORDS = 500
 """Most characters of a link's words; of longer ones it is not known what they are."""
 _DEEPEST = 8
 """Most brackets within each other of which the words are known."""
+_UNKNOWN = "://"
+"""Words that may be an address, for all that is known."""
 _LONGEST_CODE = 1_000
 _LONGEST_OPENER = 200
 _LONGEST_TOKEN = 300
@@ -95,6 +97,8 @@ class LinkFilter:
             fence = self._opening_fence(text, at, final)
             if fence is None or fence[1] > at:
                 return fence
+        if self._at_start and text[at] == "\n" and not self._certain:
+            self._opened.clear()  # no link goes on after a blank line
         self._at_start = False
         found = _SPECIAL.search(text, at)
         if found is None:
@@ -107,8 +111,15 @@ class LinkFilter:
         if self._opened:
             self._words += text
             if len(self._words) > _LONGEST_WORDS:
-                self._opened.clear()
+                self._forget()
         return text
+
+    def _forget(self) -> None:
+        """What stands since a bracket is too much to be known."""
+        self._opened.clear()
+        if not self._certain:
+            self._opened.append(0)
+            self._words = _UNKNOWN
 
     # --- code -----------------------------------------------------------------------------------
 
@@ -164,7 +175,7 @@ class LinkFilter:
         line_end = text.find("\n", end, end + _LONGEST_CODE)
         stop = line_end if line_end >= 0 else min(len(text), end + _LONGEST_CODE)
         growing = line_end < 0 and not final and stop == len(text)
-        if len(run[0]) == _LONGEST_OPENER:
+        if len(run[0]) > len(_FENCE):
             return self._broken_off(run[0], end)
         if end == len(text) and not final:
             return None
@@ -172,10 +183,10 @@ class LinkFilter:
             cut = growing if closing.end() == len(text) else text[closing.end()] == "`"
             if cut or len(closing[0]) != len(run[0]):
                 continue
-            code = text[at : closing.end()]
-            if self._angle or _closes(code, opened=bool(self._opened)):
-                break  # some read a link there
-            return self._plain(code), closing.end()
+            inside = text[end : closing.start()]
+            if self._angle or _FENCE in inside or _closes(inside, opened=bool(self._opened)):
+                break  # it ends elsewhere for some, or they read a link there
+            return self._plain(text[at : closing.end()]), closing.end()
         else:
             if growing:
                 return None
@@ -229,7 +240,7 @@ class LinkFilter:
         self._words = self._words + "[" if self._opened else ""
         self._opened.append(len(self._words))
         if len(self._opened) > _DEEPEST:
-            self._opened.clear()
+            self._forget()
 
     def _closing(self, text: str, at: int, final: bool) -> Step:
         after = text[at + 1 : at + 2]
@@ -242,7 +253,7 @@ class LinkFilter:
             apart = _defines(text, at + 2, final)
         if apart is None:
             return None
-        if self._opened:
+        if self._opened and self._certain:  # else it may be in what some take for code
             self._opened.pop()
         self._plain("]")
         return "] " if apart else "]", at + 1

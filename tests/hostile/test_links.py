@@ -97,12 +97,14 @@ _ESCAPED = re.compile(r"\\[^0-9A-Za-z\s]")
 _BLOCK = re.compile(r"```(?:[a-z0-9_+\-.#]+?\n)?\n*[^\n][\s\S]*?\n*```", re.IGNORECASE)
 _SPAN = re.compile(r"(`+)([\s\S]*?[^`])\1(?!`)")
 _LINK = re.compile(
-    r"\[((?:(?!\n```)(?:\[[^\]]*\]|[^\[\]]|\](?=[^\[]*\])))*)\]"
+    r"\[((?:(?!\n(?:```|\n))(?:\[(?:(?!\n\n)[^\]])*\]|[^\[\]]|\](?=[^\[]*\])))*)\]"
     r"\(\s*<?((?:\([^)]*\)|[^\s\\]|\\.)*?)>?(?:\s+['\"]([\s\S]*?)['\"])?\s*\)"
 )
 
 
 def _on_discord(text: str) -> Iterator[str]:
+    """By the patterns of the Markdown library that its client was made from; no link goes over a
+    blank line or into a block of code."""
     at = 0
     while at < len(text):
         code = next((m for p in (_ESCAPED, _BLOCK, _SPAN) if (m := p.match(text, at))), None)

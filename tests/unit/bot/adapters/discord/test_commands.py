@@ -98,6 +98,14 @@ class TestCalls:
         )
         assert answer["content"] == "a boat in red, 2 times"
 
+    async def test_a_deferred_answers_edit_let_discord_fetch_its_links(
+        self, bot: Bot, fake: FakeDiscord
+    ) -> None:
+        await fake.command("paint", {"what": "https://evil.example"})
+        await fake.until(lambda: "evil.example" in str(fake.from_bot(CHANNEL)), "an answer")
+        (edit, *_) = fake.requests("PATCH", "/webhooks/")
+        assert edit.body["flags"] == 4  # SUPPRESS_EMBEDS
+
     async def test_a_file_goes_with_a_command_that_takes_one(
         self, bot: Bot, fake: FakeDiscord
     ) -> None:

@@ -158,6 +158,7 @@ async def test_an_answer_after_a_restart_says_that_it_was_interrupted(
         )
         assert message["content"].startswith(written.split("\n")[0][:20])
         assert fake.buttons(message) == ["Try again"]
+        assert fake.requests("PATCH", "/messages/")[-1].body["flags"] == 4  # no previews
         await fake.until(lambda: all(r.finished for r in second.bench.core.replies.saved.values()))
     await first.bench.core.close()
 
