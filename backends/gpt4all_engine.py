@@ -24,6 +24,7 @@ from backends.base import (
     Sampling,
     Usage,
 )
+from backends.chat_marks import ChatMarks
 from backends.errors import (
     BackendUnavailable,
     ContextOverflow,
@@ -33,7 +34,8 @@ from backends.errors import (
 )
 from backends.gguf import GgufHead, check_gguf
 from backends.gpt4all import GPT4AllOptions
-from backends.gpt4all_prompt import disarmed, template_of
+from backends.gpt4all_prompt import template_of
+from backends.llama_cpp.formats import FORMATS
 from backends.llama_cpp.templates import ChatTemplate
 from backends.llama_cpp.text import TextStream
 from backends.remote import TokenGuess, ends_at
@@ -66,6 +68,7 @@ class GPT4AllBackend:
         self._model: Any = None
         self._head: GgufHead | None = None
         self._template: ChatTemplate | None = None
+        self._marks = ChatMarks()
         self._failure: str | None = None
         self._busy = 0
 
@@ -94,7 +97,7 @@ class GPT4AllBackend:
         self, request: ChatRequest, ends: float, queue_s: float, load_s: float
     ) -> AsyncGenerator[Chunk, None]:
         assert self._template is not None
-        prompt = self._template.text(disarmed(request.messages))
+        prompt = self._template.text(self._marks.messages(request.messages))
         words: asyncio.Queue[tuple[int, str] | None] = asyncio.Queue()  # bounded by max_tokens
         cancelled = threading.Event()
         began = time.monotonic()
@@ -238,6 +241,8 @@ class GPT4AllBackend:
         embeds = self._is_embedder(head)
         if not embeds:
             self._template = template_of(head, self._options.chat_format, self._options.thinking)
+            written = FORMATS.get(self._options.chat_format or "") or head.template
+            self._marks = ChatMarks(written)
         try:
             self._model = self._open(path, embeds)
         except (RuntimeError, ValueError, OSError) as error:

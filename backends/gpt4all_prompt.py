@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-
-from backends.base import ChatMessage
 from backends.gguf import GgufHead
 from backends.llama_cpp.formats import family_of
 from backends.llama_cpp.templates import ChatTemplate
 from backends.thinking import Thinking
 
-_CONTROL = re.compile(r"<(?=[|/]?[A-Za-z_]|<SYS)|\[(?=/?INST\])")
 _OWN_END = ("chatml", "llama-3", "gemma", "phi-3")
 """Formats that end a turn with a token of their own."""
-
-
-def disarmed(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-    """The messages with a break in whatever could be the name of a control token."""
-    return [
-        ChatMessage(each.role, _CONTROL.sub(lambda found: found[0] + "\u200b", each.content))
-        for each in messages
-    ]
 
 
 def template_of(
@@ -49,5 +36,5 @@ class _Words:
     def piece(self, token: int) -> bytes:
         return b""
 
-    def is_control(self, token: int) -> bool:
+    def is_mark(self, token: int) -> bool:
         return False

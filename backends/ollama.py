@@ -30,6 +30,7 @@ from backends.base import (
     Progress,
     ToolCall,
 )
+from backends.chat_marks import ChatMarks
 from backends.errors import BackendError, BackendProtocolError, ContextOverflow, InvalidRequest
 from backends.ollama_errors import CAUGHT, translate
 from backends.ollama_wire import (
@@ -88,6 +89,7 @@ class OllamaBackend:
         self._source = f"The Ollama server at {self._address.shown}"
         self._client = connect(options.url, _key(options, context), options.connect_s)
         self._guess = TokenGuess()
+        self._marks = ChatMarks()
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         check_request(request)
@@ -107,9 +109,10 @@ class OllamaBackend:
     async def _stream(self, request: ChatRequest, ends: float) -> AsyncGenerator[Chunk, None]:
         if self.resident is False:
             yield Chunk(progress=Progress("loading"))
+        messages = self._marks.messages(request.messages)
         parts = await self._client.chat(
             self._options.model,
-            [message_json(each, request.messages) for each in request.messages],
+            [message_json(each, messages) for each in messages],
             tools=[tool_json(tool) for tool in request.tools] or None,
             stream=True,
             think=False if self._options.thinking == "off" else None,
@@ -177,6 +180,7 @@ class OllamaBackend:
             shown = await self._look(self._client.show(self._options.model))
         except CAUGHT as error:
             raise self._translated(error) from error
+        self._marks = ChatMarks(shown.template or "")
         facts = shown.modelinfo or {}
         family = str(facts.get("general.architecture") or (shown.details and shown.details.family))
         able = shown.capabilities or ["completion"]  # an older server does not say

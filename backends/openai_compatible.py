@@ -14,6 +14,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import openai
@@ -92,6 +93,8 @@ class OpenAICompatibleBackend:
         began = time.monotonic()
         try:
             await self._check_model(connection)
+            marks = connection.facts.marks
+            request = replace(request, messages=marks.messages(request.messages))
             events = await self._open(connection, request, ends)
             heard = watched(
                 events,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
 import openai
 
 from backends.base import ChatMessage, Health
+from backends.chat_marks import ChatMarks
 from backends.remote import Address, patiently
 
 _LOOK_S = 5.0
@@ -25,6 +26,7 @@ class Facts:
     slots: int = 0
     template: str = ""
     tools: bool | None = None
+    marks: ChatMarks = field(default_factory=ChatMarks, repr=False)
 
 
 class Connection:
@@ -109,6 +111,7 @@ class Connection:
 
     async def count(self, messages: Sequence[ChatMessage]) -> int | None:
         """Tokens of a prompt by the server's tokenizer, or None where it offers none."""
+        messages = self.facts.marks.messages(messages)
         sent = [{"role": message.role, "content": message.content} for message in messages]
         if self._counts_with == "/tokenize":
             rendered = await self._post("/apply-template", {"messages": sent})
@@ -139,6 +142,7 @@ class Connection:
             context=context if isinstance(context, int) else 0,
             slots=slots if isinstance(slots, int) else 0,
             template=template if isinstance(template, str) else "",
+            marks=ChatMarks(template if isinstance(template, str) else ""),
             tools=tools if isinstance(tools, bool) else None,
         )
 

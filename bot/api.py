@@ -53,8 +53,12 @@ from bot.errors import (
     nearest,
 )
 from bot.events import Attachment, CommandCall, Message, Quote
+from bot.excerpts import READ_CHARACTERS, as_points, excerpts
 from bot.fitting import (
     Fitted,
+)
+from bot.foreign import (
+    Trusted,
 )
 from bot.grounding import (
     answer_from,
@@ -95,10 +99,17 @@ from bot.skill import (
     Skill,
     model_names,
 )
+from bot.small_model import (
+    answer_to,
+    courtesy,
+    is_small,
+    small_note,
+)
 from bot.speakers import (
     EchoFilter,
     Speakers,
     plain_name,
+    quoted,
     speakers,
 )
 from bot.types import (
@@ -120,6 +131,7 @@ from bot.types import (
 )
 
 __all__ = [
+    "READ_CHARACTERS",
     "SCOPES",
     "Action",
     "Actions",
@@ -183,25 +195,33 @@ __all__ = [
     "Speakers",
     "Status",
     "Text",
+    "Trusted",
     "Turn",
     "Usage",
     "UsageError",
     "UserFacingError",
     "Value",
     "answer_from",
+    "answer_to",
     "anyone",
+    "as_points",
     "command",
+    "courtesy",
+    "excerpts",
     "has_role",
     "hookimpl",
     "in_direct_message",
     "is_admin",
     "is_private",
+    "is_small",
     "is_user",
     "model_names",
     "nearest",
     "plain_name",
     "private_base",
+    "quoted",
     "search_for",
+    "small_note",
     "source",
     "speakers",
 ]

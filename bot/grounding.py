@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
 from backends.base import Sampling
+from bot.foreign import Trusted, unnumbered
 from bot.history.store import Turn
 from bot.knowledge.citation_filter import CitationFilter
 from bot.knowledge.citations import check_support
-from bot.quoting import SMALL, quote
+from bot.quoting import beginning, quote
 from bot.skill import Context, Passage, SearchResult
+from bot.small_model import is_small, small_note
 from bot.speakers import EchoFilter, speakers
 from bot.types import Action, Actions, Explanation, Notice, Part, Source, Sources, Text
 
-_BRACKETS = re.compile(r"\[(\d{1,3})\]")
 _CITATION = re.compile(r"[ \t]?\[((?:\d{1,3})(?:\s*[,;]\s*\d{1,3}){0,15})\]")
 SAMPLING = Sampling(temperature=0.2, repeat_penalty=1.1, max_tokens=512)
 """Close to the text. The penalty keeps small models from saying the same sentence for ever."""
@@ -27,10 +28,6 @@ SHARE = 0.5
 
 _FENCE_END = "</document-"
 """What ends a document in the prompt; some models end their answer with it, too."""
-
-_FEW = 96
-_ASTRAY = ("```", "\n\n\n", "<script", "<div", "<p>", "Question:", "<document-")
-"""Where a very small model leaves the subject; what it has to say fits in a few sentences."""
 
 _SHOWN_UNCITED = 3
 _BUTTONS = 8
@@ -47,26 +44,32 @@ async def answer_from(
     model: str | None = None,
     history: Sequence[Turn] = (),
     sampling: Sampling | None = None,
+    about: str = "",
 ) -> AsyncGenerator[Part, None]:
     """Answer from what a search found, with citations `[1]…[k]`, and its sources under it.
 
-    Passages are ranked into the model's context; what was left out is in the explanation. Sentences
-    that the passages do not bear out are named in a footer. A very small model speaks after a
-    quotation that answers by itself. Raises `BackendError`.
+    The question is the asker's own; `about` is somebody else's message that it is on. Passages are
+    ranked into the model's context; what was left out is in the explanation. Sentences that the
+    passages do not bear out are named in a footer. A very small model is not asked: the answer is a
+    quotation. Raises `BackendError`.
     """
     name = await ctx.model(model)
     capabilities = await ctx.models.capabilities(name)
+    if is_small(capabilities):
+        for quoted in _quotation(f"{question}\n{about}".strip(), found):
+            yield quoted
+        if note := small_note(ctx, name, history):
+            yield note
+        return
     sampling = sampling or SAMPLING
     sampling = replace(sampling, stop=(*sampling.stop, _FENCE_END))
-    small = 0 < capabilities.parameters < SMALL
-    # a small model sees no earlier turns, so it is asked what the search was asked
-    whole = found.searched[0] if small and found.searched else question
 
     def compose(n: int) -> str:
         return ctx.prompts.render(
             "ask",
             capabilities.family,
-            question=whole,
+            question=Trusted(question),
+            about=about,
             passages=[_shown(number, p) for number, p in enumerate(found.passages[:n], 1)],
         )
 
@@ -76,7 +79,7 @@ async def answer_from(
         system=system,
         compose=compose,
         blocks=len(found.passages),
-        history=() if small else history,  # it would repeat its last answer
+        history=history,
         who=speakers(history, ctx.author),
         answer_tokens=sampling.max_tokens,
         share=SHARE,
@@ -91,13 +94,7 @@ async def answer_from(
         searched=found.searched,
     )
     given = found.passages[: fitted.blocks]
-    quotation = quote(whole, given) if small else None
     citations, echo, said = CitationFilter(len(used)), EchoFilter(), ""
-    if quotation is not None:
-        yield Text(f"> {quotation.text} [{quotation.number}]\n\n")
-        sampling = replace(sampling, stop=(*sampling.stop, *_ASTRAY), max_tokens=_FEW)
-        told = fitted.messages[-1].content.rsplit("\n", 1)[-1]
-        echo = EchoFilter((told, whole) if whole.rstrip().endswith("?") else (told,))
     parts = ctx.generate(
         fitted.messages,
         model=name,
@@ -113,21 +110,38 @@ async def answer_from(
     if rest := citations.feed(echo.finish()) + citations.finish():
         said += rest
         yield Text(rest)
-    if quotation is not None:
-        citations.cited.add(quotation.number)
     cited = [one for one in used if one.number in citations.cited]
     if not cited:
         borne_out = [await _bears_out(passage, said) for passage in given]
         cited = [one for one, does in zip(used, borne_out, strict=True) if does]
-    shown = tuple(cited or used[:_SHOWN_UNCITED])
-    yield Sources(shown)
-    yield Actions(
-        tuple(Action("source", f"[{one.number}]", str(one.number)) for one in shown[:_BUTTONS])
-    )
+    for shown in _sources(cited or used[:_SHOWN_UNCITED]):
+        yield shown
     checked = await ctx.knowledge.check_support(said, given)
     doubtful = [_short(one.text) for one in checked if not one.supported]
     if doubtful:
         yield Notice(_doubt(doubtful), kind="footer")
+
+
+def _quotation(question: str, found: SearchResult) -> Iterator[Part]:
+    """The documents' own words as the answer."""
+    asked = found.searched[0] if found.searched else question
+    quotation = quote(asked, found.passages) or beginning(found.passages)
+    used = source(quotation.number, found.passages[quotation.number - 1])
+    others = [p for n, p in enumerate(found.passages, 1) if n != quotation.number]
+    yield Explanation(
+        passages=(used,),
+        left_out=tuple(label(p) for p in others),
+        searched=found.searched,
+    )
+    yield Text(f"> {quotation.text} [{quotation.number}]")
+    yield from _sources([used])
+
+
+def _sources(shown: Sequence[Source]) -> Iterator[Part]:
+    yield Sources(tuple(shown))
+    yield Actions(
+        tuple(Action("source", f"[{one.number}]", str(one.number)) for one in shown[:_BUTTONS])
+    )
 
 
 async def _bears_out(passage: Passage, said: str) -> bool:
@@ -173,9 +187,5 @@ def label(passage: Passage) -> str:
 
 
 def _shown(number: int, passage: Passage) -> dict[str, str | int]:
-    """A passage for the prompt. Brackets in its text would pass for citations of ours."""
-    return {
-        "number": number,
-        "title": label(passage),
-        "text": _BRACKETS.sub(r"(\1)", passage.text),
-    }
+    """A passage for the prompt."""
+    return {"number": number, "title": label(passage), "text": unnumbered(passage.text)}

@@ -7,8 +7,6 @@ shipped one of that task, variants included, unless it is itself a variant.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -19,6 +17,7 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot.errors import PluginError
+from bot.foreign import Foreign, fence, foreign, inline, numbered, text_of
 
 _SUFFIX = ".j2"
 _FAMILY = re.compile(r"[a-z0-9]+")
@@ -27,8 +26,9 @@ _FAMILY = re.compile(r"[a-z0-9]+")
 class JinjaPrompts:
     """Renders prompts in a sandbox; a template that uses an unknown value is an error.
 
-    All templates are read and compiled when it is made, so rendering opens no file. Raises
-    `PluginError` for a folder that cannot be read and a template that does not compile.
+    Every text among the values is foreign (`bot.foreign`), unless it is `Trusted`. All templates
+    are read and compiled when it is made, so rendering opens no file. Raises `PluginError` for a
+    folder that cannot be read and a template that does not compile.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
@@ -36,16 +36,7 @@ class JinjaPrompts:
         merged: dict[str, str] = {}
         for layer in reversed(self._layers):
             merged.update(layer)
-        key = secrets.token_bytes(16)
-        self._environment = ImmutableSandboxedEnvironment(
-            loader=jinja2.DictLoader(merged),
-            undefined=jinja2.StrictUndefined,
-            autoescape=False,  # prompts are text for a model, not a page
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        self._environment.filters["fence"] = lambda text, label="text": fence(text, label, key)
+        self._environment = _Environment(jinja2.DictLoader(merged), secrets.token_bytes(16))
         for name in merged:
             try:
                 self._environment.get_template(name)
@@ -62,9 +53,9 @@ class JinjaPrompts:
         """Render `<task>.<family>.j2` or `<task>.j2`. Raises `PluginError` if neither exists."""
         name = self._find(task, family)
         try:
-            return self._environment.get_template(name).render(values).strip()
-        except jinja2.TemplateError as exc:
-            raise PluginError(f"The prompt {name} cannot be rendered: {exc.message}.") from exc
+            return self._environment.rendered(name, values).strip()
+        except (jinja2.TemplateError, TypeError, AttributeError, LookupError) as exc:
+            raise PluginError(f"The prompt {name} cannot be rendered: {exc}.") from exc
 
     def _find(self, task: str, family: str) -> str:
         names = [f"{task}.{variant}{_SUFFIX}" for variant in _variants(family)] + [task + _SUFFIX]
@@ -75,13 +66,58 @@ class JinjaPrompts:
         raise PluginError(f"There is no prompt {task}{_SUFFIX} in the folders of prompts.")
 
 
-def fence(text: str, label: str, key: bytes) -> str:
-    """Text that is data, between marks that it cannot contain: nobody outside knows the key.
+class _Environment(ImmutableSandboxedEnvironment):
+    """A sandbox in which every text that a template is given, or reaches from what it is given, is
+    foreign."""
 
-    The marks depend on the text alone, so the same prompt is the same tokens each time.
-    """
-    mark = hmac.new(key, text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:8]
-    return f"<{label}-{mark}>\n{text.replace(mark, '')}\n</{label}-{mark}>"
+    def __init__(self, loader: jinja2.BaseLoader, key: bytes) -> None:
+        super().__init__(
+            loader=loader,
+            undefined=jinja2.StrictUndefined,
+            autoescape=False,  # prompts are text for a model, not a page
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+            finalize=self._written,
+        )
+        self._key = key
+        trim = self.filters["trim"]
+        self.filters |= {
+            "fence": lambda text, label="text": fence(str(text_of(text)), label, key),
+            "inline": lambda text: inline(str(text_of(text))),
+            "numbered": lambda passages: numbered(passages, key),
+            "trim": lambda text, *chars: (
+                text.strip(*chars) if isinstance(text, Foreign) else trim(text, *chars)
+            ),
+        }
+
+    def rendered(self, name: str, values: Mapping[str, Any]) -> str:
+        given = {each: foreign(value, self._key) for each, value in values.items()}
+        return self.get_template(name).render(given)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        return self._reached(obj, super().getattr(obj, attribute))
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        return self._reached(obj, super().getitem(obj, argument))
+
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:
+        owner = getattr(__obj, "__self__", __obj)
+        return __self._reached(owner, super().call(__context, __obj, *args, **kwargs))
+
+    def _reached(self, owner: Any, value: Any) -> Any:
+        """What a template finds in what it was given; lists and mappings are foreign already, and
+        what a template says itself is not."""
+        if isinstance(owner, str | list | tuple | Mapping | type | Foreign | jinja2.Undefined):
+            return value
+        if type(owner).__module__.startswith("jinja2"):
+            return value
+        return foreign(value, self._key)
+
+    def _written(self, value: Any) -> Any:
+        """What is printed: an object prints itself in words that are not ours."""
+        plain = value is None or isinstance(value, str | int | float | Foreign | jinja2.Undefined)
+        return value if plain or isinstance(value, list | dict) else foreign(str(value), self._key)
 
 
 def _variants(family: str) -> Sequence[str]:

@@ -1,7 +1,7 @@
 """The documents' own words: the sentences of the passages that answer a question best.
 
-A very small model cannot be trusted to put a passage into words of its own. What it says is shown
-after a quotation that needs no trust.
+A very small model cannot be trusted to put a passage into words of its own: a quotation needs no
+trust.
 """
 
 from __future__ import annotations
@@ -16,10 +16,8 @@ from bot.knowledge.stopwords import STOP_WORDS
 from bot.knowledge.words import stems
 from bot.services import Passage
 
-SMALL = 500_000_000
-"""A model with fewer weights is small: it gets a quotation to stand on."""
-
-_FENCED = re.compile(r"(```|~~~).*?(\1|\Z)", re.DOTALL)
+FENCED = re.compile(r"(```|~~~).*?(\1|\Z)", re.DOTALL)
+"""Blocks of code."""
 _MARKS = re.compile(r"[(){}\[\]<>=@_/\\;*#+]")
 _LEAST_WORDS = 5
 _FROM = 4
@@ -53,7 +51,7 @@ def quote(question: str, passages: Sequence[Passage]) -> Quotation | None:
     wanted = set(stems(question)) - STOP_WORDS
     heads = passages[:_FROM]
     split = [
-        [one for one in sentences(_FENCED.sub("\n\n", passage.text)) if _is_prose(one)]
+        [one for one in sentences(FENCED.sub("\n\n", passage.text)) if is_prose(one)]
         if passage.score >= heads[0].score - _BEHIND
         else []
         for passage in heads
@@ -78,11 +76,25 @@ def quote(question: str, passages: Sequence[Passage]) -> Quotation | None:
     if not best:
         return None
     _, place, found = max(best)
-    text = " ".join(" ".join(one.split()) for one in found)
-    text = text if text.count("`") % 2 == 0 else text.replace("`", "")
-    if len(text) > _LONGEST:
-        text = text[:_LONGEST].rsplit(" ", 1)[0] + " …"
-    return Quotation(1 - place, text)
+    return Quotation(1 - place, _shortened(literal(" ".join(found))))
+
+
+def beginning(passages: Sequence[Passage]) -> Quotation:
+    """Where the best passage begins, for one that has no sentence on the question: code, a table,
+    another language."""
+    return Quotation(1, _shortened(literal(passages[0].text)))
+
+
+def literal(text: str) -> str:
+    """A sentence in one line, word for word, without marks of emphasis that begin outside of it."""
+    line = " ".join(text.split())
+    for mark in ("`", "**", "__"):
+        line = line if line.count(mark) % 2 == 0 else line.replace(mark, "")
+    return line
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[:_LONGEST].rsplit(" ", 1)[0] + " …"
 
 
 def _near(passage: Passage) -> dict[str, float]:
@@ -94,7 +106,7 @@ def _near(passage: Passage) -> dict[str, float]:
     return dict(zip(found, (near for near in passage.near for _ in range(each)), strict=False))
 
 
-def _is_prose(sentence: str) -> bool:
+def is_prose(sentence: str) -> bool:
     """Whether it reads as a sentence: no row of a table, no line of code."""
     words = sentence.split()
     marks = len(_MARKS.findall(re.sub(r"`[^`]*`", "", sentence)))

@@ -17,6 +17,7 @@ import structlog
 
 from backends.base import ChatMessage, Sampling
 from backends.errors import BackendError
+from bot.foreign import Trusted
 from bot.history.store import Turn
 from bot.knowledge.words import is_unspaced, stem, terms
 from bot.skill import Context, SearchResult
@@ -77,12 +78,13 @@ async def _rewritten(
     said = "\n".join(
         f"{'Question' if turn.role == 'user' else 'Answer'}: {_short(turn.text)}" for turn in turns
     )
-    text = await _ask(ctx, "rewrite", _REWRITE, model, question=_short(question), earlier=said)
+    asked = Trusted(_short(question))
+    text = await _ask(ctx, "rewrite", _REWRITE, model, question=asked, earlier=said)
     return standing_alone(text, question, [turn.text for turn in turns])
 
 
 async def _other_wordings(ctx: Context, question: str, model: str | None) -> Sequence[str]:
-    text = await _ask(ctx, "queries", _QUERIES, model, question=_short(question))
+    text = await _ask(ctx, "queries", _QUERIES, model, question=Trusted(_short(question)))
     return other_wordings(text, question)
 
 

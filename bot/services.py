@@ -210,7 +210,11 @@ class Prompts(Protocol):
     """The prompt templates, with a variant for each model family, overridable by the operator."""
 
     def render(self, task: str, family: str = "", /, **values: Any) -> str:
-        """Render `<task>.<family>.j2` or `<task>.j2`. Raises `PluginError` if neither exists."""
+        """Render `<task>.<family>.j2` or `<task>.j2`. Raises `PluginError` if neither exists.
+
+        Every text among the values is set between marks, or in quotation marks, that is not
+        `Trusted`.
+        """
         ...
 
 

@@ -26,6 +26,7 @@ from bot.checks import Asker, Check
 from bot.command import Command, Completion
 from bot.errors import Denied, Failed, NotFound, Refused, nearest
 from bot.events import Attachment, CommandCall, Message
+from bot.foreign import Trusted
 from bot.history.store import HistoryStore
 from bot.repetition import REPEATING, RepetitionGuard
 from bot.services import (
@@ -103,6 +104,9 @@ class Context:
     persona: str = ""
     record: TurnRecord = field(default_factory=TurnRecord)
     deadline_s: float | None = None
+
+    def __post_init__(self) -> None:
+        self.persona = Trusted(self.persona)
 
     @property
     def author(self) -> Author:

@@ -7,14 +7,16 @@ prompt does, too. A name and a text are both what a person chose: neither can pa
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bot.foreign import one_line
 from bot.history.store import Turn
 from bot.types import Author
 
 _LONGEST = 32
+_ENDING = ":：︰﹕∶|｜‹›"
+"""What would end a name, or pass for the mark of a role."""
 _OURS = ("parlance", "assistant", "system", "user")
 """Names that would speak for somebody else: who has one is numbered."""
 _OWN = ("parlance:", "assistant:")
@@ -38,7 +40,7 @@ class Speakers:
         name = self.names.get(author)
         if name is None:
             return text
-        lines = text.split("\n")
+        lines = text.splitlines() or [""]
         return f"{name}: " + "\n".join([lines[0], *map(self._unforged, lines[1:])])
 
     def _unforged(self, line: str) -> str:
@@ -72,25 +74,23 @@ def speakers(history: Sequence[Turn], asker: Author) -> Speakers:
 
 def plain_name(name: str) -> str:
     """A person's name in one line, without what would end it: colons, brackets, invisible signs."""
-    kept = (" " if c.isspace() else c for c in name if _visible(c) and c not in ":：<>[]")
-    return " ".join("".join(kept).split())[:_LONGEST].strip() or "someone"
+    kept = "".join(c for c in one_line(name) if c not in _ENDING)
+    return " ".join(kept.split())[:_LONGEST].strip() or "someone"
 
 
-def _visible(character: str) -> bool:
-    return character.isspace() or unicodedata.category(character)[0] != "C"
+def quoted(name: str, text: str) -> str:
+    """What somebody said, as a line of what several said; no further line is somebody else's."""
+    lines = text.strip().splitlines() or [""]
+    return f"{name}: " + "\n".join([lines[0], *(f"  {line}".rstrip() for line in lines[1:])])
 
 
 class EchoFilter:
-    """Takes "Parlance:" away from the beginning of an answer, as it is written, or else a line of
-    the prompt (`asked`).
+    """Takes "Parlance:" away from the beginning of an answer, as it is written.
 
-    A model that reads names before what others say may write one before its own words; a very small
-    one may begin by saying again what it was asked.
+    A model that reads names before what others say may write one before its own words.
     """
 
-    def __init__(self, asked: Sequence[str] = ()) -> None:
-        plain = {_plain(line) for line in asked} - {""}
-        self._asked = sorted(plain, key=len, reverse=True)
+    def __init__(self) -> None:
         self._held = ""
         self._done = False
 
@@ -99,9 +99,9 @@ class EchoFilter:
         if self._done:
             return text
         self._held += text
-        start = _plain(self._held)  # more may show that this is an echo, or how far it goes
+        start = _MARKS.sub("", self._held).lower()  # more may show that this is an echo
         if len(self._held) <= _LONGEST_HELD_CHARACTERS and any(
-            echo.startswith(start) for echo in (*_OWN, *self._asked)
+            own.startswith(start) for own in _OWN
         ):
             return ""
         return self._end()
@@ -112,26 +112,5 @@ class EchoFilter:
 
     def _end(self) -> str:
         self._done = True
-        if echo := _ECHO.match(self._held):
-            return self._held[echo.end() :]
-        for asked in self._asked:
-            if (rest := _after(self._held, asked)) is not None:
-                return rest.lstrip()
-        return self._held
-
-
-def _plain(text: str) -> str:
-    return _MARKS.sub("", text).lower()
-
-
-def _after(text: str, asked: str) -> str | None:
-    """What comes after the words of `asked`, where a text begins with them."""
-    said = 0
-    for at, character in enumerate(text, 1):
-        plain = _plain(character)
-        if not asked.startswith(plain, said):
-            return None
-        said += len(plain)
-        if said >= len(asked):
-            return text[at:]
-    return None
+        echo = _ECHO.match(self._held)
+        return self._held[echo.end() :] if echo else self._held

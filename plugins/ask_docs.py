@@ -42,13 +42,14 @@ async def ask(
     model: Annotated[str | None, Option("Which model answers", complete=model_names)] = None,
 ) -> AsyncIterator[Part]:
     """Answer from the team's documents, with sources."""
-    question = _question(ctx, question)
+    question, about = _question(ctx, question)
     name = await ctx.model(model)
     bases = await ctx.knowledge.bases(ctx.asker)
     history = await ctx.history.recent(str(ctx.conversation))
     if bases and (ctx.services.searching.rewrite or ctx.services.searching.multi_query):
         yield Status("working", "working out what to look for")
-    found = await search_for(ctx, question, bases=bases, history=history, model=name)
+    asked = _joined(question, about)
+    found = await search_for(ctx, asked, bases=bases, history=history, model=name)
     if not found.evidence or not found.passages:
         yield Explanation(
             passages=tuple(source(n, p) for n, p in enumerate(found.passages, 1)),
@@ -60,22 +61,34 @@ async def ask(
     family = (await ctx.models.capabilities(name)).family
     several = bool(speakers(history, ctx.author))
     system = ctx.prompts.render("system", family, persona=ctx.persona, several=several)
-    drawn = answer_from(ctx, question, found, system=system, model=name, history=history)
+    drawn = answer_from(
+        ctx,
+        question,
+        found,
+        system=system,
+        model=name,
+        history=history,
+        about=about,
+    )
     async with aclosing(drawn) as parts:
         async for part in parts:
             yield part
 
 
-def _question(ctx: Context, question: str | None) -> str:
-    """The question, or, from a message's menu, the message."""
+def _question(ctx: Context, question: str | None) -> tuple[str, str]:
+    """The question, and, from a message's menu, the message that it is about."""
     target = ctx.event.target if isinstance(ctx.event, CommandCall) else None
     said = (question or "").strip()
     if target is None:
-        return said
+        return said, ""
     about = target.text.strip()
     if not about and not said:
         raise UsageError("This message has no text to ask about.")
-    return (about if said in about else f"{said}\n\n{about}".strip())[:MAX_QUESTION]
+    return ("" if said in about else said), about[:MAX_QUESTION]
+
+
+def _joined(question: str, about: str) -> str:
+    return f"{question}\n\n{about}".strip()[:MAX_QUESTION]
 
 
 def _nothing(found: SearchResult, bases: Sequence[str]) -> str:

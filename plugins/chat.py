@@ -22,14 +22,20 @@ from bot.api import (
     Skill,
     Speakers,
     Text,
+    Trusted,
     Turn,
     UserFacingError,
     answer_from,
+    answer_to,
     command,
+    courtesy,
     hookimpl,
+    is_small,
     model_names,
     plain_name,
+    quoted,
     search_for,
+    small_note,
     speakers,
 )
 
@@ -72,8 +78,15 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> AsyncGe
         yield Notice(reason)
     question = said or "Say in a few sentences what this is about."
     name = await ctx.model(model)
-    family = (await ctx.models.capabilities(name)).family
+    capabilities = await ctx.models.capabilities(name)
     history = await ctx.history.recent(str(ctx.conversation))
+    note = small_note(ctx, name, history) if is_small(capabilities) else None
+    if is_small(capabilities) and not pages and (kind := courtesy(said)):
+        yield Text(answer_to(kind, ctx))
+        if note:
+            yield note
+        return
+    family = capabilities.family
     who = speakers(history, ctx.author)
     system = ctx.prompts.render("system", family, persona=ctx.persona, several=bool(who))
     bases = [] if pages else await ctx.knowledge.bases(ctx.asker)
@@ -92,6 +105,8 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> AsyncGe
             yield part
     if bases:
         yield Notice("Plain conversation, not from the documents.", kind="footer")
+    if note:
+        yield note
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +146,11 @@ async def _plain(ctx: Context, asked: _Asked, pages: Sequence[Page]) -> AsyncGen
             for name in dict.fromkeys(name for name, _ in shown)
         ]
         return ctx.prompts.render(
-            "chat", asked.family, question=asked.question, quotes="\n".join(near), files=files
+            "chat",
+            asked.family,
+            question=Trusted(asked.question),
+            quotes="\n".join(near),
+            files=files,
         )
 
     fitted = await fitter.fit(
@@ -182,7 +201,7 @@ def _quotes(ctx: Context, history: Sequence[Turn]) -> list[str]:
 
 
 def _line(quote: Quote) -> str:
-    return f"{plain_name(quote.author)}: {quote.text.strip()}"
+    return quoted(plain_name(quote.author), quote.text)
 
 
 async def _read_files(ctx: Context) -> tuple[list[Page], list[str]]:

@@ -1,7 +1,8 @@
 """`/summarize` of whatever `plugins.summary_source` finds; also for "sum up this thread".
 
 A text that does not fit the model is cut into parts, the parts are summarised side by side, and
-the summaries are summarised again until they fit.
+the summaries are summarised again until they fit. Where the model is very small the summary is made
+of the text's own sentences, and says so.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.api import (
+    READ_CHARACTERS,
     ChatMessage,
     Context,
     Example,
@@ -25,15 +27,21 @@ from bot.api import (
     Option,
     Page,
     Part,
+    Refused,
     Sampling,
     Skill,
     Source,
     Sources,
     Status,
     Text,
+    Trusted,
+    as_points,
     command,
+    excerpts,
     hookimpl,
+    is_small,
     model_names,
+    small_note,
 )
 from plugins.summary_source import MOST, SPAN, Style, find, requested, said, spoken
 
@@ -50,6 +58,8 @@ SAMPLING = Sampling(temperature=0.3, repeat_penalty=1.1, max_tokens=512)
 PART_TOKENS = 160
 """Longest summary of a part, in tokens; at most a quarter of the part, so that each round ends
 with less text than it began."""
+EXCERPTS = {"bullets": 5, "prose": 4}
+"""Sentences in a summary of the text's own words, by style."""
 _TEMPLATE_TOKENS = 160
 """Room that the prompt's own words take, in tokens."""
 _ROUNDS = 6
@@ -137,13 +147,32 @@ async def _summarise(
         can.family,
         can.context or 4096,
     )
-    async with aclosing(_summary(ctx, job)) as parts:
+    made = _in_its_own_words(job) if is_small(can) else _summary(ctx, job)
+    async with aclosing(made) as parts:
         async for part in parts:
             yield part
     if page.url:
         yield Sources((Source(1, page.title, page.url),))
     elif page.title:
         yield Notice(f"{page.title}.", kind="footer")
+    if is_small(can):
+        history = await ctx.history.recent(str(ctx.conversation))
+        if note := small_note(ctx, model, history):
+            yield note
+
+
+async def _in_its_own_words(job: Job) -> AsyncGenerator[Part, None]:
+    """Sentences of the text, word for word, instead of a model's."""
+    found = await asyncio.to_thread(excerpts, job.text, EXCERPTS[job.style])
+    if not found:
+        raise Refused("There is no whole sentence in it that a summary could be made of.")
+    yield Explanation(
+        left_out=("All but the beginning of a long text.",)
+        if len(job.text) > READ_CHARACTERS
+        else ()
+    )
+    shown = as_points(found) if job.style == "bullets" else " ".join(found)
+    yield Text(f"In the text's own words:\n\n{shown}")
 
 
 def _language(ctx: Context) -> str:
@@ -237,7 +266,7 @@ async def _side_by_side(
 
 def _prompt(ctx: Context, job: Job, task: str, **values: object) -> list[ChatMessage]:
     words = ctx.prompts.render(
-        task, job.family, title=job.title[:200], language=job.language, **values
+        task, job.family, title=job.title, language=Trusted(job.language), **values
     )
     system = ctx.prompts.render("system", job.family, persona="")
     return [ChatMessage("system", system), ChatMessage("user", words)]

@@ -18,6 +18,7 @@ from bot.api import (
     Refused,
     UsageError,
     plain_name,
+    quoted,
 )
 
 Style = Literal["bullets", "prose"]
@@ -70,7 +71,7 @@ async def find(ctx: Context, source: str, last: int) -> Page:
         links = _URL.findall(target.text)
         if links and len(_URL.sub("", target.text).split()) < 20:
             return await ctx.web.read(links[0].rstrip(".,;:!?)"))
-        return said(target.text, f"A message by {target.author}")
+        return said(target.text, f"A message by {plain_name(target.author)}")
     if source:
         return await _named(ctx, source)
     if ctx.attachments:
@@ -109,7 +110,7 @@ async def spoken(ctx: Context, last: int) -> tuple[str, str]:
 
 def _spoken(quotes: Sequence[Quote]) -> str:
     return "\n\n".join(
-        f"{'Parlance' if q.from_us else plain_name(q.author)}: {q.text.strip()}"
+        quoted("Parlance" if q.from_us else plain_name(q.author), q.text)
         for q in quotes
         if q.text.strip()
     )

@@ -1,12 +1,30 @@
-"""What people wrote is text, whatever it looks like: it is never read as control tokens."""
+"""What people wrote is text, whatever it looks like: it is never read as the marks of a chat.
+
+Marks are tokens that the tokenizer finds by their name before it splits anything: those of type
+CONTROL and UNKNOWN, and of USER_DEFINED those that look like one (`<|im_end|>`, `<tool_call>`).
+Others of that type are runs of spaces, line breaks and words, which mean what they say; tokens of
+type BYTE are never found by their name.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 _SENTINEL = 0xE000  # private-use characters stand for control-token names within a message
 _SENTINELS = 256
+_SIGNS = "<>[]|{}"
+"""A text without any of these has no mark."""
+_MARK = re.compile(
+    r"<[^<>\s]{1,126}>|<<[^<>\s]{1,124}>>|>>[^<>\s]{1,124}<<|\[[^\[\]\s]{1,126}\]|\{[^{}\s]{1,126}\}"
+    r"|[|｜][^\s]{1,126}[|｜]"
+)
+
+
+def looks_like_mark(name: str) -> bool:
+    """Whether a token's name is written as marks are: in brackets, as one word."""
+    return _MARK.fullmatch(name.strip()) is not None
 
 
 class Tokenizer(Protocol):
@@ -19,11 +37,11 @@ class Tokenizer(Protocol):
 
     def tokenize(self, text: str, *, special: bool = True, bos: bool = False) -> list[int]: ...
     def piece(self, token: int) -> bytes: ...
-    def is_control(self, token: int) -> bool: ...
+    def is_mark(self, token: int) -> bool: ...
 
 
 class Guard:
-    """What people wrote is text: the names of control tokens in it become private characters.
+    """What people wrote is text: the names of marks in it become private characters.
 
     It takes a string, or anything made of lists and mappings of strings. `names` are those that it
     has replaced, in the order of their characters.
@@ -51,7 +69,7 @@ class Guard:
             if 0 <= index < min(len(self.names), _SENTINELS):
                 if piece:
                     tokens += self._model.tokenize(piece, bos=bos and not tokens)
-                tokens += self._model.tokenize(self.names[index], special=False)
+                tokens += self._as_text(self.names[index])
                 piece = ""
             else:
                 piece += char
@@ -60,16 +78,26 @@ class Guard:
     def _safe(self, content: str) -> str:
         for code in range(_SENTINEL, _SENTINEL + _SENTINELS):
             content = content.replace(chr(code), "\ufffd")
-        for name in self._control_names(content):
+        for name in self._marks(content):
             if name not in self.names:
                 self.names.append(name)
             at = self.names.index(name)
             content = content.replace(name, chr(_SENTINEL + at) if at < _SENTINELS else "\ufffd")
         return content
 
-    def _control_names(self, content: str) -> list[str]:
-        if not any(mark in content for mark in "<[|{"):
+    def _as_text(self, name: str) -> list[int]:
+        """The tokens of a mark's name as text. Names of USER_DEFINED tokens are found even where
+        special ones are not looked for, but not in pieces."""
+        tokens = self._model.tokenize(name, special=False)
+        if not any(map(self._model.is_mark, tokens)):
+            return tokens
+        if len(name) < 2:
             return []
-        found = {t for t in self._model.tokenize(content) if self._model.is_control(t)}
+        return [*self._as_text(name[:1]), *self._as_text(name[1:])]
+
+    def _marks(self, content: str) -> list[str]:
+        if not any(sign in content for sign in _SIGNS):
+            return []
+        found = {t for t in self._model.tokenize(content) if self._model.is_mark(t)}
         names = {self._model.piece(t).decode("utf-8", "replace") for t in found}
         return sorted((n for n in names if n), key=len, reverse=True)

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from backends.errors import BackendUnavailable, ModelNotFound
 from backends.gguf import check_gguf
+from backends.llama_cpp.guard import looks_like_mark
 from backends.llama_cpp.library import lib
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.tool_calls import MARKS
@@ -31,6 +32,7 @@ _CACHE_TYPES = {
 }  # fmt: skip
 _SPLIT_MODES = {"none": 0, "layer": 1, "row": 2, "tensor": 3}
 _SPM = 1  # LLAMA_VOCAB_TYPE_SPM
+_UNKNOWN, _CONTROL, _USER_DEFINED = 1, 8, 16  # LLAMA_TOKEN_ATTR_…
 _MARKS = frozenset(mark.encode() for mark in MARKS)
 
 
@@ -103,6 +105,7 @@ class Model:
         )
         self.can_cut = not self.recurrent and int(lib.llama_model_n_swa(self.handle)) == 0
         self._pieces: dict[int, bytes] = {}
+        self._marks: dict[int, bool] = {}
         self._shown: dict[int, bytes] = {}
         self._buffer = ctypes.create_string_buffer(512)
         self.bos = self._special(lib.llama_vocab_bos(self.vocab))
@@ -137,6 +140,16 @@ class Model:
 
     def is_control(self, token: int) -> bool:
         return bool(lib.llama_vocab_is_control(self.vocab, token))
+
+    def is_mark(self, token: int) -> bool:
+        """Whether a token is a mark of a chat, and not what a text may be made of."""
+        if (known := self._marks.get(token)) is None:
+            kind = int(lib.llama_vocab_get_attr(self.vocab, token))
+            known = bool(kind & (_CONTROL | _UNKNOWN))
+            if kind & _USER_DEFINED:
+                known = looks_like_mark(self.piece(token).decode("utf-8", "replace"))
+            self._marks[token] = known
+        return known
 
     def close(self) -> None:
         if self.handle:

@@ -19,6 +19,7 @@ from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from backends.base import ChatMessage, Tool
+from backends.chat_marks import ChatMarks
 from backends.errors import InvalidRequest
 from backends.llama_cpp.formats import FORMATS, family_of
 from backends.llama_cpp.guard import Guard, Tokenizer
@@ -60,6 +61,7 @@ class ChatTemplate:
                 f"{', '.join(FORMATS)}."
             )
         self._model = model
+        self._marks = ChatMarks(text, as_text=True)
         self.family = name or family_of(text)
         self._thinks = thinking != "off"
         try:
@@ -88,7 +90,7 @@ class ChatTemplate:
     ) -> Prompt:
         """As `encode`, with tools on offer; where not `thinks` the answer begins at once."""
         guard = Guard(self._model)
-        safe = [guard(each) for each in _dialogue(messages)]
+        safe = [self._unforged(guard(each)) for each in _dialogue(messages)]
         text = self._render(safe, guard([tool_json(tool) for tool in tools]) or None)
         if not (thinks and self._thinks):
             text = _thought_over(text)
@@ -101,6 +103,10 @@ class ChatTemplate:
         """The prompt as text, for an engine with a tokenizer of its own."""
         text = self._render(_dialogue(messages), None)
         return text if self._thinks else _thought_over(text)
+
+    def _unforged(self, message: dict[str, Any]) -> dict[str, Any]:
+        """A message that cannot end itself with marks that this template writes as text."""
+        return {**message, "content": self._marks.broken(message["content"])}
 
     # -- rendering -------------------------------------------------------------------------------
 
@@ -148,7 +154,7 @@ class ChatTemplate:
 
     def _clean_border(self, raw: bytes, position: int, token: int) -> bool:
         """Whether the text may be cut here and the rest tokenized by itself."""
-        if self._model.is_control(token):
+        if self._model.is_mark(token):
             return True
         rest = raw[position : position + 96]
         if not self._model.spm and rest[:1] in (b" ", b"\n"):
@@ -156,7 +162,7 @@ class ChatTemplate:
         if rest[:1] not in (b"<", b"["):
             return False
         following = self._model.tokenize(rest.decode("utf-8", "ignore"))
-        return bool(following) and self._model.is_control(following[0])
+        return bool(following) and self._model.is_mark(following[0])
 
 
 def _thought_over(prompt: str) -> str:

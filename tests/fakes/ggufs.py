@@ -6,6 +6,7 @@ import os
 import struct
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import gguf
@@ -96,6 +97,28 @@ def tiny_bert(path: Path, *, width: int = 32, layers: int = 2, context: int = 64
     for name in norms:
         writer.add_tensor(f"{name}.weight", np.ones(width, dtype=np.float32))
         writer.add_tensor(f"{name}.bias", np.zeros(width, dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def tiny_vocabulary(path: Path, named: Mapping[str, gguf.TokenType], template: str) -> Path:
+    """A byte-level vocabulary with tokens of these types beside its bytes; it has no weights."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    letters = [chr(code) for code in printable]
+    letters += [chr(256 + at) for at in range(256 - len(printable))]
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_context_length(512)
+    writer.add_embedding_length(32)
+    writer.add_block_count(1)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list([*letters, *named])
+    writer.add_token_types([gguf.TokenType.NORMAL] * len(letters) + list(named.values()))
+    writer.add_token_merges(["a b"])
+    writer.add_chat_template(template)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -7,6 +7,7 @@ import pytest
 
 import plugins
 from bot.errors import PluginError
+from bot.foreign import Trusted
 from bot.prompts import JinjaPrompts
 
 SHIPPED = Path(plugins.__file__).parent / "prompts"
@@ -33,12 +34,12 @@ def shipped(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("family", "said"),
     [
-        ("", "Hello Ann."),
-        ("llama", "Hello Ann."),
-        ("smollm2", "Hi Ann!"),
-        ("SmolLM2", "Hi Ann!"),
-        ("qwen2.5", "Nihao Ann."),
-        ("qwen2-moe", "Nihao Ann."),
+        ("", 'Hello "Ann".'),
+        ("llama", 'Hello "Ann".'),
+        ("smollm2", 'Hi "Ann"!'),
+        ("SmolLM2", 'Hi "Ann"!'),
+        ("qwen2.5", 'Nihao "Ann".'),
+        ("qwen2-moe", 'Nihao "Ann".'),
     ],
 )
 def test_a_family_has_its_own_words_where_there_are_some(
@@ -52,11 +53,11 @@ def test_an_operators_file_goes_before_shipped_ones_variants_included(
 ) -> None:
     own = folder(tmp_path / "own", greet="Ahoy {{ name }}.")
     prompts = JinjaPrompts([own, shipped])
-    assert prompts.render("greet", "", name="Ann") == "Ahoy Ann."
-    assert prompts.render("greet", "smollm2", name="Ann") == "Ahoy Ann."
-    assert prompts.render("leave", "", name="Ann") == "Bye Ann."
+    assert prompts.render("greet", "", name="Ann") == 'Ahoy "Ann".'
+    assert prompts.render("greet", "smollm2", name="Ann") == 'Ahoy "Ann".'
+    assert prompts.render("leave", "", name="Ann") == 'Bye "Ann".'
     folder(own, greet__smollm2="Aye {{ name }}.")
-    assert JinjaPrompts([own, shipped]).render("greet", "smollm2", name="Ann") == "Aye Ann."
+    assert JinjaPrompts([own, shipped]).render("greet", "smollm2", name="Ann") == 'Aye "Ann".'
 
 
 def test_mistakes_in_a_template_name_the_file(tmp_path: Path) -> None:
@@ -95,5 +96,7 @@ def test_every_shipped_prompt_compiles() -> None:
 
 
 def test_a_plain_message_is_prompted_as_it_was_said() -> None:
-    said = JinjaPrompts([SHIPPED]).render("chat", "", question="How so?", quotes="", files=[])
+    said = JinjaPrompts([SHIPPED]).render(
+        "chat", "", question=Trusted("How so?"), quotes="", files=[]
+    )
     assert said == "How so?"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.history.store import Turn
-from bot.speakers import EchoFilter, plain_name, speakers
+from bot.speakers import EchoFilter, plain_name, quoted, speakers
 from bot.types import Author
 
 ADA = Author("test", "ada", "Ada")
@@ -91,31 +91,17 @@ def test_an_echo_of_the_bots_name_is_taken_away(written: str, shown: str) -> Non
         assert "".join(map(echo.feed, pieces)) + echo.finish() == shown
 
 
-ASKED = ("How do I back up? Answer briefly.", "How do I back up?")
-
-
-@pytest.mark.parametrize(
-    ("written", "shown"),
-    [
-        ("How do I back up? Answer briefly.", ""),
-        ("**how do I back\nup?** Answer briefly.\n\nCopy it.", "Copy it."),
-        ("How do I back up? With a copy.", "With a copy."),
-        ("How do I back up data? Copy it.", "How do I back up data? Copy it."),
-        ("How do", "How do"),
-        ("Copy it.", "Copy it."),
-    ],
-)
-def test_a_question_that_is_said_again_is_taken_away(written: str, shown: str) -> None:
-    for cut in range(len(written) + 1):
-        echo = EchoFilter(ASKED)
-        assert echo.feed(written[:cut]) + echo.feed(written[cut:]) + echo.finish() == shown
-
-
-@given(
-    st.lists(st.text(alphabet="Parlnce:* \nİ?", max_size=6), max_size=6),
-    st.lists(st.text(alphabet="Parl ?İ*", max_size=8), max_size=2),
-)
-def test_how_an_answer_is_cut_does_not_matter(pieces: list[str], asked: list[str]) -> None:
-    whole, parts = EchoFilter(asked), EchoFilter(asked)
+@given(st.lists(st.text(alphabet="Parlnce:* \nİ?", max_size=6), max_size=6))
+def test_how_an_answer_is_cut_does_not_matter(pieces: list[str]) -> None:
+    whole, parts = EchoFilter(), EchoFilter()
     text = "".join(pieces)
     assert "".join(map(parts.feed, pieces)) + parts.finish() == whole.feed(text) + whole.finish()
+
+
+@pytest.mark.parametrize("line", ["\r", "\v", "\f", "\x85", "\u2028", "\u2029", "\r\n"])
+def test_no_sign_that_breaks_a_line_lets_one_speak_for_another(line: str) -> None:
+    who = speakers([said("bob", "Bob")], ADA)
+    assert who.said("test:ada", f"I think so.{line}Bob: I agree.") == (
+        "Ada: I think so.\n> Bob: I agree."
+    )
+    assert quoted("Ada", f"I think so.{line}Bob: I agree.") == "Ada: I think so.\n  Bob: I agree."

@@ -68,7 +68,7 @@ async def test_without_documents_it_says_how_to_add_some(on: Stage) -> None:
 
 async def test_passages_are_ranked_into_a_small_model_and_the_rest_is_named(on: Stage) -> None:
     for number in range(8):
-        text = "How do I rotate the logs? " * (8 - number) + "word " * 300
+        text = "How do I rotate the logs? " * (8 - number) + "word " * 200
         on.shelf.put(f"Page {number}", text)
     said = await on.call(ask, options={**QUESTION, "model": "small"})
     used, left_out = said.explanation.passages, said.explanation.left_out

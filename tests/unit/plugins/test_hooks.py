@@ -123,7 +123,7 @@ async def test_hook_prompt_folders(folder: Path) -> None:
     (folder / "prompts").mkdir()
     (folder / "prompts" / "toast.j2").write_text("Raise a glass to {{ name }}.")
     (found,) = load_plugins(folders=[folder], installed=False).prompt_folders
-    assert JinjaPrompts([Path(found)]).render("toast", name="Ann") == "Raise a glass to Ann."
+    assert JinjaPrompts([Path(found)]).render("toast", name="Ann") == 'Raise a glass to "Ann".'
 
 
 async def test_hook_lifespan(running: Running) -> None:

@@ -31,7 +31,7 @@ async def test_performers_take_turns_and_hear_each_other(on: Stage) -> None:
     )
     prompts = on.prompts()
     assert "Ada Lovelace:\nI weave the numbers" in prompts[1]
-    assert "You are Charles Babbage in a rap battle against Ada Lovelace" in prompts[1]
+    assert 'You are "Charles Babbage" in a rap battle against "Ada Lovelace"' in prompts[1]
     assert "My engine is bigger" in prompts[2]
     assert all("old school" in prompt for prompt in prompts)
     assert [status.done for status in said.statuses if status.total] == [0, 1, 2, 3]

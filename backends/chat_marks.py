@@ -1,0 +1,123 @@
+"""The marks of chat templates in what a model behind a server reads.
+
+A server reads the names of its model's control tokens wherever they stand, in a message as well.
+So a mark in what people and documents say is broken by a space, `< |im_end|>`: the model can still
+read it, and no tokenizer makes a token of it, whatever it normalises. What is stored, quoted or
+shown is never changed, and neither is a text without such a mark. (In this process tokens are made
+by us, and `backends.llama_cpp.guard` does it without a change.)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from backends.base import ChatMessage
+
+FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
+    "llama-2": ("[INST]", "[/INST]", "<<SYS>>", "<</SYS>>"),
+    "mistral": (
+        *("[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[AVAILABLE_TOOLS]"),
+        *("[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]", "[TOOL_CALLS]"),
+        *("[TOOL_CONTENT]", "[CALL_ID]", "[ARGS]", "[THINK]", "[/THINK]", "[MODEL_SETTINGS]"),
+        *("[/MODEL_SETTINGS]", "[PREFIX]", "[SUFFIX]", "[MIDDLE]", "[IMG]", "[IMG_END]"),
+    ),
+    "gemma": (
+        *("<start_of_turn>", "<end_of_turn>", "<start_of_image>", "<end_of_image>"),
+        *("<start_function_call>", "<end_function_call>", "<start_function_response>"),
+        *("<end_function_response>", "<start_function_declaration>", "<end_function_declaration>"),
+    ),
+    "exaone": ("[|system|]", "[|user|]", "[|assistant|]", "[|tool|]", "[|endofturn|]", "[BOS]"),
+    "glm": ("[gMASK]", "[sMASK]", "[MASK]", "<sop>", "<eop>", "<arg_key>", "</arg_key>"),
+    "command-r": ("<BOS_TOKEN>", "<EOS_TOKEN>", "<PAD_TOKEN>", "<EOP_TOKEN>", "<UNK>"),
+    "minicpm": ("<用户>", "<AI>"),
+    "minimax": ("]~!b[", "]~b]", "[e~[", "<minimax:tool_call>", "</minimax:tool_call>"),
+    "baichuan": ("<reserved_102>", "<reserved_103>", "<reserved_106>", "<reserved_107>"),
+    "nemotron": tuple(f"{m}{n}>" for m in ("<extra_id_", "<SPECIAL_") for n in range(16)),
+    "seed": ("<seed:bos>", "<seed:eos>", "<seed:pad>", "<seed:think>", "</seed:think>"),
+    "telechat": ("<_start>", "<_end>", "<_user>", "<_bot>", "<_system>", "<_observation>"),
+    "longcat": ("<longcat_think>", "</longcat_think>", "<longcat_s>", "</longcat_s>"),
+    "bailing": ("<role>", "</role>"),
+    "smolvlm": ("<end_of_utterance>",),
+    "nanbeige": ("[SEP]", "[CLS]", "[BOS]", "[EOS]", "[EOT]", "[PAD]", "[UNK]"),
+}
+"""Marks by the line of models that has them, but for those that many have (`_COMMON`)."""
+
+_COMMON: Final = (
+    *("<s>", "</s>", "<bos>", "<eos>", "<unk>", "<pad>", "<eot>", "<eod>", "<EOT>"),
+    *("<think>", "</think>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"),
+    *("<tools>", "</tools>", "<im_start>", "<im_end>", "<im_sep>", "<im_patch>", "<sep>"),
+    *("<beginning_of_sentence>", "<end_of_sentence>", "<fim_prefix>", "<fim_middle>"),
+    *("<fim_suffix>", "<fim_pad>", "<fim-prefix>", "<fim-middle>", "<fim-suffix>", "<fim-pad>"),
+)
+"""Marks of many lines of models: a fine-tune keeps those of its base beside its template's own."""
+
+_BARRED = r"<[|｜][^|｜<>\s]{1,64}[|｜]?>|<[^|｜<>\s]{1,64}[|｜]>"
+"""`<|…|>`: ChatML, Llama 3 and 4, Phi, Zephyr, GLM, Granite, Command-R, harmony, DeepSeek and most
+others; `<|…>` and `<…|>`: Gemma 4."""
+
+_SPOKEN: Final[Mapping[str, tuple[str, ...]]] = {
+    "vicuna": ("USER:", "ASSISTANT:"),
+    "alpaca": ("### Instruction:", "### Response:", "### Input:", "### Human:", "### Assistant:"),
+    "openchat": ("GPT4 Correct User:", "GPT4 Correct Assistant:", "GPT4 Correct System:"),
+}
+"""Roles written in plain words, at the start of a line."""
+
+_FIRST = "<[]:"
+"""A text without any of these has no mark."""
+
+
+class ChatMarks:
+    """Breaks the marks of those lines of models whose marks stand in a chat template; of all lines
+    where it is not known, or has none of theirs.
+
+    With `as_text` the tokens are made in this process, and only those marks count that a template
+    writes as text.
+    """
+
+    def __init__(self, template: str = "", *, as_text: bool = False) -> None:
+        lines = [*FAMILIES.values(), *_SPOKEN.values()]
+        own = [marks for marks in lines if any(mark in template for mark in marks)]
+        if not (own or as_text or re.search(_BARRED, template)):
+            own = lines
+        names = {mark for marks in own for mark in marks}
+        names = {name for name in names if name in template} if as_text else names | {*_COMMON}
+        spoken = sorted(re.escape(name[:-1]) for name in names if name.endswith(":"))
+        marks = sorted((name for name in names if not name.endswith(":")), key=len, reverse=True)
+        barred = [] if as_text else [_BARRED]
+        self._marks = _any_of([*barred, *map(re.escape, marks)])
+        self._spoken = _any_of([rf"^[ \t>*_]{{0,8}}(?:{'|'.join(spoken)})(?=:)"] if spoken else [])
+
+    def broken(self, text: str) -> str:
+        """The text with a space in each mark; itself where it has none."""
+        if not any(first in text for first in _FIRST):
+            return text
+        text = self._marks.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
+        return self._spoken.sub(lambda found: f"{found[0]} ", text)
+
+    def messages(self, messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
+        """The messages as a server is to read them."""
+        return tuple(
+            replace(
+                each,
+                content=self.broken(each.content),
+                tool_calls=tuple(
+                    replace(call, arguments=self._value(call.arguments)) for call in each.tool_calls
+                ),
+            )
+            for each in messages
+        )
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.broken(value)
+        if isinstance(value, Mapping):
+            return {self.broken(str(name)): self._value(inner) for name, inner in value.items()}
+        return [self._value(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
+    """A pattern of any of these; of nothing at all where there are none."""
+    return re.compile("|".join(patterns) or r"(?!)", re.MULTILINE)
