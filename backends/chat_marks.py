@@ -65,6 +65,7 @@ _SPOKEN: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Roles written in plain words, at the start of a line."""
 
+_NOTHING = r"(?!)"
 _FIRST = "<[]:"
 """A text without any of these has no mark."""
 
@@ -86,15 +87,17 @@ class ChatMarks:
         names = {name for name in names if name in template} if as_text else names | {*_COMMON}
         spoken = sorted(re.escape(name[:-1]) for name in names if name.endswith(":"))
         marks = sorted((name for name in names if not name.endswith(":")), key=len, reverse=True)
-        barred = [] if as_text else [_BARRED]
-        self._marks = _any_of([*barred, *map(re.escape, marks)])
-        self._spoken = _any_of([rf"^[ \t>*_]{{0,8}}(?:{'|'.join(spoken)})(?=:)"] if spoken else [])
+        written = [*([] if as_text else [_BARRED]), *map(re.escape, marks)]
+        # only the first sign of each is taken, so that two may overlap
+        self._marks = re.compile(rf"(?={'|'.join(written)})." if written else _NOTHING)
+        line = rf"^[ \t>*_]{{0,8}}(?:{'|'.join(spoken)})(?=:)"
+        self._spoken = re.compile(line if spoken else _NOTHING, re.MULTILINE)
 
     def broken(self, text: str) -> str:
         """The text with a space in each mark; itself where it has none."""
         if not any(first in text for first in _FIRST):
             return text
-        text = self._marks.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
+        text = self._marks.sub(lambda found: f"{found[0]} ", text)
         return self._spoken.sub(lambda found: f"{found[0]} ", text)
 
     def messages(self, messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
@@ -116,8 +119,3 @@ class ChatMarks:
         if isinstance(value, Mapping):
             return {self.broken(str(name)): self._value(inner) for name, inner in value.items()}
         return [self._value(inner) for inner in value] if isinstance(value, list | tuple) else value
-
-
-def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
-    """A pattern of any of these; of nothing at all where there are none."""
-    return re.compile("|".join(patterns) or r"(?!)", re.MULTILINE)

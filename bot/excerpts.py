@@ -56,7 +56,7 @@ def _cut(sentence: str) -> str:
 
 
 def _worth(words: frozenset[str] | set[str], weight: dict[str, float]) -> float:
-    return sum(weight[stem] for stem in words) / (len(words) + 4) ** _LENGTH
+    return float(sum(weight[stem] for stem in words) / (len(words) + 4) ** _LENGTH)
 
 
 def as_points(found: Sequence[str]) -> str:

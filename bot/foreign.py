@@ -113,7 +113,7 @@ class Foreign:
         return len(self._text)
 
     def __eq__(self, other: object) -> bool:
-        return self._text == text_of(other)
+        return bool(self._text == text_of(other))
 
     def __lt__(self, other: Any) -> bool:
         return self._text < str(text_of(other))

@@ -81,15 +81,15 @@ class _Environment(ImmutableSandboxedEnvironment):
             finalize=self._written,
         )
         self._key = key
-        trim = self.filters["trim"]
         self.filters |= {
-            "fence": lambda text, label="text": fence(str(text_of(text)), label, key),
+            "fence": self._fence,
             "inline": lambda text: inline(str(text_of(text))),
             "numbered": lambda passages: numbered(passages, key),
-            "trim": lambda text, *chars: (
-                text.strip(*chars) if isinstance(text, Foreign) else trim(text, *chars)
-            ),
+            "trim": _trimmed,
         }
+
+    def _fence(self, text: Any, label: str = "text") -> str:
+        return fence(str(text_of(text)), label, self._key)
 
     def rendered(self, name: str, values: Mapping[str, Any]) -> str:
         given = {each: foreign(value, self._key) for each, value in values.items()}
@@ -118,6 +118,11 @@ class _Environment(ImmutableSandboxedEnvironment):
         """What is printed: an object prints itself in words that are not ours."""
         plain = value is None or isinstance(value, str | int | float | Foreign | jinja2.Undefined)
         return value if plain or isinstance(value, list | dict) else foreign(str(value), self._key)
+
+
+def _trimmed(text: Any, *characters: str) -> Any:
+    """Jinja's own filter makes a string of what it is given."""
+    return (text if isinstance(text, Foreign) else str(text)).strip(*characters)
 
 
 def _variants(family: str) -> Sequence[str]:

@@ -26,8 +26,8 @@ NAMED = {
     "<tool_call>": OWN,
     "[INST]": OWN,
     "<｜User｜>": OWN,
-    "ĊĊ": OWN,
-    "ĠĠĠĠ": OWN,
+    "\n\n": OWN,
+    "    ": OWN,
     "lighthouse": OWN,
     "<0x0A>": TokenType.BYTE,
 }
