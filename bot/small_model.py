@@ -97,8 +97,7 @@ def answer_to(kind: str, ctx: Context) -> str:
     """The answer to a courtesy, with what can be asked next."""
     if kind not in _WITH_EXAMPLES:
         return _WORDS[kind]
-    usable = (one for one in ctx.services.commands if one.check is None or one.check(ctx.asker))
-    examples = [f"- `{one.examples[0].call}`" for one in usable if _is_asked_of_all(one)]
+    examples = [f"- `{one.examples[0].call}`" for one in ctx.services.commands if _safe(one)]
     if not examples:
         return _WORDS[kind]
     return "\n".join([_WORDS[kind], "", "For example:", "", *examples[:_EXAMPLES], "- `/help`"])
@@ -115,5 +114,6 @@ def small_note(ctx: Context, model: str, history: Sequence[Turn]) -> Notice | No
     return Notice(f"I run on a very small model, which is often wrong; {more}", kind="footer")
 
 
-def _is_asked_of_all(one: Command) -> bool:
-    return bool(one.examples) and not one.quick and one.check is None
+def _safe(one: Command) -> bool:
+    """Whether a command is for everybody, and works on what it is given: those have a menu."""
+    return bool(one.examples and one.menu) and one.check is None
