@@ -226,7 +226,7 @@ async def _cited(
 
     async def answer(question: str, found: SearchResult) -> str:
         nonlocal shown, good
-        text, given = "", 0
+        text, given = "", set[int]()
         family = (await context.models.capabilities("default")).family
         system = context.prompts.render("system", family, persona="", several=False)
         found = replace(found, passages=found.passages[:8])
@@ -235,10 +235,10 @@ async def _cited(
                 if isinstance(part, Text):
                     text += part.delta
                 elif isinstance(part, Explanation):
-                    given = len(part.passages)
+                    given = {source.number for source in part.passages}
         numbers = [int(number) for number in _CITED.findall(text)]
         shown += len(numbers)
-        good += sum(1 <= number <= given for number in numbers)
+        good += sum(number in given for number in numbers)
         return text
 
     measured = await evaluate(service, asked, answer=answer)

@@ -24,12 +24,15 @@ _LABEL_CHARACTERS = 200
 _READ_CHARACTERS = 2_000
 """What is looked at of a text that is to be one line."""
 _OPENING, _CLOSING = "[［【〔〖⟦〚❲﹝", "]］】〕〗⟧〛❳﹞"
+_LESS, _GREATER = "<＜﹤〈《", ">＞﹥〉》"
+BRACKETS = _OPENING + _CLOSING + _LESS + _GREATER
+"""Signs that would pass for the number of a passage, or for the mark of a block."""
 _LINE = str.maketrans(
     {
         **dict.fromkeys(_OPENING, "("),
         **dict.fromkeys(_CLOSING, ")"),
-        **dict.fromkeys("<＜﹤〈《", "‹"),
-        **dict.fromkeys(">＞﹥〉》", "›"),
+        **dict.fromkeys(_LESS, "‹"),
+        **dict.fromkeys(_GREATER, "›"),
         **dict.fromkeys('"＂“”„‟«»', "'"),
     }
 )

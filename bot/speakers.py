@@ -10,12 +10,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bot.foreign import one_line
+from bot.foreign import BRACKETS, one_line
 from bot.history.store import Turn
 from bot.types import Author
 
 _LONGEST = 32
-_ENDING = ":：︰﹕∶|｜‹›"
+_ENDING = frozenset(f":：︰﹕∶|｜{BRACKETS}")
 """What would end a name, or pass for the mark of a role."""
 _OURS = ("parlance", "assistant", "system", "user")
 """Names that would speak for somebody else: who has one is numbered."""
@@ -74,8 +74,7 @@ def speakers(history: Sequence[Turn], asker: Author) -> Speakers:
 
 def plain_name(name: str) -> str:
     """A person's name in one line, without what would end it: colons, brackets, invisible signs."""
-    kept = "".join(c for c in one_line(name) if c not in _ENDING)
-    return " ".join(kept.split())[:_LONGEST].strip() or "someone"
+    return one_line("".join(c for c in name if c not in _ENDING))[:_LONGEST].strip() or "someone"
 
 
 def quoted(name: str, text: str) -> str:
