@@ -140,7 +140,7 @@ async def test_pages_that_cannot_be_summarised(folder: Folder) -> None:
             web.redirect("/further", "http://169.254.169.254/latest"): "address",
             web.page("/large", "<p>" + "word " * 5000): "larger than 5,000 bytes",
             web.endless("/slow", b"<p>", pause_s=0.1): "within 1 s",
-            web.page("/picture", b"\x89PNG\r\n\x1a\n" + bytes(50), "image/png"): "not text",
+            web.page("/picture", b"\x89PNG\r\n\x1a\n" + bytes(50), "image/png"): "type image/png",
             web.page("/empty", "<html><body><script>1</script></body></html>"): "no readable text",
             web.url("/none"): "404",
         }
