@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.backups import back_up
+from bot.backups import back_up, keep_removing, remove_old, unfinished
 from bot.errors import StorageError
 
 
@@ -61,3 +63,65 @@ def test_bad_places_are_told_and_nothing_is_left(path: Path, tmp_path: Path) -> 
         back_up(there, tmp_path / "copy.db")
     assert there.read_text() == "mine"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["parlance.db", "there.db"]
+
+
+def stamped(days: float, form: str = "parlance-{}.db") -> str:
+    then = datetime.now(UTC) - timedelta(days=days)
+    return form.format(then.strftime("%Y%m%dT%H%M%S.%f"))
+
+
+KEPT = ("parlance-mine.db", "notes.txt", stamped(6), stamped(99, "x-{}.db"))
+OLD = (stamped(8), stamped(9, "parlance-0002-{}.db"), stamped(9, "parlance-replaced-{}.db-wal"))
+LEFT = (stamped(1, "parlance-{}.db.part"), stamped(1, "parlance-0003-{}.db.part"))
+
+
+@pytest.fixture
+def backups(path: Path) -> Path:
+    folder = path.parent / "backups"
+    folder.mkdir()
+    for name in (*KEPT, *OLD, *LEFT):
+        (folder / name).write_text("")
+    return folder
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_old_copies_and_what_crashes_left_are_removed_and_nothing_else(
+    path: Path, backups: Path
+) -> None:
+    remove_old(path, None)
+    assert names(backups) == {*KEPT, *OLD}
+    remove_old(path, 7)
+    assert names(backups) == set(KEPT)
+    remove_old(path, 5)
+    assert names(backups) == set(KEPT) - {KEPT[2]}  # the newest, too
+
+
+async def test_a_running_bot_removes_them_every_day(path: Path, backups: Path) -> None:
+    task = asyncio.create_task(keep_removing(path, 7, every_s=0.01))
+    async with asyncio.timeout(10):
+        while await asyncio.to_thread(names, backups) != set(KEPT):
+            await asyncio.sleep(0.01)
+    assert not task.done()
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def test_a_copy_that_is_being_written_is_left_alone(path: Path, backups: Path) -> None:
+    to = backups / stamped(0)
+    with unfinished(to) as part:
+        remove_old(path, 7)
+        assert part.exists()
+        assert part.stat().st_mode & 0o077 == 0
+    assert to.exists()
+    assert not part.exists()
+
+
+def test_what_a_killed_backup_to_this_file_left_is_no_hindrance(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "copy.db.part").write_text("half")
+    (tmp_path / "copy.db.part-journal").write_text("half")
+    back_up(path, tmp_path / "copy.db")
+    assert said(tmp_path / "copy.db") == ["first"]
+    assert names(tmp_path) == {"copy.db", "parlance.db"}
