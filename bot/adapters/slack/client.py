@@ -11,8 +11,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 class Client(AsyncWebClient):
     """A preview fetches an address that the model wrote, maybe because a document told it to.
 
-    Slack takes the switches with a new message alone: an edit and a stream show no previews by
-    themselves.
+    Slack takes the switches with a new message alone, not with an edit or a stream.
     """
 
     async def chat_postMessage(self, **arguments: Any) -> AsyncSlackResponse:
