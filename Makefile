@@ -25,10 +25,11 @@ run: $(RUN) ## set up once, then start (terminal chat, or the platforms whose to
 test: $(DEV) ## the whole test suite, the real default models included
 	$(PY) -m pytest
 
-lint: $(DEV) ## ruff and the import contracts
+lint: $(DEV) ## ruff, the import contracts, and patterns that backtrack
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
+	$(PY) -m tests.hostile.lint
 
 types: $(DEV) ## mypy, strict
 	$(PY) -m mypy

@@ -24,7 +24,7 @@ _USUAL = (
 """Characters to try, two orders of them: the first that fits stands for a class of characters."""
 _SINGLE = frozenset({"LITERAL", "NOT_LITERAL", "IN", "ANY", "CATEGORY"})
 _REPEATS = frozenset({"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"})
-_TAILS = ("", "\n\0", "a", " ")
+_TAILS = ("", "\n\0", "a")
 _MOST_EXAMPLES = 4
 
 Op = tuple[Any, Any]
