@@ -11,6 +11,7 @@ from bot.adapters.slack import markup
 from bot.adapters.slack.stream import unchanging
 from bot.adapters.slack.text import readable as readable_slack
 from bot.cutting import cut
+from bot.foreign import fence
 from bot.knowledge.bindings import misplaced
 from bot.knowledge.chunking import Chunker, sections
 from bot.knowledge.citation_filter import CitationFilter
@@ -23,8 +24,7 @@ from bot.knowledge.pdf_lines import Cell, Line, PageLines
 from bot.knowledge.pieces import read
 from bot.knowledge.sentences import sentences
 from bot.knowledge.words import indexable, stems, terms
-from bot.logging import Redactor
-from bot.prompts import fence
+from bot.redaction import Redactor
 from bot.repetition import RepetitionGuard
 from bot.speakers import EchoFilter, Speakers, plain_name
 from bot.splitting import Splitter, split
@@ -60,7 +60,7 @@ def _cited(text: str) -> object:
 
 
 def _echoed(text: str) -> object:
-    echo = EchoFilter((text[: len(text) // 2], "What is this?"))
+    echo = EchoFilter()
     return [*map(echo.feed, _streamed(text)), echo.finish()]
 
 
