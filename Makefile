@@ -66,9 +66,9 @@ COMPILE = $(operators_index) $(UV) pip compile -q --universal --python-version 3
 	--no-strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 lock: $(DEV) ## resolve the dependencies again into hashed lock files
-	$(COMPILE) --group build -o $(LOCKS)/build.lock
-	$(COMPILE) --group run -c $(LOCKS)/build.lock -o $(LOCKS)/run.lock
-	$(COMPILE) --group run --group dev -c $(LOCKS)/build.lock -c $(LOCKS)/run.lock -o $(LOCKS)/dev.lock
+	@$(COMPILE) --group build -o $(LOCKS)/build.lock
+	@$(COMPILE) --group run -c $(LOCKS)/build.lock -o $(LOCKS)/run.lock
+	@$(COMPILE) --group run --group dev -c $(LOCKS)/build.lock -c $(LOCKS)/run.lock -o $(LOCKS)/dev.lock
 
 wheel: $(RUN) ## write a wheel of Parlance into dist/
 	$(PY) -m hatchling build -t wheel
