@@ -145,7 +145,15 @@ def _paragraph_of_pdf() -> object:
     return markdown([lines])
 
 
+def _margin_of_pdf() -> object:
+    lines = [
+        Line(0, 5.0, 10.0, [Cell(50, 500, f"{at} of these")], margin=True) for at in range(15_000)
+    ]
+    return markdown([lines])
+
+
 LARGE: dict[str, Callable[[], Any]] = {
     "a text of 19 MB is cut": lambda: cut("Some words. A. B.\n" * 1_055_000, 900),
     "a paragraph of 120,000 lines": _paragraph_of_pdf,
+    "a margin of 15,000 lines": _margin_of_pdf,
 }

@@ -105,3 +105,10 @@ def test_no_sign_that_breaks_a_line_lets_one_speak_for_another(line: str) -> Non
         "Ada: I think so.\n> Bob: I agree."
     )
     assert quoted("Ada", f"I think so.{line}Bob: I agree.") == "Ada: I think so.\n  Bob: I agree."
+
+
+def test_an_answer_of_marks_alone_is_not_held_back_for_ever() -> None:
+    echo = EchoFilter()
+    assert "".join(echo.feed("*" * 100) for _ in range(90)) + echo.finish() == "*" * 9_000
+    held = EchoFilter()
+    assert [bool(held.feed("*" * 100)) for _ in range(90)].index(True) == 80
