@@ -146,7 +146,7 @@ async def end_of(process: asyncio.subprocess.Process, stdin: bytes | None = None
     async with asyncio.timeout(WITHIN_S):
         out, err = await process.communicate(stdin)
     assert process.returncode is not None
-    return Ended(process.returncode, out.decode(), err.decode())
+    return Ended(process.returncode, out.decode(errors="replace"), err.decode())
 
 
 async def read_until(process: asyncio.subprocess.Process, mark: str) -> str:

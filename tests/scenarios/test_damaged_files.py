@@ -90,7 +90,7 @@ async def test_a_backup_is_put_back_and_answers(folder: Folder) -> None:
     assert "1 documents; 1 vectors were made again." in back.out
     (kept,) = (data / "backups").iterdir()
     assert str(kept) in back.out
-    asked = (await folder.run("run", stdin=b"/ask which colour has the valve?\n")).no_trace()
+    asked = (await folder.run("run", stdin=b"/ask what is the valve?\n")).no_trace()
     assert "The valve is blue." in asked.out
     assert asked.err == ""
 
