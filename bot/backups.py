@@ -30,6 +30,8 @@ _WAIT_S = 5.0
 _DAY_S = 86_400.0
 _STAMP = "%Y%m%dT%H%M%S.%f"
 _PART = ".part"
+_COPY = re.compile(r"-(?:(?P<why>\w+)-)?(?P<at>\d{8}T\d{6}\.\d{6})")
+"""Of a copy's name, what stands between the name of the database and its ending."""
 
 
 def folder_of(path: Path) -> Path:
@@ -121,15 +123,17 @@ def sweep(path: Path, folder: Path) -> None:
 
 def _ours(path: Path, folder: Path, end: str = "") -> Iterator[tuple[Path, re.Match[str]]]:
     """The files in a folder that have the name of a copy of this database."""
-    stem, suffix = re.escape(path.stem), re.escape(path.suffix) + "(?:-wal)?" + re.escape(end)
-    ours = re.compile(rf"{stem}-(?:(?P<why>\w+)-)?(?P<at>\d{{8}}T\d{{6}}\.\d{{6}}){suffix}")
+    endings = (f"{path.suffix}{end}", f"{path.suffix}-wal{end}")
     try:
         names = sorted(os.listdir(folder))
     except OSError:
         return
     for name in names:
-        if match := ours.fullmatch(name):
-            yield folder / name, match
+        for ending in endings:
+            if not (name.startswith(path.stem) and name.endswith(ending)):
+                continue
+            if match := _COPY.fullmatch(name, len(path.stem), len(name) - len(ending)):
+                yield folder / name, match
 
 
 @contextmanager

@@ -24,7 +24,7 @@ MAX_DEPTH = 50
 MAX_NUMBER_CHARS = 100
 """Longest number: Python works long on the digits of a longer one."""
 
-_QUOTED = re.compile(r"""\s*(['"])(.*?)\1""")
+_QUOTED = re.compile(r"""(?<!\s)\s*+(['"])(.*?)\1""")
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 

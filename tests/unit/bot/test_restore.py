@@ -97,9 +97,11 @@ def test_a_database_that_was_copied_by_hand_with_its_log(path: Path, tmp_path: P
 def test_an_older_one_is_migrated_at_the_next_start(path: Path, copy: Path) -> None:
     with closing(sqlite3.connect(copy)) as database, database:
         database.execute("DROP TABLE materials")
+        database.execute("DROP TABLE quoted")
+        database.execute("CREATE VIRTUAL TABLE knowledge_fts USING fts5(title, heading, body)")
         database.execute("UPDATE alembic_version SET version_num = '0002'")
     put(copy, path)
-    assert list(asyncio.run(migrate(path))) == ["0003"]
+    assert list(asyncio.run(migrate(path))) == ["0003", "0004"]
     assert chosen(path) == ["first"]
 
 
