@@ -1,4 +1,4 @@
-"""How Alembic runs here: on the connection that `bot.migration` hands over."""
+"""How Alembic runs here: on the connection that `bot.storage.migrations` hands over."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy import Connection
 
-from bot.sqlite import Base
+from bot.storage.engine import Base
 
-for module in ("bot.history.tables", "bot.knowledge.tables"):
+for module in ("bot.history.tables", "bot.knowledge.index.tables"):
     if importlib.util.find_spec(module) is not None:
         importlib.import_module(module)
 

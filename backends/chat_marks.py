@@ -4,7 +4,7 @@ A server reads the names of its model's control tokens wherever they stand, in a
 So a mark in what people and documents say is broken by a space, `< |im_end|>`: the model can still
 read it, and no tokenizer makes a token of it, whatever it normalises. What is stored, quoted or
 shown is never changed, and neither is a text without such a mark. (In this process tokens are made
-by us, and `backends.llama_cpp.guard` does it without a change.)
+by us, and `backends.llama_cpp.control_tokens` does it without a change.)
 """
 
 from __future__ import annotations

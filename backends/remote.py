@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 
 from backends.base import ChatMessage, EngineOptions
 from backends.errors import BackendTimeout, DeadlineExceeded
-from backends.spec import Seconds
+from backends.pool.spec import Seconds
 
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from backends.interpreter import share_finely
+from backends.gil import share_finely
 from bench.rows import Row
 
 ROOMS = ("start", "core", "platforms", "pool", "engine", "retrieval")

@@ -22,28 +22,29 @@ from typing import Any, cast
 import yaml
 
 from backends.base import Backend, EngineContext
-from backends.catalog import CATALOG, CHAT_FILE
 from backends.errors import BackendError
+from backends.files.catalog import CATALOG, CHAT_FILE
+from backends.files.store import ModelStore, default_root
 from backends.llama_cpp import ENGINE as LLAMA_CPP
-from backends.onnx_reranker import OnnxReranker, RerankerOptions
-from backends.store import ModelStore, default_root
+from backends.onnx.reranker import OnnxReranker, RerankerOptions
 from bench.documents import ROOT, drain, opened
 from bench.rows import Row
-from bot.checks import Asker
+from bot.answering.grounded_answer import answer_from
+from bot.answering.query_rewriting import search_for
+from bot.commands.checks import Asker
 from bot.events import Message
-from bot.grounding import answer_from
-from bot.history.store import Turn
-from bot.knowledge.embedder import Embedder
-from bot.knowledge.evaluate import Evaluation, Golden, evaluate, load_golden
-from bot.knowledge.reranking import reranker_of
-from bot.knowledge.retriever import Rerank
+from bot.history.protocol import Turn
+from bot.knowledge.retrieval.embedder import Embedder
+from bot.knowledge.retrieval.evaluation import Evaluation, Golden, evaluate, load_golden
+from bot.knowledge.retrieval.reranking import reranker_of
+from bot.knowledge.retrieval.retriever import Rerank
 from bot.knowledge.service import KnowledgeService
-from bot.prompts import JinjaPrompts
-from bot.searching import search_for
-from bot.services import Searching, SearchResult, Services
-from bot.skill import Context
+from bot.prompting.templates import JinjaPrompts
+from bot.skills.context import Context
+from bot.skills.services import Searching, Services
 from bot.testing.models import ScriptedModels
 from bot.types import Author, ConversationKey, Explanation, Text
+from bot.values import SearchResult
 
 GOLDEN = ROOT / "tests" / "golden" / "parlance.yaml"
 FOLLOW_UPS = ROOT / "tests" / "golden" / "followups.yaml"

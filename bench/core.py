@@ -23,16 +23,16 @@ from pathlib import Path
 import psutil
 import structlog
 
-from backends.scripted import ScriptedBackend
+from backends.scripted.backend import ScriptedBackend
 from bench.rows import Row
-from bot.config.sections import LoggingSettings
-from bot.database import Database
-from bot.dispatch import Dispatcher
+from bot.config.core import LoggingSettings
 from bot.events import Message
-from bot.exchange import TurnLimits
-from bot.history.sql import SqlHistoryStore
-from bot.logging import configure
-from bot.metrics import Metrics
+from bot.history.sql_store import SqlHistoryStore
+from bot.observability.logs import configure
+from bot.observability.metrics import Metrics
+from bot.storage.database import Database
+from bot.turns.core import Dispatcher
+from bot.turns.turn import TurnLimits
 from bot.types import Author, ConversationKey, Limits, View
 from tests.fakes.core import Bench
 from tests.fakes.skills import CHAT

@@ -11,18 +11,18 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends.catalog import EMBEDDER_FILE, TOKENIZER_FILE
-from backends.onnx_embedder import OnnxEmbedder, OnnxOptions
-from backends.store import ModelStore, default_root
+from backends.files.catalog import EMBEDDER_FILE, TOKENIZER_FILE
+from backends.files.store import ModelStore, default_root
+from backends.onnx.embedder import OnnxEmbedder, OnnxOptions
 from bench.rows import Row
+from bot.config.core import FetchSettings
 from bot.config.knowledge import KnowledgeSettings
-from bot.config.sections import FetchSettings
-from bot.database import Database
-from bot.knowledge.embedder import Embedder, embedder_of
-from bot.knowledge.evaluate import Golden
-from bot.knowledge.retriever import Rerank
+from bot.knowledge.retrieval.embedder import Embedder, embedder_of
+from bot.knowledge.retrieval.evaluation import Golden
+from bot.knowledge.retrieval.retriever import Rerank
 from bot.knowledge.service import KnowledgeService
-from bot.skill import Ingested
+from bot.storage.database import Database
+from bot.values import Ingested
 from bot.web.fetch import Fetcher
 
 ROOT = Path(__file__).parents[1]

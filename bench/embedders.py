@@ -16,14 +16,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from backends.embedding_families import family_of
-from backends.onnx_embedder import OnnxEmbedder, OnnxOptions
-from backends.store import ModelStore, default_root
+from backends.files.store import ModelStore, default_root
+from backends.onnx.embedder import OnnxEmbedder, OnnxOptions
+from backends.onnx.families import family_of
 from bench.documents import ROOT, Corpus, drain, opened, written
 from bench.rows import Row
-from bot.knowledge.embedder import Embedder, embedder_of
-from bot.knowledge.evaluate import evaluate, load_golden
-from bot.knowledge.similarity import DEFAULT_SCALE
+from bot.knowledge.retrieval.calibration import DEFAULT_SCALE
+from bot.knowledge.retrieval.embedder import Embedder, embedder_of
+from bot.knowledge.retrieval.evaluation import evaluate, load_golden
 
 GOLDEN = ROOT / "tests" / "golden" / "parlance.yaml"
 _OPEN = "not measured: no other embedder is configured"

@@ -20,8 +20,8 @@ from pathlib import Path
 import psutil
 
 from backends.base import ChatMessage, ChatRequest, EngineContext, Sampling
+from backends.files.store import ModelStore
 from backends.llama_cpp import ENGINE, LlamaCppBackend, LlamaCppOptions
-from backends.store import ModelStore
 from bench.engine_peers import LlamaServer, SerialLlama
 from bench.rows import Row
 

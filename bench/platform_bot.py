@@ -17,14 +17,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from backends.interpreter import share_finely
-from bot.adapters.base import Adapter
+from backends.gil import share_finely
 from bot.adapters.discord import DiscordAdapter
+from bot.adapters.protocol import Adapter
 from bot.adapters.slack import SlackAdapter
 from bot.app import App, opened
-from bot.config.sections import LoggingSettings
+from bot.config.core import LoggingSettings
 from bot.installation import Installation
-from bot.logging import configure
+from bot.observability.logs import configure
 from tests.fakes.discord import TOKEN, FakeDiscord
 
 _TICK_S = 0.01

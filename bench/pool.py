@@ -10,12 +10,12 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from backends.base import ChatMessage, ChatRequest, EngineContext, Sampling
-from backends.catalog import CHAT_FILE
+from backends.files.catalog import CHAT_FILE
+from backends.files.store import ModelStore, default_root
 from backends.llama_cpp import ENGINE as LLAMA_CPP
-from backends.pool import Pool, PoolLimits
-from backends.scripted import ENGINE as SCRIPTED
-from backends.spec import ModelSpec
-from backends.store import ModelStore, default_root
+from backends.pool.pool import Pool
+from backends.pool.spec import ModelSpec, PoolLimits
+from backends.scripted.backend import ENGINE as SCRIPTED
 from bench.rows import Row
 
 _SYSTEM = (

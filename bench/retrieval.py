@@ -19,13 +19,13 @@ from bench import abstaining, asking, embedders
 from bench.documents import ROOT, Corpus, drain, opened, real_embedder, row, written, xquad
 from bench.rows import Row
 from bench.scale import at_scale, mixed
+from bot.answering.extractive_quote import quote
 from bot.config.knowledge import KnowledgeSettings
-from bot.knowledge.chunking import Chunker
-from bot.knowledge.citation_filter import CitationFilter
-from bot.knowledge.embedder import Embedder
-from bot.knowledge.evaluate import Evaluation, evaluate, load_golden
+from bot.knowledge.citations.stream_filter import CitationFilter
+from bot.knowledge.ingestion.chunking import Chunker
+from bot.knowledge.retrieval.embedder import Embedder
+from bot.knowledge.retrieval.evaluation import Evaluation, evaluate, load_golden
 from bot.knowledge.service import KnowledgeService
-from bot.quoting import quote
 
 GOLDEN = ROOT / "tests" / "golden" / "parlance.yaml"
 UNCHANGED = 1_000

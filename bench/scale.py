@@ -20,7 +20,7 @@ import numpy as np
 from backends.base import Embeddings
 from bench.documents import ROOT, Corpus, drain, opened, real_embedder, row, written
 from bench.rows import Row
-from bot.knowledge.embedder import Embedder
+from bot.knowledge.retrieval.embedder import Embedder
 
 PASSAGES = 10_000
 

@@ -24,12 +24,12 @@ from pathlib import Path
 import psutil
 import yaml
 
-from backends.interpreter import share_finely
+from backends.gil import share_finely
 from bot.app import App, opened
-from bot.config.sections import LoggingSettings
+from bot.config.core import LoggingSettings
 from bot.events import ActionCall, CommandCall, Event, Message, Retraction
 from bot.installation import Installation
-from bot.logging import configure
+from bot.observability.logs import configure
 from bot.types import Author, ConversationKey, Limits, View
 
 PEOPLE = 12

@@ -26,22 +26,12 @@ from backends.errors import (
     InvalidRequest,
     ModelNotFound,
 )
-from bot.checks import (
-    Asker,
-    Check,
-    anyone,
-    has_role,
-    in_direct_message,
-    is_admin,
-    is_user,
-)
-from bot.command import (
-    Command,
-    Completion,
-    Example,
-    Option,
-    command,
-)
+from bot.answering.excerpts import READ_CHARACTERS, as_points, excerpts
+from bot.answering.grounded_answer import answer_from, source
+from bot.answering.query_rewriting import search_for
+from bot.answering.small_model import answer_to, courtesy, is_small, small_note
+from bot.commands.checks import Asker, Check, anyone, has_role, in_direct_message, is_admin, is_user
+from bot.commands.declaration import Command, Completion, Example, Option, command
 from bot.errors import (
     Busy,
     Denied,
@@ -53,65 +43,18 @@ from bot.errors import (
     nearest,
 )
 from bot.events import Attachment, CommandCall, Message, Quote
-from bot.excerpts import READ_CHARACTERS, as_points, excerpts
-from bot.fitting import (
-    Fitted,
-)
-from bot.foreign import (
-    Trusted,
-)
-from bot.grounding import (
-    answer_from,
-    source,
-)
-from bot.history.store import (
-    HistoryStore,
-    Report,
-    Turn,
-)
-from bot.hookspecs import (
-    hookimpl,
-)
-from bot.knowledge.bases import (
-    is_private,
-    private_base,
-)
-from bot.knowledge.citation_filter import (
-    CitationFilter,
-)
-from bot.knowledge.loader import (
-    Loaded,
-    Loader,
-)
-from bot.searching import (
-    search_for,
-)
-from bot.skill import (
-    Context,
-    Document,
-    Ingested,
-    ModelInfo,
-    Page,
-    Passage,
-    SearchResult,
-    Services,
-    Setting,
-    Skill,
-    model_names,
-)
-from bot.small_model import (
-    answer_to,
-    courtesy,
-    is_small,
-    small_note,
-)
-from bot.speakers import (
-    EchoFilter,
-    Speakers,
-    plain_name,
-    quoted,
-    speakers,
-)
+from bot.history.protocol import HistoryStore, Report, Turn
+from bot.knowledge.access import is_private, private_base
+from bot.knowledge.citations.stream_filter import CitationFilter
+from bot.prompting.context_window import Fitted
+from bot.prompting.echo_filter import EchoFilter
+from bot.prompting.foreign_text import Trusted
+from bot.prompting.speakers import Speakers, plain_name, quoted, speakers
+from bot.skills.context import Context
+from bot.skills.document_loader import Loaded, Loader
+from bot.skills.hookspecs import hookimpl
+from bot.skills.services import Services
+from bot.skills.skill import Skill, model_names
 from bot.types import (
     SCOPES,
     Action,
@@ -129,6 +72,7 @@ from bot.types import (
     Text,
     Value,
 )
+from bot.values import Document, Ingested, ModelInfo, Page, Passage, SearchResult, Setting
 
 __all__ = [
     "READ_CHARACTERS",

@@ -16,37 +16,37 @@ from typing import Any
 
 import structlog
 
-from backends.pool import Pool
-from bot.adapters.base import Adapter, AdapterError
-from bot.backups import keep_removing, remove_old
-from bot.database import Database
-from bot.dispatch import Dispatcher, Policy, assemble
-from bot.embedders import embedders
-from bot.erasure import Erasure
+from backends.pool.pool import Pool
+from bot.adapters.protocol import Adapter, AdapterError
 from bot.errors import UserFacingError
-from bot.exchange import TurnLimits
-from bot.history.capabilities import SqlCapabilities
-from bot.history.choices import SqlChoices
-from bot.history.replies import SqlReplies
-from bot.history.sql import SqlHistoryStore
+from bot.history.reply_addresses import SqlReplies
+from bot.history.sql_store import SqlHistoryStore
 from bot.installation import Installation
-from bot.knowledge.loading import Loading
-from bot.knowledge.reranking import reranker_of
-from bot.knowledge.retriever import Rerank
+from bot.knowledge.embedders import embedders
+from bot.knowledge.loading.document_reader import Loading
+from bot.knowledge.loading.page_reader import Reader
+from bot.knowledge.retrieval.reranking import reranker_of
+from bot.knowledge.retrieval.retriever import Rerank
 from bot.knowledge.service import KnowledgeService
-from bot.metrics import Metrics
-from bot.models import ModelService
-from bot.ownership import own
-from bot.places import configured_place, may_use
+from bot.models.capabilities_store import SqlCapabilities
+from bot.models.selection import ModelService
+from bot.observability.metrics import Metrics
+from bot.observability.redaction import Redactor
 from bot.private_files import made_private
-from bot.prompts import JinjaPrompts
-from bot.redaction import Redactor
-from bot.running import Running
-from bot.services import Searching
-from bot.settings import ChosenSettings
-from bot.skill import Ingested, Services
+from bot.prompting.templates import JinjaPrompts
+from bot.settings.channel_settings import ChosenSettings
+from bot.settings.choices_store import SqlChoices
+from bot.settings.from_config import configured_place, may_use
+from bot.skills.services import Searching, Services
+from bot.storage.backups import keep_removing, remove_old
+from bot.storage.data_dir_lock import own
+from bot.storage.database import Database
+from bot.turns.core import Dispatcher, Policy, assemble
+from bot.turns.erasure import Erasure
+from bot.turns.open_turns import Running
+from bot.turns.turn import TurnLimits
+from bot.values import Ingested
 from bot.web.fetch import Fetcher
-from bot.web.reader import Reader
 
 log = structlog.get_logger(__name__)
 

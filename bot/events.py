@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from bot.surrogates import wellformed
 from bot.types import ActionName, Author, ConversationKey, Value
-from bot.wellformed import wellformed
 
 
 def _now() -> datetime:

@@ -13,16 +13,16 @@ from pathlib import Path
 
 from backends.base import Engine, EngineContext
 from backends.errors import BackendError, InvalidSource
-from backends.pool import Pool
-from backends.shipped import shipped
-from backends.sources import parse_source
-from backends.spec import ModelSpec, ResolvedReplica, SpecError
-from backends.store import ModelStore
+from backends.files.sources import parse_source
+from backends.files.store import ModelStore
+from backends.pool.pool import Pool
+from backends.pool.spec import ModelSpec, ResolvedReplica, SpecError
+from backends.registry import shipped
 from bot.config import Config, Secrets, load
+from bot.config.resources import INSTALLED, resource
 from bot.config.secrets import variables_named
 from bot.errors import ConfigError
-from bot.loader import Plugins, load_plugins
-from bot.resources import INSTALLED, resource
+from bot.skills.plugin_loader import Plugins, load_plugins
 
 SHIPPED_PLUGINS = (
     "plugins.help",

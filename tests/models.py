@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from backends.catalog import CHAT_FILE, EMBEDDER_FILE, TOKENIZER_FILE, CatalogFile
-from backends.onnx_embedder import OnnxEmbedder, OnnxOptions
-from backends.store import ModelStore, default_root
+from backends.files.catalog import CHAT_FILE, EMBEDDER_FILE, TOKENIZER_FILE, CatalogFile
+from backends.files.store import ModelStore, default_root
+from backends.onnx.embedder import OnnxEmbedder, OnnxOptions
 
 
 @pytest.fixture(scope="session")

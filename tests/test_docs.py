@@ -10,8 +10,8 @@ import pytest
 import typer.main
 
 from bot.cli import app
-from bot.cli.tables import stale
-from bot.hookspecs import __file__ as hookspecs_file
+from bot.cli.doc_tables import stale
+from bot.skills.hookspecs import __file__ as hookspecs_file
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

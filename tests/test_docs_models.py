@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from backends.base import EngineContext
-from backends.embedding_families import FAMILIES
-from backends.pool import Pool
-from backends.shipped import MODULES, shipped
-from backends.spec import ModelSpec
+from backends.onnx.families import FAMILIES
+from backends.pool.pool import Pool
+from backends.pool.spec import ModelSpec
+from backends.registry import MODULES, shipped
 from bot.config import Config, load
 from tests.fakes.contexts import NoFiles
 

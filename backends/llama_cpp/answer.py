@@ -7,7 +7,7 @@ from collections.abc import Sequence as Collection
 
 from backends.base import Usage
 from backends.llama_cpp.cache import Sequence, common_prefix
-from backends.llama_cpp.jobs import Job
+from backends.llama_cpp.job import Job
 from backends.llama_cpp.sampling import Sampler
 from backends.llama_cpp.templates import Prompt
 from backends.llama_cpp.text import TextStream

@@ -11,8 +11,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from backends.llama_cpp.kv_offload import Parked, Parking
 from backends.llama_cpp.native import Context
-from backends.llama_cpp.parking import Parked, Parking
 
 _WORTH_PARKING = 64
 """Tokens below which computing again is cheaper than copying."""

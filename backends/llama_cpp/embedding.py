@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 
 from backends.base import ChatMessage, Embeddings
+from backends.embeddings import unit_rows
 from backends.errors import BackendError, BackendUnavailable, InvalidRequest
-from backends.llama_cpp.facts import pooling_of, window
-from backends.llama_cpp.jobs import Job
-from backends.llama_cpp.library import lib
+from backends.llama_cpp.batch_plan import MOST_TEXTS
+from backends.llama_cpp.job import Job
+from backends.llama_cpp.metadata import pooling_of, window
 from backends.llama_cpp.native import Batch, Model
+from backends.llama_cpp.native_library import lib
 from backends.llama_cpp.options import LlamaCppOptions
-from backends.llama_cpp.plan import MOST_TEXTS
 from backends.llama_cpp.stats import EngineStats
-from backends.vectors import unit_rows
 
 log = logging.getLogger("parlance.llama_cpp")
 

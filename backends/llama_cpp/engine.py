@@ -29,14 +29,14 @@ from backends.errors import (
     DeadlineExceeded,
     InvalidRequest,
 )
-from backends.llama_cpp.facts import ModelFile
-from backends.llama_cpp.jobs import Job, Outcome
+from backends.files.sources import identity
+from backends.llama_cpp.batch_plan import batches
+from backends.llama_cpp.job import Job, Outcome
+from backends.llama_cpp.metadata import ModelFile
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.owner import OwnerThread
-from backends.llama_cpp.plan import batches
 from backends.llama_cpp.stats import EngineStats
 from backends.llama_cpp.tool_calls import ToolCallReader, style_of
-from backends.sources import identity
 
 if TYPE_CHECKING:
     from backends.llama_cpp.embedding import LoadedEmbedder

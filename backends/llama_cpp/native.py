@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from backends.errors import BackendUnavailable, ModelNotFound
-from backends.gguf import check_gguf
-from backends.llama_cpp.guard import looks_like_mark
-from backends.llama_cpp.library import lib
+from backends.files.gguf import check_gguf
+from backends.llama_cpp.control_tokens import looks_like_mark
+from backends.llama_cpp.native_library import lib
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.tool_calls import MARKS
 

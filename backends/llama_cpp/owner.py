@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from backends.base import EngineContext
 from backends.errors import BackendError, BackendUnavailable, ModelNotFound
-from backends.llama_cpp.facts import FileState, state_of
-from backends.llama_cpp.jobs import Job, deliver
+from backends.llama_cpp.job import Job, deliver
+from backends.llama_cpp.memory_budget import enter, make_room
+from backends.llama_cpp.metadata import FileState, state_of
 from backends.llama_cpp.options import LlamaCppOptions
-from backends.llama_cpp.residents import enter, make_room
 from backends.llama_cpp.stats import EngineStats
 
 if TYPE_CHECKING:  # importing these loads the native library, which only the thread does
     from backends.llama_cpp.embedding import LoadedEmbedder
-    from backends.llama_cpp.loaded import Loaded
+    from backends.llama_cpp.loaded_model import Loaded
 
 log = logging.getLogger("parlance.llama_cpp")
 
@@ -188,7 +188,7 @@ class OwnerThread:
 
     def _load(self) -> InMemory:
         if self._loaded is None:
-            from backends.llama_cpp.loaded import load
+            from backends.llama_cpp.loaded_model import load
 
             try:
                 path = self._files.path(self._options.source, self._options.sha256)

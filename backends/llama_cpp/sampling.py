@@ -12,8 +12,8 @@ import numpy as np
 
 from backends.base import Sampling
 from backends.errors import InvalidRequest
-from backends.llama_cpp.library import lib
 from backends.llama_cpp.native import Context, Model
+from backends.llama_cpp.native_library import lib
 from backends.llama_cpp.options import LlamaCppOptions
 
 _PENALTY_WINDOW = 64

@@ -15,15 +15,15 @@ from collections.abc import Callable, Sequence
 from backends.base import Chunk, FinishReason, Progress
 from backends.errors import BackendError, BackendUnavailable
 from backends.llama_cpp.answer import Answer
+from backends.llama_cpp.batch_plan import Rows, choose_rows, halve
 from backends.llama_cpp.cache import SequenceCache, common_prefix
-from backends.llama_cpp.intake import Intake
-from backends.llama_cpp.jobs import Job, Outcome
+from backends.llama_cpp.job import Job, Outcome
 from backends.llama_cpp.native import Batch, Context, Model
 from backends.llama_cpp.options import LlamaCppOptions
-from backends.llama_cpp.pace import Pace
-from backends.llama_cpp.plan import Rows, choose_rows, halve
+from backends.llama_cpp.request import Intake
+from backends.llama_cpp.round_budget import Pace
 from backends.llama_cpp.templates import ChatTemplate
-from backends.llama_cpp.waiting import WaitingList
+from backends.llama_cpp.wait_queue import WaitingList
 
 _WORTH_FOLLOWING = 32
 """Tokens of a common beginning for which a newcomer waits while a neighbour computes them."""

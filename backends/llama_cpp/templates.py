@@ -21,8 +21,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from backends.base import ChatMessage, Tool
 from backends.chat_marks import ChatMarks
 from backends.errors import InvalidRequest
+from backends.llama_cpp.control_tokens import Guard, Tokenizer
 from backends.llama_cpp.formats import FORMATS, family_of
-from backends.llama_cpp.guard import Guard, Tokenizer
 from backends.thinking import TEMPLATE_SWITCHES, Thinking, closing, open_tag
 
 

@@ -8,11 +8,11 @@ import sys
 import typer
 
 from backends.errors import BackendError
-from backends.interpreter import share_finely
-from backends.spec import SpecError
-from bot.adapters.base import AdapterError
-from bot.cli import backups, docs, inspecting, models
-from bot.cli.output import write
+from backends.gil import share_finely
+from backends.pool.spec import SpecError
+from bot.adapters.protocol import AdapterError
+from bot.cli import backups, docs, models, operator
+from bot.cli.console import write
 from bot.cli.run import run
 from bot.errors import ConfigError, ParlanceError
 
@@ -25,15 +25,15 @@ app = typer.Typer(
     help="A private chat bot for Discord, Slack and the terminal, on your own models.",
 )
 app.command()(run)
-app.command()(inspecting.check)
-app.command()(inspecting.doctor)
+app.command()(operator.check)
+app.command()(operator.doctor)
 app.command()(backups.backup)
 app.command()(backups.restore)
-app.command("docs-tables", hidden=True)(inspecting.docs_tables)
+app.command("docs-tables", hidden=True)(operator.docs_tables)
 app.add_typer(models.commands, name="models")
 app.add_typer(docs.commands, name="docs")
-app.add_typer(inspecting.plugins, name="plugins")
-app.add_typer(inspecting.manifest, name="manifest")
+app.add_typer(operator.plugins, name="plugins")
+app.add_typer(operator.manifest, name="manifest")
 
 
 def main() -> None:

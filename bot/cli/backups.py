@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from bot.cli.console import console
 from bot.cli.loop import run_async
-from bot.cli.output import console
-from bot.cli.place import ConfigPath, read
+from bot.cli.options import ConfigPath, read
 
 
 def backup(
@@ -17,7 +17,7 @@ def backup(
     config: ConfigPath = None,
 ) -> None:
     """Copy conversations and documents to one file, also while the bot runs."""
-    from bot.backups import back_up, remove_old
+    from bot.storage.backups import back_up, remove_old
 
     here = read(config)
     copy = back_up(here.config.database, to)
@@ -34,8 +34,8 @@ def restore(
     What is replaced is kept as a copy beside the others, in data/backups.
     """
     from bot.app import opened
-    from bot.knowledge.verify import Verified
-    from bot.restore import put_back
+    from bot.knowledge.ingestion.consistency import Verified
+    from bot.storage.restore import put_back
 
     here = read(config)
     kept = put_back(file, here.config.database, here.config.index)

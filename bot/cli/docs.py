@@ -13,15 +13,15 @@ from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn
 from rich.text import Text
 
+from bot.adapters.terminal.screen import progress
+from bot.cli.console import AsJson, console, errors, plain, say, show, show_json
 from bot.cli.loop import run_async
-from bot.cli.output import AsJson, console, errors, plain, say, show, show_json
-from bot.cli.place import ConfigPath, read
-from bot.controls import written_out
+from bot.cli.options import ConfigPath, read
+from bot.control_characters import written_out
 from bot.errors import UserFacingError
-from bot.links import shown
-from bot.logging import configure
-from bot.screen import progress
-from bot.skill import Ingested
+from bot.observability.logs import configure
+from bot.replies.links import shown
+from bot.values import Ingested
 
 commands = typer.Typer(no_args_is_help=True, help="Documents: add, search, keep in order.")
 T = TypeVar("T")
@@ -228,8 +228,8 @@ def evaluate_(
     as_json: AsJson = False,
 ) -> None:
     """Measure the search on questions with known answers; needs no model."""
-    from bot.cli.answering import answering
-    from bot.knowledge.evaluate import evaluate, load_golden
+    from bot.cli.eval_answers import answering
+    from bot.knowledge.retrieval.evaluation import evaluate, load_golden
 
     questions = load_golden(file, half=half)
 

@@ -8,7 +8,7 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.installation import Installation
-from bot.metrics import PREFIX
+from bot.observability.metrics import PREFIX
 
 Row = dict[str, object]
 _PATIENCE_S = 2.0

@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 from rich.progress import TaskID
 
-from backends.catalog import CATALOG, files_of
 from backends.errors import BackendError
-from backends.store import ModelStore
+from backends.files.catalog import CATALOG, files_of
+from backends.files.store import ModelStore
+from bot.cli.console import AsJson, console, download_bar, errors, show, size
 from bot.cli.loop import run_async
 from bot.cli.model_status import statuses
-from bot.cli.output import AsJson, console, download_bar, errors, show, size
-from bot.cli.place import ConfigPath, read
+from bot.cli.options import ConfigPath, read
 from bot.errors import NotFound
 from bot.installation import Installation, ModelFile
 
@@ -150,7 +150,7 @@ def _configured(here: Installation, name: str) -> dict[str, object]:
 
 
 async def _pull_from_ollama(here: Installation, tag: str) -> None:
-    from backends.ollama import pull as pull_through
+    from backends.ollama.backend import pull as pull_through
 
     urls = [
         str(replica.options["url"])

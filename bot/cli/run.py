@@ -12,15 +12,15 @@ from rich.progress import BarColumn, MofNCompleteColumn
 
 from backends.errors import BackendError
 from bot.adapters.terminal import TerminalAdapter
+from bot.adapters.terminal.screen import progress
 from bot.app import App, opened, platform_adapters
+from bot.cli.console import errors, redacted
 from bot.cli.loop import run_async
 from bot.cli.models import fetch_all
-from bot.cli.output import errors, redacted
-from bot.cli.place import ConfigPath, read
-from bot.erasure import TYPED
+from bot.cli.options import ConfigPath, read
 from bot.installation import Installation, ModelFile
-from bot.logging import configure
-from bot.screen import progress
+from bot.observability.logs import configure
+from bot.turns.erasure import TYPED
 
 _STOP_S = 2.0
 

@@ -1,12 +1,6 @@
 """config.yaml and `.env`: what an operator may say, and how it is read and checked."""
 
-from bot.config.describing import Row, describe
-from bot.config.knowledge import KnowledgeBase, KnowledgeSettings, SyncFolder
-from bot.config.loading import load
-from bot.config.platforms import DiscordSettings, SlackSettings, TerminalSettings
-from bot.config.root import Config
-from bot.config.secrets import TOKEN_SHAPES, Secrets, names_a_secret
-from bot.config.sections import (
+from bot.config.core import (
     AdminSettings,
     BackupSettings,
     ChatSettings,
@@ -19,6 +13,12 @@ from bot.config.sections import (
     PluginSettings,
     PoolSettings,
 )
+from bot.config.knowledge import KnowledgeBase, KnowledgeSettings, SyncFolder
+from bot.config.loading import load
+from bot.config.platforms import DiscordSettings, SlackSettings, TerminalSettings
+from bot.config.reference import Row, describe
+from bot.config.root import Config
+from bot.config.secrets import TOKEN_SHAPES, Secrets, names_a_secret
 
 __all__ = [
     "TOKEN_SHAPES",

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from backends.spec import said_of
+from backends.pool.spec import said_of
 from bot.config.root import Config, contradictions
 from bot.config.secrets import TOKEN_SHAPES, names_a_secret, read_environment
 from bot.config.yaml_file import parse, read_file, text_keys

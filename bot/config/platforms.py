@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from bot.config.section import Section
+from bot.config.base import Section
 
 
 class TerminalSettings(Section):

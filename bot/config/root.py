@@ -9,11 +9,9 @@ from typing import Any
 import platformdirs
 from pydantic import Field
 
-from backends.spec import ModelSpec, PoolLimits
-from bot.config.knowledge import KnowledgeSettings
-from bot.config.platforms import DiscordSettings, SlackSettings, TerminalSettings
-from bot.config.section import LocalPath, Section
-from bot.config.sections import (
+from backends.pool.spec import ModelSpec, PoolLimits
+from bot.config.base import LocalPath, Section
+from bot.config.core import (
     AdminSettings,
     BackupSettings,
     ChatSettings,
@@ -26,8 +24,10 @@ from bot.config.sections import (
     PluginSettings,
     PoolSettings,
 )
+from bot.config.knowledge import KnowledgeSettings
+from bot.config.platforms import DiscordSettings, SlackSettings, TerminalSettings
+from bot.surrogates import wellformed
 from bot.types import Author, ConversationKey
-from bot.wellformed import wellformed
 
 
 def _default_models() -> dict[str, ModelSpec]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
-from bot.history.rows import MATERIAL
+from bot.history.mapping import MATERIAL
 from bot.history.tables import choices, feedback, materials, quoted, replies, turns
 
 

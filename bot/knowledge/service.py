@@ -11,27 +11,27 @@ from pathlib import Path
 
 import structlog
 
-from bot.checks import Asker
+from bot.commands.checks import Asker
 from bot.config.knowledge import KnowledgeSettings
-from bot.database import Database
 from bot.errors import NotFound, ParlanceError, StorageError, UsageError, nearest
-from bot.knowledge.bases import bases_for, default_base, is_private, private_base
-from bot.knowledge.chroma import ChromaIndex
-from bot.knowledge.citations import Support, check_support
-from bot.knowledge.embedder import Embedder, EmbedderOf, check_embedder
-from bot.knowledge.followup import leaning, leans
-from bot.knowledge.indexing import all_searchable
-from bot.knowledge.intake import Intake
-from bot.knowledge.loading import Loading
-from bot.knowledge.question import Wording
-from bot.knowledge.reading import Fetcher, full_path, is_url
-from bot.knowledge.retriever import Rerank, Retriever
-from bot.knowledge.rows import BaseRow, DocumentRow
-from bot.knowledge.store import KnowledgeStore
-from bot.knowledge.verify import Verified
-from bot.skill import Document, Ingested, Passage, SearchResult
+from bot.knowledge.access import bases_for, default_base, is_private, private_base
+from bot.knowledge.citations.support import Support, check_support
+from bot.knowledge.index.chroma import ChromaIndex
+from bot.knowledge.index.chroma_sync import all_searchable
+from bot.knowledge.index.rows import BaseRow, DocumentRow
+from bot.knowledge.index.store import KnowledgeStore
+from bot.knowledge.ingestion.consistency import Verified
+from bot.knowledge.ingestion.jobs import Intake
+from bot.knowledge.loading.document_reader import Loading
+from bot.knowledge.loading.sources import Fetcher, full_path, is_url
+from bot.knowledge.retrieval.embedder import Embedder, EmbedderOf, check_embedder
+from bot.knowledge.retrieval.followup import leaning, leans
+from bot.knowledge.retrieval.query import Wording
+from bot.knowledge.retrieval.retriever import Rerank, Retriever
+from bot.storage.database import Database
+from bot.surrogates import wellformed
 from bot.types import Author, ConversationKey
-from bot.wellformed import wellformed
+from bot.values import Document, Ingested, Passage, SearchResult
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +50,7 @@ BaseChosen = Callable[[ConversationKey], Awaitable[str | None]]
 
 
 class KnowledgeService:
-    """Implements `bot.skill.Knowledge`.
+    """Implements `bot.skills.skill.Knowledge`.
 
     `directory` is Chroma's, inside the data directory, whose lock keeps other processes out.
     `loading` reads the documents; where there is none, those that ship are read, and the service

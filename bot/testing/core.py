@@ -12,30 +12,30 @@ from pathlib import Path
 from typing import Any, cast
 
 from backends.base import Backend
-from backends.script import Reply
-from backends.scripted import ScriptedBackend
-from bot.adapters.base import ChannelSettings
-from bot.checks import Asker
-from bot.database import Database
-from bot.dispatch import Dispatcher, Policy, assemble
+from backends.scripted.backend import ScriptedBackend
+from backends.scripted.script import Reply
+from bot.commands.checks import Asker
+from bot.commands.parsing import split_command
 from bot.errors import Failed, PluginError
 from bot.events import Attachment, CommandCall, Event, Message, Quote
-from bot.history.choices import SqlChoices
-from bot.history.replies import SqlReplies
-from bot.history.sql import SqlHistoryStore
+from bot.history.reply_addresses import SqlReplies
+from bot.history.sql_store import SqlHistoryStore
 from bot.installation import SHIPPED_PLUGINS
-from bot.knowledge.loading import Loading
-from bot.loader import Plugins, load_plugins
-from bot.parsing import split_command
-from bot.prompts import JinjaPrompts
-from bot.running import Running
-from bot.settings import ChosenSettings
-from bot.skill import Services
+from bot.knowledge.loading.document_reader import Loading
+from bot.knowledge.loading.page_reader import Reader
+from bot.prompting.templates import JinjaPrompts
+from bot.settings.channel_settings import ChosenSettings
+from bot.settings.choices_store import SqlChoices
+from bot.settings.values import ChannelSettings
+from bot.skills.plugin_loader import Plugins, load_plugins
+from bot.skills.services import Services
+from bot.storage.database import Database
+from bot.testing.knowledge import Shelf
 from bot.testing.models import ScriptedModels
-from bot.testing.shelf import Shelf
+from bot.turns.core import Dispatcher, Policy, assemble
+from bot.turns.open_turns import Running
 from bot.types import Author, ConversationKey, File, Limits, Source, State, Status, View
 from bot.web.fetch import Fetched
-from bot.web.reader import Reader
 
 _PROMPTS = Path(__file__).resolve().parents[2] / "plugins" / "prompts"
 _ADMIN = "admin"

@@ -7,8 +7,8 @@ from contextlib import aclosing
 
 from backends.base import Backend, Capabilities, ChatMessage, ChatRequest, Chunk
 from backends.thinking import Thoughts
-from bot.skill import ModelInfo
 from bot.types import SCOPES, ConversationKey, Scope
+from bot.values import ModelInfo
 
 
 class ScriptedModels:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from backends.base import Usage
-from bot.history.material import KeptFile, KeptQuote, Material
-from bot.history.store import HistoryStore, Turn, TurnStatus
+from bot.history.attachments import KeptFile, KeptQuote, Material
+from bot.history.protocol import HistoryStore, Turn, TurnStatus
 from bot.types import Explanation, Source
 
 HERE = "slack:T1:C1"

@@ -10,8 +10,9 @@ import pytest
 import pytest_asyncio
 
 from backends.base import Backend, ChatRequest, EngineContext
-from backends.gpt4all import ENGINE, GPT4AllOptions, runs_here
-from backends.store import ModelStore
+from backends.files.store import ModelStore
+from backends.gpt4all.backend import ENGINE, runs_here
+from backends.gpt4all.options import GPT4AllOptions
 from tests.contracts.backend_contract import BackendContract, prompt
 from tests.fakes.ggufs import refact_copy, tiny_bert
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from backends.base import EngineContext
+from backends.files.store import ModelStore
 from backends.llama_cpp import ENGINE, LlamaCppOptions
-from backends.store import ModelStore
 from tests.contracts.backend_contract import BackendContract
 from tests.fakes.ggufs import tiny_bert
 

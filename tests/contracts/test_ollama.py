@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from backends.base import Backend
-from backends.ollama import OllamaBackend, OllamaOptions
+from backends.ollama.backend import OllamaBackend, OllamaOptions
 from tests.contracts.backend_contract import BackendContract
 from tests.fakes.contexts import bare_context
 from tests.fakes.ollama import OllamaServer

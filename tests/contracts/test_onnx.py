@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from backends.onnx_embedder import OnnxEmbedder, OnnxOptions
-from backends.store import ModelStore
+from backends.files.store import ModelStore
+from backends.onnx.embedder import OnnxEmbedder, OnnxOptions
 from tests.contracts.backend_contract import BackendContract
 
 

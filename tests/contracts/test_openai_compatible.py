@@ -11,7 +11,8 @@ import pytest
 import pytest_asyncio
 
 from backends.base import Backend, ChatRequest
-from backends.openai_compatible import OpenAICompatibleBackend, OpenAICompatibleOptions
+from backends.openai_compatible.backend import OpenAICompatibleBackend
+from backends.openai_compatible.options import OpenAICompatibleOptions
 from tests.contracts.backend_contract import BackendContract, prompt
 from tests.fakes.contexts import bare_context
 from tests.fakes.openai import OpenAIServer

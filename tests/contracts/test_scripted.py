@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from backends.scripted import Reply, ScriptedBackend
+from backends.scripted.backend import ScriptedBackend
+from backends.scripted.script import Reply
 from tests.contracts.backend_contract import BackendContract
 
 STORY = "Once upon a time a keeper lit the lamp of a lighthouse, and it burned. " * 100

@@ -9,12 +9,12 @@ import pytest
 import pytest_asyncio
 
 from backends.base import Backend, EngineContext
+from backends.files.store import ModelStore
 from backends.llama_cpp import ENGINE as LLAMA_CPP
 from backends.llama_cpp import LlamaCppOptions
-from backends.scripted import ENGINE as SCRIPTED
-from backends.scripted import Reply, ScriptedOptions
-from backends.store import ModelStore
-from backends.worker import isolated
+from backends.scripted.backend import ENGINE as SCRIPTED
+from backends.scripted.script import Reply, ScriptedOptions
+from backends.worker.backend import isolated
 from tests.contracts.backend_contract import UNICODE, BackendContract
 from tests.fakes.contexts import bare_context
 from tests.fakes.speech import STORY

@@ -10,17 +10,19 @@ from typing import Any, cast
 from pydantic import BaseModel
 
 from backends.base import Backend, Capabilities, ChatMessage, ChatRequest, Chunk
-from backends.scripted import ScriptedBackend
-from bot.adapters.base import Reply
-from bot.delivery import Patience
-from bot.dispatch import Dispatcher, Policy, assemble
+from backends.scripted.backend import ScriptedBackend
 from bot.events import ActionCall, CommandCall, Event, Message, Retraction
-from bot.exchange import TurnLimits
-from bot.history.store import HistoryStore
-from bot.middleware import Metrics, Middleware
-from bot.running import Running
-from bot.skill import ModelInfo, Services, Skill
+from bot.history.protocol import HistoryStore
+from bot.replies.delivery import Patience
+from bot.replies.protocol import Reply
+from bot.skills.services import Services
+from bot.skills.skill import Skill
+from bot.turns.core import Dispatcher, Policy, assemble
+from bot.turns.middleware import Metrics, Middleware
+from bot.turns.open_turns import Running
+from bot.turns.turn import TurnLimits
 from bot.types import ActionName, Author, ConversationKey, Scope, Value, View
+from bot.values import ModelInfo
 from tests.fakes.history import MemoryHistoryStore
 from tests.fakes.sink import RecordingSink
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.history.material import Material
-from bot.history.store import Report, Turn, Verdict
+from bot.history.attachments import Material
+from bot.history.protocol import Report, Turn, Verdict
 
 _IN_PROMPTS = {"complete", "cancelled", "interrupted"}
 

@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from backends.errors import ModelFetchError
-from backends.store import ModelStore
+from backends.files.store import ModelStore
 
 CONTENT = bytes(range(256)) * 4_096
 """One MiB."""

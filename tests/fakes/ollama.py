@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from backends.script import bag_of_words
+from backends.scripted.script import bag_of_words
 from tests.fakes.speech import BODY, SpeechServer, answer, pieces_of, prompt_tokens
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.loader import Plugins, load_plugins
+from bot.skills.plugin_loader import Plugins, load_plugins
 
 
 @contextmanager

@@ -7,8 +7,10 @@ from contextlib import aclosing
 from typing import Any
 
 from backends.base import ChatMessage
-from backends.scripted import Reply, ScriptedBackend
-from bot.skill import Context, Skill
+from backends.scripted.backend import ScriptedBackend
+from backends.scripted.script import Reply
+from bot.skills.context import Context
+from bot.skills.skill import Skill
 from bot.types import Explanation, Part, Source
 
 

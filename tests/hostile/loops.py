@@ -7,30 +7,31 @@ from typing import Any
 
 from backends.base import Chunk
 from backends.thinking import Thoughts
-from bot.adapters.slack import markup
-from bot.adapters.slack.stream import unchanging
-from bot.adapters.slack.text import readable as readable_slack
-from bot.cutting import cut
-from bot.foreign import fence
-from bot.knowledge.bindings import misplaced
-from bot.knowledge.chunking import Chunker, sections
-from bot.knowledge.citation_filter import CitationFilter
-from bot.knowledge.figures import figures
-from bot.knowledge.followup import leans
-from bot.knowledge.grid import label_tables, readable
-from bot.knowledge.loaders import LOADERS
-from bot.knowledge.pdf_layout import markdown
-from bot.knowledge.pdf_lines import Cell, Line, PageLines
-from bot.knowledge.pieces import read
-from bot.knowledge.sentences import sentences
-from bot.knowledge.words import indexable, stems, terms
-from bot.redaction import Redactor
-from bot.repetition import RepetitionGuard
-from bot.speakers import EchoFilter, Speakers, plain_name
-from bot.splitting import Splitter, split
+from bot.adapters.slack.inbound.text import readable as readable_slack
+from bot.adapters.slack.outbound import escaping
+from bot.adapters.slack.outbound.stream import unchanging
+from bot.knowledge.citations.claims import read
+from bot.knowledge.citations.number_check import misplaced
+from bot.knowledge.citations.numbers import figures
+from bot.knowledge.citations.stream_filter import CitationFilter
+from bot.knowledge.ingestion.chunking import Chunker, sections
+from bot.knowledge.language.sentences import sentences
+from bot.knowledge.language.words import indexable, stems, terms
+from bot.knowledge.loading.pdf_layout import markdown
+from bot.knowledge.loading.pdf_lines import Cell, Line, PageLines
+from bot.knowledge.loading.registry import LOADERS
+from bot.knowledge.loading.table_text import label_tables, readable
+from bot.knowledge.retrieval.followup import leans
+from bot.observability.redaction import Redactor
+from bot.prompting.echo_filter import EchoFilter
+from bot.prompting.foreign_text import fence
+from bot.prompting.repetition_guard import RepetitionGuard
+from bot.prompting.speakers import Speakers, plain_name
+from bot.prompting.text_split import cut
+from bot.replies.pagination import Splitter, split
+from bot.surrogates import wellformed
 from bot.web.decoding import decode, is_binary
 from bot.web.extract import extract
-from bot.wellformed import wellformed
 
 _SPEAKERS = Speakers({"a": "Ada", "b": "Bo", "c": "Cy"})
 _REDACT = Redactor(["a-secret-of-the-operator", "another"])
@@ -129,8 +130,8 @@ LOOPS: dict[str, Callable[[str], Any]] = {
     "wellformed": wellformed,
     "decoding": lambda text: (is_binary(d := text.encode("utf-8", "replace")), decode(d)),
     "plain text": lambda text: extract(text.encode("utf-8", "replace") or b"a", "a.txt"),
-    "slack escape": markup.escape,
-    "slack settled": markup.settled,
+    "slack escape": escaping.escape,
+    "slack settled": escaping.settled,
     "slack stream": unchanging,
     "slack message": lambda text: readable_slack(text, "U1"),
     "pdf, downwards": _page_of_pdf(down=True),

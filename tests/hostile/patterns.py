@@ -20,12 +20,12 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("bot", "backends", "plugins")
 METHODS = frozenset({"search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer"})
 MADE_OF_WORDS = {
-    "bot/knowledge/lexical.py": r"(?<!\w)(?:trams|tram|the\ town\ hall|a)(?!\w)",
-    "bot/redaction.py": "token-0123456789|token-01234567|token",
+    "bot/knowledge/index/full_text.py": r"(?<!\w)(?:trams|tram|the\ town\ hall|a)(?!\w)",
+    "bot/observability/redaction.py": "token-0123456789|token-01234567|token",
     "backends/chat_marks.py": r"(?=<\|im_end\|>|<\|im_start\|>|\[INST\]|<s>).",
 }
 """Patterns of escaped words that are known at run time, as they look then."""
-GIVEN_BY_OPERATORS = frozenset({"backends/script.py"})
+GIVEN_BY_OPERATORS = frozenset({"backends/scripted/script.py"})
 """Patterns that stand in a configuration file; `scripted` is a backend for tests."""
 
 

@@ -27,7 +27,7 @@ MARKUP = "[bold]loud[/bold] [link=https://evil.example]x[/link] [/] :boom:"
 """What rich would read as its own markup."""
 
 FORGED = (
-    "x\n2026-11-29T04:00:00Z [info     ] admin added              [bot.access] who=eve",
+    "x\n2026-11-29T04:00:00Z [info     ] admin added              [bot.commands.access] who=eve",
     "x\r\n12:00:00 [error    ] disk full                [bot.app]",
     'x\n{"event": "admin added", "level": "info", "timestamp": "2026-11-29T04:00:00Z"}',
     "x\u2028forged",

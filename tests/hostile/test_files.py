@@ -15,20 +15,20 @@ import psutil
 import pytest
 from structlog.testing import capture_logs
 
-from backends.scripted import ScriptedBackend
+from backends.scripted.backend import ScriptedBackend
+from bot.config.core import FetchSettings
 from bot.config.knowledge import KnowledgeSettings, LoadingSettings
-from bot.config.sections import FetchSettings
-from bot.database import Database
 from bot.errors import Refused
-from bot.knowledge.document import Raw
-from bot.knowledge.embedder import Embedder
-from bot.knowledge.loader_process import LoaderProcess
-from bot.knowledge.loading import Loading, told
+from bot.knowledge.loading.document import Raw
+from bot.knowledge.loading.document_reader import Loading, told
+from bot.knowledge.loading.page_reader import Reader
+from bot.knowledge.loading.process import LoaderProcess
+from bot.knowledge.retrieval.embedder import Embedder
 from bot.knowledge.service import KnowledgeService
-from bot.loader import Plugins
-from bot.skill import Ingested
+from bot.skills.plugin_loader import Plugins
+from bot.storage.database import Database
+from bot.values import Ingested
 from bot.web.fetch import Fetcher
-from bot.web.reader import Reader
 from tests.fakes.plugin_folder import plugins_in
 from tests.hostile.files import HOSTILE, pdf_encrypted
 from tests.hostile.loaders import PLUGIN
@@ -222,9 +222,9 @@ async def test_the_process_ends_with_its_parent(tmp_path: Path) -> None:
     program = f"""
         import asyncio
         from pathlib import Path
-        from bot.knowledge.document import Raw
-        from bot.knowledge.loading import Loading
-        from bot.loader import load_plugins
+        from bot.knowledge.loading.document import Raw
+        from bot.knowledge.loading.document_reader import Loading
+        from bot.skills.plugin_loader import load_plugins
 
         plugins = load_plugins(folders=[Path({str(tmp_path / "plugins")!r})], installed=False)
         asyncio.run(Loading(plugins).load(Raw("x.wait", {str(note).encode()!r})))
@@ -244,8 +244,8 @@ async def test_the_parsers_are_not_loaded_where_people_are_answered(tmp_path: Pa
     program = f"""
         import asyncio, sys
         from bot.app import opened
-        from bot.knowledge.document import Raw
-        from bot.knowledge.loading import Loading
+        from bot.knowledge.loading.document import Raw
+        from bot.knowledge.loading.document_reader import Loading
 
         async def main():
             loading = Loading()

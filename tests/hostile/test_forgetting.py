@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.database import Database
-from bot.erasure import TYPED
-from bot.history.sql import SqlHistoryStore
+from bot.history.sql_store import SqlHistoryStore
+from bot.storage.database import Database
+from bot.turns.erasure import TYPED
 from tests.contracts.history_contract import asked, exchange
 from tests.fakes.discord.state import ADA, CHANNEL, DM, EVE, ROOT
 from tests.scenarios.harness import SLOW, House

@@ -10,11 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bot.controls import without_controls
-from bot.draft import Draft
-from bot.link_words import misleads
-from bot.links import LinkFilter, shown
-from bot.splitting import split
+from bot.control_characters import without_controls
+from bot.replies.draft import Draft
+from bot.replies.link_words import misleads
+from bot.replies.links import LinkFilter, shown
+from bot.replies.pagination import split
 from bot.types import Limits, Notice, Source, Sources, Status, Text
 from tests.hostile.links import CODE, EVIL, NO_CODE, PIECES, SHOWN
 

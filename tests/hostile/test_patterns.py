@@ -48,7 +48,7 @@ def test_the_linter_knows_what_gives_nothing_back(pattern: str) -> None:
 
 
 def test_a_pattern_that_is_made_in_a_function_is_not_passed_over() -> None:
-    source = Source("bot/wellformed.py")
+    source = Source("bot/surrogates.py")
     source.__dict__["tree"] = ast.parse("def f(words):\n    return re.compile('|'.join(words))")
     with pytest.raises(NameError):
         list(_in_calls(source, [source]))

@@ -13,11 +13,11 @@ import pytest
 from jinja2 import Environment, meta
 
 import plugins
-from backends.scripted import ScriptedBackend
+from backends.scripted.backend import ScriptedBackend
 from bot.events import Quote
-from bot.foreign import Trusted
-from bot.prompts import JinjaPrompts
-from bot.speakers import plain_name
+from bot.prompting.foreign_text import Trusted
+from bot.prompting.speakers import plain_name
+from bot.prompting.templates import JinjaPrompts
 from bot.types import Author
 from plugins.ask_docs import ask
 from plugins.chat import answer

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.controls import without_controls, written_out
+from bot.control_characters import without_controls, written_out
 from tests.hostile.screens import FORGED, MARKUP, SCREENS
 from tests.scenarios.process import WITHIN_S, Folder
 
@@ -186,7 +186,7 @@ _LOGGED = """
 import json, logging, sys
 import structlog
 from bot.config import LoggingSettings
-from bot.logging import configure
+from bot.observability.logs import configure
 
 configure(LoggingSettings(format=sys.argv[1]))
 log = structlog.get_logger("ours")

@@ -76,7 +76,7 @@ def _run_large(name: str) -> None:
 
 
 def test_a_loop_in_a_loop_is_seen() -> None:
-    from bot.knowledge.words import stems
+    from bot.knowledge.language.words import stems
 
     def quadratic(text: str) -> None:
         for at in range(len(text)):

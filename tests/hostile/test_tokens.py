@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.draft import Draft
-from bot.redaction import Redactor
+from bot.observability.redaction import Redactor
+from bot.replies.draft import Draft
 from bot.types import Limits, Text
 from tests.hostile.tokens import ADDRESSES, ENDLESS, TOKENS
 
@@ -27,7 +27,7 @@ class Screen:
 
 sys.stderr = Screen()
 from bot.config import LoggingSettings
-from bot.logging import configure
+from bot.observability.logs import configure
 configure(LoggingSettings(format="console"), {"hunter2hunter2"})
 log = structlog.get_logger("m")
 for value in sys.argv[1:]:
@@ -73,7 +73,7 @@ def test_no_view_of_a_growing_answer_shows_half_a_token(token: str, size: int) -
 
 def test_no_text_takes_long() -> None:
     code = (
-        "from bot.redaction import Redactor\n"
+        "from bot.observability.redaction import Redactor\n"
         "from tests.hostile.tokens import ENDLESS\n"
         "redact = Redactor({'hunter2hunter2'})\n"
         "for text in ENDLESS.values():\n"

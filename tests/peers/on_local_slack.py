@@ -12,7 +12,7 @@ from typing import Any, Literal, NoReturn
 import httpx
 import yaml
 
-from bot.adapters.base import Adapter
+from bot.adapters.protocol import Adapter
 from bot.app import App
 from bot.types import ActionName, Value
 from tests.fakes.slack.state import Posted

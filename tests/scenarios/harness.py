@@ -17,8 +17,8 @@ from typing import Any, Literal, Protocol, cast
 
 import yaml
 
-from backends.scripted import ScriptedBackend
-from bot.adapters.base import Adapter
+from backends.scripted.backend import ScriptedBackend
+from bot.adapters.protocol import Adapter
 from bot.app import App, opened
 from bot.installation import Installation
 from bot.types import ActionName, Value

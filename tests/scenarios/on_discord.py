@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
-from bot.adapters.base import Adapter
 from bot.adapters.discord import DiscordAdapter
+from bot.adapters.protocol import Adapter
 from bot.app import App, opened
 from bot.installation import Installation
 from bot.types import ActionName, Value

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from bot.adapters.base import Adapter
+from bot.adapters.protocol import Adapter
 from bot.adapters.slack import SlackAdapter, Timing
 from bot.app import App, opened
 from bot.installation import Installation

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from bot.adapters.base import Adapter
+from bot.adapters.protocol import Adapter
 from bot.adapters.terminal import TerminalAdapter
 from bot.app import App
 from bot.types import ActionName, Value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from backends.store import ModelStore
+from backends.files.store import ModelStore
 from tests.scenarios.process import Folder
 
 PAGE = """# Lamps

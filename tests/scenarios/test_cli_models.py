@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from backends.base import ChatMessage, ChatRequest
-from backends.catalog import CATALOG
-from backends.pool import Pool
-from backends.scripted import ENGINE
-from backends.spec import ModelSpec
-from bot.metrics import Metrics
+from backends.files.catalog import CATALOG
+from backends.pool.pool import Pool
+from backends.pool.spec import ModelSpec
+from backends.scripted.backend import ENGINE
+from bot.observability.metrics import Metrics
 from tests.fakes.contexts import bare_context
 from tests.fakes.file_server import FileServer, ServedFile
 from tests.scenarios.process import Folder

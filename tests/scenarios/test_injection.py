@@ -12,7 +12,7 @@ from backends.base import ChatMessage, ChatRequest
 from backends.llama_cpp import LlamaCppOptions
 from backends.llama_cpp.native import Model
 from backends.llama_cpp.templates import ChatTemplate
-from backends.scripted import ScriptedBackend
+from backends.scripted.backend import ScriptedBackend
 from bot.installation import SHIPPED_PLUGINS
 from bot.testing import running_skills
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from backends.scripted import ScriptedBackend
-from bot.config.sections import FetchSettings
-from bot.database import Database
-from bot.knowledge.embedder import Embedder
+from backends.scripted.backend import ScriptedBackend
+from bot.config.core import FetchSettings
+from bot.knowledge.retrieval.embedder import Embedder
 from bot.knowledge.service import KnowledgeService
+from bot.storage.database import Database
 from bot.web.fetch import Fetcher
 
 DOCUMENTS = 80

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from backends.base import Embeddings
-from backends.onnx_embedder import OnnxEmbedder
-from bot.config.sections import FetchSettings
-from bot.database import Database
-from bot.knowledge.embedder import Embedder, embedder_of
-from bot.knowledge.evaluate import load_golden
+from backends.onnx.embedder import OnnxEmbedder
+from bot.config.core import FetchSettings
+from bot.knowledge.retrieval.calibration import DEFAULT_SCALE, measure
+from bot.knowledge.retrieval.embedder import Embedder, embedder_of
+from bot.knowledge.retrieval.evaluation import load_golden
 from bot.knowledge.service import KnowledgeService
-from bot.knowledge.similarity import DEFAULT_SCALE, measure
-from bot.skill import SearchResult
+from bot.storage.database import Database
+from bot.values import SearchResult
 from bot.web.fetch import Fetcher
 
 ROOT = Path(__file__).parents[2]

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from backends.onnx_embedder import OnnxEmbedder
-from bot.config.sections import FetchSettings
-from bot.database import Database
-from bot.knowledge.embedder import Embedder, embedder_of
-from bot.knowledge.evaluate import evaluate, load_golden
+from backends.onnx.embedder import OnnxEmbedder
+from bot.answering.extractive_quote import quote
+from bot.config.core import FetchSettings
+from bot.knowledge.retrieval.embedder import Embedder, embedder_of
+from bot.knowledge.retrieval.evaluation import evaluate, load_golden
 from bot.knowledge.service import KnowledgeService
-from bot.quoting import quote
+from bot.storage.database import Database
 from bot.web.fetch import Fetcher
 
 ROOT = Path(__file__).parents[2]

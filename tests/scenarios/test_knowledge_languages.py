@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from backends.onnx_embedder import OnnxEmbedder
-from bot.config.sections import FetchSettings
-from bot.database import Database
-from bot.knowledge.embedder import Embedder, embedder_of
+from backends.onnx.embedder import OnnxEmbedder
+from bot.config.core import FetchSettings
+from bot.knowledge.retrieval.embedder import Embedder, embedder_of
 from bot.knowledge.service import KnowledgeService
+from bot.storage.database import Database
 from bot.web.fetch import Fetcher
 
 DOCUMENTS = Path(__file__).parents[1] / "golden" / "languages.yaml"

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from backends.base import Backend, EngineContext
-from backends.catalog import CHAT_FILE
-from backends.script import Reply
-from backends.scripted import ScriptedBackend
-from backends.shipped import shipped
-from backends.store import ModelStore
+from backends.files.catalog import CHAT_FILE
+from backends.files.store import ModelStore
+from backends.registry import shipped
+from backends.scripted.backend import ScriptedBackend
+from backends.scripted.script import Reply
 from bot.events import CommandCall, Quote
 from bot.installation import SHIPPED_PLUGINS
 from bot.testing import Parlance, running_skills

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.slack.interactions import MENU
+from bot.adapters.slack.inbound.interactions import MENU
 from tests.fakes.slack.acting import Acting
 from tests.scenarios.harness import House
 from tests.scenarios.on_slack import SlackDriver

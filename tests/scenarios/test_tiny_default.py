@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backends.catalog import CHAT_FILE
-from backends.store import ModelStore
+from backends.files.catalog import CHAT_FILE
+from backends.files.store import ModelStore
 from tests.scenarios.process import ROOT, Folder
 
 LINES = (

@@ -9,21 +9,18 @@ from pathlib import Path
 
 import structlog
 
-from bot.adapters.base import AdapterError, Core
-from bot.adapters.discord import manifest
+from bot.adapters.background_tasks import Errands
 from bot.adapters.discord.client import ManyConnections, OneConnection
-from bot.adapters.discord.commands import register
-from bot.adapters.discord.gateway import (
-    Backoff,
-    log_in,
-    stay_connected,
-    stay_connected_sharded,
-)
-from bot.adapters.discord.outlets import FAILURES, Link
-from bot.adapters.discord.repair import repair
-from bot.adapters.discord.surface import Surface
-from bot.adapters.discord.timing import Timing
-from bot.adapters.errands import Errands
+from bot.adapters.discord.inbound.command_tree import register
+from bot.adapters.discord.inbound.handlers import Surface
+from bot.adapters.discord.outbound.poster import Link
+from bot.adapters.discord.outbound.repair import repair
+from bot.adapters.discord.setup import manifest
+from bot.adapters.discord.transport.backoff import Backoff
+from bot.adapters.discord.transport.errors import FAILURES
+from bot.adapters.discord.transport.gateway import log_in, stay_connected, stay_connected_sharded
+from bot.adapters.discord.transport.timing import Timing
+from bot.adapters.protocol import AdapterError, Core
 from bot.config.platforms import DiscordSettings
 
 _log = structlog.get_logger(__name__)

@@ -9,14 +9,14 @@ from typing import Any
 import discord
 import structlog
 
-from bot.adapters.discord.commands import Tree, fill
-from bot.adapters.discord.components import AnswerButton, is_ours
-from bot.adapters.discord.gateway import Backoff
-from bot.adapters.discord.kept import AgainButton, opens_again
-from bot.adapters.discord.outlets import NO_PINGS
-from bot.adapters.discord.surface import Surface
-from bot.adapters.discord.timing import Timing
-from bot.command import Command
+from bot.adapters.discord.inbound.command_tree import Tree, fill
+from bot.adapters.discord.inbound.form_recovery import AgainButton, opens_again
+from bot.adapters.discord.inbound.handlers import Surface
+from bot.adapters.discord.outbound.buttons import AnswerButton, is_ours
+from bot.adapters.discord.outbound.poster import NO_PINGS
+from bot.adapters.discord.transport.backoff import Backoff
+from bot.adapters.discord.transport.timing import Timing
+from bot.commands.declaration import Command
 from bot.config.platforms import DiscordSettings
 from bot.types import ActionName
 

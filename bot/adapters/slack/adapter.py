@@ -14,26 +14,26 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.base import AdapterError, Core
-from bot.adapters.errands import Errands
-from bot.adapters.slack.backoff import Backoff
-from bot.adapters.slack.client import Client
-from bot.adapters.slack.connection import SocketMode
-from bot.adapters.slack.doctor import Doctor
-from bot.adapters.slack.http import HttpEndpoint
-from bot.adapters.slack.listeners import listening
-from bot.adapters.slack.ratelimits import RateLimits
-from bot.adapters.slack.repair import repair
-from bot.adapters.slack.sink import FAILURES, error_of
-from bot.adapters.slack.timing import Timing
-from bot.adapters.slack.tokens import (
+from bot.adapters.background_tasks import Errands
+from bot.adapters.protocol import AdapterError, Core
+from bot.adapters.slack.inbound.listeners import listening
+from bot.adapters.slack.outbound.repair import repair
+from bot.adapters.slack.setup.doctor import Doctor
+from bot.adapters.slack.transport.backoff import Backoff
+from bot.adapters.slack.transport.client import Client
+from bot.adapters.slack.transport.errors import FAILURES, error_of
+from bot.adapters.slack.transport.http_mode import HttpEndpoint
+from bot.adapters.slack.transport.rate_limits import RateLimits
+from bot.adapters.slack.transport.socket_mode import SocketMode
+from bot.adapters.slack.transport.timing import Timing
+from bot.adapters.slack.transport.tokens import (
     NO_APP_TOKEN,
     NO_SIGNING_SECRET,
     TokenWatch,
     refusal,
     retry_after,
 )
-from bot.command import Command
+from bot.commands.declaration import Command
 from bot.config.platforms import SlackSettings
 
 _log = structlog.get_logger(__name__)

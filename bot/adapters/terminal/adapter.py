@@ -19,12 +19,12 @@ from typing import TextIO, cast
 
 from rich.text import Text
 
-from bot.adapters.base import Core
+from bot.adapters.protocol import Core
 from bot.adapters.terminal.lines import lines
 from bot.adapters.terminal.prompt import Prompt
+from bot.adapters.terminal.screen import Screen
 from bot.adapters.terminal.sink import PlainSink, ReplySink, ScreenSink
 from bot.events import ActionCall, CommandCall, Event, Message
-from bot.screen import Screen
 from bot.types import ActionName, Author, ConversationKey
 
 EXAMPLE = (

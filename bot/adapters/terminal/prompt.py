@@ -13,9 +13,9 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 
-from bot.adapters.base import Core
-from bot.controls import without_controls
-from bot.parsing import Suggestion, complete_text
+from bot.adapters.protocol import Core
+from bot.commands.completion import Suggestion, complete_text
+from bot.control_characters import without_controls
 from bot.private_files import make_file, make_folder
 from bot.types import Author, ConversationKey
 

@@ -13,8 +13,8 @@ from rich.markdown import Markdown
 from rich.spinner import Spinner
 from rich.text import Text as Line
 
-from bot.adapters.wording import notice_text, source_text, status_text
-from bot.controls import without_controls
+from bot.control_characters import without_controls
+from bot.replies.wording import notice_text, source_text, status_text
 from bot.types import Limits, View
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")

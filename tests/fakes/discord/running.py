@@ -9,9 +9,10 @@ from typing import Annotated, Any
 
 from backends.base import ChatMessage, Sampling
 from bot.adapters.discord import DiscordAdapter, Timing
-from bot.command import Option, command
+from bot.commands.declaration import Option, command
 from bot.events import Quote
-from bot.skill import Context, Skill
+from bot.skills.context import Context
+from bot.skills.skill import Skill
 from bot.types import Notice, Text
 from tests.fakes.core import Bench
 from tests.fakes.discord.server import FakeDiscord

@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from backends.base import ChatMessage, Sampling
-from backends.scripted import ScriptedBackend
+from backends.scripted.backend import ScriptedBackend
 from bot.adapters.slack import SlackAdapter, Timing
-from bot.command import command
+from bot.commands.declaration import command
 from bot.config.platforms import SlackSettings
-from bot.skill import Context, Skill
+from bot.skills.context import Context
+from bot.skills.skill import Skill
 from tests.fakes.core import Bench
 from tests.fakes.slack.server import FakeSlack
 from tests.fakes.slack.state import Posted

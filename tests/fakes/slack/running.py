@@ -9,10 +9,11 @@ from typing import Annotated, Any, Literal
 
 from backends.base import ChatMessage, Sampling
 from bot.adapters.slack import SlackAdapter, Timing
-from bot.command import Option, command
+from bot.commands.declaration import Option, command
 from bot.config.platforms import SlackSettings
 from bot.events import CommandCall
-from bot.skill import Context, Skill
+from bot.skills.context import Context
+from bot.skills.skill import Skill
 from bot.types import Notice, Text
 from tests.fakes.core import Bench
 from tests.fakes.slack.server import FakeSlack

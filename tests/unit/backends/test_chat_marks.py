@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from backends.base import Backend, ChatMessage, ChatRequest, Sampling, ToolCall
 from backends.chat_marks import _COMMON, _SPOKEN, FAMILIES, ChatMarks
 from backends.llama_cpp.formats import FORMATS
-from backends.ollama import ENGINE as OLLAMA
-from backends.ollama import OllamaOptions
-from backends.openai_compatible import ENGINE as OPENAI
-from backends.openai_compatible import OpenAICompatibleOptions
+from backends.ollama.backend import ENGINE as OLLAMA
+from backends.ollama.backend import OllamaOptions
+from backends.openai_compatible.backend import ENGINE as OPENAI
+from backends.openai_compatible.options import OpenAICompatibleOptions
 from tests.fakes.contexts import bare_context
 from tests.fakes.ollama import OllamaServer
 from tests.fakes.openai import OpenAIServer

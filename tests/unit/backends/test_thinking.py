@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from backends.base import ChatMessage, ChatRequest, Chunk, Sampling, ToolCall, Usage
 from backends.errors import BackendUnavailable
-from backends.pool import Pool, PoolLimits
-from backends.shipped import shipped
-from backends.spec import ModelSpec
+from backends.pool.pool import Pool
+from backends.pool.spec import ModelSpec, PoolLimits
+from backends.registry import shipped
 from backends.thinking import TAGS, Thoughts, closing, open_tag, template_thinks
 from tests.fakes.contexts import bare_context
 from tests.fakes.ollama import OllamaServer

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import structlog
 
-from bot.config.sections import LoggingSettings
-from bot.database import Database
-from bot.history.sql import SqlHistoryStore
-from bot.history.store import HistoryStore
-from bot.logging import configure
+from bot.config.core import LoggingSettings
+from bot.history.protocol import HistoryStore
+from bot.history.sql_store import SqlHistoryStore
+from bot.observability.logs import configure
+from bot.storage.database import Database
 from tests.fakes.core import Bench
 from tests.fakes.history import MemoryHistoryStore
 from tests.fakes.sink import RecordingSink

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.adapters.base import AdapterError, Core
+from bot.adapters.protocol import AdapterError, Core
 from bot.adapters.terminal.sink import ReplySink
 from bot.app import opened, platform_adapters
 from bot.errors import ConfigError, StorageError

@@ -8,7 +8,7 @@ from backends import errors as backend_errors
 from backends.errors import BackendBusy, BackendError, ContextOverflow, InvalidRequest
 from bot import errors
 from bot.errors import Busy, MissingOption, ParlanceError, UserFacingError, nearest
-from bot.outcome import empty_answer, outcome_of
+from bot.turns.outcome import empty_answer, outcome_of
 
 
 def subclasses(base: type[Exception]) -> list[type[Exception]]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from backends.scripted import ScriptedBackend
-from bot.command import Command
+from backends.scripted.backend import ScriptedBackend
+from bot.commands.declaration import Command
 from plugins import ask_docs, help, rap_battle
 from tests.fakes.pages import PageServer
 from tests.unit.plugins.stage import Stage, stage

@@ -13,23 +13,24 @@ from typing import Any
 from pydantic import BaseModel
 
 import plugins
-from backends.scripted import ScriptedBackend
-from bot.checks import Asker
-from bot.command import Command
-from bot.database import Database
+from backends.scripted.backend import ScriptedBackend
+from bot.commands.checks import Asker
+from bot.commands.declaration import Command
 from bot.events import Attachment, CommandCall, Message, Quote
 from bot.events import Reader as Earlier
-from bot.history.sql import SqlHistoryStore
-from bot.history.store import HistoryStore, Turn
-from bot.knowledge.loading import Loading
-from bot.prompts import JinjaPrompts
-from bot.settings import ChosenSettings
-from bot.skill import Context, Services
+from bot.history.protocol import HistoryStore, Turn
+from bot.history.sql_store import SqlHistoryStore
+from bot.knowledge.loading.document_reader import Loading
+from bot.knowledge.loading.page_reader import Reader
+from bot.prompting.templates import JinjaPrompts
+from bot.settings.channel_settings import ChosenSettings
+from bot.skills.context import Context
+from bot.skills.services import Services
+from bot.storage.database import Database
+from bot.testing.knowledge import Shelf
 from bot.testing.models import ScriptedModels
-from bot.testing.shelf import Shelf
 from bot.types import Author, ConversationKey, Explanation, Notice, Part, Sources, Status, Text
 from bot.web.fetch import Fetcher
-from bot.web.reader import Reader
 
 PROMPTS = Path(plugins.__file__).parent / "prompts"
 HERE = ConversationKey("discord", "guild", "channel")

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from backends.scripted import Reply, ScriptedBackend
-from bot.command import Command
+from backends.scripted.backend import ScriptedBackend
+from backends.scripted.script import Reply
+from bot.commands.declaration import Command
 from bot.errors import NotFound
 from bot.events import Quote
 from bot.types import Sources

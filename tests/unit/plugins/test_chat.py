@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.scripted import ScriptedBackend
+from backends.scripted.backend import ScriptedBackend
 from bot.errors import Refused
 from bot.events import Quote
 from bot.types import Author, Text

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.command import Completion
+from bot.commands.declaration import Completion
 from bot.errors import Denied, NotFound, Refused, UsageError
 from bot.events import Quote
-from bot.history.store import Turn
+from bot.history.protocol import Turn
 from bot.types import Explanation, Source
 from plugins.docs_admin import docs, document_titles
 from tests.unit.plugins.stage import ANN, HERE, TERMINAL, Stage, attachment

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.discord import forms as on_discord
-from bot.adapters.slack import forms as on_slack
-from bot.command import Command
+from bot.adapters.discord.inbound import modal_views as on_discord
+from bot.adapters.slack.inbound import modal_views as on_slack
+from bot.commands.declaration import Command
 from bot.testing import Parlance, running_skills
 
 DOCUMENT = (Path(__file__).resolve().parents[3] / "docs" / "plugins.md").read_text()

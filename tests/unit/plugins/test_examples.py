@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.command import Command, Example
+from bot.commands.declaration import Command, Example
 from bot.installation import SHIPPED_PLUGINS
-from bot.loader import load_plugins
+from bot.skills.plugin_loader import load_plugins
 from bot.testing import Parlance, running_skills
 
 PLUGINS = load_plugins(SHIPPED_PLUGINS, installed=False)

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.checks import is_admin
-from bot.command import Completion
+from bot.commands.checks import is_admin
+from bot.commands.declaration import Completion
 from bot.errors import NotFound
 from plugins.help import command_names, help_, stop
 from plugins.model_switch import model

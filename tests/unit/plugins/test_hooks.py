@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from backends.base import ChatMessage, ChatRequest
-from bot import hookspecs
 from bot.errors import Refused
-from bot.loader import Plugins, load_plugins
-from bot.prompts import JinjaPrompts
+from bot.prompting.templates import JinjaPrompts
+from bot.skills import hookspecs
+from bot.skills.plugin_loader import Plugins, load_plugins
 from bot.testing import Parlance, running_skills
 
 DOCUMENT = (Path(__file__).resolve().parents[3] / "docs" / "plugins.md").read_text()

@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 from backends.base import Capabilities
-from bot.command import Completion
+from bot.commands.declaration import Completion
 from bot.errors import Denied, NotFound, UsageError
-from bot.skill import ModelInfo, model_names
+from bot.skills.skill import model_names
 from bot.testing.models import ScriptedModels
 from bot.types import ConversationKey
+from bot.values import ModelInfo
 from plugins.model_switch import model
 from tests.unit.plugins.stage import ANN, HERE, Stage
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.scripted import ScriptedBackend
+from backends.scripted.backend import ScriptedBackend
 from bot.errors import UsageError
 from bot.types import Text
 from plugins.rap_battle import parse, rap

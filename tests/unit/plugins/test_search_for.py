@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.errors import BackendUnavailable
-from backends.scripted import Reply, ScriptedBackend
-from bot.searching import other_wordings, standing_alone
-from bot.services import Searching
+from backends.scripted.backend import ScriptedBackend
+from backends.scripted.script import Reply
+from bot.answering.query_rewriting import other_wordings, standing_alone
+from bot.skills.services import Searching
 from plugins.ask_docs import ask
 from tests.unit.plugins.stage import Said, Stage
 

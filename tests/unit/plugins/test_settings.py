@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.base import ChannelSettings
-from bot.command import Completion
-from bot.database import Database
+from bot.commands.declaration import Completion
 from bot.errors import Failed, NotFound, UsageError
-from bot.history.choices import SqlChoices
-from bot.settings import ChosenSettings
+from bot.settings.channel_settings import ChosenSettings
+from bot.settings.choices_store import SqlChoices
+from bot.settings.values import ChannelSettings
+from bot.storage.database import Database
 from bot.types import ConversationKey
 from plugins.settings import forget, setting_names, settings
 from tests.unit.plugins.stage import ANN, HERE, Stage

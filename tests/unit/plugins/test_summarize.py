@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from backends.errors import BackendUnavailable
-from backends.scripted import Reply, ScriptedBackend
+from backends.scripted.backend import ScriptedBackend
+from backends.scripted.script import Reply
 from bot.errors import Failed, NotFound, Refused, UsageError
 from bot.events import Message, Quote
 from bot.types import Sources, Status

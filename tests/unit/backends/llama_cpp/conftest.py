@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from backends.base import EngineContext
+from backends.files.store import ModelStore
 from backends.llama_cpp import ENGINE, LlamaCppBackend, LlamaCppOptions
 from backends.llama_cpp.native import Model
-from backends.store import ModelStore
 from tests.unit.backends.llama_cpp.asking import Make
 
 

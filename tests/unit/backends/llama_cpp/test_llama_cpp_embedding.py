@@ -11,12 +11,12 @@ import pytest
 
 from backends.base import ChatMessage, ChatRequest, EngineContext
 from backends.errors import InvalidRequest
+from backends.files.store import ModelStore
 from backends.llama_cpp import ENGINE
-from backends.llama_cpp.plan import MOST_TEXTS, batches
-from backends.pool import Pool
-from backends.spec import ModelSpec
-from backends.store import ModelStore
-from bot.knowledge.embedder import embedder_of
+from backends.llama_cpp.batch_plan import MOST_TEXTS, batches
+from backends.pool.pool import Pool
+from backends.pool.spec import ModelSpec
+from bot.knowledge.retrieval.embedder import embedder_of
 from tests.fakes.ggufs import tiny_bert
 from tests.unit.backends.llama_cpp.asking import Make
 

@@ -24,7 +24,7 @@ from backends.errors import (
 )
 from backends.llama_cpp import LlamaCppBackend, LlamaCppOptions
 from backends.llama_cpp.native import Model
-from backends.spec import explain
+from backends.pool.spec import explain
 from tests.fakes.ggufs import with_template
 from tests.unit.backends.llama_cpp.asking import Make, tell
 

@@ -12,9 +12,9 @@ import pytest
 from backends.base import ChatMessage, ChatRequest, Chunk, Sampling
 from backends.errors import BackendError, BackendUnavailable
 from backends.llama_cpp import LlamaCppOptions
-from backends.llama_cpp.jobs import Job, Outcome
+from backends.llama_cpp.job import Job, Outcome
 from backends.llama_cpp.native import Model
-from backends.llama_cpp.pace import Pace
+from backends.llama_cpp.round_budget import Pace
 from backends.llama_cpp.scheduler import Scheduler
 from backends.llama_cpp.templates import ChatTemplate, Prompt
 

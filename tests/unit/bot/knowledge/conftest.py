@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from backends.scripted import ScriptedBackend
+from backends.scripted.backend import ScriptedBackend
+from bot.config.core import FetchSettings
 from bot.config.knowledge import KnowledgeSettings
-from bot.config.sections import FetchSettings
-from bot.database import Database
-from bot.knowledge.embedder import Embedder
-from bot.knowledge.retriever import Rerank
+from bot.knowledge.retrieval.embedder import Embedder
+from bot.knowledge.retrieval.retriever import Rerank
 from bot.knowledge.service import KnowledgeService
-from bot.skill import Ingested
+from bot.storage.database import Database
+from bot.values import Ingested
 from bot.web.fetch import Fetcher
 from tests.fakes.pages import PageServer
 

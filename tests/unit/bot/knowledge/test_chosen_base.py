@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from bot.checks import Asker
+from bot.commands.checks import Asker
+from bot.config.core import FetchSettings
 from bot.config.knowledge import KnowledgeBase, KnowledgeSettings
-from bot.config.sections import FetchSettings
-from bot.knowledge.bases import private_base
+from bot.knowledge.access import private_base
 from bot.knowledge.service import KnowledgeService
 from bot.types import Author, ConversationKey
 from bot.web.fetch import Fetcher

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from backends.scripted import ScriptedBackend
+from backends.scripted.backend import ScriptedBackend
 from tests.fakes.discord import FakeDiscord
 from tests.fakes.discord.running import QUICK, Bot, running
 from tests.fakes.discord.state import CHANNEL, DM, Json
-from tests.unit.bot.adapters.discord.test_messages import finished
+from tests.unit.bot.adapters.discord.inbound.test_messages import finished
 
 WORDS = " ".join(f"word{n}" for n in range(300))
 

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.adapters.base import AdapterError, Reply
 from bot.adapters.discord import DiscordAdapter
+from bot.adapters.protocol import AdapterError
 from bot.adapters.slack import SlackAdapter
 from bot.app import App, opened
 from bot.installation import Installation
+from bot.replies.protocol import Reply
 from bot.types import ConversationKey
 from tests.fakes.discord import TOKEN, FakeDiscord
 from tests.fakes.discord.running import QUICK
@@ -44,7 +45,7 @@ from tests.fakes.slack.bots import (
 from tests.fakes.slack.state import Posted
 from tests.scenarios.harness import House
 from tests.scenarios.on_slack import SlackDriver
-from tests.unit.bot.adapters.slack.test_connection import PAGES
+from tests.unit.bot.adapters.slack.transport.test_socket_mode import PAGES
 
 
 class TestRateLimits:

@@ -14,11 +14,13 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from bot.adapters.base import ChannelSettings, Question, Replies, Sink
+from bot.adapters.protocol import Question
 from bot.adapters.terminal.prompt import CommandCompleter, Prompt
 from bot.api import Context, Option, Part, Text, command
-from bot.command import Command
+from bot.commands.declaration import Command
 from bot.events import Event
+from bot.replies.protocol import Replies, Sink
+from bot.settings.values import ChannelSettings
 from bot.types import Author, ConversationKey
 
 ADA = Author("terminal", "operator", "Ada")

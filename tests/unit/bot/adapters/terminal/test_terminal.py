@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bot.adapters.base import ChannelSettings, Question, Replies, Sink
+from bot.adapters.protocol import Question
 from bot.adapters.terminal import TerminalAdapter
 from bot.adapters.terminal.lines import lines
 from bot.adapters.terminal.sink import (
@@ -20,9 +20,11 @@ from bot.adapters.terminal.sink import (
     ScreenSink,
     finished_blocks,
 )
-from bot.adapters.wording import status_text
-from bot.command import Command
+from bot.commands.declaration import Command
 from bot.events import CommandCall, Event, Message
+from bot.replies.protocol import Replies, Sink
+from bot.replies.wording import status_text
+from bot.settings.values import ChannelSettings
 from bot.types import Author, ConversationKey, Notice, Source, Status, View
 
 

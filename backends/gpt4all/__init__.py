@@ -1,0 +1,1 @@
+"""GPT4All, in a process of its own."""

@@ -1,0 +1,34 @@
+"""The settings of a GPT4All model."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from backends.base import EngineOptions
+from backends.pool.spec import Seconds
+from backends.thinking import Thinking
+
+
+class GPT4AllOptions(EngineOptions):
+    """Keys of a model with `backend: gpt4all`. Times in seconds or as `5m`.
+
+    A GGUF of the BERT family embeds and does not chat; `embeddings` overrides what the file says it
+    is. `device` is GPT4All's
+    own: `cpu`, `gpu`, `cuda`, `kompute` or the name of one. `silence_s` bounds how long it may say
+    nothing while it answers; after that its process is ended and started again.
+    """
+
+    source: str = Field(min_length=1)
+    sha256: str | None = None
+    context: int = Field(default=2_048, ge=64)
+    n_batch: int = Field(default=256, ge=128)
+    n_threads: int | None = Field(default=None, ge=1)
+    n_gpu_layers: int = Field(default=100, ge=0)
+    device: str = "cpu"
+    embeddings: bool | None = None
+    long_text: Literal["mean", "truncate"] = "mean"
+    chat_format: str | None = None
+    thinking: Thinking = "auto"
+    silence_s: Annotated[Seconds, Field(gt=0)] = 120.0

@@ -1,0 +1,43 @@
+"""Takes a request in: its prompt as tokens, its sampling as a sampler, or the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backends.errors import ContextOverflow
+from backends.llama_cpp.answer import Answer
+from backends.llama_cpp.grammar import grammar_of
+from backends.llama_cpp.job import Job
+from backends.llama_cpp.native import Model
+from backends.llama_cpp.options import LlamaCppOptions
+from backends.llama_cpp.sampling import Sampler, settings
+from backends.llama_cpp.templates import ChatTemplate
+
+
+class Intake:
+    """Makes answers-to-be. `limit` is the context of one conversation, in tokens."""
+
+    def __init__(self, model: Model, options: LlamaCppOptions, template: ChatTemplate) -> None:
+        self._model = model
+        self._options = options
+        self._template = template
+        self.limit = min(options.context, model.context_trained or options.context)
+
+    def prepare(self, job: Job, known: Sequence[int]) -> Answer:
+        """An answer that has not begun. `known` are ids of the conversation's earlier turns.
+
+        Raises `ContextOverflow` for a prompt that leaves no room to answer, before anything is
+        computed, and `InvalidRequest` for one that cannot be rendered or sampled.
+        """
+        sampling = job.request.sampling
+        prompt = self._template.prompt(
+            job.request.messages,
+            known,
+            tools=job.request.tools,
+            thinks=sampling.json_schema is None,  # the grammar would hold the thoughts to it too
+        )
+        if len(prompt.tokens) >= self.limit:
+            raise ContextOverflow(len(prompt.tokens), self.limit)
+        grammar = grammar_of(sampling.json_schema) if sampling.json_schema is not None else None
+        sampler = Sampler(self._model, settings(sampling, self._options), grammar)
+        return Answer(job, prompt, sampler, sampling.stop)

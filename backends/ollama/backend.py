@@ -1,0 +1,291 @@
+"""Models that an Ollama server runs.
+
+    team: {backend: ollama, url: "http://127.0.0.1:11434", model: "llama3.1:8b", context: 8192}
+
+`num_ctx` and `keep_alive` go with every request, since a server left to itself picks a context
+that may be far too small or too large. Its API: `docs/api.md` of the Ollama project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import httpx
+import ollama
+from pydantic import Field
+
+from backends.base import (
+    Backend,
+    Capabilities,
+    ChatMessage,
+    ChatRequest,
+    Chunk,
+    Embeddings,
+    Engine,
+    EngineContext,
+    Health,
+    Progress,
+    ToolCall,
+)
+from backends.chat_marks import ChatMarks
+from backends.embeddings import unit_rows
+from backends.errors import BackendError, BackendProtocolError, ContextOverflow, InvalidRequest
+from backends.ollama.errors import CAUGHT, translate
+from backends.ollama.wire import (
+    finish_of,
+    message_json,
+    spellings,
+    tool_json,
+    usage_of,
+    whole_number,
+)
+from backends.pool.request_validation import check_request
+from backends.pool.spec import Seconds
+from backends.remote import Address, RemoteOptions, TokenGuess, Url, ends_at, patiently, watched
+from backends.thinking import Thinking
+
+_LOOK_S = 5.0
+"""Patience with questions that need no model."""
+
+
+class OllamaOptions(RemoteOptions):
+    """Keys of a model with `backend: ollama`. `context` is sent as `num_ctx`, in tokens.
+
+    `keep_alive`: how long the model stays in memory after an answer; -1 is for ever. `parallel`
+    should be the server's `OLLAMA_NUM_PARALLEL`.
+    """
+
+    url: Url = Field(default="http://127.0.0.1:11434", repr=False)
+    parallel: int = Field(default=4, ge=1, le=1_024)
+    model: str = Field(min_length=1)
+    context: int = Field(default=4_096, ge=128)
+    keep_alive: Seconds = 300.0
+    thinking: Thinking = "auto"
+    options: Mapping[str, Any] = Field(default_factory=dict)
+    first_byte_s: Annotated[Seconds, Field(gt=0)] = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class PullProgress:
+    """How far a download is: bytes done and bytes in all, 0 where the server does not say."""
+
+    status: str
+    completed: int = 0
+    total: int = 0
+
+
+class OllamaBackend:
+    """One model of one Ollama server."""
+
+    def __init__(self, name: str, options: OllamaOptions, context: EngineContext) -> None:
+        self.name = name
+        self.parallel = options.parallel
+        self.resident: bool | None = None
+        self._options = options
+        self._address = Address.parse(options.url)
+        self._source = f"The Ollama server at {self._address.shown}"
+        self._client = connect(options.url, _key(options, context), options.connect_s)
+        self._guess = TokenGuess()
+        self._marks = ChatMarks()
+
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        check_request(request)
+        if request.sampling.logit_bias:
+            raise InvalidRequest("Ollama offers no logit bias.")
+        ends = ends_at(request.deadline_s)
+        over = self._guess.surely_exceeds(request.messages, self._options.context)
+        if over is not None:  # the server would cut the prompt without a word
+            raise ContextOverflow(over, self._options.context)
+        try:
+            async with aclosing(self._stream(request, ends)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except CAUGHT as error:
+            raise self._translated(error) from error
+
+    async def _stream(self, request: ChatRequest, ends: float) -> AsyncGenerator[Chunk, None]:
+        if self.resident is False:
+            yield Chunk(progress=Progress("loading"))
+        messages = self._marks.messages(request.messages)
+        parts = await self._client.chat(
+            self._options.model,
+            [message_json(each, messages) for each in messages],
+            tools=[tool_json(tool) for tool in request.tools] or None,
+            stream=True,
+            think=False if self._options.thinking == "off" else None,
+            format=dict(request.sampling.json_schema) if request.sampling.json_schema else None,
+            options=self._sampling(request),
+            keep_alive=self._options.keep_alive,
+        )
+        calls: list[ToolCall] = []
+        heard = watched(
+            parts,
+            first_s=self._options.first_byte_s,
+            between_s=self._options.silence_s,
+            ends=ends,
+            source=self._source,
+        )
+        async with aclosing(heard):
+            async for part in heard:
+                self.resident = True
+                if part.message.thinking:
+                    yield Chunk(thinking=part.message.thinking)
+                if part.message.content:
+                    yield Chunk(text=part.message.content)
+                for call in part.message.tool_calls or ():
+                    made = ToolCall(
+                        f"call_{len(calls)}", call.function.name, dict(call.function.arguments)
+                    )
+                    calls.append(made)
+                    yield Chunk(tool_calls=(made,))
+                if part.done:
+                    usage = usage_of(part)
+                    self._guess.learn(request.messages, usage.prompt_tokens)
+                    yield Chunk(finish=finish_of(part.done_reason, calls), usage=usage)
+                    return
+        raise BackendProtocolError(f"{self._source} ended its answer without saying that it did.")
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        options = self._options
+        try:
+            if not texts:
+                able = await self.capabilities()
+                return unit_rows([[0.0] * able.dimension], 0, self._source)
+            answer = await patiently(
+                self._client.embed(
+                    options.model,
+                    list(texts),
+                    truncate=True,
+                    options={"num_ctx": options.context, **options.options},
+                    keep_alive=options.keep_alive,
+                ),
+                options.first_byte_s,
+                float("inf"),
+                self._source,
+            )
+        except CAUGHT as error:
+            raise self._translated(error) from error
+        self.resident = True
+        return unit_rows(answer.embeddings, len(texts), self._source)
+
+    async def count(self, messages: Sequence[ChatMessage]) -> int:
+        """An estimate: the server has no tokenizer to ask. It learns from every answer."""
+        return self._guess.count(messages)
+
+    async def capabilities(self) -> Capabilities:
+        try:
+            shown = await self._look(self._client.show(self._options.model))
+        except CAUGHT as error:
+            raise self._translated(error) from error
+        self._marks = ChatMarks(shown.template or "")
+        facts = shown.modelinfo or {}
+        family = str(facts.get("general.architecture") or (shown.details and shown.details.family))
+        able = shown.capabilities or ["completion"]  # an older server does not say
+        trained = whole_number(facts.get(f"{family}.context_length"))
+        embeds = "embedding" in able
+        return Capabilities(
+            context=min(self._options.context, trained or self._options.context),
+            chat="completion" in able,
+            embed=embeds,
+            dimension=whole_number(facts.get(f"{family}.embedding_length")) if embeds else 0,
+            tools="tools" in able,
+            thinking="thinking" in able,
+            json_schema="completion" in able,
+            template=shown.template or "",
+            family=family,
+        )
+
+    async def health(self) -> Health:
+        try:
+            listed = await self._look(self._client.list())
+            known = {model.model for model in listed.models if model.model}
+            if not known & spellings(self._options.model):
+                missing = ollama.ResponseError("not found", 404)
+                return Health(False, str(self._translated(missing)), resident=False)
+            running = await self._look(self._client.ps())
+        except CAUGHT as error:
+            return Health(False, str(self._translated(error)))
+        except BackendError as error:
+            return Health(False, str(error))
+        names = {name for model in running.models for name in (model.model, model.name) if name}
+        self.resident = bool(names & spellings(self._options.model))
+        where = "in memory" if self.resident else "not in memory yet"
+        return Health(True, f"{self._source} has {self._options.model}, {where}.", self.resident)
+
+    async def aclose(self) -> None:
+        await _close(self._client)
+
+    async def _look(self, awaited: Any) -> Any:
+        return await patiently(awaited, _LOOK_S, float("inf"), self._source)
+
+    def _translated(self, error: Exception) -> BackendError:
+        return translate(error, self._source, self._options.model)
+
+    def _sampling(self, request: ChatRequest) -> dict[str, Any]:
+        asked = request.sampling
+        given = {
+            "temperature": asked.temperature,
+            "top_k": asked.top_k,
+            "top_p": asked.top_p,
+            "min_p": asked.min_p,
+            "repeat_penalty": asked.repeat_penalty,
+            "frequency_penalty": asked.frequency_penalty,
+            "presence_penalty": asked.presence_penalty,
+            "seed": asked.seed,
+            "stop": list(asked.stop) or None,
+        }
+        return {
+            **self._options.options,
+            "num_ctx": self._options.context,
+            "num_predict": asked.max_tokens,
+            **{key: value for key, value in given.items() if value is not None},
+        }
+
+
+async def pull(
+    name: str, url: str = "http://127.0.0.1:11434", api_key: str | None = None
+) -> AsyncGenerator[PullProgress, None]:
+    """Have a server fetch a model of its library. Raises a `BackendError`; closing it stops."""
+    source = f"The Ollama server at {Address.parse(url).shown}"
+    client = connect(url, api_key, 5.0)
+    try:
+        parts = await client.pull(name, stream=True)
+        heard = watched(parts, first_s=60.0, between_s=120.0, ends=float("inf"), source=source)
+        async with aclosing(heard):
+            async for part in heard:
+                yield PullProgress(part.status or "", part.completed or 0, part.total or 0)
+    except CAUGHT as error:
+        raise translate(error, source, name, pulling=True) from error
+    finally:
+        await _close(client)
+
+
+def connect(url: str, api_key: str | None, connect_s: float) -> ollama.AsyncClient:
+    """A client that retries nothing, asks no proxy, and has only our own timeouts."""
+    address = Address.parse(url)
+    return ollama.AsyncClient(
+        host=address.url,
+        timeout=httpx.Timeout(None, connect=connect_s),
+        trust_env=False,
+        verify=address.url.startswith("https:"),  # else reading certificates would be idle work
+        auth=address.login,
+        headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+    )
+
+
+async def _close(client: ollama.AsyncClient) -> None:
+    await client.close()  # type: ignore[no-untyped-call]  # the client's own is not annotated
+
+
+def _key(options: RemoteOptions, context: EngineContext) -> str | None:
+    return context.secret(options.api_key_env) if options.api_key_env else None
+
+
+def _create(name: str, options: OllamaOptions, context: EngineContext) -> Backend:
+    return OllamaBackend(name, options, context)
+
+
+ENGINE = Engine("ollama", OllamaOptions, _create)

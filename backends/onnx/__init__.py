@@ -1,0 +1,1 @@
+"""Embedders and rerankers in the ONNX format."""

@@ -1,0 +1,288 @@
+"""Models behind an OpenAI-compatible `/v1`: llama-server, llamafile, vLLM, LM Studio and others.
+
+    team: {backend: openai_compatible, url: "http://127.0.0.1:8080/v1", model: "llama-3.1-8b"}
+    mine: {backend: openai_compatible, command: ["./model.llamafile", "--server", "--nobrowser"]}
+
+With `command` the server is started on a free port of this machine, watched, and stopped again.
+What only some servers offer (`/health`, `/props`, `/slots`, `/tokenize`, timings) is used where
+it is there and missed nowhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+import openai
+
+from backends.base import (
+    Backend,
+    Capabilities,
+    ChatMessage,
+    ChatRequest,
+    Chunk,
+    Embeddings,
+    Engine,
+    EngineContext,
+    Health,
+    Progress,
+)
+from backends.embeddings import unit_rows
+from backends.errors import (
+    BackendError,
+    ContextOverflow,
+    InvalidRequest,
+    ModelNotFound,
+)
+from backends.openai_compatible.errors import CAUGHT, translate
+from backends.openai_compatible.options import OpenAICompatibleOptions
+from backends.openai_compatible.probe import Connection
+from backends.openai_compatible.wire import Assembly, SchemaStyle, body_of
+from backends.pool.request_validation import check_request
+from backends.remote import TokenGuess, ends_at, patiently, watched
+from backends.thinking import TAGS, TEMPLATE_SWITCHES, template_thinks
+from backends.worker.server_process import ServerProcess
+
+__all__ = ["ENGINE", "OpenAICompatibleBackend", "OpenAICompatibleOptions"]
+
+
+class OpenAICompatibleBackend:
+    """One model of one server."""
+
+    def __init__(self, name: str, options: OpenAICompatibleOptions, context: EngineContext) -> None:
+        self.name = name
+        self.parallel = options.parallel or 4
+        self._options = options
+        self._key = context.secret(options.api_key_env) if options.api_key_env else None
+        self._process = (
+            ServerProcess(options.command, ready_s=options.ready_s) if options.command else None
+        )
+        self._connection: Connection | None = None
+        self._connecting = asyncio.Lock()
+        self._guess = TokenGuess()
+        self._schema_style: SchemaStyle = "json_schema"
+        self._known = False
+        self._busy = 0
+        self._closed = False
+
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        check_request(request)
+        if not self._options.chat:
+            raise InvalidRequest(f"The model {self.name!r} is for embeddings only.")
+        ends = ends_at(request.deadline_s)
+        if self._process is not None and not self._process.ready:
+            yield Chunk(progress=Progress("loading"))
+        connection = await patiently(
+            self._connect(), self._options.ready_s, ends, f"The server of {self.name!r}"
+        )
+        self._busy += 1
+        try:
+            async with aclosing(self._answer(connection, request, ends)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        finally:
+            self._busy -= 1
+
+    async def _answer(
+        self, connection: Connection, request: ChatRequest, ends: float
+    ) -> AsyncGenerator[Chunk, None]:
+        began = time.monotonic()
+        try:
+            await self._check_model(connection)
+            marks = connection.facts.marks
+            request = replace(request, messages=marks.messages(request.messages))
+            events = await self._open(connection, request, ends)
+            heard = watched(
+                events,
+                first_s=max(0.001, self._options.first_byte_s - (time.monotonic() - began)),
+                between_s=self._options.silence_s,
+                ends=ends,
+                source=connection.source,
+            )
+            assembly = Assembly(connection.source, begins_with=self._lead(request))
+            async with aclosing(heard):
+                async for event in heard:
+                    chunk = assembly.take(event)
+                    if chunk is not None:
+                        yield chunk
+            if not assembly.pieces and assembly.finish is None:
+                await self._refuse_overflow(connection, request)
+            if assembly.usage is not None:
+                self._guess.learn(request.messages, assembly.usage.prompt_tokens)
+            for chunk in assembly.end(self._guess.count(request.messages)):
+                yield chunk
+        except CAUGHT as error:
+            raise await self._translated(error, connection, request) from error
+
+    async def _open(self, connection: Connection, request: ChatRequest, ends: float) -> Any:
+        """The stream of events; asks again in the other style where a schema is not understood."""
+        body = body_of(request, self._schema_style)
+        try:
+            return await self._create(connection, body, ends)
+        except openai.APIStatusError as error:
+            if "response_format" not in body or self._schema_style == "json_object":
+                raise
+            if "response_format" not in str(error) and "json_schema" not in str(error):
+                raise
+        events = await self._create(connection, body_of(request, "json_object"), ends)
+        self._schema_style = "json_object"
+        return events
+
+    async def _create(self, connection: Connection, body: dict[str, Any], ends: float) -> Any:
+        quiet: dict[str, Any] = {}
+        if self._options.thinking == "off":
+            quiet = {"chat_template_kwargs": dict(TEMPLATE_SWITCHES)}
+        extra = {**quiet, **self._options.extra, **body.pop("extra_body", {})}
+        return await patiently(
+            connection.client.chat.completions.create(
+                model=connection.model,
+                stream=True,
+                stream_options={"include_usage": True},
+                extra_body=extra or None,
+                **body,
+            ),
+            self._options.first_byte_s,
+            ends,
+            connection.source,
+        )
+
+    def _lead(self, request: ChatRequest) -> str:
+        options = self._options
+        starts = options.starts_thinking and options.thinking != "off"
+        return TAGS[0][0] if starts and request.sampling.json_schema is None else ""
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        if not self._options.embeddings:
+            raise InvalidRequest(f"The model {self.name!r} makes no embeddings.")
+        connection = await self._connect()
+        try:
+            await self._check_model(connection)
+            answer = await patiently(
+                connection.client.embeddings.create(
+                    model=connection.model, input=list(texts) or [""], encoding_format="float"
+                ),
+                self._options.first_byte_s,
+                float("inf"),
+                connection.source,
+            )
+            rows = [entry.embedding for entry in sorted(answer.data, key=lambda one: one.index)]
+        except CAUGHT as error:
+            raise translate(error, connection.source, connection.model) from error
+        return unit_rows(rows, len(texts), connection.source)
+
+    async def count(self, messages: Sequence[ChatMessage]) -> int:
+        """By the server's own tokenizer where it offers one, else an estimate that learns."""
+        connection = await self._connect()
+        counted = await connection.count(messages)
+        return self._guess.count(messages) if counted is None else counted
+
+    async def capabilities(self) -> Capabilities:
+        connection = await self._connect()
+        try:
+            await self._check_model(connection)
+        except CAUGHT as error:
+            raise translate(error, connection.source, connection.model) from error
+        options, facts = self._options, connection.facts
+        dimension = options.dimension
+        if options.embeddings and not dimension:
+            dimension = int((await self.embed(["dimension"])).shape[1])
+        return Capabilities(
+            context=options.context or facts.context,
+            chat=options.chat,
+            embed=options.embeddings,
+            dimension=dimension,
+            tools=bool(facts.tools if options.tools is None else options.tools),
+            json_schema=options.json_schema and options.chat,
+            thinking=options.starts_thinking or template_thinks(facts.template),
+            template=facts.template,
+            family=connection.model,
+        )
+
+    async def health(self) -> Health:
+        if self._process is not None and not self._process.ready:
+            return Health(self._process.failure is None, self._process.describe(), resident=False)
+        try:
+            connection = await self._connect()
+            health = await connection.health()
+        except BackendError as error:
+            return Health(False, str(error))
+        if health.ok:
+            try:
+                await self._check_model(connection, again=True)
+            except BackendError as error:
+                return Health(False, str(error), slots_busy=self._busy)
+            except CAUGHT as error:
+                failure = translate(error, connection.source, connection.model)
+                return Health(False, str(failure), slots_busy=self._busy)
+        busy = health.slots_busy if health.slots_busy is not None else self._busy
+        return Health(health.ok, health.detail, health.ok, health.slots or self.parallel, busy)
+
+    async def aclose(self) -> None:
+        self._closed = True
+        if self._connection is not None:
+            await self._connection.aclose()
+        if self._process is not None:
+            await self._process.aclose()
+
+    async def _connect(self) -> Connection:
+        """The connection to where the server is now; starts it where that is ours to do."""
+        url = self._options.url if self._process is None else await self._process.url()
+        assert url is not None
+        async with self._connecting:
+            if self._connection is None or self._connection.url != url:
+                if self._connection is not None:
+                    await self._connection.aclose()
+                self._connection = await asyncio.to_thread(  # it reads certificates
+                    Connection, url, self._options.model, self._key, self._options.connect_s
+                )
+                self._known = False
+            return self._connection
+
+    async def _check_model(self, connection: Connection, *, again: bool = False) -> None:
+        """Once, learn what the server tells of itself. Raises `ModelNotFound`.
+
+        Some servers answer with whatever model they have, whichever is asked for.
+        """
+        if self._known and not again:
+            return
+        models = await connection.learn()
+        if self._options.parallel is None and connection.facts.slots:
+            self.parallel = connection.facts.slots
+        if models is not None and connection.model not in models:
+            there = ", ".join(models[:5]) or "none"
+            raise ModelNotFound(
+                f"{connection.source} has no model {connection.model!r}; it has {there}."
+            )
+        self._known = True
+
+    async def _refuse_overflow(self, connection: Connection, request: ChatRequest) -> None:
+        """Where a stream ends with nothing said, some servers mean a prompt that is too long."""
+        limit = self._options.context or connection.facts.context
+        tokens = await connection.count(request.messages)
+        if limit and tokens is not None and tokens >= limit:
+            raise ContextOverflow(max(tokens, limit + 1), limit)
+
+    async def _translated(
+        self, error: Exception, connection: Connection, request: ChatRequest
+    ) -> BackendError:
+        """As `translate`, with the numbers of an overflow where the server gave none."""
+        failure = translate(error, connection.source, connection.model)
+        if not isinstance(failure, ContextOverflow) or 0 < failure.limit < failure.tokens:
+            return failure
+        limit = failure.limit or self._options.context or connection.facts.context
+        counted = await connection.count(request.messages)
+        tokens = counted or self._guess.count(request.messages)
+        if tokens <= limit:  # then it is the room for the answer that does not fit
+            tokens += request.sampling.max_tokens
+        return ContextOverflow(max(tokens, limit + 1), limit)
+
+
+def _create(name: str, options: OpenAICompatibleOptions, context: EngineContext) -> Backend:
+    return OpenAICompatibleBackend(name, options, context)
+
+
+ENGINE: Engine = Engine("openai_compatible", OpenAICompatibleOptions, _create)

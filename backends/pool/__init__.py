@@ -1,0 +1,1 @@
+"""Replicas of models: admission, routing, failover, health."""

@@ -1,0 +1,302 @@
+"""The bounded, fair queue in front of one model, and the slots behind it.
+
+A request enters, waits for its turn (and is told where it stands), runs on one replica, and
+leaves. Everything happens on one event loop, in plain calls between awaits: there is no lock, and
+no task of its own. A timer runs only while somebody waits for something that time alone brings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncGenerator, Sequence
+
+from backends.base import Progress
+from backends.errors import BackendBusy, BackendError, BackendUnavailable, DeadlineExceeded
+from backends.pool.fair_queue import FairQueue
+from backends.pool.replica import Replica
+from backends.pool.routing import Routes
+from backends.pool.spec import PoolLimits
+from backends.pool.ticket import Ticket
+from backends.pool.wait_forecast import forecast
+
+
+class Admission:
+    """Decides who runs next on which of a model's replicas.
+
+    Fair by person; never more on a replica than its slots; never more waiting than `queue`.
+    """
+
+    def __init__(
+        self, model: str, replicas: Sequence[Replica], limits: PoolLimits, queue: int
+    ) -> None:
+        self._model = model
+        self._replicas = tuple(replicas)
+        self._limits = limits
+        self._room = queue
+        self._queue: FairQueue[Ticket] = FairQueue()
+        self._again: list[Ticket] = []
+        self._inside: dict[int, Ticket] = {}
+        self._numbers = itertools.count(1)
+        self._routes = Routes(model, self._replicas)
+        self._timer: asyncio.TimerHandle | None = None
+        self._announcing: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a slot."""
+        return len(self._queue) + len(self._again)
+
+    @property
+    def running(self) -> int:
+        """Requests that hold a slot."""
+        return len(self._inside) - self.waiting
+
+    def enter(
+        self,
+        *,
+        person: str | None,
+        channel: str | None,
+        conversation: str | None,
+        prompt_tokens: int,
+        max_tokens: int,
+        deadline_s: float,
+    ) -> Ticket:
+        """Take a place. Raises `BackendBusy` where the queue, a person or a channel is full."""
+        if self._closed:
+            raise BackendUnavailable("The bot is shutting down.")
+        now = time.monotonic()
+        ticket = Ticket(
+            number=next(self._numbers),
+            flow=person or conversation or "",
+            person=person,
+            channel=channel,
+            conversation=conversation,
+            prompt_tokens=prompt_tokens,
+            max_tokens=max_tokens,
+            ends=now + deadline_s,
+            entered=now,
+        )
+        self._refuse_if_crowded(ticket)
+        self._inside[ticket.number] = ticket
+        self._queue.push(ticket, ticket.flow, ticket.cost(max_tokens))
+        self._dispatch()
+        if ticket.replica is None and ticket.error is None and self.waiting > self._room:
+            self.leave(ticket)
+            raise BackendBusy(self._expected_wait())
+        return ticket
+
+    async def wait(self, ticket: Ticket) -> AsyncGenerator[Progress, None]:
+        """Ends when the ticket has a replica; tells of its position whenever that changes.
+
+        Raises `DeadlineExceeded`, or why no replica can be had.
+        """
+        while ticket.replica is None:
+            if ticket.error is not None:
+                raise ticket.error
+            if ticket.progress is None:
+                self._announce()
+            if ticket.progress is not None and ticket.news.is_set():
+                ticket.news.clear()
+                yield ticket.progress
+                continue
+            try:
+                async with asyncio.timeout(max(0.0, ticket.ends - time.monotonic())):
+                    await ticket.news.wait()
+            except TimeoutError:
+                raise DeadlineExceeded("The request waited in the queue for too long.") from None
+
+    def again(self, ticket: Ticket, error: BackendError) -> None:
+        """Give up the slot after a failure and wait, ahead of all, for a replica not tried yet.
+
+        Raises `error` where there is none.
+        """
+        assert ticket.replica is not None
+        self._release(ticket)
+        ticket.error = None
+        if all(replica.index in ticket.tried for replica in self._replicas):
+            self._dispatch()
+            raise error
+        ticket.news.clear()
+        ticket.progress = None
+        self._again.append(ticket)
+        self._dispatch()
+
+    def leave(self, ticket: Ticket, written: int | None = None) -> None:
+        """Give back the slot, or the place in the queue. `written`: tokens of the answer."""
+        if self._inside.pop(ticket.number, None) is None:
+            return
+        if ticket.replica is not None:
+            if written is not None:
+                difference = ticket.cost(written) - ticket.cost(ticket.max_tokens)
+                self._queue.settle(ticket.flow, difference)
+            self._release(ticket)
+        elif ticket in self._again:
+            self._again.remove(ticket)
+        else:
+            self._queue.remove(ticket, ticket.flow)
+        self._dispatch()
+
+    def answered(self, ticket: Ticket) -> None:
+        """The ticket's answer is complete: its conversation's cache is on its replica now."""
+        assert ticket.replica is not None
+        self._routes.moved(ticket.conversation, ticket.replica)
+
+    def refresh(self) -> None:
+        """Look again at who can run; a replica has changed."""
+        self._dispatch()
+
+    def close(self) -> None:
+        """Turn away everybody who waits, and whoever comes."""
+        self._closed = True
+        for ticket in [*self._again, *self._queue.ordered()]:
+            ticket.error = BackendUnavailable("The bot is shutting down.")
+            ticket.news.set()
+        for timer in (self._timer, self._announcing):
+            if timer is not None:
+                timer.cancel()
+
+    def _release(self, ticket: Ticket) -> None:
+        if ticket.replica is not None:
+            ticket.replica.ended(ticket.number)
+            ticket.tried.add(ticket.replica.index)
+            ticket.replica = None
+
+    def _refuse_if_crowded(self, ticket: Ticket) -> None:
+        inside = self._inside.values()
+        if ticket.person is not None:
+            same = sum(1 for other in inside if other.person == ticket.person)
+            if same >= self._limits.per_person:
+                raise BackendBusy(
+                    self._expected_wait(),
+                    f"You already have {same} requests waiting; try again when one is answered.",
+                )
+        if ticket.channel is not None:
+            same = sum(1 for other in inside if other.channel == ticket.channel)
+            if same >= self._limits.per_channel:
+                raise BackendBusy(
+                    self._expected_wait(),
+                    f"This channel already has {same} requests waiting; try again in a moment.",
+                )
+
+    # -- who runs next ---------------------------------------------------------------------------
+
+    def _dispatch(self) -> None:
+        """Start everybody who can start now, and see to the rest."""
+        while self.waiting and any(replica.free for replica in self._replicas):
+            ticket = self._next()
+            if ticket is None:
+                break
+        self._turn_away()
+        self._set_timer()
+        if self.waiting:
+            self._announce_soon()
+
+    def _next(self) -> Ticket | None:
+        for ticket in self._again:
+            replica = self._choose(ticket)
+            if replica is not None:
+                self._again.remove(ticket)
+                self._start(ticket, replica)
+                return ticket
+        if not len(self._queue):
+            return None
+        held = self._held_by_person()
+        taken = self._queue.take(
+            lambda one: self._may_hold_more(one, held) and self._choose(one) is not None
+        )
+        if taken is not None:
+            replica = self._choose(taken)
+            assert replica is not None
+            self._start(taken, replica)
+        return taken
+
+    def _start(self, ticket: Ticket, replica: Replica) -> None:
+        now = time.monotonic()
+        ticket.replica, ticket.started = replica, now
+        expected = replica.rates.service_s(ticket.prompt_tokens, ticket.max_tokens)
+        replica.started(ticket.number, expected)
+        ticket.news.set()
+
+    def _choose(self, ticket: Ticket) -> Replica | None:
+        return self._routes.choose(
+            ticket.conversation,
+            ticket.prompt_tokens,
+            waited_s=time.monotonic() - ticket.entered,
+            tried=ticket.tried,
+        )
+
+    def _held_by_person(self) -> dict[str, int]:
+        held: dict[str, int] = {}
+        for ticket in self._inside.values():
+            if ticket.replica is not None:
+                held[ticket.flow] = held.get(ticket.flow, 0) + 1
+        return held
+
+    def _may_hold_more(self, ticket: Ticket, held: dict[str, int]) -> bool:
+        """One person leaves room for the next, where there is more than one slot."""
+        slots = sum(replica.slots for replica in self._replicas if replica.resting_s == 0)
+        most = max(1, int(slots * self._limits.person_share))
+        return ticket.person is None or held.get(ticket.flow, 0) < most
+
+    def _turn_away(self) -> None:
+        """Tell those whom no replica can serve soon."""
+        for ticket in [*self._again, *self._queue.ordered()]:
+            able = [r for r in self._replicas if r.index not in ticket.tried]
+            if ticket.error is None and all(
+                replica.resting_s > self._limits.patience_s for replica in able
+            ):
+                rest = min((replica.resting_s for replica in able), default=0.0)
+                why = next((r.last_error for r in able if r.last_error), "It cannot be reached.")
+                ticket.error = BackendUnavailable(f"{why} It is tried again in {rest:.0f} s.")
+                ticket.news.set()
+
+    def _set_timer(self) -> None:
+        """Wake when a rest is over or a wait for the home replica has been long enough."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self.waiting or self._closed:
+            return
+        rests = [replica.resting_s for replica in self._replicas if replica.resting_s > 0]
+        if any(replica.free for replica in self._replicas):
+            rests.append(0.1)
+        if rests:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(0.005, min(rests)), self._dispatch)
+
+    # -- where everybody stands ------------------------------------------------------------------
+
+    def _announce_soon(self) -> None:
+        if self._announcing is None and not self._closed:
+            loop = asyncio.get_running_loop()
+            interval = self._limits.progress_interval_s
+            self._announcing = loop.call_later(interval, self._announce_later)
+
+    def _announce_later(self) -> None:
+        self._announcing = None
+        self._announce()
+
+    def _announce(self) -> None:
+        """Tell each waiting ticket its position and its expected wait, where they have changed."""
+        order = [*self._again, *self._queue.ordered()]
+        for at, (ticket, wait_s) in enumerate(zip(order, self._waits(order), strict=True)):
+            told = ticket.progress
+            if (
+                told is None
+                or told.position != at + 1
+                or abs((told.wait_s or 0.0) - wait_s) > max(2.0, wait_s / 4)
+            ):
+                ticket.progress = Progress("queued", position=at + 1, wait_s=round(wait_s, 1))
+                ticket.news.set()
+
+    def _waits(self, order: Sequence[Ticket]) -> list[float]:
+        return forecast(
+            self._replicas, [(ticket.prompt_tokens, ticket.max_tokens) for ticket in order]
+        )
+
+    def _expected_wait(self) -> float:
+        """Seconds until the next slot, and with it a place in the queue, is free."""
+        return forecast(self._replicas, [(0, 1)])[0]

@@ -1,0 +1,289 @@
+"""One model of the pool: its replicas, and the only place where a request is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import replace
+from typing import TypeVar
+
+from backends.base import (
+    Backend,
+    Capabilities,
+    ChatMessage,
+    ChatRequest,
+    Chunk,
+    Embeddings,
+    Health,
+    Sampling,
+    Usage,
+)
+from backends.errors import (
+    BackendBusy,
+    BackendError,
+    BackendProtocolError,
+    BackendUnavailable,
+    DeadlineExceeded,
+    InvalidRequest,
+    ModelNotFound,
+)
+from backends.pool.admission import Admission
+from backends.pool.capabilities import shared
+from backends.pool.replica import Replica, ReplicaStatus
+from backends.pool.spec import ModelSpec, PoolLimits
+from backends.pool.throughput import estimate_prompt, estimate_tokens
+from backends.pool.ticket import Ticket
+from backends.thinking import Thoughts
+
+R = TypeVar("R")
+
+REPLICA_FAILED = (BackendUnavailable, BackendProtocolError, BackendBusy, ModelNotFound)
+"""Errors that another replica may not have. All others are the request's own."""
+
+_WELL_UNTIL_S = 60.0
+"""A replica that answered this recently is not probed again."""
+
+_log = logging.getLogger(__name__)
+
+
+class ServedModel:
+    """Answers for one model name. Its methods are those of `Pool`, less the name."""
+
+    def __init__(
+        self, name: str, spec: ModelSpec, replicas: Sequence[Replica], limits: PoolLimits
+    ) -> None:
+        self.name = name
+        self.spec = spec
+        self.replicas = tuple(replicas)
+        self._deadline_s = spec.deadline_s or limits.deadline_s
+        self._every_s = limits.progress_interval_s
+        queue = limits.queue if spec.queue is None else spec.queue
+        self.admission = Admission(name, self.replicas, limits, queue)
+
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        sampling = self.spec.sampling.fill(request.sampling)
+        if sampling.max_tokens < 1:
+            raise InvalidRequest("max_tokens must be at least 1.")
+        if self.spec.thinking != "off":
+            sampling = replace(sampling, max_tokens=sampling.max_tokens + self.spec.thinking_tokens)
+        request = replace(request, sampling=sampling)
+        deadline_s = self._deadline_s if request.deadline_s is None else request.deadline_s
+        ticket = self.admission.enter(
+            person=request.person,
+            channel=request.channel,
+            conversation=request.conversation,
+            prompt_tokens=estimate_prompt(request.messages),
+            max_tokens=sampling.max_tokens,
+            deadline_s=deadline_s,
+        )
+        written: int | None = None
+        try:
+            while written is None:
+                async with aclosing(self.admission.wait(ticket)) as places:
+                    async for progress in places:
+                        yield Chunk(progress=progress)
+                spoken = 0
+                replica = _granted(ticket)
+                try:
+                    async with aclosing(self._answer(ticket, replica, request)) as chunks:
+                        async for chunk in chunks:
+                            spoken += bool(chunk.text or chunk.tool_calls or chunk.thinking)
+                            if chunk.usage is not None:
+                                written = chunk.usage.completion_tokens
+                            yield chunk
+                except (GeneratorExit, asyncio.CancelledError):
+                    replica.cancelled += 1
+                    written = spoken if written is None else written
+                    raise
+                except REPLICA_FAILED as error:
+                    self._note(replica, error)
+                    if spoken:
+                        raise
+                    self.admission.again(ticket, error)
+        finally:
+            self.admission.leave(ticket, written)
+
+    async def _answer(
+        self, ticket: Ticket, replica: Replica, request: ChatRequest
+    ) -> AsyncGenerator[Chunk, None]:
+        """One replica's answer, timed where the engine does not say, and checked for its end.
+
+        What the model thinks is told apart from what it says.
+        """
+        began = time.monotonic()
+        left = ticket.ends - began
+        first: float | None = None
+        pieces = 0
+        thoughts = Thoughts(self._every_s, keep=self.spec.thinking == "show")
+        stream = replica.backend.chat(replace(request, deadline_s=left))
+        async with aclosing(stream):
+            while True:
+                chunk = await _before(ticket.ends, anext(stream, None))
+                if chunk is None:
+                    raise BackendProtocolError(f"The model {self.name!r} stopped in mid-answer.")
+                if chunk.text or chunk.tool_calls or chunk.thinking:
+                    pieces += 1
+                    if first is None:
+                        first = time.monotonic()
+                        if replica.spoke():
+                            self.admission.refresh()
+                if chunk.finish is not None:
+                    break
+                for piece in thoughts.take(chunk):
+                    yield piece
+        usage = chunk.usage or Usage(completion_tokens=pieces)
+        if not usage.prefill_s and not usage.decode_s:
+            turned = first or time.monotonic()
+            usage = replace(usage, prefill_s=turned - began, decode_s=time.monotonic() - turned)
+        replica.succeeded(usage)
+        self.admission.answered(ticket)
+        last = replace(chunk, usage=replace(usage, queue_s=usage.queue_s + ticket.queue_s))
+        for piece in thoughts.take(last):
+            yield piece
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        """Embed on one slot of one replica."""
+        ticket = self.admission.enter(
+            person=None,
+            channel=None,
+            conversation=None,
+            prompt_tokens=estimate_tokens(*texts),
+            max_tokens=1,
+            deadline_s=self._deadline_s,
+        )
+        try:
+            while True:
+                async with aclosing(self.admission.wait(ticket)) as places:
+                    async for _ in places:
+                        pass
+                replica = _granted(ticket)
+                try:
+                    rows = await _before(ticket.ends, replica.backend.embed(texts))
+                except REPLICA_FAILED as error:
+                    self._note(replica, error)
+                    self.admission.again(ticket, error)
+                else:
+                    replica.succeeded()
+                    return rows
+        finally:
+            self.admission.leave(ticket)
+
+    async def count(self, messages: Sequence[ChatMessage]) -> int:
+        return await self._first(lambda backend: backend.count(messages))
+
+    async def capabilities(self) -> Capabilities:
+        """What every replica that can be reached can do: the least of each.
+
+        Room for thoughts is no room for a prompt, so the context is smaller by that.
+        """
+        found = await asyncio.gather(
+            *(self._capabilities(replica) for replica in self.replicas), return_exceptions=True
+        )
+        able = [each for each in found if isinstance(each, Capabilities)]
+        if not able:
+            for error in found:
+                if isinstance(error, BaseException):
+                    raise error
+        thoughts = 0 if self.spec.thinking == "off" else self.spec.thinking_tokens
+        return shared(able, thoughts)
+
+    async def health(self) -> Health:
+        """The replicas together: well where one of them is."""
+        seen = await asyncio.gather(*(replica.backend.health() for replica in self.replicas))
+        for replica, health in zip(self.replicas, seen, strict=True):
+            replica.saw(health)
+        if len(seen) == 1:
+            return seen[0]
+        well = [health for health in seen if health.ok]
+        detail = "; ".join(f"replica {at}: {h.detail}" for at, h in enumerate(seen) if h.detail)
+        return Health(
+            ok=bool(well),
+            detail=f"{len(well)} of {len(seen)} replicas can answer. {detail}".strip(),
+            resident=any(health.resident for health in seen),
+            slots=sum(replica.parallel for replica in self.replicas),
+            slots_busy=sum(len(replica.running) for replica in self.replicas),
+        )
+
+    async def probe(self) -> Capabilities:
+        """Have it say one word, or embed one. Raises why it cannot."""
+        now = time.monotonic()
+        for replica in self.replicas:
+            replica.forgive()
+        able = await self.capabilities()
+        for replica in self.replicas:
+            recent = replica.served_at is not None and now - replica.served_at < _WELL_UNTIL_S
+            if recent and replica.state == "ready":
+                return able
+        with suppress(BackendBusy):  # then it is well, and much asked for
+            return replace(able, tokens_per_s=await self._try_out(able))
+        return able
+
+    async def _try_out(self, able: Capabilities) -> float:
+        """Ask for a few words; the tokens a second that they came at, 0 where it does not tell."""
+        if not able.chat:
+            if able.embed:
+                await self.embed(["probe"])
+            return 0.0
+        usage = None
+        request = ChatRequest(
+            messages=(ChatMessage("user", "Count from one to ten."),),
+            sampling=Sampling(temperature=0.0, max_tokens=8),
+        )
+        async with aclosing(self.chat(request)) as chunks:
+            async for chunk in chunks:
+                usage = chunk.usage or usage
+        if usage is None or usage.decode_s <= 0 or usage.completion_tokens < 2:
+            return 0.0
+        return round((usage.completion_tokens - 1) / usage.decode_s, 1)
+
+    def status(self) -> tuple[ReplicaStatus, ...]:
+        waiting = self.admission.waiting
+        return tuple(replica.status(self.name, waiting) for replica in self.replicas)
+
+    async def aclose(self) -> None:
+        self.admission.close()
+        closed = await asyncio.gather(
+            *(replica.backend.aclose() for replica in self.replicas), return_exceptions=True
+        )
+        for error in closed:
+            if isinstance(error, Exception):
+                _log.error("a backend of %s did not close cleanly", self.name, exc_info=error)
+
+    async def _capabilities(self, replica: Replica) -> Capabilities:
+        if replica.capabilities is None:
+            replica.capabilities = await replica.backend.capabilities()
+        return replica.capabilities
+
+    async def _first(self, ask: Callable[[Backend], Awaitable[R]]) -> R:
+        """The answer of the first replica that has one, the rested ones first."""
+        failure: BackendError | None = None
+        for replica in sorted(self.replicas, key=lambda each: (each.resting_s, each.index)):
+            try:
+                return await ask(replica.backend)
+            except REPLICA_FAILED as error:
+                failure = failure or error
+        assert failure is not None
+        raise failure
+
+    def _note(self, replica: Replica, error: BackendError) -> None:
+        replica.failed_with(error)
+        _log.warning(
+            "replica %d of %s (%s) failed: %s", replica.index, self.name, replica.engine, error
+        )
+
+
+def _granted(ticket: Ticket) -> Replica:
+    assert ticket.replica is not None
+    return ticket.replica
+
+
+async def _before(ends: float, awaited: Awaitable[R]) -> R:
+    """Await something until a moment of `time.monotonic`. Raises `DeadlineExceeded` after it."""
+    try:
+        async with asyncio.timeout(max(0.0, ends - time.monotonic())):
+            return await awaited
+    except TimeoutError:
+        raise DeadlineExceeded("The answer was not complete in time.") from None

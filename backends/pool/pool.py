@@ -1,0 +1,187 @@
+"""All models that the bot can ask, by name.
+
+    pool = Pool(config.models, engines, EngineContext(store, secrets.get), config.pool)
+    async with aclosing(pool.chat("team", request)) as chunks: ...
+
+The pool is the only thing that retries: clients of engines are told not to. A request goes to
+another replica only while not a word of its answer has been shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+
+from backends.base import (
+    Backend,
+    Capabilities,
+    ChatMessage,
+    ChatRequest,
+    Chunk,
+    Embeddings,
+    Engine,
+    EngineContext,
+    Health,
+)
+from backends.errors import BackendError, ModelNotFound
+from backends.pool.model import ServedModel
+from backends.pool.replica import Replica, ReplicaStatus
+from backends.pool.spec import ModelSpec, PoolLimits, ResolvedReplica, SpecError, nearest
+from backends.worker.backend import WorkerBackend, isolated
+
+__all__ = ["Pool", "PoolLimits", "ReplicaStatus"]
+
+_log = logging.getLogger(__name__)
+
+
+class Pool:
+    """Every configured model, chat and embedding alike, each with its replicas and its queue.
+
+    Making one opens nothing. Raises `SpecError`, with every problem and its path, where a model
+    names an unknown engine or has options that its engine refuses.
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, ModelSpec],
+        engines: Mapping[str, Engine],
+        context: EngineContext,
+        limits: PoolLimits | None = None,
+    ) -> None:
+        limits = limits or PoolLimits()
+        resolved = resolve(models, engines)
+        self._models = {
+            name: ServedModel(
+                name,
+                models[name],
+                [
+                    _replica(name, at, one, context, limits, several=len(replicas) > 1)
+                    for at, one in enumerate(replicas)
+                ],
+                limits,
+            )
+            for name, replicas in resolved.items()
+        }
+        self._engines = {one.engine.name: one.engine for all_ in resolved.values() for one in all_}
+
+    def names(self) -> tuple[str, ...]:
+        """The models, in the order of the configuration."""
+        return tuple(self._models)
+
+    def spec(self, model: str) -> ModelSpec:
+        """What the configuration says of a model. Raises `ModelNotFound`."""
+        return self._served(model).spec
+
+    def backend(self, model: str) -> Backend:
+        """The engine of a model's first replica: its identity and its tokenizer.
+
+        What is asked of it directly passes by the queue. Raises `ModelNotFound`.
+        """
+        return self._served(model).replicas[0].backend
+
+    async def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        """Stream an answer, with its place in the queue first where it has to wait.
+
+        The last chunk has `usage`, its `queue_s` with the time spent here. Closing the generator
+        gives the slot or the place back at once. Raises a `BackendError`.
+        """
+        async with aclosing(self._served(model).chat(request)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
+        """Unit vectors, float32, shape (len(texts), dim). Raises a `BackendError`."""
+        return await self._served(model).embed(texts)
+
+    async def count(self, model: str, messages: Sequence[ChatMessage]) -> int:
+        """Tokens that the messages take as a prompt of this model."""
+        return await self._served(model).count(messages)
+
+    async def capabilities(self, model: str) -> Capabilities:
+        """What all of the model's replicas can do; may load it. Asked once of each replica."""
+        return await self._served(model).capabilities()
+
+    async def health(self, model: str) -> Health:
+        """Whether one of the model's replicas can answer now; loads nothing."""
+        return await self._served(model).health()
+
+    async def look(self, model: str) -> tuple[Health, ...]:
+        """As `health`, of each replica in its order."""
+        replicas = self._served(model).replicas
+        return tuple(await asyncio.gather(*(one.backend.health() for one in replicas)))
+
+    async def probe(self, model: str) -> Capabilities:
+        """Make sure that a model answers, before anybody is switched to it.
+
+        Loads it if need be and has it write one token (or embed one word). Raises the
+        `BackendError` that says why it cannot.
+        """
+        return await self._served(model).probe()
+
+    def status(self, model: str | None = None) -> tuple[ReplicaStatus, ...]:
+        """Every replica of every model, or of one, as it stands now."""
+        served = self._models.values() if model is None else (self._served(model),)
+        return tuple(status for each in served for status in each.status())
+
+    async def aclose(self) -> None:
+        """Turn away who waits, end every answer, engine and child. Safe to call twice."""
+        await asyncio.gather(*(served.aclose() for served in self._models.values()))
+        closing = [engine.close() for engine in self._engines.values() if engine.close is not None]
+        for error in await asyncio.gather(*closing, return_exceptions=True):
+            if isinstance(error, Exception):
+                _log.error("an engine did not close cleanly", exc_info=error)
+
+    def _served(self, model: str) -> ServedModel:
+        served = self._models.get(model)
+        if served is None:
+            hint = nearest(model, self._models)
+            known = "" if hint else f"; there are {', '.join(self._models) or 'none'}"
+            raise ModelNotFound(f"There is no model {model!r}{hint or known}{'' if hint else '.'}")
+        return served
+
+
+def resolve(
+    models: Mapping[str, ModelSpec], engines: Mapping[str, Engine]
+) -> dict[str, tuple[ResolvedReplica, ...]]:
+    """Every model's engines and judged options, without making anything.
+
+    Raises `SpecError` with the problems of all models.
+    """
+    resolved: dict[str, tuple[ResolvedReplica, ...]] = {}
+    problems: list[str] = []
+    for name, spec in models.items():
+        try:
+            resolved[name] = spec.resolve(engines, f"models.{name}")
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(problems)
+    return resolved
+
+
+def _replica(
+    model: str,
+    index: int,
+    one: ResolvedReplica,
+    context: EngineContext,
+    limits: PoolLimits,
+    *,
+    several: bool,
+) -> Replica:
+    name = f"{model}[{index}]" if several else model
+    try:
+        backend = one.engine.create(name, one.options, context)
+        if one.isolated and not isinstance(backend, WorkerBackend):
+            backend = isolated(one.engine, name, one.options, context)
+    except (BackendError, ValueError) as error:
+        raise SpecError([f"models.{name}: {error}"]) from error
+    return Replica(
+        backend,
+        one.engine.name,
+        index,
+        limits.first_pause_s,
+        limits.longest_pause_s,
+        parallel=getattr(one.options, "parallel", None) or 1,
+    )

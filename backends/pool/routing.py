@@ -1,0 +1,78 @@
+"""Which replica should run a request."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
+
+from backends.pool.replica import Replica
+
+_REMEMBERED_CONVERSATIONS = 4_096
+
+
+class Routes:
+    """Keeps conversations where their cache is, and spills to the least expected wait.
+
+    A conversation's first home is chosen by weighted rendezvous hashing: every process agrees
+    without talking, and a replica that comes or goes moves only its own share. After that the home
+    is wherever the last turn was answered, since that is where the cache is.
+    """
+
+    def __init__(self, model: str, replicas: Sequence[Replica]) -> None:
+        self._model = model
+        self._replicas = tuple(replicas)
+        self._last: OrderedDict[str, int] = OrderedDict()
+
+    def choose(
+        self,
+        conversation: str | None,
+        prompt_tokens: int,
+        *,
+        waited_s: float = 0.0,
+        tried: Collection[int] = (),
+    ) -> Replica | None:
+        """A replica that should start the request now; None while waiting for one is better."""
+        awake = [r for r in self._replicas if r.index not in tried and r.resting_s == 0]
+        free = [replica for replica in awake if replica.free]
+        if not free:
+            return None
+        home = self.home(conversation, awake)
+        if home is not None and home.free:
+            return home
+        spill = min(free, key=lambda replica: _delay(replica, prompt_tokens))
+        if home is None or self._last.get(conversation or "") != home.index:
+            return spill
+        saved_s = spill.rates.reading_s(prompt_tokens)  # what the cache at home is worth
+        return None if waited_s + home.wait_s() < saved_s else spill
+
+    def home(self, conversation: str | None, among: Sequence[Replica]) -> Replica | None:
+        """Where the conversation belongs, busy or not."""
+        if conversation is None or not among:
+            return None
+        last = self._last.get(conversation)
+        for replica in among:
+            if replica.index == last:
+                return replica
+        return max(among, key=lambda replica: self._score(conversation, replica))
+
+    def moved(self, conversation: str | None, replica: Replica) -> None:
+        """A turn was answered there."""
+        if conversation is None:
+            return
+        self._last[conversation] = replica.index
+        self._last.move_to_end(conversation)
+        if len(self._last) > _REMEMBERED_CONVERSATIONS:
+            self._last.popitem(last=False)
+
+    def _score(self, conversation: str, replica: Replica) -> float:
+        key = f"{self._model}\0{replica.index}\0{conversation}".encode()
+        drawn = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()) + 1
+        return -replica.parallel / math.log(drawn / (2**64 + 1))
+
+
+def _delay(replica: Replica, prompt_tokens: int) -> tuple[float, float]:
+    """Expected time to the first word there, and how full it is."""
+    load = len(replica.running) / replica.slots
+    return (replica.wait_s() + replica.rates.reading_s(prompt_tokens) * (1.0 + load), load)

@@ -1,0 +1,44 @@
+"""A request's place in front of a model."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from backends.base import Progress
+from backends.errors import BackendError
+from backends.pool.replica import Replica
+
+_ROUND_TOKENS = 512.0
+"""Written tokens that one round of the fair queue stands for."""
+_READING_IS_CHEAPER = 8.0
+"""Tokens of a prompt that cost as much as one written token."""
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """One request's place: in the queue while `replica` is None, on a slot afterwards."""
+
+    number: int
+    flow: str
+    person: str | None
+    channel: str | None
+    conversation: str | None
+    prompt_tokens: int
+    max_tokens: int
+    ends: float
+    entered: float
+    replica: Replica | None = None
+    error: BackendError | None = None
+    tried: set[int] = field(default_factory=set)
+    started: float = 0.0
+    progress: Progress | None = None
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def queue_s(self) -> float:
+        return max(0.0, self.started - self.entered)
+
+    def cost(self, written: int) -> float:
+        """Rounds that the request is worth with so many written tokens."""
+        return max(1.0, (written + self.prompt_tokens / _READING_IS_CHEAPER) / _ROUND_TOKENS)

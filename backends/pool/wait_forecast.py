@@ -1,0 +1,33 @@
+"""When each waiting request can be expected to start."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Sequence
+
+from backends.pool.replica import Replica
+
+
+def forecast(replicas: Sequence[Replica], sizes: Sequence[tuple[int, int]]) -> list[float]:
+    """Seconds until each of the waiting requests starts, in order of service.
+
+    `sizes` holds (prompt tokens, most answer tokens). Every slot is taken as free when its present
+    answer is expected to end, and each request goes to the first slot that is.
+    """
+    now = time.monotonic()
+    slots: list[tuple[float, int, int]] = []
+    for replica in replicas:
+        ends = sorted(max(0.0, end - now) for end in replica.running.values())
+        idle = [0.0] * max(0, replica.slots - len(ends))
+        for at, free_in in enumerate([*ends[: replica.slots], *idle]):
+            slots.append((max(free_in, replica.resting_s), replica.index, at))
+    heapq.heapify(slots)
+    by_index = {replica.index: replica for replica in replicas}
+    waits = []
+    for prompt_tokens, max_tokens in sizes:
+        free_in, index, at = slots[0]
+        waits.append(free_in)
+        service = by_index[index].rates.service_s(prompt_tokens, max_tokens)
+        heapq.heapreplace(slots, (free_in + service, index, at))
+    return waits

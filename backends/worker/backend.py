@@ -1,0 +1,206 @@
+"""Any local engine in a child process, behind the same protocol.
+
+    models:
+      risky: {backend: llama_cpp, source: "file:…", isolation: process}
+
+Whatever happens to the child costs the answers in flight an honest error and nothing else: it is
+started again for the next request, after a pause that grows if it keeps dying. The child ends when
+its parent does, however that ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any
+
+from backends.base import (
+    Backend,
+    Capabilities,
+    ChatMessage,
+    ChatRequest,
+    Chunk,
+    Embeddings,
+    Engine,
+    EngineContext,
+    EngineOptions,
+    Health,
+    Progress,
+)
+from backends.errors import (
+    BackendError,
+    BackendProtocolError,
+    BackendUnavailable,
+    DeadlineExceeded,
+)
+from backends.worker.frames import Head
+from backends.worker.process import Child, Frame
+from backends.worker.wire import (
+    CAPABILITIES,
+    CHUNK,
+    HEALTH,
+    MESSAGES,
+    REQUEST,
+    reference,
+    rows_from_bytes,
+)
+
+Create = Callable[[str, Any, EngineContext], Backend]
+
+_LOOK_S = 5.0
+_STEADY_S = 30.0
+"""A child that lived this long, or has answered, is started again at once when it dies."""
+
+
+class WorkerBackend:
+    """A backend whose engine runs in a process of its own.
+
+    `create` and the class of `options` must stand in a module's top level. `silence_s` bounds how
+    long the child may say nothing at all while it has something to do.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        create: Create,
+        options: EngineOptions,
+        context: EngineContext,
+        *,
+        silence_s: float = 180.0,
+        first_pause_s: float = 1.0,
+        longest_pause_s: float = 60.0,
+    ) -> None:
+        self.name = name
+        self.parallel = int(getattr(options, "parallel", 1) or 1)
+        self._start_head = {
+            "op": "start",
+            "name": name,
+            "create": reference(create),
+            "options_class": reference(type(options)),
+            "options": options.model_dump(mode="json"),
+        }
+        self._context = context
+        self._silence_s = silence_s
+        self._first_pause_s = first_pause_s
+        self._longest_pause_s = longest_pause_s
+        self._pause_s = first_pause_s
+        self._retry_at = 0.0
+        self._deaths = 0
+        self._why: str | None = None
+        self._child: Child | None = None
+        self._starting = asyncio.Lock()
+        self._closed = False
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process, while there is one."""
+        return self._child.pid if self._child is not None and self._child.alive else None
+
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        if request.deadline_s is not None and request.deadline_s <= 0:
+            raise DeadlineExceeded("The answer was not complete in time.")
+        if self.pid is None:
+            yield Chunk(progress=Progress("loading"))
+        child = await self._running()
+        head = {"op": "chat", "request": REQUEST.dump_python(request, mode="json")}
+        async with child.call(head) as replies:
+            while True:
+                told, _ = await replies.get()
+                if told["op"] == "end":
+                    raise BackendProtocolError(
+                        f"The engine of {self.name!r} stopped in mid-answer."
+                    )
+                chunk = CHUNK.validate_python(told["chunk"])
+                yield chunk
+                if chunk.finish is not None:
+                    return
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        told, body = await self._ask({"op": "embed", "texts": list(texts)})
+        return rows_from_bytes(told["shape"], body)
+
+    async def count(self, messages: Sequence[ChatMessage]) -> int:
+        sent = MESSAGES.dump_python(tuple(messages), mode="json")
+        told, _ = await self._ask({"op": "count", "messages": sent})
+        return int(told["value"])
+
+    async def capabilities(self) -> Capabilities:
+        told, _ = await self._ask({"op": "capabilities"})
+        return CAPABILITIES.validate_python(told["value"])
+
+    async def health(self) -> Health:
+        """The child's own, if it runs; it is not started for this."""
+        if self.pid is None:
+            if self._why is not None:
+                return Health(False, self._why, resident=False)
+            return Health(not self._closed, "Its process starts at first use.", resident=False)
+        try:
+            async with asyncio.timeout(_LOOK_S):
+                told, _ = await self._ask({"op": "health"})
+            return HEALTH.validate_python(told["value"])
+        except TimeoutError:
+            return Health(False, f"The engine's process of {self.name!r} does not answer.")
+        except BackendError as error:
+            return Health(False, str(error))
+
+    async def aclose(self) -> None:
+        self._closed = True
+        async with self._starting:
+            if self._child is not None:
+                await self._child.aclose()
+
+    async def _ask(self, head: Head) -> Frame:
+        child = await self._running()
+        async with child.call(head) as replies:
+            return await replies.get()
+
+    async def _running(self) -> Child:
+        """The child, started if need be. Raises `BackendUnavailable` while it rests."""
+        async with self._starting:
+            if self._closed:
+                raise BackendUnavailable(f"The engine of {self.name!r} has been stopped.")
+            if self._child is not None and self._child.alive:
+                return self._child
+            if self._child is not None:
+                await self._bury(self._child)
+            left = self._retry_at - time.monotonic()
+            if left > 0:
+                raise BackendUnavailable(f"{self._why} It is started again in {left:.0f} s.")
+            child = Child(self.name, self._context, self._silence_s)
+            self._child = child
+            try:
+                ready = await child.start(self._start_head)
+            except BackendUnavailable:
+                await self._bury(child)
+                raise
+            except BaseException:
+                self._child = None
+                await child.aclose()
+                raise
+            self.parallel = int(ready.get("parallel") or self.parallel)
+            self._why = None
+            return child
+
+    async def _bury(self, child: Child) -> None:
+        """Note how a child died, and when the next may be started."""
+        self._child = None
+        await child.aclose()
+        self._why = child.why
+        if child.answered or time.monotonic() - child.born >= _STEADY_S:
+            self._deaths = 0
+            self._pause_s = self._first_pause_s
+        self._deaths += 1
+        if self._deaths > 1 or not child.ready:
+            self._retry_at = time.monotonic() + self._pause_s
+            self._pause_s = min(2 * self._pause_s, self._longest_pause_s)
+
+
+def isolated(
+    engine: Engine, name: str, options: EngineOptions, context: EngineContext
+) -> WorkerBackend:
+    """A model on an engine of its own process.
+
+    Raises `ValueError` where the engine cannot be found from another process.
+    """
+    return WorkerBackend(name, engine.create, options, context)

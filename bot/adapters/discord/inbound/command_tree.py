@@ -1,0 +1,229 @@
+"""The command tree, derived from the declarations, and registered only when it has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import inspect
+import json
+import os
+import tempfile
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import discord
+import structlog
+from discord import app_commands
+
+from bot.commands.declaration import Command, Option
+from bot.private_files import make_folder
+from bot.types import Value
+
+_log = structlog.get_logger(__name__)
+
+MAX_COMMANDS = 100
+MAX_MENUS = 15
+MAX_CHOICES = 25
+_MAX_CHOICE = 100
+_MAX_DESCRIPTION = 100
+_MAX_OPTIONS = 25
+_MAX_LENGTH = 6000
+_KINDS: Mapping[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
+_LARGEST = 2**53
+FILE = "file"
+"""The option of a command that takes a file."""
+_FILE_PARAMETER = inspect.Parameter(
+    FILE, inspect.Parameter.KEYWORD_ONLY, annotation=discord.Attachment | None, default=None
+)
+
+Interaction: TypeAlias = "discord.Interaction[Any]"
+
+
+class Receiver(Protocol):
+    """What the tree calls when somebody uses a command."""
+
+    async def on_command(
+        self,
+        interaction: Interaction,
+        name: str,
+        options: Mapping[str, Value],
+        files: Sequence[discord.Attachment] = (),
+    ) -> None: ...
+
+    async def on_menu(
+        self, interaction: Interaction, name: str, target: discord.Message
+    ) -> None: ...
+
+    async def on_complete(
+        self, interaction: Interaction, name: str, option: str, prefix: str
+    ) -> Sequence[str]: ...
+
+    async def on_refused(self, interaction: Interaction, error: Exception) -> None: ...
+
+
+class Tree(app_commands.CommandTree[Any]):
+    """Commands and message menus of one client."""
+
+    def __init__(self, client: discord.Client, receiver: Receiver, *, user_install: bool) -> None:
+        super().__init__(
+            client,
+            allowed_contexts=app_commands.AppCommandContext(
+                guild=True, dm_channel=True, private_channel=user_install
+            ),
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=user_install),
+        )
+        self._receiver = receiver
+
+    async def on_error(
+        self, interaction: Interaction, error: app_commands.AppCommandError, /
+    ) -> None:
+        await self._receiver.on_refused(interaction, error)
+
+
+def fill(
+    tree: Tree,
+    commands: Sequence[Command],
+    receiver: Receiver,
+    guilds: Sequence[int] = (),
+) -> None:
+    """Put every command into the tree; one that Discord would not take is named in the log."""
+    where: dict[str, Any] = {"guilds": [discord.Object(g) for g in guilds]} if guilds else {}
+    for declared in commands:
+        try:
+            tree.add_command(slash(declared, receiver), **where)
+            if declared.menu:
+                tree.add_command(menu(declared, receiver), **where)
+        except (ValueError, TypeError, discord.DiscordException) as exc:
+            _log.error("discord.command_left_out", command=declared.name, reason=str(exc))
+
+
+def slash(declared: Command, receiver: Receiver) -> app_commands.Command[Any, ..., Any]:
+    """A slash command with typed options, choices and completion."""
+    parameters = [*map(_parameter, declared.options)]
+    about = {o.name: _described(o.description or o.name) for o in declared.options}
+    if declared.takes_file and FILE not in about:
+        parameters.append(_FILE_PARAMETER)
+        about[FILE] = "A file to go with it"
+    if len(parameters) > _MAX_OPTIONS:
+        raise ValueError(f"it has {len(parameters)} options; Discord allows {_MAX_OPTIONS}")
+
+    async def call(interaction: Interaction, **given: Any) -> None:
+        options = {name: value for name, value in given.items() if value is not None}
+        files = [options.pop(n) for n, v in given.items() if isinstance(v, discord.Attachment)]
+        await receiver.on_command(interaction, declared.name, options, files)
+
+    own = inspect.Parameter("_interaction", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    vars(call)["__signature__"] = inspect.Signature([own, *parameters])
+    if about:
+        app_commands.describe(**about)(call)
+    for option in declared.options:
+        if option.choices and len(option.choices) <= MAX_CHOICES:
+            choices = [app_commands.Choice(name=c[:_MAX_CHOICE], value=c) for c in option.choices]
+            app_commands.choices(**{option.name: choices})(call)
+        elif option.complete is not None or option.choices:
+            completer = _completer(declared.name, option, receiver)
+            app_commands.autocomplete(**{option.name: completer})(call)
+    return app_commands.Command(
+        name=declared.name, description=_described(declared.description), callback=call
+    )
+
+
+def _parameter(option: Option) -> inspect.Parameter:
+    kind: Any = _KINDS[option.kind]
+    span: Any = app_commands.Range
+    if option.kind == "str":
+        kind = span[str, 1 if option.required else 0, min(option.max_length, _MAX_LENGTH)]
+    elif option.kind in {"int", "float"} and (option.min_value, option.max_value) != (None, None):
+        cast = int if option.kind == "int" else float
+        least = -_LARGEST if option.min_value is None else option.min_value
+        most = _LARGEST if option.max_value is None else option.max_value
+        kind = span[kind, cast(least), cast(most)]
+    if option.required:
+        return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, annotation=kind)
+    return inspect.Parameter(
+        option.name, inspect.Parameter.KEYWORD_ONLY, annotation=kind | None, default=None
+    )
+
+
+def _completer(
+    name: str, option: Option, receiver: Receiver
+) -> Callable[[Interaction, str], Coroutine[Any, Any, list[app_commands.Choice[str]]]]:
+    async def complete(interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
+        if option.choices:
+            found: Sequence[str] = [c for c in option.choices if current.lower() in c.lower()]
+        else:
+            found = await receiver.on_complete(interaction, name, option.name, str(current))
+        fitting = [value for value in found if 0 < len(value) <= _MAX_CHOICE]
+        return [app_commands.Choice(name=v, value=v) for v in fitting[:MAX_CHOICES]]
+
+    return complete
+
+
+def menu(declared: Command, receiver: Receiver) -> app_commands.ContextMenu:
+    """The command's entry in the menu of a message."""
+
+    async def call(interaction: discord.Interaction[Any], target: discord.Message) -> None:
+        await receiver.on_menu(interaction, declared.name, target)
+
+    # discord.py reads the annotations; here they are strings until they are spelled out.
+    call.__annotations__.update(interaction=discord.Interaction, target=discord.Message)
+    return app_commands.ContextMenu(name=declared.menu[:32], callback=call)
+
+
+def _described(text: str) -> str:
+    text = " ".join(text.split()) or "…"
+    return text if len(text) <= _MAX_DESCRIPTION else text[: _MAX_DESCRIPTION - 1] + "…"
+
+
+# --- registering them ----------------------------------------------------------------------------
+
+
+def fingerprint(tree: Tree, guilds: Sequence[int]) -> str:
+    """A hash of all that would be registered, and where."""
+    everything = {
+        str(guild): [c.to_dict(tree) for c in _commands(tree, guild)] for guild in (0, *guilds)
+    }
+    text = json.dumps(everything, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _commands(tree: Tree, guild: int) -> list[Any]:
+    place = discord.Object(guild) if guild else None
+    return sorted(tree.get_commands(guild=place), key=lambda c: (c.__class__.__name__, c.name))
+
+
+async def register(tree: Tree, application: int, guilds: Sequence[int], state: Path) -> bool:
+    """Tell Discord of the commands if they are not what it was told last; True if it was told.
+
+    `state` remembers that, by application. Raises discord.py's exceptions.
+    """
+    known = await asyncio.to_thread(_read, state)
+    before = known.get(str(application), {})
+    print_now = fingerprint(tree, guilds)
+    if before.get("hash") == print_now:
+        return False
+    await tree.sync()
+    for guild in guilds:
+        await tree.sync(guild=discord.Object(guild))
+    for guild in set(before.get("guilds", ())) - set(guilds):
+        await tree.sync(guild=discord.Object(guild))  # nothing of ours is left there
+    known[str(application)] = {"hash": print_now, "guilds": list(guilds)}
+    await asyncio.to_thread(_write, state, known)
+    return True
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        known = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}  # never written, or not by us: register again
+    return known if isinstance(known, dict) else {}
+
+
+def _write(path: Path, known: Mapping[str, Any]) -> None:
+    make_folder(path.parent)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(known, file)
+    os.replace(name, path)

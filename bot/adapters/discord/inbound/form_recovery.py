@@ -1,0 +1,98 @@
+"""What a person typed into a form that could not be used: given back to them, and asked again.
+
+It stands in the message that says what was wrong, so the form can be opened again with it also by
+a later process, and a person who does not want to has their words all the same.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+
+import discord
+
+from bot.adapters.discord.outbound.render import Payload
+from bot.types import File, Value
+
+MAX_KEPT = 5800
+"""Most that fits into a message's embeds, in characters; Discord's own limit is 6,000."""
+AGAIN = "Open the form again"
+_FILE = "what-you-typed.txt"
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+OnAgain: TypeAlias = Callable[[discord.Interaction[Any], str], Awaitable[None]]
+"""Called with the interaction and the command's name."""
+
+
+class AgainButton(
+    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    template=r"parlance:again:(?P<command>.+)",
+):
+    """Opens a form again. Whoever is the client when it is pressed handles it (`on_form_again`)."""
+
+    def __init__(self, command: str) -> None:
+        self.command = command
+        super().__init__(
+            discord.ui.Button(
+                label=AGAIN,
+                style=discord.ButtonStyle.primary,
+                custom_id=f"parlance:again:{command}",
+            )
+        )
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: Any, match: re.Match[str], /
+    ) -> AgainButton:
+        return cls(match["command"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        press: OnAgain = interaction.client.on_form_again
+        await press(interaction, self.command)
+
+
+def opens_again(custom_id: str) -> bool:
+    """Whether a button's id is one that `AgainButton` answers."""
+    return AgainButton.__discord_ui_compiled_template__.fullmatch(custom_id) is not None
+
+
+def handed_back(command: str, filled: Mapping[str, Value]) -> dict[str, Any]:
+    """How discord.py sends what was typed, with the button; as a file where it is too long.
+
+    Control characters, which Discord would not show, are left out. Needs a running loop.
+    """
+    shown = {name: _CONTROL.sub("", _word(value)).strip() for name, value in filled.items()}
+    if sum(len(name) + len(text) for name, text in shown.items()) > MAX_KEPT:
+        return as_file(filled)
+    view = discord.ui.View(timeout=None)
+    view.add_item(AgainButton(command))
+    view.stop()  # so that discord.py keeps nothing of it: its press is known by its id
+    embeds = [discord.Embed(title=name, description=text) for name, text in shown.items() if text]
+    return {"embeds": embeds, "view": view}
+
+
+def as_file(filled: Mapping[str, Value]) -> dict[str, Any]:
+    """The same as a file alone, which Discord takes whatever is in it."""
+    data = _text(filled).encode()
+    return {"file": discord.File(io.BytesIO(data), filename=_FILE)} if data else {}
+
+
+def in_direct_message(words: str, filled: Mapping[str, Value]) -> Payload:
+    """The same for a message of our own. It has no button: the form would be sent from there."""
+    return Payload(words, files=(File(_FILE, _text(filled).encode()),))
+
+
+def typed_before(message: discord.Message | None) -> dict[str, Value]:
+    """What `handed_back` put into a message, by option."""
+    embeds = message.embeds if message is not None else []
+    return {e.title: e.description for e in embeds if e.title and e.description}
+
+
+def _text(filled: Mapping[str, Value]) -> str:
+    return "\n\n".join(f"{name}:\n{_word(value)}" for name, value in filled.items())
+
+
+def _word(value: Value) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)

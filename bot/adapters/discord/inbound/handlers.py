@@ -1,0 +1,38 @@
+"""What the client reports to: everything that people do on Discord ends up here."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+from bot.adapters.background_tasks import Errands
+from bot.adapters.discord.inbound.interactions import Interactions
+from bot.adapters.discord.inbound.messages import Messages
+from bot.adapters.discord.outbound.poster import Link
+from bot.adapters.discord.transport.timing import Timing
+from bot.adapters.protocol import Core
+from bot.config.platforms import DiscordSettings
+
+
+class Surface:
+    """The handlers of one run of the adapter, and the tasks that they start."""
+
+    def __init__(self, core: Core, link: Link, timing: Timing, settings: DiscordSettings) -> None:
+        self._errands = Errands("discord")
+        self.messages = Messages(
+            core,
+            link,
+            timing,
+            self._errands,
+            chain=settings.reply_chain,
+            content=settings.message_content,
+        )
+        self.interactions = Interactions(core, link, timing, self._errands, self.messages)
+
+    def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Begin what an event asks for; returns at once."""
+        self._errands.start(work, name)
+
+    async def close(self) -> None:
+        """End what is still running."""
+        await self._errands.close()

@@ -1,0 +1,226 @@
+"""Messages: who is spoken to, where the answer belongs, what is context; edits and deletions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+import discord
+import structlog
+
+from bot.adapters.background_tasks import Errands
+from bot.adapters.discord.inbound import history
+from bot.adapters.discord.outbound.poster import ChannelOutlet, DirectOutlet, Link, Outlet
+from bot.adapters.discord.outbound.render import Payload
+from bot.adapters.discord.outbound.sink import ReplySink
+from bot.adapters.discord.transport import payloads
+from bot.adapters.discord.transport.errors import FAILURES
+from bot.adapters.discord.transport.timing import Timing
+from bot.adapters.protocol import Core
+from bot.adapters.recent_questions import EDITED, Asked, Questions, SilentSink
+from bot.errors import UserFacingError
+from bot.events import Message, Quote, Reader, Retraction
+from bot.types import Action, ConversationKey
+
+_log = structlog.get_logger(__name__)
+
+_LOOKUP_S = 2.5
+
+
+class Messages:
+    """Turns messages into events. `chain` is how many earlier ones are read as context; `content`
+    says that Discord shows us what is not said to us."""
+
+    def __init__(
+        self, core: Core, link: Link, timing: Timing, errands: Errands, *, chain: int, content: bool
+    ) -> None:
+        self._core = core
+        self._link = link
+        self._timing = timing
+        self._errands = errands
+        self._chain = chain
+        self._content = content
+        self.asked: Questions[ReplySink] = Questions(core, payloads.PLATFORM)
+
+    async def on_message(self, message: discord.Message, us: int) -> None:
+        """Somebody wrote something that we can see."""
+        if not payloads.is_from_a_person(message):
+            return
+        direct = payloads.is_direct_message(message)
+        if (
+            not direct
+            and not payloads.names_us(message, us)
+            and not await self._follows(message, us)
+        ):
+            return
+        self._errands.start(self._typing(message.channel.id), "typing")
+        await self._ask(message, us, await self._place(message, us), str(message.id))
+
+    async def _follows(self, message: discord.Message, us: int) -> bool:
+        """Whether it goes on in a thread of ours, and is not for somebody else."""
+        if not (message.content or message.attachments):
+            return False  # without the Message Content intent there is nothing to go by
+        channel = await self._channel(message)
+        if not isinstance(channel, discord.Thread) or payloads.is_to_others(message, us):
+            return False
+        key = _key(channel, message)
+        if channel.owner_id != us and not await self._core.replies.known_thread(key):
+            return False
+        return (await self._core.channel_settings(key)).follow_up
+
+    async def _channel(self, message: discord.Message) -> Any:
+        """The channel, looked up where discord.py does not know it (an archived thread, say)."""
+        channel: Any = message.channel
+        if isinstance(channel, discord.PartialMessageable) and message.guild is not None:
+            try:
+                return await (await self._link.client()).fetch_channel(channel.id)
+            except FAILURES:
+                return channel
+        return channel
+
+    async def _place(self, message: discord.Message, us: int) -> ConversationKey:
+        """Where the answer belongs; a thread of its own is opened if that is how it is done."""
+        channel = await self._channel(message)
+        key = _key(channel, message)
+        if not isinstance(channel, discord.TextChannel):
+            return key
+        if not (await self._core.channel_settings(key)).thread_per_mention:
+            return key
+        try:
+            title = payloads.thread_title(payloads.readable(message, us))
+            thread = str((await message.create_thread(name=title)).id)
+        except discord.HTTPException as exc:
+            if exc.code != 160004:  # it has a thread already, which then has its id
+                _log.info("discord.no_thread", status=exc.status, code=exc.code)
+                return key
+            thread = str(message.id)
+        return ConversationKey(key.platform, key.workspace, key.channel, thread)
+
+    async def _ask(
+        self, message: discord.Message, us: int, key: ConversationKey, event: str
+    ) -> None:
+        author = payloads.author_of(message.author)
+        text = payloads.readable(message, us)
+        here = payloads.place_of(key)
+        outlets: list[Outlet] = []
+        if here != message.channel.id:
+            outlets.append(ChannelOutlet(self._link, here))
+        outlets.append(ChannelOutlet(self._link, message.channel.id, message.id))
+        if message.guild is not None:
+            outlets.append(DirectOutlet(self._link, message.author.id))
+        sink = ReplySink(outlets, self._core.replies, key, self._timing, prompt=str(message.id))
+        self.asked.remember(str(message.id), Asked(event, text, key, author, sink))
+        may_read = partial(self._may_read, message)
+        earlier = history.reader(self._link, us, message.channel.id, may_read, before=message.id)
+        await self._core.accept(
+            Message(
+                id=event,
+                conversation=key,
+                author=author,
+                text=text,
+                direct=payloads.is_direct_message(message),
+                attachments=payloads.attachments_of(message.attachments),
+                context=await self._around(message, us, earlier),
+                at=message.created_at,
+                earlier=earlier,
+            ),
+            sink,
+        )
+
+    async def _around(
+        self, message: discord.Message, us: int, earlier: Reader
+    ) -> tuple[Quote, ...]:
+        """What a message is about: what it replies to; else, in other people's thread, what was
+        said there. What cannot be read in time is left out."""
+        chain = await payloads.reply_chain(message, us, self._chain)
+        if chain or not (self._content and self._chain):
+            return chain
+        channel = await self._channel(message)
+        if not isinstance(channel, discord.Thread) or channel.owner_id == us:
+            return ()  # in a thread of ours everything is said to us, and kept
+        try:
+            async with asyncio.timeout(_LOOKUP_S):
+                return tuple(await earlier(self._chain))
+        except (UserFacingError, TimeoutError):
+            return ()
+
+    async def _may_read(self, message: discord.Message) -> bool:
+        """Whether who wrote a message may read those before it."""
+        channel = await self._channel(message)
+        if message.guild is None:
+            return True
+        try:
+            return history.reads_history(channel.permissions_for(message.author))
+        except (discord.ClientException, AttributeError):
+            return False  # a channel or a person that Discord tells us too little of
+
+    async def _typing(self, channel: int) -> None:
+        try:
+            await ChannelOutlet(self._link, channel).typing()
+        except FAILURES as exc:
+            _log.debug("discord.typing_failed", error=str(exc)[:200])
+
+    # --- a question is deleted or edited --------------------------------------------------------
+
+    async def on_deleted(self, messages: Iterable[int]) -> None:
+        """Messages are gone: their turns are cancelled, and unfinished answers taken away."""
+        for number in messages:
+            asked = self.asked.take(str(number))
+            if asked is not None and asked.sink is not None:
+                asked.sink.retract()
+            elif asked is None:
+                asked = await self._from_before(number)
+            if asked is None:
+                continue
+            event = Retraction(f"deleted.{number}", asked.conversation, asked.author, asked.event)
+            await self._core.accept(event, SilentSink())
+
+    async def _from_before(self, message: int) -> Asked[ReplySink] | None:
+        """A deleted question that an earlier process was asked; an answer that its end cut off is
+        taken away."""
+        question = await self._core.question(payloads.PLATFORM, str(message))
+        if question is None:
+            return None
+        if question.cut_off and (reply := await self._core.replies.get(question.turn)):
+            outlet = ChannelOutlet(self._link, int(reply.address.get("channel") or 0))
+            for number in reply.address.get("messages", "").split(","):
+                if number:
+                    await self._delete(outlet, int(number))
+        return Asked.before(question)
+
+    async def _delete(self, outlet: ChannelOutlet, number: int) -> None:
+        try:
+            await outlet.delete(number)
+        except FAILURES as exc:
+            _log.info("discord.not_deleted", message=number, error=str(exc)[:200])
+
+    async def on_thread_deleted(self, thread: int) -> None:
+        """A whole thread is gone, and with it what was asked there."""
+        await self.on_deleted(int(message) for message in self.asked.in_thread(str(thread)))
+
+    async def on_edited(self, message: discord.Message, us: int) -> None:
+        """A question was changed: offer to answer the new one."""
+        if message.edited_at is None or message.author.bot:
+            return  # Discord has looked a link up, or we are writing
+        text = payloads.readable(message, us)
+        asked = await self.asked.known(str(message.id)) if text else None
+        if asked is None or not asked.turn or text == asked.text:
+            return
+        asked.text = text
+        if asked.offered:
+            return  # the offer that stands there answers the text as it is when it is taken up
+        asked.offered = True
+        value = f"{EDITED}{message.id}"
+        offer = Payload(
+            "-# You have changed your question.",
+            (Action("regenerate", "Answer the new one", value),),
+        )
+        outlet = ChannelOutlet(self._link, payloads.place_of(asked.conversation))
+        await outlet.send(offer, asked.turn, f"edit.{message.id}"[-25:])
+
+
+def _key(channel: Any, message: discord.Message) -> ConversationKey:
+    guild = message.guild.id if message.guild else None
+    return payloads.key_of(channel, guild, direct=payloads.is_direct_message(message))

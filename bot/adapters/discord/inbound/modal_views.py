@@ -1,0 +1,213 @@
+"""A command's options as a form (a modal), and what was filled in.
+
+The form's id says which command it is for and which interaction opened it, and each field's id
+which option it is; so nothing is kept of a form that is open, and one that an earlier process
+opened can be sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import discord
+from discord import ui
+
+from bot.adapters.form_validation import wants_form
+from bot.commands.declaration import Command, Option, in_digits
+from bot.errors import MissingOption, UsageError
+from bot.types import Value
+
+FORM = "parlance:form:"
+_OPTION = "option:"
+_FILE = "file"
+_FIELDS = 5
+_CHOICES = 25
+_LONGEST_CHOICE = 100
+_LONGEST_TEXT = 4000
+_LABEL = 45
+_DESCRIPTION = 100
+_TITLE = 45
+
+Item: TypeAlias = "ui.Item[Any]"
+Payload: TypeAlias = Mapping[str, Any]
+
+
+def lacks(command: Command, given: Mapping[str, Value], *, files: bool) -> bool:
+    """Whether a call needs what a form asks for; any other mistake is explained in the answer."""
+    try:
+        command.bind(given)
+    except MissingOption:
+        return True
+    except UsageError:
+        return False
+    return not files and wants_form(command, given)
+
+
+def form(command: Command, opened_by: int, given: Mapping[str, Value]) -> ui.Modal | None:
+    """A modal with a field for every option, filled with what was given already.
+
+    Of more options than it has room for, those that matter most. None where something that was
+    given, or must be, has no place in it. `opened_by` is the interaction's id. Needs a running
+    loop.
+    """
+    chosen = _chosen(command, given)
+    held = {o.name for o in chosen if o.name not in given or _holds(o, given[o.name])}
+    if not held >= {*given, *(o.name for o in command.options if o.required)}:
+        return None
+    modal = ui.Modal(title=f"/{command.name}"[:_TITLE], custom_id=_id_of(command, opened_by))
+    for option in chosen:
+        modal.add_item(_field(option, given.get(option.name, option.default)))
+    if command.takes_file and len(chosen) < _FIELDS:
+        upload = ui.FileUpload[Any](custom_id=_FILE, required=False, min_values=0, max_values=1)
+        modal.add_item(ui.Label(text="File", description="A file to go with it", component=upload))
+    modal.stop()  # so that discord.py keeps nothing of it: what is sent comes to `on_form`
+    return modal
+
+
+def _id_of(command: Command, opened_by: int) -> str:
+    return f"{FORM}{command.name}:{opened_by}"
+
+
+def place_of(custom_id: str) -> tuple[str, str]:
+    """Command and opening interaction of a form; empty for one that is not ours."""
+    if not custom_id.startswith(FORM):
+        return "", ""
+    name, _, opened_by = custom_id.removeprefix(FORM).rpartition(":")
+    return name, opened_by
+
+
+def filled_in(sent: Payload) -> dict[str, Value]:
+    """What was entered or chosen, by option; fields left empty are left out."""
+    found: dict[str, Value] = {}
+    for field in _fields_of(sent):
+        name = str(field.get("custom_id", ""))
+        value = field.get("value", next(iter(field.get("values") or ()), None))
+        if not name.startswith(_OPTION) or value is None:
+            continue
+        if isinstance(value, bool) or str(value).strip():
+            found[name.removeprefix(_OPTION)] = value if isinstance(value, bool) else str(value)
+    return found
+
+
+def files_in(sent: Payload) -> Sequence[Payload]:
+    """The files that were given, as Discord describes attachments."""
+    known = (sent.get("resolved") or {}).get("attachments") or {}
+    numbers = [
+        str(number)
+        for field in _fields_of(sent)
+        if field.get("custom_id") == _FILE
+        for number in field.get("values") or ()
+    ]
+    return [known[number] for number in numbers if number in known]
+
+
+def _fields_of(sent: Payload) -> Iterator[Payload]:
+    """The fields within their labels (or, as modals once had them, rows)."""
+    for outer in sent.get("components") or ():
+        inner = outer.get("component")
+        yield from [inner] if inner is not None else outer.get("components") or ()
+
+
+def typed(command: Command, filled: Mapping[str, Value]) -> dict[str, Value]:
+    """Values that were entered, in the options' types, as a slash command gives them.
+
+    Raises `UsageError`.
+    """
+    return {o.name: o.coerce(filled[o.name]) for o in command.options if o.name in filled}
+
+
+# --- fields --------------------------------------------------------------------------------------
+
+
+def _chosen(command: Command, given: Mapping[str, Value]) -> list[Option]:
+    """The options that get a field: first those that must have one, in the order of the command."""
+
+    def rank(option: Option) -> int:
+        if option.required or option.name in given:
+            return 0
+        return 1 if option.multiline else 2
+
+    ranked = sorted(command.options, key=rank)
+    needed = sum(rank(o) == 0 for o in ranked)
+    room = max(needed, _FIELDS - 1) if command.takes_file else _FIELDS
+    kept = {o.name for o in ranked[: min(room, _FIELDS)]}
+    return [o for o in command.options if o.name in kept]
+
+
+def _holds(option: Option, value: Value) -> bool:
+    """Whether an option's field can show a value as it is."""
+    return bool(_choices(option)) or option.kind == "bool" or len(str(value)) <= _longest(option)
+
+
+def _field(option: Option, value: Value | None) -> ui.Label[Any]:
+    label = option.name.replace("_", " ").capitalize()[:_LABEL]
+    about = " ".join(option.description.split())
+    if len(about) > _DESCRIPTION:
+        about = about[: _DESCRIPTION - 1] + "…"
+    return ui.Label(
+        text=label,
+        description=about if about and about != label else None,
+        component=_component(option, value),
+    )
+
+
+def _component(option: Option, value: Value | None) -> Item:
+    name = _OPTION + option.name
+    if option.kind == "bool":
+        return _yes_or_no(option, value)
+    if choices := _choices(option):
+        return ui.Select(
+            custom_id=name,
+            required=option.required,
+            min_values=1 if option.required else 0,
+            options=[discord.SelectOption(label=c, value=c, default=c == value) for c in choices],
+        )
+    longest = _longest(option)
+    return ui.TextInput(
+        custom_id=name,
+        style=discord.TextStyle.paragraph if option.multiline else discord.TextStyle.short,
+        placeholder=_span(option) or None,
+        default=None if value is None else str(value)[:longest],
+        required=option.required,
+        max_length=longest,
+    )
+
+
+def _yes_or_no(option: Option, value: Value | None) -> Item:
+    """A box to tick; where nothing ticked must stay different from no, two choices."""
+    name = _OPTION + option.name
+    said = value if value is None else str(value).lower() in {"true", "yes"}
+    if not option.required and option.default is not None:
+        return ui.Checkbox(custom_id=name, default=bool(said))
+    words = {"Yes": True, "No": False}
+    return ui.RadioGroup(
+        custom_id=name,
+        required=option.required,
+        options=[
+            discord.RadioGroupOption(label=word, value=word.lower(), default=said is meant)
+            for word, meant in words.items()
+        ],
+    )
+
+
+def _choices(option: Option) -> tuple[str, ...]:
+    """What can be chosen from; nothing where Discord's list could not hold it."""
+    fits = all(0 < len(choice) <= _LONGEST_CHOICE for choice in option.choices)
+    return option.choices if fits and len(option.choices) <= _CHOICES else ()
+
+
+def _longest(option: Option) -> int:
+    return min(option.max_length, _LONGEST_TEXT)
+
+
+def _span(option: Option) -> str:
+    """In words, which numbers an option takes."""
+    if option.kind not in {"int", "float"}:
+        return ""
+    words = "A whole number" if option.kind == "int" else "A number"
+    if option.min_value is not None:
+        words += f" from {in_digits(option.min_value)}"
+    if option.max_value is not None:
+        words += f" up to {in_digits(option.max_value)}"
+    return words

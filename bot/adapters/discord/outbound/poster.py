@@ -1,0 +1,225 @@
+"""Where messages are posted, edited and deleted: a channel, an interaction, a direct message."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import discord
+import structlog
+from discord.http import handle_message_parameters
+from discord.webhook.async_ import async_context
+
+from bot.adapters.discord.outbound.buttons import button_row
+from bot.adapters.discord.outbound.render import Payload
+from bot.adapters.discord.transport.errors import FAILURES
+
+_log = structlog.get_logger(__name__)
+
+NO_PINGS = discord.AllowedMentions.none()
+NO_PREVIEWS = discord.MessageFlags(suppress_embeds=True)
+"""A preview fetches an address that the model wrote, maybe because a document told it to."""
+GONE_COMMAND = "This command is no longer there; /help lists those that are."
+
+
+class Link:
+    """The client that is logged in now; it changes when a connection is given up for a new one."""
+
+    def __init__(self, patience_s: float = 30.0) -> None:
+        self._client: discord.Client | None = None
+        self._there = asyncio.Event()
+        self._patience_s = patience_s
+        self._closed = False
+
+    def set(self, client: discord.Client | None) -> None:
+        """Make this the client (None: there is none just now)."""
+        self._client = client
+        if client is None:
+            self._there.clear()
+        else:
+            self._there.set()
+
+    def close(self) -> None:
+        """There will be no client any more: nobody waits for one."""
+        self._closed = True
+        self._there.set()
+
+    async def client(self) -> discord.Client:
+        """The client, waited for. Raises `OSError` where none comes (in time)."""
+        async with asyncio.timeout(self._patience_s):
+            while self._client is None:
+                if self._closed:
+                    raise ConnectionError("the connection to Discord is closed")
+                await self._there.wait()
+        return self._client
+
+
+class Outlet(Protocol):
+    """Somewhere messages can go. Every call can raise one of `FAILURES`."""
+
+    channel: int
+
+    async def send(self, payload: Payload, turn: str, nonce: str) -> int:
+        """Post; returns the message's id. The same nonce posts once, where the platform can."""
+        ...
+
+    async def edit(self, message: int, payload: Payload, turn: str) -> None: ...
+
+    async def delete(self, message: int) -> None: ...
+
+
+def _files(payload: Payload) -> list[discord.File]:
+    return [discord.File(io.BytesIO(f.data), filename=f.name) for f in payload.files]
+
+
+def _options(payload: Payload, turn: str) -> dict[str, Any]:
+    """What is sent; an argument that is not needed is left out."""
+    options: dict[str, Any] = {
+        "content": payload.content,
+        "allowed_mentions": NO_PINGS,
+        "suppress_embeds": True,
+    }
+    view = button_row(payload.buttons, turn)
+    if view is not None:
+        options["view"] = view
+    if payload.files:
+        options["files"] = _files(payload)
+    return options
+
+
+def _changes(payload: Payload, turn: str) -> dict[str, Any]:
+    """What is edited, for `handle_message_parameters`: the methods for edits of discord.py do not
+    take flags, and an edit without them brings the previews back."""
+    changes: dict[str, Any] = {
+        "content": payload.content,
+        "view": button_row(payload.buttons, turn),
+        "allowed_mentions": NO_PINGS,
+        "flags": NO_PREVIEWS,
+    }
+    if payload.files:
+        changes["attachments"] = _files(payload)
+    return changes
+
+
+class ChannelOutlet:
+    """Ordinary messages in a channel, thread or direct message; replies to `prompt`, if given."""
+
+    def __init__(self, link: Link, channel: int, prompt: int | None = None) -> None:
+        self.channel = channel
+        self._link = link
+        self._prompt = prompt
+
+    async def send(self, payload: Payload, turn: str, nonce: str) -> int:
+        options = _options(payload, turn)
+        if self._prompt is not None:
+            options["reference"] = discord.MessageReference(
+                message_id=self._prompt, channel_id=self.channel, fail_if_not_exists=False
+            )
+            options["mention_author"] = False
+        target = (await self._link.client()).get_partial_messageable(self.channel)
+        if nonce:  # without one discord.py draws its own, which no other message has
+            options["nonce"] = nonce
+        message = await target.send(**options)
+        self._prompt = None  # only the first message of an answer is a reply
+        return message.id
+
+    async def edit(self, message: int, payload: Payload, turn: str) -> None:
+        client = await self._link.client()
+        with handle_message_parameters(**_changes(payload, turn)) as changes:
+            await client.http.edit_message(self.channel, message, params=changes)
+
+    async def delete(self, message: int) -> None:
+        target = (await self._link.client()).get_partial_messageable(self.channel)
+        await target.get_partial_message(message).delete()
+
+    async def typing(self) -> None:
+        """Show that something is being written; Discord takes it away after ten seconds."""
+        await (await self._link.client()).get_partial_messageable(self.channel).typing()
+
+
+class InteractionOutlet:
+    """Answers to an interaction, with its token; it works until `expires` (monotonic seconds)."""
+
+    def __init__(
+        self,
+        webhook: discord.Webhook,
+        channel: int,
+        life_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.channel = channel
+        self._webhook = webhook
+        self._clock = clock
+        self._expires = clock() + life_s
+        self.settled = False
+        """Whether the placeholder of a deferral is filled or taken away. Until then whatever is
+        sent takes its place, for everybody to see."""
+
+    @property
+    def expired(self) -> bool:
+        """Whether the token is so old that nothing should rest on it any more."""
+        return self._clock() >= self._expires
+
+    async def send(self, payload: Payload, turn: str, nonce: str) -> int:
+        message = await self._webhook.send(wait=True, **_options(payload, turn))
+        self.settled = True
+        return int(message.id)
+
+    async def whisper(self, payload: Payload, turn: str) -> None:
+        """Say something that only the person who acted can see."""
+        await self._webhook.send(ephemeral=True, wait=True, **_options(payload, turn))
+
+    async def edit(self, message: int, payload: Payload, turn: str) -> None:
+        hook = self._webhook
+        with handle_message_parameters(**_changes(payload, turn)) as changes:
+            await async_context.get().edit_webhook_message(
+                hook.id,
+                hook.token or "",
+                message,
+                session=hook.session,
+                proxy=hook.proxy,
+                proxy_auth=hook.proxy_auth,
+                payload=changes.payload,
+                multipart=changes.multipart,
+                files=changes.files,
+            )
+        self.settled = True
+
+    async def delete(self, message: int) -> None:
+        await self._webhook.delete_message(message)
+        self.settled = True
+
+
+class DirectOutlet(ChannelOutlet):
+    """Direct messages to a person: the last way to reach somebody whose channel is closed to us."""
+
+    def __init__(self, link: Link, person: int) -> None:
+        super().__init__(link, 0)
+        self._person = person
+
+    async def send(self, payload: Payload, turn: str, nonce: str) -> int:
+        if not self.channel:
+            client = await self._link.client()
+            self.channel = (await client.create_dm(discord.Object(self._person))).id
+        return await super().send(payload, turn, nonce)
+
+
+async def tell(interaction: discord.Interaction[Any], text: str, **more: Any) -> bool:
+    """Answer an interaction at once, to the person alone; `more` as discord.py sends it.
+
+    False where Discord does not take it, which is in the log.
+    """
+    own = "embeds" in more  # the flag would hide these, too
+    options = {"allowed_mentions": NO_PINGS, "suppress_embeds": not own, "ephemeral": True, **more}
+    try:
+        if interaction.response.is_done():
+            await interaction.followup.send(text, **options)
+        else:
+            await interaction.response.send_message(text, **options)
+    except FAILURES as exc:
+        _log.warning("discord.answer_failed", error=str(exc)[:200])
+        return False
+    return True

@@ -1,0 +1,140 @@
+"""A view of a reply as Discord messages: pages, status in words, sources, notices, buttons."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from bot.replies.link_words import misleads
+from bot.replies.wording import notice_text, status_text
+from bot.types import Action, File, Notice, Source, View
+
+MAX_MESSAGE = 2000
+"""Longest message, in characters."""
+MAX_PAGE = 1900
+"""What delivery splits at; the rest is kept for a line below and for what escaping adds."""
+MAX_FILES = 10
+INTERRUPTED = "-# ⚠️ This answer was interrupted by a restart."
+
+_MARKUP = re.compile(r"<(?=@[!&]?\d+>|#\d+>|/[^<>\n]{1,100}:\d+>|t:-?\d+|a?:\w{1,32}:\d+>|id:\w+>)")
+_EVERYONE = re.compile(r"@(?=everyone|here)", re.IGNORECASE)
+_SUBTEXT = re.compile(r"^(?=-# )", re.MULTILINE)
+_GAP = "\u200b"
+_MARKS = {"error": "⚠️ ", "refusal": "⛔ ", "info": "", "footer": "-# "}
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """One message as it should stand."""
+
+    content: str
+    buttons: tuple[Action, ...] = ()
+    files: tuple[File, ...] = ()
+
+
+def escape(text: str) -> str:
+    """Text that Discord shows as it is written.
+
+    A mention, a channel, a clickable command, a timestamp or an emoji by id is taken apart by a
+    zero-width space, and so is `@everyone`. Small print at the start of a line, which only the bot
+    itself writes (sources, status), loses its meaning.
+    """
+    text = _MARKUP.sub("<" + _GAP, text)
+    text = _EVERYONE.sub("@" + _GAP, text)
+    return _SUBTEXT.sub("\\\\", text)
+
+
+def notice_line(notice: Notice) -> str:
+    """A notice as it is shown under the answer, or alone."""
+    text = escape(notice_text(notice))
+    mark = _MARKS[notice.kind]
+    if notice.kind == "footer":
+        text = " ".join(text.split())
+    return mark + text
+
+
+def source_lines(sources: tuple[Source, ...]) -> Iterator[str]:
+    """The list under an answer, one line of small print a source."""
+    for source in sources:
+        title = _short(source.title or source.location, 80)
+        if source.heading and source.heading != source.title:
+            title += " › " + _short(source.heading, 60)
+        title = escape(title)
+        if re.match(r"https?://[^\s<>]{1,300}$", source.location):
+            link = source.location.replace("(", "%28").replace(")", "%29")
+            hides = misleads(title, source.location)
+            yield f"-# [{source.number}] " + (
+                f"<{link}>" if hides else f"[{_link_text(title)}](<{link}>)"
+            )
+        else:
+            where = _short(source.location, 120)
+            tail = f" ({escape(where)})" if where and where != source.title else ""
+            yield f"-# [{source.number}] {title}{tail}"
+
+
+def _link_text(text: str) -> str:
+    return text.replace("[", "(").replace("]", ")")
+
+
+def _short(text: str, limit: int) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def chunks(text: str, limit: int = MAX_MESSAGE) -> Iterator[str]:
+    """Cut a text that escaping has made too long, at a line or a space where there is one."""
+    while len(text) > limit:
+        places = (text.rfind(mark, limit // 2, limit) for mark in ("\n", " "))
+        cut = next((place + 1 for place in places if place > 0), limit)
+        yield text[:cut]
+        text = text[cut:]
+    yield text
+
+
+def render(view: View, *, private: bool = False) -> list[Payload]:
+    """The messages that show a view, in order; empty when there is nothing to show.
+
+    With `private`, private notices are left out, since they are shown to the asker another way.
+    """
+    contents = [part for page in _pages(view) for part in chunks(escape(page)) if part.strip()]
+    for line in _tail(view, private):
+        for part in chunks(line):
+            if contents and len(contents[-1]) + 1 + len(part) <= MAX_MESSAGE:
+                contents[-1] += "\n" + part
+            else:
+                contents.append(part)
+    if not contents and view.files:
+        contents = [""]
+    if not contents:
+        return []
+    payloads = [Payload(content) for content in contents]
+    payloads[-1] = Payload(contents[-1], view.actions, view.files[:MAX_FILES])
+    return payloads
+
+
+def whispered(notices: Sequence[Notice]) -> list[Payload]:
+    """The messages that tell the asker alone, cut at lines; the last has the notices' buttons."""
+    text = "\n".join(notice_line(notice) for notice in notices)
+    payloads = [Payload(part) for part in chunks(text) if part.strip()]
+    buttons = tuple(action for notice in notices for action in notice.actions)
+    if payloads and buttons:
+        payloads[-1] = replace(payloads[-1], buttons=buttons)
+    return payloads
+
+
+def _pages(view: View) -> tuple[str, ...]:
+    return view.pages or ((view.text,) if view.text else ())
+
+
+def _tail(view: View, private: bool) -> Iterator[str]:
+    if view.state == "working":
+        status = view.status
+        if status is not None and (not view.text or status.text or status.total):
+            yield f"-# ⏳ {escape(status_text(status))} …"
+        elif not view.text:
+            yield "-# ⏳ thinking …"
+    yield from source_lines(view.sources)
+    for notice in view.notices:
+        if not (private and notice.private):
+            yield notice_line(notice)

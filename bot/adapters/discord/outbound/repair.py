@@ -1,0 +1,68 @@
+"""After a restart: answers that were being written say that they were interrupted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+import discord
+import structlog
+
+from bot.adapters.discord.outbound.poster import ChannelOutlet, Link
+from bot.adapters.discord.outbound.render import INTERRUPTED, MAX_MESSAGE, Payload
+from bot.adapters.discord.transport import payloads
+from bot.adapters.discord.transport.errors import FAILURES
+from bot.replies.protocol import Replies, Reply
+from bot.types import Action, ConversationKey
+
+_log = structlog.get_logger(__name__)
+
+_STATUS = re.compile(r"^-# ⏳ .*$\n?", re.MULTILINE)
+_AGAIN = (Action("regenerate", "Try again"),)
+_MARK = Payload(INTERRUPTED, _AGAIN)
+
+
+async def repair(unfinished: Sequence[Reply], replies: Replies, link: Link) -> None:
+    """Mark each reply as interrupted; one that cannot be reached is let go."""
+    for reply in unfinished:
+        try:
+            await _mark(reply, link)
+        except discord.HTTPException as exc:
+            if exc.status not in {401, 403, 404}:
+                _log.warning("discord.repair_failed", turn=reply.turn, error=str(exc)[:200])
+                continue
+        except FAILURES as exc:
+            _log.warning("discord.repair_failed", turn=reply.turn, error=str(exc)[:200])
+            continue
+        await replies.save(replace(reply, finished=True))
+
+
+async def _mark(reply: Reply, link: Link) -> None:
+    numbers = [int(n) for n in reply.address.get("messages", "").split(",") if n]
+    if not reply.address:
+        await _tell(reply, link)
+        return
+    if not numbers or not reply.address.get("channel"):
+        return
+    client = await link.client()
+    number = int(reply.address["channel"])
+    message = await client.get_partial_messageable(number).fetch_message(numbers[-1])
+    outlet = ChannelOutlet(link, number)
+    text = _STATUS.sub("", message.content).rstrip()
+    text = f"{text}\n{INTERRUPTED}" if text else INTERRUPTED
+    if len(text) <= MAX_MESSAGE:
+        await outlet.edit(message.id, Payload(text, _AGAIN), reply.turn)
+        return
+    await outlet.edit(message.id, Payload(message.content), reply.turn)
+    await outlet.send(_MARK, reply.turn, "")
+
+
+async def _tell(reply: Reply, link: Link) -> None:
+    """Of an answer of which nothing was shown: in its thread, or where that was to begin."""
+    key = ConversationKey.parse(reply.conversation)
+    for place in dict.fromkeys((payloads.place_of(key), int(key.channel))):
+        with suppress(discord.NotFound):
+            await ChannelOutlet(link, place).send(_MARK, reply.turn, "")
+            return

@@ -1,0 +1,300 @@
+"""One reply on Discord: keeps its messages in step with the view, and gets the end out somehow."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import discord
+import structlog
+
+from bot.adapters.discord.outbound.poster import (
+    ChannelOutlet,
+    DirectOutlet,
+    InteractionOutlet,
+    Outlet,
+)
+from bot.adapters.discord.outbound.render import MAX_PAGE, Payload, render, whispered
+from bot.adapters.discord.transport.errors import FAILURES
+from bot.adapters.discord.transport.timing import Timing
+from bot.replies.protocol import Replies, Reply
+from bot.types import ConversationKey, Limits, Notice, View
+
+_log = structlog.get_logger(__name__)
+
+_TYPING_S = 8.0
+_PATIENCE = 5
+"""Updates that may fail in a row before no more are tried."""
+_NO_MESSAGE = 10008
+_MOVED = Payload("-# The answer goes on below.")
+
+
+@dataclass(slots=True)
+class Posted:
+    """A message that is there, and what it shows."""
+
+    id: int
+    outlet: Outlet
+    shown: Payload | None
+
+
+class ReplySink:
+    """The reply to one event.
+
+    `outlets` are tried in order: the first is where the answer belongs, the others are for when it
+    cannot go there. `original` is the placeholder that deferring an interaction has made.
+    A `lazy` reply shows nothing before its end (a press of a button that may need no words).
+    """
+
+    def __init__(
+        self,
+        outlets: Sequence[Outlet],
+        replies: Replies,
+        conversation: ConversationKey,
+        timing: Timing,
+        *,
+        prompt: str = "",
+        original: int | None = None,
+        lazy: bool = False,
+    ) -> None:
+        self._outlets = list(outlets)
+        self._replies = replies
+        self._conversation = conversation
+        self._timing = timing
+        self._prompt = prompt
+        self._lazy = lazy
+        self._posted: list[Posted] = []
+        if original is not None:
+            self._posted.append(Posted(original, self._outlets[0], None))
+        self._sent = 0
+        self._held = False
+        self._failures = 0
+        self._retracted = False
+        self._typed = time.monotonic()
+        self._saved: tuple[str, ...] = ()
+        self._job: asyncio.Future[None] | None = None
+        self.turn = ""
+        self.limits = Limits(max_chars=MAX_PAGE, edit_interval_s=timing.edit_interval)
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """Ids of the messages that the reply consists of."""
+        return tuple(str(p.id) for p in self._posted)
+
+    def retract(self) -> None:
+        """The question was deleted: nothing more is shown of an unfinished answer."""
+        self._retracted = True
+
+    # --- what delivery calls --------------------------------------------------------------------
+
+    async def start(self, view: View) -> None:
+        self.turn = view.turn
+        await self._show(view)
+
+    async def update(self, view: View) -> None:
+        await self._show(view)
+        if not view.text and time.monotonic() - self._typed > _TYPING_S:
+            self._typed = time.monotonic()
+            if isinstance(outlet := self._outlets[0], ChannelOutlet):
+                await self._quietly(outlet.typing())
+
+    async def finish(self, view: View) -> None:
+        self.turn = view.turn
+        await self._idle()
+        await self._finish(view)
+
+    async def _show(self, view: View) -> None:
+        if self._lazy or self._held or self._retracted:
+            return
+        try:
+            await self._alone(lambda: self._sync(render(view, private=self._can_whisper)))
+            self._failures = 0
+        except FAILURES as exc:
+            # The end gets the text out; until then a platform that is down is left in peace.
+            self._failures += 1
+            self._held = self._held or self._failures >= _PATIENCE
+            _log.warning("discord.update_failed", turn=self.turn, error=str(exc)[:200])
+
+    async def _alone(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run one request after another, each to its end even when the caller is cancelled.
+
+        A message whose sending is cut off may have been posted all the same; nobody would know it.
+        """
+        await self._idle()
+        self._job = asyncio.ensure_future(work())
+        self._job.add_done_callback(lambda job: job.cancelled() or job.exception())
+        await asyncio.shield(self._job)
+
+    async def _idle(self) -> None:
+        """Wait for the request that is under way, if there is one."""
+        while self._job is not None and not self._job.done():
+            await asyncio.wait([self._job])
+
+    # --- keeping messages in step ---------------------------------------------------------------
+
+    async def _sync(self, payloads: Sequence[Payload]) -> None:
+        await self._leave_expired()
+        for index, payload in enumerate(payloads):
+            if index < len(self._posted) and not await self._edit(index, payload):
+                self._held = True  # somebody took the message away: no more until the end
+                return
+            if index >= len(self._posted):
+                try:
+                    await self._send(self._outlets[0], payload)
+                except discord.HTTPException as exc:
+                    self._held = exc.status in {401, 403, 404}  # asking again would not help
+                    raise
+        await self._save(finished=False)
+
+    async def _edit(self, index: int, payload: Payload) -> bool:
+        """Bring a message up to date; False where it is gone, and then it is forgotten."""
+        posted = self._posted[index]
+        if posted.shown == payload:
+            return True
+        if not await self._reached(posted, payload):
+            later = self._posted[index + 1 :]
+            del self._posted[index:]
+            await self._remove(later)  # they come again, after the one that is gone
+            return False
+        posted.shown = payload
+        return True
+
+    async def _reached(self, posted: Posted, payload: Payload) -> bool:
+        """Edit a message, by the channel where an interaction's token is refused; False: gone."""
+        try:
+            await posted.outlet.edit(posted.id, payload, self.turn)
+        except discord.HTTPException as exc:
+            if exc.status not in {401, 403, 404}:
+                raise
+            _log.info("discord.edit_refused", turn=self.turn, status=exc.status, code=exc.code)
+            if exc.code == _NO_MESSAGE or not isinstance(posted.outlet, InteractionOutlet):
+                return False
+            self._outlets = [o for o in self._outlets if o is not posted.outlet]
+            posted.outlet = self._outlets[0]
+            return await self._reached(posted, payload)
+        return True
+
+    async def _send(self, outlet: Outlet, payload: Payload) -> None:
+        # Two tries of the same message have the same nonce, so that it cannot appear twice.
+        nonce = f"{self.turn.replace('-', '')[:20]}.{self._sent}"[-25:]
+        message = await outlet.send(payload, self.turn, nonce)
+        self._sent += 1
+        self._posted.append(Posted(message, outlet, payload))
+
+    async def _leave_expired(self) -> None:
+        """Move to ordinary messages before an interaction's token ends."""
+        first = self._outlets[0]
+        if not isinstance(first, InteractionOutlet) or not first.expired:
+            return
+        if len(self._outlets) > 1:
+            self._outlets.pop(0)
+        if self._posted and self._posted[-1].outlet is first:
+            last = self._posted.pop()
+            await self._quietly(first.edit(last.id, _MOVED, self.turn))
+        for posted in self._posted:
+            # A whole page stays where it is; what it shows is not touched again.
+            posted.outlet = self._outlets[0]
+
+    async def _save(self, *, finished: bool) -> None:
+        if not finished and (not self._posted or self.messages == self._saved):
+            return
+        self._saved = self.messages
+        address = {
+            "channel": str(self._posted[-1].outlet.channel) if self._posted else "",
+            "messages": ",".join(self.messages),
+            "prompt": self._prompt,
+        }
+        conversation = str(self._conversation)
+        await self._replies.save(Reply(self.turn, "discord", conversation, address, finished))
+
+    # --- the end --------------------------------------------------------------------------------
+
+    async def _finish(self, view: View) -> None:
+        payloads = render(view, private=self._can_whisper)
+        secrets = [n for n in view.notices if n.private] if self._can_whisper else []
+        if self._lazy:
+            payloads, secrets = [], [*([Notice(view.text)] if view.text else []), *view.notices]
+        for attempt in range(self._timing.attempts):
+            if attempt:
+                await asyncio.sleep(self._timing.retry_base * 2 ** (attempt - 1))
+            if await self._finish_once(payloads):
+                break
+        else:
+            # Not noted as finished: after the next start the message says what became of it.
+            _log.error("discord.answer_lost", turn=self.turn, conversation=str(self._conversation))
+            return
+        if not payloads and self._posted:
+            # First the placeholder goes: a reply to a deferral would take its place, in public.
+            await self._remove(self._posted)
+        if secrets:
+            await self._whisper(secrets)
+        if payloads or self._saved:
+            await self._save(finished=True)
+        for posted in self._posted:
+            posted.shown = None  # only the ids are needed from here on
+
+    async def _finish_once(self, payloads: Sequence[Payload]) -> bool:
+        """One round: bring what is there up to date, and post the rest. True when all is out."""
+        await self._leave_expired()
+        for index, payload in enumerate(payloads):
+            if index < len(self._posted):
+                try:
+                    if await self._edit(index, payload):
+                        continue
+                except FAILURES as exc:
+                    # A new message may get through where an edit does not.
+                    _log.warning("discord.edit_failed", turn=self.turn, error=str(exc)[:200])
+                    stale = self._posted[index:]
+                    del self._posted[index:]
+                    if not await self._post(payload):
+                        self._posted[index:] = stale
+                        return False
+                    await self._remove(stale)
+                    continue
+            if not await self._post(payload):
+                return False
+        await self._remove(self._posted[len(payloads) :] if payloads else [])
+        return True
+
+    async def _post(self, payload: Payload) -> bool:
+        """Post at the first outlet that takes it, which is then the first."""
+        for outlet in list(self._outlets):
+            try:
+                await self._send(outlet, payload)
+            except FAILURES as exc:
+                _log.warning("discord.send_failed", turn=self.turn, error=str(exc)[:200])
+                continue
+            self._outlets.remove(outlet)
+            self._outlets.insert(0, outlet)
+            return True
+        return False
+
+    async def _remove(self, posted: Sequence[Posted]) -> None:
+        for message in list(posted):
+            await self._quietly(message.outlet.delete(message.id))
+            if message in self._posted:
+                self._posted.remove(message)
+
+    # --- words for the asker alone --------------------------------------------------------------
+
+    @property
+    def _can_whisper(self) -> bool:
+        return any(isinstance(o, InteractionOutlet) for o in self._outlets)
+
+    async def _whisper(self, notices: Sequence[Notice]) -> None:
+        for part in whispered(notices):
+            for outlet in self._outlets:
+                if isinstance(outlet, InteractionOutlet):
+                    await self._quietly(outlet.whisper(part, self.turn))
+                    break
+                if isinstance(outlet, DirectOutlet):  # the token has ended meanwhile
+                    await self._quietly(outlet.send(part, self.turn, ""))
+                    break
+
+    async def _quietly(self, request: Awaitable[object]) -> None:
+        try:
+            await request
+        except FAILURES as exc:
+            _log.debug("discord.request_failed", turn=self.turn, error=str(exc)[:200])

@@ -1,0 +1,52 @@
+"""How long to wait before the next connection to Discord."""
+
+from __future__ import annotations
+
+import random
+import time
+
+_STABLE_S = 60.0
+
+
+_MANY = 20
+
+
+_LONG_S = 120.0
+
+
+class Backoff:
+    """How long to wait before the next try, with jitter.
+
+    Handshakes that fail cost nothing, so the wait stays short: the bot is back soon after the
+    platform is. Sessions that are opened and break at once are counted by Discord (a thousand a
+    day, then the token is taken away), so after many of those the wait becomes long.
+    """
+
+    def __init__(self, base_s: float, cap_s: float) -> None:
+        self._base = base_s
+        self._cap = cap_s
+        self._failures = 0
+        self._sessions = 0
+        self._opened = 0.0
+
+    def opened(self) -> None:
+        """A session has been opened."""
+        self._sessions += 1
+        self._failures = 0
+        self._opened = time.monotonic()
+
+    def resumed(self) -> None:
+        """A session goes on; Discord does not count that."""
+        self._failures = 0
+        self._opened = self._opened or time.monotonic()
+
+    def delay(self) -> float:
+        """Seconds to wait after one more failure."""
+        if self._opened and time.monotonic() - self._opened > _STABLE_S:
+            self._sessions = 0
+        self._opened = 0.0
+        cap = self._cap if self._sessions < _MANY else _LONG_S
+        base = self._base if self._sessions < _MANY else _LONG_S
+        wait = min(cap, base * 2 ** min(self._failures, 30))
+        self._failures += 1
+        return float(wait * random.uniform(0.5, 1.0))

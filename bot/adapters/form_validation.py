@@ -1,0 +1,63 @@
+"""What every platform that has forms does alike: when a command wants one, and what is wrong with
+one that was sent."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+
+import structlog
+
+from bot.commands.declaration import Command
+from bot.errors import UsageError
+from bot.types import Value
+
+_log = structlog.get_logger(__name__)
+
+SENT_TWICE = "This form was sent already; its answer is in the channel."
+_REMEMBERED = 1000
+
+
+class Sent:
+    """Remembers for a while which forms were sent and accepted, by what each platform calls one."""
+
+    def __init__(self) -> None:
+        self._sent: OrderedDict[str, None] = OrderedDict()
+
+    def is_first(self, form: str) -> bool:
+        """Whether a form is sent for the first time, which it is no more from now on."""
+        if form in self._sent:
+            return False
+        self._sent[form] = None
+        if len(self._sent) > _REMEMBERED:
+            self._sent.popitem(last=False)
+        return True
+
+
+def wants_form(command: Command, given: Mapping[str, Value]) -> bool:
+    """What a command says itself of a call in which nothing that it requires is missing."""
+    if command.form is None:
+        return False
+    try:
+        return command.form(given)
+    except Exception:  # noqa: BLE001  # a plugin wrote it; the call is answered without a form
+        _log.exception("form.undecided", command=command.name)
+        return False
+
+
+def mistakes(command: Command, given: Mapping[str, Value]) -> dict[str, str]:
+    """One sentence for each field whose value is not accepted, by the option's name."""
+    wrong = {
+        name: f"/{command.name} has no option {name:.40} any more; please open the form again."
+        for name in given
+        if command.option(name) is None
+    }
+    for option in command.options:
+        try:
+            if option.name in given:
+                option.coerce(given[option.name])
+            elif option.required:
+                raise UsageError(f"{option.name} is missing.")
+        except UsageError as exc:
+            wrong[option.name] = str(exc)
+    return wrong

@@ -1,0 +1,62 @@
+"""What people do on Slack's agent surface: they open it, begin a conversation, press Stop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.adapters.protocol import Core
+from bot.adapters.recent_questions import SilentSink
+from bot.adapters.slack.inbound.users import PLATFORM
+from bot.adapters.slack.outbound.agent_status import AgentSurface
+from bot.adapters.slack.outbound.sink import ReplySink
+from bot.adapters.slack.transport.timing import Timing
+from bot.events import ActionCall
+from bot.types import Author, ConversationKey
+
+Event = Mapping[str, Any]
+
+
+class Sessions:
+    """Greets, suggests, and stops."""
+
+    def __init__(
+        self, core: Core, client: AsyncWebClient, timing: Timing, surface: AgentSurface
+    ) -> None:
+        self._core = core
+        self._client = client
+        self._timing = timing
+        self._surface = surface
+
+    async def on_opened(self, event: Event) -> None:
+        """Somebody looks at a tab of ours; suggestions stand in that of the messages."""
+        if event.get("tab") == "messages":
+            await self._surface.opened(str(event["channel"]), self._core.commands)
+
+    async def on_thread(self, event: Event) -> None:
+        """Somebody begins a conversation, in apps that still are assistants."""
+        thread = event.get("assistant_thread") or {}
+        if thread.get("channel_id") and thread.get("thread_ts"):
+            await self._surface.greet(
+                str(thread["channel_id"]), str(thread["thread_ts"]), self._core.commands
+            )
+
+    async def on_stopped(self, event: Event, team: str) -> None:
+        """Slack's own Stop: what runs in that thread is stopped, as by our button."""
+        channel, user = str(event["channel"]), str(event["user"])
+        key = ConversationKey(PLATFORM, team, channel, event.get("thread_ts"))
+        direct = channel.startswith("D")
+        call = ActionCall(
+            f"stopped:{channel}:{key.thread}:{event.get('event_ts')}",
+            key, Author(PLATFORM, user, user), "stop", "", direct=direct,
+        )  # fmt: skip
+        # In a direct conversation the answer itself says that it was stopped.
+        sink = SilentSink() if direct else self._lazy(key, user)
+        await self._core.accept(call, sink)
+        await self._surface.stopped(key)
+
+    def _lazy(self, key: ConversationKey, user: str) -> ReplySink:
+        replies = self._core.replies
+        return ReplySink(self._client, replies, key, self._timing, user=user, lazy=True)

@@ -1,0 +1,42 @@
+"""Which direct conversations are ours: commands can also be called in those of other people."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.adapters.slack.transport.errors import FAILURES, error_of
+
+_log = structlog.get_logger(__name__)
+
+_REMEMBERED = 5000
+_PATIENCE_S = 2.0
+
+
+class DirectChannels:
+    """Tells our own direct conversations from other people's. Slack hands out no message of a
+    conversation that we are not in; where it does not say, the conversation is not ours."""
+
+    def __init__(self, client: AsyncWebClient) -> None:
+        self._client = client
+        self._ours: OrderedDict[str, None] = OrderedDict()
+
+    async def is_ours(self, channel: str) -> bool:
+        """Whether a channel is a direct conversation of one person with us alone."""
+        if not channel.startswith("D"):
+            return False
+        if channel not in self._ours:
+            try:
+                async with asyncio.timeout(_PATIENCE_S):
+                    await self._client.conversations_history(channel=channel, limit=1)
+            except FAILURES as exc:
+                _log.info("slack.not_ours", error=error_of(exc))
+                return False
+        self._ours[channel] = None
+        self._ours.move_to_end(channel)
+        while len(self._ours) > _REMEMBERED:
+            self._ours.popitem(last=False)
+        return True

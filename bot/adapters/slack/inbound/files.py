@@ -1,0 +1,133 @@
+"""Files that come with a message: fetched from Slack's own hosts alone, and only so much."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.adapters.slack.transport.errors import FAILURES, error_of
+from bot.errors import Failed, Refused, UserFacingError
+from bot.events import Attachment
+
+_log = structlog.get_logger(__name__)
+
+_DOWNLOAD_S = 60.0
+_HOPS = 3
+_MOST = 20
+_DOMAINS = (".slack.com", ".slack-gov.com")
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+File = Mapping[str, Any]
+
+
+class Files:
+    """Makes attachments of what Slack says about files; nothing is fetched before it is read."""
+
+    def __init__(self, client: AsyncWebClient) -> None:
+        self._client = client
+
+    def of(self, message: Mapping[str, Any]) -> tuple[Attachment, ...]:
+        """The files of a message, in order."""
+        found = [f for f in message.get("files") or () if isinstance(f, Mapping)]
+        return tuple(self._attachment(file) for file in found[:_MOST])
+
+    def _attachment(self, file: File) -> Attachment:
+        name, size = _name(file), int(file.get("size") or 0)
+
+        async def read(limit: int) -> bytes:
+            return await self._read(file, name, limit)
+
+        return Attachment(name, size, str(file.get("mimetype") or "") or None, read)
+
+    async def _read(self, file: File, name: str, limit: int) -> bytes:
+        if file.get("file_access") == "check_file_info":
+            file = await self._shared(file, name)
+        _refuse_without_content(file, name)
+        if (size := int(file.get("size") or 0)) > limit:
+            raise _too_large(name, size, limit)
+        url = str(file.get("url_private_download") or file.get("url_private") or "")
+        expects_html = str(file.get("mimetype") or "").startswith("text/html")
+        try:
+            return await self._fetch(url, name, limit, expects_html=expects_html)
+        except (aiohttp.ClientError, OSError) as exc:
+            raise Failed(
+                f"{name} could not be fetched from Slack; please attach it again."
+            ) from exc
+
+    async def _shared(self, file: File, name: str) -> File:
+        """A file of another organisation, which the event only names."""
+        try:
+            answer = await self._client.files_info(file=str(file.get("id") or ""))
+        except FAILURES as exc:
+            _log.info("slack.file_unknown", error=error_of(exc))
+            raise Failed(
+                f"{name} could not be fetched from Slack; please attach it again."
+            ) from exc
+        found: File = answer.get("file") or {}
+        return found
+
+    async def _fetch(self, url: str, name: str, limit: int, *, expects_html: bool) -> bytes:
+        timeout = aiohttp.ClientTimeout(total=_DOWNLOAD_S)
+        headers = {"Authorization": f"Bearer {self._client.token}"}
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            for _ in range(_HOPS):
+                if not self._is_slacks(url):
+                    raise Refused(f"{name} is not kept by Slack itself; attach the file.")
+                async with session.get(
+                    url, headers=headers, allow_redirects=False, proxy=self._client.proxy
+                ) as answer:
+                    if answer.status in _REDIRECTS:
+                        url = urljoin(url, answer.headers.get("Location", ""))
+                        continue
+                    answer.raise_for_status()
+                    if answer.content_type == "text/html" and not expects_html:
+                        break  # the page to sign in on
+                    return await _bounded(answer, name, limit)
+        raise Failed(
+            f"Slack does not let me read {name}; an admin has to give the app the scope "
+            "files:read and install it again."
+        )
+
+    def _is_slacks(self, url: str) -> bool:
+        """Whether the token may be sent there."""
+        to, ours = urlsplit(url), urlsplit(self._client.base_url)
+        if (to.scheme, to.netloc) == (ours.scheme, ours.netloc):
+            return True
+        usual = to.scheme == "https" and to.port in {None, 443} and to.username is None
+        return usual and (to.hostname or "").endswith(_DOMAINS)
+
+
+async def _bounded(answer: aiohttp.ClientResponse, name: str, limit: int) -> bytes:
+    data = bytearray()
+    async for block in answer.content.iter_chunked(65536):
+        data += block
+        if len(data) > limit:
+            raise _too_large(name, len(data), limit)
+    return bytes(data)
+
+
+def _name(file: File) -> str:
+    return str(file.get("name") or file.get("title") or "The file")[:200]
+
+
+def _refuse_without_content(file: File, name: str) -> None:
+    """Raises for a file that is no longer there, or never was with Slack."""
+    mode = str(file.get("mode") or "")
+    if mode == "tombstone":
+        raise Refused(f"{name} was deleted; please attach it again.")
+    if mode == "hidden_by_limit":
+        raise Refused(f"Slack hides {name} because of the workspace's plan; attach it again.")
+    if mode == "external" or file.get("is_external"):
+        raise Refused(f"{name} is kept outside of Slack; attach the file itself.")
+    if not (file.get("url_private_download") or file.get("url_private")):
+        raise Refused(f"Slack does not say where {name} is; please attach it again.")
+
+
+def _too_large(name: str, size: int, limit: int) -> UserFacingError:
+    return Refused(
+        f"{name} is too large: {size / 2**20:,.1f} MB, where {limit / 2**20:,.1f} MB are read."
+    )

@@ -1,0 +1,278 @@
+"""Commands, forms, shortcuts and buttons; each is acknowledged before it comes here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast, get_args
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.adapters.form_recovery import ATTACH_AGAIN, GivesBack, worth_keeping
+from bot.adapters.form_validation import SENT_TWICE, Sent, mistakes, wants_form
+from bot.adapters.protocol import Core
+from bot.adapters.recent_questions import EDITED, Asked
+from bot.adapters.slack.inbound.direct import DirectChannels
+from bot.adapters.slack.inbound.history import Reading
+from bot.adapters.slack.inbound.messages import Messages
+from bot.adapters.slack.inbound.modal_views import (
+    FORM,
+    as_text,
+    fields_of,
+    files_in,
+    filled_in,
+    form,
+    place_of,
+)
+from bot.adapters.slack.inbound.users import PLATFORM
+from bot.adapters.slack.outbound.agent_status import AgentSurface
+from bot.adapters.slack.outbound.ephemeral import Asides
+from bot.adapters.slack.outbound.sink import ReplySink
+from bot.adapters.slack.transport.errors import FAILURES, error_of
+from bot.adapters.slack.transport.timing import Timing
+from bot.commands.declaration import Command
+from bot.commands.parsing import parse
+from bot.errors import MissingOption, UsageError
+from bot.events import ActionCall, CommandCall
+from bot.replies.protocol import Sink
+from bot.types import ActionName, Author, ConversationKey, Value
+
+__all__ = ["FORM", "MENU", "Interactions"]
+
+_log = structlog.get_logger(__name__)
+
+MENU = "parlance:menu:"
+GONE_BUTTON = "This button is from an earlier version and does nothing any more; please ask again."
+GONE_QUESTION = "The question is no longer there; please ask again."
+_ACTIONS = frozenset(get_args(ActionName))
+Body = Mapping[str, Any]
+
+
+class Interactions:
+    """Turns what people press and call into events."""
+
+    def __init__(
+        self,
+        core: Core,
+        client: AsyncWebClient,
+        timing: Timing,
+        reading: Reading,
+        messages: Messages,
+        surface: AgentSurface,
+    ) -> None:
+        self._core = core
+        self._client = client
+        self._timing = timing
+        self._reading = reading
+        self._messages = messages
+        self._surface = surface
+        self._direct = DirectChannels(client)
+        self._sent = Sent()
+
+    def _sink(self, key: ConversationKey, author: Author, *, lazy: bool = False) -> ReplySink:
+        return ReplySink(
+            self._client, self._core.replies, key, self._timing,
+            user=author.id, lazy=lazy, surface=self._surface,
+        )  # fmt: skip
+
+    def _command(self, name: str) -> Command | None:
+        return next((c for c in self._core.commands if c.name == name), None)
+
+    # --- commands and forms ---------------------------------------------------------------------
+
+    async def on_command(self, body: Body, us: str) -> None:
+        """A slash command; without what it needs, a form is opened."""
+        name = str(body["command"]).removeprefix("/")
+        text = str(body.get("text") or "")
+        command = self._command(name)
+        if command is not None and _lacks(command, text) and await self._open(body, command, text):
+            return
+        user, channel = str(body["user_id"]), str(body["channel_id"])
+        key = ConversationKey(PLATFORM, str(body["team_id"]), channel)
+        author = await self._reading.people.author(user, str(body.get("user_name") or ""))
+        call = CommandCall(
+            f"command:{body['trigger_id']}", key, author, name,
+            text=text, direct=await self._direct.is_ours(channel),
+            earlier=self._reading.before(channel, None, us),
+        )  # fmt: skip
+        await self._core.accept(call, self._sink(key, author))
+
+    async def _open(self, body: Body, command: Command, text: str) -> bool:
+        """Open the form. If Slack does not (it waits three seconds), the answer says what to write.
+
+        What was typed already stands in the form; where it does not fit, none opens.
+        """
+        view = form(command, str(body["channel_id"]), _given(command, text))
+        if view is None:
+            return False
+        try:
+            await self._client.views_open(trigger_id=str(body["trigger_id"]), view=view)
+        except FAILURES as exc:
+            _log.info("slack.no_form", command=command.name, error=error_of(exc))
+            return False
+        return True
+
+    def mistakes(self, body: Body) -> dict[str, str]:
+        """What is wrong with a form, by field, to be shown in it; at once, as Slack waits.
+
+        Of one without mistakes it is noted that it was sent. What has no field in it (an option
+        that a later version requires) is told in the answer.
+        """
+        view = body["view"]
+        command = self._command(place_of(view)[0])
+        if command is None:
+            return {}
+        fields = fields_of(view)
+        found = mistakes(command, filled_in(view))
+        if wrong := {name: why for name, why in found.items() if name in fields}:
+            return wrong
+        first = self._sent.is_first(str(view["id"]))
+        return {} if first else dict.fromkeys(fields[:1], SENT_TWICE)
+
+    async def on_form(self, body: Body, us: str) -> None:
+        """A form that was filled in."""
+        view = body["view"]
+        name, channel = place_of(view)
+        if not channel:
+            return
+        key = ConversationKey(PLATFORM, _team(body), channel)
+        author = await self._author(body)
+        call = CommandCall(
+            f"view:{body['trigger_id']}", key, author, name, filled_in(view),
+            direct=await self._direct.is_ours(channel),
+            attachments=self._reading.files.of(files_in(view)),
+            earlier=self._reading.before(channel, None, us),
+        )  # fmt: skip
+        await self._core.accept(call, self._giving_back(call))
+
+    def _giving_back(self, call: CommandCall) -> Sink:
+        """The reply to a form, which gives back what was typed where nothing comes of it."""
+        sink = self._sink(call.conversation, call.author)
+        if not worth_keeping(self._command(call.name), call.options):
+            return sink
+
+        async def give_back(sentence: str) -> None:
+            words = sentence + (ATTACH_AGAIN if call.attachments else "")
+            asides = Asides(self._client, call.conversation, call.author.id)
+            await asides.give_back(words, as_text(call.options))
+
+        return GivesBack(sink, give_back)
+
+    # --- menus and buttons ----------------------------------------------------------------------
+
+    async def on_menu(self, body: Body, us: str) -> None:
+        """An entry in the menu of a message."""
+        message, channel = body["message"], str(body["channel"]["id"])
+        root = str(message.get("thread_ts") or message["ts"])
+        key = ConversationKey(PLATFORM, _team(body), channel, root)
+        author = await self._author(body)
+        target = await self._reading.target(channel, message, us)
+        call = CommandCall(
+            f"menu:{body['trigger_id']}", key, author,
+            str(body["callback_id"]).removeprefix(MENU),
+            direct=await self._direct.is_ours(channel),
+            attachments=target.attachments, target=target,
+            earlier=self._reading.before(channel, message.get("thread_ts"), us),
+        )  # fmt: skip
+        await self._core.accept(call, self._sink(key, author))
+
+    async def on_button(self, body: Body, pressed: Body, us: str) -> None:
+        """A button under an answer."""
+        name = str(pressed["action_id"]).split(":")[1]
+        turn, _, value = str(pressed.get("value") or "").partition("|")
+        if name == "feedback":  # Slack's own 👍 and 👎 are one element
+            name, value = value, ""
+        if name not in _ACTIONS:
+            await self._tell(body, GONE_BUTTON)
+            return
+        if name == "regenerate" and value.startswith(EDITED):
+            await self._ask_again(body, pressed, turn, value.removeprefix(EDITED), us)
+            return
+        call = await self._press(body, pressed, cast(ActionName, name), turn, value, us)
+        sink = self._sink(call.conversation, call.author, lazy=name != "regenerate")
+        await self._core.accept(call, sink)
+
+    async def _press(
+        self, body: Body, pressed: Body, name: ActionName, turn: str, value: str, us: str
+    ) -> ActionCall:
+        channel, root = _where(body)
+        author = await self._author(body)
+        call = ActionCall(
+            f"button:{pressed.get('action_ts')}:{author.id}:{name}:{turn}",
+            ConversationKey(PLATFORM, _team(body), channel, root), author, name, turn, value,
+            direct=await self._direct.is_ours(channel),
+        )  # fmt: skip
+        if name != "regenerate":
+            return call
+        first = await self._beginning(body, turn)
+        return replace(call, earlier=self._reading.before_answer(channel, root, us, first))
+
+    async def _beginning(self, body: Body, turn: str) -> str:
+        """Where the answer begins: what stands before it is what it was an answer to."""
+        reply = await self._core.replies.get(turn)
+        first = reply.address.get("messages", "").partition(",")[0] if reply is not None else ""
+        return first or str((body.get("message") or {}).get("ts") or "")
+
+    async def _ask_again(self, body: Body, pressed: Body, turn: str, ts: str, us: str) -> None:
+        """Have a question answered as it stands now, after it was edited."""
+        channel, root = _where(body)
+        message = await self._reading.message(channel, root or ts, ts)
+        if message is None:
+            await self._tell(body, GONE_QUESTION)
+            return
+        text = await self._reading.text(message, us)
+        call = await self._press(body, pressed, "regenerate", turn, text, us)
+        sink = self._sink(call.conversation, call.author)
+        own = message.get("user") == call.author.id
+        if own:
+            asked = Asked(call.id, text, call.conversation, call.author, sink)
+            self._messages.asked.remember(f"{channel}:{ts}", asked)
+        await self._core.accept(call, sink)
+        if own:
+            await self._messages.remove(channel, str((body.get("message") or {}).get("ts")))
+
+    async def _tell(self, body: Body, text: str) -> None:
+        """Answer at once, to the person alone."""
+        channel, root = _where(body)
+        try:
+            await self._client.chat_postEphemeral(
+                channel=channel, user=str(body["user"]["id"]), text=text, thread_ts=root
+            )
+        except FAILURES as exc:
+            _log.info("slack.answer_failed", error=error_of(exc))
+
+    async def _author(self, body: Body) -> Author:
+        user = body["user"]
+        name = str(user.get("username") or user.get("name") or "")
+        return await self._reading.people.author(str(user["id"]), name)
+
+
+def _lacks(command: Command, text: str) -> bool:
+    """Whether something is missing that a form asks for; any other mistake is explained in the
+    answer."""
+    try:
+        given = parse(text, command)
+        command.bind(given)
+    except MissingOption:
+        return True
+    except UsageError:
+        return False
+    return wants_form(command, given)
+
+
+def _given(command: Command, text: str) -> dict[str, Value]:
+    try:
+        return parse(text, command)
+    except UsageError:
+        return {}
+
+
+def _where(body: Body) -> tuple[str, str | None]:
+    """Channel and thread; of a message that one person alone sees Slack names no more than that."""
+    place = {**(body.get("container") or {}), **(body.get("message") or {})}
+    return str(body["channel"]["id"]), place.get("thread_ts")
+
+
+def _team(body: Body) -> str:
+    return str((body.get("team") or {}).get("id") or (body.get("user") or {}).get("team_id") or "")

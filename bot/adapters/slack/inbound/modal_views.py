@@ -1,0 +1,158 @@
+"""A command's options as a form, and what was filled in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bot.commands.declaration import Command, Option, in_digits
+from bot.errors import UsageError
+from bot.types import Value
+
+FORM = "parlance:form"
+FILE = "file "
+"""The block in which a file is given; no option's name holds a space."""
+_FIELDS = 99
+_CHOICES = 100
+_LONGEST_CHOICE = 75
+_LONGEST_TEXT = 3000
+_LABEL = 2000
+_TITLE = 24
+
+
+def form(command: Command, channel: str, given: Mapping[str, Value]) -> dict[str, Any] | None:
+    """A modal with a field for every option, filled with what was given already.
+
+    None where a text that was given is longer than its field.
+    """
+    if any(o.name in given and not _holds(o, given[o.name]) for o in command.options):
+        return None
+    fields = [_field(o, given.get(o.name, o.default)) for o in command.options[:_FIELDS]]
+    if command.takes_file:
+        fields.append(_file_field())
+    return {
+        "type": "modal",
+        "callback_id": FORM,
+        "private_metadata": json.dumps({"command": command.name, "channel": channel}),
+        "title": _plain(f"/{command.name}"[:_TITLE]),
+        "submit": _plain("Send"),
+        "close": _plain("Cancel"),
+        "blocks": fields,
+    }
+
+
+def place_of(view: Mapping[str, Any]) -> tuple[str, str]:
+    """Command and channel of a form; empty for one that is not ours. Never raises."""
+    try:
+        place = json.loads(str(view.get("private_metadata") or "{}"))
+        return str(place["command"]), str(place["channel"])
+    except (ValueError, KeyError, TypeError):
+        return "", ""
+
+
+def fields_of(view: Mapping[str, Any]) -> list[str]:
+    """The fields that a form has, in their order; what is wrong can be shown at these alone."""
+    shown = [str(block.get("block_id")) for block in view.get("blocks") or ()]
+    return list(dict.fromkeys([*shown, *((view.get("state") or {}).get("values") or {})]))
+
+
+def filled_in(view: Mapping[str, Any]) -> dict[str, Value]:
+    """What was entered or chosen; fields left empty are left out."""
+    return dict(_entries((view.get("state") or {}).get("values") or {}))
+
+
+def as_text(filled: Mapping[str, Value]) -> str:
+    """What was filled in, to be read."""
+    return "\n\n".join(f"{name}:\n{value}" for name, value in filled.items())
+
+
+def files_in(view: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The file that was given, in the shape of a message with files."""
+    values = (view.get("state") or {}).get("values") or {}
+    entry = (values.get(FILE) or {}).get("value") or {}
+    return {"files": entry.get("files") or []}
+
+
+def _entries(values: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
+    for name, block in values.items():
+        for entry in block.values():
+            value = entry.get("value") or (entry.get("selected_option") or {}).get("value")
+            if value is not None and str(value).strip():
+                yield str(name), str(value)
+
+
+def _holds(option: Option, value: Value) -> bool:
+    """Whether an option's field can show the whole of a value."""
+    return bool(_choices(option)) or option.kind != "str" or len(str(value)) <= _longest(option)
+
+
+def _field(option: Option, value: Value | None) -> dict[str, Any]:
+    return {
+        "type": "input",
+        "block_id": option.name,
+        "optional": not option.required,
+        "label": _plain((option.description or option.name)[:_LABEL]),
+        "element": _element(option, value),
+    }
+
+
+def _file_field() -> dict[str, Any]:
+    return {
+        "type": "input",
+        "block_id": FILE,
+        "optional": True,
+        "label": _plain("A file"),
+        "element": {"type": "file_input", "action_id": "value", "max_files": 1},
+    }
+
+
+def _element(option: Option, value: Value | None) -> dict[str, Any]:
+    element: dict[str, Any] = {"action_id": "value"}
+    if choices := _choices(option):
+        element |= {"type": "static_select", "options": [_choice(one) for one in choices]}
+        word = ("yes" if value else "no") if isinstance(value, bool) else value
+        if word in choices:
+            element["initial_option"] = _choice(str(word))
+        return element
+    if option.kind in {"int", "float"}:
+        element |= {"type": "number_input", "is_decimal_allowed": option.kind == "float"}
+        if option.min_value is not None:
+            element["min_value"] = in_digits(option.min_value)
+        if option.max_value is not None:
+            element["max_value"] = in_digits(option.max_value)
+        if value not in (None, "") and _is_within(option, value):
+            element["initial_value"] = str(value)
+        return element
+    longest = _longest(option)
+    element |= {"type": "plain_text_input", "multiline": option.multiline, "max_length": longest}
+    if value not in (None, ""):
+        element["initial_value"] = str(value)[:longest]
+    return element
+
+
+def _choices(option: Option) -> tuple[str, ...]:
+    """What can be chosen from; nothing where Slack's list could not hold it."""
+    choices = ("yes", "no") if option.kind == "bool" else option.choices
+    fits = len(choices) <= _CHOICES and all(0 < len(c) <= _LONGEST_CHOICE for c in choices)
+    return choices if fits else ()
+
+
+def _longest(option: Option) -> int:
+    return min(option.max_length, _LONGEST_TEXT)
+
+
+def _is_within(option: Option, value: Value) -> bool:
+    try:
+        option.coerce(value)
+    except UsageError:
+        return False
+    return True
+
+
+def _choice(choice: str) -> dict[str, Any]:
+    return {"text": _plain(choice), "value": choice}
+
+
+def _plain(text: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": text}

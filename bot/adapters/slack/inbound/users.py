@@ -1,0 +1,100 @@
+"""People's names and languages, looked up once in a while."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.adapters.slack.transport.errors import FAILURES, error_of
+from bot.types import Author
+
+_log = structlog.get_logger(__name__)
+
+PLATFORM = "slack"
+_REMEMBERED = 5000
+_FRESH_S = 3600.0
+_AGAIN_S = 60.0
+_FORBIDDEN_S = 600.0
+_PATIENCE_S = 2.0
+_AT_ONCE = 8
+_MOST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody in the workspace, as far as they could be looked up; `until` is monotonic time."""
+
+    id: str
+    name: str
+    locale: str | None
+    until: float
+
+
+class People:
+    """Looks people up. A lookup that fails or takes too long leaves their ids as names."""
+
+    def __init__(
+        self, client: AsyncWebClient, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._known: OrderedDict[str, Person] = OrderedDict()
+        self._closed_until = 0.0
+
+    async def author(self, user: str, name: str = "") -> Author:
+        """Somebody who acts; `name` is what Slack said with the event, in case of need."""
+        person = await self._person(user)
+        shown = name if name and person.name == user else person.name
+        return Author(PLATFORM, user, shown, locale=person.locale)
+
+    async def names(self, users: Iterable[str]) -> dict[str, str]:
+        """Display names by id, of the first 50."""
+        wanted = list(dict.fromkeys(users))[:_MOST]
+        places = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(user: str) -> Person:
+            async with places:
+                return await self._person(user)
+
+        return {p.id: p.name for p in await asyncio.gather(*(one(user) for user in wanted))}
+
+    async def _person(self, user: str) -> Person:
+        known = self._known.get(user)
+        if known is not None and known.until > self._clock():
+            self._known.move_to_end(user)
+            return known
+        person = await self._look_up(user) or Person(
+            user,
+            known.name if known else user,
+            known.locale if known else None,
+            self._clock() + _AGAIN_S,
+        )
+        self._known[user] = person
+        self._known.move_to_end(user)
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return person
+
+    async def _look_up(self, user: str) -> Person | None:
+        if self._clock() < self._closed_until:
+            return None
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                answer = await self._client.users_info(user=user, include_locale=True)
+        except FAILURES as exc:
+            if error_of(exc) == "missing_scope":
+                self._closed_until = self._clock() + _FORBIDDEN_S
+            _log.info("slack.no_name", error=error_of(exc))
+            return None
+        found = answer.get("user") or {}
+        profile = found.get("profile") or {}
+        names = (profile.get("display_name"), profile.get("real_name"), found.get("real_name"))
+        name = next((n for n in (*names, found.get("name")) if n), user)
+        locale = str(found.get("locale") or "") or None
+        return Person(user, str(name), locale, self._clock() + _FRESH_S)

@@ -1,0 +1,271 @@
+"""What Slack has for apps that are agents: a session with its own Stop, a status line, prompts.
+
+For an app that is no agent, Slack refuses these calls. It is asked once a run; after that the bot
+does without, and nobody notices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.adapters.background_tasks import Errands
+from bot.adapters.slack.outbound.escaping import one_line
+from bot.adapters.slack.transport.errors import FAILURES, error_of
+from bot.commands.declaration import Command
+from bot.types import ConversationKey
+
+_log = structlog.get_logger(__name__)
+
+GREETING = "Hello! Ask me something, or take one of the suggestions."
+_SUGGESTIONS = "What would you like to know?"
+_NO_STOP = "missing_agent_session_stopped_event_subscription"
+_MOST_PROMPTS = 4
+_TITLE = 200
+_STATUS = 100
+_REMEMBERED = 2000
+_LONGEST_S = 3600.0
+_NEVER = frozenset({
+    "not_authorized", "not_agent_app", "missing_scope", "unknown_method", "not_allowed_token_type",
+    "feature_disabled", "no_permission", "access_denied", "method_deprecated",
+})  # fmt: skip
+"""Refusals of the app, not of one call."""
+Place = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Session:
+    """A thread in which questions are being answered; `turns` of them."""
+
+    turns: int = 1
+    status: str = ""
+
+
+def is_for_good(error: str) -> bool:
+    """Whether Slack's word means that this app will not be given what it asked for."""
+    return error in _NEVER
+
+
+def prompts(commands: Sequence[Command]) -> list[dict[str, str]]:
+    """Suggestions: the commands' examples that are questions by themselves, since a suggestion is
+    sent as if the person had written it."""
+    found: dict[str, None] = {}
+    for command in commands:
+        for example in command.examples:
+            said = example.call.partition(" ")[2].strip()
+            if said.endswith("?"):
+                found[said[:1].upper() + said[1:]] = None
+    return [{"title": one_line(said, 60), "message": said} for said in list(found)[:_MOST_PROMPTS]]
+
+
+class AgentSurface:
+    """Talks to Slack's agent surface, and remembers what Slack refuses.
+
+    `streaming`: answers may be streamed (`slack.streaming`). A status line is said again every
+    `refresh_s` seconds, as Slack takes it away after two minutes.
+    """
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        chores: Errands | None = None,
+        *,
+        streaming: bool = False,
+        refresh_s: float = 60.0,
+    ) -> None:
+        self._client = client
+        self._chores = chores
+        self._streaming = streaming
+        self._refresh_s = refresh_s
+        self._refused: set[str] = set()
+        self._open: dict[Place, _Session] = {}
+        self._greeted: OrderedDict[str, None] = OrderedDict()
+        self._keeping = False
+        self._agent: bool | None = None
+
+    def may(self, what: str) -> bool:
+        """Whether Slack has not refused this yet: "session", "stream", "feedback" …"""
+        return what not in self._refused
+
+    def refuse(self, what: str, error: str) -> None:
+        """Slack does not give us this; it is not asked again in this run."""
+        _log.debug("slack.not_for_us", what=what, error=error)
+        self._refused.add(what)
+
+    # --- a session: a question that is being answered -------------------------------------------
+
+    async def is_agent(self, place: ConversationKey) -> bool:
+        """Whether direct messages are answered in a thread of their own, as agents do; asked once
+        a run, with the thread that `place` would begin."""
+        if self._agent is None and self._streaming:
+            try:
+                await self._client.agents_sessions_setStatus(
+                    channel_id=place.channel, thread_ts=place.thread, status="active"
+                )
+                self._agent = True
+            except FAILURES as exc:
+                _log.debug("slack.no_session", error=error_of(exc))
+                if is_for_good(error_of(exc)):
+                    self._agent = False
+                    self.refuse("session", error_of(exc))
+        return bool(self._agent) and self.may("session")
+
+    async def begin(
+        self, place: ConversationKey, user: str, title: str, *, new: bool = False
+    ) -> bool:
+        """Open a session in a direct thread. True where Slack shows its own Stop in it, so that an
+        answer can be streamed. A `new` thread gets the title."""
+        if place.thread is None or not place.channel.startswith("D"):
+            return False  # in channels Slack shows no Stop of its own
+        if not (self._streaming and self.may("session") and self.may("stream")):
+            return False
+        if (session := self._open.get(_at(place))) is not None:
+            session.turns += 1
+            return True
+        title = one_line(title, _TITLE)
+        try:
+            answer = await self._client.agents_sessions_setStatus(
+                channel_id=place.channel,
+                thread_ts=place.thread,
+                status="processing",
+                title=title or None,
+                initiator_user_id=user,
+            )
+        except FAILURES as exc:
+            _log.debug("slack.no_session", error=error_of(exc))
+            if is_for_good(error_of(exc)):
+                self.refuse("session", error_of(exc))
+            return False
+        self._open[_at(place)] = _Session()
+        if _NO_STOP in _warnings(answer):
+            _log.warning("slack.no_stop_of_slacks", hint="subscribe to agent_session_stopped")
+            self.refuse("session", _NO_STOP)
+            await self.end(place)
+            return False
+        if new and title and self.may("title"):
+            await self._ask(
+                "title",
+                self._client.assistant_threads_setTitle(
+                    channel_id=place.channel, thread_ts=place.thread, title=title
+                ),
+            )
+        return True
+
+    async def say(self, place: ConversationKey, words: str) -> None:
+        """Say what is going on, in the status line of an open session; empty: nothing is."""
+        session = self._open.get(_at(place))
+        status = _status(words)
+        if session is None or session.status == status or not self.may("status"):
+            return
+        session.status = status
+        if not status:
+            return  # text takes its place; taking it away ourselves would end the session
+        await self._set(*_at(place), status)
+        if not self._keeping and self._chores is not None:
+            self._keeping = True
+            self._chores.start(self._keep(), "status lines")
+
+    async def end(self, place: ConversationKey) -> None:
+        """An answer is there: with the last of them, the session waits for the person again."""
+        session = self._open.get(_at(place))
+        if session is None:
+            return
+        session.turns -= 1
+        if session.turns:
+            return
+        del self._open[_at(place)]
+        if session.status and self.may("status"):
+            await self._set(*_at(place), "")
+        await self._release(place)
+
+    async def stopped(self, place: ConversationKey) -> None:
+        """The person pressed Slack's Stop, which leaves it to us to end the session."""
+        if _at(place) not in self._open:  # otherwise it ends with its answers
+            await self._release(place)
+
+    async def _release(self, place: ConversationKey) -> None:
+        request = self._client.agents_sessions_setStatus(
+            channel_id=place.channel, thread_ts=place.thread, status="active"
+        )
+        await self._ask("session", request)
+
+    async def _set(self, channel: str, thread: str, status: str) -> None:
+        request = self._client.assistant_threads_setStatus(
+            channel_id=channel, thread_ts=thread, status=status
+        )
+        await self._ask("status", request)
+
+    async def _keep(self) -> None:
+        """Say every status line again until there is none."""
+        try:
+            for _ in range(int(_LONGEST_S / self._refresh_s) + 1):
+                await asyncio.sleep(self._refresh_s)
+                lines = [(at, session) for at, session in self._open.items() if session.status]
+                if not lines:
+                    return
+                for at, session in lines:
+                    if self._open.get(at) is session and session.status:
+                        await self._set(*at, session.status)
+        finally:
+            self._keeping = False
+
+    # --- before the first question --------------------------------------------------------------
+
+    async def greet(self, channel: str, thread: str, commands: Sequence[Command]) -> None:
+        """A person has opened a new conversation with us."""
+        greeting = self._client.chat_postMessage(channel=channel, thread_ts=thread, text=GREETING)
+        await self._ask("greeting", greeting)
+        await self._suggest(channel, thread, commands)
+
+    async def opened(self, channel: str, commands: Sequence[Command]) -> None:
+        """A person looks at our direct messages: suggestions, once a run."""
+        if channel in self._greeted:
+            return
+        self._greeted[channel] = None
+        while len(self._greeted) > _REMEMBERED:
+            self._greeted.popitem(last=False)
+        await self._suggest(channel, None, commands)
+
+    async def _suggest(self, channel: str, thread: str | None, commands: Sequence[Command]) -> None:
+        if (found := prompts(commands)) and self.may("prompts"):
+            request = self._client.assistant_threads_setSuggestedPrompts(
+                channel_id=channel,
+                thread_ts=thread,
+                prompts=found,
+                title=_SUGGESTIONS,
+            )
+            await self._ask("prompts", request)
+
+    async def _ask(self, what: str, request: Awaitable[Any]) -> None:
+        """Make a call that nobody depends on."""
+        try:
+            await request
+        except FAILURES as exc:
+            _log.debug("slack.agent_call_failed", what=what, error=error_of(exc))
+            if is_for_good(error_of(exc)):
+                self.refuse(what, error_of(exc))
+
+
+def _at(place: ConversationKey) -> Place:
+    return place.channel, str(place.thread)
+
+
+def _status(words: str) -> str:
+    """Words behind the app's name."""
+    if not words:
+        return ""
+    first = words.split()[0].rstrip(",:")
+    begin = "is" if first.endswith("ing") or first == "queued" else "is working:"
+    return one_line(f"{begin} {words} …", _STATUS)
+
+
+def _warnings(answer: Any) -> list[str]:
+    """What Slack remarks on a call that it carried out."""
+    more = (answer.get("response_metadata") or {}).get("warnings") or []
+    return [*str(answer.get("warning") or "").split(","), *map(str, more)]

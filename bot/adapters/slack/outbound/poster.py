@@ -1,0 +1,149 @@
+"""Where messages of one reply are posted, edited, streamed and deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.adapters.slack.outbound.agent_status import AgentSurface
+from bot.adapters.slack.outbound.render import Block, Payload
+from bot.adapters.slack.outbound.stream import Stream
+from bot.adapters.slack.transport.errors import FAILURES, error_of
+from bot.types import ConversationKey
+
+_log = structlog.get_logger(__name__)
+
+_NOT_THERE = frozenset({"not_in_channel", "channel_not_found"})
+_BAD_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format"})
+
+
+@dataclass(slots=True)
+class Posted:
+    """A message that is there, and what it shows; `stream` while Slack adds to it."""
+
+    ts: str
+    shown: Payload | None
+    stream: Stream | None = None
+
+    @property
+    def text(self) -> str:
+        """The answer's text in it."""
+        if self.shown is not None:
+            return self.shown.text
+        return self.stream.sent if self.stream is not None else ""
+
+
+class Outlet:
+    """A channel or a thread of it. Every call can raise one of `FAILURES`.
+
+    Commands and menus can be used where we are not a member; the answer then goes to the person.
+    """
+
+    def __init__(
+        self, client: AsyncWebClient, place: ConversationKey, user: str, surface: AgentSurface
+    ) -> None:
+        self._client = client
+        self._place = place
+        self._user = user
+        self._surface = surface
+        self._moved = False
+
+    @property
+    def channel(self) -> str:
+        """Where the messages are."""
+        return self._place.channel
+
+    async def send(self, payload: Payload, turn: str) -> Posted:
+        """Post a message."""
+        try:
+            return await self._send(payload, turn)
+        except SlackApiError as exc:
+            if error_of(exc) not in _NOT_THERE or self._moved:
+                raise
+        await self._move()
+        return await self._send(payload, turn)
+
+    async def _move(self) -> None:
+        """Go on in a direct message, and say why."""
+        place = self._place
+        words = f"I am not in <#{place.channel}>, so I answer here; invite me there with /invite."
+        if place.channel.startswith("D"):
+            words = "I am not in that conversation, so I answer here."
+        told = await self._client.chat_postMessage(channel=self._user, text=words)
+        self._place = ConversationKey(place.platform, place.workspace, str(told["channel"]))
+        self._moved = True
+
+    async def _send(self, payload: Payload, turn: str) -> Posted:
+        answer = await self._showing(
+            [payload.blocks(turn, feedback=True), payload.blocks(turn), payload.bare(turn)],
+            lambda blocks: self._client.chat_postMessage(
+                channel=self._place.channel,
+                thread_ts=self._place.thread,
+                text=payload.fallback,
+                blocks=blocks,
+            ),
+        )
+        return Posted(str(answer["ts"]), payload)
+
+    async def stream(self, text: str) -> Posted:
+        """Post a message that can be added to."""
+        stream = await Stream.begin(self._client, self._place, self._user, text)
+        return Posted(stream.ts, None, stream)
+
+    async def edit(self, posted: Posted, payload: Payload, turn: str) -> None:
+        """Have a message show this; a stream is closed with it."""
+        if posted.shown == payload:
+            return
+        if await self._close(posted.stream, payload, turn):
+            posted.shown = payload
+            return
+        await self._showing(
+            [payload.blocks(turn, feedback=True), payload.blocks(turn), payload.bare(turn)],
+            lambda blocks: self._client.chat_update(
+                channel=self._place.channel, ts=posted.ts, text=payload.fallback, blocks=blocks
+            ),
+        )
+        posted.shown = payload
+
+    async def _close(self, stream: Stream | None, payload: Payload, turn: str) -> bool:
+        if stream is None or not stream.open:
+            return False
+        closed: bool = await self._showing(
+            [payload.foot(turn, feedback=True), payload.foot(turn)],
+            lambda blocks: stream.end(payload.text, blocks),
+        )
+        return closed
+
+    async def delete(self, posted: Posted) -> None:
+        """Take a message away."""
+        if posted.stream is not None and posted.stream.open:
+            with suppress(*FAILURES):  # it may well be deleted all the same
+                await posted.stream.end(posted.stream.sent, [])
+        await self._client.chat_delete(channel=self._place.channel, ts=posted.ts)
+
+    async def _showing(
+        self, ways: Sequence[list[Block]], call: Callable[[list[Block]], Awaitable[Any]]
+    ) -> Any:
+        """Make a call in the first way that Slack takes: with its own feedback buttons, with
+        ordinary ones, as plain text. What it refuses of the first is not tried again."""
+        fancy, ordinary = ways[:2]
+        left = [*ways] if self._surface.may("feedback") else [*ways[1:]]
+        while True:
+            blocks = left.pop(0)
+            try:
+                answer = await call(blocks)
+            except SlackApiError as exc:
+                left = [way for way in left if way != blocks]
+                if error_of(exc) not in _BAD_BLOCKS or not left:
+                    raise
+                _log.info("slack.blocks_refused", error=error_of(exc))
+                continue
+            if blocks == ordinary != fancy and self._surface.may("feedback"):
+                self._surface.refuse("feedback", "invalid_blocks")
+            return answer

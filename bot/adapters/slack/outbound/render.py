@@ -1,0 +1,203 @@
+"""A view of a reply as Slack messages: Markdown pages, small print, buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bot.adapters.slack.outbound.escaping import escape, link, plain
+from bot.replies.link_words import misleads
+from bot.replies.wording import notice_text, source_text, status_text
+from bot.types import Action, Notice, Source, View
+
+MAX_PAGE = 11_000
+"""What delivery splits at; the rest is kept for what escaping and notices add."""
+MAX_MARKDOWN = 12_000
+MAX_PLAIN = 3_000
+MAX_ELEMENT = 2_900
+MAX_ELEMENTS = 3
+"""Small print of one message, in elements; what is longer goes on in the next message."""
+INTERRUPTED = "⚠️ This answer was interrupted by a restart."
+FEEDBACK = "parlance:feedback"
+_PIECE = 500
+_MARKS = {"error": "⚠️ ", "refusal": "⛔ ", "info": "", "footer": ""}
+_VERDICTS = frozenset({"good", "bad"})
+Block = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """One message as it should stand. `small` are texts in Slack's own markup, in their order."""
+
+    text: str
+    small: tuple[str, ...] = ()
+    buttons: tuple[Action, ...] = ()
+    brief: str = ""
+    """What a notification shows where there is no text."""
+
+    def blocks(self, turn: str, *, feedback: bool = False) -> list[Block]:
+        """The message's blocks; `turn` is what its buttons carry."""
+        text = [{"type": "markdown", "text": self.text}] if self.text.strip() else []
+        return [*text, *self.foot(turn, feedback=feedback)]
+
+    def bare(self, turn: str) -> list[Block]:
+        """The same for a Slack that stumbles over the Markdown: its text as it is written."""
+        pieces = chunks(self.text, MAX_PLAIN) if self.text.strip() else ()
+        text = [
+            {"type": "section", "text": {"type": "plain_text", "text": piece, "emoji": False}}
+            for piece in pieces
+            if piece.strip()
+        ]
+        return [*text, *self.foot(turn)]
+
+    def foot(self, turn: str, *, feedback: bool = False) -> list[Block]:
+        """What stands below the text. With `feedback`, 👍 and 👎 are Slack's own."""
+        small = [{"type": "mrkdwn", "text": text, "verbatim": True} for text in self.small]
+        blocks: list[Block] = [{"type": "context", "elements": small}] if small else []
+        if not feedback or not {action.name for action in self.buttons} >= _VERDICTS:
+            return [*blocks, button_block(self.buttons, turn)] if self.buttons else blocks
+        others = [action for action in self.buttons if action.name not in _VERDICTS]
+        if others:
+            blocks.append(button_block(others, turn))
+        return [*blocks, feedback_block(turn)]
+
+    @property
+    def fallback(self) -> str:
+        """What a notification shows."""
+        return plain((self.text.strip() or self.brief)[:2000])
+
+
+def button_block(actions: Sequence[Action], turn: str) -> Block:
+    """Buttons; each carries its turn and value, so that it works after a restart."""
+    elements = [
+        {
+            "type": "button",
+            "text": {"type": "plain_text", "text": action.label[:75], "emoji": True},
+            "action_id": f"parlance:{action.name}:{number}",
+            "value": f"{turn}|{action.value}"[:2000],
+        }
+        for number, action in enumerate(actions[:25])
+    ]
+    return {"type": "actions", "elements": elements}
+
+
+def feedback_block(turn: str) -> Block:
+    """👍 and 👎 as Slack draws them for agents; the pressed one's value says which it was."""
+
+    def thumb(label: str, spoken: str, verdict: str) -> Block:
+        text = {"type": "plain_text", "text": label, "emoji": True}
+        return {"text": text, "accessibility_label": spoken, "value": f"{turn}|{verdict}"}
+
+    element = {
+        "type": "feedback_buttons",
+        "action_id": FEEDBACK,
+        "positive_button": thumb("👍", "Good answer", "good"),
+        "negative_button": thumb("👎", "Bad answer", "bad"),
+    }
+    return {"type": "context_actions", "elements": [element]}
+
+
+def notice_line(notice: Notice) -> str:
+    """A notice as Markdown."""
+    return _MARKS[notice.kind] + escape(notice_text(notice))
+
+
+def chunks(text: str, limit: int = MAX_MARKDOWN) -> Iterator[str]:
+    """Cut a text that has become too long, at a line or a space where there is one."""
+    while len(text) > limit:
+        cut = max(text.rfind("\n", limit // 2, limit), text.rfind(" ", limit // 2, limit))
+        cut = limit if cut <= 0 else cut + 1
+        yield text[:cut]
+        text = text[cut:]
+    yield text
+
+
+def pages_of(view: View) -> list[str]:
+    """The answer itself as Markdown pages, each fit for one message."""
+    pages = view.pages or ((view.text,) if view.text else ())
+    return [part for page in pages for part in chunks(escape(page)) if part.strip()]
+
+
+def render(view: View, *, private: bool) -> list[Payload]:
+    """The messages that show a view, in order; empty when there is nothing to show.
+
+    With `private`, private notices are left out, since they are shown to the asker another way.
+    """
+    texts = pages_of(view)
+    notices = [n for n in view.notices if not (private and n.private)]
+    for notice in notices:
+        if notice.kind == "footer":
+            continue
+        for part in chunks(notice_line(notice)):
+            if texts and len(texts[-1]) + len(part) + 2 <= MAX_MARKDOWN:
+                texts[-1] += "\n\n" + part
+            else:
+                texts.append(part)
+    said = list(_small(view, notices))
+    small = tuple(_elements(line for _, lines in said for line in lines))
+    if not texts and not small:
+        return []
+    payloads = [Payload(text) for text in texts or [""]]
+    brief = said[0][0] if said else ""
+    payloads[-1] = replace(payloads[-1], brief=brief)
+    for element in small:
+        last = payloads[-1]
+        size = len(last.text) + sum(map(len, last.small)) + len(element)
+        if size > MAX_MARKDOWN or len(last.small) == MAX_ELEMENTS:
+            payloads.append(Payload("", (element,), brief=brief))
+        else:
+            payloads[-1] = replace(last, small=(*last.small, element))
+    payloads[-1] = replace(payloads[-1], buttons=view.actions)
+    return payloads
+
+
+def _small(view: View, notices: Sequence[Notice]) -> Iterator[tuple[str, Iterable[str]]]:
+    """Small print: each as it is, and as lines in Slack's own markup."""
+    if words := working_text(view):
+        yield f"⏳ {words} …", _lines(f"⏳ {words} …")
+    for source in view.sources:
+        yield source_text(source), _source_lines(source)
+    for notice in notices:
+        if notice.kind == "footer":
+            text = " ".join(notice_text(notice).split())
+            yield text, _lines(text)
+
+
+def working_text(view: View) -> str:
+    """What is going on, in words; empty where the text that grows says enough."""
+    status = view.status
+    if view.state != "working":
+        return ""
+    if status is not None and (not view.text or status.text or status.total):
+        return status_text(status)
+    return "" if view.text else "thinking"
+
+
+def _source_lines(source: Source) -> Iterable[str]:
+    """A source, its title a link where the place is on the web."""
+    if not source.location.startswith(("https://", "http://")):
+        return _lines(source_text(source))
+    hides = misleads(source.title, source.location)
+    title = link(source.location, source.location if hides else source.title or source.location)
+    heading = f" › {plain(source.heading)}" if source.heading else ""
+    line = f"[{source.number}] {title}{heading}"
+    return [line] if len(line) <= MAX_ELEMENT else _lines(source_text(source))
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Text for Slack's own markup, in pieces that are never cut within an entity."""
+    text = " ".join(text.split())
+    return (plain(piece) for piece in chunks(text, _PIECE))
+
+
+def _elements(lines: Iterable[str]) -> Iterator[str]:
+    """Lines gathered into texts that a context block takes."""
+    element = ""
+    for line in lines:
+        if element and len(element) + 1 + len(line) > MAX_ELEMENT:
+            yield element
+            element = ""
+        element += ("\n" if element else "") + line
+    if element:
+        yield element

@@ -1,0 +1,130 @@
+"""After a restart: what was being written says that it was interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.adapters.protocol import Core
+from bot.adapters.slack.outbound.escaping import escape
+from bot.adapters.slack.outbound.render import INTERRUPTED, MAX_PAGE, button_block
+from bot.adapters.slack.transport.errors import FAILURES, error_of
+from bot.adapters.slack.transport.timing import Timing
+from bot.replies.protocol import Reply
+from bot.types import Action, ConversationKey
+
+_log = structlog.get_logger(__name__)
+
+_PASSING = frozenset({
+    "fatal_error", "internal_error", "ratelimited", "rate_limited", "request_timeout",
+    "service_unavailable", "team_added_to_org",
+})  # fmt: skip
+_GONE = frozenset({"message_not_found", "thread_not_found"})
+_SMALL = ("context", "actions", "context_actions")
+Block = dict[str, Any]
+
+
+async def repair(
+    client: AsyncWebClient, core: Core, unfinished: Sequence[Reply], timing: Timing
+) -> None:
+    """Mark each reply as interrupted; one that cannot be reached for good is let go.
+
+    Where Slack is down, it is tried again as the end of an answer is, then at the next start.
+    """
+    for reply in unfinished:
+        for attempt in range(timing.attempts):
+            if attempt:
+                await asyncio.sleep(timing.retry_base * 2 ** (attempt - 1))
+            try:
+                await _mark(client, reply)
+            except FAILURES as exc:
+                _log.warning("slack.repair_failed", turn=reply.turn, error=error_of(exc))
+                if not _refused(exc):
+                    continue
+            await core.replies.save(replace(reply, finished=True))
+            break
+
+
+async def _mark(client: AsyncWebClient, reply: Reply) -> None:
+    """Say it under the message, or in its thread where the message cannot be changed."""
+    key = ConversationKey.parse(reply.conversation)
+    channel = reply.address.get("channel", "") if reply.address else key.channel
+    last = reply.address.get("messages", "").rpartition(",")[2]
+    thread = key.thread
+    if reply.address and (not channel or not (last or thread)):
+        return
+    mark: list[Block] = [
+        {"type": "markdown", "text": INTERRUPTED},
+        button_block((Action("regenerate", "Try again"),), reply.turn),
+    ]
+    if last and await _marked(client, channel, last, thread or last, mark):
+        return
+    await client.chat_postMessage(
+        channel=channel, thread_ts=thread or last or None, text=INTERRUPTED, blocks=mark
+    )
+    if (
+        not last and thread
+    ):  # there was a status line alone, in a session that nobody else would end
+        with suppress(*FAILURES):
+            await client.agents_sessions_setStatus(
+                channel_id=channel, thread_ts=thread, status="active"
+            )
+
+
+async def _marked(
+    client: AsyncWebClient, channel: str, ts: str, root: str, mark: list[Block]
+) -> bool:
+    """Change the message. False where that is refused: what was written then stays as it is,
+    rather than be replaced by what we could not read. One that was deleted is left alone."""
+    try:
+        kept = await _kept(client, channel, ts, root)
+        if kept is not None:
+            await _change(client, channel, ts, kept, mark)
+    except SlackApiError as exc:
+        if not _refused(exc):
+            raise
+        _log.info("slack.repair_refused", error=error_of(exc))
+        return error_of(exc) in _GONE
+    return True
+
+
+async def _change(
+    client: AsyncWebClient, channel: str, ts: str, kept: list[Block], mark: list[Block]
+) -> None:
+    try:
+        await client.chat_update(channel=channel, ts=ts, text=INTERRUPTED, blocks=[*kept, *mark])
+    except SlackApiError as exc:
+        if error_of(exc) != "streaming_state_conflict":
+            raise
+        await client.chat_stopStream(channel=channel, ts=ts, blocks=mark)  # it was being streamed
+
+
+async def _kept(client: AsyncWebClient, channel: str, ts: str, root: str) -> list[Block] | None:
+    """What a message showed, without small print and buttons; None where it is gone."""
+    answer = await client.conversations_replies(
+        channel=channel, ts=root, oldest=ts, latest=ts, inclusive=True, limit=2
+    )
+    found: list[dict[str, Any]] = answer["messages"]
+    message = next((m for m in found if m["ts"] == ts), None)
+    if message is None:
+        return None
+    blocks = [b for b in message.get("blocks") or () if b["type"] not in _SMALL]
+    if not blocks and (text := str(message.get("text") or "")):
+        blocks = [{"type": "markdown", "text": escape(text[:MAX_PAGE])}]
+    return blocks
+
+
+def _refused(exc: BaseException) -> bool:
+    """Whether Slack said no, and would say it again."""
+    if not isinstance(exc, SlackApiError) or error_of(exc) in _PASSING:
+        return False
+    if not isinstance(getattr(exc.response, "data", None), dict):
+        return False  # something between Slack and us answered
+    return bool(exc.response.status_code < 500 and exc.response.status_code != 429)

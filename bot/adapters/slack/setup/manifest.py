@@ -1,0 +1,112 @@
+"""The whole app manifest, derived from the commands of the loaded plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from bot.adapters.slack.inbound.interactions import MENU
+from bot.adapters.slack.transport.http_mode import EVENTS_PATH
+from bot.commands.declaration import Command
+from bot.config.platforms import SlackSettings
+from bot.errors import ConfigError
+
+SCOPES: Mapping[str, str] = {
+    "app_mentions:read": "hear that somebody mentions it",
+    "channels:history": "follow up in threads of channels",
+    "chat:write": "answer",
+    "commands": "offer commands and shortcuts",
+    "files:read": "read what is attached to a question",
+    "files:write": "attach long answers",
+    "groups:history": "follow up in threads of private channels",
+    "im:history": "hear direct messages",
+    "mpim:history": "follow up in group messages",
+    "users:read": "know people's names",
+}
+"""Each scope, and what the bot cannot do without it."""
+AGENT_SCOPES: Mapping[str, str] = {
+    "assistant:write": "stream answers and suggest questions, as an agent does",
+}
+EVENTS = ("app_mention", "message.channels", "message.groups", "message.im", "message.mpim")
+AGENT_EVENTS = ("agent_session_stopped", "app_home_opened")
+_LONGEST_NAME = 24
+_LONGEST_DESCRIPTION = 140
+_DESCRIPTION = "Answers on your own models, from your own documents."
+
+
+def manifest(commands: Sequence[Command], settings: SlackSettings | None = None) -> str:
+    """YAML to paste where Slack makes an app "from a manifest". Raises `ConfigError`."""
+    found = content(commands, settings or SlackSettings())
+    return yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=100)
+
+
+def scopes(settings: SlackSettings) -> Mapping[str, str]:
+    """The bot's scopes, and what each is for."""
+    return {**SCOPES, **AGENT_SCOPES} if settings.agent else SCOPES
+
+
+def content(commands: Sequence[Command], settings: SlackSettings) -> dict[str, Any]:
+    """The manifest as Slack's API has it. Raises `ConfigError` for HTTP without an address."""
+    http = settings.mode == "http"
+    url = {"url": _address(settings)} if http else {}
+    request_url = {"request_url": _address(settings)} if http else {}
+    features: dict[str, Any] = {
+        "app_home": {
+            "home_tab_enabled": False,
+            "messages_tab_enabled": True,
+            "messages_tab_read_only_enabled": False,
+        },
+        "bot_user": {"display_name": "Parlance", "always_online": True},
+        "slash_commands": [
+            {
+                "command": f"/{command.name}",
+                **url,
+                "description": command.description[:_LONGEST_DESCRIPTION],
+                **_hint(command),
+                "should_escape": False,
+            }
+            for command in commands
+        ],
+        "shortcuts": [
+            {
+                "name": command.menu[:_LONGEST_NAME],
+                "type": "message",
+                "callback_id": f"{MENU}{command.name}",
+                "description": command.description[:_LONGEST_DESCRIPTION],
+            }
+            for command in commands
+            if command.menu
+        ],
+    }
+    events = [*EVENTS]
+    if settings.agent:
+        features["agent_view"] = {"agent_description": _DESCRIPTION}
+        events = sorted({*EVENTS, *AGENT_EVENTS})
+    return {
+        "display_information": {"name": "Parlance", "description": _DESCRIPTION},
+        "features": features,
+        "oauth_config": {"scopes": {"bot": sorted(scopes(settings))}},
+        "settings": {
+            "event_subscriptions": {**request_url, "bot_events": events},
+            "interactivity": {"is_enabled": True, **request_url},
+            "org_deploy_enabled": False,
+            "socket_mode_enabled": not http,
+            "token_rotation_enabled": False,
+        },
+    }
+
+
+def _hint(command: Command) -> dict[str, str]:
+    hint = command.usage.partition(" ")[2][:_LONGEST_DESCRIPTION]
+    return {"usage_hint": hint} if hint else {}
+
+
+def _address(settings: SlackSettings) -> str:
+    if settings.public_url is None:
+        raise ConfigError(
+            "slack.public_url: HTTP mode needs the address at which Slack reaches this bot, as "
+            "https://bot.example.org; set it in config.yaml or give it with --url."
+        )
+    return settings.public_url.rstrip("/") + EVENTS_PATH

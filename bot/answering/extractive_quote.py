@@ -1,0 +1,113 @@
+"""The documents' own words: the sentences of the passages that answer a question best.
+
+A very small model cannot be trusted to put a passage into words of its own: a quotation needs no
+trust.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.knowledge.language.sentences import sentences
+from bot.knowledge.language.stopwords import STOP_WORDS
+from bot.knowledge.language.words import stems
+from bot.values import Passage
+
+FENCED = re.compile(r"(```|~~~).*?(\1|\Z)", re.DOTALL)
+"""Blocks of code."""
+_MARKS = re.compile(r"[(){}\[\]<>=@_/\\;*#+]")
+_LEAST_WORDS = 5
+_FROM = 4
+_MOST = 2
+_LONGEST = 400
+_NEARLY = 0.75
+_BEHIND = 0.2
+"""A passage whose score is so far behind that of the first is not quoted: the first may be code,
+which has no sentences, and then a poor one speaks about something else."""
+_LATER = 0.85
+"""What a passage's best sentence is worth beside one of the passage before it. With this, and with
+meaning at the weight of words, the quotation has the answer to 84 of 100 questions of XQuAD; by
+words alone it had it for 78."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quotation:
+    """Sentences of one passage, and the number it has among the sources."""
+
+    number: int
+    text: str
+
+
+def quote(question: str, passages: Sequence[Passage]) -> Quotation | None:
+    """The sentences of one of the first passages that answer the question best.
+
+    They share words with it, each of which counts for more the fewer sentences have it, and are
+    near to it in meaning; the order of the passages decides between equals. None where no sentence
+    shares a word.
+    """
+    wanted = set(stems(question)) - STOP_WORDS
+    heads = passages[:_FROM]
+    split = [
+        [one for one in sentences(FENCED.sub("\n\n", passage.text)) if is_prose(one)]
+        if passage.score >= heads[0].score - _BEHIND
+        else []
+        for passage in heads
+    ]
+    common = Counter(stem for part in split for one in part for stem in set(stems(one)))
+    rarity = {stem: 1 / (common[stem] or 1) for stem in wanted}
+    best: list[tuple[float, int, list[str]]] = []
+    for at, (passage, part) in enumerate(zip(heads, split, strict=True)):
+        about = set(stems(f"{passage.title} {passage.heading}")) & wanted
+        above = 0.5 * sum(rarity[stem] for stem in about)
+        shared = [sum(rarity[stem] for stem in set(stems(one)) & wanted) + above for one in part]
+        if not any(shared):
+            continue
+        near = _near(passage)
+        scores = [
+            words / sum(rarity.values()) + near.get(one, passage.dense)
+            for one, words in zip(part, shared, strict=True)
+        ]
+        top = max(scores)
+        picked = [i for i, score in enumerate(scores) if score >= _NEARLY * top][:_MOST]
+        best.append((top * _LATER**at, -at, [part[i] for i in picked]))
+    if not best:
+        return None
+    _, place, found = max(best)
+    return Quotation(1 - place, _shortened(literal(" ".join(found))))
+
+
+def beginning(passages: Sequence[Passage]) -> Quotation:
+    """Where the best passage begins, for one that has no sentence on the question: code, a table,
+    another language."""
+    return Quotation(1, _shortened(literal(passages[0].text)))
+
+
+def literal(text: str) -> str:
+    """A sentence in one line, word for word, without marks of emphasis that begin outside of it."""
+    line = " ".join(text.split())
+    for mark in ("`", "**", "__"):
+        line = line if line.count(mark) % 2 == 0 else line.replace(mark, "")
+    return line
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[:_LONGEST].rsplit(" ", 1)[0] + " …"
+
+
+def _near(passage: Passage) -> dict[str, float]:
+    """How near its sentences are to the question. Where there are many, a number is of several."""
+    found = sentences(passage.text)
+    if not passage.near:
+        return {}
+    each = -(-len(found) // len(passage.near))
+    return dict(zip(found, (near for near in passage.near for _ in range(each)), strict=False))
+
+
+def is_prose(sentence: str) -> bool:
+    """Whether it reads as a sentence: no row of a table, no line of code."""
+    words = sentence.split()
+    marks = len(_MARKS.findall(re.sub(r"`[^`]*`", "", sentence)))
+    return "|" not in words and len(words) >= _LEAST_WORDS and marks <= len(words) // 4

@@ -1,0 +1,193 @@
+"""Drawing an answer from passages: fit them in, ask, keep citations honest, say what was used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+
+from backends.base import Sampling
+from bot.answering.extractive_quote import beginning, quote
+from bot.answering.small_model import is_small, small_note
+from bot.history.protocol import Turn
+from bot.knowledge.citations.stream_filter import CitationFilter
+from bot.knowledge.citations.support import check_support
+from bot.prompting.echo_filter import EchoFilter
+from bot.prompting.foreign_text import Trusted, unnumbered
+from bot.prompting.speakers import speakers
+from bot.skills.context import Context
+from bot.types import Action, Actions, Explanation, Notice, Part, Source, Sources, Text
+from bot.values import Passage, SearchResult
+
+_CITATION = re.compile(r"[ \t]?\[((?:\d{1,3})(?:\s*[,;]\s*\d{1,3}){0,15})\]")
+SAMPLING = Sampling(temperature=0.2, repeat_penalty=1.1, max_tokens=512)
+"""Close to the text. The penalty keeps small models from saying the same sentence for ever."""
+
+SHARE = 0.5
+"""Of a model's room, what passages take: more of them make small models worse, and late."""
+
+_FENCE_END = "</document-"
+"""What ends a document in the prompt; some models end their answer with it, too."""
+
+_SHOWN_UNCITED = 3
+_BUTTONS = 8
+"""Most sources that have a button; there are others under an answer."""
+_SHOWN_DOUBTFUL = 3
+
+
+async def answer_from(
+    ctx: Context,
+    question: str,
+    found: SearchResult,
+    *,
+    system: str,
+    model: str | None = None,
+    history: Sequence[Turn] = (),
+    sampling: Sampling | None = None,
+    about: str = "",
+) -> AsyncGenerator[Part, None]:
+    """Answer from what a search found, with citations `[1]…[k]`, and its sources under it.
+
+    The question is the asker's own; `about` is somebody else's message that it is on. Passages are
+    ranked into the model's context; what was left out is in the explanation. Sentences that the
+    passages do not bear out are named in a footer. A very small model is not asked: the answer is a
+    quotation. Raises `BackendError`.
+    """
+    name = await ctx.model(model)
+    capabilities = await ctx.models.capabilities(name)
+    if is_small(capabilities):
+        for quoted in _quotation(f"{question}\n{about}".strip(), found):
+            yield quoted
+        if note := small_note(ctx, name, history):
+            yield note
+        return
+    sampling = sampling or SAMPLING
+    sampling = replace(sampling, stop=(*sampling.stop, _FENCE_END))
+
+    def compose(n: int) -> str:
+        return ctx.prompts.render(
+            "ask",
+            capabilities.family,
+            question=Trusted(question),
+            about=about,
+            passages=[_shown(number, p) for number, p in enumerate(found.passages[:n], 1)],
+        )
+
+    fitted = await ctx.services.fitter.fit(
+        ctx.models,
+        name,
+        system=system,
+        compose=compose,
+        blocks=len(found.passages),
+        history=history,
+        who=speakers(history, ctx.author),
+        answer_tokens=sampling.max_tokens,
+        share=SHARE,
+    )
+    used = [source(number, p) for number, p in enumerate(found.passages[: fitted.blocks], 1)]
+    yield Explanation(
+        model=name,
+        turns_used=fitted.turns_used,
+        turns_left_out=fitted.turns_left_out,
+        passages=tuple(used),
+        left_out=tuple(label(p) for p in found.passages[fitted.blocks :]),
+        searched=found.searched,
+    )
+    given = found.passages[: fitted.blocks]
+    citations, echo, said = CitationFilter(len(used)), EchoFilter(), ""
+    parts = ctx.generate(
+        fitted.messages,
+        model=name,
+        sampling=replace(sampling, max_tokens=min(sampling.max_tokens, fitted.max_tokens)),
+    )
+    async with aclosing(parts) as stream:
+        async for part in stream:
+            if not isinstance(part, Text):
+                yield part
+            elif text := citations.feed(echo.feed(part.delta)):
+                said += text
+                yield Text(text)
+    if rest := citations.feed(echo.finish()) + citations.finish():
+        said += rest
+        yield Text(rest)
+    cited = [one for one in used if one.number in citations.cited]
+    if not cited:
+        borne_out = [await _bears_out(passage, said) for passage in given]
+        cited = [one for one, does in zip(used, borne_out, strict=True) if does]
+    for shown in _sources(cited or used[:_SHOWN_UNCITED]):
+        yield shown
+    checked = await ctx.knowledge.check_support(said, given)
+    doubtful = [_short(one.text) for one in checked if not one.supported]
+    if doubtful:
+        yield Notice(_doubt(doubtful), kind="footer")
+
+
+def _quotation(question: str, found: SearchResult) -> Iterator[Part]:
+    """The documents' own words as the answer."""
+    asked = found.searched[0] if found.searched else question
+    quotation = quote(asked, found.passages) or beginning(found.passages)
+    used = source(quotation.number, found.passages[quotation.number - 1])
+    others = [p for n, p in enumerate(found.passages, 1) if n != quotation.number]
+    yield Explanation(
+        passages=(used,),
+        left_out=tuple(label(p) for p in others),
+        searched=found.searched,
+    )
+    yield Text(f"> {quotation.text} [{quotation.number}]")
+    yield from _sources([used])
+
+
+def _sources(shown: Sequence[Source]) -> Iterator[Part]:
+    yield Sources(tuple(shown))
+    yield Actions(
+        tuple(Action("source", f"[{one.number}]", str(one.number)) for one in shown[:_BUTTONS])
+    )
+
+
+async def _bears_out(passage: Passage, said: str) -> bool:
+    """Whether an answer that cites nothing has a sentence from this passage, by its words."""
+    return any(one.supported for one in await check_support(said, [passage.text]))
+
+
+def _doubt(sentences: Sequence[str]) -> str:
+    more = len(sentences) - _SHOWN_DOUBTFUL
+    shown = " · ".join(f"“{one}”" for one in sentences[:_SHOWN_DOUBTFUL])
+    return f"Check this, the sources do not bear it out: {shown}" + (
+        f" and {more} more sentences." if more > 0 else ""
+    )
+
+
+def _short(sentence: str) -> str:
+    line = " ".join(_CITATION.sub("", sentence).split())
+    return line if len(line) <= 100 else line[:100].rsplit(" ", 1)[0] + " …"
+
+
+def source(number: int, passage: Passage) -> Source:
+    """A passage as it is shown under an answer."""
+    return Source(
+        number=number,
+        title=passage.title,
+        location=_shown_location(passage.location),
+        heading=passage.heading,
+        score=passage.score,
+        passage=passage.text,
+        document=passage.document,
+        at=passage.at,
+    )
+
+
+def _shown_location(location: str) -> str:
+    """A URL as it is; of a path the folder and the name, since the rest is the operator's own."""
+    return location if "://" in location else "/".join(Path(location).parts[-2:])
+
+
+def label(passage: Passage) -> str:
+    """Title and heading, in one line."""
+    return f"{passage.title} › {passage.heading}" if passage.heading else passage.title
+
+
+def _shown(number: int, passage: Passage) -> dict[str, str | int]:
+    """A passage for the prompt."""
+    return {"number": number, "title": label(passage), "text": unnumbered(passage.text)}

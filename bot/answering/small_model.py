@@ -1,0 +1,119 @@
+"""What the bot does itself where its model is very small.
+
+Such a model cannot be trusted to put a text into words of its own, or to say who it is. So it is
+spared what the bot can do without it: greetings have words of ours, questions to the documents are
+answered with their own sentences, and so are summaries. A conversation says once how things are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from backends.base import Capabilities
+from bot.commands.declaration import Command
+from bot.history.protocol import Turn
+from bot.skills.context import Context
+from bot.types import Notice
+
+SMALL = 500_000_000
+"""A model with fewer weights is small."""
+
+_LONGEST = 120
+_EXAMPLES = 3
+
+_COURTESIES: Mapping[str, str] = {
+    "greeting": "hi/hello/hey/hiya/howdy/greetings/good morning/good afternoon/good evening/"
+    "good day/morning/hallo/hi na/guten tag/guten morgen/guten abend/moin/servus/grüezi/bonjour/"
+    "bonsoir/salut/coucou/hola/buenos días/buenas tardes/buenas noches/ciao/buongiorno/buonasera/"
+    "olá/oi/bom dia/boa tarde/boa noite/hej/hei/ahoj/cześć/dzień dobry/merhaba/привет/"
+    "здравствуйте/добрый день/你好/您好/こんにちは/おはようございます/안녕하세요/नमस्ते/مرحبا/שלום",
+    "thanks": "thanks/thank you/thank you so much/thank you very much/thanks a lot/many thanks/"
+    "thx/ty/cheers/much appreciated/that helped/that was helpful/great/great work/good job/"
+    "well done/nice/perfect/awesome/cool/ok/okay/got it/danke/danke schön/danke sehr/vielen dank/"
+    "das hat geholfen/merci/merci beaucoup/gracias/muchas gracias/grazie/grazie mille/obrigado/"
+    "obrigada/tack/dank je/dziękuję/спасибо/спасибо большое/谢谢/谢谢你/ありがとう/"
+    "ありがとうございます/감사합니다/고마워요",
+    "farewell": "bye/bye bye/goodbye/see you/see you later/see you tomorrow/good night/"
+    "have a nice day/have a nice weekend/tschüss/auf wiedersehen/gute nacht/au revoir/adiós/"
+    "hasta luego/arrivederci/再见/さようなら/до свидания",
+    "health": "how are you/how are you today/how are you doing/how do you do/how is it going/"
+    "how's it going/what's up/wie geht es dir/wie geht's/comment ça va/ça va/qué tal/cómo estás/"
+    "come stai/come va/tudo bem/как дела/元気ですか/你好吗",
+    "who": "who are you/what are you/who is this/what is your name/what's your name/"
+    "are you a bot/are you a robot/are you a human/are you human/are you an ai/"
+    "what can you do/what do you do/what can i do here/what can i ask/how do you work/"
+    "how does this work/introduce yourself/can you introduce yourself/help/help me/"
+    "can you help me/wer bist du/was bist du/wie heißt du/was kannst du/hilfe/qui es-tu/"
+    "qui êtes-vous/quién eres/chi sei/quem é você/кто ты/你是谁/你叫什么名字/あなたは誰ですか",
+}
+"""What people say to a bot without asking it anything else, by kind. The later a kind stands, the
+more it asks, and the sooner it is answered."""
+
+_KIND = {said: kind for kind, all_ in _COURTESIES.items() for said in all_.split("/")}
+_ORDER = tuple(_COURTESIES)
+_FILLING = frozenset(
+    {
+        *("there", "all", "everyone", "everybody", "team", "folks", "bot", "parlance", "again"),
+        *("please", "dear", "friend", "buddy", "zusammen", "alle", "bitte", "tous", "todos"),
+        *("à", "tutti", "oh", "ah", "and", "then", "mate"),
+    }
+)
+_CLAUSE = re.compile(r"[^\w'\- ]+")
+
+_WORDS = {
+    "greeting": "Hello! What can I do for you?",
+    "thanks": "You are welcome!",
+    "farewell": "Goodbye, and see you soon!",
+    "health": "I am well, thank you. What can I do for you?",
+    "who": "I am Parlance, a chat bot. I answer from the documents here and say where an answer "
+    "stands, and I summarise pages and files.",
+}
+_WITH_EXAMPLES = ("greeting", "health", "who")
+
+
+def is_small(capabilities: Capabilities) -> bool:
+    """Whether a model is known to be so small that it is not asked for more than it can do."""
+    return 0 < capabilities.parameters < SMALL
+
+
+def courtesy(said: str) -> str:
+    """The kind of a message that only greets, thanks, or asks who it talks to; "" for any other."""
+    if len(said) > _LONGEST:
+        return ""
+    kinds = set()
+    for clause in _CLAUSE.split(" ".join(said.casefold().replace("’", "'").split())):
+        kept = clause.strip(" -'")
+        if kept and kept not in _KIND:
+            kept = " ".join(word for word in kept.split() if word not in _FILLING)
+        if kept:
+            kinds.add(_KIND.get(kept, ""))
+    if not kinds or "" in kinds:
+        return ""
+    return max(kinds, key=_ORDER.index)
+
+
+def answer_to(kind: str, ctx: Context) -> str:
+    """The answer to a courtesy, with what can be asked next."""
+    if kind not in _WITH_EXAMPLES:
+        return _WORDS[kind]
+    examples = [f"- `{one.examples[0].call}`" for one in ctx.services.commands if _safe(one)]
+    if not examples:
+        return _WORDS[kind]
+    return "\n".join([_WORDS[kind], "", "For example:", "", *examples[:_EXAMPLES], "- `/help`"])
+
+
+def small_note(ctx: Context, model: str, history: Sequence[Turn]) -> Notice | None:
+    """What to know of a very small model: said at the first answer of a conversation."""
+    if any(turn.role == "assistant" and turn.model in ("", model) for turn in history):
+        return None
+    if ctx.conversation.platform == "terminal":
+        more = "docs/models.md shows how to get a larger one."
+    else:
+        more = "ask the person who runs me for a larger one."
+    return Notice(f"I run on a very small model, which is often wrong; {more}", kind="footer")
+
+
+def _safe(one: Command) -> bool:
+    """Whether a command is for everybody, and works on what it is given: those have a menu."""
+    return bool(one.examples and one.menu) and one.check is None

@@ -1,0 +1,132 @@
+"""What the commands print: tables for people, JSON for machines, one sentence for an error."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from bot.adapters.terminal.screen import Screen, progress
+from bot.control_characters import without_controls, written_out
+from bot.observability.redaction import Redactor
+
+console = Screen()
+errors = Screen(stderr=True)
+
+_redact = Redactor()
+
+_WHOLE = frozenset({"id", "base", "added"})
+_PIPE_WIDTH = 2_000
+"""Columns of a table that goes into a pipe or a file, at most."""
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(inner) for inner in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def conceal(known: Iterable[str]) -> None:
+    """Show none of these secrets from now on."""
+    global _redact
+    _redact = Redactor(known)
+
+
+def redacted(text: str) -> str:
+    """A text as it may be printed."""
+    return _redact(text)
+
+
+def say(text: str) -> None:
+    """A sentence on standard error; the terminal wraps it, a pipe gets one line."""
+    errors.print(redacted(written_out(text)), soft_wrap=True)
+
+
+def write(text: str, *, to_errors: bool = False, end: bool = True) -> None:
+    """A text of several lines as it stands; nothing wraps it."""
+    typer.echo(redacted(without_controls(text)), err=to_errors, nl=end)
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON on standard output; what its encoding lacks is escaped."""
+    text = redacted(json.dumps(plain(value), indent=2, ensure_ascii=False))
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        text = redacted(json.dumps(plain(value), indent=2))
+    typer.echo("\n".join(map(written_out, text.split("\n"))))
+
+
+def show(
+    rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str = "There is nothing."
+) -> None:
+    """Print rows that have the same keys: a table, or a JSON list."""
+    if as_json:
+        show_json(list(rows))
+        return
+    if not rows:
+        console.print(empty)
+        return
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    numbers = {key for key in rows[0] if isinstance(rows[0][key], int | float)}
+    for key in rows[0]:
+        justify = "right" if key in numbers else "left"
+        # An id is copied and a number is read at a glance: neither is cut in two.
+        whole = key in numbers or key in _WHOLE
+        grid.add_column(key.replace("_", " "), justify=justify, overflow="fold", no_wrap=whole)  # type: ignore[arg-type]
+    for row in rows:
+        grid.add_row(*(Text(_cell(value)) for value in row.values()))
+    # In a pipe each row is a line, for whatever reads it.
+    (console if console.is_terminal else Screen(width=_PIPE_WIDTH)).print(grid)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M")
+    return redacted(written_out(str(value)))
+
+
+def size(count: int) -> str:
+    """Bytes for people."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def download_bar() -> Progress:
+    """A progress bar for a download, on standard error."""
+    return progress(
+        errors, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
+    )

@@ -1,0 +1,34 @@
+"""Answers of the default model for `parlance docs eval --answers`, made as `/ask` makes them."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+
+from bot.answering.grounded_answer import answer_from
+from bot.app import App
+from bot.commands.checks import Asker
+from bot.events import Message
+from bot.knowledge.retrieval.evaluation import Answer
+from bot.skills.context import Context
+from bot.types import Author, ConversationKey, Text
+from bot.values import SearchResult
+
+
+def answering(app: App) -> Answer:
+    """A function that answers a question from what was found."""
+    author = Author("terminal", app.installation.config.terminal.user, "operator")
+    key = ConversationKey("terminal", "local", "evaluation")
+
+    async def answer(question: str, found: SearchResult) -> str:
+        message = Message("evaluation", key, author, question, direct=True)
+        context = Context(message, "evaluation", Asker(author, key, True, True), app.services)
+        system = context.prompts.render("system", "", persona="")
+        said = ""
+        parts = answer_from(context, question, found, system=system)
+        async with aclosing(parts) as stream:
+            async for part in stream:
+                if isinstance(part, Text):
+                    said += part.delta
+        return said
+
+    return answer

@@ -1,0 +1,1 @@
+"""What a command is, how it is written, and who may use it."""

@@ -1,0 +1,83 @@
+"""Completion of commands, options and their values at the end of a text."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from bot.commands.declaration import Command, Option
+from bot.commands.parsing import main_option
+
+Completer = Callable[[str, str, str], Awaitable[Sequence[str]]]
+"""Suggests values: `await complete(command, option, prefix)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A text that may replace what stands from `start` to the end."""
+
+    text: str
+    start: int
+    description: str = ""
+
+
+async def complete_text(
+    text: str, commands: Sequence[Command], completer: Completer
+) -> list[Suggestion]:
+    """What may be written at the end of a text: commands, then options and their values."""
+    if not text.startswith("/"):
+        return []
+    name, space, rest = text[1:].partition(" ")
+    if not space:
+        return [
+            Suggestion(f"/{command.name}", 0, command.description)
+            for command in sorted(commands, key=lambda c: c.name)
+            if command.name.startswith(name.lower())
+        ]
+    command = next((c for c in commands if c.name == name.lower()), None)
+    if command is None:
+        return []
+    word = "" if rest != rest.rstrip() else rest.rpartition(" ")[2]
+    before = rest[: len(rest) - len(word)].split()
+    return await _complete_word(command, before, word, len(text) - len(word), completer)
+
+
+async def _complete_word(
+    command: Command, before: list[str], word: str, start: int, completer: Completer
+) -> list[Suggestion]:
+    option_name, equals, prefix = word.partition("=")
+    named = command.option(option_name) if equals else None
+    if named is not None:
+        start += len(option_name) + 1
+        return [Suggestion(v, start) for v in await _values(command, named, prefix, completer)]
+    given = {w.partition("=")[0] for w in before if "=" in w}
+    given &= {option.name for option in command.options}
+    place = sum(1 for w in before if w.partition("=")[0] not in given)
+    in_order = [option for option in command.options if option.name not in given]
+    main = main_option(command)
+    found: list[Suggestion] = []
+    if place < len(in_order):
+        option = in_order[place]
+        if not (main is not None and main.required and main in in_order[:place]):
+            found += [
+                Suggestion(value, start, option.description)
+                for value in await _values(command, option, word, completer)
+            ]
+    found += [
+        Suggestion(f"{option.name}=", start, option.description)
+        for option in in_order
+        if not option.required and word and option.name.startswith(word)
+    ]
+    return found
+
+
+async def _values(
+    command: Command, option: Option, prefix: str, completer: Completer
+) -> Sequence[str]:
+    if option.choices:
+        return [choice for choice in option.choices if choice.startswith(prefix)]
+    if option.kind == "bool":
+        return [word for word in ("yes", "no") if word.startswith(prefix)]
+    if option.complete is None:
+        return ()
+    return await completer(command.name, option.name, prefix)

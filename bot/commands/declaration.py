@@ -1,0 +1,299 @@
+"""Commands, declared once from a typed handler; every surface is derived from the declaration.
+
+    @command("ask", examples=[Example("/ask how do I rotate the logs?")])
+    async def ask(ctx: Context, question: str, model: Annotated[str | None, Option("…")] = None):
+        \"\"\"Answer from the team's documents, with sources.\"\"\"
+
+The handler's parameters after `ctx` are the options: `str`, `int`, `float`, `bool`, `Literal[…]` of
+strings, or one of these `| None`. A parameter without a default is required.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from bot.errors import MissingOption, PluginError, UsageError
+from bot.types import Author, ConversationKey, Part, Value
+
+if TYPE_CHECKING:
+    from bot.commands.checks import Check
+
+MAX_TEXT = 4000
+"""Longest value of a string option, in characters, unless the option says otherwise."""
+
+Kind = Literal["str", "int", "float", "bool"]
+_KINDS: Mapping[type, Kind] = {str: "str", int: "int", float: "float", bool: "bool"}
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a completer is asked: the values for `prefix`, for this person, here."""
+
+    prefix: str
+    author: Author
+    conversation: ConversationKey
+    services: Any = field(repr=False)
+    """The same services that a skill's Context has (`bot.skills.skill.Services`)."""
+
+
+Completer = Callable[[Completion], Awaitable[Sequence[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a command. In a handler's annotation only the description and limits are given;
+    the rest is filled in from the parameter."""
+
+    description: str = ""
+    complete: Completer | None = None
+    min_value: float | None = None
+    max_value: float | None = None
+    max_length: int = MAX_TEXT
+    multiline: bool = False
+    takes_rest: bool = False
+    """Where a call is written as text, what stands there without a name is this option's, unless
+    it fits another; without a mark the last required text has that place."""
+    name: str = ""
+    kind: Kind = "str"
+    choices: tuple[str, ...] = ()
+    required: bool = False
+    default: Value | None = None
+
+    def coerce(self, raw: Value) -> Value:
+        """Check a value and turn it into the option's type. Raises `UsageError`."""
+        value = self._convert(raw)
+        if isinstance(value, str):
+            self._check_text(value)
+        elif not isinstance(value, bool):
+            said, least, most = in_digits(value), self.min_value, self.max_value
+            if least is not None and value < least:
+                raise UsageError(f"{self.name} must be at least {in_digits(least)}, not {said}.")
+            if most is not None and value > most:
+                raise UsageError(f"{self.name} must be at most {in_digits(most)}, not {said}.")
+        return value
+
+    def _convert(self, raw: Value) -> Value:
+        if self.kind == "str":
+            return str(raw)
+        if self.kind == "bool":
+            word = str(raw).strip().lower()
+            if word in {"true", "yes", "on", "1"}:
+                return True
+            if word in {"false", "no", "off", "0"}:
+                return False
+            raise UsageError(f"{self.name} must be yes or no, not {raw!r:.40}.")
+        try:
+            number = int(raw) if self.kind == "int" else float(raw)
+            if number != number:
+                raise ValueError("nan is within every limit")
+        except (ValueError, OverflowError):
+            kind = "a whole number" if self.kind == "int" else "a number"
+            raise UsageError(f"{self.name} must be {kind}, not {raw!r:.40}.") from None
+        return number
+
+    def _check_text(self, value: str) -> None:
+        if self.choices and value not in self.choices:
+            raise UsageError(
+                f"{self.name} must be one of {', '.join(self.choices)}, not {value!r:.40}."
+            )
+        if self.required and not value.strip():
+            raise UsageError(f"{self.name} is empty.")
+        check_text(value, self.name, self.max_length)
+
+
+def in_digits(number: float) -> str:
+    """A number in digits, as far as they can be read; `:g` would round 1234567."""
+    text = str(number) if isinstance(number, int) else f"{number:.15g}"
+    return text if len(text) <= 25 else text[:24] + "…"
+
+
+def check_text(value: str, what: str, limit: int = MAX_TEXT) -> None:
+    """Refuse a text that is too long or holds control characters. Raises `UsageError`."""
+    if len(value) > limit:
+        raise UsageError(
+            f"{what} is too long: {len(value):,} characters, where {limit:,} are allowed."
+        )
+    if any((ord(c) < 32 and c not in "\n\r\t") or ord(c) == 127 for c in value):
+        raise UsageError(f"{what} holds control characters; please send plain text.")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A call that is shown as help and run as a test; `says` is what the answer must contain."""
+
+    call: str
+    says: str = ""
+
+
+class Handler(Protocol):
+    """A skill: an async generator of parts."""
+
+    def __call__(self, ctx: Any, /, **options: Any) -> AsyncIterator[Part]: ...
+
+
+NeedsForm = Callable[[Mapping[str, Value]], bool]
+"""Says of the options that a call gives whether they ask for a form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command as every surface sees it.
+
+    `remember`: the exchange becomes part of the conversation that later prompts are made of.
+    `menu`: the label of the entry in the menu of a message (Discord context menu, Slack shortcut);
+    the message is then the call's `target` and no option is required.
+    `quick`: answered without a model; it does not wait its turn behind a running answer.
+    `takes_file`: a file can be given with the call, as the event's attachment; a surface whose
+    calls carry no files by themselves offers an option `file` for it.
+    `form`: whether a call with these options needs more, though none that is missing is required;
+    a surface that has forms then opens one.
+    """
+
+    name: str
+    description: str
+    options: tuple[Option, ...]
+    handler: Handler = field(repr=False)
+    examples: tuple[Example, ...] = ()
+    check: Check | None = None
+    remember: bool = False
+    menu: str = ""
+    quick: bool = False
+    takes_file: bool = False
+    form: NeedsForm | None = field(default=None, repr=False)
+    plugin: str = ""
+
+    @property
+    def usage(self) -> str:
+        """How it is written: `/rap MATCHUP [rounds=2] [style=…]`."""
+        words = [f"/{self.name}"]
+        for option in self.options:
+            name = option.name.upper() if option.kind == "str" else option.name
+            if option.choices:
+                name = "|".join(option.choices)
+            if option.required:
+                words.append(name)
+            elif option.default in (None, ""):
+                words.append(f"[{option.name}=…]" if not option.choices else f"[{name}]")
+            else:
+                words.append(f"[{option.name}={option.default}]")
+        return " ".join(words)
+
+    def option(self, name: str) -> Option | None:
+        """The option of that name."""
+        return next((o for o in self.options if o.name == name), None)
+
+    def bind(self, given: Mapping[str, Value], *, partial: bool = False) -> dict[str, Value | None]:
+        """Checked values for every option, defaults filled in.
+
+        Raises `MissingOption` for the first required one that is absent (not with `partial`), and
+        `UsageError` for unknown names and bad values.
+        """
+        unknown = [name for name in given if self.option(name) is None]
+        if unknown:
+            names = ", ".join(o.name for o in self.options) or "none"
+            raise UsageError(f"/{self.name} has no option {unknown[0]!r:.40}; it has: {names}.")
+        bound: dict[str, Value | None] = {}
+        for option in self.options:
+            if option.name in given:
+                bound[option.name] = option.coerce(given[option.name])
+            elif option.required and not partial:
+                raise MissingOption(
+                    self.name, option.name, f"{option.name} is missing. Write: {self.usage}"
+                )
+            else:
+                bound[option.name] = option.default
+        return bound
+
+    def schema(self) -> dict[str, Any]:
+        """The options as a JSON schema of type object, for a model that calls tools."""
+        kinds = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
+        properties: dict[str, Any] = {}
+        for option in self.options:
+            entry: dict[str, Any] = {"type": kinds[option.kind], "description": option.description}
+            if option.choices:
+                entry["enum"] = list(option.choices)
+            properties[option.name] = entry
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": [o.name for o in self.options if o.required],
+            "additionalProperties": False,
+        }
+
+
+def command(
+    name: str,
+    *,
+    examples: Sequence[Example] = (),
+    checks: Check | None = None,
+    remember: bool = False,
+    menu: str = "",
+    quick: bool = False,
+    takes_file: bool = False,
+    form: NeedsForm | None = None,
+) -> Callable[[Callable[..., AsyncIterator[Part]]], Command]:
+    """Declare a command from its handler. Raises `PluginError` where the handler cannot be one."""
+
+    def declare(handler: Callable[..., AsyncIterator[Part]]) -> Command:
+        if not inspect.isasyncgenfunction(handler):
+            raise PluginError(f"/{name}: the handler must be an async generator (use `yield`).")
+        description = inspect.getdoc(handler)
+        if not description:
+            raise PluginError(f"/{name}: the handler needs a docstring; it is the help text.")
+        return Command(
+            name=name,
+            description=" ".join(description.split("\n\n")[0].split()),
+            options=_options(name, handler),
+            handler=typing.cast(Handler, handler),
+            examples=tuple(examples),
+            check=checks,
+            remember=remember,
+            menu=menu,
+            quick=quick,
+            takes_file=takes_file,
+            form=form,
+        )
+
+    return declare
+
+
+def _options(name: str, handler: Callable[..., Any]) -> tuple[Option, ...]:
+    try:
+        hints = typing.get_type_hints(handler, include_extras=True)
+    except NameError as exc:
+        raise PluginError(f"/{name}: {exc}; import it outside TYPE_CHECKING.") from exc
+    parameters = list(inspect.signature(handler).parameters.values())
+    return tuple(_option(name, p, hints.get(p.name, str)) for p in parameters[1:])
+
+
+def _option(command_name: str, parameter: inspect.Parameter, hint: Any) -> Option:
+    declared = Option()
+    if typing.get_origin(hint) is typing.Annotated:
+        hint, *extras = typing.get_args(hint)
+        declared = next((e for e in extras if isinstance(e, Option)), declared)
+    choices: tuple[str, ...] = ()
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        hint = next(a for a in typing.get_args(hint) if a is not type(None))
+    if typing.get_origin(hint) is Literal:
+        choices = tuple(str(a) for a in typing.get_args(hint))
+        hint = str
+    if hint not in _KINDS:
+        raise PluginError(
+            f"/{command_name}: option {parameter.name!r} has type {hint!r}, not one of "
+            "str, int, float, bool, Literal."
+        )
+    required = parameter.default is inspect.Parameter.empty
+    return replace(
+        declared,
+        name=parameter.name,
+        kind=_KINDS[hint],
+        choices=choices,
+        required=required,
+        default=None if required else parameter.default,
+        description=declared.description or parameter.name.replace("_", " ").capitalize(),
+    )

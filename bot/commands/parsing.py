@@ -1,0 +1,189 @@
+"""Commands as text: `/rap Ada Lovelace vs Charles Babbage rounds=3`.
+
+Options are given in order or as `name=value`, quoted where they hold spaces. One of them takes what
+people just write, verbatim: the one marked `takes_rest`, else the last required text, else the last
+text. Named options stand before or after it; within it, and where the name is not an option's,
+`x=y` is part of the text.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from bot.commands.declaration import Command, Option, check_text
+from bot.errors import NotFound, UsageError, nearest
+from bot.types import Value
+
+_QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
+_NAME = r"[A-Za-z_][A-Za-z0-9_-]*"
+_TOKEN = re.compile(rf"(?:{_QUOTED})(?=\s|$)|\S+", re.DOTALL)
+_FIRST = re.compile(rf"({_NAME})=({_QUOTED}|[^\s\"']\S*|)(?=\s|$)\s*", re.DOTALL)
+_LAST = re.compile(rf"(?:^|(?<=\s))({_NAME})=({_QUOTED}|[^\s\"']*)\Z", re.DOTALL)
+_NEAR = 0.8
+_SHORTEST_NEAR = 4
+_ROOM = 1_000
+
+
+def split_command(text: str) -> tuple[str, str]:
+    """`/ask how so?` → `("ask", "how so?")`. Without a slash the name is empty."""
+    text = text.strip()
+    found = re.match(r"/(\S+)\s*", text)
+    return (found[1].lower(), text[found.end() :]) if found else ("", text)
+
+
+def find_command(name: str, commands: Iterable[Command]) -> Command:
+    """The command of that name. Raises `NotFound` with the nearest one."""
+    known = {command.name: command for command in commands}
+    if (found := known.get(name.lower())) is not None:
+        return found
+    near = nearest(name, known)
+    hint = f"Did you mean /{near}?" if near else "See /help for those there are."
+    raise NotFound(f"There is no command /{name:.40}. {hint}")
+
+
+def main_option(command: Command) -> Option | None:
+    """The option that takes what people just write."""
+    texts = [option for option in command.options if _is_text(option)]
+    marked = [option for option in texts if option.takes_rest]
+    required = [option for option in texts if option.required]
+    return next((group[-1] for group in (marked, required, texts) if group), None)
+
+
+def parse(text: str, command: Command) -> dict[str, Value]:
+    """The options that a text gives, by name, for `Command.bind` to check. Raises `UsageError`."""
+    text = text.strip()
+    check_text(text, "That", sum(option.max_length for option in command.options) + _ROOM)
+    reading = _Reading(command, text)
+    reading.take_named()
+    reading.take_in_order()
+    return reading.given
+
+
+@dataclass(slots=True)
+class _Reading:
+    command: Command
+    rest: str
+    given: dict[str, Value] = field(default_factory=dict)
+
+    @property
+    def main(self) -> Option | None:
+        return main_option(self.command)
+
+    def take_named(self) -> None:
+        """Take `name=value` off both ends."""
+        while (found := _LAST.search(self.rest)) and self._accept(found[1]):
+            self.rest = self.rest[: found.start()].rstrip()
+            self._give(found[1], _unquote(found[2]))
+        while (found := _FIRST.match(self.rest)) and self._accept(found[1]):
+            name, value = found[1], found[2]
+            rest = self.rest[found.end() :]
+            if self.main is not None and name == self.main.name and not _is_quoted(value):
+                value, rest = self.rest[len(name) + 1 :].strip(), ""
+            self.rest = rest
+            self._give(name, _unquote(value))
+
+    def _accept(self, name: str) -> bool:
+        """Whether `name=` is an option. Raises `UsageError` where it nearly is."""
+        names = [option.name for option in self.command.options]
+        if name in names:
+            return True
+        if len(name) >= _SHORTEST_NEAR and (
+            near := difflib.get_close_matches(name.lower(), names, n=1, cutoff=_NEAR)
+        ):
+            raise UsageError(
+                f"/{self.command.name} has no option {name!r:.40}. Did you mean {near[0]}=?"
+            )
+        return False
+
+    def _give(self, name: str, value: str) -> None:
+        if name in self.given:
+            raise UsageError(f"{name} is given twice; once is enough.")
+        self.given[name] = value
+
+    def take_in_order(self) -> None:
+        """Hand out what is left to the options that have no name in the text."""
+        main = self.main
+        open_options = [o for o in self.command.options if o.name not in self.given]
+        at = open_options.index(main) if main in open_options else len(open_options)
+        for option in open_options[:at]:
+            self._take_first(option)
+        if main is not None and at < len(open_options):
+            after = open_options[at + 1 :]
+            for option in reversed([o for o in after if o.required or not main.required]):
+                self._take_last(option)
+            if self.rest:
+                self._give(main.name, self.rest)
+        elif self.rest:
+            self._refuse_rest()
+
+    def _take_first(self, option: Option) -> None:
+        found = _TOKEN.match(self.rest)
+        if found is None:
+            return
+        value = _unquote(found[0])
+        if not _fits(option, value):
+            if not (option.required or option.choices):
+                return
+            self._refuse_choice(option, value)
+        self._give(option.name, value)
+        self.rest = self.rest[found.end() :].lstrip()
+
+    def _take_last(self, option: Option) -> None:
+        """An option behind the text takes the last word, if that can be meant for it."""
+        words = self.rest.rsplit(maxsplit=1)
+        if len(words) == 2 and not _is_text(option) and _fits(option, words[1]):
+            self._give(option.name, words[1])
+            self.rest = words[0]
+
+    def _refuse_choice(self, option: Option, value: str) -> None:
+        if not option.choices:
+            return  # binding says what is wrong with it
+        near = nearest(value, option.choices)
+        hint = f"did you mean {near}?" if near else f"it is one of {', '.join(option.choices)}."
+        raise UsageError(
+            f"/{self.command.name} does not know {value!r:.40} as its {option.name}; {hint}"
+        )
+
+    def _refuse_rest(self) -> None:
+        if self.main is not None:
+            raise UsageError(f"{self.main.name} is given twice; once is enough.")
+        if not self.command.options:
+            raise UsageError(f"/{self.command.name} takes nothing after it.")
+        raise UsageError(
+            f"/{self.command.name} does not know what {self.rest!r:.40} is. "
+            f"Write: {self.command.usage}"
+        )
+
+
+def _is_text(option: Option) -> bool:
+    return option.kind == "str" and not option.choices
+
+
+def _fits(option: Option, word: str) -> bool:
+    """Whether a word can be this option's value, by its kind and choices."""
+    if option.choices:
+        return word in option.choices
+    if option.kind == "bool":
+        return word.lower() in {"true", "yes", "on", "false", "no", "off"}
+    if option.kind in ("int", "float"):
+        try:
+            float(word) if option.kind == "float" else int(word)
+        except ValueError:
+            return False
+    return True
+
+
+def _is_quoted(word: str) -> bool:
+    return len(word) >= 2 and word[0] in "\"'" and word[-1] == word[0]
+
+
+def _unquote(word: str) -> str:
+    if not _is_quoted(word):
+        return word
+    return re.sub(r"\\([\"'\\])", r"\1", word[1:-1])
+
+
+# --- completion ----------------------------------------------------------------------------------

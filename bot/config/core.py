@@ -1,0 +1,187 @@
+"""The sections of config.yaml that concern the core: who, how much, how it speaks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from bot.config.base import LocalPath, Section
+from bot.types import Author
+
+PersonKey = Annotated[str, StringConstraints(pattern=r"^[a-z_]+:\S+$")]
+"""`platform:id`, as in `discord:80351110224678912` or `terminal:operator`."""
+
+Positive = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class AdminSettings(Section):
+    """Who may change models, documents and settings. Nobody is, unless named here."""
+
+    users: tuple[PersonKey, ...] = ()
+    """People, each as `platform:id`."""
+    roles: tuple[PersonKey, ...] = ()
+    """Roles of a platform whose members are admins, each as `platform:role id`."""
+
+    def include(self, author: Author) -> bool:
+        """Whether this person is an admin, by themselves or by a role."""
+        return author.key in self.users or any(
+            f"{author.platform}:{role}" in self.roles for role in author.roles
+        )
+
+
+class LimitSettings(Section):
+    """How much one person, one channel and one turn may take."""
+
+    turn_deadline_s: Seconds = 600.0
+    """A turn that takes longer is ended, and says so; in seconds."""
+    max_queue: Positive = 64
+    """Requests that may wait for one model; beyond it people are told to come back."""
+    max_turns: Positive = 1000
+    """Turns that may be open at once, waiting ones included, over all conversations."""
+    per_person: Positive = 4
+    """Turns that one person may have open at once."""
+    per_channel: Positive = 32
+    """Turns that one channel may have open at once."""
+    quota_per_hour: Positive | None = None
+    """Turns that one person may start in an hour; empty means without limit."""
+    max_message_chars: Positive = 4000
+    """Longest message that is accepted, in characters."""
+    max_attachment_bytes: Positive = 20 * 1024 * 1024
+    """Largest attachment that is read, in bytes."""
+
+
+class PoolSettings(Section):
+    """What one person and one channel may take of a model, and what becomes of a failing replica.
+
+    How many may wait, and for how long, is in `limits`; a model's own `queue` and `deadline_s` go
+    before it.
+    """
+
+    per_person: Positive = 16
+    """Requests of one person that may wait or run at one model."""
+    per_channel: Positive = 48
+    """Requests out of one channel that may wait or run at one model."""
+    person_share: Annotated[float, Field(gt=0, le=1)] = 0.75
+    """Part of a model's slots that one person may hold at once; the rest is for whoever is next."""
+    patience_s: Annotated[float, Field(ge=0)] = 3.0
+    """How long a request waits for replicas that have failed to come back, in seconds."""
+    first_pause_s: Seconds = 1.0
+    """How long a replica is left alone after a failure, in seconds; twice as long each time."""
+    longest_pause_s: Seconds = 60.0
+    """The longest that it is left alone, in seconds."""
+
+    @model_validator(mode="after")
+    def _growing(self) -> PoolSettings:
+        if self.longest_pause_s < self.first_pause_s:
+            raise ValueError("longest_pause_s must be at least first_pause_s")
+        return self
+
+
+class FetchSettings(Section):
+    """Fetching of pages that people name."""
+
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts (`name` or `name:port`) that may be fetched although their address is private."""
+    max_bytes: Positive = 5 * 1024 * 1024
+    """Largest page, in bytes after decompression."""
+    timeout_s: Seconds = 20.0
+    """Time for one page, redirects included, in seconds."""
+    max_redirects: Annotated[int, Field(ge=0, le=20)] = 5
+    """Redirects that are followed; each hop is checked like the first address."""
+
+
+class PluginSettings(Section):
+    """Which plugins are loaded, beside those that ship and those that are installed."""
+
+    folders: tuple[LocalPath, ...] = ()
+    """Folders with plugin modules of your own."""
+    disabled: tuple[str, ...] = ()
+    """Names of plugins that are left out."""
+    settings: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Settings by plugin name; each plugin's page says which it has."""
+
+
+class CommandRule(Section):
+    """Who may use a command. Admins always may, unless it is off."""
+
+    enabled: bool = True
+    """Whether the command can be used at all."""
+    admins_only: bool = False
+    """Only admins may use it."""
+    users: tuple[PersonKey, ...] = ()
+    """Only these people (and admins) may use it, each as `platform:id`."""
+    roles: tuple[PersonKey, ...] = ()
+    """Only people with one of these roles (and admins), each as `platform:role id`."""
+
+    def allows(self, author: Author, *, admin: bool) -> bool:
+        """Whether this person may use the command."""
+        if not self.enabled:
+            return False
+        if admin:
+            return True
+        if self.admins_only:
+            return False
+        if not self.users and not self.roles:
+            return True
+        return author.key in self.users or any(
+            f"{author.platform}:{role}" in self.roles for role in author.roles
+        )
+
+
+class ChatSettings(Section):
+    """How the bot behaves where nothing more particular is said."""
+
+    persona: str = ""
+    """Who the bot is, in a sentence or two; put before every prompt. Empty: the prompts' own."""
+    thread_per_mention: bool = True
+    """A mention in a channel is answered in a thread of its own."""
+    follow_up: bool = True
+    """In a thread that the bot has joined it answers without being mentioned."""
+    file_over_chars: Positive = 6000
+    """An answer that is longer is also attached as a file, in characters."""
+
+
+class PlaceSettings(Section):
+    """What is different in one workspace or channel; what is left out stays as it is around it."""
+
+    persona: str | None = None
+    """Persona here."""
+    model: str | None = None
+    """Model that answers here, by its name under `models`."""
+    knowledge_base: str | None = None
+    """Knowledge base that answers here, by its name under `knowledge.bases`."""
+    thread_per_mention: bool | None = None
+    """Whether a mention is answered in a thread of its own."""
+    follow_up: bool | None = None
+    """Whether the bot answers in its threads without being mentioned."""
+    file_over_chars: Positive | None = None
+    """Length from which an answer is also attached as a file, in characters."""
+    commands: dict[str, CommandRule] = Field(default_factory=dict)
+    """Who may use which command here, by the command's name."""
+
+
+class LoggingSettings(Section):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least level that is written. Texts of messages are never logged at `info` or above."""
+    format: Literal["auto", "console", "json"] = "auto"
+    """`console` is for people, `json` for machines; `auto` looks whether it is a terminal."""
+
+
+class MetricsSettings(Section):
+    """Prometheus metrics over HTTP."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """Port of the page `/metrics`; empty: no metrics are served."""
+    host: str = "127.0.0.1"
+    """Address that it listens on."""
+
+
+class BackupSettings(Section):
+    """Copies of the database in the folder `backups` beside it."""
+
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = 30
+    """Days after which such a copy is removed, the newest one too; empty: they are kept."""

@@ -1,0 +1,78 @@
+"""Every key of config.yaml with its type, default and meaning, for `docs/configuration.md`."""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from bot.config.base import Section
+from bot.config.root import Config
+
+
+class Row(NamedTuple):
+    """One key. `<name>` in a path stands for a name that the operator chooses."""
+
+    path: str
+    type: str
+    default: str
+    description: str
+
+
+def describe() -> list[Row]:
+    """All keys, in the order of the shipped config.yaml."""
+    return list(_rows(Config, ""))
+
+
+def _rows(model: type[Section], prefix: str) -> Iterator[Row]:
+    for name, field in model.model_fields.items():
+        path, inner = prefix + name, _model_in(field.annotation)
+        if inner is not None and typing.get_origin(field.annotation) is None:
+            yield from _rows(inner, path + ".")
+            continue
+        yield Row(path, _type(field.annotation), _default(field), field.description or "")
+        if inner is not None:
+            mark = ".<name>." if typing.get_origin(field.annotation) is dict else "[]."
+            yield from _rows(inner, path + mark)
+
+
+def _model_in(hint: Any) -> type[Section] | None:
+    if isinstance(hint, type) and issubclass(hint, Section):
+        return hint
+    found = (_model_in(inner) for inner in typing.get_args(hint))
+    return next((model for model in found if model is not None), None)
+
+
+_NAMES = {str: "text", int: "whole number", float: "number", bool: "yes or no", Path: "path"}
+
+
+def _type(hint: Any) -> str:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        return _type(arguments[0])
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(_type(a) for a in arguments if a is not type(None))
+    if origin is typing.Literal:
+        return " or ".join(f"`{a}`" for a in arguments)
+    if origin in (list, tuple, frozenset):
+        return "list of " + _type(arguments[0])
+    if origin is dict or _model_in(hint) is not None:
+        return "mapping"
+    return _NAMES.get(hint, "any")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value is None or value in ("", ()):
+        return "" if not isinstance(value, tuple) else "[]"
+    if isinstance(value, dict) and any(isinstance(v, (dict, BaseModel)) for v in value.values()):
+        return ", ".join(value)
+    return str(value) if isinstance(value, str | Path) else json.dumps(value, default=str)

@@ -1,0 +1,87 @@
+"""Turns as rows, and rows as turns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from backends.base import Usage
+from bot.history.attachments import Material
+from bot.history.protocol import Turn
+from bot.types import Explanation, Source
+
+_USAGE: TypeAdapter[Usage] = TypeAdapter(Usage)
+MATERIAL: TypeAdapter[Material] = TypeAdapter(Material)
+_EXPLANATION: TypeAdapter[Explanation] = TypeAdapter(Explanation)
+
+
+def platform_of(conversation: str) -> str:
+    """The platform of a conversation's key (`ConversationKey.__str__` puts it first)."""
+    return conversation.partition(":")[0]
+
+
+def to_row(turn: Turn) -> dict[str, Any]:
+    """The columns of a turn that has not been stored before."""
+    return {
+        "id": turn.id,
+        "platform": platform_of(turn.conversation),
+        "conversation": turn.conversation,
+        "role": turn.role,
+        "author": turn.author,
+        "author_name": turn.author_name,
+        "at": turn.at,
+        "command": turn.command,
+        "options": json.dumps(dict(turn.options), ensure_ascii=False) if turn.options else "{}",
+        "event_id": turn.event_id,
+        "answers": turn.answers,
+        "remember": turn.remember,
+        "superseded": False,
+        **written(turn),
+    }
+
+
+def written(turn: Turn) -> dict[str, Any]:
+    """The columns that change while an answer is written."""
+    usage, why = turn.usage, turn.explanation
+    return {
+        "text": turn.text,
+        "status": turn.status,
+        "model": turn.model,
+        "usage": None if usage is None else _USAGE.dump_json(usage).decode(),
+        "explanation": None if why is None else _EXPLANATION.dump_json(why).decode(),
+    }
+
+
+def to_turn(row: Mapping[Any, Any]) -> Turn:
+    """A stored turn."""
+    usage, why = row["usage"], row["explanation"]
+    return Turn(
+        id=row["id"],
+        conversation=row["conversation"],
+        role=row["role"],
+        text=row["text"],
+        author=row["author"],
+        at=row["at"],
+        author_name=row["author_name"],
+        command=row["command"],
+        options=json.loads(row["options"]),
+        event_id=row["event_id"],
+        answers=row["answers"],
+        remember=row["remember"],
+        model=row["model"],
+        status=row["status"],
+        usage=None if usage is None else _USAGE.validate_json(usage),
+        explanation=None if why is None else _EXPLANATION.validate_json(why),
+    )
+
+
+def source_of(explanation: str | None, passage: str) -> Source | None:
+    """The source of a stored explanation that a verdict is about: by its number or document."""
+    why = None if explanation is None else _EXPLANATION.validate_json(explanation)
+    for source in why.passages if why is not None else ():
+        if passage in {str(source.number), source.document}:
+            return source
+    return None

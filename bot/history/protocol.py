@@ -1,0 +1,136 @@
+"""What the core needs of a store of conversations. `sql.py` keeps it in SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from backends.base import Usage
+from bot.history.attachments import Material
+from bot.types import Explanation, Scope, Source
+
+TurnStatus = Literal["running", "complete", "cancelled", "refused", "failed", "interrupted"]
+Verdict = Literal["good", "bad", "wrong", "outdated"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of a conversation: what a person said, or what was answered.
+
+    Turns are append-only: an answer's row is written to only while it is "running". `remember`
+    says whether the turn is part of the prompt of later ones. An answer's `answers` is the id of
+    the person's turn.
+    """
+
+    id: str
+    conversation: str
+    role: Literal["user", "assistant"]
+    text: str = field(repr=False)
+    author: str
+    at: datetime
+    author_name: str = ""
+    command: str = ""
+    options: Mapping[str, str | int | float | bool | None] = field(default_factory=dict, repr=False)
+    event_id: str = ""
+    answers: str | None = None
+    remember: bool = True
+    model: str = ""
+    status: TurnStatus = "complete"
+    usage: Usage | None = None
+    explanation: Explanation | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a person said of a passage; `source` is None where the answer does not know it."""
+
+    verdict: Verdict
+    person: str
+    at: datetime
+    source: Source | None
+
+
+class HistoryStore(Protocol):
+    """Conversations on disk. Every call is one short transaction; none blocks the event loop."""
+
+    async def claim(self, platform: str, event_id: str) -> bool:
+        """Mark an event as taken; False when it was before (a redelivery, also after a restart)."""
+        ...
+
+    async def open(self, question: Turn, answer: Turn) -> None:
+        """Store the person's turn, and the answer's as running, before any model is asked."""
+        ...
+
+    async def progress(self, turn: str, text: str) -> None:
+        """What has been written so far of a running answer, so that a crash does not lose it."""
+        ...
+
+    async def finish(self, answer: Turn) -> None:
+        """Close a running answer with its text, status, model, usage and explanation."""
+        ...
+
+    async def recent(self, conversation: str, *, limit: int = 200) -> Sequence[Turn]:
+        """Remembered turns, oldest first, at most `limit` of the newest; complete questions with
+        complete, cancelled or interrupted answers. A turn replaced by Regenerate is left out."""
+        ...
+
+    async def get(self, turn: str) -> Turn | None: ...
+
+    async def supersede(self, turn: str) -> None:
+        """An answer was regenerated: the old one stays stored, and leaves the prompts to come."""
+        ...
+
+    async def by_event(self, platform: str, event_id: str) -> Turn | None:
+        """The person's turn that an event made."""
+        ...
+
+    async def answer_to(self, question: str) -> Turn | None:
+        """The latest answer to a person's turn, whatever became of it."""
+        ...
+
+    async def keep(self, question: str, material: Material) -> None:
+        """Keep what a person's turn came with; what was kept of it before is replaced."""
+        ...
+
+    async def material(self, question: str) -> Material | None:
+        """What was kept of a person's turn."""
+        ...
+
+    async def interrupt_running(self) -> Sequence[Turn]:
+        """At start: mark what a dead process left running as interrupted, and return it."""
+        ...
+
+    async def feedback(self, turn: str, person: str, verdict: Verdict, passage: str = "") -> None:
+        """Keep one verdict a person, turn and passage; the latest counts."""
+        ...
+
+    async def reports(self, workspace: str, *, limit: int = 200) -> Sequence[Report]:
+        """Passages that people found wrong or outdated under answers of a workspace (the key of
+        `ConversationKey.scope`), the newest first."""
+        ...
+
+    async def forget(self, *, person: str | None = None, conversation: str | None = None) -> int:
+        """Delete what was kept of a person, or a conversation; returns the number of turns.
+
+        With a person go the messages of theirs that were kept with what others asked; an exchange
+        that was about such a message goes as a whole.
+        """
+        ...
+
+
+class Choices(Protocol):
+    """Small values that people chose at run time, by scope key (`ConversationKey.scope`)."""
+
+    async def get(self, name: str, scope: str) -> str | None: ...
+
+    async def put(self, name: str, scope: str, value: str, by: str) -> None: ...
+
+    async def clear(self, name: str, scope: str) -> None: ...
+
+    async def resolve(
+        self, name: str, scopes: Sequence[tuple[Scope, str]]
+    ) -> tuple[Scope, str] | None:
+        """The first of the scopes that has a value, with the value."""
+        ...

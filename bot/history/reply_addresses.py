@@ -1,0 +1,105 @@
+"""Where answers stand on the platforms, in SQLite."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, literal, select
+from sqlalchemy.dialects.sqlite import insert
+
+from bot.history.protocol import Turn
+from bot.history.tables import replies
+from bot.replies.protocol import Reply
+from bot.storage.database import Database
+from bot.types import ConversationKey
+
+_save = insert(replies)
+_save = _save.on_conflict_do_update(
+    index_elements=["turn"],
+    set_={
+        column: _save.excluded[column]
+        for column in ("platform", "conversation", "address", "finished", "at")
+    },
+)
+_note = insert(replies).on_conflict_do_nothing(index_elements=["turn"])
+_get = select(replies).where(replies.c.turn == bindparam("turn"))
+_unfinished = (
+    select(replies)
+    .where(replies.c.platform == bindparam("platform"), replies.c.finished.is_(False))
+    .order_by(replies.c.at)
+)
+_known = select(literal(1)).where(replies.c.conversation == bindparam("conversation")).limit(1)
+
+
+class SqlReplies:
+    """`Replies` on a `Database`, which it does not own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def save(self, reply: Reply) -> None:
+        row = {
+            "turn": reply.turn,
+            "platform": reply.platform,
+            "conversation": reply.conversation,
+            "address": json.dumps(dict(reply.address)),
+            "finished": reply.finished,
+            "at": datetime.now(UTC),
+        }
+
+        def job(connection: Connection) -> None:
+            connection.execute(_save, row)
+
+        await self._database.write(job)
+
+    async def get(self, turn: str) -> Reply | None:
+        async with self._database.read() as connection:
+            row = (await connection.execute(_get, {"turn": turn})).first()
+        return None if row is None else _reply(row)
+
+    async def unfinished(self, platform: str) -> Sequence[Reply]:
+        async with self._database.read() as connection:
+            rows = (await connection.execute(_unfinished, {"platform": platform})).all()
+        return [_reply(row) for row in rows]
+
+    async def cut_off(self, turns: Iterable[Turn]) -> None:
+        """Note answers that ended with the process. One of which nothing was shown yet becomes an
+        unfinished reply without an address, so that whoever waits for it is told all the same."""
+        now = datetime.now(UTC)
+        rows = [
+            {
+                "turn": turn.id,
+                "platform": ConversationKey.parse(turn.conversation).platform,
+                "conversation": turn.conversation,
+                "address": "{}",
+                "finished": False,
+                "at": now,
+            }
+            for turn in turns
+        ]
+
+        def job(connection: Connection) -> None:
+            if rows:
+                connection.execute(_note, rows)
+
+        await self._database.write(job)
+
+    async def known_thread(self, conversation: ConversationKey) -> bool:
+        if conversation.thread is None:
+            return False
+        values = {"conversation": str(conversation)}
+        async with self._database.read() as connection:
+            return (await connection.execute(_known, values)).first() is not None
+
+
+def _reply(row: Row[Any]) -> Reply:
+    return Reply(
+        turn=row.turn,
+        platform=row.platform,
+        conversation=row.conversation,
+        address=json.loads(row.address),
+        finished=row.finished,
+    )

@@ -1,0 +1,51 @@
+"""Which documents answer where: a public answer draws only on what everyone there may see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from bot.commands.checks import Asker
+from bot.types import Author
+
+
+class Bound(Protocol):
+    """Where a knowledge base answers; `bot.config.knowledge.KnowledgeBase` says it."""
+
+    @property
+    def workspaces(self) -> tuple[str, ...]: ...
+    @property
+    def channels(self) -> tuple[str, ...]: ...
+    @property
+    def default(self) -> bool: ...
+
+
+def private_base(author: Author) -> str:
+    """The knowledge base of what a person added in a direct message: theirs alone."""
+    return f"@{author.key}"
+
+
+def is_private(base: str) -> bool:
+    return base.startswith("@")
+
+
+def default_base(bases: Mapping[str, Bound]) -> str:
+    """The base that takes documents where none is named."""
+    marked = [name for name, base in bases.items() if base.default]
+    return (marked or [*bases, "default"])[0]
+
+
+def bases_for(asker: Asker, bases: Mapping[str, Bound]) -> Sequence[str]:
+    """The bases that may answer an asker where they ask, the nearest first.
+
+    In a direct message: the person's own, then what the workspace has. In a channel: those bound
+    to it, then those bound to its workspace; where none is bound, the default one.
+    """
+    channel = asker.conversation.scope("channel")
+    workspace = asker.conversation.scope("workspace")
+    bound = [name for name, base in bases.items() if channel in base.channels]
+    bound += [name for name, base in bases.items() if workspace in base.workspaces]
+    if not bound:
+        bound = [name for name, base in bases.items() if base.default]
+    own = [private_base(asker.author)] if asker.direct else []
+    return list(dict.fromkeys([*own, *bound]))

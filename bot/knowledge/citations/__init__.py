@@ -1,0 +1,1 @@
+"""Whether an answer's citations and figures hold."""

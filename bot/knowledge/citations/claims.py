@@ -1,0 +1,232 @@
+"""A passage in pieces that speak for themselves: sentences, list items and rows with what is above.
+
+What stands together in a passage stands in one piece or in two neighbours; a row has the header's
+words and each of its cells the column's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from bot.knowledge.citations.numbers import Figure, figures
+from bot.knowledge.language.sentences import spans
+from bot.knowledge.language.stopwords import REFERRING, STOP_CHARACTERS, STOP_WORDS
+from bot.knowledge.language.words import UNSPACED, is_unspaced, normalise, stems
+
+_MOST_PIECES = 300
+
+_HEADING = re.compile(r"#{1,6}\s+\S")
+_RULE = re.compile(r"[|\s:+=-]+")
+_ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s+")
+_LABELLED = re.compile(r"\s*+(?:[-*+•]\s++)?[^:.;|]{1,60}[:：]\s?\S")
+_CELLS = re.compile(r"[;|]")
+_SETTING = re.compile(
+    r"[ \t]*+(?:[\w.\"'<>-]++[ \t]++){0,6}[\w.\"'-]++[ \t]*+(?:=|:(?=[ \t]))[ \t]*+\S[^\s#/]*+"
+    r"(?:[ \t]*+[#/].*+)?"
+)
+"""A line of a configuration or of code that gives one name one value."""
+_SECTION = re.compile(r"\s*\[+[\w.\" -]+\]+\s*")
+_CLAUSES = re.compile(
+    rf"[,;:]\s+(?!(?:(?:19|20)\d\d|who|whom|whose|which|qui|dont|quien|welche[rs]?)\b)|(?<=[{UNSPACED}])[,;:]"
+    rf"|[,;:](?=[{UNSPACED}])"
+    r"|[，；、：]|=|\s[–—]\s|\s(?=(?:and|while|whereas|but|und|während|aber|et|mais|y|pero|e)\s)"
+)
+_OF = re.compile(
+    r"\s?%?(?:\s(?:or|more|less|fewer|of|the|per|oder|mehr|weniger|der|pro|von|ou|plus|de|des|los|las"
+    r"|la|les|o|más|por|par)\b)+",
+    re.IGNORECASE,
+)
+TERM = re.compile(r"[^\W_]+")
+SMALL = stems(" ".join(STOP_WORDS))
+"""Stems of words that say nothing."""
+
+
+class Kind(Enum):
+    """What a piece of a passage is; a sentence may lean on its neighbours, a row does not."""
+
+    SENTENCE = "sentence"
+    ITEM = "item"
+    ROW = "row"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A clause of a sentence or a cell of a row, with its figures, what stands before each
+    and what it counts; `head` are the words before the first, `subject` those without the
+    last of them, which is as a rule the verb; `tail` are those behind the last and what it
+    counts. One that `refers` has a word for what was named before."""
+
+    words: frozenset[str]
+    figures: tuple[Figure, ...]
+    before: tuple[frozenset[str], ...] = ()
+    counted: tuple[frozenset[str], ...] = ()
+    head: frozenset[str] = frozenset()
+    subject: frozenset[str] = frozenset()
+    tail: frozenset[str] = frozenset()
+    refers: bool = False
+    column: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A sentence, list item or row; `above` are the words of the headings and the line before.
+    One that `refers` begins with a word for what the sentence before speaks of."""
+
+    kind: Kind
+    cells: tuple[Cell, ...]
+    above: Cell
+    part: int = 0
+    refers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A passage, read once for all the sentences that are held against it."""
+
+    pieces: tuple[Piece, ...] = field(repr=False)
+    whole: Cell = field(repr=False)
+
+
+def read(passage: str, heading: str = "") -> Reading:
+    """A passage in pieces; `heading` are the titles and headings above it."""
+    text = normalise(passage)
+    found: list[Piece] = []
+    headings: list[tuple[int, str]] = []
+    intro, header, part = "", [""], 0
+    for kind, line in _lines(text):
+        if kind is None:  # a heading
+            level = len(line) - len(line.lstrip("#"))
+            headings = [one for one in headings if one[0] < level] + [(level, line)]
+            intro, header, part = "", [""], part + 1
+            continue
+        above = "\n".join([heading, *(one for _, one in headings)])
+        if kind is Kind.SENTENCE:
+            header = [""]
+            for start, end in spans(line):
+                refers = _first_word(line[start:end]) in REFERRING
+                found.append(Piece(kind, _cells(line[start:end]), _cell(above), part, refers))
+            intro = line if line.rstrip().endswith((":", "：")) else ""
+        elif kind is Kind.ITEM:
+            found.append(Piece(kind, _cells(line), _cell(f"{above}\n{intro}"), part))
+        else:
+            cells = [cell.strip() for cell in _CELLS.split(line.strip().strip("|"))]
+            if line.strip().startswith("|") and header == [""]:
+                header = cells
+                continue
+            found.append(
+                Piece(
+                    kind, _row(cells, header), _cell(f"{above}\n{intro}\n{' '.join(header)}"), part
+                )
+            )
+        if len(found) >= _MOST_PIECES:
+            break
+    return Reading(tuple(found), _cell(f"{heading}\n{text}"))
+
+
+def _lines(text: str) -> list[tuple[Kind | None, str]]:
+    """Headings (None), rows, list items with their further lines, and paragraphs."""
+    found: list[tuple[Kind | None, list[str]]] = []
+    open_ = False
+    for line in text.split("\n"):
+        stripped = line.strip()
+        if not stripped or (_RULE.fullmatch(stripped) and len(stripped) > 2):
+            open_ = False
+        elif _HEADING.match(line):
+            found.append((None, [line]))
+            open_ = False
+        elif stripped.startswith("|") or (_LABELLED.match(line) and "; " in line):
+            found.append((Kind.ROW, [line]))
+            open_ = False
+        elif _ITEM.match(line):
+            found.append((Kind.ITEM, [line]))
+            open_ = True
+        elif _SECTION.fullmatch(line):
+            found.append((Kind.SENTENCE, [f"{stripped.strip('[]')}:"]))
+            open_ = False
+        elif _SETTING.fullmatch(line):
+            found.append((Kind.ITEM, [line]))
+            open_ = False
+        elif open_ and found and found[-1][0] in (Kind.ITEM, Kind.SENTENCE):
+            found[-1][1].append(line)
+        else:
+            found.append((Kind.SENTENCE, [line]))
+            open_ = True
+    return [(kind, "\n".join(lines)) for kind, lines in found]
+
+
+def _first_word(text: str) -> str:
+    found = TERM.search(text)
+    return found[0].casefold() if found else ""
+
+
+def _cells(text: str) -> tuple[Cell, ...]:
+    return tuple(_cell(part) for part in clauses(text))
+
+
+def clauses(text: str) -> list[str]:
+    """The clauses of a sentence, as far as commas and small words part them."""
+    return [part for part in _CLAUSES.split(text) if part and part.strip()]
+
+
+def _row(cells: Sequence[str], header: Sequence[str]) -> tuple[Cell, ...]:
+    found = []
+    for at, cell in enumerate(cells):
+        column = header[at] if at < len(header) else ""
+        if not column and ":" in cell:
+            column = cell.split(":", 1)[0]
+        found.append(_cell(cell, column))
+    return tuple(found)
+
+
+def _cell(text: str, column: str = "") -> Cell:
+    read_ = figures(text, spelled=True)
+    before = TERM.findall(text[: read_[0].start]) if read_ else []
+    head = [one for one in map(words, before) if one]
+    return Cell(
+        words(f"{column}\n{text}"),
+        tuple(read_),
+        tuple(_word_before(text[: one.start]) for one in read_),
+        tuple(counted(text, one) for one in read_),
+        frozenset().union(*head),
+        frozenset().union(*head[:-1]),
+        words(text[read_[-1].end :]) - counted(text, read_[-1]) if read_ else frozenset(),
+        not REFERRING.isdisjoint(TERM.findall(text.casefold())),
+        words(column),
+    )
+
+
+def words(text: str) -> frozenset[str]:
+    """What a text says, without small words and figures."""
+    return frozenset(
+        one
+        for one in stems(text) - SMALL
+        if not one.isdigit()
+        and (not (set(one) <= STOP_CHARACTERS or len(one) < 2) if is_unspaced(one) else True)
+    )
+
+
+def _word_before(text: str) -> frozenset[str]:
+    """The word before a figure, a small one too."""
+    found = TERM.findall(text[-40:])
+    return stems(found[-1][-2:] if is_unspaced(found[-1]) else found[-1]) if found else frozenset()
+
+
+def word_after(text: str, figure: Figure) -> frozenset[str]:
+    """The word right after a figure."""
+    return _word_from(text, figure.end)
+
+
+def counted(text: str, figure: Figure) -> frozenset[str]:
+    """What a figure counts: `dog` in "71 % of the dogs", `minut` in "60 per minute"."""
+    between = _OF.match(text, figure.end)
+    return _word_from(text, between.end() if between else figure.end)
+
+
+def _word_from(text: str, start: int) -> frozenset[str]:
+    found = TERM.search(text, start, start + 40)
+    if found is None or re.search(r"[.,;:|\n]", text[start : found.start()]):
+        return frozenset()
+    return words(found[0][:2] if is_unspaced(found[0]) else found[0])

@@ -1,0 +1,35 @@
+"""Which embedder each knowledge base has, as config.yaml says."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from backends.pool.pool import Pool
+from bot.config import Config
+from bot.knowledge.retrieval.embedder import Embedder, EmbedderOf, embedder_of
+
+
+def embedder_name(config: Config, base: str) -> str:
+    """The model that embeds for a knowledge base."""
+    settings = config.knowledge.bases.get(base)
+    return (settings.embedder if settings is not None else None) or config.embedder
+
+
+def embedders(config: Config, pool: Pool) -> EmbedderOf:
+    """Gives each base its embedder; one that serves several bases is opened and measured once."""
+    opened: dict[str, Embedder] = {}
+
+    async def give(base: str) -> Embedder:
+        name = embedder_name(config, base)
+        if name not in opened:
+            spec = pool.spec(name)
+            opened[name] = await embedder_of(
+                pool.backend(name),
+                partial(pool.embed, name),
+                names=(*spec.called, name),
+                query_prefix=spec.query_prefix,
+                passage_prefix=spec.passage_prefix,
+            )
+        return opened[name]
+
+    return give

@@ -1,0 +1,277 @@
+"""The vectors, in Chroma's embedded store.
+
+Chroma is imported when it is first needed (that takes a second), gets vectors of ours only (its
+own embedding function downloads a model), and is spoken to from one thread, so that writes come
+in order. A write holds the interpreter, so batches are small. What Chroma holds is derived: which
+passages there are is the database's word, and an id without a row there is never shown. Where its
+files are damaged they are thrown away, and the vectors made again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import numpy as np
+
+from backends.base import Embeddings
+from bot.errors import StorageError
+from bot.knowledge.index import chroma_files
+from bot.private_files import make_folder
+
+if TYPE_CHECKING:
+    from chromadb.api import ClientAPI
+    from chromadb.api.models.Collection import Collection
+
+_T = TypeVar("_T")
+_WRITE_BATCH = 32
+"""Vectors written in one call, which holds the interpreter: for 10 ms where there are few, for 20
+and now and then 60 among ten thousand. Half as many take half as long again altogether."""
+_READ_BATCH = 2_000
+_LEAST_SPACE = 16 * 1024 * 1024
+"""Bytes that Chroma needs free for a write, since it rewrites its log."""
+
+
+class IndexDamaged(StorageError):
+    """The vectors cannot be read; they can be made again from the database."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(
+            f"The documents' vectors in {directory} are damaged; `parlance docs verify` makes them "
+            "again."
+        )
+
+
+def collection_name(base: str, generation: int) -> str:
+    """The collection of a knowledge base. Chroma wants 3 to 512 plain characters."""
+    digest = hashlib.blake2b(base.encode(), digest_size=8).hexdigest()
+    return f"passages-{digest}-{generation}"
+
+
+class ChromaIndex:
+    """Vectors by passage id, in one collection a knowledge base and generation.
+
+    The directory belongs to this process alone: the lock of the data directory sees to it, since
+    a second opener can hang for minutes.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chroma")
+        self._client: ClientAPI | None = None
+        self._collections: dict[str, Collection] = {}
+        self._looked_at = False
+        self._closed = False
+        self.damaged = asyncio.Event()
+        """Set from when damage is found until the vectors are thrown away: nothing works then."""
+
+    async def upsert(
+        self, collection: str, ids: Sequence[str], documents: Sequence[str], vectors: Embeddings
+    ) -> None:
+        """Write vectors, shape (len(ids), dim), with the document that each belongs to."""
+        for at in range(0, len(ids), _WRITE_BATCH):
+            part = slice(at, at + _WRITE_BATCH)
+            rows = np.ascontiguousarray(vectors[part], dtype=np.float32)
+            await self._run(self._upsert, collection, list(ids[part]), documents[part], rows)
+
+    async def query(
+        self, collection: str, vector: Embeddings, limit: int
+    ) -> list[tuple[str, float]]:
+        """The passages nearest to a unit vector, shape (dim,), with cosine similarity."""
+        return await self._run(self._query, collection, vector, limit)
+
+    async def ids(self, collection: str, document: str | None = None) -> set[str]:
+        """Every id in a collection, or those of one document."""
+        return await self._run(self._ids, collection, document)
+
+    async def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Remove vectors; ids that are not there do no harm."""
+        for at in range(0, len(ids), _WRITE_BATCH):
+            await self._run(self._delete, collection, list(ids[at : at + _WRITE_BATCH]))
+
+    async def count(self, collection: str) -> int:
+        """How many vectors a collection has."""
+        return await self._run(lambda: self._collection(collection).count())
+
+    async def check(self) -> None:
+        """Look at the files, if nobody has yet; takes a moment, and does not import Chroma.
+
+        Raises `IndexDamaged`, as everything else does then.
+        """
+        await self._run(self._look)
+
+    async def throw_away(self) -> None:
+        """Remove all vectors, also damaged ones, and begin anew."""
+        await self._on_thread(self._throw_away)
+        self.damaged.clear()
+
+    async def open(self) -> None:
+        """Open the store now; takes a second or two the first time, some of it with everything
+        else held up."""
+        await self._run(self._open)
+
+    async def names(self) -> set[str]:
+        """Every collection in the directory."""
+        return await self._run(self._names)
+
+    async def drop(self, collection: str) -> None:
+        """Remove a collection, if it is there."""
+        await self._run(self._drop, collection)
+
+    async def aclose(self) -> None:
+        """Let Chroma write what it holds, and end its thread. Safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        loop = asyncio.get_running_loop()
+        with suppress(StorageError):  # what is lost by it can be made again
+            await loop.run_in_executor(self._thread, partial(self._told, self._close))
+        await asyncio.to_thread(self._thread.shutdown)
+
+    async def _run(self, function: Callable[..., _T], *args: Any) -> _T:
+        if self.damaged.is_set():
+            raise IndexDamaged(self._directory)
+        return await self._on_thread(function, *args)
+
+    async def _on_thread(self, function: Callable[..., _T], *args: Any) -> _T:
+        if self._closed:
+            raise StorageError("The documents are closed, because Parlance is stopping.")
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._thread, partial(self._told, function, *args))
+        except IndexDamaged:
+            self.damaged.set()
+            raise
+
+    # --- on the thread ---------------------------------------------------------------------------
+
+    def _told(self, function: Callable[..., _T], *args: Any) -> _T:
+        """Do it; what Chroma's engine raises is told in a sentence."""
+        try:
+            return function(*args)
+        except OSError as exc:
+            raise StorageError(f"{self._directory} cannot be used: {exc.strerror}.") from exc
+        except BaseException as exc:  # a panic of its engine is no `Exception`
+            if not type(exc).__module__.startswith(("chromadb", "pyo3")):
+                raise
+            raise self._reason(str(exc)) from exc
+
+    def _reason(self, said: str) -> StorageError:
+        """Why Chroma failed. It says little of what its engine met: what may be, is looked at."""
+        if self._is_full():
+            return StorageError(
+                f"There is no space left on the disk of {self._directory}; make room and start "
+                "again."
+            )
+        files = (self._directory, self._directory / chroma_files.DATABASE)
+        if not all(os.access(path, os.W_OK) for path in files if path.exists()):
+            return StorageError(
+                f"{self._directory} cannot be written to; check its owner and mode."
+            )
+        if "code: 5)" in said or "code: 14)" in said:
+            return StorageError(f"{self._directory} cannot be opened, or is in use; try again.")
+        return IndexDamaged(self._directory)
+
+    def _is_full(self) -> bool:
+        try:
+            return shutil.disk_usage(self._directory).free < _LEAST_SPACE
+        except OSError:
+            return False
+
+    def _look(self) -> None:
+        if not self._looked_at and chroma_files.damage(self._directory):
+            raise IndexDamaged(self._directory)
+        self._looked_at = True
+
+    def _open(self) -> ClientAPI:
+        if self._client is None:
+            self._look()
+            import chromadb
+            from chromadb.api.shared_system_client import SharedSystemClient
+            from chromadb.config import Settings
+
+            make_folder(self._directory)
+            settings = Settings(anonymized_telemetry=False, allow_reset=False)
+            try:
+                self._client = chromadb.PersistentClient(str(self._directory), settings=settings)
+            except BaseException as exc:
+                SharedSystemClient.clear_system_cache()  # it keeps what it could not start
+                if isinstance(exc, ValueError):  # its own tenant is not there
+                    raise IndexDamaged(self._directory) from exc
+                raise
+        return self._client
+
+    def _throw_away(self) -> None:
+        with suppress(StorageError):  # whatever it still wants to write is of no use
+            self._told(self._close)
+        chroma_files.remove(self._directory)
+        self._looked_at = False
+        self._open()
+
+    def _collection(self, name: str) -> Collection:
+        found = self._collections.get(name)
+        if found is None:
+            found = self._open().get_or_create_collection(
+                name,
+                embedding_function=None,
+                configuration={"hnsw": {"space": "cosine", "ef_search": 128}},
+            )
+            self._collections[name] = found
+        return found
+
+    def _upsert(
+        self, name: str, ids: list[str], documents: Sequence[str], vectors: Embeddings
+    ) -> None:
+        self._collection(name).upsert(
+            ids=ids,
+            embeddings=cast(Any, vectors),
+            metadatas=[{"document": document} for document in documents],
+        )
+
+    def _query(self, name: str, vector: Embeddings, limit: int) -> list[tuple[str, float]]:
+        collection = self._collection(name)
+        limit = min(limit, collection.count())
+        if limit == 0:
+            return []
+        found = collection.query(
+            query_embeddings=cast(Any, vector[np.newaxis, :]),
+            n_results=limit,
+            include=["distances"],
+        )
+        distances = (found["distances"] or [[]])[0]
+        return [(i, 1.0 - float(d)) for i, d in zip(found["ids"][0], distances, strict=True)]
+
+    def _ids(self, name: str, document: str | None) -> set[str]:
+        collection = self._collection(name)
+        where: Any = {"document": document} if document is not None else None
+        found: set[str] = set()
+        while True:
+            page = collection.get(where=where, limit=_READ_BATCH, offset=len(found), include=[])
+            found.update(page["ids"])
+            if len(page["ids"]) < _READ_BATCH:
+                return found
+
+    def _delete(self, name: str, ids: list[str]) -> None:
+        self._collection(name).delete(ids=ids)
+
+    def _names(self) -> set[str]:
+        return {collection.name for collection in self._open().list_collections()}
+
+    def _drop(self, name: str) -> None:
+        self._collections.pop(name, None)
+        if name in self._names():
+            self._open().delete_collection(name)
+
+    def _close(self) -> None:
+        client, self._client = self._client, None
+        self._collections.clear()
+        if client is not None:
+            cast(Any, client).close()

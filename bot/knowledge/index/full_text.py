@@ -1,0 +1,245 @@
+"""Full text: SQLite's FTS5, ranked by bm25; a table for each knowledge base.
+
+A word's rarity is counted in the bases that are searched alone: what stands in others, private ones
+above all, changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.knowledge.language.words import indexable, is_unspaced, match_expression
+
+_TITLE, _HEADING, _BODY = 1.0, 1.0, 1.0
+"""What a word in the title, the headings, the text counts; measured in `bench/retrieval.py`."""
+
+_PREFIX = "knowledge_fts_"
+_TOKENS = "porter unicode61 remove_diacritics 2"
+_FEW = 1_000
+_ENOUGH = 3
+_K1, _B = 1.2, 0.75
+"""bm25's usual constants, which FTS5 has too."""
+_LEAST_IDF = 1e-6
+"""What a word that more than half of the passages have weighs in FTS5's bm25."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One passage as the full text index takes it."""
+
+    number: int
+    title: str
+    heading: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frequencies:
+    """How many passages a base has, and how many of them have each word of a question."""
+
+    passages: int
+    words: Mapping[str, int]
+
+    def idf(self, words: Sequence[str]) -> float:
+        """What the words weigh together in bm25, as FTS5 has it."""
+        total = 0.0
+        for word in words:
+            count = min(self.words[word], self.passages)
+            rarity = math.log((self.passages - count + 0.5) / (count + 0.5))
+            total += max(rarity, _LEAST_IDF)
+        return total
+
+
+# --- the tables ----------------------------------------------------------------------------------
+
+
+def table_of(base: str) -> str:
+    """The table of a knowledge base. The base's name is foreign text, its digest is not."""
+    return _PREFIX + hashlib.blake2b(base.encode(), digest_size=16).hexdigest()
+
+
+def make_table(connection: Connection, base: str) -> None:
+    """Make the table of a base, unless it is there."""
+    connection.exec_driver_sql(
+        f"CREATE VIRTUAL TABLE IF NOT EXISTS {table_of(base)} "
+        f"USING fts5(title, heading, body, tokenize = '{_TOKENS}')"
+    )
+
+
+def drop_table(connection: Connection, base: str) -> None:
+    """Take the whole table of a base away, if it is there."""
+    connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table_of(base)}")
+
+
+def drop_strangers(connection: Connection, bases: Sequence[str]) -> None:
+    """Take the tables away that belong to none of these bases."""
+    found = connection.exec_driver_sql(
+        f"SELECT name FROM sqlite_master WHERE name GLOB '{_PREFIX}*' AND sql LIKE '%USING fts5%'"
+    )
+    for table in set(found.scalars()) - {table_of(base) for base in bases}:
+        connection.exec_driver_sql(f'DROP TABLE "{table}"')
+
+
+def add_entries(connection: Connection, base: str, entries: Sequence[Entry]) -> None:
+    """Index passages of a base, in the writer's transaction."""
+    insert = sa.text(
+        f"INSERT INTO {table_of(base)} (rowid, title, heading, body) "
+        "VALUES (:n, :title, :heading, :body)"
+    )
+    if entries:
+        connection.execute(
+            insert,
+            [
+                {
+                    "n": entry.number,
+                    "title": indexable(entry.title),
+                    "heading": indexable(entry.heading),
+                    "body": indexable(entry.body),
+                }
+                for entry in entries
+            ],
+        )
+
+
+def remove_entries(connection: Connection, base: str, numbers: Sequence[int]) -> None:
+    """Take passages of a base out of the index, in the writer's transaction."""
+    if numbers:
+        connection.execute(
+            sa.text(f"DELETE FROM {table_of(base)} WHERE rowid = :n"), [{"n": n} for n in numbers]
+        )
+
+
+def repair(connection: Connection, base: str, wanted: set[int]) -> tuple[set[int], int]:
+    """Take out what does not belong; returns which passages are missing, and how many went."""
+    make_table(connection, base)
+    table = table_of(base)
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql(f"INSERT INTO {table} ({table}) VALUES ('integrity-check')")
+    except sa.exc.DatabaseError:
+        connection.exec_driver_sql(f"INSERT INTO {table} ({table}) VALUES ('rebuild')")
+    present = set(connection.exec_driver_sql(f"SELECT id FROM {table}_docsize").scalars())
+    remove_entries(connection, base, sorted(present - wanted))
+    return wanted - present, len(present - wanted)
+
+
+# --- asking --------------------------------------------------------------------------------------
+
+
+async def frequencies(
+    connection: AsyncConnection, words: Sequence[str], bases: Sequence[str], most: int
+) -> dict[str, Frequencies]:
+    """How often each base has the words, counted up to `most`."""
+    found = {}
+    values = {f"w{at}": match_expression([word]) for at, word in enumerate(words)}
+    for base in bases:
+        table = table_of(base)
+        columns = [f"(SELECT count(*) FROM {table}_docsize)"]
+        columns += [
+            f"(SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH :w{at} "
+            f"LIMIT {most}))"
+            for at in range(len(words))
+        ]
+        for row in await _rows(connection, f"SELECT {', '.join(columns)}", values):
+            counts = [int(n) for n in row]
+            found[base] = Frequencies(counts[0], dict(zip(words, counts[1:], strict=True)))
+    return found
+
+
+def together(known: Mapping[str, Frequencies], words: Sequence[str], most: int) -> Frequencies:
+    """The frequencies in several bases as those of one, counted up to `most`."""
+    passages = sum(one.passages for one in known.values())
+    counts = {word: min(most, sum(one.words[word] for one in known.values())) for word in words}
+    return Frequencies(passages, counts)
+
+
+async def find(
+    connection: AsyncConnection,
+    words: Sequence[str],
+    known: Mapping[str, Frequencies],
+    overall: Frequencies,
+    limit: int,
+) -> dict[int, float]:
+    """The passages with any of the words, best first: number to score, where more is better.
+
+    Each base ranks its own. bm25 weighs a word by how rare it is in the base, so before they are
+    merged the scores of each are brought to what its words weigh `overall`.
+    """
+    best: list[tuple[int, float]] = []
+    for base, frequencies in known.items():
+        there = [word for word in words if frequencies.words[word]]
+        if not there:
+            continue
+        table = table_of(base)
+        ranked = (
+            f"SELECT rowid, bm25({table}, {_TITLE}, {_HEADING}, {_BODY}) AS score "
+            f"FROM {table} WHERE {table} MATCH :query ORDER BY score LIMIT :limit"
+        )
+        values = {"query": match_expression(list(words)), "limit": limit}
+        scale = overall.idf(there) / frequencies.idf(there)
+        best += [
+            (int(number), -float(score) * scale)
+            for number, score in await _rows(connection, ranked, values)
+        ]
+    best.sort(key=lambda found: -found[1])
+    return dict(best[:limit])
+
+
+async def _rows(
+    connection: AsyncConnection, query: str, values: Mapping[str, Any]
+) -> Sequence[Any]:
+    """The rows of a query; none where the base was taken out meanwhile."""
+    try:
+        return (await connection.execute(sa.text(query), values)).all()
+    except OperationalError as exc:
+        if "no such table" in str(exc.orig):
+            return ()
+        raise
+
+
+def telling(counts: Mapping[str, int], total: int) -> list[str]:
+    """The words of a question that are worth looking up, by how many passages have each.
+
+    A word that a tenth of very many passages has tells little, and ranking them all takes long. It
+    is left out where at least three rarer ones remain; the candidates are judged by it all the
+    same.
+    """
+    rare = [word for word, count in counts.items() if count <= max(_FEW, total // 10)]
+    known = sum(counts[word] > 0 for word in rare)
+    return rare if known >= _ENOUGH else list(counts)
+
+
+def exact_scores(
+    words: Sequence[str], weight: Mapping[str, float], texts: Sequence[str]
+) -> npt.NDArray[np.float64]:
+    """bm25 of the words in their very form, over these texts, shape (len(texts),).
+
+    The index cuts endings off, which finds more and tells less apart; among candidates the exact
+    form decides. `weight` is by word, larger for rarer ones.
+    """
+    scores = np.zeros(len(texts))
+    spaced = [word for word in words if not is_unspaced(word)]
+    if not spaced or not texts:
+        return scores
+    pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, spaced))})(?!\w)")
+    lengths = np.array([len(text) for text in texts], dtype=np.float64)
+    norms = _K1 * (1 - _B + _B * lengths / max(1.0, float(lengths.mean())))
+    for at, text in enumerate(texts):
+        counts = Counter(pattern.findall(text.casefold()))
+        scores[at] = sum(
+            weight[word] * times * (_K1 + 1) / (times + norms[at]) for word, times in counts.items()
+        )
+    return scores

@@ -1,0 +1,243 @@
+"""Documents and passages in the database. What stands here exists; the indexes follow it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.dialects.sqlite import insert
+
+from bot.knowledge.index import full_text
+from bot.knowledge.index.rows import BaseRow, DocumentRow, NewDocument, SourceRow, unpack
+from bot.knowledge.index.tables import bases, documents, passages, pending, sources, staged
+from bot.knowledge.index.writer import forget_passages, put_documents
+from bot.storage.database import Database
+
+_DOCUMENT = [documents.c[name] for name in DocumentRow.__dataclass_fields__]
+
+
+class KnowledgeStore:
+    """What the database knows of documents; each method is one short transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    # --- knowledge bases -------------------------------------------------------------------------
+
+    async def bases(self) -> dict[str, BaseRow]:
+        """Every base that has been written to."""
+        columns = [bases.c[name] for name in BaseRow.__dataclass_fields__]
+        async with self._db.read() as connection:
+            return {
+                row.name: BaseRow(*row) for row in await connection.execute(sa.select(*columns))
+            }
+
+    async def make_base(self, row: BaseRow) -> None:
+        """Remember a base, unless it is known."""
+        values = {
+            "name": row.name,
+            "embedder": row.embedder,
+            "dimension": row.dimension,
+            "generation": row.generation,
+            "made_at": time.time(),
+        }
+
+        def job(connection: Connection) -> None:
+            connection.execute(insert(bases).values(values).on_conflict_do_nothing())
+            full_text.make_table(connection, row.name)
+
+        await self._db.write(job)
+
+    # --- sources ---------------------------------------------------------------------------------
+
+    async def sources(self, base: str | None = None) -> list[SourceRow]:
+        """What was added, oldest first."""
+        query = sa.select(sources).order_by(sources.c.added_at)
+        if base is not None:
+            query = query.where(sources.c.base == base)
+        async with self._db.read() as connection:
+            return [
+                SourceRow(r.base, r.location, r.kind, r.added_by, r.read_at is not None)
+                for r in await connection.execute(query)
+            ]
+
+    async def begin_source(self, row: SourceRow) -> None:
+        """Remember what is being read, before it is."""
+        statement = insert(sources).values(
+            base=row.base,
+            location=row.location,
+            kind=row.kind,
+            added_by=row.added_by,
+            added_at=time.time(),
+        )
+        statement = statement.on_conflict_do_update(
+            index_elements=["base", "location"], set_={"kind": row.kind, "read_at": None}
+        )
+        await self._db.write(lambda connection: connection.execute(statement) and None)
+
+    async def end_source(self, row: SourceRow, *, keep: bool = True) -> None:
+        """Mark a reading as complete, or forget the source."""
+        here = (sources.c.base == row.base) & (sources.c.location == row.location)
+        statement: sa.UpdateBase = (
+            sa.update(sources).where(here).values(read_at=time.time())
+            if keep
+            else sa.delete(sources).where(here)
+        )
+        await self._db.write(lambda connection: connection.execute(statement) and None)
+
+    async def forget(self, base: str) -> int:
+        """Delete a base with everything in it; returns how many documents it had."""
+
+        def job(connection: Connection) -> int:
+            mine = sa.select(documents.c.id).where(documents.c.base == base)
+            full_text.drop_table(connection, base)
+            half = sa.select(pending.c.document).where(pending.c.base == base)
+            connection.execute(
+                sa.delete(staged).where(staged.c.document.in_(mine) | staged.c.document.in_(half))
+            )
+            count = connection.execute(
+                sa.delete(documents).where(documents.c.base == base)
+            ).rowcount
+            for table in (passages, pending, sources):
+                connection.execute(sa.delete(table).where(table.c.base == base))
+            connection.execute(sa.delete(bases).where(bases.c.name == base))
+            return count
+
+        return await self._db.write(job)
+
+    async def disown(self, person: str) -> None:
+        """Forget who added what."""
+
+        def job(connection: Connection) -> None:
+            for table in (sources, documents):
+                mine = sa.update(table).where(table.c.added_by == person)
+                connection.execute(mine.values(added_by=""))
+
+        await self._db.write(job)
+
+    # --- documents -------------------------------------------------------------------------------
+
+    async def documents(self, base: str | None = None) -> list[DocumentRow]:
+        """Every document, by base and location."""
+        query = sa.select(*_DOCUMENT).order_by(documents.c.base, documents.c.location)
+        if base is not None:
+            query = query.where(documents.c.base == base)
+        async with self._db.read() as connection:
+            return [DocumentRow(*row) for row in await connection.execute(query)]
+
+    async def document(self, ident: str) -> DocumentRow | None:
+        async with self._db.read() as connection:
+            row = (
+                await connection.execute(sa.select(*_DOCUMENT).where(documents.c.id == ident))
+            ).one_or_none()
+            return DocumentRow(*row) if row is not None else None
+
+    async def text(self, ident: str) -> str:
+        """The Markdown of a document, empty where there is none."""
+        async with self._db.read() as connection:
+            data: bytes | None = await connection.scalar(
+                sa.select(documents.c.text).where(documents.c.id == ident)
+            )
+        return await asyncio.to_thread(unpack, data)
+
+    async def touch(self, ident: str, *, size: int, modified_ns: int, digest: str) -> None:
+        """A document was looked at and has the same text: remember the file's new state."""
+        statement = (
+            sa.update(documents)
+            .where(documents.c.id == ident)
+            .values(size=size, modified_ns=modified_ns, digest=digest)
+        )
+        await self._db.write(lambda connection: connection.execute(statement) and None)
+
+    async def known_vectors(self, ident: str, generation: int) -> dict[str, bytes]:
+        """Vectors that a document's passages have already: stored ones, and staged ones."""
+        found: dict[str, bytes] = {}
+        async with self._db.read() as connection:
+            for table in (staged, passages):
+                rows = await connection.execute(
+                    sa.select(table.c.id, table.c.vectors).where(
+                        table.c.document == ident, table.c.generation == generation
+                    )
+                )
+                found.update((row.id, row.vectors) for row in rows)
+        return found
+
+    async def stage(self, generation: int, rows: Sequence[tuple[str, str, bytes]]) -> None:
+        """Keep vectors (document, passage id, quantised) of passages to be."""
+        values = [
+            {"document": document, "generation": generation, "id": ident, "vectors": data}
+            for document, ident, data in rows
+        ]
+        statement = insert(staged).on_conflict_do_nothing()
+        if values:
+            await self._db.write(lambda connection: connection.execute(statement, values) and None)
+
+    async def mark_pending(self, base: str, generation: int, idents: Sequence[str]) -> None:
+        """Say that documents' vectors in Chroma may differ from their passages from now on."""
+        values = [{"base": base, "generation": generation, "document": i} for i in idents]
+        statement = insert(pending).on_conflict_do_nothing()
+        if values:
+            await self._db.write(lambda connection: connection.execute(statement, values) and None)
+
+    async def pending(self, base: str | None = None) -> list[tuple[str, int, str]]:
+        """Documents whose vectors may differ from their passages: base, generation, document."""
+        query = sa.select(pending.c.base, pending.c.generation, pending.c.document)
+        if base is not None:
+            query = query.where(pending.c.base == base)
+        async with self._db.read() as connection:
+            return [(b, g, d) for b, g, d in await connection.execute(query)]
+
+    async def settle(self, base: str, generation: int, idents: Sequence[str]) -> None:
+        """Vectors and passages of these documents agree again."""
+        statement = sa.delete(pending).where(
+            pending.c.base == base,
+            pending.c.generation == generation,
+            pending.c.document.in_(idents),
+        )
+        await self._db.write(lambda connection: connection.execute(statement) and None)
+
+    async def unstage(self, ident: str) -> None:
+        """Drop vectors that were kept of a document that was read in half."""
+        statement = sa.delete(staged).where(staged.c.document == ident)
+        await self._db.write(lambda connection: connection.execute(statement) and None)
+
+    async def replace(self, new: Sequence[NewDocument], generation: int) -> None:
+        """Put documents in place of what was there, at once: passages, full text and all."""
+        if new:
+            await self._db.write(lambda connection: put_documents(connection, new, generation))
+
+    async def remove(self, row: DocumentRow, generation: int) -> None:
+        """Take a document out, and mark its vectors as pending."""
+
+        def job(connection: Connection) -> None:
+            forget_passages(connection, row, generation)
+            connection.execute(sa.delete(staged).where(staged.c.document == row.id))
+            connection.execute(sa.delete(documents).where(documents.c.id == row.id))
+            values = {"base": row.base, "generation": generation, "document": row.id}
+            connection.execute(insert(pending).values(values).on_conflict_do_nothing())
+
+        await self._db.write(job)
+
+    async def vectors(self, generation: int, idents: Sequence[str]) -> dict[str, bytes]:
+        """Quantised vectors by passage id."""
+        query = sa.select(passages.c.id, passages.c.vectors).where(
+            passages.c.generation == generation, passages.c.id.in_(idents)
+        )
+        async with self._db.read() as connection:
+            rows = await connection.execute(query)
+            return {row.id: row.vectors for row in rows}
+
+    async def passage_ids(
+        self, base: str, generation: int, document: str | None = None
+    ) -> set[str]:
+        """The ids that Chroma should hold."""
+        query = sa.select(passages.c.id).where(
+            passages.c.base == base, passages.c.generation == generation
+        )
+        if document is not None:
+            query = query.where(passages.c.document == document)
+        async with self._db.read() as connection:
+            return set(await connection.scalars(query))

@@ -1,0 +1,95 @@
+"""The tables of the documents; migration `0002_knowledge` makes them.
+
+Each knowledge base has a virtual table of its own as well (FTS5: title, heading, body), which
+SQLAlchemy cannot describe and `bot.knowledge.index.full_text` makes. Its rowid is the passage's number.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from bot.storage.engine import Base
+
+bases = sa.Table(
+    "knowledge_bases",
+    Base.metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("embedder", sa.String, nullable=False),
+    sa.Column("dimension", sa.Integer, nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("made_at", sa.Float, nullable=False),
+)
+"""One row a knowledge base: which embedder its vectors came from, which generation is live."""
+
+sources = sa.Table(
+    "knowledge_sources",
+    Base.metadata,
+    sa.Column("base", sa.String, primary_key=True),
+    sa.Column("location", sa.String, primary_key=True),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("added_by", sa.String, nullable=False),
+    sa.Column("added_at", sa.Float, nullable=False),
+    sa.Column("read_at", sa.Float),
+)
+"""What was added, as it was named: a page, a sitemap, a file, a folder, an upload. `read_at` is
+empty until a reading is complete, so that an interrupted one is known."""
+
+documents = sa.Table(
+    "knowledge_documents",
+    Base.metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("base", sa.String, nullable=False),
+    sa.Column("source", sa.String, nullable=False),
+    sa.Column("location", sa.String, nullable=False),
+    sa.Column("title", sa.String, nullable=False),
+    sa.Column("digest", sa.String, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("modified_ns", sa.BigInteger, nullable=False),
+    sa.Column("characters", sa.Integer, nullable=False),
+    sa.Column("passages", sa.Integer, nullable=False),
+    sa.Column("text", sa.LargeBinary, nullable=False),
+    sa.Column("added_by", sa.String, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.UniqueConstraint("base", "location"),
+)
+"""`digest` is of the bytes as they were read, after the loaders' version; `text` is the Markdown
+made of them, compressed, from which an index is rebuilt without reading the document again."""
+
+passages = sa.Table(
+    "knowledge_passages",
+    Base.metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("id", sa.String, nullable=False),
+    sa.Column("base", sa.String, nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("document", sa.String, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("heading", sa.String, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("vectors", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("id", "generation"),
+    sa.Index("ix_knowledge_passages_document", "document", "generation", "position"),
+    sa.Index("ix_knowledge_passages_base", "base", "generation"),
+)
+"""`vectors` are the passage's own and its sentences', int8 (`quantise`), for the second look. Only
+the rows of a base's live generation are found."""
+
+staged = sa.Table(
+    "knowledge_staged",
+    Base.metadata,
+    sa.Column("document", sa.String, primary_key=True),
+    sa.Column("generation", sa.Integer, primary_key=True),
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("vectors", sa.LargeBinary, nullable=False),
+)
+"""Vectors of passages that are not stored yet: an ingestion that is interrupted goes on here."""
+
+pending = sa.Table(
+    "knowledge_pending",
+    Base.metadata,
+    sa.Column("base", sa.String, primary_key=True),
+    sa.Column("generation", sa.Integer, primary_key=True),
+    sa.Column("document", sa.String, primary_key=True),
+)
+"""Documents whose vectors in Chroma may differ from their passages: written before the first
+vector is, removed when both agree again."""

@@ -1,0 +1,1 @@
+"""From loaded documents to indexed passages."""

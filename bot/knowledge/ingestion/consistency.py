@@ -1,0 +1,189 @@
+"""Proving that database, full text and vectors agree, and putting right what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy import Connection
+
+from bot.knowledge.index import full_text
+from bot.knowledge.index.chroma import ChromaIndex, IndexDamaged, collection_name
+from bot.knowledge.index.chroma_sync import all_searchable, reconcile
+from bot.knowledge.index.rows import BaseRow
+from bot.knowledge.index.store import KnowledgeStore
+from bot.knowledge.index.tables import bases, documents, passages, pending, sources, staged
+from bot.knowledge.ingestion.rebuild import index_generation
+from bot.storage.database import Database
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was looked at and what was put right. Nothing but the first two means all was well."""
+
+    documents: int = 0
+    passages: int = 0
+    orphan_passages: int = 0
+    """Rows without a document, or of an index that was never finished."""
+    full_text_added: int = 0
+    full_text_removed: int = 0
+    vectors_added: int = 0
+    vectors_removed: int = 0
+    collections_dropped: int = 0
+    index_replaced: int = 0
+    """1 where the vectors' files were damaged and have been made again."""
+    unfinished: tuple[str, ...] = ()
+    """Sources whose reading was interrupted; `parlance docs sync` goes on with them."""
+    empty: tuple[str, ...] = ()
+    """Documents without a passage; adding them again or a rebuild brings them back."""
+
+    @property
+    def repaired(self) -> int:
+        """How many things were put right."""
+        return (
+            self.orphan_passages
+            + self.full_text_added
+            + self.full_text_removed
+            + self.vectors_added
+            + self.vectors_removed
+            + self.collections_dropped
+            + self.index_replaced
+        )
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing had to be put right."""
+        return not self.repaired and not self.empty
+
+
+async def verify(database: Database, store: KnowledgeStore, chroma: ChromaIndex) -> Verified:
+    """Compare and repair. Nothing may be read in meanwhile (the service sees to it)."""
+    orphans = await database.write(_remove_orphans)
+    waiting = await database.write(_staged_for_later)
+    added, removed = await database.write(_repair_full_text)
+    try:
+        vectors = await _repair_vectors(store, chroma, waiting)
+        replaced = not await all_searchable(store, chroma)
+    except IndexDamaged:
+        replaced = True
+    if replaced:
+        log.warning("the vectors of the documents are damaged and are made again")
+        await chroma.throw_away()
+        vectors = await _repair_vectors(store, chroma, waiting)
+    await database.write(_settle)
+    rows = await store.documents()
+    async with database.read() as connection:
+        count = await connection.scalar(sa.select(sa.func.count()).select_from(passages))
+        empty = await connection.scalars(
+            sa.select(documents.c.location).where(
+                ~sa.exists().where(passages.c.document == documents.c.id)
+            )
+        )
+    return Verified(
+        documents=len(rows),
+        passages=int(count or 0),
+        orphan_passages=orphans,
+        full_text_added=added,
+        full_text_removed=removed,
+        vectors_added=vectors.added,
+        vectors_removed=vectors.removed,
+        collections_dropped=vectors.dropped,
+        index_replaced=int(replaced),
+        unfinished=tuple(s.location for s in await store.sources() if not s.complete),
+        empty=tuple(empty),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Vectors:
+    """What was put right in Chroma."""
+
+    added: int = 0
+    removed: int = 0
+    dropped: int = 0
+
+
+async def _repair_vectors(
+    store: KnowledgeStore, chroma: ChromaIndex, waiting: Mapping[str, AbstractSet[str]]
+) -> _Vectors:
+    """Make Chroma hold the live passages, and nothing else. Raises `IndexDamaged`."""
+    live = (await store.bases()).values()
+    names = {collection_name(base.name, base.generation) for base in live}
+    strangers = await chroma.names() - names
+    for name in strangers:
+        await chroma.drop(name)
+    added = removed = 0
+    for base in live:
+        repaired = await reconcile(store, chroma, base, keep=waiting.get(base.name, frozenset()))
+        added += repaired.added
+        removed += repaired.removed
+    return _Vectors(added, removed, len(strangers))
+
+
+def _remove_orphans(connection: Connection) -> int:
+    """Passages without a document or of a generation that is not live; what full text has of them
+    is taken out when that is repaired."""
+    live = sa.exists().where(
+        bases.c.name == passages.c.base, bases.c.generation == passages.c.generation
+    )
+    owned = sa.exists().where(documents.c.id == passages.c.document)
+    return connection.execute(sa.delete(passages).where(~live | ~owned)).rowcount
+
+
+def _staged_for_later(connection: Connection) -> dict[str, frozenset[str]]:
+    """Remove what interrupted readings have staged, but for what a sync goes on with: documents of
+    the live generation of a base with an unfinished source. Returns what is kept, passages' ids by
+    base."""
+    here = (staged.c.document == pending.c.document) & (staged.c.generation == pending.c.generation)
+    live = sa.exists().where(
+        bases.c.name == pending.c.base, bases.c.generation == pending.c.generation
+    )
+    goes_on = sa.exists().where(
+        sources.c.base == pending.c.base, sources.c.read_at.is_(None), sources.c.kind != "upload"
+    )
+    rows = connection.execute(
+        sa.select(pending.c.base, staged.c.document, staged.c.generation, staged.c.id)
+        .join_from(pending, staged, here)
+        .where(live, goes_on)
+    ).all()
+    kept: dict[str, set[str]] = {}
+    for row in rows:
+        kept.setdefault(row.base, set()).add(row.id)
+    documents_kept = {(row.document, row.generation) for row in rows}
+    every = sa.select(staged.c.document, staged.c.generation).distinct()
+    for document, generation in connection.execute(every).all():
+        if (document, generation) not in documents_kept:
+            gone = (staged.c.document == document) & (staged.c.generation == generation)
+            connection.execute(sa.delete(staged).where(gone))
+    return {base: frozenset(idents) for base, idents in kept.items()}
+
+
+def _settle(connection: Connection) -> None:
+    """Vectors and passages agree again, but for documents that are half read."""
+    half = sa.exists().where(
+        staged.c.document == pending.c.document, staged.c.generation == pending.c.generation
+    )
+    connection.execute(sa.delete(pending).where(~half))
+
+
+def _repair_full_text(connection: Connection) -> tuple[int, int]:
+    """Make full text hold exactly the passages of each base; returns how many came and went."""
+    live = [
+        BaseRow(row.name, row.embedder, row.dimension, row.generation)
+        for row in connection.execute(sa.select(bases)).all()
+    ]
+    full_text.drop_strangers(connection, [base.name for base in live])
+    added = removed = 0
+    for base in live:
+        numbers = sa.select(passages.c.number).where(passages.c.base == base.name)
+        missing, gone = full_text.repair(connection, base.name, set(connection.scalars(numbers)))
+        if missing:
+            index_generation(connection, base, missing)
+        added += len(missing)
+        removed += gone
+    return added, removed

@@ -1,0 +1,192 @@
+"""Reading documents in: only what changed, a few documents side by side, and never half of one.
+
+Each document becomes visible in one transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import PurePosixPath
+
+from backends.base import Embeddings
+from bot.errors import Refused, UserFacingError
+from bot.knowledge.index.chroma import ChromaIndex, collection_name
+from bot.knowledge.index.chroma_sync import reconcile
+from bot.knowledge.index.rows import BaseRow, DocumentRow, document_id, pack, unpack
+from bot.knowledge.index.store import KnowledgeStore
+from bot.knowledge.ingestion.chunking import Chunker, first_heading
+from bot.knowledge.ingestion.pipeline import Batch, embedded
+from bot.knowledge.ingestion.prepared import Prepared, named_pieces
+from bot.knowledge.loading.document import Raw
+from bot.knowledge.loading.document_reader import Loading, refusable
+from bot.knowledge.loading.registry import VERSION
+from bot.knowledge.loading.sources import Item
+from bot.knowledge.retrieval.embedder import Embedder
+from bot.skills.document_loader import MAX_CHARACTERS, Loaded, TooLong
+from bot.values import Ingested
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where documents go: the base, its embedder, what cuts for it, and who adds."""
+
+    base: BaseRow
+    embedder: Embedder
+    chunker: Chunker
+    by: str = ""
+    source: str = ""
+
+
+class Ingestor:
+    """Reads items into a base; one at a time for each base (the service sees to it)."""
+
+    def __init__(self, store: KnowledgeStore, chroma: ChromaIndex, loading: Loading) -> None:
+        self._store = store
+        self._chroma = chroma
+        self._loading = loading
+
+    async def ingest(
+        self, target: Target, items: Sequence[Item], known: Mapping[str, DocumentRow]
+    ) -> AsyncGenerator[Ingested, None]:
+        """Read the items in; yields what became of each, as it is done.
+
+        `known` are the base's documents by location. Closing the generator stops it: documents
+        that were reported are stored, the others are as they were.
+        """
+        documents = self._prepared(target, items, known)
+        write = partial(self._write, target)
+        done = 0
+        async with aclosing(embedded(target.embedder, documents, write)) as events:
+            async for event in events:
+                done += not event.passages_total
+                yield replace(event, done=done, total=len(items))
+
+    async def _prepared(
+        self, target: Target, items: Sequence[Item], known: Mapping[str, DocumentRow]
+    ) -> AsyncGenerator[Prepared | Ingested, None]:
+        pending = frozenset(await self._store.pending(target.base.name))
+        for item in items:
+            yield await self._prepare(target, item, known.get(item.location), pending)
+
+    async def _prepare(
+        self,
+        target: Target,
+        item: Item,
+        known: DocumentRow | None,
+        pending: AbstractSet[tuple[str, int, str]],
+    ) -> Prepared | Ingested:
+        """Read and cut one document, unless nothing changed. A refusal is reported, not raised."""
+        try:
+            name = PurePosixPath(item.location).name[:100] or item.location[:100]
+            raw = await refusable(name, item.read())
+            digest = _digest(raw.data)
+            if known is not None and known.digest == digest:
+                await self._touch(known, raw, digest)
+                return Ingested(item.location, 0, 0, "unchanged")
+            loaded = await self._loading.load(raw)
+            cut = asyncio.to_thread(self._cut, target, item.location, raw, digest, loaded)
+            made = await refusable(name, cut)
+        except UserFacingError as exc:
+            return Ingested(item.location, 0, 0, "refused", str(exc))
+        if known is None:
+            if (target.base.name, target.base.generation, made.row.id) not in pending:
+                return made  # it is new: nothing of it is stored
+        else:
+            same = known.title == made.row.title
+            if same and await self._store.text(known.id) == unpack(made.packed):
+                await self._touch(known, raw, digest)
+                return Ingested(item.location, 0, 0, "unchanged")
+            made.row = replace(made.row, added_by=known.added_by)
+            made.changed = True
+        made.leftovers = True
+        made.vectors = await self._store.known_vectors(made.row.id, target.base.generation)
+        return made
+
+    def _cut(
+        self, target: Target, location: str, raw: Raw, digest: str, loaded: Loaded
+    ) -> Prepared:
+        """In a thread: a text to a document in passages. Raises `Refused`."""
+        if len(loaded.text) > MAX_CHARACTERS:
+            raise TooLong(raw.title)
+        title = loaded.title or first_heading(loaded.text) or PurePosixPath(raw.name).stem
+        title = " ".join(title.split())[:200]
+        ident = document_id(target.base.name, location)
+        pieces = named_pieces(ident, target.chunker, title, loaded.text)
+        if not pieces:
+            raise Refused(f"{raw.name[:100]} has no readable text.")
+        row = DocumentRow(
+            id=ident,
+            base=target.base.name,
+            source=target.source or location,
+            location=location,
+            title=title,
+            digest=digest,
+            size=raw.stat.size,
+            modified_ns=raw.stat.modified_ns,
+            characters=len(loaded.text),
+            passages=len(pieces),
+            added_by=target.by,
+            at=time.time(),
+        )
+        return Prepared(row, pack(loaded.text), pieces, {})
+
+    async def _touch(self, known: DocumentRow, raw: Raw, digest: str) -> None:
+        await self._store.touch(
+            known.id, size=raw.stat.size, modified_ns=raw.stat.modified_ns, digest=digest
+        )
+
+    async def _write(self, target: Target, batch: Batch, rows: Embeddings) -> Sequence[Ingested]:
+        """Store a batch: vectors first, then each complete document in one transaction."""
+        base = target.base
+        touched = {document.row.id: document for document, _ in batch.todo}
+        touched.update({document.row.id: document for document in batch.complete})
+        await self._store.mark_pending(base.name, base.generation, list(touched))
+        await self._chroma.upsert(
+            collection_name(base.name, base.generation),
+            [ident for _, ident in batch.todo],
+            [document.row.id for document, _ in batch.todo],
+            rows,
+        )
+        complete = {document.row.id for document in batch.complete}
+        waiting = [(d, ident) for d, ident in batch.todo if d.row.id not in complete]
+        for document, _ in waiting:
+            document.staged = True
+        await self._store.stage(
+            base.generation,
+            [(document.row.id, ident, document.vectors[ident]) for document, ident in waiting],
+        )
+        await self._store.replace([one.stored() for one in batch.complete], base.generation)
+        for document in batch.complete:
+            if document.leftovers:
+                await reconcile(self._store, self._chroma, base, document.row.id)
+        await self._store.settle(base.name, base.generation, list(complete))
+        return [
+            Ingested(document.row.location, 0, 0, "changed" if document.changed else "added")
+            for document in batch.complete
+        ]
+
+
+_MARK = f"{VERSION}:"
+"""What a digest begins with: documents of older loaders have another mark, or none."""
+
+
+def _digest(data: bytes) -> str:
+    """Of bytes and of what reads them: the same one means the same text."""
+    return _MARK + hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def untouched(known: DocumentRow | None, item: Item) -> bool:
+    """Whether a file has the size and time of change that it had when these loaders read it."""
+    return (
+        known is not None
+        and item.stat is not None
+        and known.digest.startswith(_MARK)
+        and (known.size, known.modified_ns) == (item.stat.size, item.stat.modified_ns)
+    )

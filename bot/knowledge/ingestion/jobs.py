@@ -1,0 +1,310 @@
+"""How documents come in, are kept up to date, and go: one job a knowledge base at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from bot.config.knowledge import KnowledgeSettings
+from bot.errors import NotFound, Refused, UserFacingError, nearest
+from bot.knowledge.access import default_base, is_private
+from bot.knowledge.index.chroma import ChromaIndex, IndexDamaged
+from bot.knowledge.index.chroma_sync import all_searchable, reconcile
+from bot.knowledge.index.rows import BaseRow, DocumentRow, SourceRow
+from bot.knowledge.index.store import KnowledgeStore
+from bot.knowledge.ingestion.chunking import Chunker
+from bot.knowledge.ingestion.consistency import Verified, verify
+from bot.knowledge.ingestion.ingest import Ingestor, Target, untouched
+from bot.knowledge.ingestion.rebuild import drop_collections, next_generation, rebuild
+from bot.knowledge.loading.document_reader import Loading
+from bot.knowledge.loading.sources import (
+    Fetcher,
+    Item,
+    Kind,
+    file_item,
+    folder_items,
+    full_path,
+    is_url,
+    listed,
+    passed_over,
+    upload_item,
+)
+from bot.knowledge.loading.web import page_items
+from bot.knowledge.retrieval.embedder import Embedder, EmbedderOf, check_embedder
+from bot.storage.database import Database
+from bot.values import Ingested
+
+
+class Intake:
+    """Adds, syncs, rebuilds, verifies and removes. Jobs on one base wait for each other."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: KnowledgeStore,
+        chroma: ChromaIndex,
+        *,
+        embedder: EmbedderOf,
+        fetcher: Fetcher,
+        settings: KnowledgeSettings,
+        loading: Loading,
+    ) -> None:
+        self._db = database
+        self._store = store
+        self._chroma = chroma
+        self._embedder_of = embedder
+        self._fetcher = fetcher
+        self._settings = settings
+        self._loading = loading
+        self._ingestor = Ingestor(store, chroma, loading)
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    # --- adding ----------------------------------------------------------------------------------
+
+    async def add(self, location: str, base: str, by: str) -> AsyncGenerator[Ingested, None]:
+        """Read a URL, a sitemap, a file or a folder in; see `KnowledgeService.add`."""
+        passed: Counter[str] = Counter()
+        async with aclosing(self._add(location, base, by, passed)) as events:
+            async for event in events:
+                yield event
+        if passed:
+            yield Ingested(location, 0, 0, "passed", passed_over(passed))
+
+    async def _add(
+        self, location: str, base: str, by: str, passed: Counter[str]
+    ) -> AsyncGenerator[Ingested, None]:
+        """The same; what was passed over is counted in `passed`."""
+        self._check_name(base)
+        await self.mend()
+        try:
+            kind, location, items, refused = await self._resolve(location, passed)
+        except NotFound:
+            await self._give_up(location, base)
+            raise
+        for place, why in refused:
+            yield Ingested(place, 0, len(items), "refused", why)
+        source = SourceRow(base, location, kind, by, complete=False)
+        kept = frozenset(place for place, _ in refused)
+        async with aclosing(self._ingest(source, items, kept)) as events:
+            async for event in events:
+                yield event
+
+    async def add_bytes(
+        self, name: str, data: bytes, base: str, by: str
+    ) -> AsyncGenerator[Ingested, None]:
+        """Read an uploaded file in."""
+        self._check_name(base)
+        await self.mend()
+        source = SourceRow(base, name, "upload", by, complete=False)
+        async with aclosing(self._ingest(source, [upload_item(name, data)])) as events:
+            async for event in events:
+                yield event
+
+    async def sync(self, base: str | None = None) -> AsyncGenerator[Ingested, None]:
+        """Bring everything that was added, and the folders of config.yaml, up to date.
+
+        What changed is read again, what vanished from a folder or a sitemap is removed, what was
+        interrupted goes on. What cannot be read is reported and kept as it was.
+        """
+        sources = [s for s in await self._store.sources(base) if s.kind != "upload"]
+        known = {(s.base, s.location) for s in sources}
+        for folder in self._settings.sync:
+            named = folder.base or default_base(self._settings.bases)
+            place = await asyncio.to_thread(full_path, str(folder.path))
+            if (named, place) not in known and base in (None, named):
+                sources.append(SourceRow(named, place, "folder", "", complete=False))
+        passed: Counter[str] = Counter()
+        for source in sources:
+            try:
+                events = self._add(source.location, source.base, source.added_by, passed)
+                async with aclosing(events) as stream:
+                    async for event in stream:
+                        yield event
+            except UserFacingError as exc:
+                yield Ingested(source.location, 0, 0, "refused", str(exc))
+        if passed:
+            yield Ingested("", 0, 0, "passed", passed_over(passed))
+
+    async def _resolve(
+        self, location: str, passed: Counter[str]
+    ) -> tuple[Kind, str, list[Item], list[tuple[str, str]]]:
+        if is_url(location):
+            kind, items = await page_items(location, self._fetcher, self._loading)
+            return kind, location, items, []
+        location = await asyncio.to_thread(full_path, location)
+        path = Path(location)
+        if not await asyncio.to_thread(path.is_dir):
+            return "file", location, [await asyncio.to_thread(file_item, path)], []
+        other: Counter[str] = Counter()
+        search = partial(folder_items, path, self._loading.loaders, passed=other)
+        items, refused = await asyncio.to_thread(search)
+        if not items and not refused:
+            only = f", only {listed(other)}" if other else ""
+            raise Refused(f"The folder {path} has no document that can be read{only}.")
+        passed.update(other)
+        return "folder", location, items, refused
+
+    async def _ingest(
+        self, source: SourceRow, items: Sequence[Item], kept: AbstractSet[str] = frozenset()
+    ) -> AsyncGenerator[Ingested, None]:
+        single = source.kind not in ("folder", "sitemap")
+        async with self._lock(source.base):
+            known = {row.location: row for row in await self._store.documents(source.base)}
+            await self._store.begin_source(source)
+            todo = [item for item in items if not untouched(known.get(item.location), item)]
+            done, total = 0, len(items)
+            changed = {id(item) for item in todo}
+            for item in items:
+                if id(item) not in changed:
+                    done += 1
+                    yield Ingested(item.location, done, total, "unchanged")
+            if todo:
+                target = await self._target(source)
+                async with aclosing(self._ingestor.ingest(target, todo, known)) as events:
+                    async for event in events:
+                        done += not event.passages_total
+                        if single and event.state == "refused":
+                            if event.location not in known:
+                                await self._store.end_source(source, keep=False)
+                                await self._sweep(source.base)
+                            raise Refused(event.detail)
+                        yield replace(event, done=done, total=total)
+            if not single:
+                present = {item.location for item in items} | kept
+                gone = [
+                    row
+                    for row in known.values()
+                    if row.source == source.location and row.location not in present
+                ]
+                for row in await asyncio.to_thread(_vanished, gone):
+                    await self._remove(row)
+                    yield Ingested(row.location, done, total, "removed")
+            await self._store.end_source(source)
+            await self._sweep(source.base)
+
+    async def _give_up(self, location: str, base: str) -> None:
+        """Forget a source that is not there any more and of which nothing was ever stored: no sync
+        could go on with it, and there is no document to remove it by."""
+        location = await asyncio.to_thread(full_path, location)
+        async with self._lock(base):
+            for source in await self._store.sources(base):
+                rows = await self._store.documents(base)
+                if (source.location, source.complete) == (location, False) and not any(
+                    row.source == location for row in rows
+                ):
+                    await self._store.end_source(source, keep=False)
+                    await self._sweep(base)
+
+    async def _sweep(self, base: str) -> None:
+        """Drop what interrupted readings left, unless a source is still to be gone on with."""
+        left = await self._store.pending(base)
+        if not left or any(
+            not source.complete and source.kind != "upload"
+            for source in await self._store.sources(base)
+        ):
+            return
+        live = (await self._store.bases())[base]
+        for _, generation, document in left:
+            await self._store.unstage(document)
+            if generation == live.generation:
+                await reconcile(self._store, self._chroma, live, document)
+            await self._store.settle(base, generation, [document])
+
+    async def _target(self, source: SourceRow) -> Target:
+        embedder = await self._embedder_of(source.base)
+        await self._store.make_base(BaseRow(source.base, embedder.id, embedder.dimension, 1))
+        base = (await self._store.bases())[source.base]
+        check_embedder(base.name, base.embedder, base.dimension, embedder)
+        return Target(base, embedder, self._chunker(embedder), source.added_by, source.location)
+
+    def _chunker(self, embedder: Embedder) -> Chunker:
+        return Chunker(embedder.count, embedder.window, self._settings.chunk_tokens, embedder.spans)
+
+    # --- keeping in order ------------------------------------------------------------------------
+
+    async def rebuild(self, base: str) -> AsyncGenerator[Ingested, None]:
+        """Make the index of a base anew beside the old one, with the embedder that config.yaml
+        names now, and swap. Raises `NotFound`."""
+        await self.mend()
+        async with self._lock(base):
+            old = (await self._store.bases()).get(base)
+            if old is None:
+                raise NotFound(f"The knowledge base {base[:60]!r} has no documents.")
+            embedder = await self._embedder_of(base)
+            target = Target(next_generation(old, embedder), embedder, self._chunker(embedder))
+            work = rebuild(self._db, self._store, self._chroma, target, old)
+            async with aclosing(work) as events:
+                async for event in events:
+                    yield event
+
+    async def verify(self) -> Verified:
+        """Prove that database, full text and vectors agree, and repair what does not."""
+        async with AsyncExitStack() as stack:
+            for base in sorted(await self._store.bases()):
+                await stack.enter_async_context(self._lock(base))
+            return await verify(self._db, self._store, self._chroma)
+
+    async def mend(self, *, thoroughly: bool = False) -> None:
+        """Make the vectors again where their files are seen to be damaged; `thoroughly`: where they
+        are not all there, or not found."""
+        try:
+            await self._chroma.check()
+            if not thoroughly or await all_searchable(self._store, self._chroma):
+                return
+        except IndexDamaged:
+            pass
+        await self.verify()
+
+    async def remove(self, row: DocumentRow) -> None:
+        """Take a document out of everything."""
+        try:
+            async with self._lock(row.base):
+                if row.base in await self._store.bases():  # else it was forgotten meanwhile
+                    await self._remove(row)
+        except IndexDamaged:
+            await self.verify()  # the vectors are made again without it
+
+    async def forget(self, base: str) -> int:
+        """Take a whole base out; returns how many documents it had."""
+        async with self._lock(base):
+            has_vectors = base in await self._store.bases()
+            count = await self._store.forget(base)
+            try:
+                if has_vectors:
+                    await drop_collections(self._chroma, base)
+                return count
+            except IndexDamaged:
+                pass
+        await self.verify()  # the vectors are made again without it
+        return count
+
+    async def _remove(self, row: DocumentRow) -> None:
+        base = (await self._store.bases())[row.base]
+        await self._store.remove(row, base.generation)
+        await reconcile(self._store, self._chroma, base, row.id)
+        await self._store.settle(row.base, base.generation, [row.id])
+        if row.source == row.location:
+            source = SourceRow(row.base, row.location, "file", "", complete=True)
+            await self._store.end_source(source, keep=False)
+
+    def _lock(self, base: str) -> asyncio.Lock:
+        return self._locks.setdefault(base, asyncio.Lock())
+
+    def _check_name(self, base: str) -> None:
+        if base not in self._settings.bases and not is_private(base):
+            near = nearest(base, self._settings.bases)
+            hint = f" Did you mean {near!r}?" if near else ""
+            raise NotFound(
+                f"There is no knowledge base {base[:60]!r} in config.yaml (knowledge.bases).{hint}"
+            )
+
+
+def _vanished(rows: Sequence[DocumentRow]) -> list[DocumentRow]:
+    """Those that are not there any more; a file that is there but was passed over is kept."""
+    return [row for row in rows if is_url(row.location) or not Path(row.location).exists()]

@@ -1,0 +1,129 @@
+"""Documents on their way into the indexes: cut ahead of the embedder, written behind it.
+
+The embedder takes nearly all the time, so it is never left waiting: while one batch is embedded the
+next is being cut and the one before it written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from backends.base import Embeddings
+from bot.knowledge.ingestion.prepared import Prepared, vectorise
+from bot.knowledge.retrieval.embedder import Embedder
+from bot.values import Ingested
+
+_T = TypeVar("_T")
+_BATCH_TEXTS = 256
+"""Texts that are embedded in one call; sentences count too. They are sorted by length within it,
+so that with fewer of them the embedder computes more padding (8 % at 96, 2 % at 256)."""
+_BATCH_DOCUMENTS = 96
+"""Documents that are written together, at most."""
+_LONG = 40
+"""Passages of a document that take more than a moment, so that it is told how many are done."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Pieces to embed in one call, and the documents that are complete with them.
+
+    A document of many pieces is in several batches; what it has in those before its last one is
+    to be kept until then.
+    """
+
+    todo: list[tuple[Prepared, str]] = field(default_factory=list)
+    complete: list[Prepared] = field(default_factory=list)
+    texts: int = 0
+
+    @property
+    def full(self) -> bool:
+        return self.texts >= _BATCH_TEXTS or len(self.complete) >= _BATCH_DOCUMENTS
+
+
+Write = Callable[[Batch, Embeddings], Coroutine[Any, Any, Sequence[Ingested]]]
+"""Stores a batch with its pieces' vectors, shape (len(todo), dim); tells what became of it."""
+
+
+async def embedded(
+    embedder: Embedder, documents: AsyncGenerator[Prepared | Ingested, None], write: Write
+) -> AsyncGenerator[Ingested, None]:
+    """Embed and write documents; yields what became of each, those that need nothing among them,
+    and how far a long one is, as "working".
+
+    Closing the generator stops it; a batch that is being written is finished first. Raises a
+    `BackendError`, and what `write` raises.
+    """
+    writer: asyncio.Task[Sequence[Ingested]] | None = None
+    async with aclosing(_ahead(_batches(documents))) as batches:
+        try:
+            async for got in batches:
+                if isinstance(got, Ingested):
+                    yield got
+                    continue
+                if (far := _how_far(got)) is not None:
+                    yield far
+                rows = await vectorise(embedder, got.todo)
+                if writer is not None:
+                    for event in await asyncio.shield(writer):
+                        yield event
+                writer = asyncio.create_task(write(got, rows), name="documents: writing")
+            for event in await asyncio.shield(writer) if writer is not None else ():
+                yield event
+        finally:
+            if writer is not None:  # also one that failed: nobody else asks what it raised
+                await asyncio.gather(writer, return_exceptions=True)
+
+
+def _how_far(batch: Batch) -> Ingested | None:
+    """How much is done of the document that a batch ends in, if it is a long one."""
+    document = batch.todo[-1][0] if batch.todo else None
+    if document is None or len(document.pieces) < _LONG:
+        return None
+    total = len(document.pieces)
+    done = total - len(document.missing())
+    return Ingested(document.row.location, 0, 0, passages=done, passages_total=total)
+
+
+async def _batches(
+    documents: AsyncGenerator[Prepared | Ingested, None],
+) -> AsyncGenerator[Batch | Ingested, None]:
+    batch = Batch()
+    async with aclosing(documents) as stream:
+        async for got in stream:
+            if isinstance(got, Ingested):
+                yield got
+                continue
+            for ident in got.missing():
+                batch.todo.append((got, ident))
+                batch.texts += 1 + len(got.pieces[ident].sentences)
+                if batch.full:
+                    yield batch
+                    batch = Batch()
+            batch.complete.append(got)
+            if batch.full:
+                yield batch
+                batch = Batch()
+    if batch.complete:
+        yield batch
+
+
+async def _ahead(source: AsyncGenerator[_T, None]) -> AsyncGenerator[_T, None]:
+    """The same items, each already being made while the one before it is used."""
+
+    async def step() -> _T | None:
+        return await anext(source, None)
+
+    task = asyncio.create_task(step(), name="documents: reading")
+    try:
+        while (item := await task) is not None:
+            task = asyncio.create_task(step(), name="documents: reading")
+            yield item
+    finally:
+        if not task.done():
+            task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await source.aclose()

@@ -1,0 +1,84 @@
+"""A document that is read and cut, on its way to the indexes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from backends.base import Embeddings
+from bot.knowledge.index.quantized_vectors import quantise
+from bot.knowledge.index.rows import DocumentRow, NewDocument, PassageRow
+from bot.knowledge.ingestion.chunking import Chunker, Piece
+from bot.knowledge.retrieval.embedder import Embedder
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A document that is read and cut. `vectors` fills up: quantised, by passage id.
+
+    `changed`: another version of it is stored. `leftovers`: the indexes may hold something of it
+    that it no longer needs, of an older version or of half a reading. `staged`: vectors of it are
+    kept until it is complete.
+    """
+
+    row: DocumentRow
+    packed: bytes = field(repr=False)
+    pieces: dict[str, Piece] = field(repr=False)
+    vectors: dict[str, bytes] = field(repr=False)
+    changed: bool = False
+    leftovers: bool = False
+    staged: bool = False
+
+    def missing(self) -> list[str]:
+        """Passages that still have to be embedded."""
+        return [ident for ident in self.pieces if ident not in self.vectors]
+
+    def stored(self) -> NewDocument:
+        """What is put into the database, once every passage has its vectors."""
+        rows = tuple(
+            PassageRow(ident, piece.heading, piece.text, self.vectors[ident])
+            for ident, piece in self.pieces.items()
+        )
+        return NewDocument(self.row, self.packed, rows, fresh=not (self.leftovers or self.staged))
+
+
+async def vectorise(embedder: Embedder, todo: Sequence[tuple[Prepared, str]]) -> Embeddings:
+    """Embed pieces and their sentences in one call, sorted by length.
+
+    Returns the vectors of the pieces as wholes, shape (len(todo), dim), and fills in the documents'
+    quantised ones. Raises a `BackendError`.
+    """
+    texts: list[str] = []
+    starts: list[int] = []
+    for document, ident in todo:
+        starts.append(len(texts))
+        piece = document.pieces[ident]
+        texts += [piece.embedded, *piece.sentences]
+    if not texts:
+        return np.zeros((0, embedder.dimension), dtype=np.float32)
+    order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
+    found = await embedder.embed([texts[at] for at in order])
+    rows = np.empty_like(found)
+    rows[order] = found
+    for (document, ident), start, end in zip(todo, starts, [*starts[1:], len(texts)], strict=True):
+        document.vectors[ident] = quantise(rows[start:end])
+    whole: Embeddings = rows[starts]
+    return whole
+
+
+def named_pieces(ident: str, chunker: Chunker, title: str, text: str) -> dict[str, Piece]:
+    """A document's pieces by passage id. The id follows the text, so that a passage keeps it, and
+    its vectors, when something else in the document changes."""
+    found: dict[str, Piece] = {}
+    for piece in chunker.pieces(title, text):
+        digest = hashlib.blake2b(f"{piece.embedded}\0{piece.text}".encode(), digest_size=6)
+        name = f"{ident}-{digest.hexdigest()}"
+        copy = 1
+        while name in found:
+            copy += 1
+            name = f"{ident}-{digest.hexdigest()}-{copy}"
+        found[name] = piece
+    return found

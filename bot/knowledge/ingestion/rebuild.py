@@ -1,0 +1,148 @@
+"""Making an index anew beside the old one, from the stored texts, and swapping the two.
+
+Until the swap, which is one transaction, searches see the old index. An interruption leaves the
+old one as it is; what was made of the new one is swept up by the next rebuild or by `verify`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from backends.base import Embeddings
+from bot.knowledge.index import full_text
+from bot.knowledge.index.chroma import ChromaIndex, collection_name
+from bot.knowledge.index.rows import BaseRow, DocumentRow
+from bot.knowledge.index.store import KnowledgeStore
+from bot.knowledge.index.tables import bases, documents, passages, pending, staged
+from bot.knowledge.index.writer import add_passages
+from bot.knowledge.ingestion.ingest import Target
+from bot.knowledge.ingestion.pipeline import Batch, embedded
+from bot.knowledge.ingestion.prepared import Prepared, named_pieces
+from bot.knowledge.retrieval.embedder import Embedder
+from bot.storage.database import Database
+from bot.values import Ingested
+
+
+async def rebuild(
+    database: Database, store: KnowledgeStore, chroma: ChromaIndex, target: Target, old: BaseRow
+) -> AsyncGenerator[Ingested, None]:
+    """Rebuild a base with the target's embedder; the target's generation is the new one."""
+    new = target.base
+    await sweep_generations(database, chroma, old)
+    rows = await store.documents(old.name)
+    documents = _stored(store, target, rows)
+    write = partial(_write, database, chroma, new)
+    done = 0
+    async with aclosing(embedded(target.embedder, documents, write)) as events:
+        async for event in events:
+            done += not event.passages_total
+            yield replace(event, done=done, total=len(rows))
+    await database.write(lambda connection: _swap(connection, old, new))
+    await chroma.drop(collection_name(old.name, old.generation))
+    yield Ingested(old.name, len(rows), len(rows), "changed", f"{len(rows)} documents")
+
+
+async def _stored(
+    store: KnowledgeStore, target: Target, rows: Sequence[DocumentRow]
+) -> AsyncGenerator[Prepared | Ingested, None]:
+    """The documents again, from their stored texts."""
+    for row in rows:
+        text = await store.text(row.id)
+        pieces = await asyncio.to_thread(named_pieces, row.id, target.chunker, row.title, text)
+        yield Prepared(row, b"", pieces, {})
+
+
+async def _write(
+    database: Database, chroma: ChromaIndex, base: BaseRow, batch: Batch, rows: Embeddings
+) -> Sequence[Ingested]:
+    """Store a batch in the new generation, where no search sees it yet."""
+    await chroma.upsert(
+        collection_name(base.name, base.generation),
+        [ident for _, ident in batch.todo],
+        [document.row.id for document, _ in batch.todo],
+        rows,
+    )
+    new = [document.stored() for document in batch.complete]
+    await database.write(lambda connection: add_passages(connection, new, base.generation) and None)
+    return [Ingested(document.row.location, 0, 0) for document in batch.complete]
+
+
+def _swap(connection: Connection, old: BaseRow, new: BaseRow) -> None:
+    """In the writer's transaction: the new generation is the live one from here on."""
+    before = (passages.c.base == old.name) & (passages.c.generation != new.generation)
+    connection.execute(sa.delete(passages).where(before))
+    counted = (
+        sa.select(sa.func.count()).where(passages.c.document == documents.c.id).scalar_subquery()
+    )
+    connection.execute(
+        sa.update(documents).where(documents.c.base == old.name).values(passages=counted)
+    )
+    full_text.drop_table(connection, new.name)
+    full_text.make_table(connection, new.name)
+    index_generation(connection, new)
+    connection.execute(
+        sa.update(bases)
+        .where(bases.c.name == new.name)
+        .values(embedder=new.embedder, dimension=new.dimension, generation=new.generation)
+    )
+    connection.execute(sa.delete(pending).where(pending.c.base == old.name))
+
+
+def index_generation(
+    connection: Connection, base: BaseRow, numbers: set[int] | None = None
+) -> None:
+    """Put passages of a base's generation into full text: all of them, or those numbered."""
+    query = (
+        sa.select(passages.c.number, documents.c.title, passages.c.heading, passages.c.text)
+        .join(documents, documents.c.id == passages.c.document)
+        .where(passages.c.base == base.name, passages.c.generation == base.generation)
+    )
+    full_text.add_entries(
+        connection,
+        base.name,
+        [
+            full_text.Entry(*row)
+            for row in connection.execute(query)
+            if numbers is None or row.number in numbers
+        ],
+    )
+
+
+async def sweep_generations(database: Database, chroma: ChromaIndex, live: BaseRow) -> int:
+    """Remove what interrupted rebuilds of a base left; returns how many passages that were."""
+
+    def job(connection: Connection) -> int:
+        gone = (passages.c.base == live.name) & (passages.c.generation != live.generation)
+        numbers = connection.scalars(sa.select(passages.c.number).where(gone))
+        full_text.remove_entries(connection, live.name, list(numbers))
+        count = connection.execute(sa.delete(passages).where(gone)).rowcount
+        mine = sa.select(documents.c.id).where(documents.c.base == live.name)
+        connection.execute(
+            sa.delete(staged).where(
+                staged.c.document.in_(mine), staged.c.generation != live.generation
+            )
+        )
+        return count
+
+    await drop_collections(chroma, live.name, but=collection_name(live.name, live.generation))
+    return await database.write(job)
+
+
+async def drop_collections(chroma: ChromaIndex, base: str, *, but: str = "") -> None:
+    """Remove the collections of all generations of a base, but for one."""
+    prefix, _, _ = collection_name(base, 0).rpartition("-")
+    for name in await chroma.names():
+        if name.startswith(f"{prefix}-") and name != but:
+            await chroma.drop(name)
+
+
+def next_generation(old: BaseRow, embedder: Embedder) -> BaseRow:
+    """The base as it will be after a rebuild with this embedder."""
+    return BaseRow(old.name, embedder.id, embedder.dimension, old.generation + 1)

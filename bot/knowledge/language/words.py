@@ -1,0 +1,156 @@
+"""Words of any language: what the full text index stores, and what a question is reduced to.
+
+Chinese, Japanese, Korean and Thai runs have no spaces to cut at, so they are stored as overlapping
+pairs of characters, and a question is cut the same way.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from bot.knowledge.language.stopwords import ENGLISH, OTHER_LANGUAGES, STOP_CHARACTERS, STOP_WORDS
+
+UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f"
+    "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff66-\uff9f"
+    "\U00020000-\U0003ffff"
+)
+"""Characters of scripts without spaces between words, as a regular expression's set has them."""
+_RUN = re.compile(f"[{UNSPACED}]+")
+_TERM = re.compile(f"[{UNSPACED}]+|[^\\W_{UNSPACED}]+(?:[.'’][^\\W\\d_{UNSPACED}]+)*")
+_INNER = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_LETTER = re.compile(r"[^\W\d_]")
+MAX_TERMS = 64
+"""Most distinct words of one question that are looked up."""
+
+
+def normalise(text: str) -> str:
+    """Compatibility forms become plain ones (full-width letters, ligatures), controls go."""
+    text = unicodedata.normalize("NFKC", text)
+    return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text)
+
+
+def indexable(text: str) -> str:
+    """The text as the full text index stores it: unspaced runs become pairs of characters."""
+    return _RUN.sub(lambda run: " " + " ".join(_pairs(run[0])) + " ", normalise(text))
+
+
+def _pairs(run: str) -> list[str]:
+    """Overlapping pairs, and the last character, so that every character starts a term."""
+    return [run[at : at + 2] for at in range(len(run))]
+
+
+def is_unspaced(term: str) -> bool:
+    """Whether a term comes from a script without spaces between words."""
+    return _RUN.fullmatch(term) is not None
+
+
+def terms(question: str) -> list[str]:
+    """The words of a question that carry meaning, in order, each once, in lower case.
+
+    At most `MAX_TERMS`. Empty where there are only stop words or signs.
+    """
+    found: dict[str, None] = {}
+    stop = ENGLISH if english_share(question) > 0.5 else STOP_WORDS
+    for match in _TERM.finditer(normalise(question).casefold()):
+        for term in _question_terms(match[0], stop):
+            found.setdefault(term)
+        if len(found) >= MAX_TERMS:
+            break
+    return list(found)[:MAX_TERMS]
+
+
+def _question_terms(word: str, stop: frozenset[str]) -> list[str]:
+    if is_unspaced(word):
+        pairs = [word] if len(word) == 1 else [word[at : at + 2] for at in range(len(word) - 1)]
+        return [pair for pair in pairs if not set(pair) <= STOP_CHARACTERS]
+    word = re.sub(r"['’]s$", "", word)
+    if word in stop:
+        return []
+    return [part for part in re.split(r"[.'’]", word) if part and part not in stop]
+
+
+def match_expression(words: list[str]) -> str:
+    """An FTS5 query that finds any of the words; every one is quoted, so none is syntax."""
+    return " OR ".join(
+        f'"{word}"*' if is_unspaced(word) and len(word) == 1 else f'"{word}"' for word in words
+    )
+
+
+@lru_cache(maxsize=50_000)
+def stem(word: str) -> str:
+    """A rough stem, for comparing words of a question with those of a passage.
+
+    English endings and plural forms only; what it does not know stays as it is.
+    """
+    word = "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
+    if len(word) <= 3 or not word.isascii() or not word.isalpha():
+        return word
+    for ending, instead in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            word = word[: -len(ending)] + instead
+            break
+    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeiouls":
+        word = word[:-1]
+    return word[:-1] + "i" if len(word) > 3 and word.endswith("y") else word.removesuffix("e")
+
+
+_ENDINGS = (
+    ("ations", "at"),
+    ("ation", "at"),
+    ("ments", "ment"),
+    ("ingly", ""),
+    ("edly", ""),
+    ("ings", ""),
+    ("sses", "ss"),
+    ("ness", ""),
+    ("ing", ""),
+    ("ies", "i"),
+    ("ied", "i"),
+    ("ers", "er"),
+    ("ed", ""),
+    ("ly", ""),
+    ("es", "e"),
+    ("ss", "ss"),
+    ("us", "us"),
+    ("is", "is"),
+    ("s", ""),
+)
+
+
+def stems(text: str) -> frozenset[str]:
+    """The stems of the words of a passage, and the pairs of its unspaced runs; `poolSize` is a word
+    and two more, as `POOL_SIZE` is two."""
+    found: set[str] = set()
+    text = normalise(text)
+    parted = _INNER.sub(" ", text)
+    if parted != text:  # a name of code has its parts' stems too
+        found.update(stems(parted))
+    for match in _TERM.finditer(text.casefold()):
+        word = match[0]
+        if is_unspaced(word):
+            found.update(_pairs(word))
+            continue
+        found.update(stem(part) for part in re.split(r"[.'’]", word) if part)
+    return frozenset(found)
+
+
+def english_share(question: str) -> float:
+    """How English a question looks, 0 to 1: by its script, its letters and its small words."""
+    letters = _LETTER.findall(question)
+    if not letters:
+        return 1.0
+    latin = sum(c.isascii() for c in letters) / len(letters)
+    if latin < 0.5:
+        return 0.0
+    words = [m[0] for m in re.finditer(r"[^\W\d_]+", question.casefold())]
+    english = sum(word in ENGLISH for word in words)
+    other = sum(word in OTHER_LANGUAGES for word in words)
+    marks = any(not c.isascii() for c in letters) or any(c in "¿¡" for c in question)
+    if other > english:
+        return 0.0
+    if other == english and marks:
+        return 0.25
+    return 1.0 if not marks or english else 0.5

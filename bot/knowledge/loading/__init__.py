@@ -1,0 +1,1 @@
+"""From bytes to Markdown: one loader for each format."""

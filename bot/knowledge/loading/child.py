@@ -1,0 +1,120 @@
+"""The child's side of reading documents, started by `loader_process`: one document at a time.
+
+Frames come in on standard input and go out on standard output; both are taken away from the loaders
+first. A thread reads, so that the end of the parent is noticed whatever a loader is doing. Answers
+are JSON and text, nothing that could run: what is read here may have taken this process over.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import BinaryIO
+
+from backends.worker.frames import LENGTHS, Head, head_of, lengths, pack
+from bot.errors import PluginError, UserFacingError
+from bot.knowledge.loading.document import Raw, load
+from bot.knowledge.loading.limits import Taken, limited, mapped_bytes, no_core, ran_out_of_memory
+from bot.knowledge.loading.registry import LOADERS
+from bot.knowledge.loading.sitemap import read_sitemap
+from bot.skills.document_loader import Loader
+
+Frame = tuple[Head, bytes]
+
+
+def serve(source: BinaryIO, sink: BinaryIO) -> None:
+    """Answer the parent's questions until it is gone, or wants us gone."""
+    asked: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(source, asked), daemon=True, name="frames").start()
+    loaders: Sequence[Loader] = LOADERS
+    begun = 0
+    while True:
+        head, data = asked.get()
+        if head["op"] == "start":
+            no_core()
+            answer, loaders = _started(head)
+            begun = mapped_bytes() if head["memory"] else 0
+            sink.write(pack(answer))
+        else:
+            answer, text = _answered(head, data, loaders)
+            # What a document has left behind is not to be had by the next one for nothing.
+            grown = bool(head["memory"]) and mapped_bytes() > begun + head["memory"]
+            sink.write(pack({**answer, "last": answer["last"] or grown}, text))
+        sink.flush()
+        del head, data
+
+
+def _listen(source: BinaryIO, asked: queue.SimpleQueue[Frame]) -> None:
+    while len(prefix := source.read(LENGTHS.size)) == LENGTHS.size:
+        head_size, body_size = lengths(prefix)
+        asked.put((head_of(source.read(head_size)), source.read(body_size)))
+    os._exit(0)
+
+
+def _started(head: Head) -> tuple[Head, Sequence[Loader]]:
+    try:
+        return {"op": "started"}, (*_of_plugins(head["plugins"]), *LOADERS)
+    except Exception:  # noqa: BLE001 - the parent logs it: a plugin may raise anything
+        return {"op": "failed", "trace": traceback.format_exc()}, LOADERS
+
+
+def _of_plugins(told: Head | None) -> Sequence[Loader]:
+    """The loaders of plugins: functions cannot be sent, so the plugins are loaded here again."""
+    if told is None:
+        return ()
+    from bot.skills.plugin_loader import (
+        load_plugins,  # takes its time to import, and few have such plugins
+    )
+
+    found = load_plugins(
+        told["modules"],
+        folders=[Path(folder) for folder in told["folders"]],
+        disabled=told["disabled"],
+        settings=told["settings"],
+        installed=told["installed"],
+    )
+    if [loader.name for loader in found.loaders] != told["loaders"]:
+        problems = " ".join(map(str, found.problems))
+        raise PluginError(f"Plugins have other loaders in the process that reads: {problems}")
+    return found.loaders
+
+
+def _answered(head: Head, data: bytes, loaders: Sequence[Loader]) -> Frame:
+    """The answer to one question; the `last` one where the next is better asked of another."""
+    taken = Taken()
+    try:
+        with limited(head["cpu_s"], head["memory"]) as taken:
+            answer, text = _read_document(head, data, loaders)
+        return {"op": "read", **answer, "last": taken.nearly_all}, text
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a loader may raise anything
+        if taken.nearly_all or ran_out_of_memory(error):
+            return {"op": "large", "last": True}, b""
+        if isinstance(error, UserFacingError):
+            return {"op": "refused", "why": str(error), "last": False}, b""
+        return {"op": "failed", "trace": traceback.format_exc(), "last": False}, b""
+
+
+def _read_document(head: Head, data: bytes, loaders: Sequence[Loader]) -> Frame:
+    if head["op"] == "sitemap":
+        found = read_sitemap(data, head["url"])
+        return {"sitemap": None if found is None else asdict(found)}, b""
+    raw = Raw(head["name"], data, head["content_type"], head["charset"], called=head["called"])
+    loaded = load(raw, loaders, labelled=head["labelled"])
+    return {"title": loaded.title}, loaded.text.encode("utf-8", "surrogatepass")
+
+
+def main() -> None:
+    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    serve(source, sink)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""What skills read with: pages by URL, files of this machine, uploads; all become Markdown."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from bot.errors import NotFound, Refused
+from bot.knowledge.loading.document import Raw
+from bot.knowledge.loading.document_reader import Loading
+from bot.skills.document_loader import Loaded
+from bot.values import Page
+from bot.web.fetch import Fetched
+
+
+class FetchesBytes(Protocol):
+    """What pages come through: `bot.web.fetch.Fetcher`, or a test's own pages."""
+
+    async def fetch_bytes(self, url: str, *, max_bytes: int | None = None) -> Fetched:
+        """One page or file. Raises `Refused` or `Failed`."""
+        ...
+
+
+class Reader:
+    """Reads through the loader of the format, where one is registered, else as page or text.
+
+    `max_bytes` is the largest file or upload; the fetcher has its own limit for pages.
+    """
+
+    def __init__(
+        self,
+        fetcher: FetchesBytes,
+        loading: Loading,
+        *,
+        max_bytes: int = 20 * 1024 * 1024,
+    ) -> None:
+        self._fetcher = fetcher
+        self._loading = loading
+        self._max_bytes = max_bytes
+
+    async def fetch_bytes(self, url: str, *, max_bytes: int | None = None) -> Fetched:
+        """The bytes of a page or file, safely. Raises `Refused` or `Failed`."""
+        return await self._fetcher.fetch_bytes(url, max_bytes=max_bytes)
+
+    async def read(self, url: str) -> Page:
+        """Fetch and extract. Raises `Refused` (not allowed, too large, no text) or `Failed`."""
+        got = await self._fetcher.fetch_bytes(url)
+        parts = urlsplit(got.url)
+        name = unquote(PurePosixPath(parts.path).name)
+        called = f"The page at {parts.hostname}"
+        page = await self._markdown(
+            Raw(name or "page", got.data, got.content_type, got.charset, called=called)
+        )
+        return Page(got.url, page.title or name or parts.hostname or got.url, page.text)
+
+    async def read_file(self, path: str) -> Page:
+        """A file of the machine that Parlance runs on; for the terminal only.
+
+        Raises `NotFound` or `Refused`.
+        """
+        file, data = await asyncio.to_thread(_read, path, self._max_bytes)
+        page = await self._markdown(Raw(file.name, data))
+        return Page(str(file), page.title or file.name, page.text)
+
+    async def read_bytes(self, name: str, data: bytes) -> Page:
+        """An uploaded file. Raises `Refused`."""
+        if len(data) > self._max_bytes:
+            raise _too_large(name, self._max_bytes)
+        page = await self._markdown(Raw(name, data))
+        return Page(name, page.title or name, page.text)
+
+    async def _markdown(self, raw: Raw) -> Loaded:
+        return await self._loading.load(raw, labelled=False)
+
+
+def _read(path: str, limit: int) -> tuple[Path, bytes]:
+    file = Path(path)
+    try:
+        file = file.expanduser()
+        found = file.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise Refused(f"{file.name or str(file):.100} is not a file.")
+        if found.st_size > limit:
+            raise _too_large(file.name, limit)
+        with file.open("rb") as stream:
+            data = stream.read(limit + 1)
+    except FileNotFoundError:
+        raise NotFound(f"There is no file {str(file)!r:.200}.") from None
+    except (OSError, ValueError, RuntimeError) as exc:
+        reason = getattr(exc, "strerror", None) or "bad path"
+        raise Refused(f"{str(file)!r:.200} cannot be read: {reason}.") from exc
+    if len(data) > limit:
+        raise _too_large(file.name, limit)
+    return file, data
+
+
+def _too_large(name: str, limit: int) -> Refused:
+    return Refused(f"{name:.100} is larger than {limit / 1024**2:.0f} MB, which is the limit.")

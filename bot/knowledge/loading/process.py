@@ -1,0 +1,236 @@
+"""The one process that reads documents, from its parent's side.
+
+It is started by the first document, kept for those that follow, and ended when there has been none
+for a while. A document that takes too much, or breaks what reads it, is refused, and the next one
+gets a new process. Cancelling the reading ends the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+
+from backends.errors import BackendProtocolError
+from backends.worker.frames import LENGTHS, Head, head_of, lengths, pack
+from bot.config.knowledge import LoadingSettings
+from bot.errors import Refused
+from bot.knowledge.loading.document import Raw
+from bot.knowledge.loading.limits import COUNTED
+from bot.knowledge.loading.memory_watch import watched
+from bot.knowledge.loading.sitemap import Sitemap
+from bot.skills.document_loader import Loaded
+
+Frame = tuple[Head, bytes]
+
+IDLE_S = 30.0
+"""How long the process is kept without anything to read."""
+_START_S = 60.0
+_COMMAND = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from bot.knowledge.loading.child import main; main()"
+)
+_ENVIRONMENT = ("HOME", "LANG", "LANGUAGE", "PATH", "TEMP", "TMP", "TMPDIR", "TZ", "VIRTUAL_ENV")
+_OF_PROGRAMS = ("DYLD_", "LC_", "LD_", "PYTHON")
+
+
+class LoaderFailed(Exception):
+    """A loader raised what it should not, or the process could not be started; with the trace."""
+
+
+class LoaderProcess:
+    """Reads documents in a process of its own, one after another.
+
+    `plugins` tells it where loaders come from beside those that ship, see `loading.told`.
+    """
+
+    def __init__(
+        self,
+        limits: LoadingSettings,
+        plugins: Head | None = None,
+        *,
+        idle_s: float = IDLE_S,
+        counted: bool = COUNTED,
+    ) -> None:
+        self._limits = limits
+        self._plugins = plugins
+        self._idle_s = idle_s
+        self._counted = counted
+        self._memory = limits.memory_mb * 1024**2
+        self._one = asyncio.Lock()
+        self._child: _Child | None = None
+        self._idle: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process, where there is one."""
+        return None if self._child is None else self._child.pid
+
+    async def load(self, raw: Raw, *, labelled: bool = True) -> Loaded:
+        """Read one document. Raises `Refused`, or `LoaderFailed`."""
+        head: Head = {
+            "op": "load",
+            "name": raw.name,
+            "called": raw.called,
+            "content_type": raw.content_type,
+            "charset": raw.charset,
+            "labelled": labelled,
+        }
+        answer, text = await self._read(raw.title, head, raw.data)
+        return Loaded(text.decode("utf-8", "surrogatepass"), str(answer["title"]))
+
+    async def sitemap(self, data: bytes, url: str) -> Sitemap | None:
+        """Read the sitemap of a URL; None where it is none. Raises as `load` does."""
+        answer, _ = await self._read("The sitemap", {"op": "sitemap", "url": url}, data)
+        found = answer["sitemap"]
+        return found and Sitemap(bool(found["index"]), tuple(map(str, found["locations"])))
+
+    async def _read(self, called: str, head: Head, data: bytes) -> Frame:
+        async with self._one:
+            if self._idle is not None:
+                self._idle.cancel()
+            try:
+                answer, text = await self._asked(called, head, data)
+            except BaseException:
+                await self._end()
+                raise
+            if answer.get("last"):
+                await self._end()
+            else:
+                self._idle = asyncio.create_task(self._end_idle(), name="documents: idle")
+        match answer["op"]:
+            case "read":
+                return answer, text
+            case "refused":
+                raise Refused(str(answer["why"]))
+            case "large":
+                raise _too_large(called)
+        raise LoaderFailed(str(answer.get("trace")))
+
+    async def aclose(self) -> None:
+        """End the process. Safe to call twice."""
+        if self._idle is not None:
+            self._idle.cancel()
+            await asyncio.wait([self._idle])
+        await self._end()
+
+    async def _asked(self, called: str, head: Head, data: bytes) -> Frame:
+        child = self._child or await self._started()
+        memory = self._memory if self._counted else 0
+        head |= {"cpu_s": self._limits.cpu_s, "memory": memory}
+        most = 0 if self._counted else self._memory
+        async with watched(child.pid, most) as watch:
+            try:
+                async with asyncio.timeout(self._limits.wall_s):
+                    return await child.ask(head, data)
+            except TimeoutError:
+                raise _too_long(called) from None
+            except BackendProtocolError:
+                raise _broken(called) from None
+            except (EOFError, ConnectionError):
+                status = await child.ended()
+                raise _too_large(called) if watch.too_large else _refusal(called, status) from None
+
+    async def _started(self) -> _Child:
+        self._child = child = await _Child.spawned()
+        memory = self._memory if self._counted else 0
+        try:
+            async with asyncio.timeout(_START_S):
+                head: Head = {"op": "start", "plugins": self._plugins, "memory": memory}
+                answer, _ = await child.ask(head)
+        except (TimeoutError, EOFError, ConnectionError, BackendProtocolError):
+            raise LoaderFailed("The process that reads documents did not start.") from None
+        if answer["op"] != "started":
+            raise LoaderFailed(str(answer.get("trace")))
+        return child
+
+    async def _end_idle(self) -> None:
+        await asyncio.sleep(self._idle_s)
+        async with self._one:
+            await self._end()
+
+    async def _end(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            child.kill()
+            await child.ended()
+
+
+class _Child:
+    """The process: a frame goes in, a frame comes out."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    async def spawned(cls) -> _Child:
+        return cls(
+            await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", _COMMAND, json.dumps(sys.path)),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,  # libraries warn there, in a document's words
+                env=_environment(),
+                start_new_session=True,
+            )
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def ask(self, head: Head, body: bytes = b"") -> Frame:
+        """Raises `EOFError` or `ConnectionError` where the process ends, `BackendProtocolError`
+        where its answer is none."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        stdin.write(pack(head, body))
+        await stdin.drain()
+        head_size, body_size = lengths(await stdout.readexactly(LENGTHS.size))
+        answer = head_of(await stdout.readexactly(head_size))
+        if not isinstance(answer.get("op"), str):
+            raise BackendProtocolError("A child process sent something that is no answer.")
+        return answer, await stdout.readexactly(body_size)
+
+    def kill(self) -> None:
+        """End it, and all that a loader may have started."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    async def ended(self) -> int:
+        return await self._process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """What programs need to run, and nothing that somebody has set for us: no secret among it."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _ENVIRONMENT or name.startswith(_OF_PROGRAMS)
+    }
+
+
+def _refusal(called: str, status: int) -> Refused:
+    """By what ended the process. Libraries abort where they are refused memory, and the system
+    kills whoever takes too much of what there is."""
+    if status == -signal.SIGXCPU:
+        return _too_long(called)
+    return _too_large(called) if status in (-signal.SIGABRT, -signal.SIGKILL) else _broken(called)
+
+
+def _too_large(called: str) -> Refused:
+    return Refused(f"{called} is too large to be read.")
+
+
+def _too_long(called: str) -> Refused:
+    return Refused(f"{called} takes too long to be read.")
+
+
+def _broken(called: str) -> Refused:
+    return Refused(f"{called} cannot be read: it breaks the program that reads it.")

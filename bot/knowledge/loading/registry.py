@@ -1,0 +1,148 @@
+"""The document formats that ship. Every loader makes Markdown; a plugin may add more by hook.
+
+loader = find(loaders, "report.pdf", "application/pdf")
+loaded = loader.load(data, "report.pdf")  # in the process of `loader_child`
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import PurePosixPath
+
+from bot.knowledge.loading.notebook import NOTEBOOK
+from bot.knowledge.loading.office import OFFICE
+from bot.knowledge.loading.pdf import PDF
+from bot.knowledge.loading.spreadsheet import CSV, XLSX
+from bot.skills.document_loader import Loaded, Loader, fenced
+from bot.web.decoding import decode, is_binary
+from bot.web.extract import extract
+
+VERSION = 2
+"""Of what the loaders make of bytes. To be raised when that changes, in any format: what an older
+version read is then read once more by the next sync."""
+
+_LANGUAGES = {
+    ".py": "python", ".pyi": "python", ".js": "javascript", ".mjs": "javascript",
+    ".jsx": "jsx", ".ts": "typescript", ".tsx": "tsx", ".go": "go", ".rs": "rust", ".c": "c",
+    ".h": "c", ".cc": "cpp", ".cpp": "cpp", ".hpp": "cpp", ".cs": "csharp", ".java": "java",
+    ".kt": "kotlin", ".swift": "swift", ".rb": "ruby", ".php": "php", ".pl": "perl", ".lua": "lua",
+    ".r": "r", ".jl": "julia", ".scala": "scala", ".hs": "haskell", ".ex": "elixir",
+    ".erl": "erlang", ".clj": "clojure", ".sh": "bash", ".bash": "bash", ".zsh": "zsh",
+    ".fish": "fish", ".ps1": "powershell", ".sql": "sql", ".graphql": "graphql",
+    ".proto": "protobuf", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".ini": "ini",
+    ".cfg": "ini", ".conf": "", ".json": "json", ".jsonl": "json", ".xml": "xml", ".css": "css",
+    ".scss": "scss", ".tf": "hcl", ".cmake": "cmake", ".mk": "makefile", ".env": "",
+    ".dockerfile": "dockerfile", ".vue": "vue", ".svelte": "svelte", ".dart": "dart",
+    ".m": "objectivec", ".zig": "zig", ".nim": "nim", ".tex": "latex",
+}  # fmt: skip
+_NAMED = {
+    "dockerfile": "dockerfile", "containerfile": "dockerfile", "makefile": "makefile",
+    "gnumakefile": "makefile", "justfile": "makefile", "jenkinsfile": "groovy",
+    "vagrantfile": "ruby", "gemfile": "ruby", "rakefile": "ruby", "podfile": "ruby",
+    "fastfile": "ruby", "brewfile": "ruby", "snakefile": "python", "tiltfile": "python",
+    "procfile": "", "pipfile": "toml", "codeowners": "",
+}  # fmt: skip
+_WRITTEN = frozenset({
+    "authors", "changelog", "changes", "contributing", "contributors", "copying", "credits",
+    "faq", "hacking", "history", "install", "licence", "license", "maintainers", "news", "notice",
+    "readme", "security", "thanks", "todo",
+})  # fmt: skip
+"""Well-known texts that have no suffix."""
+_VARIANTS = frozenset({"dockerfile", "containerfile", "makefile", "jenkinsfile"})
+"""Those whose suffix says which one of several it is: `Dockerfile.dev`, `Makefile.am`."""
+
+_FRONT = re.compile(r"---\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
+_TITLED = re.compile(r"^title:[ \t]++(\S.*)", re.MULTILINE)
+"""What a Markdown file says of itself before its text."""
+
+
+def _text(data: bytes, name: str) -> Loaded:
+    """Markdown and plain text, in whatever charset; HTML under another name is seen as such."""
+    found = extract(data, name)
+    front = _FRONT.match(found.text[:4_000])
+    title = _TITLED.search(front[0]) if front else None
+    return Loaded(found.text, title[1].rstrip(" \t").strip("\"'")[:200] if title else found.title)
+
+
+def _page(data: bytes, name: str) -> Loaded:
+    found = extract(data, name, "text/html")
+    return Loaded(found.text, found.title)
+
+
+def _code(data: bytes, name: str) -> Loaded:
+    """Source code as one fenced block, named by its file."""
+    from bot.errors import Refused
+
+    if is_binary(data):
+        raise Refused(f"{name:.100} is not text, so there is nothing to read in it.")
+    text = decode(data).replace("\r\n", "\n").strip("\n")
+    path = PurePosixPath(name)
+    language = _LANGUAGES.get(path.suffix.lower(), "") or _NAMED.get(path.stem.lower(), "")
+    return Loaded(fenced(text, language) if text.strip() else "", path.name)
+
+
+TEXT = Loader(
+    "text",
+    frozenset({".md", ".markdown", ".mdx", ".txt", ".text", ".rst", ".adoc", ".org", ".log", ""}),
+    _text,
+    frozenset({"text/markdown", "text/plain", "text/x-markdown"}),
+    names=_WRITTEN,
+)
+PAGE = Loader(
+    "page",
+    frozenset({".html", ".htm", ".xhtml"}),
+    _page,
+    frozenset({"text/html", "application/xhtml+xml"}),
+)
+CODE = Loader(
+    "code",
+    frozenset(_LANGUAGES),
+    _code,
+    frozenset({"application/json", "application/x-yaml", "application/xml", "text/css"}),
+    names=frozenset(_NAMED),
+)
+
+LOADERS: tuple[Loader, ...] = (TEXT, PAGE, PDF, *OFFICE, XLSX, CSV, NOTEBOOK, CODE)
+"""Every loader that ships."""
+
+
+def find(loaders: Sequence[Loader], name: str, content_type: str = "") -> Loader | None:
+    """The loader for a document: by its content type where that says something, else by its name.
+
+    The first that fits is taken: those of plugins come first, so that one can take the place of one
+    that ships.
+    """
+    suffix = PurePosixPath(name).suffix.lower()
+    if content_type and content_type not in ("application/octet-stream", "text/plain"):
+        for loader in loaders:
+            if content_type in loader.content_types:
+                return loader
+    if suffix not in _suffixes(loaders):
+        called = _called(name)
+        for loader in loaders:
+            if called in loader.names:
+                return loader
+    for loader in loaders:
+        if suffix in loader.suffixes and (suffix or not content_type):
+            return loader
+    return next((loader for loader in loaders if content_type in loader.content_types), None)
+
+
+def _called(name: str) -> str:
+    """A file's name as loaders list it."""
+    name = PurePosixPath(name).name.lower()
+    stem = name.partition(".")[0]
+    return stem if stem in _VARIANTS else name
+
+
+def _suffixes(loaders: Sequence[Loader]) -> frozenset[str]:
+    return frozenset().union(*(loader.suffixes for loader in loaders)) - {""}
+
+
+def reads(loaders: Sequence[Loader]) -> Callable[[str], bool]:
+    """Tells by a file's name whether a folder is searched for it. Files without a suffix are left
+    out there but for those of well-known names, and so are those of secrets."""
+    suffixes = _suffixes(loaders) - {".env"}
+    names = frozenset().union(*(loader.names for loader in loaders))
+    return lambda name: PurePosixPath(name).suffix.lower() in suffixes or _called(name) in names

@@ -1,0 +1,236 @@
+"""What a location stands for: documents to be read one after another, and how each is read.
+
+A location is a file, a folder, the URL of a page, or the URL of a sitemap. Nothing is read before
+it is asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Literal, Protocol
+from urllib.parse import unquote, urlsplit
+
+from bot.errors import NotFound, Refused
+from bot.knowledge.loading import registry as shipped
+from bot.knowledge.loading.document import Raw as Raw
+from bot.knowledge.loading.document import Stat as Stat
+from bot.knowledge.loading.document import load as load
+from bot.skills.document_loader import Loader
+from bot.surrogates import wellformed
+
+Kind = Literal["file", "folder", "page", "sitemap", "upload"]
+MAX_DOCUMENT_BYTES = 50 * 1024 * 1024
+MAX_FILES = 20_000
+_SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
+_KINDS = 8
+"""Kinds of files that are told by name, at most."""
+_SUFFIX = re.compile(r"\.[\w+~-]{1,16}")
+
+
+class Response(Protocol):
+    """What a fetcher gives back; `bot.web.fetch.Fetched` is one."""
+
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def charset(self) -> str | None: ...
+
+
+class Fetcher(Protocol):
+    """Fetches safely; `bot.web` has one."""
+
+    async def fetch_bytes(self, url: str, *, max_bytes: int | None = None) -> Response:
+        """Raises `Refused` or `Failed`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A document that can be read. `stat` is known for files only; `location` is its key."""
+
+    location: str
+    read: Callable[[], Awaitable[Raw]] = field(repr=False)
+    stat: Stat | None = None
+
+
+def is_url(location: str) -> bool:
+    """Whether a location is an address of the web (of any scheme) and not a path."""
+    return "://" in location[:12]
+
+
+def full_path(location: str) -> str:
+    """A path as documents are known by: from the root, `~` replaced. Raises `Refused`."""
+    return _written(os.path.abspath(os.path.expanduser(location)))
+
+
+def file_item(path: Path, *, most: int = MAX_DOCUMENT_BYTES) -> Item:
+    """A file of this machine. Raises `NotFound` or `Refused`."""
+    location = _written(str(path))
+    stat = _stat(path)
+    if stat.size > most:
+        raise _too_large(path.name, stat.size, most)
+    return Item(location, lambda: asyncio.to_thread(_read_file, path, most), stat)
+
+
+def folder_items(
+    folder: Path,
+    loaders: Sequence[Loader],
+    *,
+    most: int = MAX_DOCUMENT_BYTES,
+    passed: Counter[str] | None = None,
+) -> tuple[list[Item], list[tuple[str, str]]]:
+    """The readable files under a folder, and what was refused: location and why.
+
+    Hidden files and folders, links out of the folder, and formats that no loader reads are passed
+    over; the last are counted in `passed`, by kind. Raises `Refused` where the folder itself cannot
+    be read.
+    """
+    reads = shipped.reads(loaders)
+    items: list[Item] = []
+    refused: list[tuple[str, str]] = []
+
+    def cannot(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise Refused(
+                f"The folder {folder} cannot be read ({_reason(error)}); check its permissions."
+            ) from error
+        refused.append(
+            (_shown(str(error.filename)), f"The folder cannot be read: {_reason(error)}.")
+        )
+
+    root = folder.resolve()
+    for path in _walk(folder, cannot):
+        if not reads(path.name):
+            if passed is not None:
+                passed[_kind(path)] += 1
+            continue
+        if path.is_symlink() and not path.resolve().is_relative_to(root):
+            continue
+        if len(items) >= MAX_FILES:
+            raise Refused(f"{folder} has more than {MAX_FILES:,} documents; add its parts.")
+        try:
+            items.append(file_item(path, most=most))
+        except (Refused, NotFound) as exc:
+            refused.append((_shown(str(path)), str(exc)))
+    return items, refused
+
+
+def _kind(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if not suffix:
+        return "without a suffix"
+    return suffix if _SUFFIX.fullmatch(suffix) else "of other kinds"
+
+
+def passed_over(passed: Mapping[str, int]) -> str:
+    """What `folder_items` counted, in one sentence: `3 files of kinds that are not read were passed
+    over: 2 .png, 1 .zip.`"""
+    count = sum(passed.values())
+    files = "1 file of a kind that is not read was" if count == 1 else f"{count:,} files of kinds "
+    files += "" if count == 1 else "that are not read were"
+    return f"{files} passed over: {listed(passed)}."
+
+
+def listed(passed: Mapping[str, int]) -> str:
+    """Kinds with their numbers, the most frequent first: `9 .png, 2 .zip`."""
+    order = sorted(passed.items(), key=lambda one: (-one[1], one[0]))
+    shown = [f"{count:,} {kind}" for kind, count in order[:_KINDS]]
+    rest = sum(count for _, count in order[_KINDS:])
+    return ", ".join([*shown, *([f"{rest:,} more"] if rest else [])])
+
+
+def _walk(folder: Path, cannot: Callable[[OSError], None]) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder, onerror=cannot):
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in _SKIPPED)
+        for name in sorted(names):
+            if not name.startswith("."):
+                yield Path(root, name)
+
+
+def page_item(url: str, fetcher: Fetcher, *, most: int = MAX_DOCUMENT_BYTES) -> Item:
+    """A page or file of the web."""
+
+    async def read() -> Raw:
+        got = await fetcher.fetch_bytes(url, max_bytes=most)
+        return raw_page(got)
+
+    return Item(url, read)
+
+
+def raw_page(got: Response) -> Raw:
+    """A fetched page, under the name that its address ends in."""
+    name = unquote(PurePosixPath(urlsplit(got.url).path).name)
+    return Raw(name or "page", got.data, got.content_type, got.charset, Stat(len(got.data), 0))
+
+
+def upload_item(name: str, data: bytes, *, most: int = MAX_DOCUMENT_BYTES) -> Item:
+    """A file that somebody sent. Raises `Refused`."""
+    name = wellformed(name)
+    if len(data) > most:
+        raise _too_large(name, len(data), most)
+
+    async def read() -> Raw:
+        return Raw(name, data, stat=Stat(len(data), 0))
+
+    return Item(name, read)
+
+
+def _written(path: str) -> str:
+    """A path whose name can be stored. Raises `Refused`: on Linux a name is any bytes."""
+    if _shown(path) != path:
+        raise Refused(f"The name of {_shown(path)!r:.200} is not written in UTF-8; rename it.")
+    return path
+
+
+def _shown(path: str) -> str:
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _stat(path: Path) -> Stat:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        raise NotFound(f"There is no file or folder {str(path)!r:.200}.") from None
+    except (OSError, ValueError) as exc:
+        raise Refused(f"{str(path)!r:.200} cannot be read: {_reason(exc)}.") from exc
+    return Stat(found.st_size, found.st_mtime_ns)
+
+
+def _read_file(path: Path, most: int) -> Raw:
+    """Read a file that may change or vanish meanwhile. Raises `Refused`."""
+    for _ in range(3):
+        try:
+            with path.open("rb") as stream:
+                before = os.fstat(stream.fileno())
+                data = stream.read(most + 1)
+                after = os.fstat(stream.fileno())
+        except FileNotFoundError:
+            raise Refused(f"{path.name[:100]} disappeared while it was read.") from None
+        except (OSError, ValueError) as exc:
+            raise Refused(f"{path.name[:100]} cannot be read: {_reason(exc)}.") from exc
+        if len(data) > most:
+            raise _too_large(path.name, len(data), most)
+        if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
+            return Raw(path.name, data, stat=Stat(after.st_size, after.st_mtime_ns))
+    raise Refused(f"{path.name[:100]} keeps changing while it is read; add it when it is complete.")
+
+
+def _reason(exc: Exception) -> str:
+    return (getattr(exc, "strerror", None) or "it is not a usable path").lower()
+
+
+def _too_large(name: str, size: int, most: int) -> Refused:
+    return Refused(
+        f"{name[:100]} has {size / 1024**2:,.0f} MB; documents of up to {most / 1024**2:,.0f} MB "
+        "are read."
+    )

@@ -1,0 +1,197 @@
+"""Rows of cells as text in which every row names its columns, so that a passage can stand alone.
+
+A passage out of the middle of a long table would otherwise be numbers without their meaning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from bot.skills.document_loader import Parts
+
+Row = Sequence[str]
+
+_VALUE = re.compile(
+    r"[-+−–~<>≤≥±]?\s*+(?:[€$£¥]\s*+)?\d[\d\s.,:/’'T-]*+(?:%|[^\W\d_]{1,3}|[€$£¥])?"
+)
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_LONGEST_NAME = 80
+"""Most characters of a column's name."""
+_LOOKED_AT = 12
+
+_RULE = re.compile(r"(?:\s{0,3}\|)?(?:\s*+:?-++:?\s*+\|)+\s*+(?::?-++:?\s*+)?\|?\s*+")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_BAR = re.compile(r"(?<!\\)\|")
+_WHOLE = 400
+"""A Markdown table of so many characters fits into a passage, and stays as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The names of a table's columns, and which columns have numbers or dates."""
+
+    header: list[str]
+    values: frozenset[int]
+
+
+def labelled(header: Row, row: Row) -> str:
+    """One row: `Town: Basel; Trams: 13`. Empty cells are left out."""
+    cells = []
+    for at, cell in enumerate(row):
+        value = " ".join(cell.split())
+        if value:
+            column = " ".join(header[at].split()) if at < len(header) else ""
+            cells.append(f"{column}: {value}" if column else value)
+    return "; ".join(cells)
+
+
+def readable(rows: Iterable[Row]) -> str:
+    """A sheet as paragraphs: what stands alone above a table, then each row of it.
+
+    Rows are separated from each other by blank ones where a sheet has several tables.
+    """
+    lines = Parts()
+    before: _Table | None = None
+    for block in _blocks(rows):
+        captions, table = _captions(block)
+        lines.extend(captions)
+        if before is not None and _goes_on(before, table):
+            lines.extend(labelled(before.header, row) for row in table)
+        elif len(table) > 1 and _names_columns(table[0], table[1 : 1 + _LOOKED_AT]):
+            before = _Table(table[0], _value_columns(table[1 : 1 + _LOOKED_AT]))
+            lines.extend(labelled(before.header, row) for row in table[1:])
+        else:
+            lines.extend(_unnamed(row) for row in table)
+    return lines.joined("\n\n")
+
+
+def _blocks(rows: Iterable[Row]) -> Iterator[list[list[str]]]:
+    """Rows between blank ones, without the empty cells at their ends."""
+    block: list[list[str]] = []
+    for row in rows:
+        cells = [cell.strip() for cell in row]
+        while cells and not cells[-1]:
+            cells.pop()
+        if cells:
+            block.append(cells)
+        elif block:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def _captions(block: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """What stands above a table in rows of one cell, and the table."""
+    if max(map(_filled, block)) < 2:
+        return [_unnamed(row) for row in block], []
+    at = 0
+    while _filled(block[at]) < 2:
+        at += 1
+    return [_unnamed(row) for row in block[:at]], block[at:]
+
+
+def _names_columns(first: Row, rest: Sequence[Row]) -> bool:
+    """Whether a row is the header of those below it."""
+    names = [cell for cell in first if cell]
+    return (
+        len(set(names)) == len(names)
+        and len(names) >= 0.6 * max(map(_filled, rest))
+        and not any(_is_value(cell) for cell in names)
+        and any(not _YEAR.fullmatch(cell) for cell in names)
+        and max(map(len, names)) <= _LONGEST_NAME
+    )
+
+
+def _goes_on(before: _Table, table: Sequence[Row]) -> bool:
+    """Whether rows after a blank one belong to the table above it: they have its columns, values
+    where it has some, and no header of their own."""
+    if not table or max(map(len, table)) > len(before.header):
+        return False
+    if not before.values:
+        return len(table) == 1 and _filled(table[0]) == _filled(before.header)
+    return any(_is_value(table[0][at]) for at in before.values if at < len(table[0]))
+
+
+def _value_columns(rows: Sequence[Row]) -> frozenset[int]:
+    return frozenset(at for row in rows for at, cell in enumerate(row) if _is_value(cell))
+
+
+def _unnamed(row: Row) -> str:
+    cells = [" ".join(cell.split()) for cell in row if cell]
+    if len(cells) == 2 and not _is_value(cells[0]) and not cells[0].endswith(":"):
+        return ": ".join(cells)
+    return "; ".join(cells)
+
+
+def _is_value(cell: str) -> bool:
+    return bool(_VALUE.fullmatch(cell)) and not _YEAR.fullmatch(cell)
+
+
+def _filled(row: Row) -> int:
+    return sum(1 for cell in row if cell)
+
+
+# --- Markdown ------------------------------------------------------------------------------------
+
+
+def label_tables(markdown: str) -> str:
+    """Markdown in which the rows of its long tables name their columns; short ones are kept."""
+    if "|" not in markdown:
+        return markdown
+    lines = markdown.split("\n")
+    made: list[str] = []
+    fence = ""
+    at = 0
+    while at < len(lines):
+        mark = _FENCE.match(lines[at])
+        if mark and (not fence or mark[1].startswith(fence)):
+            fence = "" if fence else mark[1]
+        end = at if fence else _table_end(lines, at)
+        if end == at:
+            made.append(lines[at])
+            at += 1
+            continue
+        table = _with_header(lines[at:end])
+        if sum(map(len, table)) > _WHOLE:
+            table = ["", *_labelled_table(table), ""]
+        made.extend(table)
+        at = end
+    return "\n".join(made).strip("\n")
+
+
+def _table_end(lines: Sequence[str], at: int) -> int:
+    """The line after the table that begins here; `at` itself where none does."""
+    if at + 1 >= len(lines) or "|" not in lines[at] or not _RULE.fullmatch(lines[at + 1]):
+        return at
+    end = at + 2
+    while end < len(lines) and lines[end].strip() and "|" in lines[end]:
+        end += 1
+    return end
+
+
+def _with_header(table: list[str]) -> list[str]:
+    """The table with its first row as header where that is empty, as converters leave it."""
+    if len(table) > 2 and not any(_cells(table[0])):
+        return [table[2], table[1], *table[3:]]
+    return table
+
+
+def _labelled_table(table: Sequence[str]) -> list[str]:
+    header = _cells(table[0])
+    rows = [_cells(line) for line in table[2:]]
+    if rows and max(map(len, header)) <= _LONGEST_NAME:
+        texts = [labelled(header, row) for row in rows]
+    else:  # a table that only arranges text has text in its first row, too
+        texts = [labelled((), row) for row in (header, *rows)]
+    return "\n\n".join(filter(None, texts)).split("\n")
+
+
+def _cells(line: str) -> list[str]:
+    inner = line.strip()
+    inner = inner.removeprefix("|")
+    if inner.endswith("|") and not inner.endswith("\\|"):
+        inner = inner[:-1]
+    return [cell.strip().replace("\\|", "|") for cell in _BAR.split(inner)]

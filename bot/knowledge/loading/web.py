@@ -1,0 +1,73 @@
+"""Pages and sitemaps as documents."""
+
+from __future__ import annotations
+
+from collections import deque
+from urllib.parse import urlsplit
+
+from bot.errors import Refused, UserFacingError
+from bot.knowledge.loading.document import Raw
+from bot.knowledge.loading.document_reader import Loading
+from bot.knowledge.loading.sitemap import MAX_SITEMAP_BYTES, Sitemap
+from bot.knowledge.loading.sources import Fetcher, Item, Kind, Response, page_item, raw_page
+
+MAX_PAGES = 500
+"""Pages that one sitemap may bring."""
+MAX_SITEMAPS = 50
+"""Sitemaps that are followed from one to the next."""
+
+
+async def page_items(url: str, fetcher: Fetcher, loading: Loading) -> tuple[Kind, list[Item]]:
+    """The page at a URL, or the pages of a sitemap there.
+
+    Raises `Refused` or `Failed`: what may not be fetched, a sitemap without pages.
+    """
+    if not _looks_like_sitemap(url):
+        return "page", [page_item(url, fetcher)]
+    got = await fetcher.fetch_bytes(url, max_bytes=MAX_SITEMAP_BYTES)
+    sitemap = await loading.sitemap(got.data, url)
+    if sitemap is None:
+        return "page", [_fetched(url, got)]
+    pages = await _pages(url, sitemap, fetcher, loading)
+    if not pages:
+        raise Refused("The sitemap names no page of its own site.")
+    return "sitemap", [page_item(page, fetcher) for page in pages]
+
+
+def _looks_like_sitemap(url: str) -> bool:
+    path = urlsplit(url).path.lower()
+    return path.endswith((".xml", ".xml.gz")) or "sitemap" in path
+
+
+def _fetched(url: str, got: Response) -> Item:
+    async def read() -> Raw:
+        return raw_page(got)
+
+    return Item(url, read)
+
+
+async def _pages(url: str, sitemap: Sitemap, fetcher: Fetcher, loading: Loading) -> list[str]:
+    """Every page, each once, also through sitemaps of sitemaps; a loop ends where it closes."""
+    pages: dict[str, None] = {}
+    seen = {url}
+    waiting = deque([sitemap])
+    following: deque[str] = deque()
+    while waiting or following:
+        if waiting:
+            found = waiting.popleft()
+            for place in found.locations:
+                if found.index and place not in seen and len(seen) < MAX_SITEMAPS:
+                    seen.add(place)
+                    following.append(place)
+                elif not found.index and len(pages) < MAX_PAGES:
+                    pages.setdefault(place)
+        else:
+            place = following.popleft()
+            try:
+                got = await fetcher.fetch_bytes(place, max_bytes=MAX_SITEMAP_BYTES)
+                more = await loading.sitemap(got.data, url)
+            except UserFacingError:
+                continue  # one part that cannot be had does not lose the others
+            if more is not None:
+                waiting.append(more)
+    return list(pages)

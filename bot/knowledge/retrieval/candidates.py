@@ -1,0 +1,180 @@
+"""The passages that a search looks at twice, and what they are worth to what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from backends.base import Embeddings
+from bot.knowledge.index import full_text
+from bot.knowledge.index.quantized_vectors import restore
+from bot.knowledge.language.sentences import sentences
+from bot.knowledge.language.words import stems
+from bot.knowledge.retrieval.embedder import Embedder
+from bot.knowledge.retrieval.evidence import Signs, coverage
+from bot.knowledge.retrieval.fusion import Scores, fuse, weights
+from bot.knowledge.retrieval.fusion import lexical as lexical_score
+from bot.knowledge.retrieval.query import Question, hits
+from bot.values import Passage
+
+_LOOKED_AT = 3
+"""Best passages that the evidence may be spread over."""
+_SMALL = 2
+"""Words that could be looked up in small talk, at most."""
+_RERANKED_SHARE = 0.7
+"""Part of a reranked passage's score that the reranker has; the fused score has the rest."""
+
+
+@dataclass(slots=True)
+class Asked:
+    """One wording of what is asked: what it counts, and what the indexes found for it.
+
+    `found` is the full text score by passage number, `vectors` its vector by embedder.
+    """
+
+    question: Question
+    weight: float
+    found: dict[int, float]
+    vectors: Mapping[str, Embeddings] = field(default_factory=dict, repr=False)
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A passage that may answer. The scores are those of the first wording; `score` is of all."""
+
+    row: Any
+    lexical: float = 0.0
+    sentence: float = 0.0
+    score: float = 0.0
+    near: tuple[float, ...] = ()
+    """Cosines of the question with its sentences, as the default embedder would have them."""
+
+    @property
+    def text(self) -> str:
+        """Everything that a word of the question may be found in."""
+        return f"{self.row.title}\n{self.row.heading}\n{self.row.text}"
+
+
+def score(
+    found: Sequence[Candidate],
+    asked: Sequence[Asked],
+    *,
+    embedder_of: Mapping[str, Embedder],
+    dense: float,
+    trust: Sequence[float],
+) -> None:
+    """Fill in what each candidate is worth, over all wordings by their weight.
+
+    `embedder_of` gives the embedder by knowledge base, `trust` how well it knows each wording's
+    language (`Question.trust`), `dense` the share of meaning.
+    """
+    kept = [restore(c.row.vectors, embedder_of[c.row.base].dimension) for c in found]
+    texts = [candidate.text for candidate in found]
+    total = np.zeros(len(found))
+    for at, (one, trusted) in enumerate(zip(asked, trust, strict=True)):
+        cosines = _similar(found, one, kept, embedder_of)
+        sentence = np.array([near.max() for near in cosines])
+        whole = np.array([near[0] for near in cosines])
+        stemmed = np.array([one.found.get(c.row.number, 0.0) for c in found])
+        question = one.question
+        share = weights(dense, trust=trusted, known=question.known if one.vectors else 1.0)
+        exact = full_text.exact_scores(question.words, question.weight, texts)
+        total += one.weight * fuse(share, sentence, whole, lexical_score(stemmed, exact))
+        if at == 0:
+            for candidate, near, words in zip(found, cosines, stemmed, strict=True):
+                candidate.sentence, candidate.lexical = float(near.max()), float(words)
+                candidate.near = tuple(near[1:].tolist())
+    total /= sum(one.weight for one in asked)
+    for candidate, value in zip(found, total, strict=True):
+        candidate.score = float(value)
+
+
+def _similar(
+    found: Sequence[Candidate],
+    asked: Asked,
+    kept: Sequence[Embeddings],
+    embedder_of: Mapping[str, Embedder],
+) -> list[Scores]:
+    """For each candidate the cosines with the whole of it and then with its sentences, as the
+    default embedder would have them."""
+    cosines = [np.zeros(1)] * len(found)
+    for at, (candidate, rows) in enumerate(zip(found, kept, strict=True)):
+        embedder = embedder_of[candidate.row.base]
+        vector = asked.vectors.get(embedder.id)
+        if vector is not None:
+            cosines[at] = embedder.scale(np.asarray(rows @ vector, dtype=np.float64))
+    return cosines
+
+
+def mix_in(found: Sequence[Candidate], reranked: Sequence[float]) -> None:
+    """Mix a reranker's scores, any scale, into those of the first candidates, which stay above
+    the others."""
+    scores = np.asarray(reranked, dtype=np.float64)
+    head, rest = found[: len(scores)], found[len(scores) :]
+    spread = np.ptp(scores)
+    if not spread > 0.0:
+        return
+    floor = rest[0].score if rest else 0.0
+    fused = np.array([candidate.score for candidate in head])
+    ceiling = max(float(fused.max()), floor + 1e-6)
+    mixed = (1 - _RERANKED_SHARE) * (fused - floor) / (ceiling - floor)
+    mixed += _RERANKED_SHARE * (scores - scores.min()) / spread
+    for candidate, value in zip(head, mixed, strict=True):
+        candidate.score = floor + (ceiling - floor) * float(value)
+
+
+def signs(question: Question, found: Sequence[Candidate], trust: float, talk: float) -> Signs:
+    """What the evidence gate looks at; the best passages together may cover the question.
+
+    `talk` is how near the question comes to small talk.
+    """
+    best = found[:_LOOKED_AT]
+    words = [stems(c.text) for c in best]
+    together = frozenset[str]().union(*words)
+    covered = [coverage(question.weight, hits(question.words, each)) for each in words]
+    covered.append(0.9 * coverage(question.weight, hits(question.words, together)))
+    similarity = max(0.0, *(c.sentence for c in best))
+    return Signs(
+        coverage=max(covered),
+        sentence=max(_best_sentence(question, c) for c in best),
+        similarity=similarity,
+        trust=trust,
+        lone=len(question.words) == 1,
+        talk=max(0.0, talk - similarity) if len(question.words) <= _SMALL else 0.0,
+        unspaced=trust < 1.0 and question.unspaced,
+    )
+
+
+def _best_sentence(question: Question, candidate: Candidate) -> float:
+    """How much of the question's weight of words one sentence has with the headings above it."""
+    above = stems(f"{candidate.row.title}\n{candidate.row.heading}")
+    return max(
+        coverage(question.weight, hits(question.words, above | stems(sentence)))
+        for sentence in sentences(candidate.row.text) or [""]
+    )
+
+
+def passage(candidate: Candidate, around: Mapping[tuple[str, int], str]) -> Passage:
+    """A candidate as it is given out; `around` are texts by document and position."""
+    row = candidate.row
+    before = around.get((row.document, row.position - 1), "")
+    after = around.get((row.document, row.position + 1), "")
+    return Passage(
+        id=row.id,
+        document=row.document,
+        title=row.title,
+        location=row.location,
+        heading=row.heading,
+        text=row.text,
+        score=round(candidate.score, 4),
+        dense=round(candidate.sentence, 4),
+        lexical=round(candidate.lexical, 4),
+        context="\n\n".join(part for part in (before, row.text, after) if part),
+        at=datetime.fromtimestamp(row.at, UTC),
+        base=row.base,
+        near=tuple(round(value, 4) for value in candidate.near),
+    )

@@ -1,0 +1,192 @@
+"""What the documents need of the model that embeds them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from backends.base import Backend, Embeddings
+from backends.errors import BackendProtocolError
+from backends.files.catalog import EMBEDDER_FILE
+from backends.onnx.families import family_of
+from bot.errors import Refused
+from bot.knowledge.retrieval.calibration import DEFAULT_SCALE, Embed, Scale, measure
+from bot.knowledge.retrieval.token_ruler import Spans
+
+_MANY_LANGUAGES = re.compile(
+    r"multilingual|bge-m3|labse|nomic-embed-text-v2|arctic-embed2|arctic-embed-[lm]-v2"
+    r"|jina-embeddings-v3|embeddinggemma|qwen3-embedding|gte-qwen|granite-embedding-278m"
+    r"|granite-embedding-107m|bge-(?:small|base|large)-zh",
+    re.IGNORECASE,
+)
+"""Embedders that know other languages than English."""
+_DEFAULT = f"@{(EMBEDDER_FILE.sha256 or '')[:12]}/"
+"""What the default embedder's id has in it; its scale is known."""
+_DEFAULT_WINDOW = 256
+_CHARACTERS_A_TOKEN = 2.5
+"""A cautious guess, for engines that do not tell their tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedder:
+    """A model that turns passages and questions into unit vectors.
+
+    `embed` is for passages, `embed_query` for what they are searched with: many models were trained
+    with other words before the one than before the other. `scale` makes its cosines comparable
+    with other embedders'.
+
+    `id` names the model and its weights: passages made by another id are never mixed with these.
+    `window` is the most tokens of one text that it reads, special tokens included; `count` gives
+    the tokens of a text without them, runs in threads, and must not block for long; `spans`, if the
+    engine knows it, says where they are. `embed` raises a `BackendError`. An `english`
+    model says little about texts in other languages, and its weight is lowered for them.
+    """
+
+    id: str
+    dimension: int
+    window: int
+    embed: Callable[[Sequence[str]], Awaitable[Embeddings]] = field(repr=False)
+    count: Callable[[str], int] = field(repr=False)
+    english: bool = True
+    spans: Spans | None = field(default=None, repr=False)
+    questions: Embed | None = field(default=None, repr=False)
+    """Embeds questions, where that is done in another way than with passages."""
+    scale: Scale = DEFAULT_SCALE
+    query_prefix: str = ""
+    passage_prefix: str = ""
+    """What stands before questions and passages by the time that the model sees them."""
+
+    async def embed_query(self, texts: Sequence[str]) -> Embeddings:
+        """Embed what passages are searched with. Raises a `BackendError`."""
+        return await (self.questions or self.embed)(texts)
+
+    async def similarities(self, claims: Sequence[str], texts: Sequence[str]) -> Embeddings:
+        """How near each claim is to each text, shape (claims, texts), on the default embedder's
+        scale. Both are statements, and embedded as passages. Raises a `BackendError`."""
+        rows = await self.embed([*claims, *texts])
+        near: Embeddings = self.scale(rows[: len(claims)] @ rows[len(claims) :].T)
+        return near
+
+
+EmbedderOf = Callable[[str], Awaitable[Embedder]]
+"""Gives the embedder of a knowledge base, by the base's name; may load it."""
+
+
+def check_embedder(base: str, made_by: str, dimension: int, embedder: Embedder) -> None:
+    """Raises `Refused` where a base's vectors were made by another embedder than this one."""
+    if (made_by, dimension) != (embedder.id, embedder.dimension):
+        raise Refused(
+            f"The documents of {base!r} were read with the embedder {made_by}, and config.yaml "
+            f"names {embedder.id}; run: parlance docs rebuild {base}"
+        )
+
+
+@runtime_checkable
+class Tokenizing(Protocol):
+    """A backend that tells its own tokens, and exactly which weights it runs."""
+
+    @property
+    def model_id(self) -> str: ...
+
+    def tokens(self, text: str) -> int:
+        """Tokens of a text, without those that mark its ends; safe in any thread."""
+        ...
+
+
+@runtime_checkable
+class Spanning(Protocol):
+    """A backend that tells where in a text its tokens are."""
+
+    def spans(self, text: str) -> list[tuple[int, int]]: ...
+
+
+async def embedder_of(
+    backend: Backend,
+    embed: Embed | None = None,
+    *,
+    names: Sequence[str] = (),
+    query_prefix: str | None = None,
+    passage_prefix: str | None = None,
+    english: bool | None = None,
+) -> Embedder:
+    """The embedder that a backend is; may load the model.
+
+    `embed` is asked instead of the backend's own, so that a pool can stand before it. What stands
+    before questions and passages, and whether it knows English alone, is told from its `names`
+    (sources, or a server's names for it) where it is not given.
+    """
+    capabilities = await backend.capabilities()
+    told = isinstance(backend, Tokenizing)
+    ident = backend.model_id if isinstance(backend, Tokenizing) else (*names, backend.name)[0]
+    count = backend.tokens if isinstance(backend, Tokenizing) else _estimate
+    names = (*names, ident)
+    if english is None:
+        english = not any(map(_MANY_LANGUAGES.search, names))
+    family = family_of(*names)
+    asked = family.query_prefix if query_prefix is None else query_prefix
+    prefix = family.passage_prefix if passage_prefix is None else passage_prefix
+    dimension = capabilities.dimension or len((await backend.embed(["dimension"]))[0])
+    scale = DEFAULT_SCALE
+    if _DEFAULT not in ident or asked or prefix:
+        raw = _looked_at(backend.embed, ident, dimension)
+        scale = await measure(_after(asked, raw), _after(prefix, raw), english=english)
+    sound = _looked_at(embed or backend.embed, ident, dimension)
+    return Embedder(
+        # A question's prefix changes no vector that is kept.
+        id=f"{ident} with {prefix!r}" if prefix else ident,
+        dimension=dimension,
+        window=(capabilities.context if told and capabilities.context else _DEFAULT_WINDOW)
+        - (max(count(prefix), count(f"{prefix}a") - count("a")) if prefix else 0),
+        embed=_after(prefix, sound),
+        count=count,
+        english=english,
+        spans=backend.spans if isinstance(backend, Spanning) else None,
+        questions=None if asked == prefix else _after(asked, sound),
+        scale=scale,
+        query_prefix=asked,
+        passage_prefix=prefix,
+    )
+
+
+def _looked_at(embed: Embed, ident: str, dimension: int) -> Embed:
+    """Embeds texts, and raises `BackendProtocolError` for what cannot be kept beside vectors of
+    this embedder: a server may run another model by now, and a model may compute NaN."""
+
+    async def look(texts: Sequence[str]) -> Embeddings:
+        rows = await embed(texts)
+        if not texts or (rows.shape == (len(texts), dimension) and np.isfinite(rows).all()):
+            return rows
+        if rows.ndim != 2 or len(rows) != len(texts):
+            raise BackendProtocolError(f"The embedder {ident} did not give a vector for each text.")
+        if rows.shape[1] != dimension:
+            raise BackendProtocolError(
+                f"The embedder {ident} gives {rows.shape[1]} numbers for a text and gave "
+                f"{dimension} before, so it is another model now: start Parlance again, and run: "
+                "parlance docs rebuild"
+            )
+        raise BackendProtocolError(
+            f"The embedder {ident} gave a vector with values that are no numbers; use another file "
+            "of this model."
+        )
+
+    return look
+
+
+def _after(prefix: str, embed: Embed) -> Embed:
+    """Embeds texts with something before each."""
+    if not prefix:
+        return embed
+
+    async def prefixed(texts: Sequence[str]) -> Embeddings:
+        return await embed([prefix + text for text in texts])
+
+    return prefixed
+
+
+def _estimate(text: str) -> int:
+    wide = sum(ord(c) > 0x2E80 for c in text)
+    return int((len(text) - wide) / _CHARACTERS_A_TOKEN) + 2 * wide + 1

@@ -1,0 +1,245 @@
+"""Measuring search and abstention on questions with known answers (`parlance docs eval`).
+
+questions = load_golden(Path("golden.yaml"))
+measured = await evaluate(service, questions)
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+import yaml
+
+from bot.errors import UsageError
+from bot.knowledge.citations.support import Support
+from bot.values import Passage, SearchResult
+
+_DEPTH = 10
+_PASSAGES = 30
+"""Passages that are looked at for ten documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """A question, the names of the documents that answer it (none: it has no answer there), and
+    which half of the set it is in: "tuning", "test" or "". `before` are the questions that were
+    asked earlier in the conversation."""
+
+    question: str
+    documents: tuple[str, ...]
+    half: str = ""
+    before: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A question that went wrong: the first document was another one, or the gate was wrong."""
+
+    question: str
+    expected: tuple[str, ...]
+    found: str
+    evidence: bool
+    confidence: float
+    rank: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What was measured. Rates are 0 to 1; the first four are over the answerable questions.
+
+    Abstention is right where a question without an answer finds no evidence; its F1 weighs that
+    against questions that had an answer and were turned away. Citation precision is the share of
+    cited sentences that their passages bear out; None without a model.
+    """
+
+    questions: int
+    answerable: int
+    hit_at_1: float
+    hit_at_4: float
+    mrr_at_10: float
+    ndcg_at_10: float
+    abstention_precision: float
+    abstention_recall: float
+    abstention_f1: float
+    citation_precision: float | None
+    p50_ms: float
+    p95_ms: float
+    misses: tuple[Miss, ...] = field(default=(), repr=False)
+
+
+class Searcher(Protocol):
+    """What is measured; `KnowledgeService` is one."""
+
+    async def search(
+        self,
+        query: str,
+        *,
+        bases: Sequence[str] | None = None,
+        limit: int = 8,
+        before: Sequence[str] = (),
+    ) -> SearchResult: ...
+
+    async def check_support(
+        self, answer: str, passages: Sequence[Passage]
+    ) -> tuple[Support, ...]: ...
+
+
+Answer = Callable[[str, SearchResult], Awaitable[str]]
+"""Asks a model; the answer cites `[1]` for the first passage."""
+
+
+def load_golden(path: Path, *, half: str = "") -> list[Golden]:
+    """Read a golden file; `half` keeps only "tuning" or "test". Raises `UsageError`."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        reason = (exc.strerror or "it is not a file").lower()
+        raise UsageError(f"{path} cannot be read: {reason}.") from exc
+    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        mark = getattr(exc, "problem_mark", None)
+        line = f" (line {mark.line + 1})" if mark else ""
+        raise UsageError(
+            f"{path} is not YAML{line}; put quotes around a question that has a sign in it."
+        ) from exc
+    entries = content.get("questions") if isinstance(content, Mapping) else None
+    if not isinstance(entries, list) or not entries:
+        raise UsageError(f"{path} has no list named questions; see docs/knowledge.md.")
+    found = [_golden(path, number, entry) for number, entry in enumerate(entries, 1)]
+    return [golden for golden in found if half in ("", golden.half)]
+
+
+def _golden(path: Path, number: int, entry: Any) -> Golden:
+    where = f"{path}, question {number}"
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("question"), str):
+        raise UsageError(f"{where}: a question needs the keys question and documents.")
+    unknown = set(entry) - {"question", "documents", "half", "language", "before"}
+    if unknown:
+        raise UsageError(f"{where}: there is no key {sorted(map(str, unknown))[0]!r}.")
+    names = entry.get("documents")
+    if names in (None, "none", []):
+        names = []
+    if isinstance(names, str):
+        names = [names]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UsageError(f"{where}: documents is a list of names, or none.")
+    before = entry.get("before", [])
+    if not isinstance(before, list) or not all(isinstance(one, str) for one in before):
+        raise UsageError(f"{where}: before is a list of questions, the last of them last.")
+    return Golden(entry["question"], tuple(names), str(entry.get("half", "")), tuple(before))
+
+
+async def evaluate(
+    service: Searcher,
+    questions: Sequence[Golden],
+    *,
+    bases: Sequence[str] | None = None,
+    answer: Answer | None = None,
+) -> Evaluation:
+    """Ask every question. Raises `UsageError` where there are none."""
+    if not questions:
+        raise UsageError("There is no question to evaluate.")
+    await service.search(questions[0].question, bases=bases)  # loads what is loaded on first use
+    ranks: list[int | None] = []
+    gains: list[float] = []
+    gate: list[tuple[bool, bool]] = []
+    misses: list[Miss] = []
+    times: list[float] = []
+    cited: list[bool] = []
+    for golden in questions:
+        began = time.perf_counter()
+        result = await service.search(
+            golden.question, bases=bases, limit=_PASSAGES, before=golden.before
+        )
+        times.append(time.perf_counter() - began)
+        ranking = _ranking(result.passages)
+        rank = _rank(ranking, golden.documents)
+        gate.append((not golden.documents, not result.evidence))
+        if golden.documents:
+            ranks.append(rank)
+            gains.append(_ndcg(ranking, golden.documents))
+        answerable = bool(golden.documents)
+        if result.evidence != answerable or (answerable and rank != 1):
+            misses.append(_miss(golden, ranking, result, rank))
+        if answer is not None and golden.documents and result.evidence:
+            text = await answer(golden.question, result)
+            checked = await service.check_support(text, result.passages)
+            cited += [one.supported for one in checked if one.cited]
+    precision, recall, f1 = _abstention(gate)
+    times.sort()
+    return Evaluation(
+        questions=len(questions),
+        answerable=len(ranks),
+        hit_at_1=_share(rank == 1 for rank in ranks),
+        hit_at_4=_share(rank is not None and rank <= 4 for rank in ranks),
+        mrr_at_10=_mean([1 / rank if rank and rank <= _DEPTH else 0.0 for rank in ranks]),
+        ndcg_at_10=_mean(gains),
+        abstention_precision=precision,
+        abstention_recall=recall,
+        abstention_f1=f1,
+        citation_precision=_share(cited) if cited else None,
+        p50_ms=1000 * times[len(times) // 2],
+        p95_ms=1000 * times[min(len(times) - 1, int(0.95 * len(times)))],
+        misses=tuple(misses),
+    )
+
+
+def _ranking(passages: Sequence[Passage]) -> list[Passage]:
+    """The best passage of each document, in order."""
+    best: dict[str, Passage] = {}
+    for passage in passages:
+        best.setdefault(passage.document, passage)
+    return list(best.values())[:_DEPTH]
+
+
+def _is(passage: Passage, name: str) -> bool:
+    location = passage.location
+    return name in (location, passage.title, passage.document, PurePosixPath(location).name) or (
+        location.endswith("/" + name.lstrip("/"))
+    )
+
+
+def _rank(ranking: Sequence[Passage], names: Sequence[str]) -> int | None:
+    for place, passage in enumerate(ranking, 1):
+        if any(_is(passage, name) for name in names):
+            return place
+    return None
+
+
+def _ndcg(ranking: Sequence[Passage], names: Sequence[str]) -> float:
+    gain = sum(
+        1 / math.log2(place + 1)
+        for place, passage in enumerate(ranking, 1)
+        if any(_is(passage, name) for name in names)
+    )
+    return gain / sum(1 / math.log2(n + 2) for n in range(min(len(names), _DEPTH)))
+
+
+def _miss(
+    golden: Golden, ranking: Sequence[Passage], result: SearchResult, rank: int | None
+) -> Miss:
+    first = ranking[0].location if ranking else ""
+    return Miss(golden.question, golden.documents, first, result.evidence, result.confidence, rank)
+
+
+def _abstention(gate: Sequence[tuple[bool, bool]]) -> tuple[float, float, float]:
+    """Precision, recall and F1 of abstaining; each pair is (should, did)."""
+    both = sum(should and did for should, did in gate)
+    did = sum(did for _, did in gate)
+    should = sum(should for should, _ in gate)
+    precision = both / did if did else float(not should)
+    recall = both / should if should else 1.0
+    total = precision + recall
+    return precision, recall, 2 * precision * recall / total if total else 0.0
+
+
+def _share(flags: Any) -> float:
+    return _mean([float(bool(flag)) for flag in flags])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

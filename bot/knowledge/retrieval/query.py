@@ -1,0 +1,73 @@
+"""A question as the indexes understand it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.knowledge.language.words import is_unspaced, stem, terms
+from bot.knowledge.retrieval.embedder import Embedder
+
+_UNSPACED_TRUST = 0.05
+_OTHER_TRUST = 0.15
+"""What an English embedder's word is worth for other scripts, and for other languages in Latin
+letters, where it still knows names."""
+_EARLIER = 0.5
+"""What a word of an earlier question counts beside those of this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One way to put what is asked, and what it counts beside the others.
+
+    `before` is an earlier question that this one leans on; its words count less.
+    """
+
+    text: str
+    weight: float = 1.0
+    before: str = ""
+
+    @property
+    def searched(self) -> str:
+        """What the indexes are asked; empty where nothing is said."""
+        return f"{self.before} {self.text}".strip()
+
+    def shares(self, words: Sequence[str]) -> Mapping[str, float]:
+        """What each of the words counts."""
+        if not self.before:
+            return dict.fromkeys(words, 1.0)
+        own = set(terms(self.text))
+        return {word: 1.0 if word in own else _EARLIER for word in words}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was asked, and the words of it that carry meaning.
+
+    `weight` is by word, larger for rarer ones; `known` the share of the words that occur in the
+    documents; `english` how English it looks, 0 to 1.
+    """
+
+    text: str
+    words: list[str]
+    weight: Mapping[str, float]
+    known: float
+    english: float
+
+    @property
+    def unspaced(self) -> bool:
+        """Whether it has words in a script without spaces between them."""
+        return any(map(is_unspaced, self.words))
+
+    def trust(self, embedders: Sequence[Embedder]) -> float:
+        """How well the embedders know its language, 0 to 1."""
+        if not all(embedder.english for embedder in embedders):
+            return 1.0
+        if self.unspaced:
+            return _UNSPACED_TRUST
+        return _OTHER_TRUST + (1 - _OTHER_TRUST) * self.english
+
+
+def hits(words: Sequence[str], among: frozenset[str]) -> list[str]:
+    """Those of the words that are among the stems of a passage."""
+    return [w for w in words if (w if is_unspaced(w) else stem(w)) in among]

@@ -1,0 +1,29 @@
+"""What the search needs of the model that reads its best passages once more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from backends.base import Backend
+from bot.errors import ConfigError
+from bot.knowledge.retrieval.retriever import Rerank
+
+
+@runtime_checkable
+class Reranking(Protocol):
+    """A backend that tells how well texts answer a question."""
+
+    async def rerank(self, question: str, texts: Sequence[str]) -> Sequence[float]:
+        """One number for each text, more is better, on any scale. Raises `BackendError`."""
+        ...
+
+
+def reranker_of(name: str, backend: Backend) -> Rerank:
+    """What asks the reranker that config.yaml names. Raises `ConfigError` where it is none."""
+    if not isinstance(backend, Reranking):
+        raise ConfigError(
+            f"knowledge.reranker: the model {name!r} cannot rank passages in this process; name "
+            "one with `backend: onnx_reranker` and without `isolation: process`."
+        )
+    return backend.rerank

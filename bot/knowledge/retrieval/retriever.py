@@ -1,0 +1,261 @@
+"""From a question to passages: two indexes asked side by side, a second look, one score."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import sqlalchemy as sa
+import structlog
+
+from backends.base import Embeddings
+from backends.errors import BackendError
+from bot.errors import StorageError
+from bot.knowledge.index import full_text
+from bot.knowledge.index.chroma import ChromaIndex, collection_name
+from bot.knowledge.index.rows import BaseRow
+from bot.knowledge.index.tables import bases, documents, passages
+from bot.knowledge.language.words import english_share, terms
+from bot.knowledge.retrieval.candidates import Asked, Candidate, mix_in, passage, score, signs
+from bot.knowledge.retrieval.embedder import Embedder
+from bot.knowledge.retrieval.evidence import confidence, rarity
+from bot.knowledge.retrieval.query import Question, Wording
+from bot.knowledge.retrieval.smalltalk import SmallTalk
+from bot.storage.database import Database
+from bot.values import Passage, SearchResult
+
+log = structlog.get_logger(__name__)
+
+_CANDIDATES = 40
+"""Passages that each index proposes."""
+_RERANKED = 20
+"""Best passages that a reranker reads."""
+_LOOKS = 3
+"""Times that the indexes are asked while documents change under the question."""
+_COMMON = 2_000
+"""From so many passages on, a word's exact frequency does not matter."""
+_NEAREST = 3
+
+_ROWS = sa.select(
+    passages.c.number,
+    passages.c.id,
+    passages.c.base,
+    passages.c.generation,
+    passages.c.document,
+    passages.c.position,
+    passages.c.heading,
+    passages.c.text,
+    passages.c.vectors,
+    documents.c.title,
+    documents.c.location,
+    documents.c.at,
+).join(documents, documents.c.id == passages.c.document)
+
+Rerank = Callable[[str, Sequence[str]], Awaitable[Sequence[float]]]
+"""What each text is worth to a question, more is better, on any scale. Raises `BackendError`."""
+Bases = Mapping[str, tuple[BaseRow, Embedder]]
+"""The knowledge bases that are asked, by name, with the embedder of each."""
+
+
+class Retriever:
+    """Searches the passages of knowledge bases.
+
+    `dense_weight` is the share of meaning in a score, `evidence` the confidence below which there
+    is none (config.yaml, `knowledge`). `rerank` reads the best passages once more.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        chroma: ChromaIndex,
+        *,
+        dense_weight: float = 0.6,
+        evidence: float = 0.5,
+        rerank: Rerank | None = None,
+    ) -> None:
+        self._db = database
+        self._chroma = chroma
+        self._dense_weight = dense_weight
+        self._evidence = evidence
+        self._rerank = rerank
+        self._smalltalk = SmallTalk()
+
+    async def search(self, wordings: Sequence[Wording], bases: Bases, limit: int) -> SearchResult:
+        """The passages of these bases that answer best, and whether they do at all.
+
+        All wordings have a part in the order, by their weight; the first alone is judged.
+        """
+        wordings = [one for one in wordings if one.searched]
+        if not bases or not wordings:
+            return SearchResult((), evidence=False)
+        vectors, asked = await asyncio.gather(
+            self._embed([one.searched for one in wordings], bases),
+            self._lexical(wordings, bases),
+        )
+        for one, found_by in zip(asked, vectors, strict=True):
+            one.vectors = found_by
+        found = await self._candidates(wordings, asked, bases)
+        embedders = [embedder for _, embedder in bases.values()]
+        trust = [one.question.trust(embedders) if one.vectors else 0.0 for one in asked]
+        score(
+            found,
+            asked,
+            embedder_of={name: embedder for name, (_, embedder) in bases.items()},
+            dense=self._dense_weight,
+            trust=trust,
+        )
+        found.sort(key=lambda c: (-c.score, c.row.number))
+        question = asked[0].question
+        sure = 0.0
+        if found:
+            talk = await self._talk(wordings, asked, embedders)
+            sure = confidence(signs(question, found, trust[0], talk))
+        await self._look_again(question.text, found)
+        best = found[:limit]
+        around = await self._around(best)
+        return SearchResult(
+            tuple(passage(candidate, around) for candidate in best),
+            evidence=bool(question.words) and sure >= self._evidence,
+            confidence=round(sure, 4),
+            nearest=tuple(dict.fromkeys(str(c.row.title) for c in found))[:_NEAREST],
+        )
+
+    async def _talk(
+        self, wordings: Sequence[Wording], asked: Sequence[Asked], embedders: Sequence[Embedder]
+    ) -> float:
+        """How near what was said comes to small talk, whatever was asked before it."""
+        said = wordings[0].text
+        alone = [one for one, put in zip(asked, wordings, strict=True) if put.searched == said]
+        try:
+            return await self._smalltalk.nearness((alone or asked)[0].vectors, embedders)
+        except BackendError as exc:
+            log.warning("knowledge.embedder_failed", error=str(exc))
+            return 0.0
+
+    async def _look_again(self, question: str, found: list[Candidate]) -> None:
+        """Let the reranker read the best candidates; where it fails they stay as they are."""
+        if self._rerank is None or not found:
+            return
+        head = found[:_RERANKED]
+        try:
+            scores = await self._rerank(question, [candidate.text for candidate in head])
+        except BackendError as exc:
+            log.warning("knowledge.reranker_failed", error=str(exc))
+            return
+        mix_in(found, scores)
+        found.sort(key=lambda c: (-c.score, c.row.number))
+
+    async def passage(self, ident: str) -> Passage | None:
+        """A passage of a live generation by its id, with its neighbours."""
+        live = (bases.c.name == passages.c.base) & (bases.c.generation == passages.c.generation)
+        query = _ROWS.join(bases, live).where(passages.c.id == ident)
+        async with self._db.read() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            return None
+        candidate = Candidate(row)
+        return passage(candidate, await self._around([candidate]))
+
+    async def _candidates(
+        self, wordings: Sequence[Wording], asked: list[Asked], bases: Bases
+    ) -> list[Candidate]:
+        """What both indexes propose for any wording; may renew what full text found.
+
+        Documents may change between two looks: then the numbers of full text are gone when the
+        rows are read, or many of Chroma's ids have no row yet, and it looks again.
+        """
+        limit = _CANDIDATES
+        found: list[Candidate] = []
+        for look in range(_LOOKS):
+            if look:
+                again = await self._lexical(wordings, bases)
+                for one, new in zip(asked, again, strict=True):
+                    one.found = new.found
+            numbers = {number for one in asked for number in one.found}
+            nearest = await self._nearest([one.vectors for one in asked], bases, limit)
+            found = await self._load(numbers, nearest, bases)
+            visible = {candidate.row.id for candidate in found} & nearest
+            loaded = {candidate.row.number for candidate in found}
+            if numbers <= loaded and len(visible) >= len(nearest) / 2:
+                break
+            limit = 4 * _CANDIDATES
+        return found
+
+    async def _embed(self, texts: list[str], bases: Bases) -> list[dict[str, Embeddings]]:
+        """Each text's vector by embedder. Where one fails the words alone must do."""
+        embedders = {embedder.id: embedder for _, embedder in bases.values()}
+        found: list[dict[str, Embeddings]] = [{} for _ in texts]
+        for ident, embedder in embedders.items():
+            try:
+                rows = await embedder.embed_query(texts)
+            except BackendError as exc:
+                log.warning("knowledge.embedder_failed", embedder=ident, error=str(exc))
+                continue
+            for vectors, row in zip(found, rows, strict=True):
+                vectors[ident] = row
+        return found
+
+    async def _lexical(self, wordings: Sequence[Wording], bases: Bases) -> list[Asked]:
+        asked = []
+        async with self._db.read() as connection:
+            for one in wordings:
+                words = terms(one.searched)
+                known = await full_text.frequencies(connection, words, list(bases), _COMMON)
+                overall = full_text.together(known, words, _COMMON)
+                total, counts = overall.passages, overall.words
+                telling = full_text.telling(counts, total)
+                found = await full_text.find(connection, telling, known, overall, _CANDIDATES)
+                share = one.shares(words)
+                weight = {
+                    word: share[word] * rarity(min(count, total), total)
+                    for word, count in counts.items()
+                }
+                occur = sum(count > 0 for count in counts.values()) / (len(counts) or 1)
+                question = Question(one.searched, words, weight, occur, english_share(one.searched))
+                asked.append(Asked(question, one.weight, found))
+        return asked
+
+    async def _nearest(
+        self, vectors: Sequence[Mapping[str, Embeddings]], bases: Bases, limit: int
+    ) -> set[str]:
+        """What Chroma proposes. Where it cannot the words alone must do."""
+        found: set[str] = set()
+        try:
+            for base, embedder in bases.values():
+                name = collection_name(base.name, base.generation)
+                for by_embedder in vectors:
+                    if embedder.id in by_embedder:
+                        near = await self._chroma.query(name, by_embedder[embedder.id], limit)
+                        found.update(ident for ident, _ in near)
+        except StorageError as exc:
+            log.warning("documents are searched by words alone", reason=str(exc))
+        return found
+
+    async def _load(
+        self,
+        numbers: set[int],
+        ids: set[str],
+        bases: Bases,
+    ) -> list[Candidate]:
+        """The candidates' rows. An id that only Chroma has is passed over."""
+        query = _ROWS.where(passages.c.number.in_(numbers) | passages.c.id.in_(ids))
+        async with self._db.read() as connection:
+            rows = (await connection.execute(query)).all()
+        return [
+            Candidate(row)
+            for row in rows
+            if row.base in bases and row.generation == bases[row.base][0].generation
+        ]
+
+    async def _around(self, found: Sequence[Candidate]) -> dict[tuple[str, int], str]:
+        """The texts beside the passages found, by document and position."""
+        if not found:
+            return {}
+        # Every column of the index by itself: SQLite does not use it for pairs of values.
+        query = sa.select(passages.c.document, passages.c.position, passages.c.text).where(
+            passages.c.document.in_({c.row.document for c in found}),
+            passages.c.generation.in_({c.row.generation for c in found}),
+            passages.c.position.in_({c.row.position + step for c in found for step in (-1, 1)}),
+        )
+        async with self._db.read() as connection:
+            return {(d, p): text for d, p, text in await connection.execute(query)}

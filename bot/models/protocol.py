@@ -1,0 +1,38 @@
+"""The models as skills see them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol
+
+from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk
+from bot.types import ConversationKey, Scope
+from bot.values import ModelInfo
+
+
+class Models(Protocol):
+    """The models that can answer, and which one answers where."""
+
+    def names(self) -> Sequence[str]:
+        """Names of the models that can chat, in config.yaml's order."""
+        ...
+
+    async def current(self, conversation: ConversationKey) -> tuple[str, Scope]:
+        """The model that answers here, and the scope whose choice that is."""
+        ...
+
+    async def use(self, name: str, scope: Scope, conversation: ConversationKey, by: str) -> None:
+        """Choose a model. Raises `NotFound`, or `Failed` if it cannot answer; the old one stays."""
+        ...
+
+    async def describe(self) -> Sequence[ModelInfo]: ...
+
+    async def capabilities(self, model: str) -> Capabilities: ...
+
+    async def count(self, model: str, messages: Sequence[ChatMessage]) -> int:
+        """Tokens of a prompt, in the model's own tokens."""
+        ...
+
+    def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        """Stream an answer. Raises `BackendError`."""
+        ...

@@ -1,0 +1,222 @@
+"""Which model answers where, and how the models do."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, Protocol
+
+import structlog
+
+from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk
+from backends.errors import BackendError
+from backends.pool.pool import Pool
+from backends.pool.replica import ReplicaStatus
+from backends.pool.spec import ModelSpec
+from bot.config import Config, PlaceSettings
+from bot.errors import Failed, NotFound, nearest
+from bot.history.protocol import Choices
+from bot.types import SCOPES, ConversationKey, Scope
+from bot.values import ModelInfo
+
+log = structlog.get_logger(__name__)
+
+CHOICE: Final = "model"
+"""The name under which a chosen model is stored."""
+
+
+class KnownCapabilities(Protocol):
+    """What models were found to be able to do, kept across restarts."""
+
+    async def all(self) -> dict[str, Capabilities]: ...
+
+    async def put(self, key: str, found: Capabilities) -> None: ...
+
+
+class ModelService:
+    """`bot.skills.skill.Models` over the pool, config.yaml and what people chose. Owns none of them.
+
+    Which model answers: the choice stored for the conversation, its channel or its workspace; else
+    what config.yaml says of the channel or the workspace; else the stored default; else
+    `default_model`.
+    """
+
+    def __init__(
+        self, pool: Pool, choices: Choices, config: Config, known: KnownCapabilities
+    ) -> None:
+        self._config = config
+        self._pool = pool
+        self._choices = choices
+        self._known = known
+        self._keys = {name: _key(name, pool.spec(name)) for name in pool.names()}
+        self._able: dict[str, Capabilities] | None = None
+        self._skipped: set[tuple[str, str]] = set()
+
+    def names(self) -> Sequence[str]:
+        able = self._able or {}
+        return [
+            name
+            for name in self._pool.names()
+            if name not in self._config.search_models
+            and ((found := able.get(self._keys[name])) is None or found.chat)
+        ]
+
+    async def current(self, conversation: ConversationKey) -> tuple[str, Scope]:
+        stored = await self._stored(conversation, SCOPES[:-1])
+        if stored is not None:
+            return stored
+        sections: tuple[tuple[Scope, Mapping[str, PlaceSettings]], ...] = (
+            ("channel", self._config.channels),
+            ("workspace", self._config.workspaces),
+        )
+        for width, section in sections:
+            place = section.get(conversation.scope(width))
+            if place is not None and place.model is not None:
+                return place.model, width
+        stored = await self._stored(conversation, SCOPES[-1:])
+        return stored or (self._config.default_model, "default")
+
+    async def use(self, name: str, scope: Scope, conversation: ConversationKey, by: str) -> None:
+        if name not in self._pool.names():
+            near = nearest(name, self.names())
+            hint = f" Did you mean {near}?" if near else ""
+            raise NotFound(f"There is no model named {name!r:.60}.{hint} See /model list.")
+        try:
+            able = await self._pool.probe(name)
+        except BackendError as exc:
+            raise Failed(f"{name} cannot answer just now, so nothing was changed: {exc}") from exc
+        await self._keep(name, able)
+        if not able.chat:
+            raise Failed(f"{name} embeds documents and cannot chat, so nothing was changed.")
+        await self._choices.put(CHOICE, conversation.scope(scope), name, by)
+        log.info("model chosen", model=name, scope=scope, place=conversation.scope(scope), by=by)
+
+    async def describe(self) -> Sequence[ModelInfo]:
+        """Every model, those that embed included, in config.yaml's order; loads none."""
+        able = await self._remembered()
+        return [
+            self._info(name, self._pool.status(name), able.get(self._keys[name]))
+            for name in self._pool.names()
+        ]
+
+    async def capabilities(self, model: str) -> Capabilities:
+        """What the model can do; may load it. Raises `BackendError`."""
+        found = await self._pool.capabilities(model)
+        await self._keep(model, found)
+        return found
+
+    async def count(self, model: str, messages: Sequence[ChatMessage]) -> int:
+        return await self._pool.count(model, messages)
+
+    def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        return self._pool.chat(model, request)
+
+    # --- choices ----------------------------------------------------------------------------------
+
+    async def _stored(
+        self, conversation: ConversationKey, widths: Sequence[Scope]
+    ) -> tuple[str, Scope] | None:
+        """The narrowest stored choice that still names a model."""
+        scopes = [(width, conversation.scope(width)) for width in widths]
+        while scopes:
+            found = await self._choices.resolve(CHOICE, scopes)
+            if found is None:
+                return None
+            width, name = found
+            if name in self._pool.names():
+                return name, width
+            self._skip(name, conversation.scope(width))
+            scopes = scopes[[w for w, _ in scopes].index(width) + 1 :]
+        return None
+
+    def _skip(self, name: str, place: str) -> None:
+        if (name, place) in self._skipped:
+            return
+        if len(self._skipped) >= 1000:
+            self._skipped.clear()
+        self._skipped.add((name, place))
+        log.warning("the chosen model is no longer in config.yaml", model=name, place=place)
+
+    # --- what models can do -----------------------------------------------------------------------
+
+    async def _remembered(self) -> dict[str, Capabilities]:
+        if self._able is None:
+            self._able = await self._known.all()
+        return self._able
+
+    async def _keep(self, model: str, found: Capabilities) -> None:
+        able, key = await self._remembered(), self._keys[model]
+        old = able.get(key)
+        if old is not None and not found.tokens_per_s:
+            found = replace(found, tokens_per_s=old.tokens_per_s)
+        if old != found:
+            able[key] = found
+            await self._known.put(key, found)
+
+    # --- words ------------------------------------------------------------------------------------
+
+    def _info(
+        self, name: str, statuses: Sequence[ReplicaStatus], able: Capabilities | None
+    ) -> ModelInfo:
+        engines = dict.fromkeys(status.backend for status in statuses)
+        return ModelInfo(
+            name=name,
+            description=self._pool.spec(name).description,
+            engine=" + ".join(engines),
+            state=_state(statuses),
+            detail="; ".join(_details(statuses, able)),
+            replicas=tuple(map(_line, statuses)) if len(statuses) > 1 else (),
+        )
+
+
+def _key(model: str, spec: ModelSpec) -> str:
+    """Changes with the model's entry, so that another model of the name is asked anew."""
+    return f"{model}:{hashlib.sha256(spec.model_dump_json().encode()).hexdigest()[:16]}"
+
+
+def _state(statuses: Sequence[ReplicaStatus]) -> str:
+    """The model's state: that of its best replica."""
+    if all(status.state == "cooling" for status in statuses):
+        return "resting"
+    if all(status.resident is False for status in statuses):
+        return "not loaded"
+    if any(status.state == "ready" for status in statuses):
+        return "ready"
+    return "on trial"
+
+
+def _details(statuses: Sequence[ReplicaStatus], able: Capabilities | None) -> Iterator[str]:
+    if able is not None and able.context:
+        yield f"context {able.context:,} tokens"
+    if able is not None and able.dimension:
+        yield f"embeds in {able.dimension} dimensions"
+    if len(statuses) == 1:
+        yield from _figures(statuses[0])
+    else:
+        well = sum(status.state != "cooling" for status in statuses)
+        yield f"{well} of {len(statuses)} replicas well"
+        slots, busy = sum(s.slots for s in statuses), sum(s.busy for s in statuses)
+        yield f"{busy} of {slots} slots busy"
+    if queued := max((status.queued for status in statuses), default=0):
+        yield f"{queued} waiting"
+
+
+def _line(status: ReplicaStatus) -> str:
+    """One replica: how it is, and what it has done."""
+    state = {"ready": "ready", "cooling": "resting", "trial": "on trial"}[status.state]
+    figures = "; ".join(_figures(status))
+    return f"replica {status.replica} ({status.backend}): {state}; {figures}"
+
+
+def _figures(status: ReplicaStatus) -> Iterator[str]:
+    if status.resident is not None:
+        yield "loaded" if status.resident else "not loaded"
+    yield f"{status.busy} of {status.slots} slots busy"
+    if status.tokens_per_s is not None:
+        yield f"{status.tokens_per_s:.0f} tokens/s"
+    if status.cache_hits is not None:
+        yield f"{status.cache_hits:.0%} of prompts from the cache"
+    if status.last_error:
+        when = "last error" if status.state != "ready" else "well again after"
+        yield f"{when}: {status.last_error}"

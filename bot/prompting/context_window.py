@@ -1,0 +1,292 @@
+"""Fitting a prompt into a model's context.
+
+The order is: system, history, then one last message with what was retrieved and the question. So
+the part that stays the same from turn to turn comes first, and an engine that keeps its cache
+reads only what is new. For the same reason history is not trimmed by one turn each time: when it
+outgrows its room it is cut to half, and the cut then stays where it is until the room is full
+again. Nothing stored is touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from backends.base import ChatMessage
+from backends.errors import ContextOverflow
+from bot.history.protocol import Turn
+from bot.prompting.speakers import Speakers
+from bot.prompting.text_split import cut, cuts
+
+if TYPE_CHECKING:
+    from bot.models.protocol import Models
+
+UNKNOWN_CONTEXT = 4096
+"""Assumed where an engine does not tell its model's context, in tokens."""
+
+_CITED = re.compile(r"[ \t]?\[\d{1,3}\]")
+_QUOTED = re.compile(r"^>[ \t]?", re.MULTILINE)
+
+_MARGIN = 16
+_PER_MESSAGE = 16
+_TEMPLATE = 64
+"""More tokens than a chat template adds: for each message, and around all of them."""
+_SHARE = 0.7
+_LONGEST_TOKEN = 16
+"""A text of so many characters for each token does not fit, and tells how long its tokens are."""
+
+_ONE = Speakers()
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A prompt that fits. `blocks` says how many of the blocks are in it; `max_tokens` is the room
+    left for the answer; turns are counted one for a question and one for an answer."""
+
+    messages: tuple[ChatMessage, ...]
+    max_tokens: int
+    blocks: int = 0
+    turns_used: int = 0
+    turns_left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """The first pieces of a text, and about how many more it has."""
+
+    pieces: tuple[str, ...]
+    more: int = 0
+
+
+class Fitter:
+    """Fits prompts, and remembers token counts and where each conversation was cut.
+
+    What it remembers is a cache: bounded, lost at a restart, and never needed to be right.
+    """
+
+    def __init__(self, *, conversations: int = 4096, counts: int = 20_000) -> None:
+        self._cuts: _Recent[tuple[str, str], str] = _Recent(conversations)
+        self._counts: _Recent[tuple[str, str, str], int] = _Recent(counts)
+        self._frames: _Recent[str, tuple[int, int]] = _Recent(64)
+
+    async def fit(
+        self,
+        models: Models,
+        model: str,
+        *,
+        compose: Callable[[int], str],
+        system: str = "",
+        blocks: int = 0,
+        history: Sequence[Turn] = (),
+        who: Speakers = _ONE,
+        answer_tokens: int = 512,
+        share: float | None = None,
+    ) -> Fitted:
+        """Make a prompt of as much as fits.
+
+        `compose(n)` is the last message with the first n of the `blocks`, which are ranked: the
+        later ones are left out first. `who` names the speakers of the history. `share` is how
+        much of the room the last message may take up with blocks; by default 0.7 where there is
+        history, else all. Raises `ContextOverflow` where the question alone is too long.
+        """
+        window = (await models.capabilities(model)).context or UNKNOWN_CONTEXT
+        answer = max(1, min(answer_tokens, window // 4))
+        measure = _Measure(self, models, model, window - answer - _MARGIN, who)
+        used, base, cost = await measure.blocks(
+            system, compose, blocks, (_SHARE if history else 1.0) if share is None else share
+        )
+        exchanges = _exchanges(history)
+        room = measure.budget - cost
+        start = await self._cut(measure, exchanges, room, keep=used == 0)
+        while True:
+            chosen = [turn for group in exchanges[start:] for turn in group]
+            messages = (*base[:-1], *(_message(turn, who) for turn in chosen), base[-1])
+            if start == len(exchanges) or await measure.fits(messages):
+                break
+            start += 1
+        return Fitted(messages, answer, used, len(chosen), len(history) - len(chosen))
+
+    async def _cut(
+        self, measure: _Measure, exchanges: Sequence[Sequence[Turn]], room: int, *, keep: bool
+    ) -> int:
+        """Index of the first exchange to use. With `keep` the cut is remembered."""
+        if not exchanges:
+            return 0
+        key = (measure.model, exchanges[0][0].conversation)
+        cut = self._cuts.get(key)
+        first = next((i for i, group in enumerate(exchanges) if group[0].id == cut), 0)
+        start = await measure.start(exchanges, first, room)
+        if start > first:
+            start = min(await measure.start(exchanges, start, room // 2), len(exchanges) - 1)
+            if keep:
+                self._cuts.put(key, exchanges[start][0].id)
+        return start
+
+    async def _frame(self, models: Models, model: str) -> tuple[int, int]:
+        """Tokens of the template around one message, and of each further message."""
+        known = self._frames.get(model)
+        if known is None:
+            one = [ChatMessage("user", "x")]
+            more = [*one, ChatMessage("assistant", "x"), *one]
+            single, triple = await models.count(model, one), await models.count(model, more)
+            known = (single - 1, max(0, -(-(triple - single - 2) // 2)))
+            self._frames.put(model, known)
+        return known
+
+    async def turn_tokens(
+        self, models: Models, model: str, turn: Turn, who: Speakers = _ONE
+    ) -> int:
+        """About what a stored turn takes in a prompt; counted once."""
+        key = (model, turn.id, who.names.get(turn.author, ""))
+        known = self._counts.get(key)
+        if known is None:
+            around, each = await self._frame(models, model)
+            known = await models.count(model, [_message(turn, who)]) - around + each
+            self._counts.put(key, known)
+        return known
+
+    async def split(
+        self, models: Models, model: str, text: str, tokens: int, *, most: int
+    ) -> Pieces:
+        """Cut a long text into pieces of at most `tokens` tokens, at paragraphs, lines, sentences
+        or words, whichever is the largest that fits. Only the first `most` are made and counted."""
+        around, _ = await self._frame(models, model)
+
+        async def count(piece: str) -> int:
+            if len(piece.encode()) <= tokens:
+                return len(piece.encode())
+            return await models.count(model, [ChatMessage("user", piece)]) - around
+
+        sample = text[: tokens * _LONGEST_TOKEN]
+        total = max(1, await count(sample))
+        if total <= tokens and len(sample) == len(text):
+            return Pieces((text,))
+        width = max(16, int(len(sample) * min(1.0, tokens * 0.9 / total)))
+        found, rest = await asyncio.to_thread(_first_pieces, text, width, most)
+        pieces: list[str] = []
+        waiting = found[::-1]
+        while waiting and len(pieces) < most:
+            piece = waiting.pop()
+            if len(piece) > 16 and await count(piece) > tokens:
+                waiting.extend(cut(piece, max(16, len(piece) // 2))[::-1])
+            else:
+                pieces.append(piece)
+        return Pieces(tuple(pieces), len(waiting) + -(-rest // width))
+
+
+class _Measure:
+    """Counting for one prompt: against one budget, in one model's tokens."""
+
+    def __init__(
+        self, fitter: Fitter, models: Models, model: str, budget: int, who: Speakers
+    ) -> None:
+        self._fitter, self._models, self._who = fitter, models, who
+        self.model, self.budget = model, budget
+
+    async def fits(self, messages: Sequence[ChatMessage], budget: int | None = None) -> bool:
+        limit = self.budget if budget is None else budget
+        return _at_most(messages) <= limit or await self.count(messages) <= limit
+
+    async def count(self, messages: Sequence[ChatMessage]) -> int:
+        return await self._models.count(self.model, messages)
+
+    async def blocks(
+        self, system: str, compose: Callable[[int], str], blocks: int, share: float
+    ) -> tuple[int, tuple[ChatMessage, ...], int]:
+        """How many blocks fit, the messages without history, and what they take."""
+        head = (ChatMessage("system", system),) if system else ()
+
+        def base(n: int) -> tuple[ChatMessage, ...]:
+            return (*head, ChatMessage("user", compose(n)))
+
+        room = int(self.budget * share)
+        low, high = 0, blocks
+        while low < high:
+            middle = (low + high + 1) // 2
+            if await self.fits(base(middle), room):
+                low = middle
+            else:
+                high = middle - 1
+        chosen = base(low)
+        cost = _at_most(chosen)
+        if cost > self.budget // 4:  # a bound is enough while there is room to spare
+            cost = await self.count(chosen)
+        if cost > self.budget:
+            raise ContextOverflow(cost, self.budget)
+        return low, chosen, cost
+
+    async def start(self, exchanges: Sequence[Sequence[Turn]], first: int, room: int) -> int:
+        """The earliest exchange from `first` on from which everything to the end fits the room."""
+        texts = [turn for group in exchanges[first:] for turn in group]
+        if sum(len(_said(turn, self._who).encode()) + _PER_MESSAGE for turn in texts) <= room:
+            return first
+        taken = 0
+        for index in range(len(exchanges) - 1, first - 1, -1):
+            for turn in exchanges[index]:
+                taken += await self._fitter.turn_tokens(self._models, self.model, turn, self._who)
+            if taken > room:
+                return index + 1
+        return first
+
+
+class _Recent(Generic[K, V]):
+    """A dictionary that forgets what was not used for longest."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._values: OrderedDict[K, V] = OrderedDict()
+
+    def get(self, key: K) -> V | None:
+        value = self._values.get(key)
+        if value is not None:
+            self._values.move_to_end(key)
+        return value
+
+    def put(self, key: K, value: V) -> None:
+        self._values[key] = value
+        self._values.move_to_end(key)
+        if len(self._values) > self._most:
+            self._values.popitem(last=False)
+
+
+def _first_pieces(text: str, width: int, most: int) -> tuple[list[str], int]:
+    """The first pieces of a text, and how many characters come after them."""
+    places = list(islice(cuts(text, width), most))
+    end = places[-1][1] if places else 0
+    return [text[start:end] for start, end in places], len(text.rstrip()) - end
+
+
+def _at_most(messages: Sequence[ChatMessage]) -> int:
+    """An upper bound of tokens without asking the model: no token is shorter than a byte."""
+    return _TEMPLATE + sum(len(m.content.encode()) + _PER_MESSAGE for m in messages)
+
+
+def _exchanges(history: Sequence[Turn]) -> list[list[Turn]]:
+    """Turns in groups that begin with a person's; what comes before the first is left out."""
+    groups: list[list[Turn]] = []
+    for turn in history:
+        if turn.role == "user":
+            groups.append([turn])
+        elif groups and turn.text.strip():
+            groups[-1].append(turn)
+    return [group for group in groups if len(group) > 1]
+
+
+def _said(turn: Turn, who: Speakers) -> str:
+    return who.said(turn.author, turn.text) if turn.role == "user" else turn.text
+
+
+def _message(turn: Turn, who: Speakers) -> ChatMessage:
+    text = _said(turn, who)
+    if turn.role == "assistant" and turn.explanation is not None and turn.explanation.passages:
+        # Its citations point to passages that this prompt does not have, and would be imitated.
+        text = _QUOTED.sub("", _CITED.sub("", text)).strip() or text
+    return ChatMessage(turn.role, text)

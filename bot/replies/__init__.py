@@ -1,0 +1,1 @@
+"""A reply as it is being written, on any platform."""

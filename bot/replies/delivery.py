@@ -1,0 +1,127 @@
+"""From parts to a platform: the latest view, at most one edit an interval, and always an end.
+
+A skill is never held up by a slow platform: views that were not sent in time are replaced by newer
+ones, and only the latest is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+from bot.replies.draft import Draft
+from bot.replies.protocol import Sink
+from bot.types import Notice, Part, State, View
+
+log = structlog.get_logger(__name__)
+
+_HURRY_S = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a platform may take over one call before it is given up, in seconds."""
+
+    call_s: float = 60.0
+    finish_s: float = 300.0
+
+
+class Delivery:
+    """Carries one reply to its sink.
+
+    `start` is called with the first part (or the end), `finish` exactly once, and nothing after it.
+    Edits keep `limits.edit_interval_s` between each other, the last one included. Used as
+    `add … add`, then `finish`; a reply that will not be finished is given up with `abandon`.
+    """
+
+    def __init__(self, sink: Sink, draft: Draft, *, patience: Patience | None = None) -> None:
+        self._sink = sink
+        self._draft = draft
+        self._patience = patience or Patience()
+        self._changed = asyncio.Event()
+        self._over = asyncio.Event()
+        self._hurried = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._call: asyncio.Timeout | None = None
+
+    def add(self, part: Part) -> None:
+        """Take a part in; it is shown as soon as the platform allows. Raises `Failed`."""
+        self._draft.add(part)
+        self._changed.set()
+        self._begin()
+
+    async def finish(
+        self, state: State, notice: Notice | None = None, *, again: bool = False
+    ) -> None:
+        """End the reply and wait until the platform has it, or was given up."""
+        self._draft.end(state, notice, again=again)
+        await self._close()
+
+    async def withdraw(self) -> None:
+        """End the reply with nothing in it: its question was deleted."""
+        self._draft.withdraw()
+        await self._close()
+
+    def hurry(self) -> None:
+        """The process is about to end: give up what hangs, send the last view without waiting."""
+        self._hurried.set()
+        if self._call is not None and not self._call.expired():
+            self._call.reschedule(asyncio.get_running_loop().time() + _HURRY_S)
+
+    async def abandon(self) -> None:
+        """Stop sending without an end; only for a reply that nobody will see."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _close(self) -> None:
+        self._over.set()
+        self._changed.set()
+        await self._begin()
+
+    def _begin(self) -> asyncio.Task[None]:
+        if self._task is None:
+            self._task = asyncio.create_task(self._send_all(), name=f"reply {self._draft.turn}")
+        return self._task
+
+    async def _send_all(self) -> None:
+        clock = asyncio.get_running_loop().time
+        interval = self._sink.limits.edit_interval_s
+        await self._send("start", self._sink.start, self._patience.call_s)
+        next_edit = clock()
+        while not self._over.is_set():
+            await self._changed.wait()
+            await _pause(next_edit - clock(), self._over)
+            if self._over.is_set() or not self._sink.limits.streams:
+                await self._over.wait()
+                break
+            await self._send("update", self._sink.update, self._patience.call_s)
+            next_edit = clock() + interval
+        await _pause(next_edit - clock(), self._hurried)
+        await self._send("finish", self._sink.finish, self._patience.finish_s)
+
+    async def _send(
+        self, step: str, send: Callable[[View], Awaitable[None]], patience_s: float
+    ) -> None:
+        try:
+            self._changed.clear()
+            async with asyncio.timeout(patience_s) as call:
+                self._call = None if step == "finish" else call
+                await send(self._draft.view())
+        except Exception:  # a platform's failure must not end the answer; the trace is logged
+            log.warning("the platform did not take a reply", step=step, exc_info=True)
+        finally:
+            self._call = None
+
+
+async def _pause(seconds: float, unless: asyncio.Event) -> None:
+    """Wait, or until the event is set."""
+    if seconds > 0 and not unless.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await unless.wait()

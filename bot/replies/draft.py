@@ -1,0 +1,230 @@
+"""A reply as it is being written: parts in, views out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.control_characters import without_controls
+from bot.errors import Failed
+from bot.observability.redaction import Redactor
+from bot.replies.links import LinkFilter, shown
+from bot.replies.pagination import LEAST_LIMIT, Splitter
+from bot.types import (
+    Action,
+    Actions,
+    Explanation,
+    File,
+    Limits,
+    Notice,
+    Part,
+    Source,
+    Sources,
+    State,
+    Status,
+    Text,
+    View,
+)
+
+MAX_TEXT = 400_000
+"""Longest answer, in characters; nothing that a model writes by itself comes near it."""
+MAX_EXTRAS = 50
+"""Most notices, files and buttons of one reply."""
+
+STOP = Action("stop", "Stop")
+AFTER_ANSWER = (
+    Action("regenerate", "Regenerate"),
+    Action("good", "👍"),
+    Action("bad", "👎"),
+    Action("why", "Why this answer?"),
+)
+TRY_AGAIN = (Action("regenerate", "Try again"),)
+
+
+class Draft:
+    """Gathers the parts of one turn, and shows how the reply stands; no secret gets out of it.
+
+    `text` is the answer for the history; what is shown of it, and of all else, has no control
+    characters, and no link or image that is not what it looks like.
+    `model` says that a model answers: there is something to stop while it works, and to judge
+    afterwards. `file_over_chars` is the length from which the answer is attached as well.
+    """
+
+    def __init__(
+        self,
+        turn: str,
+        limits: Limits,
+        *,
+        model: bool = False,
+        file_over_chars: int = 0,
+        redact: Redactor | None = None,
+    ) -> None:
+        self.turn = turn
+        self.file_over_chars = file_over_chars
+        self.state: State = "working"
+        self.characters = 0
+        self._limits = limits
+        self._model = model
+        self._splitter = Splitter(max(LEAST_LIMIT, limits.max_chars))
+        self._redact = redact or Redactor()
+        self._growing = self._redact.growing()
+        self._links = LinkFilter()
+        self._fresh: list[str] = []
+        self._text: list[str] = []
+        self._shown: list[str] = []
+        self._status: Status | None = None
+        self._sources: tuple[Source, ...] = ()
+        self._wanted: list[Action] = []
+        self._actions: tuple[Action, ...] = (STOP,) if model else ()
+        self._files: list[File] = []
+        self._notices: list[Notice] = []
+
+    @property
+    def text(self) -> str:
+        """The answer so far, but for an end that may still become a secret."""
+        self._take_in()
+        return _joined(self._text)
+
+    @property
+    def whole_text(self) -> str:
+        """The answer, to which nothing will be added."""
+        self._take_in(whole=True)
+        return _joined(self._text)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to be read yet: no text, file, notice or source."""
+        return not (
+            self._files
+            or self._notices
+            or self._sources
+            or self.text.strip()
+            or self._growing.held  # never blank
+        )
+
+    @property
+    def refused(self) -> bool:
+        """Whether the skill itself said no."""
+        return any(notice.kind == "refusal" for notice in self._notices)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the skill itself reported an error."""
+        return any(notice.kind == "error" for notice in self._notices)
+
+    def add(self, part: Part) -> None:
+        """Take a part in. Raises `Failed` for an answer without end."""
+        if isinstance(part, Text):
+            self._write(part.delta)  # redacted as it is read: a secret may come in two pieces
+            return
+        part = self._redact.part(part)
+        match part:
+            case Status():
+                self._status = replace(part, text=shown(part.text)) if part.text else part
+            case Sources(items):
+                self._sources = tuple(map(_shown_source, items))
+            case Actions(items):
+                self._wanted = [*self._wanted, *items][:MAX_EXTRAS]
+            case File():
+                self._attach(part)
+            case Notice():
+                if len(self._notices) < MAX_EXTRAS:
+                    self._notices.append(replace(part, text=shown(part.text)))
+            case Explanation():
+                pass  # kept with the turn, shown only when asked for
+
+    def end(self, state: State, notice: Notice | None = None, *, again: bool = False) -> None:
+        """The turn is over. What was written stays; `again` offers to try once more."""
+        self.state = state
+        self._status = None
+        self._take_in(whole=True)
+        self._show(self._links.finish())
+        if notice is not None:
+            notice = self._redact.part(notice)
+            self._notices.append(replace(notice, text=shown(notice.text)))
+            self._wanted += notice.actions
+        text = _joined(self._shown)
+        if state == "complete":
+            after = AFTER_ANSWER if self._model and text.strip() else ()
+            self._actions = (*self._wanted, *after)
+        else:
+            self._actions = TRY_AGAIN if again and self._model else ()
+        if self.file_over_chars and len(text) > self.file_over_chars:
+            self._attach(File("answer.md", text.encode(), "text/markdown; charset=utf-8"))
+
+    def withdraw(self) -> None:
+        """The question was deleted: nothing of the reply is shown any more."""
+        self._growing = self._redact.growing()
+        self._links = LinkFilter()
+        self._fresh.clear()
+        self._text.clear()
+        self._shown.clear()
+        self._splitter = Splitter(max(LEAST_LIMIT, self._limits.max_chars))
+        self._files.clear()
+        self._notices.clear()
+        self._wanted.clear()
+        self._sources = ()
+        self.end("cancelled")
+
+    def view(self) -> View:
+        """The reply as it stands."""
+        self._take_in()
+        return View(
+            turn=self.turn,
+            text=_joined(self._shown),
+            pages=self._splitter.pages,
+            status=self._status,
+            sources=self._sources,
+            actions=self._actions,
+            files=tuple(self._files),
+            notices=tuple(self._notices),
+            state=self.state,
+        )
+
+    def _write(self, delta: str) -> None:
+        self.characters += len(delta)
+        if self.characters > MAX_TEXT:
+            raise Failed(f"The answer grew beyond {MAX_TEXT:,} characters and was ended there.")
+        self._fresh.append(delta)
+        self._status = None
+
+    def _take_in(self, *, whole: bool = False) -> None:
+        """Redact what was written since this was last done, which is where somebody reads it."""
+        if self._fresh or (whole and self._growing.held):
+            text = self._growing.take("".join(self._fresh), whole=whole)
+            self._fresh.clear()
+            self._text.append(text)
+            self._show(self._links.feed(without_controls(text)))
+
+    def _show(self, text: str) -> None:
+        self._shown.append(text)
+        self._splitter.append(text)
+
+    def _attach(self, file: File) -> None:
+        if len(self._files) >= MAX_EXTRAS:
+            return
+        size, most = len(file.data), self._limits.max_file_bytes
+        if size <= most:
+            self._files.append(file)
+        elif len(self._notices) < MAX_EXTRAS:
+            self._notices.append(
+                Notice(
+                    f"{file.name} has {size / 1e6:.1f} MB, and {most / 1e6:.1f} MB can be "
+                    "attached here; it was left out."
+                )
+            )
+
+
+def _joined(pieces: list[str]) -> str:
+    """The pieces as one text, which they are from then on."""
+    pieces[:] = ["".join(pieces)]
+    return pieces[0]
+
+
+def _shown_source(source: Source) -> Source:
+    on_the_web = source.location.startswith(("https://", "http://"))
+    return replace(
+        source,
+        title=shown(source.title),
+        heading=shown(source.heading),
+        location=(without_controls if on_the_web else shown)(source.location),
+    )

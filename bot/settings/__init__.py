@@ -1,0 +1,1 @@
+"""What is different in one channel, and what admins and people chose."""

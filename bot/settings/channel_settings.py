@@ -1,0 +1,179 @@
+"""How the bot behaves in a channel: config.yaml's word, then what admins chose at run time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from bot.commands.access import Access, parse
+from bot.commands.declaration import Option, check_text
+from bot.errors import NotFound, UsageError, nearest
+from bot.history.protocol import Choices
+from bot.models.protocol import Models
+from bot.models.selection import CHOICE
+from bot.settings.values import ChannelSettings
+from bot.types import SCOPES, ConversationKey, Scope
+from bot.values import Setting
+
+_PREFIX = "setting:"
+_MAX_PERSONA = 2_000
+MODEL = CHOICE
+"""The setting that is the model which answers; /model chooses it, too."""
+COMMAND = "command."
+"""How the settings begin that say who may use a command; its name follows."""
+
+OPTIONS: Final[Mapping[str, Option]] = {
+    option.name: option
+    for option in (
+        Option("Who the bot is here, in a sentence or two", name="persona"),
+        Option("Knowledge base that answers here", name="knowledge_base"),
+        Option("Answer a mention in a thread of its own", name="thread_per_mention", kind="bool"),
+        Option("Answer in its threads without being mentioned", name="follow_up", kind="bool"),
+        Option(
+            "Length from which an answer is also attached as a file, in characters",
+            name="file_over_chars",
+            kind="int",
+            min_value=500,
+            max_value=1_000_000,
+        ),
+    )
+}
+"""The settings that can be chosen at run time; the names are those of `ChannelSettings`."""
+
+
+class ChosenSettings:
+    """Settings by channel, workspace and everywhere, on top of what config.yaml says.
+
+    `configured` gives config.yaml's word for a place; `bases` the names of the knowledge bases,
+    `commands` those of the commands; `models` knows which model answers.
+    Choices are read once and then kept: this process is the only one to write them.
+    """
+
+    def __init__(
+        self,
+        choices: Choices,
+        configured: Callable[[ConversationKey], ChannelSettings],
+        bases: Callable[[], Sequence[str]] = tuple,
+        *,
+        commands: Callable[[], Sequence[str]] = tuple,
+        models: Models | None = None,
+    ) -> None:
+        self._choices = choices
+        self._configured = configured
+        self._bases = bases
+        self._commands = commands
+        self._models = models
+        self._known: dict[tuple[str, str], str | None] = {}
+
+    async def of(self, conversation: ConversationKey) -> ChannelSettings:
+        """How the bot behaves in this conversation."""
+        chosen: dict[str, Any] = {}
+        for name, option in OPTIONS.items():
+            found = await self._chosen(name, conversation)
+            if found is not None:
+                chosen[name] = option.coerce(found[1])
+        return replace(self._configured(conversation), **chosen)
+
+    async def show(self, conversation: ConversationKey) -> Sequence[Setting]:
+        """Every setting as it stands here."""
+        now = await self.of(conversation)
+        rows = []
+        for name, option in OPTIONS.items():
+            found = await self._chosen(name, conversation)
+            value = getattr(now, name)
+            text = ("yes" if value else "no") if option.kind == "bool" else str(value or "")
+            rows.append(Setting(name, option.description, text, found[0] if found else None))
+        return [
+            *rows,
+            *await self._show_model(conversation),
+            *await self._show_access(conversation),
+        ]
+
+    async def knowledge_base(self, conversation: ConversationKey) -> str | None:
+        """The knowledge base that answers here; None where nobody chose one."""
+        return (await self.of(conversation)).knowledge_base
+
+    async def access(self, command: str, conversation: ConversationKey) -> Access | None:
+        """Who may use a command here, where an admin chose; None where nobody did."""
+        found = await self._chosen(COMMAND + command, conversation)
+        return None if found is None else parse(found[1])
+
+    async def _show_model(self, conversation: ConversationKey) -> Sequence[Setting]:
+        if self._models is None:
+            return ()
+        name, scope = await self._models.current(conversation)
+        return (Setting(MODEL, "Which model answers here", name, scope),)
+
+    async def _show_access(self, conversation: ConversationKey) -> Sequence[Setting]:
+        """The commands that somebody chose for; there are too many to show all."""
+        rows = []
+        for command in self._commands():
+            found = await self._chosen(COMMAND + command, conversation)
+            if found is not None:
+                about = f"Who may use /{command}"
+                rows.append(Setting(COMMAND + command, about, found[1], found[0]))
+        return rows
+
+    def names(self) -> Sequence[str]:
+        """The names of all settings that can be chosen."""
+        model = (MODEL,) if self._models is not None else ()
+        return (*OPTIONS, *model, *(COMMAND + command for command in self._commands()))
+
+    async def put(
+        self, name: str, value: str, scope: Scope, conversation: ConversationKey, by: str
+    ) -> None:
+        """Choose a value. Raises `NotFound` for the name, `UsageError` for the value."""
+        self._check(name)
+        if name == MODEL and self._models is not None:
+            await self._models.use(value.strip(), scope, conversation, by)
+            return
+        coerced = _access(name, value) if name.startswith(COMMAND) else self._coerce(name, value)
+        key = conversation.scope(scope)
+        await self._choices.put(_PREFIX + name, key, coerced, by)
+        self._known[name, key] = coerced
+
+    async def clear(self, name: str, scope: Scope, conversation: ConversationKey) -> None:
+        """Go back to what holds without this choice. Raises `NotFound` for the name."""
+        self._check(name)
+        key = conversation.scope(scope)
+        if name == MODEL:
+            await self._choices.clear(MODEL, key)
+            return
+        await self._choices.clear(_PREFIX + name, key)
+        self._known[name, key] = None
+
+    async def _chosen(self, name: str, conversation: ConversationKey) -> tuple[Scope, str] | None:
+        for scope in SCOPES[1:]:  # a conversation has no settings of its own: its channel has
+            key = conversation.scope(scope)
+            if (name, key) not in self._known:
+                if len(self._known) > 50_000:
+                    self._known.clear()
+                self._known[name, key] = await self._choices.get(_PREFIX + name, key)
+            value = self._known[name, key]
+            if value is not None:
+                return scope, value
+        return None
+
+    def _check(self, name: str) -> None:
+        known = self.names()
+        if name not in known:
+            near = nearest(name, known)
+            some = [one for one in known if not one.startswith(COMMAND)]
+            hint = f"Did you mean {near}?" if near else f"There are: {', '.join(some)}."
+            raise NotFound(f"There is no setting named {name!r:.40}. {hint}")
+
+    def _coerce(self, name: str, value: str) -> str:
+        coerced = str(OPTIONS[name].coerce(value))
+        check_text(coerced, name, _MAX_PERSONA)
+        bases = self._bases()
+        if name == "knowledge_base" and bases and coerced not in bases:
+            raise UsageError(f"knowledge_base must be one of {', '.join(bases)}.")
+        return coerced
+
+
+def _access(name: str, value: str) -> str:
+    access = parse(value)
+    if name == f"{COMMAND}settings" and access.whom == "nobody":
+        raise UsageError("Then nobody could change it back; write admins instead.")
+    return str(access)

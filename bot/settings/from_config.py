@@ -1,0 +1,33 @@
+"""What config.yaml says about a place, for the core; with what admins chose, where it decides."""
+
+from __future__ import annotations
+
+from bot.commands.checks import Asker
+from bot.config import Config
+from bot.settings.channel_settings import ChosenSettings
+from bot.settings.values import ChannelSettings
+from bot.types import ConversationKey
+
+
+def configured_place(config: Config, conversation: ConversationKey) -> ChannelSettings:
+    """How the bot behaves in a conversation, as config.yaml has it."""
+    place = config.place(conversation)
+    return ChannelSettings(
+        thread_per_mention=bool(place.thread_per_mention),
+        follow_up=bool(place.follow_up),
+        knowledge_base=place.knowledge_base,
+        persona=place.persona or "",
+        file_over_chars=place.file_over_chars or 6000,
+    )
+
+
+async def may_use(config: Config, settings: ChosenSettings, command: str, asker: Asker) -> bool:
+    """Whether somebody may use a command: what an admin chose, else what config.yaml says; what
+    that turns off stays off."""
+    configured = config.place(asker.conversation).commands.get(command)
+    if configured is not None and not configured.enabled:
+        return False
+    chosen = await settings.access(command, asker.conversation)
+    if chosen is not None:
+        return chosen.allows(asker.author, admin=asker.admin)
+    return config.may_use(command, asker.author, asker.conversation)

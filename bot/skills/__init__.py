@@ -1,0 +1,1 @@
+"""What a skill is, what it is given, and how plugins bring it."""

@@ -1,0 +1,192 @@
+"""What a skill is given for one turn, and what it tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import (
+    AsyncGenerator,
+    Sequence,
+)
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+
+from backends.base import (
+    ChatMessage,
+    ChatRequest,
+    Sampling,
+    Usage,
+)
+from bot.commands.checks import Asker, Check
+from bot.errors import Denied, Failed, NotFound, Refused, nearest
+from bot.events import Attachment, CommandCall, Message
+from bot.history.protocol import HistoryStore
+from bot.models.protocol import Models
+from bot.prompting.foreign_text import Trusted
+from bot.prompting.repetition_guard import REPEATING, RepetitionGuard
+from bot.skills.services import Knowledge, Prompts, Services, Web
+from bot.types import Author, ConversationKey, Explanation, File, Notice, Part, Status, Text
+from bot.values import Page
+
+
+@dataclass(slots=True)
+class TurnRecord:
+    """What is stored with the answer beside its text; filled in while the skill runs."""
+
+    model: str = ""
+    usage: Usage | None = None
+    explanation: Explanation | None = None
+    read: list[tuple[Attachment, str, str]] = field(default_factory=list, repr=False)
+    """Files that were read, with their titles and texts; kept with the question."""
+
+    def add(self, usage: Usage) -> None:
+        """Add the usage of one more model call of the same turn."""
+        old = self.usage
+        if old is None:
+            self.usage = usage
+            return
+        self.usage = Usage(
+            *(getattr(old, f) + getattr(usage, f) for f in Usage.__dataclass_fields__)
+        )
+
+
+@dataclass(slots=True)
+class Context:
+    """What a skill gets: who asks what where, and the services."""
+
+    event: Message | CommandCall
+    turn: str
+    asker: Asker
+    services: Services = field(repr=False)
+    settings: BaseModel | None = None
+    """The plugin's own settings, validated (the hook `plugin_settings`)."""
+    persona: str = ""
+    record: TurnRecord = field(default_factory=TurnRecord)
+    deadline_s: float | None = None
+
+    def __post_init__(self) -> None:
+        self.persona = Trusted(self.persona)
+
+    @property
+    def author(self) -> Author:
+        return self.event.author
+
+    @property
+    def conversation(self) -> ConversationKey:
+        return self.event.conversation
+
+    @property
+    def attachments(self) -> Sequence[Attachment]:
+        return self.event.attachments
+
+    @property
+    def models(self) -> Models:
+        return self.services.models
+
+    @property
+    def history(self) -> HistoryStore:
+        return self.services.history
+
+    @property
+    def knowledge(self) -> Knowledge:
+        return self.services.knowledge
+
+    @property
+    def web(self) -> Web:
+        return self.services.web
+
+    @property
+    def prompts(self) -> Prompts:
+        return self.services.prompts
+
+    def require(self, check: Check) -> None:
+        """Refuse unless the asker passes. Raises `Denied`."""
+        if not check(self.asker):
+            raise Denied(f"This needs {check.reason}.")
+
+    async def model(self, name: str | None = None) -> str:
+        """The model to ask: the one named (raises `NotFound`), else the one chosen for here."""
+        if name is None:
+            return (await self.models.current(self.conversation))[0]
+        if name not in self.models.names():
+            near = nearest(name, self.models.names())
+            hint = f" Did you mean {near}?" if near else ""
+            raise NotFound(f"There is no model named {name!r:.60}.{hint} See /model list.")
+        return name
+
+    async def read(self, attachment: Attachment) -> Page:
+        """An attached file as Markdown. Raises `Refused` (too large, nothing to read).
+
+        Its text is kept with the question, so that Regenerate has it when the file is gone.
+        """
+        if attachment.text is not None:
+            return Page(attachment.name, attachment.title or attachment.name, attachment.text)
+        limit = self.services.max_attachment_bytes
+        if attachment.size > limit:
+            raise Refused(
+                f"{attachment.name:.100} has {attachment.size / 1024**2:.0f} MB; "
+                f"files up to {limit / 1024**2:.0f} MB are read."
+            )
+        page = await self.web.read_bytes(attachment.name, await attachment.read(limit))
+        self.record.read.append((attachment, page.title, page.text))
+        return page
+
+    async def generate(
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        model: str | None = None,
+        sampling: Sampling | None = None,
+        cache: str | None = None,
+    ) -> AsyncGenerator[Part, None]:
+        """Ask the model and yield `Status` and `Text` as they come; records model and usage.
+
+        A model that says the same thing over and over is ended, with a notice that says so.
+        What a model thinks before it answers is no text: where its entry says `thinking: show` it
+        comes as a file after the answer. `cache` names the prompt cache to use: the conversation's
+        by default, "" for none. Raises `BackendError`, and `Failed` where a model only thought.
+        """
+        name = await self.model(model)
+        self.record.model = name
+        request = ChatRequest(
+            messages=tuple(messages),
+            sampling=sampling or Sampling(),
+            conversation=str(self.conversation) if cache is None else cache or None,
+            person=self.author.key,
+            channel=self.conversation.scope("channel"),
+            deadline_s=self.deadline_s,
+        )
+        guard = RepetitionGuard()
+        thinks = answers = False
+        thoughts: list[str] = []
+        usage: Usage | None = None
+        async with aclosing(self.models.chat(name, request)) as chunks:
+            async for chunk in chunks:
+                if (p := chunk.progress) is not None:
+                    thinks = thinks or p.stage == "thinking"
+                    yield Status(
+                        p.stage,
+                        position=p.position,
+                        wait_s=p.wait_s,
+                        tokens=p.tokens,
+                        elapsed_s=p.elapsed_s,
+                    )
+                if chunk.thinking:
+                    thoughts.append(chunk.thinking)
+                if chunk.text:
+                    answers = answers or bool(chunk.text.strip())
+                    yield Text(chunk.text)
+                if chunk.usage is not None:
+                    usage = chunk.usage
+                    self.record.add(usage)
+                elif guard.feed(chunk.text):
+                    yield Notice(REPEATING, kind="footer")
+                    break
+        if thoughts:
+            yield File("thoughts.md", "".join(thoughts).strip().encode())
+        if thinks and not answers:
+            written = f"{usage.completion_tokens:,} tokens" if usage is not None else "some time"
+            raise Failed(
+                f"{name} only thought, for {written}, and came to no answer; ask for less at once, "
+                "or choose another model with /model."
+            )

@@ -1,0 +1,1 @@
+"""The database file: schema, migrations, copies, and the lock on its folder."""

@@ -1,0 +1,196 @@
+"""Copies of the database, whole at every moment, also while a bot writes to it.
+
+Copies that Parlance names are called `parlance-STAMP.db`, those it makes before it changes the
+database `parlance-WHY-STAMP.db`. No other file is ever removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from bot.errors import StorageError
+from bot.storage.engine import storage_error
+
+log = structlog.get_logger(__name__)
+
+COPIES = 3
+"""Copies from before a change that are kept in `backups/` beside the database, the newest ones."""
+_WAIT_S = 5.0
+"""For a writer that keeps the database locked."""
+_DAY_S = 86_400.0
+_STAMP = "%Y%m%dT%H%M%S.%f"
+_PART = ".part"
+_COPY = re.compile(r"-(?:(?P<why>\w+)-)?(?P<at>\d{8}T\d{6}\.\d{6})")
+"""Of a copy's name, what stands between the name of the database and its ending."""
+
+
+def folder_of(path: Path) -> Path:
+    """The folder of a database's copies."""
+    return path.parent / "backups"
+
+
+def named(path: Path, folder: Path, why: str = "") -> Path:
+    """What a copy made now is called; later ones sort behind. `why` is a word."""
+    stamp = datetime.now(UTC).strftime(_STAMP)
+    return folder / "-".join(filter(None, (path.stem, why, f"{stamp}{path.suffix}")))
+
+
+def copy_into(database: sqlite3.Connection, to: Path) -> None:
+    """Copy the whole database to a new file that only its owner may read.
+
+    The file appears under its name when it is on the disk whole. Raises `sqlite3.Error`, `OSError`.
+    """
+    with unfinished(to) as part:
+        database.execute("VACUUM INTO ?", (str(part),))
+
+
+def back_up(path: Path, to: Path) -> Path:
+    """Copy the database at `path` to a new file, or under a new name into a folder.
+
+    Returns where the copy is. Raises `StorageError`: no database, a file that is there already, no
+    space, no right to write.
+    """
+    if not path.exists():
+        raise StorageError(f"There is no database {path} yet; there is nothing to copy.")
+    if to.is_dir():
+        sweep(path, to)
+        copy = named(path, to)
+    else:
+        copy = to
+    if copy.exists():
+        raise StorageError(f"{copy} is there already; name another file, or a folder.")
+    try:
+        with closing(sqlite3.connect(path, timeout=_WAIT_S)) as database:
+            copy_into(database, copy)
+    except OSError as exc:
+        raise StorageError(f"The copy {copy} cannot be written: {exc.strerror}.") from exc
+    except sqlite3.Error as exc:
+        # It is the copy that there is no room for; everything else is about what is copied.
+        raise storage_error(copy if "full" in str(exc) else path, exc) from exc
+    return copy
+
+
+def keep_newest(path: Path) -> None:
+    """Remove the copies from before a change, but for the newest `COPIES`."""
+    made = [(match["at"], copy) for copy, match in _ours(path, folder_of(path)) if match["why"]]
+    kept = sorted({at for at, _ in made})[-COPIES:]
+    for at, copy in made:
+        if at not in kept:
+            copy.unlink(missing_ok=True)
+
+
+def remove_old(path: Path, keep_days: int | None) -> None:
+    """Remove the copies of a database in its folder of copies that are older than so many days,
+    and what a crash left there. None keeps all. What cannot be removed is logged."""
+    folder = folder_of(path)
+    sweep(path, folder)
+    with suppress(OSError):
+        _abandon(_part(path))
+    if keep_days is None:
+        return
+    oldest = (datetime.now(UTC) - timedelta(days=keep_days)).strftime(_STAMP)
+    for copy, match in _ours(path, folder):
+        if match["at"] < oldest:
+            try:
+                copy.unlink(missing_ok=True)
+            except OSError as exc:
+                log.warning("an old backup cannot be removed", file=str(copy), reason=exc.strerror)
+
+
+async def keep_removing(path: Path, keep_days: int | None, every_s: float = _DAY_S) -> None:
+    """Do so again every day, until this is cancelled."""
+    while True:
+        await asyncio.sleep(every_s)
+        await asyncio.to_thread(remove_old, path, keep_days)
+
+
+def sweep(path: Path, folder: Path) -> None:
+    """Remove copies of a database that nobody finishes: their writer crashed."""
+    for part, _ in _ours(path, folder, _PART):
+        with suppress(OSError):  # it may be somebody else's file, in a folder that was named
+            _abandon(part)
+
+
+def _ours(path: Path, folder: Path, end: str = "") -> Iterator[tuple[Path, re.Match[str]]]:
+    """The files in a folder that have the name of a copy of this database."""
+    endings = (f"{path.suffix}{end}", f"{path.suffix}-wal{end}")
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return
+    for name in names:
+        for ending in endings:
+            if not (name.startswith(path.stem) and name.endswith(ending)):
+                continue
+            if match := _COPY.fullmatch(name, len(path.stem), len(name) - len(ending)):
+                yield folder / name, match
+
+
+@contextmanager
+def unfinished(to: Path) -> Iterator[Path]:
+    """A new, empty file beside `to` that only its owner may read; it takes the place of `to` when
+    the block ends well.
+
+    It is locked meanwhile, so that one whose writer was killed is known by having no lock.
+    """
+    part = _part(to)
+    _abandon(part)
+    held = _locked(part)
+    try:
+        yield part
+        os.fsync(held)
+        part.rename(to)
+        _sync(to.parent)
+    finally:
+        part.unlink(missing_ok=True)
+        os.close(held)
+
+
+def _part(to: Path) -> Path:
+    return to.with_name(f"{to.name}{_PART}")
+
+
+def _sync(folder: Path) -> None:
+    """Put a folder's names on the disk."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(held)
+    finally:
+        os.close(held)
+
+
+def _locked(part: Path) -> int:
+    """Make a file and lock it. It is made before anything is in it: SQLite takes an empty file, and
+    gives no mode to a new one."""
+    while True:
+        held = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if os.fstat(held).st_nlink:
+            return held
+        os.close(held)  # it was taken for an abandoned one before it was locked
+
+
+def _abandon(part: Path) -> None:
+    """Remove an unfinished copy, unless somebody is writing it."""
+    try:
+        held = os.open(part, os.O_RDWR)
+    except FileNotFoundError:
+        return
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        part.with_name(f"{part.name}-journal").unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
+    except BlockingIOError:
+        return
+    finally:
+        os.close(held)

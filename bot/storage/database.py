@@ -1,0 +1,165 @@
+"""The SQLite file: connections, one writer, and migrations.
+
+Reads go through a small pool of read-only connections. Writes go through one writer, which takes
+whatever has piled up while it was busy and commits it in one transaction (group commit): this is
+what lets many conversations be kept on disk at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import StorageError
+from bot.storage.engine import Base, read_engine, storage_error, sync_engine
+from bot.storage.schema_version import bring_up_to_date
+
+__all__ = ["Base", "Database", "Job"]
+
+T = TypeVar("T")
+Job = Callable[[Connection], T]
+"""Work for the writer. It may run twice (again by itself when a neighbour in the same transaction
+failed), so it touches nothing but the connection."""
+
+QUEUE = 2000
+"""Writes that may wait; beyond it a caller waits to be let in."""
+BATCH = 256
+"""Most writes in one transaction, so that the first of them does not wait for long."""
+
+
+@dataclass(slots=True)
+class _Write(Generic[T]):
+    job: Job[T]
+    done: asyncio.Future[T]
+
+
+class Database:
+    """An open, migrated database. `await Database.open(path)`, and `close()` when done."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._readers = read_engine(path)
+        self._engine = sync_engine(path)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="parlance-writer")
+        self._queue: asyncio.Queue[_Write[Any]] = asyncio.Queue(QUEUE)
+        self._writer: asyncio.Task[None] | None = None
+        self._closing = False
+        self._scrubbing = asyncio.Lock()
+        self._scrubbed = 0.0
+
+    @classmethod
+    async def open(cls, path: Path) -> Database:
+        """Bring the file to the present schema and open it. Raises `StorageError`."""
+        await bring_up_to_date(path)
+        database = await asyncio.to_thread(cls, path)
+        database._writer = asyncio.create_task(database._write_all(), name="database writer")
+        return database
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[AsyncConnection, None]:
+        """A connection that reads, and cannot write. Raises `StorageError`."""
+        try:
+            async with self._readers.connect() as connection:
+                yield connection
+        except (SQLAlchemyError, sqlite3.Error) as exc:
+            raise storage_error(self.path, exc) from exc
+
+    async def write(self, job: Job[T]) -> T:
+        """Run a job in the writer's next transaction; returns what it returns, once committed.
+
+        A caller that is cancelled while it waits does not take its write back. Raises
+        `StorageError` where the database fails; other errors of the job come as they are.
+        """
+        if self._closing or self._writer is None:
+            raise StorageError("The database is closed.")
+        write = _Write(job, asyncio.get_running_loop().create_future())
+        await self._queue.put(write)
+        return cast(T, await write.done)
+
+    async def scrub(self) -> None:
+        """Write the file anew, so that nothing of what was deleted is left in it or in its log;
+        SQLite leaves copies of deleted rows behind when it moves them about, even with
+        `secure_delete`. One that began after it was asked for serves all. Raises `StorageError`."""
+        asked = time.monotonic()
+        async with self._scrubbing:
+            if self._scrubbed > asked:
+                return
+            if self._closing:
+                raise StorageError("The database is closed.")
+            self._scrubbed = time.monotonic()
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._thread, self._write_anew)
+
+    def _write_anew(self) -> None:
+        """In the writing thread, outside of any transaction."""
+        try:
+            with self._engine.connect() as connection:
+                driver = connection.connection.driver_connection
+                assert driver is not None
+                driver.execute("VACUUM")
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except (SQLAlchemyError, sqlite3.Error) as exc:
+            raise storage_error(self.path, exc) from exc
+
+    async def close(self) -> None:
+        """Commit what is waiting, and let go of the file. Safe to call twice."""
+        self._closing = True
+        if self._writer is not None:
+            await self._queue.join()  # those that still wait to be let in are let in first
+            self._writer.cancel()
+            await asyncio.wait([self._writer])
+            self._writer = None
+        await self._readers.dispose()
+        # The last connection to close writes the log back into the file, which may take a while.
+        await asyncio.to_thread(self._engine.dispose)
+        self._thread.shutdown(wait=False)
+
+    async def _write_all(self) -> None:
+        """The writer: the only task that hands work to the writing thread."""
+        loop = asyncio.get_running_loop()
+        while True:
+            batch = [await self._queue.get()]
+            while len(batch) < BATCH and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            jobs = [write.job for write in batch]
+            _resolve(batch, await loop.run_in_executor(self._thread, self._commit, jobs))
+            for _ in batch:
+                self._queue.task_done()
+
+    def _commit(self, jobs: list[Job[Any]]) -> list[tuple[Any, Exception | None]]:
+        """In the writing thread: all jobs in one transaction, or else each in its own."""
+        try:
+            with self._engine.begin() as connection:
+                return [(job(connection), None) for job in jobs]
+        except Exception as exc:  # noqa: BLE001 - a job's error belongs to its caller, whatever it is
+            if len(jobs) == 1:
+                return [(None, self._told(exc))]
+            return [outcome for job in jobs for outcome in self._commit([job])]
+
+    def _told(self, exc: Exception) -> Exception:
+        if not isinstance(exc, SQLAlchemyError | sqlite3.Error):
+            return exc
+        error = storage_error(self.path, exc)
+        error.__cause__ = exc
+        return error
+
+
+def _resolve(batch: list[_Write[Any]], results: list[tuple[Any, Exception | None]]) -> None:
+    for write, (value, error) in zip(batch, results, strict=True):
+        if write.done.done():
+            continue  # its caller was cancelled
+        if error is None:
+            write.done.set_result(value)
+        else:
+            write.done.set_exception(error)

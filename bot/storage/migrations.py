@@ -1,0 +1,114 @@
+"""Bringing the database's schema up to date, after copying the file."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.errors import StorageError
+from bot.private_files import make_file, make_folder
+from bot.storage.backups import copy_into, folder_of, keep_newest, named
+from bot.storage.engine import storage_error, sync_engine
+from bot.storage.schema_version import scripts
+
+
+async def migrate(path: Path, folder: Path | None = None) -> Sequence[str]:
+    """Bring a database to the present schema, or make it; returns the revisions applied.
+
+    A file that has something in it is copied to `backups/` first. Nothing is changed where a
+    migration fails. `folder` holds the scripts, ours by default. Raises `StorageError`: a newer
+    schema, no space, no right to write.
+    """
+    return await asyncio.to_thread(_migrate, path, folder)
+
+
+async def pending(path: Path) -> Sequence[str]:
+    """Revisions that `migrate` would apply, oldest first; changes nothing, makes no file."""
+    return await asyncio.to_thread(_look, path)
+
+
+def alembic_config(
+    connection: Connection | None = None, folder: Path | None = None
+) -> AlembicConfig:
+    """Alembic's settings, in code: where the scripts are, and on which connection they run."""
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(folder or scripts()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _look(path: Path) -> Sequence[str]:
+    if not path.exists():
+        return _ahead(path, None, None)
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            tables = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
+            if connection.execute(tables).fetchone() is None:
+                return _ahead(path, None, None)
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error as exc:
+        raise storage_error(path, exc) from exc
+    return _ahead(path, None, row[0] if row else None)
+
+
+def _migrate(path: Path, folder: Path | None) -> Sequence[str]:
+    try:
+        make_folder(path.parent)
+    except OSError as exc:
+        raise StorageError(f"The folder {path.parent} cannot be made: {exc.strerror}.") from exc
+    with suppress(OSError):  # SQLite says what is wrong
+        make_file(path)
+    with _connected(path) as connection:
+        present = MigrationContext.configure(connection).get_current_revision()
+        connection.rollback()
+        todo = _ahead(path, folder, present)
+        if todo and present is not None:
+            _copy(connection, path, present)
+        if todo:
+            with connection.begin():
+                command.upgrade(alembic_config(connection, folder), "head")
+    return todo
+
+
+def _ahead(path: Path, folder: Path | None, present: str | None) -> Sequence[str]:
+    directory = ScriptDirectory.from_config(alembic_config(folder=folder))
+    known = [script.revision for script in directory.walk_revisions()][::-1]
+    if present is None:
+        return known
+    if present not in known:
+        raise StorageError(
+            f"The database {path} was made by a newer version of Parlance (schema {present:.40}); "
+            "update Parlance, or name another data_dir."
+        )
+    return known[known.index(present) + 1 :]
+
+
+@contextmanager
+def _connected(path: Path) -> Iterator[Connection]:
+    engine = sync_engine(path)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except (SQLAlchemyError, sqlite3.Error, OSError) as exc:
+        raise storage_error(path, exc) from exc
+    finally:
+        engine.dispose()
+
+
+def _copy(connection: Connection, path: Path, present: str) -> None:
+    folder = folder_of(path)
+    make_folder(folder)
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    copy_into(driver, named(path, folder, present))
+    keep_newest(path)

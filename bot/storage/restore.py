@@ -1,0 +1,97 @@
+"""Putting a copy of the database in the place of the present one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from bot.errors import StorageError
+from bot.storage.backups import copy_into, folder_of, named, unfinished
+from bot.storage.data_dir_lock import own
+from bot.storage.engine import storage_error
+from bot.storage.schema_version import revisions
+
+_OURS = frozenset({"alembic_version", "turns"})
+"""Tables that every database of ours has had since the first version."""
+_NO_DAMAGE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+"""Why a sound database cannot be copied."""
+
+
+def put_back(file: Path, path: Path, index: Path) -> Path | None:
+    """Make the database at `path` what the copy `file` holds; returns where the one that was there
+    is kept.
+
+    At every moment one of the two is whole under the name. The vectors in `index` belong to the
+    other one and are removed; `verify` makes them again. Raises `StorageError`: a bot runs there,
+    the file is no whole copy or of a newer version, no space, no right to write.
+    """
+    with own(path.parent):
+        try:
+            with unfinished(path) as part:
+                _copy(file, part)
+                kept = _keep(path) if path.exists() else None
+                for end in ("-wal", "-shm"):  # a log is read into whatever database is beside it
+                    path.with_name(path.name + end).unlink(missing_ok=True)
+        except OSError as exc:
+            raise StorageError(
+                f"{exc.filename or path} cannot be written: {exc.strerror}."
+            ) from exc
+        except sqlite3.Error as exc:
+            raise storage_error(path, exc) from exc
+        shutil.rmtree(index, ignore_errors=True)
+    return kept
+
+
+def _copy(file: Path, to: Path) -> None:
+    """Copy a database into an empty file, if it is a whole one that this version can open."""
+    if not file.is_file():
+        raise StorageError(f"There is no file {file}.")
+    log = file.with_name(f"{file.name}-wal").exists()
+    mode = "mode=ro" if log else "mode=ro&immutable=1"  # without a log nothing is written beside it
+    with closing(sqlite3.connect(f"{file.resolve().as_uri()}?{mode}", uri=True)) as copy:
+        try:
+            (said,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
+            if said != "ok":
+                raise sqlite3.DatabaseError(said)
+            tables = {name for (name,) in copy.execute("SELECT name FROM sqlite_master")}
+            if not tables >= _OURS:
+                raise StorageError(f"{file} is no backup of Parlance; nothing was changed.")
+            (revision,) = copy.execute("SELECT version_num FROM alembic_version").fetchone()
+        except (sqlite3.Error, TypeError) as exc:
+            raise StorageError(f"{file} is damaged or no database; nothing was changed.") from exc
+        if revision not in revisions():
+            raise StorageError(
+                f"{file} was made by a newer version of Parlance (schema {revision:.40}); update "
+                "Parlance first. Nothing was changed."
+            )
+        copy.execute("VACUUM INTO ?", (str(to),))
+
+
+def _keep(path: Path) -> Path:
+    """Copy the present database to its folder of copies; one that is damaged as it is."""
+    folder = folder_of(path)
+    folder.mkdir(exist_ok=True)
+    kept = named(path, folder, "replaced")
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as present:
+            copy_into(present, kept)
+            present.execute("PRAGMA journal_mode = DELETE")  # what its log holds is in it now
+    except sqlite3.Error as exc:
+        if getattr(exc, "sqlite_errorcode", 0) & 0xFF in _NO_DAMAGE:
+            raise
+        os.link(path, kept)
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists():
+            log.rename(kept.with_name(f"{kept.name}-wal"))
+    return kept

@@ -1,0 +1,99 @@
+"""Documents for tests: kept in memory, found by their words, without an embedder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from bot.commands.checks import Asker
+from bot.errors import NotFound
+from bot.knowledge.citations import support
+from bot.knowledge.retrieval.followup import leaning, leans
+from bot.values import Document, Ingested, Passage, SearchResult
+
+
+@dataclass
+class Shelf:
+    """Knowledge in memory: a passage is found by the words that it shares with the question."""
+
+    passages: list[Passage] = field(default_factory=list)
+    own: tuple[str, ...] = ("default",)
+    documents: dict[str, Document] = field(default_factory=dict)
+    queries: list[str] = field(default_factory=list)
+    passed: str = ""
+    """What adding says at its end of files that were passed over."""
+
+    def put(self, title: str, text: str, heading: str = "") -> None:
+        """Put a document of one passage on the shelf."""
+        number = str(len(self.passages) + 1)
+        self.passages.append(Passage(number, title, title, f"/docs/{title}", heading, text))
+
+    async def bases(self, asker: Asker) -> Sequence[str]:
+        return self.own
+
+    async def search(
+        self,
+        query: str,
+        *,
+        bases: Sequence[str] | None = None,
+        limit: int = 8,
+        before: Sequence[str] = (),
+        beside: Sequence[str] = (),
+    ) -> SearchResult:
+        whole = leaning(query, before)[0].searched if before and leans(query) else query
+        searched = (whole, *beside)
+        self.queries += searched
+        wanted = _words(" ".join(searched))
+        found = []
+        for passage in self.passages:
+            shared = len(wanted & _words(passage.text)) / (len(wanted) or 1)
+            found.append(replace(passage, score=round(shared, 3)))
+        best = tuple(sorted(found, key=lambda p: -p.score))[:limit]
+        sure = best[0].score if best else 0.0
+        nearest = tuple(p.title for p in best[:3])
+        looked_up = searched if searched != (query,) else ()
+        return SearchResult(best, sure >= 0.5, sure, nearest, looked_up)
+
+    async def add(
+        self, location: str, *, base: str | None = None, by: str = ""
+    ) -> AsyncGenerator[Ingested, None]:
+        yield Ingested(location, 0, 2)
+        yield Ingested(location, 1, 2, passages=320, passages_total=1_140)
+        self._store(location, base, by)
+        yield Ingested(location, 2, 2, "added")
+        if self.passed:
+            yield Ingested(location, 0, 0, "passed", self.passed)
+
+    async def add_bytes(
+        self, name: str, data: bytes, *, base: str | None = None, by: str = ""
+    ) -> AsyncGenerator[Ingested, None]:
+        yield Ingested(name, 0, 1)
+        self._store(name, base, by, data.decode())
+        yield Ingested(name, 1, 1, "added")
+
+    def _store(self, location: str, base: str | None, by: str, text: str = "") -> None:
+        self.documents[location] = Document(
+            location, base or "default", location, location, 1, len(text), datetime.now(UTC), by
+        )
+
+    async def list(self, base: str | None = None) -> Sequence[Document]:
+        return [one for one in self.documents.values() if base in (None, one.base)]
+
+    async def remove(self, document: str, *, base: str | None = None) -> Document:
+        if document not in self.documents:
+            raise NotFound(f"There is no document {document!r}; see /docs list.")
+        return self.documents.pop(document)
+
+    async def check_support(
+        self, answer: str, passages: Sequence[Passage]
+    ) -> Sequence[support.Support]:
+        return await support.check_support(answer, [passage.text for passage in passages])
+
+    async def passage(self, passage: str) -> Passage | None:
+        return next((p for p in self.passages if p.id == passage), None)
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w{3,}", text.lower()))

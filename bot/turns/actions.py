@@ -1,0 +1,172 @@
+"""What the buttons under an answer do, apart from Stop and Regenerate.
+
+Everything is read from the store, so that a button works after a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from backends.base import Usage
+from bot.errors import NotFound
+from bot.events import ActionCall
+from bot.history.attachments import KeptFile, KeptQuote, Material
+from bot.history.protocol import HistoryStore, Turn, Verdict
+from bot.types import Action, ConversationKey, Explanation, Notice, Source
+
+_VERDICTS: dict[str, tuple[Verdict, str]] = {
+    "good": ("good", "Thank you; noted that this answer was good."),
+    "bad": ("bad", "Thank you; noted that this answer was not good."),
+    "wrong": ("wrong", "Thank you; noted that this passage is wrong, for an admin to look at."),
+    "outdated": (
+        "outdated",
+        "Thank you; noted that this passage is outdated, for an admin to look at.",
+    ),
+}
+_PASSAGE_SHOWN = 3_000
+_OF = "@"
+"""Between the number of a source and the answer that it belongs to."""
+_QUOTE_SHOWN = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Buttons:
+    """Answers the presses of people."""
+
+    store: HistoryStore
+
+    async def answer(self, call: ActionCall) -> Turn:
+        """The stored answer that a button belongs to.
+
+        A button beside a passage that was shown names the answer in its value. Raises `NotFound`
+        for one that is gone, or that stands where the person does not see it.
+        """
+        turn = await self.store.get(call.value.partition(_OF)[2] or call.turn)
+        if turn is None or turn.role != "assistant" or not await self._sees(call, turn):
+            raise NotFound("This answer is no longer known here; please ask again.")
+        return turn
+
+    async def _sees(self, call: ActionCall, turn: Turn) -> bool:
+        """Whether an answer stands where the button was pressed, or came to the person directly
+        because it could not be written where they asked. A turn's id is no secret."""
+        try:
+            place = ConversationKey.parse(turn.conversation)
+        except ValueError:
+            return False
+        if same_channel(place, call.conversation):
+            return True
+        question = await self.store.get(turn.answers) if turn.answers and call.direct else None
+        asked = question is not None and question.author == call.author.key
+        return asked and place.scope("workspace") == call.conversation.scope("workspace")
+
+    async def press(self, call: ActionCall) -> Notice:
+        """Do what the button says, and tell the person. Raises `NotFound`."""
+        turn = await self.answer(call)
+        if call.action in _VERDICTS:
+            verdict, thanks = _VERDICTS[call.action]
+            passage = call.value.partition(_OF)[0]
+            await self.store.feedback(turn.id, call.author.key, verdict, passage)
+            return Notice(thanks, private=True)
+        if call.action == "source":
+            source = _source(turn.explanation, call.value)
+            return Notice(_passage(source), private=True, actions=_judging(source, turn.id))
+        return Notice(explain(turn, await self._material(turn, call)), private=True)
+
+    async def _material(self, turn: Turn, call: ActionCall) -> Material | None:
+        """What was read with the question, for whoever asked it: a file that came with a command
+        is nobody else's to see."""
+        question = await self.store.get(turn.answers) if turn.answers else None
+        if question is None or question.author != call.author.key:
+            return None
+        return await self.store.material(question.id)
+
+
+def explain(turn: Turn, material: Material | None = None) -> str:
+    """Why an answer is as it is, as Markdown: model, turns, what was read with the question,
+    passages, what was left out, times."""
+    why = turn.explanation or Explanation()
+    lines = [f"**Model**: {turn.model or why.model or 'none was asked'}"]
+    if why.turns_used or why.turns_left_out:
+        left = f", {why.turns_left_out} older ones left out" if why.turns_left_out else ""
+        lines.append(f"**Conversation**: {why.turns_used} earlier turns used{left}")
+    if material:
+        lines.append("**Read with the question**:")
+        lines += _read_with(material)
+    if why.searched:
+        lines.append(f"**Searched for**: {'; '.join(f'“{_short(one)}”' for one in why.searched)}")
+    if why.passages:
+        lines.append("**Passages**:")
+        lines += [f"- {_title(source)}" for source in why.passages]
+    if why.left_out:
+        lines.append(f"**Left out**: {'; '.join(why.left_out)}")
+    if (usage := turn.usage or why.usage) is not None:
+        lines.append(f"**Times**: {_times(usage)}")
+        cached = f" ({usage.cached_tokens:,} from the cache)" if usage.cached_tokens else ""
+        lines.append(
+            f"**Tokens**: {usage.prompt_tokens:,} read{cached}, {usage.completion_tokens:,} written"
+        )
+    return "\n".join(lines)
+
+
+def _read_with(material: Material) -> Iterator[str]:
+    for quote in (*([material.target] if material.target else []), *material.quotes):
+        if quote.text.strip():
+            yield f"- {_said_by(quote)}: “{_short(quote.text)}”"
+        yield from map(_file, quote.files)
+    yield from map(_file, material.files)
+
+
+def _said_by(quote: KeptQuote) -> str:
+    return "my own words" if quote.from_us else " ".join(quote.author.split())
+
+
+def _file(file: KeptFile) -> str:
+    cut = ", of which only the beginning is kept" if file.cut else ""
+    return f"- {file.name} ({len(file.text):,} characters{cut}): “{_short(file.text)}”"
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _QUOTE_SHOWN else line[:_QUOTE_SHOWN] + "…"
+
+
+def _times(usage: Usage) -> str:
+    steps = (
+        ("waiting", usage.queue_s),
+        ("loading the model", usage.load_s),
+        ("reading", usage.prefill_s),
+        ("writing", usage.decode_s),
+    )
+    return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in steps if seconds) or "none"
+
+
+def _title(source: Source) -> str:
+    heading = f" › {source.heading}" if source.heading else ""
+    score = f" ({source.score:.2f})" if source.score is not None else ""
+    return f"[{source.number}] {source.title}{heading}{score}"
+
+
+def _source(why: Explanation | None, value: str) -> Source:
+    for source in why.passages if why is not None else ():
+        if value in {str(source.number), source.document}:
+            return source
+    raise NotFound("This source is no longer kept with the answer; please ask again.")
+
+
+def _passage(source: Source) -> str:
+    """A passage with all that is known of it: title, headings, where it is from, of when."""
+    text = source.passage[:_PASSAGE_SHOWN] or "The passage was not kept."
+    quoted = "\n".join(f"> {line}" for line in text.splitlines())
+    read = f", read on {source.at:%Y-%m-%d}" if source.at is not None else ""
+    return f"**{_title(source)}**\n{source.location}{read}\n\n{quoted}"
+
+
+def _judging(source: Source, turn: str) -> tuple[Action, ...]:
+    value = f"{source.number}{_OF}{turn}"
+    return (Action("wrong", "Wrong", value), Action("outdated", "Outdated", value))
+
+
+def same_channel(one: ConversationKey, other: ConversationKey) -> bool:
+    """Whether two conversations are in one channel, and so before the same eyes."""
+    return one.scope("channel") == other.scope("channel")

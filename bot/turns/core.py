@@ -1,0 +1,177 @@
+"""What adapters talk to: the core, put together from its rooms."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from pydantic import BaseModel
+
+from bot.adapters.protocol import Question
+from bot.commands.checks import Asker
+from bot.commands.declaration import MAX_TEXT, Command, Completion, Option
+from bot.events import Event
+from bot.observability.redaction import Redactor
+from bot.replies.delivery import Patience
+from bot.replies.protocol import Replies, Sink
+from bot.settings.values import ChannelSettings
+from bot.skills.services import Services
+from bot.skills.skill import Skill
+from bot.turns.intake import Turns
+from bot.turns.middleware import Metrics, Middleware, Rule, allowed, checked, logged, metered, wrap
+from bot.turns.open_turns import Running
+from bot.turns.quota import Quota
+from bot.turns.router import Router
+from bot.turns.turn import Surroundings, TurnLimits
+from bot.types import Author, ConversationKey
+
+log = structlog.get_logger(__name__)
+
+MOST_SUGGESTIONS = 25
+_COMPLETION_S = 2.0
+
+
+def nobody(author: Author) -> bool:
+    """The default of who is an admin."""
+    return False
+
+
+async def usual_place(conversation: ConversationKey) -> ChannelSettings:
+    """The default of how the bot behaves in a channel."""
+    return ChannelSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What config.yaml and the choices at run time say about people and places.
+
+    `rule(command, asker)` is whether somebody may use a command; the command's own check comes on
+    top. `place` is read for every turn.
+    """
+
+    is_admin: Callable[[Author], bool] = nobody
+    place: Callable[[ConversationKey], Awaitable[ChannelSettings]] = usual_place
+    rule: Rule | None = None
+    quota_per_hour: int | None = None
+    max_chars: int = MAX_TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatcher:
+    """Implements `bot.adapters.protocol.Core`. Made by `assemble`; end it with `close`."""
+
+    turns: Turns
+    running: Running
+    router: Router
+    replies: Replies
+    policy: Policy = field(repr=False)
+    services: Services = field(repr=False)
+
+    @property
+    def commands(self) -> Sequence[Command]:
+        """Every command of every skill; of two with one name, the first."""
+        return self.router.commands
+
+    async def accept(self, event: Event, sink: Sink) -> None:
+        """Take an event; the answer goes to the sink."""
+        await self.turns.accept(event, sink)
+
+    async def question(self, platform: str, event: str) -> Question | None:
+        """What an event asked, also before a restart."""
+        asked = await self.services.history.by_event(platform, event)
+        answer = await self.services.history.answer_to(asked.id) if asked is not None else None
+        if asked is None or answer is None:
+            return None
+        key = ConversationKey.parse(asked.conversation)
+        author = Author(platform, asked.author.removeprefix(f"{platform}:"), asked.author_name)
+        cut_off = answer.status == "interrupted"
+        return Question(event, answer.id, asked.text, key, author, cut_off)
+
+    async def channel_settings(self, conversation: ConversationKey) -> ChannelSettings:
+        """How the bot behaves there."""
+        return await self.policy.place(conversation)
+
+    async def may_use(self, command: str, author: Author, conversation: ConversationKey) -> bool:
+        """Whether the command's checks would let this person call it there."""
+        found = self._command(command)
+        if found is None:
+            return False
+        direct = conversation.workspace == "@dm" or conversation.user is not None
+        asker = Asker(author, conversation, direct, self.policy.is_admin(author))
+        return await allowed(asker, command, self.policy.rule) and (
+            found.check is None or found.check(asker)
+        )
+
+    async def complete(
+        self, command: str, option: str, prefix: str, author: Author, conversation: ConversationKey
+    ) -> Sequence[str]:
+        """Suggestions for an option's value; none for who may not use the command."""
+        found = self._command(command)
+        wanted = found.option(option) if found is not None else None
+        if wanted is None or not await self.may_use(command, author, conversation):
+            return ()
+        completion = Completion(prefix, author, conversation, self.services)
+        return (await _suggest(wanted, completion))[:MOST_SUGGESTIONS]
+
+    async def close(self, within_s: float = 1.5) -> None:
+        """Stop what runs, keep what was written, and end every reply."""
+        await self.turns.close(within_s)
+
+    def _command(self, name: str) -> Command | None:
+        return next((c for c in self.commands if c.name == name), None)
+
+
+async def _suggest(option: Option, completion: Completion) -> Sequence[str]:
+    if option.choices:
+        return [choice for choice in option.choices if choice.startswith(completion.prefix)]
+    if option.complete is None:
+        return ()
+    try:
+        async with asyncio.timeout(_COMPLETION_S):
+            return list(await option.complete(completion))
+    except Exception:  # a suggestion that fails is no suggestion; a plugin wrote it
+        log.warning("no suggestions", option=option.name, exc_info=True)
+        return ()
+
+
+def assemble(
+    skills: Sequence[Skill],
+    services: Services,
+    running: Running,
+    replies: Replies,
+    *,
+    policy: Policy | None = None,
+    settings: Mapping[str, BaseModel | None] | None = None,
+    limits: TurnLimits | None = None,
+    metrics: Metrics | None = None,
+    middleware: Sequence[Middleware] = (),
+    patience: Patience | None = None,
+    redact: Redactor | None = None,
+) -> Dispatcher:
+    """Put the core together. `running` is the one that `services.turns` is; `redact` takes the
+    operator's secrets out of whatever is shown or stored of an answer.
+
+    From the outside in: log, metrics, permission, quota, then `middleware`, then the skill.
+    """
+    policy = policy or Policy()
+    limits = limits or TurnLimits()
+    router = Router(skills, services, settings=settings, max_chars=policy.max_chars)
+    layers: list[Middleware] = [logged]
+    if metrics is not None:
+        layers.append(metered(metrics))
+    layers.append(checked(policy.rule))
+    if policy.quota_per_hour is not None:
+        layers.append(Quota(policy.quota_per_hour))
+    around = Surroundings(
+        store=services.history,
+        running=running,
+        handler=wrap(router.handle, *layers, *middleware),
+        place=policy.place,
+        limits=limits,
+        patience=patience or Patience(),
+        redact=redact or Redactor(),
+    )
+    turns = Turns(router, around, policy.is_admin)
+    return Dispatcher(turns, running, router, replies, policy, services)

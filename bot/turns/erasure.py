@@ -1,0 +1,53 @@
+"""Forgetting a person: what runs is stopped, what is kept is deleted, and the files are cleaned."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from bot.errors import StorageError
+from bot.history.protocol import HistoryStore
+from bot.knowledge.service import KnowledgeService
+from bot.storage.database import Database
+from bot.turns.open_turns import Running
+from bot.types import Author
+
+log = structlog.get_logger(__name__)
+
+TYPED = "terminal-history"
+"""The file in the data folder that holds what was typed in the terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """Implements `Services.forget`. `hooks` are the plugins', by the plugin's name."""
+
+    database: Database
+    running: Running
+    history: HistoryStore
+    knowledge: KnowledgeService
+    hooks: Sequence[tuple[str, Callable[[str], None]]]
+    data_dir: Path
+
+    async def __call__(self, person: str) -> int:
+        """Delete what is kept of a person (`platform:id`); returns the number of turns."""
+        await self.running.silence(person)
+        turns = await self.history.forget(person=person)
+        platform, _, ident = person.partition(":")
+        await self.knowledge.forget(Author(platform, ident, ""))
+        for name, forget in self.hooks:
+            try:
+                await asyncio.to_thread(forget, person)
+            except Exception:  # a plugin that fails must not keep the others from forgetting
+                log.error("a plugin could not forget a person", plugin=name, exc_info=True)
+        if platform == "terminal":
+            await asyncio.to_thread((self.data_dir / TYPED).unlink, missing_ok=True)
+        try:
+            await self.database.scrub()
+        except StorageError as error:
+            log.error("what was deleted may still be read from the file", reason=str(error))
+        return turns

@@ -1,0 +1,230 @@
+"""Takes events in: one task each, one turn at a time a conversation, every one answered once."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from bot.commands.checks import Asker
+from bot.errors import Busy, Denied, NotFound
+from bot.events import ActionCall, CommandCall, Event, Message, Retraction
+from bot.history.attachments import Material
+from bot.history.protocol import Turn
+from bot.replies.delivery import Delivery
+from bot.replies.draft import Draft
+from bot.replies.protocol import Sink
+from bot.turns.actions import Buttons
+from bot.turns.lanes import Lanes
+from bot.turns.open_turns import Open
+from bot.turns.outcome import Outcome
+from bot.turns.regenerate import _event_of
+from bot.turns.router import Router
+from bot.turns.turn import Exchange, Surroundings, explained
+from bot.types import Author, Notice
+
+log = structlog.get_logger(__name__)
+
+_LAST_WORDS_S = 0.3
+
+
+class Turns:
+    """The owner of every task that an event begins.
+
+    `is_admin` is what config.yaml says.
+    """
+
+    def __init__(
+        self,
+        router: Router,
+        around: Surroundings,
+        is_admin: Callable[[Author], bool],
+    ) -> None:
+        self._router = router
+        self._around = around
+        self._running = around.running
+        self._is_admin = is_admin
+        self._buttons = Buttons(around.store)
+        self._lanes = Lanes()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._exchanges: set[Exchange] = set()
+        self._closing = False
+
+    async def accept(self, event: Event, sink: Sink) -> None:
+        """Take an event; returns as soon as its task exists. Never raises for a person's doing.
+
+        Beyond the bounds it waits until the refusal is sent, which holds the adapter back.
+        """
+        match event:
+            case Message() | CommandCall():
+                exchange = self._exchange(event, sink)
+                work = self._run(exchange)
+                name = exchange.open.turn
+            case ActionCall():
+                work = self._press(event, sink)
+                name = event.id
+            case Retraction():
+                work = self._retract(event)
+                name = event.id
+        task = self._start(work, name)
+        if self._closing or len(self._tasks) > 2 * self._around.limits.max_turns:
+            await asyncio.wait([task])
+
+    async def close(self, within_s: float = 1.5) -> None:
+        """Stop every turn, keep what was written, end the replies; cancel what takes longer."""
+        self._closing = True
+        for exchange in tuple(self._exchanges):
+            exchange.shut_down()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=within_s)
+            for task in late:
+                task.cancel()
+            if late:
+                log.warning("turns had to be cut off", turns=len(late))
+                await asyncio.wait(late, timeout=_LAST_WORDS_S)
+
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=f"turn {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # --- questions ----------------------------------------------------------------------------
+
+    def _asker(self, event: Message | CommandCall | ActionCall) -> Asker:
+        admin = self._is_admin(event.author)
+        return Asker(event.author, event.conversation, event.direct, admin)
+
+    def _exchange(
+        self,
+        event: Message | CommandCall,
+        sink: Sink,
+        *,
+        claimed: bool = False,
+        replaces: Turn | None = None,
+        question: Turn | None = None,
+    ) -> Exchange:
+        """Route an event and give it its place, both at once, so that order is kept."""
+        route, refused = None, self._full(event)
+        if refused is None or (isinstance(event, CommandCall) and not self._closing):
+            try:
+                route = self._router.resolve(event)
+                refused = None if route.quick else refused
+            except Exception as error:  # noqa: BLE001 - told to the person by the turn's task
+                refused = error
+        aside = refused is not None or (route is not None and route.quick)
+        turn = Open(uuid.uuid4().hex, event, self._asker(event), quick=aside)
+        turn.first_asked_by = question.author if question is not None else ""
+        exchange = Exchange(
+            self._around,
+            turn,
+            sink,
+            route=route,
+            refused=refused,
+            ticket=None if aside else self._lanes.enter(str(event.conversation)),
+            claimed=claimed or self._closing,  # the store may be closed before us
+            replaces=replaces,
+            question=question,
+        )
+        self._running.add(turn)
+        self._exchanges.add(exchange)
+        return exchange
+
+    def _full(self, event: Message | CommandCall) -> Exception | None:
+        limits = self._around.limits
+        if self._closing:
+            return Busy(10, "I am being restarted; please ask again in a moment.")
+        if len(self._running) >= limits.max_turns:
+            return Busy(30, "Too many questions are open just now; try again in about 30 s.")
+        if self._running.of_person(event.author) >= limits.per_person:
+            return Busy(
+                10, f"You have {limits.per_person} questions open; wait for an answer, or /stop."
+            )
+        if self._running.in_channel(event.conversation) >= limits.per_channel:
+            return Busy(30, "Too many questions are open in this channel; try again in about 30 s.")
+        return None
+
+    async def _run(self, exchange: Exchange) -> None:
+        turn = exchange.open
+        with bound_contextvars(turn=turn.turn, conversation=str(turn.event.conversation)):
+            try:
+                await exchange.run()
+            except Exception:  # a task's top: nothing above it would report this
+                log.exception("a turn was lost")
+            finally:
+                self._running.end(turn)
+                self._exchanges.discard(exchange)
+
+    async def _retract(self, event: Retraction) -> None:
+        """The question was deleted: stop its turn and take the reply back; an answer that is
+        whole stays where it is, and leaves the prompts to come."""
+        platform = event.conversation.platform
+        turn = self._running.by_event(platform, event.of)
+        if turn is not None:
+            turn.stop("retracted", event.author.name)
+            return
+        store = self._around.store
+        try:
+            question = await store.by_event(platform, event.of)
+            for answer in await store.recent(question.conversation) if question else ():
+                if question is not None and answer.answers == question.id:
+                    await store.supersede(answer.id)
+        except Exception:  # a task's top; nobody waits for it
+            log.exception("a deleted question was not taken back", event=event.of)
+
+    # --- buttons ------------------------------------------------------------------------------
+
+    async def _press(self, call: ActionCall, sink: Sink) -> None:
+        with bound_contextvars(turn=call.turn, action=call.action):
+            try:
+                if not await self._around.store.claim(call.conversation.platform, call.id):
+                    return
+                if call.action == "regenerate":
+                    await self._run(await self._again(call, sink))
+                    return
+                outcome = Outcome("complete", await self._notice(call))
+            except Exception as error:  # noqa: BLE001 - a task's top; the person is told
+                outcome = explained(error)
+                if outcome.notice is not None:
+                    outcome = replace(outcome, notice=replace(outcome.notice, private=True))
+            draft = Draft(uuid.uuid4().hex, sink.limits, redact=self._around.redact)
+            delivery = Delivery(sink, draft, patience=self._around.patience)
+            await delivery.finish(outcome.state, outcome.notice)
+
+    async def _notice(self, call: ActionCall) -> Notice:
+        if call.action != "stop":
+            return await self._buttons.press(call)
+        asker = self._asker(call)
+        turn = self._running.get(call.turn)
+        if turn is None and not call.turn:
+            stopped = await self._running.stop(call.conversation, asker)
+        elif turn is None:
+            stopped = 0
+        elif not turn.may_be_stopped_by(asker):
+            raise Denied("Only the person who asked, or an admin, can stop this answer.")
+        else:
+            stopped = turn.stop("stopped", asker.author.name)
+        words = "Stopped." if stopped else "There is nothing to stop; this answer has ended."
+        return Notice(words, private=True)
+
+    async def _again(self, call: ActionCall, sink: Sink) -> Exchange:
+        """The original question once more. Raises `NotFound`, `Denied`, `Busy`."""
+        answer = await self._buttons.answer(call)
+        if answer.status == "running" and self._running.get(answer.id) is not None:
+            raise Busy(5, "This answer is still being written; stop it first.")
+        question = await self._around.store.get(answer.answers) if answer.answers else None
+        if question is None:
+            raise NotFound("The question is no longer kept; please ask again.")
+        asker = self._asker(call)
+        if question.author != asker.author.key and not asker.admin:
+            raise Denied("Only the person who asked, or an admin, can have this answered again.")
+        material = await self._around.store.material(question.id) or Material()
+        if not question.text.strip() and not question.command and not material.attachments:
+            raise NotFound("The files of that question are gone; please send them again.")
+        event = _event_of(question, call, material)
+        return self._exchange(event, sink, claimed=True, replaces=answer, question=question)

@@ -1,0 +1,117 @@
+"""Wrappers around the router's handler: permission, quota, metrics, log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Protocol, TypeAlias
+
+import structlog
+
+from bot.commands.checks import Asker
+from bot.errors import Denied
+from bot.turns.outcome import outcome_of
+from bot.turns.router import Handler, Job
+from bot.types import Part, State, Text
+
+log = structlog.get_logger(__name__)
+
+Middleware: TypeAlias = Callable[[Handler], Handler]
+
+Rule: TypeAlias = Callable[[str, Asker], Awaitable[bool]]
+"""What config.yaml and admins say: whether this person may use the command of that name here."""
+
+
+class Metrics(Protocol):
+    """What is counted of turns. `bot.observability.metrics` is one."""
+
+    def turn_started(self, kind: str) -> None: ...
+
+    def turn_ended(self, kind: str, state: str, seconds: float) -> None: ...
+
+    def first_text(self, seconds: float) -> None: ...
+
+
+def wrap(handler: Handler, *middleware: Middleware) -> Handler:
+    """The handler inside of all middleware; the first is the outermost."""
+    for layer in reversed(middleware):
+        handler = layer(handler)
+    return handler
+
+
+def logged(handler: Handler) -> Handler:
+    """One line when a turn begins and one when it ends; never what was said."""
+
+    async def run(job: Job) -> AsyncGenerator[Part, None]:
+        began = time.perf_counter()
+        state: State = "complete"
+        log.info("turn begins", kind=job.route.kind, skill=job.route.skill)
+        try:
+            async with aclosing(handler(job)) as parts:
+                async for part in parts:
+                    yield part
+        except BaseException as error:
+            state = _state(error)
+            raise
+        finally:
+            seconds = round(time.perf_counter() - began, 3)
+            log.info("turn ends", state=state, seconds=seconds, model=job.record.model or None)
+
+    return run
+
+
+def metered(metrics: Metrics) -> Middleware:
+    """Count turns, and time them and their first text."""
+
+    def layer(handler: Handler) -> Handler:
+        async def run(job: Job) -> AsyncGenerator[Part, None]:
+            began = time.perf_counter()
+            state: State = "complete"
+            silent = True
+            metrics.turn_started(job.route.kind)
+            try:
+                async with aclosing(handler(job)) as parts:
+                    async for part in parts:
+                        if silent and isinstance(part, Text):
+                            silent = False
+                            metrics.first_text(time.perf_counter() - began)
+                        yield part
+            except BaseException as error:
+                state = _state(error)
+                raise
+            finally:
+                metrics.turn_ended(job.route.kind, state, time.perf_counter() - began)
+
+        return run
+
+    return layer
+
+
+async def allowed(asker: Asker, command: str, rule: Rule | None) -> bool:
+    """Whether config.yaml and admins let the person use a command."""
+    return rule is None or await rule(command, asker)
+
+
+def checked(rule: Rule | None = None) -> Middleware:
+    """Refuse commands to people who may not use them: by the rule, then by the command's check."""
+
+    def layer(handler: Handler) -> Handler:
+        async def run(job: Job) -> AsyncGenerator[Part, None]:
+            command = job.route.command
+            if command is not None:
+                if not await allowed(job.asker, command.name, rule):
+                    raise Denied(f"You may not use /{command.name} here.")
+                if command.check is not None and not command.check(job.asker):
+                    raise Denied(f"/{command.name} needs {command.check.reason}.")
+            async with aclosing(handler(job)) as parts:
+                async for part in parts:
+                    yield part
+
+        return run
+
+    return layer
+
+
+def _state(error: BaseException) -> State:
+    return outcome_of(error).state if isinstance(error, Exception) else "cancelled"

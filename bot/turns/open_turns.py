@@ -1,0 +1,161 @@
+"""The turns that are open now, and who may stop them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+import structlog
+
+from bot.commands.checks import Asker
+from bot.events import CommandCall, Message
+from bot.types import Author, ConversationKey
+
+log = structlog.get_logger(__name__)
+
+_SILENCE_S = 10.0
+"""Longest time that turns may take to end, since a platform may not take their last words."""
+StopReason = Literal["stopped", "retracted", "shutdown"]
+
+
+@dataclass(slots=True, eq=False)
+class Open:
+    """A turn that was accepted and has not ended. `work` is what can be cancelled of it."""
+
+    turn: str
+    event: Message | CommandCall
+    asker: Asker
+    quick: bool = False
+    work: asyncio.Task[None] | None = field(default=None, repr=False)
+    stopped: StopReason | None = None
+    stopped_by: str = ""
+    first_asked_by: str = ""
+    """Whose question it is, where it is answered again."""
+    ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    """Set once nothing more is written or shown of it."""
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Who asked, now and first, and whose messages are read with it."""
+        target = self.event.target if isinstance(self.event, CommandCall) else None
+        read = (*self.event.context, *([target] if target is not None else ()))
+        asked = (self.asker.author.key, self.first_asked_by)
+        return frozenset({*asked, *(quote.by for quote in read)})
+
+    def stop(self, reason: StopReason, by: str = "") -> bool:
+        """Cancel the work, also before it began. False where it was stopped or done already."""
+        if self.stopped is not None or (self.work is not None and self.work.done()):
+            return False
+        self.stopped = reason
+        self.stopped_by = by
+        if self.work is not None:
+            self.work.cancel()
+        return True
+
+    def may_be_stopped_by(self, asker: Asker) -> bool:
+        """The person who asked, or an admin."""
+        return asker.admin or asker.author.key == self.asker.author.key
+
+
+class Running:
+    """The open turns. It is what skills know as `ctx.services.turns`.
+
+    Quick commands are open, too, but they count for nobody and are not stopped: /stop is one.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[str, Open] = {}
+        self._events: dict[tuple[str, str], Open] = {}
+        self._counts: Counter[str] = Counter()
+        self._unended: set[Open] = set()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __iter__(self) -> Iterator[Open]:
+        return iter(tuple(self._open.values()))
+
+    def add(self, turn: Open) -> None:
+        """A turn was accepted."""
+        self._open[turn.turn] = turn
+        self._unended.add(turn)
+        self._events.setdefault(_event_key(turn), turn)
+        self._counts.update(_counted(turn))
+
+    def remove(self, turn: Open) -> None:
+        """A turn's work ended; its answer may still be on its way."""
+        if self._open.pop(turn.turn, None) is None:
+            return
+        if self._events.get(_event_key(turn)) is turn:
+            del self._events[_event_key(turn)]
+        for key in _counted(turn):
+            self._counts[key] -= 1
+            if not self._counts[key]:
+                del self._counts[key]
+
+    def end(self, turn: Open) -> None:
+        """Nothing more is kept or shown of a turn."""
+        self.remove(turn)
+        self._unended.discard(turn)
+        turn.ended.set()
+
+    async def silence(self, person: str) -> None:
+        """Stop every turn of a person (`platform:id`), and those that read messages of theirs, and
+        wait until nothing more is kept of them. Quick commands keep nothing anyway."""
+        theirs = [turn for turn in self._unended if person in turn.people and not turn.quick]
+        for turn in theirs:
+            turn.stop("retracted" if turn.asker.author.key == person else "stopped")
+        try:
+            async with asyncio.timeout(_SILENCE_S):
+                await asyncio.gather(*(turn.ended.wait() for turn in theirs))
+        except TimeoutError:
+            log.warning("turns did not end", turns=len(theirs))
+
+    def get(self, turn: str) -> Open | None:
+        """The open turn with this id."""
+        return self._open.get(turn)
+
+    def by_event(self, platform: str, event_id: str) -> Open | None:
+        """The open turn that an event began."""
+        return self._events.get((platform, event_id))
+
+    def of_person(self, author: Author) -> int:
+        """How many turns a person has open."""
+        return self._counts[author.key]
+
+    def in_channel(self, conversation: ConversationKey) -> int:
+        """How many turns a channel has open."""
+        return self._counts[conversation.scope("channel")]
+
+    async def stop(self, conversation: ConversationKey, by: Asker) -> int:
+        """Cancel what this person may cancel in a conversation; returns how many turns were.
+
+        Said in a channel, it reaches the person's own turns in the channel's threads as well:
+        that is where a mention in the channel is answered.
+        """
+        return sum(
+            turn.stop("stopped", by.author.name)
+            for turn in self
+            if not turn.quick and _reaches(conversation, by, turn)
+        )
+
+
+def _reaches(conversation: ConversationKey, by: Asker, turn: Open) -> bool:
+    there = turn.event.conversation
+    if there == conversation:
+        return turn.may_be_stopped_by(by)
+    own = by.author.key == turn.asker.author.key
+    return own and conversation.thread is None and there.scope("channel") == str(conversation)
+
+
+def _event_key(turn: Open) -> tuple[str, str]:
+    return turn.event.conversation.platform, turn.event.id
+
+
+def _counted(turn: Open) -> tuple[str, ...]:
+    if turn.quick:
+        return ()
+    return turn.asker.author.key, turn.event.conversation.scope("channel")

@@ -1,0 +1,57 @@
+"""How many turns a person may start in an hour."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+from bot.errors import Busy
+from bot.turns.router import Handler, Job
+from bot.types import Part
+
+
+class Quota:
+    """So many turns an hour for each person, as a bucket that fills up again all the time."""
+
+    def __init__(self, per_hour: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = float(per_hour)
+        self._each_s = 3600 / per_hour
+        self._clock = clock
+        self._full_at: OrderedDict[str, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._full_at)
+
+    def take(self, person: str) -> None:
+        """Count one turn. Raises `Busy` where the person has none left."""
+        now = self._clock()
+        while self._full_at and next(iter(self._full_at.values())) <= now:
+            self._full_at.popitem(last=False)
+        full_at = max(now, self._full_at.get(person, now)) + self._each_s
+        wait = full_at - now - self._most * self._each_s
+        if wait > 1e-6:
+            raise Busy(
+                wait,
+                f"You have used up your {self._most:.0f} questions an hour; "
+                f"try again in about {_in_words(wait)}.",
+            )
+        self._full_at[person] = full_at
+        self._full_at.move_to_end(person)
+
+    def __call__(self, handler: Handler) -> Handler:
+        """As middleware: quick commands are free, and so is everything for admins."""
+
+        async def run(job: Job) -> AsyncGenerator[Part, None]:
+            if not job.route.quick and not job.asker.admin:
+                self.take(job.asker.author.key)
+            async with aclosing(handler(job)) as parts:
+                async for part in parts:
+                    yield part
+
+        return run
+
+
+def _in_words(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} minutes"

@@ -1,0 +1,149 @@
+"""What is stored of one exchange: the question, what it came with, and the answer as it grows.
+
+The question is on disk before a model is asked, and what is written at most a second after it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import structlog
+
+from bot.history.attachments import material_of
+from bot.history.protocol import HistoryStore, Turn, TurnStatus
+from bot.replies.draft import Draft
+from bot.turns.open_turns import Open
+from bot.turns.router import Job, Route
+
+log = structlog.get_logger(__name__)
+
+
+class Keeping:
+    """The stored side of an exchange. Nothing is stored of one that is never opened.
+
+    `replaces` is the answer that this one is made instead of, to the `question` that is stored
+    already. `answer` is the answer's turn, once it is stored.
+    """
+
+    def __init__(
+        self,
+        store: HistoryStore,
+        every_s: float,
+        question: Turn | None = None,
+        replaces: Turn | None = None,
+    ) -> None:
+        self.answer: Turn | None = None
+        self._store = store
+        self._every_s = every_s
+        self._question = question
+        self._replaces = replaces
+        self._opening: asyncio.Future[None] | None = None
+        self._read = -1
+
+    async def open(self, turn: Open, route: Route) -> None:
+        """Store the question, and the answer as running."""
+        event = turn.event
+        question = self._question or Turn(
+            id=uuid.uuid4().hex,
+            conversation=str(event.conversation),
+            role="user",
+            text=route.text,
+            author=event.author.key,
+            at=event.at,
+            author_name=event.author.name,
+            command=route.command.name if route.command else "",
+            options=dict(route.options),
+            event_id=event.id,
+            remember=route.remember,
+        )
+        answer = replace(
+            question,
+            id=turn.turn,
+            role="assistant",
+            text="",
+            author="",
+            author_name="",
+            options={},
+            event_id="",
+            at=datetime.now(UTC),
+            answers=question.id,
+            status="running",
+        )
+        self._opening = asyncio.ensure_future(self._open(question, answer))
+        await asyncio.shield(self._opening)  # a Stop now must not leave a turn open for ever
+
+    async def _open(self, question: Turn, answer: Turn) -> None:
+        if self._replaces is not None:
+            others = await self._store.recent(question.conversation)
+            stale = {turn.id for turn in others if turn.answers == question.id}
+            for turn in stale | {self._replaces.id}:
+                await self._store.supersede(turn)
+        await self._store.open(question, answer)
+        self.answer = answer
+
+    async def material(self, job: Job) -> None:
+        """Keep what the question came with, as far as it has been read: for Regenerate."""
+        read = job.record.read
+        if self.answer is None or self._question is not None or self._read == len(read):
+            return
+        self._read = len(read)
+        material = material_of(job.event, read)
+        if material and self.answer.answers is not None:
+            try:
+                await self._store.keep(self.answer.answers, material)
+            except Exception:  # the answer goes on; only Regenerate will miss it
+                log.exception("what a question came with was not kept")
+
+    @asynccontextmanager
+    async def saving(self, draft: Draft) -> AsyncIterator[None]:
+        """Keep what is written while it is written, so that a crash loses at most a second."""
+        if self.answer is None:
+            yield
+            return
+        saver = asyncio.create_task(self._save(self.answer.id, draft), name="save")
+        try:
+            yield
+        finally:
+            saver.cancel()
+            await asyncio.wait([saver])
+
+    async def _save(self, turn: str, draft: Draft) -> None:
+        saved = 0
+        while True:
+            await asyncio.sleep(self._every_s)
+            if draft.characters > saved:
+                saved = draft.characters
+                try:
+                    await self._store.progress(turn, draft.text)
+                except Exception:  # the answer goes on; it is kept at its end
+                    log.exception("what was written so far was not kept")
+
+    async def close(self, job: Job, text: str, status: TurnStatus, *, retracted: bool) -> None:
+        """Store how it ended; a retracted question's answer leaves the prompts to come."""
+        if self._opening is not None:
+            await asyncio.wait([self._opening])
+            if (error := self._opening.exception()) is not None:
+                log.warning("a question was not kept", reason=type(error).__name__)
+        if self.answer is None:
+            return
+        await self.material(job)
+        record = job.record
+        answer = replace(
+            self.answer,
+            text=text,
+            status=status,
+            model=record.model,
+            usage=record.usage,
+            explanation=record.explanation,
+        )
+        try:
+            await self._store.finish(answer)
+            if retracted:
+                await self._store.supersede(answer.id)
+        except Exception:  # the person gets the answer even where it cannot be kept
+            log.exception("an answer was not kept")

@@ -1,0 +1,30 @@
+"""The event of a stored question, so that it can be answered once more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.events import ActionCall, CommandCall, Message
+from bot.history.attachments import Material
+from bot.history.protocol import Turn
+from bot.turns.actions import same_channel
+from bot.types import ConversationKey
+
+
+def _event_of(question: Turn, call: ActionCall, material: Material) -> Message | CommandCall:
+    """The question as it was asked, with what it came with then."""
+    key = ConversationKey.parse(question.conversation)
+    around: dict[str, Any] = {
+        "direct": call.direct and same_channel(key, call.conversation),
+        "attachments": material.attachments,
+        "context": material.context,
+        "earlier": call.earlier,
+    }
+    if not question.command:
+        text = call.value or question.text  # the question may have been edited
+        return Message(call.id, key, call.author, text, **around)
+    options = {name: value for name, value in question.options.items() if value is not None}
+    target = material.target.restored() if material.target is not None else None
+    return CommandCall(
+        call.id, key, call.author, question.command, options, target=target, **around
+    )

@@ -1,0 +1,169 @@
+"""Event to skill."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel
+
+from bot.commands.checks import Asker
+from bot.commands.declaration import MAX_TEXT, Command, check_text
+from bot.commands.parsing import find_command, main_option, parse
+from bot.errors import NotFound, UsageError
+from bot.events import CommandCall, Message, Quote
+from bot.skills.context import Context, TurnRecord
+from bot.skills.services import Services
+from bot.skills.skill import Skill
+from bot.types import Part, Value
+
+_URL = re.compile(r"https?://[^\s<>|\"']+")
+_ADDRESSES = frozenset({"url", "link", "address", "page", "location", "source"})
+"""Names of options that want the address in a message rather than its words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which skill answers an event, and with what."""
+
+    skill: str
+    run: Callable[..., Any] = field(repr=False)
+    command: Command | None = None
+    options: Mapping[str, Value | None] = field(default_factory=dict, repr=False)
+    text: str = field(default="", repr=False)
+    """What the person said, as the conversation remembers it."""
+
+    @property
+    def quick(self) -> bool:
+        """Answered without a model, and without waiting for a running answer."""
+        return self.command is not None and self.command.quick
+
+    @property
+    def remember(self) -> bool:
+        """Whether later prompts of the conversation know of the exchange."""
+        return self.command is None or self.command.remember
+
+    @property
+    def kind(self) -> str:
+        """The command's name, or "message": for logs and metrics."""
+        return self.command.name if self.command else "message"
+
+
+@dataclass(slots=True)
+class Job:
+    """A routed event on its way through the middleware to its skill."""
+
+    event: Message | CommandCall
+    turn: str
+    asker: Asker
+    route: Route
+    persona: str = ""
+    record: TurnRecord = field(default_factory=TurnRecord)
+    deadline_s: float | None = None
+
+
+Handler: TypeAlias = Callable[[Job], AsyncGenerator[Part, None]]
+"""What the middleware wraps, and what the router's `handle` is."""
+
+
+class Router:
+    """Knows the skills, and which of them an event is for.
+
+    A skill's `wants` is called with the `Message`. `settings` are the plugins' own, by skill name.
+    `max_chars` is the longest message.
+    """
+
+    def __init__(
+        self,
+        skills: Sequence[Skill],
+        services: Services,
+        *,
+        settings: Mapping[str, BaseModel | None] | None = None,
+        max_chars: int = MAX_TEXT,
+    ) -> None:
+        self._services = services
+        self._settings = settings or {}
+        self._max_chars = max_chars
+        self._answerers = sorted(
+            (skill for skill in skills if skill.answer is not None), key=lambda s: s.priority
+        )
+        self._owners: dict[str, str] = {}
+        commands: list[Command] = []
+        for skill in skills:
+            for command in skill.commands:
+                if command.name not in self._owners:
+                    self._owners[command.name] = skill.name
+                    commands.append(command)
+        self.commands: tuple[Command, ...] = tuple(commands)
+
+    def resolve(self, event: Message | CommandCall) -> Route:
+        """Find the skill and check the input. Raises `UsageError` or `NotFound`."""
+        if isinstance(event, CommandCall):
+            return self._command(event)
+        return self._message(event)
+
+    async def handle(self, job: Job) -> AsyncGenerator[Part, None]:
+        """Run the skill: the innermost handler."""
+        context = Context(
+            event=job.event,
+            turn=job.turn,
+            asker=job.asker,
+            services=self._services,
+            settings=self._settings.get(job.route.skill),
+            persona=job.persona,
+            record=job.record,
+            deadline_s=job.deadline_s,
+        )
+        parts = job.route.run(context, **job.route.options)
+        try:
+            async for part in parts:
+                yield part
+        finally:
+            await parts.aclose()
+
+    def _command(self, call: CommandCall) -> Route:
+        command = find_command(call.name, self.commands)
+        given: dict[str, Value] = dict(call.options)
+        if call.text is not None:
+            given = {**parse(call.text, command), **given}
+        if call.target is not None:
+            _fill_from_target(command, call.target, given)
+        return Route(
+            skill=self._owners[command.name],
+            run=command.handler,
+            command=command,
+            options=command.bind(given),
+            text=_said(command, given),
+        )
+
+    def _message(self, message: Message) -> Route:
+        if not message.text.strip() and not message.attachments:
+            raise UsageError("Your message is empty; ask me something, or see /help.")
+        check_text(message.text, "Your message", self._max_chars)
+        for skill in self._answerers:
+            if skill.wants is None or skill.wants(message):
+                assert skill.answer is not None
+                return Route(skill=skill.name, run=skill.answer, text=message.text)
+        raise NotFound("No skill here answers messages; see /help for the commands.")
+
+
+def _fill_from_target(command: Command, target: Quote, given: dict[str, Value]) -> None:
+    """A message's menu was used: the message stands for the first text that the command wants."""
+    text = target.text.strip() or next((a.name for a in target.attachments), "")
+    if not text:
+        raise UsageError("That message holds neither text nor a file; choose another one.")
+    texts = [o for o in command.options if o.kind == "str" and not o.choices]
+    option = next((o for o in texts if o.required), texts[0] if texts else None)
+    if option is not None:
+        found = _URL.search(text) if option.name in _ADDRESSES else None
+        value = found.group().rstrip(".,;:!?)") if found else text
+        given.setdefault(option.name, value[: option.max_length])  # the whole is in the target
+
+
+def _said(command: Command, given: Mapping[str, Value]) -> str:
+    main = main_option(command)
+    if main is not None and main.name in given:
+        return str(given[main.name])
+    return " ".join([f"/{command.name}", *(f"{name}={value}" for name, value in given.items())])

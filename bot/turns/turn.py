@@ -1,0 +1,217 @@
+"""One question and its answer, from the claim of the event to the end of the reply.
+
+The task that runs an exchange owns its place in the lane, its delivery, and the work that a Stop
+cancels. Only the work is cancelled: the task then keeps what was written and ends the reply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+import structlog
+
+from backends.errors import DeadlineExceeded
+from bot.history.protocol import HistoryStore, Turn
+from bot.observability.redaction import Redactor
+from bot.replies.delivery import Delivery, Patience
+from bot.replies.draft import Draft
+from bot.replies.protocol import Sink
+from bot.settings.values import ChannelSettings
+from bot.turns.lanes import Ticket
+from bot.turns.open_turns import Open, Running
+from bot.turns.outcome import Outcome, empty_answer, outcome_of
+from bot.turns.recorder import Keeping
+from bot.turns.router import Handler, Job, Route
+from bot.types import ConversationKey, Explanation, Notice, Status
+
+log = structlog.get_logger(__name__)
+
+_BREATH_S = 0.005
+"""Longest time that a skill which never waits may keep the event loop, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnLimits:
+    """How much may be open at once, and how long one turn may take, in seconds."""
+
+    max_turns: int = 1000
+    per_person: int = 4
+    per_channel: int = 32
+    deadline_s: float = 600.0
+    save_every_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every exchange of a process works with."""
+
+    store: HistoryStore
+    running: Running
+    handler: Handler
+    place: Callable[[ConversationKey], Awaitable[ChannelSettings]]
+    limits: TurnLimits = TurnLimits()
+    patience: Patience = field(default_factory=Patience)
+    redact: Redactor = field(default_factory=Redactor, repr=False)
+
+
+class Exchange:
+    """The life of one accepted event. `route` or `refused` is set: a skill, or why there is none.
+
+    `claimed` says that the event's id was claimed before; `replaces` is the answer that this one
+    is made instead of, to the `question` that is stored already.
+    """
+
+    def __init__(
+        self,
+        around: Surroundings,
+        turn: Open,
+        sink: Sink,
+        *,
+        route: Route | None = None,
+        refused: Exception | None = None,
+        ticket: Ticket | None = None,
+        claimed: bool = False,
+        replaces: Turn | None = None,
+        question: Turn | None = None,
+    ) -> None:
+        self.open = turn
+        self._around = around
+        self._route = route
+        self._refused = refused
+        self._ticket = ticket
+        self._claimed = claimed
+        self._kept = Keeping(around.store, around.limits.save_every_s, question, replaces)
+        self._draft = Draft(
+            turn.turn,
+            sink.limits,
+            model=route is not None and not route.quick and not refused,
+            redact=around.redact,
+        )
+        self._delivery = Delivery(sink, self._draft, patience=around.patience)
+        self._job: Job | None = None
+
+    async def run(self) -> None:
+        """Answer, refuse or report an error, exactly once; nothing for an event seen before."""
+        try:
+            outcome = await self._outcome()
+            self._around.running.remove(self.open)  # the person may ask on while it is sent
+            if outcome is not None:
+                await self._keep(outcome)
+                await self._reply(outcome)
+        finally:
+            if self._ticket is not None:
+                self._ticket.leave()
+            await self._delivery.abandon()
+
+    def shut_down(self) -> None:
+        """The process ends: keep what was written, and end the reply without delay."""
+        self.open.stop("shutdown")
+        self._delivery.hurry()
+
+    # --- how it ends --------------------------------------------------------------------------
+
+    async def _outcome(self) -> Outcome | None:
+        event = self.open.event
+        try:
+            if not self._claimed and not await self._around.store.claim(
+                event.conversation.platform, event.id
+            ):
+                return None
+            if self._refused is not None:
+                raise self._refused
+            self.open.work = asyncio.create_task(self._work(), name=f"work {self.open.turn}")
+            if self.open.stopped:
+                self.open.work.cancel()
+            await self.open.work
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self.open.stopped is None or (task is not None and task.cancelling()):
+                raise
+            return self._stopped()
+        except Exception as error:  # noqa: BLE001 - a turn's errors become notices here
+            return explained(error)
+        if self._draft.failed or self._draft.refused:
+            return Outcome("failed" if self._draft.failed else "refused")
+        return empty_answer() if self._draft.empty else Outcome("complete")
+
+    def _stopped(self) -> Outcome:
+        if self.open.stopped == "shutdown":
+            words = "I was shut down before this was complete."
+        elif self._draft.characters:
+            words = f"Stopped by {self.open.stopped_by}." if self.open.stopped_by else "Stopped."
+        else:
+            words = "Stopped before anything was written."
+        return Outcome("cancelled", Notice(words, "footer"), again=True)
+
+    async def _keep(self, outcome: Outcome) -> None:
+        if self._job is not None and outcome.state != "working":
+            retracted = self.open.stopped == "retracted"
+            text = self._draft.whole_text
+            await self._kept.close(self._job, text, outcome.state, retracted=retracted)
+
+    async def _reply(self, outcome: Outcome) -> None:
+        if self.open.stopped == "retracted":
+            await self._delivery.withdraw()
+        else:
+            again = outcome.again and self._kept.answer is not None
+            await self._delivery.finish(outcome.state, outcome.notice, again=again)
+
+    # --- the work -----------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        """Wait for the lane, store the question, run the skill."""
+        assert self._route is not None
+        place = await self._around.place(self.open.event.conversation)
+        self._draft.file_over_chars = place.file_over_chars
+        if self._ticket is not None:
+            async with aclosing(self._ticket.wait()) as positions:
+                async for position in positions:
+                    self._delivery.add(Status("queued", position=position))
+        limit = self._around.limits.deadline_s
+        self._job = Job(
+            event=self.open.event,
+            turn=self.open.turn,
+            asker=self.open.asker,
+            route=self._route,
+            persona=place.persona,
+            deadline_s=limit,
+        )
+        if not self._route.quick:
+            await self._kept.open(self.open, self._route)
+            await self._kept.material(self._job)
+        async with self._kept.saving(self._draft):
+            try:
+                async with asyncio.timeout(limit) as scope:
+                    await self._drain(self._job)
+            except TimeoutError as error:
+                if not scope.expired():
+                    raise
+                raise DeadlineExceeded(f"it took longer than {limit:.0f} s.") from error
+
+    async def _drain(self, job: Job) -> None:
+        clock = asyncio.get_running_loop().time
+        breath = clock()
+        async with aclosing(self._around.handler(job)) as parts:
+            async for part in parts:
+                if isinstance(part, Explanation):
+                    job.record.explanation = self._around.redact.part(part)
+                    await self._kept.material(job)
+                    continue
+                first = not self._draft.characters
+                self._delivery.add(part)
+                if clock() - breath > _BREATH_S or (first and self._draft.characters):
+                    await asyncio.sleep(0)
+                    breath = clock()
+
+
+def explained(error: Exception) -> Outcome:
+    """The outcome of an error, with the trace in the log where it is not the person's doing."""
+    outcome = outcome_of(error)
+    if outcome.error_id is not None:
+        log.error("turn failed", error_id=outcome.error_id, exc_info=error)
+    else:
+        log.info("turn refused", reason=type(error).__name__)
+    return outcome

@@ -1,0 +1,181 @@
+"""From a view to messages: nothing forged, nothing too long, nothing lost."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.adapters.discord.inbound.command_tree import MAX_CHOICES
+from bot.adapters.discord.outbound.render import (
+    MAX_MESSAGE,
+    MAX_PAGE,
+    chunks,
+    escape,
+    render,
+    source_lines,
+    whispered,
+)
+from bot.adapters.discord.transport.payloads import thread_title
+from bot.replies.pagination import split
+from bot.types import Action, File, Notice, Source, State, Status, View
+
+FORGED = re.compile(
+    r"<@[!&]?\d+>|<#\d+>|</[\w -]+:\d+>|<t:-?\d+(:\w)?>|<a?:\w+:\d+>|<id:\w+>|@everyone|@here"
+)
+
+
+class TestEscape:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "<@1>",
+            "<@!1>",
+            "<@&1>",
+            "<#1>",
+            "</ask:1>",
+            "</model list:1>",
+            "<t:1700000000:R>",
+            "<:tea:1>",
+            "<a:tea:1>",
+            "<id:browse>",
+            "@everyone",
+            "@here",
+            "@EVERYONE",
+            "<<@1>>",
+            "`<@1>`",
+        ],
+    )
+    def test_markup_loses_its_meaning_and_stays_readable(self, text: str) -> None:
+        shown = escape(text)
+        assert not FORGED.search(shown)
+        assert shown.replace("\u200b", "") == text
+
+    @pytest.mark.parametrize("text", ["a < b", "<b>", "#1", "<https://a.org>", "x@y.org", "**b**"])
+    def test_other_text_is_left_alone(self, text: str) -> None:
+        assert escape(text) == text
+
+    def test_small_print_is_ours_alone(self) -> None:
+        assert escape("a\n-# [1] A forged source") == "a\n\\-# [1] A forged source"
+
+    @given(st.text(st.sampled_from("<@!&#/:>1a -\neveryoneht\u200b"), max_size=80))
+    def test_nothing_gets_through(self, text: str) -> None:
+        shown = escape(text)
+        assert not FORGED.search(shown)
+        assert not re.search(r"^-# ", shown, re.MULTILINE)
+
+
+def page_view(text: str, state: State = "complete", **more: object) -> View:
+    return View("t", text, split(text, MAX_PAGE), state=state, **more)  # type: ignore[arg-type]
+
+
+class TestPages:
+    @given(st.text(st.sampled_from("ab <@1>\n.`@here-#"), max_size=6000))
+    def test_no_message_is_too_long_or_empty(self, text: str) -> None:
+        payloads = render(page_view(text))
+        assert all(0 < len(p.content) <= MAX_MESSAGE for p in payloads)
+        assert all(p.content.strip() for p in payloads)
+
+    @given(st.text(max_size=300), st.integers(5, 60))
+    def test_chunks_are_the_text(self, text: str, limit: int) -> None:
+        parts = list(chunks(text, limit))
+        assert "".join(parts) == text
+        assert all(len(p) <= limit for p in parts)
+
+    def test_a_page_that_is_complete_never_changes(self) -> None:
+        text = "<@1> word " * 800
+        now: list[str] = []
+        for end in range(0, len(text), 97):
+            before, now = now, [p.content for p in render(page_view(text[:end], "working"))]
+            assert now[: len(before) - 1] == before[:-1]
+
+    def test_buttons_and_files_stand_under_the_last(self) -> None:
+        view = page_view(
+            "word " * 800,
+            actions=(Action("regenerate", "Regenerate"),),
+            files=(File("a.md", b"x"),),
+        )
+        payloads = render(view)
+        assert len(payloads) == 3
+        assert [len(p.buttons) for p in payloads] == [0, 0, 1]
+        assert [len(p.files) for p in payloads] == [0, 0, 1]
+
+    def test_a_file_alone_needs_no_text(self) -> None:
+        (payload,) = render(View("t", files=(File("a.md", b"x"),), state="complete"))
+        assert payload.files
+        assert payload.content == ""
+
+    def test_an_answer_that_was_taken_back_is_nothing(self) -> None:
+        assert render(View("t", state="cancelled")) == []
+
+
+class TestSmallPrint:
+    @pytest.mark.parametrize(
+        ("status", "says"),
+        [
+            (Status("queued", position=3, wait_s=20), "queued, number 3, ~20 s"),
+            (Status("loading"), "loading the model"),
+            (Status("reading", tokens=3100), "reading 3,100 tokens"),
+            (Status("writing"), "writing"),
+            (Status("working", "part", done=3, total=7), "part (3 of 7)"),
+        ],
+    )
+    def test_status_in_words(self, status: Status, says: str) -> None:
+        (payload,) = render(View("t", status=status))
+        assert payload.content == f"-# ⏳ {says} …"
+
+    def test_a_step_of_a_longer_job_is_shown_under_text(self) -> None:
+        view = page_view("so far", "working", status=Status("working", "part", done=3, total=7))
+        assert render(view)[0].content == "so far\n-# ⏳ part (3 of 7) …"
+
+    def test_sources_in_one_line_each(self) -> None:
+        sources = (
+            Source(1, "Logs [old]", "https://docs.example/a(b)", "Rotation"),
+            Source(2, "notes.md", "docs/notes.md"),
+            Source(3, "x" * 500, "<@1>"),
+        )
+        lines = list(source_lines(sources))
+        assert lines[0] == "-# [1] [Logs (old) › Rotation](<https://docs.example/a%28b%29>)"
+        assert lines[1] == "-# [2] notes.md (docs/notes.md)"
+        assert len(lines[2]) < 250
+        assert "<@1>" not in lines[2]
+
+    def test_many_sources_go_on_in_the_next_message(self) -> None:
+        sources = tuple(Source(n, "t" * 80, "l" * 120) for n in range(40))
+        payloads = render(page_view("text", sources=sources))
+        assert len(payloads) > 1
+        assert all(len(p.content) <= MAX_MESSAGE for p in payloads)
+        assert sum(p.content.count("-# [") for p in payloads) == 40
+
+    def test_an_error_names_its_id_once(self) -> None:
+        view = View("t", notices=(Notice("It failed.", "error", error_id="ab12"),), state="failed")
+        assert render(view)[0].content == "⚠️ It failed. (error ab12)"
+
+    def test_private_words_are_left_out_where_they_can_be_whispered(self) -> None:
+        view = page_view("text", notices=(Notice("secret", private=True), Notice("open")))
+        assert render(view, private=True)[0].content == "text\nopen"
+        assert "secret" in render(view)[0].content
+
+    def test_long_whispers_are_cut_at_lines_and_the_last_has_the_buttons(self) -> None:
+        lines = [f"- a line of a long explanation, number {n}" for n in range(120)]
+        judge = Action("wrong", "Wrong", "1@t")
+        payloads = whispered([Notice("\n".join(lines), private=True, actions=(judge,))])
+        assert len(payloads) == 3
+        assert all(len(p.content) <= MAX_MESSAGE for p in payloads)
+        assert "\n".join(p.content.strip() for p in payloads).split("\n") == lines
+        assert [p.buttons for p in payloads] == [(), (), (judge,)]
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [("", "Question"), ("  a\n b ", "a b"), ("word " * 40, "word " * 15 + "word…")],
+)
+def test_a_thread_is_named_after_its_question(text: str, title: str) -> None:
+    assert thread_title(text) == title
+    assert len(thread_title("x" * 300)) <= 100
+
+
+def test_the_bounds_are_discords() -> None:
+    assert (MAX_MESSAGE, MAX_CHOICES) == (2000, 25)

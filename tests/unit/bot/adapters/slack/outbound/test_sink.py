@@ -1,0 +1,47 @@
+"""What a reply on Slack carries beside its text."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.adapters.slack.outbound.sink import ReplySink
+from bot.adapters.slack.transport.client import Client
+from bot.adapters.slack.transport.timing import Timing
+from bot.types import ConversationKey, File, View
+from tests.fakes.core import MemoryReplies
+from tests.fakes.slack import FakeSlack
+
+KEY = ConversationKey("slack", "T1", "C1", "1700000000.000001")
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[FakeSlack]:
+    async with FakeSlack() as server:
+        yield server
+        assert server.wrong == []
+
+
+def _sink(slack: FakeSlack, kept: MemoryReplies) -> ReplySink:
+    client = Client(token="xoxb-test-bot-token", base_url=slack.api_url)
+    return ReplySink(client, kept, KEY, Timing(), user="U1")
+
+
+async def test_a_file_of_an_answer_was_dropped_in_silence(slack: FakeSlack) -> None:
+    kept = MemoryReplies()
+    file = File("answer.md", b"# The whole answer")
+    await _sink(slack, kept).finish(View("t1", text="Short.", pages=("Short.",), files=(file,)))
+    assert b"# The whole answer" in next(iter(slack.workspace.files.values()))
+    assert kept.saved["t1"].finished
+
+
+async def test_a_file_that_slack_does_not_take_is_told_of(slack: FakeSlack) -> None:
+    slack.fail_next("files.getUploadURLExternal", status=500, times=5)
+    file = File("answer.md", b"# The whole answer")
+    await _sink(slack, MemoryReplies()).finish(
+        View("t1", text="Short.", pages=("Short.",), files=(file,))
+    )
+    shown = [message.shown for message in slack.workspace.messages.values()]
+    assert any("Short." in text for text in shown)
+    assert any("answer.md could not be attached" in text for text in shown)

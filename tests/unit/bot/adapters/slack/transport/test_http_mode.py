@@ -1,0 +1,296 @@
+"""HTTP mode: signed requests in, answers out over the Web API."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bot.adapters.protocol import AdapterError
+from bot.adapters.slack import SlackAdapter
+from bot.adapters.slack.transport.http_mode import MAX_BODY
+from bot.app import App
+from tests.fakes.slack import FakeSlack
+from tests.fakes.slack.bots import (
+    ADA,
+    BOT_TOKEN,
+    CHANNEL,
+    DM,
+    SWIFT,
+    ServedBot,
+    answers,
+    begun,
+    greeted,
+    served,
+    speaking,
+    until,
+    whole,
+    words,
+    write,
+)
+from tests.fakes.slack.posting import SIGNING_SECRET, signed
+from tests.scenarios.harness import House
+from tests.scenarios.on_slack import SlackDriver
+
+HTTP: dict[str, Any] = {"settings": {"mode": "http", "port": 0}, "signing_secret": SIGNING_SECRET}
+
+
+@pytest.fixture
+async def bot(build: Any) -> AsyncIterator[ServedBot]:
+    async with served(build(**HTTP, app_token=None)) as started:
+        yield started
+
+
+async def post(
+    bot: ServedBot, body: str, headers: dict[str, str] | None = None, path: str = "/slack/events"
+) -> tuple[int, str]:
+    """What the endpoint answers."""
+    headers = {"Content-Type": "application/json"} | (signed(body) if headers is None else headers)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(
+            f"{bot.adapter.address}{path}", data=io.BytesIO(body.encode()), headers=headers
+        ) as answer,
+    ):
+        return answer.status, await answer.text()
+
+
+def mention(text: str = "hello") -> str:
+    event = {"type": "app_mention", "channel": CHANNEL, "user": ADA, "ts": "7.7"}
+    event["text"] = f"<@UBOT> {text}"
+    body = {"type": "event_callback", "team_id": "T1", "event_id": "Ev1", "event": event}
+    return json.dumps(body)
+
+
+class TestWhatPeopleDo:
+    async def test_a_mention_is_answered(self, bot: ServedBot, fake: FakeSlack) -> None:
+        await write(fake, "hello", CHANNEL)
+        (answer,) = await until(fake, lambda: answers(fake, CHANNEL))
+        await until(fake, lambda: "You said: hello" in answer.shown)
+        assert answer.thread_ts
+        assert fake.connections == 0
+
+    async def test_a_direct_message_is_answered(self, bot: ServedBot, fake: FakeSlack) -> None:
+        await greeted(fake)
+
+    async def test_a_command_is_answered(self, bot: ServedBot, fake: FakeSlack) -> None:
+        await self.slash(fake, "what=hello")
+        await until(fake, lambda: any("You said: hello" in m.shown for m in answers(fake)))
+
+    async def test_a_form_opens_and_is_answered(self, bot: ServedBot, fake: FakeSlack) -> None:
+        await self.slash(fake, "")
+        (view,) = await until(fake, lambda: fake.workspace.views)
+        values = {"what": {"value": {"type": "plain_text_input", "value": "from the form"}}}
+        await fake.deliver("interactive", {
+            "type": "view_submission", "team": {"id": "T1"}, "user": {"id": ADA, "name": "ada"},
+            "view": {**view, "id": "V1", "state": {"values": values}}, "trigger_id": "t2",
+            "api_app_id": "A1",
+        })  # fmt: skip
+        await until(fake, lambda: any("from the form" in m.shown for m in answers(fake)))
+
+    async def test_a_button_stops_an_answer(self, build: Any, fake: FakeSlack) -> None:
+        async with served(build(**HTTP, bench=speaking(tokens_per_s=60))) as bot:
+            await write(fake, "long", CHANNEL)
+            message = await begun(fake, CHANNEL)
+            (button,) = [
+                e
+                for b in message.blocks
+                if b["type"] == "actions"
+                for e in b["elements"]
+                if e["action_id"].startswith("parlance:stop")
+            ]
+            await fake.deliver("interactive", {
+                "type": "block_actions", "team": {"id": "T1"}, "api_app_id": "A1",
+                "user": {"id": ADA, "username": "ada"}, "channel": {"id": CHANNEL},
+                "message": {"ts": message.ts, "thread_ts": message.thread_ts, "user": "UBOT"},
+                "trigger_id": "t3", "response_url": fake.response_url(),
+                "actions": [{**button, "block_id": "b", "action_ts": "1.1"}],
+            })  # fmt: skip
+            await until(fake, lambda: bot.bench.backend.cancelled == 1, "stopped")
+        assert set(fake.acks) == set(fake.sent)
+
+    async def slash(self, fake: FakeSlack, text: str) -> None:
+        await fake.deliver("slash_commands", {
+            "command": "/say", "text": text, "team_id": "T1", "channel_id": DM, "user_id": ADA,
+            "user_name": "ada", "trigger_id": "t1", "response_url": fake.response_url(),
+            "api_app_id": "A1",
+        })  # fmt: skip
+
+
+class HttpDriver(SlackDriver):
+    """The person of the stories, on a Slack that posts."""
+
+    def adapter(self, app: App) -> SlackAdapter:
+        self.served = SlackAdapter(
+            app.installation.config.slack, BOT_TOKEN, signing_secret=SIGNING_SECRET,
+            timing=SWIFT, base_url=self.fake.api_url,
+        )  # fmt: skip
+        return self.served
+
+    def config(self) -> Mapping[str, Any]:
+        return {"slack": HTTP["settings"]}
+
+    async def connected(self) -> None:
+        await until(self.fake, lambda: self.served.address, "listening")
+        self.fake.events_url = f"{self.served.address}/slack/events"
+
+
+async def test_the_whole_application_over_http(tmp_path: Path) -> None:
+    driver = HttpDriver()
+    await driver.open()
+    house = House(tmp_path, driver, tokens_per_s=60)
+    try:
+        await house.start()
+        await driver.mention("hello there")
+        await house.reads("You said: hello there")
+        await driver.command("chat", {"message": "hello again"})
+        await house.reads("You said: hello again")
+        await driver.mention("take your time")
+        await house.sees("slow004")
+        await driver.press("stop")
+        await house.reads("Stopped by")
+        await house.restart()
+        await driver.press("regenerate")
+        await house.until(lambda: house.text.count("slow000") == 2, "once more")
+        await driver.press("stop")
+        assert driver.fake.connections == 0
+        await driver.fake.until(lambda: set(driver.fake.acks) == set(driver.fake.sent))
+    finally:
+        await house.stop()
+        await driver.close()
+
+
+class TestRequests:
+    async def test_the_address_is_verified(self, bot: ServedBot) -> None:
+        body = json.dumps({"type": "url_verification", "challenge": "abc", "token": "x"})
+        status, text = await post(bot, body)
+        assert status == 200
+        assert json.loads(text) == {"challenge": "abc"}
+
+    @pytest.mark.parametrize(
+        "how",
+        ["no headers", "another secret", "too old", "from the future", "another body", "no number",
+         "no letters", "a sign that is not ASCII"],
+    )  # fmt: skip
+    async def test_what_is_not_signed_is_refused(
+        self, bot: ServedBot, fake: FakeSlack, how: str
+    ) -> None:
+        body = mention()
+        right = signed(body)
+        headers = {
+            "no headers": {},
+            "another secret": signed(body, secret="another"),
+            "too old": signed(body, at=time.time() - 301),
+            "from the future": signed(body, at=time.time() + 400),
+            "another body": signed(mention("something else")),
+            "no number": right | {"X-Slack-Request-Timestamp": "yesterday"},
+            "no letters": right | {"X-Slack-Signature": ""},
+            "a sign that is not ASCII": right | {"X-Slack-Signature": "v0=\u00fc"},
+        }[how]
+        status, text = await post(bot, body, headers)
+        assert (status, text) == (401, "")
+        await greeted(fake)
+        assert answers(fake, CHANNEL) == []
+
+    @pytest.mark.parametrize("body", ["{not json", "[]", "", "payload=%7Bnot", "7"])
+    async def test_what_cannot_be_read_ends_nothing(
+        self, bot: ServedBot, fake: FakeSlack, body: str
+    ) -> None:
+        status, _ = await post(bot, body)
+        assert status in {404, 500}
+        status, _ = await post(bot, body, {})
+        assert status == 401
+        await greeted(fake)
+
+    async def test_a_body_that_is_too_large(self, bot: ServedBot, fake: FakeSlack) -> None:
+        status, _ = await post(bot, "x" * (MAX_BODY + 1))
+        assert status == 413
+        await greeted(fake)
+
+    async def test_a_body_that_never_ends_is_given_up(self, build: Any, fake: FakeSlack) -> None:
+        async with served(build(**HTTP, timing=replace(SWIFT, request=0.2))) as bot:
+            await self.dawdle(bot, fake)
+
+    async def dawdle(self, bot: ServedBot, fake: FakeSlack) -> None:
+        address = str(bot.adapter.address).removeprefix("http://")
+        host, _, port = address.partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"POST /slack/events HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        await greeted(fake)
+        line = await asyncio.wait_for(reader.readline(), 10)
+        assert b" 408 " in line
+        writer.close()
+
+    async def test_other_paths_and_health(self, bot: ServedBot) -> None:
+        assert (await post(bot, mention(), path="/"))[0] == 404
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{bot.adapter.address}/health") as answer,
+        ):
+            assert answer.status == 200
+            assert await answer.json() == {"ok": True}
+
+    async def test_an_event_that_nobody_listens_to_is_taken(self, bot: ServedBot) -> None:
+        body = {"type": "event_callback", "team_id": "T1", "event": {"type": "team_rename"}}
+        assert (await post(bot, json.dumps(body)))[0] == 200
+
+    async def test_an_event_that_comes_again_is_answered_once(
+        self, bot: ServedBot, fake: FakeSlack
+    ) -> None:
+        for retry in range(4):
+            await write(fake, "hello", CHANNEL, ts="5.5", event_id="Ev5", retry=retry)
+        await greeted(fake)
+        assert len(bot.bench.backend.requests) == 2
+        assert len(answers(fake, CHANNEL)) == 1
+
+
+class TestStartAndStop:
+    async def test_without_the_secret(self, build: Any) -> None:
+        bot = build(settings={"mode": "http", "port": 0})
+        with pytest.raises(AdapterError, match="SLACK_SIGNING_SECRET"):
+            await asyncio.wait_for(bot.adapter.run(bot.bench.core), 5)
+        assert list(await bot.adapter.check()) == [
+            "Slack over HTTP needs SLACK_SIGNING_SECRET: copy it from Basic Information, App "
+            "Credentials."
+        ]
+
+    async def test_a_port_that_is_taken(self, bot: ServedBot, build: Any) -> None:
+        port = int(str(bot.adapter.address).rpartition(":")[2])
+        other = build(**HTTP | {"settings": {"mode": "http", "port": port}})
+        with pytest.raises(AdapterError, match=r"set slack\.host and slack\.port"):
+            await asyncio.wait_for(other.adapter.run(other.bench.core), 5)
+
+    async def test_a_running_answer_is_ended_before_the_server_is(
+        self, build: Any, fake: FakeSlack
+    ) -> None:
+        bot = build(**HTTP, bench=speaking(tokens_per_s=60))
+        await bot.start()
+        await write(fake, "long", CHANNEL)
+        await begun(fake, CHANNEL)
+        await bot.stop()
+        assert "shut down" in str(answers(fake, CHANNEL)[-1].blocks)
+        assert bot.adapter.address is None
+
+    async def test_a_token_that_is_revoked_while_it_runs(self, build: Any, fake: FakeSlack) -> None:
+        bot = build(**HTTP)
+        await bot.start()
+        await greeted(fake)
+        fake.tokens.remove("xoxb-test-bot-token")
+        await write(fake, "hello")
+        with pytest.raises(AdapterError, match="SLACK_BOT_TOKEN"):
+            await asyncio.wait_for(bot.task, 5)
+        await bot.bench.core.close()
+
+    async def test_a_long_answer_is_whole(self, build: Any, fake: FakeSlack) -> None:
+        async with served(build(**HTTP, bench=speaking())):
+            await write(fake, "long", CHANNEL)
+            await whole(fake, CHANNEL)
+            assert words(fake, DM) == []

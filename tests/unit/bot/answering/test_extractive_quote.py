@@ -1,0 +1,96 @@
+"""The sentences that are quoted where a very small model answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.answering.extractive_quote import quote
+from bot.knowledge.language.sentences import sentences
+from bot.values import Passage
+
+
+def _passage(text: str, heading: str = "") -> Passage:
+    return Passage("p", "d", "Handbook", "handbook.md", heading, text)
+
+
+def test_the_sentence_that_shares_most_with_the_question_is_quoted_with_its_number() -> None:
+    found = quote(
+        "How do I rotate the logs?",
+        [
+            _passage("The cluster has nine nodes. They are restarted on Sundays at night."),
+            _passage(
+                "The disks of the cluster are large. "
+                "Logs are rotated by the nightly job at four o'clock."
+            ),
+        ],
+    )
+    assert found is not None
+    assert found.number == 2
+    assert found.text == "Logs are rotated by the nightly job at four o'clock."
+
+
+def test_of_sentences_that_share_as_much_the_one_that_means_it_is_quoted() -> None:
+    text = "Parlance is written in a language of its own. The kettle of Parlance is red at night."
+    question = "What colour does Parlance have?"
+    for near, start in (((0.1, 0.6), "The kettle"), ((0.6, 0.1), "Parlance is")):
+        found = quote(question, [replace(_passage(text), near=near)])
+        assert found is not None
+        assert found.text.startswith(start)
+
+
+def test_sentences_keep_their_nearness_where_code_between_them_is_left_out() -> None:
+    text = (
+        "The logs are kept for nine days.\n\n```\nlogs = keep(days=9)\nhour = turn(at=4)\n```\n\n"
+        "The logs are turned over at four every night."
+    )
+    near = tuple(0.9 if "four" in one else 0.0 for one in sentences(text))
+    assert near == (0.0, 0.0, 0.9)
+    found = quote("When do the logs rotate?", [replace(_passage(text), near=near)])
+    assert found is not None
+    assert found.text == "The logs are turned over at four every night."
+
+
+def test_code_and_rows_of_tables_are_not_quoted() -> None:
+    text = (
+        "| logs | rotate | logs of the cluster | rotate |\n|---|---|---|---|\n\n"
+        "```python\nlogs = rotate(logs)\n```\n\n"
+        "The logs rotate every night at four."
+    )
+    found = quote("When do the logs rotate?", [_passage(text)])
+    assert found is not None
+    assert found.text == "The logs rotate every night at four."
+
+
+def test_a_far_poorer_passage_is_not_quoted_where_the_first_has_no_sentences() -> None:
+    code = replace(_passage("```\nserver_port = 8481\n```"), score=0.7)
+    other = _passage("The port that the Ollama server uses is another one.")
+    assert quote("Which port does the server use?", [code, replace(other, score=0.45)]) is None
+    found = quote("Which port does the server use?", [code, code, replace(other, score=0.6)])
+    assert found is not None
+    assert found.number == 3
+    found = quote("Which port?", [code, replace(other, score=0.1), replace(other, score=0.6)])
+    assert found is not None
+    assert found.number == 3
+
+
+def test_nothing_is_quoted_where_no_sentence_shares_a_word() -> None:
+    assert quote("Was ist das?", [_passage("Disks are large here, and cheap as well.")]) is None
+    assert quote("logs", []) is None
+
+
+@given(
+    st.text(max_size=300),
+    st.lists(st.text(max_size=500), max_size=5),
+    st.lists(st.floats(-1, 1), max_size=5).map(tuple),
+)
+def test_a_quotation_is_short_and_points_to_a_passage(
+    question: str, texts: list[str], near: tuple[float, ...]
+) -> None:
+    found = quote(question, [replace(_passage(text), near=near) for text in texts])
+    if found is not None:
+        assert 1 <= found.number <= len(texts)
+        assert 0 < len(found.text) <= 402
+        assert "\n" not in found.text

@@ -1,0 +1,240 @@
+"""Conversations in SQLite: the contract, restarts, and how they are found."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Connection, select, text
+from sqlalchemy.dialects.sqlite import dialect
+
+from bot.errors import StorageError
+from bot.history import reply_addresses as replies_sql
+from bot.history import sql_store
+from bot.history.mapping import to_row, to_turn
+from bot.history.reply_addresses import SqlReplies
+from bot.history.sql_store import REMEMBER_EVENTS, SqlHistoryStore
+from bot.history.tables import Moment, processed_events
+from bot.replies.protocol import Reply
+from bot.settings.choices_store import SqlChoices
+from bot.storage.database import Database
+from tests.contracts.history_contract import HERE, HistoryContract, answering, asked, exchange
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = await Database.open(tmp_path / "parlance.db")
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def store(database: Database) -> SqlHistoryStore:
+    return SqlHistoryStore(database)
+
+
+class TestContract(HistoryContract):
+    """`SqlHistoryStore` is a `HistoryStore`."""
+
+
+class TestRestart:
+    async def test_everything_is_there_after_a_restart(self, tmp_path: Path) -> None:
+        path = tmp_path / "parlance.db"
+        first = await Database.open(path)
+        store = SqlHistoryStore(first)
+        assert await store.claim("slack", "E1")
+        done = await exchange(store, asked("1"))
+        question = asked("2")
+        await store.open(question, answering(question))
+        await first.close()
+
+        second = await Database.open(path)
+        try:
+            store = SqlHistoryStore(second)
+            assert not await store.claim("slack", "E1")
+            assert await store.get(done.id) == done
+            assert [turn.id for turn in await store.interrupt_running()] == ["a-2"]
+            assert len(await store.recent(HERE)) == 4
+        finally:
+            await second.close()
+
+
+class TestEvents:
+    async def test_old_events_are_dropped_and_new_ones_kept(self, database: Database) -> None:
+        store = SqlHistoryStore(database)
+        now = datetime.now(UTC)
+        old = {"platform": "slack", "event_id": "old", "at": now - REMEMBER_EVENTS * 2}
+        new = {"platform": "slack", "event_id": "new", "at": now - REMEMBER_EVENTS / 2}
+
+        def insert(connection: Connection) -> None:
+            connection.execute(processed_events.insert(), [old, new])
+
+        await database.write(insert)
+        assert await store.claim("slack", "E1")
+        async with database.read() as connection:
+            kept = (await connection.execute(select(processed_events.c.event_id))).scalars().all()
+        assert sorted(kept) == ["E1", "new"]
+
+
+class TestOpen:
+    async def test_a_turn_id_is_used_once(self, store: SqlHistoryStore) -> None:
+        done = await exchange(store, asked("1"))
+        with pytest.raises(StorageError):
+            await store.open(asked("2"), replace(answering(asked("2")), id=done.id))
+        assert await store.get("q-2") is None
+        assert await store.get(done.id) == done
+
+
+class TestFeedback:
+    async def test_the_latest_verdict_of_a_person_counts(self, store: SqlHistoryStore) -> None:
+        await exchange(store, asked("1"))
+        await store.feedback("a-1", "slack:ada", "good")
+        await store.feedback("a-1", "slack:bob", "good")
+        await store.feedback("a-1", "slack:ada", "outdated", passage="p7")
+        await store.feedback("a-1", "slack:ada", "bad")
+        assert sorted(await store.verdicts("a-1")) == [
+            ("slack:ada", "", "bad"),
+            ("slack:ada", "p7", "outdated"),
+            ("slack:bob", "", "good"),
+        ]
+
+
+class TestForget:
+    async def test_nothing_of_a_person_is_left_in_any_table(
+        self, database: Database, store: SqlHistoryStore
+    ) -> None:
+        choices, replies = SqlChoices(database), SqlReplies(database)
+        await exchange(store, asked("1"))
+        await exchange(store, asked("2", author="slack:bob"))
+        await store.feedback("a-1", "slack:bob", "good")
+        await store.feedback("a-2", "slack:ada", "good")
+        await choices.put("model", HERE, "tiny", "slack:ada")
+        await replies.save(Reply("a-1", "slack", HERE, {"ts": "1"}, True))
+        await store.forget(person="slack:ada")
+        assert await store.verdicts("a-1") == []
+        assert await store.verdicts("a-2") == []
+        assert await replies.get("a-1") is None
+        assert await choices.get("model", HERE) == "tiny"
+        assert await _rows_with(database, "slack:ada") == []
+
+    async def test_a_conversation_goes_with_its_choices_and_buttons(
+        self, database: Database, store: SqlHistoryStore
+    ) -> None:
+        choices, replies = SqlChoices(database), SqlReplies(database)
+        await exchange(store, asked("1"))
+        await choices.put("model", HERE, "tiny", "slack:ada")
+        await choices.put("model", "slack:T1", "tiny", "slack:ada")
+        await replies.save(Reply("old", "slack", HERE, {"ts": "1"}, True))
+        assert await store.forget(conversation=HERE) == 2
+        assert await choices.get("model", HERE) is None
+        assert await choices.get("model", "slack:T1") == "tiny"
+        assert await replies.get("old") is None
+
+    async def test_of_a_person_in_one_conversation(self, store: SqlHistoryStore) -> None:
+        await exchange(store, asked("1"))
+        await exchange(store, asked("2", "slack:T1:C2"))
+        assert await store.forget(person="slack:ada", conversation=HERE) == 2
+        assert await store.get("q-2") is not None
+
+    async def test_more_turns_than_one_statement_may_name(self, store: SqlHistoryStore) -> None:
+        await asyncio.gather(*(exchange(store, asked(str(n))) for n in range(600)))
+        assert await store.forget(person="slack:ada") == 1200
+
+
+class TestLoad:
+    async def test_many_conversations_at_once_lose_and_mix_nothing(
+        self, store: SqlHistoryStore
+    ) -> None:
+        async def talk(conversation: str) -> None:
+            for n in range(10):
+                question = asked(f"{conversation}-{n}", conversation)
+                assert await store.claim("slack", question.event_id)
+                answer = answering(question)
+                await store.open(question, answer)
+                await store.progress(answer.id, "so far")
+                await store.finish(replace(answer, text=f"{n}", status="complete"))
+
+        keys = [f"slack:T1:C{n}" for n in range(50)]
+        await asyncio.gather(*map(talk, keys))
+        for key in keys:
+            found = await store.recent(key)
+            assert [turn.text for turn in found if turn.role == "assistant"] == [
+                str(n) for n in range(10)
+            ]
+            assert {turn.conversation for turn in found} == {key}
+
+    @pytest.mark.parametrize(
+        ("module", "name"),
+        [
+            (sql_store, "_recent"),
+            (sql_store, "_running"),
+            (sql_store, "_by_event"),
+            (sql_store, "_get"),
+            (sql_store, "_finish"),
+            (sql_store, "_prune"),
+            (replies_sql, "_unfinished"),
+            (replies_sql, "_known"),
+        ],
+    )
+    async def test_every_statement_goes_by_an_index_and_sorts_nothing(
+        self, database: Database, module: ModuleType, name: str
+    ) -> None:
+        compiled = getattr(module, name).compile(dialect=dialect(paramstyle="named"))
+        values = {key: value or 1 for key, value in compiled.params.items()}
+        query = compiled.construct_expanded_state(values)
+
+        def explain(connection: Connection) -> list[str]:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            explained = f"EXPLAIN QUERY PLAN {query.statement}"
+            return [row[3] for row in driver.execute(explained, query.parameters)]
+
+        plan = await database.write(explain)
+        assert plan
+        assert all("USING" in step and "SCAN" not in step for step in plan), plan
+        assert not any("TEMP B-TREE" in step for step in plan), plan
+
+
+class TestRows:
+    @given(
+        st.text(),
+        st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() | st.text()),
+        st.datetimes(timezones=st.just(UTC)),
+    )
+    def test_a_turn_is_the_same_after_a_row(
+        self, said: str, options: dict[str, str | int | float | bool | None], at: datetime
+    ) -> None:
+        turn = asked("1", text=said, options=options, at=at)
+        assert to_turn(to_row(turn)) == turn
+
+    @given(st.datetimes(timezones=st.just(UTC)))
+    def test_a_moment_is_kept_to_the_microsecond(self, at: datetime) -> None:
+        kind = Moment()
+        stored = kind.process_bind_param(at, dialect())
+        assert isinstance(stored, int)
+        assert kind.process_result_value(stored, dialect()) == at
+
+    def test_moments_sort_as_numbers_before_the_epoch_too(self) -> None:
+        early = datetime(1969, 12, 31, 23, 59, 59, 1, tzinfo=UTC)
+        kind = Moment()
+        values = [
+            kind.process_bind_param(early + timedelta(microseconds=n), dialect()) for n in range(3)
+        ]
+        assert values == sorted(values)
+
+
+async def _rows_with(database: Database, value: str) -> list[str]:
+    """Tables in which any column of any row is this value."""
+    found = []
+    async with database.read() as connection:
+        for table in ("turns", "choices", "replies", "feedback", "processed_events"):
+            rows = (await connection.execute(text(f"SELECT * FROM {table}"))).all()
+            found += [table for row in rows if value in row]
+    return found

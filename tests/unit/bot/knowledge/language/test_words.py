@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.knowledge.index.full_text import exact_scores, telling
+from bot.knowledge.index.quantized_vectors import quantise, restore
+from bot.knowledge.language.words import (
+    MAX_TERMS,
+    english_share,
+    indexable,
+    match_expression,
+    stem,
+    stems,
+    terms,
+)
+from bot.knowledge.retrieval.evidence import Signs, confidence, coverage, rarity
+from bot.knowledge.retrieval.fusion import by_best, fuse, lexical, weights
+
+
+def test_a_question_is_reduced_to_the_words_that_matter() -> None:
+    assert terms("How do I rotate the server's logs?") == ["rotate", "server", "logs"]
+    assert terms("what is it?") == []
+    assert terms("NEAR( * AND OR NOT") == []
+    assert terms("¿Dónde está la catedral de Burgos?") == ["catedral", "burgos"]
+    assert terms("C++ and v2.5 in e-mail") == ["c", "v2", "5", "e", "mail"]
+    assert len(terms(" ".join(f"word{n}" for n in range(500)))) == MAX_TERMS
+
+
+def test_unspaced_scripts_become_pairs() -> None:
+    assert indexable("北京地铁 line").split() == ["北京", "京地", "地铁", "铁", "line"]
+    assert terms("北京地铁") == ["北京", "京地", "地铁"]
+    assert terms("猫") == ["猫"]
+    assert match_expression(["猫", "cat"]) == '"猫"* OR "cat"'
+
+
+@given(st.text(max_size=200))
+def test_no_question_is_ever_syntax(question: str) -> None:
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE VIRTUAL TABLE f USING fts5(b, tokenize = 'porter unicode61')")
+        db.execute("INSERT INTO f VALUES (?)", (indexable(question),))
+        words = terms(question)
+        if words:
+            db.execute("SELECT * FROM f WHERE f MATCH ?", (match_expression(words),)).fetchall()
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("rotate", "rotated"), ("rotates", "rotating"), ("log", "logs"), ("policy", "policies"),
+        ("install", "installation"), ("configure", "configured"), ("stop", "stopped"),
+        ("café", "cafe"), ("run", "running"),
+    ],
+)  # fmt: skip
+def test_forms_of_a_word_have_one_stem(a: str, b: str) -> None:
+    assert stem(a)[:6] == stem(b)[:6]
+
+
+def test_a_name_of_code_is_found_by_its_parts() -> None:
+    assert stems("requestTimeout HTTPServer SERVER_PORT") >= {
+        "request", "timeout", "requesttimeout", "http", "server", "port",
+    }  # fmt: skip
+
+
+def test_use_is_not_looked_up() -> None:
+    assert terms("which port does the java program use") == ["port", "java", "program"]
+
+
+def test_few_passages_do_not_say_what_is_rare() -> None:
+    weight = {"port": rarity(2, 4), "program": rarity(0, 4)}
+    assert coverage(weight, ["port"]) > 0.35
+
+
+def test_different_words_keep_different_stems() -> None:
+    assert len({stem(w) for w in ("model", "mode", "modern", "new", "bus", "busy")}) == 6
+    assert stems("the Logs") == {"the", "log"}
+
+
+@pytest.mark.parametrize(
+    ("question", "low", "high"),
+    [
+        ("How do I rotate the logs?", 1.0, 1.0),
+        ("rotate logs", 1.0, 1.0),
+        ("¿Cómo se rotan los registros?", 0.0, 0.0),
+        ("Wann wurde der Dom gebaut?", 0.0, 0.0),
+        ("日志什么时候轮换?", 0.0, 0.0),
+        ("когда это было сделано?", 0.0, 0.0),
+        ("What is naïve Bayes?", 1.0, 1.0),
+    ],
+)
+def test_english_is_told_from_others(question: str, low: float, high: float) -> None:
+    assert low <= english_share(question) <= high
+
+
+def test_weights_follow_the_language() -> None:
+    english = weights(0.6, trust=1.0, known=1.0)
+    assert english.lexical == pytest.approx(0.4)
+    assert english.sentence + english.whole + english.lexical == pytest.approx(1.0)
+    assert weights(0.6, trust=0.05, known=1.0).lexical > 0.95
+    assert weights(0.6, trust=0.15, known=0.0).lexical == 0.0
+
+
+def test_scores_are_parts_of_the_best() -> None:
+    assert by_best(np.array([4.0, 2.0, -1.0])).tolist() == [1.0, 0.5, 0.0]
+    assert by_best(np.array([0.0, 0.0])).tolist() == [0.0, 0.0]
+    share = weights(0.6, trust=1.0, known=1.0)
+    top = fuse(share, np.array([0.9, 0.1]), np.array([0.8, 0.1]), np.array([3.0, 0.0]))
+    assert top[0] == pytest.approx(1.0)
+    assert lexical(np.array([2.0, 1.0]), np.array([0.0, 0.0])).tolist() == [0.4, 0.2]
+
+
+def test_the_exact_form_counts_among_candidates() -> None:
+    weight = {"rotate": 2.0, "c++": 1.0}
+    scores = exact_scores(["rotate"], weight, ["they rotate it", "rotated logs", "Rotate! rotate"])
+    assert scores[1] == 0.0
+    assert scores[2] > scores[0] > 0.0
+
+
+def test_words_that_tell_nothing_are_not_looked_up_where_others_do() -> None:
+    counts = {"a": 9_000, "b": 10, "c": 20, "d": 30, "e": 0}
+    assert telling(counts, 10_000) == ["b", "c", "d", "e"]
+    assert telling({"a": 9_000, "b": 1}, 10_000) == ["a", "b"]
+
+
+def test_a_rare_word_that_is_missing_weighs_on_the_evidence() -> None:
+    weight = {"capital": rarity(20, 100), "mongolia": rarity(0, 100)}
+    assert coverage(weight, ["capital"]) < 0.35
+    assert coverage(weight, ["capital", "mongolia"]) == 1.0
+    assert coverage({}, []) == 0.0
+    sure = confidence(Signs(1.0, 1.0, 0.6, trust=1.0))
+    unsure = confidence(Signs(0.3, 0.3, 0.3, trust=1.0))
+    assert sure > 0.8 > 0.2 > unsure
+
+
+def test_words_that_stand_together_weigh_more_than_scattered_ones() -> None:
+    together = confidence(Signs(0.7, 0.7, 0.4, trust=1.0))
+    scattered = confidence(Signs(0.7, 0.2, 0.4, trust=1.0))
+    assert together > 0.5 > scattered
+
+
+def test_a_word_that_is_found_by_chance_is_no_evidence() -> None:
+    assert confidence(Signs(1.0, 1.0, 0.3, trust=1.0, lone=True, talk=0.5)) < 0.2
+    assert confidence(Signs(1.0, 1.0, 0.5, trust=1.0, lone=True)) > 0.5
+
+
+@given(st.integers(1, 5), st.integers(0, 1000))
+def test_vectors_in_a_byte_each_keep_their_direction(count: int, seed: int) -> None:
+    rows = np.random.default_rng(seed).normal(size=(count, 384)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    again = restore(quantise(rows), 384)
+    assert again.shape == rows.shape
+    assert float((again * rows).sum(axis=1).min()) > 0.998

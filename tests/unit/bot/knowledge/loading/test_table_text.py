@@ -1,0 +1,224 @@
+"""Tables as text: each row says what its cells are, wherever a passage is cut."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from datetime import date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.errors import Refused
+from bot.knowledge.loading.document import Raw, load
+from bot.knowledge.loading.registry import LOADERS
+from bot.knowledge.loading.table_text import label_tables, readable
+from bot.skills.document_loader import Loaded
+
+
+def read(name: str, data: bytes) -> Loaded:
+    return load(Raw(name, data), LOADERS)
+
+
+def lines(name: str, text: str) -> list[str]:
+    return read(name, text.encode()).text.split("\n\n")
+
+
+def test_a_cell_from_the_middle_of_a_long_table_has_lost_the_name_of_its_column() -> None:
+    rows = "\n".join(f"| limit_{n} | {n * 17} | requests |" for n in range(60))
+    found = read(
+        "limits.md", f"# Limits\n\n| Limit | Value | Unit |\n|---|--:|---|\n{rows}".encode()
+    )
+    assert "Limit: limit_45; Value: 765; Unit: requests" in found.text.split("\n\n")
+
+
+def test_a_short_table_stays_a_table() -> None:
+    table = "Text before.\n\n| Kind | Kept |\n|------|:----:|\n| daily | 14 days |\n\nText after."
+    assert label_tables(table) == table
+
+
+def test_an_empty_header_is_filled_by_the_first_row() -> None:
+    assert label_tables("|  |  |\n| --- | --- |\n| Country | Limit |\n| Austria | 52 |") == (
+        "| Country | Limit |\n| --- | --- |\n| Austria | 52 |"
+    )
+
+
+def test_a_table_in_a_code_fence_is_left_as_it_is() -> None:
+    rows = "| some words | more words |\n" * 40
+    fenced = f"```\n| a | b |\n|---|---|\n{rows}```"
+    assert label_tables(fenced) == fenced
+
+
+def test_a_bar_inside_a_cell_is_no_column() -> None:
+    rows = "| either \\| or | a choice of two |\n" * 20
+    assert "Sign: either | or; Meaning: a choice of two" in label_tables(
+        f"| Sign | Meaning |\n|---|---|\n{rows}"
+    )
+
+
+def test_a_table_of_one_row_lost_its_text() -> None:
+    notice = (
+        "The lamp must be lit before the sun has set, and it must burn until it has risen. " * 6
+    )
+    assert notice.strip() in label_tables(f"| {notice}|\n| --- |")
+
+
+def test_long_text_in_the_first_row_was_said_again_in_every_row() -> None:
+    notice = "The lamp must be lit before the sun has set. " * 10
+    found = label_tables(f"| Rules | {notice}|\n|---|---|\n" + "| Oil | In the cellar |\n" * 30)
+    assert found.count(notice.strip()) == 1
+    assert found.count("Oil; In the cellar") == 30
+
+
+def test_what_stands_above_a_table_is_not_its_header() -> None:
+    assert lines("sales.csv", "Report of sales\nMade in May\n\nregion,units\nNorth,10\n") == [
+        "Report of sales",
+        "Made in May",
+        "region: North; units: 10",
+    ]
+
+
+def test_numbers_in_the_first_row_do_not_become_the_names_of_columns() -> None:
+    assert lines("plain.csv", "1,2,3\n4,5,6\n") == ["1; 2; 3", "4; 5; 6"]
+
+
+def test_years_are_names_of_columns() -> None:
+    assert lines("years.csv", "Town,2023,2024\nBasel,13,14\n") == [
+        "Town: Basel; 2023: 13; 2024: 14"
+    ]
+
+
+def test_rows_after_a_blank_one_keep_their_columns() -> None:
+    found = lines("a.csv", "name,age\nAda,36\n\nBob,41\n\nContact,Carol\n")
+    assert found == ["name: Ada; age: 36", "name: Bob; age: 41", "Contact: Carol"]
+
+
+def test_a_comma_in_the_text_of_a_single_column_cuts_nothing() -> None:
+    assert lines("words.csv", "word\nalpha\nbeta, and gamma\n") == [
+        "word",
+        "alpha",
+        "beta, and gamma",
+    ]
+
+
+def test_a_row_over_several_lines_and_decimal_commas_are_read() -> None:
+    text = 'Artikel;Preis;Bemerkung\nMutter;0,08 €;"mehr\nzeilig"\nBolzen;1,20 €;"a; b"\n'
+    assert lines("preise.csv", text) == [
+        "Artikel: Mutter; Preis: 0,08 €; Bemerkung: mehr zeilig",
+        "Artikel: Bolzen; Preis: 1,20 €; Bemerkung: a; b",
+    ]
+
+
+def workbook() -> bytes:
+    from openpyxl import Workbook  # type: ignore[import-untyped]
+
+    book = Workbook()
+    staff = book.active
+    staff.title = "Staff"
+    staff.append(["Name", "Joined", "Manager", "Share", "Salary"])
+    staff.append(["Ada", date(2020, 1, 31), None, 0.125, 40000.5])
+    staff.append(["Bela", datetime(2021, 2, 1, 14, 30), "Ada", 1, 41000.0])
+    staff["D2"].number_format = "0.0%"
+    book.create_sheet("Nothing")
+    costs = book.create_sheet("Costs")
+    costs["A1"] = "Budget of 2025"
+    costs["B3"], costs["C3"] = "Item", "Amount"
+    costs["B4"], costs["C4"] = "Rent", 12000
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def test_sheets_are_read_without_nan_and_unnamed_columns() -> None:
+    assert read("staff.xlsx", workbook()).text.split("\n\n") == [
+        "# Staff",
+        "Name: Ada; Joined: 2020-01-31; Share: 12.5 %; Salary: 40000.5",
+        "Name: Bela; Joined: 2021-02-01 14:30:00; Manager: Ada; Share: 1; Salary: 41000",
+        "# Costs",
+        "Budget of 2025",
+        "Item: Rent; Amount: 12000",
+    ]
+
+
+def test_a_quotation_mark_that_is_missing_is_told() -> None:
+    with pytest.raises(Refused, match="more than 131,072 characters; see whether a quotation mark"):
+        lines("oil.csv", 'Item,Price\n"Oil,3\n' + "Wick,1\n" * 20_000)
+
+
+def saved(*rows: list[object], **cells: object) -> bytes:
+    from openpyxl import Workbook
+
+    book = Workbook()
+    for row in rows:
+        book.active.append(row)
+    for place, value in cells.items():
+        book.active[place] = value
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def test_formulas_that_nobody_calculated_were_lost() -> None:
+    book = saved(["Item", "Price", "Twice"], ["Oil", 12.5, "=B2*2"], ["Wick", 1, None])
+    assert read("prices.xlsx", book).text.split("\n\n") == [
+        "# Sheet",
+        "Item: Oil; Price: 12.5; Twice: =B2*2",
+        "Item: Wick; Price: 1",
+    ]
+
+
+def test_a_sheet_with_a_cell_in_its_last_row_was_too_long() -> None:
+    book = saved(["Item", "Price"], ["Oil", 12.5], A1048576="Prices of May")
+    assert read("prices.xlsx", book).text.split("\n\n")[1:] == [
+        "Item: Oil; Price: 12.5",
+        "Prices of May",
+    ]
+
+
+def test_a_sheet_that_says_to_have_millions_of_rows_is_refused() -> None:
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(saved(["Oil"]))) as book,
+        zipfile.ZipFile(out, "w") as changed,
+    ):
+        for member in book.namelist():
+            data = (
+                book.read(member)
+                .replace(b'r="1"', b'r="90000000"')
+                .replace(b'"A1"', b'"A90000000"')
+            )
+            changed.writestr(member, data)
+    with pytest.raises(Refused, match="empty ones too; split it"):
+        read("oil.xlsx", out.getvalue())
+
+
+def test_a_workbook_without_a_cell_is_refused() -> None:
+    from openpyxl import Workbook
+
+    out = io.BytesIO()
+    Workbook().save(out)
+    with pytest.raises(Refused, match="has no text"):
+        read("empty.xlsx", out.getvalue())
+
+
+WORDS = st.text("abcXY12;:|é界", min_size=1, max_size=9)
+
+
+@given(
+    st.integers(1, 4).flatmap(
+        lambda width: st.lists(
+            st.lists(WORDS, min_size=width, max_size=width) | st.just([]), max_size=12
+        )
+    )
+)
+def test_no_cell_is_lost(rows: list[list[str]]) -> None:
+    found = readable(rows)
+    for row in rows:
+        for cell in row:
+            assert cell in found
+
+
+@given(st.text(alphabet="|-: a\n\\`#", max_size=200))
+def test_any_markdown_can_be_looked_through_for_tables(text: str) -> None:
+    assert isinstance(label_tables(text), str)

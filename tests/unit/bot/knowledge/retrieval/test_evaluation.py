@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bot.errors import UsageError
+from bot.knowledge.retrieval.evaluation import Golden, evaluate, load_golden
+from bot.knowledge.service import KnowledgeService
+from bot.values import SearchResult
+from tests.unit.bot.knowledge.conftest import Drain, Room
+
+GOLDEN = """
+questions:
+  - {question: "When are logs rotated?", documents: [logs.md], half: tuning}
+  - {question: "What feeds the sourdough starter?", documents: bread.md, half: test}
+  - {question: "Who won the chess olympiad?", documents: none, half: test}
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "golden.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_golden_file_is_read(tmp_path: Path) -> None:
+    path = written(tmp_path, GOLDEN)
+    assert load_golden(path) == [
+        Golden("When are logs rotated?", ("logs.md",), "tuning"),
+        Golden("What feeds the sourdough starter?", ("bread.md",), "test"),
+        Golden("Who won the chess olympiad?", (), "test"),
+    ]
+    assert len(load_golden(path, half="test")) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("questions: [", "is not YAML"),
+        ("[]", "has no list named questions"),
+        ("questions: []", "has no list named questions"),
+        ("questions: [{documents: []}]", "question 1: a question needs the keys"),
+        ("questions: [{question: a, document: b}]", "question 1: there is no key 'document'"),
+        ("questions: [{question: a, documents: [1]}]", "documents is a list of names, or none"),
+    ],
+)
+def test_a_golden_file_with_a_mistake_is_refused(tmp_path: Path, text: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        load_golden(written(tmp_path, text))
+
+
+def test_a_golden_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read: no such file"):
+        load_golden(tmp_path / "none.yaml")
+
+
+async def test_search_and_abstention_are_measured(
+    room: Room, service: KnowledgeService, drain: Drain, tmp_path: Path
+) -> None:
+    room.file("logs.md", "# Logs\n\nLogs are rotated at night.\n\nThe disk is checked too.\n")
+    room.file("bread.md", "# Bread\n\nFlour feeds the sourdough starter.\n")
+    await drain(service.add(str(room.path / "docs")))
+    wrong = Golden("When are logs rotated?", ("bread.md",))
+    questions = [*await asyncio.to_thread(load_golden, written(tmp_path, GOLDEN)), wrong]
+
+    async def answer(question: str, found: SearchResult) -> str:
+        return "Logs are rotated at night [1]. Flour feeds the sourdough starter [1]."
+
+    measured = await evaluate(service, questions, answer=answer)
+    assert (measured.questions, measured.answerable) == (4, 3)
+    assert measured.hit_at_1 == pytest.approx(2 / 3)
+    assert measured.hit_at_4 == 1.0
+    assert measured.mrr_at_10 == pytest.approx((1 + 1 + 1 / 2) / 3)
+    assert measured.ndcg_at_10 == pytest.approx((1 + 1 + 0.63093) / 3, abs=1e-4)
+    assert measured.abstention_f1 == 1.0
+    assert measured.citation_precision == pytest.approx(0.5)
+    assert measured.p95_ms >= measured.p50_ms > 0
+    assert [miss.question for miss in measured.misses] == ["When are logs rotated?"]
+
+
+async def test_nothing_to_evaluate_is_refused(service: KnowledgeService) -> None:
+    with pytest.raises(UsageError, match="no question to evaluate"):
+        await evaluate(service, [])

@@ -1,0 +1,139 @@
+"""A real cross-encoder (a tiny one) after the search, and a search that goes on without it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from backends.errors import BackendUnavailable, ModelNotFound
+from backends.files.catalog import TOKENIZER_FILE
+from backends.files.store import ModelStore
+from backends.onnx.reranker import OnnxReranker, RerankerOptions
+from bot.app import opened
+from bot.errors import ConfigError
+from bot.installation import Installation
+from bot.knowledge.retrieval.candidates import Candidate, mix_in
+from bot.knowledge.retrieval.reranking import reranker_of
+from bot.knowledge.retrieval.retriever import Rerank
+from bot.knowledge.service import KnowledgeService
+from tests.fakes.onnx_models import cross_encoder
+from tests.unit.bot.knowledge.conftest import Drain, Room
+
+# The second document has more of the question's rare words, and the first has others of them more
+# often, which is what the cross-encoder here counts.
+CHATTER = "# Chatter\n\nHow does one and how does another, and does it ever get how it does.\n"
+LOGS = "# Notes\n\nThe basement server rotates its logs; nobody has ever asked for it.\n"
+QUESTION = "how does the server rotate its logs and how does it do it"
+
+
+def settings(model: Path) -> dict[str, Any]:
+    return {
+        "source": f"file:{model}",
+        "tokenizer_source": TOKENIZER_FILE.source,
+        "tokenizer_sha256": TOKENIZER_FILE.sha256,
+    }
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "cross.onnx"
+    path.write_bytes(cross_encoder())
+    return path
+
+
+@pytest.fixture
+async def reranker(model: Path, embedder_files: ModelStore) -> AsyncIterator[OnnxReranker]:
+    options = RerankerOptions.model_validate(settings(model))
+    made = OnnxReranker("ranker", options, embedder_files)
+    yield made
+    await made.aclose()
+
+
+async def scores_of(room: Room, drain: Drain, rerank: Rerank | None) -> dict[str, float]:
+    service = room.service(rerank=rerank)
+    await drain(service.add(str(room.file("chatter.md", CHATTER))))
+    await drain(service.add(str(room.file("logs.md", LOGS))))
+    found = await service.search(QUESTION)
+    await service.aclose()
+    assert [p.score for p in found.passages] == sorted(p.score for p in found.passages)[::-1]
+    return {passage.title: passage.score for passage in found.passages}
+
+
+async def test_a_reranker_has_the_larger_word_on_the_best_passages(
+    room: Room, drain: Drain, reranker: OnnxReranker
+) -> None:
+    plain = await scores_of(room, drain, None)
+    ranked = await scores_of(room, drain, reranker_of("ranker", reranker))
+    assert plain["Notes"] > plain["Chatter"]
+    assert ranked["Notes"] < ranked["Chatter"]
+
+
+async def test_the_search_goes_on_where_the_reranker_fails(room: Room, drain: Drain) -> None:
+    async def down(question: str, texts: Sequence[str]) -> Sequence[float]:
+        raise BackendUnavailable("The engine is gone.")
+
+    assert await scores_of(room, drain, down) == await scores_of(room, drain, None)
+
+
+def test_what_was_not_reranked_stays_below() -> None:
+    found = [Candidate(None, score=score) for score in (0.9, 0.8, 0.7, 0.6)]
+    mix_in(found, [1.0, 9.0, -3.0])
+    assert found[1].score > found[0].score > found[2].score > found[3].score == 0.6
+
+
+def test_a_reranker_that_tells_nothing_apart_changes_nothing() -> None:
+    found = [Candidate(None, score=score) for score in (0.9, 0.8)]
+    mix_in(found, [2.0, 2.0])
+    assert [candidate.score for candidate in found] == [0.9, 0.8]
+
+
+def write(folder: Path, entry: dict[str, Any], name: str = "ranker") -> Installation:
+    said = {
+        "models": {
+            "default": {"backend": "scripted"},
+            "embedder": {"backend": "scripted"},
+            "ranker": entry,
+        },
+        "embedder": "embedder",
+        "knowledge": {"reranker": name},
+    }
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(said), "utf-8")
+    return Installation.read(path)
+
+
+async def test_a_model_that_cannot_rank_is_refused_at_start(tmp_path: Path) -> None:
+    here = await asyncio.to_thread(write, tmp_path, {"backend": "scripted"})
+    with pytest.raises(ConfigError, match=r"^knowledge\.reranker: the model 'ranker' cannot rank"):
+        async with opened(here):
+            pass
+
+
+async def test_a_reranker_that_nobody_names_is_refused_with_those_there_are(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(ConfigError, match=r"knowledge\.reranker: there is no model of that name"):
+        await asyncio.to_thread(write, tmp_path, {"backend": "scripted"}, "other")
+
+
+async def test_a_reranker_is_tried_by_the_pool_and_never_answers(
+    tmp_path: Path, model: Path, models_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARLANCE_MODELS_DIR", str(models_dir))
+    entry = {"backend": "onnx_reranker", **settings(model)}
+    here = await asyncio.to_thread(write, tmp_path, entry)
+    async with opened(here) as app:
+        able = await app.pool.probe("ranker")
+        assert (able.chat, able.embed) == (False, False)
+        assert app.services.models.names() == ["default"]
+    await asyncio.to_thread(model.write_bytes, b"damaged")
+    async with opened(here) as app:
+        with pytest.raises(ModelNotFound, match="cannot be loaded"):
+            await app.pool.probe("ranker")
+        assert isinstance(app.knowledge, KnowledgeService)
+        assert not (await app.knowledge.search("anything")).evidence
