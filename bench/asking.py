@@ -33,7 +33,7 @@ from bot.answering.grounded_answer import answer_from
 from bot.answering.query_rewriting import search_for
 from bot.commands.checks import Asker
 from bot.events import Message
-from bot.history.protocol import Turn
+from bot.history.protocol import StoredMessage
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.knowledge.retrieval.evaluation import Evaluation, Golden, evaluate, load_golden
 from bot.knowledge.retrieval.reranking import reranker_of
@@ -77,8 +77,8 @@ class Asking:
         return await self.service.check_support(answer, passages)
 
 
-def _said(number: int, text: str) -> Turn:
-    return Turn(f"q{number}", str(_PLACE), "user", text, _ASKER.key, datetime.now(UTC))
+def _said(number: int, text: str) -> StoredMessage:
+    return StoredMessage(f"q{number}", str(_PLACE), "user", text, _ASKER.key, datetime.now(UTC))
 
 
 def _context(service: KnowledgeService, model: Backend, searching: Searching) -> Context:

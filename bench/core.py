@@ -31,7 +31,7 @@ from bot.history.sql_store import SqlHistoryStore
 from bot.observability.logs import configure
 from bot.observability.metrics import Metrics
 from bot.storage.database import Database
-from bot.turns.core import Dispatcher
+from bot.turns.core import Core
 from bot.turns.turn import TurnLimits
 from bot.types import Author, ConversationKey, Limits, View
 from tests.fakes.core import Bench
@@ -80,7 +80,7 @@ def terminal() -> Limits:
 
 
 @asynccontextmanager
-async def core(backend: ScriptedBackend) -> AsyncIterator[Dispatcher]:
+async def core(backend: ScriptedBackend) -> AsyncIterator[Core]:
     """A core as the bot has it, with everything around it on disk."""
     limits = TurnLimits(max_turns=10_000, per_person=10_000, per_channel=10_000)
     with tempfile.TemporaryDirectory(prefix="parlance-bench-") as folder:
@@ -94,7 +94,7 @@ async def core(backend: ScriptedBackend) -> AsyncIterator[Dispatcher]:
             await database.close()
 
 
-async def ask(core: Dispatcher, number: int, sink: TimingSink) -> TimingSink:
+async def ask(core: Core, number: int, sink: TimingSink) -> TimingSink:
     """One question in conversation `number`, until its reply is over."""
     key = ConversationKey("bench", "work", f"c{number}")
     person = Author("bench", f"p{number}", "Somebody")
@@ -109,7 +109,7 @@ async def overhead(rounds: int) -> Sequence[float]:
     backend = ScriptedBackend("default", replies=[ANSWER], cycle=True, tokens_per_s=20)
     found: list[float] = []
 
-    async def converse(dispatcher: Dispatcher, number: int) -> None:
+    async def converse(dispatcher: Core, number: int) -> None:
         await asyncio.sleep(SPREAD_S * number / CONVERSATIONS)
         for _ in range(rounds):
             sink = await ask(dispatcher, number, TimingSink())
@@ -125,7 +125,7 @@ async def throughput(turns: int) -> float:
     """Turns a second, 50 conversations asking as fast as they are answered."""
     backend = ScriptedBackend("default", replies=[ANSWER], cycle=True)
 
-    async def converse(dispatcher: Dispatcher, number: int) -> None:
+    async def converse(dispatcher: Core, number: int) -> None:
         for _ in range(turns // CONVERSATIONS):
             await ask(dispatcher, number, TimingSink(terminal()))
 
@@ -141,11 +141,11 @@ async def memory(conversations: int) -> float:
     """MB of resident memory that each 10,000 finished conversations leave behind."""
     backend = ScriptedBackend("default", replies=[ANSWER], cycle=True)
 
-    async def talk(dispatcher: Dispatcher, numbers: range) -> None:
+    async def talk(dispatcher: Core, numbers: range) -> None:
         for number in numbers:
             await ask(dispatcher, number, TimingSink(terminal()))
 
-    async def talk_all(dispatcher: Dispatcher, begin: int, end: int) -> int:
+    async def talk_all(dispatcher: Core, begin: int, end: int) -> int:
         each = (end - begin) // CONVERSATIONS
         async with asyncio.TaskGroup() as group:
             for at in range(begin, end, each):

@@ -27,7 +27,7 @@ import yaml
 from backends.gil import share_finely
 from bot.app import App, opened
 from bot.config.core import LoggingSettings
-from bot.events import ActionCall, CommandCall, Event, Message, Retraction
+from bot.events import ActionCall, CommandCall, Event, Message, MessageDeleted
 from bot.installation import Installation
 from bot.observability.logs import configure
 from bot.types import Author, ConversationKey, Limits, View
@@ -103,7 +103,7 @@ class Person:
             stop = ActionCall(f"{event.id}-stop", self.key, self.author, "stop", sink.turn)
             await self.app.core.accept(stop, CountingSink())
         else:
-            gone = Retraction(f"{event.id}-gone", self.key, self.author, event.id)
+            gone = MessageDeleted(f"{event.id}-gone", self.key, self.author, event.id)
             await self.app.core.accept(gone, CountingSink())
 
 

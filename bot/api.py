@@ -42,8 +42,8 @@ from bot.errors import (
     UserFacingError,
     nearest,
 )
-from bot.events import Attachment, CommandCall, Message, Quote
-from bot.history.protocol import HistoryStore, Report, Turn
+from bot.events import Attachment, CommandCall, ContextMessage, Message
+from bot.history.protocol import HistoryStore, Report, StoredMessage
 from bot.knowledge.access import is_private, private_base
 from bot.knowledge.citations.stream_filter import CitationFilter
 from bot.prompting.context_window import Fitted
@@ -74,6 +74,11 @@ from bot.types import (
 )
 from bot.values import Document, Ingested, ModelInfo, Page, Passage, SearchResult, Setting
 
+Quote = ContextMessage
+"""The earlier name of `ContextMessage`."""
+Turn = StoredMessage
+"""The earlier name of `StoredMessage`."""
+
 __all__ = [
     "READ_CHARACTERS",
     "SCOPES",
@@ -97,6 +102,7 @@ __all__ = [
     "CommandCall",
     "Completion",
     "Context",
+    "ContextMessage",
     "ContextOverflow",
     "ConversationKey",
     "DeadlineExceeded",
@@ -138,6 +144,7 @@ __all__ = [
     "Sources",
     "Speakers",
     "Status",
+    "StoredMessage",
     "Text",
     "Trusted",
     "Turn",

@@ -35,15 +35,15 @@ from bot.observability.redaction import Redactor
 from bot.private_files import made_private
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.channel_settings import ChosenSettings
-from bot.settings.choices_store import SqlChoices
+from bot.settings.choices_store import SqlPreferences
 from bot.settings.from_config import configured_place, may_use
 from bot.skills.services import Searching, Services
 from bot.storage.backups import keep_removing, remove_old
 from bot.storage.data_dir_lock import own
 from bot.storage.database import Database
-from bot.turns.core import Dispatcher, Policy, assemble
+from bot.turns.core import Core, Policy, assemble
 from bot.turns.erasure import Erasure
-from bot.turns.open_turns import Running
+from bot.turns.open_turns import OpenTurns
 from bot.turns.turn import TurnLimits
 from bot.values import Ingested
 from bot.web.fetch import Fetcher
@@ -62,7 +62,7 @@ class App:
     pool: Pool
     knowledge: KnowledgeService
     services: Services
-    core: Dispatcher
+    core: Core
     metrics: Metrics = field(repr=False)
 
     async def serve(self, adapters: Sequence[Adapter]) -> None:
@@ -150,7 +150,7 @@ async def opened(here: Installation) -> AsyncIterator[App]:
         await asyncio.to_thread(remove_old, config.database, config.backup.keep_days)
         database = await Database.open(config.database)
         stack.push_async_callback(database.close)
-        history, choices = SqlHistoryStore(database), SqlChoices(database)
+        history, choices = SqlHistoryStore(database), SqlPreferences(database)
         replies = SqlReplies(database)
         interrupted = await history.interrupt_running()
         await replies.cut_off(interrupted)
@@ -182,7 +182,7 @@ async def opened(here: Installation) -> AsyncIterator[App]:
         )
         stack.push_async_callback(knowledge.aclose)
 
-        running = Running()
+        running = OpenTurns()
         services = Services(
             models=models,
             history=history,

@@ -34,7 +34,7 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
+class ContextMessage:
     """An earlier message of the platform that gives context: a reply chain, a thread, a target.
 
     `id` is what the event of that message would have as its id. `replies` reads the thread that
@@ -54,7 +54,7 @@ class Quote:
         object.__setattr__(self, "text", wellformed(self.text))
 
 
-Reader: TypeAlias = Callable[[int], Awaitable[Sequence[Quote]]]
+Reader: TypeAlias = Callable[[int], Awaitable[Sequence[ContextMessage]]]
 """`await read(limit)`: the newest `limit` messages of a place, oldest first, without bots but us.
 
 Nothing is fetched before it is called. An adapter offers one only for what the asker may read.
@@ -75,7 +75,7 @@ class Message:
     text: str = field(repr=False)
     direct: bool = False
     attachments: tuple[Attachment, ...] = ()
-    context: tuple[Quote, ...] = ()
+    context: tuple[ContextMessage, ...] = ()
     at: datetime = field(default_factory=_now)
     earlier: Reader | None = field(default=None, compare=False, repr=False)
 
@@ -100,8 +100,8 @@ class CommandCall:
     text: str | None = field(default=None, repr=False)
     direct: bool = False
     attachments: tuple[Attachment, ...] = ()
-    context: tuple[Quote, ...] = ()
-    target: Quote | None = None
+    context: tuple[ContextMessage, ...] = ()
+    target: ContextMessage | None = None
     at: datetime = field(default_factory=_now)
     earlier: Reader | None = field(default=None, compare=False, repr=False)
 
@@ -134,7 +134,7 @@ class ActionCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Retraction:
+class MessageDeleted:
     """A person deleted the message with the event id `of`: its turn is cancelled."""
 
     id: str
@@ -144,4 +144,4 @@ class Retraction:
     at: datetime = field(default_factory=_now)
 
 
-Event: TypeAlias = Message | CommandCall | ActionCall | Retraction
+Event: TypeAlias = Message | CommandCall | ActionCall | MessageDeleted

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from bot.api import (
     Context,
+    ContextMessage,
     EchoFilter,
     Example,
     Explanation,
@@ -16,14 +17,13 @@ from bot.api import (
     Option,
     Page,
     Part,
-    Quote,
     Refused,
     Sampling,
     Skill,
     Speakers,
+    StoredMessage,
     Text,
     Trusted,
-    Turn,
     UserFacingError,
     answer_from,
     answer_to,
@@ -117,7 +117,7 @@ class _Asked:
     family: str
     system: str
     question: str
-    history: Sequence[Turn]
+    history: Sequence[StoredMessage]
     who: Speakers
 
 
@@ -187,7 +187,7 @@ def _is_a_word(said: str) -> bool:
     return len(said) < 16 and len(said.split()) == 1 and said.isascii() and "?" not in said
 
 
-def _quotes(ctx: Context, history: Sequence[Turn]) -> list[str]:
+def _quotes(ctx: Context, history: Sequence[StoredMessage]) -> list[str]:
     """Messages around this one that the conversation's own turns do not hold already."""
     known = {turn.event_id for turn in history} | {turn.text.strip() for turn in history}
     return [
@@ -200,7 +200,7 @@ def _quotes(ctx: Context, history: Sequence[Turn]) -> list[str]:
     ]
 
 
-def _line(quote: Quote) -> str:
+def _line(quote: ContextMessage) -> str:
     return quoted(plain_name(quote.author), quote.text)
 
 

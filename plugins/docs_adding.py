@@ -9,11 +9,11 @@ from contextlib import aclosing
 from bot.api import (
     Attachment,
     Context,
+    ContextMessage,
     Failed,
     Ingested,
     NotFound,
     Part,
-    Quote,
     Refused,
     Status,
     Text,
@@ -86,7 +86,9 @@ async def _file(ctx: Context, file: Attachment, base: str | None) -> AsyncGenera
             yield step
 
 
-async def add_message(ctx: Context, target: Quote, base: str | None) -> AsyncGenerator[Part, None]:
+async def add_message(
+    ctx: Context, target: ContextMessage, base: str | None
+) -> AsyncGenerator[Part, None]:
     """From a message's menu: its files, else its links, else its text."""
     links = [link.rstrip(".,;:!?)") for link in _URL.findall(target.text)]
     if target.attachments:

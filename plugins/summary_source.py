@@ -13,8 +13,8 @@ from typing import Literal
 from bot.api import (
     CommandCall,
     Context,
+    ContextMessage,
     Page,
-    Quote,
     Refused,
     UsageError,
     plain_name,
@@ -104,11 +104,13 @@ async def spoken(ctx: Context, last: int) -> tuple[str, str]:
         quotes = ctx.event.context[-last:] if last else ctx.event.context
     else:
         turns = await ctx.history.recent(str(ctx.conversation), limit=last or SPAN)
-        quotes = [Quote(t.author_name or t.author, t.text, t.role == "assistant") for t in turns]
+        quotes = [
+            ContextMessage(t.author_name or t.author, t.text, t.role == "assistant") for t in turns
+        ]
     return _spoken(quotes), f"The last {len(quotes)} messages"
 
 
-def _spoken(quotes: Sequence[Quote]) -> str:
+def _spoken(quotes: Sequence[ContextMessage]) -> str:
     return "\n\n".join(
         quoted("Parlance" if q.from_us else plain_name(q.author), q.text)
         for q in quotes

@@ -40,7 +40,7 @@ class Tokenizer(Protocol):
     def is_mark(self, token: int) -> bool: ...
 
 
-class Guard:
+class ControlTokenGuard:
     """What people wrote is text: the names of marks in it become private characters.
 
     It takes a string, or anything made of lists and mappings of strings. `names` are those that it

@@ -14,7 +14,7 @@ from backends.llama_cpp.sampling import Sampler, settings
 from backends.llama_cpp.templates import ChatTemplate
 
 
-class Intake:
+class RequestBuilder:
     """Makes answers-to-be. `limit` is the context of one conversation, in tokens."""
 
     def __init__(self, model: Model, options: LlamaCppOptions, template: ChatTemplate) -> None:

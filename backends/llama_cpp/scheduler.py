@@ -20,7 +20,7 @@ from backends.llama_cpp.cache import SequenceCache, common_prefix
 from backends.llama_cpp.job import Job, Outcome
 from backends.llama_cpp.native import Batch, Context, Model
 from backends.llama_cpp.options import LlamaCppOptions
-from backends.llama_cpp.request import Intake
+from backends.llama_cpp.request import RequestBuilder
 from backends.llama_cpp.round_budget import Pace
 from backends.llama_cpp.templates import ChatTemplate
 from backends.llama_cpp.wait_queue import WaitingList
@@ -46,7 +46,7 @@ class Scheduler:
     ) -> None:
         self._model = model
         self._options = options
-        self._intake = Intake(model, options, template)
+        self._intake = RequestBuilder(model, options, template)
         self._deliver = deliver
         # A recurrent model's memory is paid for by the sequence; others pay by the cell.
         sequences = options.sequences(2 if model.recurrent else 4)

@@ -21,7 +21,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from backends.base import ChatMessage, Tool
 from backends.chat_marks import ChatMarks
 from backends.errors import InvalidRequest
-from backends.llama_cpp.control_tokens import Guard, Tokenizer
+from backends.llama_cpp.control_tokens import ControlTokenGuard, Tokenizer
 from backends.llama_cpp.formats import FORMATS, family_of
 from backends.thinking import TEMPLATE_SWITCHES, Thinking, closing, open_tag
 
@@ -89,7 +89,7 @@ class ChatTemplate:
         thinks: bool = True,
     ) -> Prompt:
         """As `encode`, with tools on offer; where not `thinks` the answer begins at once."""
-        guard = Guard(self._model)
+        guard = ControlTokenGuard(self._model)
         safe = [self._unforged(guard(each)) for each in _dialogue(messages)]
         text = self._render(safe, guard([tool_json(tool) for tool in tools]) or None)
         if not (thinks and self._thinks):

@@ -11,7 +11,7 @@ import structlog
 _log = structlog.get_logger(__name__)
 
 
-class Errands:
+class BackgroundTasks:
     """Owns a platform's tasks. At most `limit` run at once; more are turned away."""
 
     def __init__(self, platform: str, limit: int = 5000) -> None:

@@ -27,7 +27,7 @@ S = TypeVar("S", bound=Answering)
 
 
 @dataclass(slots=True)
-class Asked(Generic[S]):
+class RecentQuestions(Generic[S]):
     """A question that is being answered, or was lately."""
 
     event: str
@@ -45,7 +45,7 @@ class Asked(Generic[S]):
         return self.sink.turn if self.sink is not None else self.answer
 
     @classmethod
-    def before(cls, question: Question) -> Asked[S]:
+    def before(cls, question: Question) -> RecentQuestions[S]:
         """One that an earlier process was asked."""
         return cls(
             question.event,
@@ -64,18 +64,18 @@ class Questions(Generic[S]):
         self._core = core
         self._platform = platform
         self._most = most
-        self._asked: OrderedDict[str, Asked[S]] = OrderedDict()
+        self._asked: OrderedDict[str, RecentQuestions[S]] = OrderedDict()
 
     def __contains__(self, message: str) -> bool:
         return message in self._asked
 
-    def remember(self, message: str, asked: Asked[S]) -> None:
+    def remember(self, message: str, asked: RecentQuestions[S]) -> None:
         """Keep a question in mind, in case it is edited or deleted."""
         self._asked[message] = asked
         while len(self._asked) > self._most:
             self._asked.popitem(last=False)
 
-    def take(self, message: str) -> Asked[S] | None:
+    def take(self, message: str) -> RecentQuestions[S] | None:
         """A question of this process, which is then forgotten."""
         return self._asked.pop(message, None)
 
@@ -83,13 +83,13 @@ class Questions(Generic[S]):
         """The messages of the questions that were asked in a thread."""
         return [id_ for id_, asked in self._asked.items() if asked.conversation.thread == thread]
 
-    async def known(self, message: str) -> Asked[S] | None:
+    async def known(self, message: str) -> RecentQuestions[S] | None:
         """The question with this message, also of an earlier process."""
         asked = self._asked.get(message)
         if asked is None:
             question = await self._core.question(self._platform, message)
             if question is not None:
-                asked = Asked[S].before(question)
+                asked = RecentQuestions[S].before(question)
                 self.remember(message, asked)
         return asked
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from backends.base import Sampling
 from bot.answering.extractive_quote import beginning, quote
 from bot.answering.small_model import is_small, small_note
-from bot.history.protocol import Turn
+from bot.history.protocol import StoredMessage
 from bot.knowledge.citations.stream_filter import CitationFilter
 from bot.knowledge.citations.support import check_support
 from bot.prompting.echo_filter import EchoFilter
@@ -44,7 +44,7 @@ async def answer_from(
     *,
     system: str,
     model: str | None = None,
-    history: Sequence[Turn] = (),
+    history: Sequence[StoredMessage] = (),
     sampling: Sampling | None = None,
     about: str = "",
 ) -> AsyncGenerator[Part, None]:

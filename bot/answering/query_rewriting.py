@@ -17,7 +17,7 @@ import structlog
 
 from backends.base import ChatMessage, Sampling
 from backends.errors import BackendError
-from bot.history.protocol import Turn
+from bot.history.protocol import StoredMessage
 from bot.knowledge.language.words import is_unspaced, stem, terms
 from bot.prompting.foreign_text import Trusted
 from bot.skills.context import Context
@@ -47,7 +47,7 @@ async def search_for(
     question: str,
     *,
     bases: Sequence[str],
-    history: Sequence[Turn] = (),
+    history: Sequence[StoredMessage] = (),
     model: str | None = None,
 ) -> SearchResult:
     """Search the documents for a question, with what the conversation's earlier turns say of it.
@@ -73,7 +73,7 @@ async def search_for(
 
 
 async def _rewritten(
-    ctx: Context, question: str, history: Sequence[Turn], model: str | None
+    ctx: Context, question: str, history: Sequence[StoredMessage], model: str | None
 ) -> str | None:
     turns = [turn for turn in history if turn.text.strip()][-2 * _EARLIER :]
     said = "\n".join(

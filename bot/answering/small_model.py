@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from backends.base import Capabilities
 from bot.commands.declaration import Command
-from bot.history.protocol import Turn
+from bot.history.protocol import StoredMessage
 from bot.skills.context import Context
 from bot.types import Notice
 
@@ -103,7 +103,7 @@ def answer_to(kind: str, ctx: Context) -> str:
     return "\n".join([_WORDS[kind], "", "For example:", "", *examples[:_EXAMPLES], "- `/help`"])
 
 
-def small_note(ctx: Context, model: str, history: Sequence[Turn]) -> Notice | None:
+def small_note(ctx: Context, model: str, history: Sequence[StoredMessage]) -> Notice | None:
     """What to know of a very small model: said at the first answer of a conversation."""
     if any(turn.role == "assistant" and turn.model in ("", model) for turn in history):
         return None

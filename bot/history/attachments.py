@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.errors import Refused
-from bot.events import Attachment, CommandCall, Message, Quote
+from bot.events import Attachment, CommandCall, ContextMessage, Message
 
 MAX_BYTES = 256 * 1024
 """Most that is kept of one question's files and quotations together, in bytes of UTF-8."""
@@ -41,9 +41,9 @@ class KeptQuote:
     thread: bool = False
     by: str = ""
 
-    def restored(self) -> Quote:
+    def restored(self) -> ContextMessage:
         """The message, as an event has it."""
-        return Quote(
+        return ContextMessage(
             self.author,
             self.text,
             self.from_us,
@@ -55,7 +55,7 @@ class KeptQuote:
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class AttachmentSnapshot:
     """What was read with a question: attached files, messages around it, a menu's message."""
 
     files: tuple[KeptFile, ...] = ()
@@ -71,7 +71,7 @@ class Material:
         every = (*self.quotes, *([self.target] if self.target else ()))
         return frozenset(quote.by for quote in every if quote.by and not quote.from_us)
 
-    def without(self, person: str) -> Material:
+    def without(self, person: str) -> AttachmentSnapshot:
         """The same without what a person wrote around it."""
         target = self.target if self.target and self.target.by != person else None
         quotes = tuple(quote for quote in self.quotes if quote.by != person)
@@ -83,7 +83,7 @@ class Material:
         return (*restored(self.files), *restored(self.target.files if self.target else ()))
 
     @property
-    def context(self) -> tuple[Quote, ...]:
+    def context(self) -> tuple[ContextMessage, ...]:
         return tuple(quote.restored() for quote in self.quotes)
 
 
@@ -91,14 +91,14 @@ Read = Sequence[tuple[Attachment, str, str]]
 """Files that were read: the attachment itself, its title and its text."""
 
 
-def material_of(event: Message | CommandCall, read: Read) -> Material:
+def material_of(event: Message | CommandCall, read: Read) -> AttachmentSnapshot:
     """What is worth keeping of an event, as far as its files have been read."""
     room = _Room(read)
     target = event.target if isinstance(event, CommandCall) else None
     kept = room.quote(target) if target is not None else None
     quotes = [room.quote(quote) for quote in event.context[-MAX_QUOTES:]]
     own = [file for file in event.attachments if not _is_in(file, target)]
-    return Material(
+    return AttachmentSnapshot(
         files=room.files(own),
         quotes=tuple(quote for quote in quotes if quote.text.strip() or quote.files),
         target=kept,
@@ -120,13 +120,13 @@ def _attachment(file: KeptFile) -> Attachment:
     return Attachment(file.name, len(data), "text/markdown", read, text, file.title)
 
 
-async def _gone(limit: int) -> Sequence[Quote]:
+async def _gone(limit: int) -> Sequence[ContextMessage]:
     raise Refused(
         "The messages of that thread are not kept; choose it again in the message's menu."
     )
 
 
-def _is_in(file: Attachment, quote: Quote | None) -> bool:
+def _is_in(file: Attachment, quote: ContextMessage | None) -> bool:
     return quote is not None and any(file is one for one in quote.attachments)
 
 
@@ -137,7 +137,7 @@ class _Room:
         self._left = MAX_BYTES
         self._read = read
 
-    def quote(self, quote: Quote) -> KeptQuote:
+    def quote(self, quote: ContextMessage) -> KeptQuote:
         return KeptQuote(
             quote.author[:200],
             self._fitting(quote.text),

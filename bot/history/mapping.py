@@ -9,12 +9,12 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from backends.base import Usage
-from bot.history.attachments import Material
-from bot.history.protocol import Turn
+from bot.history.attachments import AttachmentSnapshot
+from bot.history.protocol import StoredMessage
 from bot.types import Explanation, Source
 
 _USAGE: TypeAdapter[Usage] = TypeAdapter(Usage)
-MATERIAL: TypeAdapter[Material] = TypeAdapter(Material)
+MATERIAL: TypeAdapter[AttachmentSnapshot] = TypeAdapter(AttachmentSnapshot)
 _EXPLANATION: TypeAdapter[Explanation] = TypeAdapter(Explanation)
 
 
@@ -23,7 +23,7 @@ def platform_of(conversation: str) -> str:
     return conversation.partition(":")[0]
 
 
-def to_row(turn: Turn) -> dict[str, Any]:
+def to_row(turn: StoredMessage) -> dict[str, Any]:
     """The columns of a turn that has not been stored before."""
     return {
         "id": turn.id,
@@ -43,7 +43,7 @@ def to_row(turn: Turn) -> dict[str, Any]:
     }
 
 
-def written(turn: Turn) -> dict[str, Any]:
+def written(turn: StoredMessage) -> dict[str, Any]:
     """The columns that change while an answer is written."""
     usage, why = turn.usage, turn.explanation
     return {
@@ -55,10 +55,10 @@ def written(turn: Turn) -> dict[str, Any]:
     }
 
 
-def to_turn(row: Mapping[Any, Any]) -> Turn:
+def to_turn(row: Mapping[Any, Any]) -> StoredMessage:
     """A stored turn."""
     usage, why = row["usage"], row["explanation"]
-    return Turn(
+    return StoredMessage(
         id=row["id"],
         conversation=row["conversation"],
         role=row["role"],

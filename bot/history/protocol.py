@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from backends.base import Usage
-from bot.history.attachments import Material
+from bot.history.attachments import AttachmentSnapshot
 from bot.types import Explanation, Scope, Source
 
 TurnStatus = Literal["running", "complete", "cancelled", "refused", "failed", "interrupted"]
@@ -16,7 +16,7 @@ Verdict = Literal["good", "bad", "wrong", "outdated"]
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class StoredMessage:
     """One turn of a conversation: what a person said, or what was answered.
 
     Turns are append-only: an answer's row is written to only while it is "running". `remember`
@@ -59,7 +59,7 @@ class HistoryStore(Protocol):
         """Mark an event as taken; False when it was before (a redelivery, also after a restart)."""
         ...
 
-    async def open(self, question: Turn, answer: Turn) -> None:
+    async def open(self, question: StoredMessage, answer: StoredMessage) -> None:
         """Store the person's turn, and the answer's as running, before any model is asked."""
         ...
 
@@ -67,38 +67,38 @@ class HistoryStore(Protocol):
         """What has been written so far of a running answer, so that a crash does not lose it."""
         ...
 
-    async def finish(self, answer: Turn) -> None:
+    async def finish(self, answer: StoredMessage) -> None:
         """Close a running answer with its text, status, model, usage and explanation."""
         ...
 
-    async def recent(self, conversation: str, *, limit: int = 200) -> Sequence[Turn]:
+    async def recent(self, conversation: str, *, limit: int = 200) -> Sequence[StoredMessage]:
         """Remembered turns, oldest first, at most `limit` of the newest; complete questions with
         complete, cancelled or interrupted answers. A turn replaced by Regenerate is left out."""
         ...
 
-    async def get(self, turn: str) -> Turn | None: ...
+    async def get(self, turn: str) -> StoredMessage | None: ...
 
     async def supersede(self, turn: str) -> None:
         """An answer was regenerated: the old one stays stored, and leaves the prompts to come."""
         ...
 
-    async def by_event(self, platform: str, event_id: str) -> Turn | None:
+    async def by_event(self, platform: str, event_id: str) -> StoredMessage | None:
         """The person's turn that an event made."""
         ...
 
-    async def answer_to(self, question: str) -> Turn | None:
+    async def answer_to(self, question: str) -> StoredMessage | None:
         """The latest answer to a person's turn, whatever became of it."""
         ...
 
-    async def keep(self, question: str, material: Material) -> None:
+    async def keep(self, question: str, material: AttachmentSnapshot) -> None:
         """Keep what a person's turn came with; what was kept of it before is replaced."""
         ...
 
-    async def material(self, question: str) -> Material | None:
+    async def material(self, question: str) -> AttachmentSnapshot | None:
         """What was kept of a person's turn."""
         ...
 
-    async def interrupt_running(self) -> Sequence[Turn]:
+    async def interrupt_running(self) -> Sequence[StoredMessage]:
         """At start: mark what a dead process left running as interrupted, and return it."""
         ...
 
@@ -120,7 +120,7 @@ class HistoryStore(Protocol):
         ...
 
 
-class Choices(Protocol):
+class Preferences(Protocol):
     """Small values that people chose at run time, by scope key (`ConversationKey.scope`)."""
 
     async def get(self, name: str, scope: str) -> str | None: ...

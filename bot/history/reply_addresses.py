@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, literal, select
 from sqlalchemy.dialects.sqlite import insert
 
-from bot.history.protocol import Turn
+from bot.history.protocol import StoredMessage
 from bot.history.tables import replies
 from bot.replies.protocol import Reply
 from bot.storage.database import Database
@@ -65,7 +65,7 @@ class SqlReplies:
             rows = (await connection.execute(_unfinished, {"platform": platform})).all()
         return [_reply(row) for row in rows]
 
-    async def cut_off(self, turns: Iterable[Turn]) -> None:
+    async def cut_off(self, turns: Iterable[StoredMessage]) -> None:
         """Note answers that ended with the process. One of which nothing was shown yet becomes an
         unfinished reply without an address, so that whoever waits for it is told all the same."""
         now = datetime.now(UTC)

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from bot.history.attachments import Material
+from bot.history.attachments import AttachmentSnapshot
 from bot.history.erasure import forget
 from bot.history.mapping import MATERIAL, source_of, to_row, to_turn, written
-from bot.history.protocol import Report, Turn, Verdict
+from bot.history.protocol import Report, StoredMessage, Verdict
 from bot.history.tables import feedback, materials, processed_events, quoted, turns
 from bot.storage.database import Database
 
@@ -113,7 +113,7 @@ class SqlHistoryStore:
 
         return await self._database.write(job)
 
-    async def open(self, question: Turn, answer: Turn) -> None:
+    async def open(self, question: StoredMessage, answer: StoredMessage) -> None:
         """As the protocol says. A question that is stored already (Regenerate) stays as it is."""
         asked, answered = to_row(question), to_row(answer)
 
@@ -126,15 +126,15 @@ class SqlHistoryStore:
     async def progress(self, turn: str, text: str) -> None:
         await self._execute(_progress, {"turn": turn, "text": text})
 
-    async def finish(self, answer: Turn) -> None:
+    async def finish(self, answer: StoredMessage) -> None:
         row = {"turn": answer.id, "remember": answer.remember, **written(answer)}
         await self._execute(_finish, row)
 
-    async def recent(self, conversation: str, *, limit: int = 200) -> Sequence[Turn]:
+    async def recent(self, conversation: str, *, limit: int = 200) -> Sequence[StoredMessage]:
         values = {"conversation": conversation, "pairs": (max(limit, 0) + 1) // 2}
         async with self._database.read() as connection:
             rows = (await connection.execute(_recent, values)).mappings().all()
-        found: list[Turn] = []
+        found: list[StoredMessage] = []
         for row in sorted(rows, key=lambda row: (row["seq"], row["answer_seq"])):
             question = to_turn(row)
             if not found or found[-1].answers != question.id:
@@ -142,19 +142,19 @@ class SqlHistoryStore:
             found.append(to_turn({c.name: row[f"answer_{c.name}"] for c in turns.c}))
         return found[-limit:] if limit > 0 else []
 
-    async def get(self, turn: str) -> Turn | None:
+    async def get(self, turn: str) -> StoredMessage | None:
         return await self._one(_get, {"turn": turn})
 
     async def supersede(self, turn: str) -> None:
         await self._execute(_supersede, {"turn": turn})
 
-    async def by_event(self, platform: str, event_id: str) -> Turn | None:
+    async def by_event(self, platform: str, event_id: str) -> StoredMessage | None:
         return await self._one(_by_event, {"platform": platform, "event_id": event_id})
 
-    async def answer_to(self, question: str) -> Turn | None:
+    async def answer_to(self, question: str) -> StoredMessage | None:
         return await self._one(_answer_to, {"question": question})
 
-    async def keep(self, question: str, material: Material) -> None:
+    async def keep(self, question: str, material: AttachmentSnapshot) -> None:
         values = {"of": question, "kept": MATERIAL.dump_json(material).decode()}
         people = [{"person": person, "turn": question} for person in material.people]
 
@@ -165,13 +165,13 @@ class SqlHistoryStore:
 
         await self._database.write(job)
 
-    async def material(self, question: str) -> Material | None:
+    async def material(self, question: str) -> AttachmentSnapshot | None:
         async with self._database.read() as connection:
             kept = (await connection.execute(_material, {"of": question})).scalar()
         return None if kept is None else MATERIAL.validate_json(kept)
 
-    async def interrupt_running(self) -> Sequence[Turn]:
-        def job(connection: Connection) -> list[Turn]:
+    async def interrupt_running(self) -> Sequence[StoredMessage]:
+        def job(connection: Connection) -> list[StoredMessage]:
             found = [to_turn(row._mapping) for row in connection.execute(_running)]
             connection.execute(_interrupt)
             return [replace(turn, status="interrupted") for turn in found]
@@ -221,7 +221,7 @@ class SqlHistoryStore:
 
         await self._database.write(job)
 
-    async def _one(self, statement: Any, values: dict[str, Any]) -> Turn | None:
+    async def _one(self, statement: Any, values: dict[str, Any]) -> StoredMessage | None:
         async with self._database.read() as connection:
             row = (await connection.execute(statement, values)).mappings().first()
         return None if row is None else to_turn(row)

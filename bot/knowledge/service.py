@@ -21,7 +21,7 @@ from bot.knowledge.index.chroma_sync import all_searchable
 from bot.knowledge.index.rows import BaseRow, DocumentRow
 from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.ingestion.consistency import Verified
-from bot.knowledge.ingestion.jobs import Intake
+from bot.knowledge.ingestion.jobs import IngestionJobs
 from bot.knowledge.loading.document_reader import Loading
 from bot.knowledge.loading.sources import Fetcher, full_path, is_url
 from bot.knowledge.retrieval.embedder import Embedder, EmbedderOf, check_embedder
@@ -76,7 +76,7 @@ class KnowledgeService:
         self._store = KnowledgeStore(database)
         self._chroma = ChromaIndex(directory)
         self._loading = loading or Loading(settings=self._settings.loading)
-        self._intake = Intake(
+        self._intake = IngestionJobs(
             database,
             self._store,
             self._chroma,
@@ -211,7 +211,7 @@ class KnowledgeService:
     # --- keeping in order ------------------------------------------------------------------------
 
     async def sync(self, base: str | None = None) -> AsyncGenerator[Ingested, None]:
-        """Bring every source, and the folders of config.yaml, up to date; see `Intake.sync`."""
+        """Bring every source, and the folders of config.yaml, up to date; see `IngestionJobs.sync`."""
         async with aclosing(self._intake.sync(base)) as events:
             async for event in events:
                 yield event

@@ -16,7 +16,7 @@ from backends.pool.replica import ReplicaStatus
 from backends.pool.spec import ModelSpec
 from bot.config import Config, PlaceSettings
 from bot.errors import Failed, NotFound, nearest
-from bot.history.protocol import Choices
+from bot.history.protocol import Preferences
 from bot.types import SCOPES, ConversationKey, Scope
 from bot.values import ModelInfo
 
@@ -43,7 +43,7 @@ class ModelService:
     """
 
     def __init__(
-        self, pool: Pool, choices: Choices, config: Config, known: KnownCapabilities
+        self, pool: Pool, choices: Preferences, config: Config, known: KnownCapabilities
     ) -> None:
         self._config = config
         self._pool = pool

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from backends.base import ChatMessage
 from backends.errors import ContextOverflow
-from bot.history.protocol import Turn
+from bot.history.protocol import StoredMessage
 from bot.prompting.speakers import Speakers
 from bot.prompting.text_split import cut, cuts
 
@@ -85,7 +85,7 @@ class Fitter:
         compose: Callable[[int], str],
         system: str = "",
         blocks: int = 0,
-        history: Sequence[Turn] = (),
+        history: Sequence[StoredMessage] = (),
         who: Speakers = _ONE,
         answer_tokens: int = 512,
         share: float | None = None,
@@ -115,7 +115,12 @@ class Fitter:
         return Fitted(messages, answer, used, len(chosen), len(history) - len(chosen))
 
     async def _cut(
-        self, measure: _Measure, exchanges: Sequence[Sequence[Turn]], room: int, *, keep: bool
+        self,
+        measure: _Measure,
+        exchanges: Sequence[Sequence[StoredMessage]],
+        room: int,
+        *,
+        keep: bool,
     ) -> int:
         """Index of the first exchange to use. With `keep` the cut is remembered."""
         if not exchanges:
@@ -142,7 +147,7 @@ class Fitter:
         return known
 
     async def turn_tokens(
-        self, models: Models, model: str, turn: Turn, who: Speakers = _ONE
+        self, models: Models, model: str, turn: StoredMessage, who: Speakers = _ONE
     ) -> int:
         """About what a stored turn takes in a prompt; counted once."""
         key = (model, turn.id, who.names.get(turn.author, ""))
@@ -223,7 +228,9 @@ class _Measure:
             raise ContextOverflow(cost, self.budget)
         return low, chosen, cost
 
-    async def start(self, exchanges: Sequence[Sequence[Turn]], first: int, room: int) -> int:
+    async def start(
+        self, exchanges: Sequence[Sequence[StoredMessage]], first: int, room: int
+    ) -> int:
         """The earliest exchange from `first` on from which everything to the end fits the room."""
         texts = [turn for group in exchanges[first:] for turn in group]
         if sum(len(_said(turn, self._who).encode()) + _PER_MESSAGE for turn in texts) <= room:
@@ -269,9 +276,9 @@ def _at_most(messages: Sequence[ChatMessage]) -> int:
     return _TEMPLATE + sum(len(m.content.encode()) + _PER_MESSAGE for m in messages)
 
 
-def _exchanges(history: Sequence[Turn]) -> list[list[Turn]]:
+def _exchanges(history: Sequence[StoredMessage]) -> list[list[StoredMessage]]:
     """Turns in groups that begin with a person's; what comes before the first is left out."""
-    groups: list[list[Turn]] = []
+    groups: list[list[StoredMessage]] = []
     for turn in history:
         if turn.role == "user":
             groups.append([turn])
@@ -280,11 +287,11 @@ def _exchanges(history: Sequence[Turn]) -> list[list[Turn]]:
     return [group for group in groups if len(group) > 1]
 
 
-def _said(turn: Turn, who: Speakers) -> str:
+def _said(turn: StoredMessage, who: Speakers) -> str:
     return who.said(turn.author, turn.text) if turn.role == "user" else turn.text
 
 
-def _message(turn: Turn, who: Speakers) -> ChatMessage:
+def _message(turn: StoredMessage, who: Speakers) -> ChatMessage:
     text = _said(turn, who)
     if turn.role == "assistant" and turn.explanation is not None and turn.explanation.passages:
         # Its citations point to passages that this prompt does not have, and would be imitated.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bot.history.protocol import Turn
+from bot.history.protocol import StoredMessage
 from bot.prompting.foreign_text import BRACKETS, one_line
 from bot.types import Author
 
@@ -47,7 +47,7 @@ class Speakers:
         return f"> {line}" if start in known else line
 
 
-def speakers(history: Sequence[Turn], asker: Author) -> Speakers:
+def speakers(history: Sequence[StoredMessage], asker: Author) -> Speakers:
     """Who speaks in this conversation, the asker included."""
     said = [(turn.author, turn.author_name) for turn in history if turn.role == "user"]
     people = dict(reversed([*said, (asker.key, asker.name)]))  # whoever changes name keeps the old

@@ -9,7 +9,7 @@ from typing import Any, Final
 from bot.commands.access import Access, parse
 from bot.commands.declaration import Option, check_text
 from bot.errors import NotFound, UsageError, nearest
-from bot.history.protocol import Choices
+from bot.history.protocol import Preferences
 from bot.models.protocol import Models
 from bot.models.selection import CHOICE
 from bot.settings.values import ChannelSettings
@@ -52,7 +52,7 @@ class ChosenSettings:
 
     def __init__(
         self,
-        choices: Choices,
+        choices: Preferences,
         configured: Callable[[ConversationKey], ChannelSettings],
         bases: Callable[[], Sequence[str]] = tuple,
         *,

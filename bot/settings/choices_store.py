@@ -25,7 +25,7 @@ _clear = delete(choices).where(
 )
 
 
-class SqlChoices:
+class SqlPreferences:
     """`Choices` on a `Database`, which it does not own."""
 
     def __init__(self, database: Database) -> None:

@@ -17,7 +17,7 @@ from backends.scripted.script import Reply
 from bot.commands.checks import Asker
 from bot.commands.parsing import split_command
 from bot.errors import Failed, PluginError
-from bot.events import Attachment, CommandCall, Event, Message, Quote
+from bot.events import Attachment, CommandCall, ContextMessage, Event, Message
 from bot.history.reply_addresses import SqlReplies
 from bot.history.sql_store import SqlHistoryStore
 from bot.installation import SHIPPED_PLUGINS
@@ -25,15 +25,15 @@ from bot.knowledge.loading.document_reader import Loading
 from bot.knowledge.loading.page_reader import Reader
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.channel_settings import ChosenSettings
-from bot.settings.choices_store import SqlChoices
+from bot.settings.choices_store import SqlPreferences
 from bot.settings.values import ChannelSettings
 from bot.skills.plugin_loader import Plugins, load_plugins
 from bot.skills.services import Services
 from bot.storage.database import Database
 from bot.testing.knowledge import Shelf
 from bot.testing.models import ScriptedModels
-from bot.turns.core import Dispatcher, Policy, assemble
-from bot.turns.open_turns import Running
+from bot.turns.core import Core, Policy, assemble
+from bot.turns.open_turns import OpenTurns
 from bot.types import Author, ConversationKey, File, Limits, Source, State, Status, View
 from bot.web.fetch import Fetched
 
@@ -101,7 +101,7 @@ class Parlance:
     documents: Shelf
     services: Services
     plugins: Plugins
-    core: Dispatcher = field(repr=False)
+    core: Core = field(repr=False)
     patience_s: float = 30.0
     """How long an answer may take before the test fails, in seconds."""
 
@@ -114,7 +114,7 @@ class Parlance:
         channel: str = "general",
         direct: bool = False,
         attachments: Mapping[str, bytes | str] | None = None,
-        context: Sequence[Quote] = (),
+        context: Sequence[ContextMessage] = (),
     ) -> Answer:
         """Say something, or call a command with `/name …`, and wait for the answer.
 
@@ -186,10 +186,10 @@ async def running_skills(
         chosen: list[Backend] = list(models) or [ScriptedBackend("default", replies=tuple(replies))]
         loading = Loading(found)
         stack.push_async_callback(loading.aclose)
-        running, shelf, history = Running(), Shelf(), SqlHistoryStore(database)
+        running, shelf, history = OpenTurns(), Shelf(), SqlHistoryStore(database)
         scripted = ScriptedModels(*chosen)
         where = ChosenSettings(
-            SqlChoices(database),
+            SqlPreferences(database),
             lambda _: ChannelSettings(),
             commands=lambda: [command.name for command in found.commands],
             models=scripted,

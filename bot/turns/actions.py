@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from backends.base import Usage
 from bot.errors import NotFound
 from bot.events import ActionCall
-from bot.history.attachments import KeptFile, KeptQuote, Material
-from bot.history.protocol import HistoryStore, Turn, Verdict
+from bot.history.attachments import AttachmentSnapshot, KeptFile, KeptQuote
+from bot.history.protocol import HistoryStore, StoredMessage, Verdict
 from bot.types import Action, ConversationKey, Explanation, Notice, Source
 
 _VERDICTS: dict[str, tuple[Verdict, str]] = {
@@ -36,7 +36,7 @@ class Buttons:
 
     store: HistoryStore
 
-    async def answer(self, call: ActionCall) -> Turn:
+    async def answer(self, call: ActionCall) -> StoredMessage:
         """The stored answer that a button belongs to.
 
         A button beside a passage that was shown names the answer in its value. Raises `NotFound`
@@ -47,7 +47,7 @@ class Buttons:
             raise NotFound("This answer is no longer known here; please ask again.")
         return turn
 
-    async def _sees(self, call: ActionCall, turn: Turn) -> bool:
+    async def _sees(self, call: ActionCall, turn: StoredMessage) -> bool:
         """Whether an answer stands where the button was pressed, or came to the person directly
         because it could not be written where they asked. A turn's id is no secret."""
         try:
@@ -73,7 +73,7 @@ class Buttons:
             return Notice(_passage(source), private=True, actions=_judging(source, turn.id))
         return Notice(explain(turn, await self._material(turn, call)), private=True)
 
-    async def _material(self, turn: Turn, call: ActionCall) -> Material | None:
+    async def _material(self, turn: StoredMessage, call: ActionCall) -> AttachmentSnapshot | None:
         """What was read with the question, for whoever asked it: a file that came with a command
         is nobody else's to see."""
         question = await self.store.get(turn.answers) if turn.answers else None
@@ -82,7 +82,7 @@ class Buttons:
         return await self.store.material(question.id)
 
 
-def explain(turn: Turn, material: Material | None = None) -> str:
+def explain(turn: StoredMessage, material: AttachmentSnapshot | None = None) -> str:
     """Why an answer is as it is, as Markdown: model, turns, what was read with the question,
     passages, what was left out, times."""
     why = turn.explanation or Explanation()
@@ -109,7 +109,7 @@ def explain(turn: Turn, material: Material | None = None) -> str:
     return "\n".join(lines)
 
 
-def _read_with(material: Material) -> Iterator[str]:
+def _read_with(material: AttachmentSnapshot) -> Iterator[str]:
     for quote in (*([material.target] if material.target else []), *material.quotes):
         if quote.text.strip():
             yield f"- {_said_by(quote)}: “{_short(quote.text)}”"

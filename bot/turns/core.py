@@ -21,10 +21,10 @@ from bot.skills.services import Services
 from bot.skills.skill import Skill
 from bot.turns.intake import Turns
 from bot.turns.middleware import Metrics, Middleware, Rule, allowed, checked, logged, metered, wrap
-from bot.turns.open_turns import Running
+from bot.turns.open_turns import OpenTurns
 from bot.turns.quota import Quota
 from bot.turns.router import Router
-from bot.turns.turn import Surroundings, TurnLimits
+from bot.turns.turn import TurnDependencies, TurnLimits
 from bot.types import Author, ConversationKey
 
 log = structlog.get_logger(__name__)
@@ -59,11 +59,11 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Dispatcher:
+class Core:
     """Implements `bot.adapters.protocol.Core`. Made by `assemble`; end it with `close`."""
 
     turns: Turns
-    running: Running
+    running: OpenTurns
     router: Router
     replies: Replies
     policy: Policy = field(repr=False)
@@ -139,7 +139,7 @@ async def _suggest(option: Option, completion: Completion) -> Sequence[str]:
 def assemble(
     skills: Sequence[Skill],
     services: Services,
-    running: Running,
+    running: OpenTurns,
     replies: Replies,
     *,
     policy: Policy | None = None,
@@ -149,7 +149,7 @@ def assemble(
     middleware: Sequence[Middleware] = (),
     patience: Patience | None = None,
     redact: Redactor | None = None,
-) -> Dispatcher:
+) -> Core:
     """Put the core together. `running` is the one that `services.turns` is; `redact` takes the
     operator's secrets out of whatever is shown or stored of an answer.
 
@@ -164,7 +164,7 @@ def assemble(
     layers.append(checked(policy.rule))
     if policy.quota_per_hour is not None:
         layers.append(Quota(policy.quota_per_hour))
-    around = Surroundings(
+    around = TurnDependencies(
         store=services.history,
         running=running,
         handler=wrap(router.handle, *layers, *middleware),
@@ -174,4 +174,4 @@ def assemble(
         redact=redact or Redactor(),
     )
     turns = Turns(router, around, policy.is_admin)
-    return Dispatcher(turns, running, router, replies, policy, services)
+    return Core(turns, running, router, replies, policy, services)

@@ -13,7 +13,7 @@ from bot.errors import StorageError
 from bot.history.protocol import HistoryStore
 from bot.knowledge.service import KnowledgeService
 from bot.storage.database import Database
-from bot.turns.open_turns import Running
+from bot.turns.open_turns import OpenTurns
 from bot.types import Author
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,7 @@ class Erasure:
     """Implements `Services.forget`. `hooks` are the plugins', by the plugin's name."""
 
     database: Database
-    running: Running
+    running: OpenTurns
     history: HistoryStore
     knowledge: KnowledgeService
     hooks: Sequence[tuple[str, Callable[[str], None]]]

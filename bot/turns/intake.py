@@ -13,19 +13,19 @@ from structlog.contextvars import bound_contextvars
 
 from bot.commands.checks import Asker
 from bot.errors import Busy, Denied, NotFound
-from bot.events import ActionCall, CommandCall, Event, Message, Retraction
-from bot.history.attachments import Material
-from bot.history.protocol import Turn
+from bot.events import ActionCall, CommandCall, Event, Message, MessageDeleted
+from bot.history.attachments import AttachmentSnapshot
+from bot.history.protocol import StoredMessage
 from bot.replies.delivery import Delivery
 from bot.replies.draft import Draft
 from bot.replies.protocol import Sink
 from bot.turns.actions import Buttons
 from bot.turns.lanes import Lanes
-from bot.turns.open_turns import Open
+from bot.turns.open_turns import OpenTurn
 from bot.turns.outcome import Outcome
 from bot.turns.regenerate import _event_of
 from bot.turns.router import Router
-from bot.turns.turn import Exchange, Surroundings, explained
+from bot.turns.turn import TurnDependencies, TurnRunner, explained
 from bot.types import Author, Notice
 
 log = structlog.get_logger(__name__)
@@ -42,7 +42,7 @@ class Turns:
     def __init__(
         self,
         router: Router,
-        around: Surroundings,
+        around: TurnDependencies,
         is_admin: Callable[[Author], bool],
     ) -> None:
         self._router = router
@@ -52,7 +52,7 @@ class Turns:
         self._buttons = Buttons(around.store)
         self._lanes = Lanes()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._exchanges: set[Exchange] = set()
+        self._exchanges: set[TurnRunner] = set()
         self._closing = False
 
     async def accept(self, event: Event, sink: Sink) -> None:
@@ -68,7 +68,7 @@ class Turns:
             case ActionCall():
                 work = self._press(event, sink)
                 name = event.id
-            case Retraction():
+            case MessageDeleted():
                 work = self._retract(event)
                 name = event.id
         task = self._start(work, name)
@@ -106,9 +106,9 @@ class Turns:
         sink: Sink,
         *,
         claimed: bool = False,
-        replaces: Turn | None = None,
-        question: Turn | None = None,
-    ) -> Exchange:
+        replaces: StoredMessage | None = None,
+        question: StoredMessage | None = None,
+    ) -> TurnRunner:
         """Route an event and give it its place, both at once, so that order is kept."""
         route, refused = None, self._full(event)
         if refused is None or (isinstance(event, CommandCall) and not self._closing):
@@ -118,9 +118,9 @@ class Turns:
             except Exception as error:  # noqa: BLE001 - told to the person by the turn's task
                 refused = error
         aside = refused is not None or (route is not None and route.quick)
-        turn = Open(uuid.uuid4().hex, event, self._asker(event), quick=aside)
+        turn = OpenTurn(uuid.uuid4().hex, event, self._asker(event), quick=aside)
         turn.first_asked_by = question.author if question is not None else ""
-        exchange = Exchange(
+        exchange = TurnRunner(
             self._around,
             turn,
             sink,
@@ -149,7 +149,7 @@ class Turns:
             return Busy(30, "Too many questions are open in this channel; try again in about 30 s.")
         return None
 
-    async def _run(self, exchange: Exchange) -> None:
+    async def _run(self, exchange: TurnRunner) -> None:
         turn = exchange.open
         with bound_contextvars(turn=turn.turn, conversation=str(turn.event.conversation)):
             try:
@@ -160,7 +160,7 @@ class Turns:
                 self._running.end(turn)
                 self._exchanges.discard(exchange)
 
-    async def _retract(self, event: Retraction) -> None:
+    async def _retract(self, event: MessageDeleted) -> None:
         """The question was deleted: stop its turn and take the reply back; an answer that is
         whole stays where it is, and leaves the prompts to come."""
         platform = event.conversation.platform
@@ -212,7 +212,7 @@ class Turns:
         words = "Stopped." if stopped else "There is nothing to stop; this answer has ended."
         return Notice(words, private=True)
 
-    async def _again(self, call: ActionCall, sink: Sink) -> Exchange:
+    async def _again(self, call: ActionCall, sink: Sink) -> TurnRunner:
         """The original question once more. Raises `NotFound`, `Denied`, `Busy`."""
         answer = await self._buttons.answer(call)
         if answer.status == "running" and self._running.get(answer.id) is not None:
@@ -223,7 +223,7 @@ class Turns:
         asker = self._asker(call)
         if question.author != asker.author.key and not asker.admin:
             raise Denied("Only the person who asked, or an admin, can have this answered again.")
-        material = await self._around.store.material(question.id) or Material()
+        material = await self._around.store.material(question.id) or AttachmentSnapshot()
         if not question.text.strip() and not question.command and not material.attachments:
             raise NotFound("The files of that question are gone; please send them again.")
         event = _event_of(question, call, material)

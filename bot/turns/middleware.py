@@ -12,7 +12,7 @@ import structlog
 from bot.commands.checks import Asker
 from bot.errors import Denied
 from bot.turns.outcome import outcome_of
-from bot.turns.router import Handler, Job
+from bot.turns.router import Handler, RoutedTurn
 from bot.types import Part, State, Text
 
 log = structlog.get_logger(__name__)
@@ -43,7 +43,7 @@ def wrap(handler: Handler, *middleware: Middleware) -> Handler:
 def logged(handler: Handler) -> Handler:
     """One line when a turn begins and one when it ends; never what was said."""
 
-    async def run(job: Job) -> AsyncGenerator[Part, None]:
+    async def run(job: RoutedTurn) -> AsyncGenerator[Part, None]:
         began = time.perf_counter()
         state: State = "complete"
         log.info("turn begins", kind=job.route.kind, skill=job.route.skill)
@@ -65,7 +65,7 @@ def metered(metrics: Metrics) -> Middleware:
     """Count turns, and time them and their first text."""
 
     def layer(handler: Handler) -> Handler:
-        async def run(job: Job) -> AsyncGenerator[Part, None]:
+        async def run(job: RoutedTurn) -> AsyncGenerator[Part, None]:
             began = time.perf_counter()
             state: State = "complete"
             silent = True
@@ -97,7 +97,7 @@ def checked(rule: Rule | None = None) -> Middleware:
     """Refuse commands to people who may not use them: by the rule, then by the command's check."""
 
     def layer(handler: Handler) -> Handler:
-        async def run(job: Job) -> AsyncGenerator[Part, None]:
+        async def run(job: RoutedTurn) -> AsyncGenerator[Part, None]:
             command = job.route.command
             if command is not None:
                 if not await allowed(job.asker, command.name, rule):

@@ -22,7 +22,7 @@ StopReason = Literal["stopped", "retracted", "shutdown"]
 
 
 @dataclass(slots=True, eq=False)
-class Open:
+class OpenTurn:
     """A turn that was accepted and has not ended. `work` is what can be cancelled of it."""
 
     turn: str
@@ -60,32 +60,32 @@ class Open:
         return asker.admin or asker.author.key == self.asker.author.key
 
 
-class Running:
+class OpenTurns:
     """The open turns. It is what skills know as `ctx.services.turns`.
 
     Quick commands are open, too, but they count for nobody and are not stopped: /stop is one.
     """
 
     def __init__(self) -> None:
-        self._open: dict[str, Open] = {}
-        self._events: dict[tuple[str, str], Open] = {}
+        self._open: dict[str, OpenTurn] = {}
+        self._events: dict[tuple[str, str], OpenTurn] = {}
         self._counts: Counter[str] = Counter()
-        self._unended: set[Open] = set()
+        self._unended: set[OpenTurn] = set()
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def __iter__(self) -> Iterator[Open]:
+    def __iter__(self) -> Iterator[OpenTurn]:
         return iter(tuple(self._open.values()))
 
-    def add(self, turn: Open) -> None:
+    def add(self, turn: OpenTurn) -> None:
         """A turn was accepted."""
         self._open[turn.turn] = turn
         self._unended.add(turn)
         self._events.setdefault(_event_key(turn), turn)
         self._counts.update(_counted(turn))
 
-    def remove(self, turn: Open) -> None:
+    def remove(self, turn: OpenTurn) -> None:
         """A turn's work ended; its answer may still be on its way."""
         if self._open.pop(turn.turn, None) is None:
             return
@@ -96,7 +96,7 @@ class Running:
             if not self._counts[key]:
                 del self._counts[key]
 
-    def end(self, turn: Open) -> None:
+    def end(self, turn: OpenTurn) -> None:
         """Nothing more is kept or shown of a turn."""
         self.remove(turn)
         self._unended.discard(turn)
@@ -114,11 +114,11 @@ class Running:
         except TimeoutError:
             log.warning("turns did not end", turns=len(theirs))
 
-    def get(self, turn: str) -> Open | None:
+    def get(self, turn: str) -> OpenTurn | None:
         """The open turn with this id."""
         return self._open.get(turn)
 
-    def by_event(self, platform: str, event_id: str) -> Open | None:
+    def by_event(self, platform: str, event_id: str) -> OpenTurn | None:
         """The open turn that an event began."""
         return self._events.get((platform, event_id))
 
@@ -143,7 +143,7 @@ class Running:
         )
 
 
-def _reaches(conversation: ConversationKey, by: Asker, turn: Open) -> bool:
+def _reaches(conversation: ConversationKey, by: Asker, turn: OpenTurn) -> bool:
     there = turn.event.conversation
     if there == conversation:
         return turn.may_be_stopped_by(by)
@@ -151,11 +151,11 @@ def _reaches(conversation: ConversationKey, by: Asker, turn: Open) -> bool:
     return own and conversation.thread is None and there.scope("channel") == str(conversation)
 
 
-def _event_key(turn: Open) -> tuple[str, str]:
+def _event_key(turn: OpenTurn) -> tuple[str, str]:
     return turn.event.conversation.platform, turn.event.id
 
 
-def _counted(turn: Open) -> tuple[str, ...]:
+def _counted(turn: OpenTurn) -> tuple[str, ...]:
     if turn.quick:
         return ()
     return turn.asker.author.key, turn.event.conversation.scope("channel")

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from bot.errors import Busy
-from bot.turns.router import Handler, Job
+from bot.turns.router import Handler, RoutedTurn
 from bot.types import Part
 
 
@@ -43,7 +43,7 @@ class Quota:
     def __call__(self, handler: Handler) -> Handler:
         """As middleware: quick commands are free, and so is everything for admins."""
 
-        async def run(job: Job) -> AsyncGenerator[Part, None]:
+        async def run(job: RoutedTurn) -> AsyncGenerator[Part, None]:
             if not job.route.quick and not job.asker.admin:
                 self.take(job.asker.author.key)
             async with aclosing(handler(job)) as parts:

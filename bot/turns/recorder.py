@@ -15,15 +15,15 @@ from datetime import UTC, datetime
 import structlog
 
 from bot.history.attachments import material_of
-from bot.history.protocol import HistoryStore, Turn, TurnStatus
+from bot.history.protocol import HistoryStore, StoredMessage, TurnStatus
 from bot.replies.draft import Draft
-from bot.turns.open_turns import Open
-from bot.turns.router import Job, Route
+from bot.turns.open_turns import OpenTurn
+from bot.turns.router import Route, RoutedTurn
 
 log = structlog.get_logger(__name__)
 
 
-class Keeping:
+class TurnRecorder:
     """The stored side of an exchange. Nothing is stored of one that is never opened.
 
     `replaces` is the answer that this one is made instead of, to the `question` that is stored
@@ -34,10 +34,10 @@ class Keeping:
         self,
         store: HistoryStore,
         every_s: float,
-        question: Turn | None = None,
-        replaces: Turn | None = None,
+        question: StoredMessage | None = None,
+        replaces: StoredMessage | None = None,
     ) -> None:
-        self.answer: Turn | None = None
+        self.answer: StoredMessage | None = None
         self._store = store
         self._every_s = every_s
         self._question = question
@@ -45,10 +45,10 @@ class Keeping:
         self._opening: asyncio.Future[None] | None = None
         self._read = -1
 
-    async def open(self, turn: Open, route: Route) -> None:
+    async def open(self, turn: OpenTurn, route: Route) -> None:
         """Store the question, and the answer as running."""
         event = turn.event
-        question = self._question or Turn(
+        question = self._question or StoredMessage(
             id=uuid.uuid4().hex,
             conversation=str(event.conversation),
             role="user",
@@ -77,7 +77,7 @@ class Keeping:
         self._opening = asyncio.ensure_future(self._open(question, answer))
         await asyncio.shield(self._opening)  # a Stop now must not leave a turn open for ever
 
-    async def _open(self, question: Turn, answer: Turn) -> None:
+    async def _open(self, question: StoredMessage, answer: StoredMessage) -> None:
         if self._replaces is not None:
             others = await self._store.recent(question.conversation)
             stale = {turn.id for turn in others if turn.answers == question.id}
@@ -86,7 +86,7 @@ class Keeping:
         await self._store.open(question, answer)
         self.answer = answer
 
-    async def material(self, job: Job) -> None:
+    async def material(self, job: RoutedTurn) -> None:
         """Keep what the question came with, as far as it has been read: for Regenerate."""
         read = job.record.read
         if self.answer is None or self._question is not None or self._read == len(read):
@@ -123,7 +123,9 @@ class Keeping:
                 except Exception:  # the answer goes on; it is kept at its end
                     log.exception("what was written so far was not kept")
 
-    async def close(self, job: Job, text: str, status: TurnStatus, *, retracted: bool) -> None:
+    async def close(
+        self, job: RoutedTurn, text: str, status: TurnStatus, *, retracted: bool
+    ) -> None:
         """Store how it ended; a retracted question's answer leaves the prompts to come."""
         if self._opening is not None:
             await asyncio.wait([self._opening])

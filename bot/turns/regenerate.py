@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from bot.events import ActionCall, CommandCall, Message
-from bot.history.attachments import Material
-from bot.history.protocol import Turn
+from bot.history.attachments import AttachmentSnapshot
+from bot.history.protocol import StoredMessage
 from bot.turns.actions import same_channel
 from bot.types import ConversationKey
 
 
-def _event_of(question: Turn, call: ActionCall, material: Material) -> Message | CommandCall:
+def _event_of(
+    question: StoredMessage, call: ActionCall, material: AttachmentSnapshot
+) -> Message | CommandCall:
     """The question as it was asked, with what it came with then."""
     key = ConversationKey.parse(question.conversation)
     around: dict[str, Any] = {

@@ -13,7 +13,7 @@ from bot.commands.checks import Asker
 from bot.commands.declaration import MAX_TEXT, Command, check_text
 from bot.commands.parsing import find_command, main_option, parse
 from bot.errors import NotFound, UsageError
-from bot.events import CommandCall, Message, Quote
+from bot.events import CommandCall, ContextMessage, Message
 from bot.skills.context import Context, TurnRecord
 from bot.skills.services import Services
 from bot.skills.skill import Skill
@@ -52,7 +52,7 @@ class Route:
 
 
 @dataclass(slots=True)
-class Job:
+class RoutedTurn:
     """A routed event on its way through the middleware to its skill."""
 
     event: Message | CommandCall
@@ -64,7 +64,7 @@ class Job:
     deadline_s: float | None = None
 
 
-Handler: TypeAlias = Callable[[Job], AsyncGenerator[Part, None]]
+Handler: TypeAlias = Callable[[RoutedTurn], AsyncGenerator[Part, None]]
 """What the middleware wraps, and what the router's `handle` is."""
 
 
@@ -104,7 +104,7 @@ class Router:
             return self._command(event)
         return self._message(event)
 
-    async def handle(self, job: Job) -> AsyncGenerator[Part, None]:
+    async def handle(self, job: RoutedTurn) -> AsyncGenerator[Part, None]:
         """Run the skill: the innermost handler."""
         context = Context(
             event=job.event,
@@ -149,7 +149,7 @@ class Router:
         raise NotFound("No skill here answers messages; see /help for the commands.")
 
 
-def _fill_from_target(command: Command, target: Quote, given: dict[str, Value]) -> None:
+def _fill_from_target(command: Command, target: ContextMessage, given: dict[str, Value]) -> None:
     """A message's menu was used: the message stands for the first text that the command wants."""
     text = target.text.strip() or next((a.name for a in target.attachments), "")
     if not text:

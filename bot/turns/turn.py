@@ -14,17 +14,17 @@ from dataclasses import dataclass, field
 import structlog
 
 from backends.errors import DeadlineExceeded
-from bot.history.protocol import HistoryStore, Turn
+from bot.history.protocol import HistoryStore, StoredMessage
 from bot.observability.redaction import Redactor
 from bot.replies.delivery import Delivery, Patience
 from bot.replies.draft import Draft
 from bot.replies.protocol import Sink
 from bot.settings.values import ChannelSettings
 from bot.turns.lanes import Ticket
-from bot.turns.open_turns import Open, Running
+from bot.turns.open_turns import OpenTurn, OpenTurns
 from bot.turns.outcome import Outcome, empty_answer, outcome_of
-from bot.turns.recorder import Keeping
-from bot.turns.router import Handler, Job, Route
+from bot.turns.recorder import TurnRecorder
+from bot.turns.router import Handler, Route, RoutedTurn
 from bot.types import ConversationKey, Explanation, Notice, Status
 
 log = structlog.get_logger(__name__)
@@ -45,11 +45,11 @@ class TurnLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class TurnDependencies:
     """What every exchange of a process works with."""
 
     store: HistoryStore
-    running: Running
+    running: OpenTurns
     handler: Handler
     place: Callable[[ConversationKey], Awaitable[ChannelSettings]]
     limits: TurnLimits = TurnLimits()
@@ -57,7 +57,7 @@ class Surroundings:
     redact: Redactor = field(default_factory=Redactor, repr=False)
 
 
-class Exchange:
+class TurnRunner:
     """The life of one accepted event. `route` or `refused` is set: a skill, or why there is none.
 
     `claimed` says that the event's id was claimed before; `replaces` is the answer that this one
@@ -66,16 +66,16 @@ class Exchange:
 
     def __init__(
         self,
-        around: Surroundings,
-        turn: Open,
+        around: TurnDependencies,
+        turn: OpenTurn,
         sink: Sink,
         *,
         route: Route | None = None,
         refused: Exception | None = None,
         ticket: Ticket | None = None,
         claimed: bool = False,
-        replaces: Turn | None = None,
-        question: Turn | None = None,
+        replaces: StoredMessage | None = None,
+        question: StoredMessage | None = None,
     ) -> None:
         self.open = turn
         self._around = around
@@ -83,7 +83,7 @@ class Exchange:
         self._refused = refused
         self._ticket = ticket
         self._claimed = claimed
-        self._kept = Keeping(around.store, around.limits.save_every_s, question, replaces)
+        self._kept = TurnRecorder(around.store, around.limits.save_every_s, question, replaces)
         self._draft = Draft(
             turn.turn,
             sink.limits,
@@ -91,7 +91,7 @@ class Exchange:
             redact=around.redact,
         )
         self._delivery = Delivery(sink, self._draft, patience=around.patience)
-        self._job: Job | None = None
+        self._job: RoutedTurn | None = None
 
     async def run(self) -> None:
         """Answer, refuse or report an error, exactly once; nothing for an event seen before."""
@@ -171,7 +171,7 @@ class Exchange:
                 async for position in positions:
                     self._delivery.add(Status("queued", position=position))
         limit = self._around.limits.deadline_s
-        self._job = Job(
+        self._job = RoutedTurn(
             event=self.open.event,
             turn=self.open.turn,
             asker=self.open.asker,
@@ -191,7 +191,7 @@ class Exchange:
                     raise
                 raise DeadlineExceeded(f"it took longer than {limit:.0f} s.") from error
 
-    async def _drain(self, job: Job) -> None:
+    async def _drain(self, job: RoutedTurn) -> None:
         clock = asyncio.get_running_loop().time
         breath = clock()
         async with aclosing(self._around.handler(job)) as parts:

@@ -9,17 +9,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from backends.base import Usage
-from bot.history.attachments import KeptFile, KeptQuote, Material
-from bot.history.protocol import HistoryStore, Turn, TurnStatus
+from bot.history.attachments import AttachmentSnapshot, KeptFile, KeptQuote
+from bot.history.protocol import HistoryStore, StoredMessage, TurnStatus
 from bot.types import Explanation, Source
 
 HERE = "slack:T1:C1"
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 
-def asked(name: str, conversation: str = HERE, author: str = "slack:ada", **more: object) -> Turn:
+def asked(
+    name: str, conversation: str = HERE, author: str = "slack:ada", **more: object
+) -> StoredMessage:
     """A person's turn with the id `q-<name>`."""
-    turn = Turn(
+    turn = StoredMessage(
         id=f"q-{name}",
         conversation=conversation,
         role="user",
@@ -32,9 +34,9 @@ def asked(name: str, conversation: str = HERE, author: str = "slack:ada", **more
     return replace(turn, **more)  # type: ignore[arg-type]
 
 
-def answering(question: Turn, suffix: str = "") -> Turn:
+def answering(question: StoredMessage, suffix: str = "") -> StoredMessage:
     """The running answer to a person's turn, with the id `a-<name>`."""
-    return Turn(
+    return StoredMessage(
         id=question.id.replace("q-", "a-") + suffix,
         conversation=question.conversation,
         role="assistant",
@@ -48,8 +50,8 @@ def answering(question: Turn, suffix: str = "") -> Turn:
 
 
 async def exchange(
-    store: HistoryStore, question: Turn, status: TurnStatus = "complete", suffix: str = ""
-) -> Turn:
+    store: HistoryStore, question: StoredMessage, status: TurnStatus = "complete", suffix: str = ""
+) -> StoredMessage:
     """Store a question and its finished answer."""
     answer = answering(question, suffix)
     await store.open(question, answer)
@@ -193,10 +195,12 @@ class HistoryContract:
         self, store: HistoryStore
     ) -> None:
         quote = KeptQuote("Bob", "Grüße 🎉", True, "m1", (KeptFile("a.md", "A", "text", True),))
-        kept = Material((KeptFile("b.pdf", "B", "read"),), (quote,), replace(quote, thread=True))
+        kept = AttachmentSnapshot(
+            (KeptFile("b.pdf", "B", "read"),), (quote,), replace(quote, thread=True)
+        )
         await exchange(store, asked("1"))
         assert await store.material("q-1") is None
-        await store.keep("q-1", Material())
+        await store.keep("q-1", AttachmentSnapshot())
         await store.keep("q-1", kept)
         assert await store.material("q-1") == kept
         await store.forget(person="slack:ada")
@@ -255,11 +259,11 @@ class HistoryContract:
         own = KeptFile("b.md", "B", "asked with")
         for name in ("1", "2", "3"):
             await exchange(store, asked(name, author="slack:bob"))
-        await store.keep("q-1", Material((own,), (hers, his)))
-        await store.keep("q-2", Material((), (hers,)))
-        await store.keep("q-3", Material((), (his,), hers))  # asked about her message
+        await store.keep("q-1", AttachmentSnapshot((own,), (hers, his)))
+        await store.keep("q-2", AttachmentSnapshot((), (hers,)))
+        await store.keep("q-3", AttachmentSnapshot((), (his,), hers))  # asked about her message
         await store.forget(person="slack:ada")
-        assert await store.material("q-1") == Material((own,), (his,))
+        assert await store.material("q-1") == AttachmentSnapshot((own,), (his,))
         assert not await store.material("q-2")
         assert await store.get("q-3") is None
         assert await store.material("q-3") is None
@@ -268,7 +272,7 @@ class HistoryContract:
     async def test_nothing_is_kept_with_a_turn_that_is_forgotten(self, store: HistoryStore) -> None:
         await exchange(store, asked("1"))
         await store.forget(person="slack:ada")
-        await store.keep("q-1", Material((KeptFile("a.md", "A", "late"),)))
+        await store.keep("q-1", AttachmentSnapshot((KeptFile("a.md", "A", "late"),)))
         assert await store.material("q-1") is None
 
     async def test_forgetting_a_conversation(self, store: HistoryStore) -> None:

@@ -11,15 +11,15 @@ from pydantic import BaseModel
 
 from backends.base import Backend, Capabilities, ChatMessage, ChatRequest, Chunk
 from backends.scripted.backend import ScriptedBackend
-from bot.events import ActionCall, CommandCall, Event, Message, Retraction
+from bot.events import ActionCall, CommandCall, Event, Message, MessageDeleted
 from bot.history.protocol import HistoryStore
 from bot.replies.delivery import Patience
 from bot.replies.protocol import Reply
 from bot.skills.services import Services
 from bot.skills.skill import Skill
-from bot.turns.core import Dispatcher, Policy, assemble
+from bot.turns.core import Core, Policy, assemble
 from bot.turns.middleware import Metrics, Middleware
-from bot.turns.open_turns import Running
+from bot.turns.open_turns import OpenTurns
 from bot.turns.turn import TurnLimits
 from bot.types import ActionName, Author, ConversationKey, Scope, Value, View
 from bot.values import ModelInfo
@@ -97,12 +97,12 @@ class Bench:
     patience: Patience | None = None
 
     def __post_init__(self) -> None:
-        running = Running()
+        running = OpenTurns()
         nowhere = cast(Any, None)  # rooms that these skills never enter
         known = dict.fromkeys(Services.__dataclass_fields__, nowhere)
         known |= {"models": OneModel(self.backend), "history": self.store, "turns": running}
         known |= {"commands": [c for s in self.skills for c in s.commands]}
-        self.core: Dispatcher = assemble(
+        self.core: Core = assemble(
             self.skills,
             Services(**known),
             running,
@@ -140,8 +140,8 @@ class Bench:
     ) -> ActionCall:
         return ActionCall(f"e{next(_ids)}", where, author, action, turn, value)
 
-    def retract(self, of: str, author: Author = ADA) -> Retraction:
-        return Retraction(f"e{next(_ids)}", HERE, author, of)
+    def retract(self, of: str, author: Author = ADA) -> MessageDeleted:
+        return MessageDeleted(f"e{next(_ids)}", HERE, author, of)
 
     async def begin(self, event: Event, sink: RecordingSink | None = None) -> RecordingSink:
         """Hand an event over, and give back where its reply goes."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.history.attachments import Material
-from bot.history.protocol import Report, Turn, Verdict
+from bot.history.attachments import AttachmentSnapshot
+from bot.history.protocol import Report, StoredMessage, Verdict
 
 _IN_PROMPTS = {"complete", "cancelled", "interrupted"}
 
@@ -16,10 +16,10 @@ class MemoryHistoryStore:
     """Keeps conversations as long as it lives."""
 
     def __init__(self) -> None:
-        self.turns: dict[str, Turn] = {}
+        self.turns: dict[str, StoredMessage] = {}
         self.superseded: set[str] = set()
         self.verdicts: dict[tuple[str, str, str], Verdict] = {}
-        self.materials: dict[str, Material] = {}
+        self.materials: dict[str, AttachmentSnapshot] = {}
         self._claimed: set[tuple[str, str]] = set()
 
     async def claim(self, platform: str, event_id: str) -> bool:
@@ -27,7 +27,7 @@ class MemoryHistoryStore:
         self._claimed.add((platform, event_id))
         return fresh
 
-    async def open(self, question: Turn, answer: Turn) -> None:
+    async def open(self, question: StoredMessage, answer: StoredMessage) -> None:
         self.turns.setdefault(question.id, question)
         self.turns[answer.id] = answer
 
@@ -35,12 +35,12 @@ class MemoryHistoryStore:
         if (old := self.turns.get(turn)) is not None and old.status == "running":
             self.turns[turn] = replace(old, text=text)
 
-    async def finish(self, answer: Turn) -> None:
+    async def finish(self, answer: StoredMessage) -> None:
         if (old := self.turns.get(answer.id)) is not None and old.status == "running":
             self.turns[answer.id] = answer
 
-    async def recent(self, conversation: str, *, limit: int = 200) -> Sequence[Turn]:
-        found: list[Turn] = []
+    async def recent(self, conversation: str, *, limit: int = 200) -> Sequence[StoredMessage]:
+        found: list[StoredMessage] = []
         for question in self.turns.values():
             answers = [
                 turn
@@ -54,30 +54,30 @@ class MemoryHistoryStore:
                 found += [question, *answers]
         return found[-limit:] if limit > 0 else []
 
-    async def get(self, turn: str) -> Turn | None:
+    async def get(self, turn: str) -> StoredMessage | None:
         return self.turns.get(turn)
 
     async def supersede(self, turn: str) -> None:
         self.superseded.add(turn)
 
-    async def by_event(self, platform: str, event_id: str) -> Turn | None:
+    async def by_event(self, platform: str, event_id: str) -> StoredMessage | None:
         for turn in self.turns.values():
             if turn.event_id == event_id and turn.conversation.startswith(f"{platform}:"):
                 return turn
         return None
 
-    async def answer_to(self, question: str) -> Turn | None:
+    async def answer_to(self, question: str) -> StoredMessage | None:
         found = [turn for turn in self.turns.values() if turn.answers == question]
         return found[-1] if found else None
 
-    async def keep(self, question: str, material: Material) -> None:
+    async def keep(self, question: str, material: AttachmentSnapshot) -> None:
         if question in self.turns:
             self.materials[question] = material
 
-    async def material(self, question: str) -> Material | None:
+    async def material(self, question: str) -> AttachmentSnapshot | None:
         return self.materials.get(question)
 
-    async def interrupt_running(self) -> Sequence[Turn]:
+    async def interrupt_running(self) -> Sequence[StoredMessage]:
         dead = [t for t in self.turns.values() if t.status == "running"]
         for turn in dead:
             self.turns[turn.id] = replace(turn, status="interrupted")

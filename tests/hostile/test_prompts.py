@@ -14,7 +14,7 @@ from jinja2 import Environment, meta
 
 import plugins
 from backends.scripted.backend import ScriptedBackend
-from bot.events import Quote
+from bot.events import ContextMessage
 from bot.prompting.foreign_text import Trusted
 from bot.prompting.speakers import plain_name
 from bot.prompting.templates import JinjaPrompts
@@ -219,15 +219,15 @@ async def test_what_skills_are_given_by_others_stays_material(attack: str, on: S
     on.shelf.put(attack, f"How do I rotate the logs? {attack}", attack)
     await on.call(ask, options={"question": "How do I rotate the logs?"})
     assert ORDER not in told(on)
-    await on.call(ask, options={}, target=Quote(attack, f"rotate the logs? {attack}"))
+    await on.call(ask, options={}, target=ContextMessage(attack, f"rotate the logs? {attack}"))
     assert ORDER not in told(on)
     file = attachment(f"{attack}.txt", re.sub(r"[\x1c-\x1f]", "", attack))
-    thread = (Quote(attack, attack), Quote("Bob", attack))
+    thread = (ContextMessage(attack, attack), ContextMessage("Bob", attack))
     await on.run(answer, on.context("What is it?", attachments=(file,), context=thread))
     assert ORDER not in told(on)
     await on.call(summarize, options={}, attachments=(file,))
     assert ORDER not in told(on)
-    await on.call(summarize, options={}, target=Quote(attack, attack))
+    await on.call(summarize, options={}, target=ContextMessage(attack, attack))
     assert ORDER not in told(on)
 
 

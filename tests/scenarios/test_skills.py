@@ -15,7 +15,7 @@ from backends.files.store import ModelStore
 from backends.registry import shipped
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply
-from bot.events import CommandCall, Quote
+from bot.events import CommandCall, ContextMessage
 from bot.installation import SHIPPED_PLUGINS
 from bot.testing import Parlance, running_skills
 from bot.types import Author, ConversationKey
@@ -111,7 +111,9 @@ async def test_a_person_can_have_themselves_forgotten(here: Parlance) -> None:
 
 
 async def test_a_long_message_can_be_used_from_its_menu(here: Parlance) -> None:
-    message = Quote("Bob", "When does the lamp burn? " + "I have wondered about it. " * 300)
+    message = ContextMessage(
+        "Bob", "When does the lamp burn? " + "I have wondered about it. " * 300
+    )
     place = ConversationKey("test", "workspace", "general")
     admin = Author("test", "ann", "Ann", frozenset({"admin"}))
     for number, name in enumerate(("ask", "summarize", "docs")):

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import structlog
 
-from bot.adapters.background_tasks import Errands
+from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.discord.client import ManyConnections, OneConnection
 from bot.adapters.discord.inbound.command_tree import register
-from bot.adapters.discord.inbound.handlers import Surface
-from bot.adapters.discord.outbound.poster import Link
+from bot.adapters.discord.inbound.handlers import Handlers
+from bot.adapters.discord.outbound.poster import ClientHolder
 from bot.adapters.discord.outbound.repair import repair
 from bot.adapters.discord.setup import manifest
 from bot.adapters.discord.transport.backoff import Backoff
@@ -45,9 +45,9 @@ class DiscordAdapter:
         Raises `AdapterError` where only an operator can help.
         """
         unfinished = await core.replies.unfinished(self.name)  # before this run adds its own
-        link = Link(self.timing.request_patience)
-        surface = Surface(core, link, self.timing, self.settings)
-        chores = Errands("discord")
+        link = ClientHolder(self.timing.request_patience)
+        surface = Handlers(core, link, self.timing, self.settings)
+        chores = BackgroundTasks("discord")
         backoff = Backoff(self.timing.backoff_base, self.timing.backoff_cap)
         first = True
         try:
@@ -77,7 +77,7 @@ class DiscordAdapter:
     async def check(self) -> Sequence[str]:
         return await manifest.check(self.settings, self.token)
 
-    def _client(self, core: Core, surface: Surface, backoff: Backoff) -> OneConnection:
+    def _client(self, core: Core, surface: Handlers, backoff: Backoff) -> OneConnection:
         parts = (self.settings, surface, core.commands, backoff, self.timing)
         match self.settings.shards:
             case None:

@@ -11,7 +11,7 @@ import structlog
 
 from bot.adapters.discord.inbound.command_tree import Tree, fill
 from bot.adapters.discord.inbound.form_recovery import AgainButton, opens_again
-from bot.adapters.discord.inbound.handlers import Surface
+from bot.adapters.discord.inbound.handlers import Handlers
 from bot.adapters.discord.outbound.buttons import AnswerButton, is_ours
 from bot.adapters.discord.outbound.poster import NO_PINGS
 from bot.adapters.discord.transport.backoff import Backoff
@@ -45,7 +45,7 @@ class OneConnection(discord.Client):
     def __init__(
         self,
         settings: DiscordSettings,
-        surface: Surface,
+        surface: Handlers,
         commands: Iterable[Command],
         backoff: Backoff,
         timing: Timing,

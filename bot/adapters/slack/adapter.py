@@ -14,7 +14,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.background_tasks import Errands
+from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.protocol import AdapterError, Core
 from bot.adapters.slack.inbound.listeners import listening
 from bot.adapters.slack.outbound.repair import repair
@@ -78,7 +78,7 @@ class SlackAdapter:
         if (missing := self._missing()) is not None:
             raise AdapterError(missing)
         unfinished = await core.replies.unfinished(self.name)  # before this run adds its own
-        chores = Errands("slack")
+        chores = BackgroundTasks("slack")
         watch = TokenWatch()
         async with _session() as session:
             client = self._web(self.bot_token, session, watch)

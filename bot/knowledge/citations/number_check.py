@@ -29,9 +29,9 @@ from bot.knowledge.citations.number_context import (
     NAME,
     PAIR,
     WORD,
-    Asked,
     At,
     Place,
+    QuestionContext,
     Window,
     alike,
     weight,
@@ -112,7 +112,7 @@ def _stands(
     others = tuple(
         other for other in inside if other is not one and not _one_date(text, one, other)
     )
-    asked = Asked(_weights(text, one), others, counted(text, one), one.unit)
+    asked = QuestionContext(_weights(text, one), others, counted(text, one), one.unit)
     span = {at: other for at, other in enumerate(others) if _one_range(text, one, other)}
     seen: dict[tuple[int, Place], Window] = {}
 
@@ -169,7 +169,9 @@ def _cell_of(where: At) -> Cell:
     return reading.pieces[place.piece].cells[place.cell]
 
 
-def _rivals(own: At, other: Reading, inside: Sequence[Figure], asked: Asked) -> list[Place]:
+def _rivals(
+    own: At, other: Reading, inside: Sequence[Figure], asked: QuestionContext
+) -> list[Place]:
     """Figures of the same kind that the sentence does not have, or of the kind that it says."""
     cell_, at_ = _cell_of(own), own[1].at
     return [
@@ -182,11 +184,11 @@ def _rivals(own: At, other: Reading, inside: Sequence[Figure], asked: Asked) -> 
     ]
 
 
-def _counts(own: At, rival: At, asked: Asked) -> bool:
+def _counts(own: At, rival: At, asked: QuestionContext) -> bool:
     return _counts_better(_cell_of(own), own[1].at, _cell_of(rival), rival[1].at, asked)
 
 
-def _counts_better(own: Cell, i: int, rival: Cell, j: int, asked: Asked) -> bool:
+def _counts_better(own: Cell, i: int, rival: Cell, j: int, asked: QuestionContext) -> bool:
     """Whether a rival counts what the sentence counts, and the figure itself something else: 5
     passwords and 12 characters, where it says 5 characters."""
     if not own.counted[i] or own.figures[i].sort not in ("number", "spelled"):
@@ -228,7 +230,7 @@ def _next_to(cell: Cell, at: int) -> list[int]:
 
 
 def _beats(
-    rival: Window, own: Window, asked: Asked, *, replaced: frozenset[str], counts: bool
+    rival: Window, own: Window, asked: QuestionContext, *, replaced: frozenset[str], counts: bool
 ) -> bool:
     """Whether a rival stands with clearly more of the sentence; what is only near counts half.
     One that `counts` what the sentence does needs less, but no name must speak against it."""
@@ -240,7 +242,7 @@ def _beats(
     return more >= max(WORD, 2 * less)
 
 
-def _together(reading: Reading, place: Place, asked: Asked) -> bool:
+def _together(reading: Reading, place: Place, asked: QuestionContext) -> bool:
     """Whether enough of the sentence stands near the figure, whoever else does."""
     if asked.others:
         return True  # each has its own surroundings; a clause with one of them is asked for itself

@@ -27,7 +27,7 @@ At = tuple[Reading, Place]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QuestionContext:
     """What a sentence says beside one of its figures: words and what each weighs, other figures;
     what it counts with the figure, and in which unit."""
 
@@ -65,7 +65,7 @@ def alike(a: Cell, i: int, b: Cell, j: int) -> bool:
     return alone or bool(a.counted[i] & b.counted[j]) or bool(a.before[i] & b.before[j])
 
 
-def window(reading: Reading, place: Place, asked: Asked, *, apart: bool) -> Window:
+def window(reading: Reading, place: Place, asked: QuestionContext, *, apart: bool) -> Window:
     """What of the sentence stands with a figure: in its cell and above, in the cells beside it and
     in the sentences beside that one; with `apart` only as far as no rival stands there."""
     piece = reading.pieces[place.piece]
@@ -106,7 +106,7 @@ def _shared(cells: Sequence[Cell], at: int) -> Cell:
     return Cell(found, ())
 
 
-def _said(cells: Sequence[Cell], asked: Asked) -> frozenset[str]:
+def _said(cells: Sequence[Cell], asked: QuestionContext) -> frozenset[str]:
     found = {word for cell in cells for word in cell.words if word in asked.weights}
     for number, figure in enumerate(asked.others):
         if any(figure.same(one) for cell in cells for one in cell.figures):
@@ -123,6 +123,6 @@ def _beside(reading: Reading, at: int) -> list[Piece]:
     return [near for near in both if near.kind is not Kind.ROW and near.part == piece.part]
 
 
-def weight(found: frozenset[str], asked: Asked) -> float:
+def weight(found: frozenset[str], asked: QuestionContext) -> float:
     """What was found of a sentence weighs; a figure as much as a name."""
     return sum(asked.weights.get(one, NAME) for one in found)

@@ -41,7 +41,7 @@ from bot.storage.database import Database
 from bot.values import Ingested
 
 
-class Intake:
+class IngestionJobs:
     """Adds, syncs, rebuilds, verifies and removes. Jobs on one base wait for each other."""
 
     def __init__(

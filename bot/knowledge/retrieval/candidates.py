@@ -30,7 +30,7 @@ _RERANKED_SHARE = 0.7
 
 
 @dataclass(slots=True)
-class Asked:
+class Query:
     """One wording of what is asked: what it counts, and what the indexes found for it.
 
     `found` is the full text score by passage number, `vectors` its vector by embedder.
@@ -61,7 +61,7 @@ class Candidate:
 
 def score(
     found: Sequence[Candidate],
-    asked: Sequence[Asked],
+    asked: Sequence[Query],
     *,
     embedder_of: Mapping[str, Embedder],
     dense: float,
@@ -95,7 +95,7 @@ def score(
 
 def _similar(
     found: Sequence[Candidate],
-    asked: Asked,
+    asked: Query,
     kept: Sequence[Embeddings],
     embedder_of: Mapping[str, Embedder],
 ) -> list[Scores]:

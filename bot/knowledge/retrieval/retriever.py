@@ -16,7 +16,7 @@ from bot.knowledge.index.chroma import ChromaIndex, collection_name
 from bot.knowledge.index.rows import BaseRow
 from bot.knowledge.index.tables import bases, documents, passages
 from bot.knowledge.language.words import english_share, terms
-from bot.knowledge.retrieval.candidates import Asked, Candidate, mix_in, passage, score, signs
+from bot.knowledge.retrieval.candidates import Candidate, Query, mix_in, passage, score, signs
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.knowledge.retrieval.evidence import confidence, rarity
 from bot.knowledge.retrieval.query import Question, Wording
@@ -121,7 +121,7 @@ class Retriever:
         )
 
     async def _talk(
-        self, wordings: Sequence[Wording], asked: Sequence[Asked], embedders: Sequence[Embedder]
+        self, wordings: Sequence[Wording], asked: Sequence[Query], embedders: Sequence[Embedder]
     ) -> float:
         """How near what was said comes to small talk, whatever was asked before it."""
         said = wordings[0].text
@@ -157,7 +157,7 @@ class Retriever:
         return passage(candidate, await self._around([candidate]))
 
     async def _candidates(
-        self, wordings: Sequence[Wording], asked: list[Asked], bases: Bases
+        self, wordings: Sequence[Wording], asked: list[Query], bases: Bases
     ) -> list[Candidate]:
         """What both indexes propose for any wording; may renew what full text found.
 
@@ -195,7 +195,7 @@ class Retriever:
                 vectors[ident] = row
         return found
 
-    async def _lexical(self, wordings: Sequence[Wording], bases: Bases) -> list[Asked]:
+    async def _lexical(self, wordings: Sequence[Wording], bases: Bases) -> list[Query]:
         asked = []
         async with self._db.read() as connection:
             for one in wordings:
@@ -212,7 +212,7 @@ class Retriever:
                 }
                 occur = sum(count > 0 for count in counts.values()) / (len(counts) or 1)
                 question = Question(one.searched, words, weight, occur, english_share(one.searched))
-                asked.append(Asked(question, one.weight, found))
+                asked.append(Query(question, one.weight, found))
         return asked
 
     async def _nearest(

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from backends.base import ChatMessage, Sampling
 from bot.adapters.discord import DiscordAdapter, Timing
 from bot.commands.declaration import Option, command
-from bot.events import Quote
+from bot.events import ContextMessage
 from bot.skills.context import Context
 from bot.skills.skill import Skill
 from bot.types import Notice, Text
@@ -43,7 +43,7 @@ async def _answer(ctx: Context) -> Any:
         yield part
 
 
-def _lines(quotes: Sequence[Quote]) -> Text:
+def _lines(quotes: Sequence[ContextMessage]) -> Text:
     return Text(" | ".join(f"{q.author}: {q.text}" for q in quotes) or "nothing")
 
 

@@ -16,9 +16,9 @@ import plugins
 from backends.scripted.backend import ScriptedBackend
 from bot.commands.checks import Asker
 from bot.commands.declaration import Command
-from bot.events import Attachment, CommandCall, Message, Quote
+from bot.events import Attachment, CommandCall, ContextMessage, Message
 from bot.events import Reader as Earlier
-from bot.history.protocol import HistoryStore, Turn
+from bot.history.protocol import HistoryStore, StoredMessage
 from bot.history.sql_store import SqlHistoryStore
 from bot.knowledge.loading.document_reader import Loading
 from bot.knowledge.loading.page_reader import Reader
@@ -123,8 +123,8 @@ class Stage:
         conversation: ConversationKey = HERE,
         author: Author = ANN,
         attachments: tuple[Attachment, ...] = (),
-        context: tuple[Quote, ...] = (),
-        target: Quote | None = None,
+        context: tuple[ContextMessage, ...] = (),
+        target: ContextMessage | None = None,
         settings: BaseModel | None = None,
         persona: str = "",
         earlier: Earlier | None = None,
@@ -164,7 +164,7 @@ class Stage:
         """Store exchanges of this channel, as the core does."""
         before = len(await self.history.recent(str(HERE)))
         for number, (question, answer) in enumerate(exchanges, before):
-            asked = Turn(
+            asked = StoredMessage(
                 id=f"q{number}",
                 conversation=str(HERE),
                 role="user",
@@ -174,7 +174,7 @@ class Stage:
                 at=datetime.now(UTC),
                 event_id=f"m{number}",
             )
-            given = Turn(
+            given = StoredMessage(
                 id=f"a{number}",
                 conversation=str(HERE),
                 role="assistant",

@@ -8,7 +8,7 @@ from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply
 from bot.commands.declaration import Command
 from bot.errors import NotFound
-from bot.events import Quote
+from bot.events import ContextMessage
 from bot.types import Sources
 from plugins.ask_docs import ask
 from tests.unit.plugins.stage import Stage
@@ -113,7 +113,7 @@ async def test_an_answer_that_cites_nothing_shows_the_passages_that_bear_it_out(
 
 async def test_a_message_can_be_asked_about_from_its_menu(on: Stage) -> None:
     on.shelf.put("Logs", "How do I rotate the logs? With logrotate.")
-    target = Quote("Bob", "How do I rotate the logs?")
+    target = ContextMessage("Bob", "How do I rotate the logs?")
     said = await on.call(ask, options=QUESTION, target=target)
     assert on.shelf.queries == ["How do I rotate the logs?"]
     assert said.sources == [1]

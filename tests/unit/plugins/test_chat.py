@@ -7,7 +7,7 @@ import pytest
 
 from backends.scripted.backend import ScriptedBackend
 from bot.errors import Refused
-from bot.events import Quote
+from bot.events import ContextMessage
 from bot.types import Author, Text
 from plugins.chat import answer, chat
 from tests.unit.plugins.stage import Stage, attachment, stage
@@ -122,10 +122,10 @@ async def test_where_there_is_no_knowledge_base_there_is_no_footer(on: Stage) ->
 async def test_the_thread_is_given_but_for_what_the_conversation_holds(on: Stage) -> None:
     await on.remember(("First question", "First answer"))
     thread = (
-        Quote("Bob", "The build is red since noon."),
-        Quote("Ann", "First question", id="m0"),
-        Quote("Ann", "an edited first question", id="m0"),
-        Quote("Parlance", "First answer, as shown", from_us=True),
+        ContextMessage("Bob", "The build is red since noon."),
+        ContextMessage("Ann", "First question", id="m0"),
+        ContextMessage("Ann", "an edited first question", id="m0"),
+        ContextMessage("Parlance", "First answer, as shown", from_us=True),
     )
     await on.run(answer, on.context("Why?", context=thread))
     prompt = on.prompts()[0]

@@ -7,8 +7,8 @@ import pytest
 
 from bot.commands.declaration import Completion
 from bot.errors import Denied, NotFound, Refused, UsageError
-from bot.events import Quote
-from bot.history.protocol import Turn
+from bot.events import ContextMessage
+from bot.history.protocol import StoredMessage
 from bot.types import Explanation, Source
 from plugins.docs_admin import docs, document_titles
 from tests.unit.plugins.stage import ANN, HERE, TERMINAL, Stage, attachment
@@ -39,7 +39,7 @@ async def test_changing_documents_needs_an_admin(action: str, on: Stage) -> None
     with pytest.raises(Denied):
         await on.call(docs, options={"action": action, "what": URL})
     with pytest.raises(Denied):
-        await on.call(docs, options={}, target=Quote("Bob", URL))
+        await on.call(docs, options={}, target=ContextMessage("Bob", URL))
 
 
 async def test_attachments_are_added_and_too_large_ones_refused(on: Stage) -> None:
@@ -53,14 +53,14 @@ async def test_attachments_are_added_and_too_large_ones_refused(on: Stage) -> No
 
 async def test_a_message_is_added_from_its_menu(on: Stage) -> None:
     for target in (
-        Quote("Bob", "The server room is on the second floor.", id="17.4"),
-        Quote("Bob", f"see {URL}."),
-        Quote("Bob", "", attachments=(attachment("c.md", "# C"),)),
+        ContextMessage("Bob", "The server room is on the second floor.", id="17.4"),
+        ContextMessage("Bob", f"see {URL}."),
+        ContextMessage("Bob", "", attachments=(attachment("c.md", "# C"),)),
     ):
         await on.call(docs, options={}, admin=True, target=target)
     assert list(on.shelf.documents) == ["message-17-4.md", URL, "c.md"]
     with pytest.raises(UsageError, match="nothing that could be added"):
-        await on.call(docs, options={}, admin=True, target=Quote("Bob", " "))
+        await on.call(docs, options={}, admin=True, target=ContextMessage("Bob", " "))
 
 
 async def test_a_document_is_removed_by_name(on: Stage) -> None:
@@ -193,7 +193,7 @@ async def test_what_people_said_of_passages_is_for_admins(on: Stage) -> None:
     assert none.text == "Nobody has said that a passage is wrong or outdated."
     guide = Source(1, "Guide", URL, "Setup", passage="Press the red button.", document=URL)
     secret = Source(2, "Diary", "diary.md", passage="Dear diary", document="diary")
-    asked = Turn("q0", str(HERE), "user", "How?", ANN.key, datetime.now(UTC))
+    asked = StoredMessage("q0", str(HERE), "user", "How?", ANN.key, datetime.now(UTC))
     answer = replace(asked, id="a0", role="assistant", answers="q0", status="running")
     await on.history.open(asked, answer)
     why = Explanation(passages=(guide, secret))

@@ -9,7 +9,7 @@ import pytest
 from bot.commands.declaration import Completion
 from bot.errors import Failed, NotFound, UsageError
 from bot.settings.channel_settings import ChosenSettings
-from bot.settings.choices_store import SqlChoices
+from bot.settings.choices_store import SqlPreferences
 from bot.settings.values import ChannelSettings
 from bot.storage.database import Database
 from bot.types import ConversationKey
@@ -22,14 +22,14 @@ ABROAD = ConversationKey("slack", "team", "channel")
 
 
 @pytest.fixture
-async def choices(tmp_path: Path) -> AsyncIterator[SqlChoices]:
+async def choices(tmp_path: Path) -> AsyncIterator[SqlPreferences]:
     database = await Database.open(tmp_path / "choices.db")
-    yield SqlChoices(database)
+    yield SqlPreferences(database)
     await database.close()
 
 
 @pytest.fixture
-def chosen(choices: SqlChoices, on: Stage) -> ChosenSettings:
+def chosen(choices: SqlPreferences, on: Stage) -> ChosenSettings:
     made = ChosenSettings(choices, lambda _: ChannelSettings(persona="Plain."), lambda: ["docs"])
     on.services = replace(on.services, settings=made)
     return made
@@ -60,7 +60,7 @@ async def test_the_narrower_choice_wins_and_can_be_taken_back(
 
 
 async def test_choices_survive_a_restart(
-    on: Stage, chosen: ChosenSettings, choices: SqlChoices
+    on: Stage, chosen: ChosenSettings, choices: SqlPreferences
 ) -> None:
     options = {"action": "set", "name": "file_over_chars", "value": "900"}
     await on.call(settings, options=options, admin=True)

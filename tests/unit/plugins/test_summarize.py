@@ -11,7 +11,7 @@ from backends.errors import BackendUnavailable
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply
 from bot.errors import Failed, NotFound, Refused, UsageError
-from bot.events import Message, Quote
+from bot.events import ContextMessage, Message
 from bot.types import Sources, Status
 from plugins.summarize import SummarizeSettings, answer, summarize, wants
 from tests.fakes.pages import PageServer
@@ -147,9 +147,9 @@ async def test_a_message_of_the_menu_is_summarised_or_what_it_links_or_attaches(
 ) -> None:
     url = pages.page("/lamps", ARTICLE)
     for target in (
-        Quote("Bob", "The build is red because of a long story."),
-        Quote("Bob", f"look at this: {url}."),
-        Quote("Bob", "here", attachments=(attachment("a.txt", "Attached words"),)),
+        ContextMessage("Bob", "The build is red because of a long story."),
+        ContextMessage("Bob", f"look at this: {url}."),
+        ContextMessage("Bob", "here", attachments=(attachment("a.txt", "Attached words"),)),
     ):
         await on.call(summarize, options={}, target=target)
     message, link, file = on.prompts()
@@ -159,7 +159,7 @@ async def test_a_message_of_the_menu_is_summarised_or_what_it_links_or_attaches(
 
 
 async def test_the_last_messages_are_the_platforms_or_our_own(on: Stage) -> None:
-    thread = tuple(Quote("Bob", f"message {n}") for n in range(30))
+    thread = tuple(ContextMessage("Bob", f"message {n}") for n in range(30))
     await on.call(summarize, options={"last": 5}, context=thread)
     assert "message 24" not in on.prompts()[0]
     assert "Bob: message 25" in on.prompts()[0]
@@ -168,16 +168,17 @@ async def test_the_last_messages_are_the_platforms_or_our_own(on: Stage) -> None
     assert "Ann: What is a lamp?\n\nParlance: A light." in on.prompts()[1]
 
 
-async def earlier(limit: int) -> Sequence[Quote]:
+async def earlier(limit: int) -> Sequence[ContextMessage]:
     """A channel of thirty messages, one of which is ours."""
     return [
-        Quote("Bob: x", f"line {n}") if n else Quote("p", "my own", from_us=True) for n in range(30)
+        ContextMessage("Bob: x", f"line {n}") if n else ContextMessage("p", "my own", from_us=True)
+        for n in range(30)
     ][-limit:]
 
 
 class TestWhatWasSaid:
     async def test_the_last_messages_of_the_channel_are_read(self, on: Stage) -> None:
-        ctx = on.context(earlier=earlier, context=(Quote("Eve", "a reply"),))
+        ctx = on.context(earlier=earlier, context=(ContextMessage("Eve", "a reply"),))
         said = await on.run(summarize.handler, ctx, **summarize.bind({"last": 2}))
         assert "Bob x: line 28\n\nBob x: line 29" in on.prompts()[0]
         assert "line 27" not in on.prompts()[0]
@@ -189,14 +190,14 @@ class TestWhatWasSaid:
         assert "Parlance: my own\n\nBob x: line 1\n" in on.prompts()[0]
 
     async def test_an_empty_channel_says_so(self, on: Stage) -> None:
-        async def nothing(limit: int) -> Sequence[Quote]:
+        async def nothing(limit: int) -> Sequence[ContextMessage]:
             return []
 
         with pytest.raises(Refused, match="nothing here yet"):
             await on.run(summarize.handler, on.context(earlier=nothing), **summarize.bind({}))
 
     async def test_the_menu_of_a_message_reads_the_thread_that_hangs_on_it(self, on: Stage) -> None:
-        target = Quote("Bob", "Shall we?", replies=earlier)
+        target = ContextMessage("Bob", "Shall we?", replies=earlier)
         said = await on.call(summarize, options={}, target=target)
         assert "line 29" in on.prompts()[0]
         assert said.footer == "A thread of 30 messages."

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
-from bot.adapters.background_tasks import Errands
+from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.discord.inbound.interactions import Interactions
 from bot.adapters.discord.inbound.messages import Messages
-from bot.adapters.discord.outbound.poster import Link
+from bot.adapters.discord.outbound.poster import ClientHolder
 from bot.adapters.discord.transport.timing import Timing
 from bot.adapters.protocol import Core
 from bot.config.platforms import DiscordSettings
 
 
-class Surface:
+class Handlers:
     """The handlers of one run of the adapter, and the tasks that they start."""
 
-    def __init__(self, core: Core, link: Link, timing: Timing, settings: DiscordSettings) -> None:
-        self._errands = Errands("discord")
+    def __init__(
+        self, core: Core, link: ClientHolder, timing: Timing, settings: DiscordSettings
+    ) -> None:
+        self._errands = BackgroundTasks("discord")
         self.messages = Messages(
             core,
             link,

@@ -9,11 +9,11 @@ from typing import Any
 
 import discord
 
-from bot.adapters.discord.outbound.poster import Link
+from bot.adapters.discord.outbound.poster import ClientHolder
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.errors import Denied, Failed, Refused
-from bot.events import Quote, Reader
+from bot.events import ContextMessage, Reader
 
 MOST_LOOKED_AT = 1500
 """Messages that are looked at, at most, for as many as were asked for."""
@@ -47,11 +47,11 @@ def reads_history(permissions: discord.Permissions) -> bool:
 
 
 def reader(
-    link: Link, us: int, channel: int, allowed: Allowed, *, before: int | None = None
+    link: ClientHolder, us: int, channel: int, allowed: Allowed, *, before: int | None = None
 ) -> Reader:
     """Reads a channel or thread up to a message, of which it is the first not to be read."""
 
-    async def read(limit: int) -> Sequence[Quote]:
+    async def read(limit: int) -> Sequence[ContextMessage]:
         if not await allowed():
             raise Denied(NOT_THEIRS)
         try:
@@ -65,14 +65,16 @@ def reader(
     return read
 
 
-def thread_reader(link: Link, us: int, root: discord.Message, allowed: Allowed) -> Reader | None:
+def thread_reader(
+    link: ClientHolder, us: int, root: discord.Message, allowed: Allowed
+) -> Reader | None:
     """Reads the thread that was opened from a message, the message itself included."""
     if not root.flags.has_thread and root.thread is None:
         return None
     rest = reader(link, us, root.id, allowed)  # a message and its thread have the same id
     first = payloads.quote_of(root, us)
 
-    async def read(limit: int) -> Sequence[Quote]:
+    async def read(limit: int) -> Sequence[ContextMessage]:
         found = [quote for quote in await rest(limit) if quote.id != first.id]
         return [first, *found][-limit:]
 
@@ -80,7 +82,7 @@ def thread_reader(link: Link, us: int, root: discord.Message, allowed: Allowed) 
 
 
 def answer_reader(
-    link: Link, us: int, answer: discord.Message, allowed: Allowed, thread: Any
+    link: ClientHolder, us: int, answer: discord.Message, allowed: Allowed, thread: Any
 ) -> Reader:
     """Reads what stood before an answer; in a thread that was opened for a question, and has
     nothing else before it, that is what stood before the question."""
@@ -89,7 +91,7 @@ def answer_reader(
         return here
     above = reader(link, us, thread.parent_id, allowed, before=thread.id)
 
-    async def read(limit: int) -> Sequence[Quote]:
+    async def read(limit: int) -> Sequence[ContextMessage]:
         found = await here(limit)
         own = str(thread.id)
         if any(not quote.from_us and quote.id != own for quote in found):
@@ -101,11 +103,11 @@ def answer_reader(
 
 async def _read(
     client: discord.Client, us: int, channel: int, limit: int, before: int | None
-) -> Sequence[Quote]:
+) -> Sequence[ContextMessage]:
     place = client.get_partial_messageable(channel)
     edge = discord.Object(before) if before is not None else None
     history: Any = place.history(limit=min(MOST_LOOKED_AT, 2 * limit + 50), before=edge)
-    found: list[Quote] = []
+    found: list[ContextMessage] = []
     async with aclosing(history) as messages:
         async for message in messages:
             said = _said(message, us)

@@ -11,7 +11,7 @@ import discord
 import structlog
 from discord import app_commands
 
-from bot.adapters.background_tasks import Errands
+from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.discord.inbound import history
 from bot.adapters.discord.inbound.messages import Messages
 from bot.adapters.discord.inbound.modal_views import lacks
@@ -19,9 +19,9 @@ from bot.adapters.discord.inbound.modals import Filled, Modals
 from bot.adapters.discord.outbound.poster import (
     GONE_COMMAND,
     ChannelOutlet,
+    ClientHolder,
     DirectOutlet,
     InteractionOutlet,
-    Link,
     Outlet,
     tell,
 )
@@ -30,8 +30,8 @@ from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.timing import Timing
 from bot.adapters.protocol import Core
-from bot.adapters.recent_questions import EDITED, Asked
-from bot.events import ActionCall, Attachment, CommandCall, Quote
+from bot.adapters.recent_questions import EDITED, RecentQuestions
+from bot.events import ActionCall, Attachment, CommandCall, ContextMessage
 from bot.replies.protocol import Sink
 from bot.types import ActionName, Author, ConversationKey, Value
 
@@ -48,7 +48,12 @@ class Interactions:
     """Turns interactions into events. It is the `Receiver` of the command tree."""
 
     def __init__(
-        self, core: Core, link: Link, timing: Timing, errands: Errands, messages: Messages
+        self,
+        core: Core,
+        link: ClientHolder,
+        timing: Timing,
+        errands: BackgroundTasks,
+        messages: Messages,
     ) -> None:
         self._core = core
         self._link = link
@@ -107,7 +112,7 @@ class Interactions:
         original = await self._defer(interaction, thinking=True)
         us: int = interaction.client.us
         allowed = self._allowed(interaction)
-        quote: Quote | None = None
+        quote: ContextMessage | None = None
         if target is not None:
             thread = history.thread_reader(self._link, us, target, allowed)
             quote = replace(payloads.quote_of(target, us), replies=thread)
@@ -244,7 +249,7 @@ class Interactions:
         us = interaction.client.us
         call = self._press(interaction, "regenerate", turn, payloads.readable(message, us))
         sink = self._sink(self._outlets(interaction), call.conversation)
-        asked = Asked(call.id, call.value, call.conversation, call.author, sink)
+        asked = RecentQuestions(call.id, call.value, call.conversation, call.author, sink)
         self._messages.asked.remember(str(number), asked)
         await self._core.accept(call, sink)
         await interaction.delete_original_response()

@@ -10,18 +10,18 @@ from typing import Any
 import discord
 import structlog
 
-from bot.adapters.background_tasks import Errands
+from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.discord.inbound import history
-from bot.adapters.discord.outbound.poster import ChannelOutlet, DirectOutlet, Link, Outlet
+from bot.adapters.discord.outbound.poster import ChannelOutlet, ClientHolder, DirectOutlet, Outlet
 from bot.adapters.discord.outbound.render import Payload
 from bot.adapters.discord.outbound.sink import ReplySink
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.timing import Timing
 from bot.adapters.protocol import Core
-from bot.adapters.recent_questions import EDITED, Asked, Questions, SilentSink
+from bot.adapters.recent_questions import EDITED, Questions, RecentQuestions, SilentSink
 from bot.errors import UserFacingError
-from bot.events import Message, Quote, Reader, Retraction
+from bot.events import ContextMessage, Message, MessageDeleted, Reader
 from bot.types import Action, ConversationKey
 
 _log = structlog.get_logger(__name__)
@@ -34,7 +34,14 @@ class Messages:
     says that Discord shows us what is not said to us."""
 
     def __init__(
-        self, core: Core, link: Link, timing: Timing, errands: Errands, *, chain: int, content: bool
+        self,
+        core: Core,
+        link: ClientHolder,
+        timing: Timing,
+        errands: BackgroundTasks,
+        *,
+        chain: int,
+        content: bool,
     ) -> None:
         self._core = core
         self._link = link
@@ -111,7 +118,7 @@ class Messages:
         if message.guild is not None:
             outlets.append(DirectOutlet(self._link, message.author.id))
         sink = ReplySink(outlets, self._core.replies, key, self._timing, prompt=str(message.id))
-        self.asked.remember(str(message.id), Asked(event, text, key, author, sink))
+        self.asked.remember(str(message.id), RecentQuestions(event, text, key, author, sink))
         may_read = partial(self._may_read, message)
         earlier = history.reader(self._link, us, message.channel.id, may_read, before=message.id)
         await self._core.accept(
@@ -131,7 +138,7 @@ class Messages:
 
     async def _around(
         self, message: discord.Message, us: int, earlier: Reader
-    ) -> tuple[Quote, ...]:
+    ) -> tuple[ContextMessage, ...]:
         """What a message is about: what it replies to; else, in other people's thread, what was
         said there. What cannot be read in time is left out."""
         chain = await payloads.reply_chain(message, us, self._chain)
@@ -174,10 +181,12 @@ class Messages:
                 asked = await self._from_before(number)
             if asked is None:
                 continue
-            event = Retraction(f"deleted.{number}", asked.conversation, asked.author, asked.event)
+            event = MessageDeleted(
+                f"deleted.{number}", asked.conversation, asked.author, asked.event
+            )
             await self._core.accept(event, SilentSink())
 
-    async def _from_before(self, message: int) -> Asked[ReplySink] | None:
+    async def _from_before(self, message: int) -> RecentQuestions[ReplySink] | None:
         """A deleted question that an earlier process was asked; an answer that its end cut off is
         taken away."""
         question = await self._core.question(payloads.PLATFORM, str(message))
@@ -188,7 +197,7 @@ class Messages:
             for number in reply.address.get("messages", "").split(","):
                 if number:
                     await self._delete(outlet, int(number))
-        return Asked.before(question)
+        return RecentQuestions.before(question)
 
     async def _delete(self, outlet: ChannelOutlet, number: int) -> None:
         try:

@@ -25,7 +25,7 @@ NO_PREVIEWS = discord.MessageFlags(suppress_embeds=True)
 GONE_COMMAND = "This command is no longer there; /help lists those that are."
 
 
-class Link:
+class ClientHolder:
     """The client that is logged in now; it changes when a connection is given up for a new one."""
 
     def __init__(self, patience_s: float = 30.0) -> None:
@@ -107,7 +107,7 @@ def _changes(payload: Payload, turn: str) -> dict[str, Any]:
 class ChannelOutlet:
     """Ordinary messages in a channel, thread or direct message; replies to `prompt`, if given."""
 
-    def __init__(self, link: Link, channel: int, prompt: int | None = None) -> None:
+    def __init__(self, link: ClientHolder, channel: int, prompt: int | None = None) -> None:
         self.channel = channel
         self._link = link
         self._prompt = prompt
@@ -196,7 +196,7 @@ class InteractionOutlet:
 class DirectOutlet(ChannelOutlet):
     """Direct messages to a person: the last way to reach somebody whose channel is closed to us."""
 
-    def __init__(self, link: Link, person: int) -> None:
+    def __init__(self, link: ClientHolder, person: int) -> None:
         super().__init__(link, 0)
         self._person = person
 

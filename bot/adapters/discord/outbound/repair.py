@@ -10,7 +10,7 @@ from dataclasses import replace
 import discord
 import structlog
 
-from bot.adapters.discord.outbound.poster import ChannelOutlet, Link
+from bot.adapters.discord.outbound.poster import ChannelOutlet, ClientHolder
 from bot.adapters.discord.outbound.render import INTERRUPTED, MAX_MESSAGE, Payload
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
@@ -24,7 +24,7 @@ _AGAIN = (Action("regenerate", "Try again"),)
 _MARK = Payload(INTERRUPTED, _AGAIN)
 
 
-async def repair(unfinished: Sequence[Reply], replies: Replies, link: Link) -> None:
+async def repair(unfinished: Sequence[Reply], replies: Replies, link: ClientHolder) -> None:
     """Mark each reply as interrupted; one that cannot be reached is let go."""
     for reply in unfinished:
         try:
@@ -39,7 +39,7 @@ async def repair(unfinished: Sequence[Reply], replies: Replies, link: Link) -> N
         await replies.save(replace(reply, finished=True))
 
 
-async def _mark(reply: Reply, link: Link) -> None:
+async def _mark(reply: Reply, link: ClientHolder) -> None:
     numbers = [int(n) for n in reply.address.get("messages", "").split(",") if n]
     if not reply.address:
         await _tell(reply, link)
@@ -59,7 +59,7 @@ async def _mark(reply: Reply, link: Link) -> None:
     await outlet.send(_MARK, reply.turn, "")
 
 
-async def _tell(reply: Reply, link: Link) -> None:
+async def _tell(reply: Reply, link: ClientHolder) -> None:
     """Of an answer of which nothing was shown: in its thread, or where that was to begin."""
     key = ConversationKey.parse(reply.conversation)
     for place in dict.fromkeys((payloads.place_of(key), int(key.channel))):

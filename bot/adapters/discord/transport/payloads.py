@@ -12,7 +12,7 @@ import discord
 
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.errors import Failed, Refused
-from bot.events import Attachment, Quote
+from bot.events import Attachment, ContextMessage
 from bot.types import Author, ConversationKey
 
 PLATFORM = "discord"
@@ -105,13 +105,13 @@ def readable(message: discord.Message, us: int) -> str:
     return _EMOJI.sub(r":\1:", text).strip()
 
 
-def quote_of(message: discord.Message, us: int) -> Quote:
+def quote_of(message: discord.Message, us: int) -> ContextMessage:
     """A message as context; our own lose the small print that is not part of the answer."""
     from_us = message.author.id == us
     text = readable(message, us)
     if from_us:
         text = _SMALL_PRINT.sub("", text).strip()
-    return Quote(
+    return ContextMessage(
         author=message.author.display_name,
         text=text,
         from_us=from_us,
@@ -121,12 +121,12 @@ def quote_of(message: discord.Message, us: int) -> Quote:
     )
 
 
-async def reply_chain(message: discord.Message, us: int, depth: int) -> tuple[Quote, ...]:
+async def reply_chain(message: discord.Message, us: int, depth: int) -> tuple[ContextMessage, ...]:
     """The messages that this one replies to, oldest first, at most `depth`.
 
     What cannot be looked up in time is left out; the answer does not wait for it.
     """
-    quotes: list[Quote] = []
+    quotes: list[ContextMessage] = []
     try:
         async with asyncio.timeout(_LOOKUP_S):
             current = message

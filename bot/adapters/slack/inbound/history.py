@@ -16,7 +16,7 @@ from bot.adapters.slack.inbound.text import answered, is_from_a_person, mentione
 from bot.adapters.slack.inbound.users import PLATFORM, People
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.errors import Failed, NotFound, Refused, UserFacingError
-from bot.events import Quote, Reader
+from bot.events import ContextMessage, Reader
 
 _log = structlog.get_logger(__name__)
 
@@ -46,7 +46,7 @@ class Reading:
 
     async def around(
         self, channel: str, root: str | None, us: str, before: str
-    ) -> tuple[Quote, ...]:
+    ) -> tuple[ContextMessage, ...]:
         """The newest messages of a thread before a question, oldest first.
 
         What cannot be read in time is left out; the answer does not wait for it.
@@ -67,7 +67,7 @@ class Reading:
         With `ts`, those before that message.
         """
 
-        async def read(limit: int) -> Sequence[Quote]:
+        async def read(limit: int) -> Sequence[ContextMessage]:
             try:
                 async with asyncio.timeout(_READ_S):
                     if root is None:
@@ -89,7 +89,7 @@ class Reading:
             return here
         above = self.before(channel, None, us, root)
 
-        async def read(limit: int) -> Sequence[Quote]:
+        async def read(limit: int) -> Sequence[ContextMessage]:
             found = await here(limit)
             own = f"{channel}:{root}"
             if any(not quote.from_us and quote.id != own for quote in found):
@@ -98,13 +98,13 @@ class Reading:
 
         return read
 
-    async def target(self, channel: str, message: Said, us: str) -> Quote:
+    async def target(self, channel: str, message: Said, us: str) -> ContextMessage:
         """A message whose menu was used; with its thread where it is the beginning of one."""
         ts, root = str(message["ts"]), message.get("thread_ts")
         begins = root == ts or (root is None and bool(message.get("reply_count")))
         who = str(message.get("user") or "")
         names = await self.people.names([who] if who and who != us else [])
-        return Quote(
+        return ContextMessage(
             _author(message, us, names),
             answered(message) if who == us else await self.text(message, us),
             who == us,
@@ -165,13 +165,15 @@ class Reading:
             more["cursor"] = cursor
         return found[:limit][::-1]
 
-    async def _quotes(self, channel: str, messages: Iterable[Said], us: str) -> tuple[Quote, ...]:
+    async def _quotes(
+        self, channel: str, messages: Iterable[Said], us: str
+    ) -> tuple[ContextMessage, ...]:
         kept = list(messages)
         people = [str(m.get("user") or "") for m in kept]
         people += [user for m in kept for user in mentioned(written(m))]
         names = await self.people.names(user for user in people if user not in {"", us})
         return tuple(
-            Quote(
+            ContextMessage(
                 _author(message, us, names),
                 answered(message) if from_us else readable(written(message), us, names),
                 from_us,

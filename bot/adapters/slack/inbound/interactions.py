@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.adapters.form_recovery import ATTACH_AGAIN, GivesBack, worth_keeping
 from bot.adapters.form_validation import SENT_TWICE, Sent, mistakes, wants_form
 from bot.adapters.protocol import Core
-from bot.adapters.recent_questions import EDITED, Asked
+from bot.adapters.recent_questions import EDITED, RecentQuestions
 from bot.adapters.slack.inbound.direct import DirectChannels
 from bot.adapters.slack.inbound.history import Reading
 from bot.adapters.slack.inbound.messages import Messages
@@ -226,7 +226,7 @@ class Interactions:
         sink = self._sink(call.conversation, call.author)
         own = message.get("user") == call.author.id
         if own:
-            asked = Asked(call.id, text, call.conversation, call.author, sink)
+            asked = RecentQuestions(call.id, text, call.conversation, call.author, sink)
             self._messages.asked.remember(f"{channel}:{ts}", asked)
         await self._core.accept(call, sink)
         if own:

@@ -8,7 +8,7 @@ from typing import Any
 from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.background_tasks import Errands
+from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.protocol import Core
 from bot.adapters.slack.inbound.agent_events import Sessions
 from bot.adapters.slack.inbound.files import Files
@@ -26,7 +26,7 @@ def listening(
     core: Core,
     client: AsyncWebClient,
     timing: Timing,
-    chores: Errands,
+    chores: BackgroundTasks,
     us: str,
     *,
     thread_context: int = 20,

@@ -11,7 +11,7 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.protocol import Core
-from bot.adapters.recent_questions import EDITED, Asked, Questions, SilentSink
+from bot.adapters.recent_questions import EDITED, Questions, RecentQuestions, SilentSink
 from bot.adapters.slack.inbound.history import Reading
 from bot.adapters.slack.inbound.ordering import Order
 from bot.adapters.slack.inbound.text import is_from_a_person, mentioned
@@ -21,7 +21,7 @@ from bot.adapters.slack.outbound.render import button_block
 from bot.adapters.slack.outbound.sink import ReplySink
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
-from bot.events import Message, Retraction
+from bot.events import Message, MessageDeleted
 from bot.types import Action, ConversationKey
 
 _log = structlog.get_logger(__name__)
@@ -108,7 +108,7 @@ class Messages:
             self._client, self._core.replies, key, self._timing,
             user=user, surface=self._surface, question=text,
         )  # fmt: skip
-        asked = Asked(id_, text, key, author, sink)
+        asked = RecentQuestions(id_, text, key, author, sink)
         self.asked.remember(id_, asked)
         message = Message(
             id=id_,
@@ -136,10 +136,10 @@ class Messages:
                 asked = await self._from_before(id_)
             if asked is None:
                 return
-            gone = Retraction(f"deleted.{id_}", asked.conversation, asked.author, asked.event)
+            gone = MessageDeleted(f"deleted.{id_}", asked.conversation, asked.author, asked.event)
             await self._core.accept(gone, SilentSink())
 
-    async def _from_before(self, event: str) -> Asked[ReplySink] | None:
+    async def _from_before(self, event: str) -> RecentQuestions[ReplySink] | None:
         """A deleted question that an earlier process was asked; an answer that its end cut off is
         taken away."""
         question = await self._core.question(PLATFORM, event)
@@ -148,7 +148,7 @@ class Messages:
         if question.cut_off and (reply := await self._core.replies.get(question.turn)):
             for ts in filter(None, reply.address.get("messages", "").split(",")):
                 await self.remove(reply.address.get("channel", ""), ts)
-        return Asked.before(question)
+        return RecentQuestions.before(question)
 
     async def remove(self, channel: str, ts: str) -> None:
         """Delete a message of ours, if it is there."""
@@ -180,7 +180,7 @@ class Messages:
             asked.offered = True
             await self._offer(asked, ts)
 
-    async def _offer(self, asked: Asked[ReplySink], ts: str) -> None:
+    async def _offer(self, asked: RecentQuestions[ReplySink], ts: str) -> None:
         again = Action("regenerate", "Answer the new one", f"{EDITED}{ts}")
         words = "You have changed your question."
         small = {"type": "context", "elements": [{"type": "mrkdwn", "text": words}]}

@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.background_tasks import Errands
+from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.slack.outbound.escaping import one_line
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.commands.declaration import Command
@@ -74,7 +74,7 @@ class AgentSurface:
     def __init__(
         self,
         client: AsyncWebClient,
-        chores: Errands | None = None,
+        chores: BackgroundTasks | None = None,
         *,
         streaming: bool = False,
         refresh_s: float = 60.0,

@@ -50,7 +50,7 @@ async def dispatch(app: AsyncApp, request: AsyncBoltRequest) -> BoltResponse:
     return response
 
 
-class Link:
+class SocketConnection:
     """One greeted connection: reads envelopes, and acknowledges each on the socket it came by."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse, app: AsyncApp) -> None:
@@ -137,7 +137,7 @@ class SocketMode:
         self._timing = timing
         self._welcome = welcome
         self._backoff = Backoff(timing.backoff_base, timing.backoff_cap)
-        self._links: list[Link] = []
+        self._links: list[SocketConnection] = []
 
     async def serve(self) -> NoReturn:
         """Be connected until cancelled. Raises `AdapterError` where only an operator can help."""
@@ -196,7 +196,7 @@ class SocketMode:
             if (final := refusal(exc, "bot")) is not None:
                 raise final from exc
 
-    async def _open(self) -> Link:
+    async def _open(self) -> SocketConnection:
         async with asyncio.timeout(self._timing.handshake):
             answer = await self._web.apps_connections_open(app_token=str(self._web.token))
             socket = await self._session.ws_connect(
@@ -211,7 +211,7 @@ class SocketMode:
             except BaseException:
                 await socket.close()
                 raise
-        return Link(socket, self._app)
+        return SocketConnection(socket, self._app)
 
     async def _hang_up(self, *, but: int = 0) -> None:
         """Close all connections but the latest ones."""

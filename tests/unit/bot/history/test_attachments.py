@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.scripted.backend import ScriptedBackend
-from bot.events import ActionCall, Attachment, CommandCall, Message, Quote
+from bot.events import ActionCall, Attachment, CommandCall, ContextMessage, Message
 from bot.history.attachments import MAX_BYTES, MAX_QUOTES, material_of
 from bot.testing import Parlance, running_skills
 from bot.types import ActionName, Author, ConversationKey
@@ -44,7 +44,7 @@ def asked(parlance: Parlance) -> str:
 )
 def test_no_more_is_kept_than_there_is_room_for(files: list[str], quotes: list[str]) -> None:
     attached = tuple(attachment(f"{n}.md") for n in range(len(files)))
-    context = tuple(Quote("Bob", text) for text in quotes)
+    context = tuple(ContextMessage("Bob", text) for text in quotes)
     event = Message("e", HERE, ADA, "?", attachments=attached, context=context)
     read = [(file, "title", text) for file, text in zip(attached, files, strict=True)]
     kept = material_of(event, read)
@@ -62,7 +62,7 @@ def test_a_file_that_nobody_read_is_not_kept() -> None:
 
 
 async def test_regenerate_has_the_files_and_quotes_also_after_a_restart(tmp_path: Path) -> None:
-    quotes = [Quote("Bob", "Who knows when?", id="m1"), Quote("Eve", "", id="m2")]
+    quotes = [ContextMessage("Bob", "Who knows when?", id="m1"), ContextMessage("Eve", "", id="m2")]
     async with running_skills(folder=tmp_path) as before:
         files = {"plan.md": NOTE}
         first = await before.say("When is it?", attachments=files, context=quotes)
@@ -86,7 +86,7 @@ async def test_a_question_that_was_only_a_file_is_answered_again(parlance: Parla
 
 
 async def test_why_shows_what_was_read_with_the_question(parlance: Parlance) -> None:
-    quotes = [Quote("Bob", "Who knows when?")]
+    quotes = [ContextMessage("Bob", "Who knows when?")]
     first = await parlance.say("When?", attachments={"plan.md": NOTE}, context=quotes)
     why = await parlance.send(press("why", first.view.turn))
     assert f"- plan.md ({len(NOTE)} characters): “{NOTE}”" in why.text
@@ -126,7 +126,9 @@ async def test_forgetting_a_person_takes_their_files_along(parlance: Parlance) -
 
 
 async def test_a_message_menu_is_answered_again_from_its_message(parlance: Parlance) -> None:
-    target = Quote("Bob", "Look at this", id="m1", attachments=(attachment("p.md", NOTE.encode()),))
+    target = ContextMessage(
+        "Bob", "Look at this", id="m1", attachments=(attachment("p.md", NOTE.encode()),)
+    )
     call = CommandCall(
         "e1", GENERAL, ANN, "summarize", target=target, attachments=target.attachments
     )

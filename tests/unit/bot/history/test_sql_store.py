@@ -23,7 +23,7 @@ from bot.history.reply_addresses import SqlReplies
 from bot.history.sql_store import REMEMBER_EVENTS, SqlHistoryStore
 from bot.history.tables import Moment, processed_events
 from bot.replies.protocol import Reply
-from bot.settings.choices_store import SqlChoices
+from bot.settings.choices_store import SqlPreferences
 from bot.storage.database import Database
 from tests.contracts.history_contract import HERE, HistoryContract, answering, asked, exchange
 
@@ -110,7 +110,7 @@ class TestForget:
     async def test_nothing_of_a_person_is_left_in_any_table(
         self, database: Database, store: SqlHistoryStore
     ) -> None:
-        choices, replies = SqlChoices(database), SqlReplies(database)
+        choices, replies = SqlPreferences(database), SqlReplies(database)
         await exchange(store, asked("1"))
         await exchange(store, asked("2", author="slack:bob"))
         await store.feedback("a-1", "slack:bob", "good")
@@ -127,7 +127,7 @@ class TestForget:
     async def test_a_conversation_goes_with_its_choices_and_buttons(
         self, database: Database, store: SqlHistoryStore
     ) -> None:
-        choices, replies = SqlChoices(database), SqlReplies(database)
+        choices, replies = SqlPreferences(database), SqlReplies(database)
         await exchange(store, asked("1"))
         await choices.put("model", HERE, "tiny", "slack:ada")
         await choices.put("model", "slack:T1", "tiny", "slack:ada")

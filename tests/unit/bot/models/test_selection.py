@@ -18,7 +18,7 @@ from bot.config import Config
 from bot.errors import Failed, NotFound
 from bot.models.capabilities_store import SqlCapabilities
 from bot.models.selection import ModelService
-from bot.settings.choices_store import SqlChoices
+from bot.settings.choices_store import SqlPreferences
 from bot.storage.database import Database
 from bot.types import SCOPES, ConversationKey, Scope
 
@@ -65,7 +65,7 @@ async def serving(folder: Path, settings: Config) -> AsyncIterator[ModelService]
         settings.pool_limits,
     )
     try:
-        yield ModelService(pool, SqlChoices(database), settings, SqlCapabilities(database))
+        yield ModelService(pool, SqlPreferences(database), settings, SqlCapabilities(database))
     finally:
         await pool.aclose()
         await database.close()

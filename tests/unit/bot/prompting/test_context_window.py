@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from backends.base import Capabilities, ChatMessage
 from backends.errors import ContextOverflow
 from backends.scripted.backend import ScriptedBackend
-from bot.history.protocol import Turn
+from bot.history.protocol import StoredMessage
 from bot.prompting.context_window import Fitted, Fitter
 from bot.prompting.text_split import cut
 from bot.testing.models import ScriptedModels
@@ -35,7 +35,7 @@ def models(context: int = 400) -> Counted:
     return Counted(ScriptedBackend("m", context=context))
 
 
-def turns(number: int, words: int = 10) -> list[Turn]:
+def turns(number: int, words: int = 10) -> list[StoredMessage]:
     """So many exchanges, each message of so many words."""
     made = []
     for i in range(number):
@@ -45,12 +45,12 @@ def turns(number: int, words: int = 10) -> list[Turn]:
     return made
 
 
-def _turn(name: str, role: Any, text: str) -> Turn:
-    return Turn(name, "c", role, text, "p", datetime.now(UTC))
+def _turn(name: str, role: Any, text: str) -> StoredMessage:
+    return StoredMessage(name, "c", role, text, "p", datetime.now(UTC))
 
 
 async def fit(
-    fitter: Fitter, on: ScriptedModels, history: Sequence[Turn] = (), **more: Any
+    fitter: Fitter, on: ScriptedModels, history: Sequence[StoredMessage] = (), **more: Any
 ) -> Fitted:
     more = {"system": "be kind", "compose": lambda n: "why? " + "passage " * 20 * n, **more}
     return await fitter.fit(on, "m", history=history, answer_tokens=100, **more)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.history.protocol import Turn
+from bot.history.protocol import StoredMessage
 from bot.prompting.echo_filter import EchoFilter
 from bot.prompting.speakers import plain_name, quoted, speakers
 from bot.types import Author
@@ -17,8 +17,10 @@ from bot.types import Author
 ADA = Author("test", "ada", "Ada")
 
 
-def said(author: str, name: str) -> Turn:
-    return Turn("t", "c", "user", "hi", f"test:{author}", datetime.now(UTC), author_name=name)
+def said(author: str, name: str) -> StoredMessage:
+    return StoredMessage(
+        "t", "c", "user", "hi", f"test:{author}", datetime.now(UTC), author_name=name
+    )
 
 
 def test_one_person_is_not_named() -> None:

@@ -14,8 +14,8 @@ from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply
 from bot.commands.declaration import command
 from bot.errors import Busy, Denied
-from bot.events import Attachment, Quote
-from bot.history.protocol import HistoryStore, Turn
+from bot.events import Attachment, ContextMessage
+from bot.history.protocol import HistoryStore, StoredMessage
 from bot.settings.values import ChannelSettings
 from bot.skills.context import Context
 from bot.skills.skill import Skill
@@ -57,7 +57,7 @@ COMMANDS = Skill("commands", commands=(stop, ask))
 WAIT = Reply("one two three", stall_after=2)
 
 
-async def stored(store: HistoryStore, turn: str) -> Turn:
+async def stored(store: HistoryStore, turn: str) -> StoredMessage:
     found = await store.get(turn)
     assert found is not None
     return found
@@ -92,7 +92,7 @@ async def test_half_a_character_does_not_fail_a_turn(bench: Make, history: Histo
 async def test_the_question_is_kept_before_a_model_is_asked(
     bench: Make, history: HistoryStore
 ) -> None:
-    seen: list[Turn | None] = []
+    seen: list[StoredMessage | None] = []
 
     async def look(ctx: Context) -> AsyncIterator[Part]:
         seen.append(await ctx.history.by_event("test", ctx.event.id))
@@ -251,11 +251,11 @@ class FullDisk(MemoryHistoryStore):
         self._fail("claim")
         return await super().claim(platform, event_id)
 
-    async def open(self, question: Turn, answer: Turn) -> None:
+    async def open(self, question: StoredMessage, answer: StoredMessage) -> None:
         self._fail("open")
         await super().open(question, answer)
 
-    async def finish(self, answer: Turn) -> None:
+    async def finish(self, answer: StoredMessage) -> None:
         self._fail("finish")
         await super().finish(answer)
 
@@ -529,7 +529,7 @@ async def test_what_is_of_a_person_or_reads_them_ends_when_they_are_forgotten(
     asked = await b.say(b.message("hello"))
     places = [ConversationKey("test", "work", name) for name in ("one", "two", "three")]
     quoting = replace(
-        b.message("and she?", BOB, places[0]), context=(Quote("Ada", "x", by=ADA.key),)
+        b.message("and she?", BOB, places[0]), context=(ContextMessage("Ada", "x", by=ADA.key),)
     )
     events = (
         b.press("regenerate", asked.turn, ROOT),  # her question, answered again for an admin
@@ -585,15 +585,15 @@ async def test_a_question_that_was_only_a_file_is_asked_for_again(bench: Make) -
 
 
 async def test_regenerate_reads_what_stood_before_the_answer(bench: Make) -> None:
-    async def read(limit: int) -> list[Quote]:
-        return [Quote("Bob", f"the last {limit}")]
+    async def read(limit: int) -> list[ContextMessage]:
+        return [ContextMessage("Bob", f"the last {limit}")]
 
     async def around(ctx: Context) -> AsyncIterator[Part]:
         before = await ctx.event.earlier(2) if ctx.event.earlier else []
         yield Text("; ".join(q.text for q in (*ctx.event.context, *before)) or "nothing")
 
     b = bench(COMMANDS, Skill("around", answer=around))
-    question = replace(b.message("hello"), context=(Quote("Bob", "hi"),))
+    question = replace(b.message("hello"), context=(ContextMessage("Bob", "hi"),))
     old = await b.say(question)
     press = replace(b.press("regenerate", old.turn), earlier=read)
     assert (await b.say(press)).text == "hi; the last 2"

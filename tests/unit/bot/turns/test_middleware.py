@@ -20,7 +20,7 @@ from bot.skills.context import Context
 from bot.skills.skill import Skill
 from bot.turns.core import Policy
 from bot.turns.quota import Quota
-from bot.turns.router import Handler, Job
+from bot.turns.router import Handler, RoutedTurn
 from bot.types import Author, Notice, Part, Text
 from tests.fakes.core import ADA, BOB, ROOT, Bench
 from tests.fakes.skills import CHAT, stalling
@@ -198,7 +198,7 @@ async def test_middleware_sees_the_job_and_every_part(bench: Make) -> None:
     seen: list[object] = []
 
     def watch(handler: Handler) -> Handler:
-        async def run(job: Job) -> AsyncGenerator[Part, None]:
+        async def run(job: RoutedTurn) -> AsyncGenerator[Part, None]:
             seen.append(job.route.kind)
             async for part in handler(job):
                 seen.append(type(part).__name__)

@@ -13,7 +13,7 @@ from backends.scripted.backend import ScriptedBackend
 from bot.adapters.protocol import Core
 from bot.commands.checks import has_role, is_admin
 from bot.commands.declaration import Completion, Option, command
-from bot.events import Attachment, Message, Quote
+from bot.events import Attachment, ContextMessage, Message
 from bot.settings.values import ChannelSettings
 from bot.skills.context import Context
 from bot.skills.skill import Skill
@@ -136,13 +136,13 @@ async def test_a_message_from_a_menu_is_the_text_of_the_command(
     bench: Make, name: str, said: str, text: str
 ) -> None:
     b = bench(SKILL)
-    call = replace(b.call(name), target=Quote("Bob", said))
+    call = replace(b.call(name), target=ContextMessage("Bob", said))
     assert (await b.say(call)).text == text
 
 
 async def test_an_option_that_is_given_goes_before_the_message(bench: Make) -> None:
     b = bench(SKILL)
-    call = replace(b.call("ask", question="mine"), target=Quote("Bob", "theirs"))
+    call = replace(b.call("ask", question="mine"), target=ContextMessage("Bob", "theirs"))
     assert (await b.say(call)).text == "mine|None|short"
 
 
@@ -152,9 +152,9 @@ async def test_a_message_without_words_is_named_by_its_file_or_refused(bench: Ma
 
     b = bench(SKILL)
     file = Attachment("notes.md", 0, "text/markdown", read)
-    call = replace(b.call("ask"), target=Quote("Bob", "", attachments=(file,)))
+    call = replace(b.call("ask"), target=ContextMessage("Bob", "", attachments=(file,)))
     assert (await b.say(call)).text == "notes.md|None|short"
-    empty = replace(b.call("ask"), target=Quote("Bob", " "))
+    empty = replace(b.call("ask"), target=ContextMessage("Bob", " "))
     assert (await b.say(empty)).state == "refused"
 
 

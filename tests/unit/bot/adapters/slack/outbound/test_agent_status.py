@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.adapters.background_tasks import Errands
+from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.slack.outbound.agent_status import GREETING, AgentSurface, prompts
 from bot.adapters.slack.transport.client import Client
 from bot.commands.declaration import Example, command
@@ -225,7 +225,7 @@ class TestStop:
 class TestStatusLine:
     async def test_it_is_said_again_until_the_answer_is_there(self, fake: FakeSlack) -> None:
         fake.methods.agent = True
-        chores = Errands("slack")
+        chores = BackgroundTasks("slack")
         surface = AgentSurface(_client(fake), chores, streaming=True, refresh_s=0.01)
         assert await surface.begin(PLACE, ADA, "What?")
         await surface.say(PLACE, "loading the model")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 
-from bot.adapters.background_tasks import Errands
+from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.slack.outbound.agent_status import AgentSurface
 from bot.adapters.slack.outbound.render import MAX_MARKDOWN, MAX_PAGE, pages_of
 from bot.adapters.slack.outbound.sink import CUT_OFF, ReplySink
@@ -37,7 +37,7 @@ class Desk:
         self.fake = fake
         self.client = Client(token="xoxb-test-bot-token", base_url=fake.api_url)
         self.client.retry_handlers.append(AsyncRateLimitErrorRetryHandler(max_retry_count=3))
-        self.chores = Errands("slack")
+        self.chores = BackgroundTasks("slack")
         self.surface = AgentSurface(self.client, self.chores, streaming=streaming, refresh_s=0.02)
         self.kept = MemoryReplies()
         self.turns = 0
