@@ -21,7 +21,7 @@ from backends.gil import share_finely
 from bot.adapters.discord import DiscordAdapter
 from bot.adapters.protocol import Adapter
 from bot.adapters.slack import SlackAdapter
-from bot.app import App, opened
+from bot.app import App, open_app
 from bot.config.core import LoggingSettings
 from bot.installation import Installation
 from bot.observability.logs import configure
@@ -66,7 +66,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     reader = asyncio.StreamReaderProtocol(lines)
     await asyncio.get_running_loop().connect_read_pipe(lambda: reader, sys.stdin)
     here = await asyncio.to_thread(Installation.read, arguments.config)
-    async with opened(here) as app:
+    async with open_app(here) as app:
         serving = asyncio.create_task(app.serve(list(_adapters(app, arguments))))
         watching = asyncio.create_task(lag.watch())
         while await lines.readline():

@@ -25,7 +25,7 @@ import psutil
 import yaml
 
 from backends.gil import share_finely
-from bot.app import App, opened
+from bot.app import App, open_app
 from bot.config.core import LoggingSettings
 from bot.events import ActionCall, CommandCall, Event, Message, MessageDeleted
 from bot.installation import Installation
@@ -152,7 +152,7 @@ async def soak(minutes: float, seed: int) -> list[str]:
     threads_before = threading.active_count()
     with tempfile.TemporaryDirectory() as folder:
         here = Installation.read(write_config(Path(folder)))
-        async with opened(here) as app:
+        async with open_app(here) as app:
             until = time.monotonic() + minutes * 60
             people = [Person(number, app, seed) for number in range(PEOPLE)]
             killing = asyncio.create_task(kill_children(until, seed))
@@ -164,8 +164,8 @@ async def soak(minutes: float, seed: int) -> list[str]:
             print(f"{len(sinks):,} events: " + ", ".join(f"{n} {s}" for s, n in ends.items()))
             if ends["?"]:
                 problems.append(f"{ends['?']} events did not end exactly once.")
-            if len(app.core.running):
-                problems.append(f"{len(app.core.running)} turns are still open.")
+            if len(app.core.open_turns):
+                problems.append(f"{len(app.core.open_turns)} turns are still open.")
             for status in app.pool.status():
                 print(
                     f"  {status.model}: {status.answered} answered, {status.failed} failed, "

@@ -1,6 +1,6 @@
 """The composition root: the only module that knows everyone.
 
-async with opened(installation) as app:
+async with open_app(installation) as app:
     await app.serve(app.adapters())
 """
 
@@ -32,7 +32,7 @@ from bot.models.capabilities_store import SqlCapabilities
 from bot.models.selection import ModelService
 from bot.observability.metrics import Metrics
 from bot.observability.redaction import Redactor
-from bot.private_files import made_private
+from bot.private_files import create_privately
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.channel_settings import ChosenSettings
 from bot.settings.choices_store import SqlPreferences
@@ -106,7 +106,7 @@ class App:
         What fails here is only logged: the person who asks will be told.
         """
         try:
-            async with aclosing(self.read_in()) as events:
+            async with aclosing(self.sync_documents()) as events:
                 async for _ in events:
                     pass
             await self.knowledge.warm()
@@ -114,7 +114,7 @@ class App:
         except Exception:
             log.warning("warming up failed", exc_info=True)
 
-    async def read_in(self) -> AsyncGenerator[Ingested, None]:
+    async def sync_documents(self) -> AsyncGenerator[Ingested, None]:
         """Bring the folders of `knowledge.sync` up to date; what has not changed costs nothing. One
         that cannot be read does not keep the others out, nor the bot from starting."""
         for folder in self.installation.config.knowledge.sync:
@@ -137,7 +137,7 @@ class App:
 
 
 @asynccontextmanager
-async def opened(here: Installation) -> AsyncIterator[App]:
+async def open_app(here: Installation) -> AsyncIterator[App]:
     """Open everything, in order; close it in the opposite order, whatever happens.
 
     Raises `StorageError` where the data directory is held by another process or too new, and
@@ -145,7 +145,7 @@ async def opened(here: Installation) -> AsyncIterator[App]:
     """
     config = here.config
     async with AsyncExitStack() as stack:
-        stack.enter_context(made_private())
+        stack.enter_context(create_privately())
         await stack.enter_async_context(_owned(config.data_dir))
         await asyncio.to_thread(remove_old, config.database, config.backup.keep_days)
         database = await Database.open(config.database)
@@ -182,18 +182,18 @@ async def opened(here: Installation) -> AsyncIterator[App]:
         )
         stack.push_async_callback(knowledge.aclose)
 
-        running = OpenTurns()
+        open_turns = OpenTurns()
         services = Services(
             models=models,
             history=history,
             knowledge=knowledge,
             web=web,
             prompts=await asyncio.to_thread(JinjaPrompts, _prompt_folders(here)),
-            turns=running,
+            turns=open_turns,
             commands=here.plugins.commands,
             settings=settings,
             forget=Erasure(
-                database, running, history, knowledge, here.plugins.forget, config.data_dir
+                database, open_turns, history, knowledge, here.plugins.forget, config.data_dir
             ),
             searching=Searching(
                 rewrite=config.knowledge.rewrite,
@@ -207,11 +207,11 @@ async def opened(here: Installation) -> AsyncIterator[App]:
         core = assemble(
             here.plugins.skills,
             services,
-            running,
+            open_turns,
             replies,
             policy=Policy(
                 is_admin=config.is_admin,
-                place=settings.of,
+                channel_settings=settings.of,
                 rule=partial(may_use, config, settings),
                 quota_per_hour=config.limits.quota_per_hour,
                 max_chars=config.limits.max_message_chars,

@@ -25,12 +25,12 @@ _WRITTEN_OUT: Final = {
 }
 
 
-def without_controls(text: str) -> str:
+def strip_controls(text: str) -> str:
     """The text without control characters; line breaks and tabs stay. It goes character by
     character, so the pieces of a stream can be given one after another."""
     return text.translate(_UNSEEN)
 
 
-def written_out(text: str) -> str:
+def escape_controls(text: str) -> str:
     """The text in one line, its control characters as JSON writes them."""
     return text.translate(_WRITTEN_OUT)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from bot.surrogates import wellformed
+from bot.surrogates import repair_surrogates
 from bot.types import ActionName, Author, ConversationKey, Value
 
 
@@ -51,7 +51,7 @@ class ContextMessage:
     by: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "text", wellformed(self.text))
+        object.__setattr__(self, "text", repair_surrogates(self.text))
 
 
 Reader: TypeAlias = Callable[[int], Awaitable[Sequence[ContextMessage]]]
@@ -80,7 +80,7 @@ class Message:
     earlier: Reader | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "text", wellformed(self.text))
+        object.__setattr__(self, "text", repair_surrogates(self.text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +107,12 @@ class CommandCall:
 
     def __post_init__(self) -> None:
         options = {
-            name: wellformed(value) if isinstance(value, str) else value
+            name: repair_surrogates(value) if isinstance(value, str) else value
             for name, value in self.options.items()
         }
         object.__setattr__(self, "options", options)
         if self.text is not None:
-            object.__setattr__(self, "text", wellformed(self.text))
+            object.__setattr__(self, "text", repair_surrogates(self.text))
 
 
 @dataclass(frozen=True, slots=True)

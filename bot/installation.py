@@ -37,7 +37,7 @@ SHIPPED_PLUGINS = (
 """Modules of the plugins that ship, in the order in which /help shows them."""
 
 
-def config_path(given: Path | None = None) -> Path:
+def find_config(given: Path | None = None) -> Path:
     """The file that was named, or the environment's, or the one in this folder or that ships."""
     if given is not None:
         return given
@@ -47,7 +47,7 @@ def config_path(given: Path | None = None) -> Path:
     return here if here.exists() else resource("config.yaml")
 
 
-def home(path: Path) -> Path:
+def base_folder(path: Path) -> Path:
     """The folder at which relative paths start and `.env` is: that of the configuration, or this
     one where it is the default of an installed package."""
     return Path.cwd() if INSTALLED and path == resource("config.yaml") else path.parent
@@ -62,7 +62,7 @@ class ModelFile:
     sha256: str | None = None
 
     @property
-    def shown(self) -> str:
+    def display_source(self) -> str:
         """The source without what may be secret in it."""
         try:
             return str(parse_source(self.source))
@@ -88,8 +88,8 @@ class Installation:
         Raises `ConfigError` with every problem. Plugins that cannot be loaded are left out and
         named in `plugins.problems`.
         """
-        found = config_path(path)
-        base = home(found)
+        found = find_config(path)
+        base = base_folder(found)
         config = load(found, base=base)
         plugins = load_plugins(
             SHIPPED_PLUGINS,

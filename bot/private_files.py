@@ -15,7 +15,7 @@ from pathlib import Path
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 
-_OURS = (
+_DATA_DIR_ENTRIES = (
     "parlance.lock",
     "parlance.db",
     "parlance.db-wal",
@@ -41,7 +41,7 @@ def make_file(path: Path) -> None:
 
 
 @contextmanager
-def made_private() -> Iterator[None]:
+def create_privately() -> Iterator[None]:
     """All that this process makes within the block is private, whichever library makes it."""
     before = os.umask(0o077)
     try:
@@ -55,13 +55,13 @@ def tighten(data_dir: Path) -> None:
     nothing but ours lies in it: it may be somebody's home."""
     with suppress(OSError):  # not ours, or a disk without modes: doctor says so
         inside = {path.name for path in data_dir.iterdir()}
-        for name in inside.intersection(_OURS):
+        for name in inside.intersection(_DATA_DIR_ENTRIES):
             _tighten(data_dir / name)
-        if inside and inside <= set(_OURS):
+        if inside and inside <= set(_DATA_DIR_ENTRIES):
             _tighten(data_dir)
 
 
-def exposed(*paths: Path) -> list[tuple[Path, int]]:
+def find_exposed(*paths: Path) -> list[tuple[Path, int]]:
     """Those of the paths that others may read or write, with the mode that they should have."""
     found = []
     for path in paths:
@@ -72,9 +72,9 @@ def exposed(*paths: Path) -> list[tuple[Path, int]]:
     return found
 
 
-def exposed_data(data_dir: Path) -> list[tuple[Path, int]]:
+def find_exposed_data(data_dir: Path) -> list[tuple[Path, int]]:
     """What of the data directory is not private."""
-    return exposed(data_dir, *(data_dir / name for name in _OURS))
+    return find_exposed(data_dir, *(data_dir / name for name in _DATA_DIR_ENTRIES))
 
 
 def _tighten(path: Path) -> None:

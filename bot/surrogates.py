@@ -7,7 +7,7 @@ import re
 _HALF = re.compile(r"[\ud800-\udfff]")
 
 
-def wellformed(text: str) -> str:
+def repair_surrogates(text: str) -> str:
     """The text with halves of surrogate pairs joined, and lone ones replaced.
 
     JSON can carry them, and so can a command line; neither a database nor a tokenizer takes them.

@@ -33,7 +33,7 @@ def restore(
 
     What is replaced is kept as a copy beside the others, in data/backups.
     """
-    from bot.app import opened
+    from bot.app import open_app
     from bot.knowledge.ingestion.consistency import Verified
     from bot.storage.restore import put_back
 
@@ -41,7 +41,7 @@ def restore(
     kept = put_back(file, here.config.database, here.config.index)
 
     async def make_vectors() -> Verified:
-        async with opened(here) as app:
+        async with open_app(here) as app:
             return await app.knowledge.verify()
 
     _say(f"{here.config.database} is now what {file} holds.")

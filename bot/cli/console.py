@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bot.adapters.terminal.screen import Screen, progress
-from bot.control_characters import without_controls, written_out
+from bot.control_characters import escape_controls, strip_controls
 from bot.observability.redaction import Redactor
 
 console = Screen()
@@ -65,12 +65,12 @@ def redacted(text: str) -> str:
 
 def say(text: str) -> None:
     """A sentence on standard error; the terminal wraps it, a pipe gets one line."""
-    errors.print(redacted(written_out(text)), soft_wrap=True)
+    errors.print(redacted(escape_controls(text)), soft_wrap=True)
 
 
 def write(text: str, *, to_errors: bool = False, end: bool = True) -> None:
     """A text of several lines as it stands; nothing wraps it."""
-    typer.echo(redacted(without_controls(text)), err=to_errors, nl=end)
+    typer.echo(redacted(strip_controls(text)), err=to_errors, nl=end)
 
 
 def show_json(value: Any) -> None:
@@ -80,7 +80,7 @@ def show_json(value: Any) -> None:
         text.encode(sys.stdout.encoding)
     except UnicodeEncodeError:
         text = redacted(json.dumps(plain(value), indent=2))
-    typer.echo("\n".join(map(written_out, text.split("\n"))))
+    typer.echo("\n".join(map(escape_controls, text.split("\n"))))
 
 
 def show(
@@ -117,7 +117,7 @@ def _cell(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, datetime):
         return value.astimezone().strftime("%Y-%m-%d %H:%M")
-    return redacted(written_out(str(value)))
+    return redacted(escape_controls(str(value)))
 
 
 def size(count: int) -> str:

@@ -17,10 +17,10 @@ from bot.adapters.terminal.screen import progress
 from bot.cli.console import AsJson, console, errors, plain, say, show, show_json
 from bot.cli.loop import run_async
 from bot.cli.options import ConfigPath, read
-from bot.control_characters import written_out
+from bot.control_characters import escape_controls
 from bot.errors import UserFacingError
 from bot.observability.logs import configure
-from bot.replies.links import shown
+from bot.replies.links import sanitize_text
 from bot.values import Ingested
 
 commands = typer.Typer(no_args_is_help=True, help="Documents: add, search, keep in order.")
@@ -33,13 +33,13 @@ Base = Annotated[
 
 def with_app(config: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
     """Open the app without its platforms, do the work, close it."""
-    from bot.app import opened
+    from bot.app import open_app
 
     here = read(config)
     configure(here.config.logging.model_copy(update={"level": "warning"}), here.secrets.known())
 
     async def run() -> T:
-        async with opened(here) as app:
+        async with open_app(here) as app:
             return await work(app)
 
     return run_async(run())
@@ -59,7 +59,7 @@ async def follow(events: AsyncGenerator[Ingested, None]) -> Counter[str]:
                     passed.append(event.detail)
                     continue
                 name = (event.location.rsplit("/", 1)[-1] or event.location)[-40:]
-                name = written_out(f"{name}: {event.within}" if event.within else name)
+                name = escape_controls(f"{name}: {event.within}" if event.within else name)
                 part = event.passages / event.passages_total if event.within else 0
                 done = event.done + part
                 bar.update(task, completed=done, total=event.total, description=name)
@@ -102,7 +102,7 @@ def add(
                 say(str(exc))
                 refused += 1
                 continue
-            console.print(f"{written_out(location)}: {_summary(states)}.", soft_wrap=True)
+            console.print(f"{escape_controls(location)}: {_summary(states)}.", soft_wrap=True)
             refused += states["refused"]
         return refused
 
@@ -149,7 +149,7 @@ def remove(
                 say(str(exc))
                 missing += 1
                 continue
-            line = written_out(f"Removed {gone.title} ({gone.location}).")
+            line = escape_controls(f"Removed {gone.title} ({gone.location}).")
             console.print(line, soft_wrap=True)
         return missing
 
@@ -179,10 +179,10 @@ def search(
     console.print("" if found.passages else "Nothing in the documents comes near.")
     for passage in found.passages:
         heading = f" › {passage.heading}" if passage.heading else ""
-        where = written_out(passage.location + heading)
+        where = escape_controls(passage.location + heading)
         scores = f"{passage.score:.2f} (meaning {passage.dense:.2f}, words {passage.lexical:.2f})"
         console.print(Text.assemble((scores, "bold"), f"  {where}"), soft_wrap=True)
-        console.print(Markdown(shown(passage.text)))
+        console.print(Markdown(sanitize_text(passage.text)))
         console.print()
 
 
@@ -253,7 +253,7 @@ def evaluate_(
         wanted = ", ".join(miss["expected"]) or "none"
         found = miss["found"] if miss["evidence"] else "no evidence"
         line = f"  {miss['question']} → {found} (expected: {wanted})"
-        console.print(written_out(line), soft_wrap=True)
+        console.print(escape_controls(line), soft_wrap=True)
 
 
 def _keep_up(config: Path | None, begin: Callable[[Any], AsyncGenerator[Ingested, None]]) -> None:

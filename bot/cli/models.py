@@ -78,7 +78,7 @@ def remove(
     here = read(config)
     for file in _wanted(here, names):
         gone = here.store.remove(file.source)
-        console.print(f"{file.shown}: {'removed' if gone else 'was not there'}.")
+        console.print(f"{file.display_source}: {'removed' if gone else 'was not there'}.")
 
 
 @commands.command()
@@ -103,7 +103,9 @@ def fetch_all(store: ModelStore, files: Sequence[ModelFile]) -> None:
     async def run() -> None:
         with download_bar() as bar:
             for file in files:
-                task = bar.add_task(f"{file.model}: {file.shown.split('#')[0]}", total=None)
+                task = bar.add_task(
+                    f"{file.model}: {file.display_source.split('#')[0]}", total=None
+                )
 
                 def moved(done: int, total: int | None, task: TaskID = task) -> None:
                     bar.update(task, completed=done, total=total)
@@ -143,7 +145,7 @@ def _configured(here: Installation, name: str) -> dict[str, object]:
         "for": "embed" if name == here.config.embedder else "chat",
         "memory": "",
         "here": all(_present(here.store, f.source, f.sha256) for f in files) if files else None,
-        "source": ", ".join(file.shown for file in files)
+        "source": ", ".join(file.display_source for file in files)
         or ", ".join(replica.backend for replica in spec.replicas),
         "about": spec.description,
     }

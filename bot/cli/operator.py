@@ -14,7 +14,7 @@ from bot.cli.console import AsJson, console, show, write
 from bot.cli.loop import run_async
 from bot.cli.options import ConfigPath, read
 from bot.installation import Installation
-from bot.private_files import exposed, exposed_data
+from bot.private_files import find_exposed, find_exposed_data
 
 if TYPE_CHECKING:
     from backends.base import Backend
@@ -37,7 +37,7 @@ def check(config: ConfigPath = None, as_json: AsJson = False) -> None:
         rows.append({"what": "plugins", "ok": True, "detail": names})
     missing = {file.source for file in here.missing_files()}
     for file in here.model_files():
-        source, there = file.shown, file.source not in missing
+        source, there = file.display_source, file.source not in missing
         detail = source if there else f"{source} is missing; run `parlance models pull`"
         rows.append({"what": f"model {file.model}", "ok": there, "detail": detail})
     ahead = run_async(pending(here.config.database))
@@ -57,14 +57,14 @@ def doctor(config: ConfigPath = None, as_json: AsJson = False) -> None:
 async def examine(here: Installation) -> list[dict[str, object]]:
     """What was tried: a row each, with `what`, `ok` and `detail`."""
     from backends.errors import BackendError
-    from bot.app import opened, platform_adapters
+    from bot.app import open_app, platform_adapters
     from bot.knowledge.embedders import embedder_name, embedders
 
     bases = {embedder_name(here.config, base): base for base in ("", *here.config.knowledge.bases)}
     rows: list[dict[str, object]] = []
     for problem in here.plugins.problems:
         rows.append({"what": f"plugin {problem.plugin}", "ok": False, "detail": problem.text})
-    async with opened(here) as app:
+    async with open_app(here) as app:
         give = embedders(here.config, app.pool)
         for name in app.pool.names():
             try:
@@ -109,7 +109,7 @@ async def examine(here: Installation) -> list[dict[str, object]]:
 
 def _kept_private(here: Installation) -> list[dict[str, object]]:
     """Files that others on this machine may read, and keys that cannot be kept out of texts."""
-    found = [*exposed_data(here.config.data_dir), *exposed(here.path.parent / ".env")]
+    found = [*find_exposed_data(here.config.data_dir), *find_exposed(here.path.parent / ".env")]
     rows: list[dict[str, object]] = [
         {
             "what": "private files",

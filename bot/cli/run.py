@@ -13,14 +13,14 @@ from rich.progress import BarColumn, MofNCompleteColumn
 from backends.errors import BackendError
 from bot.adapters.terminal import TerminalAdapter
 from bot.adapters.terminal.screen import progress
-from bot.app import App, opened, platform_adapters
+from bot.app import App, open_app, platform_adapters
 from bot.cli.console import errors, redacted
 from bot.cli.loop import run_async
 from bot.cli.models import fetch_all
 from bot.cli.options import ConfigPath, read
 from bot.installation import Installation, ModelFile
 from bot.observability.logs import configure
-from bot.turns.erasure import TYPED
+from bot.turns.erasure import TERMINAL_HISTORY_FILE
 
 _STOP_S = 2.0
 
@@ -60,13 +60,13 @@ def _fetch(here: Installation, missing: list[ModelFile]) -> None:
 async def _serve(here: Installation, conversation: str | None) -> int:
     adapters = platform_adapters(here)
     terminal = TerminalAdapter(
-        here.config.data_dir / TYPED,
+        here.config.data_dir / TERMINAL_HISTORY_FILE,
         conversation=conversation,
         user=here.config.terminal.user,
     )
     stopped = _stop_on_signals(not adapters and terminal.interactive)
     try:
-        async with opened(here) as app:
+        async with open_app(here) as app:
             await _read_in_once(app)
             warming = asyncio.create_task(app.warm_up(), name="warm up")
             # What is loaded by then stays. Looking through it takes the collector 150 ms, in which
@@ -115,5 +115,5 @@ async def _read_in_once(app: App) -> None:
         return
     with progress(errors, BarColumn(), MofNCompleteColumn()) as bar:
         task = bar.add_task("Reading the documents", total=None)
-        async for event in app.read_in():
+        async for event in app.sync_documents():
             bar.update(task, completed=event.done, total=event.total)

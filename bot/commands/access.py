@@ -11,7 +11,7 @@ from bot.types import Author
 
 Whom = Literal["everyone", "admins", "nobody"]
 
-HOW = (
+ACCESS_SYNTAX = (
     "Write everyone, admins or nobody, or name roles and people: mention them, or write role:ID "
     "and user:ID."
 )
@@ -23,7 +23,7 @@ _WHOM: dict[str, Whom] = {
 }
 _ROLE = re.compile(r"<@&(\w+)>|<!subteam\^(\w+)(?:\|[^>]*)?>|role:(\w+)")
 _USER = re.compile(r"<@!?(\w+)(?:\|[^>]*)?>|user:(\w+)")
-_MOST = 50
+_MAX_ROLES_AND_USERS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Access:
     users: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
-        """As `parse` reads it."""
+        """As `parse_access` reads it."""
         names = [*(f"role:{r}" for r in sorted(self.roles)), *(f"user:{u}" for u in self.users)]
         return " ".join(names) or self.whom
 
@@ -47,7 +47,7 @@ class Access:
         return admin or author.id in self.users or bool(author.roles & self.roles)
 
 
-def parse(text: str) -> Access:
+def parse_access(text: str) -> Access:
     """Read what an admin wrote. Raises `UsageError`."""
     words = text.replace(",", " ").split()
     if len(words) == 1 and (whom := _WHOM.get(words[0].lower())) is not None:
@@ -59,7 +59,11 @@ def parse(text: str) -> Access:
         elif (user := _USER.fullmatch(word)) is not None:
             users.add(next(filter(None, user.groups())))
         elif word.lower() != "admins":  # they always may
-            raise UsageError(f"{word!r:.40} is no role or person. {HOW}")
-    if not words or len(roles) + len(users) > _MOST:
-        raise UsageError(HOW if not words else f"These are more than {_MOST} roles and people.")
+            raise UsageError(f"{word!r:.40} is no role or person. {ACCESS_SYNTAX}")
+    if not words or len(roles) + len(users) > _MAX_ROLES_AND_USERS:
+        raise UsageError(
+            ACCESS_SYNTAX
+            if not words
+            else f"These are more than {_MAX_ROLES_AND_USERS} roles and people."
+        )
     return Access("admins", frozenset(roles), frozenset(users))

@@ -23,7 +23,7 @@ from bot.types import Author, ConversationKey, Part, Value
 if TYPE_CHECKING:
     from bot.commands.checks import Check
 
-MAX_TEXT = 4000
+MAX_TEXT_CHARACTERS = 4000
 """Longest value of a string option, in characters, unless the option says otherwise."""
 
 Kind = Literal["str", "int", "float", "bool"]
@@ -53,7 +53,7 @@ class Option:
     complete: Completer | None = None
     min_value: float | None = None
     max_value: float | None = None
-    max_length: int = MAX_TEXT
+    max_length: int = MAX_TEXT_CHARACTERS
     multiline: bool = False
     takes_rest: bool = False
     """Where a call is written as text, what stands there without a name is this option's, unless
@@ -70,11 +70,13 @@ class Option:
         if isinstance(value, str):
             self._check_text(value)
         elif not isinstance(value, bool):
-            said, least, most = in_digits(value), self.min_value, self.max_value
+            said, least, most = format_number(value), self.min_value, self.max_value
             if least is not None and value < least:
-                raise UsageError(f"{self.name} must be at least {in_digits(least)}, not {said}.")
+                raise UsageError(
+                    f"{self.name} must be at least {format_number(least)}, not {said}."
+                )
             if most is not None and value > most:
-                raise UsageError(f"{self.name} must be at most {in_digits(most)}, not {said}.")
+                raise UsageError(f"{self.name} must be at most {format_number(most)}, not {said}.")
         return value
 
     def _convert(self, raw: Value) -> Value:
@@ -106,13 +108,13 @@ class Option:
         check_text(value, self.name, self.max_length)
 
 
-def in_digits(number: float) -> str:
+def format_number(number: float) -> str:
     """A number in digits, as far as they can be read; `:g` would round 1234567."""
     text = str(number) if isinstance(number, int) else f"{number:.15g}"
     return text if len(text) <= 25 else text[:24] + "…"
 
 
-def check_text(value: str, what: str, limit: int = MAX_TEXT) -> None:
+def check_text(value: str, what: str, limit: int = MAX_TEXT_CHARACTERS) -> None:
     """Refuse a text that is too long or holds control characters. Raises `UsageError`."""
     if len(value) > limit:
         raise UsageError(

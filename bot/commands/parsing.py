@@ -22,9 +22,9 @@ _NAME = r"[A-Za-z_][A-Za-z0-9_-]*"
 _TOKEN = re.compile(rf"(?:{_QUOTED})(?=\s|$)|\S+", re.DOTALL)
 _FIRST = re.compile(rf"({_NAME})=({_QUOTED}|[^\s\"']\S*|)(?=\s|$)\s*", re.DOTALL)
 _LAST = re.compile(rf"(?:^|(?<=\s))({_NAME})=({_QUOTED}|[^\s\"']*)\Z", re.DOTALL)
-_NEAR = 0.8
-_SHORTEST_NEAR = 4
-_ROOM = 1_000
+_SIMILARITY_CUTOFF = 0.8
+_MIN_SIMILAR_CHARACTERS = 4
+_EXTRA_CHARACTERS = 1_000
 
 
 def split_command(text: str) -> tuple[str, str]:
@@ -52,10 +52,12 @@ def main_option(command: Command) -> Option | None:
     return next((group[-1] for group in (marked, required, texts) if group), None)
 
 
-def parse(text: str, command: Command) -> dict[str, Value]:
+def parse_options(text: str, command: Command) -> dict[str, Value]:
     """The options that a text gives, by name, for `Command.bind` to check. Raises `UsageError`."""
     text = text.strip()
-    check_text(text, "That", sum(option.max_length for option in command.options) + _ROOM)
+    check_text(
+        text, "That", sum(option.max_length for option in command.options) + _EXTRA_CHARACTERS
+    )
     reading = _Reading(command, text)
     reading.take_named()
     reading.take_in_order()
@@ -90,8 +92,8 @@ class _Reading:
         names = [option.name for option in self.command.options]
         if name in names:
             return True
-        if len(name) >= _SHORTEST_NEAR and (
-            near := difflib.get_close_matches(name.lower(), names, n=1, cutoff=_NEAR)
+        if len(name) >= _MIN_SIMILAR_CHARACTERS and (
+            near := difflib.get_close_matches(name.lower(), names, n=1, cutoff=_SIMILARITY_CUTOFF)
         ):
             raise UsageError(
                 f"/{self.command.name} has no option {name!r:.40}. Did you mean {near[0]}=?"

@@ -26,7 +26,7 @@ from bot.config.core import (
 )
 from bot.config.knowledge import KnowledgeSettings
 from bot.config.platforms import DiscordSettings, SlackSettings, TerminalSettings
-from bot.surrogates import wellformed
+from bot.surrogates import repair_surrogates
 from bot.types import Author, ConversationKey
 
 
@@ -170,7 +170,7 @@ def contradictions(config: Config) -> Sequence[tuple[str, str]]:
             found.append((path, f"there is no {what} of that name; there is: {names}"))
 
     data = str(config.data_dir)
-    if "\0" in data or wellformed(data) != data:
+    if "\0" in data or repair_surrogates(data) != data:
         found.append(("data_dir", "must be a path in UTF-8"))
     models, bases = tuple(config.models), tuple(config.knowledge.bases)
     refer("default_model", config.default_model, models, "model")

@@ -29,7 +29,7 @@ from bot.knowledge.retrieval.followup import leaning, leans
 from bot.knowledge.retrieval.query import Wording
 from bot.knowledge.retrieval.retriever import Rerank, Retriever
 from bot.storage.database import Database
-from bot.surrogates import wellformed
+from bot.surrogates import repair_surrogates
 from bot.types import Author, ConversationKey
 from bot.values import Document, Ingested, Passage, SearchResult
 
@@ -126,7 +126,7 @@ class KnowledgeService:
             raise UsageError(
                 f"The question has {len(query):,} characters; shorten it to {MAX_QUERY:,}."
             )
-        query = wellformed(query)
+        query = repair_surrogates(query)
         stored = await self._store.bases()
         names = bases if bases is not None else [name for name in stored if not is_private(name)]
         asked: dict[str, tuple[BaseRow, Embedder]] = {}

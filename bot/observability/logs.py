@@ -19,7 +19,7 @@ import structlog
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from bot.config.core import LoggingSettings
-from bot.control_characters import written_out
+from bot.control_characters import escape_controls
 from bot.observability.redaction import Redactor
 
 SPOKEN: Final = frozenset({"answer", "content", "delta", "prompt", "question", "text"})
@@ -112,7 +112,7 @@ def _end(console: bool) -> list[Processor]:
         structlog.processors.format_exc_info,
         structlog.processors.UnicodeDecoder(),
         structlog.processors.JSONRenderer(ensure_ascii=False, default=repr),
-        lambda _, __, line: written_out(str(line)),
+        lambda _, __, line: escape_controls(str(line)),
     ]
 
 
@@ -123,7 +123,7 @@ def _write_out(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
             event[key] = _indented(str(value))
         elif key != "exc_info" and not isinstance(value, int | float | None):
             text = value if isinstance(value, str) else repr(value)
-            harmless = written_out(text)
+            harmless = escape_controls(text)
             if harmless != text:
                 event[key] = harmless
     return event
@@ -136,7 +136,7 @@ def _write_trace(out: TextIO, error: ExcInfo) -> None:
 
 
 def _indented(text: str) -> str:
-    lines = (written_out(line) for line in text.strip("\n").split("\n"))
+    lines = (escape_controls(line) for line in text.strip("\n").split("\n"))
     return indent("\n".join(lines), "  ", lambda _: True)
 
 

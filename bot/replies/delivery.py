@@ -19,11 +19,11 @@ from bot.types import Notice, Part, State, View
 
 log = structlog.get_logger(__name__)
 
-_HURRY_S = 0.3
+_HURRIED_CALL_TIMEOUT_S = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class DeliveryTimeouts:
     """How long a platform may take over one call before it is given up, in seconds."""
 
     call_s: float = 60.0
@@ -38,13 +38,15 @@ class Delivery:
     `add … add`, then `finish`; a reply that will not be finished is given up with `abandon`.
     """
 
-    def __init__(self, sink: Sink, draft: Draft, *, patience: Patience | None = None) -> None:
+    def __init__(
+        self, sink: Sink, draft: Draft, *, timeouts: DeliveryTimeouts | None = None
+    ) -> None:
         self._sink = sink
         self._draft = draft
-        self._patience = patience or Patience()
+        self._timeouts = timeouts or DeliveryTimeouts()
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
-        self._hurried = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._call: asyncio.Timeout | None = None
 
@@ -52,7 +54,7 @@ class Delivery:
         """Take a part in; it is shown as soon as the platform allows. Raises `Failed`."""
         self._draft.add(part)
         self._changed.set()
-        self._begin()
+        self._start_sending()
 
     async def finish(
         self, state: State, notice: Notice | None = None, *, again: bool = False
@@ -68,9 +70,9 @@ class Delivery:
 
     def hurry(self) -> None:
         """The process is about to end: give up what hangs, send the last view without waiting."""
-        self._hurried.set()
+        self._hurry.set()
         if self._call is not None and not self._call.expired():
-            self._call.reschedule(asyncio.get_running_loop().time() + _HURRY_S)
+            self._call.reschedule(asyncio.get_running_loop().time() + _HURRIED_CALL_TIMEOUT_S)
 
     async def abandon(self) -> None:
         """Stop sending without an end; only for a reply that nobody will see."""
@@ -82,9 +84,9 @@ class Delivery:
     async def _close(self) -> None:
         self._over.set()
         self._changed.set()
-        await self._begin()
+        await self._start_sending()
 
-    def _begin(self) -> asyncio.Task[None]:
+    def _start_sending(self) -> asyncio.Task[None]:
         if self._task is None:
             self._task = asyncio.create_task(self._send_all(), name=f"reply {self._draft.turn}")
         return self._task
@@ -92,7 +94,7 @@ class Delivery:
     async def _send_all(self) -> None:
         clock = asyncio.get_running_loop().time
         interval = self._sink.limits.edit_interval_s
-        await self._send("start", self._sink.start, self._patience.call_s)
+        await self._send("start", self._sink.start, self._timeouts.call_s)
         next_edit = clock()
         while not self._over.is_set():
             await self._changed.wait()
@@ -100,17 +102,17 @@ class Delivery:
             if self._over.is_set() or not self._sink.limits.streams:
                 await self._over.wait()
                 break
-            await self._send("update", self._sink.update, self._patience.call_s)
+            await self._send("update", self._sink.update, self._timeouts.call_s)
             next_edit = clock() + interval
-        await _pause(next_edit - clock(), self._hurried)
-        await self._send("finish", self._sink.finish, self._patience.finish_s)
+        await _pause(next_edit - clock(), self._hurry)
+        await self._send("finish", self._sink.finish, self._timeouts.finish_s)
 
     async def _send(
-        self, step: str, send: Callable[[View], Awaitable[None]], patience_s: float
+        self, step: str, send: Callable[[View], Awaitable[None]], timeout_s: float
     ) -> None:
         try:
             self._changed.clear()
-            async with asyncio.timeout(patience_s) as call:
+            async with asyncio.timeout(timeout_s) as call:
                 self._call = None if step == "finish" else call
                 await send(self._draft.view())
         except Exception:  # a platform's failure must not end the answer; the trace is logged

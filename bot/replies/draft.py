@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.control_characters import without_controls
+from bot.control_characters import strip_controls
 from bot.errors import Failed
 from bot.observability.redaction import Redactor
-from bot.replies.links import LinkFilter, shown
-from bot.replies.pagination import LEAST_LIMIT, Splitter
+from bot.replies.links import LinkFilter, sanitize_text
+from bot.replies.pagination import MIN_PAGE_CHARACTERS, Splitter
 from bot.types import (
     Action,
     Actions,
@@ -25,7 +25,7 @@ from bot.types import (
     View,
 )
 
-MAX_TEXT = 400_000
+MAX_ANSWER_CHARACTERS = 400_000
 """Longest answer, in characters; nothing that a model writes by itself comes near it."""
 MAX_EXTRAS = 50
 """Most notices, files and buttons of one reply."""
@@ -64,7 +64,7 @@ class Draft:
         self.characters = 0
         self._limits = limits
         self._model = model
-        self._splitter = Splitter(max(LEAST_LIMIT, limits.max_chars))
+        self._splitter = Splitter(max(MIN_PAGE_CHARACTERS, limits.max_chars))
         self._redact = redact or Redactor()
         self._growing = self._redact.growing()
         self._links = LinkFilter()
@@ -119,7 +119,7 @@ class Draft:
         part = self._redact.part(part)
         match part:
             case Status():
-                self._status = replace(part, text=shown(part.text)) if part.text else part
+                self._status = replace(part, text=sanitize_text(part.text)) if part.text else part
             case Sources(items):
                 self._sources = tuple(map(_shown_source, items))
             case Actions(items):
@@ -128,7 +128,7 @@ class Draft:
                 self._attach(part)
             case Notice():
                 if len(self._notices) < MAX_EXTRAS:
-                    self._notices.append(replace(part, text=shown(part.text)))
+                    self._notices.append(replace(part, text=sanitize_text(part.text)))
             case Explanation():
                 pass  # kept with the turn, shown only when asked for
 
@@ -140,7 +140,7 @@ class Draft:
         self._show(self._links.finish())
         if notice is not None:
             notice = self._redact.part(notice)
-            self._notices.append(replace(notice, text=shown(notice.text)))
+            self._notices.append(replace(notice, text=sanitize_text(notice.text)))
             self._wanted += notice.actions
         text = _joined(self._shown)
         if state == "complete":
@@ -158,7 +158,7 @@ class Draft:
         self._fresh.clear()
         self._text.clear()
         self._shown.clear()
-        self._splitter = Splitter(max(LEAST_LIMIT, self._limits.max_chars))
+        self._splitter = Splitter(max(MIN_PAGE_CHARACTERS, self._limits.max_chars))
         self._files.clear()
         self._notices.clear()
         self._wanted.clear()
@@ -182,8 +182,10 @@ class Draft:
 
     def _write(self, delta: str) -> None:
         self.characters += len(delta)
-        if self.characters > MAX_TEXT:
-            raise Failed(f"The answer grew beyond {MAX_TEXT:,} characters and was ended there.")
+        if self.characters > MAX_ANSWER_CHARACTERS:
+            raise Failed(
+                f"The answer grew beyond {MAX_ANSWER_CHARACTERS:,} characters and was ended there."
+            )
         self._fresh.append(delta)
         self._status = None
 
@@ -193,7 +195,7 @@ class Draft:
             text = self._growing.take("".join(self._fresh), whole=whole)
             self._fresh.clear()
             self._text.append(text)
-            self._show(self._links.feed(without_controls(text)))
+            self._show(self._links.feed(strip_controls(text)))
 
     def _show(self, text: str) -> None:
         self._shown.append(text)
@@ -224,7 +226,7 @@ def _shown_source(source: Source) -> Source:
     on_the_web = source.location.startswith(("https://", "http://"))
     return replace(
         source,
-        title=shown(source.title),
-        heading=shown(source.heading),
-        location=(without_controls if on_the_web else shown)(source.location),
+        title=sanitize_text(source.title),
+        heading=sanitize_text(source.heading),
+        location=(strip_controls if on_the_web else sanitize_text)(source.location),
     )

@@ -12,18 +12,18 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from bot.control_characters import without_controls
+from bot.control_characters import strip_controls
 from bot.replies.link_words import DOTS, is_address, is_same
 
-_LONGEST_WORDS = 500
+_MAX_LINK_TEXT_CHARACTERS = 500
 """Most characters of a link's words; of longer ones it is not known what they are."""
-_DEEPEST = 8
+_MAX_BRACKET_DEPTH = 8
 """Most brackets within each other of which the words are known."""
-_UNKNOWN = "://"
+_UNKNOWN_WORDS = "://"
 """Words that may be an address, for all that is known."""
-_LONGEST_CODE = 1_000
-_LONGEST_OPENER = 200
-_LONGEST_TOKEN = 300
+_MAX_CODE_SPAN_CHARACTERS = 1_000
+_MAX_FENCE_LINE_CHARACTERS = 200
+_MAX_ADDRESS_CHARACTERS = 300
 _FENCE = "```"
 
 _SPECIAL = re.compile(r"[\\`!\[\]<>\n~]|:(?://|/?\Z)")
@@ -40,11 +40,11 @@ _TARGET_SO_FAR = re.compile(r"\(<?[^\s()<>]{0,2000}>?\Z")
 _AUTHORITY = re.compile(r"://([^\s/?#<>\[\]()`\\!]{0,300})")
 
 
-def shown(text: str) -> str:
+def sanitize_text(text: str) -> str:
     """A whole text of others as it is shown: its links are what they look like, and it holds no
     control characters."""
     links = LinkFilter()
-    return links.feed(without_controls(text)) + links.finish()
+    return links.feed(strip_controls(text)) + links.finish()
 
 
 class LinkFilter:
@@ -110,7 +110,7 @@ class LinkFilter:
     def _plain(self, text: str) -> str:
         if self._opened:
             self._words += text
-            if len(self._words) > _LONGEST_WORDS:
+            if len(self._words) > _MAX_LINK_TEXT_CHARACTERS:
                 self._forget()
         return text
 
@@ -119,7 +119,7 @@ class LinkFilter:
         self._opened.clear()
         if not self._certain:
             self._opened.append(0)
-            self._words = _UNKNOWN
+            self._words = _UNKNOWN_WORDS
 
     # --- code -----------------------------------------------------------------------------------
 
@@ -128,8 +128,8 @@ class LinkFilter:
         if not text.startswith(_FENCE, at):
             begun = len(text) - at < len(_FENCE) and _FENCE.startswith(text[at:])
             return None if begun and not final else ("", at)
-        end = text.find("\n", at, at + _LONGEST_OPENER)
-        if end < 0 and not final and len(text) - at < _LONGEST_OPENER:
+        end = text.find("\n", at, at + _MAX_FENCE_LINE_CHARACTERS)
+        if end < 0 and not final and len(text) - at < _MAX_FENCE_LINE_CHARACTERS:
             return None
         line = text[at : end if end >= 0 else len(text)]
         if (end < 0 and not final) or _NO_LANGUAGE.search(line, len(_FENCE)):
@@ -145,7 +145,7 @@ class LinkFilter:
             return self._code(text, at, mark if mark >= 0 else end, final)
         line = text[at:end]
         if self._at_start and self._filled and not line.strip("` \t") and not final:
-            return None if len(line) < _LONGEST_OPENER else self._doubt(at)
+            return None if len(line) < _MAX_FENCE_LINE_CHARACTERS else self._doubt(at)
         if not self._at_start or line.rstrip(" \t\n") != _FENCE or not self._filled:
             return self._doubt(at)  # it ends here for some
         self._fenced = False
@@ -167,13 +167,13 @@ class LinkFilter:
 
     def _ticks(self, text: str, at: int, final: bool) -> Step:
         """A code span, or backticks that only look like the beginning of one."""
-        run = _TICKS.match(text, at, at + _LONGEST_OPENER)
+        run = _TICKS.match(text, at, at + _MAX_FENCE_LINE_CHARACTERS)
         assert run is not None
         end = run.end()
         if not self._certain:
             return self._plain(run[0]), end
-        line_end = text.find("\n", end, end + _LONGEST_CODE)
-        stop = line_end if line_end >= 0 else min(len(text), end + _LONGEST_CODE)
+        line_end = text.find("\n", end, end + _MAX_CODE_SPAN_CHARACTERS)
+        stop = line_end if line_end >= 0 else min(len(text), end + _MAX_CODE_SPAN_CHARACTERS)
         growing = line_end < 0 and not final and stop == len(text)
         if len(run[0]) > len(_FENCE):
             return self._broken_off(run[0], end)
@@ -239,7 +239,7 @@ class LinkFilter:
     def _open(self) -> None:
         self._words = self._words + "[" if self._opened else ""
         self._opened.append(len(self._words))
-        if len(self._opened) > _DEEPEST:
+        if len(self._opened) > _MAX_BRACKET_DEPTH:
             self._forget()
 
     def _closing(self, text: str, at: int, final: bool) -> Step:
@@ -292,7 +292,7 @@ class LinkFilter:
     def _address(self, text: str, at: int, final: bool) -> Step:
         """Who logs in is left out of an address where that looks like a host of its own."""
         found = _AUTHORITY.match(text, at)
-        if found is None or (found.end() == len(text) and len(found[1]) < _LONGEST_TOKEN):
+        if found is None or (found.end() == len(text) and len(found[1]) < _MAX_ADDRESS_CHARACTERS):
             if not final:
                 return None
             if found is None:
@@ -314,11 +314,11 @@ def _closes(code: str, *, opened: bool) -> bool:
 
 def _defines(text: str, at: int, final: bool) -> bool | None:
     """Whether a bracket's colon may define what `[words][label]` leads to; None: not known yet."""
-    place = text[at : at + _LONGEST_TOKEN]
+    place = text[at : at + _MAX_ADDRESS_CHARACTERS]
     token = place.lstrip(" \t>\n")
     end = next((i for i, character in enumerate(token) if character.isspace()), -1)
     if end < 0 and not final:
-        return None if len(place) < _LONGEST_TOKEN else True
+        return None if len(place) < _MAX_ADDRESS_CHARACTERS else True
     word = token[:end] if end >= 0 else token
     return any(character in ":/&\\.<#" for character in word)
 

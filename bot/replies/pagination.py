@@ -17,12 +17,12 @@ from itertools import pairwise
 
 from wcwidth import iter_graphemes
 
-from bot.surrogates import wellformed
+from bot.surrogates import repair_surrogates
 
 Measure = Callable[[str], int]
 """Counts a text as a platform does. It must be additive over code points."""
 
-LEAST_LIMIT = 32
+MIN_PAGE_CHARACTERS = 32
 """Smallest page, so that a fence can be closed and opened again and still hold something."""
 
 _FENCE = re.compile(r"^([ \t]*+)(`{3,}+(?=[^`\n]*+$)|~{3,}+)([^\n]*+)$")
@@ -74,8 +74,8 @@ class Splitter:
     """
 
     def __init__(self, limit: int, *, measure: Measure = len) -> None:
-        if limit < LEAST_LIMIT:
-            raise ValueError(f"a page holds at least {LEAST_LIMIT} characters, not {limit}")
+        if limit < MIN_PAGE_CHARACTERS:
+            raise ValueError(f"a page holds at least {MIN_PAGE_CHARACTERS} characters, not {limit}")
         self._limit = limit
         self._measure = measure
         self._closed: list[str] = []
@@ -109,7 +109,7 @@ class Splitter:
         self._held = ""
         if text[-1] == "\r" or "\ud800" <= text[-1] <= "\udbff":
             text, self._held = text[:-1], text[-1]
-        return wellformed(text.replace("\r\n", "\n").replace("\r", "\n"))
+        return repair_surrogates(text.replace("\r\n", "\n").replace("\r", "\n"))
 
     def _begin(self, carried: _Fence | None, *, trim: bool) -> None:
         """Begin a page, in a fence that the page before left open, or after a word."""

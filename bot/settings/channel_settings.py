@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from bot.commands.access import Access, parse
+from bot.commands.access import Access, parse_access
 from bot.commands.declaration import Option, check_text
 from bot.errors import NotFound, UsageError, nearest
 from bot.history.protocol import Preferences
@@ -97,7 +97,7 @@ class ChosenSettings:
     async def access(self, command: str, conversation: ConversationKey) -> Access | None:
         """Who may use a command here, where an admin chose; None where nobody did."""
         found = await self._chosen(COMMAND + command, conversation)
-        return None if found is None else parse(found[1])
+        return None if found is None else parse_access(found[1])
 
     async def _show_model(self, conversation: ConversationKey) -> Sequence[Setting]:
         if self._models is None:
@@ -173,7 +173,7 @@ class ChosenSettings:
 
 
 def _access(name: str, value: str) -> str:
-    access = parse(value)
+    access = parse_access(value)
     if name == f"{COMMAND}settings" and access.whom == "nobody":
         raise UsageError("Then nobody could change it back; write admins instead.")
     return str(access)

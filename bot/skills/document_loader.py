@@ -33,7 +33,7 @@ class TooLong(Refused):
         )
 
 
-class Parts:
+class BoundedText:
     """A text in the making, of which no more is made than a document may have: a small file can
     ask for any amount. Raises `TooLong`."""
 
@@ -51,19 +51,19 @@ class Parts:
         for part in parts:
             self.append(part)
 
-    def joined(self, between: str) -> str:
+    def join(self, between: str) -> str:
         """Those that say something, with this between them."""
         return between.join(filter(None, self._parts))
 
 
-def opening_heading(markdown: str) -> str:
+def find_first_heading(markdown: str) -> str:
     """The first heading of a document that has no title of its own, also where another heading
     follows at once: a title page. Empty where there is none."""
     found = _HEADING.search(markdown[:2_000])
     return found[1][:200] if found else ""
 
 
-def fenced(code: str, language: str = "") -> str:
+def fence_code(code: str, language: str = "") -> str:
     """Code as a block of Markdown, in a fence that is longer than any within it."""
     longest = max((len(run) for run in _BACKTICKS.findall(code)), default=0)
     fence = "`" * max(3, longest + 1)

@@ -17,13 +17,13 @@ from bot.errors import PluginError
 
 ENTRY_POINTS = "parlance.plugins"
 
-Found: TypeAlias = tuple[str, str, Callable[[], Any]]
+PluginCandidate: TypeAlias = tuple[str, str, Callable[[], Any]]
 """Name, origin in words, and what imports the plugin."""
 
 
 def find_plugins(
     shipped: Sequence[str], folders: Sequence[Path], installed: bool
-) -> Iterator[Found]:
+) -> Iterator[PluginCandidate]:
     """The plugins that there are, each with where it comes from and how it is imported."""
     for module in shipped:
         yield module.rpartition(".")[2], f"ships as {module}", _importer(module)

@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class PluginProblem:
     """Something of a plugin that was left out, and why, in one sentence."""
 
     plugin: str
@@ -49,7 +49,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class PluginDescription:
     """One plugin, for `parlance plugins list`."""
 
     name: str
@@ -62,7 +62,7 @@ class Description:
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class PluginSources:
     """Where plugins were looked for, and the settings that they were given, by plugin name."""
 
     modules: tuple[str, ...] = ()
@@ -84,11 +84,11 @@ class Plugins:
     lifespans: tuple[tuple[str, Lifespan], ...] = ()
     forget: tuple[tuple[str, Callable[[str], None]], ...] = ()
     settings: Mapping[str, BaseModel | None] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
-    descriptions: tuple[Description, ...] = ()
-    sources: Sources = Sources()
+    problems: tuple[PluginProblem, ...] = ()
+    descriptions: tuple[PluginDescription, ...] = ()
+    sources: PluginSources = PluginSources()
 
-    def describe(self) -> Sequence[Description]:
+    def describe(self) -> Sequence[PluginDescription]:
         """Each plugin that was found, also those that were left out."""
         return self.descriptions
 
@@ -102,16 +102,18 @@ def load_plugins(
     installed: bool = True,
 ) -> Plugins:
     """Load the plugins: modules named in `shipped`, installed ones, and those in `folders`."""
-    taking = _Taking(settings or {})
+    taking = _PluginCollector(settings or {})
     for name, origin, load in find_plugins(shipped, folders, installed):
         if name not in disabled:
             taking.take(name, origin, load)
-    found = Sources(tuple(shipped), tuple(folders), tuple(disabled), settings or {}, installed)
+    found = PluginSources(
+        tuple(shipped), tuple(folders), tuple(disabled), settings or {}, installed
+    )
     return replace(taking.result(), sources=found)
 
 
 @dataclass(frozen=True, slots=True)
-class _Declared:
+class _Declarations:
     """What the hooks of one plugin return, checked."""
 
     settings: BaseModel | None
@@ -121,7 +123,7 @@ class _Declared:
     folders: tuple[str, ...]
 
 
-class _Taking:
+class _PluginCollector:
     """What was taken in so far."""
 
     def __init__(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
@@ -136,15 +138,15 @@ class _Taking:
         self._lifespans: list[tuple[str, Lifespan]] = []
         self._forget: list[tuple[str, Callable[[str], None]]] = []
         self._settings: dict[str, BaseModel | None] = {}
-        self._problems: list[Problem] = []
-        self._descriptions: dict[str, Description] = {}
+        self._problems: list[PluginProblem] = []
+        self._descriptions: dict[str, PluginDescription] = {}
 
     def take(self, name: str, origin: str, load: Callable[[], Any]) -> None:
         """Load one plugin, whole or not at all; duplicates of its declarations apart."""
         if name in self._descriptions:
             self._report(name, f"there are two of this name; the one at {origin} was left out.")
             return
-        self._descriptions[name] = Description(name, origin)
+        self._descriptions[name] = PluginDescription(name, origin)
         try:
             plugin = load()
             self._register(name, plugin)
@@ -191,7 +193,7 @@ class _Taking:
         if not self._manager.get_hookcallers(plugin):
             raise PluginError("it has no hooks; decorate its functions with @hookimpl.")
 
-    def _declared(self, name: str, plugin: Any) -> _Declared:
+    def _declared(self, name: str, plugin: Any) -> _Declarations:
         """What the plugin's hooks return, checked. Raises `PluginError`."""
         given = self._given.get(name)
         model = self._call(plugin, "plugin_settings")
@@ -203,7 +205,7 @@ class _Taking:
             settings = model.model_validate(dict(given or {})) if model is not None else None
         except ValidationError as error:
             raise PluginError(_paths(f"plugins.settings.{name}", error)) from None
-        declared = _Declared(
+        declared = _Declarations(
             settings,
             _all(self._call(plugin, "register_skills"), Skill, "register_skills"),
             _all(self._call(plugin, "register_backends"), Engine, "register_backends"),
@@ -230,7 +232,7 @@ class _Taking:
         callers = self._manager.get_hookcallers(plugin) or ()
         return any(caller.name == hook for caller in callers)
 
-    def _add(self, name: str, plugin: Any, declared: _Declared) -> None:
+    def _add(self, name: str, plugin: Any, declared: _Declarations) -> None:
         skills = [skill for s in declared.skills if (skill := self._skill(name, s)) is not None]
         engines = [
             e for e in declared.engines if self._first(name, self._engines, e.name, e, "engine")
@@ -277,7 +279,7 @@ class _Taking:
             log.warning("a plugin could not be loaded", plugin=name, exc_info=error)
 
     def _report(self, plugin: str, text: str) -> None:
-        self._problems.append(Problem(plugin, text))
+        self._problems.append(PluginProblem(plugin, text))
 
 
 def _all(values: Any, kind: type[T], what: str) -> tuple[T, ...]:

@@ -186,7 +186,7 @@ async def running_skills(
         chosen: list[Backend] = list(models) or [ScriptedBackend("default", replies=tuple(replies))]
         loading = Loading(found)
         stack.push_async_callback(loading.aclose)
-        running, shelf, history = OpenTurns(), Shelf(), SqlHistoryStore(database)
+        open_turns, shelf, history = OpenTurns(), Shelf(), SqlHistoryStore(database)
         scripted = ScriptedModels(*chosen)
         where = ChosenSettings(
             SqlPreferences(database),
@@ -210,7 +210,7 @@ async def running_skills(
             knowledge=shelf,
             web=Reader(_Pages(pages or {}), loading),
             prompts=JinjaPrompts([*(Path(one) for one in found.prompt_folders), _PROMPTS]),
-            turns=running,
+            turns=open_turns,
             commands=found.commands,
             settings=where,
             forget=forget,
@@ -218,10 +218,10 @@ async def running_skills(
         core = assemble(
             found.skills,
             services,
-            running,
+            open_turns,
             SqlReplies(database),
             policy=Policy(
-                is_admin=lambda author: _ADMIN in author.roles, place=where.of, rule=rule
+                is_admin=lambda author: _ADMIN in author.roles, channel_settings=where.of, rule=rule
             ),
             settings=found.settings,
         )

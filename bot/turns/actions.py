@@ -24,14 +24,14 @@ _VERDICTS: dict[str, tuple[Verdict, str]] = {
         "Thank you; noted that this passage is outdated, for an admin to look at.",
     ),
 }
-_PASSAGE_SHOWN = 3_000
-_OF = "@"
+_MAX_PASSAGE_CHARACTERS = 3_000
+_ANSWER_SEPARATOR = "@"
 """Between the number of a source and the answer that it belongs to."""
-_QUOTE_SHOWN = 300
+_MAX_QUOTE_CHARACTERS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Buttons:
+class ButtonHandler:
     """Answers the presses of people."""
 
     store: HistoryStore
@@ -42,7 +42,7 @@ class Buttons:
         A button beside a passage that was shown names the answer in its value. Raises `NotFound`
         for one that is gone, or that stands where the person does not see it.
         """
-        turn = await self.store.get(call.value.partition(_OF)[2] or call.turn)
+        turn = await self.store.get(call.value.partition(_ANSWER_SEPARATOR)[2] or call.turn)
         if turn is None or turn.role != "assistant" or not await self._sees(call, turn):
             raise NotFound("This answer is no longer known here; please ask again.")
         return turn
@@ -54,7 +54,7 @@ class Buttons:
             place = ConversationKey.parse(turn.conversation)
         except ValueError:
             return False
-        if same_channel(place, call.conversation):
+        if is_same_channel(place, call.conversation):
             return True
         question = await self.store.get(turn.answers) if turn.answers and call.direct else None
         asked = question is not None and question.author == call.author.key
@@ -65,13 +65,13 @@ class Buttons:
         turn = await self.answer(call)
         if call.action in _VERDICTS:
             verdict, thanks = _VERDICTS[call.action]
-            passage = call.value.partition(_OF)[0]
+            passage = call.value.partition(_ANSWER_SEPARATOR)[0]
             await self.store.feedback(turn.id, call.author.key, verdict, passage)
             return Notice(thanks, private=True)
         if call.action == "source":
             source = _source(turn.explanation, call.value)
             return Notice(_passage(source), private=True, actions=_judging(source, turn.id))
-        return Notice(explain(turn, await self._material(turn, call)), private=True)
+        return Notice(explain_answer(turn, await self._material(turn, call)), private=True)
 
     async def _material(self, turn: StoredMessage, call: ActionCall) -> AttachmentSnapshot | None:
         """What was read with the question, for whoever asked it: a file that came with a command
@@ -82,7 +82,7 @@ class Buttons:
         return await self.store.material(question.id)
 
 
-def explain(turn: StoredMessage, material: AttachmentSnapshot | None = None) -> str:
+def explain_answer(turn: StoredMessage, material: AttachmentSnapshot | None = None) -> str:
     """Why an answer is as it is, as Markdown: model, turns, what was read with the question,
     passages, what was left out, times."""
     why = turn.explanation or Explanation()
@@ -128,7 +128,7 @@ def _file(file: KeptFile) -> str:
 
 def _short(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= _QUOTE_SHOWN else line[:_QUOTE_SHOWN] + "…"
+    return line if len(line) <= _MAX_QUOTE_CHARACTERS else line[:_MAX_QUOTE_CHARACTERS] + "…"
 
 
 def _times(usage: Usage) -> str:
@@ -156,17 +156,17 @@ def _source(why: Explanation | None, value: str) -> Source:
 
 def _passage(source: Source) -> str:
     """A passage with all that is known of it: title, headings, where it is from, of when."""
-    text = source.passage[:_PASSAGE_SHOWN] or "The passage was not kept."
+    text = source.passage[:_MAX_PASSAGE_CHARACTERS] or "The passage was not kept."
     quoted = "\n".join(f"> {line}" for line in text.splitlines())
     read = f", read on {source.at:%Y-%m-%d}" if source.at is not None else ""
     return f"**{_title(source)}**\n{source.location}{read}\n\n{quoted}"
 
 
 def _judging(source: Source, turn: str) -> tuple[Action, ...]:
-    value = f"{source.number}{_OF}{turn}"
+    value = f"{source.number}{_ANSWER_SEPARATOR}{turn}"
     return (Action("wrong", "Wrong", value), Action("outdated", "Outdated", value))
 
 
-def same_channel(one: ConversationKey, other: ConversationKey) -> bool:
+def is_same_channel(one: ConversationKey, other: ConversationKey) -> bool:
     """Whether two conversations are in one channel, and so before the same eyes."""
     return one.scope("channel") == other.scope("channel")

@@ -11,16 +11,25 @@ from pydantic import BaseModel
 
 from bot.adapters.protocol import Question
 from bot.commands.checks import Asker
-from bot.commands.declaration import MAX_TEXT, Command, Completion, Option
+from bot.commands.declaration import MAX_TEXT_CHARACTERS, Command, Completion, Option
 from bot.events import Event
 from bot.observability.redaction import Redactor
-from bot.replies.delivery import Patience
+from bot.replies.delivery import DeliveryTimeouts
 from bot.replies.protocol import Replies, Sink
 from bot.settings.values import ChannelSettings
 from bot.skills.services import Services
 from bot.skills.skill import Skill
-from bot.turns.intake import Turns
-from bot.turns.middleware import Metrics, Middleware, Rule, allowed, checked, logged, metered, wrap
+from bot.turns.intake import Intake
+from bot.turns.middleware import (
+    CommandRule,
+    Metrics,
+    Middleware,
+    check_permissions,
+    is_allowed,
+    log_turns,
+    measure_turns,
+    wrap,
+)
 from bot.turns.open_turns import OpenTurns
 from bot.turns.quota import Quota
 from bot.turns.router import Router
@@ -29,16 +38,16 @@ from bot.types import Author, ConversationKey
 
 log = structlog.get_logger(__name__)
 
-MOST_SUGGESTIONS = 25
-_COMPLETION_S = 2.0
+MAX_SUGGESTIONS = 25
+_COMPLETION_TIMEOUT_S = 2.0
 
 
-def nobody(author: Author) -> bool:
+def deny_admin(author: Author) -> bool:
     """The default of who is an admin."""
     return False
 
 
-async def usual_place(conversation: ConversationKey) -> ChannelSettings:
+async def default_channel_settings(conversation: ConversationKey) -> ChannelSettings:
     """The default of how the bot behaves in a channel."""
     return ChannelSettings()
 
@@ -48,22 +57,24 @@ class Policy:
     """What config.yaml and the choices at run time say about people and places.
 
     `rule(command, asker)` is whether somebody may use a command; the command's own check comes on
-    top. `place` is read for every turn.
+    top. `channel_settings` is read for every turn.
     """
 
-    is_admin: Callable[[Author], bool] = nobody
-    place: Callable[[ConversationKey], Awaitable[ChannelSettings]] = usual_place
-    rule: Rule | None = None
+    is_admin: Callable[[Author], bool] = deny_admin
+    channel_settings: Callable[[ConversationKey], Awaitable[ChannelSettings]] = (
+        default_channel_settings
+    )
+    rule: CommandRule | None = None
     quota_per_hour: int | None = None
-    max_chars: int = MAX_TEXT
+    max_chars: int = MAX_TEXT_CHARACTERS
 
 
 @dataclass(frozen=True, slots=True)
 class Core:
     """Implements `bot.adapters.protocol.Core`. Made by `assemble`; end it with `close`."""
 
-    turns: Turns
-    running: OpenTurns
+    intake: Intake
+    open_turns: OpenTurns
     router: Router
     replies: Replies
     policy: Policy = field(repr=False)
@@ -76,7 +87,7 @@ class Core:
 
     async def accept(self, event: Event, sink: Sink) -> None:
         """Take an event; the answer goes to the sink."""
-        await self.turns.accept(event, sink)
+        await self.intake.accept(event, sink)
 
     async def question(self, platform: str, event: str) -> Question | None:
         """What an event asked, also before a restart."""
@@ -91,7 +102,7 @@ class Core:
 
     async def channel_settings(self, conversation: ConversationKey) -> ChannelSettings:
         """How the bot behaves there."""
-        return await self.policy.place(conversation)
+        return await self.policy.channel_settings(conversation)
 
     async def may_use(self, command: str, author: Author, conversation: ConversationKey) -> bool:
         """Whether the command's checks would let this person call it there."""
@@ -100,7 +111,7 @@ class Core:
             return False
         direct = conversation.workspace == "@dm" or conversation.user is not None
         asker = Asker(author, conversation, direct, self.policy.is_admin(author))
-        return await allowed(asker, command, self.policy.rule) and (
+        return await is_allowed(asker, command, self.policy.rule) and (
             found.check is None or found.check(asker)
         )
 
@@ -113,11 +124,11 @@ class Core:
         if wanted is None or not await self.may_use(command, author, conversation):
             return ()
         completion = Completion(prefix, author, conversation, self.services)
-        return (await _suggest(wanted, completion))[:MOST_SUGGESTIONS]
+        return (await _suggest(wanted, completion))[:MAX_SUGGESTIONS]
 
     async def close(self, within_s: float = 1.5) -> None:
         """Stop what runs, keep what was written, and end every reply."""
-        await self.turns.close(within_s)
+        await self.intake.close(within_s)
 
     def _command(self, name: str) -> Command | None:
         return next((c for c in self.commands if c.name == name), None)
@@ -129,7 +140,7 @@ async def _suggest(option: Option, completion: Completion) -> Sequence[str]:
     if option.complete is None:
         return ()
     try:
-        async with asyncio.timeout(_COMPLETION_S):
+        async with asyncio.timeout(_COMPLETION_TIMEOUT_S):
             return list(await option.complete(completion))
     except Exception:  # a suggestion that fails is no suggestion; a plugin wrote it
         log.warning("no suggestions", option=option.name, exc_info=True)
@@ -139,7 +150,7 @@ async def _suggest(option: Option, completion: Completion) -> Sequence[str]:
 def assemble(
     skills: Sequence[Skill],
     services: Services,
-    running: OpenTurns,
+    open_turns: OpenTurns,
     replies: Replies,
     *,
     policy: Policy | None = None,
@@ -147,10 +158,10 @@ def assemble(
     limits: TurnLimits | None = None,
     metrics: Metrics | None = None,
     middleware: Sequence[Middleware] = (),
-    patience: Patience | None = None,
+    timeouts: DeliveryTimeouts | None = None,
     redact: Redactor | None = None,
 ) -> Core:
-    """Put the core together. `running` is the one that `services.turns` is; `redact` takes the
+    """Put the core together. `open_turns` is the one that `services.turns` is; `redact` takes the
     operator's secrets out of whatever is shown or stored of an answer.
 
     From the outside in: log, metrics, permission, quota, then `middleware`, then the skill.
@@ -158,20 +169,20 @@ def assemble(
     policy = policy or Policy()
     limits = limits or TurnLimits()
     router = Router(skills, services, settings=settings, max_chars=policy.max_chars)
-    layers: list[Middleware] = [logged]
+    layers: list[Middleware] = [log_turns]
     if metrics is not None:
-        layers.append(metered(metrics))
-    layers.append(checked(policy.rule))
+        layers.append(measure_turns(metrics))
+    layers.append(check_permissions(policy.rule))
     if policy.quota_per_hour is not None:
         layers.append(Quota(policy.quota_per_hour))
-    around = TurnDependencies(
+    dependencies = TurnDependencies(
         store=services.history,
-        running=running,
+        open_turns=open_turns,
         handler=wrap(router.handle, *layers, *middleware),
-        place=policy.place,
+        channel_settings=policy.channel_settings,
         limits=limits,
-        patience=patience or Patience(),
+        timeouts=timeouts or DeliveryTimeouts(),
         redact=redact or Redactor(),
     )
-    turns = Turns(router, around, policy.is_admin)
-    return Core(turns, running, router, replies, policy, services)
+    intake = Intake(router, dependencies, policy.is_admin)
+    return Core(intake, open_turns, router, replies, policy, services)

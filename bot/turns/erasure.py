@@ -18,7 +18,7 @@ from bot.types import Author
 
 log = structlog.get_logger(__name__)
 
-TYPED = "terminal-history"
+TERMINAL_HISTORY_FILE = "terminal-history"
 """The file in the data folder that holds what was typed in the terminal."""
 
 
@@ -27,7 +27,7 @@ class Erasure:
     """Implements `Services.forget`. `hooks` are the plugins', by the plugin's name."""
 
     database: Database
-    running: OpenTurns
+    open_turns: OpenTurns
     history: HistoryStore
     knowledge: KnowledgeService
     hooks: Sequence[tuple[str, Callable[[str], None]]]
@@ -35,7 +35,7 @@ class Erasure:
 
     async def __call__(self, person: str) -> int:
         """Delete what is kept of a person (`platform:id`); returns the number of turns."""
-        await self.running.silence(person)
+        await self.open_turns.stop_person(person)
         turns = await self.history.forget(person=person)
         platform, _, ident = person.partition(":")
         await self.knowledge.forget(Author(platform, ident, ""))
@@ -45,7 +45,7 @@ class Erasure:
             except Exception:  # a plugin that fails must not keep the others from forgetting
                 log.error("a plugin could not forget a person", plugin=name, exc_info=True)
         if platform == "terminal":
-            await asyncio.to_thread((self.data_dir / TYPED).unlink, missing_ok=True)
+            await asyncio.to_thread((self.data_dir / TERMINAL_HISTORY_FILE).unlink, missing_ok=True)
         try:
             await self.database.scrub()
         except StorageError as error:

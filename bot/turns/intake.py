@@ -19,21 +19,21 @@ from bot.history.protocol import StoredMessage
 from bot.replies.delivery import Delivery
 from bot.replies.draft import Draft
 from bot.replies.protocol import Sink
-from bot.turns.actions import Buttons
+from bot.turns.actions import ButtonHandler
 from bot.turns.lanes import Lanes
 from bot.turns.open_turns import OpenTurn
 from bot.turns.outcome import Outcome
-from bot.turns.regenerate import _event_of
+from bot.turns.regenerate import rebuild_event
 from bot.turns.router import Router
-from bot.turns.turn import TurnDependencies, TurnRunner, explained
+from bot.turns.turn import TurnDependencies, TurnRunner, report_error
 from bot.types import Author, Notice
 
 log = structlog.get_logger(__name__)
 
-_LAST_WORDS_S = 0.3
+_CANCEL_TIMEOUT_S = 0.3
 
 
-class Turns:
+class Intake:
     """The owner of every task that an event begins.
 
     `is_admin` is what config.yaml says.
@@ -42,17 +42,17 @@ class Turns:
     def __init__(
         self,
         router: Router,
-        around: TurnDependencies,
+        dependencies: TurnDependencies,
         is_admin: Callable[[Author], bool],
     ) -> None:
         self._router = router
-        self._around = around
-        self._running = around.running
+        self._dependencies = dependencies
+        self._open_turns = dependencies.open_turns
         self._is_admin = is_admin
-        self._buttons = Buttons(around.store)
+        self._buttons = ButtonHandler(dependencies.store)
         self._lanes = Lanes()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._exchanges: set[TurnRunner] = set()
+        self._runners: set[TurnRunner] = set()
         self._closing = False
 
     async def accept(self, event: Event, sink: Sink) -> None:
@@ -62,31 +62,31 @@ class Turns:
         """
         match event:
             case Message() | CommandCall():
-                exchange = self._exchange(event, sink)
-                work = self._run(exchange)
-                name = exchange.open.turn
+                runner = self._create_runner(event, sink)
+                work = self._run(runner)
+                name = runner.turn.id
             case ActionCall():
                 work = self._press(event, sink)
                 name = event.id
             case MessageDeleted():
-                work = self._retract(event)
+                work = self._delete_question(event)
                 name = event.id
         task = self._start(work, name)
-        if self._closing or len(self._tasks) > 2 * self._around.limits.max_turns:
+        if self._closing or len(self._tasks) > 2 * self._dependencies.limits.max_turns:
             await asyncio.wait([task])
 
     async def close(self, within_s: float = 1.5) -> None:
         """Stop every turn, keep what was written, end the replies; cancel what takes longer."""
         self._closing = True
-        for exchange in tuple(self._exchanges):
-            exchange.shut_down()
+        for runner in tuple(self._runners):
+            runner.shut_down()
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=within_s)
             for task in late:
                 task.cancel()
             if late:
                 log.warning("turns had to be cut off", turns=len(late))
-                await asyncio.wait(late, timeout=_LAST_WORDS_S)
+                await asyncio.wait(late, timeout=_CANCEL_TIMEOUT_S)
 
     def _start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=f"turn {name}")
@@ -100,7 +100,7 @@ class Turns:
         admin = self._is_admin(event.author)
         return Asker(event.author, event.conversation, event.direct, admin)
 
-    def _exchange(
+    def _create_runner(
         self,
         event: Message | CommandCall,
         sink: Sink,
@@ -120,8 +120,8 @@ class Turns:
         aside = refused is not None or (route is not None and route.quick)
         turn = OpenTurn(uuid.uuid4().hex, event, self._asker(event), quick=aside)
         turn.first_asked_by = question.author if question is not None else ""
-        exchange = TurnRunner(
-            self._around,
+        runner = TurnRunner(
+            self._dependencies,
             turn,
             sink,
             route=route,
@@ -131,44 +131,44 @@ class Turns:
             replaces=replaces,
             question=question,
         )
-        self._running.add(turn)
-        self._exchanges.add(exchange)
-        return exchange
+        self._open_turns.add(turn)
+        self._runners.add(runner)
+        return runner
 
     def _full(self, event: Message | CommandCall) -> Exception | None:
-        limits = self._around.limits
+        limits = self._dependencies.limits
         if self._closing:
             return Busy(10, "I am being restarted; please ask again in a moment.")
-        if len(self._running) >= limits.max_turns:
+        if len(self._open_turns) >= limits.max_turns:
             return Busy(30, "Too many questions are open just now; try again in about 30 s.")
-        if self._running.of_person(event.author) >= limits.per_person:
+        if self._open_turns.count_for_person(event.author) >= limits.per_person:
             return Busy(
                 10, f"You have {limits.per_person} questions open; wait for an answer, or /stop."
             )
-        if self._running.in_channel(event.conversation) >= limits.per_channel:
+        if self._open_turns.count_in_channel(event.conversation) >= limits.per_channel:
             return Busy(30, "Too many questions are open in this channel; try again in about 30 s.")
         return None
 
-    async def _run(self, exchange: TurnRunner) -> None:
-        turn = exchange.open
-        with bound_contextvars(turn=turn.turn, conversation=str(turn.event.conversation)):
+    async def _run(self, runner: TurnRunner) -> None:
+        turn = runner.turn
+        with bound_contextvars(turn=turn.id, conversation=str(turn.event.conversation)):
             try:
-                await exchange.run()
+                await runner.run()
             except Exception:  # a task's top: nothing above it would report this
                 log.exception("a turn was lost")
             finally:
-                self._running.end(turn)
-                self._exchanges.discard(exchange)
+                self._open_turns.end(turn)
+                self._runners.discard(runner)
 
-    async def _retract(self, event: MessageDeleted) -> None:
+    async def _delete_question(self, event: MessageDeleted) -> None:
         """The question was deleted: stop its turn and take the reply back; an answer that is
         whole stays where it is, and leaves the prompts to come."""
         platform = event.conversation.platform
-        turn = self._running.by_event(platform, event.of)
+        turn = self._open_turns.find_by_event(platform, event.of)
         if turn is not None:
-            turn.stop("retracted", event.author.name)
+            turn.stop("question_deleted", event.author.name)
             return
-        store = self._around.store
+        store = self._dependencies.store
         try:
             question = await store.by_event(platform, event.of)
             for answer in await store.recent(question.conversation) if question else ():
@@ -182,27 +182,27 @@ class Turns:
     async def _press(self, call: ActionCall, sink: Sink) -> None:
         with bound_contextvars(turn=call.turn, action=call.action):
             try:
-                if not await self._around.store.claim(call.conversation.platform, call.id):
+                if not await self._dependencies.store.claim(call.conversation.platform, call.id):
                     return
                 if call.action == "regenerate":
                     await self._run(await self._again(call, sink))
                     return
                 outcome = Outcome("complete", await self._notice(call))
             except Exception as error:  # noqa: BLE001 - a task's top; the person is told
-                outcome = explained(error)
+                outcome = report_error(error)
                 if outcome.notice is not None:
                     outcome = replace(outcome, notice=replace(outcome.notice, private=True))
-            draft = Draft(uuid.uuid4().hex, sink.limits, redact=self._around.redact)
-            delivery = Delivery(sink, draft, patience=self._around.patience)
+            draft = Draft(uuid.uuid4().hex, sink.limits, redact=self._dependencies.redact)
+            delivery = Delivery(sink, draft, timeouts=self._dependencies.timeouts)
             await delivery.finish(outcome.state, outcome.notice)
 
     async def _notice(self, call: ActionCall) -> Notice:
         if call.action != "stop":
             return await self._buttons.press(call)
         asker = self._asker(call)
-        turn = self._running.get(call.turn)
+        turn = self._open_turns.get(call.turn)
         if turn is None and not call.turn:
-            stopped = await self._running.stop(call.conversation, asker)
+            stopped = await self._open_turns.stop(call.conversation, asker)
         elif turn is None:
             stopped = 0
         elif not turn.may_be_stopped_by(asker):
@@ -215,16 +215,16 @@ class Turns:
     async def _again(self, call: ActionCall, sink: Sink) -> TurnRunner:
         """The original question once more. Raises `NotFound`, `Denied`, `Busy`."""
         answer = await self._buttons.answer(call)
-        if answer.status == "running" and self._running.get(answer.id) is not None:
+        if answer.status == "running" and self._open_turns.get(answer.id) is not None:
             raise Busy(5, "This answer is still being written; stop it first.")
-        question = await self._around.store.get(answer.answers) if answer.answers else None
+        question = await self._dependencies.store.get(answer.answers) if answer.answers else None
         if question is None:
             raise NotFound("The question is no longer kept; please ask again.")
         asker = self._asker(call)
         if question.author != asker.author.key and not asker.admin:
             raise Denied("Only the person who asked, or an admin, can have this answered again.")
-        material = await self._around.store.material(question.id) or AttachmentSnapshot()
+        material = await self._dependencies.store.material(question.id) or AttachmentSnapshot()
         if not question.text.strip() and not question.command and not material.attachments:
             raise NotFound("The files of that question are gone; please send them again.")
-        event = _event_of(question, call, material)
-        return self._exchange(event, sink, claimed=True, replaces=answer, question=question)
+        event = rebuild_event(question, call, material)
+        return self._create_runner(event, sink, claimed=True, replaces=answer, question=question)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 
-_UNNOTICED_S = 0.05
+_UNNOTICED_WAIT_S = 0.05
 
 
 class Ticket:
@@ -29,7 +29,7 @@ class Ticket:
         A wait too short to be noticed yields nothing.
         """
         with suppress(TimeoutError):
-            async with asyncio.timeout(_UNNOTICED_S):
+            async with asyncio.timeout(_UNNOTICED_WAIT_S):
                 while self.position:
                     self._moved.clear()
                     await self._moved.wait()

@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 Middleware: TypeAlias = Callable[[Handler], Handler]
 
-Rule: TypeAlias = Callable[[str, Asker], Awaitable[bool]]
+CommandRule: TypeAlias = Callable[[str, Asker], Awaitable[bool]]
 """What config.yaml and admins say: whether this person may use the command of that name here."""
 
 
@@ -40,15 +40,15 @@ def wrap(handler: Handler, *middleware: Middleware) -> Handler:
     return handler
 
 
-def logged(handler: Handler) -> Handler:
+def log_turns(handler: Handler) -> Handler:
     """One line when a turn begins and one when it ends; never what was said."""
 
-    async def run(job: RoutedTurn) -> AsyncGenerator[Part, None]:
+    async def run(turn: RoutedTurn) -> AsyncGenerator[Part, None]:
         began = time.perf_counter()
         state: State = "complete"
-        log.info("turn begins", kind=job.route.kind, skill=job.route.skill)
+        log.info("turn begins", kind=turn.route.kind, skill=turn.route.skill)
         try:
-            async with aclosing(handler(job)) as parts:
+            async with aclosing(handler(turn)) as parts:
                 async for part in parts:
                     yield part
         except BaseException as error:
@@ -56,22 +56,22 @@ def logged(handler: Handler) -> Handler:
             raise
         finally:
             seconds = round(time.perf_counter() - began, 3)
-            log.info("turn ends", state=state, seconds=seconds, model=job.record.model or None)
+            log.info("turn ends", state=state, seconds=seconds, model=turn.record.model or None)
 
     return run
 
 
-def metered(metrics: Metrics) -> Middleware:
+def measure_turns(metrics: Metrics) -> Middleware:
     """Count turns, and time them and their first text."""
 
     def layer(handler: Handler) -> Handler:
-        async def run(job: RoutedTurn) -> AsyncGenerator[Part, None]:
+        async def run(turn: RoutedTurn) -> AsyncGenerator[Part, None]:
             began = time.perf_counter()
             state: State = "complete"
             silent = True
-            metrics.turn_started(job.route.kind)
+            metrics.turn_started(turn.route.kind)
             try:
-                async with aclosing(handler(job)) as parts:
+                async with aclosing(handler(turn)) as parts:
                     async for part in parts:
                         if silent and isinstance(part, Text):
                             silent = False
@@ -81,30 +81,30 @@ def metered(metrics: Metrics) -> Middleware:
                 state = _state(error)
                 raise
             finally:
-                metrics.turn_ended(job.route.kind, state, time.perf_counter() - began)
+                metrics.turn_ended(turn.route.kind, state, time.perf_counter() - began)
 
         return run
 
     return layer
 
 
-async def allowed(asker: Asker, command: str, rule: Rule | None) -> bool:
+async def is_allowed(asker: Asker, command: str, rule: CommandRule | None) -> bool:
     """Whether config.yaml and admins let the person use a command."""
     return rule is None or await rule(command, asker)
 
 
-def checked(rule: Rule | None = None) -> Middleware:
+def check_permissions(rule: CommandRule | None = None) -> Middleware:
     """Refuse commands to people who may not use them: by the rule, then by the command's check."""
 
     def layer(handler: Handler) -> Handler:
-        async def run(job: RoutedTurn) -> AsyncGenerator[Part, None]:
-            command = job.route.command
+        async def run(turn: RoutedTurn) -> AsyncGenerator[Part, None]:
+            command = turn.route.command
             if command is not None:
-                if not await allowed(job.asker, command.name, rule):
+                if not await is_allowed(turn.asker, command.name, rule):
                     raise Denied(f"You may not use /{command.name} here.")
-                if command.check is not None and not command.check(job.asker):
+                if command.check is not None and not command.check(turn.asker):
                     raise Denied(f"/{command.name} needs {command.check.reason}.")
-            async with aclosing(handler(job)) as parts:
+            async with aclosing(handler(turn)) as parts:
                 async for part in parts:
                     yield part
 

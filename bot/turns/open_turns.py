@@ -16,16 +16,16 @@ from bot.types import Author, ConversationKey
 
 log = structlog.get_logger(__name__)
 
-_SILENCE_S = 10.0
+_END_TIMEOUT_S = 10.0
 """Longest time that turns may take to end, since a platform may not take their last words."""
-StopReason = Literal["stopped", "retracted", "shutdown"]
+StopReason = Literal["stopped", "question_deleted", "shutdown"]
 
 
 @dataclass(slots=True, eq=False)
 class OpenTurn:
     """A turn that was accepted and has not ended. `work` is what can be cancelled of it."""
 
-    turn: str
+    id: str
     event: Message | CommandCall
     asker: Asker
     quick: bool = False
@@ -80,18 +80,18 @@ class OpenTurns:
 
     def add(self, turn: OpenTurn) -> None:
         """A turn was accepted."""
-        self._open[turn.turn] = turn
+        self._open[turn.id] = turn
         self._unended.add(turn)
         self._events.setdefault(_event_key(turn), turn)
-        self._counts.update(_counted(turn))
+        self._counts.update(_count_keys(turn))
 
     def remove(self, turn: OpenTurn) -> None:
         """A turn's work ended; its answer may still be on its way."""
-        if self._open.pop(turn.turn, None) is None:
+        if self._open.pop(turn.id, None) is None:
             return
         if self._events.get(_event_key(turn)) is turn:
             del self._events[_event_key(turn)]
-        for key in _counted(turn):
+        for key in _count_keys(turn):
             self._counts[key] -= 1
             if not self._counts[key]:
                 del self._counts[key]
@@ -102,14 +102,14 @@ class OpenTurns:
         self._unended.discard(turn)
         turn.ended.set()
 
-    async def silence(self, person: str) -> None:
+    async def stop_person(self, person: str) -> None:
         """Stop every turn of a person (`platform:id`), and those that read messages of theirs, and
         wait until nothing more is kept of them. Quick commands keep nothing anyway."""
         theirs = [turn for turn in self._unended if person in turn.people and not turn.quick]
         for turn in theirs:
-            turn.stop("retracted" if turn.asker.author.key == person else "stopped")
+            turn.stop("question_deleted" if turn.asker.author.key == person else "stopped")
         try:
-            async with asyncio.timeout(_SILENCE_S):
+            async with asyncio.timeout(_END_TIMEOUT_S):
                 await asyncio.gather(*(turn.ended.wait() for turn in theirs))
         except TimeoutError:
             log.warning("turns did not end", turns=len(theirs))
@@ -118,15 +118,15 @@ class OpenTurns:
         """The open turn with this id."""
         return self._open.get(turn)
 
-    def by_event(self, platform: str, event_id: str) -> OpenTurn | None:
+    def find_by_event(self, platform: str, event_id: str) -> OpenTurn | None:
         """The open turn that an event began."""
         return self._events.get((platform, event_id))
 
-    def of_person(self, author: Author) -> int:
+    def count_for_person(self, author: Author) -> int:
         """How many turns a person has open."""
         return self._counts[author.key]
 
-    def in_channel(self, conversation: ConversationKey) -> int:
+    def count_in_channel(self, conversation: ConversationKey) -> int:
         """How many turns a channel has open."""
         return self._counts[conversation.scope("channel")]
 
@@ -139,11 +139,11 @@ class OpenTurns:
         return sum(
             turn.stop("stopped", by.author.name)
             for turn in self
-            if not turn.quick and _reaches(conversation, by, turn)
+            if not turn.quick and _is_stopped_by(conversation, by, turn)
         )
 
 
-def _reaches(conversation: ConversationKey, by: Asker, turn: OpenTurn) -> bool:
+def _is_stopped_by(conversation: ConversationKey, by: Asker, turn: OpenTurn) -> bool:
     there = turn.event.conversation
     if there == conversation:
         return turn.may_be_stopped_by(by)
@@ -155,7 +155,7 @@ def _event_key(turn: OpenTurn) -> tuple[str, str]:
     return turn.event.conversation.platform, turn.event.id
 
 
-def _counted(turn: OpenTurn) -> tuple[str, ...]:
+def _count_keys(turn: OpenTurn) -> tuple[str, ...]:
     if turn.quick:
         return ()
     return turn.asker.author.key, turn.event.conversation.scope("channel")

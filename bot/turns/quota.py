@@ -16,8 +16,8 @@ class Quota:
     """So many turns an hour for each person, as a bucket that fills up again all the time."""
 
     def __init__(self, per_hour: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most = float(per_hour)
-        self._each_s = 3600 / per_hour
+        self._max_turns = float(per_hour)
+        self._seconds_per_turn = 3600 / per_hour
         self._clock = clock
         self._full_at: OrderedDict[str, float] = OrderedDict()
 
@@ -29,12 +29,12 @@ class Quota:
         now = self._clock()
         while self._full_at and next(iter(self._full_at.values())) <= now:
             self._full_at.popitem(last=False)
-        full_at = max(now, self._full_at.get(person, now)) + self._each_s
-        wait = full_at - now - self._most * self._each_s
+        full_at = max(now, self._full_at.get(person, now)) + self._seconds_per_turn
+        wait = full_at - now - self._max_turns * self._seconds_per_turn
         if wait > 1e-6:
             raise Busy(
                 wait,
-                f"You have used up your {self._most:.0f} questions an hour; "
+                f"You have used up your {self._max_turns:.0f} questions an hour; "
                 f"try again in about {_in_words(wait)}.",
             )
         self._full_at[person] = full_at
@@ -43,10 +43,10 @@ class Quota:
     def __call__(self, handler: Handler) -> Handler:
         """As middleware: quick commands are free, and so is everything for admins."""
 
-        async def run(job: RoutedTurn) -> AsyncGenerator[Part, None]:
-            if not job.route.quick and not job.asker.admin:
-                self.take(job.asker.author.key)
-            async with aclosing(handler(job)) as parts:
+        async def run(turn: RoutedTurn) -> AsyncGenerator[Part, None]:
+            if not turn.route.quick and not turn.asker.admin:
+                self.take(turn.asker.author.key)
+            async with aclosing(handler(turn)) as parts:
                 async for part in parts:
                     yield part
 

@@ -1,4 +1,4 @@
-"""What is stored of one exchange: the question, what it came with, and the answer as it grows.
+"""What is stored of one runner: the question, what it came with, and the answer as it grows.
 
 The question is on disk before a model is asked, and what is written at most a second after it was.
 """
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 class TurnRecorder:
-    """The stored side of an exchange. Nothing is stored of one that is never opened.
+    """The stored side of an runner. Nothing is stored of one that is never opened.
 
     `replaces` is the answer that this one is made instead of, to the `question` that is stored
     already. `answer` is the answer's turn, once it is stored.
@@ -63,7 +63,7 @@ class TurnRecorder:
         )
         answer = replace(
             question,
-            id=turn.turn,
+            id=turn.id,
             role="assistant",
             text="",
             author="",
@@ -86,13 +86,13 @@ class TurnRecorder:
         await self._store.open(question, answer)
         self.answer = answer
 
-    async def material(self, job: RoutedTurn) -> None:
+    async def material(self, turn: RoutedTurn) -> None:
         """Keep what the question came with, as far as it has been read: for Regenerate."""
-        read = job.record.read
+        read = turn.record.read
         if self.answer is None or self._question is not None or self._read == len(read):
             return
         self._read = len(read)
-        material = material_of(job.event, read)
+        material = material_of(turn.event, read)
         if material and self.answer.answers is not None:
             try:
                 await self._store.keep(self.answer.answers, material)
@@ -124,17 +124,17 @@ class TurnRecorder:
                     log.exception("what was written so far was not kept")
 
     async def close(
-        self, job: RoutedTurn, text: str, status: TurnStatus, *, retracted: bool
+        self, turn: RoutedTurn, text: str, status: TurnStatus, *, question_deleted: bool
     ) -> None:
-        """Store how it ended; a retracted question's answer leaves the prompts to come."""
+        """Store how it ended; the answer of a deleted question is kept out of later prompts."""
         if self._opening is not None:
             await asyncio.wait([self._opening])
             if (error := self._opening.exception()) is not None:
                 log.warning("a question was not kept", reason=type(error).__name__)
         if self.answer is None:
             return
-        await self.material(job)
-        record = job.record
+        await self.material(turn)
+        record = turn.record
         answer = replace(
             self.answer,
             text=text,
@@ -145,7 +145,7 @@ class TurnRecorder:
         )
         try:
             await self._store.finish(answer)
-            if retracted:
+            if question_deleted:
                 await self._store.supersede(answer.id)
         except Exception:  # the person gets the answer even where it cannot be kept
             log.exception("an answer was not kept")

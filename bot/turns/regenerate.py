@@ -7,17 +7,17 @@ from typing import Any
 from bot.events import ActionCall, CommandCall, Message
 from bot.history.attachments import AttachmentSnapshot
 from bot.history.protocol import StoredMessage
-from bot.turns.actions import same_channel
+from bot.turns.actions import is_same_channel
 from bot.types import ConversationKey
 
 
-def _event_of(
+def rebuild_event(
     question: StoredMessage, call: ActionCall, material: AttachmentSnapshot
 ) -> Message | CommandCall:
     """The question as it was asked, with what it came with then."""
     key = ConversationKey.parse(question.conversation)
     around: dict[str, Any] = {
-        "direct": call.direct and same_channel(key, call.conversation),
+        "direct": call.direct and is_same_channel(key, call.conversation),
         "attachments": material.attachments,
         "context": material.context,
         "earlier": call.earlier,

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 
 from bot.commands.checks import Asker
-from bot.commands.declaration import MAX_TEXT, Command, check_text
-from bot.commands.parsing import find_command, main_option, parse
+from bot.commands.declaration import MAX_TEXT_CHARACTERS, Command, check_text
+from bot.commands.parsing import find_command, main_option, parse_options
 from bot.errors import NotFound, UsageError
 from bot.events import CommandCall, ContextMessage, Message
 from bot.skills.context import Context, TurnRecord
@@ -42,7 +42,7 @@ class Route:
 
     @property
     def remember(self) -> bool:
-        """Whether later prompts of the conversation know of the exchange."""
+        """Whether later prompts of the conversation know of the runner."""
         return self.command is None or self.command.remember
 
     @property
@@ -56,7 +56,7 @@ class RoutedTurn:
     """A routed event on its way through the middleware to its skill."""
 
     event: Message | CommandCall
-    turn: str
+    id: str
     asker: Asker
     route: Route
     persona: str = ""
@@ -81,7 +81,7 @@ class Router:
         services: Services,
         *,
         settings: Mapping[str, BaseModel | None] | None = None,
-        max_chars: int = MAX_TEXT,
+        max_chars: int = MAX_TEXT_CHARACTERS,
     ) -> None:
         self._services = services
         self._settings = settings or {}
@@ -104,19 +104,19 @@ class Router:
             return self._command(event)
         return self._message(event)
 
-    async def handle(self, job: RoutedTurn) -> AsyncGenerator[Part, None]:
+    async def handle(self, turn: RoutedTurn) -> AsyncGenerator[Part, None]:
         """Run the skill: the innermost handler."""
         context = Context(
-            event=job.event,
-            turn=job.turn,
-            asker=job.asker,
+            event=turn.event,
+            turn=turn.id,
+            asker=turn.asker,
             services=self._services,
-            settings=self._settings.get(job.route.skill),
-            persona=job.persona,
-            record=job.record,
-            deadline_s=job.deadline_s,
+            settings=self._settings.get(turn.route.skill),
+            persona=turn.persona,
+            record=turn.record,
+            deadline_s=turn.deadline_s,
         )
-        parts = job.route.run(context, **job.route.options)
+        parts = turn.route.run(context, **turn.route.options)
         try:
             async for part in parts:
                 yield part
@@ -127,7 +127,7 @@ class Router:
         command = find_command(call.name, self.commands)
         given: dict[str, Value] = dict(call.options)
         if call.text is not None:
-            given = {**parse(call.text, command), **given}
+            given = {**parse_options(call.text, command), **given}
         if call.target is not None:
             _fill_from_target(command, call.target, given)
         return Route(
@@ -135,7 +135,7 @@ class Router:
             run=command.handler,
             command=command,
             options=command.bind(given),
-            text=_said(command, given),
+            text=_describe_call(command, given),
         )
 
     def _message(self, message: Message) -> Route:
@@ -162,7 +162,7 @@ def _fill_from_target(command: Command, target: ContextMessage, given: dict[str,
         given.setdefault(option.name, value[: option.max_length])  # the whole is in the target
 
 
-def _said(command: Command, given: Mapping[str, Value]) -> str:
+def _describe_call(command: Command, given: Mapping[str, Value]) -> str:
     main = main_option(command)
     if main is not None and main.name in given:
         return str(given[main.name])

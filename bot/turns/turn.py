@@ -16,7 +16,7 @@ import structlog
 from backends.errors import DeadlineExceeded
 from bot.history.protocol import HistoryStore, StoredMessage
 from bot.observability.redaction import Redactor
-from bot.replies.delivery import Delivery, Patience
+from bot.replies.delivery import Delivery, DeliveryTimeouts
 from bot.replies.draft import Draft
 from bot.replies.protocol import Sink
 from bot.settings.values import ChannelSettings
@@ -29,7 +29,7 @@ from bot.types import ConversationKey, Explanation, Notice, Status
 
 log = structlog.get_logger(__name__)
 
-_BREATH_S = 0.005
+_MAX_LOOP_HOLD_S = 0.005
 """Longest time that a skill which never waits may keep the event loop, in seconds."""
 
 
@@ -49,11 +49,11 @@ class TurnDependencies:
     """What every exchange of a process works with."""
 
     store: HistoryStore
-    running: OpenTurns
+    open_turns: OpenTurns
     handler: Handler
-    place: Callable[[ConversationKey], Awaitable[ChannelSettings]]
+    channel_settings: Callable[[ConversationKey], Awaitable[ChannelSettings]]
     limits: TurnLimits = TurnLimits()
-    patience: Patience = field(default_factory=Patience)
+    timeouts: DeliveryTimeouts = field(default_factory=DeliveryTimeouts)
     redact: Redactor = field(default_factory=Redactor, repr=False)
 
 
@@ -66,7 +66,7 @@ class TurnRunner:
 
     def __init__(
         self,
-        around: TurnDependencies,
+        dependencies: TurnDependencies,
         turn: OpenTurn,
         sink: Sink,
         *,
@@ -77,27 +77,30 @@ class TurnRunner:
         replaces: StoredMessage | None = None,
         question: StoredMessage | None = None,
     ) -> None:
-        self.open = turn
-        self._around = around
+        self.turn = turn
+        self._dependencies = dependencies
         self._route = route
         self._refused = refused
         self._ticket = ticket
         self._claimed = claimed
-        self._kept = TurnRecorder(around.store, around.limits.save_every_s, question, replaces)
+        self._recorder = TurnRecorder(
+            dependencies.store, dependencies.limits.save_every_s, question, replaces
+        )
         self._draft = Draft(
-            turn.turn,
+            turn.id,
             sink.limits,
             model=route is not None and not route.quick and not refused,
-            redact=around.redact,
+            redact=dependencies.redact,
         )
-        self._delivery = Delivery(sink, self._draft, patience=around.patience)
-        self._job: RoutedTurn | None = None
+        self._delivery = Delivery(sink, self._draft, timeouts=dependencies.timeouts)
+        self._routed_turn: RoutedTurn | None = None
 
     async def run(self) -> None:
         """Answer, refuse or report an error, exactly once; nothing for an event seen before."""
         try:
             outcome = await self._outcome()
-            self._around.running.remove(self.open)  # the person may ask on while it is sent
+            # The person may ask the next question while this answer is being sent.
+            self._dependencies.open_turns.remove(self.turn)
             if outcome is not None:
                 await self._keep(outcome)
                 await self._reply(outcome)
@@ -108,106 +111,108 @@ class TurnRunner:
 
     def shut_down(self) -> None:
         """The process ends: keep what was written, and end the reply without delay."""
-        self.open.stop("shutdown")
+        self.turn.stop("shutdown")
         self._delivery.hurry()
 
     # --- how it ends --------------------------------------------------------------------------
 
     async def _outcome(self) -> Outcome | None:
-        event = self.open.event
+        event = self.turn.event
         try:
-            if not self._claimed and not await self._around.store.claim(
+            if not self._claimed and not await self._dependencies.store.claim(
                 event.conversation.platform, event.id
             ):
                 return None
             if self._refused is not None:
                 raise self._refused
-            self.open.work = asyncio.create_task(self._work(), name=f"work {self.open.turn}")
-            if self.open.stopped:
-                self.open.work.cancel()
-            await self.open.work
+            self.turn.work = asyncio.create_task(self._do_work(), name=f"work {self.turn.id}")
+            if self.turn.stopped:
+                self.turn.work.cancel()
+            await self.turn.work
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if self.open.stopped is None or (task is not None and task.cancelling()):
+            if self.turn.stopped is None or (task is not None and task.cancelling()):
                 raise
             return self._stopped()
         except Exception as error:  # noqa: BLE001 - a turn's errors become notices here
-            return explained(error)
+            return report_error(error)
         if self._draft.failed or self._draft.refused:
             return Outcome("failed" if self._draft.failed else "refused")
         return empty_answer() if self._draft.empty else Outcome("complete")
 
     def _stopped(self) -> Outcome:
-        if self.open.stopped == "shutdown":
+        if self.turn.stopped == "shutdown":
             words = "I was shut down before this was complete."
         elif self._draft.characters:
-            words = f"Stopped by {self.open.stopped_by}." if self.open.stopped_by else "Stopped."
+            words = f"Stopped by {self.turn.stopped_by}." if self.turn.stopped_by else "Stopped."
         else:
             words = "Stopped before anything was written."
         return Outcome("cancelled", Notice(words, "footer"), again=True)
 
     async def _keep(self, outcome: Outcome) -> None:
-        if self._job is not None and outcome.state != "working":
-            retracted = self.open.stopped == "retracted"
+        if self._routed_turn is not None and outcome.state != "working":
+            deleted = self.turn.stopped == "question_deleted"
             text = self._draft.whole_text
-            await self._kept.close(self._job, text, outcome.state, retracted=retracted)
+            await self._recorder.close(
+                self._routed_turn, text, outcome.state, question_deleted=deleted
+            )
 
     async def _reply(self, outcome: Outcome) -> None:
-        if self.open.stopped == "retracted":
+        if self.turn.stopped == "question_deleted":
             await self._delivery.withdraw()
         else:
-            again = outcome.again and self._kept.answer is not None
+            again = outcome.again and self._recorder.answer is not None
             await self._delivery.finish(outcome.state, outcome.notice, again=again)
 
     # --- the work -----------------------------------------------------------------------------
 
-    async def _work(self) -> None:
+    async def _do_work(self) -> None:
         """Wait for the lane, store the question, run the skill."""
         assert self._route is not None
-        place = await self._around.place(self.open.event.conversation)
+        place = await self._dependencies.channel_settings(self.turn.event.conversation)
         self._draft.file_over_chars = place.file_over_chars
         if self._ticket is not None:
             async with aclosing(self._ticket.wait()) as positions:
                 async for position in positions:
                     self._delivery.add(Status("queued", position=position))
-        limit = self._around.limits.deadline_s
-        self._job = RoutedTurn(
-            event=self.open.event,
-            turn=self.open.turn,
-            asker=self.open.asker,
+        limit = self._dependencies.limits.deadline_s
+        self._routed_turn = RoutedTurn(
+            event=self.turn.event,
+            id=self.turn.id,
+            asker=self.turn.asker,
             route=self._route,
             persona=place.persona,
             deadline_s=limit,
         )
         if not self._route.quick:
-            await self._kept.open(self.open, self._route)
-            await self._kept.material(self._job)
-        async with self._kept.saving(self._draft):
+            await self._recorder.open(self.turn, self._route)
+            await self._recorder.material(self._routed_turn)
+        async with self._recorder.saving(self._draft):
             try:
                 async with asyncio.timeout(limit) as scope:
-                    await self._drain(self._job)
+                    await self._run_skill(self._routed_turn)
             except TimeoutError as error:
                 if not scope.expired():
                     raise
                 raise DeadlineExceeded(f"it took longer than {limit:.0f} s.") from error
 
-    async def _drain(self, job: RoutedTurn) -> None:
+    async def _run_skill(self, turn: RoutedTurn) -> None:
         clock = asyncio.get_running_loop().time
         breath = clock()
-        async with aclosing(self._around.handler(job)) as parts:
+        async with aclosing(self._dependencies.handler(turn)) as parts:
             async for part in parts:
                 if isinstance(part, Explanation):
-                    job.record.explanation = self._around.redact.part(part)
-                    await self._kept.material(job)
+                    turn.record.explanation = self._dependencies.redact.part(part)
+                    await self._recorder.material(turn)
                     continue
                 first = not self._draft.characters
                 self._delivery.add(part)
-                if clock() - breath > _BREATH_S or (first and self._draft.characters):
+                if clock() - breath > _MAX_LOOP_HOLD_S or (first and self._draft.characters):
                     await asyncio.sleep(0)
                     breath = clock()
 
 
-def explained(error: Exception) -> Outcome:
+def report_error(error: Exception) -> Outcome:
     """The outcome of an error, with the trace in the log where it is not the person's doing."""
     outcome = outcome_of(error)
     if outcome.error_id is not None:

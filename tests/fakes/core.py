@@ -13,7 +13,7 @@ from backends.base import Backend, Capabilities, ChatMessage, ChatRequest, Chunk
 from backends.scripted.backend import ScriptedBackend
 from bot.events import ActionCall, CommandCall, Event, Message, MessageDeleted
 from bot.history.protocol import HistoryStore
-from bot.replies.delivery import Patience
+from bot.replies.delivery import DeliveryTimeouts
 from bot.replies.protocol import Reply
 from bot.skills.services import Services
 from bot.skills.skill import Skill
@@ -94,25 +94,25 @@ class Bench:
     settings: Mapping[str, BaseModel | None] | None = None
     metrics: Metrics | None = None
     middleware: Sequence[Middleware] = ()
-    patience: Patience | None = None
+    timeouts: DeliveryTimeouts | None = None
 
     def __post_init__(self) -> None:
-        running = OpenTurns()
+        open_turns = OpenTurns()
         nowhere = cast(Any, None)  # rooms that these skills never enter
         known = dict.fromkeys(Services.__dataclass_fields__, nowhere)
-        known |= {"models": OneModel(self.backend), "history": self.store, "turns": running}
+        known |= {"models": OneModel(self.backend), "history": self.store, "turns": open_turns}
         known |= {"commands": [c for s in self.skills for c in s.commands]}
         self.core: Core = assemble(
             self.skills,
             Services(**known),
-            running,
+            open_turns,
             MemoryReplies(),
             policy=self.policy,
             settings=self.settings,
             limits=self.limits,
             metrics=self.metrics,
             middleware=self.middleware,
-            patience=self.patience,
+            timeouts=self.timeouts,
         )
 
     def message(

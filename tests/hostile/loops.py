@@ -29,7 +29,7 @@ from bot.prompting.repetition_guard import RepetitionGuard
 from bot.prompting.speakers import Speakers, plain_name
 from bot.prompting.text_split import cut
 from bot.replies.pagination import Splitter, split
-from bot.surrogates import wellformed
+from bot.surrogates import repair_surrogates
 from bot.web.decoding import decode, is_binary
 from bot.web.extract import extract
 
@@ -127,7 +127,7 @@ LOOPS: dict[str, Callable[[str], Any]] = {
     "name": plain_name,
     "fence": lambda text: fence(text, "text", b"key"),
     "redaction": _REDACT,
-    "wellformed": wellformed,
+    "repair_surrogates": repair_surrogates,
     "decoding": lambda text: (is_binary(d := text.encode("utf-8", "replace")), decode(d)),
     "plain text": lambda text: extract(text.encode("utf-8", "replace") or b"a", "a.txt"),
     "slack escape": escaping.escape,

@@ -12,7 +12,7 @@ import pytest
 
 from bot.history.sql_store import SqlHistoryStore
 from bot.storage.database import Database
-from bot.turns.erasure import TYPED
+from bot.turns.erasure import TERMINAL_HISTORY_FILE
 from tests.contracts.history_contract import asked, exchange
 from tests.fakes.discord.state import ADA, CHANNEL, DM, EVE, ROOT
 from tests.scenarios.harness import SLOW, House
@@ -113,7 +113,7 @@ async def test_no_word_is_left_in_any_file(house: House) -> None:
     said = fake.world.add_message(CHANNEL, EVE, f"Mind the {WORD}.")
     await fake.say("take your time", mention=True, author=ADA, reply_to=int(said["id"]))
     await house.until(lambda: places(data) and house.is_answering(), "running")
-    running = house.app.core.running if house.app else ()
+    running = house.app.core.open_turns if house.app else ()
     await house.until(lambda: len(list(running)) == 2, "both")
     assert any("parlance.db" in place for place in places(data))
     await eve.is_forgotten()
@@ -153,12 +153,12 @@ async def test_rows_that_sqlite_has_moved_about_leave_no_copy(tmp_path: Path, se
 
 async def test_what_was_typed_in_the_terminal_goes_with_who_typed_it(house: House) -> None:
     data = house.folder / "data"
-    (data / TYPED).write_text(f"\n# now\n+tell me of a {WORD}\n", "utf-8")
+    (data / TERMINAL_HISTORY_FILE).write_text(f"\n# now\n+tell me of a {WORD}\n", "utf-8")
     assert house.app is not None
     forget = house.app.services.forget
     assert forget is not None
     await forget(f"discord:{EVE}")
-    assert places(data) == [TYPED]
+    assert places(data) == [TERMINAL_HISTORY_FILE]
     await forget("terminal:operator")
     assert places(data) == []
 

@@ -10,10 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bot.control_characters import without_controls
+from bot.control_characters import strip_controls
 from bot.replies.draft import Draft
 from bot.replies.link_words import misleads
-from bot.replies.links import LinkFilter, shown
+from bot.replies.links import LinkFilter, sanitize_text
 from bot.replies.pagination import split
 from bot.types import Limits, Notice, Source, Sources, Status, Text
 from tests.hostile.links import CODE, EVIL, NO_CODE, PIECES, SHOWN
@@ -23,37 +23,37 @@ answers = st.lists(st.sampled_from(PIECES), max_size=24).map("".join)
 
 @pytest.mark.parametrize(("written", "expected"), SHOWN.items())
 def test_what_is_shown(written: str, expected: str) -> None:
-    assert shown(written) == expected
+    assert sanitize_text(written) == expected
 
 
 @pytest.mark.parametrize("code", CODE)
 def test_code_stays_as_it_is(code: str) -> None:
-    assert shown(code) == code
+    assert sanitize_text(code) == code
 
 
 @pytest.mark.parametrize("answer", NO_CODE)
 def test_what_is_code_to_some_renderers_only_does_not_pass_for_it(answer: str) -> None:
-    assert not list(lies(shown(answer)))
+    assert not list(lies(sanitize_text(answer)))
 
 
 @given(answers, st.integers(1, 5))
 def test_what_is_shown_does_not_depend_on_the_size_of_the_pieces(answer: str, step: int) -> None:
     links = LinkFilter()
     pieces = [links.feed(answer[at : at + step]) for at in range(0, len(answer), step)]
-    assert "".join(pieces) + links.finish() == shown(answer)
+    assert "".join(pieces) + links.finish() == sanitize_text(answer)
 
 
 @given(st.text())
 def test_nothing_but_spaces_is_added_to_ordinary_text(text: str) -> None:
-    kept = without_controls(text)
+    kept = strip_controls(text)
     if "!" not in text and "@" not in text:
-        assert shown(text).replace(" ", "") == kept.replace(" ", "")
+        assert sanitize_text(text).replace(" ", "") == kept.replace(" ", "")
 
 
 @settings(max_examples=400)
 @given(answers)
 def test_no_renderer_shows_a_link_that_lies_or_an_image(answer: str) -> None:
-    assert not list(lies(shown(answer)))
+    assert not list(lies(sanitize_text(answer)))
 
 
 def test_the_renderers_of_this_test_find_what_lies() -> None:
@@ -151,4 +151,4 @@ def test_a_view_only_grows(answer: str) -> None:
         assert draft.view().text.startswith(before)
         before = draft.view().text
     draft.end("complete")
-    assert draft.view().text == shown(answer)
+    assert draft.view().text == sanitize_text(answer)

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.control_characters import without_controls, written_out
+from bot.control_characters import escape_controls, strip_controls
 from tests.hostile.screens import FORGED, MARKUP, SCREENS
 from tests.scenarios.process import WITHIN_S, Folder
 
@@ -39,21 +39,21 @@ def controls(text: str) -> set[str]:
 def test_a_sequence_that_is_split_between_two_pieces_does_not_come_through(
     one: str, two: str
 ) -> None:
-    assert without_controls(one) + without_controls(two) == without_controls(one + two)
-    assert not controls(without_controls(one + two))
+    assert strip_controls(one) + strip_controls(two) == strip_controls(one + two)
+    assert not controls(strip_controls(one + two))
 
 
 @pytest.mark.parametrize("text", SCREENS.values(), ids=SCREENS)
 def test_nothing_that_controls_is_left(text: str) -> None:
     assert controls(text)
-    assert not controls(without_controls(text))
-    assert not controls(written_out(text))
+    assert not controls(strip_controls(text))
+    assert not controls(escape_controls(text))
 
 
 def test_ordinary_text_stays_as_it_is() -> None:
     text = "# Überschrift\n\n\t- 漢字, עברית, العربية 👩‍👩‍👧 \u200f\u200e\n"
-    assert without_controls(text) == text
-    assert without_controls("one\r\ntwo\r\n") == "one\ntwo\n"
+    assert strip_controls(text) == text
+    assert strip_controls("one\r\ntwo\r\n") == "one\ntwo\n"
 
 
 # --- a terminal, and a pipe ----------------------------------------------------------------------

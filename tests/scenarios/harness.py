@@ -19,7 +19,7 @@ import yaml
 
 from backends.scripted.backend import ScriptedBackend
 from bot.adapters.protocol import Adapter
-from bot.app import App, opened
+from bot.app import App, open_app
 from bot.installation import Installation
 from bot.types import ActionName, Value
 
@@ -169,7 +169,7 @@ class House:
 
         async def live() -> None:
             here = await asyncio.to_thread(Installation.read, path)
-            async with opened(here) as app:
+            async with open_app(here) as app:
                 self.app = app
                 ready.set_result(None)
                 await app.serve([self.driver.adapter(app)])

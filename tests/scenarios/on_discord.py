@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from bot.adapters.discord import DiscordAdapter
 from bot.adapters.protocol import Adapter
-from bot.app import App, opened
+from bot.app import App, open_app
 from bot.installation import Installation
 from bot.types import ActionName, Value
 from tests.fakes.discord import TOKEN, FakeDiscord
@@ -142,7 +142,7 @@ async def _serve(port: int, config: Path) -> None:
     fake = FakeDiscord()  # only its address is used: it serves in the other process
     fake.port = port
     with fake.address():
-        async with opened(Installation.read(config)) as app:
+        async with open_app(Installation.read(config)) as app:
             settings = app.installation.config
             await app.serve([DiscordAdapter(settings.discord, TOKEN, settings.data_dir, QUICK)])
 

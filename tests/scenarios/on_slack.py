@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from bot.adapters.protocol import Adapter
 from bot.adapters.slack import SlackAdapter, Timing
-from bot.app import App, opened
+from bot.app import App, open_app
 from bot.installation import Installation
 from bot.types import ActionName, Value
 from tests.fakes.slack import FakeSlack
@@ -174,7 +174,7 @@ def adapter_for(app: App, base_url: str) -> SlackAdapter:
 
 
 async def _serve(base_url: str, config: Path) -> None:
-    async with opened(Installation.read(config)) as app:
+    async with open_app(Installation.read(config)) as app:
         await app.serve([adapter_for(app, base_url)])
 
 

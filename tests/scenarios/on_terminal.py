@@ -123,7 +123,7 @@ class TerminalDriver:
 
     def working(self) -> bool:
         assert self._app is not None
-        return len(self._app.core.running) > 0
+        return len(self._app.core.open_turns) > 0
 
     def apart(self, config: Path) -> Sequence[str]:
         return ("-m", "bot", "run", "--config", str(config))

@@ -15,7 +15,7 @@ from prompt_toolkit.patch_stdout import patch_stdout
 
 from bot.adapters.protocol import Core
 from bot.commands.completion import Suggestion, complete_text
-from bot.control_characters import without_controls
+from bot.control_characters import strip_controls
 from bot.private_files import make_file, make_folder
 from bot.types import Author, ConversationKey
 
@@ -45,8 +45,8 @@ class CommandCompleter(Completer):
             yield Completion(
                 one.text,
                 start_position=one.start - len(text),
-                display=without_controls(one.text),
-                display_meta=without_controls(one.description),
+                display=strip_controls(one.text),
+                display_meta=strip_controls(one.description),
             )
 
     async def _values(self, command: str, option: str, prefix: str) -> Sequence[str]:

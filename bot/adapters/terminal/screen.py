@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import Progress, ProgressColumn, TextColumn
 from rich.segment import Segment
 
-from bot.control_characters import without_controls
+from bot.control_characters import strip_controls
 
 
 class Screen(Console):
@@ -26,7 +26,7 @@ class Screen(Console):
             if segment.control:
                 yield segment
             else:
-                yield segment._replace(text=without_controls(segment.text))
+                yield segment._replace(text=strip_controls(segment.text))
 
 
 def progress(screen: Screen, *columns: ProgressColumn, **options: Any) -> Progress:

@@ -13,7 +13,7 @@ from rich.markdown import Markdown
 from rich.spinner import Spinner
 from rich.text import Text as Line
 
-from bot.control_characters import without_controls
+from bot.control_characters import strip_controls
 from bot.replies.wording import notice_text, source_text, status_text
 from bot.types import Limits, View
 
@@ -76,7 +76,7 @@ class PlainSink(ReplySink):
         for notice in view.notices:
             text = notice_text(notice) + "\n"
             if notice.kind == "error":
-                self._err.write(without_controls(text))
+                self._err.write(strip_controls(text))
             else:
                 lines.append(text)
         if view.text and not view.text.endswith("\n"):
@@ -88,7 +88,7 @@ class PlainSink(ReplySink):
         if self.broken is not None:
             return
         try:
-            self._out.write(without_controls(text))
+            self._out.write(strip_controls(text))
             self._out.flush()
         except OSError as error:
             self.broken = error

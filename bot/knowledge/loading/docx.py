@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.errors import Refused
 from bot.knowledge.loading.zip_safety import check_depth, open_archive
-from bot.skills.document_loader import Loaded, Loader, opening_heading
+from bot.skills.document_loader import Loaded, Loader, find_first_heading
 from bot.web.markup import to_markdown
 
 _STYLES = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => h2:fresh\nu => u"
@@ -33,7 +33,7 @@ def _docx(data: bytes, name: str) -> Loaded:
         raise Refused(f"{name[:100]} is damaged or not a DOCX, and cannot be read.") from exc
     if not text:
         raise Refused(f"{name[:100]} has no text.")
-    return Loaded(text, opening_heading(text))
+    return Loaded(text, find_first_heading(text))
 
 
 def _html(data: bytes) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bot.errors import Refused
-from bot.skills.document_loader import Loaded, Loader, fenced, opening_heading
+from bot.skills.document_loader import Loaded, Loader, fence_code, find_first_heading
 from bot.web.decoding import decode
 
 
@@ -20,7 +20,7 @@ def _notebook(data: bytes, name: str) -> Loaded:
     except (ValueError, TypeError, AttributeError) as exc:
         raise Refused(f"{name[:100]} is damaged or no notebook, and cannot be read.") from exc
     title = title if isinstance(title, str) else ""
-    return Loaded(text, " ".join(title.split())[:200] or opening_heading(text))
+    return Loaded(text, " ".join(title.split())[:200] or find_first_heading(text))
 
 
 def _cells(notebook: Mapping[str, Any]) -> Iterator[str]:
@@ -35,7 +35,7 @@ def _cells(notebook: Mapping[str, Any]) -> Iterator[str]:
         if not source.strip():
             continue
         if kind == "code":
-            yield fenced(source, str(language or cell.get("language") or ""))
+            yield fence_code(source, str(language or cell.get("language") or ""))
         elif kind == "heading":
             yield f"{'#' * min(max(int(cell.get('level', 1)), 1), 6)} {' '.join(source.split())}"
         else:

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 from bot.errors import Refused
 from bot.knowledge.loading.docx import DOCX
 from bot.knowledge.loading.zip_safety import open_archive
-from bot.skills.document_loader import Loaded, Loader, Parts, opening_heading
+from bot.skills.document_loader import BoundedText, Loaded, Loader, find_first_heading
 from bot.web.decoding import decode
 from bot.web.markup import to_markdown
 
@@ -49,7 +49,7 @@ def _pptx(data: bytes, name: str) -> Loaded:
     text = _tidy_slides(converted.markdown.replace("\r\n", "\n")).strip()
     if not text:
         raise Refused(f"{name[:100]} has no text.")
-    return Loaded(text, opening_heading(text).removesuffix(" (slide 1)"))
+    return Loaded(text, find_first_heading(text).removesuffix(" (slide 1)"))
 
 
 def _epub(data: bytes, name: str) -> Loaded:
@@ -57,11 +57,11 @@ def _epub(data: bytes, name: str) -> Loaded:
     with open_archive(data, name, "an EPUB") as book:
         try:
             title, chapters = _spine(book)
-            texts = Parts()
+            texts = BoundedText()
             texts.extend(_chapter(book, chapter) for chapter in chapters)
         except (KeyError, ParseError, ValueError, zipfile.BadZipFile, OSError) as exc:
             raise Refused(f"{name[:100]} is damaged or not an EPUB, and cannot be read.") from exc
-    text = texts.joined("\n\n")
+    text = texts.join("\n\n")
     if not text:
         raise Refused(f"{name[:100]} has no text.")
     return Loaded(text, title)

@@ -10,7 +10,7 @@ from bot.errors import Refused
 from bot.knowledge.loading.pdf_layout import markdown
 from bot.knowledge.loading.pdf_lines import Line, PageLines
 from bot.knowledge.loading.zip_safety import unfolds_too_far
-from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong, opening_heading
+from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong, find_first_heading
 
 _PAGES = 3_000
 _SOFT_HYPHEN = re.compile(r"(?<=\w)\xad(?=\w)")
@@ -54,7 +54,7 @@ def _pdf(data: bytes, name: str) -> Loaded:
             "it again."
         )
     title = " ".join(title.split())[:200]
-    return Loaded(text, opening_heading(text) if _NO_TITLE.fullmatch(title) else title)
+    return Loaded(text, find_first_heading(text) if _NO_TITLE.fullmatch(title) else title)
 
 
 def _lines(reader: Any, name: str, size: int) -> list[list[Line]]:

@@ -14,7 +14,7 @@ from bot.knowledge.loading.notebook import NOTEBOOK
 from bot.knowledge.loading.office import OFFICE
 from bot.knowledge.loading.pdf import PDF
 from bot.knowledge.loading.spreadsheet import CSV, XLSX
-from bot.skills.document_loader import Loaded, Loader, fenced
+from bot.skills.document_loader import Loaded, Loader, fence_code
 from bot.web.decoding import decode, is_binary
 from bot.web.extract import extract
 
@@ -79,7 +79,7 @@ def _code(data: bytes, name: str) -> Loaded:
     text = decode(data).replace("\r\n", "\n").strip("\n")
     path = PurePosixPath(name)
     language = _LANGUAGES.get(path.suffix.lower(), "") or _NAMED.get(path.stem.lower(), "")
-    return Loaded(fenced(text, language) if text.strip() else "", path.name)
+    return Loaded(fence_code(text, language) if text.strip() else "", path.name)
 
 
 TEXT = Loader(

@@ -22,7 +22,7 @@ from bot.knowledge.loading.document import Raw as Raw
 from bot.knowledge.loading.document import Stat as Stat
 from bot.knowledge.loading.document import load as load
 from bot.skills.document_loader import Loader
-from bot.surrogates import wellformed
+from bot.surrogates import repair_surrogates
 
 Kind = Literal["file", "folder", "page", "sitemap", "upload"]
 MAX_DOCUMENT_BYTES = 50 * 1024 * 1024
@@ -175,7 +175,7 @@ def raw_page(got: Response) -> Raw:
 
 def upload_item(name: str, data: bytes, *, most: int = MAX_DOCUMENT_BYTES) -> Item:
     """A file that somebody sent. Raises `Refused`."""
-    name = wellformed(name)
+    name = repair_surrogates(name)
     if len(data) > most:
         raise _too_large(name, len(data), most)
 

@@ -17,7 +17,7 @@ from zipfile import ZipFile
 from bot.errors import Refused
 from bot.knowledge.loading.table_text import readable
 from bot.knowledge.loading.zip_safety import open_archive
-from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, Parts, TooLong
+from bot.skills.document_loader import MAX_CHARACTERS, BoundedText, Loaded, Loader, TooLong
 from bot.web.decoding import decode, is_binary
 
 _ROWS = 200_000
@@ -80,7 +80,7 @@ def _xlsx(data: bytes, name: str) -> Loaded:
         book = opened(data_only=True)
         alone = _has_formulas_alone(archive)
         formulas = opened(data_only=False).worksheets if alone else repeat(None)
-        parts = Parts()
+        parts = BoundedText()
         for sheet, written in zip(book.worksheets, formulas, strict=False):
             text = readable(_bounded(_filled(_sheet_rows(sheet, written), name), name))
             if text:
@@ -91,7 +91,7 @@ def _xlsx(data: bytes, name: str) -> Loaded:
     # openpyxl raises whatever its parsers do on a damaged file.
     except Exception as exc:
         raise Refused(f"{name[:100]} is damaged or not an XLSX, and cannot be read.") from exc
-    text = parts.joined("\n\n")
+    text = parts.join("\n\n")
     if not text:
         raise Refused(f"{name[:100]} has no text.")
     return Loaded(text, title)

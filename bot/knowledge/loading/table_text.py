@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.skills.document_loader import Parts
+from bot.skills.document_loader import BoundedText
 
 Row = Sequence[str]
 
@@ -52,7 +52,7 @@ def readable(rows: Iterable[Row]) -> str:
 
     Rows are separated from each other by blank ones where a sheet has several tables.
     """
-    lines = Parts()
+    lines = BoundedText()
     before: _Table | None = None
     for block in _blocks(rows):
         captions, table = _captions(block)
@@ -64,7 +64,7 @@ def readable(rows: Iterable[Row]) -> str:
             lines.extend(labelled(before.header, row) for row in table[1:])
         else:
             lines.extend(_unnamed(row) for row in table)
-    return lines.joined("\n\n")
+    return lines.join("\n\n")
 
 
 def _blocks(rows: Iterable[Row]) -> Iterator[list[list[str]]]:

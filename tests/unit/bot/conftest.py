@@ -60,4 +60,4 @@ async def bench() -> AsyncIterator[Callable[..., Bench]]:
     yield make
     for each in made:
         await each.core.close(0.5)
-        assert len(each.core.running) == 0
+        assert len(each.core.open_turns) == 0

@@ -13,7 +13,7 @@ import yaml
 
 from bot.adapters.protocol import AdapterError, Core
 from bot.adapters.terminal.sink import ReplySink
-from bot.app import opened, platform_adapters
+from bot.app import open_app, platform_adapters
 from bot.errors import ConfigError, StorageError
 from bot.events import Message
 from bot.installation import Installation
@@ -62,7 +62,7 @@ def ours() -> set[threading.Thread]:
 async def test_opening_twice_in_a_row_leaves_nothing_behind(here: Installation) -> None:
     threads, tasks = ours(), asyncio.all_tasks()
     for number in ("1", "2"):
-        async with opened(here) as app:
+        async with open_app(here) as app:
             assert await ask(app.core, "hello", number) == "You said: hello"
         assert asyncio.all_tasks() == tasks
         async with asyncio.timeout(5):
@@ -71,11 +71,11 @@ async def test_opening_twice_in_a_row_leaves_nothing_behind(here: Installation) 
 
 
 async def test_a_folder_has_one_owner_until_it_is_closed(here: Installation) -> None:
-    async with opened(here):
+    async with open_app(here):
         with pytest.raises(StorageError, match=r"is in use by process \d+"):
-            async with opened(here):
+            async with open_app(here):
                 pass
-    async with opened(here) as app:
+    async with open_app(here) as app:
         assert await ask(app.core, "hello", "1") == "You said: hello"
 
 
@@ -85,15 +85,15 @@ async def test_a_start_that_fails_lets_go_of_everything(tmp_path: Path) -> None:
     (prompts / "chat.j2").write_text("{% if %}", "utf-8")
     tasks = asyncio.all_tasks()
     with pytest.raises(Exception, match=r"chat\.j2 has an error in line 1"):
-        async with opened(await installed(tmp_path, prompts_dir="prompts")):
+        async with open_app(await installed(tmp_path, prompts_dir="prompts")):
             pass
     assert asyncio.all_tasks() == tasks
-    async with opened(await installed(tmp_path)) as app:
+    async with open_app(await installed(tmp_path)) as app:
         assert await ask(app.core, "hello", "1") == "You said: hello"
 
 
 async def test_metrics_are_served_and_the_loop_is_watched(tmp_path: Path) -> None:
-    async with opened(await installed(tmp_path, metrics={"port": 0})) as app:
+    async with open_app(await installed(tmp_path, metrics={"port": 0})) as app:
         await ask(app.core, "hello", "1")
         await asyncio.sleep(0.3)
         text = (await app.metrics.text()).decode()
@@ -107,9 +107,9 @@ async def test_a_port_that_is_taken_is_said_and_lets_go_of_everything(tmp_path: 
     async with server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(ConfigError, match=rf"metrics: 127\.0\.0\.1:{port} cannot be used"):
-            async with opened(await installed(tmp_path, metrics={"port": port})):
+            async with open_app(await installed(tmp_path, metrics={"port": port})):
                 pass
-    async with opened(await installed(tmp_path)):
+    async with open_app(await installed(tmp_path)):
         pass
 
 
@@ -132,7 +132,7 @@ class Platform:
 
 
 async def test_a_platform_that_refuses_us_does_not_end_the_others(here: Installation) -> None:
-    async with opened(here) as app:
+    async with open_app(here) as app:
         works = Platform("works")
         await app.serve([Platform("broken", AdapterError("The token is wrong.")), works])
         assert works.served
@@ -147,10 +147,10 @@ async def test_documents_are_read_in_and_a_folder_that_is_not_there_is_passed_ov
     papers.mkdir()
     (papers / "lamp.md").write_text("# Lamps\n\nSwitch the lamp off.", "utf-8")
     sync = [{"path": "papers"}, {"path": "nowhere"}]
-    async with opened(await installed(tmp_path, knowledge={"sync": sync})) as app:
+    async with open_app(await installed(tmp_path, knowledge={"sync": sync})) as app:
         await app.warm_up()
         assert [document.title for document in await app.knowledge.list()] == ["Lamps"]
-        assert [event.state async for event in app.read_in()] == ["unchanged"]
+        assert [event.state async for event in app.sync_documents()] == ["unchanged"]
 
 
 def test_without_tokens_there_is_no_platform(here: Installation) -> None:

@@ -14,7 +14,7 @@ import discord
 from discord import ui
 
 from bot.adapters.form_validation import wants_form
-from bot.commands.declaration import Command, Option, in_digits
+from bot.commands.declaration import Command, Option, format_number
 from bot.errors import MissingOption, UsageError
 from bot.types import Value
 
@@ -207,7 +207,7 @@ def _span(option: Option) -> str:
         return ""
     words = "A whole number" if option.kind == "int" else "A number"
     if option.min_value is not None:
-        words += f" from {in_digits(option.min_value)}"
+        words += f" from {format_number(option.min_value)}"
     if option.max_value is not None:
-        words += f" up to {in_digits(option.max_value)}"
+        words += f" up to {format_number(option.max_value)}"
     return words

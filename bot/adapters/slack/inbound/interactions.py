@@ -32,7 +32,7 @@ from bot.adapters.slack.outbound.sink import ReplySink
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
 from bot.commands.declaration import Command
-from bot.commands.parsing import parse
+from bot.commands.parsing import parse_options
 from bot.errors import MissingOption, UsageError
 from bot.events import ActionCall, CommandCall
 from bot.replies.protocol import Sink
@@ -252,7 +252,7 @@ def _lacks(command: Command, text: str) -> bool:
     """Whether something is missing that a form asks for; any other mistake is explained in the
     answer."""
     try:
-        given = parse(text, command)
+        given = parse_options(text, command)
         command.bind(given)
     except MissingOption:
         return True
@@ -263,7 +263,7 @@ def _lacks(command: Command, text: str) -> bool:
 
 def _given(command: Command, text: str) -> dict[str, Value]:
     try:
-        return parse(text, command)
+        return parse_options(text, command)
     except UsageError:
         return {}
 

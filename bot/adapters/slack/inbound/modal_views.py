@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bot.commands.declaration import Command, Option, in_digits
+from bot.commands.declaration import Command, Option, format_number
 from bot.errors import UsageError
 from bot.types import Value
 
@@ -118,9 +118,9 @@ def _element(option: Option, value: Value | None) -> dict[str, Any]:
     if option.kind in {"int", "float"}:
         element |= {"type": "number_input", "is_decimal_allowed": option.kind == "float"}
         if option.min_value is not None:
-            element["min_value"] = in_digits(option.min_value)
+            element["min_value"] = format_number(option.min_value)
         if option.max_value is not None:
-            element["max_value"] = in_digits(option.max_value)
+            element["max_value"] = format_number(option.max_value)
         if value not in (None, "") and _is_within(option, value):
             element["initial_value"] = str(value)
         return element

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.commands.access import Access, parse
+from bot.commands.access import Access, parse_access
 from bot.errors import UsageError
 from bot.testing import Parlance
 from bot.types import Author, ConversationKey
@@ -33,23 +33,23 @@ EVE = Author("discord", "2", "Eve")
     ],
 )
 def test_what_an_admin_can_write(text: str, ada: bool, eve: bool, admin: bool) -> None:
-    access = parse(text)
+    access = parse_access(text)
     assert access.allows(ADA, admin=False) is ada
     assert access.allows(EVE, admin=False) is eve
     assert access.allows(EVE, admin=True) is (admin or eve)
-    assert parse(str(access)) == access
+    assert parse_access(str(access)) == access
 
 
 @pytest.mark.parametrize("text", ["", " ", "everyone admins", "staff", "role:", "<#5>", "@here"])
 def test_what_is_neither_a_role_nor_a_person_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="role:ID"):
-        parse(text)
+        parse_access(text)
 
 
 @given(st.sets(st.integers(0, 10**20), max_size=9), st.sets(st.integers(0, 10**20), max_size=9))
 def test_it_is_read_as_it_is_written(roles: set[int], users: set[int]) -> None:
     access = Access("admins", frozenset(map(str, roles)), frozenset(map(str, users)))
-    assert parse(str(access)) == access
+    assert parse_access(str(access)) == access
 
 
 class TestInChat:

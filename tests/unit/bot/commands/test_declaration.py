@@ -8,7 +8,14 @@ from typing import Annotated, Any, Literal
 import jsonschema
 import pytest
 
-from bot.commands.declaration import MAX_TEXT, Command, Example, Option, check_text, command
+from bot.commands.declaration import (
+    MAX_TEXT_CHARACTERS,
+    Command,
+    Example,
+    Option,
+    check_text,
+    command,
+)
 from bot.errors import MissingOption, PluginError, UsageError
 from bot.types import Part, Text
 
@@ -115,7 +122,7 @@ def test_the_schema_accepts_what_binding_accepts() -> None:
 def test_a_text_of_any_script_passes_and_a_long_one_does_not() -> None:
     check_text("مرحبا\u200f 日本語 👩‍👩‍👧\n\tend" + "x" * 3000, "message")
     with pytest.raises(UsageError, match="4,001 characters, where 4,000 are allowed"):
-        check_text("x" * (MAX_TEXT + 1), "message")
+        check_text("x" * (MAX_TEXT_CHARACTERS + 1), "message")
 
 
 async def test_the_handler_is_the_function_itself() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.commands.completion import Suggestion, complete_text
 from bot.commands.declaration import Command, Option, command
-from bot.commands.parsing import find_command, main_option, parse, split_command
+from bot.commands.parsing import find_command, main_option, parse_options, split_command
 from bot.errors import MissingOption, NotFound, UsageError
 from bot.types import Part, Text
 
@@ -148,7 +148,7 @@ COMMANDS = [rap, ask, model, compare, roll, stop, history, summarize]
 def test_text_is_read_as_a_person_means_it(
     command: Command, text: str, given: dict[str, str]
 ) -> None:
-    assert parse(text, command) == given
+    assert parse_options(text, command) == given
 
 
 @pytest.mark.parametrize(
@@ -168,19 +168,19 @@ def test_what_cannot_be_meant_is_refused_in_one_sentence(
     command: Command, text: str, said: str
 ) -> None:
     with pytest.raises(UsageError, match=r".") as caught:
-        parse(text, command)
+        parse_options(text, command)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_word_that_is_no_number_is_refused_when_it_is_bound() -> None:
     with pytest.raises(UsageError, match="sides must be a whole number, not 'six'"):
-        roll.bind(parse("six", roll))
+        roll.bind(parse_options("six", roll))
 
 
 def test_an_absent_required_option_is_named() -> None:
     with pytest.raises(MissingOption, match=r"matchup is missing\. Write: /rap MATCHUP"):
-        rap.bind(parse("rounds=2", rap))
+        rap.bind(parse_options("rounds=2", rap))
 
 
 def test_the_main_option_is_the_last_required_text() -> None:
@@ -224,22 +224,22 @@ def written(value: str) -> str:
 @given(words, st.integers(1, 9), st.sampled_from(["old", "new school"]))
 def test_named_options_come_back_whole(matchup: str, rounds: int, style: str) -> None:
     text = f"rounds={rounds} style={written(style)} matchup={written(matchup)}"
-    assert parse(text, rap) == {"matchup": matchup, "rounds": str(rounds), "style": style}
+    assert parse_options(text, rap) == {"matchup": matchup, "rounds": str(rounds), "style": style}
 
 
 @given(words, st.integers(1, 9))
 def test_the_text_between_named_options_is_verbatim(question: str, n: int) -> None:
     question = question.strip()
     assume(question and "=" not in question)
-    assert parse(f"{question} rounds={n}", rap) == {"matchup": question, "rounds": str(n)}
-    assert parse(f"rounds={n} {question}", rap) == {"matchup": question, "rounds": str(n)}
+    assert parse_options(f"{question} rounds={n}", rap) == {"matchup": question, "rounds": str(n)}
+    assert parse_options(f"rounds={n} {question}", rap) == {"matchup": question, "rounds": str(n)}
 
 
 @given(words, words)
 def test_two_texts_in_order_come_back_whole(left: str, right: str) -> None:
     right = right.strip()
     assume(right and "=" not in right)
-    assert parse(f"{written(left)} {right}", compare) == {"left": left, "right": right}
+    assert parse_options(f"{written(left)} {right}", compare) == {"left": left, "right": right}
 
 
 pieces = st.sampled_from(
@@ -253,7 +253,7 @@ pieces = st.sampled_from(
 )
 def test_whatever_is_typed_is_read_or_refused(text: str, command: Command) -> None:
     with suppress(UsageError):
-        given = parse(text, command)
+        given = parse_options(text, command)
         assert set(given) <= {option.name for option in command.options}
         command.bind(given)
 

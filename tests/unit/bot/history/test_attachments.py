@@ -107,7 +107,7 @@ async def test_it_is_kept_before_the_model_begins(tmp_path: Path) -> None:
         async with asyncio.timeout(10):
             while not slow.requests:
                 await asyncio.sleep(0.01)
-        turn = next(iter(parlance.core.running))
+        turn = next(iter(parlance.core.open_turns))
         question = await parlance.services.history.by_event("test", turn.event.id)
         assert question is not None
         kept = await parlance.services.history.material(question.id)

@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 
 from bot.errors import Failed
-from bot.replies.delivery import Delivery, Patience
-from bot.replies.draft import MAX_EXTRAS, MAX_TEXT, Draft
+from bot.replies.delivery import Delivery, DeliveryTimeouts
+from bot.replies.draft import MAX_ANSWER_CHARACTERS, MAX_EXTRAS, Draft
 from bot.types import (
     Action,
     Actions,
@@ -24,12 +24,14 @@ from bot.types import (
 )
 from tests.fakes.sink import RecordingSink
 
-SOON = Patience(call_s=0.05, finish_s=0.05)
+SOON = DeliveryTimeouts(call_s=0.05, finish_s=0.05)
 
 
-def deliver(sink: RecordingSink, patience: Patience | None = None, **more: object) -> Delivery:
+def deliver(
+    sink: RecordingSink, timeouts: DeliveryTimeouts | None = None, **more: object
+) -> Delivery:
     draft = Draft("t1", sink.limits, model=bool(more.get("model", True)))
-    return Delivery(sink, draft, patience=patience)
+    return Delivery(sink, draft, timeouts=timeouts)
 
 
 async def settle() -> None:
@@ -259,7 +261,7 @@ def test_nothing_grows_without_bounds() -> None:
         reply.add(File("f", b""))
         reply.add(Notice("n"))
         reply.add(Actions((Action("source", "s"),)))
-    reply.add(Text("x" * MAX_TEXT))
+    reply.add(Text("x" * MAX_ANSWER_CHARACTERS))
     with pytest.raises(Failed, match="grew beyond"):
         reply.add(Text("x"))
     view = reply.view()

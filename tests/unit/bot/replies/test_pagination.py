@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import iter_graphemes
 
-from bot.replies.pagination import LEAST_LIMIT, Measure, Splitter, split, utf16_units
+from bot.replies.pagination import MIN_PAGE_CHARACTERS, Measure, Splitter, split, utf16_units
 
 PIECES = [
     "word ", "a longer sentence. ", "\n", "\n\n", "```\n", "```python\n", "~~~\n", "````md\n",
@@ -20,7 +20,7 @@ PIECES = [
 documents = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=12)), max_size=60).map(
     "".join
 )
-limits = st.integers(LEAST_LIMIT, 120)
+limits = st.integers(MIN_PAGE_CHARACTERS, 120)
 measures = st.sampled_from([len, utf16_units])
 
 

@@ -64,7 +64,7 @@ async def test_every_event_ends_exactly_once(bench: Make, history: HistoryStore,
         elif what < 0.8:
             await b.begin(b.retract(dice.choice(asked).id))
         else:
-            turn = dice.choice([t.turn for t in b.core.running] or ["gone"])
+            turn = dice.choice([t.id for t in b.core.open_turns] or ["gone"])
             button: ActionName = dice.choice(["stop", "regenerate", "good", "why"])
             sinks.append(await b.begin(b.press(button, turn, ROOT), platform(dice)))
         await asyncio.sleep(dice.choice([0, 0, 0.001, 0.003]))

@@ -143,7 +143,7 @@ async def test_the_length_of_a_file_is_the_channels(bench: Make) -> None:
     async def place(conversation: ConversationKey) -> ChannelSettings:
         return ChannelSettings(file_over_chars=10 if conversation == HERE else 1000)
 
-    b = bench(CHAT, policy=Policy(place=place))
+    b = bench(CHAT, policy=Policy(channel_settings=place))
     assert [f.name for f in (await b.say(b.message("a long question"))).files] == ["answer.md"]
     assert (await b.say(b.message("a long question", where=ELSEWHERE))).files == ()
 
@@ -338,12 +338,12 @@ async def test_nothing_is_left_of_finished_conversations(bench: Make) -> None:
     b = bench(CHAT)
     for number in range(50):
         await b.say(b.message("hello", where=ConversationKey("test", "work", f"c{number}")))
-    turns = b.core.turns
+    intake = b.core.intake
     async with asyncio.timeout(5):
-        while turns._tasks:
+        while intake._tasks:
             await asyncio.sleep(0)
-    assert len(b.core.running) == 0
-    assert (len(turns._lanes), len(turns._tasks), len(turns._exchanges)) == (0, 0, 0)
+    assert len(b.core.open_turns) == 0
+    assert (len(intake._lanes), len(intake._tasks), len(intake._runners)) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -435,7 +435,7 @@ async def test_a_stop_without_a_turn_stops_the_conversation(bench: Make) -> None
 async def test_a_turn_stopped_before_its_task_ran_is_still_ended(bench: Make) -> None:
     b = bench(CHAT)
     sink = await b.begin(b.message("hello"))
-    [turn] = b.core.running
+    [turn] = b.core.open_turns
     turn.stop("stopped", "Ada")
     assert (await sink.end()).state == "cancelled"
     assert len(b.backend.requests) == 0
@@ -540,11 +540,11 @@ async def test_what_is_of_a_person_or_reads_them_ends_when_they_are_forgotten(
     for event in events:
         await b.begin(event)
     async with asyncio.timeout(5):
-        while len(b.backend.requests) < 5 or len(b.core.running) < 4:
+        while len(b.backend.requests) < 5 or len(b.core.open_turns) < 4:
             await asyncio.sleep(0.01)
     async with asyncio.timeout(5):
-        await b.core.running.silence(ADA.key)
-    assert [turn.event.text for turn in b.core.running] == ["his"]
+        await b.core.open_turns.stop_person(ADA.key)
+    assert [turn.event.text for turn in b.core.open_turns] == ["his"]
 
 
 # --- buttons -------------------------------------------------------------------------------------

@@ -234,7 +234,7 @@ async def test_a_skill_gets_its_settings_the_persona_and_who_asks(bench: Make) -
     b = bench(
         Skill("look", answer=look),
         settings={"look": Settings()},
-        policy=Policy(is_admin=lambda author: author == ROOT, place=place),
+        policy=Policy(is_admin=lambda author: author == ROOT, channel_settings=place),
     )
     await b.say(b.message("hello", ROOT))
     [ctx] = seen

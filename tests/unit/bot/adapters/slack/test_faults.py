@@ -14,7 +14,7 @@ import yaml
 from bot.adapters.discord import DiscordAdapter
 from bot.adapters.protocol import AdapterError
 from bot.adapters.slack import SlackAdapter
-from bot.app import App, opened
+from bot.app import App, open_app
 from bot.installation import Installation
 from bot.replies.protocol import Reply
 from bot.types import ConversationKey
@@ -381,7 +381,7 @@ class TestTheOtherPlatform:
         async with discord:
             with discord.address():
                 here = await asyncio.to_thread(Installation.read, path)
-                async with opened(here) as app:
+                async with open_app(here) as app:
                     await self.both(app, fake, discord, tmp_path)
             assert discord.wrong == []
 

@@ -14,7 +14,7 @@ from backends.errors import BackendUnavailable, ModelNotFound
 from backends.files.catalog import TOKENIZER_FILE
 from backends.files.store import ModelStore
 from backends.onnx.reranker import OnnxReranker, RerankerOptions
-from bot.app import opened
+from bot.app import open_app
 from bot.errors import ConfigError
 from bot.installation import Installation
 from bot.knowledge.retrieval.candidates import Candidate, mix_in
@@ -110,7 +110,7 @@ def write(folder: Path, entry: dict[str, Any], name: str = "ranker") -> Installa
 async def test_a_model_that_cannot_rank_is_refused_at_start(tmp_path: Path) -> None:
     here = await asyncio.to_thread(write, tmp_path, {"backend": "scripted"})
     with pytest.raises(ConfigError, match=r"^knowledge\.reranker: the model 'ranker' cannot rank"):
-        async with opened(here):
+        async with open_app(here):
             pass
 
 
@@ -127,12 +127,12 @@ async def test_a_reranker_is_tried_by_the_pool_and_never_answers(
     monkeypatch.setenv("PARLANCE_MODELS_DIR", str(models_dir))
     entry = {"backend": "onnx_reranker", **settings(model)}
     here = await asyncio.to_thread(write, tmp_path, entry)
-    async with opened(here) as app:
+    async with open_app(here) as app:
         able = await app.pool.probe("ranker")
         assert (able.chat, able.embed) == (False, False)
         assert app.services.models.names() == ["default"]
     await asyncio.to_thread(model.write_bytes, b"damaged")
-    async with opened(here) as app:
+    async with open_app(here) as app:
         with pytest.raises(ModelNotFound, match="cannot be loaded"):
             await app.pool.probe("ranker")
         assert isinstance(app.knowledge, KnowledgeService)

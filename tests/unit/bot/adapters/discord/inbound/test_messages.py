@@ -25,7 +25,7 @@ def place(**settings: Any) -> Policy:
     async def of(conversation: ConversationKey) -> ChannelSettings:
         return ChannelSettings(**settings)
 
-    return Policy(place=of)
+    return Policy(channel_settings=of)
 
 
 def asked(bot: Bot) -> list[str]:

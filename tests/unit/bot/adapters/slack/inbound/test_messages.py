@@ -24,7 +24,7 @@ def place(**settings: Any) -> Policy:
     async def of(conversation: ConversationKey) -> ChannelSettings:
         return ChannelSettings(**settings)
 
-    return Policy(place=of)
+    return Policy(channel_settings=of)
 
 
 async def answered_times(people: Acting, times: int, channel: str | None = None) -> None:
