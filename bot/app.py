@@ -78,7 +78,7 @@ class App:
                 await adapter.run(self.core)
             except AdapterError as error:
                 failures.append(error)
-                log.error("a platform cannot be served", platform=adapter.name, reason=str(error))
+                log.error("platform.failed", platform=adapter.name, reason=str(error))
 
         config = self.installation.config
         removing = keep_removing(config.database, config.backup.keep_days)
@@ -112,7 +112,7 @@ class App:
             await self.knowledge.warm()
             await self.pool.probe(self.installation.config.default_model)
         except Exception:
-            log.warning("warming up failed", exc_info=True)
+            log.warning("app.warm_up_failed", exc_info=True)
 
     async def sync_documents(self) -> AsyncGenerator[Ingested, None]:
         """Bring the folders of `knowledge.sync` up to date; what has not changed costs nothing. One
@@ -126,14 +126,14 @@ class App:
                     async for event in events:
                         if event.state == "refused":
                             why = event.detail
-                            log.warning("a document was left out", where=event.location, why=why)
+                            log.warning("documents.left_out", where=event.location, why=why)
                         if event.state == "passed":
                             why = event.detail
-                            log.info("files were passed over", where=event.location, why=why)
+                            log.info("documents.files_passed_over", where=event.location, why=why)
                             continue
                         yield event
             except UserFacingError as error:
-                log.warning("a folder was left out", where=str(folder.path), why=str(error))
+                log.warning("documents.folder_left_out", where=str(folder.path), why=str(error))
 
 
 @asynccontextmanager
@@ -155,7 +155,7 @@ async def open_app(here: Installation) -> AsyncIterator[App]:
         interrupted = await history.interrupt_running()
         await replies.cut_off(interrupted)
         for turn in interrupted:
-            log.info("an answer was interrupted by the last end", turn=turn.id)
+            log.info("turn.interrupted", turn=turn.id)
 
         pool = here.pool()
         stack.push_async_callback(pool.aclose)
@@ -227,14 +227,14 @@ async def open_app(here: Installation) -> AsyncIterator[App]:
             redact=Redactor(here.secrets.known()),
         )
         for name, lifespan in here.plugins.lifespans:
-            log.debug("plugin starts", plugin=name)
+            log.debug("plugin.started", plugin=name)
             await stack.enter_async_context(lifespan(services))
         stack.push_async_callback(core.close)
         if config.metrics.port is not None:
             address = await stack.enter_async_context(
                 metrics.serve(config.metrics.host, config.metrics.port)
             )
-            log.info("metrics are served", at=address)
+            log.info("metrics.server_started", at=address)
             await stack.enter_async_context(_background(metrics.watch_loop(), "event loop lag"))
         yield App(here, database, pool, knowledge, services, core, metrics)
 

@@ -116,7 +116,7 @@ class Delivery:
                 self._call = None if step == "finish" else call
                 await send(self._draft.view())
         except Exception:  # a platform's failure must not end the answer; the trace is logged
-            log.warning("the platform did not take a reply", step=step, exc_info=True)
+            log.warning("reply.send_failed", step=step, exc_info=True)
         finally:
             self._call = None
 

@@ -276,7 +276,7 @@ class _PluginCollector:
             self._report(name, str(error))
         else:
             self._report(name, f"it could not be loaded: {type(error).__name__}: {error}")
-            log.warning("a plugin could not be loaded", plugin=name, exc_info=error)
+            log.warning("plugin.load_failed", plugin=name, exc_info=error)
 
     def _report(self, plugin: str, text: str) -> None:
         self._problems.append(PluginProblem(plugin, text))

@@ -143,7 +143,7 @@ async def _suggest(option: Option, completion: Completion) -> Sequence[str]:
         async with asyncio.timeout(_COMPLETION_TIMEOUT_S):
             return list(await option.complete(completion))
     except Exception:  # a suggestion that fails is no suggestion; a plugin wrote it
-        log.warning("no suggestions", option=option.name, exc_info=True)
+        log.warning("command.completion_failed", option=option.name, exc_info=True)
         return ()
 
 

@@ -43,11 +43,11 @@ class Erasure:
             try:
                 await asyncio.to_thread(forget, person)
             except Exception:  # a plugin that fails must not keep the others from forgetting
-                log.error("a plugin could not forget a person", plugin=name, exc_info=True)
+                log.error("person.plugin_forget_failed", plugin=name, exc_info=True)
         if platform == "terminal":
             await asyncio.to_thread((self.data_dir / TERMINAL_HISTORY_FILE).unlink, missing_ok=True)
         try:
             await self.database.scrub()
         except StorageError as error:
-            log.error("what was deleted may still be read from the file", reason=str(error))
+            log.error("person.scrub_failed", reason=str(error))
         return turns

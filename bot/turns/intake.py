@@ -85,7 +85,7 @@ class Intake:
             for task in late:
                 task.cancel()
             if late:
-                log.warning("turns had to be cut off", turns=len(late))
+                log.warning("turn.cancelled_at_shutdown", turns=len(late))
                 await asyncio.wait(late, timeout=_CANCEL_TIMEOUT_S)
 
     def _start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
@@ -155,7 +155,7 @@ class Intake:
             try:
                 await runner.run()
             except Exception:  # a task's top: nothing above it would report this
-                log.exception("a turn was lost")
+                log.exception("turn.lost")
             finally:
                 self._open_turns.end(turn)
                 self._runners.discard(runner)
@@ -175,7 +175,7 @@ class Intake:
                 if question is not None and answer.answers == question.id:
                     await store.supersede(answer.id)
         except Exception:  # a task's top; nobody waits for it
-            log.exception("a deleted question was not taken back", event=event.of)
+            log.exception("turn.deletion_failed", event=event.of)
 
     # --- buttons ------------------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ def log_turns(handler: Handler) -> Handler:
     async def run(turn: RoutedTurn) -> AsyncGenerator[Part, None]:
         began = time.perf_counter()
         state: State = "complete"
-        log.info("turn begins", kind=turn.route.kind, skill=turn.route.skill)
+        log.info("turn.started", kind=turn.route.kind, skill=turn.route.skill)
         try:
             async with aclosing(handler(turn)) as parts:
                 async for part in parts:
@@ -56,7 +56,7 @@ def log_turns(handler: Handler) -> Handler:
             raise
         finally:
             seconds = round(time.perf_counter() - began, 3)
-            log.info("turn ends", state=state, seconds=seconds, model=turn.record.model or None)
+            log.info("turn.ended", state=state, seconds=seconds, model=turn.record.model or None)
 
     return run
 

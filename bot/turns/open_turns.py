@@ -112,7 +112,7 @@ class OpenTurns:
             async with asyncio.timeout(_END_TIMEOUT_S):
                 await asyncio.gather(*(turn.ended.wait() for turn in theirs))
         except TimeoutError:
-            log.warning("turns did not end", turns=len(theirs))
+            log.warning("turn.stop_timed_out", turns=len(theirs))
 
     def get(self, turn: str) -> OpenTurn | None:
         """The open turn with this id."""

@@ -97,7 +97,7 @@ class TurnRecorder:
             try:
                 await self._store.keep(self.answer.answers, material)
             except Exception:  # the answer goes on; only Regenerate will miss it
-                log.exception("what a question came with was not kept")
+                log.exception("turn.attachments_not_stored")
 
     @asynccontextmanager
     async def saving(self, draft: Draft) -> AsyncIterator[None]:
@@ -121,7 +121,7 @@ class TurnRecorder:
                 try:
                     await self._store.progress(turn, draft.text)
                 except Exception:  # the answer goes on; it is kept at its end
-                    log.exception("what was written so far was not kept")
+                    log.exception("turn.progress_not_stored")
 
     async def close(
         self, turn: RoutedTurn, text: str, status: TurnStatus, *, question_deleted: bool
@@ -130,7 +130,7 @@ class TurnRecorder:
         if self._opening is not None:
             await asyncio.wait([self._opening])
             if (error := self._opening.exception()) is not None:
-                log.warning("a question was not kept", reason=type(error).__name__)
+                log.warning("turn.question_not_stored", reason=type(error).__name__)
         if self.answer is None:
             return
         await self.material(turn)
@@ -148,4 +148,4 @@ class TurnRecorder:
             if question_deleted:
                 await self._store.supersede(answer.id)
         except Exception:  # the person gets the answer even where it cannot be kept
-            log.exception("an answer was not kept")
+            log.exception("turn.answer_not_stored")

@@ -216,7 +216,7 @@ def report_error(error: Exception) -> Outcome:
     """The outcome of an error, with the trace in the log where it is not the person's doing."""
     outcome = outcome_of(error)
     if outcome.error_id is not None:
-        log.error("turn failed", error_id=outcome.error_id, exc_info=error)
+        log.error("turn.failed", error_id=outcome.error_id, exc_info=error)
     else:
-        log.info("turn refused", reason=type(error).__name__)
+        log.info("turn.refused", reason=type(error).__name__)
     return outcome

@@ -51,11 +51,11 @@ def test_json_has_the_event_the_level_the_logger_and_the_time(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     set_up()
-    structlog.get_logger("bot.turns.intake").info("turn begins", kind="ask", n=3)
+    structlog.get_logger("bot.turns.intake").info("turn.started", kind="ask", n=3)
     (line,) = lines(capsys)
     assert line.pop("timestamp").endswith("Z")
     assert line == {
-        "event": "turn begins",
+        "event": "turn.started",
         "kind": "ask",
         "n": 3,
         "level": "info",

@@ -170,7 +170,7 @@ async def test_every_line_of_a_turn_has_its_id_and_none_has_what_was_said(
     view = await b.say(b.message("the words of a person"))
     written = capsys.readouterr().err
     lines = [json.loads(line) for line in written.splitlines()]
-    assert [line["event"] for line in lines] == ["turn begins", "turn ends", "turn failed"]
+    assert [line["event"] for line in lines] == ["turn.started", "turn.ended", "turn.failed"]
     assert {line["turn"] for line in lines} == {view.turn}
     assert lines[1]["state"] == "failed"
     assert lines[2]["error_id"] == view.notices[0].error_id
@@ -188,7 +188,7 @@ async def test_two_turns_at_once_keep_their_ids_apart(
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     for turn in turns:
         own = [line["event"] for line in lines if line["turn"] == turn]
-        assert own == ["turn begins", "turn ends"]
+        assert own == ["turn.started", "turn.ended"]
 
 
 # --- middleware of one's own ---------------------------------------------------------------------
