@@ -1,1 +1,1 @@
-"""What a skill is, what it is given, and how plugins bring it."""
+"""Skills: their declaration, the context and services they get, and the loading of plugins."""

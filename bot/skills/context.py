@@ -1,4 +1,4 @@
-"""What a skill is given for one turn, and what it tells of it."""
+"""The context that a skill gets for one turn, and the record that it fills in."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from bot.values import Page
 
 @dataclass(slots=True)
 class TurnRecord:
-    """What is stored with the answer beside its text; filled in while the skill runs."""
+    """What is stored with an answer besides its text; filled in while the skill runs."""
 
     model: str = ""
     usage: Usage | None = None
     explanation: Explanation | None = None
     read: list[tuple[Attachment, str, str]] = field(default_factory=list, repr=False)
-    """Files that were read, with their titles and texts; kept with the question."""
+    """The files that were read, each with its title and text; stored with the question."""
 
     def add(self, usage: Usage) -> None:
         """Add the usage of one more model call of the same turn."""
@@ -52,7 +52,11 @@ class TurnRecord:
 
 @dataclass(slots=True)
 class Context:
-    """What a skill gets: who asks what where, and the services."""
+    """What a skill gets for one turn: the event, the person who asks, and the services.
+
+    `turn` is the id of the answer. `deadline_s` is how long the turn may take, in seconds.
+    `persona` is the text that an admin set for the bot in this channel.
+    """
 
     event: Message | CommandCall
     turn: str
@@ -69,43 +73,54 @@ class Context:
 
     @property
     def author(self) -> Author:
+        """The person who asks."""
         return self.event.author
 
     @property
     def conversation(self) -> ConversationKey:
+        """Where the question was asked."""
         return self.event.conversation
 
     @property
     def attachments(self) -> Sequence[Attachment]:
+        """The files that came with the question; `read` gives their text."""
         return self.event.attachments
 
     @property
     def models(self) -> Models:
+        """The language models, and which one is chosen where."""
         return self.services.models
 
     @property
     def history(self) -> HistoryStore:
+        """The stored messages of all conversations."""
         return self.services.history
 
     @property
     def knowledge(self) -> Knowledge:
+        """The documents of the knowledge bases."""
         return self.services.knowledge
 
     @property
     def web(self) -> Web:
+        """Reads web pages and files safely."""
         return self.services.web
 
     @property
     def prompts(self) -> Prompts:
+        """The prompt templates."""
         return self.services.prompts
 
     def require(self, check: Check) -> None:
-        """Refuse unless the asker passes. Raises `Denied`."""
+        """Raise `Denied` unless the person who asks passes the check."""
         if not check(self.asker):
             raise Denied(f"This needs {check.reason}.")
 
     async def model(self, name: str | None = None) -> str:
-        """The model to ask: the one named (raises `NotFound`), else the one chosen for here."""
+        """Return the name of the model to use: `name`, or the model chosen for this conversation.
+
+        Raises `NotFound` if there is no model of that name.
+        """
         if name is None:
             return (await self.models.current(self.conversation))[0]
         if name not in self.models.names():
@@ -115,9 +130,9 @@ class Context:
         return name
 
     async def read(self, attachment: Attachment) -> Page:
-        """An attached file as Markdown. Raises `Refused` (too large, nothing to read).
+        """Read an attached file as Markdown. Raises `Refused` if it is too large or has no text.
 
-        Its text is kept with the question, so that Regenerate has it when the file is gone.
+        The text is stored with the question, so that Regenerate works when the file is gone.
         """
         if attachment.text is not None:
             return Page(attachment.name, attachment.title or attachment.name, attachment.text)
@@ -139,12 +154,13 @@ class Context:
         sampling: Sampling | None = None,
         cache: str | None = None,
     ) -> AsyncGenerator[Part, None]:
-        """Ask the model and yield `Status` and `Text` as they come; records model and usage.
+        """Call the model and yield `Status` and `Text` parts as they arrive.
 
-        A model that says the same thing over and over is ended, with a notice that says so.
-        What a model thinks before it answers is no text: where its entry says `thinking: show` it
-        comes as a file after the answer. `cache` names the prompt cache to use: the conversation's
-        by default, "" for none. Raises `BackendError`, and `Failed` where a model only thought.
+        Model and token usage are recorded with the answer. A model that repeats itself is ended,
+        with a notice. Reasoning that a model writes before its answer is not yielded as text; with
+        `thinking: show` in the model's configuration it comes as a file after the answer. `cache`
+        names the prompt cache to use: by default the conversation's, "" for none. Raises
+        `BackendError`, and `Failed` if the model wrote nothing but reasoning.
         """
         name = await self.model(model)
         self.record.model = name

@@ -1,4 +1,4 @@
-"""Every hook of the plugin system, on one screen. Hooks are synchronous and return declarations.
+"""All hooks of the plugin system. Hooks are synchronous and return declarations.
 
 A plugin is a module (or object) with functions of these names, decorated with `@hookimpl`.
 `docs/plugins.md` explains each with an example.
@@ -24,34 +24,34 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def register_skills() -> Sequence[Skill]:  # type: ignore[empty-body]
-    """Skills: commands, and answers to free text."""
+    """Return the skills: commands, and answers to free text."""
 
 
 @hookspec
 def register_backends() -> Sequence[Engine]:  # type: ignore[empty-body]
-    """Engines that config.yaml can name as `backend:`."""
+    """Return engines that config.yaml can name as `backend:`."""
 
 
 @hookspec
 def register_loaders() -> Sequence[Loader]:  # type: ignore[empty-body]
-    """Readers of document formats."""
+    """Return loaders of document formats."""
 
 
 @hookspec
 def plugin_settings() -> type[BaseModel]:  # type: ignore[empty-body]
-    """The model of this plugin's section in config.yaml (`plugins.settings.<name>`)."""
+    """Return the model of the plugin's section in config.yaml (`plugins.settings.<name>`)."""
 
 
 @hookspec
 def prompt_folders() -> Sequence[str]:  # type: ignore[empty-body]
-    """Folders with prompt templates; an operator's own folder comes before them."""
+    """Return folders with prompt templates; the operator's own folder takes precedence."""
 
 
 @hookspec
 def lifespan(services: Services) -> AbstractAsyncContextManager[None]:  # type: ignore[empty-body]
-    """Entered when the bot starts, left when it stops; owns what the plugin keeps running."""
+    """Return a context manager that is entered when the bot starts and left when it stops."""
 
 
 @hookspec
 def forget_user(person: str) -> None:
-    """A person (`platform:id`) asked to be forgotten: delete what the plugin kept of them."""
+    """Delete what the plugin stored about a person (`platform:id`). Runs in a thread."""

@@ -1,4 +1,4 @@
-"""Where plugins are: modules that ship, installed entry points, folders of the operator's."""
+"""Finds plugins: modules that ship, installed entry points, and the operator's folders."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from bot.errors import PluginError
 ENTRY_POINTS = "parlance.plugins"
 
 PluginCandidate: TypeAlias = tuple[str, str, Callable[[], Any]]
-"""Name, origin in words, and what imports the plugin."""
+"""The plugin's name, its origin in words, and a function that imports it."""
 
 
 def find_plugins(
     shipped: Sequence[str], folders: Sequence[Path], installed: bool
 ) -> Iterator[PluginCandidate]:
-    """The plugins that there are, each with where it comes from and how it is imported."""
+    """Yield every plugin that exists, without importing any. The function of a candidate may raise
+    anything; it raises `PluginError` for a folder that does not exist."""
     for module in shipped:
         yield module.rpartition(".")[2], f"ships as {module}", _importer(module)
     if installed:
@@ -55,7 +56,7 @@ def _raiser(text: str) -> Callable[[], ModuleType]:
 
 
 def _file_importer(path: Path) -> Callable[[], ModuleType]:
-    """Imports a file under a name of its own, so that it can hide no other module."""
+    """Return a function that imports a file under a unique name, so that it hides no module."""
 
     def load() -> ModuleType:
         stem = path.parent.name if path.name == "__init__.py" else path.stem

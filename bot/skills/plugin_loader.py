@@ -1,6 +1,6 @@
-"""Finds plugins, and takes in what they declare; one that fails is named and left out.
+"""Loads plugins and collects what they declare; one that fails is left out and reported.
 
-Three places are looked at, in this order: the plugins that ship, installed packages with the entry
+Plugins are searched for in this order: the plugins that ship, installed packages with the entry
 point `parlance.plugins`, and folders that config.yaml names. Where two declare the same command,
 engine or skill, the first wins and the other is reported.
 """
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PluginProblem:
-    """Something of a plugin that was left out, and why, in one sentence."""
+    """Something of a plugin that was left out, and the reason in one sentence."""
 
     plugin: str
     text: str
@@ -63,7 +63,7 @@ class PluginDescription:
 
 @dataclass(frozen=True, slots=True)
 class PluginSources:
-    """Where plugins were looked for, and the settings that they were given, by plugin name."""
+    """Where plugins were searched for, and the settings from config.yaml by plugin name."""
 
     modules: tuple[str, ...] = ()
     folders: tuple[Path, ...] = ()
@@ -74,7 +74,7 @@ class PluginSources:
 
 @dataclass(frozen=True, slots=True)
 class Plugins:
-    """Everything that plugins declared. `settings` are validated, by skill name."""
+    """Everything that the loaded plugins declared. `settings` are validated, by skill name."""
 
     skills: tuple[Skill, ...] = ()
     commands: tuple[Command, ...] = ()
@@ -89,7 +89,7 @@ class Plugins:
     sources: PluginSources = PluginSources()
 
     def describe(self) -> Sequence[PluginDescription]:
-        """Each plugin that was found, also those that were left out."""
+        """Return a description of each plugin that was found, also of those left out."""
         return self.descriptions
 
 
@@ -101,20 +101,23 @@ def load_plugins(
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     installed: bool = True,
 ) -> Plugins:
-    """Load the plugins: modules named in `shipped`, installed ones, and those in `folders`."""
-    taking = _PluginCollector(settings or {})
+    """Load the plugins: modules named in `shipped`, installed ones, and those in `folders`.
+
+    Does not raise for a plugin that fails: see `Plugins.problems`.
+    """
+    collector = _PluginCollector(settings or {})
     for name, origin, load in find_plugins(shipped, folders, installed):
         if name not in disabled:
-            taking.take(name, origin, load)
+            collector.take(name, origin, load)
     found = PluginSources(
         tuple(shipped), tuple(folders), tuple(disabled), settings or {}, installed
     )
-    return replace(taking.result(), sources=found)
+    return replace(collector.result(), sources=found)
 
 
 @dataclass(frozen=True, slots=True)
 class _Declarations:
-    """What the hooks of one plugin return, checked."""
+    """The checked return values of one plugin's hooks."""
 
     settings: BaseModel | None
     skills: tuple[Skill, ...]
@@ -124,7 +127,7 @@ class _Declarations:
 
 
 class _PluginCollector:
-    """What was taken in so far."""
+    """Collects the declarations of plugins, one plugin after another."""
 
     def __init__(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
@@ -142,7 +145,7 @@ class _PluginCollector:
         self._descriptions: dict[str, PluginDescription] = {}
 
     def take(self, name: str, origin: str, load: Callable[[], Any]) -> None:
-        """Load one plugin, whole or not at all; duplicates of its declarations apart."""
+        """Load one plugin completely or not at all, except for duplicate declarations."""
         if name in self._descriptions:
             self._report(name, f"there are two of this name; the one at {origin} was left out.")
             return
@@ -157,7 +160,7 @@ class _PluginCollector:
             self._add(name, plugin, declared)
 
     def result(self) -> Plugins:
-        """All of it, frozen."""
+        """Return everything that was collected."""
         for name in self._given:
             if name not in self._descriptions:
                 near = nearest(name, self._descriptions)
@@ -194,7 +197,7 @@ class _PluginCollector:
             raise PluginError("it has no hooks; decorate its functions with @hookimpl.")
 
     def _declared(self, name: str, plugin: Any) -> _Declarations:
-        """What the plugin's hooks return, checked. Raises `PluginError`."""
+        """Call the plugin's hooks and check what they return. Raises `PluginError`."""
         given = self._given.get(name)
         model = self._call(plugin, "plugin_settings")
         if model is None and given:
@@ -254,7 +257,7 @@ class _PluginCollector:
         )
 
     def _skill(self, name: str, skill: Skill) -> Skill | None:
-        """The skill with those of its commands that nobody had before."""
+        """Add a skill with those of its commands whose names are free; None if its own is taken."""
         if not self._first(name, self._skills, skill.name, skill, "skill"):
             return None
         commands = [replace(command, plugin=name) for command in skill.commands]

@@ -16,10 +16,10 @@ from bot.values import Document, Ingested, Page, Passage, SearchResult, Setting,
 
 
 class Knowledge(Protocol):
-    """The documents, by knowledge base."""
+    """The documents, grouped in knowledge bases."""
 
     async def bases(self, asker: Asker) -> Sequence[str]:
-        """Knowledge bases that may answer here, the channel's own first."""
+        """Return the knowledge bases that may answer this person here, the channel's own first."""
         ...
 
     async def search(
@@ -31,99 +31,111 @@ class Knowledge(Protocol):
         before: Sequence[str] = (),
         beside: Sequence[str] = (),
     ) -> SearchResult:
-        """Passages, best first. `before` are the conversation's earlier questions, the last of them
-        last, which a short follow-up leans on; `beside` other ways to put it, which count less."""
+        """Search for passages; returns at most `limit`, best first.
+
+        `before` are the conversation's earlier questions, oldest first, which complete a short
+        follow-up question. `beside` are other wordings of the query, which weigh less.
+        """
         ...
 
     def add(
         self, location: str, *, base: str | None = None, by: str = ""
     ) -> AsyncGenerator[Ingested, None]:
-        """Read a URL, a sitemap, a file or a folder in. Raises `Refused` for what cannot be."""
+        """Add the document or documents at a URL, sitemap, file or folder; yields the progress.
+        Raises `Refused` if there is nothing that can be read."""
         ...
 
     def add_bytes(
         self, name: str, data: bytes, *, base: str | None = None, by: str = ""
     ) -> AsyncGenerator[Ingested, None]:
-        """Read an uploaded file in."""
+        """Add an uploaded file; yields the progress."""
         ...
 
-    async def list(self, base: str | None = None) -> Sequence[Document]: ...
+    async def list(self, base: str | None = None) -> Sequence[Document]:
+        """Return the documents of one knowledge base, or of all."""
+        ...
 
     async def remove(self, document: str, *, base: str | None = None) -> Document:
-        """Remove by id, location or unique title. Raises `NotFound`."""
+        """Remove a document, given by id, location or unique title. Raises `NotFound`."""
         ...
 
-    async def passage(self, passage: str) -> Passage | None: ...
+    async def passage(self, passage: str) -> Passage | None:
+        """Return the passage with this id."""
+        ...
 
     async def check_support(self, answer: str, passages: Sequence[Passage]) -> Sequence[Support]:
-        """Which sentences of an answer the passages bear out; `passages[0]` is what `[1]` cites."""
+        """Say of each sentence of an answer whether the passages support it; `[1]` in the answer
+        cites `passages[0]`."""
         ...
 
 
 class Web(Protocol):
-    """Fetching, safely: every address is checked, size and time are bounded."""
+    """Reads web pages and files safely: addresses are checked, size and time are limited."""
 
     async def read(self, url: str) -> Page:
-        """Fetch and extract. Raises `Refused` (not allowed, too large, no text) or `Failed`."""
+        """Fetch a page and extract its text. Raises `Refused` (address not allowed, too large, no
+        text) or `Failed`."""
         ...
 
     async def read_file(self, path: str) -> Page:
-        """A file of the machine that Parlance runs on; for the terminal only."""
+        """Read a file of the machine that Parlance runs on; for the terminal only."""
         ...
 
     async def read_bytes(self, name: str, data: bytes) -> Page:
-        """An uploaded file."""
+        """Read an uploaded file."""
         ...
 
 
 class Prompts(Protocol):
-    """The prompt templates, with a variant for each model family, overridable by the operator."""
+    """The prompt templates. Model families may have variants, and operators may replace each."""
 
     def render(self, task: str, family: str = "", /, **values: Any) -> str:
         """Render `<task>.<family>.j2` or `<task>.j2`. Raises `PluginError` if neither exists.
 
-        Every text among the values is set between marks, or in quotation marks, that is not
-        `Trusted`.
+        Every text among the values that is not `Trusted` is enclosed in marks or quotation marks.
         """
         ...
 
 
 class Turns(Protocol):
-    """The turns that are running."""
+    """The open turns."""
 
     async def stop(self, conversation: ConversationKey, by: Asker) -> int:
-        """Cancel what this person may cancel in a conversation; returns how many turns were."""
+        """Stop the turns of a conversation that this person may stop; returns how many were."""
         ...
 
 
 class Settings(Protocol):
-    """How the bot behaves in a channel: config.yaml's word, then what an admin chose."""
+    """The settings of a channel: from config.yaml, overridden by what an admin chose in chat."""
 
     def names(self) -> Sequence[str]:
-        """The names of all settings that can be chosen."""
+        """Return the names of all settings that can be changed."""
         ...
 
     async def show(self, conversation: ConversationKey) -> Sequence[Setting]:
-        """The settings as they stand here; of who may use which command, what was chosen."""
+        """Return the settings in effect in a conversation; of the command permissions, only those
+        that were changed in chat."""
         ...
 
     async def put(
         self, name: str, value: str, scope: Scope, conversation: ConversationKey, by: str
     ) -> None:
-        """Choose a value. Raises `NotFound` for the name, `UsageError` for the value."""
+        """Set a value for a scope. Raises `NotFound` for an unknown name and `UsageError` for a bad
+        value."""
         ...
 
     async def clear(self, name: str, scope: Scope, conversation: ConversationKey) -> None:
-        """Go back to what holds without this choice. Raises `NotFound` for the name."""
+        """Remove the value set for a scope. Raises `NotFound` for an unknown name."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Searching:
-    """What a model does for a search; all off, since each costs a model call before the answer.
+    """How a model helps with a search; off by default, as each step costs a call of the model.
 
-    `rewrite`: it makes a question stand by itself. `multi_query`: it proposes other ways to put
-    it. Each call may take `deadline_s`; after that the question stays as it is.
+    `rewrite`: a follow-up question is rewritten so that it stands alone. `multi_query`: other
+    wordings of the question are searched as well. A call that takes longer than `deadline_s`
+    seconds is given up, and the question is used as it is.
     """
 
     rewrite: bool = False
@@ -133,10 +145,10 @@ class Searching:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything a skill may use, one narrow protocol each.
+    """Everything a skill may use, each behind a narrow protocol.
 
-    `forget` deletes what was kept of a person (`platform:id`), by history and by every plugin, and
-    returns the number of turns.
+    `forget` deletes what the history and every plugin stored about a person (`platform:id`), and
+    returns the number of deleted turns. `max_attachment_bytes` is the largest file that is read.
     """
 
     models: Models

@@ -1,4 +1,4 @@
-"""What a skill is, and what it is given: the event, and the services of `bot.skills.services`.
+"""The declaration of a skill; it also exports the types that skills work with.
 
 A skill is an async generator: it takes a `Context`, yields `Part`s, and never sees an adapter.
 """
@@ -41,10 +41,10 @@ __all__ = [
 ]
 
 
-async def model_names(asked: Completion) -> Sequence[str]:
-    """Completes the name of a model."""
-    models: Models = asked.services.models
-    return [name for name in models.names() if name.startswith(asked.prefix)]
+async def model_names(query: Completion) -> Sequence[str]:
+    """Complete the name of a model; to be used as `Option(complete=model_names)`."""
+    models: Models = query.services.models
+    return [name for name in models.names() if name.startswith(query.prefix)]
 
 
 MessageSkill = Any
@@ -53,10 +53,10 @@ MessageSkill = Any
 
 @dataclass(frozen=True, slots=True)
 class Skill:
-    """What a plugin registers: commands, and perhaps an answerer of free text.
+    """What a plugin registers: commands, and optionally a handler of free text.
 
-    `answer` is asked for every message, in the order of `priority` (lowest first), where `wants`
-    says yes (or is None); the first match takes it.
+    A message goes to the `answer` of the first skill whose `wants(message)` is true (or is None),
+    in the order of `priority`, lowest first.
     """
 
     name: str

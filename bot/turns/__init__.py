@@ -1,1 +1,1 @@
-"""From an event to its one end."""
+"""Turns: how an event is accepted, routed, answered once and recorded."""

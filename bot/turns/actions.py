@@ -1,6 +1,6 @@
-"""What the buttons under an answer do, apart from Stop and Regenerate.
+"""Handles the buttons under an answer, except Stop and Regenerate.
 
-Everything is read from the store, so that a button works after a restart.
+Everything is read from the history, so that a button still works after a restart.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ _VERDICTS: dict[str, tuple[Verdict, str]] = {
 }
 _MAX_PASSAGE_CHARACTERS = 3_000
 _ANSWER_SEPARATOR = "@"
-"""Between the number of a source and the answer that it belongs to."""
+"""Separates the number of a source from the id of its answer in a button's value."""
 _MAX_QUOTE_CHARACTERS = 300
 
 
 @dataclass(frozen=True, slots=True)
 class ButtonHandler:
-    """Answers the presses of people."""
+    """Looks up the answer that a pressed button belongs to, and does what the button says."""
 
     store: HistoryStore
 
     async def answer(self, call: ActionCall) -> StoredMessage:
-        """The stored answer that a button belongs to.
+        """Return the stored answer that a button belongs to.
 
-        A button beside a passage that was shown names the answer in its value. Raises `NotFound`
-        for one that is gone, or that stands where the person does not see it.
+        A button beside a displayed passage carries the answer's id in its value. Raises `NotFound`
+        if the answer is no longer stored, or is not visible to the person who pressed.
         """
         turn = await self.store.get(call.value.partition(_ANSWER_SEPARATOR)[2] or call.turn)
         if turn is None or turn.role != "assistant" or not await self._sees(call, turn):
@@ -48,8 +48,9 @@ class ButtonHandler:
         return turn
 
     async def _sees(self, call: ActionCall, turn: StoredMessage) -> bool:
-        """Whether an answer stands where the button was pressed, or came to the person directly
-        because it could not be written where they asked. A turn's id is no secret."""
+        """Whether the person may see this answer: it is in the channel where the button was
+        pressed, or it answers their own question and was sent to them directly. This must be
+        checked, because a turn's id is not secret."""
         try:
             place = ConversationKey.parse(turn.conversation)
         except ValueError:
@@ -61,7 +62,7 @@ class ButtonHandler:
         return asked and place.scope("workspace") == call.conversation.scope("workspace")
 
     async def press(self, call: ActionCall) -> Notice:
-        """Do what the button says, and tell the person. Raises `NotFound`."""
+        """Perform the button's action; returns the notice for the person. Raises `NotFound`."""
         turn = await self.answer(call)
         if call.action in _VERDICTS:
             verdict, thanks = _VERDICTS[call.action]
@@ -74,8 +75,8 @@ class ButtonHandler:
         return Notice(explain_answer(turn, await self._material(turn, call)), private=True)
 
     async def _material(self, turn: StoredMessage, call: ActionCall) -> AttachmentSnapshot | None:
-        """What was read with the question, for whoever asked it: a file that came with a command
-        is nobody else's to see."""
+        """The attachments and quoted messages stored with the question; None for anybody but the
+        person who asked, because a file sent with a command is private to them."""
         question = await self.store.get(turn.answers) if turn.answers else None
         if question is None or question.author != call.author.key:
             return None
@@ -83,8 +84,8 @@ class ButtonHandler:
 
 
 def explain_answer(turn: StoredMessage, material: AttachmentSnapshot | None = None) -> str:
-    """Why an answer is as it is, as Markdown: model, turns, what was read with the question,
-    passages, what was left out, times."""
+    """Explain an answer, as Markdown: its model, the earlier turns used, the files and messages
+    read with the question, the passages, what was left out, and the times."""
     why = turn.explanation or Explanation()
     lines = [f"**Model**: {turn.model or why.model or 'none was asked'}"]
     if why.turns_used or why.turns_left_out:
@@ -155,7 +156,7 @@ def _source(why: Explanation | None, value: str) -> Source:
 
 
 def _passage(source: Source) -> str:
-    """A passage with all that is known of it: title, headings, where it is from, of when."""
+    """Format a passage as Markdown with its title, heading, location and date."""
     text = source.passage[:_MAX_PASSAGE_CHARACTERS] or "The passage was not kept."
     quoted = "\n".join(f"> {line}" for line in text.splitlines())
     read = f", read on {source.at:%Y-%m-%d}" if source.at is not None else ""
@@ -168,5 +169,5 @@ def _judging(source: Source, turn: str) -> tuple[Action, ...]:
 
 
 def is_same_channel(one: ConversationKey, other: ConversationKey) -> bool:
-    """Whether two conversations are in one channel, and so before the same eyes."""
+    """Whether two conversations are in the same channel, and so visible to the same people."""
     return one.scope("channel") == other.scope("channel")

@@ -1,4 +1,4 @@
-"""What adapters talk to: the core, put together from its rooms."""
+"""The core that adapters talk to, and the function that builds it from its parts."""
 
 from __future__ import annotations
 
@@ -43,21 +43,23 @@ _COMPLETION_TIMEOUT_S = 2.0
 
 
 def deny_admin(author: Author) -> bool:
-    """The default of who is an admin."""
+    """The default of `Policy.is_admin`: nobody is an admin."""
     return False
 
 
 async def default_channel_settings(conversation: ConversationKey) -> ChannelSettings:
-    """The default of how the bot behaves in a channel."""
+    """The default of `Policy.channel_settings`: the same settings everywhere."""
     return ChannelSettings()
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What config.yaml and the choices at run time say about people and places.
+    """The rules about people and channels, from config.yaml and from choices made in chat.
 
-    `rule(command, asker)` is whether somebody may use a command; the command's own check comes on
-    top. `channel_settings` is read for every turn.
+    `rule(command, asker)` says whether a person may use a command; the command's own check must
+    pass as well. `channel_settings(conversation)` is called for every turn. `quota_per_hour` is the
+    number of turns a person may start in an hour (None: no limit), `max_chars` the longest message
+    in characters.
     """
 
     is_admin: Callable[[Author], bool] = deny_admin
@@ -71,7 +73,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """Implements `bot.adapters.protocol.Core`. Made by `assemble`; end it with `close`."""
+    """Implements `bot.adapters.protocol.Core`. Built by `assemble`; must be ended with `close`."""
 
     intake: Intake
     open_turns: OpenTurns
@@ -82,15 +84,16 @@ class Core:
 
     @property
     def commands(self) -> Sequence[Command]:
-        """Every command of every skill; of two with one name, the first."""
+        """Every command of every skill; where two share a name, only the first."""
         return self.router.commands
 
     async def accept(self, event: Event, sink: Sink) -> None:
-        """Take an event; the answer goes to the sink."""
+        """Accept an event; the reply is written to `sink`."""
         await self.intake.accept(event, sink)
 
     async def question(self, platform: str, event: str) -> Question | None:
-        """What an event asked, also before a restart."""
+        """Find the stored question of an event, also from before a restart; None if there is none
+        or it has no answer."""
         asked = await self.services.history.by_event(platform, event)
         answer = await self.services.history.answer_to(asked.id) if asked is not None else None
         if asked is None or answer is None:
@@ -101,11 +104,12 @@ class Core:
         return Question(event, answer.id, asked.text, key, author, cut_off)
 
     async def channel_settings(self, conversation: ConversationKey) -> ChannelSettings:
-        """How the bot behaves there."""
+        """The settings in effect in a conversation."""
         return await self.policy.channel_settings(conversation)
 
     async def may_use(self, command: str, author: Author, conversation: ConversationKey) -> bool:
-        """Whether the command's checks would let this person call it there."""
+        """Whether this person may use the command in this conversation. False for a command that
+        does not exist."""
         found = self._command(command)
         if found is None:
             return False
@@ -118,7 +122,8 @@ class Core:
     async def complete(
         self, command: str, option: str, prefix: str, author: Author, conversation: ConversationKey
     ) -> Sequence[str]:
-        """Suggestions for an option's value; none for who may not use the command."""
+        """Suggest up to 25 values for an option that start with `prefix`; none for a person who may
+        not use the command."""
         found = self._command(command)
         wanted = found.option(option) if found is not None else None
         if wanted is None or not await self.may_use(command, author, conversation):
@@ -127,7 +132,8 @@ class Core:
         return (await _suggest(wanted, completion))[:MAX_SUGGESTIONS]
 
     async def close(self, within_s: float = 1.5) -> None:
-        """Stop what runs, keep what was written, and end every reply."""
+        """Stop all turns, store what was written, and end every reply, within about `within_s`
+        seconds."""
         await self.intake.close(within_s)
 
     def _command(self, name: str) -> Command | None:
@@ -161,10 +167,11 @@ def assemble(
     timeouts: DeliveryTimeouts | None = None,
     redact: Redactor | None = None,
 ) -> Core:
-    """Put the core together. `open_turns` is the one that `services.turns` is; `redact` takes the
-    operator's secrets out of whatever is shown or stored of an answer.
+    """Build the core.
 
-    From the outside in: log, metrics, permission, quota, then `middleware`, then the skill.
+    `open_turns` must be the same object as `services.turns`. `redact` removes the operator's
+    secrets from everything that is shown or stored of an answer. A turn passes through logging,
+    metrics, permissions, quota and `middleware`, in this order, before it reaches its skill.
     """
     policy = policy or Policy()
     limits = limits or TurnLimits()

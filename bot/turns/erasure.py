@@ -1,4 +1,4 @@
-"""Forgetting a person: what runs is stopped, what is kept is deleted, and the files are cleaned."""
+"""Deletes everything that is stored about a person, after their running turns were stopped."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from bot.types import Author
 log = structlog.get_logger(__name__)
 
 TERMINAL_HISTORY_FILE = "terminal-history"
-"""The file in the data folder that holds what was typed in the terminal."""
+"""Name of the file in the data folder with the input history of the terminal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """Implements `Services.forget`. `hooks` are the plugins', by the plugin's name."""
+    """Implements `Services.forget`. `hooks` are pairs of a plugin's name and its `forget_user`."""
 
     database: Database
     open_turns: OpenTurns
@@ -34,7 +34,7 @@ class Erasure:
     data_dir: Path
 
     async def __call__(self, person: str) -> int:
-        """Delete what is kept of a person (`platform:id`); returns the number of turns."""
+        """Delete what is stored about a person (`platform:id`); returns the number of turns."""
         await self.open_turns.stop_person(person)
         turns = await self.history.forget(person=person)
         platform, _, ident = person.partition(":")

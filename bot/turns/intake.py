@@ -1,4 +1,4 @@
-"""Takes events in: one task each, one turn at a time a conversation, every one answered once."""
+"""Accepts events: each gets one task and one answer, and a conversation runs one turn at a time."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _CANCEL_TIMEOUT_S = 0.3
 
 
 class Intake:
-    """The owner of every task that an event begins.
+    """Accepts events and owns the task of each.
 
-    `is_admin` is what config.yaml says.
+    `is_admin` says whether config.yaml makes a person an admin.
     """
 
     def __init__(
@@ -56,9 +56,10 @@ class Intake:
         self._closing = False
 
     async def accept(self, event: Event, sink: Sink) -> None:
-        """Take an event; returns as soon as its task exists. Never raises for a person's doing.
+        """Accept an event and return as soon as its task has started.
 
-        Beyond the bounds it waits until the refusal is sent, which holds the adapter back.
+        A mistake of the person is reported in the reply, not raised. When too many tasks are open,
+        this waits until the refusal has been sent, which slows the adapter down.
         """
         match event:
             case Message() | CommandCall():
@@ -76,7 +77,8 @@ class Intake:
             await asyncio.wait([task])
 
     async def close(self, within_s: float = 1.5) -> None:
-        """Stop every turn, keep what was written, end the replies; cancel what takes longer."""
+        """Stop every turn, store what was written and end the replies; tasks that take longer than
+        `within_s` seconds are cancelled."""
         self._closing = True
         for runner in tuple(self._runners):
             runner.shut_down()
@@ -109,7 +111,8 @@ class Intake:
         replaces: StoredMessage | None = None,
         question: StoredMessage | None = None,
     ) -> TurnRunner:
-        """Route an event and give it its place, both at once, so that order is kept."""
+        """Route an event and enter it in its lane, without awaiting, so that events keep their
+        order."""
         route, refused = None, self._full(event)
         if refused is None or (isinstance(event, CommandCall) and not self._closing):
             try:
@@ -161,8 +164,8 @@ class Intake:
                 self._runners.discard(runner)
 
     async def _delete_question(self, event: MessageDeleted) -> None:
-        """The question was deleted: stop its turn and take the reply back; an answer that is
-        whole stays where it is, and leaves the prompts to come."""
+        """Handle a deleted question: stop its turn and withdraw the reply. An answer that is
+        already complete stays in the channel, but is left out of later prompts."""
         platform = event.conversation.platform
         turn = self._open_turns.find_by_event(platform, event.of)
         if turn is not None:
@@ -213,7 +216,8 @@ class Intake:
         return Notice(words, private=True)
 
     async def _again(self, call: ActionCall, sink: Sink) -> TurnRunner:
-        """The original question once more. Raises `NotFound`, `Denied`, `Busy`."""
+        """Prepare a turn that answers a stored question again. Raises `NotFound`, `Denied` or
+        `Busy`."""
         answer = await self._buttons.answer(call)
         if answer.status == "running" and self._open_turns.get(answer.id) is not None:
             raise Busy(5, "This answer is still being written; stop it first.")

@@ -1,4 +1,4 @@
-"""One lane a conversation: first come, first served, one at a time."""
+"""Queues turns by conversation: each conversation has a lane in which one turn runs at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ _UNNOTICED_WAIT_S = 0.05
 
 
 class Ticket:
-    """A place in a lane. Whoever holds it must `leave`, whatever happens; twice does no harm."""
+    """A place in a lane. Its holder must call `leave` at the end, also after an error; calling it
+    twice is harmless."""
 
     def __init__(self, lanes: Lanes, key: str) -> None:
         self._lanes = lanes
@@ -20,13 +21,13 @@ class Ticket:
 
     @property
     def position(self) -> int:
-        """0 is whose turn it is, 1 is next."""
+        """The number of tickets before this one; 0 means that it may run."""
         return self._lanes.position(self._key, self)
 
     async def wait(self) -> AsyncGenerator[int, None]:
-        """Yields the position each time it changes; ends when it is this ticket's turn.
+        """Wait until this ticket may run, yielding its position each time it changes.
 
-        A wait too short to be noticed yields nothing.
+        Yields nothing if the wait is shorter than a person would notice.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(_UNNOTICED_WAIT_S):
@@ -39,16 +40,16 @@ class Ticket:
             await self._moved.wait()
 
     def leave(self) -> None:
-        """Make room for the next."""
+        """Leave the lane, so that the next ticket moves up."""
         self._lanes.leave(self._key, self)
 
     def move(self) -> None:
-        """Somebody before this ticket left."""
+        """Wake this ticket, because one before it left."""
         self._moved.set()
 
 
 class Lanes:
-    """The lanes that somebody is in; an empty one is dropped."""
+    """All lanes with at least one ticket; an empty lane is removed."""
 
     def __init__(self) -> None:
         self._lanes: dict[str, deque[Ticket]] = {}
@@ -57,21 +58,21 @@ class Lanes:
         return len(self._lanes)
 
     def length(self, key: str) -> int:
-        """How many are in a lane, the one whose turn it is included."""
+        """The number of tickets in a lane, including the one that runs."""
         return len(self._lanes.get(key, ()))
 
     def enter(self, key: str) -> Ticket:
-        """Take a place at the end of a lane."""
+        """Add a ticket at the end of the lane `key`."""
         ticket = Ticket(self, key)
         self._lanes.setdefault(key, deque()).append(ticket)
         return ticket
 
     def position(self, key: str, ticket: Ticket) -> int:
-        """Where a ticket stands in its lane."""
+        """The number of tickets before this one in its lane."""
         return self._lanes[key].index(ticket)
 
     def leave(self, key: str, ticket: Ticket) -> None:
-        """Take a ticket out of its lane."""
+        """Remove a ticket from its lane, and wake those behind it."""
         lane = self._lanes.get(key)
         if lane is None or ticket not in lane:
             return

@@ -1,4 +1,4 @@
-"""Wrappers around the router's handler: permission, quota, metrics, log."""
+"""Middleware around the router's handler: permissions, metrics and logging."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ log = structlog.get_logger(__name__)
 Middleware: TypeAlias = Callable[[Handler], Handler]
 
 CommandRule: TypeAlias = Callable[[str, Asker], Awaitable[bool]]
-"""What config.yaml and admins say: whether this person may use the command of that name here."""
+"""`await rule(command, asker)`: whether config.yaml and the admins let a person use a command."""
 
 
 class Metrics(Protocol):
-    """What is counted of turns. `bot.observability.metrics` is one."""
+    """Receives the counts and times of turns; `bot.observability.metrics` implements it."""
 
     def turn_started(self, kind: str) -> None: ...
 
@@ -34,14 +34,14 @@ class Metrics(Protocol):
 
 
 def wrap(handler: Handler, *middleware: Middleware) -> Handler:
-    """The handler inside of all middleware; the first is the outermost."""
+    """Wrap a handler in middleware; the first one given is the outermost."""
     for layer in reversed(middleware):
         handler = layer(handler)
     return handler
 
 
 def log_turns(handler: Handler) -> Handler:
-    """One line when a turn begins and one when it ends; never what was said."""
+    """Log the start and the end of each turn, without any of its text."""
 
     async def run(turn: RoutedTurn) -> AsyncGenerator[Part, None]:
         began = time.perf_counter()
@@ -62,7 +62,7 @@ def log_turns(handler: Handler) -> Handler:
 
 
 def measure_turns(metrics: Metrics) -> Middleware:
-    """Count turns, and time them and their first text."""
+    """Count turns, and measure their duration and the time to their first text."""
 
     def layer(handler: Handler) -> Handler:
         async def run(turn: RoutedTurn) -> AsyncGenerator[Part, None]:
@@ -89,12 +89,13 @@ def measure_turns(metrics: Metrics) -> Middleware:
 
 
 async def is_allowed(asker: Asker, command: str, rule: CommandRule | None) -> bool:
-    """Whether config.yaml and admins let the person use a command."""
+    """Whether `rule` lets the person use a command; without a rule everybody may."""
     return rule is None or await rule(command, asker)
 
 
 def check_permissions(rule: CommandRule | None = None) -> Middleware:
-    """Refuse commands to people who may not use them: by the rule, then by the command's check."""
+    """Refuse a command to a person whom `rule` or the command's own check does not allow it. The
+    handler raises `Denied`."""
 
     def layer(handler: Handler) -> Handler:
         async def run(turn: RoutedTurn) -> AsyncGenerator[Part, None]:

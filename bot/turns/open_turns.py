@@ -1,4 +1,4 @@
-"""The turns that are open now, and who may stop them."""
+"""Keeps track of the turns that are open, and stops them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from bot.types import Author, ConversationKey
 log = structlog.get_logger(__name__)
 
 _END_TIMEOUT_S = 10.0
-"""Longest time that turns may take to end, since a platform may not take their last words."""
+"""How long to wait for stopped turns to end, as a platform may not accept their last edit."""
 StopReason = Literal["stopped", "question_deleted", "shutdown"]
 
 
 @dataclass(slots=True, eq=False)
 class OpenTurn:
-    """A turn that was accepted and has not ended. `work` is what can be cancelled of it."""
+    """A turn that was accepted and has not ended. `work` is the task that a stop cancels."""
 
     id: str
     event: Message | CommandCall
@@ -33,20 +33,22 @@ class OpenTurn:
     stopped: StopReason | None = None
     stopped_by: str = ""
     first_asked_by: str = ""
-    """Whose question it is, where it is answered again."""
+    """`Author.key` of the person who asked first, when a question is answered again."""
     ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
-    """Set once nothing more is written or shown of it."""
+    """Set once nothing more of the turn is stored or sent."""
 
     @property
     def people(self) -> frozenset[str]:
-        """Who asked, now and first, and whose messages are read with it."""
+        """`Author.key` of everybody involved: who asks now, who asked first, and the authors of the
+        messages read as context."""
         target = self.event.target if isinstance(self.event, CommandCall) else None
         read = (*self.event.context, *([target] if target is not None else ()))
         asked = (self.asker.author.key, self.first_asked_by)
         return frozenset({*asked, *(quote.by for quote in read)})
 
     def stop(self, reason: StopReason, by: str = "") -> bool:
-        """Cancel the work, also before it began. False where it was stopped or done already."""
+        """Cancel the work, even before it started. Returns False if it was already stopped or
+        done."""
         if self.stopped is not None or (self.work is not None and self.work.done()):
             return False
         self.stopped = reason
@@ -56,14 +58,15 @@ class OpenTurn:
         return True
 
     def may_be_stopped_by(self, asker: Asker) -> bool:
-        """The person who asked, or an admin."""
+        """Whether `asker` asked the question or is an admin."""
         return asker.admin or asker.author.key == self.asker.author.key
 
 
 class OpenTurns:
-    """The open turns. It is what skills know as `ctx.services.turns`.
+    """All open turns; skills reach it as `ctx.services.turns`.
 
-    Quick commands are open, too, but they count for nobody and are not stopped: /stop is one.
+    Quick commands are included, but they do not count towards any limit and are never stopped:
+    /stop is one of them.
     """
 
     def __init__(self) -> None:
@@ -79,14 +82,14 @@ class OpenTurns:
         return iter(tuple(self._open.values()))
 
     def add(self, turn: OpenTurn) -> None:
-        """A turn was accepted."""
+        """Add a turn that was accepted."""
         self._open[turn.id] = turn
         self._unended.add(turn)
         self._events.setdefault(_event_key(turn), turn)
         self._counts.update(_count_keys(turn))
 
     def remove(self, turn: OpenTurn) -> None:
-        """A turn's work ended; its answer may still be on its way."""
+        """Remove a turn whose work ended; its reply may still be on its way."""
         if self._open.pop(turn.id, None) is None:
             return
         if self._events.get(_event_key(turn)) is turn:
@@ -97,14 +100,14 @@ class OpenTurns:
                 del self._counts[key]
 
     def end(self, turn: OpenTurn) -> None:
-        """Nothing more is kept or shown of a turn."""
+        """Mark a turn as ended: nothing more of it is stored or sent."""
         self.remove(turn)
         self._unended.discard(turn)
         turn.ended.set()
 
     async def stop_person(self, person: str) -> None:
-        """Stop every turn of a person (`platform:id`), and those that read messages of theirs, and
-        wait until nothing more is kept of them. Quick commands keep nothing anyway."""
+        """Stop every turn of a person (`platform:id`) and every turn that reads their messages,
+        and wait until these have ended. Quick commands store nothing and are not stopped."""
         theirs = [turn for turn in self._unended if person in turn.people and not turn.quick]
         for turn in theirs:
             turn.stop("question_deleted" if turn.asker.author.key == person else "stopped")
@@ -115,11 +118,11 @@ class OpenTurns:
             log.warning("turn.stop_timed_out", turns=len(theirs))
 
     def get(self, turn: str) -> OpenTurn | None:
-        """The open turn with this id."""
+        """Return the open turn with this id."""
         return self._open.get(turn)
 
     def find_by_event(self, platform: str, event_id: str) -> OpenTurn | None:
-        """The open turn that an event began."""
+        """Return the open turn that an event started."""
         return self._events.get((platform, event_id))
 
     def count_for_person(self, author: Author) -> int:
@@ -131,10 +134,10 @@ class OpenTurns:
         return self._counts[conversation.scope("channel")]
 
     async def stop(self, conversation: ConversationKey, by: Asker) -> int:
-        """Cancel what this person may cancel in a conversation; returns how many turns were.
+        """Stop the turns of a conversation that this person may stop; returns how many were.
 
-        Said in a channel, it reaches the person's own turns in the channel's threads as well:
-        that is where a mention in the channel is answered.
+        In a channel this includes the person's own turns in the channel's threads, because a
+        mention in the channel is answered in a thread.
         """
         return sum(
             turn.stop("stopped", by.author.name)

@@ -1,4 +1,4 @@
-"""The one place that turns an exception into what a person is told."""
+"""Maps each exception to the outcome of a turn and the notice that a person reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.types import Notice, State
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a turn ended. `again` is whether trying once more may help."""
+    """How a turn ended. `again` says whether another attempt may succeed."""
 
     state: State
     notice: Notice | None = None
@@ -20,12 +20,12 @@ class Outcome:
 
     @property
     def error_id(self) -> str | None:
-        """The id under which the log has the trace."""
+        """The id under which the log has the stack trace; None without an error."""
         return self.notice.error_id if self.notice else None
 
 
 def outcome_of(error: BaseException) -> Outcome:
-    """A refusal for what a person can change, an error with an id for everything else."""
+    """Return a refusal for what a person can change, an error with an id for everything else."""
     match error:
         case Busy() | BackendBusy():
             return Outcome("refused", Notice(str(error), "refusal"), again=True)
@@ -49,7 +49,7 @@ def outcome_of(error: BaseException) -> Outcome:
 
 
 def empty_answer() -> Outcome:
-    """The skill ended and there is nothing to be read; silence would be worse."""
+    """The outcome of a skill that ended without any text, file, notice or source."""
     return _failed("The model gave an empty answer; asking in other words may help.")
 
 

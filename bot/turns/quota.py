@@ -1,4 +1,4 @@
-"""How many turns a person may start in an hour."""
+"""Limits how many turns a person may start in an hour."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from bot.types import Part
 
 
 class Quota:
-    """So many turns an hour for each person, as a bucket that fills up again all the time."""
+    """A token bucket for each person: `per_hour` turns, refilled continuously.
+
+    It is middleware: call it with a handler to wrap that.
+    """
 
     def __init__(self, per_hour: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._max_turns = float(per_hour)
@@ -25,7 +28,7 @@ class Quota:
         return len(self._full_at)
 
     def take(self, person: str) -> None:
-        """Count one turn. Raises `Busy` where the person has none left."""
+        """Count one turn of a person (`Author.key`). Raises `Busy` if they have none left."""
         now = self._clock()
         while self._full_at and next(iter(self._full_at.values())) <= now:
             self._full_at.popitem(last=False)
@@ -41,7 +44,7 @@ class Quota:
         self._full_at.move_to_end(person)
 
     def __call__(self, handler: Handler) -> Handler:
-        """As middleware: quick commands are free, and so is everything for admins."""
+        """Wrap a handler. Quick commands and the turns of admins are not counted."""
 
         async def run(turn: RoutedTurn) -> AsyncGenerator[Part, None]:
             if not turn.route.quick and not turn.asker.admin:

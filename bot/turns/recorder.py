@@ -1,6 +1,6 @@
-"""What is stored of one runner: the question, what it came with, and the answer as it grows.
+"""Stores one turn: the question with its attachments, and the answer while it is written.
 
-The question is on disk before a model is asked, and what is written at most a second after it was.
+The question is stored before a model is called, and new text within about a second.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ log = structlog.get_logger(__name__)
 
 
 class TurnRecorder:
-    """The stored side of an runner. Nothing is stored of one that is never opened.
+    """Stores one question and its answer. Nothing is stored unless `open` is called.
 
-    `replaces` is the answer that this one is made instead of, to the `question` that is stored
-    already. `answer` is the answer's turn, once it is stored.
+    `every_s` is the number of seconds between two saves of a growing answer. When a question is
+    answered again, `question` is the stored question and `replaces` its earlier answer. `answer` is
+    the stored answer, once there is one.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class TurnRecorder:
         self._read = -1
 
     async def open(self, turn: OpenTurn, route: Route) -> None:
-        """Store the question, and the answer as running."""
+        """Store the question, and an empty answer with the status `running`."""
         event = turn.event
         question = self._question or StoredMessage(
             id=uuid.uuid4().hex,
@@ -86,8 +87,8 @@ class TurnRecorder:
         await self._store.open(question, answer)
         self.answer = answer
 
-    async def material(self, turn: RoutedTurn) -> None:
-        """Keep what the question came with, as far as it has been read: for Regenerate."""
+    async def save_attachments(self, turn: RoutedTurn) -> None:
+        """Store the attachments and quoted messages that were read so far, for Regenerate."""
         read = turn.record.read
         if self.answer is None or self._question is not None or self._read == len(read):
             return
@@ -100,8 +101,8 @@ class TurnRecorder:
                 log.exception("turn.attachments_not_stored")
 
     @asynccontextmanager
-    async def saving(self, draft: Draft) -> AsyncIterator[None]:
-        """Keep what is written while it is written, so that a crash loses at most a second."""
+    async def save_progress(self, draft: Draft) -> AsyncIterator[None]:
+        """Save the growing answer at intervals within the block, so that a crash loses little."""
         if self.answer is None:
             yield
             return
@@ -126,14 +127,14 @@ class TurnRecorder:
     async def close(
         self, turn: RoutedTurn, text: str, status: TurnStatus, *, question_deleted: bool
     ) -> None:
-        """Store how it ended; the answer of a deleted question is kept out of later prompts."""
+        """Store the final answer. That of a deleted question is kept out of later prompts."""
         if self._opening is not None:
             await asyncio.wait([self._opening])
             if (error := self._opening.exception()) is not None:
                 log.warning("turn.question_not_stored", reason=type(error).__name__)
         if self.answer is None:
             return
-        await self.material(turn)
+        await self.save_attachments(turn)
         record = turn.record
         answer = replace(
             self.answer,

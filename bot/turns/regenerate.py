@@ -1,4 +1,4 @@
-"""The event of a stored question, so that it can be answered once more."""
+"""Rebuilds the event of a stored question, so that it can be answered again."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from bot.types import ConversationKey
 def rebuild_event(
     question: StoredMessage, call: ActionCall, material: AttachmentSnapshot
 ) -> Message | CommandCall:
-    """The question as it was asked, with what it came with then."""
+    """Return the stored question as a new event of the person who pressed the button, with the
+    attachments and context that it had at first."""
     key = ConversationKey.parse(question.conversation)
-    around: dict[str, Any] = {
+    shared: dict[str, Any] = {
         "direct": call.direct and is_same_channel(key, call.conversation),
         "attachments": material.attachments,
         "context": material.context,
@@ -24,9 +25,9 @@ def rebuild_event(
     }
     if not question.command:
         text = call.value or question.text  # the question may have been edited
-        return Message(call.id, key, call.author, text, **around)
+        return Message(call.id, key, call.author, text, **shared)
     options = {name: value for name, value in question.options.items() if value is not None}
     target = material.target.restored() if material.target is not None else None
     return CommandCall(
-        call.id, key, call.author, question.command, options, target=target, **around
+        call.id, key, call.author, question.command, options, target=target, **shared
     )

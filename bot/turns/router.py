@@ -1,4 +1,4 @@
-"""Event to skill."""
+"""Routes an event to the skill that handles it, and runs that skill."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from bot.types import Part, Value
 
 _URL = re.compile(r"https?://[^\s<>|\"']+")
 _ADDRESSES = frozenset({"url", "link", "address", "page", "location", "source"})
-"""Names of options that want the address in a message rather than its words."""
+"""Names of options that take the URL found in a message instead of its whole text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Which skill answers an event, and with what."""
+    """The skill that answers an event, and the checked options it is called with."""
 
     skill: str
     run: Callable[..., Any] = field(repr=False)
     command: Command | None = None
     options: Mapping[str, Value | None] = field(default_factory=dict, repr=False)
     text: str = field(default="", repr=False)
-    """What the person said, as the conversation remembers it."""
+    """What the person said, as it is stored in the history."""
 
     @property
     def quick(self) -> bool:
-        """Answered without a model, and without waiting for a running answer."""
+        """Whether it is answered without a model, and at once, even while an answer is running."""
         return self.command is not None and self.command.quick
 
     @property
     def remember(self) -> bool:
-        """Whether later prompts of the conversation know of the runner."""
+        """Whether later prompts of the conversation include this turn."""
         return self.command is None or self.command.remember
 
     @property
     def kind(self) -> str:
-        """The command's name, or "message": for logs and metrics."""
+        """The command's name, or "message"; used in logs and metrics."""
         return self.command.name if self.command else "message"
 
 
@@ -65,14 +65,14 @@ class RoutedTurn:
 
 
 Handler: TypeAlias = Callable[[RoutedTurn], AsyncGenerator[Part, None]]
-"""What the middleware wraps, and what the router's `handle` is."""
+"""Runs a routed turn and yields its parts. `Router.handle` is one; middleware wraps another."""
 
 
 class Router:
-    """Knows the skills, and which of them an event is for.
+    """Chooses the skill that answers an event, and runs it.
 
-    A skill's `wants` is called with the `Message`. `settings` are the plugins' own, by skill name.
-    `max_chars` is the longest message.
+    `settings` are the validated settings of each plugin, by skill name; `max_chars` is the longest
+    message in characters.
     """
 
     def __init__(
@@ -99,13 +99,13 @@ class Router:
         self.commands: tuple[Command, ...] = tuple(commands)
 
     def resolve(self, event: Message | CommandCall) -> Route:
-        """Find the skill and check the input. Raises `UsageError` or `NotFound`."""
+        """Choose the skill for an event and check its input. Raises `UsageError` or `NotFound`."""
         if isinstance(event, CommandCall):
             return self._command(event)
         return self._message(event)
 
     async def handle(self, turn: RoutedTurn) -> AsyncGenerator[Part, None]:
-        """Run the skill: the innermost handler."""
+        """Run the skill of a routed turn and yield its parts. This is the innermost handler."""
         context = Context(
             event=turn.event,
             turn=turn.id,
@@ -150,7 +150,7 @@ class Router:
 
 
 def _fill_from_target(command: Command, target: ContextMessage, given: dict[str, Value]) -> None:
-    """A message's menu was used: the message stands for the first text that the command wants."""
+    """Fill the first text option from the message whose context menu was used."""
     text = target.text.strip() or next((a.name for a in target.attachments), "")
     if not text:
         raise UsageError("That message holds neither text nor a file; choose another one.")

@@ -1,7 +1,7 @@
-"""One question and its answer, from the claim of the event to the end of the reply.
+"""Runs one turn: a question and its answer, from the claim of the event to the end of the reply.
 
-The task that runs an exchange owns its place in the lane, its delivery, and the work that a Stop
-cancels. Only the work is cancelled: the task then keeps what was written and ends the reply.
+The task of a turn owns its place in the lane, its delivery, and a second task for the work. A stop
+cancels only the work; the turn's task then stores what was written and ends the reply.
 """
 
 from __future__ import annotations
@@ -30,12 +30,16 @@ from bot.types import ConversationKey, Explanation, Notice, Status
 log = structlog.get_logger(__name__)
 
 _MAX_LOOP_HOLD_S = 0.005
-"""Longest time that a skill which never waits may keep the event loop, in seconds."""
+"""How long a skill that never awaits may hold the event loop, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnLimits:
-    """How much may be open at once, and how long one turn may take, in seconds."""
+    """How many turns may be open at once: in all, for a person, and in a channel.
+
+    `deadline_s` is how long a turn may take and `save_every_s` how often its answer is saved, both
+    in seconds.
+    """
 
     max_turns: int = 1000
     per_person: int = 4
@@ -46,7 +50,7 @@ class TurnLimits:
 
 @dataclass(frozen=True, slots=True)
 class TurnDependencies:
-    """What every exchange of a process works with."""
+    """The objects that all turns of a process share."""
 
     store: HistoryStore
     open_turns: OpenTurns
@@ -58,10 +62,11 @@ class TurnDependencies:
 
 
 class TurnRunner:
-    """The life of one accepted event. `route` or `refused` is set: a skill, or why there is none.
+    """Runs one accepted event to its end.
 
-    `claimed` says that the event's id was claimed before; `replaces` is the answer that this one
-    is made instead of, to the `question` that is stored already.
+    Either `route` is set (the skill that answers) or `refused` (why none does). `claimed` says that
+    the event's id has been claimed already. When a question is answered again, `question` is the
+    stored question and `replaces` its earlier answer.
     """
 
     def __init__(
@@ -96,7 +101,7 @@ class TurnRunner:
         self._routed_turn: RoutedTurn | None = None
 
     async def run(self) -> None:
-        """Answer, refuse or report an error, exactly once; nothing for an event seen before."""
+        """Answer, refuse or report an error, exactly once; do nothing for an event seen before."""
         try:
             outcome = await self._outcome()
             # The person may ask the next question while this answer is being sent.
@@ -110,7 +115,7 @@ class TurnRunner:
             await self._delivery.abandon()
 
     def shut_down(self) -> None:
-        """The process ends: keep what was written, and end the reply without delay."""
+        """Stop because the process ends: store what was written and end the reply without delay."""
         self.turn.stop("shutdown")
         self._delivery.hurry()
 
@@ -167,7 +172,7 @@ class TurnRunner:
     # --- the work -----------------------------------------------------------------------------
 
     async def _do_work(self) -> None:
-        """Wait for the lane, store the question, run the skill."""
+        """Wait for the lane, store the question, and run the skill."""
         assert self._route is not None
         place = await self._dependencies.channel_settings(self.turn.event.conversation)
         self._draft.file_over_chars = place.file_over_chars
@@ -186,8 +191,8 @@ class TurnRunner:
         )
         if not self._route.quick:
             await self._recorder.open(self.turn, self._route)
-            await self._recorder.material(self._routed_turn)
-        async with self._recorder.saving(self._draft):
+            await self._recorder.save_attachments(self._routed_turn)
+        async with self._recorder.save_progress(self._draft):
             try:
                 async with asyncio.timeout(limit) as scope:
                     await self._run_skill(self._routed_turn)
@@ -198,22 +203,22 @@ class TurnRunner:
 
     async def _run_skill(self, turn: RoutedTurn) -> None:
         clock = asyncio.get_running_loop().time
-        breath = clock()
+        yielded_at = clock()
         async with aclosing(self._dependencies.handler(turn)) as parts:
             async for part in parts:
                 if isinstance(part, Explanation):
                     turn.record.explanation = self._dependencies.redact.part(part)
-                    await self._recorder.material(turn)
+                    await self._recorder.save_attachments(turn)
                     continue
                 first = not self._draft.characters
                 self._delivery.add(part)
-                if clock() - breath > _MAX_LOOP_HOLD_S or (first and self._draft.characters):
+                if clock() - yielded_at > _MAX_LOOP_HOLD_S or (first and self._draft.characters):
                     await asyncio.sleep(0)
-                    breath = clock()
+                    yielded_at = clock()
 
 
 def report_error(error: Exception) -> Outcome:
-    """The outcome of an error, with the trace in the log where it is not the person's doing."""
+    """Log an error, with its stack trace unless the person caused it, and return its outcome."""
     outcome = outcome_of(error)
     if outcome.error_id is not None:
         log.error("turn.failed", error_id=outcome.error_id, exc_info=error)
