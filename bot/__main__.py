@@ -1,4 +1,4 @@
-"""The entry of `parlance` and of `python -m bot`.
+"""Entry point of `parlance` and of `python -m bot`.
 
 Until the command runs, Ctrl-C and SIGTERM end the process at once, without a trace: the imports
 alone take a second, and nothing is open yet that would have to be closed.
@@ -19,7 +19,7 @@ for _number in (_signal.SIGINT, _signal.SIGTERM):
 
 
 def main() -> None:
-    """Import the commands, and run the one that was called."""
+    """Run the command line."""
     from bot.cli import main as command
 
     command()

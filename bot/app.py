@@ -1,4 +1,4 @@
-"""The composition root: the only module that knows everyone.
+"""The composition root: creates all services from an installation and connects them.
 
 async with open_app(installation) as app:
     await app.serve(app.adapters())
@@ -55,7 +55,7 @@ SHIPPED_PROMPTS = Path(__file__).resolve().parents[1] / "plugins" / "prompts"
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """A running core, with the rooms that commands and adapters need."""
+    """A running core, with the services that the command line and the adapters need."""
 
     installation: Installation
     database: Database
@@ -66,10 +66,10 @@ class App:
     metrics: Metrics = field(repr=False)
 
     async def serve(self, adapters: Sequence[Adapter]) -> None:
-        """Run the adapters side by side until all have ended, or this is cancelled.
+        """Run the adapters concurrently until all have ended, or this is cancelled.
 
-        One that fails for good says so in one line and the others go on. Raises `AdapterError`
-        when none is left. Told to end, it ends the replies before the adapters.
+        An adapter that fails is logged and the others go on; raises `AdapterError` if all have
+        failed. When it is cancelled, open replies are ended before the adapters are.
         """
         failures: list[AdapterError] = []
 
@@ -101,9 +101,9 @@ class App:
             raise failures[0]
 
     async def warm_up(self) -> None:
-        """Bring the documents up to date and load the default models, before anybody waits.
+        """Update the documents and load the default models, before the first question.
 
-        What fails here is only logged: the person who asks will be told.
+        An error is only logged; the person who asks will see it then.
         """
         try:
             async with aclosing(self.sync_documents()) as events:
@@ -115,8 +115,10 @@ class App:
             log.warning("app.warm_up_failed", exc_info=True)
 
     async def sync_documents(self) -> AsyncGenerator[Ingested, None]:
-        """Bring the folders of `knowledge.sync` up to date; what has not changed costs nothing. One
-        that cannot be read does not keep the others out, nor the bot from starting."""
+        """Update the folders of `knowledge.sync`, and yield the progress.
+
+        Unchanged documents are skipped. A folder that cannot be read is logged and left out.
+        """
         for folder in self.installation.config.knowledge.sync:
             if not await asyncio.to_thread(folder.path.is_dir):
                 continue
@@ -138,10 +140,10 @@ class App:
 
 @asynccontextmanager
 async def open_app(here: Installation) -> AsyncIterator[App]:
-    """Open everything, in order; close it in the opposite order, whatever happens.
+    """Open the database, the services and the core; close them in reverse order at the end.
 
-    Raises `StorageError` where the data directory is held by another process or too new, and
-    `ConfigError` where the reranker is none.
+    Raises `StorageError` if the data directory is in use by another process or of a newer version,
+    and `ConfigError` if the configured reranker cannot be used.
     """
     config = here.config
     async with AsyncExitStack() as stack:
@@ -240,7 +242,7 @@ async def open_app(here: Installation) -> AsyncIterator[App]:
 
 
 def platform_adapters(here: Installation) -> list[Adapter]:
-    """The adapters of the platforms whose tokens are there; imported only then."""
+    """Return the adapters of the platforms whose tokens are set; others are not even imported."""
     config, secrets = here.config, here.secrets
     adapters: list[Adapter] = []
     if config.discord.enabled and secrets.discord_token is not None:

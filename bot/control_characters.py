@@ -26,11 +26,11 @@ _WRITTEN_OUT: Final = {
 
 
 def strip_controls(text: str) -> str:
-    """The text without control characters; line breaks and tabs stay. It goes character by
-    character, so the pieces of a stream can be given one after another."""
+    """Remove control characters from a text, except line breaks and tabs. Works on each character
+    alone, so a stream can be processed piece by piece."""
     return text.translate(_UNSEEN)
 
 
 def escape_controls(text: str) -> str:
-    """The text in one line, its control characters as JSON writes them."""
+    """Return the text in one line, with control characters escaped as in JSON."""
     return text.translate(_WRITTEN_OUT)

@@ -1,4 +1,4 @@
-"""What can go wrong in the core.
+"""The errors of the core.
 
     ParlanceError
     ├── ConfigError             config.yaml or the environment; names the path of the key
@@ -13,8 +13,8 @@
         ├── Refused             an input that is not accepted: a URL, a file, a size
         └── Failed              the work was tried and could not be done
 
-A `UserFacingError` says in one sentence what was wrong and what to do. It never carries a secret, a
-token or a stack.
+A `UserFacingError` says in one sentence what was wrong and what to do. It never contains a secret
+or a stack trace.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ class ParlanceError(Exception):
 
 
 class ConfigError(ParlanceError):
-    """config.yaml or the environment does not say something that can be used."""
+    """config.yaml or the environment is invalid."""
 
 
 class PluginError(ParlanceError):
-    """A plugin cannot be loaded; it is left out, and the bot goes on."""
+    """A plugin cannot be loaded. It is left out, and the bot starts without it."""
 
 
 class StorageError(ParlanceError):
-    """The data directory cannot be used as it stands."""
+    """The data directory cannot be used: locked, full, or of a newer version."""
 
 
 class UserFacingError(ParlanceError):
-    """`str(exc)` is shown to the person who asked."""
+    """An error whose message is shown to the person who asked."""
 
 
 class UsageError(UserFacingError):
-    """A command was written in a way that cannot be understood."""
+    """A command was written the wrong way."""
 
 
 class MissingOption(UsageError):
-    """A required option is absent. `command` and `option` are names."""
+    """A required option is missing. `command` and `option` are names, `hint` is the message."""
 
     def __init__(self, command: str, option: str, hint: str) -> None:
         self.command = command
@@ -61,7 +61,7 @@ class Denied(UserFacingError):
 
 
 class Busy(UserFacingError):
-    """Everything is taken; `retry_after_s` seconds from now it may not be."""
+    """There is no capacity now; it may be worth trying again in `retry_after_s` seconds."""
 
     def __init__(self, retry_after_s: float, message: str | None = None) -> None:
         self.retry_after_s = max(1.0, retry_after_s)
@@ -71,7 +71,7 @@ class Busy(UserFacingError):
 
 
 class NotFound(UserFacingError):
-    """There is no such thing."""
+    """The named command, document, model or the like does not exist."""
 
 
 class Refused(UserFacingError):
@@ -79,10 +79,10 @@ class Refused(UserFacingError):
 
 
 class Failed(UserFacingError):
-    """The work was tried and could not be done; the sentence says why."""
+    """The work was tried and failed; the message says why."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that `word` was probably meant to be, if one is close."""
+    """Return the known word that is most similar to `word`, or None if none is close."""
     found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
     return found[0] if found else None

@@ -1,6 +1,6 @@
-"""What an adapter hands over: who said or did what, where.
+"""The events that an adapter sends to the core: messages, commands, buttons and deletions.
 
-Frozen values only; delivery answers each with a reply of its own.
+All are frozen.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that came with a message. `read(limit)` fetches at most `limit` bytes, or refuses.
+    """A file that came with a message.
 
-    `text` and `title` are there where it was read before (the question is answered again).
+    `size` is in bytes. `await read(limit)` fetches the file, at most `limit` bytes, and may raise a
+    `UserFacingError`. `text` and `title` are set if the file was read before, when a question is
+    answered again.
     """
 
     name: str
@@ -35,11 +37,12 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class ContextMessage:
-    """An earlier message of the platform that gives context: a reply chain, a thread, a target.
+    """An earlier message of the platform that gives context, e.g. the one that is replied to.
 
-    `id` is what the event of that message would have as its id. `replies` reads the thread that
-    hangs on the message, itself included; None where none hangs, or the platform cannot tell.
-    `by` is the person who wrote it, as `Author.key`; empty where it was nobody that we know.
+    `id` is the id that the event of this message has or would have. `replies` reads the thread that
+    belongs to the message, including the message; None if there is no thread or the platform cannot
+    tell. `by` is the `Author.key` of the person who wrote it, empty if unknown. `from_us` says that
+    the bot wrote it.
     """
 
     author: str
@@ -55,18 +58,19 @@ class ContextMessage:
 
 
 Reader: TypeAlias = Callable[[int], Awaitable[Sequence[ContextMessage]]]
-"""`await read(limit)`: the newest `limit` messages of a place, oldest first, without bots but us.
+"""`await reader(limit)`: fetches the newest `limit` messages of a channel or thread, oldest first.
 
-Nothing is fetched before it is called. An adapter offers one only for what the asker may read.
-Raises a `UserFacingError` that says what to change where the platform does not let us read.
+Messages of other bots are left out. An adapter offers a reader only for what the person who asks
+may read. Raises a `UserFacingError` that says what to change if the platform denies the bot access.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something that a person said to the bot, in free text.
+    """A message of a person to the bot, in free text.
 
-    `earlier` reads the messages of the channel or thread before this one, where that can be.
+    `earlier` reads the messages of the channel or thread before this one; None if the platform
+    cannot do that.
     """
 
     id: str
@@ -87,9 +91,10 @@ class Message:
 class CommandCall:
     """A command that a person called.
 
-    A surface with typed options fills `options`; one with text fills `text` (what follows the
-    command's name) and leaves binding it to options to the router. `earlier` reads the messages
-    of the channel or thread before the call, where that can be.
+    A platform with typed options fills `options`; one with text fills `text` (what follows the
+    command's name), which the router parses. `target` is the message whose context menu was used.
+    `earlier` reads the messages of the channel or thread before the call; None if the platform
+    cannot do that.
     """
 
     id: str
@@ -117,9 +122,9 @@ class CommandCall:
 
 @dataclass(frozen=True, slots=True)
 class ActionCall:
-    """A button under an answer that a person pressed. `turn` is the answer's turn id.
+    """A button below an answer that a person pressed. `turn` is the id of the answer.
 
-    `earlier` is for a question that is answered again: it reads what stood before the answer.
+    `earlier` reads the messages before the answer, for a question that is answered again.
     """
 
     id: str
@@ -135,7 +140,7 @@ class ActionCall:
 
 @dataclass(frozen=True, slots=True)
 class MessageDeleted:
-    """A person deleted the message with the event id `of`: its turn is cancelled."""
+    """A person deleted the message with the event id `of`; its turn is stopped."""
 
     id: str
     conversation: ConversationKey

@@ -1,7 +1,6 @@
-"""What an operator has set up: configuration, secrets, plugins, engines and model files.
+"""Reads what an operator has set up: configuration, secrets, plugins, engines and model files.
 
-Reading it starts nothing and loads no model, so that `parlance check` and the other commands can
-look at it.
+This starts nothing and loads no model, so `parlance check` and other commands can use it.
 """
 
 from __future__ import annotations
@@ -38,7 +37,8 @@ SHIPPED_PLUGINS = (
 
 
 def find_config(given: Path | None = None) -> Path:
-    """The file that was named, or the environment's, or the one in this folder or that ships."""
+    """Return the path of the configuration: `given`, else the environment's `PARLANCE_CONFIG`, else
+    config.yaml in the current folder, else the one that ships."""
     if given is not None:
         return given
     if named := os.environ.get("PARLANCE_CONFIG"):
@@ -48,14 +48,14 @@ def find_config(given: Path | None = None) -> Path:
 
 
 def base_folder(path: Path) -> Path:
-    """The folder at which relative paths start and `.env` is: that of the configuration, or this
-    one where it is the default of an installed package."""
+    """Return the folder that relative paths start from and that holds `.env`: the folder of the
+    configuration, or the current one for the default configuration of an installed package."""
     return Path.cwd() if INSTALLED and path == resource("config.yaml") else path.parent
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A file that a model opens, and where it comes from."""
+    """A file that a model needs, and the source that it is downloaded from."""
 
     model: str
     source: str
@@ -63,7 +63,7 @@ class ModelFile:
 
     @property
     def display_source(self) -> str:
-        """The source without what may be secret in it."""
+        """The source without anything that may be secret."""
         try:
             return str(parse_source(self.source))
         except InvalidSource:
@@ -72,7 +72,7 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Everything that is known before anything is started."""
+    """Everything that is set up, before anything is started. Created by `read`."""
 
     path: Path
     config: Config
@@ -83,7 +83,7 @@ class Installation:
 
     @classmethod
     def read(cls, path: Path | None = None) -> Installation:
-        """Read config.yaml (the one named, or the usual one) and what it refers to.
+        """Read config.yaml (at `path`, else where `find_config` finds it) and what it refers to.
 
         Raises `ConfigError` with every problem. Plugins that cannot be loaded are left out and
         named in `plugins.problems`.
@@ -130,7 +130,7 @@ class Installation:
         return list(files.values())
 
     def missing_files(self) -> list[ModelFile]:
-        """Those that are not in the store, or are not what they should be."""
+        """Return the model files that are not in the store, or whose checksum is wrong."""
         missing = []
         for file in self.model_files():
             try:
@@ -140,7 +140,7 @@ class Installation:
         return missing
 
     def pool(self) -> Pool:
-        """A pool of the configured models; opens nothing until a model is asked."""
+        """Create a pool of the configured models; a model is loaded when it is first used."""
         return Pool(
             self.specs,
             self.engines,

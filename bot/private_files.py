@@ -1,7 +1,7 @@
-"""What Parlance keeps belongs to its owner alone: folders with mode 700, files with 600.
+"""Keeps the files of Parlance private to their owner: folders have mode 700, files mode 600.
 
-Everything is made with its mode, so that there is no moment at which others could open it. What an
-older version made is brought to these modes at the start; what somebody else made is only named.
+Files are created with their mode, so that others can never open them. Files of an older version are
+corrected at the start; files that are not ours are only reported.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ _DATA_DIR_ENTRIES = (
     "backups",
     "chroma",
 )
-"""All that lies in a data directory; what is in the two folders cannot be reached past them."""
+"""Names in a data directory. The contents of its folders are protected by the folders' mode."""
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder that others cannot enter, with those above it; one that is there is left."""
+    """Create a private folder and its parents. An existing folder is left as it is."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
 def make_file(path: Path) -> None:
-    """Make an empty file that others cannot open, before anything is in it; one that is there is
-    left. SQLite gives the files beside a database the mode of the database."""
+    """Create an empty private file. An existing file is left as it is. SQLite creates its journal
+    files with the mode of the database file."""
     os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
 
 
 @contextmanager
 def create_privately() -> Iterator[None]:
-    """All that this process makes within the block is private, whichever library makes it."""
+    """Make every file that the process creates within the block private, by means of the umask."""
     before = os.umask(0o077)
     try:
         yield
@@ -51,8 +51,8 @@ def create_privately() -> Iterator[None]:
 
 
 def tighten(data_dir: Path) -> None:
-    """Take away what an older version let others do. The folder itself is touched only where
-    nothing but ours lies in it: it may be somebody's home."""
+    """Remove the permissions of others from our files in the data directory, and from the directory
+    itself if it holds nothing but our files."""
     with suppress(OSError):  # not ours, or a disk without modes: doctor says so
         inside = {path.name for path in data_dir.iterdir()}
         for name in inside.intersection(_DATA_DIR_ENTRIES):
@@ -62,7 +62,7 @@ def tighten(data_dir: Path) -> None:
 
 
 def find_exposed(*paths: Path) -> list[tuple[Path, int]]:
-    """Those of the paths that others may read or write, with the mode that they should have."""
+    """Return the paths that others may read or write, each with the mode that it should have."""
     found = []
     for path in paths:
         with suppress(OSError):
@@ -73,7 +73,7 @@ def find_exposed(*paths: Path) -> list[tuple[Path, int]]:
 
 
 def find_exposed_data(data_dir: Path) -> list[tuple[Path, int]]:
-    """What of the data directory is not private."""
+    """Return the data directory and those of our files in it that others may read or write."""
     return find_exposed(data_dir, *(data_dir / name for name in _DATA_DIR_ENTRIES))
 
 

@@ -1,4 +1,4 @@
-"""Text that can be written down: what comes from outside may hold halves of surrogate pairs."""
+"""Repairs text from outside that contains halves of surrogate pairs, so that it can be encoded."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ _HALF = re.compile(r"[\ud800-\udfff]")
 
 
 def repair_surrogates(text: str) -> str:
-    """The text with halves of surrogate pairs joined, and lone ones replaced.
+    """Join halves of surrogate pairs in a text, and replace lone ones by U+FFFD.
 
-    JSON can carry them, and so can a command line; neither a database nor a tokenizer takes them.
+    They can come from JSON and the command line; databases and tokenizers reject them.
     """
     if not _HALF.search(text):
         return text

@@ -1,7 +1,7 @@
-"""What passes between the rooms: who and where, and what is said back.
+"""The values that adapters, core and skills exchange: people, places, and parts of an answer.
 
-Frozen values only. An `Event` (`bot.events`) comes from an adapter, `Part`s come from a skill, and
-a `View` is what delivery hands to a platform's `Sink`.
+All are frozen. An adapter sends an `Event` (`bot.events`), a skill yields `Part`s, and delivery
+hands a `View` to the platform's `Sink`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 from backends.base import Usage
 
 Value: TypeAlias = str | int | float | bool
-"""What an option of a command can hold."""
+"""The value of a command's option."""
 
 
 # --- who and where -------------------------------------------------------------------------------
@@ -23,7 +23,11 @@ Value: TypeAlias = str | int | float | bool
 
 @dataclass(frozen=True, slots=True)
 class ConversationKey:
-    """Where a conversation happens. `str(key)` is the key of column, lane and cache affinity."""
+    """Where a conversation takes place.
+
+    `str(key)` identifies it in the database, in the lanes and in the prompt cache. In a direct
+    message `user` is the person's id; `thread` is None outside of threads.
+    """
 
     platform: str
     workspace: str
@@ -36,7 +40,7 @@ class ConversationKey:
 
     @classmethod
     def parse(cls, text: str) -> ConversationKey:
-        """The inverse of `str`. Raises `ValueError` on anything else."""
+        """Read a key that `str` wrote. Raises `ValueError` for any other text."""
         platform, workspace, channel, *rest = text.split(":")
         marks = dict(item.split("=", 1) for item in rest)
         if set(marks) - {"t", "u"}:
@@ -50,7 +54,7 @@ class ConversationKey:
         )
 
     def scope(self, width: Scope) -> str:
-        """The key under which a choice of this width is stored."""
+        """Return the key under which a setting of this scope is stored; empty for `default`."""
         match width:
             case "conversation":
                 return str(self)
@@ -76,12 +80,12 @@ def _written(
 
 Scope = Literal["conversation", "channel", "workspace", "default"]
 SCOPES: tuple[Scope, ...] = ("conversation", "channel", "workspace", "default")
-"""Narrowest first: the order in which a choice is looked up."""
+"""The scopes of a setting, narrowest first: the order in which it is looked up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """A person (or a bot) on a platform. `roles` are the platform's ids."""
+    """A person or bot on a platform. `id` and `roles` are ids of the platform."""
 
     platform: str
     id: str
@@ -92,7 +96,8 @@ class Author:
 
     @property
     def key(self) -> str:
-        """The person across conversations: quota, fairness, `admins.users` in config.yaml."""
+        """Identifies the person everywhere, as `platform:id`; so in quotas, in the history and in
+        `admins.users` of config.yaml."""
         return f"{self.platform}:{self.id}"
 
 
@@ -101,7 +106,7 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """More of the answer, as standard Markdown."""
+    """A piece of the answer, to be appended to what was written before. Standard Markdown."""
 
     delta: str
 
@@ -111,11 +116,11 @@ Stage = Literal["queued", "loading", "reading", "thinking", "writing", "working"
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The truth about what is going on before (or between) text. The latest one counts.
+    """What is going on before or between the text. A new status replaces the last.
 
-    `text` says it in words where the stage alone does not ("part 3 of 7"); `done`/`total` count
-    steps of a longer job; `wait_s` is in seconds, `position` 1 is next, `tokens` still to be read.
-    `elapsed_s` is how long the stage has been going on, in seconds.
+    `text` describes it where the stage alone is not enough ("part 3 of 7"). `done` of `total` steps
+    are finished. `position` is the place in the queue (1 is next), `wait_s` the expected wait and
+    `elapsed_s` the time spent in this stage, both in seconds; `tokens` are still to be read.
     """
 
     stage: Stage
@@ -130,12 +135,15 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A passage or page that an answer rests on. `number` is what `[n]` in the text refers to."""
+    """A passage or page that an answer is based on; `[n]` in the text cites `number` n.
+
+    `score` is its relevance from 0 to 1, `document` its document's id, `at` when it was read.
+    """
 
     number: int
     title: str
     location: str
-    """A URL, or a path as the operator knows it."""
+    """A URL, or a path as the operator wrote it."""
     heading: str = ""
     score: float | None = None
     passage: str = field(default="", repr=False)
@@ -145,7 +153,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The sources of the answer, in the order of their numbers; shown under it."""
+    """The sources of the answer, in the order of their numbers; they are shown below it."""
 
     items: tuple[Source, ...]
 
@@ -155,7 +163,7 @@ ActionName = Literal["stop", "regenerate", "good", "bad", "why", "source", "wron
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A button under the answer."""
+    """A button below the answer. `value` comes back in the `ActionCall` when it is pressed."""
 
     name: ActionName
     label: str
@@ -164,7 +172,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """The buttons that a skill wants under its answer, beside those that every answer gets."""
+    """Buttons that a skill adds below its answer, besides those that every answer has."""
 
     items: tuple[Action, ...]
 
@@ -183,10 +191,10 @@ NoticeKind = Literal["info", "refusal", "error", "footer"]
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something the bot says in its own voice, not as the model's answer.
+    """A message of the bot itself, as opposed to the model's answer.
 
-    A refusal or an error ends the turn; an error has the id that is also in the log. `private`
-    notices are shown to the asker only, where the platform can.
+    A turn with a refusal or an error ends as such. `error_id` is also in the log. A `private`
+    notice is shown only to the person who asked, where the platform can do that.
     """
 
     text: str
@@ -194,12 +202,12 @@ class Notice:
     private: bool = False
     error_id: str | None = None
     actions: tuple[Action, ...] = ()
-    """Buttons that go with these words, where the platform has buttons."""
+    """Buttons that belong to the notice, where the platform has buttons."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What "Why this answer?" shows; stored with the turn, never shown by itself."""
+    """What the button "Why this answer?" shows; it is stored with the answer."""
 
     model: str = ""
     turns_used: int = 0
@@ -208,7 +216,7 @@ class Explanation:
     left_out: tuple[str, ...] = ()
     usage: Usage | None = None
     searched: tuple[str, ...] = ()
-    """What the documents were searched for, where it is not the question as it was asked."""
+    """The queries that the documents were searched for, if they differ from the question."""
 
 
 Part: TypeAlias = Text | Status | Sources | Actions | File | Notice | Explanation
@@ -223,9 +231,9 @@ State = Literal["working", "complete", "cancelled", "refused", "failed"]
 class View:
     """One reply as it stands now.
 
-    `text` is the whole answer so far; `pages` is the same text split for the platform, each within
-    `Limits.max_chars`; a page before the last never changes again. `status` is set only while
-    `state` is "working". `notices` come in the order they were yielded.
+    `text` is the whole answer so far. `pages` is the same text split for the platform, each at most
+    `Limits.max_chars` long; a page before the last never changes again. `status` is set only while
+    `state` is "working". `notices` are in the order in which they were yielded.
     """
 
     turn: str
@@ -241,7 +249,11 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a platform allows. `edit_interval_s` is the least time between two edits, in seconds."""
+    """What a platform allows in a reply.
+
+    `max_chars` is the longest message, `edit_interval_s` the shortest time between two edits in
+    seconds, and `streams` whether a reply may be edited while it is written.
+    """
 
     max_chars: int
     edit_interval_s: float

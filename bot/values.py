@@ -11,7 +11,7 @@ from bot.types import Scope
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """One model as people see it. `replicas` has a line for each, where there are several."""
+    """A model as people see it. If it has several replicas, `replicas` has a line for each."""
 
     name: str
     description: str
@@ -23,9 +23,12 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A part of a document, as found. `text` is at most the embedder's window; `context` has its
-    neighbours too. `score` is 0 to 1, fused; the others are as the index gave them. `near` is how
-    near each of its sentences is to the question, a cosine; empty where it has but one."""
+    """A passage of a document, as a search found it.
+
+    `text` fits into the embedder's window; `context` includes the neighbouring passages. `score` is
+    the combined relevance from 0 to 1; `dense` and `lexical` are the scores of the two indexes.
+    `near` is the cosine similarity of each sentence to the question; empty for a single sentence.
+    """
 
     id: str
     document: str
@@ -43,20 +46,27 @@ class Passage:
 
 
 class Support(Protocol):
-    """A sentence of an answer, and whether passages bear it out."""
+    """A sentence of an answer, and whether the passages support it."""
 
     @property
-    def text(self) -> str: ...
+    def text(self) -> str:
+        """The sentence."""
+        ...
 
     @property
-    def supported(self) -> bool: ...
+    def supported(self) -> bool:
+        """Whether the passages support it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What a search found, best first. `evidence` is the gate's verdict: without it no answer may
-    be drawn from the passages, and `passages` are only the nearest. `searched` is what was looked
-    up, the most important first, where it is not the question alone."""
+    """The passages that a search found, best first.
+
+    `evidence` says whether they are good enough to answer from; if not, they are only the nearest
+    ones. `confidence` is from 0 to 1. `nearest` are titles of the nearest documents. `searched` are
+    the queries that were used, most important first, if they differ from the question.
+    """
 
     passages: tuple[Passage, ...]
     evidence: bool
@@ -67,7 +77,7 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document in a knowledge base. `location` is its URL or path."""
+    """A document in a knowledge base. `location` is its URL or path, `at` when it was read."""
 
     id: str
     base: str
@@ -82,22 +92,22 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """Progress of an ingestion, and what became of each document when it is done."""
+    """The progress of adding documents, and the result for each of them: `done` of `total`."""
 
     location: str
     done: int
     total: int
     state: str = "working"
-    """working, added, changed, unchanged, removed or refused; or passed, which is no document:
-    `detail` is a sentence for the end, on files of a folder that nothing reads."""
+    """One of working, added, changed, unchanged, removed and refused; or passed, which stands for
+    no document: `detail` is then a sentence about files in a folder that no loader reads."""
     detail: str = ""
     passages: int = 0
-    """While a long document is being worked on: how many of its `passages_total` are embedded."""
+    """How many of the `passages_total` of a long document are embedded so far."""
     passages_total: int = 0
 
     @property
     def within(self) -> str:
-        """How far a long document is, `320 of 1,140 passages`; empty for others."""
+        """The progress within a long document, `320 of 1,140 passages`; empty for others."""
         of = self.passages_total
         return f"{self.passages:,} of {of:,} passages" if of else ""
 
@@ -113,8 +123,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How the bot behaves in one respect here; `scope` is the width of the choice that made it so,
-    None where config.yaml did."""
+    """One setting in effect; `scope` says where it was set in chat, None if by config.yaml."""
 
     name: str
     description: str

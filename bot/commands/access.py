@@ -1,4 +1,4 @@
-"""Who may use a command, as an admin says it in chat."""
+"""Access to a command, as an admin sets it in chat: parsing, writing and checking it."""
 
 from __future__ import annotations
 
@@ -28,15 +28,17 @@ _MAX_ROLES_AND_USERS = 50
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Everyone, admins alone, nobody at all; or admins and these people and roles, by the ids of
-    their platform."""
+    """Who may use a command: everyone, nobody, or admins and the listed people and roles.
+
+    `roles` and `users` are ids of the platform; they count only with `whom="admins"`.
+    """
 
     whom: Whom = "admins"
     roles: frozenset[str] = frozenset()
     users: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
-        """As `parse_access` reads it."""
+        """Write it in the form that `parse_access` reads."""
         names = [*(f"role:{r}" for r in sorted(self.roles)), *(f"user:{u}" for u in self.users)]
         return " ".join(names) or self.whom
 
@@ -48,7 +50,7 @@ class Access:
 
 
 def parse_access(text: str) -> Access:
-    """Read what an admin wrote. Raises `UsageError`."""
+    """Parse what an admin wrote, e.g. `everyone` or `role:ID user:ID`. Raises `UsageError`."""
     words = text.replace(",", " ").split()
     if len(words) == 1 and (whom := _WHOM.get(words[0].lower())) is not None:
         return Access(whom)

@@ -1,4 +1,4 @@
-"""Who may do what: small predicates that combine with `&`, `|` and `~`, enforced by the router."""
+"""Permission checks: predicates on the person who asks, combined with `&`, `|` and `~`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.types import Author, ConversationKey
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """The person whom a check is about, where they ask, and whether config.yaml says admin."""
+    """The person who asks, where, whether in a direct message, and whether they are an admin."""
 
     author: Author
     conversation: ConversationKey
@@ -20,7 +20,7 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A predicate on an `Asker`, with the reason that a refusal shows."""
+    """A predicate on an `Asker`. A refusal reads: 'This needs {reason}.'"""
 
     test: Callable[[Asker], bool] = field(repr=False)
     reason: str
@@ -44,12 +44,12 @@ anyone = Check(lambda a: True, "anyone")
 
 
 def has_role(*roles: str) -> Check:
-    """The person has at least one of the platform's role ids."""
+    """Return a check that a person has at least one of these role ids of the platform."""
     wanted = frozenset(roles)
     return Check(lambda a: bool(wanted & a.author.roles), f"with the role {' or '.join(roles)}")
 
 
 def is_user(*keys: str) -> Check:
-    """The person is one of `platform:id`."""
+    """Return a check that a person is one of these, given as `platform:id`."""
     wanted = frozenset(keys)
     return Check(lambda a: a.author.key in wanted, f"one of {', '.join(keys)}")

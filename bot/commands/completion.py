@@ -1,4 +1,4 @@
-"""Completion of commands, options and their values at the end of a text."""
+"""Suggests commands, options and values that complete a text."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from bot.commands.declaration import Command, Option
 from bot.commands.parsing import main_option
 
 Completer = Callable[[str, str, str], Awaitable[Sequence[str]]]
-"""Suggests values: `await complete(command, option, prefix)`."""
+"""`await completer(command, option, prefix)`: suggests values for an option."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A text that may replace what stands from `start` to the end."""
+    """A text that may replace the input from index `start` to its end."""
 
     text: str
     start: int
@@ -24,7 +24,10 @@ class Suggestion:
 async def complete_text(
     text: str, commands: Sequence[Command], completer: Completer
 ) -> list[Suggestion]:
-    """What may be written at the end of a text: commands, then options and their values."""
+    """Suggest how a text that begins with `/` may go on: commands, then options and values.
+
+    `completer` is called for options whose values are not known from the declaration.
+    """
     if not text.startswith("/"):
         return []
     name, space, rest = text[1:].partition(" ")

@@ -1,4 +1,4 @@
-"""Commands, declared once from a typed handler; every surface is derived from the declaration.
+"""Declares commands from typed handlers; each platform derives its own form of them.
 
     @command("ask", examples=[Example("/ask how do I rotate the logs?")])
     async def ask(ctx: Context, question: str, model: Annotated[str | None, Option("…")] = None):
@@ -32,13 +32,13 @@ _KINDS: Mapping[type, Kind] = {str: "str", int: "int", float: "float", bool: "bo
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a completer is asked: the values for `prefix`, for this person, here."""
+    """The request to a completer: values that start with `prefix`, for this person and place."""
 
     prefix: str
     author: Author
     conversation: ConversationKey
     services: Any = field(repr=False)
-    """The same services that a skill's Context has (`bot.skills.skill.Services`)."""
+    """The services that a skill's Context has (`bot.skills.services.Services`)."""
 
 
 Completer = Callable[[Completion], Awaitable[Sequence[str]]]
@@ -46,8 +46,11 @@ Completer = Callable[[Completion], Awaitable[Sequence[str]]]
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option of a command. In a handler's annotation only the description and limits are given;
-    the rest is filled in from the parameter."""
+    """One option of a command.
+
+    In a handler's annotation give only the description, the limits and the completer; the rest is
+    filled in from the parameter.
+    """
 
     description: str = ""
     complete: Completer | None = None
@@ -56,8 +59,8 @@ class Option:
     max_length: int = MAX_TEXT_CHARACTERS
     multiline: bool = False
     takes_rest: bool = False
-    """Where a call is written as text, what stands there without a name is this option's, unless
-    it fits another; without a mark the last required text has that place."""
+    """When a call is written as text, this option takes the text that belongs to no other option.
+    By default that is the last required text option."""
     name: str = ""
     kind: Kind = "str"
     choices: tuple[str, ...] = ()
@@ -65,7 +68,7 @@ class Option:
     default: Value | None = None
 
     def coerce(self, raw: Value) -> Value:
-        """Check a value and turn it into the option's type. Raises `UsageError`."""
+        """Convert a value to the option's type and check it. Raises `UsageError`."""
         value = self._convert(raw)
         if isinstance(value, str):
             self._check_text(value)
@@ -115,7 +118,8 @@ def format_number(number: float) -> str:
 
 
 def check_text(value: str, what: str, limit: int = MAX_TEXT_CHARACTERS) -> None:
-    """Refuse a text that is too long or holds control characters. Raises `UsageError`."""
+    """Raise `UsageError` for a text longer than `limit` characters or with control characters.
+    `what` names the text in the message."""
     if len(value) > limit:
         raise UsageError(
             f"{what} is too long: {len(value):,} characters, where {limit:,} are allowed."
@@ -126,34 +130,34 @@ def check_text(value: str, what: str, limit: int = MAX_TEXT_CHARACTERS) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A call that is shown as help and run as a test; `says` is what the answer must contain."""
+    """A call that /help shows and the tests run; the answer must contain `says`."""
 
     call: str
     says: str = ""
 
 
 class Handler(Protocol):
-    """A skill: an async generator of parts."""
+    """The function that answers a command: an async generator of parts."""
 
     def __call__(self, ctx: Any, /, **options: Any) -> AsyncIterator[Part]: ...
 
 
 NeedsForm = Callable[[Mapping[str, Value]], bool]
-"""Says of the options that a call gives whether they ask for a form."""
+"""Whether a call with the given options should open a form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command as every surface sees it.
+    """A declared command, independent of any platform.
 
-    `remember`: the exchange becomes part of the conversation that later prompts are made of.
-    `menu`: the label of the entry in the menu of a message (Discord context menu, Slack shortcut);
-    the message is then the call's `target` and no option is required.
-    `quick`: answered without a model; it does not wait its turn behind a running answer.
-    `takes_file`: a file can be given with the call, as the event's attachment; a surface whose
-    calls carry no files by themselves offers an option `file` for it.
-    `form`: whether a call with these options needs more, though none that is missing is required;
-    a surface that has forms then opens one.
+    `remember`: later prompts of the conversation include the question and its answer.
+    `menu`: label of the entry in a message's context menu (Discord) or shortcuts (Slack); the
+    message becomes the call's `target`, and no option is required.
+    `quick`: it is answered without a model, and at once, even while an answer is running.
+    `takes_file`: a file may come with the call, as an attachment of the event; on platforms where
+    calls carry no files an option `file` is added.
+    `form`: a function of the given options; where it returns true, a platform that has forms opens
+    one, even if no required option is missing.
     """
 
     name: str
@@ -171,7 +175,7 @@ class Command:
 
     @property
     def usage(self) -> str:
-        """How it is written: `/rap MATCHUP [rounds=2] [style=…]`."""
+        """The syntax in one line: `/rap MATCHUP [rounds=2] [style=…]`."""
         words = [f"/{self.name}"]
         for option in self.options:
             name = option.name.upper() if option.kind == "str" else option.name
@@ -186,14 +190,14 @@ class Command:
         return " ".join(words)
 
     def option(self, name: str) -> Option | None:
-        """The option of that name."""
+        """Return the option of that name."""
         return next((o for o in self.options if o.name == name), None)
 
     def bind(self, given: Mapping[str, Value], *, partial: bool = False) -> dict[str, Value | None]:
-        """Checked values for every option, defaults filled in.
+        """Check the given values and fill in the defaults; returns a value for every option.
 
-        Raises `MissingOption` for the first required one that is absent (not with `partial`), and
-        `UsageError` for unknown names and bad values.
+        Raises `MissingOption` for the first required option that is absent (not with `partial`),
+        and `UsageError` for unknown names and bad values.
         """
         unknown = [name for name in given if self.option(name) is None]
         if unknown:
@@ -212,7 +216,7 @@ class Command:
         return bound
 
     def schema(self) -> dict[str, Any]:
-        """The options as a JSON schema of type object, for a model that calls tools."""
+        """Return the options as a JSON schema of type object, for a model that calls tools."""
         kinds = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
         properties: dict[str, Any] = {}
         for option in self.options:
@@ -239,7 +243,12 @@ def command(
     takes_file: bool = False,
     form: NeedsForm | None = None,
 ) -> Callable[[Callable[..., AsyncIterator[Part]]], Command]:
-    """Declare a command from its handler. Raises `PluginError` where the handler cannot be one."""
+    """Decorate a handler to declare a command; see `Command` for the arguments.
+
+    The handler's docstring is the help text and its parameters after `ctx` are the options. Raises
+    `PluginError` if the handler is not an async generator, has no docstring, or has a parameter of
+    another type.
+    """
 
     def declare(handler: Callable[..., AsyncIterator[Part]]) -> Command:
         if not inspect.isasyncgenfunction(handler):

@@ -1,4 +1,4 @@
-"""Commands as text: `/rap Ada Lovelace vs Charles Babbage rounds=3`.
+"""Parses commands that are written as text: `/rap Ada Lovelace vs Charles Babbage rounds=3`.
 
 Options are given in order or as `name=value`, quoted where they hold spaces. One of them takes what
 people just write, verbatim: the one marked `takes_rest`, else the last required text, else the last
@@ -28,14 +28,14 @@ _EXTRA_CHARACTERS = 1_000
 
 
 def split_command(text: str) -> tuple[str, str]:
-    """`/ask how so?` → `("ask", "how so?")`. Without a slash the name is empty."""
+    """Split `/ask how so?` into `("ask", "how so?")`. Without a slash the name is empty."""
     text = text.strip()
     found = re.match(r"/(\S+)\s*", text)
     return (found[1].lower(), text[found.end() :]) if found else ("", text)
 
 
 def find_command(name: str, commands: Iterable[Command]) -> Command:
-    """The command of that name. Raises `NotFound` with the nearest one."""
+    """Return the command of that name. Raises `NotFound`, which suggests the nearest name."""
     known = {command.name: command for command in commands}
     if (found := known.get(name.lower())) is not None:
         return found
@@ -45,7 +45,8 @@ def find_command(name: str, commands: Iterable[Command]) -> Command:
 
 
 def main_option(command: Command) -> Option | None:
-    """The option that takes what people just write."""
+    """Return the option that takes text without a name: the one marked `takes_rest`, else the last
+    required text, else the last text. None if the command has no text option."""
     texts = [option for option in command.options if _is_text(option)]
     marked = [option for option in texts if option.takes_rest]
     required = [option for option in texts if option.required]
@@ -53,7 +54,8 @@ def main_option(command: Command) -> Option | None:
 
 
 def parse_options(text: str, command: Command) -> dict[str, Value]:
-    """The options that a text gives, by name, for `Command.bind` to check. Raises `UsageError`."""
+    """Parse the text after a command's name into options by name, unchecked: `Command.bind` checks
+    them. Raises `UsageError`."""
     text = text.strip()
     check_text(
         text, "That", sum(option.max_length for option in command.options) + _EXTRA_CHARACTERS
@@ -88,7 +90,7 @@ class _Reading:
             self._give(name, _unquote(value))
 
     def _accept(self, name: str) -> bool:
-        """Whether `name=` is an option. Raises `UsageError` where it nearly is."""
+        """Whether `name` is an option. Raises `UsageError` if it looks like a misspelt one."""
         names = [option.name for option in self.command.options]
         if name in names:
             return True
@@ -106,7 +108,7 @@ class _Reading:
         self.given[name] = value
 
     def take_in_order(self) -> None:
-        """Hand out what is left to the options that have no name in the text."""
+        """Assign the remaining text to the options that were not given by name."""
         main = self.main
         open_options = [o for o in self.command.options if o.name not in self.given]
         at = open_options.index(main) if main in open_options else len(open_options)
@@ -134,7 +136,7 @@ class _Reading:
         self.rest = self.rest[found.end() :].lstrip()
 
     def _take_last(self, option: Option) -> None:
-        """An option behind the text takes the last word, if that can be meant for it."""
+        """Assign the last word to an option declared after the main one, if it is a valid value."""
         words = self.rest.rsplit(maxsplit=1)
         if len(words) == 2 and not _is_text(option) and _fits(option, words[1]):
             self._give(option.name, words[1])
@@ -186,6 +188,3 @@ def _unquote(word: str) -> str:
     if not _is_quoted(word):
         return word
     return re.sub(r"\\([\"'\\])", r"\1", word[1:-1])
-
-
-# --- completion ----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
-"""From parts to a platform: the latest view, at most one edit an interval, and always an end.
+"""Sends a reply to its platform: edits at a limited rate, and always a final view.
 
-A skill is never held up by a slow platform: views that were not sent in time are replaced by newer
-ones, and only the latest is kept.
+A slow platform never delays a skill: a view that could not be sent in time is replaced by a newer
+one, and only the latest is sent.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _HURRIED_CALL_TIMEOUT_S = 0.3
 
 @dataclass(frozen=True, slots=True)
 class DeliveryTimeouts:
-    """How long a platform may take over one call before it is given up, in seconds."""
+    """How long one call of a sink may take before it is given up, in seconds."""
 
     call_s: float = 60.0
     finish_s: float = 300.0
 
 
 class Delivery:
-    """Carries one reply to its sink.
+    """Sends one reply to its sink.
 
-    `start` is called with the first part (or the end), `finish` exactly once, and nothing after it.
-    Edits keep `limits.edit_interval_s` between each other, the last one included. Used as
-    `add … add`, then `finish`; a reply that will not be finished is given up with `abandon`.
+    The sink's `start` is called at the first part (or at the end), `finish` exactly once and last.
+    Between two edits there are at least `limits.edit_interval_s` seconds. Call `add` for each part
+    and then `finish`; a reply that will not be finished is given up with `abandon`.
     """
 
     def __init__(
@@ -51,7 +51,8 @@ class Delivery:
         self._call: asyncio.Timeout | None = None
 
     def add(self, part: Part) -> None:
-        """Take a part in; it is shown as soon as the platform allows. Raises `Failed`."""
+        """Add a part, to be sent as soon as the platform allows. Raises `Failed` if the answer is
+        too long."""
         self._draft.add(part)
         self._changed.set()
         self._start_sending()
@@ -59,23 +60,23 @@ class Delivery:
     async def finish(
         self, state: State, notice: Notice | None = None, *, again: bool = False
     ) -> None:
-        """End the reply and wait until the platform has it, or was given up."""
+        """End the reply, and wait until the platform took the final view or was given up."""
         self._draft.end(state, notice, again=again)
         await self._close()
 
     async def withdraw(self) -> None:
-        """End the reply with nothing in it: its question was deleted."""
+        """End the reply with an empty view, because its question was deleted."""
         self._draft.withdraw()
         await self._close()
 
     def hurry(self) -> None:
-        """The process is about to end: give up what hangs, send the last view without waiting."""
+        """Send the final view without delay, as the process ends; give up a call that hangs."""
         self._hurry.set()
         if self._call is not None and not self._call.expired():
             self._call.reschedule(asyncio.get_running_loop().time() + _HURRIED_CALL_TIMEOUT_S)
 
     async def abandon(self) -> None:
-        """Stop sending without an end; only for a reply that nobody will see."""
+        """Stop sending without a final view; only for a reply that was never shown."""
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -122,7 +123,7 @@ class Delivery:
 
 
 async def _pause(seconds: float, unless: asyncio.Event) -> None:
-    """Wait, or until the event is set."""
+    """Wait, but not longer than until the event is set."""
     if seconds > 0 and not unless.is_set():
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):

@@ -1,4 +1,4 @@
-"""A reply as it is being written: parts in, views out."""
+"""Collects the parts of a reply and renders them as views for a platform."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from bot.types import (
 )
 
 MAX_ANSWER_CHARACTERS = 400_000
-"""Longest answer, in characters; nothing that a model writes by itself comes near it."""
+"""Longest answer; far beyond what a model writes unless it runs wild."""
 MAX_EXTRAS = 50
-"""Most notices, files and buttons of one reply."""
+"""Most notices of one reply, most files, and most buttons."""
 
 STOP = Action("stop", "Stop")
 AFTER_ANSWER = (
@@ -41,12 +41,12 @@ TRY_AGAIN = (Action("regenerate", "Try again"),)
 
 
 class Draft:
-    """Gathers the parts of one turn, and shows how the reply stands; no secret gets out of it.
+    """Collects the parts of one turn; `view` returns the reply as it stands.
 
-    `text` is the answer for the history; what is shown of it, and of all else, has no control
-    characters, and no link or image that is not what it looks like.
-    `model` says that a model answers: there is something to stop while it works, and to judge
-    afterwards. `file_over_chars` is the length from which the answer is attached as well.
+    Secrets are redacted everywhere. `text` is the answer for the history; the views are also free
+    of control characters and of misleading links and images. `model` says that a model answers, so
+    that the reply gets a Stop button and, at its end, buttons for feedback. An answer longer than
+    `file_over_chars` characters is attached as a file as well (0: never).
     """
 
     def __init__(
@@ -80,19 +80,19 @@ class Draft:
 
     @property
     def text(self) -> str:
-        """The answer so far, but for an end that may still become a secret."""
-        self._take_in()
-        return _joined(self._text)
+        """The answer so far, without an end that may be the beginning of a secret."""
+        self._redact_new_text()
+        return _join(self._text)
 
     @property
     def whole_text(self) -> str:
-        """The answer, to which nothing will be added."""
-        self._take_in(whole=True)
-        return _joined(self._text)
+        """The complete answer; call it only when nothing more will be added."""
+        self._redact_new_text(whole=True)
+        return _join(self._text)
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to be read yet: no text, file, notice or source."""
+        """Whether the reply has no text, file, notice or source yet."""
         return not (
             self._files
             or self._notices
@@ -103,16 +103,16 @@ class Draft:
 
     @property
     def refused(self) -> bool:
-        """Whether the skill itself said no."""
+        """Whether the skill yielded a refusal."""
         return any(notice.kind == "refusal" for notice in self._notices)
 
     @property
     def failed(self) -> bool:
-        """Whether the skill itself reported an error."""
+        """Whether the skill yielded an error."""
         return any(notice.kind == "error" for notice in self._notices)
 
     def add(self, part: Part) -> None:
-        """Take a part in. Raises `Failed` for an answer without end."""
+        """Add a part. Raises `Failed` if the answer becomes longer than `MAX_ANSWER_CHARACTERS`."""
         if isinstance(part, Text):
             self._write(part.delta)  # redacted as it is read: a secret may come in two pieces
             return
@@ -121,7 +121,7 @@ class Draft:
             case Status():
                 self._status = replace(part, text=sanitize_text(part.text)) if part.text else part
             case Sources(items):
-                self._sources = tuple(map(_shown_source, items))
+                self._sources = tuple(map(_sanitize_source, items))
             case Actions(items):
                 self._wanted = [*self._wanted, *items][:MAX_EXTRAS]
             case File():
@@ -133,16 +133,16 @@ class Draft:
                 pass  # kept with the turn, shown only when asked for
 
     def end(self, state: State, notice: Notice | None = None, *, again: bool = False) -> None:
-        """The turn is over. What was written stays; `again` offers to try once more."""
+        """End the reply. The text stays; `again` adds a button to try once more."""
         self.state = state
         self._status = None
-        self._take_in(whole=True)
+        self._redact_new_text(whole=True)
         self._show(self._links.finish())
         if notice is not None:
             notice = self._redact.part(notice)
             self._notices.append(replace(notice, text=sanitize_text(notice.text)))
             self._wanted += notice.actions
-        text = _joined(self._shown)
+        text = _join(self._shown)
         if state == "complete":
             after = AFTER_ANSWER if self._model and text.strip() else ()
             self._actions = (*self._wanted, *after)
@@ -152,7 +152,7 @@ class Draft:
             self._attach(File("answer.md", text.encode(), "text/markdown; charset=utf-8"))
 
     def withdraw(self) -> None:
-        """The question was deleted: nothing of the reply is shown any more."""
+        """Empty the reply and end it, because its question was deleted."""
         self._growing = self._redact.growing()
         self._links = LinkFilter()
         self._fresh.clear()
@@ -166,11 +166,11 @@ class Draft:
         self.end("cancelled")
 
     def view(self) -> View:
-        """The reply as it stands."""
-        self._take_in()
+        """Return the reply as it stands now."""
+        self._redact_new_text()
         return View(
             turn=self.turn,
-            text=_joined(self._shown),
+            text=_join(self._shown),
             pages=self._splitter.pages,
             status=self._status,
             sources=self._sources,
@@ -189,8 +189,8 @@ class Draft:
         self._fresh.append(delta)
         self._status = None
 
-    def _take_in(self, *, whole: bool = False) -> None:
-        """Redact what was written since this was last done, which is where somebody reads it."""
+    def _redact_new_text(self, *, whole: bool = False) -> None:
+        """Redact the text added since the last call. Done only when the text is read."""
         if self._fresh or (whole and self._growing.held):
             text = self._growing.take("".join(self._fresh), whole=whole)
             self._fresh.clear()
@@ -204,25 +204,25 @@ class Draft:
     def _attach(self, file: File) -> None:
         if len(self._files) >= MAX_EXTRAS:
             return
-        size, most = len(file.data), self._limits.max_file_bytes
-        if size <= most:
+        size, max_bytes = len(file.data), self._limits.max_file_bytes
+        if size <= max_bytes:
             self._files.append(file)
         elif len(self._notices) < MAX_EXTRAS:
             self._notices.append(
                 Notice(
-                    f"{file.name} has {size / 1e6:.1f} MB, and {most / 1e6:.1f} MB can be "
+                    f"{file.name} has {size / 1e6:.1f} MB, and {max_bytes / 1e6:.1f} MB can be "
                     "attached here; it was left out."
                 )
             )
 
 
-def _joined(pieces: list[str]) -> str:
-    """The pieces as one text, which they are from then on."""
+def _join(pieces: list[str]) -> str:
+    """Join the pieces, and replace them in the list by the result."""
     pieces[:] = ["".join(pieces)]
     return pieces[0]
 
 
-def _shown_source(source: Source) -> Source:
+def _sanitize_source(source: Source) -> Source:
     on_the_web = source.location.startswith(("https://", "http://"))
     return replace(
         source,

@@ -1,4 +1,4 @@
-"""Whether the words of a link are an address, as a person reads them, and which."""
+"""Detects links whose text looks like another address than the one they lead to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import unicodedata
 
 DOTS = re.compile(r"[.\u3002\uff0e\uff61]")
-"""What separates the parts of a host's name."""
+"""The characters that browsers accept as the dot of a host name."""
 
 _UNSEEN = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
@@ -22,18 +22,18 @@ _PLAIN_HOST = re.compile(r"(?:[a-z0-9._+-]+@)?[a-z0-9.-]+(?::[0-9]+)?(?:[/?#].*)
 
 
 def misleads(words: str, target: str) -> bool:
-    """Whether a link's words are an address, and another one than that which it leads to."""
+    """Whether the text of a link looks like an address other than its `target`."""
     return is_address(words) and not is_same(words, target)
 
 
 def is_address(words: str) -> bool:
-    """Whether words look like an address of the web or of mail to whoever reads them."""
+    """Whether a text looks like a web or mail address to a reader."""
     text = unicodedata.normalize("NFKC", _UNSEEN.sub("", html.unescape(words))).casefold()
     text = DOTS.sub(".", _MARKUP.sub("", text))
-    return any(map(_names_a_place, {text, _ELEMENT.sub("", text)}))
+    return any(map(_looks_like_address, {text, _ELEMENT.sub("", text)}))
 
 
-def _names_a_place(text: str) -> bool:
+def _looks_like_address(text: str) -> bool:
     if _WEB.search(text):
         return True
     bare = text.strip("".join(one for one in set(text) if not one.isalnum()))
@@ -53,6 +53,6 @@ def _is_host(text: str) -> bool:
 
 
 def is_same(words: str, target: str) -> bool:
-    """Whether words that are an address are the one which a link leads to."""
+    """Whether a text that looks like an address is the same address as `target`."""
     said, meant = (_SCHEME.sub("", one.strip()).rstrip("/").lower() for one in (words, target))
     return said == meant and _PLAIN_HOST.fullmatch(meant) is not None

@@ -1,11 +1,11 @@
-"""Long answers on platforms with short messages.
+"""Splits long answers into pages for platforms with short messages.
 
-A text is cut into pages at a paragraph, else a line, a sentence, a word, and only then between two
-characters as a person sees them (grapheme clusters, UAX #29). A code fence that is cut is closed on
-its page and opened again, with its language, on the next.
+A page ends at a paragraph if possible, else at a line, a sentence, a word, and only then between
+two characters as a person sees them (grapheme clusters, UAX #29). A code fence that is split is
+closed on its page and opened again, with its language, on the next.
 
-A cut depends only on what stands before it, and on the one character after the page's room. So the
-pages of a text that grows are those of the whole text: a page before the last never changes.
+A split depends only on the text before it and on the one character after the page. So a growing
+text has the same pages as the complete one: a page before the last never changes.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from wcwidth import iter_graphemes
 from bot.surrogates import repair_surrogates
 
 Measure = Callable[[str], int]
-"""Counts a text as a platform does. It must be additive over code points."""
+"""Returns the length of a text as the platform counts it. It must be additive over code points."""
 
 MIN_PAGE_CHARACTERS = 32
-"""Smallest page, so that a fence can be closed and opened again and still hold something."""
+"""Smallest page limit; below it a page could not hold a code fence with any content."""
 
 _FENCE = re.compile(r"^([ \t]*+)(`{3,}+(?=[^`\n]*+$)|~{3,}+)([^\n]*+)$")
 _SENTENCE = re.compile(r"[.!?…]['\")\]”’»*_]*(?=[ \t])|[。！？][」』”’）]*")
@@ -32,12 +32,12 @@ _BLANK_LINES = re.compile(r"(?:[ \t]*\n)+")
 
 
 def utf16_units(text: str) -> int:
-    """Length in UTF-16 code units, as JavaScript counts."""
+    """Return the length of a text in UTF-16 code units, as JavaScript counts."""
     return len(text) + sum(1 for c in text if c > "\uffff")
 
 
 def split(text: str, limit: int, *, measure: Measure = len) -> tuple[str, ...]:
-    """The pages of a text, each at most `limit` long by `measure`; none for a blank text."""
+    """Split a text into pages of at most `limit` by `measure`; a blank text has none."""
     splitter = Splitter(limit, measure=measure)
     splitter.append(text)
     return splitter.pages
@@ -67,10 +67,11 @@ class _Fence:
 
 
 class Splitter:
-    """Splits a text that grows.
+    """Splits a growing text into pages.
 
-    `append` costs what it adds; `pages` what was added since it was last asked for, and the page
-    that is being filled. Line ends become `\\n`; halves of surrogate pairs are joined or replaced.
+    `pages` processes only the text added since its last call, and the last page. Line ends become
+    `\\n`; halves of surrogate pairs are joined or replaced. Raises `ValueError` for a `limit` below
+    `MIN_PAGE_CHARACTERS`.
     """
 
     def __init__(self, limit: int, *, measure: Measure = len) -> None:
@@ -86,13 +87,13 @@ class Splitter:
         self._begin(None, trim=False)
 
     def append(self, delta: str) -> None:
-        """Add to the text's end."""
+        """Add to the end of the text."""
         if delta:
             self._fresh.append(delta)
 
     @property
     def pages(self) -> tuple[str, ...]:
-        """The pages so far. The last one is still being filled, and may be replaced."""
+        """The pages so far. The last one may still change."""
         if self._fresh:
             self._text += self._clean("".join(self._fresh))
             self._fresh.clear()
@@ -112,14 +113,15 @@ class Splitter:
         return repair_surrogates(text.replace("\r\n", "\n").replace("\r", "\n"))
 
     def _begin(self, carried: _Fence | None, *, trim: bool) -> None:
-        """Begin a page, in a fence that the page before left open, or after a word."""
+        """Begin a page; `carried` is the fence that the page before left open, `trim` says that it
+        was split after a word."""
         self._carried = self._fence = carried
         self._trim = trim
         self._lines.clear()
         self._at = self._taken = 0
 
     def _fill(self) -> bool:
-        """Take lines into the page: True where it became full, False where the text ended."""
+        """Add lines to the page. Returns True if the page is full, False if the text ended."""
         if self._at == 0:
             self._drop_leading()
         while self._at < len(self._text):
@@ -127,18 +129,19 @@ class Splitter:
             line = self._text[self._at : end if end >= 0 else None]
             room = self._room(line, whole=end >= 0)
             if self._measure(line) > room:
-                self._cut(self._at + self._fitting(line, room))
+                self._cut(self._at + self._count_fitting(line, room))
                 return True
             if end < 0:
                 return False
             self._lines.append((self._at, self._fence))
-            self._fence = self._after(line)
+            self._fence = self._fence_after(line)
             self._taken += self._measure(line) + 1
             self._at = end + 1
         return False
 
     def _drop_leading(self) -> None:
-        """Drop what must not begin a page: blank lines, the space after a word, a fence's end."""
+        """Remove what must not begin a page: blank lines, the space after a word, a closing
+        fence."""
         if self._carried is not None:
             line, newline, rest = self._text.partition("\n")
             if not (newline and self._carried.closed_by(line)):
@@ -154,7 +157,7 @@ class Splitter:
             self._trim = False
 
     def _room(self, line: str, *, whole: bool) -> int:
-        """What the line may measure, so that the page still holds it and the fence's end."""
+        """The longest that a line may be, so that the page holds it and its closing fence."""
         room = self._limit - self._taken
         if self._carried is not None:
             room -= self._measure(self._carried.opener)
@@ -166,8 +169,9 @@ class Splitter:
             return room
         return room - len(fence.closer) - 1
 
-    def _after(self, line: str) -> _Fence | None:
-        """The fence that is open after a whole line. One too wide to be repeated is just text."""
+    def _fence_after(self, line: str) -> _Fence | None:
+        """Return the fence that is open after a complete line. A fence too wide to be repeated on
+        the next page is taken as text."""
         if self._fence is not None:
             return None if self._fence.closed_by(line) else self._fence
         found = _FENCE.match(line)
@@ -179,8 +183,8 @@ class Splitter:
         words = info.split()
         return _Fence(indent, run, words[0] if words else "")
 
-    def _fitting(self, line: str, room: int) -> int:
-        """How many characters of the line fit into the room."""
+    def _count_fitting(self, line: str, room: int) -> int:
+        """Return how many characters of the line fit into the room."""
         low, high = 0, max(0, min(len(line), room))
         while low < high:
             middle = (low + high + 1) // 2
@@ -193,9 +197,9 @@ class Splitter:
     # --- cutting ------------------------------------------------------------------------------
 
     def _cut(self, end: int) -> None:
-        """Close the page at the best place up to `end`; the character there is seen, too."""
+        """Close the page at the best position up to `end`, and begin the next."""
         self._lines.append((self._at, self._fence))
-        at = self._place(end)
+        at = self._find_split(end)
         resume = at + 1 if self._text[at : at + 1] == "\n" else at
         lines = [(start, fence) for start, fence in self._lines if start <= resume]
         fence = lines[-1][1]
@@ -205,9 +209,9 @@ class Splitter:
         self._text = self._text[resume:]
         self._begin(fence, trim=resume == at and fence is None)
 
-    def _place(self, end: int) -> int:
-        """Where the page ends: a place of the best kind that leaves it at least half full, else
-        of the best kind there is."""
+    def _find_split(self, end: int) -> int:
+        """Choose where the page ends: the best kind of position that leaves it half full or more,
+        else the best kind that there is."""
         for least in (end // 2, 1):
             for last in (self._paragraph, self._break, self._sentence, self._word):
                 at = last(least, end)
@@ -237,23 +241,23 @@ class Splitter:
         found = 0
         for match in _SENTENCE.finditer(self._text, least, end + 1):
             at = match.end()
-            if at <= end and self._outside(at) and self._apart(at):
+            if at <= end and self._is_outside_fences(at) and self._is_between_graphemes(at):
                 found = at
         return found
 
     def _word(self, least: int, end: int) -> int:
         found = 0
         for match in _WORD.finditer(self._text, least, end + 1):
-            if self._apart(match.start()):
+            if self._is_between_graphemes(match.start()):
                 found = match.start()
         return found
 
-    def _outside(self, at: int) -> bool:
-        """Whether a place is outside every fence."""
+    def _is_outside_fences(self, at: int) -> bool:
+        """Whether a position is outside every code fence."""
         return next((f for start, f in reversed(self._lines) if start <= at), None) is None
 
-    def _apart(self, at: int) -> bool:
-        """Whether the characters before and after a place are two, as a person sees them."""
+    def _is_between_graphemes(self, at: int) -> bool:
+        """Whether a position is between two characters as a person sees them."""
         start = max(0, at - 32)
         ends = start
         for cluster in iter_graphemes(self._text[start : at + 1]):
@@ -265,7 +269,7 @@ class Splitter:
     # --- showing ------------------------------------------------------------------------------
 
     def _render(self, text: str, lines: list[tuple[int, _Fence | None]]) -> str:
-        """A page as it is sent: what is open is opened before it and closed after it."""
+        """Return a page as it is sent, with an open code fence reopened before and closed after."""
         opener = self._carried.opener if self._carried is not None else ""
         start, fence = lines[-1]
         last = text[start:]

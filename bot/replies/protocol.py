@@ -1,4 +1,4 @@
-"""What a platform gives for one reply, and what remembers replies across restarts."""
+"""The interfaces of a platform's reply, and of the store that keeps replies across restarts."""
 
 from __future__ import annotations
 
@@ -23,13 +23,21 @@ class Sink(Protocol):
     """
 
     @property
-    def limits(self) -> Limits: ...
+    def limits(self) -> Limits:
+        """What the platform allows."""
+        ...
 
-    async def start(self, view: View) -> None: ...
+    async def start(self, view: View) -> None:
+        """Post the reply for the first time."""
+        ...
 
-    async def update(self, view: View) -> None: ...
+    async def update(self, view: View) -> None:
+        """Edit the reply so that it shows a newer view."""
+        ...
 
-    async def finish(self, view: View) -> None: ...
+    async def finish(self, view: View) -> None:
+        """Show the final view, and release what the reply holds."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +55,24 @@ class Reply:
 
 
 class Replies(Protocol):
-    """Remembers replies, so that buttons and repairs survive a restart."""
+    """Stores replies, so that buttons work and unfinished replies are repaired after a restart."""
 
     async def save(self, reply: Reply) -> None:
-        """Insert, or replace the one of the same turn."""
+        """Store a reply, or replace the one of the same turn."""
         ...
 
-    async def get(self, turn: str) -> Reply | None: ...
+    async def get(self, turn: str) -> Reply | None:
+        """Return the reply of a turn, by the turn's id."""
+        ...
 
     async def unfinished(self, platform: str) -> Sequence[Reply]:
-        """Replies that were being written when the process ended.
+        """Return the replies that were not finished when the process ended.
 
-        One of which nothing was shown yet has no address: what is to say goes where its
-        conversation is.
+        A reply of which nothing was shown yet has an empty address; a note about it goes to its
+        conversation.
         """
         ...
 
     async def known_thread(self, conversation: ConversationKey) -> bool:
-        """Whether the bot has answered in this thread before (it may follow up)."""
+        """Whether the bot has answered in this thread, and so may answer without a mention."""
         ...

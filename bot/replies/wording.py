@@ -1,4 +1,4 @@
-"""The words that every platform shows for the same thing."""
+"""Words for statuses, sources and notices, the same on every platform."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bot.types import Notice, Source, Status
 
 
 def status_text(status: Status) -> str:
-    """A status in words: `queued, number 3, ~20 s`, `thinking, 12 s so far`."""
+    """Put a status into words: `queued, number 3, ~20 s`, `thinking, 12 s so far`."""
     if status.text:
         words = status.text
     elif status.stage == "queued" and status.position:
@@ -27,7 +27,7 @@ def status_text(status: Status) -> str:
 
 
 def source_text(source: Source) -> str:
-    """A source in one line: `[1] Logs — docs/logs.md › Rotation`."""
+    """Describe a source in one line: `[1] Logs — docs/logs.md › Rotation`."""
     where = source.location
     if source.heading:
         where += f" › {source.heading}"
@@ -36,7 +36,7 @@ def source_text(source: Source) -> str:
 
 
 def notice_text(notice: Notice) -> str:
-    """A notice as one text, with the error's id where there is one."""
+    """Return the text of a notice, with the id of its error if it has one."""
     if notice.error_id and notice.error_id not in notice.text:
         return f"{notice.text} (error {notice.error_id})"
     return notice.text

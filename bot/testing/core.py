@@ -1,4 +1,4 @@
-"""A core that runs in a test, and what was answered."""
+"""Runs a core in a test, and returns its answers."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class Parlance:
         return await self.send(Message(text=text, **common))
 
     async def send(self, event: Event) -> Answer:
-        """Hand an event of your own to the core, and wait for the answer."""
+        """Send an event to the core, and wait for the answer."""
         sink = _Sink()
         await self.core.accept(event, sink)
         view = await asyncio.wait_for(sink.finished, self.patience_s)
@@ -145,7 +145,7 @@ class Parlance:
     async def complete(
         self, command: str, option: str, prefix: str = "", *, user: str = "ann"
     ) -> Sequence[str]:
-        """What is suggested for an option's value."""
+        """Return the suggestions for the value of an option."""
         place = ConversationKey("test", "workspace", "general")
         author = Author("test", user, user.title())
         return await self.core.complete(command, option, prefix, author, place)
@@ -163,12 +163,12 @@ async def running_skills(
     folder: Path | None = None,
     patience_s: float = 30.0,
 ) -> AsyncIterator[Parlance]:
-    """A core with these plugins (modules by name; by default the shipped and the installed ones),
+    """Run a core with these plugins (module names; by default the shipped and the installed ones)
     and those in `folders`.
 
-    The model says `replies`, or what it was told where there are none left; `models` are models of
-    your own instead. `pages` are the web, by URL. Raises `PluginError` where one of `plugins`
-    cannot be loaded.
+    The model answers with `replies`, one after another, and then repeats its prompt; `models`
+    replaces it. `pages` are the web pages that can be read, by URL. Raises `PluginError` if one of
+    `plugins` cannot be loaded.
     """
     found = load_plugins(
         SHIPPED_PLUGINS if plugins is None else tuple(plugins),
@@ -232,7 +232,7 @@ async def running_skills(
 
 
 class _Pages:
-    """The web of a test; nothing else can be reached."""
+    """The web pages of a test; no other can be reached."""
 
     def __init__(self, pages: Mapping[str, str]) -> None:
         self._pages = pages

@@ -1,4 +1,4 @@
-"""Documents for tests: kept in memory, found by their words, without an embedder."""
+"""Knowledge for tests: documents in memory, found by their words, without an embedder."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Shelf:
     documents: dict[str, Document] = field(default_factory=dict)
     queries: list[str] = field(default_factory=list)
     passed: str = ""
-    """What adding says at its end of files that were passed over."""
+    """A sentence that `add` reports at its end about files that were passed over."""
 
     def put(self, title: str, text: str, heading: str = "") -> None:
-        """Put a document of one passage on the shelf."""
+        """Add a document of one passage."""
         number = str(len(self.passages) + 1)
         self.passages.append(Passage(number, title, title, f"/docs/{title}", heading, text))
 

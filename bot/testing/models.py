@@ -1,4 +1,4 @@
-"""Models for tests: each is a scripted backend, and nothing is loaded."""
+"""Models for tests: scripted backends; no model is loaded."""
 
 from __future__ import annotations
 
