@@ -139,48 +139,48 @@ class App:
 
 
 @asynccontextmanager
-async def open_app(here: Installation) -> AsyncIterator[App]:
+async def open_app(installation: Installation) -> AsyncIterator[App]:
     """Open the database, the services and the core; close them in reverse order at the end.
 
     Raises `StorageError` if the data directory is in use by another process or of a newer version,
     and `ConfigError` if the configured reranker cannot be used.
     """
-    config = here.config
+    config = installation.config
     async with AsyncExitStack() as stack:
         stack.enter_context(create_privately())
         await stack.enter_async_context(_owned(config.data_dir))
         await asyncio.to_thread(remove_old, config.database, config.backup.keep_days)
         database = await Database.open(config.database)
         stack.push_async_callback(database.close)
-        history, choices = SqlHistoryStore(database), SqlPreferences(database)
+        history, preferences = SqlHistoryStore(database), SqlPreferences(database)
         replies = SqlReplies(database)
         interrupted = await history.interrupt_running()
         await replies.cut_off(interrupted)
         for turn in interrupted:
             log.info("turn.interrupted", turn=turn.id)
 
-        pool = here.pool()
+        pool = installation.create_pool()
         stack.push_async_callback(pool.aclose)
-        loading = Loading(here.plugins, config.knowledge.loading)
+        loading = Loading(installation.plugins, config.knowledge.loading)
         stack.push_async_callback(loading.aclose)
         web = Reader(Fetcher(config.fetch), loading, max_bytes=config.limits.max_attachment_bytes)
-        models = ModelService(pool, choices, config, SqlCapabilities(database))
+        models = ModelService(pool, preferences, config, SqlCapabilities(database))
         settings = ChosenSettings(
-            choices,
+            preferences,
             partial(configured_place, config),
             lambda: (*config.knowledge.bases,),
-            commands=lambda: [command.name for command in here.plugins.commands],
+            commands=lambda: [command.name for command in installation.plugins.commands],
             models=models,
         )
         knowledge = KnowledgeService(
             database,
             config.index,
-            embedder=embedders(here.config, pool),
+            embedder=embedders(installation.config, pool),
             fetcher=web,
             settings=config.knowledge,
             loading=loading,
             chosen=settings.knowledge_base,
-            rerank=_reranker(here, pool),
+            rerank=_reranker(installation, pool),
         )
         stack.push_async_callback(knowledge.aclose)
 
@@ -190,12 +190,17 @@ async def open_app(here: Installation) -> AsyncIterator[App]:
             history=history,
             knowledge=knowledge,
             web=web,
-            prompts=await asyncio.to_thread(JinjaPrompts, _prompt_folders(here)),
+            prompts=await asyncio.to_thread(JinjaPrompts, _prompt_folders(installation)),
             turns=open_turns,
-            commands=here.plugins.commands,
+            commands=installation.plugins.commands,
             settings=settings,
             forget=Erasure(
-                database, open_turns, history, knowledge, here.plugins.forget, config.data_dir
+                database,
+                open_turns,
+                history,
+                knowledge,
+                installation.plugins.forget,
+                config.data_dir,
             ),
             searching=Searching(
                 rewrite=config.knowledge.rewrite,
@@ -207,7 +212,7 @@ async def open_app(here: Installation) -> AsyncIterator[App]:
         metrics = Metrics()
         metrics.watch_pool(pool.status)
         core = assemble(
-            here.plugins.skills,
+            installation.plugins.skills,
             services,
             open_turns,
             replies,
@@ -218,7 +223,7 @@ async def open_app(here: Installation) -> AsyncIterator[App]:
                 quota_per_hour=config.limits.quota_per_hour,
                 max_chars=config.limits.max_message_chars,
             ),
-            settings=here.plugins.settings,
+            settings=installation.plugins.settings,
             limits=TurnLimits(
                 max_turns=config.limits.max_turns,
                 per_person=config.limits.per_person,
@@ -226,9 +231,9 @@ async def open_app(here: Installation) -> AsyncIterator[App]:
                 deadline_s=config.limits.turn_deadline_s,
             ),
             metrics=metrics,
-            redact=Redactor(here.secrets.known()),
+            redact=Redactor(installation.secrets.known()),
         )
-        for name, lifespan in here.plugins.lifespans:
+        for name, lifespan in installation.plugins.lifespans:
             log.debug("plugin.started", plugin=name)
             await stack.enter_async_context(lifespan(services))
         stack.push_async_callback(core.close)
@@ -238,12 +243,12 @@ async def open_app(here: Installation) -> AsyncIterator[App]:
             )
             log.info("metrics.server_started", at=address)
             await stack.enter_async_context(_background(metrics.watch_loop(), "event loop lag"))
-        yield App(here, database, pool, knowledge, services, core, metrics)
+        yield App(installation, database, pool, knowledge, services, core, metrics)
 
 
-def platform_adapters(here: Installation) -> list[Adapter]:
+def create_adapters(installation: Installation) -> list[Adapter]:
     """Return the adapters of the platforms whose tokens are set; others are not even imported."""
-    config, secrets = here.config, here.secrets
+    config, secrets = installation.config, installation.secrets
     adapters: list[Adapter] = []
     if config.discord.enabled and secrets.discord_token is not None:
         from bot.adapters.discord import DiscordAdapter
@@ -260,7 +265,7 @@ def platform_adapters(here: Installation) -> list[Adapter]:
                 secrets.slack_bot_token.get_secret_value(),
                 app.get_secret_value() if app is not None else None,
                 signing.get_secret_value() if signing is not None else None,
-                commands=here.plugins.commands,
+                commands=installation.plugins.commands,
                 config_token=secrets.get("SLACK_CONFIG_TOKEN"),
             )
         )
@@ -289,11 +294,13 @@ async def _background(work: Coroutine[Any, Any, None], name: str) -> AsyncIterat
         await asyncio.wait([task])
 
 
-def _reranker(here: Installation, pool: Pool) -> Rerank | None:
-    name = here.config.knowledge.reranker
+def _reranker(installation: Installation, pool: Pool) -> Rerank | None:
+    name = installation.config.knowledge.reranker
     return reranker_of(name, pool.backend(name)) if name is not None else None
 
 
-def _prompt_folders(here: Installation) -> list[Path]:
-    own_folder = [here.config.prompts_dir] if here.config.prompts_dir is not None else []
-    return [*own_folder, *(Path(f) for f in here.plugins.prompt_folders), SHIPPED_PROMPTS]
+def _prompt_folders(installation: Installation) -> list[Path]:
+    own_folder = (
+        [installation.config.prompts_dir] if installation.config.prompts_dir is not None else []
+    )
+    return [*own_folder, *(Path(f) for f in installation.plugins.prompt_folders), SHIPPED_PROMPTS]

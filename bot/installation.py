@@ -120,7 +120,7 @@ class Installation:
         """The models of config.yaml."""
         return self.config.models
 
-    def model_files(self) -> list[ModelFile]:
+    def list_model_files(self) -> list[ModelFile]:
         """The files of every model, each once. Raises `ConfigError` for a model nobody serves."""
         files: dict[str, ModelFile] = {}
         for name, replicas in _resolved(self.specs, self.engines):
@@ -129,17 +129,17 @@ class Installation:
                     files.setdefault(source, ModelFile(name, source, sha256))
         return list(files.values())
 
-    def missing_files(self) -> list[ModelFile]:
+    def find_missing_files(self) -> list[ModelFile]:
         """Return the model files that are not in the store, or whose checksum is wrong."""
         missing = []
-        for file in self.model_files():
+        for file in self.list_model_files():
             try:
                 self.store.path(file.source, file.sha256)
             except BackendError:
                 missing.append(file)
         return missing
 
-    def pool(self) -> Pool:
+    def create_pool(self) -> Pool:
         """Create a pool of the configured models; a model is loaded when it is first used."""
         return Pool(
             self.specs,

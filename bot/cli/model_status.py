@@ -81,7 +81,7 @@ def _share(values: Mapping[str, float]) -> float | None:
 
 
 async def _looked(here: Installation) -> list[Row]:
-    pool = here.pool()
+    pool = here.create_pool()
     rows = []
     try:
         for name in pool.names():

@@ -40,7 +40,9 @@ def list_(config: ConfigPath = None, as_json: AsJson = False) -> None:
     ]
     show([*configured, *known], as_json=as_json)
     if not as_json:
-        sources = {f.source for f in here.model_files() if f.model == here.config.default_model}
+        sources = {
+            f.source for f in here.list_model_files() if f.model == here.config.default_model
+        }
         if any(m.default and m.files[0].source in sources for m in CATALOG):
             console.print(
                 "\nThe default model is very small: fluent, fast, and often wrong. "
@@ -116,7 +118,7 @@ def fetch_all(store: ModelStore, files: Sequence[ModelFile]) -> None:
 
 
 def _wanted(here: Installation, names: Sequence[str] | None) -> list[ModelFile]:
-    needed = here.model_files()
+    needed = here.list_model_files()
     if not names:
         return needed
     files: list[ModelFile] = []
@@ -138,7 +140,7 @@ def _present(store: ModelStore, source: str, sha256: str | None) -> bool:
 
 def _configured(here: Installation, name: str) -> dict[str, object]:
     spec = here.specs[name]
-    files = [file for file in here.model_files() if file.model == name]
+    files = [file for file in here.list_model_files() if file.model == name]
     return {
         "name": name,
         "from": "config.yaml",

@@ -35,8 +35,8 @@ def check(config: ConfigPath = None, as_json: AsJson = False) -> None:
     if not here.plugins.problems:
         names = ", ".join(d.name for d in here.plugins.describe())
         rows.append({"what": "plugins", "ok": True, "detail": names})
-    missing = {file.source for file in here.missing_files()}
-    for file in here.model_files():
+    missing = {file.source for file in here.find_missing_files()}
+    for file in here.list_model_files():
         source, there = file.display_source, file.source not in missing
         detail = source if there else f"{source} is missing; run `parlance models pull`"
         rows.append({"what": f"model {file.model}", "ok": there, "detail": detail})
@@ -57,7 +57,7 @@ def doctor(config: ConfigPath = None, as_json: AsJson = False) -> None:
 async def examine(here: Installation) -> list[dict[str, object]]:
     """What was tried: a row each, with `what`, `ok` and `detail`."""
     from backends.errors import BackendError
-    from bot.app import open_app, platform_adapters
+    from bot.app import create_adapters, open_app
     from bot.knowledge.embedders import embedder_name, embedders
 
     bases = {embedder_name(here.config, base): base for base in ("", *here.config.knowledge.bases)}
@@ -92,7 +92,7 @@ async def examine(here: Installation) -> list[dict[str, object]]:
         if complaint := await app.knowledge.complaint():
             rows.append({"what": "vectors", "ok": False, "detail": complaint})
     rows += await asyncio.to_thread(_kept_private, here)
-    adapters = platform_adapters(here)
+    adapters = create_adapters(here)
     for adapter in adapters:
         problems = await adapter.check()
         rows += [{"what": adapter.name, "ok": False, "detail": text} for text in problems]

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn
 from backends.errors import BackendError
 from bot.adapters.terminal import TerminalAdapter
 from bot.adapters.terminal.screen import progress
-from bot.app import App, open_app, platform_adapters
+from bot.app import App, create_adapters, open_app
 from bot.cli.console import errors, redacted
 from bot.cli.loop import run_async
 from bot.cli.models import fetch_all
@@ -34,12 +34,12 @@ def run(
     """Start Parlance: the platforms whose tokens are set, or a chat in the terminal."""
     here = read(config)
     logging = here.config.logging
-    if not platform_adapters(here) and logging.level == "info":
+    if not create_adapters(here) and logging.level == "info":
         logging = logging.model_copy(update={"level": "warning"})  # the chat has the screen
     configure(logging, here.secrets.known())
     for problem in here.plugins.problems:
         errors.print(redacted(f"Left out: {problem}"), style="yellow")
-    if missing := here.missing_files():
+    if missing := here.find_missing_files():
         errors.print("Fetching the models; this happens once.")
         _fetch(here, missing)
     raise typer.Exit(run_async(_serve(here, conversation)))
@@ -58,7 +58,7 @@ def _fetch(here: Installation, missing: list[ModelFile]) -> None:
 
 
 async def _serve(here: Installation, conversation: str | None) -> int:
-    adapters = platform_adapters(here)
+    adapters = create_adapters(here)
     terminal = TerminalAdapter(
         here.config.data_dir / TERMINAL_HISTORY_FILE,
         conversation=conversation,

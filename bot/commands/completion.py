@@ -41,27 +41,27 @@ async def complete_text(
     if command is None:
         return []
     word = "" if rest != rest.rstrip() else rest.rpartition(" ")[2]
-    before = rest[: len(rest) - len(word)].split()
-    return await _complete_word(command, before, word, len(text) - len(word), completer)
+    words_before = rest[: len(rest) - len(word)].split()
+    return await _complete_word(command, words_before, word, len(text) - len(word), completer)
 
 
 async def _complete_word(
-    command: Command, before: list[str], word: str, start: int, completer: Completer
+    command: Command, words_before: list[str], word: str, start: int, completer: Completer
 ) -> list[Suggestion]:
     option_name, equals, prefix = word.partition("=")
     named = command.option(option_name) if equals else None
     if named is not None:
         start += len(option_name) + 1
         return [Suggestion(v, start) for v in await _values(command, named, prefix, completer)]
-    given = {w.partition("=")[0] for w in before if "=" in w}
+    given = {w.partition("=")[0] for w in words_before if "=" in w}
     given &= {option.name for option in command.options}
-    place = sum(1 for w in before if w.partition("=")[0] not in given)
+    position = sum(1 for w in words_before if w.partition("=")[0] not in given)
     in_order = [option for option in command.options if option.name not in given]
     main = main_option(command)
     found: list[Suggestion] = []
-    if place < len(in_order):
-        option = in_order[place]
-        if not (main is not None and main.required and main in in_order[:place]):
+    if position < len(in_order):
+        option = in_order[position]
+        if not (main is not None and main.required and main in in_order[:position]):
             found += [
                 Suggestion(value, start, option.description)
                 for value in await _values(command, option, word, completer)

@@ -183,12 +183,14 @@ async def running_skills(
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         database = await Database.open(folder / "parlance.db")
         stack.push_async_callback(database.close)
-        chosen: list[Backend] = list(models) or [ScriptedBackend("default", replies=tuple(replies))]
+        backends: list[Backend] = list(models) or [
+            ScriptedBackend("default", replies=tuple(replies))
+        ]
         loading = Loading(found)
         stack.push_async_callback(loading.aclose)
         open_turns, shelf, history = OpenTurns(), Shelf(), SqlHistoryStore(database)
-        scripted = ScriptedModels(*chosen)
-        where = ChosenSettings(
+        scripted = ScriptedModels(*backends)
+        channel_settings = ChosenSettings(
             SqlPreferences(database),
             lambda _: ChannelSettings(),
             commands=lambda: [command.name for command in found.commands],
@@ -196,7 +198,7 @@ async def running_skills(
         )
 
         async def rule(command: str, asker: Asker) -> bool:
-            access = await where.access(command, asker.conversation)
+            access = await channel_settings.access(command, asker.conversation)
             return access is None or access.allows(asker.author, admin=asker.admin)
 
         async def forget(person: str) -> int:
@@ -212,7 +214,7 @@ async def running_skills(
             prompts=JinjaPrompts([*(Path(one) for one in found.prompt_folders), _PROMPTS]),
             turns=open_turns,
             commands=found.commands,
-            settings=where,
+            settings=channel_settings,
             forget=forget,
         )
         core = assemble(
@@ -221,14 +223,16 @@ async def running_skills(
             open_turns,
             SqlReplies(database),
             policy=Policy(
-                is_admin=lambda author: _ADMIN in author.roles, channel_settings=where.of, rule=rule
+                is_admin=lambda author: _ADMIN in author.roles,
+                channel_settings=channel_settings.of,
+                rule=rule,
             ),
             settings=found.settings,
         )
         for _, lifespan in found.lifespans:
             await stack.enter_async_context(lifespan(services))
         stack.push_async_callback(core.close)
-        yield Parlance(cast(ScriptedBackend, chosen[0]), shelf, services, found, core, patience_s)
+        yield Parlance(cast(ScriptedBackend, backends[0]), shelf, services, found, core, patience_s)
 
 
 class _Pages:

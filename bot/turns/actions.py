@@ -43,11 +43,11 @@ class ButtonHandler:
         if the answer is no longer stored, or is not visible to the person who pressed.
         """
         turn = await self.store.get(call.value.partition(_ANSWER_SEPARATOR)[2] or call.turn)
-        if turn is None or turn.role != "assistant" or not await self._sees(call, turn):
+        if turn is None or turn.role != "assistant" or not await self._is_visible_to(call, turn):
             raise NotFound("This answer is no longer known here; please ask again.")
         return turn
 
-    async def _sees(self, call: ActionCall, turn: StoredMessage) -> bool:
+    async def _is_visible_to(self, call: ActionCall, turn: StoredMessage) -> bool:
         """Whether the person may see this answer: it is in the channel where the button was
         pressed, or it answers their own question and was sent to them directly. This must be
         checked, because a turn's id is not secret."""
@@ -71,10 +71,14 @@ class ButtonHandler:
             return Notice(thanks, private=True)
         if call.action == "source":
             source = _source(turn.explanation, call.value)
-            return Notice(_passage(source), private=True, actions=_judging(source, turn.id))
-        return Notice(explain_answer(turn, await self._material(turn, call)), private=True)
+            return Notice(
+                _passage(source), private=True, actions=_feedback_buttons(source, turn.id)
+            )
+        return Notice(explain_answer(turn, await self._read_snapshot(turn, call)), private=True)
 
-    async def _material(self, turn: StoredMessage, call: ActionCall) -> AttachmentSnapshot | None:
+    async def _read_snapshot(
+        self, turn: StoredMessage, call: ActionCall
+    ) -> AttachmentSnapshot | None:
         """The attachments and quoted messages stored with the question; None for anybody but the
         person who asked, because a file sent with a command is private to them."""
         question = await self.store.get(turn.answers) if turn.answers else None
@@ -83,7 +87,7 @@ class ButtonHandler:
         return await self.store.material(question.id)
 
 
-def explain_answer(turn: StoredMessage, material: AttachmentSnapshot | None = None) -> str:
+def explain_answer(turn: StoredMessage, snapshot: AttachmentSnapshot | None = None) -> str:
     """Explain an answer, as Markdown: its model, the earlier turns used, the files and messages
     read with the question, the passages, what was left out, and the times."""
     why = turn.explanation or Explanation()
@@ -91,11 +95,11 @@ def explain_answer(turn: StoredMessage, material: AttachmentSnapshot | None = No
     if why.turns_used or why.turns_left_out:
         left = f", {why.turns_left_out} older ones left out" if why.turns_left_out else ""
         lines.append(f"**Conversation**: {why.turns_used} earlier turns used{left}")
-    if material:
+    if snapshot:
         lines.append("**Read with the question**:")
-        lines += _read_with(material)
+        lines += _describe_snapshot(snapshot)
     if why.searched:
-        lines.append(f"**Searched for**: {'; '.join(f'“{_short(one)}”' for one in why.searched)}")
+        lines.append(f"**Searched for**: {'; '.join(f'“{_shorten(one)}”' for one in why.searched)}")
     if why.passages:
         lines.append("**Passages**:")
         lines += [f"- {_title(source)}" for source in why.passages]
@@ -110,24 +114,24 @@ def explain_answer(turn: StoredMessage, material: AttachmentSnapshot | None = No
     return "\n".join(lines)
 
 
-def _read_with(material: AttachmentSnapshot) -> Iterator[str]:
-    for quote in (*([material.target] if material.target else []), *material.quotes):
+def _describe_snapshot(snapshot: AttachmentSnapshot) -> Iterator[str]:
+    for quote in (*([snapshot.target] if snapshot.target else []), *snapshot.quotes):
         if quote.text.strip():
-            yield f"- {_said_by(quote)}: “{_short(quote.text)}”"
+            yield f"- {_author_of(quote)}: “{_shorten(quote.text)}”"
         yield from map(_file, quote.files)
-    yield from map(_file, material.files)
+    yield from map(_file, snapshot.files)
 
 
-def _said_by(quote: KeptQuote) -> str:
+def _author_of(quote: KeptQuote) -> str:
     return "my own words" if quote.from_us else " ".join(quote.author.split())
 
 
 def _file(file: KeptFile) -> str:
     cut = ", of which only the beginning is kept" if file.cut else ""
-    return f"- {file.name} ({len(file.text):,} characters{cut}): “{_short(file.text)}”"
+    return f"- {file.name} ({len(file.text):,} characters{cut}): “{_shorten(file.text)}”"
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _MAX_QUOTE_CHARACTERS else line[:_MAX_QUOTE_CHARACTERS] + "…"
 
@@ -163,7 +167,7 @@ def _passage(source: Source) -> str:
     return f"**{_title(source)}**\n{source.location}{read}\n\n{quoted}"
 
 
-def _judging(source: Source, turn: str) -> tuple[Action, ...]:
+def _feedback_buttons(source: Source, turn: str) -> tuple[Action, ...]:
     value = f"{source.number}{_ANSWER_SEPARATOR}{turn}"
     return (Action("wrong", "Wrong", value), Action("outdated", "Outdated", value))
 

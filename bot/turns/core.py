@@ -94,14 +94,18 @@ class Core:
     async def question(self, platform: str, event: str) -> Question | None:
         """Find the stored question of an event, also from before a restart; None if there is none
         or it has no answer."""
-        asked = await self.services.history.by_event(platform, event)
-        answer = await self.services.history.answer_to(asked.id) if asked is not None else None
-        if asked is None or answer is None:
+        question = await self.services.history.by_event(platform, event)
+        answer = (
+            await self.services.history.answer_to(question.id) if question is not None else None
+        )
+        if question is None or answer is None:
             return None
-        key = ConversationKey.parse(asked.conversation)
-        author = Author(platform, asked.author.removeprefix(f"{platform}:"), asked.author_name)
+        key = ConversationKey.parse(question.conversation)
+        author = Author(
+            platform, question.author.removeprefix(f"{platform}:"), question.author_name
+        )
         cut_off = answer.status == "interrupted"
-        return Question(event, answer.id, asked.text, key, author, cut_off)
+        return Question(event, answer.id, question.text, key, author, cut_off)
 
     async def channel_settings(self, conversation: ConversationKey) -> ChannelSettings:
         """The settings in effect in a conversation."""
@@ -125,11 +129,11 @@ class Core:
         """Suggest up to 25 values for an option that start with `prefix`; none for a person who may
         not use the command."""
         found = self._command(command)
-        wanted = found.option(option) if found is not None else None
-        if wanted is None or not await self.may_use(command, author, conversation):
+        option_found = found.option(option) if found is not None else None
+        if option_found is None or not await self.may_use(command, author, conversation):
             return ()
         completion = Completion(prefix, author, conversation, self.services)
-        return (await _suggest(wanted, completion))[:MAX_SUGGESTIONS]
+        return (await _suggest(option_found, completion))[:MAX_SUGGESTIONS]
 
     async def close(self, within_s: float = 1.5) -> None:
         """Stop all turns, store what was written, and end every reply, within about `within_s`

@@ -113,15 +113,15 @@ class Intake:
     ) -> TurnRunner:
         """Route an event and enter it in its lane, without awaiting, so that events keep their
         order."""
-        route, refused = None, self._full(event)
+        route, refused = None, self._capacity_error(event)
         if refused is None or (isinstance(event, CommandCall) and not self._closing):
             try:
                 route = self._router.resolve(event)
                 refused = None if route.quick else refused
             except Exception as error:  # noqa: BLE001 - told to the person by the turn's task
                 refused = error
-        aside = refused is not None or (route is not None and route.quick)
-        turn = OpenTurn(uuid.uuid4().hex, event, self._asker(event), quick=aside)
+        immediate = refused is not None or (route is not None and route.quick)
+        turn = OpenTurn(uuid.uuid4().hex, event, self._asker(event), quick=immediate)
         turn.first_asked_by = question.author if question is not None else ""
         runner = TurnRunner(
             self._dependencies,
@@ -129,7 +129,7 @@ class Intake:
             sink,
             route=route,
             refused=refused,
-            ticket=None if aside else self._lanes.enter(str(event.conversation)),
+            ticket=None if immediate else self._lanes.enter(str(event.conversation)),
             claimed=claimed or self._closing,  # the store may be closed before us
             replaces=replaces,
             question=question,
@@ -138,7 +138,7 @@ class Intake:
         self._runners.add(runner)
         return runner
 
-    def _full(self, event: Message | CommandCall) -> Exception | None:
+    def _capacity_error(self, event: Message | CommandCall) -> Exception | None:
         limits = self._dependencies.limits
         if self._closing:
             return Busy(10, "I am being restarted; please ask again in a moment.")
@@ -188,9 +188,9 @@ class Intake:
                 if not await self._dependencies.store.claim(call.conversation.platform, call.id):
                     return
                 if call.action == "regenerate":
-                    await self._run(await self._again(call, sink))
+                    await self._run(await self._regenerate(call, sink))
                     return
-                outcome = Outcome("complete", await self._notice(call))
+                outcome = Outcome("complete", await self._handle_button(call))
             except Exception as error:  # noqa: BLE001 - a task's top; the person is told
                 outcome = report_error(error)
                 if outcome.notice is not None:
@@ -199,7 +199,7 @@ class Intake:
             delivery = Delivery(sink, draft, timeouts=self._dependencies.timeouts)
             await delivery.finish(outcome.state, outcome.notice)
 
-    async def _notice(self, call: ActionCall) -> Notice:
+    async def _handle_button(self, call: ActionCall) -> Notice:
         if call.action != "stop":
             return await self._buttons.press(call)
         asker = self._asker(call)
@@ -215,7 +215,7 @@ class Intake:
         words = "Stopped." if stopped else "There is nothing to stop; this answer has ended."
         return Notice(words, private=True)
 
-    async def _again(self, call: ActionCall, sink: Sink) -> TurnRunner:
+    async def _regenerate(self, call: ActionCall, sink: Sink) -> TurnRunner:
         """Prepare a turn that answers a stored question again. Raises `NotFound`, `Denied` or
         `Busy`."""
         answer = await self._buttons.answer(call)
@@ -227,8 +227,8 @@ class Intake:
         asker = self._asker(call)
         if question.author != asker.author.key and not asker.admin:
             raise Denied("Only the person who asked, or an admin, can have this answered again.")
-        material = await self._dependencies.store.material(question.id) or AttachmentSnapshot()
-        if not question.text.strip() and not question.command and not material.attachments:
+        snapshot = await self._dependencies.store.material(question.id) or AttachmentSnapshot()
+        if not question.text.strip() and not question.command and not snapshot.attachments:
             raise NotFound("The files of that question are gone; please send them again.")
-        event = rebuild_event(question, call, material)
+        event = rebuild_event(question, call, snapshot)
         return self._create_runner(event, sink, claimed=True, replaces=answer, question=question)

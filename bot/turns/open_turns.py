@@ -44,7 +44,7 @@ class OpenTurn:
         target = self.event.target if isinstance(self.event, CommandCall) else None
         read = (*self.event.context, *([target] if target is not None else ()))
         asked = (self.asker.author.key, self.first_asked_by)
-        return frozenset({*asked, *(quote.by for quote in read)})
+        return frozenset({*asked, *(message.by for message in read)})
 
     def stop(self, reason: StopReason, by: str = "") -> bool:
         """Cancel the work, even before it started. Returns False if it was already stopped or
@@ -108,14 +108,14 @@ class OpenTurns:
     async def stop_person(self, person: str) -> None:
         """Stop every turn of a person (`platform:id`) and every turn that reads their messages,
         and wait until these have ended. Quick commands store nothing and are not stopped."""
-        theirs = [turn for turn in self._unended if person in turn.people and not turn.quick]
-        for turn in theirs:
+        affected = [turn for turn in self._unended if person in turn.people and not turn.quick]
+        for turn in affected:
             turn.stop("question_deleted" if turn.asker.author.key == person else "stopped")
         try:
             async with asyncio.timeout(_END_TIMEOUT_S):
-                await asyncio.gather(*(turn.ended.wait() for turn in theirs))
+                await asyncio.gather(*(turn.ended.wait() for turn in affected))
         except TimeoutError:
-            log.warning("turn.stop_timed_out", turns=len(theirs))
+            log.warning("turn.stop_timed_out", turns=len(affected))
 
     def get(self, turn: str) -> OpenTurn | None:
         """Return the open turn with this id."""

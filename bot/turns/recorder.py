@@ -75,10 +75,10 @@ class TurnRecorder:
             answers=question.id,
             status="running",
         )
-        self._opening = asyncio.ensure_future(self._open(question, answer))
+        self._opening = asyncio.ensure_future(self._store_question(question, answer))
         await asyncio.shield(self._opening)  # a Stop now must not leave a turn open for ever
 
-    async def _open(self, question: StoredMessage, answer: StoredMessage) -> None:
+    async def _store_question(self, question: StoredMessage, answer: StoredMessage) -> None:
         if self._replaces is not None:
             others = await self._store.recent(question.conversation)
             stale = {turn.id for turn in others if turn.answers == question.id}
@@ -93,10 +93,10 @@ class TurnRecorder:
         if self.answer is None or self._question is not None or self._read == len(read):
             return
         self._read = len(read)
-        material = material_of(turn.event, read)
-        if material and self.answer.answers is not None:
+        snapshot = material_of(turn.event, read)
+        if snapshot and self.answer.answers is not None:
             try:
-                await self._store.keep(self.answer.answers, material)
+                await self._store.keep(self.answer.answers, snapshot)
             except Exception:  # the answer goes on; only Regenerate will miss it
                 log.exception("turn.attachments_not_stored")
 
@@ -106,14 +106,14 @@ class TurnRecorder:
         if self.answer is None:
             yield
             return
-        saver = asyncio.create_task(self._save(self.answer.id, draft), name="save")
+        saver = asyncio.create_task(self._save_repeatedly(self.answer.id, draft), name="save")
         try:
             yield
         finally:
             saver.cancel()
             await asyncio.wait([saver])
 
-    async def _save(self, turn: str, draft: Draft) -> None:
+    async def _save_repeatedly(self, turn: str, draft: Draft) -> None:
         saved = 0
         while True:
             await asyncio.sleep(self._every_s)

@@ -12,22 +12,22 @@ from bot.types import ConversationKey
 
 
 def rebuild_event(
-    question: StoredMessage, call: ActionCall, material: AttachmentSnapshot
+    question: StoredMessage, call: ActionCall, snapshot: AttachmentSnapshot
 ) -> Message | CommandCall:
     """Return the stored question as a new event of the person who pressed the button, with the
     attachments and context that it had at first."""
     key = ConversationKey.parse(question.conversation)
     shared: dict[str, Any] = {
         "direct": call.direct and is_same_channel(key, call.conversation),
-        "attachments": material.attachments,
-        "context": material.context,
+        "attachments": snapshot.attachments,
+        "context": snapshot.context,
         "earlier": call.earlier,
     }
     if not question.command:
         text = call.value or question.text  # the question may have been edited
         return Message(call.id, key, call.author, text, **shared)
     options = {name: value for name, value in question.options.items() if value is not None}
-    target = material.target.restored() if material.target is not None else None
+    target = snapshot.target.restored() if snapshot.target is not None else None
     return CommandCall(
         call.id, key, call.author, question.command, options, target=target, **shared
     )

@@ -103,12 +103,12 @@ class TurnRunner:
     async def run(self) -> None:
         """Answer, refuse or report an error, exactly once; do nothing for an event seen before."""
         try:
-            outcome = await self._outcome()
+            outcome = await self._run_to_outcome()
             # The person may ask the next question while this answer is being sent.
             self._dependencies.open_turns.remove(self.turn)
             if outcome is not None:
-                await self._keep(outcome)
-                await self._reply(outcome)
+                await self._store_answer(outcome)
+                await self._finish_reply(outcome)
         finally:
             if self._ticket is not None:
                 self._ticket.leave()
@@ -121,7 +121,7 @@ class TurnRunner:
 
     # --- how it ends --------------------------------------------------------------------------
 
-    async def _outcome(self) -> Outcome | None:
+    async def _run_to_outcome(self) -> Outcome | None:
         event = self.turn.event
         try:
             if not self._claimed and not await self._dependencies.store.claim(
@@ -138,14 +138,14 @@ class TurnRunner:
             task = asyncio.current_task()
             if self.turn.stopped is None or (task is not None and task.cancelling()):
                 raise
-            return self._stopped()
+            return self._stopped_outcome()
         except Exception as error:  # noqa: BLE001 - a turn's errors become notices here
             return report_error(error)
         if self._draft.failed or self._draft.refused:
             return Outcome("failed" if self._draft.failed else "refused")
         return empty_answer() if self._draft.empty else Outcome("complete")
 
-    def _stopped(self) -> Outcome:
+    def _stopped_outcome(self) -> Outcome:
         if self.turn.stopped == "shutdown":
             words = "I was shut down before this was complete."
         elif self._draft.characters:
@@ -154,7 +154,7 @@ class TurnRunner:
             words = "Stopped before anything was written."
         return Outcome("cancelled", Notice(words, "footer"), again=True)
 
-    async def _keep(self, outcome: Outcome) -> None:
+    async def _store_answer(self, outcome: Outcome) -> None:
         if self._routed_turn is not None and outcome.state != "working":
             deleted = self.turn.stopped == "question_deleted"
             text = self._draft.whole_text
@@ -162,7 +162,7 @@ class TurnRunner:
                 self._routed_turn, text, outcome.state, question_deleted=deleted
             )
 
-    async def _reply(self, outcome: Outcome) -> None:
+    async def _finish_reply(self, outcome: Outcome) -> None:
         if self.turn.stopped == "question_deleted":
             await self._delivery.withdraw()
         else:
@@ -174,8 +174,8 @@ class TurnRunner:
     async def _do_work(self) -> None:
         """Wait for the lane, store the question, and run the skill."""
         assert self._route is not None
-        place = await self._dependencies.channel_settings(self.turn.event.conversation)
-        self._draft.file_over_chars = place.file_over_chars
+        settings = await self._dependencies.channel_settings(self.turn.event.conversation)
+        self._draft.file_over_chars = settings.file_over_chars
         if self._ticket is not None:
             async with aclosing(self._ticket.wait()) as positions:
                 async for position in positions:
@@ -186,7 +186,7 @@ class TurnRunner:
             id=self.turn.id,
             asker=self.turn.asker,
             route=self._route,
-            persona=place.persona,
+            persona=settings.persona,
             deadline_s=limit,
         )
         if not self._route.quick:

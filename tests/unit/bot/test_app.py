@@ -13,7 +13,7 @@ import yaml
 
 from bot.adapters.protocol import AdapterError, Core
 from bot.adapters.terminal.sink import ReplySink
-from bot.app import open_app, platform_adapters
+from bot.app import create_adapters, open_app
 from bot.errors import ConfigError, StorageError
 from bot.events import Message
 from bot.installation import Installation
@@ -154,15 +154,15 @@ async def test_documents_are_read_in_and_a_folder_that_is_not_there_is_passed_ov
 
 
 def test_without_tokens_there_is_no_platform(here: Installation) -> None:
-    assert platform_adapters(here) == []
+    assert create_adapters(here) == []
 
 
 def test_what_is_configured_is_read_without_loading_it(tmp_path: Path) -> None:
     source = f"file:{tmp_path}/none.gguf"
     models = {"default": {"backend": "llama_cpp", "source": source}}
     here = write(tmp_path, models=models, embedder="default")
-    assert [file.source for file in here.model_files()] == [source]
-    assert [file.model for file in here.missing_files()] == ["default"]
+    assert [file.source for file in here.list_model_files()] == [source]
+    assert [file.model for file in here.find_missing_files()] == ["default"]
     assert not (tmp_path / "data").exists()
     with pytest.raises(ConfigError, match="lama_cpp"):
         write(tmp_path, models={"default": {"backend": "lama_cpp"}}, embedder="default")

@@ -11,7 +11,7 @@ import yaml
 
 from bot.adapters.slack import SlackAdapter
 from bot.adapters.slack.setup.manifest import SCOPES, content, manifest, scopes
-from bot.app import platform_adapters
+from bot.app import create_adapters
 from bot.config.platforms import SlackSettings
 from bot.errors import ConfigError
 from bot.installation import Installation
@@ -82,7 +82,7 @@ class TestTheCommandLine:
     def test_the_doctor_compares_the_loaded_commands(self, folder: Folder) -> None:
         env = f"SLACK_BOT_TOKEN={BOT_TOKEN}\nSLACK_CONFIG_TOKEN={CONFIG_TOKEN}\n"
         (folder.path / ".env").write_text(env)
-        (adapter,) = platform_adapters(Installation.read(folder.path / "config.yaml"))
+        (adapter,) = create_adapters(Installation.read(folder.path / "config.yaml"))
         assert isinstance(adapter, SlackAdapter)
         assert {"chat", "ask"} <= {command.name for command in adapter.commands}
         assert adapter.config_token == CONFIG_TOKEN
