@@ -1,4 +1,4 @@
-"""The protocol between the pool and an engine, and the values that cross it."""
+"""The `Backend` protocol that every engine implements, and the values that cross it."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ class Sampling:
 class ChatRequest:
     """A prompt, how to answer it, and for whom.
 
-    `conversation` is the key under which an engine may keep its cache; `person` and `channel` are
-    what admission is fair by; `deadline_s` is counted from the moment the pool accepts the request.
+    `conversation` is the key under which an engine may keep its cache. Admission is fair by
+    `person` and `channel`. `deadline_s` counts from the moment the pool accepts the request.
     """
 
     messages: tuple[ChatMessage, ...]
@@ -86,7 +86,7 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one answer took; every backend fills it in. Tokens are the model's, times in seconds."""
+    """Tokens and times of one answer; every backend fills it in. Times are in seconds."""
 
     prompt_tokens: int = 0
     cached_tokens: int = 0
@@ -99,11 +99,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a request stands before its first text.
+    """Where a request stands before its first text, by `stage`.
 
-    queued: `position` (1 is next) and `wait_s`, the expected wait. loading: the model is being
-    loaded. reading: `tokens` of the prompt that are still to be computed, all told. thinking: for
-    `elapsed_s` the model has been thinking about its answer.
+    queued: `position` in the queue (1 is next) and `wait_s`, the expected wait. loading: the model
+    is being loaded. reading: `tokens` of the prompt that are still to be computed. thinking: the
+    model has been thinking for `elapsed_s` seconds.
     """
 
     stage: Literal["queued", "loading", "reading", "thinking"]
@@ -117,9 +117,9 @@ class Progress:
 class Chunk:
     """A piece of a stream: text, thoughts, progress, tool calls, or the end.
 
-    The last chunk of a complete stream, and only the last, has `finish` and `usage`. `thinking` is
-    more of what the model thinks before it answers, from an engine that tells it apart; out of the
-    pool it comes only where the model's entry says `thinking: show`.
+    Only the last chunk of a complete stream has `finish` and `usage`. `thinking` is text of the
+    model's thoughts, from an engine that separates them; the pool passes it on only if the model's
+    entry says `thinking: show`.
     """
 
     text: str = ""
@@ -143,10 +143,12 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a model can do. `context`, `dimension`, `parameters` (the number of its weights) and
-    `tokens_per_s` (one answer alone, at the last probe) are 0 where unknown or not applicable.
-    `thinking`: it thinks before it answers. `notes` say in a sentence each what this engine does
-    not do with what it is asked."""
+    """What a model can do; numbers are 0 where unknown or not applicable.
+
+    `parameters` is the number of weights, `tokens_per_s` the speed of a single answer at the last
+    probe. `thinking`: the model thinks before it answers. Each of `notes` is a sentence about a
+    request option that this engine ignores.
+    """
 
     context: int = 0
     chat: bool = True
@@ -183,31 +185,34 @@ class Backend(Protocol):
         ...
 
     async def count(self, messages: Sequence[ChatMessage]) -> int:
-        """Tokens that the messages take as a prompt, template included; an estimate if need be."""
+        """Count the tokens of the messages as a prompt, template included; may be an estimate."""
         ...
 
     async def capabilities(self) -> Capabilities:
-        """What the model can do; may load it."""
+        """Return what the model can do; may load it."""
         ...
 
     async def health(self) -> Health:
-        """Whether it can answer now; never raises and never loads a model."""
+        """Return whether the model can answer now; never raises and never loads it."""
         ...
 
     async def aclose(self) -> None:
-        """Stop, free everything, end every child. Safe to call twice."""
+        """Stop, free all memory and end all child processes. Safe to call twice."""
         ...
 
 
 class EngineOptions(BaseModel):
-    """Base of what a model's entry in config.yaml may say; each engine adds its own keys."""
+    """Base class of the options in a model's entry in config.yaml; each engine adds its own
+    keys.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def sources(self) -> list[tuple[str, str | None]]:
         """The files that the engine will open, each as (source, sha256 or None).
 
-        By convention they are the options named `source` or `…_source`, each beside a `sha256`.
+        By convention they are the options named `source` or `…_source`, each with a matching
+        `sha256`.
         """
         found = []
         for name in type(self).model_fields:
@@ -220,10 +225,10 @@ class EngineOptions(BaseModel):
 
 
 class ModelFiles(Protocol):
-    """Where model files are found (the catalogue's store)."""
+    """Finds the files of models; the model store implements it."""
 
     def path(self, source: str, sha256: str | None = None) -> Path:
-        """The file of a source that has been fetched.
+        """Return the local path of a source that has been fetched.
 
         Raises `ModelNotFound` with the command that fetches it.
         """
@@ -232,7 +237,7 @@ class ModelFiles(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EngineContext:
-    """What an engine gets when it is made."""
+    """What a backend needs from the program that creates it."""
 
     files: ModelFiles
     secret: Callable[[str], str | None] = field(repr=False)

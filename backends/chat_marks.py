@@ -1,10 +1,10 @@
-"""The marks of chat templates in what a model behind a server reads.
+"""Escapes the control tokens of chat templates in prompts for a model behind a server.
 
-A server reads the names of its model's control tokens wherever they stand, in a message as well.
-So a mark in what people and documents say is broken by a space, `< |im_end|>`: the model can still
-read it, and no tokenizer makes a token of it, whatever it normalises. What is stored, quoted or
-shown is never changed, and neither is a text without such a mark. (In this process tokens are made
-by us, and `backends.llama_cpp.control_tokens` does it without a change.)
+A server recognises the names of its model's control tokens anywhere in a prompt, also in a message.
+A mark in text that people and documents contribute is therefore broken by a space, `< |im_end|>`:
+the model can still read it, and no tokenizer turns it into a control token. Stored, quoted or shown
+text is never changed, and neither is text without such a mark. (For engines in this process, which
+tokenize here, `backends.llama_cpp.control_tokens` does the same without changing the text.)
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from backends.base import ChatMessage
 
-FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
+FAMILY_MARKS: Final[Mapping[str, tuple[str, ...]]] = {
     "llama-2": ("[INST]", "[/INST]", "<<SYS>>", "<</SYS>>"),
     "mistral": (
         *("[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[AVAILABLE_TOOLS]"),
@@ -43,9 +43,9 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
     "smolvlm": ("<end_of_utterance>",),
     "nanbeige": ("[SEP]", "[CLS]", "[BOS]", "[EOS]", "[EOT]", "[PAD]", "[UNK]"),
 }
-"""Marks by the line of models that has them, but for those that many have (`_COMMON`)."""
+"""Marks by the line of models that has them, but for those that many have (`_COMMON_MARKS`)."""
 
-_COMMON: Final = (
+_COMMON_MARKS: Final = (
     *("<s>", "</s>", "<bos>", "<eos>", "<unk>", "<pad>", "<eot>", "<eod>", "<EOT>"),
     *("<think>", "</think>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"),
     *("<tools>", "</tools>", "<im_start>", "<im_end>", "<im_sep>", "<im_patch>", "<sep>"),
@@ -54,68 +54,78 @@ _COMMON: Final = (
 )
 """Marks of many lines of models: a fine-tune keeps those of its base beside its template's own."""
 
-_BARRED = r"<[|｜][^|｜<>\s]{1,64}[|｜]?>|<[^|｜<>\s]{1,64}[|｜]>"
+_BARRED_MARK_PATTERN = r"<[|｜][^|｜<>\s]{1,64}[|｜]?>|<[^|｜<>\s]{1,64}[|｜]>"
 """`<|…|>`: ChatML, Llama 3 and 4, Phi, Zephyr, GLM, Granite, Command-R, harmony, DeepSeek and most
 others; `<|…>` and `<…|>`: Gemma 4."""
 
-_SPOKEN: Final[Mapping[str, tuple[str, ...]]] = {
+_SPOKEN_ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     "vicuna": ("USER:", "ASSISTANT:"),
     "alpaca": ("### Instruction:", "### Response:", "### Input:", "### Human:", "### Assistant:"),
     "openchat": ("GPT4 Correct User:", "GPT4 Correct Assistant:", "GPT4 Correct System:"),
 }
 """Roles written in plain words, at the start of a line."""
 
-_NOTHING = r"(?!)"
-_FIRST = "<[]:"
+_MATCH_NOTHING_PATTERN = r"(?!)"
+_FIRST_CHARACTERS = "<[]:"
 """A text without any of these has no mark."""
 
 
-class ChatMarks:
-    """Breaks the marks of those lines of models whose marks stand in a chat template; of all lines
-    where it is not known, or has none of theirs.
+class ChatMarkEscaper:
+    """Breaks the marks of the model families whose marks occur in a chat template.
 
-    With `as_text` the tokens are made in this process, and only those marks count that a template
-    writes as text.
+    Breaks those of all families if the template is unknown or has none of them. With `as_text` the
+    tokens are made in this process, and only marks that the template writes as text are broken.
     """
 
     def __init__(self, template: str = "", *, as_text: bool = False) -> None:
-        lines = [*FAMILIES.values(), *_SPOKEN.values()]
+        lines = [*FAMILY_MARKS.values(), *_SPOKEN_ROLES.values()]
         own = [marks for marks in lines if any(mark in template for mark in marks)]
-        if not (own or as_text or re.search(_BARRED, template)):
+        if not (own or as_text or re.search(_BARRED_MARK_PATTERN, template)):
             own = lines
         names = {mark for marks in own for mark in marks}
-        names = {name for name in names if name in template} if as_text else names | {*_COMMON}
+        names = (
+            {name for name in names if name in template} if as_text else names | {*_COMMON_MARKS}
+        )
         spoken = sorted(re.escape(name[:-1]) for name in names if name.endswith(":"))
         marks = sorted((name for name in names if not name.endswith(":")), key=len, reverse=True)
-        written = [*([] if as_text else [_BARRED]), *map(re.escape, marks)]
+        written = [*([] if as_text else [_BARRED_MARK_PATTERN]), *map(re.escape, marks)]
         # only the first sign of each is taken, so that two may overlap
-        self._marks = re.compile(rf"(?={'|'.join(written)})." if written else _NOTHING)
+        self._marks = re.compile(
+            rf"(?={'|'.join(written)})." if written else _MATCH_NOTHING_PATTERN
+        )
         line = rf"^[ \t>*_]{{0,8}}(?:{'|'.join(spoken)})(?=:)"
-        self._spoken = re.compile(line if spoken else _NOTHING, re.MULTILINE)
+        self._spoken = re.compile(line if spoken else _MATCH_NOTHING_PATTERN, re.MULTILINE)
 
-    def broken(self, text: str) -> str:
-        """The text with a space in each mark; itself where it has none."""
-        if not any(first in text for first in _FIRST):
+    def escape(self, text: str) -> str:
+        """Return the text with a space in each mark; the same text if it has none."""
+        if not any(first in text for first in _FIRST_CHARACTERS):
             return text
         text = self._marks.sub(lambda found: f"{found[0]} ", text)
         return self._spoken.sub(lambda found: f"{found[0]} ", text)
 
-    def messages(self, messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
-        """The messages as a server is to read them."""
+    def escape_messages(self, messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
+        """Return the messages with the marks in their content and tool arguments broken."""
         return tuple(
             replace(
                 each,
-                content=self.broken(each.content),
+                content=self.escape(each.content),
                 tool_calls=tuple(
-                    replace(call, arguments=self._value(call.arguments)) for call in each.tool_calls
+                    replace(call, arguments=self._escape_value(call.arguments))
+                    for call in each.tool_calls
                 ),
             )
             for each in messages
         )
 
-    def _value(self, value: Any) -> Any:
+    def _escape_value(self, value: Any) -> Any:
         if isinstance(value, str):
-            return self.broken(value)
+            return self.escape(value)
         if isinstance(value, Mapping):
-            return {self.broken(str(name)): self._value(inner) for name, inner in value.items()}
-        return [self._value(inner) for inner in value] if isinstance(value, list | tuple) else value
+            return {
+                self.escape(str(name)): self._escape_value(inner) for name, inner in value.items()
+            }
+        return (
+            [self._escape_value(inner) for inner in value]
+            if isinstance(value, list | tuple)
+            else value
+        )

@@ -1,4 +1,4 @@
-"""Embeddings as they come from a server, made into what the protocol promises."""
+"""Converts the embeddings that a server sends to unit vectors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from backends.errors import BackendProtocolError
 
 
 def unit_rows(rows: Sequence[Sequence[float]], wanted: int, source: str) -> Embeddings:
-    """float32, shape (wanted, dim), unit length. Raises `BackendProtocolError`, naming `source`."""
+    """Return `wanted` embeddings as float32, shape (wanted, dim), rows of unit length.
+
+    Raises `BackendProtocolError`, naming `source`, if the rows are malformed or their number
+    differs.
+    """
     try:
         found = np.asarray(rows, dtype=np.float32)
     except (TypeError, ValueError):

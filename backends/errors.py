@@ -1,19 +1,19 @@
-"""What can go wrong between a request and a model's answer.
+"""The errors that engines, the pool and the model store raise.
 
     BackendError
     ├── BackendUnavailable      the engine cannot be reached, or is not running
-    │   └── BackendTimeout      it was reached, and then said nothing for too long
+    │   └── BackendTimeout      it was reached, and then sent nothing for too long
     ├── BackendBusy             the bounded queue is full; `retry_after_s` says when to come back
     ├── BackendProtocolError    it answered something that its protocol does not allow
     ├── ContextOverflow         the prompt does not fit; carries both numbers
     ├── InvalidRequest          the request itself cannot be served (a bad schema, max_tokens < 1)
-    │   └── InvalidSource       a model's `source:` is not one; also a ValueError
+    │   └── InvalidSource       a model's `source:` is malformed; also a ValueError
     ├── DeadlineExceeded        the request's own deadline passed
     ├── ModelNotFound           no such model, or its file is missing or damaged
-    └── ModelFetchError         a model's file could not be fetched; nothing wrong was put in place
+    └── ModelFetchError         a model's file could not be fetched; nothing was put in place
 
 `str(exc)` is one sentence that may be shown to a person: it never holds a secret, an address with
-credentials, or a stack.
+credentials, or a stack trace.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ class ModelNotFound(BackendError):
 
 
 class InvalidSource(InvalidRequest, ValueError):
-    """What is written as a model's source is not one; the sentence says how it should look."""
+    """The text of a model's source is malformed; the message says how it should look."""
 
 
 class ModelFetchError(BackendError):
-    """A model's file could not be fetched: the network, the disk, or what came was not it."""
+    """A model's file could not be fetched: a network or disk failure, or the wrong content."""

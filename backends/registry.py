@@ -1,4 +1,4 @@
-"""The engines that ship. Each is imported only when a model names it, since some take a second."""
+"""The engines that ship with Parlance. Each is imported on first use, since some take a second."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from backends.base import Engine
 
-MODULES = {
+ENGINE_MODULES = {
     "llama_cpp": "backends.llama_cpp",
     "onnx": "backends.onnx.embedder",
     "onnx_reranker": "backends.onnx.reranker",
@@ -19,11 +19,11 @@ MODULES = {
 """The module of each; it has the engine as `ENGINE`."""
 
 
-def shipped(names: Iterable[str]) -> dict[str, Engine]:
-    """The engines of these names, by name; names that do not ship are left out."""
+def load_engines(names: Iterable[str]) -> dict[str, Engine]:
+    """Import and return the engines of these names, by name; unknown names are left out."""
     found: dict[str, Engine] = {}
     for name in names:
-        if name in MODULES:
-            engine: Engine = importlib.import_module(MODULES[name]).ENGINE
+        if name in ENGINE_MODULES:
+            engine: Engine = importlib.import_module(ENGINE_MODULES[name]).ENGINE
             found[name] = engine
     return found

@@ -1,4 +1,4 @@
-"""What engines behind an address have in common: the address, silence, and rough counting."""
+"""Shared parts of engines behind an address: parsing it, time limits, and token estimates."""
 
 from __future__ import annotations
 
@@ -20,15 +20,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server is. `shown` may be shown to people; `url` has no credentials either."""
+    """The address of a server; neither field holds credentials.
+
+    `display_name` is shown to people.
+    """
 
     url: str
-    shown: str
+    display_name: str
     login: tuple[str, str] | None = None
 
     @classmethod
     def parse(cls, url: str) -> Address:
-        """Raises `ValueError` where it is no http(s) address, without repeating it."""
+        """Parse an http(s) address.
+
+        Raises `ValueError`, without repeating the text, if it is none.
+        """
         try:
             parts = urlsplit(url)
             port = parts.port
@@ -47,23 +53,24 @@ class Address:
         return cls(clean, f"{parts.scheme}://{place}", login)
 
     def __repr__(self) -> str:
-        return f"Address({self.shown!r})"
+        return f"Address({self.display_name!r})"
 
 
-def _readable(url: str) -> str:
+def _check_url(url: str) -> str:
     Address.parse(url)
     return url
 
 
-Url = Annotated[str, AfterValidator(_readable)]
+Url = Annotated[str, AfterValidator(_check_url)]
 """An http(s) address; a field of it wants `repr=False`, since it may hold credentials."""
 
 
 class RemoteOptions(EngineOptions):
     """Keys of every engine that is a server. Times in seconds or as `5m`.
 
-    `api_key_env` names the environment variable that holds the key. `first_byte_s` bounds the
-    silence before an answer (the server may load the model first), `silence_s` that within one.
+    `api_key_env` names the environment variable that holds the key. `first_byte_s` limits the wait
+    for the first part of an answer (the server may load the model first), `silence_s` that between
+    parts.
     """
 
     model_config = EngineOptions.model_config | {"hide_input_in_errors": True}
@@ -74,13 +81,13 @@ class RemoteOptions(EngineOptions):
     connect_s: Annotated[Seconds, Field(gt=0)] = 5.0
 
 
-def ends_at(deadline_s: float | None) -> float:
-    """When a deadline that starts now passes, on the clock of `time.monotonic`."""
+def deadline_at(deadline_s: float | None) -> float:
+    """Return when a deadline that starts now passes, on the clock of `time.monotonic`."""
     return float("inf") if deadline_s is None else time.monotonic() + deadline_s
 
 
-async def patiently(awaited: Awaitable[T], limit_s: float, ends: float, source: str) -> T:
-    """Await something for at most `limit_s`, and not beyond `ends`.
+async def wait_bounded(awaited: Awaitable[T], limit_s: float, ends: float, source: str) -> T:
+    """Await something for at most `limit_s` seconds, and not beyond the time `ends`.
 
     Raises `BackendTimeout`, naming `source`, or `DeadlineExceeded`, whichever comes first.
     """
@@ -94,18 +101,18 @@ async def patiently(awaited: Awaitable[T], limit_s: float, ends: float, source: 
         raise BackendTimeout(f"{source} said nothing for {limit_s:.0f} s.") from None
 
 
-async def watched(
+async def watch_stream(
     stream: AsyncIterator[T], *, first_s: float, between_s: float, ends: float, source: str
 ) -> AsyncGenerator[T, None]:
-    """The items of a stream, unless it keeps silent for too long (see `patiently`).
+    """Yield the items of a stream; raise if it is silent for too long (see `wait_bounded`).
 
-    Closes the stream in every case.
+    Always closes the stream.
     """
     limit_s = first_s
     try:
         while True:
             try:
-                item = await patiently(anext(stream), limit_s, ends, source)
+                item = await wait_bounded(anext(stream), limit_s, ends, source)
             except StopAsyncIteration:
                 return
             limit_s = between_s
@@ -116,22 +123,22 @@ async def watched(
             await close()
 
 
-class TokenGuess:
-    """Counts tokens by bytes, and learns from what the server counted."""
+class TokenEstimator:
+    """Estimates tokens from bytes, and corrects itself by what the server counted."""
 
     def __init__(self) -> None:
         self._bytes_per_token = 4.0
         self._learned = False
 
     def count(self, messages: Sequence[ChatMessage]) -> int:
-        """Tokens of a prompt, roughly, template included."""
+        """Estimate the tokens of a prompt, template included."""
         return sum(
             4 + round(len(message.content.encode("utf-8", "replace")) / self._bytes_per_token)
             for message in messages
         )
 
     def learn(self, messages: Sequence[ChatMessage], tokens: int) -> None:
-        """What a prompt really took."""
+        """Correct the estimate by the tokens that these messages really took."""
         said = sum(len(message.content.encode("utf-8", "replace")) for message in messages)
         counted = tokens - 4 * len(messages)
         if said < 64 or counted <= 0:
@@ -142,12 +149,12 @@ class TokenGuess:
         self._learned = True
 
     def surely_exceeds(self, messages: Sequence[ChatMessage], limit: int) -> int | None:
-        """The count, where even a generous one is over the limit."""
+        """Return the count if even three quarters of it are over the limit, else None."""
         count = self.count(messages)
         return count if count * 0.75 > limit else None
 
 
-def one_line(text: str, most: int = 160) -> str:
-    """A server's own words, short enough and flat enough for a message."""
+def shorten_to_line(text: str, most: int = 160) -> str:
+    """Return a server's message on one line of at most `most` characters."""
     flat = " ".join(text.split())
     return flat if len(flat) <= most else flat[: most - 1] + "…"

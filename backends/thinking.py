@@ -1,8 +1,8 @@
-"""Tells a model's thoughts from its answer, whichever engine they come from.
+"""Separates a model's thoughts from its answer, for every engine.
 
 Some models think before they answer. A server may send the thoughts in a field of their own
-(`Chunk.thinking`); where it does not, they stand between two tags before the answer. Either way
-they are no part of the answer: nobody is shown them as text, and no history keeps them.
+(`Chunk.thinking`); otherwise they stand between two tags before the answer. They are never part of
+the answer: they are not shown as text, and no history stores them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import BeforeValidator
 
 from backends.base import Chunk, Progress
 
-TAGS: Final = (
+THINKING_TAGS: Final = (
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
     ("<thought>", "</thought>"),
@@ -24,46 +24,46 @@ TAGS: Final = (
 )
 """What stands before and after thoughts: Qwen, DeepSeek and most others; … ; Mistral."""
 
-TEMPLATE_SWITCHES: Final = {"enable_thinking": False, "thinking": False}
+TEMPLATE_THINKING_SWITCHES: Final = {"enable_thinking": False, "thinking": False}
 """What chat templates are told where a model is not to think: Qwen's name for it, DeepSeek's."""
 
 
-def _spelling(value: Any) -> Any:
+def _parse_yaml_boolean(value: Any) -> Any:
     """YAML reads `off` as no, and `on` as yes."""
     return {False: "off", True: "auto"}.get(value, value) if isinstance(value, bool) else value
 
 
-Thinking = Annotated[Literal["auto", "off", "show"], BeforeValidator(_spelling)]
+Thinking = Annotated[Literal["auto", "off", "show"], BeforeValidator(_parse_yaml_boolean)]
 """auto: thoughts are told apart and dropped. off: the model is told not to think. show: they are
 handed on beside the answer."""
 
 
-def open_tag(prompt: str) -> str:
-    """The tag that a prompt ends with, where the answer begins in the middle of thinking."""
+def find_open_tag(prompt: str) -> str:
+    """Return the tag that a prompt ends with if the answer begins inside thoughts, else ""."""
     end = prompt[-64:].rstrip()
-    return next((tag for tag, _ in TAGS if end.endswith(tag)), "")
+    return next((tag for tag, _ in THINKING_TAGS if end.endswith(tag)), "")
 
 
-def closing(tag: str) -> str:
-    """The tag that ends what `tag` begins."""
-    return dict(TAGS)[tag]
+def closing_tag(tag: str) -> str:
+    """Return the closing tag that belongs to an opening tag."""
+    return dict(THINKING_TAGS)[tag]
 
 
-def template_thinks(template: str) -> bool:
-    """Whether a chat template is that of a model that thinks."""
-    return "enable_thinking" in template or any(tag in template for tag, _ in TAGS)
+def is_thinking_template(template: str) -> bool:
+    """Return whether a chat template belongs to a model that thinks."""
+    return "enable_thinking" in template or any(tag in template for tag, _ in THINKING_TAGS)
 
 
-class Thoughts:
-    """Takes the chunks of one answer, and gives them back with the thoughts apart.
+class ThinkingSplitter:
+    """Separates the thoughts in the chunks of one answer.
 
-    A tag counts only where the answer begins, so that an answer about tags keeps them. It may be
-    torn anywhere between chunks. While the model thinks, a `Progress` says so at most once in
-    `every_s` seconds. With `keep` the thoughts are handed on as `Chunk.thinking`.
+    A tag counts only at the beginning of the answer, so that an answer about tags keeps them. It
+    may be split across chunks. While the model thinks, a `Progress` chunk is sent at most once
+    every `progress_interval_s` seconds. With `keep` the thoughts are passed on as `Chunk.thinking`.
     """
 
-    def __init__(self, every_s: float = 0.25, *, keep: bool = False) -> None:
-        self._every_s = every_s
+    def __init__(self, progress_interval_s: float = 0.25, *, keep: bool = False) -> None:
+        self._progress_interval_s = progress_interval_s
         self._keep = keep
         self._held = ""
         self._close = ""
@@ -74,7 +74,7 @@ class Thoughts:
         """Whether the answer has begun: all that follows is handed on as it is."""
 
     def take(self, chunk: Chunk) -> Iterator[Chunk]:
-        """What can be said now."""
+        """Take the next chunk of the answer, and yield the chunks that can be passed on now."""
         if self.answering and not chunk.thinking:
             yield chunk
             return
@@ -96,25 +96,29 @@ class Thoughts:
             yield replace(chunk, text="", thinking="")
 
     def _split(self, new: str) -> tuple[str, str]:
-        """The thoughts and the answer in what has come, as far as it can be told."""
+        """Return the thoughts and the answer in the text so far, as far as they can be told
+        apart.
+        """
         text, thought = self._held + new, ""
         self._held = ""
         while text:
             if self._close:
                 before, tag, after = text.partition(self._close)
                 if not tag:
-                    kept = beginning(text, self._close)
+                    kept = partial_tag_length(text, self._close)
                     self._held = text[len(text) - kept :]
                     return thought + text[: len(text) - kept], ""
                 thought, text, self._close = thought + before, after, ""
                 self._begin()
                 continue
             start = text.lstrip()
-            tag = next((tag for tag, _ in TAGS if start.startswith(tag)), "")
+            tag = next((tag for tag, _ in THINKING_TAGS if start.startswith(tag)), "")
             if tag:
                 self._begin()
-                self._close, text = closing(tag), start[len(tag) :]
-            elif any(tag.startswith(start) for tag, _ in TAGS):  # also where there is nothing yet
+                self._close, text = closing_tag(tag), start[len(tag) :]
+            elif any(
+                tag.startswith(start) for tag, _ in THINKING_TAGS
+            ):  # also where there is nothing yet
                 self._held = text
                 break
             else:
@@ -123,7 +127,7 @@ class Thoughts:
         return thought, ""
 
     def _rest(self) -> tuple[str, str]:
-        """What was held back, once nothing more can decide what it is."""
+        """Return the held-back thoughts and text at the end of the answer."""
         held, self._held = self._held, ""
         if self._close:
             return held, ""
@@ -139,15 +143,15 @@ class Thoughts:
         now = time.monotonic()
         self._pieces += 1
         progress = None
-        if self._pieces == 1 or now - self._told >= self._every_s:
+        if self._pieces == 1 or now - self._told >= self._progress_interval_s:
             self._told = now
             progress = Progress("thinking", elapsed_s=round(now - self._began, 1))
         if progress is not None or self._keep:
             yield Chunk(progress=progress, thinking=thought if self._keep else "")
 
 
-def beginning(text: str, tag: str) -> int:
-    """How many characters at the end of a text may be the beginning of a tag."""
+def partial_tag_length(text: str, tag: str) -> int:
+    """Return how many characters at the end of a text may be the beginning of a tag."""
     return next(
         (n for n in range(min(len(tag) - 1, len(text)), 0, -1) if tag.startswith(text[-n:])), 0
     )

@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from backends.gil import share_finely
+from backends.gil import shorten_switch_interval
 from bench.rows import Row
 
 ROOMS = ("start", "core", "platforms", "pool", "engine", "retrieval")
@@ -67,7 +67,7 @@ def main() -> None:
     unknown = [room for room in arguments.rooms if room not in ROOMS]
     if unknown:
         parser.error(f"no such room: {unknown[0]}; there are {', '.join(ROOMS)}")
-    share_finely()  # as `parlance` does
+    shorten_switch_interval()  # as `parlance` does
     console = Console(width=max(100, Console().width))
     measured: dict[str, list[Row]] = {}
     for room in arguments.rooms or ROOMS:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from backends.files.store import ModelStore, default_root
 from backends.onnx.embedder import OnnxEmbedder, OnnxOptions
-from backends.onnx.families import family_of
+from backends.onnx.families import find_family
 from bench.documents import ROOT, Corpus, drain, opened, written
 from bench.rows import Row
 from bot.knowledge.retrieval.calibration import DEFAULT_SCALE
@@ -49,7 +49,7 @@ async def rows(corpus: Corpus | None, *, quick: bool) -> list[Row]:
     sources = os.environ.get("EMBEDDER", "").split()
     if len(sources) != 2:
         return [Row("another embedder: nDCG@10", None, "", _OPEN, None)]
-    family = family_of(sources[0])
+    family = find_family(sources[0])
     apart = {
         "": "another embedder",
         "prefixes": "… with nothing before its texts",

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from backends.gil import share_finely
+from backends.gil import shorten_switch_interval
 from bot.adapters.discord import DiscordAdapter
 from bot.adapters.protocol import Adapter
 from bot.adapters.slack import SlackAdapter
@@ -90,7 +90,7 @@ def main() -> None:
             fake = FakeDiscord()  # only its address is used: it serves in the other process
             fake.port = arguments.discord
             stack.enter_context(fake.address())
-        share_finely()  # as `parlance` does
+        shorten_switch_interval()  # as `parlance` does
         asyncio.run(serve(arguments))
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 import psutil
 import yaml
 
-from backends.gil import share_finely
+from backends.gil import shorten_switch_interval
 from bot.app import App, open_app
 from bot.config.core import LoggingSettings
 from bot.events import ActionCall, CommandCall, Event, Message, MessageDeleted
@@ -193,7 +193,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     configure(LoggingSettings(level="error"))
-    share_finely()  # as `parlance` does
+    shorten_switch_interval()  # as `parlance` does
     problems = asyncio.run(soak(arguments.minutes, arguments.seed))
     for problem in problems:
         print(f"FAILED: {problem}")

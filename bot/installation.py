@@ -16,7 +16,7 @@ from backends.files.sources import parse_source
 from backends.files.store import ModelStore
 from backends.pool.pool import Pool
 from backends.pool.spec import ModelSpec, ResolvedReplica, SpecError
-from backends.registry import shipped
+from backends.registry import load_engines
 from bot.config import Config, Secrets, load
 from bot.config.resources import INSTALLED, resource
 from bot.config.secrets import variables_named
@@ -98,7 +98,7 @@ class Installation:
             settings=config.plugins.settings,
         )
         wanted = {r.backend for spec in config.models.values() for r in spec.replicas}
-        engines = {engine.name: engine for engine in plugins.engines} | shipped(wanted)
+        engines = {engine.name: engine for engine in plugins.engines} | load_engines(wanted)
         options = [
             replica.options
             for _, replicas in _resolved(config.models, engines)

@@ -14,14 +14,14 @@ from backends.base import EngineContext
 from backends.onnx.families import FAMILIES
 from backends.pool.pool import Pool
 from backends.pool.spec import ModelSpec
-from backends.registry import MODULES, shipped
+from backends.registry import ENGINE_MODULES, load_engines
 from bot.config import Config, load
 from tests.fakes.contexts import NoFiles
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MODELS = (ROOT / "docs" / "models.md").read_text("utf-8")
-ENGINES = shipped(MODULES)
+ENGINES = load_engines(ENGINE_MODULES)
 DOCUMENTED = ("llama_cpp", "ollama", "openai_compatible", "gpt4all", "onnx")
 _BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _EXAMPLE = re.compile(r"^  # (\w+: \{backend: .*\})$", re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: atomic placement, digests, a lock between processes."""
+"""Atomic file placement, digests, and a lock between processes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from functools import lru_cache
 from pathlib import Path
 
 _LOCK_POLL_S = 0.1
-_BLOCK = 2**20
+_BLOCK_BYTES = 2**20
 
 
-def place(temporary: Path, final: Path) -> None:
-    """Move a finished file to its name, so that neither a reader nor a power cut sees half of it.
+def move_into_place(temporary: Path, final: Path) -> None:
+    """Move a finished file to its final name; no reader or power cut ever sees half of it.
 
-    Both must be on one disk.
+    Both paths must be on one disk.
     """
     with temporary.open("rb") as file:
         os.fsync(file.fileno())
@@ -36,11 +36,11 @@ def write_atomically(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_bytes(content)
-    place(temporary, path)
+    move_into_place(temporary, path)
 
 
 def sha256_of(path: Path) -> str:
-    """The digest of a file, in hex; remembered for as long as the file stays as it is."""
+    """Return a file's SHA-256 in hex; cached until the file's size or modification time changes."""
     found = path.stat()
     return _sha256(path.resolve(), found.st_size, found.st_mtime_ns)
 
@@ -49,16 +49,16 @@ def sha256_of(path: Path) -> str:
 def _sha256(path: Path, size: int, mtime_ns: int) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
+        while block := file.read(_BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()
 
 
 @asynccontextmanager
-async def locked(path: Path) -> AsyncIterator[None]:
+async def hold_lock(path: Path) -> AsyncIterator[None]:
     """Hold the lock file `path` against every other holder, in this process or another.
 
-    The file stays: removing it would let two holders in at once.
+    Waits until it is free. The file stays: removing it would let two holders in at once.
     """
     handle = await asyncio.to_thread(_open, path)
     try:
@@ -70,8 +70,8 @@ async def locked(path: Path) -> AsyncIterator[None]:
 
 
 @contextmanager
-def locked_now(path: Path) -> Iterator[bool]:
-    """As `locked`, without waiting: yields whether the lock was free, and now is held."""
+def try_lock(path: Path) -> Iterator[bool]:
+    """As `hold_lock`, without waiting: yields whether the lock was free and is now held."""
     handle = _open(path)
     try:
         yield _try_lock(handle)

@@ -1,7 +1,7 @@
-"""The models that Parlance knows by name: what they are good for, what they need, where they are.
+"""The catalogue: models that Parlance knows by name, their purpose, size and sources.
 
-The three defaults come from a Python package index and need no model hub. The others are named so
-that an operator has somewhere to go from there; their digests are the hub's to give.
+The defaults come from a Python package index and need no model hub. The other models are
+suggestions to go on from; their digests come from the hub.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ class CatalogFile:
 
 @dataclass(frozen=True, slots=True)
 class CatalogModel:
-    """A model with a name.
+    """A model of the catalogue.
 
-    `memory_mb` is about what it takes with a context of 4,096 tokens; `family` picks its prompts;
-    `ollama` is its tag there; `word` says what it is good for, and what not.
+    `memory_mb` is roughly what it needs with a context of 4,096 tokens; `family` selects its
+    prompts; `ollama` is its tag on an Ollama server; `summary` says what it is good for, and what
+    not.
     """
 
     name: str
     purpose: Purpose
     files: tuple[CatalogFile, ...]
     memory_mb: int
-    word: str
+    summary: str
     family: str
     ollama: str | None = None
     default: bool = False
@@ -66,7 +67,7 @@ DEFAULT_MODELS = (
         purpose="chat",
         files=(CHAT_FILE,),
         memory_mb=260,
-        word="Small: fluent, often wrong. It proves the path; choose a better one for real use.",
+        summary="Small: fluent, often wrong. It proves the path; choose a better one for real use.",
         family="smollm2",
         ollama="smollm2:135m",
         default=True,
@@ -76,7 +77,7 @@ DEFAULT_MODELS = (
         purpose="embed",
         files=(EMBEDDER_FILE, TOKENIZER_FILE),
         memory_mb=150,
-        word="Finds passages in English documents; weak in other languages.",
+        summary="Finds passages in English documents; weak in other languages.",
         family="bert",
         default=True,
     ),
@@ -88,7 +89,7 @@ BETTER_MODELS = (
         purpose="chat",
         files=(CatalogFile("hf:Qwen/Qwen3-0.6B-GGUF/Qwen3-0.6B-Q8_0.gguf"),),
         memory_mb=1_300,
-        word="The least that follows instructions; many languages; thinks before it answers.",
+        summary="The least that follows instructions; many languages; thinks before it answers.",
         family="qwen3",
         ollama="qwen3:0.6b",
     ),
@@ -99,7 +100,7 @@ BETTER_MODELS = (
             CatalogFile("hf:Qwen/Qwen2.5-1.5B-Instruct-GGUF/qwen2.5-1.5b-instruct-q4_k_m.gguf"),
         ),
         memory_mb=1_500,
-        word="Quick on a laptop; short answers and simple summaries.",
+        summary="Quick on a laptop; short answers and simple summaries.",
         family="qwen2",
         ollama="qwen2.5:1.5b",
     ),
@@ -108,7 +109,7 @@ BETTER_MODELS = (
         purpose="chat",
         files=(CatalogFile("hf:Qwen/Qwen3-1.7B-GGUF/Qwen3-1.7B-Q8_0.gguf"),),
         memory_mb=2_600,
-        word="Answers from documents usably; many languages; thinks before it answers.",
+        summary="Answers from documents usably; many languages; thinks before it answers.",
         family="qwen3",
         ollama="qwen3:1.7b",
     ),
@@ -121,7 +122,7 @@ BETTER_MODELS = (
             ),
         ),
         memory_mb=2_800,
-        word="A good all-rounder for chat and summaries without a GPU; best in English.",
+        summary="A good all-rounder for chat and summaries without a GPU; best in English.",
         family="llama3",
         ollama="llama3.2:3b",
     ),
@@ -130,7 +131,7 @@ BETTER_MODELS = (
         purpose="chat",
         files=(CatalogFile("hf:ggml-org/gemma-3-4b-it-GGUF/gemma-3-4b-it-Q4_K_M.gguf"),),
         memory_mb=3_300,
-        word="Writes well, in many languages; long documents.",
+        summary="Writes well, in many languages; long documents.",
         family="gemma3",
         ollama="gemma3:4b",
     ),
@@ -139,7 +140,7 @@ BETTER_MODELS = (
         purpose="chat",
         files=(CatalogFile("hf:Qwen/Qwen3-4B-GGUF/Qwen3-4B-Q4_K_M.gguf"),),
         memory_mb=3_400,
-        word="The most careful of its size, and calls tools; thinks before it answers.",
+        summary="The most careful of its size, and calls tools; thinks before it answers.",
         family="qwen3",
         ollama="qwen3:4b",
     ),
@@ -153,7 +154,7 @@ BETTER_MODELS = (
             ),
         ),
         memory_mb=5_800,
-        word="For a team: sound answers from documents; wants a GPU, or patience.",
+        summary="For a team: sound answers from documents; wants a GPU, or patience.",
         family="llama3",
         ollama="llama3.1:8b",
     ),
@@ -168,7 +169,7 @@ RERANKERS = (
             CatalogFile("hf:Xenova/ms-marco-MiniLM-L-6-v2/tokenizer.json"),
         ),
         memory_mb=150,
-        word="Reads the best passages of a search once more, in English; `knowledge.reranker`.",
+        summary="Reads the best passages of a search once more, in English; `knowledge.reranker`.",
         family="bert",
     ),
 )
@@ -176,19 +177,19 @@ RERANKERS = (
 CATALOG = DEFAULT_MODELS + BETTER_MODELS + RERANKERS
 
 
-def find(name: str) -> CatalogModel | None:
-    """The model of that name, case ignored."""
+def find_model(name: str) -> CatalogModel | None:
+    """Return the model of that name, ignoring case; None if there is none."""
     wanted = name.strip().casefold()
     return next((model for model in CATALOG if model.name == wanted), None)
 
 
-def files_of(name_or_source: str) -> Sequence[CatalogFile]:
-    """The files to fetch for a name of the catalogue, or for a source as config.yaml writes it.
+def find_files(name_or_source: str) -> Sequence[CatalogFile]:
+    """Return the files to fetch for a catalogue name, or for a source as config.yaml writes it.
 
     A source that the catalogue knows comes with its digest. Raises `ModelNotFound` for an unknown
-    name (with the nearest one), `InvalidSource` for what only looks like a source.
+    name (suggesting the nearest one), `InvalidSource` for a malformed source.
     """
-    model = find(name_or_source)
+    model = find_model(name_or_source)
     if model is not None:
         return model.files
     try:

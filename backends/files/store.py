@@ -1,4 +1,6 @@
-"""The model store: files of models, each fetched once, verified, and shared by every clone."""
+"""The model store: files of models, each fetched once, verified, and shared by all
+installations.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from shlex import quote
 from platformdirs import user_cache_path
 
 from backends.errors import InvalidRequest, ModelFetchError, ModelNotFound
-from backends.files.atomic import locked, locked_now, place, sha256_of, write_atomically
+from backends.files.atomic import hold_lock, move_into_place, sha256_of, try_lock, write_atomically
 from backends.files.fetch import Fetch, FetchProgress
 from backends.files.gguf import check_gguf
 from backends.files.sources import (
@@ -30,7 +32,7 @@ from backends.files.sources import (
 
 
 def default_root() -> Path:
-    """`PARLANCE_MODELS_DIR`, or the models folder in the user's cache."""
+    """Return `PARLANCE_MODELS_DIR`, or the models folder in the user's cache folder."""
     named = os.environ.get("PARLANCE_MODELS_DIR", "").strip()
     return Path(os.path.expanduser(named)) if named else user_cache_path("parlance") / "models"
 
@@ -48,7 +50,7 @@ class StoredModel:
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """What is known of a file since it was verified."""
+    """What was recorded about a file when it was verified."""
 
     source: str
     path: str
@@ -77,14 +79,14 @@ class ModelStore:
         self.root = (root or default_root()).absolute()
 
     def path(self, source: str, sha256: str | None = None) -> Path:
-        """The file of a source that has been fetched.
+        """Return the path of a source that has been fetched.
 
-        With `sha256` it is verified, at the cost of reading it where it has changed since the last
-        time. Raises `ModelNotFound` with the command that fetches it, or `InvalidSource`.
+        With `sha256` the file is verified, which reads it if it has changed since the last time.
+        Raises `ModelNotFound` with the command that fetches it, or `InvalidSource`.
         """
         parsed = parse_source(source)
         if isinstance(parsed, FileSource):
-            return _in_place(self._base / parsed.path, sha256)
+            return _check_local_file(self._base / parsed.path, sha256)
         final = self._final(parsed)
         pull = f"run `parlance models pull {quote(str(parsed))}`"
         if not final.is_file():
@@ -108,47 +110,50 @@ class ModelStore:
     def fetch(
         self, source: str, sha256: str | None = None, progress: FetchProgress | None = None
     ) -> Path:
-        """As `fetch_async`, for a thread that has no event loop."""
+        """As `fetch_async`, for a thread without an event loop."""
         return asyncio.run(self.fetch_async(source, sha256, progress))
 
     async def fetch_async(
         self, source: str, sha256: str | None = None, progress: FetchProgress | None = None
     ) -> Path:
-        """Fetch the file of a source unless it is here; returns where it is.
+        """Fetch the file of a source unless it is stored already; return its path.
 
-        Waits for another process that is fetching the same. Cancelling keeps what a later call can
-        go on from. `progress` is called on the event loop with the bytes that are here and those
-        expected. Raises `ModelFetchError`, `ModelNotFound` (no such `file:`) or `InvalidSource`.
+        Waits for another process that is fetching the same file. Cancelling keeps what a later call
+        can resume. `progress` is called on the event loop with the bytes that have arrived and
+        those expected. Raises `ModelFetchError`, `ModelNotFound` (no such `file:`) or
+        `InvalidSource`.
         """
         parsed = parse_source(source)
         with suppress(ModelNotFound):
             return await self._present(source, sha256, progress)
         if isinstance(parsed, FileSource):
-            return await asyncio.to_thread(_in_place, self._base / parsed.path, sha256)
-        _refuse_open_lines(parsed, sha256)
-        fetch = Fetch(str(parsed), self._work(parsed), progress or _unheard, self._retry_pause_s)
+            return await asyncio.to_thread(_check_local_file, self._base / parsed.path, sha256)
+        _refuse_unverified_http(parsed, sha256)
+        fetch = Fetch(
+            str(parsed), self._work(parsed), progress or _ignore_progress, self._retry_pause_s
+        )
         with fetch.disk_errors():
-            await asyncio.to_thread(_make_ready, fetch.work, self._lock(parsed))
-        async with locked(self._lock(parsed)):
+            await asyncio.to_thread(_prepare_folders, fetch.work, self._lock(parsed))
+        async with hold_lock(self._lock(parsed)):
             with suppress(ModelNotFound):
                 return await self._present(source, sha256, progress)
             with fetch.disk_errors():  # whoever held the lock has cleared the folder away
-                await asyncio.to_thread(_make_ready, fetch.work, self._lock(parsed))
-            came, claimed = await _bring(fetch, parsed, sha256)
+                await asyncio.to_thread(_prepare_folders, fetch.work, self._lock(parsed))
+            came, claimed = await _fetch_from_origin(fetch, parsed, sha256)
             return await asyncio.to_thread(self._accept, fetch, parsed, came, sha256 or claimed)
 
     def remove(self, source: str) -> bool:
-        """Remove a source's file and what is left of broken downloads; says if there was any.
+        """Remove a source's file and partial downloads; return whether there were any.
 
-        Raises `InvalidRequest` for a `file:`, which is not the store's, and `ModelFetchError` while
-        it is being fetched.
+        Raises `InvalidRequest` for a `file:` source, which the store does not own, and
+        `ModelFetchError` while it is being fetched.
         """
         parsed = parse_source(source)
         if isinstance(parsed, FileSource):
             raise InvalidRequest(f"{parsed} is used where it is; remove it there.")
         if not self.root.is_dir():
             return False
-        with locked_now(self._lock(parsed)) as free:
+        with try_lock(self._lock(parsed)) as free:
             if not free:
                 raise ModelFetchError(f"{parsed} is being fetched just now; try again later.")
             try:
@@ -157,7 +162,7 @@ class ModelStore:
                 raise ModelFetchError(f"{parsed} cannot be removed: {error.strerror}.") from None
 
     def list(self) -> list[StoredModel]:
-        """What is in the store, by source."""
+        """Return the files in the store, sorted by source."""
         models = []
         for path in sorted(self.root.glob(".records/*.json")):
             record = _read_record(path)
@@ -191,27 +196,27 @@ class ModelStore:
     ) -> Path:
         path = await asyncio.to_thread(self.path, source, sha256)
         size = (await asyncio.to_thread(path.stat)).st_size
-        (progress or _unheard)(size, size)
+        (progress or _ignore_progress)(size, size)
         return path
 
     def _accept(self, fetch: Fetch, parsed: Source, came: Path, sha256: str | None) -> Path:
-        """Verify what came, and only then put it in its place."""
+        """Verify a fetched file, then put it in its place."""
         with fetch.disk_errors():
             actual = sha256_of(came)
             if sha256 is not None and actual != sha256.lower():
                 shutil.rmtree(fetch.work, ignore_errors=True)
                 raise ModelFetchError(
-                    f"{fetch.shown} came with sha256 {actual[:12]}…, but {sha256[:12]}… was "
+                    f"{fetch.display_name} came with sha256 {actual[:12]}…, but {sha256[:12]}… was "
                     "expected; it was thrown away."
                 )
             final = self._final(parsed)
             if final.suffix == ".gguf":
                 try:
-                    check_gguf(came, fetch.shown)
+                    check_gguf(came, fetch.display_name)
                 except ModelNotFound:
                     shutil.rmtree(fetch.work, ignore_errors=True)
                     raise
-            place(came, final)
+            move_into_place(came, final)
             found = final.stat()
             record = _Record(
                 source=str(parsed),
@@ -234,29 +239,31 @@ class ModelStore:
                 at = "" if revision == "main" else f"@{revision}"
                 return self.root / "hf" / f"{source.repository}{at}" / source.file
             case UrlSource():
-                return self.root / "url" / _key(source)[:16] / source.filename
+                return self.root / "url" / _source_key(source)[:16] / source.filename
             case FileSource():
                 return (self._base / source.path).absolute()
 
     def _work(self, source: Source) -> Path:
-        return self.root / ".work" / _key(source)
+        return self.root / ".work" / _source_key(source)
 
     def _lock(self, source: Source) -> Path:
-        return self.root / ".work" / f"{_key(source)}.lock"
+        return self.root / ".work" / f"{_source_key(source)}.lock"
 
     def _record_path(self, source: Source) -> Path:
-        return self.root / ".records" / f"{_key(source)}.json"
+        return self.root / ".records" / f"{_source_key(source)}.json"
 
     def _record(self, source: Source) -> _Record | None:
         return _read_record(self._record_path(source))
 
 
-async def _bring(fetch: Fetch, source: Source, sha256: str | None) -> tuple[Path, str | None]:
-    """Fetch into the working folder; returns the file, and the sha256 that its origin claims."""
+async def _fetch_from_origin(
+    fetch: Fetch, source: Source, sha256: str | None
+) -> tuple[Path, str | None]:
+    """Fetch into the working folder; return the file, and the sha256 that its origin states."""
     # Imported when something is fetched: the clients take memory that a start does not need.
     from backends.files.fetch_hub import fetch_from_hub
     from backends.files.fetch_pypi import fetch_member
-    from backends.files.fetch_url import fetch_url, http_client
+    from backends.files.fetch_url import create_http_client, fetch_url
 
     match source:
         case PypiSource():
@@ -264,13 +271,13 @@ async def _bring(fetch: Fetch, source: Source, sha256: str | None) -> tuple[Path
         case HubSource():
             return await fetch_from_hub(fetch, source)
         case UrlSource():
-            async with http_client() as http:
+            async with create_http_client() as http:
                 return await fetch_url(fetch, http, source.url, verified=sha256 is not None), None
         case FileSource():
             return source.path, None
 
 
-def _in_place(path: Path, sha256: str | None) -> Path:
+def _check_local_file(path: Path, sha256: str | None) -> Path:
     if not path.is_file():
         raise ModelNotFound(f"There is no model file {path}; check the path.")
     if sha256 is not None and sha256_of(path) != sha256.lower():
@@ -278,7 +285,7 @@ def _in_place(path: Path, sha256: str | None) -> Path:
     return path.absolute()
 
 
-def _refuse_open_lines(source: Source, sha256: str | None) -> None:
+def _refuse_unverified_http(source: Source, sha256: str | None) -> None:
     if isinstance(source, UrlSource) and not (source.encrypted or source.local or sha256):
         raise ModelFetchError(
             f"{source} is not encrypted: use https, or add the sha256 that the file must have."
@@ -292,16 +299,16 @@ def _read_record(path: Path) -> _Record | None:
         return None
 
 
-def _key(source: Source) -> str:
-    """A name for a source's own files in the store, which tells nothing of it."""
+def _source_key(source: Source) -> str:
+    """Return a name for a source's own files in the store that reveals nothing about it."""
     text = source.url if isinstance(source, UrlSource) else str(source)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _make_ready(work: Path, lock: Path) -> None:
+def _prepare_folders(work: Path, lock: Path) -> None:
     work.mkdir(parents=True, exist_ok=True)
     lock.touch()
 
 
-def _unheard(done: int, total: int | None) -> None:
-    """Nobody wants to know."""
+def _ignore_progress(done: int, total: int | None) -> None:
+    """Progress callback that does nothing."""

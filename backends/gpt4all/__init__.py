@@ -1,1 +1,1 @@
-"""GPT4All, in a process of its own."""
+"""The GPT4All engine, in a process of its own."""

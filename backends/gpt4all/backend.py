@@ -2,10 +2,10 @@
 
     nomic: {backend: gpt4all, source: "file:models/….gguf"}
 
-Its library answers one request at a time, hangs where its worker raises, and crashes where two
-calls meet (nomic-ai/gpt4all#2444): so it lives in a process of its own, behind `backends.worker.backend`,
-and is imported nowhere else. The project has been quiet since February 2025, and knows the
-architectures of July 2024 only.
+The library answers one request at a time, hangs if its worker raises, and crashes if two calls
+overlap (nomic-ai/gpt4all#2444). It therefore runs in its own process, behind
+`backends.worker.backend`, and is imported nowhere else. The project has been quiet since February
+2025, and knows the architectures of July 2024 only.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from backends.gpt4all.options import GPT4AllOptions
 from backends.worker.backend import WorkerBackend
 
 
-def runs_here() -> bool:
-    """Whether the package has a wheel for this platform."""
+def is_supported() -> bool:
+    """Return whether the package has a wheel for this platform."""
     if platform.system() == "Linux":
         return platform.machine() == "x86_64"
     return platform.system() in ("Darwin", "Windows")
 
 
 def create_in_child(name: str, options: GPT4AllOptions, context: EngineContext) -> Backend:
-    """The engine itself, for the child process."""
+    """Create the engine itself; called in the child process."""
     from backends.gpt4all.engine import GPT4AllBackend  # imports the library when it loads a model
 
     return GPT4AllBackend(name, options, context)

@@ -1,4 +1,7 @@
-"""GPT4All itself: one model, one thread, one request at a time. Runs in a worker's child only."""
+"""The GPT4All engine: one model, one thread, one request at a time.
+
+Runs in a child process only.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ from backends.base import (
     Sampling,
     Usage,
 )
-from backends.chat_marks import ChatMarks
+from backends.chat_marks import ChatMarkEscaper
 from backends.embeddings import unit_rows
 from backends.errors import (
     BackendUnavailable,
@@ -35,26 +38,26 @@ from backends.errors import (
 )
 from backends.files.gguf import GgufHead, check_gguf
 from backends.gpt4all.options import GPT4AllOptions
-from backends.gpt4all.prompt import template_of
+from backends.gpt4all.prompt import load_template
 from backends.llama_cpp.formats import FORMATS
 from backends.llama_cpp.templates import ChatTemplate
 from backends.llama_cpp.text import TextStream
 from backends.pool.request_validation import check_request
-from backends.remote import TokenGuess, ends_at
-from backends.thinking import open_tag, template_thinks
+from backends.remote import TokenEstimator, deadline_at
+from backends.thinking import find_open_tag, is_thinking_template
 
 T = TypeVar("T")
 
-_ERROR_TOKEN = -1
+_ERROR_TOKEN_ID = -1
 
-LEFT_OUT = (
+UNSUPPORTED_SAMPLING_NOTE = (
     "GPT4All draws a seed of its own and knows neither a frequency nor a presence penalty: "
     "what is set there is left out."
 )
 
 
 class GPT4AllBackend:
-    """One GGUF. Loaded on first use; everything native happens on one thread."""
+    """One GGUF model. Loaded on first use; all native calls happen on one thread."""
 
     parallel = 1
 
@@ -64,11 +67,11 @@ class GPT4AllBackend:
         self._files = context.files
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="gpt4all")
         self._turn = asyncio.Lock()
-        self._guess = TokenGuess()
+        self._guess = TokenEstimator()
         self._model: Any = None
         self._head: GgufHead | None = None
         self._template: ChatTemplate | None = None
-        self._marks = ChatMarks()
+        self._marks = ChatMarkEscaper()
         self._failure: str | None = None
         self._busy = 0
 
@@ -76,7 +79,7 @@ class GPT4AllBackend:
         self._refuse(request)
         if await self._embeds():
             raise InvalidRequest(f"The model {self.name!r} is for embeddings only.")
-        ends = ends_at(request.deadline_s)
+        ends = deadline_at(request.deadline_s)
         began = time.monotonic()
         async with self._turn:
             queue_s = time.monotonic() - began
@@ -97,7 +100,7 @@ class GPT4AllBackend:
         self, request: ChatRequest, ends: float, queue_s: float, load_s: float
     ) -> AsyncGenerator[Chunk, None]:
         assert self._template is not None
-        prompt = self._template.text(self._marks.messages(request.messages))
+        prompt = self._template.text(self._marks.escape_messages(request.messages))
         words: asyncio.Queue[tuple[int, str] | None] = asyncio.Queue()  # bounded by max_tokens
         cancelled = threading.Event()
         began = time.monotonic()
@@ -113,13 +116,13 @@ class GPT4AllBackend:
             self._run(lambda: self._generate(prompt, request.sampling, hear))
         )
         running.add_done_callback(lambda _: words.put_nowait(None))
-        stream = TextStream(request.sampling.stop, open_tag(prompt))
+        stream = TextStream(request.sampling.stop, find_open_tag(prompt))
         first: float | None = None
         count = 0
         try:
             while (word := await words.get()) is not None:
                 token, text = word
-                if token == _ERROR_TOKEN:
+                if token == _ERROR_TOKEN_ID:
                     raise self._refused(request, text)
                 first = first or time.monotonic()
                 count += 1
@@ -166,7 +169,9 @@ class GPT4AllBackend:
         return unit_rows(rows, len(texts), "GPT4All")
 
     async def count(self, messages: Sequence[ChatMessage]) -> int:
-        """An estimate, since the library offers no tokenizer. It learns from every answer."""
+        """Estimate tokens, since the library has no tokenizer; every answer improves the
+        estimate.
+        """
         return self._guess.count(messages)
 
     async def capabilities(self) -> Capabilities:
@@ -178,10 +183,10 @@ class GPT4AllBackend:
             chat=not embeds,
             embed=embeds,
             dimension=dimension if embeds and isinstance(dimension, int) else 0,
-            thinking=template_thinks(head.template),
+            thinking=is_thinking_template(head.template),
             template=head.template,
             family=head.family,
-            notes=() if embeds else (LEFT_OUT,),
+            notes=() if embeds else (UNSUPPORTED_SAMPLING_NOTE,),
         )
 
     async def health(self) -> Health:
@@ -240,9 +245,9 @@ class GPT4AllBackend:
         path = self._files.path(self._options.source, self._options.sha256)
         embeds = self._is_embedder(head)
         if not embeds:
-            self._template = template_of(head, self._options.chat_format, self._options.thinking)
+            self._template = load_template(head, self._options.chat_format, self._options.thinking)
             written = FORMATS.get(self._options.chat_format or "") or head.template
-            self._marks = ChatMarks(written)
+            self._marks = ChatMarkEscaper(written)
         try:
             self._model = self._open(path, embeds)
         except (RuntimeError, ValueError, OSError) as error:
@@ -270,7 +275,7 @@ class GPT4AllBackend:
         return made
 
     def _generate(self, prompt: str, asked: Sampling, hear: Callable[[int, str], bool]) -> int:
-        """Write an answer, piece by piece, while `hear` wants more.
+        """Write an answer piece by piece until `hear` returns False.
 
         Returns how many tokens the context holds after it.
         """

@@ -1,4 +1,4 @@
-"""The settings of a GPT4All model."""
+"""The options of a model with `backend: gpt4all` in config.yaml."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from backends.thinking import Thinking
 class GPT4AllOptions(EngineOptions):
     """Keys of a model with `backend: gpt4all`. Times in seconds or as `5m`.
 
-    A GGUF of the BERT family embeds and does not chat; `embeddings` overrides what the file says it
-    is. `device` is GPT4All's
-    own: `cpu`, `gpu`, `cuda`, `kompute` or the name of one. `silence_s` bounds how long it may say
-    nothing while it answers; after that its process is ended and started again.
+    A GGUF of the BERT family embeds and does not chat; `embeddings` overrides what the file says.
+    `device` is GPT4All's own: `cpu`, `gpu`, `cuda`, `kompute` or the name of one. `silence_s`
+    limits how long it may send nothing while it answers; after that its process is restarted.
     """
 
     source: str = Field(min_length=1)

@@ -1,27 +1,32 @@
-"""Prompts for GPT4All, whose library renders no chat templates and hides its tokenizer."""
+"""Renders prompts for GPT4All, whose library has no chat templates and hides its tokenizer."""
 
 from __future__ import annotations
 
 from backends.files.gguf import GgufHead
-from backends.llama_cpp.formats import family_of
+from backends.llama_cpp.formats import find_family
 from backends.llama_cpp.templates import ChatTemplate
 from backends.thinking import Thinking
 
-_OWN_END = ("chatml", "llama-3", "gemma", "phi-3")
+_END_TOKEN_FORMATS = ("chatml", "llama-3", "gemma", "phi-3")
 """Formats that end a turn with a token of their own."""
 
 
-def template_of(
+def load_template(
     head: GgufHead, chat_format: str | None, thinking: Thinking = "auto"
 ) -> ChatTemplate:
-    """The file's own template, or a named format; raises `InvalidRequest` without either."""
+    """Return the file's own template, or a named format. Raises `InvalidRequest` without either."""
     source = head.template or None
-    family = chat_format or family_of(source or "")
-    return ChatTemplate(_Words("" if family in _OWN_END else "</s>"), source, chat_format, thinking)
+    family = chat_format or find_family(source or "")
+    return ChatTemplate(
+        _PlainTokenizer("" if family in _END_TOKEN_FORMATS else "</s>"),
+        source,
+        chat_format,
+        thinking,
+    )
 
 
-class _Words:
-    """What a template needs of a model where the tokenizer is out of reach."""
+class _PlainTokenizer:
+    """A stand-in for the model's tokenizer, which is not accessible here."""
 
     bos = ""  # the library adds its own
     adds_bos = False

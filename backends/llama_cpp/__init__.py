@@ -1,10 +1,10 @@
 """llama.cpp in this process: many conversations on one model, computed together.
 
-`ENGINE` is what a configuration names as `backend: llama_cpp`. The parts, in the order in which a
-request meets them: `engine` (the event loop's side), `owner` (the thread), `templates` (messages to
-tokens), `scheduler` (the round), `cache` (which sequence holds what), `sampling` (the next token),
-`text` (tokens to text), over `native` (llama.cpp itself). Importing this package is cheap: the
-native library is loaded by the owner thread on first use.
+`ENGINE` is what a configuration names as `backend: llama_cpp`. A request passes through `engine`
+(on the event loop), `owner` (the model's thread), `templates` (messages to tokens), `scheduler`
+(rounds of computation), `cache` (sequences and their tokens), `sampling` (the next token) and
+`text` (tokens to text), all built on `native` (llama.cpp itself). Importing this package is cheap:
+the owner thread loads the native library on first use.
 """
 
 from __future__ import annotations

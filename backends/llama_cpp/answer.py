@@ -1,4 +1,4 @@
-"""An answer in the making: what is computed, what is chosen, and how long it took."""
+"""The state of an answer that is being computed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from backends.llama_cpp.sampling import Sampler
 from backends.llama_cpp.templates import Prompt
 from backends.llama_cpp.text import TextStream
 
-_NOWHERE = Sequence(-1)
+_NO_SEQUENCE = Sequence(-1)
 
 
 class Answer:
-    """A request that was taken in. `target` is its prompt and then every token chosen so far.
+    """A request that was accepted. `target` is its prompt followed by every token chosen so far.
 
-    Whatever of `target` its sequence does not hold is still to be computed: a prompt being read, a
-    single new token, or everything again after its cells were given to others.
+    The tokens of `target` that its sequence does not hold are still to be computed: the rest of a
+    prompt, a single new token, or everything again after its cells were given to others.
     """
 
     def __init__(self, job: Job, prompt: Prompt, sampler: Sampler, stop: Collection[str]) -> None:
@@ -28,7 +28,7 @@ class Answer:
         self.target = prompt.tokens
         self.sampler = sampler
         self.text = TextStream(stop, prompt.lead)
-        self.sequence = _NOWHERE
+        self.sequence = _NO_SEQUENCE
         self.cached = 0
         self.written = 0
         self.wrote_at = 0.0
@@ -45,7 +45,7 @@ class Answer:
         return len(self.target) - len(self.sequence.tokens)
 
     def start(self, sequence: Sequence, kept: int) -> None:
-        """Begin, or go on, in a sequence that holds the first `kept` tokens already."""
+        """Begin or resume in a sequence that already holds the first `kept` tokens."""
         self.sequence = sequence
         self.leader = None
         self.admitted = time.monotonic()
@@ -54,12 +54,12 @@ class Answer:
             self.cached = kept
 
     def pause(self) -> None:
-        """Stand aside without a sequence."""
-        self.sequence = _NOWHERE
+        """Give up the sequence until there is room again."""
+        self.sequence = _NO_SEQUENCE
         self.leader = None
 
     def follow(self, neighbours: list[Answer], worth: int) -> None:
-        """Wait for a neighbour that is computing a common beginning, rather than compute it too."""
+        """Wait for another answer that is computing a shared prefix, rather than compute it too."""
         have = len(self.sequence.tokens) + worth
         for other in neighbours:
             common = min(common_prefix(other.target, self.target), len(self.target) - 1)
@@ -67,7 +67,7 @@ class Answer:
                 self.leader, self._until, have = other, common, common + 1
 
     def may_stop_following(self, live: list[Answer]) -> bool:
-        """Whether the leader has computed the common beginning, or is gone."""
+        """Return whether the other answer has computed the shared prefix, or is gone."""
         leader = self.leader
         return leader is not None and (
             len(leader.sequence.tokens) >= self._until or all(leader is not a for a in live)
@@ -78,7 +78,7 @@ class Answer:
             self._first_token = time.monotonic()
 
     def write(self, token: int, raw: bytes) -> str:
-        """Append a chosen token; the text that may be shown now."""
+        """Append a chosen token; return the text that may be shown now."""
         self.begin_writing()
         self.wrote_at = time.monotonic()
         self.target.append(token)

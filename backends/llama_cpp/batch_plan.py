@@ -1,4 +1,4 @@
-"""What is computed together: rows of answers in one round, and texts in one batch."""
+"""Plans what is computed together: rows of answers in a round, and texts in a batch."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from backends.llama_cpp.answer import Answer
 
-MOST_TEXTS = 64
+MAX_BATCH_TEXTS = 64
 """Texts that are embedded together."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class BatchRows:
     """The part of an answer that one round computes: the next of its tokens."""
 
     answer: Answer
@@ -22,28 +22,31 @@ class Rows:
 
     @property
     def completes(self) -> bool:
-        """Whether all tokens are computed after this, so that the next can be chosen."""
+        """Whether all tokens are computed after this round, so that the next can be chosen."""
         return len(self.tokens) == self.answer.remaining
 
 
-_BURST = 8
+_MAX_READING_ROUNDS = 8
 """Rounds of reading, at most, that are put before writing."""
-_UNNOTICED_S = 0.5
+_UNNOTICED_PAUSE_S = 0.5
 """A pause in the writing that nobody sees: platforms show new text once a second."""
 
 
-def choose_rows(live: Sequence[Answer], budget: int, size: int, now: float) -> list[Rows]:
-    """One row for each answer being written, then pieces of prompts: `budget` tokens at most.
+def choose_rows(live: Sequence[Answer], budget: int, size: int, now: float) -> list[BatchRows]:
+    """Return one row for each answer being written, then pieces of prompts: `budget` tokens at
+    most.
 
-    The oldest prompt gets half of the budget at least, the others share in order of what they still
-    lack: a short question does not wait for a long document. While short questions are read, those
-    who already see text let the others have their first words: their answers pause unnoticed.
-    `size` bounds all rows together; `now` is on the clock of `Answer.wrote_at`.
+    The oldest prompt gets at least half of the budget; the others share the rest, those with the
+    fewest tokens left first, so that a short question does not wait for a long document. While
+    short questions are read, answers that already show text pause for a moment that nobody notices.
+    `size` limits all rows together; `now` is on the clock of `Answer.wrote_at`.
     """
     reading = [a for a in live if a.remaining > 1 and a.leader is None]
-    burst = 0 < sum(a.remaining for a in reading) <= _BURST * budget
-    resting = now - _UNNOTICED_S if burst else now
-    rows = [Rows(a, [a.target[-1]]) for a in live if a.remaining == 1 and a.wrote_at <= resting]
+    burst = 0 < sum(a.remaining for a in reading) <= _MAX_READING_ROUNDS * budget
+    resting = now - _UNNOTICED_PAUSE_S if burst else now
+    rows = [
+        BatchRows(a, [a.target[-1]]) for a in live if a.remaining == 1 and a.wrote_at <= resting
+    ]
     if not reading:
         return rows
     left = min(budget * 3 // 2 if burst else budget, size - len(rows))
@@ -58,12 +61,12 @@ def choose_rows(live: Sequence[Answer], budget: int, size: int, now: float) -> l
     for answer in reading:
         if count := quota[id(answer)]:
             done = len(answer.sequence.tokens)
-            rows.append(Rows(answer, answer.target[done : done + count]))
+            rows.append(BatchRows(answer, answer.target[done : done + count]))
     return rows
 
 
-def halve(rows: Sequence[Rows]) -> list[Rows]:
-    """The same round with half of its reading; of a round that only writes, nothing is left."""
+def halve(rows: Sequence[BatchRows]) -> list[BatchRows]:
+    """Return the round with half of its prompt tokens; an empty list if it reads no prompt."""
     reading = [r for r in rows if len(r.tokens) > 1]
     if not reading:
         return []
@@ -71,17 +74,19 @@ def halve(rows: Sequence[Rows]) -> list[Rows]:
     left = sum(len(r.tokens) for r in reading) // 2
     for r in reading:
         if left > 0:
-            kept.append(Rows(r.answer, r.tokens[:left]))
+            kept.append(BatchRows(r.answer, r.tokens[:left]))
             left -= len(r.tokens)
     return kept
 
 
-def batches(encoded: Sequence[Sequence[int]], tokens: int) -> list[list[int]]:
-    """Places of texts that are computed together, alike in length; `tokens` at most in each."""
+def plan_batches(encoded: Sequence[Sequence[int]], tokens: int) -> list[list[int]]:
+    """Group texts of similar length; return the indices of each batch, of at most `tokens`
+    tokens.
+    """
     made: list[list[int]] = []
     size = tokens + 1
     for at in sorted(range(len(encoded)), key=lambda at: len(encoded[at])):
-        if size + len(encoded[at]) > tokens or len(made[-1]) >= MOST_TEXTS:
+        if size + len(encoded[at]) > tokens or len(made[-1]) >= MAX_BATCH_TEXTS:
             made.append([])
             size = 0
         made[-1].append(at)

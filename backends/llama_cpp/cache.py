@@ -1,8 +1,8 @@
-"""Which tokens each sequence of the context holds, and which sequences are worth keeping.
+"""Tracks which tokens each sequence of the context holds, and which sequences to keep.
 
-A sequence is live while an answer is being written in it, and idle afterwards: its tokens stay, so
-that the conversation's next turn pays for what is new only. When room is needed the least recently
-used idle sequence goes; a conversation's is parked in host memory if the budget allows.
+A sequence is live while an answer is written in it, and idle afterwards: its tokens stay, so that
+the conversation's next turn computes only what is new. When room is needed, the least recently used
+idle sequence is evicted; a conversation's is moved to host memory if the budget allows.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from backends.llama_cpp.kv_offload import Parked, Parking
+from backends.llama_cpp.kv_offload import KVOffload, OffloadedSequence
 from backends.llama_cpp.native import Context
 
-_WORTH_PARKING = 64
+_MIN_OFFLOAD_TOKENS = 64
 """Tokens below which computing again is cheaper than copying."""
-_NAMELESS = 4
+_MAX_ANONYMOUS_PROMPTS = 4
 """Prompts of no conversation that are kept, for those that will begin as they do.
 
 Every cell in use costs every round a little, so what nobody will come back for must not pile up.
@@ -35,12 +35,12 @@ class Sequence:
 
     @property
     def own(self) -> int:
-        """Cells that this sequence takes beyond what it shares."""
+        """Cells that only this sequence uses."""
         return len(self.tokens) - min(self.shared, len(self.tokens))
 
 
 def common_prefix(a: list[int], b: list[int]) -> int:
-    """Length of the longest common prefix. Compares slices, halving: no loop over tokens."""
+    """Return the length of the longest common prefix, by comparing slices, not token by token."""
     low, high = 0, min(len(a), len(b))
     if a[:high] == b[:high]:
         return high
@@ -54,7 +54,7 @@ def common_prefix(a: list[int], b: list[int]) -> int:
 
 
 class SequenceCache:
-    """Gives sequences out and takes them back. Belongs to the owner thread."""
+    """Assigns sequences to prompts and keeps them for later. Belongs to the owner thread."""
 
     def __init__(
         self, context: Context, sequences: int, *, parking_bytes: int, can_cut: bool
@@ -64,30 +64,30 @@ class SequenceCache:
         self._free = list(range(sequences - 1, -1, -1))
         self._live: dict[int, Sequence] = {}
         self._idle: OrderedDict[int, Sequence] = OrderedDict()
-        self.parking = Parking(parking_bytes)
+        self.offload = KVOffload(parking_bytes)
         self.evicted = 0
         self.restored = 0
 
     # -- giving out ------------------------------------------------------------------------------
 
     def acquire(self, prompt: list[int], conversation: str | None) -> tuple[Sequence, int] | None:
-        """A sequence for a prompt, and how many of its tokens it already holds.
+        """Return a sequence for a prompt, and how many of its tokens it already holds.
 
-        Always leaves at least one token to compute, since only computing gives logits. None where
-        every sequence is live.
+        At least one token is always left to compute, since only computing gives logits. Returns
+        None if every sequence is live.
         """
         most = len(prompt) - 1
         own = self._idle_of(conversation)
         kept = self._reusable(own, prompt, most) if own else 0
         donor, offered = self._best_donor(prompt, most)
-        parked = self.parking.find(conversation)
-        stored = self._reusable_tokens(parked.tokens, prompt, most) if parked else 0
+        offloaded = self.offload.find(conversation)
+        stored = self._reusable_tokens(offloaded.tokens, prompt, most) if offloaded else 0
         if own and kept >= max(offered, stored):
             return self._continue(own, kept, conversation)
         if own:
             self._forget(own)
-        if parked and conversation and stored > offered + _WORTH_PARKING // 2:
-            revived = self._unpark(conversation)
+        if offloaded and conversation and stored > offered + _MIN_OFFLOAD_TOKENS // 2:
+            revived = self._restore(conversation)
             if revived is not None:
                 return self._continue(revived, stored, conversation)
             donor, offered = self._best_donor(prompt, most)  # making room may have evicted it
@@ -101,7 +101,7 @@ class SequenceCache:
         return sequence, len(sequence.tokens)
 
     def adopt(self, sequence: Sequence, prompt: list[int]) -> int:
-        """Take over what others have computed of a live sequence's prompt; the tokens gained."""
+        """Copy what other sequences hold of a live sequence's prompt; return the tokens gained."""
         donor, offered = self._best_donor(prompt, len(prompt) - 1, besides=sequence)
         gained = offered - len(sequence.tokens)
         if donor is None or gained <= 0:
@@ -112,9 +112,10 @@ class SequenceCache:
         return gained
 
     def release(self, sequence: Sequence, prompt: int) -> None:
-        """Take a sequence back, of which `prompt` tokens were asked and the rest was written.
+        """Take back a sequence whose first `prompt` tokens are the prompt and the rest the answer.
 
-        A conversation's stays cached until its room is needed; of others only the prompt does.
+        A conversation's sequence stays cached until its room is needed; otherwise only the prompt
+        does.
         """
         self._live.pop(sequence.id, None)
         if sequence.conversation is None:
@@ -123,25 +124,27 @@ class SequenceCache:
         older = self._idle_of(sequence.conversation)
         if older is not None:
             self._forget(older)
-        self.parking.take(sequence.conversation)
+        self.offload.take(sequence.conversation)
         if sequence.tokens:
             self._idle[sequence.id] = sequence
         else:
             self._clear(sequence)
 
     def discard(self, sequence: Sequence) -> None:
-        """Take a sequence back whose cells can no longer be trusted."""
+        """Take back a sequence whose cells can no longer be trusted, and clear it."""
         self._live.pop(sequence.id, None)
         self._clear(sequence)
 
     # -- making room -----------------------------------------------------------------------------
 
     def evict(self, spare: Sequence | None = None) -> bool:
-        """Free the least recently used idle sequence but `spare`; False where there is none."""
+        """Free the least recently used idle sequence except `spare`; return False if there is
+        none.
+        """
         sequence = next((s for s in self._idle.values() if s is not spare), None)
         if sequence is None:
             return False
-        self._park(sequence)
+        self._offload(sequence)
         self._forget(sequence)
         self.evicted += 1
         return True
@@ -157,12 +160,12 @@ class SequenceCache:
         return len(self._idle)
 
     def known_tokens(self, conversation: str | None) -> list[int]:
-        """The token ids of the conversation's earlier turns, where they are still known."""
+        """Return the token ids of the conversation's earlier turns, or an empty list."""
         own = self._idle_of(conversation)
         if own is not None:
             return own.tokens
-        parked = self.parking.find(conversation)
-        return parked.tokens if parked else []
+        offloaded = self.offload.find(conversation)
+        return offloaded.tokens if offloaded else []
 
     def _sequences(self) -> Iterator[Sequence]:
         yield from self._live.values()
@@ -176,7 +179,9 @@ class SequenceCache:
     def _best_donor(
         self, prompt: list[int], most: int, besides: Sequence | None = None
     ) -> tuple[Sequence | None, int]:
-        """The sequence that shares most with a prompt; copying needs a memory that can be cut."""
+        """Return the sequence that shares most with a prompt; copying needs a memory that can be
+        cut.
+        """
         best: Sequence | None = None
         length = 0
         if self._can_cut:
@@ -214,7 +219,7 @@ class SequenceCache:
         return sequence, len(sequence.tokens)
 
     def _new(self, spare: Sequence | None = None) -> Sequence | None:
-        """An empty live sequence; where no id is free, an idle one other than `spare` goes."""
+        """Return an empty live sequence; evicts an idle one other than `spare` if no id is free."""
         if not self._free and not self.evict(spare):
             return None
         sequence = Sequence(self._free.pop())
@@ -222,7 +227,10 @@ class SequenceCache:
         return sequence
 
     def _keep_beginning(self, sequence: Sequence, prompt: int) -> None:
-        """Keep a nameless prompt if much of it is new; if little is, cut what it shares free."""
+        """Keep an anonymous prompt if much of it is new.
+
+        Otherwise drop it, and cut the kept prompt that resembles it to what both share.
+        """
         if not self._can_cut or not sequence.tokens:
             self._clear(sequence)
             return
@@ -233,15 +241,15 @@ class SequenceCache:
             default=(0, None),
         )
         new = min(prompt, len(sequence.tokens)) - common
-        if like is not None and new < _WORTH_PARKING:
+        if like is not None and new < _MIN_OFFLOAD_TOKENS:
             self._clear(sequence)
             self._idle.move_to_end(like.id)
-            if common and len(like.tokens) - common < _WORTH_PARKING:
+            if common and len(like.tokens) - common < _MIN_OFFLOAD_TOKENS:
                 self._cut(like, common)
             return
         self._cut(sequence, prompt)
         self._idle[sequence.id] = sequence
-        for old in shelf[: len(shelf) + 1 - _NAMELESS]:
+        for old in shelf[: len(shelf) + 1 - _MAX_ANONYMOUS_PROMPTS]:
             self._forget(old)
 
     def _cut(self, sequence: Sequence, length: int) -> None:
@@ -256,26 +264,30 @@ class SequenceCache:
         self._context.drop(sequence.id)
         self._free.append(sequence.id)
 
-    def _park(self, sequence: Sequence) -> None:
-        if sequence.conversation is None or len(sequence.tokens) < _WORTH_PARKING:
+    def _offload(self, sequence: Sequence) -> None:
+        if sequence.conversation is None or len(sequence.tokens) < _MIN_OFFLOAD_TOKENS:
             return
         size = self._context.size(sequence.id)
-        if not self.parking.fits(size):
+        if not self.offload.fits(size):
             return
         state = self._context.save(sequence.id)
         if state is not None:
-            self.parking.put(sequence.conversation, Parked(sequence.tokens, state))
+            self.offload.put(sequence.conversation, OffloadedSequence(sequence.tokens, state))
 
-    def _unpark(self, conversation: str) -> Sequence | None:
-        """Bring a parked conversation back, evicting others until it fits; None where it cannot."""
-        parked = self.parking.take(conversation)  # evicting others must not push it out meanwhile
-        sequence = self._new() if parked is not None else None
-        if parked is None or sequence is None:
+    def _restore(self, conversation: str) -> Sequence | None:
+        """Bring an offloaded conversation back, evicting others until it fits; None if it
+        cannot.
+        """
+        offloaded = self.offload.take(
+            conversation
+        )  # evicting others must not push it out meanwhile
+        sequence = self._new() if offloaded is not None else None
+        if offloaded is None or sequence is None:
             return None
-        while not self._context.restore(sequence.id, parked.state):
+        while not self._context.restore(sequence.id, offloaded.state):
             if not self.evict():
                 self.discard(sequence)
                 return None
-        sequence.tokens = list(parked.tokens)
+        sequence.tokens = list(offloaded.tokens)
         self.restored += 1
         return sequence

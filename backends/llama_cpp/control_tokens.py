@@ -1,9 +1,9 @@
-"""What people wrote is text, whatever it looks like: it is never read as the marks of a chat.
+"""Prevents text that people wrote from being read as a template's control tokens.
 
-Marks are tokens that the tokenizer finds by their name before it splits anything: those of type
-CONTROL and UNKNOWN, and of USER_DEFINED those that look like one (`<|im_end|>`, `<tool_call>`).
-Others of that type are runs of spaces, line breaks and words, which mean what they say; tokens of
-type BYTE are never found by their name.
+Marks are tokens that the tokenizer finds by name before it splits a text: those of type CONTROL and
+UNKNOWN, and those of USER_DEFINED that look like one (`<|im_end|>`, `<tool_call>`). Other
+USER_DEFINED tokens are runs of spaces, line breaks and words, which are ordinary text; tokens of
+type BYTE are never found by name.
 """
 
 from __future__ import annotations
@@ -12,23 +12,25 @@ import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-_SENTINEL = 0xE000  # private-use characters stand for control-token names within a message
-_SENTINELS = 256
-_SIGNS = "<>[]|{}"
+_FIRST_SENTINEL_CODEPOINT = (
+    0xE000  # private-use characters stand for control-token names within a message
+)
+_MAX_SENTINELS = 256
+_MARK_CHARACTERS = "<>[]|{}"
 """A text without any of these has no mark."""
-_MARK = re.compile(
+_MARK_PATTERN = re.compile(
     r"<[^<>\s]{1,126}>|<<[^<>\s]{1,124}>>|>>[^<>\s]{1,124}<<|\[[^\[\]\s]{1,126}\]|\{[^{}\s]{1,126}\}"
     r"|[|｜][^\s]{1,126}[|｜]"
 )
 
 
-def looks_like_mark(name: str) -> bool:
-    """Whether a token's name is written as marks are: in brackets, as one word."""
-    return _MARK.fullmatch(name.strip()) is not None
+def is_written_as_mark(name: str) -> bool:
+    """Return whether a token's name looks like a mark: in brackets, as one word."""
+    return _MARK_PATTERN.fullmatch(name.strip()) is not None
 
 
 class Tokenizer(Protocol):
-    """What a template needs of a model."""
+    """What a chat template needs of a model's tokenizer."""
 
     bos: str
     eos: str
@@ -41,10 +43,10 @@ class Tokenizer(Protocol):
 
 
 class ControlTokenGuard:
-    """What people wrote is text: the names of marks in it become private characters.
+    """Replaces the names of marks in text by private-use characters, and restores them as text.
 
-    It takes a string, or anything made of lists and mappings of strings. `names` are those that it
-    has replaced, in the order of their characters.
+    Accepts a string, or lists and mappings of strings. `names` are those that it has replaced, in
+    the order of their characters.
     """
 
     def __init__(self, model: Tokenizer) -> None:
@@ -59,14 +61,14 @@ class ControlTokenGuard:
         return [self(inner) for inner in value] if isinstance(value, list | tuple) else value
 
     def tokenize(self, text: str, *, bos: bool) -> list[int]:
-        """Token ids of a text that holds what was guarded; that stays text."""
+        """Return the token ids of a text with guarded parts, which are tokenized as plain text."""
         if not self.names:
             return self._model.tokenize(text, bos=bos)
         tokens: list[int] = []
         piece = ""
         for char in text:
-            index = ord(char) - _SENTINEL
-            if 0 <= index < min(len(self.names), _SENTINELS):
+            index = ord(char) - _FIRST_SENTINEL_CODEPOINT
+            if 0 <= index < min(len(self.names), _MAX_SENTINELS):
                 if piece:
                     tokens += self._model.tokenize(piece, bos=bos and not tokens)
                 tokens += self._as_text(self.names[index])
@@ -76,18 +78,22 @@ class ControlTokenGuard:
         return tokens + (self._model.tokenize(piece, bos=bos and not tokens) if piece else [])
 
     def _safe(self, content: str) -> str:
-        for code in range(_SENTINEL, _SENTINEL + _SENTINELS):
+        for code in range(_FIRST_SENTINEL_CODEPOINT, _FIRST_SENTINEL_CODEPOINT + _MAX_SENTINELS):
             content = content.replace(chr(code), "\ufffd")
         for name in self._marks(content):
             if name not in self.names:
                 self.names.append(name)
             at = self.names.index(name)
-            content = content.replace(name, chr(_SENTINEL + at) if at < _SENTINELS else "\ufffd")
+            content = content.replace(
+                name, chr(_FIRST_SENTINEL_CODEPOINT + at) if at < _MAX_SENTINELS else "\ufffd"
+            )
         return content
 
     def _as_text(self, name: str) -> list[int]:
-        """The tokens of a mark's name as text. Names of USER_DEFINED tokens are found even where
-        special ones are not looked for, but not in pieces."""
+        """Return the tokens of a mark's name as plain text.
+
+        Names of USER_DEFINED tokens are found even with special tokens off, but not in pieces.
+        """
         tokens = self._model.tokenize(name, special=False)
         if not any(map(self._model.is_mark, tokens)):
             return tokens
@@ -96,7 +102,7 @@ class ControlTokenGuard:
         return [*self._as_text(name[:1]), *self._as_text(name[1:])]
 
     def _marks(self, content: str) -> list[str]:
-        if not any(sign in content for sign in _SIGNS):
+        if not any(sign in content for sign in _MARK_CHARACTERS):
             return []
         found = {t for t in self._model.tokenize(content) if self._model.is_mark(t)}
         names = {self._model.piece(t).decode("utf-8", "replace") for t in found}

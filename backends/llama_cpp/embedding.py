@@ -1,7 +1,7 @@
-"""Models that embed: texts to unit vectors, many of them in one batch.
+"""Embedding models: many texts to unit vectors in one batch.
 
-An encoder sees a text whole, so a batch is never torn: it holds as many whole texts as fit. Longer
-texts than the window are cut at it.
+An encoder reads a text as a whole, so a batch holds only whole texts. Texts longer than the context
+window are cut.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import numpy as np
 from backends.base import ChatMessage, Embeddings
 from backends.embeddings import unit_rows
 from backends.errors import BackendError, BackendUnavailable, InvalidRequest
-from backends.llama_cpp.batch_plan import MOST_TEXTS
+from backends.llama_cpp.batch_plan import MAX_BATCH_TEXTS
 from backends.llama_cpp.job import Job
-from backends.llama_cpp.metadata import pooling_of, window
+from backends.llama_cpp.metadata import context_window, find_pooling
 from backends.llama_cpp.native import Batch, Model
 from backends.llama_cpp.native_library import lib
 from backends.llama_cpp.options import LlamaCppOptions
@@ -27,7 +27,7 @@ from backends.llama_cpp.stats import EngineStats
 
 log = logging.getLogger("parlance.llama_cpp")
 
-_MEAN = 1  # as llama.cpp numbers it
+_MEAN_POOLING = 1  # as llama.cpp numbers it
 
 
 class LoadedEmbedder:
@@ -39,21 +39,21 @@ class LoadedEmbedder:
         self._options = options
         self.model = Model(path, options, go_on)
         head = self.model.head
-        self.window = window(head, options)
+        self.window = context_window(head, options)
         self.batch_tokens = max(self.window, options.n_batch)
         self._dimension = self.model.n_embd
         self._texts = self._tokens = 0
-        self._handle = self._context(pooling_of(head))
+        self._handle = self._context(find_pooling(head))
         self._memory = lib.llama_get_memory(self._handle)
         self._batch = Batch(self.batch_tokens)
 
     def _context(self, pooling: int | None) -> Any:
         params = lib.llama_context_default_params()
         params.n_ctx = params.n_batch = params.n_ubatch = self.batch_tokens
-        params.n_seq_max = MOST_TEXTS
+        params.n_seq_max = MAX_BATCH_TEXTS
         params.kv_unified = True
         params.embeddings = True
-        params.pooling_type = pooling or _MEAN
+        params.pooling_type = pooling or _MEAN_POOLING
         params.n_threads, params.n_threads_batch = self._options.threads()
         flash = self._options.flash_attn
         params.flash_attn_type = -1 if flash is None else int(flash)
@@ -71,14 +71,14 @@ class LoadedEmbedder:
     def submit(self, job: Job) -> None:
         raise InvalidRequest("This model embeds texts; it cannot answer.")
 
-    def round(self) -> None:
-        """Nothing is left over between calls."""
+    def run_round(self) -> None:
+        """Do nothing: no work is left over between calls."""
 
     def flush(self) -> None:
-        """Nothing is delivered but by the calls themselves."""
+        """Do nothing: results are returned by the calls themselves."""
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of texts as the model reads them: with what marks their ends, and cut."""
+        """Return the token ids of texts, with begin and end tokens, cut at the context window."""
         encoded, cut = [], 0
         for text in texts:
             ids = self.model.tokenize(text, special=False, bos=True) or [0]
@@ -86,11 +86,11 @@ class LoadedEmbedder:
                 ids, cut = [*ids[: self.window - 1], ids[-1]], cut + 1
             encoded.append(ids)
         if cut:
-            log.info("%d of %d texts were cut at %d tokens", cut, len(texts), self.window)
+            log.info("llama_cpp.texts_cut cut=%d texts=%d tokens=%d", cut, len(texts), self.window)
         return encoded
 
     def embed(self, encoded: Sequence[Sequence[int]]) -> Embeddings:
-        """Unit vectors of one batch: at most `batch_tokens` tokens of at most 64 texts."""
+        """Return the unit vectors of one batch: at most `batch_tokens` tokens and 64 texts."""
         if self._memory:
             lib.llama_memory_clear(self._memory, True)
         self._batch.clear()
@@ -110,11 +110,11 @@ class LoadedEmbedder:
         return unit_rows(rows, len(encoded), "llama.cpp")  # type: ignore[arg-type]
 
     def count(self, messages: Sequence[ChatMessage]) -> int:
-        """Tokens of the messages, each with what marks its ends."""
+        """Count the tokens of the messages, each with its begin and end tokens."""
         return sum(len(self.model.tokenize(m.content, special=False, bos=True)) for m in messages)
 
     def stats(self, past: EngineStats) -> EngineStats:
-        """The figures now; counters go on from `past`, those of earlier loads."""
+        """Return the present figures; counters continue from `past`, those of earlier loads."""
         return replace(
             past,
             resident=True,

@@ -1,4 +1,4 @@
-"""The event loop's side of the engine: a `Backend` whose work is done by the owner thread."""
+"""The `Backend` of llama.cpp: the event loop's side, whose work the owner thread does."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from backends.errors import (
     DeadlineExceeded,
     InvalidRequest,
 )
-from backends.files.sources import identity
-from backends.llama_cpp.batch_plan import batches
+from backends.files.sources import source_identity
+from backends.llama_cpp.batch_plan import plan_batches
 from backends.llama_cpp.job import Job, Outcome
 from backends.llama_cpp.metadata import ModelFile
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.owner import OwnerThread
 from backends.llama_cpp.stats import EngineStats
-from backends.llama_cpp.tool_calls import ToolCallReader, style_of
+from backends.llama_cpp.tool_calls import ToolCallReader, find_style
 
 if TYPE_CHECKING:
     from backends.llama_cpp.embedding import LoadedEmbedder
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_READ_AT_ONCE = 512
+_TOKENIZE_BATCH_TEXTS = 512
 """Texts that are turned into tokens in one go."""
 
 
@@ -65,7 +65,7 @@ class LlamaCppBackend:
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Stream an answer. Raises a `BackendError`; see `Backend.chat`."""
-        check(request)
+        check_request(request)
         reader = await self._tool_calls(request) if request.tools else None
         job = Job(request, asyncio.get_running_loop())
         alarm = None
@@ -81,7 +81,7 @@ class LlamaCppBackend:
                 await job.arrived.wait()
                 job.arrived.clear()
                 inbox, job.inbox = job.inbox, []
-                for chunk in _joined(inbox):
+                for chunk in _drain_inbox(inbox):
                     if reader is None:
                         yield chunk
                     else:
@@ -95,17 +95,19 @@ class LlamaCppBackend:
                 alarm.cancel()
 
     async def _tool_calls(self, request: ChatRequest) -> ToolCallReader:
-        """What reads the calls out of the answer. Raises `InvalidRequest` for a template that does
-        not offer tools to the model."""
-        facts = await asyncio.to_thread(self._file.read)
-        if not facts.offers_tools:
+        """Return the reader of tool calls for a request.
+
+        Raises `InvalidRequest` if the model's template does not offer tools.
+        """
+        metadata = await asyncio.to_thread(self._file.read)
+        if not metadata.offers_tools:
             raise InvalidRequest(f"The model {self.name} is not made for tools.")
-        return ToolCallReader(style_of(facts.head.template), request.tools)
+        return ToolCallReader(find_style(metadata.head.template), request.tools)
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
-        """Embed texts, each cut at the model's window; loads the model.
+        """Embed texts, each cut at the model's context window; loads the model.
 
-        Batches of several callers take turns. Raises `InvalidRequest` where it does not embed.
+        Batches of several callers take turns. Raises `InvalidRequest` if the model does not embed.
         """
         able = await self.capabilities()
         if not able.embed:
@@ -113,27 +115,29 @@ class LlamaCppBackend:
                 f"The model {self.name} answers questions; it does not embed texts."
             )
         rows = np.zeros((len(texts), able.dimension), np.float32)
-        for start in range(0, len(texts), _READ_AT_ONCE):
-            some = texts[start : start + _READ_AT_ONCE]
+        for start in range(0, len(texts), _TOKENIZE_BATCH_TEXTS):
+            some = texts[start : start + _TOKENIZE_BATCH_TEXTS]
             encoded, room = await self._call(partial(_encode, some))
-            for batch in batches(encoded, room):
+            for batch in plan_batches(encoded, room):
                 ids = [encoded[at] for at in batch]
                 places = [start + at for at in batch]
                 rows[places] = await self._call(partial(_embed, ids))
         return rows
 
     async def count(self, messages: Sequence[ChatMessage]) -> int:
-        """Tokens of the messages as a prompt, exactly. Loads the model."""
+        """Count the tokens of the messages as a prompt, exactly. Loads the model."""
         return await self._call(lambda loaded: loaded.count(messages))
 
     @property
     def model_id(self) -> str:
-        """What vectors of this model are marked with; other vectors do not compare to them."""
+        """An identifier stored with vectors; vectors of different identifiers cannot be
+        compared.
+        """
         options = self._options
-        return f"{identity(options.source, options.sha256)}/{options.context}"
+        return f"{source_identity(options.source, options.sha256)}/{options.context}"
 
     def tokens(self, text: str) -> int:
-        """Tokens of a text, without those that mark its ends.
+        """Count the tokens of a text, without begin and end tokens.
 
         Quick, and safe in any thread; the first call reads the vocabulary from disk.
         """
@@ -145,11 +149,11 @@ class LlamaCppBackend:
             return self._vocabulary.tokens(text)
 
     async def capabilities(self) -> Capabilities:
-        """What the file says of itself; does not load it. Raises `ModelNotFound`."""
+        """Return what the file says about the model, without loading it. Raises `ModelNotFound`."""
         return (await asyncio.to_thread(self._file.read)).capabilities(self._options)
 
     async def health(self) -> Health:
-        """Whether it runs, or could be loaded. Never loads it."""
+        """Return whether it runs or could be loaded; never loads it."""
         stats = self._owner.stats
         if self._owner.resident:
             return Health(True, "loaded", True, stats.slots, stats.slots_busy)
@@ -163,11 +167,11 @@ class LlamaCppBackend:
         return Health(True, "not loaded yet", False, stats.slots, 0)
 
     def stats(self) -> EngineStats:
-        """Figures for status pages and metrics."""
+        """Return figures for status pages and metrics."""
         return self._owner.stats
 
     async def unload(self) -> None:
-        """Give the memory back once no answer is in flight; the next request loads it again."""
+        """Free the model's memory once no answer is in flight; the next request loads it again."""
         self._owner.unload()
 
     async def aclose(self) -> None:
@@ -196,8 +200,8 @@ def _embed(encoded: Sequence[Sequence[int]], loaded: LoadedEmbedder) -> Embeddin
     return loaded.embed(encoded)
 
 
-def check(request: ChatRequest) -> None:
-    """Refuse what no model can serve. Raises `InvalidRequest` or `DeadlineExceeded`."""
+def check_request(request: ChatRequest) -> None:
+    """Check what llama.cpp cannot serve. Raises `InvalidRequest` or `DeadlineExceeded`."""
     sampling = request.sampling
     if not request.messages:
         raise InvalidRequest("There is nothing to answer: the prompt has no messages.")
@@ -212,22 +216,22 @@ def check(request: ChatRequest) -> None:
             where = "/".join(str(part) for part in error.path) or "its top"
             raise InvalidRequest(f"The JSON schema is not valid at {where}.") from error
     if request.deadline_s is not None and request.deadline_s <= 0:
-        raise _deadline()
+        raise _deadline_error()
 
 
-def _deadline() -> DeadlineExceeded:
+def _deadline_error() -> DeadlineExceeded:
     return DeadlineExceeded("The answer took longer than was allowed for it.")
 
 
 def _expire(job: Job) -> None:
     job.cancelled = True
-    job.receive(_deadline())
+    job.receive(_deadline_error())
 
 
-def _joined(inbox: list[Outcome]) -> Iterator[Chunk]:
-    """What arrived since the last look, with the texts between other chunks put together.
+def _drain_inbox(inbox: list[Outcome]) -> Iterator[Chunk]:
+    """Return the chunks that arrived since the last call, with consecutive texts joined.
 
-    Raises the error that ends the stream after what came before it.
+    Raises the error that ends the stream after the chunks that came before it.
     """
     texts: list[str] = []
     for outcome in inbox:

@@ -1,4 +1,4 @@
-"""The named chat formats, for models whose file brings no template of its own."""
+"""Named chat formats, for models whose file has no template."""
 
 from __future__ import annotations
 
@@ -82,6 +82,6 @@ _FAMILY_MARKS = (
 )
 
 
-def family_of(template: str) -> str:
-    """The named format that a template resembles, or ""."""
+def find_family(template: str) -> str:
+    """Return the named format that a template resembles, or ""."""
     return next((name for mark, name in _FAMILY_MARKS if mark in template), "")

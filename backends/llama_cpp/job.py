@@ -1,4 +1,4 @@
-"""One request on its way: made on the event loop, worked on by the owner thread."""
+"""A request with its way back: created on the event loop, computed by the owner thread."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Job:
 
     @property
     def person(self) -> str:
-        """Whom admission is fair by; requests without one share a lane."""
+        """The person that admission is fair by; requests without one share a name."""
         return self.request.person or ""
 
     def receive(self, outcome: Outcome) -> None:

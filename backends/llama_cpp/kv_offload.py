@@ -1,4 +1,4 @@
-"""Conversations that were pushed out of the cache, in host memory and within a byte budget."""
+"""Keeps evicted conversations in host memory, within a budget of bytes."""
 
 from __future__ import annotations
 
@@ -10,45 +10,45 @@ import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
-    """A sequence's tokens, and what llama.cpp needs to put it back."""
+class OffloadedSequence:
+    """A sequence's tokens, and the state from which llama.cpp restores it."""
 
     tokens: list[int]
     state: npt.NDArray[np.uint8]
 
 
-class Parking:
-    """Keeps the most recently parked conversations; the oldest goes where the budget is spent."""
+class KVOffload:
+    """Holds the most recently offloaded conversations; drops the oldest over the budget."""
 
     def __init__(self, budget: int) -> None:
         self._budget = budget
-        self._parked: OrderedDict[str, Parked] = OrderedDict()
+        self._sequences: OrderedDict[str, OffloadedSequence] = OrderedDict()
         self.bytes = 0
 
     def __len__(self) -> int:
-        return len(self._parked)
+        return len(self._sequences)
 
     def fits(self, size: int) -> bool:
-        """Whether a state of that many bytes may be parked at all."""
+        """Return whether a state of that many bytes may be offloaded at all."""
         return size <= self._budget
 
-    def find(self, conversation: str | None) -> Parked | None:
-        return self._parked.get(conversation) if conversation is not None else None
+    def find(self, conversation: str | None) -> OffloadedSequence | None:
+        return self._sequences.get(conversation) if conversation is not None else None
 
-    def put(self, conversation: str, parked: Parked) -> None:
+    def put(self, conversation: str, offloaded: OffloadedSequence) -> None:
         self.take(conversation)
-        while self._parked and self.bytes + parked.state.size > self._budget:
-            self.take(next(iter(self._parked)))
-        self._parked[conversation] = parked
-        self.bytes += parked.state.size
+        while self._sequences and self.bytes + offloaded.state.size > self._budget:
+            self.take(next(iter(self._sequences)))
+        self._sequences[conversation] = offloaded
+        self.bytes += offloaded.state.size
 
-    def take(self, conversation: str) -> Parked | None:
-        """Remove and return a conversation; None where it is not parked."""
-        parked = self._parked.pop(conversation, None)
-        if parked is not None:
-            self.bytes -= parked.state.size
-        return parked
+    def take(self, conversation: str) -> OffloadedSequence | None:
+        """Remove and return a conversation; None if it is not here."""
+        offloaded = self._sequences.pop(conversation, None)
+        if offloaded is not None:
+            self.bytes -= offloaded.state.size
+        return offloaded
 
     def clear(self) -> None:
-        self._parked.clear()
+        self._sequences.clear()
         self.bytes = 0

@@ -1,4 +1,4 @@
-"""A model that is in memory, with everything that lives and dies with it."""
+"""A model in memory, with everything that is created and freed with it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from backends.errors import BackendError
 from backends.files.gguf import check_gguf
 from backends.llama_cpp.embedding import LoadedEmbedder
 from backends.llama_cpp.job import Job, Outcome
-from backends.llama_cpp.metadata import embeds
+from backends.llama_cpp.metadata import is_embedder
 from backends.llama_cpp.native import Model
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.scheduler import Scheduler
@@ -19,7 +19,7 @@ from backends.llama_cpp.stats import EngineStats
 from backends.llama_cpp.templates import ChatTemplate
 
 
-class Loaded:
+class LoadedChatModel:
     """Weights, template and scheduler. Belongs to the owner thread."""
 
     def __init__(
@@ -50,24 +50,24 @@ class Loaded:
         return self.scheduler.has_work
 
     def submit(self, job: Job) -> None:
-        """Take a request in."""
+        """Accept a request."""
         self.scheduler.submit(job)
 
-    def round(self) -> None:
-        """Compute a little of every answer; `flush` delivers what came of it."""
-        self.scheduler.round()
+    def run_round(self) -> None:
+        """Compute the next tokens of every answer; `flush` delivers the outcomes."""
+        self.scheduler.run_round()
 
     def flush(self) -> None:
         """Deliver the outcomes so far."""
         self.scheduler.flush()
 
     def count(self, messages: Sequence[ChatMessage]) -> int:
-        """Tokens that the messages take as a prompt."""
+        """Count the tokens that the messages take as a prompt."""
         return len(self.template.encode(messages))
 
     def stats(self, past: EngineStats) -> EngineStats:
-        """The figures now; counters go on from `past`, those of earlier loads."""
-        s, cache, pace = self.scheduler, self.scheduler.cache, self.scheduler.pace
+        """Return the present figures; counters continue from `past`, those of earlier loads."""
+        s, cache, round_budget = self.scheduler, self.scheduler.cache, self.scheduler.round_budget
         return replace(
             past,
             resident=True,
@@ -75,8 +75,8 @@ class Loaded:
             slots_busy=s.busy,
             waiting=s.waiting,
             idle_sequences=cache.idle_count,
-            parked_sequences=len(cache.parking),
-            parked_bytes=cache.parking.bytes,
+            parked_sequences=len(cache.offload),
+            parked_bytes=cache.offload.bytes,
             cells=s.cells,
             cells_live=cache.live_cells,
             requests=past.requests + s.requests,
@@ -86,10 +86,10 @@ class Loaded:
             evicted=past.evicted + cache.evicted,
             restored=past.restored + cache.restored,
             preempted=past.preempted + s.preempted,
-            rounds=past.rounds + pace.rounds,
-            decode_rate=pace.decode_rate,
-            prefill_rate=pace.prefill_rate,
-            python_share=pace.python_share,
+            rounds=past.rounds + round_budget.rounds,
+            decode_rate=round_budget.decode_rate,
+            prefill_rate=round_budget.prefill_rate,
+            python_share=round_budget.python_share,
         )
 
     def close(self, error: BackendError | None) -> None:
@@ -98,13 +98,13 @@ class Loaded:
         self.model.close()
 
 
-def load(
+def load_model(
     path: Path,
     options: LlamaCppOptions,
     deliver: Callable[[Sequence[tuple[Job, Outcome]]], None],
     go_on: Callable[[], bool],
-) -> Loaded | LoadedEmbedder:
-    """Load a model for what it is made for. Raises a `BackendError`."""
-    if embeds(check_gguf(path, path.name), options):
+) -> LoadedChatModel | LoadedEmbedder:
+    """Load a model as a chat model or an embedder. Raises a `BackendError`."""
+    if is_embedder(check_gguf(path, path.name), options):
         return LoadedEmbedder(path, options, go_on)
-    return Loaded(path, options, deliver, go_on)
+    return LoadedChatModel(path, options, deliver, go_on)

@@ -1,7 +1,7 @@
-"""Models of one process share its machine's memory: before one is loaded, idle ones make room.
+"""Unloads idle models of this process before another is loaded, so that memory suffices.
 
-Those that have been idle for the longest go first. One that is answering stays: its answers end
-before it is asked again. Where the system does not tell its free memory nothing is unloaded.
+The model that has been idle the longest is unloaded first. One that is answering stays until its
+answers end. Nothing is unloaded if the system does not report its free memory.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Protocol
 
 log = logging.getLogger("parlance.llama_cpp")
 
-_MEMINFO = Path("/proc/meminfo")
-_STEP_S = 0.02
+_MEMINFO_PATH = Path("/proc/meminfo")
+_POLL_INTERVAL_S = 0.02
 
 
-class Resident(Protocol):
-    """A model's owner. `used_at` is on the clock of `time.monotonic`."""
+class ModelOwner(Protocol):
+    """The owner of a loaded model. `used_at` is on the clock of `time.monotonic`."""
 
     @property
     def resident(self) -> bool: ...
@@ -35,14 +35,14 @@ class Resident(Protocol):
     def unload(self) -> None: ...
 
 
-_known: weakref.WeakSet[Resident] = weakref.WeakSet()
-_lock = threading.Lock()
+_registered_owners: weakref.WeakSet[ModelOwner] = weakref.WeakSet()
+_make_room_lock = threading.Lock()
 
 
 def available_memory() -> int | None:
-    """Bytes that can be taken without swapping; None where the system does not tell."""
+    """Return the bytes that can be allocated without swapping; None if the system does not tell."""
     try:
-        lines = _MEMINFO.read_text(encoding="ascii").splitlines()
+        lines = _MEMINFO_PATH.read_text(encoding="ascii").splitlines()
     except OSError:
         return None
     for line in lines:
@@ -51,14 +51,14 @@ def available_memory() -> int | None:
     return None
 
 
-def enter(owner: Resident) -> None:
-    """From now on this model makes room for others, until it is garbage."""
-    with _lock:
-        _known.add(owner)
+def register_owner(owner: ModelOwner) -> None:
+    """Let this model be unloaded for others, for as long as the owner exists."""
+    with _make_room_lock:
+        _registered_owners.add(owner)
 
 
 def make_room(
-    owner: Resident,
+    owner: ModelOwner,
     needed: int,
     *,
     available: Callable[[], int | None] = available_memory,
@@ -69,15 +69,19 @@ def make_room(
     Called in the owner's thread, before it loads; it waits for each at most `patience_s` seconds.
     """
     while (free := available()) is not None and free < needed:
-        with _lock:
-            idle = [one for one in _known if one is not owner and one.resident and not one.busy]
+        with _make_room_lock:
+            idle = [
+                one
+                for one in _registered_owners
+                if one is not owner and one.resident and not one.busy
+            ]
         if not idle:
             return
         oldest = min(idle, key=lambda one: one.used_at)
-        log.info("unloading an idle model: %d MB are needed, %d are free", needed >> 20, free >> 20)
+        log.info("llama_cpp.idle_model_unloaded needed_mb=%d free_mb=%d", needed >> 20, free >> 20)
         oldest.unload()
         ends = time.monotonic() + patience_s
         while oldest.resident and time.monotonic() < ends:
-            time.sleep(_STEP_S)
+            time.sleep(_POLL_INTERVAL_S)
         if oldest.resident:
             return

@@ -1,4 +1,4 @@
-"""What a model's file says of itself, read without loading it."""
+"""What a model's file says about the model, read without loading it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 from backends.base import Capabilities, EngineContext
 from backends.errors import ModelNotFound
 from backends.files.gguf import GgufHead, check_gguf
-from backends.llama_cpp.formats import FORMATS, family_of
+from backends.llama_cpp.formats import FORMATS, find_family
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.templates import offers_tools
-from backends.thinking import template_thinks
+from backends.thinking import is_thinking_template
 
 FileState = tuple[float, int]
 
-_MEAN, _CLS, _LAST, _RANK = 1, 2, 3, 4  # llama.cpp's pooling types
-_ENCODERS = frozenset(
+_MEAN_POOLING, _CLS_POOLING, _LAST_POOLING, _RANK_POOLING = 1, 2, 3, 4  # llama.cpp's pooling types
+_ENCODER_ARCHITECTURES = frozenset(
     {
         *("bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "jina-bert-v3", "modern-bert"),
         *("neo-bert", "eurobert", "t5encoder", "gemma-embedding"),
@@ -24,8 +24,8 @@ _ENCODERS = frozenset(
 )
 
 
-def state_of(path: Path) -> FileState | None:
-    """What tells one version of a file from the next; None where there is no file."""
+def read_file_state(path: Path) -> FileState | None:
+    """Return what distinguishes versions of a file; None if there is no file."""
     try:
         found = path.stat()
     except OSError:
@@ -33,29 +33,33 @@ def state_of(path: Path) -> FileState | None:
     return found.st_mtime, found.st_size
 
 
-def pooling_of(head: GgufHead) -> int | None:
-    """How the vectors of tokens become one of a text, as llama.cpp numbers it; None: not at all."""
+def find_pooling(head: GgufHead) -> int | None:
+    """Return how token vectors are pooled, as llama.cpp numbers it; None if they are not."""
     found = head.metadata.get(f"{head.architecture}.pooling_type", 0)
-    if found in (_MEAN, _CLS, _LAST):
+    if found in (_MEAN_POOLING, _CLS_POOLING, _LAST_POOLING):
         return int(found)
-    return _MEAN if found != _RANK and head.architecture in _ENCODERS else None
+    return (
+        _MEAN_POOLING
+        if found != _RANK_POOLING and head.architecture in _ENCODER_ARCHITECTURES
+        else None
+    )
 
 
-def embeds(head: GgufHead, options: LlamaCppOptions) -> bool:
-    """Whether the model in a file embeds: as told, else by its pooling and its architecture."""
+def is_embedder(head: GgufHead, options: LlamaCppOptions) -> bool:
+    """Return whether a model embeds: by its options, else by its pooling and architecture."""
     if options.embeddings is not None:
         return options.embeddings
-    return pooling_of(head) is not None
+    return find_pooling(head) is not None
 
 
-def window(head: GgufHead, options: LlamaCppOptions) -> int:
-    """Tokens of one conversation or text that the model reads."""
+def context_window(head: GgufHead, options: LlamaCppOptions) -> int:
+    """Return the tokens of one conversation or text that the model reads."""
     return min(options.context, head.context or options.context)
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """One version of a file."""
+class ModelMetadata:
+    """The metadata of one version of a model file."""
 
     state: FileState
     head: GgufHead
@@ -63,8 +67,8 @@ class Facts:
 
     def capabilities(self, options: LlamaCppOptions) -> Capabilities:
         head, named = self.head, options.chat_format
-        reads = window(head, options)
-        if embeds(head, options):
+        reads = context_window(head, options)
+        if is_embedder(head, options):
             dimension = head.metadata.get(f"{head.architecture}.embedding_length", 0)
             return Capabilities(
                 context=reads,
@@ -80,34 +84,34 @@ class Facts:
             chat=named in FORMATS or bool(head.template),
             tools=self.offers_tools,
             json_schema=True,
-            thinking=template_thinks(FORMATS.get(named or "", head.template)),
-            template=named or family_of(head.template),
+            thinking=is_thinking_template(FORMATS.get(named or "", head.template)),
+            template=named or find_family(head.template),
             family=head.family,
             parameters=head.parameters,
         )
 
 
 class ModelFile:
-    """The file of one model. Reading it blocks, and is done again only when the file changes."""
+    """The file of one model. Reading it blocks, and happens again only after a change."""
 
     def __init__(self, name: str, options: LlamaCppOptions, context: EngineContext) -> None:
         self._name = name
         self._options = options
         self._files = context.files
-        self.known: Facts | None = None
+        self.known: ModelMetadata | None = None
 
     def path(self) -> Path:
         """Where the file is. Raises `ModelNotFound`."""
         return Path(self._files.path(self._options.source, self._options.sha256))
 
-    def read(self) -> Facts:
-        """What the file says now. Raises `ModelNotFound`."""
+    def read(self) -> ModelMetadata:
+        """Return the file's metadata. Raises `ModelNotFound`."""
         path = self.path()
-        state = state_of(path)
+        state = read_file_state(path)
         if state is None:
             raise ModelNotFound(f"The file of the model {self._name} is not there; fetch it again.")
         if self.known is None or self.known.state != state:
             head = check_gguf(path, path.name)
             tools = self._options.chat_format is None and offers_tools(head.template)
-            self.known = Facts(state, head, tools)
+            self.known = ModelMetadata(state, head, tools)
         return self.known

@@ -19,10 +19,10 @@ import numpy.typing as npt
 
 from backends.errors import BackendUnavailable, ModelNotFound
 from backends.files.gguf import check_gguf
-from backends.llama_cpp.control_tokens import looks_like_mark
+from backends.llama_cpp.control_tokens import is_written_as_mark
 from backends.llama_cpp.native_library import lib
 from backends.llama_cpp.options import LlamaCppOptions
-from backends.llama_cpp.tool_calls import MARKS
+from backends.llama_cpp.tool_calls import TOOL_CALL_MARKS
 
 log = logging.getLogger("parlance.llama_cpp")
 
@@ -31,9 +31,9 @@ _CACHE_TYPES = {
     "bf16": 30,
 }  # fmt: skip
 _SPLIT_MODES = {"none": 0, "layer": 1, "row": 2, "tensor": 3}
-_SPM = 1  # LLAMA_VOCAB_TYPE_SPM
-_UNKNOWN, _CONTROL, _USER_DEFINED = 1, 8, 16  # LLAMA_TOKEN_ATTR_…
-_MARKS = frozenset(mark.encode() for mark in MARKS)
+_SPM_VOCABULARY = 1  # LLAMA_VOCAB_TYPE_SPM
+_UNKNOWN_ATTRIBUTE, _CONTROL_ATTRIBUTE, _USER_DEFINED_ATTRIBUTE = 1, 8, 16  # LLAMA_TOKEN_ATTR_…
+_TOOL_CALL_MARK_BYTES = frozenset(mark.encode() for mark in TOOL_CALL_MARKS)
 
 
 def _forward_log(level: int, text: bytes, _: object) -> None:
@@ -42,26 +42,26 @@ def _forward_log(level: int, text: bytes, _: object) -> None:
 
 
 _log_callback = lib.llama_log_callback(_forward_log)  # kept alive: the library holds its address
-_started = threading.Lock()
-_ready = False
+_library_lock = threading.Lock()
+_library_ready = False
 
 
 def start_library() -> None:
     """Initialise llama.cpp once a process, and keep it from writing to standard error."""
-    global _ready
-    with _started:
+    global _library_ready
+    with _library_lock:
         lib.llama_log_set(_log_callback, ctypes.c_void_p(0))
-        if not _ready:
+        if not _library_ready:
             lib.llama_backend_init()
-            _ready = True
+            _library_ready = True
 
 
 class Model:
     """The weights and the vocabulary of a GGUF file.
 
-    Loading ends early once `go_on` says no; `vocabulary_only` leaves the weights where they are.
-    Raises `ModelNotFound` where the file is missing or
-    damaged, and `BackendUnavailable` where loading was ended.
+    Loading ends early once `go_on` returns False; `vocabulary_only` does not load the weights.
+    Raises `ModelNotFound` if the file is missing or damaged, and `BackendUnavailable` if loading
+    was ended.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Model:
         self.n_vocab = int(lib.llama_vocab_n_tokens(self.vocab))
         self.n_embd = int(lib.llama_model_n_embd(self.handle))
         self.context_trained = int(lib.llama_model_n_ctx_train(self.handle))
-        self.spm = int(lib.llama_vocab_type(self.vocab)) == _SPM
+        self.spm = int(lib.llama_vocab_type(self.vocab)) == _SPM_VOCABULARY
         self.adds_bos = bool(lib.llama_vocab_get_add_bos(self.vocab))
         self.recurrent = bool(
             lib.llama_model_is_recurrent(self.handle) or lib.llama_model_is_hybrid(self.handle)
@@ -128,10 +128,12 @@ class Model:
             known = self._pieces[token] = self._render(token, special=True)
         return known
 
-    def shown(self, token: int) -> bytes:
-        """The bytes of a token as a reader sees them: control tokens are empty, but for marks."""
+    def visible_bytes(self, token: int) -> bytes:
+        """Return the bytes of a token as a reader sees them: empty for control tokens except marks
+        of tool calls.
+        """
         if (known := self._shown.get(token)) is None:
-            marks = self.piece(token) in _MARKS
+            marks = self.piece(token) in _TOOL_CALL_MARK_BYTES
             known = self._shown[token] = self._render(token, special=marks)
         return known
 
@@ -142,12 +144,12 @@ class Model:
         return bool(lib.llama_vocab_is_control(self.vocab, token))
 
     def is_mark(self, token: int) -> bool:
-        """Whether a token is a mark of a chat, and not what a text may be made of."""
+        """Return whether a token is a mark of a chat template rather than ordinary text."""
         if (known := self._marks.get(token)) is None:
             kind = int(lib.llama_vocab_get_attr(self.vocab, token))
-            known = bool(kind & (_CONTROL | _UNKNOWN))
-            if kind & _USER_DEFINED:
-                known = looks_like_mark(self.piece(token).decode("utf-8", "replace"))
+            known = bool(kind & (_CONTROL_ATTRIBUTE | _UNKNOWN_ATTRIBUTE))
+            if kind & _USER_DEFINED_ATTRIBUTE:
+                known = is_written_as_mark(self.piece(token).decode("utf-8", "replace"))
             self._marks[token] = known
         return known
 
@@ -214,12 +216,12 @@ class Batch:
         return last - 1
 
     def want_all(self) -> None:
-        """Every row has an output: what an embedding is pooled of."""
+        """Request an output for every row, which an embedding is pooled from."""
         self._logits[: self.rows] = 1
 
 
 class Context:
-    """The key-value cache and the computing. Sequences are named by small integers."""
+    """The key-value cache and its computation. Sequences are identified by small integers."""
 
     def __init__(self, model: Model, options: LlamaCppOptions, sequences: int) -> None:
         params = lib.llama_context_default_params()
@@ -250,22 +252,22 @@ class Context:
         return int(lib.llama_decode(self.handle, batch.native))
 
     def cut(self, seq: int, length: int) -> bool:
-        """Keep the first `length` tokens of a sequence; False where that cannot be done."""
+        """Keep the first `length` tokens of a sequence; return False if that is not possible."""
         return bool(lib.llama_memory_seq_rm(self._memory, seq, length, -1))
 
     def drop(self, seq: int) -> None:
         lib.llama_memory_seq_rm(self._memory, seq, -1, -1)
 
     def share(self, source: int, target: int, length: int) -> None:
-        """Let `target` begin with the first `length` tokens of `source`; the cells are shared."""
+        """Start `target` with the first `length` tokens of `source`; the cells are shared."""
         lib.llama_memory_seq_cp(self._memory, source, target, 0, length)
 
     def size(self, seq: int) -> int:
-        """Bytes that `save` would return."""
+        """Return the number of bytes that `save` would return."""
         return int(lib.llama_state_seq_get_size(self.handle, seq))
 
     def save(self, seq: int) -> npt.NDArray[np.uint8] | None:
-        """A sequence's state, to be put back with `restore`."""
+        """Return a sequence's state, for `restore`."""
         size = self.size(seq)
         # Megabytes that come and go: as pages of their own they go back to the system when they are
         # dropped, and do not leave the heap in pieces.
@@ -274,7 +276,7 @@ class Context:
         return state if written else None
 
     def restore(self, seq: int, state: npt.NDArray[np.uint8]) -> bool:
-        """Put a saved sequence back; False (and the sequence empty) where it does not fit."""
+        """Restore a saved sequence; return False, leaving it empty, if it does not fit."""
         if lib.llama_state_seq_set_data(self.handle, _address(state), state.size, seq):
             return True
         self.drop(seq)

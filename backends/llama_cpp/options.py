@@ -1,4 +1,4 @@
-"""What a model's entry in config.yaml may say about the in-process llama.cpp engine."""
+"""The options of a model with `backend: llama_cpp` in config.yaml."""
 
 from __future__ import annotations
 
@@ -106,8 +106,10 @@ class LlamaCppOptions(EngineOptions):
         return self
 
     def sequences(self, each: int = 4) -> int:
-        """Conversations that the cache tells apart. llama.cpp ends the process where it is asked
-        for more at once than `n_batch`."""
+        """Return how many conversations the cache distinguishes.
+
+        llama.cpp ends the process if asked for more at once than `n_batch`.
+        """
         return min(MAX_SEQUENCES, self.parallel * each)
 
     def cells(self) -> int:
@@ -115,9 +117,9 @@ class LlamaCppOptions(EngineOptions):
         return self.cache_tokens or self.context * 3 // 2
 
     def threads(self) -> tuple[int, int]:
-        """Threads for decoding and for prompts.
+        """Return the threads for decoding and for prompts.
 
-        Decoding is bound by memory: beyond four cores, a second thread on a core adds nothing.
+        Decoding is limited by memory: beyond four cores, a second thread on a core adds nothing.
         """
         affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
         cores = len(affinity(0)) if affinity else os.cpu_count() or 1

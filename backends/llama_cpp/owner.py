@@ -1,7 +1,7 @@
-"""The thread that owns a model: it loads it, runs its rounds, and unloads it again.
+"""The thread that owns a model: loads it, runs its rounds, and unloads it again.
 
-Nobody else touches llama.cpp. The event loop sends commands through a bounded queue; outcomes go
-back through `jobs.deliver`. The thread sleeps on the queue while there is nothing to do.
+No other thread touches llama.cpp. The event loop sends commands through a bounded queue; outcomes
+go back through `job.deliver`. The thread sleeps on the queue while there is nothing to do.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from backends.base import EngineContext
 from backends.errors import BackendError, BackendUnavailable, ModelNotFound
 from backends.llama_cpp.job import Job, deliver
-from backends.llama_cpp.memory_budget import enter, make_room
-from backends.llama_cpp.metadata import FileState, state_of
+from backends.llama_cpp.memory_budget import make_room, register_owner
+from backends.llama_cpp.metadata import FileState, read_file_state
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.stats import EngineStats
 
 if TYPE_CHECKING:  # importing these loads the native library, which only the thread does
     from backends.llama_cpp.embedding import LoadedEmbedder
-    from backends.llama_cpp.loaded_model import Loaded
+    from backends.llama_cpp.loaded_model import LoadedChatModel
 
 log = logging.getLogger("parlance.llama_cpp")
 
-InMemory: TypeAlias = "Loaded | LoadedEmbedder"
+InMemory: TypeAlias = "LoadedChatModel | LoadedEmbedder"
 Call: TypeAlias = "tuple[Callable[[Any], Any], concurrent.futures.Future[Any]]"
-_SPARE_COMMANDS = 64
+_EXTRA_QUEUE_COMMANDS = 64
 
 
 class OwnerThread:
-    """A daemon thread and its command queue. `start` is implied by the first command."""
+    """A daemon thread and its command queue. The first command starts it."""
 
     def __init__(self, name: str, options: LlamaCppOptions, context: EngineContext) -> None:
         self._name = name
         self._options = options
         self._files = context.files
         self._commands: queue.Queue[Job | Call | None] = queue.Queue(
-            options.max_waiting + _SPARE_COMMANDS
+            options.max_waiting + _EXTRA_QUEUE_COMMANDS
         )
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -56,7 +56,7 @@ class OwnerThread:
         self.failed: FileState | None = None
         """The file as it was when llama.cpp could not load it."""
 
-        enter(self)
+        register_owner(self)
 
     @property
     def resident(self) -> bool:
@@ -71,7 +71,7 @@ class OwnerThread:
     # -- the event loop's side -------------------------------------------------------------------
 
     def send(self, command: Job | Call) -> bool:
-        """Queue a command; False where the queue is full.
+        """Queue a command; return False if the queue is full.
 
         Raises `BackendUnavailable` once the thread was told to stop.
         """
@@ -89,12 +89,15 @@ class OwnerThread:
         return True
 
     def unload(self) -> None:
-        """Free the model at the next moment without an answer in flight."""
+        """Free the model as soon as no answer is in flight."""
         self._unloading.set()
         self._wake()
 
     def stop(self) -> None:
-        """End the thread after its current round; what is in flight fails. Blocks until it did."""
+        """End the thread after its current round; answers in flight fail.
+
+        Blocks until it has ended.
+        """
         self._stopping.set()
         self._wake()
         if self._thread is not None:
@@ -115,7 +118,7 @@ class OwnerThread:
                 try:
                     self._step()
                 except Exception as error:  # a thread's top: the engine must go on
-                    log.exception("round failed in %s", self._name)
+                    log.exception("llama_cpp.round_failed model=%s", self._name)
                     self._forget(BackendUnavailable(f"The model {self._name} failed; try again."))
                     self._note(repr(error))
         finally:
@@ -132,7 +135,11 @@ class OwnerThread:
             command = self._commands.get(block=not working, timeout=self._patience())
         except queue.Empty:
             if not working:
-                log.info("unloading %s after %s s idle", self._name, self._options.keep_alive)
+                log.info(
+                    "llama_cpp.model_unloaded model=%s idle_s=%s",
+                    self._name,
+                    self._options.keep_alive,
+                )
                 self._forget(None)
                 return
         else:
@@ -140,7 +147,7 @@ class OwnerThread:
             while not self._commands.empty():
                 self._execute(self._commands.get_nowait())
         if self._loaded is not None:
-            self._loaded.round()
+            self._loaded.run_round()
             self._snapshot()  # before delivering, so that whoever gets an answer sees it counted
             self._loaded.flush()
 
@@ -173,7 +180,7 @@ class OwnerThread:
         except BackendError as error:
             self._refuse(command, error)
         except Exception:  # a command's top: one bad request must not fail its neighbours
-            log.exception("a request failed in %s", self._name)
+            log.exception("llama_cpp.request_failed model=%s", self._name)
             self._refuse(
                 command, BackendUnavailable(f"The model {self._name} failed on this request.")
             )
@@ -188,7 +195,7 @@ class OwnerThread:
 
     def _load(self) -> InMemory:
         if self._loaded is None:
-            from backends.llama_cpp.loaded_model import load
+            from backends.llama_cpp.loaded_model import load_model
 
             try:
                 path = self._files.path(self._options.source, self._options.sha256)
@@ -198,18 +205,20 @@ class OwnerThread:
                 ) from error
             make_room(self, self._needed(path))
             try:
-                self._loaded = load(
+                self._loaded = load_model(
                     path, self._options, deliver, lambda: not self._stopping.is_set()
                 )
             except BackendError:
-                self.failed = state_of(path)
+                self.failed = read_file_state(path)
                 raise
             self.failed = None
             self._note(None)
         return self._loaded
 
     def _needed(self, path: Path) -> int:
-        """Bytes that loading will take: as told, else the file's and a quarter more."""
+        """Return the bytes that loading takes: as configured, else the file's size and a quarter
+        more.
+        """
         told = self._options.memory_mb
         return told << 20 if told is not None else path.stat().st_size * 5 // 4
 

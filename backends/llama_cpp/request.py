@@ -1,4 +1,4 @@
-"""Takes a request in: its prompt as tokens, its sampling as a sampler, or the reason why not."""
+"""Turns a request into an answer to compute: prompt tokens, sampler, or an error."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from backends.errors import ContextOverflow
 from backends.llama_cpp.answer import Answer
-from backends.llama_cpp.grammar import grammar_of
+from backends.llama_cpp.grammar import compile_grammar
 from backends.llama_cpp.job import Job
 from backends.llama_cpp.native import Model
 from backends.llama_cpp.options import LlamaCppOptions
-from backends.llama_cpp.sampling import Sampler, settings
+from backends.llama_cpp.sampling import Sampler, resolve_settings
 from backends.llama_cpp.templates import ChatTemplate
 
 
 class RequestBuilder:
-    """Makes answers-to-be. `limit` is the context of one conversation, in tokens."""
+    """Creates answers from requests. `limit` is the context of one conversation, in tokens."""
 
     def __init__(self, model: Model, options: LlamaCppOptions, template: ChatTemplate) -> None:
         self._model = model
@@ -24,10 +24,10 @@ class RequestBuilder:
         self.limit = min(options.context, model.context_trained or options.context)
 
     def prepare(self, job: Job, known: Sequence[int]) -> Answer:
-        """An answer that has not begun. `known` are ids of the conversation's earlier turns.
+        """Return an answer that has not begun. `known` are ids of the conversation's earlier turns.
 
-        Raises `ContextOverflow` for a prompt that leaves no room to answer, before anything is
-        computed, and `InvalidRequest` for one that cannot be rendered or sampled.
+        Raises `ContextOverflow`, before anything is computed, for a prompt that leaves no room to
+        answer, and `InvalidRequest` for one that cannot be rendered or sampled.
         """
         sampling = job.request.sampling
         prompt = self._template.prompt(
@@ -38,6 +38,8 @@ class RequestBuilder:
         )
         if len(prompt.tokens) >= self.limit:
             raise ContextOverflow(len(prompt.tokens), self.limit)
-        grammar = grammar_of(sampling.json_schema) if sampling.json_schema is not None else None
-        sampler = Sampler(self._model, settings(sampling, self._options), grammar)
+        grammar = (
+            compile_grammar(sampling.json_schema) if sampling.json_schema is not None else None
+        )
+        sampler = Sampler(self._model, resolve_settings(sampling, self._options), grammar)
         return Answer(job, prompt, sampler, sampling.stop)

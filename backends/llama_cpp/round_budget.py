@@ -1,20 +1,20 @@
-"""How fast the rounds go, and from that how much of a prompt one round may read."""
+"""Measures rounds, and decides how many prompt tokens one round may read."""
 
 from __future__ import annotations
 
 from backends.errors import BackendBusy
 
-_ROUND_S = 0.08
-_SMALLEST = 16
-_FIRST = 64
-_WEIGHT = 0.3
-_TYPICAL_ANSWER = 200
+_TARGET_ROUND_S = 0.08
+_MIN_BUDGET_TOKENS = 16
+_FIRST_BUDGET_TOKENS = 64
+_SMOOTHING_WEIGHT = 0.3
+_TYPICAL_ANSWER_TOKENS = 200
 
 
-class Pace:
-    """Measures rounds, and sets the reading budget so that they take less than a tenth of a second.
+class RoundBudget:
+    """Sets the reading budget so that a round takes less than a tenth of a second.
 
-    `largest` is the size of the batch.
+    `largest` is the size of the batch, in tokens.
     """
 
     def __init__(self, largest: int) -> None:
@@ -30,8 +30,8 @@ class Pace:
     def budget(self) -> int:
         """Prompt tokens that the next round may read."""
         if self._row_s is None:
-            return min(_FIRST, self._largest)
-        return max(_SMALLEST, min(self._largest, int(_ROUND_S / self._row_s)))
+            return min(_FIRST_BUDGET_TOKENS, self._largest)
+        return max(_MIN_BUDGET_TOKENS, min(self._largest, int(_TARGET_ROUND_S / self._row_s)))
 
     @property
     def python_share(self) -> float:
@@ -39,21 +39,21 @@ class Pace:
         return 1 - self._writing_native_s / self._writing_s if self._writing_s else 0.0
 
     def note(self, sequences: int, read: int, native_s: float, round_s: float) -> None:
-        """Book a round: how many sequences it had, prompt tokens read, and its seconds."""
+        """Record a round: its sequences, the prompt tokens read, and its seconds."""
         self.rounds += 1
-        if read >= _SMALLEST:
-            self._row_s = _blend(self._row_s, native_s / read)
-            self.prefill_rate = _blend(self.prefill_rate or None, read / native_s)
+        if read >= _MIN_BUDGET_TOKENS:
+            self._row_s = _smooth(self._row_s, native_s / read)
+            self.prefill_rate = _smooth(self.prefill_rate or None, read / native_s)
         elif not read:
             self._writing_s += round_s
             self._writing_native_s += native_s
-            self.decode_rate = _blend(self.decode_rate or None, sequences / round_s)
+            self.decode_rate = _smooth(self.decode_rate or None, sequences / round_s)
 
     def busy(self, waiting: int, parallel: int) -> BackendBusy:
-        """The refusal of a full waiting list, with the expected wait for a place."""
+        """Return the error of a full wait queue, with the expected wait for a place."""
         rate = self.decode_rate or 10.0
-        return BackendBusy(waiting * _TYPICAL_ANSWER / rate / max(1, parallel) + 1)
+        return BackendBusy(waiting * _TYPICAL_ANSWER_TOKENS / rate / max(1, parallel) + 1)
 
 
-def _blend(old: float | None, new: float) -> float:
-    return new if old is None else (1 - _WEIGHT) * old + _WEIGHT * new
+def _smooth(old: float | None, new: float) -> float:
+    return new if old is None else (1 - _SMOOTHING_WEIGHT) * old + _SMOOTHING_WEIGHT * new

@@ -1,4 +1,4 @@
-"""Chooses tokens: one chain of llama.cpp's samplers for each answer, and its grammar beside it."""
+"""Chooses tokens: a chain of llama.cpp's samplers for each answer, with its grammar."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from backends.llama_cpp.native import Context, Model
 from backends.llama_cpp.native_library import lib
 from backends.llama_cpp.options import LlamaCppOptions
 
-_PENALTY_WINDOW = 64
-_GRAMMAR_FIRST_TRY = 512
-_CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
+_PENALTY_WINDOW_TOKENS = 64
+_GRAMMAR_FIRST_CANDIDATES = 512
+_CANDIDATE_DTYPE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class SamplingSettings:
     """A request's sampling with every default filled in."""
 
     temperature: float
@@ -44,15 +44,15 @@ class Settings:
         )
 
 
-def settings(sampling: Sampling, options: LlamaCppOptions) -> Settings:
-    """What the request says, else what the model's entry says, else llama.cpp's defaults."""
+def resolve_settings(sampling: Sampling, options: LlamaCppOptions) -> SamplingSettings:
+    """Fill in a request's sampling from the model's entry, then from llama.cpp's defaults."""
     default = options.sampling
 
     def pick(asked: float | None, otherwise: float) -> float:
         return otherwise if asked is None else asked
 
     seed = sampling.seed if sampling.seed is not None else options.seed
-    return Settings(
+    return SamplingSettings(
         temperature=pick(sampling.temperature, default.temperature),
         top_k=int(pick(sampling.top_k, default.top_k)),
         top_p=pick(sampling.top_p, default.top_p),
@@ -73,7 +73,7 @@ class Sampler:
     outcome is the same, and the vocabulary is walked once instead of twice.
     """
 
-    def __init__(self, model: Model, chosen: Settings, grammar: str | None = None) -> None:
+    def __init__(self, model: Model, chosen: SamplingSettings, grammar: str | None = None) -> None:
         self._model = model
         self._grammar: Any = None
         if grammar is not None:
@@ -89,7 +89,7 @@ class Sampler:
             lib.llama_sampler_chain_add(self._chain, part)
 
     def sample(self, context: Context, row: int) -> int:
-        """The next token of the sequence whose logits are in `row`."""
+        """Choose the next token of the sequence whose logits are in `row`."""
         if self._grammar is None:
             return int(lib.llama_sampler_sample(self._chain, context.handle, row))
         logits = np.ctypeslib.as_array(
@@ -110,7 +110,7 @@ class Sampler:
             lib.llama_sampler_free(self._grammar)
             self._grammar = None
 
-    def _parts(self, chosen: Settings) -> list[Any]:
+    def _parts(self, chosen: SamplingSettings) -> list[Any]:
         parts: list[Any] = []
         n_vocab = self._model.n_vocab
         if bias := {t: b for t, b in chosen.logit_bias.items() if 0 <= t < n_vocab}:
@@ -122,11 +122,11 @@ class Sampler:
                 chosen.frequency_penalty, chosen.presence_penalty
             ) >= 0  # fmt: skip
             if top_k > 0 and lowers:
-                parts.append(lib.llama_sampler_init_top_k(top_k + _PENALTY_WINDOW))
+                parts.append(lib.llama_sampler_init_top_k(top_k + _PENALTY_WINDOW_TOKENS))
             parts.append(
                 lib.llama_sampler_init_penalties(
                     n_vocab,
-                    _PENALTY_WINDOW,
+                    _PENALTY_WINDOW_TOKENS,
                     chosen.repeat_penalty,
                     chosen.frequency_penalty,
                     chosen.presence_penalty,
@@ -147,7 +147,7 @@ class Sampler:
     # allows. Asking it about the whole vocabulary for every token would cost more than the model.
 
     def _candidates(self, ids: Any, logits: Any) -> Any:
-        rows = np.empty(len(ids), _CANDIDATE)
+        rows = np.empty(len(ids), _CANDIDATE_DTYPE)
         rows["id"] = ids
         rows["logit"] = logits[ids]
         rows["p"] = 0
@@ -163,13 +163,13 @@ class Sampler:
         return int(array.data[array.selected].id) if array.selected >= 0 else None
 
     def _allowed(self, token: int) -> bool:
-        rows = np.array([(token, 1.0, 0.0)], _CANDIDATE)
+        rows = np.array([(token, 1.0, 0.0)], _CANDIDATE_DTYPE)
         array = self._array(rows)
         lib.llama_sampler_apply(self._grammar, ctypes.byref(array))
         return bool(np.isfinite(rows["logit"][0]))
 
     def _choose_allowed(self, logits: Any) -> int:
-        first = min(_GRAMMAR_FIRST_TRY, len(logits) - 1)
+        first = min(_GRAMMAR_FIRST_CANDIDATES, len(logits) - 1)
         likely = np.argpartition(logits, -first)[-first:]
         for ids in (likely, np.arange(self._model.n_vocab)):
             rows = self._candidates(ids, logits)

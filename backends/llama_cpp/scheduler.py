@@ -1,10 +1,10 @@
-"""The round: which tokens of which conversations are computed next.
+"""Schedules rounds: decides which tokens of which conversations are computed next.
 
 Each round takes one row of every answer that is being written, fills the rest of a budget with
 pieces of the prompts that are still to be read, computes them together, and chooses the next token
 of every sequence whose tokens are all computed. A new request joins at the next round. The budget
-keeps a round near a tenth of a second, so that nobody's text stutters while another's long prompt
-is read, and a cancellation takes effect soon.
+keeps a round below a tenth of a second, so that an answer does not stutter while another's long
+prompt is read, and a cancellation takes effect soon.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from collections.abc import Callable, Sequence
 from backends.base import Chunk, FinishReason, Progress
 from backends.errors import BackendError, BackendUnavailable
 from backends.llama_cpp.answer import Answer
-from backends.llama_cpp.batch_plan import Rows, choose_rows, halve
+from backends.llama_cpp.batch_plan import BatchRows, choose_rows, halve
 from backends.llama_cpp.cache import SequenceCache, common_prefix
 from backends.llama_cpp.job import Job, Outcome
 from backends.llama_cpp.native import Batch, Context, Model
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.request import RequestBuilder
-from backends.llama_cpp.round_budget import Pace
+from backends.llama_cpp.round_budget import RoundBudget
 from backends.llama_cpp.templates import ChatTemplate
-from backends.llama_cpp.wait_queue import WaitingList
+from backends.llama_cpp.wait_queue import WaitQueue
 
-_WORTH_FOLLOWING = 32
+_MIN_FOLLOWED_TOKENS = 32
 """Tokens of a common beginning for which a newcomer waits while a neighbour computes them."""
-_MARGIN = 32
+_GROWTH_MARGIN_CELLS = 32
 """Cells kept free for each live answer to grow into when another is admitted."""
 
 
@@ -56,10 +56,10 @@ class Scheduler:
             self._context, sequences, parking_bytes=options.parking_bytes, can_cut=model.can_cut
         )
         self._batch = Batch(options.n_batch)
-        self._waiting: WaitingList[Answer] = WaitingList(options.max_waiting)
+        self._waiting: WaitQueue[Answer] = WaitQueue(options.max_waiting)
         self._live: list[Answer] = []
         self._outbox: list[tuple[Job, Outcome]] = []
-        self.pace = Pace(options.n_batch)
+        self.round_budget = RoundBudget(options.n_batch)
         self.preempted = 0
         self.requests = 0
         self.prompt_tokens = 0
@@ -81,7 +81,7 @@ class Scheduler:
         return bool(self._live or self._waiting)
 
     def submit(self, job: Job) -> None:
-        """Take a request in. What is wrong with it is delivered as its outcome."""
+        """Accept a request. If it is invalid, the error is delivered as its outcome."""
         try:
             known = self.cache.known_tokens(job.request.conversation)
             answer = self._intake.prepare(job, known)
@@ -90,18 +90,18 @@ class Scheduler:
             return
         if not self._waiting.add(job.person, answer):
             answer.close()
-            busy = self.pace.busy(len(self._waiting), self._options.parallel)
+            busy = self.round_budget.busy(len(self._waiting), self._options.parallel)
             self._outbox.append((job, busy))
 
-    def round(self) -> None:
-        """Do one round; `flush` delivers what came of it."""
+    def run_round(self) -> None:
+        """Compute one round; `flush` delivers the outcomes."""
         self._drop_cancelled()
         self._admit()
         for answer in self._live:
             if answer.may_stop_following(self._live):
                 answer.leader = None
                 answer.cached += self.cache.adopt(answer.sequence, answer.target)
-        rows = choose_rows(self._live, self.pace.budget, self._batch.size, time.monotonic())
+        rows = choose_rows(self._live, self.round_budget.budget, self._batch.size, time.monotonic())
         if rows:
             self._compute(rows)
             self._drop_cancelled()  # once more: whoever left during the round is free by its end
@@ -113,14 +113,14 @@ class Scheduler:
             self._deliver(outbox)
 
     def close(self, error: BackendError | None = None) -> None:
-        """Fail what is in flight with `error`, and free the context."""
+        """End the answers in flight with `error`, and free the context."""
         for answer in [*self._live, *self._waiting]:
             if error is not None:
                 self._outbox.append((answer.job, error))
             answer.close()
         self._live.clear()
         self.flush()
-        self.cache.parking.clear()
+        self.cache.offload.clear()
         self._context.close()
 
     # -- taking requests in ----------------------------------------------------------------------
@@ -147,22 +147,22 @@ class Scheduler:
             answer.start(sequence, kept)
             self._live.append(answer)
             if self._model.can_cut:
-                answer.follow(self._live[:-1], _WORTH_FOLLOWING)
+                answer.follow(self._live[:-1], _MIN_FOLLOWED_TOKENS)
             self._say_reading(answer)
 
     def _may_have_another(self, person: str) -> bool:
-        """Whether a person may have one more place: the last is left to somebody else."""
+        """Return whether a person may take one more place; the last is left to somebody else."""
         most = self._options.parallel - 1
         return not person or most < 1 or sum(a.job.person == person for a in self._live) < most
 
     def _has_room(self, answer: Answer) -> bool:
-        wanted = sum(len(a.target) - a.sequence.shared + _MARGIN for a in self._live)
+        wanted = sum(len(a.target) - a.sequence.shared + _GROWTH_MARGIN_CELLS for a in self._live)
         shared = max(common_prefix(a.sequence.tokens, answer.target) for a in self._live)
-        return wanted + len(answer.target) - shared + _MARGIN <= self.cells
+        return wanted + len(answer.target) - shared + _GROWTH_MARGIN_CELLS <= self.cells
 
     # -- the round -------------------------------------------------------------------------------
 
-    def _compute(self, rows: list[Rows]) -> None:
+    def _compute(self, rows: list[BatchRows]) -> None:
         began = time.perf_counter()
         while True:
             outputs = self._fill(rows)
@@ -180,9 +180,9 @@ class Scheduler:
             return
         read = sum(len(r.tokens) for r in rows if len(r.tokens) > 1)
         native += self._accept(rows, outputs)
-        self.pace.note(len(rows), read, native, time.perf_counter() - began)
+        self.round_budget.note(len(rows), read, native, time.perf_counter() - began)
 
-    def _fill(self, rows: list[Rows]) -> list[int]:
+    def _fill(self, rows: list[BatchRows]) -> list[int]:
         self._batch.clear()
         return [
             self._batch.add(
@@ -191,8 +191,10 @@ class Scheduler:
             for r in rows
         ]
 
-    def _shrink(self, rows: list[Rows]) -> list[Rows]:
-        """A full cache with nothing idle: read less, and where that is not enough, let one wait."""
+    def _shrink(self, rows: list[BatchRows]) -> list[BatchRows]:
+        """Read less, since the cache is full and nothing is idle; preempt an answer if that is not
+        enough.
+        """
         fewer = halve(rows)
         if fewer:
             return fewer
@@ -204,15 +206,15 @@ class Scheduler:
         return [r for r in rows if r.answer is not youngest]
 
     def _preempt(self, answer: Answer) -> None:
-        """Give an answer's cells to the others; it goes on where it was once there is room."""
+        """Give an answer's cells to the others; it resumes once there is room."""
         self._live.remove(answer)
         self.cache.discard(answer.sequence)
         answer.pause()
         self._waiting.put_back(answer.job.person, answer)
         self.preempted += 1
 
-    def _compute_apart(self, rows: list[Rows]) -> None:
-        """llama.cpp refused the batch: compute each sequence alone, and fail those it refuses."""
+    def _compute_apart(self, rows: list[BatchRows]) -> None:
+        """Compute each sequence alone after llama.cpp refused the batch; fail those it refuses."""
         for r in rows:
             sequence = r.answer.sequence
             outputs = self._fill([r])
@@ -229,8 +231,10 @@ class Scheduler:
                     (r.answer.job, BackendUnavailable("llama.cpp failed on this request."))
                 )
 
-    def _accept(self, rows: list[Rows], outputs: list[int]) -> float:
-        """Book what was computed, and choose the next tokens; the seconds that choosing took."""
+    def _accept(self, rows: list[BatchRows], outputs: list[int]) -> float:
+        """Record what was computed and choose the next tokens; return the seconds that choosing
+        took.
+        """
         native = 0.0
         for r, row in zip(rows, outputs, strict=True):
             completes = r.completes
@@ -250,14 +254,14 @@ class Scheduler:
         return native
 
     def _write(self, answer: Answer, token: int) -> None:
-        """Append a chosen token, and end the answer where it is complete."""
+        """Append a chosen token, and end the answer if it is complete."""
         finish: FinishReason | None = None
         text = ""
         if self._model.is_end(token):
             answer.begin_writing()
             finish = "stop"
         else:
-            text = answer.write(token, self._model.shown(token))
+            text = answer.write(token, self._model.visible_bytes(token))
             if answer.text.stopped:
                 finish = "stop"
             elif answer.written >= answer.job.request.sampling.max_tokens or (

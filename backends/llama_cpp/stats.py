@@ -1,4 +1,4 @@
-"""Figures of a running engine, for status pages, metrics and benches."""
+"""Figures of a running engine, for status pages, metrics and benchmarks."""
 
 from __future__ import annotations
 
@@ -38,5 +38,5 @@ class EngineStats:
 
     @property
     def cache_hit_ratio(self) -> float:
-        """Prompt tokens that came from the cache, of all prompt tokens."""
+        """The share of all prompt tokens that came from the cache."""
         return self.cached_tokens / self.prompt_tokens if self.prompt_tokens else 0.0

@@ -1,9 +1,9 @@
-"""From messages to token ids: the model's own chat template, or a named format.
+"""Renders messages to token ids, by the model's own chat template or a named format.
 
-The template is a program that comes with the model file, so it runs in Jinja's sandbox. What people
-wrote is never read as control tokens, whatever it looks like. Token ids of a conversation's earlier
-turns are kept rather than made again, since a model does not always write the tokens that a
-tokenizer would choose for the same text, and one different id costs the whole cache behind it.
+The template is a program that comes with the model file, so it runs in Jinja's sandbox. Text that
+people wrote is never read as control tokens. Token ids of a conversation's earlier turns are
+reused, since a model does not always write the tokens that a tokenizer would choose for the same
+text, and one different id invalidates the whole cache behind it.
 """
 
 from __future__ import annotations
@@ -19,17 +19,20 @@ from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from backends.base import ChatMessage, Tool
-from backends.chat_marks import ChatMarks
+from backends.chat_marks import ChatMarkEscaper
 from backends.errors import InvalidRequest
 from backends.llama_cpp.control_tokens import ControlTokenGuard, Tokenizer
-from backends.llama_cpp.formats import FORMATS, family_of
-from backends.thinking import TEMPLATE_SWITCHES, Thinking, closing, open_tag
+from backends.llama_cpp.formats import FORMATS, find_family
+from backends.thinking import TEMPLATE_THINKING_SWITCHES, Thinking, closing_tag, find_open_tag
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt as token ids. `lead` is text that an answer to it begins with, in the prompt's end:
-    the tag of thoughts that the model only goes on with."""
+    """A prompt as token ids.
+
+    `lead` is text that stands at the prompt's end and belongs to the answer: the opening tag of
+    thoughts that the model continues.
+    """
 
     tokens: list[int]
     lead: str = ""
@@ -61,8 +64,8 @@ class ChatTemplate:
                 f"{', '.join(FORMATS)}."
             )
         self._model = model
-        self._marks = ChatMarks(text, as_text=True)
-        self.family = name or family_of(text)
+        self._marks = ChatMarkEscaper(text, as_text=True)
+        self.family = name or find_family(text)
         self._thinks = thinking != "off"
         try:
             self._template = _ENVIRONMENT.from_string(text)
@@ -73,10 +76,10 @@ class ChatTemplate:
             ) from error
 
     def encode(self, messages: Sequence[ChatMessage], known: Sequence[int] = ()) -> list[int]:
-        """Token ids of the messages as a prompt, up to where the answer begins.
+        """Return the token ids of the messages as a prompt, up to where the answer begins.
 
-        `known` are the ids that the conversation's sequence holds already: where the prompt's text
-        begins as theirs does, they are taken over as they are.
+        `known` are the ids that the conversation's sequence already holds; they are reused as far
+        as their text and the prompt's agree.
         """
         return self.prompt(messages, known).tokens
 
@@ -88,30 +91,32 @@ class ChatTemplate:
         tools: Sequence[Tool] = (),
         thinks: bool = True,
     ) -> Prompt:
-        """As `encode`, with tools on offer; where not `thinks` the answer begins at once."""
+        """Render the prompt as `encode` does, offering tools; without `thinks` the model skips its
+        thoughts.
+        """
         guard = ControlTokenGuard(self._model)
-        safe = [self._unforged(guard(each)) for each in _dialogue(messages)]
-        text = self._render(safe, guard([tool_json(tool) for tool in tools]) or None)
+        safe = [self._unforged(guard(each)) for each in _openai_messages(messages)]
+        text = self._render(safe, guard([tool_to_json(tool) for tool in tools]) or None)
         if not (thinks and self._thinks):
-            text = _thought_over(text)
+            text = _end_thinking(text)
         kept, start = self._keep(text.encode(), known)
         bos = not kept and self._model.adds_bos and not text.startswith(self._model.bos or "\0")
         rest = text.encode()[start:].decode() if start else text
-        return Prompt([*kept, *guard.tokenize(rest, bos=bos)], open_tag(text))
+        return Prompt([*kept, *guard.tokenize(rest, bos=bos)], find_open_tag(text))
 
     def text(self, messages: Sequence[ChatMessage]) -> str:
-        """The prompt as text, for an engine with a tokenizer of its own."""
-        text = self._render(_dialogue(messages), None)
-        return text if self._thinks else _thought_over(text)
+        """Return the prompt as text, for an engine with its own tokenizer."""
+        text = self._render(_openai_messages(messages), None)
+        return text if self._thinks else _end_thinking(text)
 
     def _unforged(self, message: dict[str, Any]) -> dict[str, Any]:
-        """A message that cannot end itself with marks that this template writes as text."""
-        return {**message, "content": self._marks.broken(message["content"])}
+        """Return a message that cannot end itself with marks that this template writes as text."""
+        return {**message, "content": self._marks.escape(message["content"])}
 
     # -- rendering -------------------------------------------------------------------------------
 
     def _render(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None) -> str:
-        attempts = (messages, _system_into_user(messages))
+        attempts = (messages, _merge_system_into_user(messages))
         for number, attempt in enumerate(attempts, 1):
             try:
                 return self._template.render(
@@ -120,11 +125,11 @@ class ChatTemplate:
                     bos_token=self._model.bos,
                     eos_token=self._model.eos,
                     tools=tools,
-                    **({} if self._thinks else TEMPLATE_SWITCHES),
+                    **({} if self._thinks else TEMPLATE_THINKING_SWITCHES),
                 )
             # A template is somebody's program; whatever it raises means that it does not take
             # these messages. Many refuse a system message, so that is tried without one.
-            except _RAISED as error:
+            except _TEMPLATE_ERRORS as error:
                 if number == len(attempts):
                     raise InvalidRequest(
                         "The model's chat template does not accept these messages."
@@ -134,9 +139,9 @@ class ChatTemplate:
     # -- keeping the ids of earlier turns --------------------------------------------------------
 
     def _keep(self, raw: bytes, known: Sequence[int]) -> tuple[list[int], int]:
-        """The known ids whose text the prompt begins with, and how many of its bytes they cover.
+        """Return the known ids whose text the prompt begins with, and the bytes that they cover.
 
-        They end at a border where the rest can be tokenized by itself.
+        They end where the rest of the prompt can be tokenized on its own.
         """
         position = first = 0
         if known and self._model.adds_bos and not raw.startswith(self._model.piece(known[0])):
@@ -153,7 +158,7 @@ class ChatTemplate:
         return (list(known[: first + len(ends)]), ends[-1]) if ends else ([], 0)
 
     def _clean_border(self, raw: bytes, position: int, token: int) -> bool:
-        """Whether the text may be cut here and the rest tokenized by itself."""
+        """Return whether the text may be split here and the rest tokenized on its own."""
         if self._model.is_mark(token):
             return True
         rest = raw[position : position + 96]
@@ -165,14 +170,14 @@ class ChatTemplate:
         return bool(following) and self._model.is_mark(following[0])
 
 
-def _thought_over(prompt: str) -> str:
-    """The prompt with its thoughts ended, where it ends in the middle of them."""
-    tag = open_tag(prompt)
-    return f"{prompt.rstrip()}\n\n{closing(tag)}\n\n" if tag else prompt
+def _end_thinking(prompt: str) -> str:
+    """Return the prompt with its thoughts closed, if it ends inside them."""
+    tag = find_open_tag(prompt)
+    return f"{prompt.rstrip()}\n\n{closing_tag(tag)}\n\n" if tag else prompt
 
 
-def _dialogue(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
-    """The messages as templates expect them, which is as OpenAI's protocol has them."""
+def _openai_messages(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
+    """Return the messages as templates expect them, in the form of OpenAI's protocol."""
     names = {call.id: call.name for message in messages for call in message.tool_calls}
     dialogue = []
     for message in messages:
@@ -193,8 +198,8 @@ def _dialogue(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
     return dialogue
 
 
-def tool_json(tool: Tool) -> dict[str, Any]:
-    """A tool as templates expect it."""
+def tool_to_json(tool: Tool) -> dict[str, Any]:
+    """Return a tool as templates expect it."""
     return {
         "type": "function",
         "function": {
@@ -206,7 +211,7 @@ def tool_json(tool: Tool) -> dict[str, Any]:
 
 
 def offers_tools(template: str) -> bool:
-    """Whether a template tells the model of the tools it is given; tried out, not guessed."""
+    """Return whether a template lists the tools it is given, found by rendering it."""
     tool = Tool("look_for_the_lamp", "Looks.", {"type": "object", "properties": {}})
     try:
         written = _ENVIRONMENT.from_string(template).render(
@@ -214,15 +219,15 @@ def offers_tools(template: str) -> bool:
             add_generation_prompt=True,
             bos_token="",
             eos_token="",
-            tools=[tool_json(tool)],
+            tools=[tool_to_json(tool)],
         )
-    except _RAISED:
+    except _TEMPLATE_ERRORS:
         return False
     return tool.name in written
 
 
-def _system_into_user(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same messages for a template that knows no system role and wants roles to alternate."""
+def _merge_system_into_user(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the messages for a template that has no system role and wants alternating roles."""
     merged: list[dict[str, Any]] = []
     for message in messages:
         role = message["role"] if message["role"] == "assistant" else "user"
@@ -233,7 +238,7 @@ def _system_into_user(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return merged
 
 
-def _refuse(message: str) -> None:
+def _raise_template_error(message: str) -> None:
     raise TemplateError(message)
 
 
@@ -241,16 +246,16 @@ def _to_json(value: Any, ensure_ascii: bool = False, **how: Any) -> str:
     return json.dumps(value, ensure_ascii=ensure_ascii, **how)
 
 
-def _environment() -> ImmutableSandboxedEnvironment:
+def _create_environment() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
     )
     environment.filters["tojson"] = _to_json
-    environment.globals["raise_exception"] = _refuse
+    environment.globals["raise_exception"] = _raise_template_error
     environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
     return environment
 
 
-_ENVIRONMENT = _environment()
-_RAISED = (TemplateError, TypeError, ValueError, LookupError, ArithmeticError)
+_ENVIRONMENT = _create_environment()
+_TEMPLATE_ERRORS = (TemplateError, TypeError, ValueError, LookupError, ArithmeticError)
 """What a template may raise that does not take what it is given."""

@@ -1,4 +1,4 @@
-"""From a stream of bytes to pieces of text: whole characters, and nothing past a stop string."""
+"""Turns a stream of bytes into text: whole characters only, and nothing past a stop string."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class TextStream:
         """Whether a stop string was met; nothing comes after it."""
 
     def feed(self, raw: bytes) -> str:
-        """The text that is now certain."""
+        """Take the bytes of a token; return the text that is now certain."""
         return self._led(self._release(self._decoder.decode(raw)))
 
     def flush(self) -> str:
-        """The rest, once no more bytes will come. A torn character at the end is left out."""
+        """Return the rest after the last byte, without an incomplete character."""
         if self.stopped:
             return ""
         pending, _ = self._decoder.getstate()
@@ -57,7 +57,7 @@ class TextStream:
         return text[: len(text) - keep]
 
     def _undecided(self, text: str) -> int:
-        """How many characters at the end may be the beginning of a stop string."""
+        """Return how many characters at the end may be the beginning of a stop string."""
         for length in range(min(self._longest - 1, len(text)), 0, -1):
             tail = text[-length:]
             if any(s.startswith(tail) for s in self._stop):

@@ -1,7 +1,7 @@
-"""Tool calls in what a model writes, told from its text.
+"""Reads tool calls out of the text that a model writes.
 
-Each line of models writes them in a way of its own; which one is seen from its chat template. What
-looks like a call and is none stays text: a reader sees it, and nothing is run.
+Each model family writes them in its own way, which its chat template shows. Text that looks like a
+call and is invalid stays text: the reader sees it, and nothing is run.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from backends.base import Chunk, Tool, ToolCall
-from backends.thinking import Thoughts, beginning
+from backends.thinking import ThinkingSplitter, partial_tag_length
 
-Style = Literal["tagged", "marked", "bare"]
+ToolCallStyle = Literal["tagged", "marked", "bare"]
 """tagged: `<tool_call>{…}</tool_call>`, Qwen's and Hermes'. marked: `[TOOL_CALLS]` and all calls
 after it, Mistral's. bare: an answer that is JSON, Llama's."""
 
-MARKS: Final = frozenset(
+TOOL_CALL_MARKS: Final = frozenset(
     {
         *("<tool_call>", "</tool_call>", "[TOOL_CALLS]", "[ARGS]", "[CALL_ID]", "<|python_tag|>"),
         *("<think>", "</think>", "[THINK]", "[/THINK]"),
@@ -26,37 +26,40 @@ MARKS: Final = frozenset(
 )
 """Control tokens that are part of what a model says: without them its text could not be read."""
 
-_OPEN: Final[Mapping[Style, str]] = {"tagged": "<tool_call>", "marked": "[TOOL_CALLS]"}
-_CLOSE = "</tool_call>"
-_PYTHON = "<|python_tag|>"
-_NAMED = re.compile(r"\s*([\w.-]+)\s*(?:\[CALL_ID\][\w-]*)?\[ARGS\]\s*")
+_OPENING_MARKS: Final[Mapping[ToolCallStyle, str]] = {
+    "tagged": "<tool_call>",
+    "marked": "[TOOL_CALLS]",
+}
+_CLOSING_MARK = "</tool_call>"
+_PYTHON_MARK = "<|python_tag|>"
+_NAMED_CALL_PATTERN = re.compile(r"\s*([\w.-]+)\s*(?:\[CALL_ID\][\w-]*)?\[ARGS\]\s*")
 
 
-def style_of(template: str) -> Style:
-    """How a model with this chat template writes its calls."""
+def find_style(template: str) -> ToolCallStyle:
+    """Return how a model with this chat template writes its calls."""
     if "<tool_call>" in template:
         return "tagged"
     return "marked" if "[TOOL_CALLS]" in template else "bare"
 
 
 class ToolCallReader:
-    """Takes the chunks of one answer to a request with tools; gives them back with its calls.
+    """Separates tool calls from text in the chunks of one answer.
 
-    A call may be torn anywhere between chunks. Only tools that were offered are called. An answer
-    with calls finishes as `tool_calls`.
+    A call may be split across chunks. Only tools that were offered are called. An answer with calls
+    finishes as `tool_calls`.
     """
 
-    def __init__(self, style: Style, tools: Sequence[Tool]) -> None:
+    def __init__(self, style: ToolCallStyle, tools: Sequence[Tool]) -> None:
         self._style = style
         self._offered = {tool.name for tool in tools}
-        self._thoughts = Thoughts(keep=True)
+        self._thoughts = ThinkingSplitter(keep=True)
         self._held = ""
         self._within = False
         self._started = False
         self._count = 0
 
     def take(self, chunk: Chunk) -> Iterator[Chunk]:
-        """What can be said now; the thoughts before an answer are no place for calls."""
+        """Take the next chunk and yield what can be passed on; thoughts contain no calls."""
         for piece in self._thoughts.take(chunk):
             if piece.thinking:
                 yield Chunk(thinking=piece.thinking)
@@ -74,19 +77,19 @@ class ToolCallReader:
         if self._style == "bare":
             yield from self._say_bare(text)
             return
-        mark = _OPEN[self._style]
+        mark = _OPENING_MARKS[self._style]
         while text:
             if self._within:
-                inside, closed, after = text.partition(_CLOSE)
+                inside, closed, after = text.partition(_CLOSING_MARK)
                 if not closed or self._style == "marked":
                     self._held = text
                     return
-                yield from self._called(inside, f"{mark}{inside}{_CLOSE}")
+                yield from self._called(inside, f"{mark}{inside}{_CLOSING_MARK}")
                 text, self._within = after.lstrip(), False
                 continue
             before, opened, after = text.partition(mark)
             if not opened:
-                kept = beginning(before, mark)
+                kept = partial_tag_length(before, mark)
                 self._held = before[len(before) - kept :]
                 before = before[: len(before) - kept]
             if self._count:
@@ -96,10 +99,10 @@ class ToolCallReader:
             text, self._within = after, bool(opened)
 
     def _say_bare(self, text: str) -> Iterator[Chunk]:
-        """An answer that begins as JSON is read at its end; any other is text from the start."""
+        """Hold back an answer that begins as JSON until its end; pass any other on as text."""
         start = text.lstrip()
         if self._started or (
-            not start.startswith(("{", _PYTHON)) and not _PYTHON.startswith(start)
+            not start.startswith(("{", _PYTHON_MARK)) and not _PYTHON_MARK.startswith(start)
         ):
             self._started = True
             yield Chunk(text=text)
@@ -111,14 +114,14 @@ class ToolCallReader:
         if not held and not self._within:
             return
         if self._style == "bare":
-            yield from self._called(held.strip().removeprefix(_PYTHON), held)
+            yield from self._called(held.strip().removeprefix(_PYTHON_MARK), held)
         elif self._within:
-            yield from self._called(held, _OPEN[self._style] + held)
+            yield from self._called(held, _OPENING_MARKS[self._style] + held)
         else:
             yield Chunk(text=held)
 
     def _called(self, written: str, otherwise: str) -> Iterator[Chunk]:
-        """The calls that are written there, or the text as it stands."""
+        """Return the calls in `written`, or the text as it stands."""
         calls = self._read(written)
         if calls is None:
             yield Chunk(text=otherwise)
@@ -126,13 +129,17 @@ class ToolCallReader:
             yield Chunk(tool_calls=tuple(calls))
 
     def _read(self, written: str) -> list[ToolCall] | None:
-        found = _named(written) if _NAMED.match(written) else _objects(written)
+        found = (
+            _parse_named_calls(written)
+            if _NAMED_CALL_PATTERN.match(written)
+            else _parse_objects(written)
+        )
         calls: list[ToolCall] = []
         for entry in found:
             name = entry.get("name")
             arguments = entry.get("arguments", entry.get("parameters", {}))
             if isinstance(arguments, str):
-                arguments = _json(arguments)
+                arguments = _parse_json(arguments)
             if name not in self._offered or not isinstance(arguments, dict):
                 return None
             # Nine letters and digits: Mistral's templates take no other.
@@ -142,8 +149,8 @@ class ToolCallReader:
         return calls or None
 
 
-def _objects(written: str) -> list[dict[str, Any]]:
-    """One JSON object, a list of them, or several with semicolons between; empty for all else."""
+def _parse_objects(written: str) -> list[dict[str, Any]]:
+    """Parse one JSON object, a list of them, or several separated by semicolons; else []."""
     decoder, found, at = json.JSONDecoder(), [], 0
     while rest := written[at:].lstrip("; \t\r\n"):
         at = len(written) - len(rest)
@@ -155,18 +162,18 @@ def _objects(written: str) -> list[dict[str, Any]]:
     return found if all(isinstance(entry, dict) for entry in found) else []
 
 
-def _named(written: str) -> list[dict[str, Any]]:
-    """`name[ARGS]{…}`, as often as it stands there; empty for all else."""
+def _parse_named_calls(written: str) -> list[dict[str, Any]]:
+    """Parse any number of `name[ARGS]{…}`; [] for anything else."""
     found = []
     for part in written.split("[TOOL_CALLS]"):
-        match = _NAMED.match(part)
+        match = _NAMED_CALL_PATTERN.match(part)
         if match is None:
             return []
         found.append({"name": match[1], "arguments": part[match.end() :].strip() or "{}"})
     return found
 
 
-def _json(text: str) -> Any:
+def _parse_json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

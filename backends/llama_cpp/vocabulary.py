@@ -1,4 +1,4 @@
-"""A model's vocabulary without its weights, for counting tokens beside the owner thread."""
+"""Loads a model's vocabulary without its weights, to count tokens in any thread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Vocabulary:
         self._model = Model(path, options, vocabulary_only=True)
 
     def tokens(self, text: str) -> int:
-        """Tokens of a text, without those that mark its ends."""
+        """Count the tokens of a text, without begin and end tokens."""
         return len(self._model.tokenize(text, special=False))
 
     def close(self) -> None:

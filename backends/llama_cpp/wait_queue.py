@@ -1,4 +1,4 @@
-"""The requests that wait for a free sequence, fair by person."""
+"""The queue of requests that wait for a free sequence, fair by person."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class WaitingList(Generic[T]):
-    """Takes one of each person in turn, so that one person's ten do not delay another's first.
+class WaitQueue(Generic[T]):
+    """Serves one request of each person in turn, so that nobody waits for all of another's.
 
-    Bounded: `add` says False when it is full.
+    Bounded: `add` returns False when it is full.
     """
 
     def __init__(self, limit: int) -> None:
@@ -35,20 +35,22 @@ class WaitingList(Generic[T]):
         return True
 
     def put_back(self, person: str, item: T) -> None:
-        """Return an item to the very front; it was admitted once, so the limit is not asked."""
+        """Return an item to the very front, regardless of the limit, since it was admitted
+        before.
+        """
         self._lanes.setdefault(person, deque()).appendleft(item)
         self._lanes.move_to_end(person, last=False)
         self._count += 1
 
     def first(self, may: Callable[[str], bool] = lambda _: True) -> tuple[str, T] | None:
-        """Whose turn it is among the persons that `may` be served, without taking it."""
+        """Return whose turn it is among the persons for whom `may` is true, without taking it."""
         for person, lane in self._lanes.items():
             if may(person):
                 return person, lane[0]
         return None
 
     def take(self, person: str) -> T:
-        """Take a person's next; the person goes to the end of the line."""
+        """Take a person's next item; the person goes to the end of the line."""
         lane = self._lanes[person]
         item = lane.popleft()
         self._count -= 1
@@ -59,7 +61,7 @@ class WaitingList(Generic[T]):
         return item
 
     def discard(self, gone: Callable[[T], bool]) -> list[T]:
-        """Take out every item of which `gone` is true."""
+        """Remove and return every item for which `gone` is true."""
         removed: list[T] = []
         for person in list(self._lanes):
             lane = self._lanes[person]

@@ -1,1 +1,1 @@
-"""Models that an Ollama server has."""
+"""The engine for models on an Ollama server."""

@@ -30,24 +30,32 @@ from backends.base import (
     Progress,
     ToolCall,
 )
-from backends.chat_marks import ChatMarks
+from backends.chat_marks import ChatMarkEscaper
 from backends.embeddings import unit_rows
 from backends.errors import BackendError, BackendProtocolError, ContextOverflow, InvalidRequest
-from backends.ollama.errors import CAUGHT, translate
+from backends.ollama.errors import CLIENT_ERRORS, translate_error
 from backends.ollama.wire import (
-    finish_of,
-    message_json,
-    spellings,
-    tool_json,
-    usage_of,
-    whole_number,
+    message_to_json,
+    model_spellings,
+    parse_count,
+    parse_finish,
+    parse_usage,
+    tool_to_json,
 )
 from backends.pool.request_validation import check_request
 from backends.pool.spec import Seconds
-from backends.remote import Address, RemoteOptions, TokenGuess, Url, ends_at, patiently, watched
+from backends.remote import (
+    Address,
+    RemoteOptions,
+    TokenEstimator,
+    Url,
+    deadline_at,
+    wait_bounded,
+    watch_stream,
+)
 from backends.thinking import Thinking
 
-_LOOK_S = 5.0
+_METADATA_TIMEOUT_S = 5.0
 """Patience with questions that need no model."""
 
 
@@ -86,16 +94,18 @@ class OllamaBackend:
         self.resident: bool | None = None
         self._options = options
         self._address = Address.parse(options.url)
-        self._source = f"The Ollama server at {self._address.shown}"
-        self._client = connect(options.url, _key(options, context), options.connect_s)
-        self._guess = TokenGuess()
-        self._marks = ChatMarks()
+        self._source = f"The Ollama server at {self._address.display_name}"
+        self._client = create_client(
+            options.url, _read_api_key(options, context), options.connect_s
+        )
+        self._guess = TokenEstimator()
+        self._marks = ChatMarkEscaper()
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         check_request(request)
         if request.sampling.logit_bias:
             raise InvalidRequest("Ollama offers no logit bias.")
-        ends = ends_at(request.deadline_s)
+        ends = deadline_at(request.deadline_s)
         over = self._guess.surely_exceeds(request.messages, self._options.context)
         if over is not None:  # the server would cut the prompt without a word
             raise ContextOverflow(over, self._options.context)
@@ -103,17 +113,17 @@ class OllamaBackend:
             async with aclosing(self._stream(request, ends)) as chunks:
                 async for chunk in chunks:
                     yield chunk
-        except CAUGHT as error:
+        except CLIENT_ERRORS as error:
             raise self._translated(error) from error
 
     async def _stream(self, request: ChatRequest, ends: float) -> AsyncGenerator[Chunk, None]:
         if self.resident is False:
             yield Chunk(progress=Progress("loading"))
-        messages = self._marks.messages(request.messages)
+        messages = self._marks.escape_messages(request.messages)
         parts = await self._client.chat(
             self._options.model,
-            [message_json(each, messages) for each in messages],
-            tools=[tool_json(tool) for tool in request.tools] or None,
+            [message_to_json(each, messages) for each in messages],
+            tools=[tool_to_json(tool) for tool in request.tools] or None,
             stream=True,
             think=False if self._options.thinking == "off" else None,
             format=dict(request.sampling.json_schema) if request.sampling.json_schema else None,
@@ -121,7 +131,7 @@ class OllamaBackend:
             keep_alive=self._options.keep_alive,
         )
         calls: list[ToolCall] = []
-        heard = watched(
+        heard = watch_stream(
             parts,
             first_s=self._options.first_byte_s,
             between_s=self._options.silence_s,
@@ -142,9 +152,9 @@ class OllamaBackend:
                     calls.append(made)
                     yield Chunk(tool_calls=(made,))
                 if part.done:
-                    usage = usage_of(part)
+                    usage = parse_usage(part)
                     self._guess.learn(request.messages, usage.prompt_tokens)
-                    yield Chunk(finish=finish_of(part.done_reason, calls), usage=usage)
+                    yield Chunk(finish=parse_finish(part.done_reason, calls), usage=usage)
                     return
         raise BackendProtocolError(f"{self._source} ended its answer without saying that it did.")
 
@@ -154,7 +164,7 @@ class OllamaBackend:
             if not texts:
                 able = await self.capabilities()
                 return unit_rows([[0.0] * able.dimension], 0, self._source)
-            answer = await patiently(
+            answer = await wait_bounded(
                 self._client.embed(
                     options.model,
                     list(texts),
@@ -166,31 +176,33 @@ class OllamaBackend:
                 float("inf"),
                 self._source,
             )
-        except CAUGHT as error:
+        except CLIENT_ERRORS as error:
             raise self._translated(error) from error
         self.resident = True
         return unit_rows(answer.embeddings, len(texts), self._source)
 
     async def count(self, messages: Sequence[ChatMessage]) -> int:
-        """An estimate: the server has no tokenizer to ask. It learns from every answer."""
+        """Estimate tokens, since the server has no tokenizer; every answer improves the
+        estimate.
+        """
         return self._guess.count(messages)
 
     async def capabilities(self) -> Capabilities:
         try:
             shown = await self._look(self._client.show(self._options.model))
-        except CAUGHT as error:
+        except CLIENT_ERRORS as error:
             raise self._translated(error) from error
-        self._marks = ChatMarks(shown.template or "")
+        self._marks = ChatMarkEscaper(shown.template or "")
         facts = shown.modelinfo or {}
         family = str(facts.get("general.architecture") or (shown.details and shown.details.family))
         able = shown.capabilities or ["completion"]  # an older server does not say
-        trained = whole_number(facts.get(f"{family}.context_length"))
+        trained = parse_count(facts.get(f"{family}.context_length"))
         embeds = "embedding" in able
         return Capabilities(
             context=min(self._options.context, trained or self._options.context),
             chat="completion" in able,
             embed=embeds,
-            dimension=whole_number(facts.get(f"{family}.embedding_length")) if embeds else 0,
+            dimension=parse_count(facts.get(f"{family}.embedding_length")) if embeds else 0,
             tools="tools" in able,
             thinking="thinking" in able,
             json_schema="completion" in able,
@@ -202,16 +214,16 @@ class OllamaBackend:
         try:
             listed = await self._look(self._client.list())
             known = {model.model for model in listed.models if model.model}
-            if not known & spellings(self._options.model):
+            if not known & model_spellings(self._options.model):
                 missing = ollama.ResponseError("not found", 404)
                 return Health(False, str(self._translated(missing)), resident=False)
             running = await self._look(self._client.ps())
-        except CAUGHT as error:
+        except CLIENT_ERRORS as error:
             return Health(False, str(self._translated(error)))
         except BackendError as error:
             return Health(False, str(error))
         names = {name for model in running.models for name in (model.model, model.name) if name}
-        self.resident = bool(names & spellings(self._options.model))
+        self.resident = bool(names & model_spellings(self._options.model))
         where = "in memory" if self.resident else "not in memory yet"
         return Health(True, f"{self._source} has {self._options.model}, {where}.", self.resident)
 
@@ -219,10 +231,10 @@ class OllamaBackend:
         await _close(self._client)
 
     async def _look(self, awaited: Any) -> Any:
-        return await patiently(awaited, _LOOK_S, float("inf"), self._source)
+        return await wait_bounded(awaited, _METADATA_TIMEOUT_S, float("inf"), self._source)
 
     def _translated(self, error: Exception) -> BackendError:
-        return translate(error, self._source, self._options.model)
+        return translate_error(error, self._source, self._options.model)
 
     def _sampling(self, request: ChatRequest) -> dict[str, Any]:
         asked = request.sampling
@@ -245,26 +257,29 @@ class OllamaBackend:
         }
 
 
-async def pull(
+async def pull_model(
     name: str, url: str = "http://127.0.0.1:11434", api_key: str | None = None
 ) -> AsyncGenerator[PullProgress, None]:
-    """Have a server fetch a model of its library. Raises a `BackendError`; closing it stops."""
-    source = f"The Ollama server at {Address.parse(url).shown}"
-    client = connect(url, api_key, 5.0)
+    """Make a server download a model of its library, and yield the progress.
+
+    Closing the generator stops it. Raises a `BackendError`.
+    """
+    source = f"The Ollama server at {Address.parse(url).display_name}"
+    client = create_client(url, api_key, 5.0)
     try:
         parts = await client.pull(name, stream=True)
-        heard = watched(parts, first_s=60.0, between_s=120.0, ends=float("inf"), source=source)
+        heard = watch_stream(parts, first_s=60.0, between_s=120.0, ends=float("inf"), source=source)
         async with aclosing(heard):
             async for part in heard:
                 yield PullProgress(part.status or "", part.completed or 0, part.total or 0)
-    except CAUGHT as error:
-        raise translate(error, source, name, pulling=True) from error
+    except CLIENT_ERRORS as error:
+        raise translate_error(error, source, name, pulling=True) from error
     finally:
         await _close(client)
 
 
-def connect(url: str, api_key: str | None, connect_s: float) -> ollama.AsyncClient:
-    """A client that retries nothing, asks no proxy, and has only our own timeouts."""
+def create_client(url: str, api_key: str | None, connect_s: float) -> ollama.AsyncClient:
+    """Return a client without retries or proxy, and with our own timeouts only."""
     address = Address.parse(url)
     return ollama.AsyncClient(
         host=address.url,
@@ -280,7 +295,7 @@ async def _close(client: ollama.AsyncClient) -> None:
     await client.close()  # type: ignore[no-untyped-call]  # the client's own is not annotated
 
 
-def _key(options: RemoteOptions, context: EngineContext) -> str | None:
+def _read_api_key(options: RemoteOptions, context: EngineContext) -> str | None:
     return context.secret(options.api_key_env) if options.api_key_env else None
 
 

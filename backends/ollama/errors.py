@@ -1,4 +1,4 @@
-"""What can go wrong with an Ollama server, in one clear sentence each."""
+"""Translates errors of an Ollama server and its client to backend errors."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from backends.errors import (
     InvalidRequest,
     ModelNotFound,
 )
-from backends.remote import one_line
+from backends.remote import shorten_to_line
 
-CAUGHT = (
+CLIENT_ERRORS = (
     ollama.ResponseError,
     ollama.RequestError,
     ConnectionError,
@@ -30,10 +30,12 @@ CAUGHT = (
 """All that the client raises, and what it trips over in an answer that it does not check."""
 
 
-def translate(error: Exception, source: str, model: str, *, pulling: bool = False) -> BackendError:
-    """The backend error for what the client raised. `source` begins the sentence."""
+def translate_error(
+    error: Exception, source: str, model: str, *, pulling: bool = False
+) -> BackendError:
+    """Return the backend error for an error of the client. `source` begins the sentence."""
     if isinstance(error, ollama.ResponseError):
-        return _answered(error, source, model, pulling)
+        return _translate_response(error, source, model, pulling)
     if isinstance(error, ConnectionError | httpx.ConnectError | httpx.ConnectTimeout):
         return BackendUnavailable(
             f"{source} cannot be reached; start it with `ollama serve`, or correct its url."
@@ -47,8 +49,10 @@ def translate(error: Exception, source: str, model: str, *, pulling: bool = Fals
     return BackendProtocolError(f"{source} sent an answer that is not Ollama's.")
 
 
-def _answered(error: ollama.ResponseError, source: str, model: str, pulling: bool) -> BackendError:
-    status, said = error.status_code, one_line(error.error)
+def _translate_response(
+    error: ollama.ResponseError, source: str, model: str, pulling: bool
+) -> BackendError:
+    status, said = error.status_code, shorten_to_line(error.error)
     if status == 404 or (pulling and "does not exist" in said):
         if pulling:
             return ModelNotFound(f"The Ollama library has no model {model!r}.")

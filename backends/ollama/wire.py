@@ -1,4 +1,4 @@
-"""Our values as Ollama's JSON, and back."""
+"""Converts our values to Ollama's JSON, and back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from backends.base import ChatMessage, FinishReason, Tool, ToolCall, Usage
 
 
-def message_json(message: ChatMessage, all_: Sequence[ChatMessage]) -> dict[str, Any]:
+def message_to_json(message: ChatMessage, all_: Sequence[ChatMessage]) -> dict[str, Any]:
     sent: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.tool_calls:
         sent["tool_calls"] = [
@@ -22,7 +22,7 @@ def message_json(message: ChatMessage, all_: Sequence[ChatMessage]) -> dict[str,
     return sent
 
 
-def tool_json(offered: Tool) -> dict[str, Any]:
+def tool_to_json(offered: Tool) -> dict[str, Any]:
     return {
         "type": "function",
         "function": {
@@ -33,13 +33,13 @@ def tool_json(offered: Tool) -> dict[str, Any]:
     }
 
 
-def finish_of(reason: str | None, calls: Sequence[ToolCall]) -> FinishReason:
+def parse_finish(reason: str | None, calls: Sequence[ToolCall]) -> FinishReason:
     if calls:
         return "tool_calls"
     return "length" if reason == "length" else "stop"
 
 
-def usage_of(part: Any) -> Usage:
+def parse_usage(part: Any) -> Usage:
     def seconds(nanoseconds: int | None) -> float:
         return (nanoseconds or 0) / 1e9
 
@@ -52,9 +52,9 @@ def usage_of(part: Any) -> Usage:
     )
 
 
-def spellings(model: str) -> set[str]:
+def model_spellings(model: str) -> set[str]:
     return {model, f"{model}:latest"} if ":" not in model.rsplit("/", 1)[-1] else {model}
 
 
-def whole_number(value: Any) -> int:
+def parse_count(value: Any) -> int:
     return value if isinstance(value, int) else 0

@@ -1,7 +1,7 @@
 """Sentence embeddings in this process: a BERT-like ONNX model on the CPU.
 
-Made for all-MiniLM-L6-v2 (int8), which is the default: mean over the tokens, unit length. Models
-that were trained on the vector of their first token are read there (`pooling: cls`).
+Designed for all-MiniLM-L6-v2 (int8), the default: mean over the tokens, unit length. `pooling: cls`
+is for models that were trained on the vector of their first token.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from backends.base import (
     ModelFiles,
 )
 from backends.files.catalog import EMBEDDER_FILE, TOKENIZER_FILE
-from backends.files.sources import identity
-from backends.onnx.families import Pooling, family_of
-from backends.onnx.files import batches, give_memory_back, open_session, read_tokenizer
+from backends.files.sources import source_identity
+from backends.onnx.families import Pooling, find_family
+from backends.onnx.files import open_session, plan_batches, read_tokenizer, release_free_memory
 from backends.onnx.model import OnnxModel
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from tokenizers import Tokenizer
 
-_READ_AT_ONCE = 64
-_REST_S = 0.5
+_TOKENIZE_BATCH_TEXTS = 64
+_IDLE_BEFORE_TRIM_S = 0.5
 """How long nothing is asked before memory goes back, which takes 5 ms and is soon taken again."""
-_CHARACTERS_A_TOKEN = 100
+_MAX_CHARACTERS_PER_TOKEN = 100
 """More than this many characters for each token that counts are not even read."""
 
 
@@ -77,28 +77,30 @@ class OnnxOptions(EngineOptions):
 
 
 class OnnxEmbedder(OnnxModel):
-    """Embeds texts; loads on first use, and computes in one thread of its own.
+    """Embeds texts; loads on first use, and computes in a thread of its own.
 
-    Long calls give way to others after every batch.
+    Long calls yield to others after every batch.
     """
 
-    what = "embedder"
-    does = "embeds texts"
+    kind = "embedder"
+    action = "embeds texts"
 
     def __init__(self, name: str, options: OnnxOptions, files: ModelFiles) -> None:
         super().__init__(name, options, files, options.queue)
         self.options = options
         # By the same names, in the same order, as what stands before a text is told by.
-        self.pooling: Pooling = options.pooling or family_of(options.source, name).pooling
+        self.pooling: Pooling = options.pooling or find_family(options.source, name).pooling
         self._tokenizer_lock = threading.Lock()
         self._rest: asyncio.TimerHandle | None = None
 
     @property
     def model_id(self) -> str:
-        """What vectors of this model are marked with; other vectors do not compare to them."""
+        """An identifier stored with vectors; vectors of different identifiers cannot be
+        compared.
+        """
         options = self.options
         pooled = "" if self.pooling == "mean" else f"/{self.pooling}"
-        return f"{identity(options.source, options.sha256)}/{options.max_tokens}{pooled}"
+        return f"{source_identity(options.source, options.sha256)}/{options.max_tokens}{pooled}"
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -111,19 +113,21 @@ class OnnxEmbedder(OnnxModel):
             return self._tokenizer
 
     def tokens(self, text: str) -> int:
-        """How many tokens a text takes, without the two that mark its ends.
+        """Count the tokens of a text, without begin and end tokens.
 
         Quick, and safe in any thread; the first call reads the tokenizer from disk.
         """
         return len(self.tokenizer.encode(text, add_special_tokens=False).ids)
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Start and end of each token of a text, in characters; as quick and safe as `tokens`."""
+        """Return start and end of each token of a text, in characters; as quick and safe as
+        `tokens`.
+        """
         spans: list[tuple[int, int]] = self.tokenizer.encode(text, add_special_tokens=False).offsets
         return spans
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """`tokens` of each."""
+        """Return `tokens` of each text."""
         return [self.tokens(text) for text in texts]
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
@@ -138,15 +142,17 @@ class OnnxEmbedder(OnnxModel):
             dimension = await self._run(self._dimension)
             rows = np.zeros((len(texts), dimension), dtype=np.float32)
             encoded: list[list[int]] = []
-            for at in range(0, len(texts), _READ_AT_ONCE):
-                encoded += await self._run(partial(self._encode, texts[at : at + _READ_AT_ONCE]))
-            for batch in batches(encoded, self.options.batch_tokens):
+            for at in range(0, len(texts), _TOKENIZE_BATCH_TEXTS):
+                encoded += await self._run(
+                    partial(self._encode, texts[at : at + _TOKENIZE_BATCH_TEXTS])
+                )
+            for batch in plan_batches(encoded, self.options.batch_tokens):
                 rows[batch] = await self._run(partial(self._embed, [encoded[at] for at in batch]))
             return rows
         finally:
             self._calls -= 1
             if self._calls == 0 and not self._closed:
-                self._rest = asyncio.get_running_loop().call_later(_REST_S, self._idle)
+                self._rest = asyncio.get_running_loop().call_later(_IDLE_BEFORE_TRIM_S, self._idle)
 
     async def aclose(self) -> None:
         if self._rest is not None:
@@ -155,10 +161,10 @@ class OnnxEmbedder(OnnxModel):
 
     def _idle(self) -> None:
         if not self._closed:
-            self._thread.submit(give_memory_back)
+            self._thread.submit(release_free_memory)
 
     async def count(self, messages: Sequence[ChatMessage]) -> int:
-        """Tokens of all messages, with the two that mark each one's ends."""
+        """Count the tokens of all messages, each with its begin and end tokens."""
         texts = [message.content for message in messages]
         return await self._run(lambda: sum(self.count_tokens(texts)) + 2 * len(texts))
 
@@ -179,7 +185,7 @@ class OnnxEmbedder(OnnxModel):
             path = self._files.path(options.source, options.sha256)
             threads = options.threads or min(4, os.cpu_count() or 1)
             self._session = open_session(path, threads, low_memory=options.low_memory)
-            give_memory_back()
+            release_free_memory()
         return self._session
 
     def _dimension(self) -> int:
@@ -189,7 +195,7 @@ class OnnxEmbedder(OnnxModel):
         most = self.options.max_tokens
         encoded = []
         for text in texts:
-            ids = self.tokenizer.encode(text[: most * _CHARACTERS_A_TOKEN]).ids
+            ids = self.tokenizer.encode(text[: most * _MAX_CHARACTERS_PER_TOKEN]).ids
             encoded.append(ids if len(ids) <= most else [*ids[: most - 1], ids[-1]])
         return encoded
 

@@ -1,4 +1,4 @@
-"""Opens the files of an ONNX embedder or reranker, with settings that keep the process small."""
+"""Opens the files of an ONNX embedder or reranker, with settings that save memory."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from tokenizers import Tokenizer
 
-_INPUTS = {"input_ids", "attention_mask"}
-_SEGMENTS = "token_type_ids"
+_REQUIRED_INPUTS = {"input_ids", "attention_mask"}
+_SEGMENT_INPUT = "token_type_ids"
 
 
 def open_session(
     path: Path, threads: int, *, low_memory: bool = False, what: str = "embedder"
 ) -> InferenceSession:
-    """The model of a file, on the CPU. Raises `ModelNotFound` for what is no BERT-like one.
+    """Open a model file on the CPU. Raises `ModelNotFound` if it is not BERT-like.
 
-    `what` it should be, "embedder" or "reranker"; either may do without segments.
+    `what` names the model in messages, "embedder" or "reranker"; either may do without segments.
     """
     import onnxruntime  # slow to import, and wanted only where something is embedded
 
@@ -50,13 +50,13 @@ def open_session(
             "remove it and pull it again."
         ) from None
     inputs = {node.name for node in session.get_inputs()}
-    if inputs - {_SEGMENTS} != _INPUTS:
+    if inputs - {_SEGMENT_INPUT} != _REQUIRED_INPUTS:
         raise ModelNotFound(f"{path.name} is an ONNX model, but not a BERT-like {what}.")
     return session
 
 
 def read_tokenizer(path: Path, what: str = "embedder") -> Tokenizer:
-    """The tokenizer of a `tokenizer.json`, not truncating. Raises `ModelNotFound`."""
+    """Return the tokenizer of a `tokenizer.json`, without truncation. Raises `ModelNotFound`."""
     from tokenizers import Tokenizer
 
     try:
@@ -68,8 +68,8 @@ def read_tokenizer(path: Path, what: str = "embedder") -> Tokenizer:
     return tokenizer
 
 
-def batches(encoded: Sequence[Sequence[int]], most: int) -> Iterator[list[int]]:
-    """Places of texts to compute together: alike in length, so that little is padding."""
+def plan_batches(encoded: Sequence[Sequence[int]], most: int) -> Iterator[list[int]]:
+    """Group texts of similar length, to save padding; return the indices of each batch."""
     batch: list[int] = []
     for at in sorted(range(len(encoded)), key=lambda at: len(encoded[at])):
         if batch and len(encoded[at]) * (len(batch) + 1) > most:
@@ -80,8 +80,8 @@ def batches(encoded: Sequence[Sequence[int]], most: int) -> Iterator[list[int]]:
         yield batch
 
 
-def give_memory_back() -> None:
-    """Hand what is free back to the system; glibc would keep about 60 MB after loading."""
+def release_free_memory() -> None:
+    """Return free memory to the system; glibc would keep about 60 MB after loading."""
     if sys.platform == "linux":
         trim: Any = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
         if trim is not None:

@@ -1,4 +1,4 @@
-"""What an ONNX embedder and an ONNX reranker have in common: a thread of their own, and files."""
+"""The common base of ONNX embedders and rerankers: a thread of their own, and their files."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _T = TypeVar("_T")
 class OnnxModel:
     """A model that loads on first use, and computes in one thread.
 
-    `what` it is ("embedder") and `does` ("embeds texts") are for messages; at most `queue` callers
-    are let in at once.
+    `kind` ("embedder") and `action` ("embeds texts") are used in messages; at most `queue` callers
+    are admitted at once.
     """
 
-    what = "model"
-    does = "computes"
+    kind = "model"
+    action = "computes"
 
     def __init__(self, name: str, options: EngineOptions, files: ModelFiles, queue: int) -> None:
         self.name = name
@@ -39,17 +39,17 @@ class OnnxModel:
         self._closed = False
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        """Raises `InvalidRequest`: it does not chat."""
+        """Always raises `InvalidRequest`."""
         nothing: tuple[Chunk, ...] = ()
         for chunk in nothing:  # what makes this a generator, as the protocol has it
             yield chunk
-        raise InvalidRequest(f"The model {self.name!r} {self.does}; it cannot answer.")
+        raise InvalidRequest(f"The model {self.name!r} {self.action}; it cannot answer.")
 
     async def health(self) -> Health:
-        """Whether the files are here; says nothing of whether they load."""
+        """Return whether the files are present; does not check that they load."""
         loaded = self._session is not None
         if self._closed:
-            return Health(False, f"The {self.what} has been closed.", resident=False)
+            return Health(False, f"The {self.kind} has been closed.", resident=False)
         try:
             for source, sha256 in self._sources():
                 await asyncio.to_thread(self._files.path, source, sha256)
@@ -65,7 +65,7 @@ class OnnxModel:
         self._tokenizer = None
 
     def _enter(self) -> None:
-        """Count a caller in. Raises `BackendBusy` where too many are."""
+        """Admit a caller. Raises `BackendBusy` if there are too many."""
         if self._calls >= self._queue:
             raise BackendBusy(float(self._calls))
         self._calls += 1

@@ -1,7 +1,7 @@
 """A cross-encoder in this process: an ONNX model that reads a question and a text together.
 
-It says how well the text answers, as one number: dearer than comparing vectors, and better. Made
-for models such as ms-marco-MiniLM and the bge rerankers; none is shipped.
+It scores how well the text answers the question: slower than comparing vectors, and more accurate.
+Designed for models such as ms-marco-MiniLM and the bge rerankers; none is shipped.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from backends.errors import (
     InvalidRequest,
     ModelNotFound,
 )
-from backends.onnx.files import batches, give_memory_back, open_session, read_tokenizer
+from backends.onnx.files import open_session, plan_batches, read_tokenizer, release_free_memory
 from backends.onnx.model import OnnxModel
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from tokenizers import Encoding, Tokenizer
 
-_CHARACTERS_A_TOKEN = 100
-_QUESTION_SHARE = 2
+_MAX_CHARACTERS_PER_TOKEN = 100
+_QUESTION_TOKEN_DIVISOR = 2
 """A question may take one in so many of the tokens; the text has the rest."""
 
 Scores = npt.NDArray[np.float32]
@@ -61,20 +61,20 @@ class RerankerOptions(EngineOptions):
 
 
 class OnnxReranker(OnnxModel):
-    """Ranks texts; loads on first use, and computes in one thread of its own.
+    """Ranks texts; loads on first use, and computes in a thread of its own.
 
-    Long calls give way to others after every batch.
+    Long calls yield to others after every batch.
     """
 
-    what = "reranker"
-    does = "ranks texts"
+    kind = "reranker"
+    action = "ranks texts"
 
     def __init__(self, name: str, options: RerankerOptions, files: ModelFiles) -> None:
         super().__init__(name, options, files, options.queue)
         self.options = options
 
     async def rerank(self, question: str, texts: Sequence[str]) -> Scores:
-        """How well each text answers the question: float32, shape (len(texts),), any scale.
+        """Score how well each text answers the question: float32, shape (len(texts),), any scale.
 
         Raises `ModelNotFound`, `BackendBusy`, `BackendUnavailable`.
         """
@@ -83,23 +83,23 @@ class OnnxReranker(OnnxModel):
             scores = np.zeros(len(texts), dtype=np.float32)
             pairs = await self._run(partial(self._encode, question, texts)) if texts else []
             lengths = [pair.ids for pair in pairs]
-            for batch in batches(lengths, self.options.batch_tokens):
+            for batch in plan_batches(lengths, self.options.batch_tokens):
                 scores[batch] = await self._run(partial(self._score, [pairs[at] for at in batch]))
             return scores
         finally:
             self._calls -= 1
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
-        """Raises `InvalidRequest`: a reranker makes no vectors."""
+        """Always raises `InvalidRequest`: a reranker makes no vectors."""
         raise InvalidRequest(f"The model {self.name!r} ranks texts; it cannot embed them.")
 
     async def count(self, messages: Sequence[ChatMessage]) -> int:
-        """Tokens of all messages, with the two that mark each one's ends."""
+        """Count the tokens of all messages, each with its begin and end tokens."""
         texts = [message.content for message in messages]
         return await self._run(lambda: sum(len(self._words().encode(t).ids) for t in texts))
 
     async def capabilities(self) -> Capabilities:
-        """Loads the model and has it rank a pair. Raises what `rerank` does."""
+        """Load the model and rank a pair. Raises what `rerank` does."""
         await self.rerank("probe", ["probe"])
         return Capabilities(context=self.options.max_tokens, chat=False, embed=False, family="bert")
 
@@ -111,7 +111,7 @@ class OnnxReranker(OnnxModel):
             path = self._files.path(options.source, options.sha256)
             threads = options.threads or min(4, os.cpu_count() or 1)
             self._session = open_session(path, threads, what="reranker")
-            give_memory_back()
+            release_free_memory()
         return self._session
 
     def _words(self) -> Tokenizer:
@@ -124,15 +124,15 @@ class OnnxReranker(OnnxModel):
         return self._tokenizer
 
     def _encode(self, question: str, texts: Sequence[str]) -> list[Encoding]:
-        """Pairs of ids, of which the end of the text is cut, and of a question only the excess."""
+        """Encode pairs of question and text, cutting the text and only an overlong question."""
         most = self.options.max_tokens
-        room = most // _QUESTION_SHARE - 2
+        room = most // _QUESTION_TOKEN_DIVISOR - 2
         words = self._words()
-        asked = words.encode(question[: most * _CHARACTERS_A_TOKEN], add_special_tokens=False)
+        asked = words.encode(question[: most * _MAX_CHARACTERS_PER_TOKEN], add_special_tokens=False)
         if len(asked.ids) > room:
             question = question[: asked.offsets[room][0]]
         words.enable_truncation(most, strategy="only_second")
-        return [words.encode(question, text[: most * _CHARACTERS_A_TOKEN]) for text in texts]
+        return [words.encode(question, text[: most * _MAX_CHARACTERS_PER_TOKEN]) for text in texts]
 
     def _score(self, pairs: Sequence[Encoding]) -> Scores:
         longest = max(len(pair.ids) for pair in pairs)

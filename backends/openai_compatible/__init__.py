@@ -1,1 +1,1 @@
-"""Servers that speak OpenAI's protocol."""
+"""The engine for servers that speak OpenAI's protocol."""

@@ -38,13 +38,13 @@ from backends.errors import (
     InvalidRequest,
     ModelNotFound,
 )
-from backends.openai_compatible.errors import CAUGHT, translate
+from backends.openai_compatible.errors import CLIENT_ERRORS, translate_error
 from backends.openai_compatible.options import OpenAICompatibleOptions
 from backends.openai_compatible.probe import Connection
-from backends.openai_compatible.wire import Assembly, SchemaStyle, body_of
+from backends.openai_compatible.wire import SchemaStyle, StreamAssembler, build_request_body
 from backends.pool.request_validation import check_request
-from backends.remote import TokenGuess, ends_at, patiently, watched
-from backends.thinking import TAGS, TEMPLATE_SWITCHES, template_thinks
+from backends.remote import TokenEstimator, deadline_at, wait_bounded, watch_stream
+from backends.thinking import TEMPLATE_THINKING_SWITCHES, THINKING_TAGS, is_thinking_template
 from backends.worker.server_process import ServerProcess
 
 __all__ = ["ENGINE", "OpenAICompatibleBackend", "OpenAICompatibleOptions"]
@@ -63,7 +63,7 @@ class OpenAICompatibleBackend:
         )
         self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
-        self._guess = TokenGuess()
+        self._guess = TokenEstimator()
         self._schema_style: SchemaStyle = "json_schema"
         self._known = False
         self._busy = 0
@@ -73,10 +73,10 @@ class OpenAICompatibleBackend:
         check_request(request)
         if not self._options.chat:
             raise InvalidRequest(f"The model {self.name!r} is for embeddings only.")
-        ends = ends_at(request.deadline_s)
+        ends = deadline_at(request.deadline_s)
         if self._process is not None and not self._process.ready:
             yield Chunk(progress=Progress("loading"))
-        connection = await patiently(
+        connection = await wait_bounded(
             self._connect(), self._options.ready_s, ends, f"The server of {self.name!r}"
         )
         self._busy += 1
@@ -93,17 +93,17 @@ class OpenAICompatibleBackend:
         began = time.monotonic()
         try:
             await self._check_model(connection)
-            marks = connection.facts.marks
-            request = replace(request, messages=marks.messages(request.messages))
+            marks = connection.properties.marks
+            request = replace(request, messages=marks.escape_messages(request.messages))
             events = await self._open(connection, request, ends)
-            heard = watched(
+            heard = watch_stream(
                 events,
                 first_s=max(0.001, self._options.first_byte_s - (time.monotonic() - began)),
                 between_s=self._options.silence_s,
                 ends=ends,
                 source=connection.source,
             )
-            assembly = Assembly(connection.source, begins_with=self._lead(request))
+            assembly = StreamAssembler(connection.source, begins_with=self._lead(request))
             async with aclosing(heard):
                 async for event in heard:
                     chunk = assembly.take(event)
@@ -115,12 +115,12 @@ class OpenAICompatibleBackend:
                 self._guess.learn(request.messages, assembly.usage.prompt_tokens)
             for chunk in assembly.end(self._guess.count(request.messages)):
                 yield chunk
-        except CAUGHT as error:
+        except CLIENT_ERRORS as error:
             raise await self._translated(error, connection, request) from error
 
     async def _open(self, connection: Connection, request: ChatRequest, ends: float) -> Any:
-        """The stream of events; asks again in the other style where a schema is not understood."""
-        body = body_of(request, self._schema_style)
+        """Open the stream of events; retry in the other schema style if the server rejects one."""
+        body = build_request_body(request, self._schema_style)
         try:
             return await self._create(connection, body, ends)
         except openai.APIStatusError as error:
@@ -128,16 +128,16 @@ class OpenAICompatibleBackend:
                 raise
             if "response_format" not in str(error) and "json_schema" not in str(error):
                 raise
-        events = await self._create(connection, body_of(request, "json_object"), ends)
+        events = await self._create(connection, build_request_body(request, "json_object"), ends)
         self._schema_style = "json_object"
         return events
 
     async def _create(self, connection: Connection, body: dict[str, Any], ends: float) -> Any:
         quiet: dict[str, Any] = {}
         if self._options.thinking == "off":
-            quiet = {"chat_template_kwargs": dict(TEMPLATE_SWITCHES)}
+            quiet = {"chat_template_kwargs": dict(TEMPLATE_THINKING_SWITCHES)}
         extra = {**quiet, **self._options.extra, **body.pop("extra_body", {})}
-        return await patiently(
+        return await wait_bounded(
             connection.client.chat.completions.create(
                 model=connection.model,
                 stream=True,
@@ -153,7 +153,7 @@ class OpenAICompatibleBackend:
     def _lead(self, request: ChatRequest) -> str:
         options = self._options
         starts = options.starts_thinking and options.thinking != "off"
-        return TAGS[0][0] if starts and request.sampling.json_schema is None else ""
+        return THINKING_TAGS[0][0] if starts and request.sampling.json_schema is None else ""
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         if not self._options.embeddings:
@@ -161,7 +161,7 @@ class OpenAICompatibleBackend:
         connection = await self._connect()
         try:
             await self._check_model(connection)
-            answer = await patiently(
+            answer = await wait_bounded(
                 connection.client.embeddings.create(
                     model=connection.model, input=list(texts) or [""], encoding_format="float"
                 ),
@@ -170,12 +170,12 @@ class OpenAICompatibleBackend:
                 connection.source,
             )
             rows = [entry.embedding for entry in sorted(answer.data, key=lambda one: one.index)]
-        except CAUGHT as error:
-            raise translate(error, connection.source, connection.model) from error
+        except CLIENT_ERRORS as error:
+            raise translate_error(error, connection.source, connection.model) from error
         return unit_rows(rows, len(texts), connection.source)
 
     async def count(self, messages: Sequence[ChatMessage]) -> int:
-        """By the server's own tokenizer where it offers one, else an estimate that learns."""
+        """Count by the server's own tokenizer if it offers one, else by an estimate that learns."""
         connection = await self._connect()
         counted = await connection.count(messages)
         return self._guess.count(messages) if counted is None else counted
@@ -184,21 +184,21 @@ class OpenAICompatibleBackend:
         connection = await self._connect()
         try:
             await self._check_model(connection)
-        except CAUGHT as error:
-            raise translate(error, connection.source, connection.model) from error
-        options, facts = self._options, connection.facts
+        except CLIENT_ERRORS as error:
+            raise translate_error(error, connection.source, connection.model) from error
+        options, properties = self._options, connection.properties
         dimension = options.dimension
         if options.embeddings and not dimension:
             dimension = int((await self.embed(["dimension"])).shape[1])
         return Capabilities(
-            context=options.context or facts.context,
+            context=options.context or properties.context,
             chat=options.chat,
             embed=options.embeddings,
             dimension=dimension,
-            tools=bool(facts.tools if options.tools is None else options.tools),
+            tools=bool(properties.tools if options.tools is None else options.tools),
             json_schema=options.json_schema and options.chat,
-            thinking=options.starts_thinking or template_thinks(facts.template),
-            template=facts.template,
+            thinking=options.starts_thinking or is_thinking_template(properties.template),
+            template=properties.template,
             family=connection.model,
         )
 
@@ -215,8 +215,8 @@ class OpenAICompatibleBackend:
                 await self._check_model(connection, again=True)
             except BackendError as error:
                 return Health(False, str(error), slots_busy=self._busy)
-            except CAUGHT as error:
-                failure = translate(error, connection.source, connection.model)
+            except CLIENT_ERRORS as error:
+                failure = translate_error(error, connection.source, connection.model)
                 return Health(False, str(failure), slots_busy=self._busy)
         busy = health.slots_busy if health.slots_busy is not None else self._busy
         return Health(health.ok, health.detail, health.ok, health.slots or self.parallel, busy)
@@ -229,7 +229,7 @@ class OpenAICompatibleBackend:
             await self._process.aclose()
 
     async def _connect(self) -> Connection:
-        """The connection to where the server is now; starts it where that is ours to do."""
+        """Return the connection to the server's present address; starts a server that is ours."""
         url = self._options.url if self._process is None else await self._process.url()
         assert url is not None
         async with self._connecting:
@@ -243,15 +243,15 @@ class OpenAICompatibleBackend:
             return self._connection
 
     async def _check_model(self, connection: Connection, *, again: bool = False) -> None:
-        """Once, learn what the server tells of itself. Raises `ModelNotFound`.
+        """Read the server's properties once. Raises `ModelNotFound`.
 
-        Some servers answer with whatever model they have, whichever is asked for.
+        Some servers answer with whatever model they have, whichever is requested.
         """
         if self._known and not again:
             return
         models = await connection.learn()
-        if self._options.parallel is None and connection.facts.slots:
-            self.parallel = connection.facts.slots
+        if self._options.parallel is None and connection.properties.slots:
+            self.parallel = connection.properties.slots
         if models is not None and connection.model not in models:
             there = ", ".join(models[:5]) or "none"
             raise ModelNotFound(
@@ -260,8 +260,10 @@ class OpenAICompatibleBackend:
         self._known = True
 
     async def _refuse_overflow(self, connection: Connection, request: ChatRequest) -> None:
-        """Where a stream ends with nothing said, some servers mean a prompt that is too long."""
-        limit = self._options.context or connection.facts.context
+        """Raise `ContextOverflow` for an empty stream, by which some servers mean too long a
+        prompt.
+        """
+        limit = self._options.context or connection.properties.context
         tokens = await connection.count(request.messages)
         if limit and tokens is not None and tokens >= limit:
             raise ContextOverflow(max(tokens, limit + 1), limit)
@@ -269,11 +271,11 @@ class OpenAICompatibleBackend:
     async def _translated(
         self, error: Exception, connection: Connection, request: ChatRequest
     ) -> BackendError:
-        """As `translate`, with the numbers of an overflow where the server gave none."""
-        failure = translate(error, connection.source, connection.model)
+        """Return the translated error, with the numbers of an overflow if the server gave none."""
+        failure = translate_error(error, connection.source, connection.model)
         if not isinstance(failure, ContextOverflow) or 0 < failure.limit < failure.tokens:
             return failure
-        limit = failure.limit or self._options.context or connection.facts.context
+        limit = failure.limit or self._options.context or connection.properties.context
         counted = await connection.count(request.messages)
         tokens = counted or self._guess.count(request.messages)
         if tokens <= limit:  # then it is the room for the answer that does not fit

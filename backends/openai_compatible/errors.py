@@ -1,4 +1,4 @@
-"""What can go wrong with an OpenAI-compatible server, in one clear sentence each."""
+"""Translates errors of an OpenAI-compatible server and its client to backend errors."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from backends.errors import (
     InvalidRequest,
     ModelNotFound,
 )
-from backends.remote import one_line
+from backends.remote import shorten_to_line
 
-CAUGHT = (
+CLIENT_ERRORS = (
     openai.OpenAIError,
     httpx.HTTPError,
     httpx.StreamError,
@@ -41,38 +41,41 @@ _OVERFLOW_WORDS = (
     "context size has been exceeded",
 )
 # "(577 in the messages, 100 in the completion)", "Requested tokens (577) exceed", "requested 677"
-_TOKENS = (
+_TOKEN_COUNT_PATTERNS = (
     re.compile(r"\((\d{1,9}) in (?:the messages|your prompt)"),
     re.compile(r"[Rr]equested tokens \((\d{1,9})\)"),
 )
-_TOKENS_LOOSE = (re.compile(r"requested (\d{1,9}) tokens"), re.compile(r"\b(\d{1,9}) tokens"))
-_LIMIT = (
+_LOOSE_TOKEN_COUNT_PATTERNS = (
+    re.compile(r"requested (\d{1,9}) tokens"),
+    re.compile(r"\b(\d{1,9}) tokens"),
+)
+_CONTEXT_LIMIT_PATTERNS = (
     re.compile(r"context length is (\d{1,9})"),
     re.compile(r"context window of (\d{1,9})"),
     re.compile(r"context size[^\d]{0,40}(\d{1,9})"),
 )
 
 
-def translate(error: Exception, source: str, model: str) -> BackendError:
-    """The backend error for what the client raised. `source` begins the sentence.
+def translate_error(error: Exception, source: str, model: str) -> BackendError:
+    """Return the backend error for an error of the client. `source` begins the sentence.
 
     A `ContextOverflow` whose numbers the server did not give has zeros.
     """
     if isinstance(error, openai.APIStatusError):
-        return _answered(error, source, model)
+        return _translate_status_error(error, source, model)
     if isinstance(error, openai.APITimeoutError | httpx.TimeoutException):
         return BackendTimeout(f"{source} said nothing for too long.")
     if isinstance(error, openai.APIConnectionError | httpx.TransportError):
-        return _unreachable(error, source)
+        return _unreachable_error(error, source)
     if isinstance(error, openai.APIError):  # an error event within a stream
-        overflow = overflow_of(error.body, error.message)
-        return overflow or BackendUnavailable(f"{source} failed: {one_line(error.message)}")
+        overflow = parse_overflow(error.body, error.message)
+        return overflow or BackendUnavailable(f"{source} failed: {shorten_to_line(error.message)}")
     if isinstance(error, RuntimeError):
         return BackendUnavailable(f"{source} is no longer in use.")
     return BackendProtocolError(f"{source} sent an answer that the OpenAI protocol does not allow.")
 
 
-def _unreachable(error: Exception, source: str) -> BackendError:
+def _unreachable_error(error: Exception, source: str) -> BackendError:
     cause: BaseException | None = error
     while cause is not None:
         name = type(cause).__name__
@@ -84,10 +87,10 @@ def _unreachable(error: Exception, source: str) -> BackendError:
     return BackendUnavailable(f"{source} closed the connection in mid-answer.")
 
 
-def _answered(error: openai.APIStatusError, source: str, model: str) -> BackendError:
+def _translate_status_error(error: openai.APIStatusError, source: str, model: str) -> BackendError:
     status = error.status_code
-    said = one_line(_message(error.body) or error.message)
-    overflow = overflow_of(error.body, said)
+    said = shorten_to_line(_error_message(error.body) or error.message)
+    overflow = parse_overflow(error.body, said)
     if overflow is not None:
         return overflow
     if status == 404 or "model_not_found" in f"{error.code} {error.type}":
@@ -109,35 +112,35 @@ def _answered(error: openai.APIStatusError, source: str, model: str) -> BackendE
     return BackendProtocolError(f"{source} answered with HTTP {status}.")
 
 
-def overflow_of(body: Any, said: str) -> ContextOverflow | None:
-    """The overflow that a server speaks of, with the numbers that it gives, or None."""
-    inner = _inner(body)
+def parse_overflow(body: Any, said: str) -> ContextOverflow | None:
+    """Return the context overflow that a server reports, with the numbers it gives, or None."""
+    inner = _error_object(body)
     kinds = {str(inner.get("type")), str(inner.get("code"))}
     if not (kinds & _OVERFLOW_CODES or any(words in said for words in _OVERFLOW_WORDS)):
         return None
     tokens, limit = inner.get("n_prompt_tokens"), inner.get("n_ctx")
     if isinstance(tokens, int) and isinstance(limit, int):
         return ContextOverflow(tokens, limit)
-    found_limit = _first(_LIMIT, said)
-    found = _first(_TOKENS, said)
+    found_limit = _first_number(_CONTEXT_LIMIT_PATTERNS, said)
+    found = _first_number(_TOKEN_COUNT_PATTERNS, said)
     if found <= found_limit:  # the prompt alone would fit: the room for the answer does not
-        found = max(found, _first(_TOKENS_LOOSE, said))
+        found = max(found, _first_number(_LOOSE_TOKEN_COUNT_PATTERNS, said))
     return ContextOverflow(found, found_limit)
 
 
-def _inner(body: Any) -> Mapping[str, Any]:
+def _error_object(body: Any) -> Mapping[str, Any]:
     if isinstance(body, Mapping):
         inner = body.get("error", body)
         return inner if isinstance(inner, Mapping) else body
     return {}
 
 
-def _message(body: Any) -> str:
-    message = _inner(body).get("message") or _inner(body).get("detail")
+def _error_message(body: Any) -> str:
+    message = _error_object(body).get("message") or _error_object(body).get("detail")
     return message if isinstance(message, str) else ""
 
 
-def _first(patterns: tuple[re.Pattern[str], ...], said: str) -> int:
+def _first_number(patterns: tuple[re.Pattern[str], ...], said: str) -> int:
     for pattern in patterns:
         match = pattern.search(said)
         if match is not None:

@@ -1,4 +1,4 @@
-"""What a model's entry in config.yaml may say about an OpenAI-compatible server."""
+"""The options of a model with `backend: openai_compatible` in config.yaml."""
 
 from __future__ import annotations
 

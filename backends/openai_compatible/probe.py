@@ -1,4 +1,4 @@
-"""A connection to one OpenAI-compatible server, and what that server tells of itself."""
+"""A connection to one OpenAI-compatible server, and the properties that it reports."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ import httpx
 import openai
 
 from backends.base import ChatMessage, Health
-from backends.chat_marks import ChatMarks
-from backends.remote import Address, patiently
+from backends.chat_marks import ChatMarkEscaper
+from backends.remote import Address, wait_bounded
 
-_LOOK_S = 5.0
+_METADATA_TIMEOUT_S = 5.0
 """Patience with questions that need no model."""
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What `/props` and `/v1/models` say; zeros and None where they do not."""
+class ServerProperties:
+    """The properties from `/props` and `/v1/models`; zeros and None if not reported."""
 
     context: int = 0
     slots: int = 0
     template: str = ""
     tools: bool | None = None
-    marks: ChatMarks = field(default_factory=ChatMarks, repr=False)
+    marks: ChatMarkEscaper = field(default_factory=ChatMarkEscaper, repr=False)
 
 
 class Connection:
-    """Clients for one address: `/v1` through openai's, llama-server's own endpoints beside it."""
+    """The HTTP clients of one address: openai's for `/v1`, another for llama-server's endpoints."""
 
     def __init__(self, url: str, model: str | None, key: str | None, connect_s: float) -> None:
         address = Address.parse(url)
         self.url = url
-        self.source = f"The model server at {address.shown}"
-        self.facts = Facts()
+        self.source = f"The model server at {address.display_name}"
+        self.properties = ServerProperties()
         self.model = model or ""
         timeout = openai.Timeout(None, connect=connect_s)
         secure = address.url.startswith("https:")  # else reading certificates would be idle work
@@ -57,7 +57,7 @@ class Connection:
         )
         self._beside = httpx.AsyncClient(
             base_url=address.url.removesuffix("/v1"),
-            timeout=httpx.Timeout(_LOOK_S, connect=min(connect_s, _LOOK_S)),
+            timeout=httpx.Timeout(_METADATA_TIMEOUT_S, connect=min(connect_s, _METADATA_TIMEOUT_S)),
             headers=headers,
             trust_env=False,
             verify=secure,
@@ -68,15 +68,17 @@ class Connection:
         await asyncio.gather(self.client.close(), self._beside.aclose())
 
     async def learn(self) -> list[str] | None:
-        """Ask for its properties and its models.
+        """Request the server's properties and its models.
 
-        Returns the names that it serves; None where it does not tell, or serves any name.
+        Returns the model names that it serves; None if it does not tell, or serves any name.
         """
         props = await self._get("/props")
         if isinstance(props, Mapping):
             self._take_props(props)
         try:
-            listed = await patiently(self.client.models.list(), _LOOK_S, float("inf"), self.source)
+            listed = await wait_bounded(
+                self.client.models.list(), _METADATA_TIMEOUT_S, float("inf"), self.source
+            )
         except openai.NotFoundError:
             return None
         models = list(listed.data)
@@ -90,7 +92,7 @@ class Connection:
         return [model.id for model in models]
 
     async def health(self) -> Health:
-        """By `/health` where there is one, else by the list of models; slots where it tells."""
+        """Check `/health` if there is one, else the list of models; includes slots if reported."""
         try:
             answer = await self._beside.get("/health")
         except httpx.ConnectError:
@@ -110,8 +112,8 @@ class Connection:
         return Health(True, f"{self.source} answers.", slots=len(slots), slots_busy=busy)
 
     async def count(self, messages: Sequence[ChatMessage]) -> int | None:
-        """Tokens of a prompt by the server's tokenizer, or None where it offers none."""
-        messages = self.facts.marks.messages(messages)
+        """Count a prompt's tokens by the server's tokenizer; None if it offers none."""
+        messages = self.properties.marks.escape_messages(messages)
         sent = [{"role": message.role, "content": message.content} for message in messages]
         if self._counts_with == "/tokenize":
             rendered = await self._post("/apply-template", {"messages": sent})
@@ -138,19 +140,21 @@ class Connection:
         able = props.get("chat_template_caps")
         tools = able.get("supports_tools") if isinstance(able, Mapping) else None
         slots, template = props.get("total_slots"), props.get("chat_template")
-        self.facts = Facts(
+        self.properties = ServerProperties(
             context=context if isinstance(context, int) else 0,
             slots=slots if isinstance(slots, int) else 0,
             template=template if isinstance(template, str) else "",
-            marks=ChatMarks(template if isinstance(template, str) else ""),
+            marks=ChatMarkEscaper(template if isinstance(template, str) else ""),
             tools=tools if isinstance(tools, bool) else None,
         )
 
     def _take_model(self, extra: Mapping[str, Any]) -> None:
-        """vLLM tells the context as `max_model_len`, llama-server's list as `meta.n_ctx_train`."""
+        """Store the context: vLLM reports `max_model_len`, llama-server's list
+        `meta.n_ctx_train`.
+        """
         longest = extra.get("max_model_len")
-        if not self.facts.context and isinstance(longest, int):
-            self.facts = replace(self.facts, context=longest)
+        if not self.properties.context and isinstance(longest, int):
+            self.properties = replace(self.properties, context=longest)
 
     async def _get(self, path: str) -> Any:
         return await self._beside_json("GET", path, None)

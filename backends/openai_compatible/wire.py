@@ -1,4 +1,4 @@
-"""Our values as the JSON of `/v1/chat/completions`, and its stream as our chunks."""
+"""Converts our values to the JSON of `/v1/chat/completions`, and its stream to our chunks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backends.errors import BackendProtocolError
 SchemaStyle = Literal["json_schema", "json_object"]
 """How a server wants a schema: OpenAI's own way, or llama-cpp-python's older one."""
 
-_FINISH: Mapping[str, FinishReason] = {
+_FINISH_REASONS: Mapping[str, FinishReason] = {
     "stop": "stop",
     "length": "length",
     "tool_calls": "tool_calls",
@@ -22,11 +22,11 @@ _FINISH: Mapping[str, FinishReason] = {
 }
 
 
-def body_of(request: ChatRequest, style: SchemaStyle) -> dict[str, Any]:
-    """The arguments of the client's `create`; what the API itself lacks is in `extra_body`."""
+def build_request_body(request: ChatRequest, style: SchemaStyle) -> dict[str, Any]:
+    """Return the arguments of the client's `create`; keys unknown to it are in `extra_body`."""
     asked = request.sampling
     given: dict[str, Any] = {
-        "messages": [_message(message) for message in request.messages],
+        "messages": [_message_to_json(message) for message in request.messages],
         "max_tokens": asked.max_tokens,
         "temperature": asked.temperature,
         "top_p": asked.top_p,
@@ -35,7 +35,7 @@ def body_of(request: ChatRequest, style: SchemaStyle) -> dict[str, Any]:
         "seed": asked.seed,
         "stop": list(asked.stop) or None,
         "logit_bias": {str(token): bias for token, bias in asked.logit_bias.items()} or None,
-        "tools": [_tool(tool) for tool in request.tools] or None,
+        "tools": [_tool_to_json(tool) for tool in request.tools] or None,
         "response_format": _response_format(asked.json_schema, style),
         "extra_body": {
             key: value
@@ -62,7 +62,7 @@ def _response_format(schema: Mapping[str, Any] | None, style: SchemaStyle) -> di
     }
 
 
-def _message(message: ChatMessage) -> dict[str, Any]:
+def _message_to_json(message: ChatMessage) -> dict[str, Any]:
     sent: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.tool_calls:
         sent["tool_calls"] = [
@@ -78,7 +78,7 @@ def _message(message: ChatMessage) -> dict[str, Any]:
     return sent
 
 
-def _tool(tool: Tool) -> dict[str, Any]:
+def _tool_to_json(tool: Tool) -> dict[str, Any]:
     return {
         "type": "function",
         "function": {
@@ -90,8 +90,8 @@ def _tool(tool: Tool) -> dict[str, Any]:
 
 
 @dataclass
-class Assembly:
-    """Puts the events of one stream together. `begins_with` comes before its first text."""
+class StreamAssembler:
+    """Assembles the events of one stream. `begins_with` is put before its first text."""
 
     source: str
     begins_with: str = ""
@@ -101,22 +101,22 @@ class Assembly:
     calls: dict[int, dict[str, str]] = field(default_factory=dict)
 
     def take(self, event: Any) -> Chunk | None:
-        """The text or the thoughts of an event; its other news are kept for `end`."""
+        """Return the text or the thoughts of an event; everything else is kept for `end`."""
         self._take_counts(event)
         if not event.choices:
             return None
         choice = event.choices[0]
         delta = choice.delta
         if choice.finish_reason is not None:
-            self.finish = _FINISH.get(choice.finish_reason, "stop")
+            self.finish = _FINISH_REASONS.get(choice.finish_reason, "stop")
         for part in (delta.tool_calls or ()) if delta is not None else ():
             call = self.calls.setdefault(part.index, {"id": "", "name": "", "arguments": ""})
             call["id"] = part.id or call["id"]
             if part.function is not None:
                 call["name"] += part.function.name or ""
                 call["arguments"] += part.function.arguments or ""
-        text = _string(delta.content) if delta is not None else ""
-        thought = _thought(delta.model_extra) if delta is not None else ""
+        text = _string_or_empty(delta.content) if delta is not None else ""
+        thought = _find_thought(delta.model_extra) if delta is not None else ""
         if not text and not thought:
             return None
         self.pieces += 1
@@ -125,7 +125,7 @@ class Assembly:
         return Chunk(text=text, thinking=thought)
 
     def end(self, guessed_prompt_tokens: int) -> tuple[Chunk, ...]:
-        """The last chunks: tool calls, if any, then the end with its usage."""
+        """Return the last chunks: tool calls, if any, then the end with its usage."""
         if self.finish is None:
             raise BackendProtocolError(
                 f"{self.source} ended its answer without saying that it did."
@@ -147,14 +147,14 @@ class Assembly:
         return ToolCall(call["id"] or f"call_{at}", call["name"], arguments)
 
     def _take_counts(self, event: Any) -> None:
-        """The counts of `usage`, and llama-server's `timings`, which know the times as well."""
+        """Store the counts of `usage` and of llama-server's `timings`, which include times."""
         counts, timings = event.usage, (event.model_extra or {}).get("timings")
         if counts is None and not isinstance(timings, Mapping):
             return
         before = self.usage or Usage()
         times: Mapping[str, Any] = timings if isinstance(timings, Mapping) else {}
-        cached, read = _count(times, "cache_n"), _count(times, "prompt_n")
-        written = _count(times, "predicted_n")
+        cached, read = _count_or_zero(times, "cache_n"), _count_or_zero(times, "prompt_n")
+        written = _count_or_zero(times, "predicted_n")
         if counts is not None:
             details = counts.prompt_tokens_details
             cached = (details.cached_tokens if details is not None else None) or cached
@@ -166,24 +166,27 @@ class Assembly:
             completion_tokens=counts.completion_tokens
             if counts is not None
             else (written or before.completion_tokens),
-            prefill_s=_count(times, "prompt_ms") / 1_000 or before.prefill_s,
-            decode_s=_count(times, "predicted_ms") / 1_000 or before.decode_s,
+            prefill_s=_count_or_zero(times, "prompt_ms") / 1_000 or before.prefill_s,
+            decode_s=_count_or_zero(times, "predicted_ms") / 1_000 or before.decode_s,
         )
 
 
-def _thought(extra: Mapping[str, Any] | None) -> str:
-    """The thoughts in a delta: llama-server, DeepSeek and older vLLM name them so, newer vLLM
-    and OpenRouter `reasoning`."""
+def _find_thought(extra: Mapping[str, Any] | None) -> str:
+    """Return the thoughts in a delta.
+
+    llama-server, DeepSeek and older vLLM call them `reasoning_content`, newer vLLM and OpenRouter
+    `reasoning`.
+    """
     found = extra or {}
-    return _string(found.get("reasoning_content") or found.get("reasoning"))
+    return _string_or_empty(found.get("reasoning_content") or found.get("reasoning"))
 
 
-def _string(value: Any) -> str:
+def _string_or_empty(value: Any) -> str:
     if value is not None and not isinstance(value, str):
         raise TypeError("a delta holds something that is not text")
     return value or ""
 
 
-def _count(values: Mapping[str, Any], key: str) -> Any:
+def _count_or_zero(values: Mapping[str, Any], key: str) -> Any:
     value = values.get(key)
     return value if isinstance(value, int | float) and value > 0 else 0

@@ -1,1 +1,1 @@
-"""Replicas of models: admission, routing, failover, health."""
+"""The model pool: admission, routing, failover and health of replicas."""

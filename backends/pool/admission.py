@@ -16,10 +16,10 @@ from backends.base import Progress
 from backends.errors import BackendBusy, BackendError, BackendUnavailable, DeadlineExceeded
 from backends.pool.fair_queue import FairQueue
 from backends.pool.replica import Replica
-from backends.pool.routing import Routes
+from backends.pool.routing import ReplicaRouter
 from backends.pool.spec import PoolLimits
 from backends.pool.ticket import Ticket
-from backends.pool.wait_forecast import forecast
+from backends.pool.wait_forecast import forecast_starts
 
 
 class Admission:
@@ -39,7 +39,7 @@ class Admission:
         self._again: list[Ticket] = []
         self._inside: dict[int, Ticket] = {}
         self._numbers = itertools.count(1)
-        self._routes = Routes(model, self._replicas)
+        self._router = ReplicaRouter(model, self._replicas)
         self._timer: asyncio.TimerHandle | None = None
         self._announcing: asyncio.TimerHandle | None = None
         self._closed = False
@@ -64,7 +64,10 @@ class Admission:
         max_tokens: int,
         deadline_s: float,
     ) -> Ticket:
-        """Take a place. Raises `BackendBusy` where the queue, a person or a channel is full."""
+        """Take a place in the queue.
+
+        Raises `BackendBusy` if the queue, a person or a channel is full.
+        """
         if self._closed:
             raise BackendUnavailable("The bot is shutting down.")
         now = time.monotonic()
@@ -89,9 +92,9 @@ class Admission:
         return ticket
 
     async def wait(self, ticket: Ticket) -> AsyncGenerator[Progress, None]:
-        """Ends when the ticket has a replica; tells of its position whenever that changes.
+        """Wait until the ticket has a replica; yield its position whenever that changes.
 
-        Raises `DeadlineExceeded`, or why no replica can be had.
+        Raises `DeadlineExceeded`, or the error that says why no replica is available.
         """
         while ticket.replica is None:
             if ticket.error is not None:
@@ -108,10 +111,10 @@ class Admission:
             except TimeoutError:
                 raise DeadlineExceeded("The request waited in the queue for too long.") from None
 
-    def again(self, ticket: Ticket, error: BackendError) -> None:
+    def retry(self, ticket: Ticket, error: BackendError) -> None:
         """Give up the slot after a failure and wait, ahead of all, for a replica not tried yet.
 
-        Raises `error` where there is none.
+        Raises `error` if there is none.
         """
         assert ticket.replica is not None
         self._release(ticket)
@@ -125,7 +128,10 @@ class Admission:
         self._dispatch()
 
     def leave(self, ticket: Ticket, written: int | None = None) -> None:
-        """Give back the slot, or the place in the queue. `written`: tokens of the answer."""
+        """Give back the slot, or the place in the queue.
+
+        `written` is the answer's number of tokens.
+        """
         if self._inside.pop(ticket.number, None) is None:
             return
         if ticket.replica is not None:
@@ -139,17 +145,19 @@ class Admission:
             self._queue.remove(ticket, ticket.flow)
         self._dispatch()
 
-    def answered(self, ticket: Ticket) -> None:
-        """The ticket's answer is complete: its conversation's cache is on its replica now."""
+    def record_answer(self, ticket: Ticket) -> None:
+        """Record that the ticket's answer is complete: its replica now holds the conversation's
+        cache.
+        """
         assert ticket.replica is not None
-        self._routes.moved(ticket.conversation, ticket.replica)
+        self._router.record_home(ticket.conversation, ticket.replica)
 
     def refresh(self) -> None:
-        """Look again at who can run; a replica has changed."""
+        """Start requests that can run now, after a replica has changed."""
         self._dispatch()
 
     def close(self) -> None:
-        """Turn away everybody who waits, and whoever comes."""
+        """Turn away everybody who waits, and all later requests."""
         self._closed = True
         for ticket in [*self._again, *self._queue.ordered()]:
             ticket.error = BackendUnavailable("The bot is shutting down.")
@@ -160,7 +168,7 @@ class Admission:
 
     def _release(self, ticket: Ticket) -> None:
         if ticket.replica is not None:
-            ticket.replica.ended(ticket.number)
+            ticket.replica.finish_request(ticket.number)
             ticket.tried.add(ticket.replica.index)
             ticket.replica = None
 
@@ -184,7 +192,7 @@ class Admission:
     # -- who runs next ---------------------------------------------------------------------------
 
     def _dispatch(self) -> None:
-        """Start everybody who can start now, and see to the rest."""
+        """Start all requests that can start now, and update those that keep waiting."""
         while self.waiting and any(replica.free for replica in self._replicas):
             ticket = self._next()
             if ticket is None:
@@ -216,12 +224,12 @@ class Admission:
     def _start(self, ticket: Ticket, replica: Replica) -> None:
         now = time.monotonic()
         ticket.replica, ticket.started = replica, now
-        expected = replica.rates.service_s(ticket.prompt_tokens, ticket.max_tokens)
-        replica.started(ticket.number, expected)
+        expected = replica.throughput.service_s(ticket.prompt_tokens, ticket.max_tokens)
+        replica.start_request(ticket.number, expected)
         ticket.news.set()
 
     def _choose(self, ticket: Ticket) -> Replica | None:
-        return self._routes.choose(
+        return self._router.choose(
             ticket.conversation,
             ticket.prompt_tokens,
             waited_s=time.monotonic() - ticket.entered,
@@ -236,31 +244,33 @@ class Admission:
         return held
 
     def _may_hold_more(self, ticket: Ticket, held: dict[str, int]) -> bool:
-        """One person leaves room for the next, where there is more than one slot."""
-        slots = sum(replica.slots for replica in self._replicas if replica.resting_s == 0)
+        """Return whether a person may take another slot; one is left for others if there are
+        several.
+        """
+        slots = sum(replica.slots for replica in self._replicas if replica.pause_left_s == 0)
         most = max(1, int(slots * self._limits.person_share))
         return ticket.person is None or held.get(ticket.flow, 0) < most
 
     def _turn_away(self) -> None:
-        """Tell those whom no replica can serve soon."""
+        """Fail the requests that no replica can serve soon."""
         for ticket in [*self._again, *self._queue.ordered()]:
             able = [r for r in self._replicas if r.index not in ticket.tried]
             if ticket.error is None and all(
-                replica.resting_s > self._limits.patience_s for replica in able
+                replica.pause_left_s > self._limits.patience_s for replica in able
             ):
-                rest = min((replica.resting_s for replica in able), default=0.0)
+                rest = min((replica.pause_left_s for replica in able), default=0.0)
                 why = next((r.last_error for r in able if r.last_error), "It cannot be reached.")
                 ticket.error = BackendUnavailable(f"{why} It is tried again in {rest:.0f} s.")
                 ticket.news.set()
 
     def _set_timer(self) -> None:
-        """Wake when a rest is over or a wait for the home replica has been long enough."""
+        """Wake when a replica's pause ends or a wait for the home replica has been long enough."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if not self.waiting or self._closed:
             return
-        rests = [replica.resting_s for replica in self._replicas if replica.resting_s > 0]
+        rests = [replica.pause_left_s for replica in self._replicas if replica.pause_left_s > 0]
         if any(replica.free for replica in self._replicas):
             rests.append(0.1)
         if rests:
@@ -293,10 +303,10 @@ class Admission:
                 ticket.news.set()
 
     def _waits(self, order: Sequence[Ticket]) -> list[float]:
-        return forecast(
+        return forecast_starts(
             self._replicas, [(ticket.prompt_tokens, ticket.max_tokens) for ticket in order]
         )
 
     def _expected_wait(self) -> float:
         """Seconds until the next slot, and with it a place in the queue, is free."""
-        return forecast(self._replicas, [(0, 1)])[0]
+        return forecast_starts(self._replicas, [(0, 1)])[0]

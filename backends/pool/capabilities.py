@@ -1,4 +1,4 @@
-"""What a model can do, where several replicas serve it."""
+"""Combines the capabilities of several replicas of one model."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from backends.base import Capabilities
 
 
-def shared(able: Sequence[Capabilities], thoughts: int = 0) -> Capabilities:
-    """What all of several replicas can do; `thoughts` are tokens of the context kept free."""
+def combine_capabilities(able: Sequence[Capabilities], thoughts: int = 0) -> Capabilities:
+    """Return what all replicas can do; `thoughts` tokens of the context are reserved for
+    thinking.
+    """
     first = able[0]
     context = min((each.context for each in able if each.context), default=0)
     return Capabilities(

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-_REMEMBERED_DEBTORS = 1_024
+_MAX_REMEMBERED_DEBTORS = 1_024
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class FairQueue(Generic[T]):
         self._size += 1
 
     def remove(self, item: T, person: str) -> bool:
-        """Take an item out unserved, at no cost to its person; whether it was there."""
+        """Take an item out unserved, at no cost to its person; return whether it was there."""
         flow = self._flows.get(person)
         if flow is None:
             return False
@@ -67,7 +67,7 @@ class FairQueue(Generic[T]):
         return True
 
     def take(self, fits: Callable[[T], bool]) -> T | None:
-        """The first item in order of service that fits, charged to its person."""
+        """Return the first item in order of service that fits, and charge its person."""
         for person, item, cost in self._in_order():
             if fits(item):
                 flow = self._flows[person]
@@ -89,7 +89,7 @@ class FairQueue(Generic[T]):
             flow.debt += difference
 
     def ordered(self) -> list[T]:
-        """All items in the order in which they would be served if nobody else came."""
+        """Return all items in the order in which they would be served if nobody else came."""
         return [item for _, item, _ in self._in_order()]
 
     def _in_order(self) -> list[tuple[str, T, float]]:
@@ -136,5 +136,5 @@ class FairQueue(Generic[T]):
         """Drop people who wait for nothing and owe nothing."""
         idle = [person for person, flow in self._flows.items() if not flow.waiting]
         settled = [p for p in idle if self._flows[p].round <= self._round]
-        for person in settled or idle[: max(0, len(idle) - _REMEMBERED_DEBTORS)]:
+        for person in settled or idle[: max(0, len(idle) - _MAX_REMEMBERED_DEBTORS)]:
             del self._flows[person]

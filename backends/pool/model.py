@@ -1,4 +1,4 @@
-"""One model of the pool: its replicas, and the only place where a request is tried again."""
+"""One model of the pool: its replicas, and the only place where a request is retried."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ from backends.errors import (
     ModelNotFound,
 )
 from backends.pool.admission import Admission
-from backends.pool.capabilities import shared
+from backends.pool.capabilities import combine_capabilities
 from backends.pool.replica import Replica, ReplicaStatus
 from backends.pool.spec import ModelSpec, PoolLimits
-from backends.pool.throughput import estimate_prompt, estimate_tokens
+from backends.pool.throughput import estimate_prompt_tokens, estimate_tokens
 from backends.pool.ticket import Ticket
-from backends.thinking import Thoughts
+from backends.thinking import ThinkingSplitter
 
 R = TypeVar("R")
 
-REPLICA_FAILED = (BackendUnavailable, BackendProtocolError, BackendBusy, ModelNotFound)
+REPLICA_ERRORS = (BackendUnavailable, BackendProtocolError, BackendBusy, ModelNotFound)
 """Errors that another replica may not have. All others are the request's own."""
 
-_WELL_UNTIL_S = 60.0
+_HEALTH_TRUST_S = 60.0
 """A replica that answered this recently is not probed again."""
 
 _log = logging.getLogger(__name__)
 
 
 class ServedModel:
-    """Answers for one model name. Its methods are those of `Pool`, less the name."""
+    """Serves one model. Its methods are those of `Pool`, without the `model` argument."""
 
     def __init__(
         self, name: str, spec: ModelSpec, replicas: Sequence[Replica], limits: PoolLimits
@@ -59,7 +59,7 @@ class ServedModel:
         self.spec = spec
         self.replicas = tuple(replicas)
         self._deadline_s = spec.deadline_s or limits.deadline_s
-        self._every_s = limits.progress_interval_s
+        self._progress_interval_s = limits.progress_interval_s
         queue = limits.queue if spec.queue is None else spec.queue
         self.admission = Admission(name, self.replicas, limits, queue)
 
@@ -75,7 +75,7 @@ class ServedModel:
             person=request.person,
             channel=request.channel,
             conversation=request.conversation,
-            prompt_tokens=estimate_prompt(request.messages),
+            prompt_tokens=estimate_prompt_tokens(request.messages),
             max_tokens=sampling.max_tokens,
             deadline_s=deadline_s,
         )
@@ -86,7 +86,7 @@ class ServedModel:
                     async for progress in places:
                         yield Chunk(progress=progress)
                 spoken = 0
-                replica = _granted(ticket)
+                replica = _granted_replica(ticket)
                 try:
                     async with aclosing(self._answer(ticket, replica, request)) as chunks:
                         async for chunk in chunks:
@@ -98,37 +98,38 @@ class ServedModel:
                     replica.cancelled += 1
                     written = spoken if written is None else written
                     raise
-                except REPLICA_FAILED as error:
+                except REPLICA_ERRORS as error:
                     self._note(replica, error)
                     if spoken:
                         raise
-                    self.admission.again(ticket, error)
+                    self.admission.retry(ticket, error)
         finally:
             self.admission.leave(ticket, written)
 
     async def _answer(
         self, ticket: Ticket, replica: Replica, request: ChatRequest
     ) -> AsyncGenerator[Chunk, None]:
-        """One replica's answer, timed where the engine does not say, and checked for its end.
+        """Stream one replica's answer.
 
-        What the model thinks is told apart from what it says.
+        Measures times that the engine does not state, checks that the stream ends properly, and
+        separates thoughts from the answer.
         """
         began = time.monotonic()
         left = ticket.ends - began
         first: float | None = None
         pieces = 0
-        thoughts = Thoughts(self._every_s, keep=self.spec.thinking == "show")
+        thoughts = ThinkingSplitter(self._progress_interval_s, keep=self.spec.thinking == "show")
         stream = replica.backend.chat(replace(request, deadline_s=left))
         async with aclosing(stream):
             while True:
-                chunk = await _before(ticket.ends, anext(stream, None))
+                chunk = await _wait_until(ticket.ends, anext(stream, None))
                 if chunk is None:
                     raise BackendProtocolError(f"The model {self.name!r} stopped in mid-answer.")
                 if chunk.text or chunk.tool_calls or chunk.thinking:
                     pieces += 1
                     if first is None:
                         first = time.monotonic()
-                        if replica.spoke():
+                        if replica.mark_first_token():
                             self.admission.refresh()
                 if chunk.finish is not None:
                     break
@@ -138,8 +139,8 @@ class ServedModel:
         if not usage.prefill_s and not usage.decode_s:
             turned = first or time.monotonic()
             usage = replace(usage, prefill_s=turned - began, decode_s=time.monotonic() - turned)
-        replica.succeeded(usage)
-        self.admission.answered(ticket)
+        replica.record_success(usage)
+        self.admission.record_answer(ticket)
         last = replace(chunk, usage=replace(usage, queue_s=usage.queue_s + ticket.queue_s))
         for piece in thoughts.take(last):
             yield piece
@@ -159,14 +160,14 @@ class ServedModel:
                 async with aclosing(self.admission.wait(ticket)) as places:
                     async for _ in places:
                         pass
-                replica = _granted(ticket)
+                replica = _granted_replica(ticket)
                 try:
-                    rows = await _before(ticket.ends, replica.backend.embed(texts))
-                except REPLICA_FAILED as error:
+                    rows = await _wait_until(ticket.ends, replica.backend.embed(texts))
+                except REPLICA_ERRORS as error:
                     self._note(replica, error)
-                    self.admission.again(ticket, error)
+                    self.admission.retry(ticket, error)
                 else:
-                    replica.succeeded()
+                    replica.record_success()
                     return rows
         finally:
             self.admission.leave(ticket)
@@ -175,9 +176,9 @@ class ServedModel:
         return await self._first(lambda backend: backend.count(messages))
 
     async def capabilities(self) -> Capabilities:
-        """What every replica that can be reached can do: the least of each.
+        """Return what all reachable replicas can do.
 
-        Room for thoughts is no room for a prompt, so the context is smaller by that.
+        The context is smaller by the tokens reserved for thoughts.
         """
         found = await asyncio.gather(
             *(self._capabilities(replica) for replica in self.replicas), return_exceptions=True
@@ -188,13 +189,13 @@ class ServedModel:
                 if isinstance(error, BaseException):
                     raise error
         thoughts = 0 if self.spec.thinking == "off" else self.spec.thinking_tokens
-        return shared(able, thoughts)
+        return combine_capabilities(able, thoughts)
 
     async def health(self) -> Health:
-        """The replicas together: well where one of them is."""
+        """Return the health of the model: well if one replica is."""
         seen = await asyncio.gather(*(replica.backend.health() for replica in self.replicas))
         for replica, health in zip(self.replicas, seen, strict=True):
-            replica.saw(health)
+            replica.record_health(health)
         if len(seen) == 1:
             return seen[0]
         well = [health for health in seen if health.ok]
@@ -208,13 +209,13 @@ class ServedModel:
         )
 
     async def probe(self) -> Capabilities:
-        """Have it say one word, or embed one. Raises why it cannot."""
+        """Generate one word, or embed one. Raises the error that says why it cannot."""
         now = time.monotonic()
         for replica in self.replicas:
-            replica.forgive()
+            replica.end_pause()
         able = await self.capabilities()
         for replica in self.replicas:
-            recent = replica.served_at is not None and now - replica.served_at < _WELL_UNTIL_S
+            recent = replica.served_at is not None and now - replica.served_at < _HEALTH_TRUST_S
             if recent and replica.state == "ready":
                 return able
         with suppress(BackendBusy):  # then it is well, and much asked for
@@ -222,7 +223,7 @@ class ServedModel:
         return able
 
     async def _try_out(self, able: Capabilities) -> float:
-        """Ask for a few words; the tokens a second that they came at, 0 where it does not tell."""
+        """Generate a few words; return the tokens per second, 0 if the engine does not tell."""
         if not able.chat:
             if able.embed:
                 await self.embed(["probe"])
@@ -250,7 +251,7 @@ class ServedModel:
         )
         for error in closed:
             if isinstance(error, Exception):
-                _log.error("a backend of %s did not close cleanly", self.name, exc_info=error)
+                _log.error("pool.backend_close_failed model=%s", self.name, exc_info=error)
 
     async def _capabilities(self, replica: Replica) -> Capabilities:
         if replica.capabilities is None:
@@ -258,30 +259,36 @@ class ServedModel:
         return replica.capabilities
 
     async def _first(self, ask: Callable[[Backend], Awaitable[R]]) -> R:
-        """The answer of the first replica that has one, the rested ones first."""
+        """Return the answer of the first replica that has one, trying those without a pause
+        first.
+        """
         failure: BackendError | None = None
-        for replica in sorted(self.replicas, key=lambda each: (each.resting_s, each.index)):
+        for replica in sorted(self.replicas, key=lambda each: (each.pause_left_s, each.index)):
             try:
                 return await ask(replica.backend)
-            except REPLICA_FAILED as error:
+            except REPLICA_ERRORS as error:
                 failure = failure or error
         assert failure is not None
         raise failure
 
     def _note(self, replica: Replica, error: BackendError) -> None:
-        replica.failed_with(error)
+        replica.record_failure(error)
         _log.warning(
-            "replica %d of %s (%s) failed: %s", replica.index, self.name, replica.engine, error
+            "pool.replica_failed model=%s replica=%d engine=%s error=%r",
+            self.name,
+            replica.index,
+            replica.engine,
+            str(error),
         )
 
 
-def _granted(ticket: Ticket) -> Replica:
+def _granted_replica(ticket: Ticket) -> Replica:
     assert ticket.replica is not None
     return ticket.replica
 
 
-async def _before(ends: float, awaited: Awaitable[R]) -> R:
-    """Await something until a moment of `time.monotonic`. Raises `DeadlineExceeded` after it."""
+async def _wait_until(ends: float, awaited: Awaitable[R]) -> R:
+    """Await something until a time of `time.monotonic`. Raises `DeadlineExceeded` after it."""
     try:
         async with asyncio.timeout(max(0.0, ends - time.monotonic())):
             return await awaited

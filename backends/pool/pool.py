@@ -1,10 +1,10 @@
-"""All models that the bot can ask, by name.
+"""The pool of all configured models, by name.
 
     pool = Pool(config.models, engines, EngineContext(store, secrets.get), config.pool)
     async with aclosing(pool.chat("team", request)) as chunks: ...
 
-The pool is the only thing that retries: clients of engines are told not to. A request goes to
-another replica only while not a word of its answer has been shown.
+Only the pool retries; the clients of engines do not. A request moves to another replica only as
+long as none of its answer has been shown.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from backends.base import (
 from backends.errors import BackendError, ModelNotFound
 from backends.pool.model import ServedModel
 from backends.pool.replica import Replica, ReplicaStatus
-from backends.pool.spec import ModelSpec, PoolLimits, ResolvedReplica, SpecError, nearest
-from backends.worker.backend import WorkerBackend, isolated
+from backends.pool.spec import ModelSpec, PoolLimits, ResolvedReplica, SpecError, suggest_similar
+from backends.worker.backend import WorkerBackend, create_worker
 
 __all__ = ["Pool", "PoolLimits", "ReplicaStatus"]
 
@@ -39,8 +39,8 @@ _log = logging.getLogger(__name__)
 class Pool:
     """Every configured model, chat and embedding alike, each with its replicas and its queue.
 
-    Making one opens nothing. Raises `SpecError`, with every problem and its path, where a model
-    names an unknown engine or has options that its engine refuses.
+    Creating one opens nothing. Raises `SpecError`, with every problem and its path, if a model
+    names an unknown engine or has options that its engine rejects.
     """
 
     def __init__(
@@ -51,13 +51,13 @@ class Pool:
         limits: PoolLimits | None = None,
     ) -> None:
         limits = limits or PoolLimits()
-        resolved = resolve(models, engines)
+        resolved = resolve_models(models, engines)
         self._models = {
             name: ServedModel(
                 name,
                 models[name],
                 [
-                    _replica(name, at, one, context, limits, several=len(replicas) > 1)
+                    _create_replica(name, at, one, context, limits, several=len(replicas) > 1)
                     for at, one in enumerate(replicas)
                 ],
                 limits,
@@ -71,20 +71,20 @@ class Pool:
         return tuple(self._models)
 
     def spec(self, model: str) -> ModelSpec:
-        """What the configuration says of a model. Raises `ModelNotFound`."""
+        """Return the configuration of a model. Raises `ModelNotFound`."""
         return self._served(model).spec
 
     def backend(self, model: str) -> Backend:
-        """The engine of a model's first replica: its identity and its tokenizer.
+        """Return the engine of a model's first replica, for its identity and its tokenizer.
 
-        What is asked of it directly passes by the queue. Raises `ModelNotFound`.
+        Direct calls to it bypass the queue. Raises `ModelNotFound`.
         """
         return self._served(model).replicas[0].backend
 
     async def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        """Stream an answer, with its place in the queue first where it has to wait.
+        """Stream an answer, preceded by the place in the queue if the request has to wait.
 
-        The last chunk has `usage`, its `queue_s` with the time spent here. Closing the generator
+        The last chunk has `usage`, whose `queue_s` is the time spent here. Closing the generator
         gives the slot or the place back at once. Raises a `BackendError`.
         """
         async with aclosing(self._served(model).chat(request)) as chunks:
@@ -92,60 +92,66 @@ class Pool:
                 yield chunk
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
-        """Unit vectors, float32, shape (len(texts), dim). Raises a `BackendError`."""
+        """Embed texts as unit vectors, float32, shape (len(texts), dim).
+
+        Raises a `BackendError`.
+        """
         return await self._served(model).embed(texts)
 
     async def count(self, model: str, messages: Sequence[ChatMessage]) -> int:
-        """Tokens that the messages take as a prompt of this model."""
+        """Count the tokens that the messages take as a prompt of this model."""
         return await self._served(model).count(messages)
 
     async def capabilities(self, model: str) -> Capabilities:
-        """What all of the model's replicas can do; may load it. Asked once of each replica."""
+        """Return what all of the model's replicas can do; may load it.
+
+        Each replica is asked once.
+        """
         return await self._served(model).capabilities()
 
     async def health(self, model: str) -> Health:
-        """Whether one of the model's replicas can answer now; loads nothing."""
+        """Return whether one of the model's replicas can answer now; loads nothing."""
         return await self._served(model).health()
 
-    async def look(self, model: str) -> tuple[Health, ...]:
-        """As `health`, of each replica in its order."""
+    async def replica_health(self, model: str) -> tuple[Health, ...]:
+        """Return the health of each of the model's replicas, in order; loads nothing."""
         replicas = self._served(model).replicas
         return tuple(await asyncio.gather(*(one.backend.health() for one in replicas)))
 
     async def probe(self, model: str) -> Capabilities:
-        """Make sure that a model answers, before anybody is switched to it.
+        """Check that a model answers, before anybody is switched to it.
 
-        Loads it if need be and has it write one token (or embed one word). Raises the
-        `BackendError` that says why it cannot.
+        Loads it if need be and generates one token (or embeds one word). Raises the `BackendError`
+        that says why it cannot.
         """
         return await self._served(model).probe()
 
     def status(self, model: str | None = None) -> tuple[ReplicaStatus, ...]:
-        """Every replica of every model, or of one, as it stands now."""
+        """Return the present state of every replica of every model, or of one model."""
         served = self._models.values() if model is None else (self._served(model),)
         return tuple(status for each in served for status in each.status())
 
     async def aclose(self) -> None:
-        """Turn away who waits, end every answer, engine and child. Safe to call twice."""
+        """Turn away waiting requests; end every answer, engine and child. Safe to call twice."""
         await asyncio.gather(*(served.aclose() for served in self._models.values()))
         closing = [engine.close() for engine in self._engines.values() if engine.close is not None]
         for error in await asyncio.gather(*closing, return_exceptions=True):
             if isinstance(error, Exception):
-                _log.error("an engine did not close cleanly", exc_info=error)
+                _log.error("pool.engine_close_failed", exc_info=error)
 
     def _served(self, model: str) -> ServedModel:
         served = self._models.get(model)
         if served is None:
-            hint = nearest(model, self._models)
+            hint = suggest_similar(model, self._models)
             known = "" if hint else f"; there are {', '.join(self._models) or 'none'}"
             raise ModelNotFound(f"There is no model {model!r}{hint or known}{'' if hint else '.'}")
         return served
 
 
-def resolve(
+def resolve_models(
     models: Mapping[str, ModelSpec], engines: Mapping[str, Engine]
 ) -> dict[str, tuple[ResolvedReplica, ...]]:
-    """Every model's engines and judged options, without making anything.
+    """Resolve every model's engines and validated options, without creating anything.
 
     Raises `SpecError` with the problems of all models.
     """
@@ -161,7 +167,7 @@ def resolve(
     return resolved
 
 
-def _replica(
+def _create_replica(
     model: str,
     index: int,
     one: ResolvedReplica,
@@ -174,7 +180,7 @@ def _replica(
     try:
         backend = one.engine.create(name, one.options, context)
         if one.isolated and not isinstance(backend, WorkerBackend):
-            backend = isolated(one.engine, name, one.options, context)
+            backend = create_worker(one.engine, name, one.options, context)
     except (BackendError, ValueError) as error:
         raise SpecError([f"models.{name}: {error}"]) from error
     return Replica(

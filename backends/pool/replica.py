@@ -1,4 +1,4 @@
-"""One engine that serves a model: its slots, how fast it is, and whether it may be asked now."""
+"""One engine that serves a model: its slots, its speed, and whether it may be used now."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Literal
 
 from backends.base import Backend, Capabilities, Health, Usage
 from backends.errors import BackendBusy, BackendError
-from backends.pool.throughput import Rates
+from backends.pool.throughput import Throughput
 
-State = Literal["ready", "cooling", "trial"]
+ReplicaState = Literal["ready", "cooling", "trial"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class ReplicaStatus:
     model: str
     replica: int
     backend: str
-    state: State
+    state: ReplicaState
     resident: bool | None
     slots: int
     busy: int
@@ -47,7 +47,7 @@ class ReplicaStatus:
 
 
 class Replica:
-    """A backend with what the pool knows of it. Times are on the clock of `time.monotonic`."""
+    """A backend with the pool's record of it. Times are on the clock of `time.monotonic`."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Replica:
         self.backend = backend
         self.engine = engine
         self.index = index
-        self.rates = Rates()
+        self.throughput = Throughput()
         self.capabilities: Capabilities | None = None
         self.last_error: str | None = None
         self.running: dict[int, float] = {}
@@ -74,62 +74,64 @@ class Replica:
         self._longest_pause_s = longest_pause_s
         self._parallel = parallel
         self._failures = 0
-        self._rests_until = 0.0
+        self._paused_until = 0.0
 
     @property
-    def state(self) -> State:
-        if self.resting_s > 0:
+    def state(self) -> ReplicaState:
+        if self.pause_left_s > 0:
             return "cooling"
         return "trial" if self._failures else "ready"
 
     @property
-    def resting_s(self) -> float:
-        """How long it is still left alone."""
-        return max(0.0, self._rests_until - time.monotonic())
+    def pause_left_s(self) -> float:
+        """Seconds until it may be used again after a failure; 0 if it may be used now."""
+        return max(0.0, self._paused_until - time.monotonic())
 
     @property
     def slots(self) -> int:
-        """Requests that it may run side by side; a single one while it is on trial."""
+        """Requests that it may run side by side; only one while it is on trial."""
         return 1 if self._failures else self.parallel
 
     @property
     def parallel(self) -> int:
         """Requests that the engine runs side by side when all is well.
 
-        What the backend says goes first, since some learn it from their server.
+        The backend's own value takes precedence, since some learn it from their server.
         """
         return max(1, int(getattr(self.backend, "parallel", self._parallel)))
 
     @property
     def free(self) -> bool:
-        return self.resting_s == 0 and len(self.running) < self.slots
+        return self.pause_left_s == 0 and len(self.running) < self.slots
 
     def wait_s(self) -> float:
-        """Expected time until it can start one more request."""
+        """Return the expected time until it can start one more request."""
         if self.free:
             return 0.0
         now = time.monotonic()
         ends = sorted(self.running.values())
         over = len(ends) - self.slots
         until_slot = max(0.0, ends[over] - now) if over >= 0 else 0.0
-        return max(self.resting_s, until_slot)
+        return max(self.pause_left_s, until_slot)
 
-    def started(self, number: int, expected_s: float) -> None:
+    def start_request(self, number: int, expected_s: float) -> None:
+        """Record that a request has started and is expected to take `expected_s` seconds."""
         self.running[number] = time.monotonic() + expected_s
 
-    def ended(self, number: int) -> None:
+    def finish_request(self, number: int) -> None:
+        """Record that a request no longer runs here."""
         self.running.pop(number, None)
 
-    def spoke(self) -> bool:
-        """The first word of an answer is here: it is well. Whether that was in doubt."""
+    def mark_first_token(self) -> bool:
+        """Clear past failures, since an answer has begun; return whether there were any."""
         doubted = self._failures > 0
         self._failures = 0
-        self._rests_until = 0.0
+        self._paused_until = 0.0
         return doubted
 
-    def succeeded(self, usage: Usage | None = None) -> None:
-        """An answer or a set of embeddings is complete: whatever ailed it is over."""
-        self.spoke()
+    def record_success(self, usage: Usage | None = None) -> None:
+        """Record a complete answer or set of embeddings, and clear past failures."""
+        self.mark_first_token()
         self._resident = True
         self.served_at = time.monotonic()
         self.answered += 1
@@ -137,30 +139,30 @@ class Replica:
             self.prompt_tokens += usage.prompt_tokens
             self.cached_tokens += usage.cached_tokens
             self.completion_tokens += usage.completion_tokens
-            self.rates.learn(usage)
+            self.throughput.learn(usage)
 
-    def failed_with(self, error: BackendError) -> None:
-        """Leave it alone for a while, twice as long each time."""
+    def record_failure(self, error: BackendError) -> None:
+        """Record a failure and pause the replica, twice as long each time."""
         self.failed += 1
         self.last_error = str(error)
         if isinstance(error, BackendBusy):  # well, but with a full queue of its own
-            self._rest(min(error.retry_after_s, self._longest_pause_s))
+            self._pause(min(error.retry_after_s, self._longest_pause_s))
             return
         self._failures += 1
         doublings = min(self._failures - 1, 30)
-        self._rest(min(self._first_pause_s * 2**doublings, self._longest_pause_s))
+        self._pause(min(self._first_pause_s * 2**doublings, self._longest_pause_s))
 
-    def forgive(self) -> None:
-        """Try it again at once: somebody has asked for it by name."""
-        self._rests_until = 0.0
+    def end_pause(self) -> None:
+        """Make it usable at once, because somebody has asked for this model by name."""
+        self._paused_until = 0.0
 
-    def saw(self, health: Health) -> None:
-        """Take in what its health said."""
+    def record_health(self, health: Health) -> None:
+        """Record whether the backend says that its model is in memory."""
         if health.resident is not None:
             self._resident = health.resident
 
     def status(self, model: str, queued: int) -> ReplicaStatus:
-        measured = self.rates.measured
+        measured = self.throughput.measured
         resident = getattr(self.backend, "resident", None)
         return ReplicaStatus(
             model=model,
@@ -171,8 +173,8 @@ class Replica:
             slots=self.parallel,
             busy=len(self.running),
             queued=queued,
-            tokens_per_s=self.rates.decode if measured else None,
-            prefill_tokens_per_s=self.rates.prefill if measured else None,
+            tokens_per_s=self.throughput.decode if measured else None,
+            prefill_tokens_per_s=self.throughput.prefill if measured else None,
             prompt_tokens=self.prompt_tokens,
             cached_tokens=self.cached_tokens,
             completion_tokens=self.completion_tokens,
@@ -180,9 +182,9 @@ class Replica:
             failed=self.failed,
             cancelled=self.cancelled,
             last_error=self.last_error,
-            retry_in_s=self.resting_s or None,
+            retry_in_s=self.pause_left_s or None,
             capabilities=self.capabilities,
         )
 
-    def _rest(self, pause_s: float) -> None:
-        self._rests_until = max(self._rests_until, time.monotonic() + pause_s)
+    def _pause(self, pause_s: float) -> None:
+        self._paused_until = max(self._paused_until, time.monotonic() + pause_s)

@@ -1,4 +1,4 @@
-"""What no engine can serve, refused before it is sent anywhere."""
+"""Refuses requests that no engine can serve, before they are sent anywhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from backends.errors import InvalidRequest
 
 
 def check_request(request: ChatRequest) -> None:
-    """Raises `InvalidRequest`, saying what is wrong."""
+    """Raise `InvalidRequest`, saying what is wrong, for a request that no engine can serve."""
     if not request.messages:
         raise InvalidRequest("The request holds no message.")
     if request.sampling.max_tokens < 1:
@@ -22,7 +22,7 @@ def check_request(request: ChatRequest) -> None:
 
 
 def check_schema(schema: Mapping[str, Any]) -> None:
-    """Raises `InvalidRequest` where something is not a JSON schema."""
+    """Raise `InvalidRequest` if something is not a valid JSON schema."""
     from jsonschema import Draft202012Validator, SchemaError  # slow to import
 
     try:

@@ -1,4 +1,4 @@
-"""Which replica should run a request."""
+"""Chooses the replica that should run a request."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from collections.abc import Collection, Sequence
 
 from backends.pool.replica import Replica
 
-_REMEMBERED_CONVERSATIONS = 4_096
+_MAX_REMEMBERED_CONVERSATIONS = 4_096
 
 
-class Routes:
-    """Keeps conversations where their cache is, and spills to the least expected wait.
+class ReplicaRouter:
+    """Routes a conversation to the replica that holds its cache, else to the shortest expected
+    wait.
 
     A conversation's first home is chosen by weighted rendezvous hashing: every process agrees
-    without talking, and a replica that comes or goes moves only its own share. After that the home
-    is wherever the last turn was answered, since that is where the cache is.
+    without communication, and a replica that comes or goes moves only its own share. After that its
+    home is the replica that answered the last turn, since that holds the cache.
     """
 
     def __init__(self, model: str, replicas: Sequence[Replica]) -> None:
@@ -33,22 +34,22 @@ class Routes:
         waited_s: float = 0.0,
         tried: Collection[int] = (),
     ) -> Replica | None:
-        """A replica that should start the request now; None while waiting for one is better."""
-        awake = [r for r in self._replicas if r.index not in tried and r.resting_s == 0]
+        """Return the replica that should start the request now; None while waiting is better."""
+        awake = [r for r in self._replicas if r.index not in tried and r.pause_left_s == 0]
         free = [replica for replica in awake if replica.free]
         if not free:
             return None
         home = self.home(conversation, awake)
         if home is not None and home.free:
             return home
-        spill = min(free, key=lambda replica: _delay(replica, prompt_tokens))
+        spill = min(free, key=lambda replica: _expected_delay(replica, prompt_tokens))
         if home is None or self._last.get(conversation or "") != home.index:
             return spill
-        saved_s = spill.rates.reading_s(prompt_tokens)  # what the cache at home is worth
+        saved_s = spill.throughput.reading_s(prompt_tokens)  # what the cache at home is worth
         return None if waited_s + home.wait_s() < saved_s else spill
 
     def home(self, conversation: str | None, among: Sequence[Replica]) -> Replica | None:
-        """Where the conversation belongs, busy or not."""
+        """Return the conversation's home replica, busy or not."""
         if conversation is None or not among:
             return None
         last = self._last.get(conversation)
@@ -57,13 +58,13 @@ class Routes:
                 return replica
         return max(among, key=lambda replica: self._score(conversation, replica))
 
-    def moved(self, conversation: str | None, replica: Replica) -> None:
-        """A turn was answered there."""
+    def record_home(self, conversation: str | None, replica: Replica) -> None:
+        """Record that the replica answered a turn of the conversation."""
         if conversation is None:
             return
         self._last[conversation] = replica.index
         self._last.move_to_end(conversation)
-        if len(self._last) > _REMEMBERED_CONVERSATIONS:
+        if len(self._last) > _MAX_REMEMBERED_CONVERSATIONS:
             self._last.popitem(last=False)
 
     def _score(self, conversation: str, replica: Replica) -> float:
@@ -72,7 +73,7 @@ class Routes:
         return -replica.parallel / math.log(drawn / (2**64 + 1))
 
 
-def _delay(replica: Replica, prompt_tokens: int) -> tuple[float, float]:
+def _expected_delay(replica: Replica, prompt_tokens: int) -> tuple[float, float]:
     """Expected time to the first word there, and how full it is."""
     load = len(replica.running) / replica.slots
-    return (replica.wait_s() + replica.rates.reading_s(prompt_tokens) * (1.0 + load), load)
+    return (replica.wait_s() + replica.throughput.reading_s(prompt_tokens) * (1.0 + load), load)

@@ -24,36 +24,36 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from backends.base import Engine, EngineOptions, Sampling
-from backends.registry import MODULES
+from backends.registry import ENGINE_MODULES
 from backends.thinking import Thinking
 
 Isolation = Literal["none", "process"]
 
-_REPEATED = 6
+_MIN_REDACTED_CHARACTERS = 6
 """A shorter value may be a part of any sentence, in characters."""
 
-_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SECONDS_PER_UNIT = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 class SpecError(ValueError):
-    """Entries of config.yaml that cannot be served; `problems` has a line with a path for each."""
+    """Entries of config.yaml that are invalid; `problems` has a line with a path for each."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("; ".join(problems))
 
 
-def seconds(value: Any) -> Any:
-    """Seconds of a duration such as `300`, `"5m"`, `"1.5h"`; -1 stands for ever."""
+def parse_seconds(value: Any) -> Any:
+    """Parse a duration such as `300`, `"5m"` or `"1.5h"` to seconds; -1 means for ever."""
     if not isinstance(value, str):
         return value
     match = re.fullmatch(r"\s*+(-?\d++(?:\.\d++)?)\s*+(ms|s|m|h|d|)\s*+", value)
     if match is None:
         raise ValueError("write a number of seconds, or a duration such as 30s, 5m or 1h")
-    return float(match[1]) * _UNITS[match[2]]
+    return float(match[1]) * _SECONDS_PER_UNIT[match[2]]
 
 
-Seconds = Annotated[float, BeforeValidator(seconds)]
+Seconds = Annotated[float, BeforeValidator(parse_seconds)]
 
 
 class SamplingDefaults(BaseModel):
@@ -86,7 +86,7 @@ class SamplingDefaults(BaseModel):
 
 
 class ReplicaSpec(BaseModel):
-    """One engine that serves the model; `options` are the engine's own keys, not yet judged."""
+    """One engine that serves the model; `options` are the engine's own keys, not yet validated."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -144,7 +144,9 @@ class ModelSpec(BaseModel):
             if "backend" in value:
                 raise ValueError("write either `backend:` or `replicas:`, not both")
             known = set(cls.model_fields) - {"inline"}
-            if unknown := [_unknown(str(key), known) for key in value if key not in known]:
+            if unknown := [
+                _unknown_key_message(str(key), known) for key in value if key not in known
+            ]:
                 raise ValueError("; ".join(unknown))
             return value
         if "backend" not in value:
@@ -155,8 +157,8 @@ class ModelSpec(BaseModel):
         return {**own, "replicas": [rest], "inline": True}
 
     @property
-    def called(self) -> tuple[str, ...]:
-        """What its engines know it by: names at a server, sources of files, parts of commands."""
+    def engine_model_names(self) -> tuple[str, ...]:
+        """The names its engines use: names at a server, sources of files, parts of commands."""
         found: list[str] = []
         for replica in self.replicas:
             for key in ("model", "source", "command"):
@@ -165,9 +167,9 @@ class ModelSpec(BaseModel):
         return tuple(filter(None, found))
 
     def resolve(self, engines: Mapping[str, Engine], path: str) -> tuple[ResolvedReplica, ...]:
-        """Every replica with its engine and its judged options.
+        """Return every replica with its engine and its validated options.
 
-        `path` is where the model stands in the configuration (`models.team`). Raises `SpecError`.
+        `path` is the model's place in the configuration (`models.team`). Raises `SpecError`.
         """
         found: list[ResolvedReplica] = []
         problems: list[str] = []
@@ -175,13 +177,13 @@ class ModelSpec(BaseModel):
             where = path if self.inline else f"{path}.replicas[{at}]"
             engine = engines.get(replica.backend)
             if engine is None:
-                hint = nearest(replica.backend, {**MODULES, **engines})
+                hint = suggest_similar(replica.backend, {**ENGINE_MODULES, **engines})
                 problems.append(f"{where}.backend: there is no engine of that name{hint}")
                 continue
             try:
                 options = engine.options.model_validate(self._handed_on(engine, replica))
             except ValidationError as error:
-                problems += explain(error, where, engine.options)
+                problems += describe_validation_error(error, where, engine.options)
                 continue
             isolated = (replica.isolation or self.isolation) == "process"
             found.append(ResolvedReplica(engine, options, isolated))
@@ -236,38 +238,42 @@ class PoolLimits(BaseModel):
     progress_interval_s: Annotated[Seconds, Field(gt=0)] = 0.25
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` where something known looks like `word`, else nothing."""
+def suggest_similar(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` if a known word resembles `word`, else ""."""
     match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"; did you mean {match[0]!r}?" if match else ""
 
 
-def explain(error: ValidationError, path: str, model: type[BaseModel]) -> list[str]:
-    """One line for each thing wrong, with its path; never what was written there (a secret may be).
+def describe_validation_error(
+    error: ValidationError, path: str, model: type[BaseModel]
+) -> list[str]:
+    """Return one line for each problem, with its path, never with the value (it may be a secret).
 
-    `model` is the class that judged, whose keys are offered for misspelt ones.
+    `model` is the class that validated; its keys are suggested for misspelt ones.
     """
     lines = []
     for problem in error.errors(include_url=False, include_context=False):
         where, steps = path, problem["loc"]
         if problem["type"] == "extra_forbidden" and len(steps) == 1:
-            lines.append(f"{path}.{_unknown(str(steps[0]), model.model_fields)}")
+            lines.append(f"{path}.{_unknown_key_message(str(steps[0]), model.model_fields)}")
             continue
         for step in steps:
             where += f"[{step}]" if isinstance(step, int) else f".{step}"
-        what = said_of(problem["msg"], problem["input"])
+        what = redact_value(problem["msg"], problem["input"])
         lines.append(f"{where}: {what[:1].lower()}{what[1:]}")
     return lines
 
 
-def said_of(message: str, given: Any) -> str:
-    """What a judge says of a value, without the value itself, which some repeat."""
+def redact_value(message: str, given: Any) -> str:
+    """Return a validator's message without the value itself, which some messages repeat."""
     message = message.removeprefix("Value error, ")
     if isinstance(given, str) and given:
         message = message.replace(repr(given), "this")
-        message = message.replace(given, "this") if len(given) >= _REPEATED else message
+        message = (
+            message.replace(given, "this") if len(given) >= _MIN_REDACTED_CHARACTERS else message
+        )
     return message
 
 
-def _unknown(key: str, known: Iterable[str]) -> str:
-    return f"{key}: no such key{nearest(key, known)}"
+def _unknown_key_message(key: str, known: Iterable[str]) -> str:
+    return f"{key}: no such key{suggest_similar(key, known)}"

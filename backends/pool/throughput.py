@@ -1,4 +1,4 @@
-"""How fast a replica reads and writes, measured from its own answers."""
+"""Measures how fast a replica reads and writes, from its own answers."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from backends.base import ChatMessage, Usage
 
-_WEIGHT = 0.25
+_SMOOTHING_WEIGHT = 0.25
 """Of a new measurement in the moving average: about the last eight answers count."""
 
 
 @dataclass(slots=True)
-class Rates:
-    """Moving averages: tokens a second while reading and writing, tokens of an answer.
+class Throughput:
+    """Moving averages: tokens per second for reading and writing, and tokens per answer.
 
     The start values are those of a small model on two processor cores; `measured` says whether an
     answer has replaced them yet.
@@ -24,8 +24,8 @@ class Rates:
     measured: bool = False
 
     def learn(self, usage: Usage) -> None:
-        """Take in what one complete answer took."""
-        weight = _WEIGHT if self.measured else 1.0
+        """Update the averages with one complete answer."""
+        weight = _SMOOTHING_WEIGHT if self.measured else 1.0
         read = usage.prompt_tokens - usage.cached_tokens
         if read > 0 and usage.prefill_s > 0:
             self.prefill += weight * (read / usage.prefill_s - self.prefill)
@@ -44,10 +44,10 @@ class Rates:
 
 
 def estimate_tokens(*texts: str) -> int:
-    """Tokens of some texts by their bytes, for queueing only: no tokenizer is asked."""
+    """Estimate the tokens of texts by their bytes, for queueing only; asks no tokenizer."""
     return sum(len(text.encode("utf-8", "replace")) // 4 + 1 for text in texts)
 
 
-def estimate_prompt(messages: tuple[ChatMessage, ...]) -> int:
-    """Tokens of a prompt, roughly, template included."""
+def estimate_prompt_tokens(messages: tuple[ChatMessage, ...]) -> int:
+    """Estimate the tokens of a prompt, template included."""
     return estimate_tokens(*(message.content for message in messages)) + 4 * len(messages)

@@ -1,4 +1,4 @@
-"""A request's place in front of a model."""
+"""A request's place in the queue of a model."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from backends.pool.replica import Replica
 
 _ROUND_TOKENS = 512.0
 """Written tokens that one round of the fair queue stands for."""
-_READING_IS_CHEAPER = 8.0
+_PROMPT_TOKENS_PER_WRITTEN_TOKEN = 8.0
 """Tokens of a prompt that cost as much as one written token."""
 
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """One request's place: in the queue while `replica` is None, on a slot afterwards."""
+    """One request's place: in the queue while `replica` is None, in a slot afterwards."""
 
     number: int
     flow: str
@@ -41,4 +41,6 @@ class Ticket:
 
     def cost(self, written: int) -> float:
         """Rounds that the request is worth with so many written tokens."""
-        return max(1.0, (written + self.prompt_tokens / _READING_IS_CHEAPER) / _ROUND_TOKENS)
+        return max(
+            1.0, (written + self.prompt_tokens / _PROMPT_TOKENS_PER_WRITTEN_TOKEN) / _ROUND_TOKENS
+        )

@@ -1,1 +1,1 @@
-"""A model whose answers are written down, for tests of skills."""
+"""A backend with scripted answers, for tests of skills."""

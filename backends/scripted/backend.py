@@ -1,9 +1,9 @@
-"""A backend that answers from a script: for tests of skills, for benches, for a first try.
+"""A backend that answers from a script: for tests of skills, benchmarks, and a first try.
 
     backend = ScriptedBackend("default", replies=["Good morning.", Reply("42", match="answer")])
 
-Without a script it echoes the last message. Its tokens are words, so that every count in a test
-can be checked by eye.
+Without a script it echoes the last message. Its tokens are words, so that every count in a test can
+be checked by eye.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ from backends.base import (
 )
 from backends.errors import BackendBusy, BackendError, ContextOverflow
 from backends.pool.request_validation import check_request
-from backends.scripted.json import conform
+from backends.scripted.json import fit_to_schema
 from backends.scripted.script import (
-    FAILURES,
-    FOREVER,
+    FAILURE_ERRORS,
+    FOREVER_S,
     Reply,
     ScriptedCall,
     ScriptedOptions,
-    bag_of_words,
+    hash_words,
     pause,
-    prompt_words,
-    words,
+    split_prompt,
+    split_words,
 )
 
 __all__ = ["ENGINE", "Reply", "ScriptedBackend", "ScriptedCall", "ScriptedOptions"]
 
-_REMEMBERED = 1_000
+_MAX_REMEMBERED_REQUESTS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
-    """An answer as it will run, token by token, unless it is closed."""
+class _AnswerPlan:
+    """The course of an answer, token by token, unless it is closed early."""
 
     prompt: list[str]
     cached: int
@@ -71,13 +71,13 @@ class _Plan:
 
 
 class ScriptedBackend:
-    """Answers from a script, and remembers what it was asked.
+    """Answers from a script, and records the requests it received.
 
-    `answer` (from Python only) makes the reply from the request and goes before the script; other
-    keywords are those of `ScriptedOptions`. `requests` and `embedded` hold the latest of what came
-    in; `cancelled` counts the answers that were closed before their end, `completed` and `failed`
-    the others; `active` and `peak` are the answers running now, and the most at once. Set
-    `available = False` to have it refuse everything as if its engine were down.
+    `answer` (from Python only) makes the reply from the request and takes precedence over the
+    script; other keywords are those of `ScriptedOptions`. `requests` and `embedded` hold the latest
+    requests and texts; `cancelled` counts the answers that were closed before their end,
+    `completed` and `failed` the others; `active` and `peak` are the answers running now, and the
+    most at once. Set `available = False` to make it refuse everything as if its engine were down.
     """
 
     def __init__(
@@ -91,19 +91,19 @@ class ScriptedBackend:
         self.name = name
         self.options = options or ScriptedOptions(**settings)
         self.parallel = self.options.parallel or 1_000
-        self.requests: deque[ChatRequest] = deque(maxlen=_REMEMBERED)
-        self.embedded: deque[tuple[str, ...]] = deque(maxlen=_REMEMBERED)
+        self.requests: deque[ChatRequest] = deque(maxlen=_MAX_REMEMBERED_REQUESTS)
+        self.embedded: deque[tuple[str, ...]] = deque(maxlen=_MAX_REMEMBERED_REQUESTS)
         self.available = True
         self.cancelled = self.completed = self.failed = 0
         self.active = self.peak = self.waiting = 0
         self._answer = answer
         self._turns = deque(reply for reply in self.options.replies if reply.in_turn)
-        self._failures: deque[tuple[BackendError, int]] = deque(maxlen=_REMEMBERED)
+        self._failures: deque[tuple[BackendError, int]] = deque(maxlen=_MAX_REMEMBERED_REQUESTS)
         self._seen: OrderedDict[str, list[str]] = OrderedDict()
         self._slots = asyncio.Semaphore(self.options.parallel) if self.options.parallel else None
 
     def fail_next(self, error: BackendError, *, after: int = 0) -> None:
-        """Fail the next request with `error` once `after` tokens are out; may be called again."""
+        """Fail the next request with `error` after `after` tokens; may be called again."""
         self._failures.append((error, after))
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
@@ -146,11 +146,11 @@ class ScriptedBackend:
             )
         yield Chunk(finish=plan.finish, usage=usage)
 
-    async def _speak(self, plan: _Plan) -> AsyncGenerator[Chunk, None]:
+    async def _speak(self, plan: _AnswerPlan) -> AsyncGenerator[Chunk, None]:
         each = 1 / self.options.tokens_per_s if self.options.tokens_per_s else 0.0
         for at, word in enumerate([*plan.answer, None]):
             if at == plan.stall_at:
-                await pause(FOREVER, plan.ends)
+                await pause(FOREVER_S, plan.ends)
             if plan.failure is not None and at == plan.fail_at:
                 raise plan.failure
             if word is not None:
@@ -160,18 +160,20 @@ class ScriptedBackend:
             yield Chunk(tool_calls=plan.calls)
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
-        """Bags of hashed words: the same text gives the same vector, shared words come near."""
+        """Embed texts as hashed words: equal texts give equal vectors, shared words similar
+        ones.
+        """
         self._refuse_if_down()
         self.embedded.append(tuple(texts))
         rows = np.zeros((len(texts), self.options.dimension), dtype=np.float32)
         for row, text in zip(rows, texts, strict=True):
-            row[:] = bag_of_words(text, self.options.dimension)
+            row[:] = hash_words(text, self.options.dimension)
             await asyncio.sleep(0)
         return rows
 
     async def count(self, messages: Sequence[ChatMessage]) -> int:
-        """Words, and one more for each message's role."""
-        return len(prompt_words(messages))
+        """Count the words, plus one for each message's role."""
+        return len(split_prompt(messages))
 
     async def capabilities(self) -> Capabilities:
         return Capabilities(
@@ -198,22 +200,22 @@ class ScriptedBackend:
 
     def _down(self) -> BackendError | None:
         failure = self.options.down or (None if self.available else "unavailable")
-        return FAILURES[failure]() if failure else None
+        return FAILURE_ERRORS[failure]() if failure else None
 
-    def _plan(self, request: ChatRequest, began: float) -> _Plan:
-        """Decide on the answer. Raises what fails before the first token."""
+    def _plan(self, request: ChatRequest, began: float) -> _AnswerPlan:
+        """Decide on the answer. Raises failures that come before the first token."""
         check_request(request)
         failure, fail_at = self._failures.popleft() if self._failures else (None, 0)
         reply = self._reply(request)
         if failure is None and reply.error is not None:
-            failure, fail_at = FAILURES[reply.error](), reply.fail_after
+            failure, fail_at = FAILURE_ERRORS[reply.error](), reply.fail_after
         if failure is not None and fail_at == 0:
             raise failure
-        prompt = prompt_words(request.messages)
+        prompt = split_prompt(request.messages)
         if len(prompt) >= self.options.context:
             raise ContextOverflow(len(prompt), self.options.context)
         answer, finish = self._text(reply, request, room=self.options.context - len(prompt))
-        return _Plan(
+        return _AnswerPlan(
             prompt=prompt,
             cached=self._cached(request.conversation, prompt),
             answer=answer,
@@ -248,14 +250,16 @@ class ScriptedBackend:
     ) -> tuple[list[str], FinishReason]:
         text = reply.text.replace("{text}", request.messages[-1].content)
         if request.sampling.json_schema is not None:
-            text = conform(text, request.sampling.json_schema)
+            text = fit_to_schema(text, request.sampling.json_schema)
         cuts = [at for stop in request.sampling.stop if (at := text.find(stop)) >= 0]
-        answer = words(text[: min(cuts)] if cuts else text)
+        answer = split_words(text[: min(cuts)] if cuts else text)
         most = min(request.sampling.max_tokens, room)
         return (answer[:most], "length") if len(answer) > most else (answer, "stop")
 
     def _cached(self, conversation: str | None, prompt: list[str]) -> int:
-        """Words that an engine would not have to read again; always leaves one to read."""
+        """Return the words that an engine would have cached; at least one is always left to
+        read.
+        """
         seen = self._seen.get(conversation or "", [])
         pairs = zip(seen, prompt[:-1], strict=False)
         return sum(1 for _ in takewhile(lambda pair: pair[0].strip() == pair[1], pairs))
@@ -265,7 +269,7 @@ class ScriptedBackend:
             return
         self._seen[conversation] = said
         self._seen.move_to_end(conversation)
-        while len(self._seen) > _REMEMBERED:
+        while len(self._seen) > _MAX_REMEMBERED_REQUESTS:
             self._seen.popitem(last=False)
 
     @asynccontextmanager
@@ -290,7 +294,7 @@ class ScriptedBackend:
             async with asyncio.timeout(None if ends is None else ends - time.perf_counter()):
                 await slots.acquire()
         except TimeoutError:
-            raise FAILURES["deadline"]() from None
+            raise FAILURE_ERRORS["deadline"]() from None
         finally:
             self.waiting -= 1
 

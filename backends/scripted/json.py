@@ -1,4 +1,4 @@
-"""Makes a scripted answer fit the JSON schema of its request."""
+"""Fits a scripted answer to the JSON schema of its request."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from referencing.exceptions import Unresolvable
 
 from backends.errors import InvalidRequest
 
-_MAX_DEPTH = 16
+_MAX_SCHEMA_DEPTH = 16
 
 
-def conform(text: str, schema: Mapping[str, Any]) -> str:
-    """`text` if it is JSON that fits the schema, else the smallest instance that can be made.
+def fit_to_schema(text: str, schema: Mapping[str, Any]) -> str:
+    """Return `text` if it is JSON that fits the schema, else the smallest instance of the schema.
 
-    The schema must be a valid one. Raises `InvalidRequest` where it is beyond what can be made up.
+    The schema must be valid. Raises `InvalidRequest` if no instance can be generated.
     """
     # An empty registry: a reference to somewhere else is never fetched.
     check = jsonschema.Draft202012Validator(dict(schema), registry=Registry())
@@ -42,7 +42,7 @@ def _conform(text: str, schema: Mapping[str, Any], check: Validator) -> str:
 
 
 def _instance(schema: Any, root: Mapping[str, Any], depth: int) -> Any:
-    if not isinstance(schema, Mapping) or depth > _MAX_DEPTH:
+    if not isinstance(schema, Mapping) or depth > _MAX_SCHEMA_DEPTH:
         return None
     for key in ("const", "default"):
         if key in schema:

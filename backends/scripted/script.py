@@ -1,4 +1,4 @@
-"""What a script for `ScriptedBackend` is made of."""
+"""The parts of a script for `ScriptedBackend`: replies, failures and options."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Failure = Literal[
     "unavailable", "timeout", "busy", "protocol", "overflow", "invalid", "deadline", "not_found"
 ]
 
-FAILURES: Mapping[Failure, Callable[[], BackendError]] = {
+FAILURE_ERRORS: Mapping[Failure, Callable[[], BackendError]] = {
     "unavailable": lambda: BackendUnavailable("The scripted engine cannot be reached."),
     "timeout": lambda: BackendTimeout("The scripted engine kept silent for too long."),
     "busy": lambda: BackendBusy(1.0),
@@ -42,7 +42,7 @@ FAILURES: Mapping[Failure, Callable[[], BackendError]] = {
 """Makes the error of each kind that a script can name."""
 
 
-FOREVER = float("inf")
+FOREVER_S = float("inf")
 
 
 class ScriptedCall(BaseModel):
@@ -57,10 +57,10 @@ class ScriptedCall(BaseModel):
 class Reply(BaseModel):
     """One answer of a script.
 
-    With `match` (a substring, case ignored) or `regex` it answers every last message that fits;
+    With `match` (a substring, case ignored) or `regex` it answers every last message that matches;
     without either it is used once, in its turn. `error` is raised after `fail_after` tokens (0 is
-    before the first); `stall_after` says after how many tokens the engine falls silent for good.
-    `{text}` in `text` stands for the last message.
+    before the first); after `stall_after` tokens the engine sends nothing more. `{text}` in `text`
+    stands for the last message.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -88,11 +88,11 @@ class Reply(BaseModel):
 
     @property
     def in_turn(self) -> bool:
-        """Whether this reply waits for its turn, and not for a message that fits."""
+        """Whether this reply is used in its turn, and not for a matching message."""
         return self.match is None and self.regex is None
 
     def fits(self, text: str) -> bool:
-        """Whether this reply is meant for a last message of `text`."""
+        """Return whether this reply answers a last message of `text`."""
         if self.match is not None and self.match.casefold() not in text.casefold():
             return False
         return self.regex is None or re.search(self.regex, text) is not None
@@ -128,20 +128,22 @@ class ScriptedOptions(EngineOptions):
         return value
 
 
-def words(text: str) -> list[str]:
-    """The tokens of an answer: words with the space before them; joined, they are `text` again."""
+def split_words(text: str) -> list[str]:
+    """Split an answer into its tokens: words with the space before them; joined, they give
+    `text`.
+    """
     return re.findall(r"\s*\S+|\s+$", text)
 
 
-def prompt_words(messages: Sequence[ChatMessage]) -> list[str]:
-    """The tokens of a prompt: one for each message's role, and the words."""
+def split_prompt(messages: Sequence[ChatMessage]) -> list[str]:
+    """Split a prompt into its tokens: one for each message's role, and the words."""
     return [
         word for message in messages for word in (f"<{message.role}>", *message.content.split())
     ]
 
 
-def bag_of_words(text: str, dimension: int) -> Embeddings:
-    """A unit vector, shape (dimension,), made of the hashes of the words in `text`."""
+def hash_words(text: str, dimension: int) -> Embeddings:
+    """Return a unit vector, shape (dimension,), from the hashes of the words in `text`."""
     row = np.zeros(dimension, dtype=np.float32)
     for word in re.findall(r"\w+", text.casefold()):
         digest = hashlib.blake2b(word.encode(), digest_size=8).digest()
@@ -153,10 +155,10 @@ def bag_of_words(text: str, dimension: int) -> Embeddings:
 
 
 async def pause(seconds: float, ends: float | None) -> None:
-    """Sleep; at least give way to other tasks. Raises `DeadlineExceeded` once `ends` has passed."""
-    left = FOREVER if ends is None else max(0.0, ends - time.perf_counter())
-    if seconds == left == FOREVER:
+    """Sleep, or at least yield to other tasks. Raises `DeadlineExceeded` once `ends` has passed."""
+    left = FOREVER_S if ends is None else max(0.0, ends - time.perf_counter())
+    if seconds == left == FOREVER_S:
         await asyncio.Event().wait()
     await asyncio.sleep(min(seconds, left))
     if ends is not None and time.perf_counter() >= ends:
-        raise FAILURES["deadline"]()
+        raise FAILURE_ERRORS["deadline"]()

@@ -1,1 +1,1 @@
-"""An engine in a child process, and the watch over child processes."""
+"""Engines in child processes, and the supervision of child processes."""

@@ -1,11 +1,11 @@
-"""Any local engine in a child process, behind the same protocol.
+"""A backend that runs any local engine in a child process.
 
     models:
       risky: {backend: llama_cpp, source: "file:…", isolation: process}
 
-Whatever happens to the child costs the answers in flight an honest error and nothing else: it is
-started again for the next request, after a pause that grows if it keeps dying. The child ends when
-its parent does, however that ended.
+If the child crashes, the answers in flight fail with a clear error and nothing else is affected: it
+is restarted for the next request, after a pause that grows if it keeps crashing. The child ends
+when its parent does, however that ended.
 """
 
 from __future__ import annotations
@@ -35,29 +35,29 @@ from backends.errors import (
     DeadlineExceeded,
 )
 from backends.worker.frames import Head
-from backends.worker.process import Child, Frame
+from backends.worker.process import ChildProcess, Frame
 from backends.worker.wire import (
-    CAPABILITIES,
-    CHUNK,
-    HEALTH,
-    MESSAGES,
-    REQUEST,
-    reference,
+    CAPABILITIES_ADAPTER,
+    CHUNK_ADAPTER,
+    HEALTH_ADAPTER,
+    MESSAGES_ADAPTER,
+    REQUEST_ADAPTER,
+    import_reference,
     rows_from_bytes,
 )
 
 Create = Callable[[str, Any, EngineContext], Backend]
 
-_LOOK_S = 5.0
-_STEADY_S = 30.0
+_HEALTH_TIMEOUT_S = 5.0
+_STEADY_LIFETIME_S = 30.0
 """A child that lived this long, or has answered, is started again at once when it dies."""
 
 
 class WorkerBackend:
     """A backend whose engine runs in a process of its own.
 
-    `create` and the class of `options` must stand in a module's top level. `silence_s` bounds how
-    long the child may say nothing at all while it has something to do.
+    `create` and the class of `options` must be defined at the top level of a module. `silence_s`
+    limits how long the child may send nothing while it has work.
     """
 
     def __init__(
@@ -76,8 +76,8 @@ class WorkerBackend:
         self._start_head = {
             "op": "start",
             "name": name,
-            "create": reference(create),
-            "options_class": reference(type(options)),
+            "create": import_reference(create),
+            "options_class": import_reference(type(options)),
             "options": options.model_dump(mode="json"),
         }
         self._context = context
@@ -88,13 +88,13 @@ class WorkerBackend:
         self._retry_at = 0.0
         self._deaths = 0
         self._why: str | None = None
-        self._child: Child | None = None
+        self._child: ChildProcess | None = None
         self._starting = asyncio.Lock()
         self._closed = False
 
     @property
     def pid(self) -> int | None:
-        """The child's process, while there is one."""
+        """The child's process id, or None without a child."""
         return self._child.pid if self._child is not None and self._child.alive else None
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
@@ -103,7 +103,7 @@ class WorkerBackend:
         if self.pid is None:
             yield Chunk(progress=Progress("loading"))
         child = await self._running()
-        head = {"op": "chat", "request": REQUEST.dump_python(request, mode="json")}
+        head = {"op": "chat", "request": REQUEST_ADAPTER.dump_python(request, mode="json")}
         async with child.call(head) as replies:
             while True:
                 told, _ = await replies.get()
@@ -111,7 +111,7 @@ class WorkerBackend:
                     raise BackendProtocolError(
                         f"The engine of {self.name!r} stopped in mid-answer."
                     )
-                chunk = CHUNK.validate_python(told["chunk"])
+                chunk = CHUNK_ADAPTER.validate_python(told["chunk"])
                 yield chunk
                 if chunk.finish is not None:
                     return
@@ -121,24 +121,24 @@ class WorkerBackend:
         return rows_from_bytes(told["shape"], body)
 
     async def count(self, messages: Sequence[ChatMessage]) -> int:
-        sent = MESSAGES.dump_python(tuple(messages), mode="json")
+        sent = MESSAGES_ADAPTER.dump_python(tuple(messages), mode="json")
         told, _ = await self._ask({"op": "count", "messages": sent})
         return int(told["value"])
 
     async def capabilities(self) -> Capabilities:
         told, _ = await self._ask({"op": "capabilities"})
-        return CAPABILITIES.validate_python(told["value"])
+        return CAPABILITIES_ADAPTER.validate_python(told["value"])
 
     async def health(self) -> Health:
-        """The child's own, if it runs; it is not started for this."""
+        """Return the child's health if it runs; never starts it."""
         if self.pid is None:
             if self._why is not None:
                 return Health(False, self._why, resident=False)
             return Health(not self._closed, "Its process starts at first use.", resident=False)
         try:
-            async with asyncio.timeout(_LOOK_S):
+            async with asyncio.timeout(_HEALTH_TIMEOUT_S):
                 told, _ = await self._ask({"op": "health"})
-            return HEALTH.validate_python(told["value"])
+            return HEALTH_ADAPTER.validate_python(told["value"])
         except TimeoutError:
             return Health(False, f"The engine's process of {self.name!r} does not answer.")
         except BackendError as error:
@@ -155,8 +155,8 @@ class WorkerBackend:
         async with child.call(head) as replies:
             return await replies.get()
 
-    async def _running(self) -> Child:
-        """The child, started if need be. Raises `BackendUnavailable` while it rests."""
+    async def _running(self) -> ChildProcess:
+        """Return the child, started if need be. Raises `BackendUnavailable` during a pause."""
         async with self._starting:
             if self._closed:
                 raise BackendUnavailable(f"The engine of {self.name!r} has been stopped.")
@@ -167,7 +167,7 @@ class WorkerBackend:
             left = self._retry_at - time.monotonic()
             if left > 0:
                 raise BackendUnavailable(f"{self._why} It is started again in {left:.0f} s.")
-            child = Child(self.name, self._context, self._silence_s)
+            child = ChildProcess(self.name, self._context, self._silence_s)
             self._child = child
             try:
                 ready = await child.start(self._start_head)
@@ -182,12 +182,12 @@ class WorkerBackend:
             self._why = None
             return child
 
-    async def _bury(self, child: Child) -> None:
-        """Note how a child died, and when the next may be started."""
+    async def _bury(self, child: ChildProcess) -> None:
+        """Record how a child ended, and when the next may be started."""
         self._child = None
         await child.aclose()
         self._why = child.why
-        if child.answered or time.monotonic() - child.born >= _STEADY_S:
+        if child.answered or time.monotonic() - child.born >= _STEADY_LIFETIME_S:
             self._deaths = 0
             self._pause_s = self._first_pause_s
         self._deaths += 1
@@ -196,11 +196,11 @@ class WorkerBackend:
             self._pause_s = min(2 * self._pause_s, self._longest_pause_s)
 
 
-def isolated(
+def create_worker(
     engine: Engine, name: str, options: EngineOptions, context: EngineContext
 ) -> WorkerBackend:
-    """A model on an engine of its own process.
+    """Return a backend that runs the engine in a process of its own.
 
-    Raises `ValueError` where the engine cannot be found from another process.
+    Raises `ValueError` if another process cannot import the engine.
     """
     return WorkerBackend(name, engine.create, options, context)

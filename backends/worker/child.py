@@ -1,8 +1,9 @@
-"""The child's side of a worker: `python -m backends.worker.child`, started by `backends.worker.backend`.
+"""The child process of a worker: runs one engine and answers the parent's calls.
 
-Frames come in on standard input and go out on standard output. Both are taken away from the engine
-first, whose own printing goes to standard error. A thread reads, so that the end of the parent is
-noticed, and its answers are heard, whatever the event loop is doing.
+`backends.worker.backend` starts it as `python -m backends.worker.child`. Frames arrive on standard
+input and leave on standard output. The engine cannot use either: what it prints goes to standard
+error. A thread of its own reads the input, so that the end of the parent is noticed even while the
+event loop is blocked.
 """
 
 from __future__ import annotations
@@ -22,21 +23,21 @@ from typing import Any, BinaryIO
 
 from backends.base import Backend, EngineContext
 from backends.errors import BackendError, BackendUnavailable
-from backends.gil import share_finely
-from backends.worker.frames import LENGTHS, Head, head_of, lengths, pack
+from backends.gil import shorten_switch_interval
+from backends.worker.frames import LENGTHS_FORMAT, Head, pack_frame, parse_head, unpack_lengths
 from backends.worker.wire import (
-    CAPABILITIES,
-    CHUNK,
-    HEALTH,
-    MESSAGES,
-    REQUEST,
+    CAPABILITIES_ADAPTER,
+    CHUNK_ADAPTER,
+    HEALTH_ADAPTER,
+    MESSAGES_ADAPTER,
+    REQUEST_ADAPTER,
     error_from_json,
     error_to_json,
     rows_to_bytes,
 )
 
 
-class _Child:
+class _EngineServer:
     """Runs one backend and answers the parent's calls, many at a time."""
 
     def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
@@ -60,7 +61,7 @@ class _Child:
             await self._backend.aclose()
 
     def ask(self, what: str, *arguments: Any) -> Any:
-        """Ask the parent; blocks the calling thread, whichever it is."""
+        """Ask the parent for something; blocks the calling thread."""
         number = next(self._numbers)
         future: Future[Any] = Future()
         self._asked[number] = future
@@ -70,9 +71,11 @@ class _Child:
     # -- the reading thread ----------------------------------------------------------------------
 
     def _read(self) -> None:
-        while (prefix := self._source.read(LENGTHS.size)) and len(prefix) == LENGTHS.size:
-            head_size, body_size = lengths(prefix)
-            head = head_of(self._source.read(head_size))
+        while (prefix := self._source.read(LENGTHS_FORMAT.size)) and len(
+            prefix
+        ) == LENGTHS_FORMAT.size:
+            head_size, body_size = unpack_lengths(prefix)
+            head = parse_head(self._source.read(head_size))
             self._source.read(body_size)
             if head["op"] == "told":
                 self._told(head)
@@ -136,19 +139,21 @@ class _Child:
         if operation == "embed":
             result["shape"], body = rows_to_bytes(await backend.embed(head["texts"]))
         elif operation == "count":
-            result["value"] = await backend.count(MESSAGES.validate_python(head["messages"]))
+            result["value"] = await backend.count(
+                MESSAGES_ADAPTER.validate_python(head["messages"])
+            )
         elif operation == "capabilities":
             able = await backend.capabilities()
-            result["value"] = CAPABILITIES.dump_python(able, mode="json")
+            result["value"] = CAPABILITIES_ADAPTER.dump_python(able, mode="json")
         else:
-            result["value"] = HEALTH.dump_python(await backend.health(), mode="json")
+            result["value"] = HEALTH_ADAPTER.dump_python(await backend.health(), mode="json")
         self._send(result, body)
 
     async def _chat(self, backend: Backend, number: int, head: Head) -> None:
-        request = REQUEST.validate_python(head["request"])
+        request = REQUEST_ADAPTER.validate_python(head["request"])
         async with aclosing(backend.chat(request)) as chunks:
             async for chunk in chunks:
-                told = CHUNK.dump_python(chunk, mode="json", exclude_defaults=True)
+                told = CHUNK_ADAPTER.dump_python(chunk, mode="json", exclude_defaults=True)
                 last = chunk.finish is not None
                 self._send({"op": "chunk", "id": number, "chunk": told, "last": last})
                 if last:
@@ -157,13 +162,13 @@ class _Child:
 
     def _make(self, head: Head) -> Backend:
         sys.path[:] = [*sys.path, *(entry for entry in head["path"] if entry not in sys.path)]
-        options = _find(head["options_class"]).model_validate(head["options"])
+        options = _import_object(head["options_class"]).model_validate(head["options"])
         context = EngineContext(_ParentFiles(self), lambda name: self.ask("secret", name))
-        backend: Backend = _find(head["create"])(head["name"], options, context)
+        backend: Backend = _import_object(head["create"])(head["name"], options, context)
         return backend
 
     def _send(self, head: Head, body: bytes = b"") -> None:
-        frame = pack(head, body)
+        frame = pack_frame(head, body)
         with self._writing:
             try:
                 self._sink.write(frame)
@@ -173,22 +178,22 @@ class _Child:
 
 
 class _ParentFiles:
-    """The model store, which is the parent's."""
+    """The model files, looked up by the parent."""
 
-    def __init__(self, child: _Child) -> None:
+    def __init__(self, child: _EngineServer) -> None:
         self._child = child
 
     def path(self, source: str, sha256: str | None = None) -> Path:
         return Path(self._child.ask("path", source, sha256))
 
 
-def _find(reference: str) -> Any:
+def _import_object(reference: str) -> Any:
     module, _, names = reference.partition(":")
     return reduce(getattr, names.split("."), importlib.import_module(module))
 
 
 async def _main(source: BinaryIO, sink: BinaryIO) -> None:
-    await _Child(source, sink).run()
+    await _EngineServer(source, sink).run()
 
 
 def main() -> None:
@@ -196,7 +201,7 @@ def main() -> None:
     os.dup2(2, 1)
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
-    share_finely()
+    shorten_switch_interval()
     asyncio.run(_main(source, sink))
     os._exit(0)  # the reading thread still sits on its pipe
 

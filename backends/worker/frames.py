@@ -1,4 +1,4 @@
-"""The frames between us and a child process.
+"""The frames exchanged with a child process.
 
 A frame is two lengths (of the head and of the body, 4 bytes each, big-endian), the head as JSON,
 and the body as raw bytes.
@@ -13,30 +13,30 @@ from typing import Any
 
 from backends.errors import BackendProtocolError
 
-LENGTHS = struct.Struct(">II")
-LARGEST = 256 * 1024 * 1024
+LENGTHS_FORMAT = struct.Struct(">II")
+MAX_FRAME_BYTES = 256 * 1024 * 1024
 
 Head = dict[str, Any]
 
 
-def pack(head: Mapping[str, Any], body: bytes = b"") -> bytes:
-    """A frame."""
+def pack_frame(head: Mapping[str, Any], body: bytes = b"") -> bytes:
+    """Return a head and a body as the bytes of a frame."""
     encoded = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode(
         "utf-8", "surrogatepass"
     )
-    return LENGTHS.pack(len(encoded), len(body)) + encoded + body
+    return LENGTHS_FORMAT.pack(len(encoded), len(body)) + encoded + body
 
 
-def lengths(prefix: bytes) -> tuple[int, int]:
-    """Of the head and of the body. Raises `BackendProtocolError` where they cannot be meant."""
-    head, body = LENGTHS.unpack(prefix)
-    if head > LARGEST or body > LARGEST:
+def unpack_lengths(prefix: bytes) -> tuple[int, int]:
+    """Return the lengths of head and body. Raises `BackendProtocolError` if they are invalid."""
+    head, body = LENGTHS_FORMAT.unpack(prefix)
+    if head > MAX_FRAME_BYTES or body > MAX_FRAME_BYTES:
         raise BackendProtocolError("A child process sent something that is not a frame.")
     return head, body
 
 
-def head_of(encoded: bytes) -> Head:
-    """Raises `BackendProtocolError` where it is no JSON object."""
+def parse_head(encoded: bytes) -> Head:
+    """Parse a frame's head. Raises `BackendProtocolError` if it is not a JSON object."""
     try:
         head = json.loads(encoded.decode("utf-8", "surrogatepass"))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Child processes: what they inherit, and how they are ended."""
+"""Environment, ending and exit status of child processes."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ import os
 import re
 import signal
 
-_SECRET = re.compile(
+_SECRET_NAME_PATTERN = re.compile(
     r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|PRIVATE_?KEY", re.IGNORECASE
 )
 
 
 def child_environment() -> dict[str, str]:
-    """Our environment without what looks like a secret: an engine has no use for those."""
-    return {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
+    """Return our environment without variables that look like secrets, which engines do not
+    need.
+    """
+    return {
+        name: value for name, value in os.environ.items() if not _SECRET_NAME_PATTERN.search(name)
+    }
 
 
-async def end(process: asyncio.subprocess.Process, grace_s: float) -> None:
-    """End a process that leads its own session, and all that it has started in it.
+async def end_process(process: asyncio.subprocess.Process, grace_s: float) -> None:
+    """End a process that leads its own session, and all processes it has started in it.
 
-    It is asked politely, and killed after `grace_s`.
+    It is terminated, and killed if it still runs after `grace_s` seconds.
     """
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
@@ -33,8 +37,8 @@ async def end(process: asyncio.subprocess.Process, grace_s: float) -> None:
     await process.wait()
 
 
-def how_it_ended(status: int | None) -> str:
-    """Words for an exit status: `with status 1`, `by signal SIGKILL`."""
+def describe_exit(status: int | None) -> str:
+    """Describe an exit status: `with status 1`, `by signal SIGKILL`."""
     if status is None or status >= 0:
         return f"with status {status}"
     try:

@@ -1,7 +1,7 @@
-"""A model server of ours: a llamafile or llama-server binary, started, watched and stopped.
+"""A model server as a child process: a llamafile or llama-server binary, started and supervised.
 
-It listens on a free port of this machine. `{port}` and `{host}` in the command stand for where;
-a command without `{port}` gets `--host 127.0.0.1 --port N`, which both binaries understand.
+It listens on a free port of this machine. `{port}` and `{host}` in the command are replaced; a
+command without `{port}` gets `--host 127.0.0.1 --port N`, which both binaries understand.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from collections.abc import Sequence
 import httpx
 
 from backends.errors import BackendUnavailable
-from backends.remote import one_line
-from backends.worker.processes import child_environment, end, how_it_ended
+from backends.remote import shorten_to_line
+from backends.worker.processes import child_environment, describe_exit, end_process
 
-_STEADY_S = 60.0
+_STEADY_LIFETIME_S = 60.0
 """A server that lived this long is started again at once when it ends, without a pause."""
-_POLL_S = 0.1
-_GRACE_S = 5.0
+_POLL_INTERVAL_S = 0.1
+_TERMINATION_GRACE_S = 5.0
 
 _log = logging.getLogger(__name__)
 
 
 class ServerProcess:
-    """Runs the command from the first `url()` until `aclose()`, again and again if need be.
+    """Runs the command from the first `url()` until `aclose()`, and restarts it if it ends.
 
-    Between two failures it pauses, twice as long each time up to `longest_pause_s`.
+    The pause between two failures doubles each time, up to `longest_pause_s`.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class ServerProcess:
         return self._url is not None
 
     def describe(self) -> str:
-        """One sentence for an operator."""
+        """Return one sentence about its state, for an operator."""
         if self.ready:
             return f"{self._what} is running at {self._url}."
         if self.failure is not None:
@@ -73,9 +73,9 @@ class ServerProcess:
         return f"{self._what} is started at first use."
 
     async def url(self) -> str:
-        """The address of its `/v1`, once it answers.
+        """Return the address of its `/v1`, once it answers.
 
-        Raises `BackendUnavailable` where it does not start, or rests after it has failed.
+        Raises `BackendUnavailable` if it does not start, or during a pause after a failure.
         """
         if self._closed:
             raise BackendUnavailable(f"{self._what} has been stopped.")
@@ -89,7 +89,7 @@ class ServerProcess:
         return self._url
 
     async def aclose(self) -> None:
-        """Stop it: politely, and after five seconds for certain."""
+        """Terminate it, and kill it if it still runs after five seconds."""
         self._closed = True
         if self._keeper is not None:
             self._keeper.cancel()
@@ -104,12 +104,17 @@ class ServerProcess:
                 why = await self._run_once()
             except OSError as error:
                 why = f"cannot be started: {error.strerror}"
-            if time.monotonic() - began >= _STEADY_S:
-                _log.warning("%s %s; starting it again", self._what, why)
+            if time.monotonic() - began >= _STEADY_LIFETIME_S:
+                _log.warning("server_process.restarting server=%r reason=%r", self._what, why)
                 pause_s = self._first_pause_s
                 continue
-            said = f" ({one_line(self._said[-1])})" if self._said else ""
-            _log.warning("%s %s%s; starting it again in %.0f s", self._what, why, said, pause_s)
+            said = f" ({shorten_to_line(self._said[-1])})" if self._said else ""
+            _log.warning(
+                "server_process.failed server=%r reason=%r pause_s=%.0f",
+                self._what,
+                f"{why}{said}",
+                pause_s,
+            )
             self.failure = BackendUnavailable(
                 f"{self._what} {why}{said}; it is started again in {pause_s:.0f} s."
             )
@@ -125,7 +130,7 @@ class ServerProcess:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "backends.worker.leash",
+            "backends.worker.watchdog",
             *self._arguments(port),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -145,10 +150,10 @@ class ServerProcess:
                 self._tell()
             status = await process.wait()
             await asyncio.wait([listening], timeout=1.0)
-            return f"ended {how_it_ended(status)}"
+            return f"ended {describe_exit(status)}"
         finally:
             self._url = None
-            await end(process, _GRACE_S)
+            await end_process(process, _TERMINATION_GRACE_S)
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
 
@@ -161,7 +166,9 @@ class ServerProcess:
         return [*self._command, "--host", "127.0.0.1", "--port", str(port)]
 
     async def _answers(self, process: asyncio.subprocess.Process, port: int) -> bool:
-        """Wait until `/health` (or, where there is none, anything) answers; False if it ends."""
+        """Wait until `/health` (or, without it, anything) answers; return False if it ends
+        first.
+        """
         until = time.monotonic() + self._ready_s
         async with httpx.AsyncClient(trust_env=False, timeout=5.0, verify=False) as client:
             while process.returncode is None and time.monotonic() < until:
@@ -170,7 +177,7 @@ class ServerProcess:
                     if answer.status_code < 500:
                         return True
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(process.wait(), _POLL_S)
+                    await asyncio.wait_for(process.wait(), _POLL_INTERVAL_S)
         return False
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
@@ -185,7 +192,7 @@ class ServerProcess:
             text = line.decode("utf-8", "replace").strip()
             if text:
                 self._said.append(text)
-                _log.debug("%s: %s", self._what, text)
+                _log.debug("server_process.output_received server=%r text=%r", self._what, text)
 
     def _tell(self) -> None:
         self._changed.set()

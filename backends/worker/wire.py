@@ -1,6 +1,6 @@
-"""Our values within the frames between a worker's parent and its child.
+"""Serialises our values in the frames between a worker's parent and its child.
 
-The body of a frame is float32 rows of embeddings, else nothing.
+The body of a frame holds float32 rows of embeddings, or nothing.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk, Embeddi
 from backends.errors import BackendBusy, BackendError, ContextOverflow
 from backends.worker.frames import Head
 
-REQUEST = TypeAdapter(ChatRequest)
-MESSAGES = TypeAdapter(tuple[ChatMessage, ...])
-CHUNK = TypeAdapter(Chunk)
-HEALTH = TypeAdapter(Health)
-CAPABILITIES = TypeAdapter(Capabilities)
+REQUEST_ADAPTER = TypeAdapter(ChatRequest)
+MESSAGES_ADAPTER = TypeAdapter(tuple[ChatMessage, ...])
+CHUNK_ADAPTER = TypeAdapter(Chunk)
+HEALTH_ADAPTER = TypeAdapter(Health)
+CAPABILITIES_ADAPTER = TypeAdapter(Capabilities)
 
 
 def rows_to_bytes(rows: Embeddings) -> tuple[list[int], bytes]:
@@ -42,7 +42,7 @@ def error_to_json(error: BackendError) -> Head:
 
 
 def error_from_json(told: Mapping[str, Any]) -> BackendError:
-    """The error that `error_to_json` told of; of an unknown kind it is a `BackendError`."""
+    """Return the error that `error_to_json` described; a `BackendError` if its kind is unknown."""
     message = str(told.get("message", "The engine failed."))
     kind = getattr(errors, str(told.get("kind")), BackendError)
     if kind is ContextOverflow:
@@ -55,10 +55,10 @@ def error_from_json(told: Mapping[str, Any]) -> BackendError:
     return made
 
 
-def reference(thing: Callable[..., Any]) -> str:
-    """`module:name` of a function or class, by which another process finds it.
+def import_reference(thing: Callable[..., Any]) -> str:
+    """Return `module:name` of a function or class, by which another process imports it.
 
-    Raises `ValueError` where it stands in no module's top level.
+    Raises `ValueError` if it is not at the top level of a module.
     """
     if "<" in thing.__qualname__ or thing.__module__ == "__main__":
         raise ValueError(f"{thing.__qualname__} cannot be found from another process")

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from backends.errors import BackendError
-from backends.gil import share_finely
+from backends.gil import shorten_switch_interval
 from backends.pool.spec import SpecError
 from bot.adapters.protocol import AdapterError
 from bot.cli import backups, docs, models, operator
@@ -41,7 +41,7 @@ def main() -> None:
 
     1: it could not be done; 2: the configuration or the call is wrong; 130: stopped.
     """
-    share_finely()
+    shorten_switch_interval()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # where its encoding lacks a sign
     try:

@@ -85,7 +85,7 @@ async def _looked(here: Installation) -> list[Row]:
     rows = []
     try:
         for name in pool.names():
-            seen = await pool.look(name)
+            seen = await pool.replica_health(name)
             for replica, health in zip(pool.status(name), seen, strict=True):
                 rows.append(
                     _row(

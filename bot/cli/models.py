@@ -9,7 +9,7 @@ import typer
 from rich.progress import TaskID
 
 from backends.errors import BackendError
-from backends.files.catalog import CATALOG, files_of
+from backends.files.catalog import CATALOG, find_files
 from backends.files.store import ModelStore
 from bot.cli.console import AsJson, console, download_bar, errors, show, size
 from bot.cli.loop import run_async
@@ -34,7 +34,7 @@ def list_(config: ConfigPath = None, as_json: AsJson = False) -> None:
             "memory": f"{model.memory_mb / 1000:.1f} GB",
             "here": all(_present(here.store, f.source, f.sha256) for f in model.files),
             "source": model.files[0].source,
-            "about": model.word,
+            "about": model.summary,
         }
         for model in CATALOG
     ]
@@ -126,7 +126,7 @@ def _wanted(here: Installation, names: Sequence[str] | None) -> list[ModelFile]:
         own = [file for file in needed if file.model == name]
         if not own and name in here.config.models:
             raise NotFound(f"{name} has no file to fetch; its server keeps it.")
-        files += own or [ModelFile(name, f.source, f.sha256) for f in files_of(name)]
+        files += own or [ModelFile(name, f.source, f.sha256) for f in find_files(name)]
     return files
 
 
@@ -154,7 +154,7 @@ def _configured(here: Installation, name: str) -> dict[str, object]:
 
 
 async def _pull_from_ollama(here: Installation, tag: str) -> None:
-    from backends.ollama.backend import pull as pull_through
+    from backends.ollama.backend import pull_model as pull_through
 
     urls = [
         str(replica.options["url"])

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from backends.pool.spec import said_of
+from backends.pool.spec import redact_value
 from bot.config.root import Config, contradictions
 from bot.config.secrets import TOKEN_SHAPES, names_a_secret, read_environment
 from bot.config.yaml_file import parse, read_file, text_keys
@@ -57,7 +57,7 @@ def load(
                 continue  # it only follows from one further in
             at = _keys_only(error["loc"], merged)
             if not any(at[: len(bad)] == bad for bad in problems):
-                said = said_of(error["msg"], error["input"])
+                said = redact_value(error["msg"], error["input"])
                 problems[at] = _sentence(error["type"], at, said)
     else:
         for where, what in contradictions(config):

@@ -26,7 +26,7 @@ def embedders(config: Config, pool: Pool) -> EmbedderOf:
             opened[name] = await embedder_of(
                 pool.backend(name),
                 partial(pool.embed, name),
-                names=(*spec.called, name),
+                names=(*spec.engine_model_names, name),
                 query_prefix=spec.query_prefix,
                 passage_prefix=spec.passage_prefix,
             )

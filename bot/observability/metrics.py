@@ -25,7 +25,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from backends.pool.replica import ReplicaStatus, State
+from backends.pool.replica import ReplicaState, ReplicaStatus
 from bot.errors import ConfigError
 
 PREFIX: Final = "parlance"
@@ -212,7 +212,7 @@ def _states(statuses: Sequence[ReplicaStatus]) -> Iterator[Metric]:
         f"{PREFIX}_replica_last_error", "1, with the last error.", labels=(*_LABELS, "error")
     )
     for status in statuses:
-        for each in get_args(State):
+        for each in get_args(ReplicaState):
             state.add_metric((*_labels(status), each), float(each == status.state))
         if status.last_error:
             error.add_metric((*_labels(status), status.last_error[:_ERROR]), 1.0)

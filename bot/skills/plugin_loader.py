@@ -20,7 +20,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from backends.base import Engine
-from backends.pool.spec import said_of
+from backends.pool.spec import redact_value
 from bot.commands.declaration import Command
 from bot.errors import PluginError, nearest
 from bot.skills import hookspecs
@@ -299,7 +299,7 @@ def _all(values: Any, kind: type[T], what: str) -> tuple[T, ...]:
 def _paths(prefix: str, error: ValidationError) -> str:
     found = [
         ".".join([prefix, *(str(step) for step in problem["loc"])])
-        + f": {said_of(problem['msg'], problem['input'])}"
+        + f": {redact_value(problem['msg'], problem['input'])}"
         for problem in error.errors(include_url=False)
     ]
     return "; ".join(found) + "."

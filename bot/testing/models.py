@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from backends.base import Backend, Capabilities, ChatMessage, ChatRequest, Chunk
-from backends.thinking import Thoughts
+from backends.thinking import ThinkingSplitter
 from bot.types import SCOPES, ConversationKey, Scope
 from bot.values import ModelInfo
 
@@ -46,7 +46,7 @@ class ScriptedModels:
         return await self.backends[model].count(messages)
 
     async def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        thoughts = Thoughts(keep=self.show_thoughts)
+        thoughts = ThinkingSplitter(keep=self.show_thoughts)
         async with aclosing(self.backends[model].chat(request)) as chunks:
             async for chunk in chunks:
                 for piece in thoughts.take(chunk):

@@ -11,12 +11,12 @@ import pytest_asyncio
 
 from backends.base import Backend, ChatRequest, EngineContext
 from backends.files.store import ModelStore
-from backends.gpt4all.backend import ENGINE, runs_here
+from backends.gpt4all.backend import ENGINE, is_supported
 from backends.gpt4all.options import GPT4AllOptions
 from tests.contracts.backend_contract import BackendContract, prompt
 from tests.fakes.ggufs import refact_copy, tiny_bert
 
-pytestmark = pytest.mark.skipif(not runs_here(), reason="gpt4all has no wheel for this platform")
+pytestmark = pytest.mark.skipif(not is_supported(), reason="gpt4all has no wheel for this platform")
 
 
 def make(path: Path, **options: Any) -> Backend:

@@ -14,7 +14,7 @@ from backends.llama_cpp import ENGINE as LLAMA_CPP
 from backends.llama_cpp import LlamaCppOptions
 from backends.scripted.backend import ENGINE as SCRIPTED
 from backends.scripted.script import Reply, ScriptedOptions
-from backends.worker.backend import isolated
+from backends.worker.backend import create_worker
 from tests.contracts.backend_contract import UNICODE, BackendContract
 from tests.fakes.contexts import bare_context
 from tests.fakes.speech import STORY
@@ -24,7 +24,7 @@ from tests.fakes.speech import STORY
 async def scripted_worker() -> AsyncIterator[Backend]:
     replies = (Reply(STORY, match="story"), Reply(UNICODE, match="Say it"))
     options = ScriptedOptions(replies=replies, context=512, tokens_per_s=5_000, dimension=16)
-    worker = isolated(SCRIPTED, "m", options, bare_context())
+    worker = create_worker(SCRIPTED, "m", options, bare_context())
     yield worker
     await worker.aclose()
 
@@ -42,6 +42,6 @@ class TestScriptedWorker(BackendContract):
     async def missing_backend(self, tmp_path: Path) -> AsyncIterator[Backend]:
         context = EngineContext(ModelStore(tmp_path), lambda _: None)
         options = LlamaCppOptions(source=f"file:{tmp_path / 'gone.gguf'}")
-        worker = isolated(LLAMA_CPP, "gone", options, context)
+        worker = create_worker(LLAMA_CPP, "gone", options, context)
         yield worker
         await worker.aclose()

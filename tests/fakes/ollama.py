@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from backends.scripted.script import bag_of_words
+from backends.scripted.script import hash_words
 from tests.fakes.speech import BODY, SpeechServer, answer, pieces_of, prompt_tokens
 
 
@@ -121,7 +121,7 @@ class OllamaServer(SpeechServer):
             )
         self.loaded.add(name)
         texts = request[BODY]["input"]
-        rows = [(3.0 * bag_of_words(text, 32)).tolist() for text in texts]
+        rows = [(3.0 * hash_words(text, 32)).tolist() for text in texts]
         return web.json_response({"model": name, "embeddings": rows})
 
     async def _pull(self, request: web.Request) -> web.StreamResponse:

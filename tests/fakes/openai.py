@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from backends.scripted.script import bag_of_words
+from backends.scripted.script import hash_words
 from tests.fakes.speech import BODY, SpeechServer, answer, pieces_of, prompt_tokens
 
 
@@ -161,7 +161,7 @@ class OpenAIServer(SpeechServer):
             return refusal
         data = [
             {"object": "embedding", "index": at, "embedding": (2.0 * row).tolist()}
-            for at, row in enumerate(bag_of_words(text, 24) for text in request[BODY]["input"])
+            for at, row in enumerate(hash_words(text, 24) for text in request[BODY]["input"])
         ]
         usage = {"prompt_tokens": 1, "total_tokens": 1}
         return web.json_response(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from backends.base import Chunk
-from backends.thinking import Thoughts
+from backends.thinking import ThinkingSplitter
 from bot.adapters.slack.inbound.text import readable as readable_slack
 from bot.adapters.slack.outbound import escaping
 from bot.adapters.slack.outbound.stream import unchanging
@@ -66,7 +66,7 @@ def _echoed(text: str) -> object:
 
 
 def _thought(text: str) -> object:
-    thoughts = Thoughts()
+    thoughts = ThinkingSplitter()
     pieces = ["<think>", *_streamed(text)]
     return [chunk for piece in pieces for chunk in thoughts.take(Chunk(text=piece))]
 

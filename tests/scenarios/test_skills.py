@@ -12,7 +12,7 @@ import pytest
 from backends.base import Backend, EngineContext
 from backends.files.catalog import CHAT_FILE
 from backends.files.store import ModelStore
-from backends.registry import shipped
+from backends.registry import load_engines
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply
 from bot.events import CommandCall, ContextMessage
@@ -169,7 +169,7 @@ async def test_bad_input_gets_one_sentence(line: str, sentence: str, here: Parla
 @pytest.fixture
 async def real(chat_model_path: Path, model_store: ModelStore) -> AsyncIterator[Backend]:
     """The default model. One thread: others may be computing on this machine, too."""
-    engine = shipped(["llama_cpp"])["llama_cpp"]
+    engine = load_engines(["llama_cpp"])["llama_cpp"]
     options = engine.options.model_validate(
         {
             "source": CHAT_FILE.source,

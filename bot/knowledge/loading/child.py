@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
 
-from backends.worker.frames import LENGTHS, Head, head_of, lengths, pack
+from backends.worker.frames import LENGTHS_FORMAT, Head, pack_frame, parse_head, unpack_lengths
 from bot.errors import PluginError, UserFacingError
 from bot.knowledge.loading.document import Raw, load
 from bot.knowledge.loading.limits import Taken, limited, mapped_bytes, no_core, ran_out_of_memory
@@ -39,20 +39,20 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
             no_core()
             answer, loaders = _started(head)
             begun = mapped_bytes() if head["memory"] else 0
-            sink.write(pack(answer))
+            sink.write(pack_frame(answer))
         else:
             answer, text = _answered(head, data, loaders)
             # What a document has left behind is not to be had by the next one for nothing.
             grown = bool(head["memory"]) and mapped_bytes() > begun + head["memory"]
-            sink.write(pack({**answer, "last": answer["last"] or grown}, text))
+            sink.write(pack_frame({**answer, "last": answer["last"] or grown}, text))
         sink.flush()
         del head, data
 
 
 def _listen(source: BinaryIO, asked: queue.SimpleQueue[Frame]) -> None:
-    while len(prefix := source.read(LENGTHS.size)) == LENGTHS.size:
-        head_size, body_size = lengths(prefix)
-        asked.put((head_of(source.read(head_size)), source.read(body_size)))
+    while len(prefix := source.read(LENGTHS_FORMAT.size)) == LENGTHS_FORMAT.size:
+        head_size, body_size = unpack_lengths(prefix)
+        asked.put((parse_head(source.read(head_size)), source.read(body_size)))
     os._exit(0)
 
 

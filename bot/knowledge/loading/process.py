@@ -15,7 +15,7 @@ import sys
 from contextlib import suppress
 
 from backends.errors import BackendProtocolError
-from backends.worker.frames import LENGTHS, Head, head_of, lengths, pack
+from backends.worker.frames import LENGTHS_FORMAT, Head, pack_frame, parse_head, unpack_lengths
 from bot.config.knowledge import LoadingSettings
 from bot.errors import Refused
 from bot.knowledge.loading.document import Raw
@@ -188,10 +188,10 @@ class _Child:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
-        stdin.write(pack(head, body))
+        stdin.write(pack_frame(head, body))
         await stdin.drain()
-        head_size, body_size = lengths(await stdout.readexactly(LENGTHS.size))
-        answer = head_of(await stdout.readexactly(head_size))
+        head_size, body_size = unpack_lengths(await stdout.readexactly(LENGTHS_FORMAT.size))
+        answer = parse_head(await stdout.readexactly(head_size))
         if not isinstance(answer.get("op"), str):
             raise BackendProtocolError("A child process sent something that is no answer.")
         return answer, await stdout.readexactly(body_size)

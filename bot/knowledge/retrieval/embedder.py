@@ -12,7 +12,7 @@ import numpy as np
 from backends.base import Backend, Embeddings
 from backends.errors import BackendProtocolError
 from backends.files.catalog import EMBEDDER_FILE
-from backends.onnx.families import family_of
+from backends.onnx.families import find_family
 from bot.errors import Refused
 from bot.knowledge.retrieval.calibration import DEFAULT_SCALE, Embed, Scale, measure
 from bot.knowledge.retrieval.token_ruler import Spans
@@ -126,7 +126,7 @@ async def embedder_of(
     names = (*names, ident)
     if english is None:
         english = not any(map(_MANY_LANGUAGES.search, names))
-    family = family_of(*names)
+    family = find_family(*names)
     asked = family.query_prefix if query_prefix is None else query_prefix
     prefix = family.passage_prefix if passage_prefix is None else passage_prefix
     dimension = capabilities.dimension or len((await backend.embed(["dimension"]))[0])

@@ -15,20 +15,26 @@ from backends.base import ChatMessage, ChatRequest, Chunk, Sampling, ToolCall, U
 from backends.errors import BackendUnavailable
 from backends.pool.pool import Pool
 from backends.pool.spec import ModelSpec, PoolLimits
-from backends.registry import shipped
-from backends.thinking import TAGS, Thoughts, closing, open_tag, template_thinks
+from backends.registry import load_engines
+from backends.thinking import (
+    THINKING_TAGS,
+    ThinkingSplitter,
+    closing_tag,
+    find_open_tag,
+    is_thinking_template,
+)
 from tests.fakes.contexts import bare_context
 from tests.fakes.ollama import OllamaServer
 from tests.fakes.openai import OpenAIServer
 from tests.fakes.speech import Fault
 
-ENGINES = shipped(["ollama", "openai_compatible", "scripted"])
+ENGINES = load_engines(["ollama", "openai_compatible", "scripted"])
 END = Chunk(finish="stop", usage=Usage(completion_tokens=1))
 
 
 def apart(pieces: Sequence[str], *, end: Chunk = END) -> tuple[str, str]:
     """The answer and the thoughts of a stream."""
-    thoughts = Thoughts(0.0, keep=True)
+    thoughts = ThinkingSplitter(0.0, keep=True)
     chunks = [c for piece in pieces for c in thoughts.take(Chunk(text=piece))]
     chunks += thoughts.take(end)
     assert chunks[-1].finish == end.finish
@@ -36,7 +42,7 @@ def apart(pieces: Sequence[str], *, end: Chunk = END) -> tuple[str, str]:
     return "".join(c.text for c in chunks), "".join(c.thinking for c in chunks)
 
 
-@pytest.mark.parametrize("tags", TAGS)
+@pytest.mark.parametrize("tags", THINKING_TAGS)
 def test_it_is_the_same_for_every_place_where_the_stream_may_be_torn(tags: tuple[str, str]) -> None:
     whole = f"\n{tags[0]}\nSix times seven </thi.\n{tags[1]}\n\nIt is 42.\n"
     for first in range(len(whole) + 1):
@@ -58,7 +64,7 @@ def test_where_a_stream_is_torn_changes_nothing(text: str, cuts: list[int]) -> N
 @given(st.text(alphabet="abc <>/\n", max_size=40), st.text(min_size=1, max_size=40))
 def test_an_answer_without_thoughts_is_handed_on_as_it_is(first: str, rest: str) -> None:
     text = f"{first}x{rest}"
-    if not any(text.lstrip().startswith(tag) for tag, _ in TAGS):
+    if not any(text.lstrip().startswith(tag) for tag, _ in THINKING_TAGS):
         assert apart(list(text)) == (text, "")
 
 
@@ -85,14 +91,14 @@ def test_a_word_that_begins_like_a_tag_is_not_lost_at_the_end() -> None:
 
 
 def test_a_tool_call_ends_the_doubt_and_comes_after_the_text_before_it() -> None:
-    thoughts = Thoughts()
+    thoughts = ThinkingSplitter()
     call = Chunk(tool_calls=(ToolCall("1", "dice", {}),))
     chunks = [*thoughts.take(Chunk(text="<t")), *thoughts.take(call), *thoughts.take(END)]
     assert chunks == [Chunk(text="<t"), call, END]
 
 
 def test_what_is_thought_is_told_of_at_most_so_often() -> None:
-    often = Thoughts(3600.0)
+    often = ThinkingSplitter(3600.0)
     told = [c for piece in ["<think>", *"abcdef"] for c in often.take(Chunk(text=piece))]
     assert [c.progress.stage for c in told if c.progress] == ["thinking"]
     assert not any(c.thinking or c.text for c in told)
@@ -107,13 +113,13 @@ def test_what_is_thought_is_told_of_at_most_so_often() -> None:
     ],
 )
 def test_a_prompt_may_end_in_the_middle_of_thinking(prompt: str, tag: str) -> None:
-    assert open_tag(prompt) == tag
-    assert not tag or closing(tag) == "</think>"
+    assert find_open_tag(prompt) == tag
+    assert not tag or closing_tag(tag) == "</think>"
 
 
 def test_a_thinking_template_is_known_by_its_words() -> None:
-    assert template_thinks("{% if enable_thinking is defined and not enable_thinking %}")
-    assert not template_thinks("{{ messages }}")
+    assert is_thinking_template("{% if enable_thinking is defined and not enable_thinking %}")
+    assert not is_thinking_template("{{ messages }}")
 
 
 # --- through the pool -----------------------------------------------------------------------------

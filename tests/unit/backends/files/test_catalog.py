@@ -5,7 +5,7 @@ import re
 import pytest
 
 from backends.errors import InvalidSource, ModelNotFound
-from backends.files.catalog import BETTER_MODELS, CATALOG, DEFAULT_MODELS, files_of, find
+from backends.files.catalog import BETTER_MODELS, CATALOG, DEFAULT_MODELS, find_files, find_model
 from backends.files.sources import HubSource, PypiSource, parse_source
 
 
@@ -14,7 +14,7 @@ def test_every_source_can_be_read_and_every_name_is_one_word() -> None:
     assert len(set(names)) == len(names)
     for model in CATALOG:
         assert re.fullmatch(r"[a-z0-9.-]+", model.name)
-        assert model.word.endswith(".")
+        assert model.summary.endswith(".")
         assert model.memory_mb * 1e6 > sum(file.bytes or 0 for file in model.files)
         for file in model.files:
             assert str(parse_source(file.source)) == file.source
@@ -27,7 +27,7 @@ def test_the_defaults_need_no_hub_and_are_verified() -> None:
             assert isinstance(parse_source(file.source), PypiSource)
             assert re.fullmatch(r"[0-9a-f]{64}", file.sha256 or "")
             assert file.bytes
-    assert "often wrong" in DEFAULT_MODELS[0].word
+    assert "often wrong" in DEFAULT_MODELS[0].summary
 
 
 def test_better_chat_models_are_named_by_size_with_two_places_to_get_them() -> None:
@@ -39,18 +39,18 @@ def test_better_chat_models_are_named_by_size_with_two_places_to_get_them() -> N
 
 
 def test_names_and_sources_lead_to_files() -> None:
-    assert len(files_of("MiniLM-L6-v2-int8")) == 2
+    assert len(find_files("MiniLM-L6-v2-int8")) == 2
     chat = DEFAULT_MODELS[0].files[0]
-    assert files_of(chat.source) == (chat,)  # with its digest
-    (other,) = files_of("hf:a/b/c.gguf")
+    assert find_files(chat.source) == (chat,)  # with its digest
+    (other,) = find_files("hf:a/b/c.gguf")
     assert (other.source, other.sha256) == ("hf:a/b/c.gguf", None)
-    assert find("no such") is None
+    assert find_model("no such") is None
 
 
 def test_an_unknown_name_suggests_the_nearest() -> None:
     with pytest.raises(ModelNotFound, match=r"did you mean qwen3-4b\?$"):
-        files_of("qwen34b")
+        find_files("qwen34b")
     with pytest.raises(ModelNotFound, match=r"known are smollm2-135m, "):
-        files_of("zzz")
+        find_files("zzz")
     with pytest.raises(InvalidSource):
-        files_of("hf:incomplete")
+        find_files("hf:incomplete")

@@ -103,6 +103,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_the_sizes_of_blocks_are_those_of_the_format() -> None:
     known = {int(kind): sizes for kind, sizes in GGML_QUANT_SIZES.items()}
-    shared = known.keys() & ours._BLOCKS.keys()
+    shared = known.keys() & ours._TENSOR_BLOCKS.keys()
     assert len(shared) > 20
-    assert {kind: known[kind] for kind in shared} == {kind: ours._BLOCKS[kind] for kind in shared}
+    assert {kind: known[kind] for kind in shared} == {
+        kind: ours._TENSOR_BLOCKS[kind] for kind in shared
+    }

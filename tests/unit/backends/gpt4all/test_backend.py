@@ -15,14 +15,14 @@ from pydantic import ValidationError
 from backends.base import ChatMessage, ChatRequest, EngineContext, Sampling, Tool
 from backends.errors import BackendUnavailable, InvalidRequest, ModelNotFound
 from backends.files.store import ModelStore
-from backends.gpt4all.backend import ENGINE, runs_here
+from backends.gpt4all.backend import ENGINE, is_supported
 from backends.gpt4all.engine import GPT4AllBackend
 from backends.gpt4all.options import GPT4AllOptions
 from backends.worker.backend import WorkerBackend
 from tests.fakes.contexts import bare_context
 from tests.fakes.ggufs import refact_copy, tiny_bert
 
-pytestmark = pytest.mark.skipif(not runs_here(), reason="gpt4all has no wheel for this platform")
+pytestmark = pytest.mark.skipif(not is_supported(), reason="gpt4all has no wheel for this platform")
 
 
 def make(path: Path, **options: Any) -> WorkerBackend:

@@ -9,7 +9,7 @@ from gguf import TokenType
 
 from backends.base import ChatMessage
 from backends.llama_cpp import LlamaCppOptions
-from backends.llama_cpp.control_tokens import looks_like_mark
+from backends.llama_cpp.control_tokens import is_written_as_mark
 from backends.llama_cpp.formats import FORMATS
 from backends.llama_cpp.native import Model
 from backends.llama_cpp.templates import ChatTemplate
@@ -32,7 +32,9 @@ NAMED = {
     "<0x0A>": TokenType.BYTE,
 }
 """Types as fine-tunes have them; the last of OWN are what texts are made of."""
-MARKS = [name for name, kind in NAMED.items() if looks_like_mark(name) and kind != TokenType.BYTE]
+MARKS = [
+    name for name, kind in NAMED.items() if is_written_as_mark(name) and kind != TokenType.BYTE
+]
 
 
 @pytest.fixture(scope="module")
@@ -95,4 +97,4 @@ def test_runs_of_spaces_and_words_stay_the_tokens_that_they_are(vocabulary: Mode
     ],
 )
 def test_what_looks_like_a_mark(name: str, is_one: bool) -> None:
-    assert looks_like_mark(name) is is_one
+    assert is_written_as_mark(name) is is_one

@@ -13,7 +13,7 @@ from backends.base import ChatMessage, ChatRequest, EngineContext
 from backends.errors import InvalidRequest
 from backends.files.store import ModelStore
 from backends.llama_cpp import ENGINE
-from backends.llama_cpp.batch_plan import MOST_TEXTS, batches
+from backends.llama_cpp.batch_plan import MAX_BATCH_TEXTS, plan_batches
 from backends.pool.pool import Pool
 from backends.pool.spec import ModelSpec
 from bot.knowledge.retrieval.embedder import embedder_of
@@ -52,9 +52,9 @@ async def test_more_texts_than_one_batch_holds_come_back_in_their_order(
     make: Make, bert: Path
 ) -> None:
     backend = make(source=f"file:{bert}", n_batch=64)
-    texts = [f"{'abcdefgh'[n % 8]} b" * (1 + n % 5) for n in range(3 * MOST_TEXTS)]
+    texts = [f"{'abcdefgh'[n % 8]} b" * (1 + n % 5) for n in range(3 * MAX_BATCH_TEXTS)]
     rows = await backend.embed(texts)
-    for at in (0, 7, MOST_TEXTS, len(texts) - 1):
+    for at in (0, 7, MAX_BATCH_TEXTS, len(texts) - 1):
         np.testing.assert_allclose((await backend.embed([texts[at]]))[0], rows[at], atol=NEARLY)
 
 
@@ -74,7 +74,7 @@ async def test_a_text_beyond_the_window_is_cut_there_and_the_log_says_so(
     with caplog.at_level("INFO", logger="parlance.llama_cpp"):
         rows = await backend.embed(["a " * 62, "a " * 300])
     np.testing.assert_allclose(rows[0], rows[1], atol=1e-4)
-    assert "1 of 2 texts were cut at 64 tokens" in caplog.text
+    assert "llama_cpp.texts_cut cut=1 texts=2 tokens=64" in caplog.text
 
 
 async def test_what_looks_like_a_control_token_is_text(make: Make, bert: Path) -> None:
@@ -136,7 +136,7 @@ async def test_documents_can_be_embedded_by_it_through_the_pool(bert: Path, tmp_
 @pytest.mark.parametrize("tokens", [1, 7, 64, 1000])
 def test_batches_hold_every_text_once_and_never_more_than_they_can(tokens: int) -> None:
     encoded = [[0] * (1 + n % min(tokens, 9)) for n in range(200)]
-    made = batches(encoded, tokens)
+    made = plan_batches(encoded, tokens)
     assert sorted(at for batch in made for at in batch) == list(range(200))
     assert all(sum(len(encoded[at]) for at in batch) <= tokens for batch in made)
-    assert all(len(batch) <= MOST_TEXTS for batch in made)
+    assert all(len(batch) <= MAX_BATCH_TEXTS for batch in made)

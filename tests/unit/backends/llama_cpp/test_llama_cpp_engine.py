@@ -24,7 +24,7 @@ from backends.errors import (
 )
 from backends.llama_cpp import LlamaCppBackend, LlamaCppOptions
 from backends.llama_cpp.native import Model
-from backends.pool.spec import explain
+from backends.pool.spec import describe_validation_error
 from tests.fakes.ggufs import with_template
 from tests.unit.backends.llama_cpp.asking import Make, tell
 
@@ -407,7 +407,7 @@ class TestWhatWouldEndTheProcess:
     def test_is_refused(self, options: dict[str, int], says: str) -> None:
         with pytest.raises(ValidationError) as caught:
             LlamaCppOptions.model_validate({"source": "file:a.gguf", **options})
-        (problem,) = explain(caught.value, "models.default", LlamaCppOptions)
+        (problem,) = describe_validation_error(caught.value, "models.default", LlamaCppOptions)
         assert says in problem
         assert len(problem.splitlines()) == 1
 

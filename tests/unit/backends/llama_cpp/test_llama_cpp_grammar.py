@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from backends.errors import InvalidRequest
-from backends.llama_cpp.grammar import grammar_of
+from backends.llama_cpp.grammar import compile_grammar
 from tests.unit.backends.llama_cpp.asking import Make, tell
 
 PERSON = {
@@ -50,4 +50,4 @@ async def test_constants_come_out_as_they_are(make: Make, value: Any) -> None:
 )
 def test_what_no_grammar_can_say_is_refused(schema: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest):
-        grammar_of(schema)
+        compile_grammar(schema)

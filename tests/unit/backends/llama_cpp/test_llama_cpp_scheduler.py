@@ -14,7 +14,7 @@ from backends.errors import BackendError, BackendUnavailable
 from backends.llama_cpp import LlamaCppOptions
 from backends.llama_cpp.job import Job, Outcome
 from backends.llama_cpp.native import Model
-from backends.llama_cpp.round_budget import Pace
+from backends.llama_cpp.round_budget import RoundBudget
 from backends.llama_cpp.scheduler import Scheduler
 from backends.llama_cpp.templates import ChatTemplate, Prompt
 
@@ -77,7 +77,7 @@ async def test_what_llama_cpp_refuses_fails_alone(
     for each in (good, bad, late):
         scheduler.submit(each)
     while scheduler.has_work:
-        scheduler.round()
+        scheduler.run_round()
     scheduler.flush()
     assert [type(e) for e in delivered.errors(bad)] == [BackendUnavailable]
     for each in (good, late):
@@ -89,9 +89,9 @@ async def test_a_cancelled_request_is_gone_after_one_round(scheduler: Scheduler)
     endless = job("Tell me a long story.", asyncio.get_running_loop(), max_tokens=200)
     scheduler.submit(endless)
     while not scheduler.busy or not scheduler.cache.live_cells:
-        scheduler.round()
+        scheduler.run_round()
     endless.cancelled = True
-    scheduler.round()
+    scheduler.run_round()
     assert scheduler.busy == 0
     assert not scheduler.has_work
 
@@ -99,10 +99,10 @@ async def test_a_cancelled_request_is_gone_after_one_round(scheduler: Scheduler)
 async def test_a_newcomer_joins_at_the_next_round(scheduler: Scheduler) -> None:
     loop = asyncio.get_running_loop()
     scheduler.submit(job("Tell me a long story.", loop, max_tokens=100))
-    scheduler.round()
+    scheduler.run_round()
     assert scheduler.busy == 1
     scheduler.submit(job("Hello!", loop))
-    scheduler.round()
+    scheduler.run_round()
     assert scheduler.busy == 2
 
 
@@ -112,19 +112,19 @@ async def test_one_person_cannot_take_the_last_place(
     loop = asyncio.get_running_loop()
     for n in range(10):
         scheduler.submit(job(f"{n}?", loop, max_tokens=100, person="ada"))
-    scheduler.round()
+    scheduler.run_round()
     assert scheduler.busy == 7
     newcomer = job("Hello!", loop, person="bob")
     scheduler.submit(newcomer)
     while not delivered.text(newcomer):
         assert scheduler.busy <= 8
-        scheduler.round()
+        scheduler.run_round()
         scheduler.flush()
     assert scheduler.requests == 0  # none of the long ones had to end for it
 
 
 def test_the_reading_budget_follows_the_machine() -> None:
-    slow, fast = Pace(512), Pace(512)
+    slow, fast = RoundBudget(512), RoundBudget(512)
     for _ in range(20):
         slow.note(1, slow.budget, slow.budget / 100, slow.budget / 100)
         fast.note(1, fast.budget, fast.budget / 1e5, fast.budget / 1e5)

@@ -6,7 +6,7 @@ import pytest
 
 from backends.base import ChatMessage
 from backends.errors import InvalidRequest
-from backends.llama_cpp.formats import FORMATS, family_of
+from backends.llama_cpp.formats import FORMATS, find_family
 from backends.llama_cpp.native import Model
 from backends.llama_cpp.templates import ChatTemplate
 
@@ -125,7 +125,7 @@ def test_known_ids_of_another_text_are_not_kept(model: Model, template: ChatTemp
 
 @pytest.mark.parametrize("name", ["chatml", "llama-3", "gemma", "llama-2"])
 def test_a_family_is_known_by_its_marks(name: str) -> None:
-    assert family_of(FORMATS[name]) == name
+    assert find_family(FORMATS[name]) == name
 
 
 THINKING = (

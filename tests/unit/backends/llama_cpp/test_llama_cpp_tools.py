@@ -16,7 +16,7 @@ from backends.base import ChatMessage, ChatRequest, Chunk, Sampling, Tool, ToolC
 from backends.errors import InvalidRequest
 from backends.llama_cpp.native import Model
 from backends.llama_cpp.templates import ChatTemplate, offers_tools
-from backends.llama_cpp.tool_calls import Style, ToolCallReader, style_of
+from backends.llama_cpp.tool_calls import ToolCallReader, ToolCallStyle, find_style
 from tests.fakes.ggufs import with_template
 from tests.unit.backends.llama_cpp.asking import Make
 from tests.unit.backends.llama_cpp.tool_templates import BARE, MARKED, TAGGED, THINKING
@@ -31,7 +31,9 @@ END = Chunk(finish="stop", usage=Usage())
 ASK = (ChatMessage("user", "Roll for me."),)
 
 
-def read(style: Style, pieces: Sequence[str]) -> tuple[str, list[tuple[str, Any]], str, str]:
+def read(
+    style: ToolCallStyle, pieces: Sequence[str]
+) -> tuple[str, list[tuple[str, Any]], str, str]:
     """Text, calls, thoughts and the finish of a stream."""
     reader = ToolCallReader(style, [DICE, LAMP])
     chunks = [c for piece in pieces for c in reader.take(Chunk(text=piece))]
@@ -47,7 +49,7 @@ def read(style: Style, pieces: Sequence[str]) -> tuple[str, list[tuple[str, Any]
 
 
 SIX = '{"name": "roll_dice", "arguments": {"sides": 6}}'
-CALLS: list[tuple[Style, str, str, list[tuple[str, Any]]]] = [
+CALLS: list[tuple[ToolCallStyle, str, str, list[tuple[str, Any]]]] = [
     ("tagged", f"<tool_call>\n{SIX}\n</tool_call>", "", [("roll_dice", {"sides": 6})]),
     (
         "tagged",
@@ -81,14 +83,14 @@ CALLS: list[tuple[Style, str, str, list[tuple[str, Any]]]] = [
 
 @pytest.mark.parametrize(("style", "whole", "text", "calls"), CALLS)
 def test_calls_are_read_wherever_the_stream_is_torn(
-    style: Style, whole: str, text: str, calls: list[tuple[str, Any]]
+    style: ToolCallStyle, whole: str, text: str, calls: list[tuple[str, Any]]
 ) -> None:
     for at in range(len(whole) + 1):
         assert read(style, [whole[:at], whole[at:]]) == (text, calls, "", "tool_calls")
     assert read(style, list(whole)) == (text, calls, "", "tool_calls")
 
 
-NO_CALLS: list[tuple[Style, str]] = [
+NO_CALLS: list[tuple[ToolCallStyle, str]] = [
     ("tagged", "<tool_call>{not JSON}</tool_call>"),
     ("tagged", '<tool_call>{"name": "rm", "arguments": {}}</tool_call>'),
     ("tagged", '<tool_call>{"name": "light", "arguments": 7}</tool_call>'),
@@ -108,7 +110,7 @@ NO_CALLS: list[tuple[Style, str]] = [
 
 
 @pytest.mark.parametrize(("style", "whole"), NO_CALLS)
-def test_what_is_no_call_of_an_offered_tool_stays_text(style: Style, whole: str) -> None:
+def test_what_is_no_call_of_an_offered_tool_stays_text(style: ToolCallStyle, whole: str) -> None:
     for pieces in ([whole], list(whole)):
         assert read(style, pieces) == (whole, [], "", "stop")
 
@@ -118,7 +120,9 @@ def test_what_is_no_call_of_an_offered_tool_stays_text(style: Style, whole: str)
     st.text(alphabet='<>[]{}/tool_cal TOOL"name:,'),
     st.lists(st.integers(0, 40), max_size=5),
 )
-def test_where_a_stream_is_torn_changes_nothing(style: Style, text: str, cuts: list[int]) -> None:
+def test_where_a_stream_is_torn_changes_nothing(
+    style: ToolCallStyle, text: str, cuts: list[int]
+) -> None:
     places = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
     pieces = [text[places[n] : places[n + 1]] for n in range(len(places) - 1)]
     assert read(style, pieces) == read(style, [text])
@@ -143,7 +147,7 @@ def test_a_call_that_is_only_thought_of_is_not_made() -> None:
 )
 def test_a_template_tells_whether_and_how_its_model_calls(template: str, style: str) -> None:
     assert offers_tools(template)
-    assert style_of(template) == style
+    assert find_style(template) == style
 
 
 @pytest.mark.parametrize(

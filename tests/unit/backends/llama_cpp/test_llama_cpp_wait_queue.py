@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from backends.llama_cpp.wait_queue import WaitingList
+from backends.llama_cpp.wait_queue import WaitQueue
 
 
-def drain(waiting: WaitingList[str]) -> list[str]:
+def drain(waiting: WaitQueue[str]) -> list[str]:
     taken = []
     while (turn := waiting.first()) is not None:
         taken.append(waiting.take(turn[0]))
@@ -13,7 +13,7 @@ def drain(waiting: WaitingList[str]) -> list[str]:
 
 
 def test_one_persons_many_do_not_delay_anothers_first() -> None:
-    waiting: WaitingList[str] = WaitingList(20)
+    waiting: WaitQueue[str] = WaitQueue(20)
     for n in range(10):
         assert waiting.add("ada", f"a{n}")
     assert waiting.add("bob", "b0")
@@ -21,7 +21,7 @@ def test_one_persons_many_do_not_delay_anothers_first() -> None:
 
 
 def test_a_full_list_takes_no_more() -> None:
-    waiting: WaitingList[str] = WaitingList(2)
+    waiting: WaitQueue[str] = WaitQueue(2)
     assert waiting.add("ada", "1")
     assert waiting.add("bob", "2")
     assert not waiting.add("eve", "3")
@@ -29,14 +29,14 @@ def test_a_full_list_takes_no_more() -> None:
 
 
 def test_what_is_put_back_comes_first_even_when_full() -> None:
-    waiting: WaitingList[str] = WaitingList(1)
+    waiting: WaitQueue[str] = WaitQueue(1)
     waiting.add("ada", "1")
     waiting.put_back("bob", "0")
     assert drain(waiting) == ["0", "1"]
 
 
 def test_discarding_keeps_the_order_and_the_count() -> None:
-    waiting: WaitingList[str] = WaitingList(9)
+    waiting: WaitQueue[str] = WaitQueue(9)
     for item in ("a1", "a2", "b1", "a3"):
         waiting.add(item[0], item)
     assert waiting.discard(lambda item: item in ("a2", "b1")) == ["a2", "b1"]
@@ -46,7 +46,7 @@ def test_discarding_keeps_the_order_and_the_count() -> None:
 
 
 def test_who_may_not_be_served_now_is_passed_over_and_keeps_the_place() -> None:
-    waiting: WaitingList[str] = WaitingList(9)
+    waiting: WaitQueue[str] = WaitQueue(9)
     waiting.add("ada", "a1")
     waiting.add("bob", "b1")
     assert waiting.first(lambda person: person != "ada") == ("bob", "b1")

@@ -21,7 +21,7 @@ from backends.errors import (
     InvalidRequest,
     ModelNotFound,
 )
-from backends.ollama.backend import OllamaBackend, OllamaOptions, PullProgress, pull
+from backends.ollama.backend import OllamaBackend, OllamaOptions, PullProgress, pull_model
 from tests.fakes.contexts import bare_context
 from tests.fakes.ollama import OllamaServer
 from tests.fakes.speech import Fault
@@ -238,7 +238,7 @@ async def test_counting_learns_from_what_the_server_counted(backend: OllamaBacke
 
 
 async def test_pulling_tells_its_progress_and_an_unknown_name_is_said(server: OllamaServer) -> None:
-    async with aclosing(pull("fresh", server.url)) as steps:
+    async with aclosing(pull_model("fresh", server.url)) as steps:
         told = [step async for step in steps]
     assert PullProgress("pulling abc", 50, 100) in told
     assert told[-1].status == "success"
@@ -247,7 +247,7 @@ async def test_pulling_tells_its_progress_and_an_unknown_name_is_said(server: Ol
     await backend.aclose()
 
     async def pull_nothing() -> None:
-        async with aclosing(pull("nothing", server.url)) as steps:
+        async with aclosing(pull_model("nothing", server.url)) as steps:
             async for _ in steps:
                 pass
 

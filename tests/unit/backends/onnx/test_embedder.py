@@ -15,7 +15,7 @@ from backends.errors import BackendBusy, BackendUnavailable, InvalidRequest, Mod
 from backends.files.catalog import EMBEDDER_FILE, TOKENIZER_FILE
 from backends.files.store import ModelStore
 from backends.onnx.embedder import ENGINE, OnnxEmbedder, OnnxOptions
-from backends.onnx.files import batches
+from backends.onnx.files import plan_batches
 from tests.fakes.onnx_models import encoder
 
 RELATED = ["How do I rotate the logs?", "Log rotation is set up with logrotate.", "Bake the bread."]
@@ -227,7 +227,7 @@ async def pooled(name: str, files: ModelStore, **options: str) -> str:
 @pytest.mark.parametrize("most", [1, 10, 100])
 def test_batches_hold_every_text_once_and_stay_small(most: int) -> None:
     encoded = [[0] * length for length in (5, 1, 9, 9, 2, 40, 3)]
-    made = list(batches(encoded, most))
+    made = list(plan_batches(encoded, most))
     assert sorted(at for batch in made for at in batch) == list(range(len(encoded)))
     for batch in made:
         longest = max(len(encoded[at]) for at in batch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backends.files.catalog import EMBEDDER_FILE, TOKENIZER_FILE
-from backends.onnx.families import FAMILIES, PLAIN, family_of
+from backends.onnx.families import FAMILIES, PLAIN_FAMILY, find_family
 
 
 @pytest.mark.parametrize(
@@ -40,16 +40,16 @@ from backends.onnx.families import FAMILIES, PLAIN, family_of
     ],
 )
 def test_a_family_is_told_from_the_name(name: str, family: str) -> None:
-    assert family_of(name).name == family
+    assert find_family(name).name == family
 
 
 def test_the_first_name_that_tells_counts() -> None:
-    assert family_of("model.onnx", "BAAI/bge-m3", "nomic-embed-text").name == "bge-m3"
-    assert family_of() is PLAIN
+    assert find_family("model.onnx", "BAAI/bge-m3", "nomic-embed-text").name == "bge-m3"
+    assert find_family() is PLAIN_FAMILY
 
 
 def test_nothing_is_put_before_the_default_embedders_texts() -> None:
-    assert family_of(EMBEDDER_FILE.source, TOKENIZER_FILE.source) is PLAIN
+    assert find_family(EMBEDDER_FILE.source, TOKENIZER_FILE.source) is PLAIN_FAMILY
 
 
 def test_every_family_says_something() -> None:

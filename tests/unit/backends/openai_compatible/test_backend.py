@@ -23,7 +23,7 @@ from backends.errors import (
     ModelNotFound,
 )
 from backends.openai_compatible.backend import OpenAICompatibleBackend
-from backends.openai_compatible.errors import overflow_of
+from backends.openai_compatible.errors import parse_overflow
 from backends.openai_compatible.options import OpenAICompatibleOptions
 from tests.fakes.contexts import bare_context
 from tests.fakes.openai import OpenAIServer
@@ -231,10 +231,10 @@ async def test_an_overflow_without_numbers_gets_them_from_the_tokenizer(
 
 def test_overflows_are_recognised_by_what_servers_say() -> None:
     said = "Requested tokens (577) exceed context window of 512"
-    overflow = overflow_of(error(said), said)
+    overflow = parse_overflow(error(said), said)
     assert overflow is not None
     assert (overflow.tokens, overflow.limit) == (577, 512)
-    assert overflow_of(error("no such tool"), "no such tool") is None
+    assert parse_overflow(error("no such tool"), "no such tool") is None
 
 
 async def test_silence_before_and_within_an_answer_is_a_timeout(server: OpenAIServer) -> None:

@@ -68,7 +68,7 @@ async def test_a_free_slot_is_given_at_once_and_nothing_is_said() -> None:
 
 async def test_position_and_wait_are_told_and_fall_as_others_leave() -> None:
     door, (only,) = admission(1)
-    only.rates.learn(Usage(100, 0, 100, prefill_s=1.0, decode_s=10.0))
+    only.throughput.learn(Usage(100, 0, 100, prefill_s=1.0, decode_s=10.0))
     running = enter(door, "a")
     ahead, last = enter(door, "b"), enter(door, "c")
     told: list[Progress] = []
@@ -111,7 +111,7 @@ async def test_news_are_coalesced_to_what_has_changed() -> None:
 
 async def test_a_full_queue_refuses_with_the_expected_seconds() -> None:
     door, (only,) = admission(1, queue=2)
-    only.rates.learn(Usage(100, 0, 100, prefill_s=1.0, decode_s=10.0))
+    only.throughput.learn(Usage(100, 0, 100, prefill_s=1.0, decode_s=10.0))
     inside = [enter(door, f"p{at}") for at in range(3)]
     with pytest.raises(BackendBusy) as caught:
         enter(door, "late")
@@ -203,33 +203,33 @@ async def test_a_failed_replica_is_left_alone_and_another_is_tried() -> None:
     ticket = enter(door, "a", "talk")
     tried = ticket.replica
     assert tried is not None
-    tried.failed_with(BackendUnavailable("It is down."))
-    door.again(ticket, BackendUnavailable("It is down."))
+    tried.record_failure(BackendUnavailable("It is down."))
+    door.retry(ticket, BackendUnavailable("It is down."))
     assert {tried, ticket.replica} == {first, second}
     assert ticket.replica is not None
-    ticket.replica.failed_with(BackendUnavailable("So is this."))
+    ticket.replica.record_failure(BackendUnavailable("So is this."))
     with pytest.raises(BackendUnavailable, match="So is this"):
-        door.again(ticket, BackendUnavailable("So is this."))
+        door.retry(ticket, BackendUnavailable("So is this."))
     door.leave(ticket)
     assert first.running == second.running == {}
 
 
 async def test_a_request_waits_for_a_short_rest_and_starts_as_the_trial() -> None:
     door, (only,) = admission(4)
-    only.failed_with(BackendUnavailable("It is down."))
+    only.record_failure(BackendUnavailable("It is down."))
     one, two = enter(door, "a"), enter(door, "b")
     assert one.replica is None
     await granted(door, one)
     assert only.state == "trial"
     assert two.replica is None  # one request tries, the others wait for what becomes of it
-    assert only.spoke()
+    assert only.mark_first_token()
     door.refresh()
     assert two.replica is only
 
 
 async def test_a_long_rest_turns_requests_away_with_the_reason() -> None:
     door, (only,) = admission(1, limits=PoolLimits(patience_s=0.0))
-    only.failed_with(BackendUnavailable("The server does not answer."))
+    only.record_failure(BackendUnavailable("The server does not answer."))
     ticket = enter(door, "a")
     with pytest.raises(BackendUnavailable, match=r"does not answer\. It is tried again in"):
         await granted(door, ticket)
@@ -241,14 +241,14 @@ async def test_rests_double_up_to_a_bound_and_end_with_a_word() -> None:
     only = Replica(ScriptedBackend("m"), "scripted", 0, 1.0, 8.0)
     rests = []
     for _ in range(6):
-        only.forgive()
-        only.failed_with(BackendUnavailable("It is down."))
-        rests.append(round(only.resting_s))
+        only.end_pause()
+        only.record_failure(BackendUnavailable("It is down."))
+        rests.append(round(only.pause_left_s))
     assert rests == [1, 2, 4, 8, 8, 8]
-    only.spoke()
+    only.mark_first_token()
     assert only.state == "ready"
-    only.failed_with(BackendUnavailable("It is down."))
-    assert round(only.resting_s) == 1
+    only.record_failure(BackendUnavailable("It is down."))
+    assert round(only.pause_left_s) == 1
 
 
 async def test_closing_turns_away_who_waits_and_who_comes() -> None:
@@ -289,7 +289,7 @@ async def test_slots_are_conserved_whatever_comes_and_goes(
         elif inside:
             gone = inside.pop(chance.randrange(len(inside)))
             if gone.replica is not None and step == "out":
-                door.answered(gone)
+                door.record_answer(gone)
             door.leave(gone, written=chance.randrange(200))
         running = [ticket for ticket in inside if ticket.replica is not None]
         assert sum(len(each.running) for each in replicas) == len(running) == door.running

@@ -13,7 +13,7 @@ from backends.base import ChatMessage, ChatRequest, Sampling
 from backends.errors import BackendError, BackendUnavailable
 from backends.pool.pool import Pool
 from backends.pool.spec import ModelSpec, PoolLimits
-from backends.registry import shipped
+from backends.registry import load_engines
 from bot.config import Config
 from bot.errors import Failed
 from bot.models.capabilities_store import SqlCapabilities
@@ -26,7 +26,7 @@ from tests.fakes.ollama import OllamaServer
 from tests.fakes.openai import OpenAIServer
 from tests.fakes.speech import Fault, SpeechServer
 
-ENGINES = shipped(["ollama", "openai_compatible"])
+ENGINES = load_engines(["ollama", "openai_compatible"])
 LIMITS = PoolLimits(first_pause_s=0.05, longest_pause_s=0.1)
 HERE = ConversationKey("slack", "T1", "C1", thread="9.1")
 Engine = Literal["ollama", "openai"]

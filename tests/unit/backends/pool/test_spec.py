@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, Field, ValidationError
 
 from backends.base import Backend, Engine, EngineContext, EngineOptions, Sampling
-from backends.pool.pool import resolve
+from backends.pool.pool import resolve_models
 from backends.pool.spec import ModelSpec, SpecError
 from backends.scripted.backend import ENGINE as SCRIPTED
 
@@ -29,7 +29,7 @@ ENGINES = {"scripted": SCRIPTED, "remote": Engine("remote", RemoteOptions, never
 def problems(**models: object) -> tuple[str, ...]:
     specs = {name: ModelSpec.model_validate(model) for name, model in models.items()}
     with pytest.raises(SpecError) as caught:
-        resolve(specs, ENGINES)
+        resolve_models(specs, ENGINES)
     return caught.value.problems
 
 
@@ -188,6 +188,12 @@ def test_a_model_is_known_by_what_its_engines_call_it() -> None:
             ],
         }
     )
-    assert spec.called == ("e5-base-v2", "file:e5.gguf", "llama-server", "-m", "models/e5.gguf")
+    assert spec.engine_model_names == (
+        "e5-base-v2",
+        "file:e5.gguf",
+        "llama-server",
+        "-m",
+        "models/e5.gguf",
+    )
     assert (spec.query_prefix, spec.passage_prefix) == ("query: ", None)
-    assert ModelSpec.model_validate({"backend": "scripted"}).called == ()
+    assert ModelSpec.model_validate({"backend": "scripted"}).engine_model_names == ()

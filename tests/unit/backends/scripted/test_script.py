@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from backends.scripted.backend import ENGINE, ScriptedBackend
-from backends.scripted.script import bag_of_words, words
+from backends.scripted.script import hash_words, split_words
 
 
 async def test_embeddings_bring_shared_words_near() -> None:
@@ -25,12 +25,12 @@ async def test_embeddings_bring_shared_words_near() -> None:
 
 @given(st.text())
 def test_words_joined_are_the_text(text: str) -> None:
-    assert "".join(words(text)) == text
+    assert "".join(split_words(text)) == text
 
 
 @given(st.text(), st.integers(2, 64))
 def test_every_bag_has_unit_length(text: str, dimension: int) -> None:
-    assert np.isclose(np.linalg.norm(bag_of_words(text, dimension)), 1.0)
+    assert np.isclose(np.linalg.norm(hash_words(text, dimension)), 1.0)
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,8 @@ from backends.pool.spec import ModelSpec
 from backends.scripted.backend import ENGINE as SCRIPTED
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import ScriptedOptions
-from backends.worker.backend import WorkerBackend, isolated
-from backends.worker.wire import error_from_json, error_to_json, reference
+from backends.worker.backend import WorkerBackend, create_worker
+from backends.worker.wire import error_from_json, error_to_json, import_reference
 from tests.fakes.contexts import bare_context
 from tests.fakes.ggufs import tiny_bert
 
@@ -157,7 +157,7 @@ async def test_killing_the_child_in_mid_answer_costs_that_answer_and_nothing_els
 async def test_a_crash_of_llama_cpp_in_mid_answer_is_survived(chat_model_path: Path) -> None:
     context = EngineContext(ModelStore(chat_model_path.parent), lambda _: None)
     options = LlamaCppOptions(source=f"file:{chat_model_path}", context=256, n_threads=1)
-    worker = isolated(LLAMA_CPP, "default", options, context)
+    worker = create_worker(LLAMA_CPP, "default", options, context)
     brief = Sampling(temperature=0.0, max_tokens=6)
     before = [chunk.text for chunk in await chunks(worker, "Name a colour.", sampling=brief)]
     assert worker.parallel == 8
@@ -279,7 +279,7 @@ async def test_a_pool_isolates_a_model_that_asks_for_it() -> None:
 async def test_an_engine_that_no_other_process_can_find_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot be found"):
         WorkerBackend("m", lambda n, o, c: SCRIPTED.create(n, o, c), Stubborn(), bare_context())
-    assert isolated(SCRIPTED, "m", ScriptedOptions(), bare_context()).pid is None
+    assert create_worker(SCRIPTED, "m", ScriptedOptions(), bare_context()).pid is None
 
 
 @pytest.mark.parametrize(
@@ -297,14 +297,14 @@ def test_an_unknown_kind_of_error_is_still_a_backend_error() -> None:
 
 
 def test_references_name_what_stands_at_the_top_of_a_module() -> None:
-    assert reference(Sampling) == "backends.base:Sampling"
+    assert import_reference(Sampling) == "backends.base:Sampling"
 
 
 async def test_an_embedder_of_llama_cpp_runs_apart_too(tmp_path: Path) -> None:
     model = tiny_bert(tmp_path / "tiny-bert.gguf")
     context = EngineContext(ModelStore(tmp_path), lambda _: None)
     options = LlamaCppOptions(source=f"file:{model}", n_threads=1)
-    apart = isolated(LLAMA_CPP, "bert", options, context)
+    apart = create_worker(LLAMA_CPP, "bert", options, context)
     try:
         able = await apart.capabilities()
         assert (able.embed, able.chat, able.dimension) == (True, False, 32)

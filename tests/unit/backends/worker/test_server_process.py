@@ -42,7 +42,7 @@ def servers(of: int | None = None) -> list[psutil.Process]:
     found = []
     for child in psutil.Process(of).children(recursive=True):
         try:
-            if SCRIPT in child.cmdline() and "backends.worker.leash" not in child.cmdline():
+            if SCRIPT in child.cmdline() and "backends.worker.watchdog" not in child.cmdline():
                 found.append(child)
         except psutil.NoSuchProcess:
             continue
@@ -134,7 +134,7 @@ async def test_a_server_that_never_listens_is_given_up(start: Start) -> None:
 async def test_it_dies_with_its_parent() -> None:
     command = (sys.executable, SCRIPT, "--mute", "--port", "0")
     parent = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "backends.worker.leash", *command, stdin=asyncio.subprocess.PIPE
+        sys.executable, "-m", "backends.worker.watchdog", *command, stdin=asyncio.subprocess.PIPE
     )
     async with asyncio.timeout(10):
         while not (children := servers(parent.pid)):

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from backends.pool.pool import Pool
-from backends.registry import MODULES, shipped
+from backends.registry import ENGINE_MODULES, load_engines
 from bot.cli.operator import examine
 from bot.config import Config
 from bot.installation import Installation
@@ -17,7 +17,7 @@ from bot.knowledge.embedders import embedders
 from tests.fakes.contexts import bare_context
 from tests.fakes.ollama import OllamaServer
 
-ENGINES = shipped(MODULES)
+ENGINES = load_engines(ENGINE_MODULES)
 
 
 async def asked(server: OllamaServer, **keys: Any) -> tuple[str, list[str], list[str]]:

@@ -1,7 +1,7 @@
-"""Runs a command that must not outlive its parent: `python -m backends.worker.leash COMMAND…`.
+"""Runs a command that must not outlive its parent: `python -m backends.worker.watchdog COMMAND…`.
 
 The parent holds the other end of standard input. When that closes, however the parent ended, the
-command is ended too. A polite signal is passed on; the exit status is the command's.
+command is ended too. Termination signals are passed on; the exit status is the command's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import threading
 from types import FrameType
 
-_GRACE_S = 4.0
+_TERMINATION_GRACE_S = 4.0
 
 
 def main() -> int:
@@ -34,7 +34,7 @@ def _end_with_parent(child: subprocess.Popen[bytes]) -> None:
         pass
     child.terminate()
     try:
-        child.wait(_GRACE_S)
+        child.wait(_TERMINATION_GRACE_S)
     except subprocess.TimeoutExpired:
         child.kill()
 
