@@ -215,10 +215,10 @@ async def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
     script.write_text(
         "import asyncio\n"
         "from backends.scripted.backend import ENGINE, ScriptedOptions\n"
-        "from backends.worker.backend import isolated\n"
+        "from backends.worker.backend import create_worker\n"
         "from tests.fakes.contexts import bare_context\n"
         "async def main():\n"
-        "    worker = isolated(ENGINE, 'm', ScriptedOptions(), bare_context())\n"
+        "    worker = create_worker(ENGINE, 'm', ScriptedOptions(), bare_context())\n"
         "    await worker.embed(['a'])\n"
         "    print(worker.pid, flush=True)\n"
         "    await asyncio.Event().wait()\n"
@@ -228,7 +228,7 @@ async def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
         sys.executable,
         str(script),
         stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])},
     )
     assert parent.stdout is not None
     pid = int(await parent.stdout.readline())

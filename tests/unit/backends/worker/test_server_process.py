@@ -19,7 +19,7 @@ from backends.openai_compatible.options import OpenAICompatibleOptions
 from backends.worker.server_process import ServerProcess
 from tests.fakes.contexts import bare_context
 
-SCRIPT = str(Path(__file__).parents[2] / "fakes" / "model_server.py")
+SCRIPT = str(Path(__file__).parents[3] / "fakes" / "model_server.py")
 Start = Callable[..., ServerProcess]
 
 
