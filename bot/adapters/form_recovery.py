@@ -12,18 +12,20 @@ from bot.errors import UsageError
 from bot.replies.protocol import Sink
 from bot.types import Limits, Value, View
 
-KEPT = "Nothing came of what you typed into the form; here it is again, for you alone."
-KEPT_PARTLY = "Not all was done with what you typed into the form; here it is again, for you alone."
-ATTACH_AGAIN = " Attach the file again, too."
+FORM_RETURNED = "Nothing came of what you typed into the form; here it is again, for you alone."
+FORM_RETURNED_AFTER_PART = (
+    "Not all was done with what you typed into the form; here it is again, for you alone."
+)
+ATTACH_FILE_AGAIN = " Attach the file again, too."
 
 
-class GivesBack:
-    """A `Sink` that shows the reply in another, and calls `give_back` with a sentence after a
+class FormRecoverySink:
+    """A `Sink` that shows the reply in another, and calls `return_values` with a sentence after a
     refusal, an error, or a stop before the first word; also where the reply could not be ended."""
 
-    def __init__(self, sink: Sink, give_back: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, sink: Sink, return_values: Callable[[str], Awaitable[None]]) -> None:
         self._sink = sink
-        self._give_back = give_back
+        self._return_values = return_values
 
     @property
     def limits(self) -> Limits:
@@ -41,10 +43,10 @@ class GivesBack:
             await self._sink.finish(view)
         finally:
             if view.state in {"refused", "failed"} or (view.state == "cancelled" and not begun):
-                await self._give_back(KEPT_PARTLY if begun else KEPT)
+                await self._return_values(FORM_RETURNED_AFTER_PART if begun else FORM_RETURNED)
 
 
-def worth_keeping(command: Command | None, filled: Mapping[str, Value]) -> bool:
+def has_typed_values(command: Command | None, filled: Mapping[str, Value]) -> bool:
     """Whether anything was typed that is not chosen again in a moment."""
     if command is None:
         return bool(filled)

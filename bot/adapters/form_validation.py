@@ -14,23 +14,23 @@ from bot.types import Value
 
 _log = structlog.get_logger(__name__)
 
-SENT_TWICE = "This form was sent already; its answer is in the channel."
-_REMEMBERED = 1000
+ALREADY_SUBMITTED = "This form was sent already; its answer is in the channel."
+_MAX_REMEMBERED_FORMS = 1000
 
 
-class Sent:
+class SubmittedForms:
     """Remembers for a while which forms were sent and accepted, by what each platform calls one."""
 
     def __init__(self) -> None:
-        self._sent: OrderedDict[str, None] = OrderedDict()
+        self._submitted_forms: OrderedDict[str, None] = OrderedDict()
 
-    def is_first(self, form: str) -> bool:
+    def submit_once(self, form: str) -> bool:
         """Whether a form is sent for the first time, which it is no more from now on."""
-        if form in self._sent:
+        if form in self._submitted_forms:
             return False
-        self._sent[form] = None
-        if len(self._sent) > _REMEMBERED:
-            self._sent.popitem(last=False)
+        self._submitted_forms[form] = None
+        if len(self._submitted_forms) > _MAX_REMEMBERED_FORMS:
+            self._submitted_forms.popitem(last=False)
         return True
 
 
@@ -45,7 +45,7 @@ def wants_form(command: Command, given: Mapping[str, Value]) -> bool:
         return False
 
 
-def mistakes(command: Command, given: Mapping[str, Value]) -> dict[str, str]:
+def validate_form(command: Command, given: Mapping[str, Value]) -> dict[str, str]:
     """One sentence for each field whose value is not accepted, by the option's name."""
     wrong = {
         name: f"/{command.name} has no option {name:.40} any more; please open the form again."

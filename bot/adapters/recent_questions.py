@@ -9,11 +9,11 @@ from typing import Generic, Protocol, TypeVar
 from bot.adapters.protocol import Core, Question
 from bot.types import Author, ConversationKey, Limits, View
 
-EDITED = "edit."
+EDITED_PREFIX = "edit."
 """How the value of a button begins that has an edited question answered; its message follows."""
 
 
-class Answering(Protocol):
+class RetractableReply(Protocol):
     """Where a question is answered."""
 
     turn: str
@@ -23,11 +23,11 @@ class Answering(Protocol):
         ...
 
 
-S = TypeVar("S", bound=Answering)
+S = TypeVar("S", bound=RetractableReply)
 
 
 @dataclass(slots=True)
-class RecentQuestions(Generic[S]):
+class RecentQuestion(Generic[S]):
     """A question that is being answered, or was lately."""
 
     event: str
@@ -45,7 +45,7 @@ class RecentQuestions(Generic[S]):
         return self.sink.turn if self.sink is not None else self.answer
 
     @classmethod
-    def before(cls, question: Question) -> RecentQuestions[S]:
+    def from_earlier_process(cls, question: Question) -> RecentQuestion[S]:
         """One that an earlier process was asked."""
         return cls(
             question.event,
@@ -57,41 +57,45 @@ class RecentQuestions(Generic[S]):
         )
 
 
-class Questions(Generic[S]):
+class RecentQuestions(Generic[S]):
     """The latest questions by the platform's own id of their message; the oldest are let go."""
 
-    def __init__(self, core: Core, platform: str, most: int = 2000) -> None:
+    def __init__(self, core: Core, platform: str, max_questions: int = 2000) -> None:
         self._core = core
         self._platform = platform
-        self._most = most
-        self._asked: OrderedDict[str, RecentQuestions[S]] = OrderedDict()
+        self._max_questions = max_questions
+        self._questions: OrderedDict[str, RecentQuestion[S]] = OrderedDict()
 
     def __contains__(self, message: str) -> bool:
-        return message in self._asked
+        return message in self._questions
 
-    def remember(self, message: str, asked: RecentQuestions[S]) -> None:
+    def remember(self, message: str, question: RecentQuestion[S]) -> None:
         """Keep a question in mind, in case it is edited or deleted."""
-        self._asked[message] = asked
-        while len(self._asked) > self._most:
-            self._asked.popitem(last=False)
+        self._questions[message] = question
+        while len(self._questions) > self._max_questions:
+            self._questions.popitem(last=False)
 
-    def take(self, message: str) -> RecentQuestions[S] | None:
+    def pop(self, message: str) -> RecentQuestion[S] | None:
         """A question of this process, which is then forgotten."""
-        return self._asked.pop(message, None)
+        return self._questions.pop(message, None)
 
-    def in_thread(self, thread: str) -> list[str]:
+    def messages_in_thread(self, thread: str) -> list[str]:
         """The messages of the questions that were asked in a thread."""
-        return [id_ for id_, asked in self._asked.items() if asked.conversation.thread == thread]
+        return [
+            id_
+            for id_, question in self._questions.items()
+            if question.conversation.thread == thread
+        ]
 
-    async def known(self, message: str) -> RecentQuestions[S] | None:
+    async def find(self, message: str) -> RecentQuestion[S] | None:
         """The question with this message, also of an earlier process."""
-        asked = self._asked.get(message)
-        if asked is None:
-            question = await self._core.question(self._platform, message)
-            if question is not None:
-                asked = RecentQuestions[S].before(question)
-                self.remember(message, asked)
-        return asked
+        question = self._questions.get(message)
+        if question is None:
+            stored = await self._core.question(self._platform, message)
+            if stored is not None:
+                question = RecentQuestion[S].from_earlier_process(stored)
+                self.remember(message, question)
+        return question
 
 
 class SilentSink:

@@ -9,7 +9,7 @@ from backends.base import Chunk
 from backends.thinking import ThinkingSplitter
 from bot.adapters.slack.inbound.text import readable as readable_slack
 from bot.adapters.slack.outbound import escaping
-from bot.adapters.slack.outbound.stream import unchanging
+from bot.adapters.slack.outbound.stream import escaped_stable_prefix
 from bot.knowledge.citations.claims import read
 from bot.knowledge.citations.number_check import misplaced
 from bot.knowledge.citations.numbers import figures
@@ -131,8 +131,8 @@ LOOPS: dict[str, Callable[[str], Any]] = {
     "decoding": lambda text: (is_binary(d := text.encode("utf-8", "replace")), decode(d)),
     "plain text": lambda text: extract(text.encode("utf-8", "replace") or b"a", "a.txt"),
     "slack escape": escaping.escape,
-    "slack settled": escaping.settled,
-    "slack stream": unchanging,
+    "slack settled": escaping.stable_prefix,
+    "slack stream": escaped_stable_prefix,
     "slack message": lambda text: readable_slack(text, "U1"),
     "pdf, downwards": _page_of_pdf(down=True),
     "pdf, along a line": _page_of_pdf(down=False),

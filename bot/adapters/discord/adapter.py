@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from bot.adapters.background_tasks import BackgroundTasks
-from bot.adapters.discord.client import ManyConnections, OneConnection
+from bot.adapters.discord.client import DiscordClient, ShardedDiscordClient
 from bot.adapters.discord.inbound.command_tree import register
 from bot.adapters.discord.inbound.handlers import Handlers
 from bot.adapters.discord.outbound.poster import ClientHolder
@@ -45,55 +45,57 @@ class DiscordAdapter:
         Raises `AdapterError` where only an operator can help.
         """
         unfinished = await core.replies.unfinished(self.name)  # before this run adds its own
-        link = ClientHolder(self.timing.request_patience)
-        surface = Handlers(core, link, self.timing, self.settings)
-        chores = BackgroundTasks("discord")
+        client_holder = ClientHolder(self.timing.request_patience)
+        handlers = Handlers(core, client_holder, self.timing, self.settings)
+        background_tasks = BackgroundTasks("discord")
         backoff = Backoff(self.timing.backoff_base, self.timing.backoff_cap)
         first = True
         try:
             while True:
-                client = self._client(core, surface, backoff)
+                client = self._make_client(core, handlers, backoff)
                 try:
                     await log_in(client, self.token)
-                    link.set(client)
-                    chores.start(self._register(client), "registering commands")
+                    client_holder.set(client)
+                    background_tasks.start(self._register_commands(client), "registering commands")
                     if first:
-                        chores.start(repair(unfinished, core.replies, link), "repair")
+                        background_tasks.start(
+                            repair(unfinished, core.replies, client_holder), "repair"
+                        )
                     first = False
-                    await self._hold(client, backoff)
+                    await self._stay_connected(client, backoff)
                 except AdapterError:
                     raise
                 except Exception as exc:  # noqa: BLE001  # whatever ends a client, another follows
                     _log.warning("discord.client_ended", error=f"{type(exc).__name__}: {exc}"[:200])
                 finally:
-                    link.set(None)
+                    client_holder.set(None)
                     await client.close()
                 await asyncio.sleep(backoff.delay())
         finally:
-            link.close()
-            await chores.close()
-            await surface.close()
+            client_holder.close()
+            await background_tasks.close()
+            await handlers.close()
 
     async def check(self) -> Sequence[str]:
         return await manifest.check(self.settings, self.token)
 
-    def _client(self, core: Core, surface: Handlers, backoff: Backoff) -> OneConnection:
-        parts = (self.settings, surface, core.commands, backoff, self.timing)
+    def _make_client(self, core: Core, handlers: Handlers, backoff: Backoff) -> DiscordClient:
+        parts = (self.settings, handlers, core.commands, backoff, self.timing)
         match self.settings.shards:
             case None:
-                return OneConnection(*parts)
+                return DiscordClient(*parts)
             case "auto":
-                return ManyConnections(*parts)
+                return ShardedDiscordClient(*parts)
             case number:
-                return ManyConnections(*parts, shard_count=number)
+                return ShardedDiscordClient(*parts, shard_count=number)
 
-    async def _hold(self, client: OneConnection, backoff: Backoff) -> None:
-        if isinstance(client, ManyConnections):
-            await stay_connected_sharded(client, self.timing.backoff_cap, client.away)
+    async def _stay_connected(self, client: DiscordClient, backoff: Backoff) -> None:
+        if isinstance(client, ShardedDiscordClient):
+            await stay_connected_sharded(client, self.timing.backoff_cap, client.shard_missing)
         else:
             await stay_connected(client, backoff)
 
-    async def _register(self, client: OneConnection) -> None:
+    async def _register_commands(self, client: DiscordClient) -> None:
         """Register the commands if they have changed; a failure leaves the old ones in place."""
         application = client.application_id
         if application is None:

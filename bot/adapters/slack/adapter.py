@@ -16,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.protocol import AdapterError, Core
-from bot.adapters.slack.inbound.listeners import listening
+from bot.adapters.slack.inbound.listeners import register_listeners
 from bot.adapters.slack.outbound.repair import repair
 from bot.adapters.slack.setup.doctor import Doctor
 from bot.adapters.slack.transport.backoff import Backoff
@@ -30,17 +30,17 @@ from bot.adapters.slack.transport.tokens import (
     NO_APP_TOKEN,
     NO_SIGNING_SECRET,
     TokenWatch,
-    refusal,
     retry_after,
+    token_error,
 )
 from bot.commands.declaration import Command
 from bot.config.platforms import SlackSettings
 
 _log = structlog.get_logger(__name__)
 
-_CALL_S = 30.0
-_MOST_CALLS = 200
-_RATE_LIMITS = 3
+_CALL_TIMEOUT_S = 30.0
+_MAX_CONNECTIONS = 200
+_MAX_RATE_LIMIT_RETRIES = 3
 """Times that one call waits as long as Slack says, before its caller is told."""
 
 
@@ -75,44 +75,50 @@ class SlackAdapter:
 
         Raises `AdapterError` where only an operator can help.
         """
-        if (missing := self._missing()) is not None:
+        if (missing := self._missing_secret()) is not None:
             raise AdapterError(missing)
         unfinished = await core.replies.unfinished(self.name)  # before this run adds its own
-        chores = BackgroundTasks("slack")
+        background_tasks = BackgroundTasks("slack")
         watch = TokenWatch()
-        async with _session() as session:
-            client = self._web(self.bot_token, session, watch)
+        async with _make_session() as session:
+            client = self._make_client(self.bot_token, session, watch)
             try:
                 me = await self._identify(client)
                 # Bolt looks at files while it is put together.
-                app = await asyncio.to_thread(self._bolt, me)
-                listening(
-                    app, core, client, self.timing, chores, str(me["bot_user_id"]),
+                app = await asyncio.to_thread(self._make_bolt, me)
+                register_listeners(
+                    app, core, client, self.timing, background_tasks, str(me["bot_user_id"]),
                     thread_context=self.settings.thread_context,
                     streaming=self.settings.agent and self.settings.streaming == "auto",
                 )  # fmt: skip
-                chores.start(repair(client, core, unfinished, self.timing), "repair")
-                await _first(self._serve(app, client, session), self._until_refused(watch, client))
+                background_tasks.start(repair(client, core, unfinished, self.timing), "repair")
+                await _run_until_first(
+                    self._serve(app, client, session), self._until_refused(watch, client)
+                )
             finally:
-                await chores.close()
+                await background_tasks.close()
 
     async def check(self) -> Sequence[str]:
-        if (missing := self._missing()) is not None:
+        if (missing := self._missing_secret()) is not None:
             return [missing]
-        async with _session() as session:
-            app = self._web(self.app_token, session) if self.settings.mode == "socket" else None
-            config = self._web(self.config_token, session) if self.config_token else None
-            bot = self._web(self.bot_token, session)
+        async with _make_session() as session:
+            app = (
+                self._make_client(self.app_token, session)
+                if self.settings.mode == "socket"
+                else None
+            )
+            config = self._make_client(self.config_token, session) if self.config_token else None
+            bot = self._make_client(self.bot_token, session)
             report = await Doctor(self.settings, self.commands, bot, app, config).examine()
         self.notes = tuple(report.notes)
         return report.problems
 
-    def _missing(self) -> str | None:
+    def _missing_secret(self) -> str | None:
         if self.settings.mode == "http":
             return None if self.signing_secret else NO_SIGNING_SECRET
         return None if self.app_token else NO_APP_TOKEN
 
-    def _web(
+    def _make_client(
         self, token: str | None, session: aiohttp.ClientSession, watch: TokenWatch | None = None
     ) -> AsyncWebClient:
         return Client(
@@ -122,7 +128,7 @@ class SlackAdapter:
             retry_handlers=[
                 *([watch] if watch is not None else []),
                 AsyncConnectionErrorRetryHandler(),
-                RateLimits(max_retry_count=_RATE_LIMITS),
+                RateLimits(max_retry_count=_MAX_RATE_LIMIT_RETRIES),
             ],
         )
 
@@ -137,7 +143,7 @@ class SlackAdapter:
                     auth_test_response=answer, bot_token=self.bot_token
                 )
             except Exception as exc:  # whatever it was, the next try may do better
-                if (final := refusal(exc, "bot")) is not None:
+                if (final := token_error(exc, "bot")) is not None:
                     raise final from exc
                 wait = max(backoff.delay(), retry_after(exc))
                 expected = isinstance(exc, FAILURES)
@@ -149,7 +155,7 @@ class SlackAdapter:
                 )
             await asyncio.sleep(wait)
 
-    def _bolt(self, me: AuthorizeResult) -> AsyncApp:
+    def _make_bolt(self, me: AuthorizeResult) -> AsyncApp:
         """Bolt without listeners. It knows who we are, so that it need not ask for each event, and
         no event is lost because it could not."""
 
@@ -177,21 +183,21 @@ class SlackAdapter:
     async def _until_refused(self, watch: TokenWatch, client: AsyncWebClient) -> None:
         """Raise `AdapterError` when the bot token is refused in the middle of it all."""
         while True:
-            await watch.refused()
+            await watch.wait_refused()
             await self._identify(client)
             _log.warning("slack.token_refused_once")
             await asyncio.sleep(self.timing.backoff_cap)
 
 
-def _session() -> aiohttp.ClientSession:
+def _make_session() -> aiohttp.ClientSession:
     """Keeps connections to Slack open between calls."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=_MOST_CALLS),
-        timeout=aiohttp.ClientTimeout(total=_CALL_S),
+        connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS),
+        timeout=aiohttp.ClientTimeout(total=_CALL_TIMEOUT_S),
     )
 
 
-async def _first(*work: Coroutine[Any, Any, Any]) -> None:
+async def _run_until_first(*work: Coroutine[Any, Any, Any]) -> None:
     """Run side by side until one has ended; the others end with it. Raises what it raised."""
     tasks = [asyncio.create_task(each) for each in work]
     try:

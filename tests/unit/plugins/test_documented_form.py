@@ -42,13 +42,13 @@ def minutes(parlance: Parlance) -> Command:
 
 async def test_it_opens_where_the_text_is_missing(minutes: Command) -> None:
     given = {"meeting": "Monday"}
-    assert on_discord.lacks(minutes, given, files=False)
-    assert not on_discord.lacks(minutes, {**given, "said": "We met."}, files=False)
-    modal = on_discord.form(minutes, 1, given)
+    assert on_discord.needs_form(minutes, given, files=False)
+    assert not on_discord.needs_form(minutes, {**given, "said": "We met."}, files=False)
+    modal = on_discord.build_form(minutes, 1, given)
     assert modal is not None
     fields = [field["component"] for field in modal.to_dict()["components"]]
     assert [(f.get("value"), f["style"]) for f in fields] == [("Monday", 1), (None, 2)]
-    view = on_slack.form(minutes, "C1", given)
+    view = on_slack.build_form(minutes, "C1", given)
     assert view is not None
     elements = {block["block_id"]: block["element"] for block in view["blocks"]}
     assert elements["meeting"]["initial_value"] == "Monday"

@@ -25,12 +25,12 @@ _log = structlog.get_logger(__name__)
 MAX_COMMANDS = 100
 MAX_MENUS = 15
 MAX_CHOICES = 25
-_MAX_CHOICE = 100
-_MAX_DESCRIPTION = 100
+_MAX_CHOICE_CHARS = 100
+_MAX_DESCRIPTION_CHARS = 100
 _MAX_OPTIONS = 25
-_MAX_LENGTH = 6000
-_KINDS: Mapping[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
-_LARGEST = 2**53
+_MAX_TEXT_CHARS = 6000
+_TYPE_BY_KIND: Mapping[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
+_MAX_NUMBER = 2**53
 FILE = "file"
 """The option of a command that takes a file."""
 _FILE_PARAMETER = inspect.Parameter(
@@ -59,7 +59,7 @@ class Receiver(Protocol):
         self, interaction: Interaction, name: str, option: str, prefix: str
     ) -> Sequence[str]: ...
 
-    async def on_refused(self, interaction: Interaction, error: Exception) -> None: ...
+    async def on_command_error(self, interaction: Interaction, error: Exception) -> None: ...
 
 
 class Tree(app_commands.CommandTree[Any]):
@@ -78,7 +78,7 @@ class Tree(app_commands.CommandTree[Any]):
     async def on_error(
         self, interaction: Interaction, error: app_commands.AppCommandError, /
     ) -> None:
-        await self._receiver.on_refused(interaction, error)
+        await self._receiver.on_command_error(interaction, error)
 
 
 def fill(
@@ -91,17 +91,19 @@ def fill(
     where: dict[str, Any] = {"guilds": [discord.Object(g) for g in guilds]} if guilds else {}
     for declared in commands:
         try:
-            tree.add_command(slash(declared, receiver), **where)
+            tree.add_command(build_slash_command(declared, receiver), **where)
             if declared.menu:
-                tree.add_command(menu(declared, receiver), **where)
+                tree.add_command(build_context_menu(declared, receiver), **where)
         except (ValueError, TypeError, discord.DiscordException) as exc:
             _log.error("discord.command_left_out", command=declared.name, reason=str(exc))
 
 
-def slash(declared: Command, receiver: Receiver) -> app_commands.Command[Any, ..., Any]:
+def build_slash_command(
+    declared: Command, receiver: Receiver
+) -> app_commands.Command[Any, ..., Any]:
     """A slash command with typed options, choices and completion."""
-    parameters = [*map(_parameter, declared.options)]
-    about = {o.name: _described(o.description or o.name) for o in declared.options}
+    parameters = [*map(_build_parameter, declared.options)]
+    about = {o.name: _shorten_description(o.description or o.name) for o in declared.options}
     if declared.takes_file and FILE not in about:
         parameters.append(_FILE_PARAMETER)
         about[FILE] = "A file to go with it"
@@ -119,25 +121,27 @@ def slash(declared: Command, receiver: Receiver) -> app_commands.Command[Any, ..
         app_commands.describe(**about)(call)
     for option in declared.options:
         if option.choices and len(option.choices) <= MAX_CHOICES:
-            choices = [app_commands.Choice(name=c[:_MAX_CHOICE], value=c) for c in option.choices]
+            choices = [
+                app_commands.Choice(name=c[:_MAX_CHOICE_CHARS], value=c) for c in option.choices
+            ]
             app_commands.choices(**{option.name: choices})(call)
         elif option.complete is not None or option.choices:
-            completer = _completer(declared.name, option, receiver)
+            completer = _make_completer(declared.name, option, receiver)
             app_commands.autocomplete(**{option.name: completer})(call)
     return app_commands.Command(
-        name=declared.name, description=_described(declared.description), callback=call
+        name=declared.name, description=_shorten_description(declared.description), callback=call
     )
 
 
-def _parameter(option: Option) -> inspect.Parameter:
-    kind: Any = _KINDS[option.kind]
+def _build_parameter(option: Option) -> inspect.Parameter:
+    kind: Any = _TYPE_BY_KIND[option.kind]
     span: Any = app_commands.Range
     if option.kind == "str":
-        kind = span[str, 1 if option.required else 0, min(option.max_length, _MAX_LENGTH)]
+        kind = span[str, 1 if option.required else 0, min(option.max_length, _MAX_TEXT_CHARS)]
     elif option.kind in {"int", "float"} and (option.min_value, option.max_value) != (None, None):
         cast = int if option.kind == "int" else float
-        least = -_LARGEST if option.min_value is None else option.min_value
-        most = _LARGEST if option.max_value is None else option.max_value
+        least = -_MAX_NUMBER if option.min_value is None else option.min_value
+        most = _MAX_NUMBER if option.max_value is None else option.max_value
         kind = span[kind, cast(least), cast(most)]
     if option.required:
         return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, annotation=kind)
@@ -146,7 +150,7 @@ def _parameter(option: Option) -> inspect.Parameter:
     )
 
 
-def _completer(
+def _make_completer(
     name: str, option: Option, receiver: Receiver
 ) -> Callable[[Interaction, str], Coroutine[Any, Any, list[app_commands.Choice[str]]]]:
     async def complete(interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
@@ -154,13 +158,13 @@ def _completer(
             found: Sequence[str] = [c for c in option.choices if current.lower() in c.lower()]
         else:
             found = await receiver.on_complete(interaction, name, option.name, str(current))
-        fitting = [value for value in found if 0 < len(value) <= _MAX_CHOICE]
+        fitting = [value for value in found if 0 < len(value) <= _MAX_CHOICE_CHARS]
         return [app_commands.Choice(name=v, value=v) for v in fitting[:MAX_CHOICES]]
 
     return complete
 
 
-def menu(declared: Command, receiver: Receiver) -> app_commands.ContextMenu:
+def build_context_menu(declared: Command, receiver: Receiver) -> app_commands.ContextMenu:
     """The command's entry in the menu of a message."""
 
     async def call(interaction: discord.Interaction[Any], target: discord.Message) -> None:
@@ -171,24 +175,24 @@ def menu(declared: Command, receiver: Receiver) -> app_commands.ContextMenu:
     return app_commands.ContextMenu(name=declared.menu[:32], callback=call)
 
 
-def _described(text: str) -> str:
+def _shorten_description(text: str) -> str:
     text = " ".join(text.split()) or "…"
-    return text if len(text) <= _MAX_DESCRIPTION else text[: _MAX_DESCRIPTION - 1] + "…"
+    return text if len(text) <= _MAX_DESCRIPTION_CHARS else text[: _MAX_DESCRIPTION_CHARS - 1] + "…"
 
 
 # --- registering them ----------------------------------------------------------------------------
 
 
-def fingerprint(tree: Tree, guilds: Sequence[int]) -> str:
+def compute_fingerprint(tree: Tree, guilds: Sequence[int]) -> str:
     """A hash of all that would be registered, and where."""
     everything = {
-        str(guild): [c.to_dict(tree) for c in _commands(tree, guild)] for guild in (0, *guilds)
+        str(guild): [c.to_dict(tree) for c in _commands_in(tree, guild)] for guild in (0, *guilds)
     }
     text = json.dumps(everything, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _commands(tree: Tree, guild: int) -> list[Any]:
+def _commands_in(tree: Tree, guild: int) -> list[Any]:
     place = discord.Object(guild) if guild else None
     return sorted(tree.get_commands(guild=place), key=lambda c: (c.__class__.__name__, c.name))
 
@@ -200,7 +204,7 @@ async def register(tree: Tree, application: int, guilds: Sequence[int], state: P
     """
     known = await asyncio.to_thread(_read, state)
     before = known.get(str(application), {})
-    print_now = fingerprint(tree, guilds)
+    print_now = compute_fingerprint(tree, guilds)
     if before.get("hash") == print_now:
         return False
     await tree.sync()

@@ -16,27 +16,27 @@ import discord
 from bot.adapters.discord.outbound.render import Payload
 from bot.types import File, Value
 
-MAX_KEPT = 5800
+MAX_EMBEDS_CHARS = 5800
 """Most that fits into a message's embeds, in characters; Discord's own limit is 6,000."""
-AGAIN = "Open the form again"
+REOPEN_LABEL = "Open the form again"
 _FILE = "what-you-typed.txt"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
-OnAgain: TypeAlias = Callable[[discord.Interaction[Any], str], Awaitable[None]]
+OnReopen: TypeAlias = Callable[[discord.Interaction[Any], str], Awaitable[None]]
 """Called with the interaction and the command's name."""
 
 
-class AgainButton(
+class ReopenFormButton(
     discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
     template=r"parlance:again:(?P<command>.+)",
 ):
-    """Opens a form again. Whoever is the client when it is pressed handles it (`on_form_again`)."""
+    """Opens a form again; the client that receives the press handles it (`on_reopen_form`)."""
 
     def __init__(self, command: str) -> None:
         self.command = command
         super().__init__(
             discord.ui.Button(
-                label=AGAIN,
+                label=REOPEN_LABEL,
                 style=discord.ButtonStyle.primary,
                 custom_id=f"parlance:again:{command}",
             )
@@ -45,47 +45,47 @@ class AgainButton(
     @classmethod
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: Any, match: re.Match[str], /
-    ) -> AgainButton:
+    ) -> ReopenFormButton:
         return cls(match["command"])
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        press: OnAgain = interaction.client.on_form_again
+        press: OnReopen = interaction.client.on_reopen_form
         await press(interaction, self.command)
 
 
-def opens_again(custom_id: str) -> bool:
-    """Whether a button's id is one that `AgainButton` answers."""
-    return AgainButton.__discord_ui_compiled_template__.fullmatch(custom_id) is not None
+def is_reopen_button(custom_id: str) -> bool:
+    """Whether a button's id is one that `ReopenFormButton` answers."""
+    return ReopenFormButton.__discord_ui_compiled_template__.fullmatch(custom_id) is not None
 
 
-def handed_back(command: str, filled: Mapping[str, Value]) -> dict[str, Any]:
+def build_recovery_message(command: str, filled: Mapping[str, Value]) -> dict[str, Any]:
     """How discord.py sends what was typed, with the button; as a file where it is too long.
 
     Control characters, which Discord would not show, are left out. Needs a running loop.
     """
     shown = {name: _CONTROL.sub("", _word(value)).strip() for name, value in filled.items()}
-    if sum(len(name) + len(text) for name, text in shown.items()) > MAX_KEPT:
-        return as_file(filled)
+    if sum(len(name) + len(text) for name, text in shown.items()) > MAX_EMBEDS_CHARS:
+        return build_recovery_file(filled)
     view = discord.ui.View(timeout=None)
-    view.add_item(AgainButton(command))
+    view.add_item(ReopenFormButton(command))
     view.stop()  # so that discord.py keeps nothing of it: its press is known by its id
     embeds = [discord.Embed(title=name, description=text) for name, text in shown.items() if text]
     return {"embeds": embeds, "view": view}
 
 
-def as_file(filled: Mapping[str, Value]) -> dict[str, Any]:
+def build_recovery_file(filled: Mapping[str, Value]) -> dict[str, Any]:
     """The same as a file alone, which Discord takes whatever is in it."""
     data = _text(filled).encode()
     return {"file": discord.File(io.BytesIO(data), filename=_FILE)} if data else {}
 
 
-def in_direct_message(words: str, filled: Mapping[str, Value]) -> Payload:
+def build_recovery_direct_message(words: str, filled: Mapping[str, Value]) -> Payload:
     """The same for a message of our own. It has no button: the form would be sent from there."""
     return Payload(words, files=(File(_FILE, _text(filled).encode()),))
 
 
-def typed_before(message: discord.Message | None) -> dict[str, Value]:
-    """What `handed_back` put into a message, by option."""
+def read_recovered_values(message: discord.Message | None) -> dict[str, Value]:
+    """What `build_recovery_message` put into a message, by option."""
     embeds = message.embeds if message is not None else []
     return {e.title: e.description for e in embeds if e.title and e.description}
 

@@ -18,23 +18,25 @@ class Handlers:
     """The handlers of one run of the adapter, and the tasks that they start."""
 
     def __init__(
-        self, core: Core, link: ClientHolder, timing: Timing, settings: DiscordSettings
+        self, core: Core, client_holder: ClientHolder, timing: Timing, settings: DiscordSettings
     ) -> None:
-        self._errands = BackgroundTasks("discord")
+        self._background_tasks = BackgroundTasks("discord")
         self.messages = Messages(
             core,
-            link,
+            client_holder,
             timing,
-            self._errands,
+            self._background_tasks,
             chain=settings.reply_chain,
             content=settings.message_content,
         )
-        self.interactions = Interactions(core, link, timing, self._errands, self.messages)
+        self.interactions = Interactions(
+            core, client_holder, timing, self._background_tasks, self.messages
+        )
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Begin what an event asks for; returns at once."""
-        self._errands.start(work, name)
+        self._background_tasks.start(work, name)
 
     async def close(self) -> None:
         """End what is still running."""
-        await self._errands.close()
+        await self._background_tasks.close()

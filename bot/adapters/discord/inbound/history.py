@@ -15,10 +15,10 @@ from bot.adapters.discord.transport.errors import FAILURES
 from bot.errors import Denied, Failed, Refused
 from bot.events import ContextMessage, Reader
 
-MOST_LOOKED_AT = 1500
+MAX_MESSAGES_READ = 1500
 """Messages that are looked at, at most, for as many as were asked for."""
-_READ_S = 60.0
-_OURS = frozenset(
+_READ_TIMEOUT_S = 60.0
+_OWN_MESSAGE_TYPES = frozenset(
     {
         discord.MessageType.default,
         discord.MessageType.reply,
@@ -28,16 +28,18 @@ _OURS = frozenset(
 )
 """Our own messages; that a thread was opened, say, is Discord's."""
 
-HIDDEN = (
+CONTENT_HIDDEN = (
     "Discord does not show me what others write here: an operator has to switch on Message Content "
     "Intent in the Developer Portal under Bot, and set discord.message_content to true."
 )
-NOT_THEIRS = "You may not read the earlier messages here, so I do not read them out to you either."
-NOT_OURS = (
+PERSON_MAY_NOT_READ = (
+    "You may not read the earlier messages here, so I do not read them out to you either."
+)
+BOT_MAY_NOT_READ = (
     "I may not read the earlier messages here: give my role View Channels and Read Message History."
 )
 
-Allowed = Callable[[], Awaitable[bool]]
+PermissionCheck = Callable[[], Awaitable[bool]]
 """Whether the person who asks may read there."""
 
 
@@ -46,55 +48,72 @@ def reads_history(permissions: discord.Permissions) -> bool:
     return permissions.view_channel and permissions.read_message_history
 
 
-def reader(
-    link: ClientHolder, us: int, channel: int, allowed: Allowed, *, before: int | None = None
+def make_reader(
+    client_holder: ClientHolder,
+    own_id: int,
+    channel: int,
+    may_read: PermissionCheck,
+    *,
+    before: int | None = None,
 ) -> Reader:
     """Reads a channel or thread up to a message, of which it is the first not to be read."""
 
     async def read(limit: int) -> Sequence[ContextMessage]:
-        if not await allowed():
-            raise Denied(NOT_THEIRS)
+        if not await may_read():
+            raise Denied(PERSON_MAY_NOT_READ)
         try:
-            async with asyncio.timeout(_READ_S):
-                return await _read(await link.client(), us, channel, limit, before)
+            async with asyncio.timeout(_READ_TIMEOUT_S):
+                return await _read(await client_holder.client(), own_id, channel, limit, before)
         except (discord.Forbidden, discord.NotFound) as exc:
-            raise Refused(NOT_OURS) from exc
+            raise Refused(BOT_MAY_NOT_READ) from exc
         except FAILURES as exc:
             raise Failed("Discord does not hand the earlier messages out; try again soon.") from exc
 
     return read
 
 
-def thread_reader(
-    link: ClientHolder, us: int, root: discord.Message, allowed: Allowed
+def make_thread_reader(
+    client_holder: ClientHolder, own_id: int, root: discord.Message, may_read: PermissionCheck
 ) -> Reader | None:
     """Reads the thread that was opened from a message, the message itself included."""
     if not root.flags.has_thread and root.thread is None:
         return None
-    rest = reader(link, us, root.id, allowed)  # a message and its thread have the same id
-    first = payloads.quote_of(root, us)
+    rest = make_reader(
+        client_holder, own_id, root.id, may_read
+    )  # a message and its thread have the same id
+    first = payloads.to_context_message(root, own_id)
 
     async def read(limit: int) -> Sequence[ContextMessage]:
-        found = [quote for quote in await rest(limit) if quote.id != first.id]
+        found = [
+            context_message
+            for context_message in await rest(limit)
+            if context_message.id != first.id
+        ]
         return [first, *found][-limit:]
 
     return read
 
 
-def answer_reader(
-    link: ClientHolder, us: int, answer: discord.Message, allowed: Allowed, thread: Any
+def make_answer_reader(
+    client_holder: ClientHolder,
+    own_id: int,
+    answer: discord.Message,
+    may_read: PermissionCheck,
+    thread: Any,
 ) -> Reader:
     """Reads what stood before an answer; in a thread that was opened for a question, and has
     nothing else before it, that is what stood before the question."""
-    here = reader(link, us, answer.channel.id, allowed, before=answer.id)
-    if not isinstance(thread, discord.Thread) or thread.owner_id != us:
+    here = make_reader(client_holder, own_id, answer.channel.id, may_read, before=answer.id)
+    if not isinstance(thread, discord.Thread) or thread.owner_id != own_id:
         return here
-    above = reader(link, us, thread.parent_id, allowed, before=thread.id)
+    above = make_reader(client_holder, own_id, thread.parent_id, may_read, before=thread.id)
 
     async def read(limit: int) -> Sequence[ContextMessage]:
         found = await here(limit)
         own = str(thread.id)
-        if any(not quote.from_us and quote.id != own for quote in found):
+        if any(
+            not context_message.from_us and context_message.id != own for context_message in found
+        ):
             return found
         return await above(limit)
 
@@ -102,34 +121,34 @@ def answer_reader(
 
 
 async def _read(
-    client: discord.Client, us: int, channel: int, limit: int, before: int | None
+    client: discord.Client, own_id: int, channel: int, limit: int, before: int | None
 ) -> Sequence[ContextMessage]:
     place = client.get_partial_messageable(channel)
     edge = discord.Object(before) if before is not None else None
-    history: Any = place.history(limit=min(MOST_LOOKED_AT, 2 * limit + 50), before=edge)
+    history: Any = place.history(limit=min(MAX_MESSAGES_READ, 2 * limit + 50), before=edge)
     found: list[ContextMessage] = []
     async with aclosing(history) as messages:
         async for message in messages:
-            said = _said(message, us)
+            said = _find_statement(message, own_id)
             if said is None:
                 continue
-            quote = payloads.quote_of(said, us)
-            if quote.text or quote.attachments:
-                found.append(quote)
-            elif not quote.from_us:
-                raise Refused(HIDDEN)
+            context_message = payloads.to_context_message(said, own_id)
+            if context_message.text or context_message.attachments:
+                found.append(context_message)
+            elif not context_message.from_us:
+                raise Refused(CONTENT_HIDDEN)
             if len(found) >= limit:
                 break
     return found[::-1]
 
 
-def _said(message: discord.Message, us: int) -> discord.Message | None:
+def _find_statement(message: discord.Message, own_id: int) -> discord.Message | None:
     """What a person or we said; None for other bots, and for what Discord itself writes."""
     if message.type is discord.MessageType.thread_starter_message:
         root = message.reference.resolved if message.reference else None
-        return _said(root, us) if isinstance(root, discord.Message) else None
-    if message.author.id == us:
-        return message if message.type in _OURS else None
+        return _find_statement(root, own_id) if isinstance(root, discord.Message) else None
+    if message.author.id == own_id:
+        return message if message.type in _OWN_MESSAGE_TYPES else None
     if not payloads.is_from_a_person(message):
         return None
     wordless = message.stickers or message.activity or message.poll or message.message_snapshots

@@ -14,23 +14,23 @@ from discord import app_commands
 from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.discord.inbound import history
 from bot.adapters.discord.inbound.messages import Messages
-from bot.adapters.discord.inbound.modal_views import lacks
-from bot.adapters.discord.inbound.modals import Filled, Modals
+from bot.adapters.discord.inbound.modal_views import needs_form
+from bot.adapters.discord.inbound.modals import Modals, SubmittedForm
 from bot.adapters.discord.outbound.poster import (
     GONE_COMMAND,
-    ChannelOutlet,
+    ChannelPoster,
     ClientHolder,
-    DirectOutlet,
-    InteractionOutlet,
-    Outlet,
-    tell,
+    DirectPoster,
+    InteractionPoster,
+    Poster,
+    reply_ephemeral,
 )
 from bot.adapters.discord.outbound.sink import ReplySink
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.timing import Timing
 from bot.adapters.protocol import Core
-from bot.adapters.recent_questions import EDITED, RecentQuestions
+from bot.adapters.recent_questions import EDITED_PREFIX, RecentQuestion
 from bot.events import ActionCall, Attachment, CommandCall, ContextMessage
 from bot.replies.protocol import Sink
 from bot.types import ActionName, Author, ConversationKey, Value
@@ -39,7 +39,7 @@ _log = structlog.get_logger(__name__)
 
 Interaction: TypeAlias = "discord.Interaction[Any]"
 
-_COMPLETE_S = 2.0
+_COMPLETION_TIMEOUT_S = 2.0
 GONE_BUTTON = "This button is from an earlier version and does nothing any more; please ask again."
 GONE_QUESTION = "The question is no longer there; please ask again."
 
@@ -50,20 +50,20 @@ class Interactions:
     def __init__(
         self,
         core: Core,
-        link: ClientHolder,
+        client_holder: ClientHolder,
         timing: Timing,
-        errands: BackgroundTasks,
+        background_tasks: BackgroundTasks,
         messages: Messages,
     ) -> None:
         self._core = core
-        self._link = link
+        self._client_holder = client_holder
         self._timing = timing
-        self._errands = errands
+        self._background_tasks = background_tasks
         self._messages = messages
         self._modals = Modals(core)
 
-    def _sink(self, outlets: Sequence[Outlet], key: ConversationKey, **more: Any) -> ReplySink:
-        return ReplySink(outlets, self._core.replies, key, self._timing, **more)
+    def _sink(self, posters: Sequence[Poster], key: ConversationKey, **more: Any) -> ReplySink:
+        return ReplySink(posters, self._core.replies, key, self._timing, **more)
 
     # --- commands, forms and menus ---------------------------------------------------------------
 
@@ -78,28 +78,30 @@ class Interactions:
         command = self._modals.command(name)
         if (
             command is not None
-            and lacks(command, options, files=bool(files))
+            and needs_form(command, options, files=bool(files))
             and await self._modals.open(interaction, command, options)
         ):
             return
-        await self._call(interaction, name, options, payloads.attachments_of(files))
+        await self._accept_command(interaction, name, options, payloads.attachments_of(files))
 
     async def on_form(self, interaction: Interaction) -> None:
         """A form that was sent."""
-        filled = await self._modals.take(interaction)
+        filled = await self._modals.accept(interaction)
         if filled is not None:
             files = filled.attachments
-            await self._call(interaction, filled.name, filled.options, files, filled=filled)
+            await self._accept_command(
+                interaction, filled.name, filled.options, files, filled=filled
+            )
 
-    async def on_form_again(self, interaction: Interaction, name: str) -> None:
+    async def on_reopen_form(self, interaction: Interaction, name: str) -> None:
         """The button that opens a form again which could not be used."""
-        await self._modals.again(interaction, name)
+        await self._modals.reopen(interaction, name)
 
     async def on_menu(self, interaction: Interaction, name: str, target: discord.Message) -> None:
         """An entry in the menu of a message."""
-        await self._call(interaction, name, {}, target=target)
+        await self._accept_command(interaction, name, {}, target=target)
 
-    async def _call(
+    async def _accept_command(
         self,
         interaction: Interaction,
         name: str,
@@ -107,17 +109,17 @@ class Interactions:
         attachments: tuple[Attachment, ...] = (),
         *,
         target: discord.Message | None = None,
-        filled: Filled | None = None,
+        filled: SubmittedForm | None = None,
     ) -> None:
-        original = await self._defer(interaction, thinking=True)
-        us: int = interaction.client.us
-        allowed = self._allowed(interaction)
-        quote: ContextMessage | None = None
+        original = await self._acknowledge(interaction, thinking=True)
+        own_id: int = interaction.client.own_id
+        may_read = self._make_permission_check(interaction)
+        context_message: ContextMessage | None = None
         if target is not None:
-            thread = history.thread_reader(self._link, us, target, allowed)
-            quote = replace(payloads.quote_of(target, us), replies=thread)
+            thread = history.make_thread_reader(self._client_holder, own_id, target, may_read)
+            context_message = replace(payloads.to_context_message(target, own_id), replies=thread)
         place = interaction.channel_id or 0
-        key, author = self._who_and_where(interaction)
+        key, author = self._conversation_and_author(interaction)
         call = CommandCall(
             id=str(interaction.id),
             conversation=key,
@@ -125,19 +127,21 @@ class Interactions:
             name=name,
             options=options,
             direct=payloads.is_direct(interaction),
-            attachments=quote.attachments if quote else attachments,
-            target=quote,
+            attachments=context_message.attachments if context_message else attachments,
+            target=context_message,
             at=interaction.created_at,
-            earlier=history.reader(self._link, us, place, allowed, before=interaction.id),
+            earlier=history.make_reader(
+                self._client_holder, own_id, place, may_read, before=interaction.id
+            ),
         )
-        outlets = self._outlets(interaction)
-        sink: Sink = self._sink(outlets, key, original=original)
+        posters = self._posters(interaction)
+        sink: Sink = self._sink(posters, key, original=original)
         if filled is not None:
-            direct = DirectOutlet(self._link, interaction.user.id)
-            sink = self._modals.giving_back(interaction, filled, sink, outlets, direct)
-        self._errands.start(self._core.accept(call, sink), f"/{name}")
+            direct = DirectPoster(self._client_holder, interaction.user.id)
+            sink = self._modals.make_recovery_sink(interaction, filled, sink, posters, direct)
+        self._background_tasks.start(self._core.accept(call, sink), f"/{name}")
 
-    async def _defer(self, interaction: Interaction, *, thinking: bool = False) -> int | None:
+    async def _acknowledge(self, interaction: Interaction, *, thinking: bool = False) -> int | None:
         """Acknowledge, before anything else. Returns the placeholder's id, if there is one.
 
         If Discord does not take it (too late, or it is down) the answer goes to the channel.
@@ -150,27 +154,27 @@ class Interactions:
         return answer.message_id if answer is not None and thinking else None
 
     @staticmethod
-    def _allowed(interaction: Interaction) -> history.Allowed:
+    def _make_permission_check(interaction: Interaction) -> history.PermissionCheck:
         """Whether the person may read there; outside of servers everybody reads all."""
         may = interaction.guild_id is None or history.reads_history(interaction.permissions)
 
-        async def allowed() -> bool:
+        async def may_read() -> bool:
             return may
 
-        return allowed
+        return may_read
 
-    def _outlets(self, interaction: Interaction) -> list[Outlet]:
+    def _posters(self, interaction: Interaction) -> list[Poster]:
         channel = interaction.channel_id or 0
-        outlets: list[Outlet] = []
+        posters: list[Poster] = []
         if interaction.response.is_done():
             life = self._timing.token_life
-            outlets.append(InteractionOutlet(interaction.followup, channel, life))
-        outlets.append(ChannelOutlet(self._link, channel))
+            posters.append(InteractionPoster(interaction.followup, channel, life))
+        posters.append(ChannelPoster(self._client_holder, channel))
         if not payloads.is_direct(interaction):
-            outlets.append(DirectOutlet(self._link, interaction.user.id))
-        return outlets
+            posters.append(DirectPoster(self._client_holder, interaction.user.id))
+        return posters
 
-    def _who_and_where(self, interaction: Interaction) -> tuple[ConversationKey, Author]:
+    def _conversation_and_author(self, interaction: Interaction) -> tuple[ConversationKey, Author]:
         channel: Any = interaction.channel or discord.Object(interaction.channel_id or 0)
         author = payloads.author_of(interaction.user, str(interaction.locale.value))
         direct = payloads.is_direct(interaction)
@@ -180,14 +184,14 @@ class Interactions:
         self, interaction: Interaction, name: str, option: str, prefix: str
     ) -> Sequence[str]:
         """Suggestions while an option is typed; none, rather than too late."""
-        key, author = self._who_and_where(interaction)
+        key, author = self._conversation_and_author(interaction)
         try:
-            async with asyncio.timeout(_COMPLETE_S):
+            async with asyncio.timeout(_COMPLETION_TIMEOUT_S):
                 return await self._core.complete(name, option, prefix, author, key)
         except TimeoutError:
             return ()
 
-    async def on_refused(self, interaction: Interaction, error: Exception) -> None:
+    async def on_command_error(self, interaction: Interaction, error: Exception) -> None:
         """A command that the tree does not know, or cannot read."""
         known = isinstance(
             error, (app_commands.CommandNotFound, app_commands.CommandSignatureMismatch)
@@ -196,7 +200,9 @@ class Interactions:
             _log.error("discord.command_failed", exc_info=error)
         if interaction.type is discord.InteractionType.autocomplete:
             return
-        await tell(interaction, GONE_COMMAND if known else "That did not work; try again.")
+        await reply_ephemeral(
+            interaction, GONE_COMMAND if known else "That did not work; try again."
+        )
 
     # --- buttons --------------------------------------------------------------------------------
 
@@ -204,25 +210,25 @@ class Interactions:
         self, interaction: Interaction, action: ActionName, turn: str, value: str
     ) -> None:
         """A button under an answer."""
-        await self._defer(interaction)
-        if action == "regenerate" and value.startswith(EDITED):
-            number = int(value.removeprefix(EDITED))
-            self._errands.start(self._ask_again(interaction, turn, number), "asked again")
+        await self._acknowledge(interaction)
+        if action == "regenerate" and value.startswith(EDITED_PREFIX):
+            number = int(value.removeprefix(EDITED_PREFIX))
+            self._background_tasks.start(self._ask_edited(interaction, turn, number), "asked again")
             return
-        call = self._press(interaction, action, turn, value)
+        call = self._build_action_call(interaction, action, turn, value)
         lazy = action != "regenerate"
-        sink = self._sink(self._outlets(interaction), call.conversation, lazy=lazy)
-        self._errands.start(self._core.accept(call, sink), action)
+        sink = self._sink(self._posters(interaction), call.conversation, lazy=lazy)
+        self._background_tasks.start(self._core.accept(call, sink), action)
 
-    def _press(
+    def _build_action_call(
         self, interaction: Interaction, action: ActionName, turn: str, value: str
     ) -> ActionCall:
-        key, author = self._who_and_where(interaction)
+        key, author = self._conversation_and_author(interaction)
         earlier = None
         if action == "regenerate" and interaction.message is not None:
-            us, allowed = interaction.client.us, self._allowed(interaction)
-            earlier = history.answer_reader(
-                self._link, us, interaction.message, allowed, interaction.channel
+            own_id, may_read = interaction.client.own_id, self._make_permission_check(interaction)
+            earlier = history.make_answer_reader(
+                self._client_holder, own_id, interaction.message, may_read, interaction.channel
             )
         return ActionCall(
             id=str(interaction.id),
@@ -238,25 +244,27 @@ class Interactions:
 
     async def on_unknown_button(self, interaction: Interaction) -> None:
         """A button that we made once, and do not know any more."""
-        await tell(interaction, GONE_BUTTON)
+        await reply_ephemeral(interaction, GONE_BUTTON)
 
-    async def _ask_again(self, interaction: Interaction, turn: str, number: int) -> None:
+    async def _ask_edited(self, interaction: Interaction, turn: str, number: int) -> None:
         """Have a question answered as it stands now, after it was edited."""
         message = await self._find(interaction, number)
         if message is None:
-            await tell(interaction, GONE_QUESTION)
+            await reply_ephemeral(interaction, GONE_QUESTION)
             return
-        us = interaction.client.us
-        call = self._press(interaction, "regenerate", turn, payloads.readable(message, us))
-        sink = self._sink(self._outlets(interaction), call.conversation)
-        asked = RecentQuestions(call.id, call.value, call.conversation, call.author, sink)
-        self._messages.asked.remember(str(number), asked)
+        own_id = interaction.client.own_id
+        call = self._build_action_call(
+            interaction, "regenerate", turn, payloads.readable(message, own_id)
+        )
+        sink = self._sink(self._posters(interaction), call.conversation)
+        asked = RecentQuestion(call.id, call.value, call.conversation, call.author, sink)
+        self._messages.recent_questions.remember(str(number), asked)
         await self._core.accept(call, sink)
         await interaction.delete_original_response()
 
     async def _find(self, interaction: Interaction, number: int) -> discord.Message | None:
         """The question stands in this channel, or in the one that this thread was opened from."""
-        client = await self._link.client()
+        client = await self._client_holder.client()
         parent = getattr(interaction.channel, "parent_id", None)
         for place in (interaction.channel_id, parent):
             if place is None:

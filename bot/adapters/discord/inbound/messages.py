@@ -12,21 +12,21 @@ import structlog
 
 from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.discord.inbound import history
-from bot.adapters.discord.outbound.poster import ChannelOutlet, ClientHolder, DirectOutlet, Outlet
+from bot.adapters.discord.outbound.poster import ChannelPoster, ClientHolder, DirectPoster, Poster
 from bot.adapters.discord.outbound.render import Payload
 from bot.adapters.discord.outbound.sink import ReplySink
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.timing import Timing
 from bot.adapters.protocol import Core
-from bot.adapters.recent_questions import EDITED, Questions, RecentQuestions, SilentSink
+from bot.adapters.recent_questions import EDITED_PREFIX, RecentQuestion, RecentQuestions, SilentSink
 from bot.errors import UserFacingError
 from bot.events import ContextMessage, Message, MessageDeleted, Reader
 from bot.types import Action, ConversationKey
 
 _log = structlog.get_logger(__name__)
 
-_LOOKUP_S = 2.5
+_LOOKUP_TIMEOUT_S = 2.5
 
 
 class Messages:
@@ -36,44 +36,44 @@ class Messages:
     def __init__(
         self,
         core: Core,
-        link: ClientHolder,
+        client_holder: ClientHolder,
         timing: Timing,
-        errands: BackgroundTasks,
+        background_tasks: BackgroundTasks,
         *,
         chain: int,
         content: bool,
     ) -> None:
         self._core = core
-        self._link = link
+        self._client_holder = client_holder
         self._timing = timing
-        self._errands = errands
+        self._background_tasks = background_tasks
         self._chain = chain
         self._content = content
-        self.asked: Questions[ReplySink] = Questions(core, payloads.PLATFORM)
+        self.recent_questions: RecentQuestions[ReplySink] = RecentQuestions(core, payloads.PLATFORM)
 
-    async def on_message(self, message: discord.Message, us: int) -> None:
+    async def on_message(self, message: discord.Message, own_id: int) -> None:
         """Somebody wrote something that we can see."""
         if not payloads.is_from_a_person(message):
             return
         direct = payloads.is_direct_message(message)
         if (
             not direct
-            and not payloads.names_us(message, us)
-            and not await self._follows(message, us)
+            and not payloads.names_us(message, own_id)
+            and not await self._follows(message, own_id)
         ):
             return
-        self._errands.start(self._typing(message.channel.id), "typing")
-        await self._ask(message, us, await self._place(message, us), str(message.id))
+        self._background_tasks.start(self._typing(message.channel.id), "typing")
+        await self._ask(message, own_id, await self._place(message, own_id), str(message.id))
 
-    async def _follows(self, message: discord.Message, us: int) -> bool:
+    async def _follows(self, message: discord.Message, own_id: int) -> bool:
         """Whether it goes on in a thread of ours, and is not for somebody else."""
         if not (message.content or message.attachments):
             return False  # without the Message Content intent there is nothing to go by
         channel = await self._channel(message)
-        if not isinstance(channel, discord.Thread) or payloads.is_to_others(message, us):
+        if not isinstance(channel, discord.Thread) or payloads.is_to_others(message, own_id):
             return False
         key = _key(channel, message)
-        if channel.owner_id != us and not await self._core.replies.known_thread(key):
+        if channel.owner_id != own_id and not await self._core.replies.known_thread(key):
             return False
         return (await self._core.channel_settings(key)).follow_up
 
@@ -82,12 +82,12 @@ class Messages:
         channel: Any = message.channel
         if isinstance(channel, discord.PartialMessageable) and message.guild is not None:
             try:
-                return await (await self._link.client()).fetch_channel(channel.id)
+                return await (await self._client_holder.client()).fetch_channel(channel.id)
             except FAILURES:
                 return channel
         return channel
 
-    async def _place(self, message: discord.Message, us: int) -> ConversationKey:
+    async def _place(self, message: discord.Message, own_id: int) -> ConversationKey:
         """Where the answer belongs; a thread of its own is opened if that is how it is done."""
         channel = await self._channel(message)
         key = _key(channel, message)
@@ -96,7 +96,7 @@ class Messages:
         if not (await self._core.channel_settings(key)).thread_per_mention:
             return key
         try:
-            title = payloads.thread_title(payloads.readable(message, us))
+            title = payloads.thread_title(payloads.readable(message, own_id))
             thread = str((await message.create_thread(name=title)).id)
         except discord.HTTPException as exc:
             if exc.code != 160004:  # it has a thread already, which then has its id
@@ -106,21 +106,25 @@ class Messages:
         return ConversationKey(key.platform, key.workspace, key.channel, thread)
 
     async def _ask(
-        self, message: discord.Message, us: int, key: ConversationKey, event: str
+        self, message: discord.Message, own_id: int, key: ConversationKey, event: str
     ) -> None:
         author = payloads.author_of(message.author)
-        text = payloads.readable(message, us)
+        text = payloads.readable(message, own_id)
         here = payloads.place_of(key)
-        outlets: list[Outlet] = []
+        posters: list[Poster] = []
         if here != message.channel.id:
-            outlets.append(ChannelOutlet(self._link, here))
-        outlets.append(ChannelOutlet(self._link, message.channel.id, message.id))
+            posters.append(ChannelPoster(self._client_holder, here))
+        posters.append(ChannelPoster(self._client_holder, message.channel.id, message.id))
         if message.guild is not None:
-            outlets.append(DirectOutlet(self._link, message.author.id))
-        sink = ReplySink(outlets, self._core.replies, key, self._timing, prompt=str(message.id))
-        self.asked.remember(str(message.id), RecentQuestions(event, text, key, author, sink))
+            posters.append(DirectPoster(self._client_holder, message.author.id))
+        sink = ReplySink(posters, self._core.replies, key, self._timing, prompt=str(message.id))
+        self.recent_questions.remember(
+            str(message.id), RecentQuestion(event, text, key, author, sink)
+        )
         may_read = partial(self._may_read, message)
-        earlier = history.reader(self._link, us, message.channel.id, may_read, before=message.id)
+        earlier = history.make_reader(
+            self._client_holder, own_id, message.channel.id, may_read, before=message.id
+        )
         await self._core.accept(
             Message(
                 id=event,
@@ -129,26 +133,26 @@ class Messages:
                 text=text,
                 direct=payloads.is_direct_message(message),
                 attachments=payloads.attachments_of(message.attachments),
-                context=await self._around(message, us, earlier),
+                context=await self._read_context(message, own_id, earlier),
                 at=message.created_at,
                 earlier=earlier,
             ),
             sink,
         )
 
-    async def _around(
-        self, message: discord.Message, us: int, earlier: Reader
+    async def _read_context(
+        self, message: discord.Message, own_id: int, earlier: Reader
     ) -> tuple[ContextMessage, ...]:
         """What a message is about: what it replies to; else, in other people's thread, what was
         said there. What cannot be read in time is left out."""
-        chain = await payloads.reply_chain(message, us, self._chain)
+        chain = await payloads.reply_chain(message, own_id, self._chain)
         if chain or not (self._content and self._chain):
             return chain
         channel = await self._channel(message)
-        if not isinstance(channel, discord.Thread) or channel.owner_id == us:
+        if not isinstance(channel, discord.Thread) or channel.owner_id == own_id:
             return ()  # in a thread of ours everything is said to us, and kept
         try:
-            async with asyncio.timeout(_LOOKUP_S):
+            async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
                 return tuple(await earlier(self._chain))
         except (UserFacingError, TimeoutError):
             return ()
@@ -165,7 +169,7 @@ class Messages:
 
     async def _typing(self, channel: int) -> None:
         try:
-            await ChannelOutlet(self._link, channel).typing()
+            await ChannelPoster(self._client_holder, channel).typing()
         except FAILURES as exc:
             _log.debug("discord.typing_failed", error=str(exc)[:200])
 
@@ -174,11 +178,11 @@ class Messages:
     async def on_deleted(self, messages: Iterable[int]) -> None:
         """Messages are gone: their turns are cancelled, and unfinished answers taken away."""
         for number in messages:
-            asked = self.asked.take(str(number))
+            asked = self.recent_questions.pop(str(number))
             if asked is not None and asked.sink is not None:
                 asked.sink.retract()
             elif asked is None:
-                asked = await self._from_before(number)
+                asked = await self._find_from_earlier_process(number)
             if asked is None:
                 continue
             event = MessageDeleted(
@@ -186,48 +190,50 @@ class Messages:
             )
             await self._core.accept(event, SilentSink())
 
-    async def _from_before(self, message: int) -> RecentQuestions[ReplySink] | None:
+    async def _find_from_earlier_process(self, message: int) -> RecentQuestion[ReplySink] | None:
         """A deleted question that an earlier process was asked; an answer that its end cut off is
         taken away."""
         question = await self._core.question(payloads.PLATFORM, str(message))
         if question is None:
             return None
         if question.cut_off and (reply := await self._core.replies.get(question.turn)):
-            outlet = ChannelOutlet(self._link, int(reply.address.get("channel") or 0))
+            poster = ChannelPoster(self._client_holder, int(reply.address.get("channel") or 0))
             for number in reply.address.get("messages", "").split(","):
                 if number:
-                    await self._delete(outlet, int(number))
-        return RecentQuestions.before(question)
+                    await self._delete(poster, int(number))
+        return RecentQuestion.from_earlier_process(question)
 
-    async def _delete(self, outlet: ChannelOutlet, number: int) -> None:
+    async def _delete(self, poster: ChannelPoster, number: int) -> None:
         try:
-            await outlet.delete(number)
+            await poster.delete(number)
         except FAILURES as exc:
             _log.info("discord.not_deleted", message=number, error=str(exc)[:200])
 
     async def on_thread_deleted(self, thread: int) -> None:
         """A whole thread is gone, and with it what was asked there."""
-        await self.on_deleted(int(message) for message in self.asked.in_thread(str(thread)))
+        await self.on_deleted(
+            int(message) for message in self.recent_questions.messages_in_thread(str(thread))
+        )
 
-    async def on_edited(self, message: discord.Message, us: int) -> None:
+    async def on_edited(self, message: discord.Message, own_id: int) -> None:
         """A question was changed: offer to answer the new one."""
         if message.edited_at is None or message.author.bot:
             return  # Discord has looked a link up, or we are writing
-        text = payloads.readable(message, us)
-        asked = await self.asked.known(str(message.id)) if text else None
+        text = payloads.readable(message, own_id)
+        asked = await self.recent_questions.find(str(message.id)) if text else None
         if asked is None or not asked.turn or text == asked.text:
             return
         asked.text = text
         if asked.offered:
             return  # the offer that stands there answers the text as it is when it is taken up
         asked.offered = True
-        value = f"{EDITED}{message.id}"
+        value = f"{EDITED_PREFIX}{message.id}"
         offer = Payload(
             "-# You have changed your question.",
             (Action("regenerate", "Answer the new one", value),),
         )
-        outlet = ChannelOutlet(self._link, payloads.place_of(asked.conversation))
-        await outlet.send(offer, asked.turn, f"edit.{message.id}"[-25:])
+        poster = ChannelPoster(self._client_holder, payloads.place_of(asked.conversation))
+        await poster.send(offer, asked.turn, f"edit.{message.id}"[-25:])
 
 
 def _key(channel: Any, message: discord.Message) -> ConversationKey:

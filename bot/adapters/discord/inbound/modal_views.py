@@ -21,19 +21,19 @@ from bot.types import Value
 FORM = "parlance:form:"
 _OPTION = "option:"
 _FILE = "file"
-_FIELDS = 5
-_CHOICES = 25
-_LONGEST_CHOICE = 100
-_LONGEST_TEXT = 4000
-_LABEL = 45
-_DESCRIPTION = 100
-_TITLE = 45
+_MAX_FIELDS = 5
+_MAX_CHOICES = 25
+_MAX_CHOICE_CHARS = 100
+_MAX_TEXT_CHARS = 4000
+_MAX_LABEL_CHARS = 45
+_MAX_DESCRIPTION_CHARS = 100
+_MAX_TITLE_CHARS = 45
 
 Item: TypeAlias = "ui.Item[Any]"
 Payload: TypeAlias = Mapping[str, Any]
 
 
-def lacks(command: Command, given: Mapping[str, Value], *, files: bool) -> bool:
+def needs_form(command: Command, given: Mapping[str, Value], *, files: bool) -> bool:
     """Whether a call needs what a form asks for; any other mistake is explained in the answer."""
     try:
         command.bind(given)
@@ -44,21 +44,23 @@ def lacks(command: Command, given: Mapping[str, Value], *, files: bool) -> bool:
     return not files and wants_form(command, given)
 
 
-def form(command: Command, opened_by: int, given: Mapping[str, Value]) -> ui.Modal | None:
+def build_form(command: Command, opened_by: int, given: Mapping[str, Value]) -> ui.Modal | None:
     """A modal with a field for every option, filled with what was given already.
 
     Of more options than it has room for, those that matter most. None where something that was
     given, or must be, has no place in it. `opened_by` is the interaction's id. Needs a running
     loop.
     """
-    chosen = _chosen(command, given)
-    held = {o.name for o in chosen if o.name not in given or _holds(o, given[o.name])}
+    chosen = _choose_options(command, given)
+    held = {o.name for o in chosen if o.name not in given or _fits_field(o, given[o.name])}
     if not held >= {*given, *(o.name for o in command.options if o.required)}:
         return None
-    modal = ui.Modal(title=f"/{command.name}"[:_TITLE], custom_id=_id_of(command, opened_by))
+    modal = ui.Modal(
+        title=f"/{command.name}"[:_MAX_TITLE_CHARS], custom_id=_id_of(command, opened_by)
+    )
     for option in chosen:
         modal.add_item(_field(option, given.get(option.name, option.default)))
-    if command.takes_file and len(chosen) < _FIELDS:
+    if command.takes_file and len(chosen) < _MAX_FIELDS:
         upload = ui.FileUpload[Any](custom_id=_FILE, required=False, min_values=0, max_values=1)
         modal.add_item(ui.Label(text="File", description="A file to go with it", component=upload))
     modal.stop()  # so that discord.py keeps nothing of it: what is sent comes to `on_form`
@@ -69,7 +71,7 @@ def _id_of(command: Command, opened_by: int) -> str:
     return f"{FORM}{command.name}:{opened_by}"
 
 
-def place_of(custom_id: str) -> tuple[str, str]:
+def form_origin(custom_id: str) -> tuple[str, str]:
     """Command and opening interaction of a form; empty for one that is not ours."""
     if not custom_id.startswith(FORM):
         return "", ""
@@ -77,7 +79,7 @@ def place_of(custom_id: str) -> tuple[str, str]:
     return name, opened_by
 
 
-def filled_in(sent: Payload) -> dict[str, Value]:
+def parse_values(sent: Payload) -> dict[str, Value]:
     """What was entered or chosen, by option; fields left empty are left out."""
     found: dict[str, Value] = {}
     for field in _fields_of(sent):
@@ -90,7 +92,7 @@ def filled_in(sent: Payload) -> dict[str, Value]:
     return found
 
 
-def files_in(sent: Payload) -> Sequence[Payload]:
+def parse_files(sent: Payload) -> Sequence[Payload]:
     """The files that were given, as Discord describes attachments."""
     known = (sent.get("resolved") or {}).get("attachments") or {}
     numbers = [
@@ -109,7 +111,7 @@ def _fields_of(sent: Payload) -> Iterator[Payload]:
         yield from [inner] if inner is not None else outer.get("components") or ()
 
 
-def typed(command: Command, filled: Mapping[str, Value]) -> dict[str, Value]:
+def coerce_values(command: Command, filled: Mapping[str, Value]) -> dict[str, Value]:
     """Values that were entered, in the options' types, as a slash command gives them.
 
     Raises `UsageError`.
@@ -120,7 +122,7 @@ def typed(command: Command, filled: Mapping[str, Value]) -> dict[str, Value]:
 # --- fields --------------------------------------------------------------------------------------
 
 
-def _chosen(command: Command, given: Mapping[str, Value]) -> list[Option]:
+def _choose_options(command: Command, given: Mapping[str, Value]) -> list[Option]:
     """The options that get a field: first those that must have one, in the order of the command."""
 
     def rank(option: Option) -> int:
@@ -130,21 +132,21 @@ def _chosen(command: Command, given: Mapping[str, Value]) -> list[Option]:
 
     ranked = sorted(command.options, key=rank)
     needed = sum(rank(o) == 0 for o in ranked)
-    room = max(needed, _FIELDS - 1) if command.takes_file else _FIELDS
-    kept = {o.name for o in ranked[: min(room, _FIELDS)]}
+    room = max(needed, _MAX_FIELDS - 1) if command.takes_file else _MAX_FIELDS
+    kept = {o.name for o in ranked[: min(room, _MAX_FIELDS)]}
     return [o for o in command.options if o.name in kept]
 
 
-def _holds(option: Option, value: Value) -> bool:
+def _fits_field(option: Option, value: Value) -> bool:
     """Whether an option's field can show a value as it is."""
-    return bool(_choices(option)) or option.kind == "bool" or len(str(value)) <= _longest(option)
+    return bool(_choices(option)) or option.kind == "bool" or len(str(value)) <= _max_chars(option)
 
 
 def _field(option: Option, value: Value | None) -> ui.Label[Any]:
-    label = option.name.replace("_", " ").capitalize()[:_LABEL]
+    label = option.name.replace("_", " ").capitalize()[:_MAX_LABEL_CHARS]
     about = " ".join(option.description.split())
-    if len(about) > _DESCRIPTION:
-        about = about[: _DESCRIPTION - 1] + "…"
+    if len(about) > _MAX_DESCRIPTION_CHARS:
+        about = about[: _MAX_DESCRIPTION_CHARS - 1] + "…"
     return ui.Label(
         text=label,
         description=about if about and about != label else None,
@@ -163,11 +165,11 @@ def _component(option: Option, value: Value | None) -> Item:
             min_values=1 if option.required else 0,
             options=[discord.SelectOption(label=c, value=c, default=c == value) for c in choices],
         )
-    longest = _longest(option)
+    longest = _max_chars(option)
     return ui.TextInput(
         custom_id=name,
         style=discord.TextStyle.paragraph if option.multiline else discord.TextStyle.short,
-        placeholder=_span(option) or None,
+        placeholder=_describe_range(option) or None,
         default=None if value is None else str(value)[:longest],
         required=option.required,
         max_length=longest,
@@ -193,15 +195,15 @@ def _yes_or_no(option: Option, value: Value | None) -> Item:
 
 def _choices(option: Option) -> tuple[str, ...]:
     """What can be chosen from; nothing where Discord's list could not hold it."""
-    fits = all(0 < len(choice) <= _LONGEST_CHOICE for choice in option.choices)
-    return option.choices if fits and len(option.choices) <= _CHOICES else ()
+    fits = all(0 < len(choice) <= _MAX_CHOICE_CHARS for choice in option.choices)
+    return option.choices if fits and len(option.choices) <= _MAX_CHOICES else ()
 
 
-def _longest(option: Option) -> int:
-    return min(option.max_length, _LONGEST_TEXT)
+def _max_chars(option: Option) -> int:
+    return min(option.max_length, _MAX_TEXT_CHARS)
 
 
-def _span(option: Option) -> str:
+def _describe_range(option: Option) -> str:
     """In words, which numbers an option takes."""
     if option.kind not in {"int", "float"}:
         return ""

@@ -10,23 +10,29 @@ import discord
 import structlog
 
 from bot.adapters.discord.inbound.form_recovery import (
-    as_file,
-    handed_back,
-    in_direct_message,
-    typed_before,
+    build_recovery_direct_message,
+    build_recovery_file,
+    build_recovery_message,
+    read_recovered_values,
 )
-from bot.adapters.discord.inbound.modal_views import files_in, filled_in, form, place_of, typed
+from bot.adapters.discord.inbound.modal_views import (
+    build_form,
+    coerce_values,
+    form_origin,
+    parse_files,
+    parse_values,
+)
 from bot.adapters.discord.outbound.poster import (
     GONE_COMMAND,
-    DirectOutlet,
-    InteractionOutlet,
-    Outlet,
-    tell,
+    DirectPoster,
+    InteractionPoster,
+    Poster,
+    reply_ephemeral,
 )
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
-from bot.adapters.form_recovery import ATTACH_AGAIN, GivesBack, worth_keeping
-from bot.adapters.form_validation import SENT_TWICE, Sent, mistakes
+from bot.adapters.form_recovery import ATTACH_FILE_AGAIN, FormRecoverySink, has_typed_values
+from bot.adapters.form_validation import ALREADY_SUBMITTED, SubmittedForms, validate_form
 from bot.adapters.protocol import Core
 from bot.commands.declaration import Command
 from bot.events import Attachment
@@ -39,11 +45,11 @@ Interaction: TypeAlias = "discord.Interaction[Any]"
 
 GONE_FORM = "This form is from an earlier version and does nothing any more; please ask again."
 NOT_OPENED = "The form could not be opened; please call the command again."
-_ANSWERED = 40060
+_ALREADY_ANSWERED_CODE = 40060
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
+class SubmittedForm:
     """A form that was sent, and accepted: the call that a slash command would have been."""
 
     name: str
@@ -56,7 +62,7 @@ class Modals:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._sent = Sent()
+        self._submitted_forms = SubmittedForms()
 
     def command(self, name: str) -> Command | None:
         """The command of that name."""
@@ -65,83 +71,87 @@ class Modals:
     async def open(
         self, interaction: Interaction, command: Command, given: Mapping[str, Value]
     ) -> bool:
-        """Answer with a form. False where Discord does not take it (it waits three seconds)."""
-        modal = form(command, interaction.id, given)
+        """Answer with a form; returns False where Discord does not take it (it waits three seconds)."""
+        modal = build_form(command, interaction.id, given)
         if modal is None:
             return False
         try:
             await interaction.response.send_modal(modal)
         except FAILURES as exc:
-            if getattr(exc, "code", 0) == _ANSWERED:
+            if getattr(exc, "code", 0) == _ALREADY_ANSWERED_CODE:
                 return True  # it came twice: the form is open
             _log.info("discord.no_form", command=command.name, error=str(exc)[:200])
             return False
         return True
 
-    async def take(self, interaction: Interaction) -> Filled | None:
+    async def accept(self, interaction: Interaction) -> SubmittedForm | None:
         """What a form that was sent asks for; None where the person was told why not."""
         sent: Any = interaction.data or {}
-        name, opened_by = place_of(str(sent.get("custom_id", "")))
-        filled = filled_in(sent)
+        name, opened_by = form_origin(str(sent.get("custom_id", "")))
+        filled = parse_values(sent)
         command = self.command(name)
         if command is None:
-            await tell(interaction, GONE_COMMAND if name else GONE_FORM, **as_file(filled))
+            await reply_ephemeral(
+                interaction, GONE_COMMAND if name else GONE_FORM, **build_recovery_file(filled)
+            )
             return None
-        files = files_in(sent)
-        again = ATTACH_AGAIN if files else ""
-        if wrong := mistakes(command, filled):
-            sentence = " ".join(wrong.values())[:1800] + again
-            await self._give_back(interaction, sentence, name, filled)
+        files = parse_files(sent)
+        file_hint = ATTACH_FILE_AGAIN if files else ""
+        if wrong := validate_form(command, filled):
+            sentence = " ".join(wrong.values())[:1800] + file_hint
+            await self._return_values(interaction, sentence, name, filled)
             return None
-        if not self._sent.is_first(f"{opened_by}:{interaction.user.id}"):
-            await self._give_back(interaction, SENT_TWICE + again, name, filled)
+        if not self._submitted_forms.submit_once(f"{opened_by}:{interaction.user.id}"):
+            await self._return_values(interaction, ALREADY_SUBMITTED + file_hint, name, filled)
             return None
-        attachments = payloads.attachments_described(files)
-        return Filled(name, typed(command, filled), attachments)
+        attachments = payloads.attachments_from_data(files)
+        return SubmittedForm(name, coerce_values(command, filled), attachments)
 
-    async def _give_back(
+    async def _return_values(
         self, interaction: Interaction, sentence: str, name: str, filled: Mapping[str, Value]
     ) -> bool:
-        return await tell(interaction, sentence, **handed_back(name, filled)) or await tell(
-            interaction, sentence, **as_file(filled)
-        )
+        return await reply_ephemeral(
+            interaction, sentence, **build_recovery_message(name, filled)
+        ) or await reply_ephemeral(interaction, sentence, **build_recovery_file(filled))
 
-    def giving_back(
+    def make_recovery_sink(
         self,
         interaction: Interaction,
-        filled: Filled,
+        filled: SubmittedForm,
         sink: Sink,
-        outlets: Sequence[Outlet],
-        direct: DirectOutlet,
+        posters: Sequence[Poster],
+        direct: DirectPoster,
     ) -> Sink:
         """The reply to a form, which gives back what was typed where nothing comes of it.
 
-        `outlets` are those of the reply; `direct` is for when the interaction cannot be used.
+        `posters` are those of the reply; `direct` is for when the interaction cannot be used.
         """
-        if not worth_keeping(self.command(filled.name), filled.options):
+        if not has_typed_values(self.command(filled.name), filled.options):
             return sink
 
-        async def give_back(sentence: str) -> None:
-            words = sentence + (ATTACH_AGAIN if filled.attachments else "")
+        async def return_values(sentence: str) -> None:
+            words = sentence + (ATTACH_FILE_AGAIN if filled.attachments else "")
             if any(
-                isinstance(one, InteractionOutlet) and one.settled and not one.expired
-                for one in outlets
-            ) and await self._give_back(interaction, words, filled.name, filled.options):
+                isinstance(one, InteractionPoster)
+                and one.placeholder_replaced
+                and not one.is_expired
+                for one in posters
+            ) and await self._return_values(interaction, words, filled.name, filled.options):
                 return
             try:
-                await direct.send(in_direct_message(words, filled.options), "", "")
+                await direct.send(build_recovery_direct_message(words, filled.options), "", "")
             except FAILURES as exc:
                 _log.warning("discord.typed_lost", command=filled.name, error=str(exc)[:200])
 
-        return GivesBack(sink, give_back)
+        return FormRecoverySink(sink, return_values)
 
-    async def again(self, interaction: Interaction, name: str) -> None:
+    async def reopen(self, interaction: Interaction, name: str) -> None:
         """Open a form once more, with what was typed into it."""
         command = self.command(name)
         if command is None:
-            await tell(interaction, GONE_COMMAND)
+            await reply_ephemeral(interaction, GONE_COMMAND)
             return
-        before = typed_before(interaction.message)
+        before = read_recovered_values(interaction.message)
         given = {option: value for option, value in before.items() if command.option(option)}
         if not await self.open(interaction, command, given):
-            await tell(interaction, NOT_OPENED)
+            await reply_ephemeral(interaction, NOT_OPENED)

@@ -10,7 +10,7 @@ import discord
 
 from bot.types import Action, ActionName
 
-MAX_CUSTOM_ID = 100
+MAX_CUSTOM_ID_CHARS = 100
 """Longest id that Discord stores with a button, in characters."""
 MAX_BUTTONS = 25
 
@@ -26,10 +26,10 @@ OnPress: TypeAlias = Callable[
 """Called with the interaction, the action, the turn and the button's value."""
 
 
-def custom_id(action: Action, turn: str) -> str:
+def build_custom_id(action: Action, turn: str) -> str:
     """The id of a button: `parlance:<action>:<turn>:<value>`. Raises `ValueError` if too long."""
     text = f"parlance:{action.name}:{turn}:{action.value}"
-    if len(text) > MAX_CUSTOM_ID:
+    if len(text) > MAX_CUSTOM_ID_CHARS:
         raise ValueError(f"a button's value is too long: {action.value!r:.40}")
     return text
 
@@ -50,7 +50,7 @@ class AnswerButton(
             discord.ui.Button(
                 label=action.label[:80] or None,
                 style=_STYLES.get(action.name, discord.ButtonStyle.secondary),
-                custom_id=custom_id(action, turn),
+                custom_id=build_custom_id(action, turn),
             )
         )
 
@@ -66,9 +66,11 @@ class AnswerButton(
         await press(interaction, self.action.name, self.turn, self.action.value)
 
 
-def button_row(actions: Sequence[Action], turn: str) -> discord.ui.View | None:
+def build_button_view(actions: Sequence[Action], turn: str) -> discord.ui.View | None:
     """The buttons as discord.py sends them; None where there are none. Needs a running loop."""
-    fitting = [a for a in actions if len(f"parlance:{a.name}:{turn}:{a.value}") <= MAX_CUSTOM_ID]
+    fitting = [
+        a for a in actions if len(f"parlance:{a.name}:{turn}:{a.value}") <= MAX_CUSTOM_ID_CHARS
+    ]
     if not fitting:
         return None
     view = discord.ui.View(timeout=None)
@@ -77,6 +79,6 @@ def button_row(actions: Sequence[Action], turn: str) -> discord.ui.View | None:
     return view
 
 
-def is_ours(text: str) -> bool:
+def is_answer_button(text: str) -> bool:
     """Whether a button's id is one that `AnswerButton` answers."""
     return AnswerButton.__discord_ui_compiled_template__.fullmatch(text) is not None

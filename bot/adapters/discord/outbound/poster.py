@@ -13,7 +13,7 @@ import structlog
 from discord.http import handle_message_parameters
 from discord.webhook.async_ import async_context
 
-from bot.adapters.discord.outbound.buttons import button_row
+from bot.adapters.discord.outbound.buttons import build_button_view
 from bot.adapters.discord.outbound.render import Payload
 from bot.adapters.discord.transport.errors import FAILURES
 
@@ -57,7 +57,7 @@ class ClientHolder:
         return self._client
 
 
-class Outlet(Protocol):
+class Poster(Protocol):
     """Somewhere messages can go. Every call can raise one of `FAILURES`."""
 
     channel: int
@@ -75,14 +75,14 @@ def _files(payload: Payload) -> list[discord.File]:
     return [discord.File(io.BytesIO(f.data), filename=f.name) for f in payload.files]
 
 
-def _options(payload: Payload, turn: str) -> dict[str, Any]:
+def _send_options(payload: Payload, turn: str) -> dict[str, Any]:
     """What is sent; an argument that is not needed is left out."""
     options: dict[str, Any] = {
         "content": payload.content,
         "allowed_mentions": NO_PINGS,
         "suppress_embeds": True,
     }
-    view = button_row(payload.buttons, turn)
+    view = build_button_view(payload.buttons, turn)
     if view is not None:
         options["view"] = view
     if payload.files:
@@ -90,12 +90,12 @@ def _options(payload: Payload, turn: str) -> dict[str, Any]:
     return options
 
 
-def _changes(payload: Payload, turn: str) -> dict[str, Any]:
+def _edit_options(payload: Payload, turn: str) -> dict[str, Any]:
     """What is edited, for `handle_message_parameters`: the methods for edits of discord.py do not
     take flags, and an edit without them brings the previews back."""
     changes: dict[str, Any] = {
         "content": payload.content,
-        "view": button_row(payload.buttons, turn),
+        "view": build_button_view(payload.buttons, turn),
         "allowed_mentions": NO_PINGS,
         "flags": NO_PREVIEWS,
     }
@@ -104,22 +104,24 @@ def _changes(payload: Payload, turn: str) -> dict[str, Any]:
     return changes
 
 
-class ChannelOutlet:
+class ChannelPoster:
     """Ordinary messages in a channel, thread or direct message; replies to `prompt`, if given."""
 
-    def __init__(self, link: ClientHolder, channel: int, prompt: int | None = None) -> None:
+    def __init__(
+        self, client_holder: ClientHolder, channel: int, prompt: int | None = None
+    ) -> None:
         self.channel = channel
-        self._link = link
+        self._client_holder = client_holder
         self._prompt = prompt
 
     async def send(self, payload: Payload, turn: str, nonce: str) -> int:
-        options = _options(payload, turn)
+        options = _send_options(payload, turn)
         if self._prompt is not None:
             options["reference"] = discord.MessageReference(
                 message_id=self._prompt, channel_id=self.channel, fail_if_not_exists=False
             )
             options["mention_author"] = False
-        target = (await self._link.client()).get_partial_messageable(self.channel)
+        target = (await self._client_holder.client()).get_partial_messageable(self.channel)
         if nonce:  # without one discord.py draws its own, which no other message has
             options["nonce"] = nonce
         message = await target.send(**options)
@@ -127,20 +129,20 @@ class ChannelOutlet:
         return message.id
 
     async def edit(self, message: int, payload: Payload, turn: str) -> None:
-        client = await self._link.client()
-        with handle_message_parameters(**_changes(payload, turn)) as changes:
+        client = await self._client_holder.client()
+        with handle_message_parameters(**_edit_options(payload, turn)) as changes:
             await client.http.edit_message(self.channel, message, params=changes)
 
     async def delete(self, message: int) -> None:
-        target = (await self._link.client()).get_partial_messageable(self.channel)
+        target = (await self._client_holder.client()).get_partial_messageable(self.channel)
         await target.get_partial_message(message).delete()
 
     async def typing(self) -> None:
         """Show that something is being written; Discord takes it away after ten seconds."""
-        await (await self._link.client()).get_partial_messageable(self.channel).typing()
+        await (await self._client_holder.client()).get_partial_messageable(self.channel).typing()
 
 
-class InteractionOutlet:
+class InteractionPoster:
     """Answers to an interaction, with its token; it works until `expires` (monotonic seconds)."""
 
     def __init__(
@@ -154,27 +156,27 @@ class InteractionOutlet:
         self._webhook = webhook
         self._clock = clock
         self._expires = clock() + life_s
-        self.settled = False
+        self.placeholder_replaced = False
         """Whether the placeholder of a deferral is filled or taken away. Until then whatever is
         sent takes its place, for everybody to see."""
 
     @property
-    def expired(self) -> bool:
+    def is_expired(self) -> bool:
         """Whether the token is so old that nothing should rest on it any more."""
         return self._clock() >= self._expires
 
     async def send(self, payload: Payload, turn: str, nonce: str) -> int:
-        message = await self._webhook.send(wait=True, **_options(payload, turn))
-        self.settled = True
+        message = await self._webhook.send(wait=True, **_send_options(payload, turn))
+        self.placeholder_replaced = True
         return int(message.id)
 
-    async def whisper(self, payload: Payload, turn: str) -> None:
+    async def send_ephemeral(self, payload: Payload, turn: str) -> None:
         """Say something that only the person who acted can see."""
-        await self._webhook.send(ephemeral=True, wait=True, **_options(payload, turn))
+        await self._webhook.send(ephemeral=True, wait=True, **_send_options(payload, turn))
 
     async def edit(self, message: int, payload: Payload, turn: str) -> None:
         hook = self._webhook
-        with handle_message_parameters(**_changes(payload, turn)) as changes:
+        with handle_message_parameters(**_edit_options(payload, turn)) as changes:
             await async_context.get().edit_webhook_message(
                 hook.id,
                 hook.token or "",
@@ -186,28 +188,28 @@ class InteractionOutlet:
                 multipart=changes.multipart,
                 files=changes.files,
             )
-        self.settled = True
+        self.placeholder_replaced = True
 
     async def delete(self, message: int) -> None:
         await self._webhook.delete_message(message)
-        self.settled = True
+        self.placeholder_replaced = True
 
 
-class DirectOutlet(ChannelOutlet):
+class DirectPoster(ChannelPoster):
     """Direct messages to a person: the last way to reach somebody whose channel is closed to us."""
 
-    def __init__(self, link: ClientHolder, person: int) -> None:
-        super().__init__(link, 0)
+    def __init__(self, client_holder: ClientHolder, person: int) -> None:
+        super().__init__(client_holder, 0)
         self._person = person
 
     async def send(self, payload: Payload, turn: str, nonce: str) -> int:
         if not self.channel:
-            client = await self._link.client()
+            client = await self._client_holder.client()
             self.channel = (await client.create_dm(discord.Object(self._person))).id
         return await super().send(payload, turn, nonce)
 
 
-async def tell(interaction: discord.Interaction[Any], text: str, **more: Any) -> bool:
+async def reply_ephemeral(interaction: discord.Interaction[Any], text: str, **more: Any) -> bool:
     """Answer an interaction at once, to the person alone; `more` as discord.py sends it.
 
     False where Discord does not take it, which is in the log.

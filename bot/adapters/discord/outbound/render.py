@@ -10,9 +10,9 @@ from bot.replies.link_words import misleads
 from bot.replies.wording import notice_text, status_text
 from bot.types import Action, File, Notice, Source, View
 
-MAX_MESSAGE = 2000
+MAX_MESSAGE_CHARS = 2000
 """Longest message, in characters."""
-MAX_PAGE = 1900
+MAX_PAGE_CHARS = 1900
 """What delivery splits at; the rest is kept for a line below and for what escaping adds."""
 MAX_FILES = 10
 INTERRUPTED = "-# ⚠️ This answer was interrupted by a restart."
@@ -57,9 +57,9 @@ def notice_line(notice: Notice) -> str:
 def source_lines(sources: tuple[Source, ...]) -> Iterator[str]:
     """The list under an answer, one line of small print a source."""
     for source in sources:
-        title = _short(source.title or source.location, 80)
+        title = _shorten(source.title or source.location, 80)
         if source.heading and source.heading != source.title:
-            title += " › " + _short(source.heading, 60)
+            title += " › " + _shorten(source.heading, 60)
         title = escape(title)
         if re.match(r"https?://[^\s<>]{1,300}$", source.location):
             link = source.location.replace("(", "%28").replace(")", "%29")
@@ -68,7 +68,7 @@ def source_lines(sources: tuple[Source, ...]) -> Iterator[str]:
                 f"<{link}>" if hides else f"[{_link_text(title)}](<{link}>)"
             )
         else:
-            where = _short(source.location, 120)
+            where = _shorten(source.location, 120)
             tail = f" ({escape(where)})" if where and where != source.title else ""
             yield f"-# [{source.number}] {title}{tail}"
 
@@ -77,12 +77,12 @@ def _link_text(text: str) -> str:
     return text.replace("[", "(").replace("]", ")")
 
 
-def _short(text: str, limit: int) -> str:
+def _shorten(text: str, limit: int) -> str:
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def chunks(text: str, limit: int = MAX_MESSAGE) -> Iterator[str]:
+def split_text(text: str, limit: int = MAX_MESSAGE_CHARS) -> Iterator[str]:
     """Cut a text that escaping has made too long, at a line or a space where there is one."""
     while len(text) > limit:
         places = (text.rfind(mark, limit // 2, limit) for mark in ("\n", " "))
@@ -97,10 +97,10 @@ def render(view: View, *, private: bool = False) -> list[Payload]:
 
     With `private`, private notices are left out, since they are shown to the asker another way.
     """
-    contents = [part for page in _pages(view) for part in chunks(escape(page)) if part.strip()]
-    for line in _tail(view, private):
-        for part in chunks(line):
-            if contents and len(contents[-1]) + 1 + len(part) <= MAX_MESSAGE:
+    contents = [part for page in _pages(view) for part in split_text(escape(page)) if part.strip()]
+    for line in _footer_lines(view, private):
+        for part in split_text(line):
+            if contents and len(contents[-1]) + 1 + len(part) <= MAX_MESSAGE_CHARS:
                 contents[-1] += "\n" + part
             else:
                 contents.append(part)
@@ -113,10 +113,10 @@ def render(view: View, *, private: bool = False) -> list[Payload]:
     return payloads
 
 
-def whispered(notices: Sequence[Notice]) -> list[Payload]:
+def render_ephemeral(notices: Sequence[Notice]) -> list[Payload]:
     """The messages that tell the asker alone, cut at lines; the last has the notices' buttons."""
     text = "\n".join(notice_line(notice) for notice in notices)
-    payloads = [Payload(part) for part in chunks(text) if part.strip()]
+    payloads = [Payload(part) for part in split_text(text) if part.strip()]
     buttons = tuple(action for notice in notices for action in notice.actions)
     if payloads and buttons:
         payloads[-1] = replace(payloads[-1], buttons=buttons)
@@ -127,7 +127,7 @@ def _pages(view: View) -> tuple[str, ...]:
     return view.pages or ((view.text,) if view.text else ())
 
 
-def _tail(view: View, private: bool) -> Iterator[str]:
+def _footer_lines(view: View, private: bool) -> Iterator[str]:
     if view.state == "working":
         status = view.status
         if status is not None and (not view.text or status.text or status.total):

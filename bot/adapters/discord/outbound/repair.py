@@ -10,8 +10,8 @@ from dataclasses import replace
 import discord
 import structlog
 
-from bot.adapters.discord.outbound.poster import ChannelOutlet, ClientHolder
-from bot.adapters.discord.outbound.render import INTERRUPTED, MAX_MESSAGE, Payload
+from bot.adapters.discord.outbound.poster import ChannelPoster, ClientHolder
+from bot.adapters.discord.outbound.render import INTERRUPTED, MAX_MESSAGE_CHARS, Payload
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.replies.protocol import Replies, Reply
@@ -24,11 +24,13 @@ _AGAIN = (Action("regenerate", "Try again"),)
 _MARK = Payload(INTERRUPTED, _AGAIN)
 
 
-async def repair(unfinished: Sequence[Reply], replies: Replies, link: ClientHolder) -> None:
+async def repair(
+    unfinished: Sequence[Reply], replies: Replies, client_holder: ClientHolder
+) -> None:
     """Mark each reply as interrupted; one that cannot be reached is let go."""
     for reply in unfinished:
         try:
-            await _mark(reply, link)
+            await _mark(reply, client_holder)
         except discord.HTTPException as exc:
             if exc.status not in {401, 403, 404}:
                 _log.warning("discord.repair_failed", turn=reply.turn, error=str(exc)[:200])
@@ -39,30 +41,30 @@ async def repair(unfinished: Sequence[Reply], replies: Replies, link: ClientHold
         await replies.save(replace(reply, finished=True))
 
 
-async def _mark(reply: Reply, link: ClientHolder) -> None:
+async def _mark(reply: Reply, client_holder: ClientHolder) -> None:
     numbers = [int(n) for n in reply.address.get("messages", "").split(",") if n]
     if not reply.address:
-        await _tell(reply, link)
+        await _mark_in_thread(reply, client_holder)
         return
     if not numbers or not reply.address.get("channel"):
         return
-    client = await link.client()
+    client = await client_holder.client()
     number = int(reply.address["channel"])
     message = await client.get_partial_messageable(number).fetch_message(numbers[-1])
-    outlet = ChannelOutlet(link, number)
+    poster = ChannelPoster(client_holder, number)
     text = _STATUS.sub("", message.content).rstrip()
     text = f"{text}\n{INTERRUPTED}" if text else INTERRUPTED
-    if len(text) <= MAX_MESSAGE:
-        await outlet.edit(message.id, Payload(text, _AGAIN), reply.turn)
+    if len(text) <= MAX_MESSAGE_CHARS:
+        await poster.edit(message.id, Payload(text, _AGAIN), reply.turn)
         return
-    await outlet.edit(message.id, Payload(message.content), reply.turn)
-    await outlet.send(_MARK, reply.turn, "")
+    await poster.edit(message.id, Payload(message.content), reply.turn)
+    await poster.send(_MARK, reply.turn, "")
 
 
-async def _tell(reply: Reply, link: ClientHolder) -> None:
+async def _mark_in_thread(reply: Reply, client_holder: ClientHolder) -> None:
     """Of an answer of which nothing was shown: in its thread, or where that was to begin."""
     key = ConversationKey.parse(reply.conversation)
     for place in dict.fromkeys((payloads.place_of(key), int(key.channel))):
         with suppress(discord.NotFound):
-            await ChannelOutlet(link, place).send(_MARK, reply.turn, "")
+            await ChannelPoster(client_holder, place).send(_MARK, reply.turn, "")
             return

@@ -11,12 +11,12 @@ import discord
 import structlog
 
 from bot.adapters.discord.outbound.poster import (
-    ChannelOutlet,
-    DirectOutlet,
-    InteractionOutlet,
-    Outlet,
+    ChannelPoster,
+    DirectPoster,
+    InteractionPoster,
+    Poster,
 )
-from bot.adapters.discord.outbound.render import MAX_PAGE, Payload, render, whispered
+from bot.adapters.discord.outbound.render import MAX_PAGE_CHARS, Payload, render, render_ephemeral
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.timing import Timing
 from bot.replies.protocol import Replies, Reply
@@ -24,11 +24,11 @@ from bot.types import ConversationKey, Limits, Notice, View
 
 _log = structlog.get_logger(__name__)
 
-_TYPING_S = 8.0
-_PATIENCE = 5
+_TYPING_INTERVAL_S = 8.0
+_MAX_FAILED_UPDATES = 5
 """Updates that may fail in a row before no more are tried."""
-_NO_MESSAGE = 10008
-_MOVED = Payload("-# The answer goes on below.")
+_UNKNOWN_MESSAGE_CODE = 10008
+_MOVED_NOTICE = Payload("-# The answer goes on below.")
 
 
 @dataclass(slots=True)
@@ -36,21 +36,21 @@ class Posted:
     """A message that is there, and what it shows."""
 
     id: int
-    outlet: Outlet
+    poster: Poster
     shown: Payload | None
 
 
 class ReplySink:
     """The reply to one event.
 
-    `outlets` are tried in order: the first is where the answer belongs, the others are for when it
+    `posters` are tried in order: the first is where the answer belongs, the others are for when it
     cannot go there. `original` is the placeholder that deferring an interaction has made.
     A `lazy` reply shows nothing before its end (a press of a button that may need no words).
     """
 
     def __init__(
         self,
-        outlets: Sequence[Outlet],
+        posters: Sequence[Poster],
         replies: Replies,
         conversation: ConversationKey,
         timing: Timing,
@@ -59,7 +59,7 @@ class ReplySink:
         original: int | None = None,
         lazy: bool = False,
     ) -> None:
-        self._outlets = list(outlets)
+        self._posters = list(posters)
         self._replies = replies
         self._conversation = conversation
         self._timing = timing
@@ -67,16 +67,16 @@ class ReplySink:
         self._lazy = lazy
         self._posted: list[Posted] = []
         if original is not None:
-            self._posted.append(Posted(original, self._outlets[0], None))
-        self._sent = 0
-        self._held = False
+            self._posted.append(Posted(original, self._posters[0], None))
+        self._submitted_forms = 0
+        self._paused = False
         self._failures = 0
         self._retracted = False
         self._typed = time.monotonic()
         self._saved: tuple[str, ...] = ()
-        self._job: asyncio.Future[None] | None = None
+        self._request: asyncio.Future[None] | None = None
         self.turn = ""
-        self.limits = Limits(max_chars=MAX_PAGE, edit_interval_s=timing.edit_interval)
+        self.limits = Limits(max_chars=MAX_PAGE_CHARS, edit_interval_s=timing.edit_interval)
 
     @property
     def messages(self) -> tuple[str, ...]:
@@ -95,42 +95,44 @@ class ReplySink:
 
     async def update(self, view: View) -> None:
         await self._show(view)
-        if not view.text and time.monotonic() - self._typed > _TYPING_S:
+        if not view.text and time.monotonic() - self._typed > _TYPING_INTERVAL_S:
             self._typed = time.monotonic()
-            if isinstance(outlet := self._outlets[0], ChannelOutlet):
-                await self._quietly(outlet.typing())
+            if isinstance(poster := self._posters[0], ChannelPoster):
+                await self._try_request(poster.typing())
 
     async def finish(self, view: View) -> None:
         self.turn = view.turn
-        await self._idle()
+        await self._wait_until_idle()
         await self._finish(view)
 
     async def _show(self, view: View) -> None:
-        if self._lazy or self._held or self._retracted:
+        if self._lazy or self._paused or self._retracted:
             return
         try:
-            await self._alone(lambda: self._sync(render(view, private=self._can_whisper)))
+            await self._run_exclusively(
+                lambda: self._sync(render(view, private=self._can_send_ephemeral))
+            )
             self._failures = 0
         except FAILURES as exc:
             # The end gets the text out; until then a platform that is down is left in peace.
             self._failures += 1
-            self._held = self._held or self._failures >= _PATIENCE
+            self._paused = self._paused or self._failures >= _MAX_FAILED_UPDATES
             _log.warning("discord.update_failed", turn=self.turn, error=str(exc)[:200])
 
-    async def _alone(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _run_exclusively(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run one request after another, each to its end even when the caller is cancelled.
 
         A message whose sending is cut off may have been posted all the same; nobody would know it.
         """
-        await self._idle()
-        self._job = asyncio.ensure_future(work())
-        self._job.add_done_callback(lambda job: job.cancelled() or job.exception())
-        await asyncio.shield(self._job)
+        await self._wait_until_idle()
+        self._request = asyncio.ensure_future(work())
+        self._request.add_done_callback(lambda job: job.cancelled() or job.exception())
+        await asyncio.shield(self._request)
 
-    async def _idle(self) -> None:
+    async def _wait_until_idle(self) -> None:
         """Wait for the request that is under way, if there is one."""
-        while self._job is not None and not self._job.done():
-            await asyncio.wait([self._job])
+        while self._request is not None and not self._request.done():
+            await asyncio.wait([self._request])
 
     # --- keeping messages in step ---------------------------------------------------------------
 
@@ -138,13 +140,13 @@ class ReplySink:
         await self._leave_expired()
         for index, payload in enumerate(payloads):
             if index < len(self._posted) and not await self._edit(index, payload):
-                self._held = True  # somebody took the message away: no more until the end
+                self._paused = True  # somebody took the message away: no more until the end
                 return
             if index >= len(self._posted):
                 try:
-                    await self._send(self._outlets[0], payload)
+                    await self._send(self._posters[0], payload)
                 except discord.HTTPException as exc:
-                    self._held = exc.status in {401, 403, 404}  # asking again would not help
+                    self._paused = exc.status in {401, 403, 404}  # asking again would not help
                     raise
         await self._save(finished=False)
 
@@ -153,7 +155,7 @@ class ReplySink:
         posted = self._posted[index]
         if posted.shown == payload:
             return True
-        if not await self._reached(posted, payload):
+        if not await self._try_edit(posted, payload):
             later = self._posted[index + 1 :]
             del self._posted[index:]
             await self._remove(later)  # they come again, after the one that is gone
@@ -161,48 +163,50 @@ class ReplySink:
         posted.shown = payload
         return True
 
-    async def _reached(self, posted: Posted, payload: Payload) -> bool:
+    async def _try_edit(self, posted: Posted, payload: Payload) -> bool:
         """Edit a message, by the channel where an interaction's token is refused; False: gone."""
         try:
-            await posted.outlet.edit(posted.id, payload, self.turn)
+            await posted.poster.edit(posted.id, payload, self.turn)
         except discord.HTTPException as exc:
             if exc.status not in {401, 403, 404}:
                 raise
             _log.info("discord.edit_refused", turn=self.turn, status=exc.status, code=exc.code)
-            if exc.code == _NO_MESSAGE or not isinstance(posted.outlet, InteractionOutlet):
+            if exc.code == _UNKNOWN_MESSAGE_CODE or not isinstance(
+                posted.poster, InteractionPoster
+            ):
                 return False
-            self._outlets = [o for o in self._outlets if o is not posted.outlet]
-            posted.outlet = self._outlets[0]
-            return await self._reached(posted, payload)
+            self._posters = [o for o in self._posters if o is not posted.poster]
+            posted.poster = self._posters[0]
+            return await self._try_edit(posted, payload)
         return True
 
-    async def _send(self, outlet: Outlet, payload: Payload) -> None:
+    async def _send(self, poster: Poster, payload: Payload) -> None:
         # Two tries of the same message have the same nonce, so that it cannot appear twice.
-        nonce = f"{self.turn.replace('-', '')[:20]}.{self._sent}"[-25:]
-        message = await outlet.send(payload, self.turn, nonce)
-        self._sent += 1
-        self._posted.append(Posted(message, outlet, payload))
+        nonce = f"{self.turn.replace('-', '')[:20]}.{self._submitted_forms}"[-25:]
+        message = await poster.send(payload, self.turn, nonce)
+        self._submitted_forms += 1
+        self._posted.append(Posted(message, poster, payload))
 
     async def _leave_expired(self) -> None:
         """Move to ordinary messages before an interaction's token ends."""
-        first = self._outlets[0]
-        if not isinstance(first, InteractionOutlet) or not first.expired:
+        first = self._posters[0]
+        if not isinstance(first, InteractionPoster) or not first.is_expired:
             return
-        if len(self._outlets) > 1:
-            self._outlets.pop(0)
-        if self._posted and self._posted[-1].outlet is first:
+        if len(self._posters) > 1:
+            self._posters.pop(0)
+        if self._posted and self._posted[-1].poster is first:
             last = self._posted.pop()
-            await self._quietly(first.edit(last.id, _MOVED, self.turn))
+            await self._try_request(first.edit(last.id, _MOVED_NOTICE, self.turn))
         for posted in self._posted:
             # A whole page stays where it is; what it shows is not touched again.
-            posted.outlet = self._outlets[0]
+            posted.poster = self._posters[0]
 
     async def _save(self, *, finished: bool) -> None:
         if not finished and (not self._posted or self.messages == self._saved):
             return
         self._saved = self.messages
         address = {
-            "channel": str(self._posted[-1].outlet.channel) if self._posted else "",
+            "channel": str(self._posted[-1].poster.channel) if self._posted else "",
             "messages": ",".join(self.messages),
             "prompt": self._prompt,
         }
@@ -212,10 +216,13 @@ class ReplySink:
     # --- the end --------------------------------------------------------------------------------
 
     async def _finish(self, view: View) -> None:
-        payloads = render(view, private=self._can_whisper)
-        secrets = [n for n in view.notices if n.private] if self._can_whisper else []
+        payloads = render(view, private=self._can_send_ephemeral)
+        private_notices = [n for n in view.notices if n.private] if self._can_send_ephemeral else []
         if self._lazy:
-            payloads, secrets = [], [*([Notice(view.text)] if view.text else []), *view.notices]
+            payloads, private_notices = (
+                [],
+                [*([Notice(view.text)] if view.text else []), *view.notices],
+            )
         for attempt in range(self._timing.attempts):
             if attempt:
                 await asyncio.sleep(self._timing.retry_base * 2 ** (attempt - 1))
@@ -228,8 +235,8 @@ class ReplySink:
         if not payloads and self._posted:
             # First the placeholder goes: a reply to a deferral would take its place, in public.
             await self._remove(self._posted)
-        if secrets:
-            await self._whisper(secrets)
+        if private_notices:
+            await self._send_ephemeral(private_notices)
         if payloads or self._saved:
             await self._save(finished=True)
         for posted in self._posted:
@@ -260,40 +267,40 @@ class ReplySink:
 
     async def _post(self, payload: Payload) -> bool:
         """Post at the first outlet that takes it, which is then the first."""
-        for outlet in list(self._outlets):
+        for poster in list(self._posters):
             try:
-                await self._send(outlet, payload)
+                await self._send(poster, payload)
             except FAILURES as exc:
                 _log.warning("discord.send_failed", turn=self.turn, error=str(exc)[:200])
                 continue
-            self._outlets.remove(outlet)
-            self._outlets.insert(0, outlet)
+            self._posters.remove(poster)
+            self._posters.insert(0, poster)
             return True
         return False
 
     async def _remove(self, posted: Sequence[Posted]) -> None:
         for message in list(posted):
-            await self._quietly(message.outlet.delete(message.id))
+            await self._try_request(message.poster.delete(message.id))
             if message in self._posted:
                 self._posted.remove(message)
 
     # --- words for the asker alone --------------------------------------------------------------
 
     @property
-    def _can_whisper(self) -> bool:
-        return any(isinstance(o, InteractionOutlet) for o in self._outlets)
+    def _can_send_ephemeral(self) -> bool:
+        return any(isinstance(o, InteractionPoster) for o in self._posters)
 
-    async def _whisper(self, notices: Sequence[Notice]) -> None:
-        for part in whispered(notices):
-            for outlet in self._outlets:
-                if isinstance(outlet, InteractionOutlet):
-                    await self._quietly(outlet.whisper(part, self.turn))
+    async def _send_ephemeral(self, notices: Sequence[Notice]) -> None:
+        for part in render_ephemeral(notices):
+            for poster in self._posters:
+                if isinstance(poster, InteractionPoster):
+                    await self._try_request(poster.send_ephemeral(part, self.turn))
                     break
-                if isinstance(outlet, DirectOutlet):  # the token has ended meanwhile
-                    await self._quietly(outlet.send(part, self.turn, ""))
+                if isinstance(poster, DirectPoster):  # the token has ended meanwhile
+                    await self._try_request(poster.send(part, self.turn, ""))
                     break
 
-    async def _quietly(self, request: Awaitable[object]) -> None:
+    async def _try_request(self, request: Awaitable[object]) -> None:
         try:
             await request
         except FAILURES as exc:

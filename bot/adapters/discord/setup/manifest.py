@@ -89,14 +89,14 @@ async def check(settings: DiscordSettings, token: str) -> Sequence[str]:
     async with discord.Client(intents=discord.Intents.none()) as client:
         try:
             await client.login(token)
-            return await _look(client, settings)
+            return await _find_problems(client, settings)
         except FAILURES as exc:
             if (error := final_error(exc)) is not None:
                 return [str(error)]
             return [f"Discord cannot be reached ({type(exc).__name__}): check the network."]
 
 
-async def _look(client: discord.Client, settings: DiscordSettings) -> list[str]:
+async def _find_problems(client: discord.Client, settings: DiscordSettings) -> list[str]:
     advice: list[str] = []
     application = await client.application_info()
     flags = application.flags

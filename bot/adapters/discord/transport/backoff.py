@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 import time
 
-_STABLE_S = 60.0
+_STABLE_CONNECTION_S = 60.0
 
 
-_MANY = 20
+_MAX_QUICK_CONNECTIONS = 20
 
 
-_LONG_S = 120.0
+_SLOW_RETRY_S = 120.0
 
 
 class Backoff:
@@ -29,24 +29,24 @@ class Backoff:
         self._sessions = 0
         self._opened = 0.0
 
-    def opened(self) -> None:
+    def record_opened(self) -> None:
         """A session has been opened."""
         self._sessions += 1
         self._failures = 0
         self._opened = time.monotonic()
 
-    def resumed(self) -> None:
+    def record_resumed(self) -> None:
         """A session goes on; Discord does not count that."""
         self._failures = 0
         self._opened = self._opened or time.monotonic()
 
     def delay(self) -> float:
         """Seconds to wait after one more failure."""
-        if self._opened and time.monotonic() - self._opened > _STABLE_S:
+        if self._opened and time.monotonic() - self._opened > _STABLE_CONNECTION_S:
             self._sessions = 0
         self._opened = 0.0
-        cap = self._cap if self._sessions < _MANY else _LONG_S
-        base = self._base if self._sessions < _MANY else _LONG_S
+        cap = self._cap if self._sessions < _MAX_QUICK_CONNECTIONS else _SLOW_RETRY_S
+        base = self._base if self._sessions < _MAX_QUICK_CONNECTIONS else _SLOW_RETRY_S
         wait = min(cap, base * 2 ** min(self._failures, 30))
         self._failures += 1
         return float(wait * random.uniform(0.5, 1.0))

@@ -17,8 +17,8 @@ from bot.adapters.protocol import AdapterError
 
 _log = structlog.get_logger(__name__)
 
-_BRIEF_S = 1.0
-_RESUMES = 3
+_MIN_CONNECTION_S = 1.0
+_MAX_RESUMES = 3
 """Tries to take a session up again, before a new one is opened."""
 
 TOKEN_REFUSED = (
@@ -29,7 +29,7 @@ CONTENT_REFUSED = (
     "Discord does not grant the Message Content intent: switch it on in the Developer Portal under "
     "Bot, Privileged Gateway Intents, or set discord.message_content to false in config.yaml."
 )
-_FINAL = {
+_FINAL_CLOSE_CODES = {
     4004: TOKEN_REFUSED,
     4010: "Discord refuses the shard number: set discord.shards to auto in config.yaml.",
     4011: "Discord wants several connections for so many servers: set discord.shards to auto in "
@@ -46,8 +46,8 @@ def final_error(exc: BaseException) -> AdapterError | None:
         return AdapterError(TOKEN_REFUSED)
     if isinstance(exc, discord.PrivilegedIntentsRequired):
         return AdapterError(CONTENT_REFUSED)
-    if isinstance(exc, discord.ConnectionClosed) and exc.code in _FINAL:
-        return AdapterError(_FINAL[exc.code])
+    if isinstance(exc, discord.ConnectionClosed) and exc.code in _FINAL_CLOSE_CODES:
+        return AdapterError(_FINAL_CLOSE_CODES[exc.code])
     return None
 
 
@@ -76,7 +76,7 @@ async def stay_connected(client: discord.Client, backoff: Backoff) -> None:
             client.dispatch("disconnect")
             session = _session(client.ws) if exc.resume else {}
             _log.info("discord.reconnecting", resume=exc.resume)
-            if time.monotonic() - connected < _BRIEF_S:
+            if time.monotonic() - connected < _MIN_CONNECTION_S:
                 await asyncio.sleep(backoff.delay())
         except Exception as exc:  # a frame can be malformed in any way
             if (error := final_error(exc)) is not None:
@@ -86,7 +86,7 @@ async def stay_connected(client: discord.Client, backoff: Backoff) -> None:
             if client.ws is not None:
                 await client.ws.close(code=4000)
             failures += 1
-            session = _session(client.ws) if failures <= _RESUMES else {}
+            session = _session(client.ws) if failures <= _MAX_RESUMES else {}
             wait = backoff.delay()
             _log.warning(
                 "discord.connection_lost",
@@ -119,9 +119,9 @@ async def stay_connected_sharded(
     connection = asyncio.ensure_future(client.connect())
     try:
         while not connection.done():
-            away = asyncio.ensure_future(disconnected.wait())
-            await asyncio.wait({connection, away}, return_when=asyncio.FIRST_COMPLETED)
-            away.cancel()
+            any_missing = asyncio.ensure_future(disconnected.wait())
+            await asyncio.wait({connection, any_missing}, return_when=asyncio.FIRST_COMPLETED)
+            any_missing.cancel()
             if connection.done():
                 break
             await asyncio.wait({connection}, timeout=patience_s)

@@ -18,8 +18,8 @@ from bot.types import Author, ConversationKey
 PLATFORM = "discord"
 DIRECT = "@dm"
 PRIVATE = "@private"
-_DOWNLOAD_S = 60.0
-_LOOKUP_S = 2.5
+_DOWNLOAD_TIMEOUT_S = 60.0
+_LOOKUP_TIMEOUT_S = 2.5
 _MENTION = re.compile(r"<@!?(\d+)>")
 _ROLE = re.compile(r"<@&(\d+)>")
 _CHANNEL = re.compile(r"<#(\d+)>")
@@ -69,27 +69,27 @@ def is_from_a_person(message: discord.Message) -> bool:
     return usual and not message.author.bot and message.webhook_id is None
 
 
-def names_us(message: discord.Message, us: int) -> bool:
+def names_us(message: discord.Message, own_id: int) -> bool:
     """Whether the message mentions the bot, or the role that Discord made for it."""
-    if any(person.id == us for person in message.mentions):
+    if any(person.id == own_id for person in message.mentions):
         return True
-    return any(r.tags is not None and r.tags.bot_id == us for r in message.role_mentions)
+    return any(r.tags is not None and r.tags.bot_id == own_id for r in message.role_mentions)
 
 
-def is_to_others(message: discord.Message, us: int) -> bool:
+def is_to_others(message: discord.Message, own_id: int) -> bool:
     """Whether the message speaks to somebody else: it mentions people, and not the bot."""
-    return bool(message.mentions) and not names_us(message, us)
+    return bool(message.mentions) and not names_us(message, own_id)
 
 
-def readable(message: discord.Message, us: int) -> str:
+def readable(message: discord.Message, own_id: int) -> str:
     """The message's text as people see it: names for mentions, and without the bot's own."""
     people = {p.id: p.display_name for p in message.mentions}
     roles = {r.id: r.name for r in message.role_mentions}
-    ours = {r.id for r in message.role_mentions if r.tags is not None and r.tags.bot_id == us}
+    ours = {r.id for r in message.role_mentions if r.tags is not None and r.tags.bot_id == own_id}
 
     def person(match: re.Match[str]) -> str:
         number = int(match[1])
-        return "" if number == us else "@" + people.get(number, "someone")
+        return "" if number == own_id else "@" + people.get(number, "someone")
 
     def role(match: re.Match[str]) -> str:
         number = int(match[1])
@@ -105,10 +105,10 @@ def readable(message: discord.Message, us: int) -> str:
     return _EMOJI.sub(r":\1:", text).strip()
 
 
-def quote_of(message: discord.Message, us: int) -> ContextMessage:
+def to_context_message(message: discord.Message, own_id: int) -> ContextMessage:
     """A message as context; our own lose the small print that is not part of the answer."""
-    from_us = message.author.id == us
-    text = readable(message, us)
+    from_us = message.author.id == own_id
+    text = readable(message, own_id)
     if from_us:
         text = _SMALL_PRINT.sub("", text).strip()
     return ContextMessage(
@@ -121,24 +121,26 @@ def quote_of(message: discord.Message, us: int) -> ContextMessage:
     )
 
 
-async def reply_chain(message: discord.Message, us: int, depth: int) -> tuple[ContextMessage, ...]:
+async def reply_chain(
+    message: discord.Message, own_id: int, depth: int
+) -> tuple[ContextMessage, ...]:
     """The messages that this one replies to, oldest first, at most `depth`.
 
     What cannot be looked up in time is left out; the answer does not wait for it.
     """
-    quotes: list[ContextMessage] = []
+    context_messages: list[ContextMessage] = []
     try:
-        async with asyncio.timeout(_LOOKUP_S):
+        async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
             current = message
-            while len(quotes) < depth:
+            while len(context_messages) < depth:
                 earlier = await _replied_to(current)
                 if earlier is None:
                     break
-                quotes.append(quote_of(earlier, us))
+                context_messages.append(to_context_message(earlier, own_id))
                 current = earlier
     except FAILURES:
         pass  # deleted, hidden from us, or too slow: what there is will do
-    return tuple(reversed([q for q in quotes if q.text or q.attachments]))
+    return tuple(reversed([q for q in context_messages if q.text or q.attachments]))
 
 
 async def _replied_to(message: discord.Message) -> discord.Message | None:
@@ -159,7 +161,7 @@ def attachments_of(items: Sequence[discord.Attachment]) -> tuple[Attachment, ...
     return tuple(_attachment(i.url, i.filename, i.size, i.content_type) for i in items)
 
 
-def attachments_described(items: Sequence[Mapping[str, Any]]) -> tuple[Attachment, ...]:
+def attachments_from_data(items: Sequence[Mapping[str, Any]]) -> tuple[Attachment, ...]:
     """The same from Discord's own descriptions, which is what a form brings."""
     return tuple(
         _attachment(str(i["url"]), str(i["filename"]), int(i["size"]), i.get("content_type"))
@@ -178,7 +180,7 @@ async def fetch(url: str, name: str, size: int, limit: int) -> bytes:
     """A file from Discord's own store. Raises `Refused` if it is larger than `limit` bytes."""
     if size > limit:
         raise too_large(name, size, limit)
-    timeout = aiohttp.ClientTimeout(total=_DOWNLOAD_S)
+    timeout = aiohttp.ClientTimeout(total=_DOWNLOAD_TIMEOUT_S)
     try:
         async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as answer:
             answer.raise_for_status()

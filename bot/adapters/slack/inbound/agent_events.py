@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.adapters.protocol import Core
 from bot.adapters.recent_questions import SilentSink
 from bot.adapters.slack.inbound.users import PLATFORM
-from bot.adapters.slack.outbound.agent_status import AgentSurface
+from bot.adapters.slack.outbound.agent_status import AgentStatus
 from bot.adapters.slack.outbound.sink import ReplySink
 from bot.adapters.slack.transport.timing import Timing
 from bot.events import ActionCall
@@ -19,27 +19,27 @@ from bot.types import Author, ConversationKey
 Event = Mapping[str, Any]
 
 
-class Sessions:
+class AgentEvents:
     """Greets, suggests, and stops."""
 
     def __init__(
-        self, core: Core, client: AsyncWebClient, timing: Timing, surface: AgentSurface
+        self, core: Core, client: AsyncWebClient, timing: Timing, agent_status: AgentStatus
     ) -> None:
         self._core = core
         self._client = client
         self._timing = timing
-        self._surface = surface
+        self._agent_status = agent_status
 
     async def on_opened(self, event: Event) -> None:
         """Somebody looks at a tab of ours; suggestions stand in that of the messages."""
         if event.get("tab") == "messages":
-            await self._surface.opened(str(event["channel"]), self._core.commands)
+            await self._agent_status.on_opened(str(event["channel"]), self._core.commands)
 
     async def on_thread(self, event: Event) -> None:
         """Somebody begins a conversation, in apps that still are assistants."""
         thread = event.get("assistant_thread") or {}
         if thread.get("channel_id") and thread.get("thread_ts"):
-            await self._surface.greet(
+            await self._agent_status.on_thread_started(
                 str(thread["channel_id"]), str(thread["thread_ts"]), self._core.commands
             )
 
@@ -55,7 +55,7 @@ class Sessions:
         # In a direct conversation the answer itself says that it was stopped.
         sink = SilentSink() if direct else self._lazy(key, user)
         await self._core.accept(call, sink)
-        await self._surface.stopped(key)
+        await self._agent_status.on_stopped(key)
 
     def _lazy(self, key: ConversationKey, user: str) -> ReplySink:
         replies = self._core.replies

@@ -12,8 +12,8 @@ from bot.adapters.slack.transport.errors import FAILURES, error_of
 
 _log = structlog.get_logger(__name__)
 
-_REMEMBERED = 5000
-_PATIENCE_S = 2.0
+_MAX_CACHED_CHANNELS = 5000
+_LOOKUP_TIMEOUT_S = 2.0
 
 
 class DirectChannels:
@@ -24,19 +24,19 @@ class DirectChannels:
         self._client = client
         self._ours: OrderedDict[str, None] = OrderedDict()
 
-    async def is_ours(self, channel: str) -> bool:
+    async def is_direct_with_bot(self, channel: str) -> bool:
         """Whether a channel is a direct conversation of one person with us alone."""
         if not channel.startswith("D"):
             return False
         if channel not in self._ours:
             try:
-                async with asyncio.timeout(_PATIENCE_S):
+                async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
                     await self._client.conversations_history(channel=channel, limit=1)
             except FAILURES as exc:
                 _log.info("slack.not_ours", error=error_of(exc))
                 return False
         self._ours[channel] = None
         self._ours.move_to_end(channel)
-        while len(self._ours) > _REMEMBERED:
+        while len(self._ours) > _MAX_CACHED_CHANNELS:
             self._ours.popitem(last=False)
         return True

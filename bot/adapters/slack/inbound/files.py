@@ -16,10 +16,10 @@ from bot.events import Attachment
 
 _log = structlog.get_logger(__name__)
 
-_DOWNLOAD_S = 60.0
-_HOPS = 3
-_MOST = 20
-_DOMAINS = (".slack.com", ".slack-gov.com")
+_DOWNLOAD_TIMEOUT_S = 60.0
+_MAX_HOPS = 3
+_MAX_FILES = 20
+_SLACK_DOMAINS = (".slack.com", ".slack-gov.com")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 File = Mapping[str, Any]
 
@@ -30,10 +30,10 @@ class Files:
     def __init__(self, client: AsyncWebClient) -> None:
         self._client = client
 
-    def of(self, message: Mapping[str, Any]) -> tuple[Attachment, ...]:
+    def attachments_of(self, message: Mapping[str, Any]) -> tuple[Attachment, ...]:
         """The files of a message, in order."""
         found = [f for f in message.get("files") or () if isinstance(f, Mapping)]
-        return tuple(self._attachment(file) for file in found[:_MOST])
+        return tuple(self._attachment(file) for file in found[:_MAX_FILES])
 
     def _attachment(self, file: File) -> Attachment:
         name, size = _name(file), int(file.get("size") or 0)
@@ -45,7 +45,7 @@ class Files:
 
     async def _read(self, file: File, name: str, limit: int) -> bytes:
         if file.get("file_access") == "check_file_info":
-            file = await self._shared(file, name)
+            file = await self._fetch_shared(file, name)
         _refuse_without_content(file, name)
         if (size := int(file.get("size") or 0)) > limit:
             raise _too_large(name, size, limit)
@@ -58,7 +58,7 @@ class Files:
                 f"{name} could not be fetched from Slack; please attach it again."
             ) from exc
 
-    async def _shared(self, file: File, name: str) -> File:
+    async def _fetch_shared(self, file: File, name: str) -> File:
         """A file of another organisation, which the event only names."""
         try:
             answer = await self._client.files_info(file=str(file.get("id") or ""))
@@ -71,11 +71,11 @@ class Files:
         return found
 
     async def _fetch(self, url: str, name: str, limit: int, *, expects_html: bool) -> bytes:
-        timeout = aiohttp.ClientTimeout(total=_DOWNLOAD_S)
+        timeout = aiohttp.ClientTimeout(total=_DOWNLOAD_TIMEOUT_S)
         headers = {"Authorization": f"Bearer {self._client.token}"}
         async with aiohttp.ClientSession(timeout=timeout) as session:
-            for _ in range(_HOPS):
-                if not self._is_slacks(url):
+            for _ in range(_MAX_HOPS):
+                if not self._is_slack_host(url):
                     raise Refused(f"{name} is not kept by Slack itself; attach the file.")
                 async with session.get(
                     url, headers=headers, allow_redirects=False, proxy=self._client.proxy
@@ -86,22 +86,22 @@ class Files:
                     answer.raise_for_status()
                     if answer.content_type == "text/html" and not expects_html:
                         break  # the page to sign in on
-                    return await _bounded(answer, name, limit)
+                    return await _read_bounded(answer, name, limit)
         raise Failed(
             f"Slack does not let me read {name}; an admin has to give the app the scope "
             "files:read and install it again."
         )
 
-    def _is_slacks(self, url: str) -> bool:
+    def _is_slack_host(self, url: str) -> bool:
         """Whether the token may be sent there."""
         to, ours = urlsplit(url), urlsplit(self._client.base_url)
         if (to.scheme, to.netloc) == (ours.scheme, ours.netloc):
             return True
         usual = to.scheme == "https" and to.port in {None, 443} and to.username is None
-        return usual and (to.hostname or "").endswith(_DOMAINS)
+        return usual and (to.hostname or "").endswith(_SLACK_DOMAINS)
 
 
-async def _bounded(answer: aiohttp.ClientResponse, name: str, limit: int) -> bytes:
+async def _read_bounded(answer: aiohttp.ClientResponse, name: str, limit: int) -> bytes:
     data = bytearray()
     async for block in answer.content.iter_chunked(65536):
         data += block

@@ -9,25 +9,30 @@ from typing import Any, cast, get_args
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.form_recovery import ATTACH_AGAIN, GivesBack, worth_keeping
-from bot.adapters.form_validation import SENT_TWICE, Sent, mistakes, wants_form
+from bot.adapters.form_recovery import ATTACH_FILE_AGAIN, FormRecoverySink, has_typed_values
+from bot.adapters.form_validation import (
+    ALREADY_SUBMITTED,
+    SubmittedForms,
+    validate_form,
+    wants_form,
+)
 from bot.adapters.protocol import Core
-from bot.adapters.recent_questions import EDITED, RecentQuestions
+from bot.adapters.recent_questions import EDITED_PREFIX, RecentQuestion
 from bot.adapters.slack.inbound.direct import DirectChannels
-from bot.adapters.slack.inbound.history import Reading
+from bot.adapters.slack.inbound.history import HistoryReader
 from bot.adapters.slack.inbound.messages import Messages
 from bot.adapters.slack.inbound.modal_views import (
     FORM,
-    as_text,
-    fields_of,
-    files_in,
-    filled_in,
-    form,
-    place_of,
+    build_form,
+    field_ids,
+    form_origin,
+    format_values,
+    parse_files,
+    parse_values,
 )
 from bot.adapters.slack.inbound.users import PLATFORM
-from bot.adapters.slack.outbound.agent_status import AgentSurface
-from bot.adapters.slack.outbound.ephemeral import Asides
+from bot.adapters.slack.outbound.agent_status import AgentStatus
+from bot.adapters.slack.outbound.ephemeral import EphemeralMessages
 from bot.adapters.slack.outbound.sink import ReplySink
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
@@ -57,44 +62,48 @@ class Interactions:
         core: Core,
         client: AsyncWebClient,
         timing: Timing,
-        reading: Reading,
+        history_reader: HistoryReader,
         messages: Messages,
-        surface: AgentSurface,
+        agent_status: AgentStatus,
     ) -> None:
         self._core = core
         self._client = client
         self._timing = timing
-        self._reading = reading
+        self._history_reader = history_reader
         self._messages = messages
-        self._surface = surface
+        self._agent_status = agent_status
         self._direct = DirectChannels(client)
-        self._sent = Sent()
+        self._submitted_forms = SubmittedForms()
 
     def _sink(self, key: ConversationKey, author: Author, *, lazy: bool = False) -> ReplySink:
         return ReplySink(
             self._client, self._core.replies, key, self._timing,
-            user=author.id, lazy=lazy, surface=self._surface,
+            user=author.id, lazy=lazy, agent_status=self._agent_status,
         )  # fmt: skip
 
-    def _command(self, name: str) -> Command | None:
+    def _find_command(self, name: str) -> Command | None:
         return next((c for c in self._core.commands if c.name == name), None)
 
     # --- commands and forms ---------------------------------------------------------------------
 
-    async def on_command(self, body: Body, us: str) -> None:
+    async def on_command(self, body: Body, own_id: str) -> None:
         """A slash command; without what it needs, a form is opened."""
         name = str(body["command"]).removeprefix("/")
         text = str(body.get("text") or "")
-        command = self._command(name)
-        if command is not None and _lacks(command, text) and await self._open(body, command, text):
+        command = self._find_command(name)
+        if (
+            command is not None
+            and needs_form(command, text)
+            and await self._open(body, command, text)
+        ):
             return
         user, channel = str(body["user_id"]), str(body["channel_id"])
         key = ConversationKey(PLATFORM, str(body["team_id"]), channel)
-        author = await self._reading.people.author(user, str(body.get("user_name") or ""))
+        author = await self._history_reader.users.author(user, str(body.get("user_name") or ""))
         call = CommandCall(
             f"command:{body['trigger_id']}", key, author, name,
-            text=text, direct=await self._direct.is_ours(channel),
-            earlier=self._reading.before(channel, None, us),
+            text=text, direct=await self._direct.is_direct_with_bot(channel),
+            earlier=self._history_reader.make_reader(channel, None, own_id),
         )  # fmt: skip
         await self._core.accept(call, self._sink(key, author))
 
@@ -103,7 +112,7 @@ class Interactions:
 
         What was typed already stands in the form; where it does not fit, none opens.
         """
-        view = form(command, str(body["channel_id"]), _given(command, text))
+        view = build_form(command, str(body["channel_id"]), _given(command, text))
         if view is None:
             return False
         try:
@@ -113,100 +122,104 @@ class Interactions:
             return False
         return True
 
-    def mistakes(self, body: Body) -> dict[str, str]:
+    def validate_form(self, body: Body) -> dict[str, str]:
         """What is wrong with a form, by field, to be shown in it; at once, as Slack waits.
 
         Of one without mistakes it is noted that it was sent. What has no field in it (an option
         that a later version requires) is told in the answer.
         """
         view = body["view"]
-        command = self._command(place_of(view)[0])
+        command = self._find_command(form_origin(view)[0])
         if command is None:
             return {}
-        fields = fields_of(view)
-        found = mistakes(command, filled_in(view))
+        fields = field_ids(view)
+        found = validate_form(command, parse_values(view))
         if wrong := {name: why for name, why in found.items() if name in fields}:
             return wrong
-        first = self._sent.is_first(str(view["id"]))
-        return {} if first else dict.fromkeys(fields[:1], SENT_TWICE)
+        first = self._submitted_forms.submit_once(str(view["id"]))
+        return {} if first else dict.fromkeys(fields[:1], ALREADY_SUBMITTED)
 
-    async def on_form(self, body: Body, us: str) -> None:
+    async def on_form(self, body: Body, own_id: str) -> None:
         """A form that was filled in."""
         view = body["view"]
-        name, channel = place_of(view)
+        name, channel = form_origin(view)
         if not channel:
             return
         key = ConversationKey(PLATFORM, _team(body), channel)
         author = await self._author(body)
         call = CommandCall(
-            f"view:{body['trigger_id']}", key, author, name, filled_in(view),
-            direct=await self._direct.is_ours(channel),
-            attachments=self._reading.files.of(files_in(view)),
-            earlier=self._reading.before(channel, None, us),
+            f"view:{body['trigger_id']}", key, author, name, parse_values(view),
+            direct=await self._direct.is_direct_with_bot(channel),
+            attachments=self._history_reader.files.attachments_of(parse_files(view)),
+            earlier=self._history_reader.make_reader(channel, None, own_id),
         )  # fmt: skip
-        await self._core.accept(call, self._giving_back(call))
+        await self._core.accept(call, self._make_recovery_sink(call))
 
-    def _giving_back(self, call: CommandCall) -> Sink:
+    def _make_recovery_sink(self, call: CommandCall) -> Sink:
         """The reply to a form, which gives back what was typed where nothing comes of it."""
         sink = self._sink(call.conversation, call.author)
-        if not worth_keeping(self._command(call.name), call.options):
+        if not has_typed_values(self._find_command(call.name), call.options):
             return sink
 
-        async def give_back(sentence: str) -> None:
-            words = sentence + (ATTACH_AGAIN if call.attachments else "")
-            asides = Asides(self._client, call.conversation, call.author.id)
-            await asides.give_back(words, as_text(call.options))
+        async def return_values(sentence: str) -> None:
+            words = sentence + (ATTACH_FILE_AGAIN if call.attachments else "")
+            ephemeral = EphemeralMessages(self._client, call.conversation, call.author.id)
+            await ephemeral.return_values(words, format_values(call.options))
 
-        return GivesBack(sink, give_back)
+        return FormRecoverySink(sink, return_values)
 
     # --- menus and buttons ----------------------------------------------------------------------
 
-    async def on_menu(self, body: Body, us: str) -> None:
+    async def on_menu(self, body: Body, own_id: str) -> None:
         """An entry in the menu of a message."""
         message, channel = body["message"], str(body["channel"]["id"])
         root = str(message.get("thread_ts") or message["ts"])
         key = ConversationKey(PLATFORM, _team(body), channel, root)
         author = await self._author(body)
-        target = await self._reading.target(channel, message, us)
+        target = await self._history_reader.read_target(channel, message, own_id)
         call = CommandCall(
             f"menu:{body['trigger_id']}", key, author,
             str(body["callback_id"]).removeprefix(MENU),
-            direct=await self._direct.is_ours(channel),
+            direct=await self._direct.is_direct_with_bot(channel),
             attachments=target.attachments, target=target,
-            earlier=self._reading.before(channel, message.get("thread_ts"), us),
+            earlier=self._history_reader.make_reader(channel, message.get("thread_ts"), own_id),
         )  # fmt: skip
         await self._core.accept(call, self._sink(key, author))
 
-    async def on_button(self, body: Body, pressed: Body, us: str) -> None:
+    async def on_button(self, body: Body, pressed: Body, own_id: str) -> None:
         """A button under an answer."""
         name = str(pressed["action_id"]).split(":")[1]
         turn, _, value = str(pressed.get("value") or "").partition("|")
         if name == "feedback":  # Slack's own 👍 and 👎 are one element
             name, value = value, ""
         if name not in _ACTIONS:
-            await self._tell(body, GONE_BUTTON)
+            await self._reply_ephemeral(body, GONE_BUTTON)
             return
-        if name == "regenerate" and value.startswith(EDITED):
-            await self._ask_again(body, pressed, turn, value.removeprefix(EDITED), us)
+        if name == "regenerate" and value.startswith(EDITED_PREFIX):
+            await self._ask_edited(body, pressed, turn, value.removeprefix(EDITED_PREFIX), own_id)
             return
-        call = await self._press(body, pressed, cast(ActionName, name), turn, value, us)
+        call = await self._build_action_call(
+            body, pressed, cast(ActionName, name), turn, value, own_id
+        )
         sink = self._sink(call.conversation, call.author, lazy=name != "regenerate")
         await self._core.accept(call, sink)
 
-    async def _press(
-        self, body: Body, pressed: Body, name: ActionName, turn: str, value: str, us: str
+    async def _build_action_call(
+        self, body: Body, pressed: Body, name: ActionName, turn: str, value: str, own_id: str
     ) -> ActionCall:
         channel, root = _where(body)
         author = await self._author(body)
         call = ActionCall(
             f"button:{pressed.get('action_ts')}:{author.id}:{name}:{turn}",
             ConversationKey(PLATFORM, _team(body), channel, root), author, name, turn, value,
-            direct=await self._direct.is_ours(channel),
+            direct=await self._direct.is_direct_with_bot(channel),
         )  # fmt: skip
         if name != "regenerate":
             return call
         first = await self._beginning(body, turn)
-        return replace(call, earlier=self._reading.before_answer(channel, root, us, first))
+        return replace(
+            call, earlier=self._history_reader.make_answer_reader(channel, root, own_id, first)
+        )
 
     async def _beginning(self, body: Body, turn: str) -> str:
         """Where the answer begins: what stands before it is what it was an answer to."""
@@ -214,25 +227,25 @@ class Interactions:
         first = reply.address.get("messages", "").partition(",")[0] if reply is not None else ""
         return first or str((body.get("message") or {}).get("ts") or "")
 
-    async def _ask_again(self, body: Body, pressed: Body, turn: str, ts: str, us: str) -> None:
+    async def _ask_edited(self, body: Body, pressed: Body, turn: str, ts: str, own_id: str) -> None:
         """Have a question answered as it stands now, after it was edited."""
         channel, root = _where(body)
-        message = await self._reading.message(channel, root or ts, ts)
+        message = await self._history_reader.fetch_message(channel, root or ts, ts)
         if message is None:
-            await self._tell(body, GONE_QUESTION)
+            await self._reply_ephemeral(body, GONE_QUESTION)
             return
-        text = await self._reading.text(message, us)
-        call = await self._press(body, pressed, "regenerate", turn, text, us)
+        text = await self._history_reader.readable_text(message, own_id)
+        call = await self._build_action_call(body, pressed, "regenerate", turn, text, own_id)
         sink = self._sink(call.conversation, call.author)
         own = message.get("user") == call.author.id
         if own:
-            asked = RecentQuestions(call.id, text, call.conversation, call.author, sink)
-            self._messages.asked.remember(f"{channel}:{ts}", asked)
+            asked = RecentQuestion(call.id, text, call.conversation, call.author, sink)
+            self._messages.recent_questions.remember(f"{channel}:{ts}", asked)
         await self._core.accept(call, sink)
         if own:
             await self._messages.remove(channel, str((body.get("message") or {}).get("ts")))
 
-    async def _tell(self, body: Body, text: str) -> None:
+    async def _reply_ephemeral(self, body: Body, text: str) -> None:
         """Answer at once, to the person alone."""
         channel, root = _where(body)
         try:
@@ -245,10 +258,10 @@ class Interactions:
     async def _author(self, body: Body) -> Author:
         user = body["user"]
         name = str(user.get("username") or user.get("name") or "")
-        return await self._reading.people.author(str(user["id"]), name)
+        return await self._history_reader.users.author(str(user["id"]), name)
 
 
-def _lacks(command: Command, text: str) -> bool:
+def needs_form(command: Command, text: str) -> bool:
     """Whether something is missing that a form asks for; any other mistake is explained in the
     answer."""
     try:

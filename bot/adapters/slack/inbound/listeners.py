@@ -10,68 +10,72 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.protocol import Core
-from bot.adapters.slack.inbound.agent_events import Sessions
+from bot.adapters.slack.inbound.agent_events import AgentEvents
 from bot.adapters.slack.inbound.files import Files
-from bot.adapters.slack.inbound.history import Reading
+from bot.adapters.slack.inbound.history import HistoryReader
 from bot.adapters.slack.inbound.interactions import MENU, Interactions
 from bot.adapters.slack.inbound.messages import Messages
 from bot.adapters.slack.inbound.modal_views import FORM
-from bot.adapters.slack.inbound.users import People
-from bot.adapters.slack.outbound.agent_status import AgentSurface
+from bot.adapters.slack.inbound.users import UserDirectory
+from bot.adapters.slack.outbound.agent_status import AgentStatus
 from bot.adapters.slack.transport.timing import Timing
 
 
-def listening(
+def register_listeners(
     app: AsyncApp,
     core: Core,
     client: AsyncWebClient,
     timing: Timing,
-    chores: BackgroundTasks,
-    us: str,
+    background_tasks: BackgroundTasks,
+    own_id: str,
     *,
     thread_context: int = 20,
     streaming: bool = False,
 ) -> None:
     """Give Bolt a listener for everything that people do."""
-    reading = Reading(client, People(client), Files(client), depth=thread_context)
-    surface = AgentSurface(client, chores, streaming=streaming, refresh_s=timing.status_refresh)
-    messages = Messages(core, client, timing, reading, surface)
-    interactions = Interactions(core, client, timing, reading, messages, surface)
-    sessions = Sessions(core, client, timing, surface)
+    history_reader = HistoryReader(
+        client, UserDirectory(client), Files(client), depth=thread_context
+    )
+    agent_status = AgentStatus(
+        client, background_tasks, streaming=streaming, refresh_s=timing.status_refresh
+    )
+    messages = Messages(core, client, timing, history_reader, agent_status)
+    interactions = Interactions(core, client, timing, history_reader, messages, agent_status)
+    agent_events = AgentEvents(core, client, timing, agent_status)
 
     async def on_mention(event: dict[str, Any], body: dict[str, Any]) -> None:
-        chores.start(messages.on_mention(event, str(body["team_id"]), us), "mention")
+        background_tasks.start(messages.on_mention(event, str(body["team_id"]), own_id), "mention")
 
     async def on_message(event: dict[str, Any], body: dict[str, Any]) -> None:
-        chores.start(messages.on_message(event, str(body["team_id"]), us), "message")
+        background_tasks.start(messages.on_message(event, str(body["team_id"]), own_id), "message")
 
     async def on_form(ack: Any, body: dict[str, Any]) -> None:
-        if wrong := interactions.mistakes(body):
+        if wrong := interactions.validate_form(body):
             await ack(response_action="errors", errors=wrong)
             return
         await ack()
-        chores.start(interactions.on_form(body, us), "form")
+        background_tasks.start(interactions.on_form(body, own_id), "form")
 
     async def on_menu(ack: Any, body: dict[str, Any]) -> None:
         await ack()
-        chores.start(interactions.on_menu(body, us), "menu")
+        background_tasks.start(interactions.on_menu(body, own_id), "menu")
 
     async def on_button(ack: Any, body: dict[str, Any], action: dict[str, Any]) -> None:
         await ack()
-        chores.start(interactions.on_button(body, action, us), "button")
+        background_tasks.start(interactions.on_button(body, action, own_id), "button")
 
     async def on_command(ack: Any, body: dict[str, Any]) -> None:
         await ack()
-        chores.start(interactions.on_command(body, us), str(body["command"]))
+        background_tasks.start(interactions.on_command(body, own_id), str(body["command"]))
 
     async def on_opened(event: dict[str, Any]) -> None:
-        chores.start(sessions.on_opened(event), "opened")
+        background_tasks.start(agent_events.on_opened(event), "opened")
 
     async def on_thread(event: dict[str, Any]) -> None:
-        chores.start(sessions.on_thread(event), "thread")
+        background_tasks.start(agent_events.on_thread(event), "thread")
 
     async def on_stopped(event: dict[str, Any], body: dict[str, Any]) -> None:
-        chores.start(sessions.on_stopped(event, str(body["team_id"])), "stop")
+        background_tasks.start(agent_events.on_stopped(event, str(body["team_id"])), "stop")
 
     async def on_nothing() -> None:
         """What a person looks at meanwhile is not our business."""

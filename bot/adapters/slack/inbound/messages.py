@@ -11,12 +11,12 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.protocol import Core
-from bot.adapters.recent_questions import EDITED, Questions, RecentQuestions, SilentSink
-from bot.adapters.slack.inbound.history import Reading
-from bot.adapters.slack.inbound.ordering import Order
-from bot.adapters.slack.inbound.text import is_from_a_person, mentioned
+from bot.adapters.recent_questions import EDITED_PREFIX, RecentQuestion, RecentQuestions, SilentSink
+from bot.adapters.slack.inbound.history import HistoryReader
+from bot.adapters.slack.inbound.keyed_locks import KeyedLocks
+from bot.adapters.slack.inbound.text import find_mentions, is_from_a_person
 from bot.adapters.slack.inbound.users import PLATFORM
-from bot.adapters.slack.outbound.agent_status import AgentSurface
+from bot.adapters.slack.outbound.agent_status import AgentStatus
 from bot.adapters.slack.outbound.render import button_block
 from bot.adapters.slack.outbound.sink import ReplySink
 from bot.adapters.slack.transport.errors import FAILURES, error_of
@@ -37,43 +37,43 @@ class Messages:
         core: Core,
         client: AsyncWebClient,
         timing: Timing,
-        reading: Reading,
-        surface: AgentSurface,
+        history_reader: HistoryReader,
+        agent_status: AgentStatus,
     ) -> None:
         self._core = core
         self._client = client
         self._timing = timing
-        self._reading = reading
-        self._surface = surface
-        self._order = Order()
-        self.asked: Questions[ReplySink] = Questions(core, PLATFORM)
+        self._history_reader = history_reader
+        self._agent_status = agent_status
+        self._locks = KeyedLocks()
+        self.recent_questions: RecentQuestions[ReplySink] = RecentQuestions(core, PLATFORM)
 
-    async def on_mention(self, event: Event, team: str, us: str) -> None:
+    async def on_mention(self, event: Event, team: str, own_id: str) -> None:
         """Somebody named us in a channel."""
-        if not is_from_a_person(event, us):
+        if not is_from_a_person(event, own_id):
             return
-        async with self._order.of(_place(event)):
-            await self._ask(event, await self._where(event, team), us)
+        async with self._locks.lock_for(_place(event)):
+            await self._ask(event, await self._where(event, team), own_id)
 
-    async def on_message(self, event: Event, team: str, us: str) -> None:
+    async def on_message(self, event: Event, team: str, own_id: str) -> None:
         """A message that we can see: direct, in a thread of ours, or not our business."""
         match event.get("subtype"):
             case "message_deleted":
                 await self._deleted(event, str(event.get("deleted_ts")))
             case "message_changed":
-                await self._changed(event, us)
-            case _ if is_from_a_person(event, us):
-                async with self._order.of(_place(event)):
-                    if await self._is_for_us(event, team, us):
-                        await self._ask(event, await self._here(event, team), us)
+                await self._changed(event, own_id)
+            case _ if is_from_a_person(event, own_id):
+                async with self._locks.lock_for(_place(event)):
+                    if await self._is_for_us(event, team, own_id):
+                        await self._ask(event, await self._here(event, team), own_id)
 
-    async def _is_for_us(self, event: Event, team: str, us: str) -> bool:
+    async def _is_for_us(self, event: Event, team: str, own_id: str) -> bool:
         """Whether it is direct, or goes on in a thread of ours and is not for somebody else."""
         if _is_direct(event):
             return True
         text, key = str(event.get("text") or ""), _key(event, team)
         # One that names us comes a second time, as a mention.
-        if key.thread is None or mentioned(text) or not (text.strip() or event.get("files")):
+        if key.thread is None or find_mentions(text) or not (text.strip() or event.get("files")):
             return False
         if not await self._core.replies.known_thread(key):
             return False
@@ -91,34 +91,35 @@ class Messages:
         key = _key(event, team)
         if key.thread is None and _is_direct(event):
             thread = replace(key, thread=str(event["ts"]))
-            if await self._surface.is_agent(thread):
+            if await self._agent_status.is_agent(thread):
                 return thread
         return key
 
-    async def _ask(self, event: Event, key: ConversationKey, us: str) -> None:
+    async def _ask(self, event: Event, key: ConversationKey, own_id: str) -> None:
         channel, ts, root = key.channel, str(event["ts"]), event.get("thread_ts")
         id_ = f"{channel}:{ts}"
-        if id_ in self.asked:
+        if id_ in self.recent_questions:
             return  # delivered again
         user = str(event["user"])
         author, text = await asyncio.gather(
-            self._reading.people.author(user), self._reading.text(event, us)
+            self._history_reader.users.author(user),
+            self._history_reader.readable_text(event, own_id),
         )
         sink = ReplySink(
             self._client, self._core.replies, key, self._timing,
-            user=user, surface=self._surface, question=text,
+            user=user, agent_status=self._agent_status, question=text,
         )  # fmt: skip
-        asked = RecentQuestions(id_, text, key, author, sink)
-        self.asked.remember(id_, asked)
+        asked = RecentQuestion(id_, text, key, author, sink)
+        self.recent_questions.remember(id_, asked)
         message = Message(
             id=id_,
             conversation=key,
             author=asked.author,
             text=asked.text,
             direct=_is_direct(event),
-            attachments=self._reading.files.of(event),
-            context=await self._reading.around(channel, root, us, ts),
-            earlier=self._reading.before(channel, root, us, ts),
+            attachments=self._history_reader.files.attachments_of(event),
+            context=await self._history_reader.read_thread_context(channel, root, own_id, ts),
+            earlier=self._history_reader.make_reader(channel, root, own_id, ts),
         )
         await self._core.accept(message, sink)
 
@@ -127,19 +128,19 @@ class Messages:
     async def _deleted(self, event: Event, ts: str) -> None:
         """It is gone: its turn is cancelled, and an unfinished answer taken away."""
         before = {"channel": event["channel"], **(event.get("previous_message") or {}), "ts": ts}
-        async with self._order.of(_place(before)):
+        async with self._locks.lock_for(_place(before)):
             id_ = f"{event['channel']}:{ts}"
-            asked = self.asked.take(id_)
+            asked = self.recent_questions.pop(id_)
             if asked is not None and asked.sink is not None:
                 asked.sink.retract()
             elif asked is None:
-                asked = await self._from_before(id_)
+                asked = await self._find_from_earlier_process(id_)
             if asked is None:
                 return
             gone = MessageDeleted(f"deleted.{id_}", asked.conversation, asked.author, asked.event)
             await self._core.accept(gone, SilentSink())
 
-    async def _from_before(self, event: str) -> RecentQuestions[ReplySink] | None:
+    async def _find_from_earlier_process(self, event: str) -> RecentQuestion[ReplySink] | None:
         """A deleted question that an earlier process was asked; an answer that its end cut off is
         taken away."""
         question = await self._core.question(PLATFORM, event)
@@ -148,7 +149,7 @@ class Messages:
         if question.cut_off and (reply := await self._core.replies.get(question.turn)):
             for ts in filter(None, reply.address.get("messages", "").split(",")):
                 await self.remove(reply.address.get("channel", ""), ts)
-        return RecentQuestions.before(question)
+        return RecentQuestion.from_earlier_process(question)
 
     async def remove(self, channel: str, ts: str) -> None:
         """Delete a message of ours, if it is there."""
@@ -157,21 +158,21 @@ class Messages:
         except FAILURES as exc:
             _log.info("slack.not_deleted", error=error_of(exc))
 
-    async def _changed(self, event: Event, us: str) -> None:
+    async def _changed(self, event: Event, own_id: str) -> None:
         """A question was changed: offer to answer the new one."""
         message = event.get("message") or {}
         if message.get("subtype") == "tombstone":  # deleted, but a thread hangs on it
             await self._deleted(event, str(message.get("ts")))
             return
         before = event.get("previous_message") or {}
-        if not is_from_a_person(message, us) or message.get("text") == before.get("text"):
+        if not is_from_a_person(message, own_id) or message.get("text") == before.get("text"):
             return  # we are writing ourselves, or Slack has looked a link up
-        async with self._order.of(_place({**message, "channel": event["channel"]})):
+        async with self._locks.lock_for(_place({**message, "channel": event["channel"]})):
             ts = str(message.get("ts"))
-            asked = await self.asked.known(f"{event['channel']}:{ts}")
+            asked = await self.recent_questions.find(f"{event['channel']}:{ts}")
             if asked is None or not asked.turn:
                 return
-            text = await self._reading.text(message, us)
+            text = await self._history_reader.readable_text(message, own_id)
             if not text or text == asked.text:
                 return
             asked.text = text
@@ -180,8 +181,8 @@ class Messages:
             asked.offered = True
             await self._offer(asked, ts)
 
-    async def _offer(self, asked: RecentQuestions[ReplySink], ts: str) -> None:
-        again = Action("regenerate", "Answer the new one", f"{EDITED}{ts}")
+    async def _offer(self, asked: RecentQuestion[ReplySink], ts: str) -> None:
+        again = Action("regenerate", "Answer the new one", f"{EDITED_PREFIX}{ts}")
         words = "You have changed your question."
         small = {"type": "context", "elements": [{"type": "mrkdwn", "text": words}]}
         try:

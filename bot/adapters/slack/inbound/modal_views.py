@@ -13,36 +13,36 @@ from bot.types import Value
 FORM = "parlance:form"
 FILE = "file "
 """The block in which a file is given; no option's name holds a space."""
-_FIELDS = 99
-_CHOICES = 100
-_LONGEST_CHOICE = 75
-_LONGEST_TEXT = 3000
-_LABEL = 2000
-_TITLE = 24
+_MAX_FIELDS = 99
+_MAX_CHOICES = 100
+_MAX_CHOICE_CHARS = 75
+_MAX_TEXT_CHARS = 3000
+_MAX_LABEL_CHARS = 2000
+_MAX_TITLE_CHARS = 24
 
 
-def form(command: Command, channel: str, given: Mapping[str, Value]) -> dict[str, Any] | None:
+def build_form(command: Command, channel: str, given: Mapping[str, Value]) -> dict[str, Any] | None:
     """A modal with a field for every option, filled with what was given already.
 
     None where a text that was given is longer than its field.
     """
-    if any(o.name in given and not _holds(o, given[o.name]) for o in command.options):
+    if any(o.name in given and not _fits_field(o, given[o.name]) for o in command.options):
         return None
-    fields = [_field(o, given.get(o.name, o.default)) for o in command.options[:_FIELDS]]
+    fields = [_field(o, given.get(o.name, o.default)) for o in command.options[:_MAX_FIELDS]]
     if command.takes_file:
         fields.append(_file_field())
     return {
         "type": "modal",
         "callback_id": FORM,
         "private_metadata": json.dumps({"command": command.name, "channel": channel}),
-        "title": _plain(f"/{command.name}"[:_TITLE]),
+        "title": _plain(f"/{command.name}"[:_MAX_TITLE_CHARS]),
         "submit": _plain("Send"),
         "close": _plain("Cancel"),
         "blocks": fields,
     }
 
 
-def place_of(view: Mapping[str, Any]) -> tuple[str, str]:
+def form_origin(view: Mapping[str, Any]) -> tuple[str, str]:
     """Command and channel of a form; empty for one that is not ours. Never raises."""
     try:
         place = json.loads(str(view.get("private_metadata") or "{}"))
@@ -51,23 +51,23 @@ def place_of(view: Mapping[str, Any]) -> tuple[str, str]:
         return "", ""
 
 
-def fields_of(view: Mapping[str, Any]) -> list[str]:
+def field_ids(view: Mapping[str, Any]) -> list[str]:
     """The fields that a form has, in their order; what is wrong can be shown at these alone."""
     shown = [str(block.get("block_id")) for block in view.get("blocks") or ()]
     return list(dict.fromkeys([*shown, *((view.get("state") or {}).get("values") or {})]))
 
 
-def filled_in(view: Mapping[str, Any]) -> dict[str, Value]:
+def parse_values(view: Mapping[str, Any]) -> dict[str, Value]:
     """What was entered or chosen; fields left empty are left out."""
     return dict(_entries((view.get("state") or {}).get("values") or {}))
 
 
-def as_text(filled: Mapping[str, Value]) -> str:
+def format_values(filled: Mapping[str, Value]) -> str:
     """What was filled in, to be read."""
     return "\n\n".join(f"{name}:\n{value}" for name, value in filled.items())
 
 
-def files_in(view: Mapping[str, Any]) -> Mapping[str, Any]:
+def parse_files(view: Mapping[str, Any]) -> Mapping[str, Any]:
     """The file that was given, in the shape of a message with files."""
     values = (view.get("state") or {}).get("values") or {}
     entry = (values.get(FILE) or {}).get("value") or {}
@@ -82,9 +82,9 @@ def _entries(values: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
                 yield str(name), str(value)
 
 
-def _holds(option: Option, value: Value) -> bool:
+def _fits_field(option: Option, value: Value) -> bool:
     """Whether an option's field can show the whole of a value."""
-    return bool(_choices(option)) or option.kind != "str" or len(str(value)) <= _longest(option)
+    return bool(_choices(option)) or option.kind != "str" or len(str(value)) <= _max_chars(option)
 
 
 def _field(option: Option, value: Value | None) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _field(option: Option, value: Value | None) -> dict[str, Any]:
         "type": "input",
         "block_id": option.name,
         "optional": not option.required,
-        "label": _plain((option.description or option.name)[:_LABEL]),
+        "label": _plain((option.description or option.name)[:_MAX_LABEL_CHARS]),
         "element": _element(option, value),
     }
 
@@ -124,7 +124,7 @@ def _element(option: Option, value: Value | None) -> dict[str, Any]:
         if value not in (None, "") and _is_within(option, value):
             element["initial_value"] = str(value)
         return element
-    longest = _longest(option)
+    longest = _max_chars(option)
     element |= {"type": "plain_text_input", "multiline": option.multiline, "max_length": longest}
     if value not in (None, ""):
         element["initial_value"] = str(value)[:longest]
@@ -134,12 +134,12 @@ def _element(option: Option, value: Value | None) -> dict[str, Any]:
 def _choices(option: Option) -> tuple[str, ...]:
     """What can be chosen from; nothing where Slack's list could not hold it."""
     choices = ("yes", "no") if option.kind == "bool" else option.choices
-    fits = len(choices) <= _CHOICES and all(0 < len(c) <= _LONGEST_CHOICE for c in choices)
+    fits = len(choices) <= _MAX_CHOICES and all(0 < len(c) <= _MAX_CHOICE_CHARS for c in choices)
     return choices if fits else ()
 
 
-def _longest(option: Option) -> int:
-    return min(option.max_length, _LONGEST_TEXT)
+def _max_chars(option: Option) -> int:
+    return min(option.max_length, _MAX_TEXT_CHARS)
 
 
 def _is_within(option: Option, value: Value) -> bool:

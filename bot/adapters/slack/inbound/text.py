@@ -11,16 +11,16 @@ _SPECIAL = re.compile(r"<!(\w++)(?:\^[^<>|]*+)?(?:\|([^<>]*+))?>")
 _CHANNEL = re.compile(r"<#\w++(?:\|([^<>]*+))?>")
 _LINK = re.compile(r"<((?:https?|mailto):[^<>|]++)(?:\|([^<>]*+))?>")
 _SCHEME = re.compile(r"^(https?://|mailto:)")
-_STOP = "parlance:stop"
-_WORKING = "⏳"
+_STOP_ACTION = "parlance:stop"
+_WORKING_MARK = "⏳"
 
 
-def mentioned(text: str) -> tuple[str, ...]:
+def find_mentions(text: str) -> tuple[str, ...]:
     """The ids of the people whom a text names, each once, in order."""
     return tuple(dict.fromkeys(match[1] for match in _MENTION.finditer(text)))
 
 
-def readable(text: str, us: str, names: Mapping[str, str] | None = None) -> str:
+def readable(text: str, own_id: str, names: Mapping[str, str] | None = None) -> str:
     """What a person wrote: names for mentions, without our own, and without Slack's escapes.
 
     `names` are display names by id; of who is not among them the id is shown.
@@ -28,7 +28,7 @@ def readable(text: str, us: str, names: Mapping[str, str] | None = None) -> str:
     known = names or {}
 
     def person(match: re.Match[str]) -> str:
-        return "" if match[1] == us else "@" + (known.get(match[1]) or match[2] or match[1])
+        return "" if match[1] == own_id else "@" + (known.get(match[1]) or match[2] or match[1])
 
     text = _MENTION.sub(person, text)
     text = _CHANNEL.sub(lambda m: "#" + (m[1] or "a channel"), text)
@@ -46,7 +46,7 @@ def _link(match: re.Match[str]) -> str:
     return f"{words} ({address})"
 
 
-def written(message: Mapping[str, Any]) -> str:
+def extract_markup(message: Mapping[str, Any]) -> str:
     """A message's words in Slack's markup, with those of a message that was passed on in it.
 
     Messages of other apps often hold theirs in attachments and blocks alone.
@@ -74,22 +74,24 @@ def _sections(message: Mapping[str, Any]) -> Iterator[str]:
             yield str(text["text"])
 
 
-def answered(message: Mapping[str, Any]) -> str:
+def extract_answer(message: Mapping[str, Any]) -> str:
     """What an answer of ours says, as Markdown; empty for one that is still being written."""
     blocks = message.get("blocks") or ()
     pressed = (e for b in blocks if b.get("type") == "actions" for e in b.get("elements") or ())
-    if any(str(element.get("action_id", "")).startswith(_STOP) for element in pressed):
+    if any(str(element.get("action_id", "")).startswith(_STOP_ACTION) for element in pressed):
         return ""
     said = [str(b.get("text") or "") for b in blocks if b.get("type") == "markdown"]
     text = "\n".join(said) if said else readable(str(message.get("text") or ""), "")
-    return "" if text.startswith(_WORKING) else text.replace("<\u200b", "<").strip()
+    return "" if text.startswith(_WORKING_MARK) else text.replace("<\u200b", "<").strip()
 
 
-def is_from_a_person(event: Mapping[str, Any], us: str) -> bool:
+def is_from_a_person(event: Mapping[str, Any], own_id: str) -> bool:
     """Whether somebody wrote it: not a bot, not ourselves, not Slack's own notes."""
-    usual = event.get("subtype") in _PEOPLE_S
-    return usual and not event.get("bot_id") and event.get("user") not in (None, us, "USLACKBOT")
+    usual = event.get("subtype") in _PEOPLE_SUBTYPES
+    return (
+        usual and not event.get("bot_id") and event.get("user") not in (None, own_id, "USLACKBOT")
+    )
 
 
-_PEOPLE_S = frozenset({None, "file_share", "thread_broadcast", "me_message"})
+_PEOPLE_SUBTYPES = frozenset({None, "file_share", "thread_broadcast", "me_message"})
 """Subtypes of messages that people write; all others are notes of Slack's (joined, renamed …)."""

@@ -17,17 +17,17 @@ from bot.types import Author
 _log = structlog.get_logger(__name__)
 
 PLATFORM = "slack"
-_REMEMBERED = 5000
-_FRESH_S = 3600.0
-_AGAIN_S = 60.0
-_FORBIDDEN_S = 600.0
-_PATIENCE_S = 2.0
-_AT_ONCE = 8
-_MOST = 50
+_MAX_CACHED_USERS = 5000
+_CACHE_S = 3600.0
+_RETRY_S = 60.0
+_FORBIDDEN_RETRY_S = 600.0
+_LOOKUP_TIMEOUT_S = 2.0
+_MAX_PARALLEL_LOOKUPS = 8
+_MAX_NAMES = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class User:
     """Somebody in the workspace, as far as they could be looked up; `until` is monotonic time."""
 
     id: str
@@ -36,7 +36,7 @@ class Person:
     until: float
 
 
-class People:
+class UserDirectory:
     """Looks people up. A lookup that fails or takes too long leaves their ids as names."""
 
     def __init__(
@@ -44,7 +44,7 @@ class People:
     ) -> None:
         self._client = client
         self._clock = clock
-        self._known: OrderedDict[str, Person] = OrderedDict()
+        self._cached: OrderedDict[str, User] = OrderedDict()
         self._closed_until = 0.0
 
     async def author(self, user: str, name: str = "") -> Author:
@@ -55,41 +55,41 @@ class People:
 
     async def names(self, users: Iterable[str]) -> dict[str, str]:
         """Display names by id, of the first 50."""
-        wanted = list(dict.fromkeys(users))[:_MOST]
-        places = asyncio.Semaphore(_AT_ONCE)
+        wanted = list(dict.fromkeys(users))[:_MAX_NAMES]
+        places = asyncio.Semaphore(_MAX_PARALLEL_LOOKUPS)
 
-        async def one(user: str) -> Person:
+        async def one(user: str) -> User:
             async with places:
                 return await self._person(user)
 
         return {p.id: p.name for p in await asyncio.gather(*(one(user) for user in wanted))}
 
-    async def _person(self, user: str) -> Person:
-        known = self._known.get(user)
+    async def _person(self, user: str) -> User:
+        known = self._cached.get(user)
         if known is not None and known.until > self._clock():
-            self._known.move_to_end(user)
+            self._cached.move_to_end(user)
             return known
-        person = await self._look_up(user) or Person(
+        person = await self._look_up(user) or User(
             user,
             known.name if known else user,
             known.locale if known else None,
-            self._clock() + _AGAIN_S,
+            self._clock() + _RETRY_S,
         )
-        self._known[user] = person
-        self._known.move_to_end(user)
-        while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+        self._cached[user] = person
+        self._cached.move_to_end(user)
+        while len(self._cached) > _MAX_CACHED_USERS:
+            self._cached.popitem(last=False)
         return person
 
-    async def _look_up(self, user: str) -> Person | None:
+    async def _look_up(self, user: str) -> User | None:
         if self._clock() < self._closed_until:
             return None
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
                 answer = await self._client.users_info(user=user, include_locale=True)
         except FAILURES as exc:
             if error_of(exc) == "missing_scope":
-                self._closed_until = self._clock() + _FORBIDDEN_S
+                self._closed_until = self._clock() + _FORBIDDEN_RETRY_S
             _log.info("slack.no_name", error=error_of(exc))
             return None
         found = answer.get("user") or {}
@@ -97,4 +97,4 @@ class People:
         names = (profile.get("display_name"), profile.get("real_name"), found.get("real_name"))
         name = next((n for n in (*names, found.get("name")) if n), user)
         locale = str(found.get("locale") or "") or None
-        return Person(user, str(name), locale, self._clock() + _FRESH_S)
+        return User(user, str(name), locale, self._clock() + _CACHE_S)

@@ -24,14 +24,14 @@ from bot.types import ConversationKey
 _log = structlog.get_logger(__name__)
 
 GREETING = "Hello! Ask me something, or take one of the suggestions."
-_SUGGESTIONS = "What would you like to know?"
-_NO_STOP = "missing_agent_session_stopped_event_subscription"
-_MOST_PROMPTS = 4
-_TITLE = 200
-_STATUS = 100
-_REMEMBERED = 2000
-_LONGEST_S = 3600.0
-_NEVER = frozenset({
+_PROMPTS_TITLE = "What would you like to know?"
+_NO_STOP_EVENT = "missing_agent_session_stopped_event_subscription"
+_MAX_PROMPTS = 4
+_MAX_TITLE_CHARS = 200
+_MAX_STATUS_CHARS = 100
+_MAX_GREETED_CHANNELS = 2000
+_MAX_REFRESH_S = 3600.0
+_PERMANENT_ERRORS = frozenset({
     "not_authorized", "not_agent_app", "missing_scope", "unknown_method", "not_allowed_token_type",
     "feature_disabled", "no_permission", "access_denied", "method_deprecated",
 })  # fmt: skip
@@ -47,12 +47,12 @@ class _Session:
     status: str = ""
 
 
-def is_for_good(error: str) -> bool:
+def is_permanent(error: str) -> bool:
     """Whether Slack's word means that this app will not be given what it asked for."""
-    return error in _NEVER
+    return error in _PERMANENT_ERRORS
 
 
-def prompts(commands: Sequence[Command]) -> list[dict[str, str]]:
+def suggested_prompts(commands: Sequence[Command]) -> list[dict[str, str]]:
     """Suggestions: the commands' examples that are questions by themselves, since a suggestion is
     sent as if the person had written it."""
     found: dict[str, None] = {}
@@ -61,10 +61,10 @@ def prompts(commands: Sequence[Command]) -> list[dict[str, str]]:
             said = example.call.partition(" ")[2].strip()
             if said.endswith("?"):
                 found[said[:1].upper() + said[1:]] = None
-    return [{"title": one_line(said, 60), "message": said} for said in list(found)[:_MOST_PROMPTS]]
+    return [{"title": one_line(said, 60), "message": said} for said in list(found)[:_MAX_PROMPTS]]
 
 
-class AgentSurface:
+class AgentStatus:
     """Talks to Slack's agent surface, and remembers what Slack refuses.
 
     `streaming`: answers may be streamed (`slack.streaming`). A status line is said again every
@@ -74,26 +74,26 @@ class AgentSurface:
     def __init__(
         self,
         client: AsyncWebClient,
-        chores: BackgroundTasks | None = None,
+        background_tasks: BackgroundTasks | None = None,
         *,
         streaming: bool = False,
         refresh_s: float = 60.0,
     ) -> None:
         self._client = client
-        self._chores = chores
+        self._background_tasks = background_tasks
         self._streaming = streaming
         self._refresh_s = refresh_s
         self._refused: set[str] = set()
         self._open: dict[Place, _Session] = {}
         self._greeted: OrderedDict[str, None] = OrderedDict()
-        self._keeping = False
+        self._refreshing = False
         self._agent: bool | None = None
 
-    def may(self, what: str) -> bool:
+    def is_available(self, what: str) -> bool:
         """Whether Slack has not refused this yet: "session", "stream", "feedback" …"""
         return what not in self._refused
 
-    def refuse(self, what: str, error: str) -> None:
+    def mark_unavailable(self, what: str, error: str) -> None:
         """Slack does not give us this; it is not asked again in this run."""
         _log.debug("slack.not_for_us", what=what, error=error)
         self._refused.add(what)
@@ -111,10 +111,10 @@ class AgentSurface:
                 self._agent = True
             except FAILURES as exc:
                 _log.debug("slack.no_session", error=error_of(exc))
-                if is_for_good(error_of(exc)):
+                if is_permanent(error_of(exc)):
                     self._agent = False
-                    self.refuse("session", error_of(exc))
-        return bool(self._agent) and self.may("session")
+                    self.mark_unavailable("session", error_of(exc))
+        return bool(self._agent) and self.is_available("session")
 
     async def begin(
         self, place: ConversationKey, user: str, title: str, *, new: bool = False
@@ -123,12 +123,12 @@ class AgentSurface:
         answer can be streamed. A `new` thread gets the title."""
         if place.thread is None or not place.channel.startswith("D"):
             return False  # in channels Slack shows no Stop of its own
-        if not (self._streaming and self.may("session") and self.may("stream")):
+        if not (self._streaming and self.is_available("session") and self.is_available("stream")):
             return False
         if (session := self._open.get(_at(place))) is not None:
             session.turns += 1
             return True
-        title = one_line(title, _TITLE)
+        title = one_line(title, _MAX_TITLE_CHARS)
         try:
             answer = await self._client.agents_sessions_setStatus(
                 channel_id=place.channel,
@@ -139,17 +139,17 @@ class AgentSurface:
             )
         except FAILURES as exc:
             _log.debug("slack.no_session", error=error_of(exc))
-            if is_for_good(error_of(exc)):
-                self.refuse("session", error_of(exc))
+            if is_permanent(error_of(exc)):
+                self.mark_unavailable("session", error_of(exc))
             return False
         self._open[_at(place)] = _Session()
-        if _NO_STOP in _warnings(answer):
+        if _NO_STOP_EVENT in _warnings(answer):
             _log.warning("slack.no_stop_of_slacks", hint="subscribe to agent_session_stopped")
-            self.refuse("session", _NO_STOP)
+            self.mark_unavailable("session", _NO_STOP_EVENT)
             await self.end(place)
             return False
-        if new and title and self.may("title"):
-            await self._ask(
+        if new and title and self.is_available("title"):
+            await self._try_call(
                 "title",
                 self._client.assistant_threads_setTitle(
                     channel_id=place.channel, thread_ts=place.thread, title=title
@@ -157,19 +157,19 @@ class AgentSurface:
             )
         return True
 
-    async def say(self, place: ConversationKey, words: str) -> None:
+    async def set_status(self, place: ConversationKey, words: str) -> None:
         """Say what is going on, in the status line of an open session; empty: nothing is."""
         session = self._open.get(_at(place))
         status = _status(words)
-        if session is None or session.status == status or not self.may("status"):
+        if session is None or session.status == status or not self.is_available("status"):
             return
         session.status = status
         if not status:
             return  # text takes its place; taking it away ourselves would end the session
-        await self._set(*_at(place), status)
-        if not self._keeping and self._chores is not None:
-            self._keeping = True
-            self._chores.start(self._keep(), "status lines")
+        await self._send_status(*_at(place), status)
+        if not self._refreshing and self._background_tasks is not None:
+            self._refreshing = True
+            self._background_tasks.start(self._refresh_statuses(), "status lines")
 
     async def end(self, place: ConversationKey) -> None:
         """An answer is there: with the last of them, the session waits for the person again."""
@@ -180,11 +180,11 @@ class AgentSurface:
         if session.turns:
             return
         del self._open[_at(place)]
-        if session.status and self.may("status"):
-            await self._set(*_at(place), "")
+        if session.status and self.is_available("status"):
+            await self._send_status(*_at(place), "")
         await self._release(place)
 
-    async def stopped(self, place: ConversationKey) -> None:
+    async def on_stopped(self, place: ConversationKey) -> None:
         """The person pressed Slack's Stop, which leaves it to us to end the session."""
         if _at(place) not in self._open:  # otherwise it ends with its answers
             await self._release(place)
@@ -193,63 +193,65 @@ class AgentSurface:
         request = self._client.agents_sessions_setStatus(
             channel_id=place.channel, thread_ts=place.thread, status="active"
         )
-        await self._ask("session", request)
+        await self._try_call("session", request)
 
-    async def _set(self, channel: str, thread: str, status: str) -> None:
+    async def _send_status(self, channel: str, thread: str, status: str) -> None:
         request = self._client.assistant_threads_setStatus(
             channel_id=channel, thread_ts=thread, status=status
         )
-        await self._ask("status", request)
+        await self._try_call("status", request)
 
-    async def _keep(self) -> None:
+    async def _refresh_statuses(self) -> None:
         """Say every status line again until there is none."""
         try:
-            for _ in range(int(_LONGEST_S / self._refresh_s) + 1):
+            for _ in range(int(_MAX_REFRESH_S / self._refresh_s) + 1):
                 await asyncio.sleep(self._refresh_s)
                 lines = [(at, session) for at, session in self._open.items() if session.status]
                 if not lines:
                     return
                 for at, session in lines:
                     if self._open.get(at) is session and session.status:
-                        await self._set(*at, session.status)
+                        await self._send_status(*at, session.status)
         finally:
-            self._keeping = False
+            self._refreshing = False
 
     # --- before the first question --------------------------------------------------------------
 
-    async def greet(self, channel: str, thread: str, commands: Sequence[Command]) -> None:
+    async def on_thread_started(
+        self, channel: str, thread: str, commands: Sequence[Command]
+    ) -> None:
         """A person has opened a new conversation with us."""
         greeting = self._client.chat_postMessage(channel=channel, thread_ts=thread, text=GREETING)
-        await self._ask("greeting", greeting)
+        await self._try_call("greeting", greeting)
         await self._suggest(channel, thread, commands)
 
-    async def opened(self, channel: str, commands: Sequence[Command]) -> None:
+    async def on_opened(self, channel: str, commands: Sequence[Command]) -> None:
         """A person looks at our direct messages: suggestions, once a run."""
         if channel in self._greeted:
             return
         self._greeted[channel] = None
-        while len(self._greeted) > _REMEMBERED:
+        while len(self._greeted) > _MAX_GREETED_CHANNELS:
             self._greeted.popitem(last=False)
         await self._suggest(channel, None, commands)
 
     async def _suggest(self, channel: str, thread: str | None, commands: Sequence[Command]) -> None:
-        if (found := prompts(commands)) and self.may("prompts"):
+        if (found := suggested_prompts(commands)) and self.is_available("prompts"):
             request = self._client.assistant_threads_setSuggestedPrompts(
                 channel_id=channel,
                 thread_ts=thread,
                 prompts=found,
-                title=_SUGGESTIONS,
+                title=_PROMPTS_TITLE,
             )
-            await self._ask("prompts", request)
+            await self._try_call("prompts", request)
 
-    async def _ask(self, what: str, request: Awaitable[Any]) -> None:
+    async def _try_call(self, what: str, request: Awaitable[Any]) -> None:
         """Make a call that nobody depends on."""
         try:
             await request
         except FAILURES as exc:
             _log.debug("slack.agent_call_failed", what=what, error=error_of(exc))
-            if is_for_good(error_of(exc)):
-                self.refuse(what, error_of(exc))
+            if is_permanent(error_of(exc)):
+                self.mark_unavailable(what, error_of(exc))
 
 
 def _at(place: ConversationKey) -> Place:
@@ -262,7 +264,7 @@ def _status(words: str) -> str:
         return ""
     first = words.split()[0].rstrip(",:")
     begin = "is" if first.endswith("ing") or first == "queued" else "is working:"
-    return one_line(f"{begin} {words} …", _STATUS)
+    return one_line(f"{begin} {words} …", _MAX_STATUS_CHARS)
 
 
 def _warnings(answer: Any) -> list[str]:

@@ -8,17 +8,23 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.slack.outbound.escaping import plain
-from bot.adapters.slack.outbound.render import MAX_PLAIN, Block, button_block, chunks, notice_line
+from bot.adapters.slack.outbound.render import (
+    MAX_PLAIN_CHARS,
+    Block,
+    button_block,
+    notice_line,
+    split_text,
+)
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.types import ConversationKey, File, Notice
 
 _log = structlog.get_logger(__name__)
 
-_SECTIONS = 3
+_MAX_SECTIONS = 3
 """Pieces of a text in one message: together they are no longer than a message may be."""
 
 
-class Asides:
+class EphemeralMessages:
     """Tells one person something beside an answer, and uploads its files."""
 
     def __init__(self, client: AsyncWebClient, place: ConversationKey, user: str) -> None:
@@ -26,32 +32,32 @@ class Asides:
         self._place = place
         self._user = user
 
-    async def whisper(self, notice: Notice, turn: str = "") -> None:
+    async def send_ephemeral(self, notice: Notice, turn: str = "") -> None:
         """Tell the person alone: for the moment in a channel, in a message where nobody else is.
 
         `turn` is what the notice's buttons belong to. Somebody in whose channel we are not gets a
         direct message.
         """
-        parts = list(chunks(notice_line(notice)))
+        parts = list(split_text(notice_line(notice)))
         for number, part in enumerate(parts, 1):
             blocks: list[Block] = [{"type": "markdown", "text": part}]
             if notice.actions and number == len(parts):
                 blocks.append(button_block(notice.actions, turn))
-            await self._tell(plain(part[:2000]), blocks)
+            await self._reply_ephemeral(plain(part[:2000]), blocks)
 
-    async def give_back(self, words: str, text: str) -> None:
+    async def return_values(self, words: str, text: str) -> None:
         """Show the person alone a text of theirs, letter by letter, after a sentence of ours."""
-        pieces = [piece for piece in chunks(text, MAX_PLAIN) if piece.strip()]
-        for first in range(0, len(pieces), _SECTIONS):
+        pieces = [piece for piece in split_text(text, MAX_PLAIN_CHARS) if piece.strip()]
+        for first in range(0, len(pieces), _MAX_SECTIONS):
             said = [] if first else [words]
-            blocks = [_section(one) for one in [*said, *pieces[first : first + _SECTIONS]]]
-            if not await self._tell(words, blocks):
+            blocks = [_section(one) for one in [*said, *pieces[first : first + _MAX_SECTIONS]]]
+            if not await self._reply_ephemeral(words, blocks):
                 _log.warning("slack.typed_lost", user=self._user)
                 return
 
-    async def _tell(self, text: str, blocks: list[Block]) -> bool:
+    async def _reply_ephemeral(self, text: str, blocks: list[Block]) -> bool:
         post = self._client.chat_postMessage
-        if self._place.channel.startswith("D") and await self.quietly(
+        if self._place.channel.startswith("D") and await self.try_request(
             post(
                 channel=self._place.channel,
                 thread_ts=self._place.thread,
@@ -60,7 +66,7 @@ class Asides:
             )
         ):
             return True
-        if not self._place.channel.startswith("D") and await self.quietly(
+        if not self._place.channel.startswith("D") and await self.try_request(
             self._client.chat_postEphemeral(
                 channel=self._place.channel,
                 user=self._user,
@@ -70,7 +76,7 @@ class Asides:
             )
         ):
             return True
-        return await self.quietly(post(channel=self._user, text=text, blocks=blocks))
+        return await self.try_request(post(channel=self._user, text=text, blocks=blocks))
 
     async def attach(self, file: File) -> None:
         """Send a file into the thread; one that Slack does not take is told of."""
@@ -84,9 +90,9 @@ class Asides:
             )
         except FAILURES as exc:
             _log.warning("slack.file_refused", file=file.name, error=error_of(exc))
-            await self.whisper(Notice(f"The file {file.name} could not be attached."))
+            await self.send_ephemeral(Notice(f"The file {file.name} could not be attached."))
 
-    async def quietly(self, request: Awaitable[object]) -> bool:
+    async def try_request(self, request: Awaitable[object]) -> bool:
         """Make a call that may fail; True where it did not."""
         try:
             await request

@@ -38,7 +38,7 @@ def escape(text: str) -> str:
     return _CONTROL.sub(lambda m: m[1] + _BREAK, text)
 
 
-def settled(text: str) -> str:
+def stable_prefix(text: str) -> str:
     """The part of a growing text that `escape` will not change whatever comes after it."""
     start = max(0, len(text) - _LONGEST_OPEN_CHARACTERS)
     start = max((mark.end() for mark in _SETTLES.finditer(text, start)), default=start)

@@ -11,7 +11,7 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.slack.outbound.agent_status import AgentSurface
+from bot.adapters.slack.outbound.agent_status import AgentStatus
 from bot.adapters.slack.outbound.render import Block, Payload
 from bot.adapters.slack.outbound.stream import Stream
 from bot.adapters.slack.transport.errors import FAILURES, error_of
@@ -19,8 +19,8 @@ from bot.types import ConversationKey
 
 _log = structlog.get_logger(__name__)
 
-_NOT_THERE = frozenset({"not_in_channel", "channel_not_found"})
-_BAD_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format"})
+_NO_ACCESS_ERRORS = frozenset({"not_in_channel", "channel_not_found"})
+_INVALID_BLOCKS_ERRORS = frozenset({"invalid_blocks", "invalid_blocks_format"})
 
 
 @dataclass(slots=True)
@@ -39,19 +39,19 @@ class Posted:
         return self.stream.sent if self.stream is not None else ""
 
 
-class Outlet:
+class Poster:
     """A channel or a thread of it. Every call can raise one of `FAILURES`.
 
     Commands and menus can be used where we are not a member; the answer then goes to the person.
     """
 
     def __init__(
-        self, client: AsyncWebClient, place: ConversationKey, user: str, surface: AgentSurface
+        self, client: AsyncWebClient, place: ConversationKey, user: str, agent_status: AgentStatus
     ) -> None:
         self._client = client
         self._place = place
         self._user = user
-        self._surface = surface
+        self._agent_status = agent_status
         self._moved = False
 
     @property
@@ -64,12 +64,12 @@ class Outlet:
         try:
             return await self._send(payload, turn)
         except SlackApiError as exc:
-            if error_of(exc) not in _NOT_THERE or self._moved:
+            if error_of(exc) not in _NO_ACCESS_ERRORS or self._moved:
                 raise
-        await self._move()
+        await self._move_to_direct_message()
         return await self._send(payload, turn)
 
-    async def _move(self) -> None:
+    async def _move_to_direct_message(self) -> None:
         """Go on in a direct message, and say why."""
         place = self._place
         words = f"I am not in <#{place.channel}>, so I answer here; invite me there with /invite."
@@ -80,8 +80,8 @@ class Outlet:
         self._moved = True
 
     async def _send(self, payload: Payload, turn: str) -> Posted:
-        answer = await self._showing(
-            [payload.blocks(turn, feedback=True), payload.blocks(turn), payload.bare(turn)],
+        answer = await self._call_with_fallbacks(
+            [payload.blocks(turn, feedback=True), payload.blocks(turn), payload.plain_blocks(turn)],
             lambda blocks: self._client.chat_postMessage(
                 channel=self._place.channel,
                 thread_ts=self._place.thread,
@@ -103,8 +103,8 @@ class Outlet:
         if await self._close(posted.stream, payload, turn):
             posted.shown = payload
             return
-        await self._showing(
-            [payload.blocks(turn, feedback=True), payload.blocks(turn), payload.bare(turn)],
+        await self._call_with_fallbacks(
+            [payload.blocks(turn, feedback=True), payload.blocks(turn), payload.plain_blocks(turn)],
             lambda blocks: self._client.chat_update(
                 channel=self._place.channel, ts=posted.ts, text=payload.fallback, blocks=blocks
             ),
@@ -114,8 +114,8 @@ class Outlet:
     async def _close(self, stream: Stream | None, payload: Payload, turn: str) -> bool:
         if stream is None or not stream.open:
             return False
-        closed: bool = await self._showing(
-            [payload.foot(turn, feedback=True), payload.foot(turn)],
+        closed: bool = await self._call_with_fallbacks(
+            [payload.footer_blocks(turn, feedback=True), payload.footer_blocks(turn)],
             lambda blocks: stream.end(payload.text, blocks),
         )
         return closed
@@ -127,23 +127,23 @@ class Outlet:
                 await posted.stream.end(posted.stream.sent, [])
         await self._client.chat_delete(channel=self._place.channel, ts=posted.ts)
 
-    async def _showing(
+    async def _call_with_fallbacks(
         self, ways: Sequence[list[Block]], call: Callable[[list[Block]], Awaitable[Any]]
     ) -> Any:
         """Make a call in the first way that Slack takes: with its own feedback buttons, with
         ordinary ones, as plain text. What it refuses of the first is not tried again."""
         fancy, ordinary = ways[:2]
-        left = [*ways] if self._surface.may("feedback") else [*ways[1:]]
+        left = [*ways] if self._agent_status.is_available("feedback") else [*ways[1:]]
         while True:
             blocks = left.pop(0)
             try:
                 answer = await call(blocks)
             except SlackApiError as exc:
                 left = [way for way in left if way != blocks]
-                if error_of(exc) not in _BAD_BLOCKS or not left:
+                if error_of(exc) not in _INVALID_BLOCKS_ERRORS or not left:
                     raise
                 _log.info("slack.blocks_refused", error=error_of(exc))
                 continue
-            if blocks == ordinary != fancy and self._surface.may("feedback"):
-                self._surface.refuse("feedback", "invalid_blocks")
+            if blocks == ordinary != fancy and self._agent_status.is_available("feedback"):
+                self._agent_status.mark_unavailable("feedback", "invalid_blocks")
             return answer

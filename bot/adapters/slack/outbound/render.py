@@ -11,16 +11,16 @@ from bot.replies.link_words import misleads
 from bot.replies.wording import notice_text, source_text, status_text
 from bot.types import Action, Notice, Source, View
 
-MAX_PAGE = 11_000
+MAX_PAGE_CHARS = 11_000
 """What delivery splits at; the rest is kept for what escaping and notices add."""
-MAX_MARKDOWN = 12_000
-MAX_PLAIN = 3_000
-MAX_ELEMENT = 2_900
+MAX_MARKDOWN_CHARS = 12_000
+MAX_PLAIN_CHARS = 3_000
+MAX_ELEMENT_CHARS = 2_900
 MAX_ELEMENTS = 3
 """Small print of one message, in elements; what is longer goes on in the next message."""
 INTERRUPTED = "⚠️ This answer was interrupted by a restart."
 FEEDBACK = "parlance:feedback"
-_PIECE = 500
+_MAX_PIECE_CHARS = 500
 _MARKS = {"error": "⚠️ ", "refusal": "⛔ ", "info": "", "footer": ""}
 _VERDICTS = frozenset({"good", "bad"})
 Block = dict[str, Any]
@@ -39,19 +39,19 @@ class Payload:
     def blocks(self, turn: str, *, feedback: bool = False) -> list[Block]:
         """The message's blocks; `turn` is what its buttons carry."""
         text = [{"type": "markdown", "text": self.text}] if self.text.strip() else []
-        return [*text, *self.foot(turn, feedback=feedback)]
+        return [*text, *self.footer_blocks(turn, feedback=feedback)]
 
-    def bare(self, turn: str) -> list[Block]:
+    def plain_blocks(self, turn: str) -> list[Block]:
         """The same for a Slack that stumbles over the Markdown: its text as it is written."""
-        pieces = chunks(self.text, MAX_PLAIN) if self.text.strip() else ()
+        pieces = split_text(self.text, MAX_PLAIN_CHARS) if self.text.strip() else ()
         text = [
             {"type": "section", "text": {"type": "plain_text", "text": piece, "emoji": False}}
             for piece in pieces
             if piece.strip()
         ]
-        return [*text, *self.foot(turn)]
+        return [*text, *self.footer_blocks(turn)]
 
-    def foot(self, turn: str, *, feedback: bool = False) -> list[Block]:
+    def footer_blocks(self, turn: str, *, feedback: bool = False) -> list[Block]:
         """What stands below the text. With `feedback`, 👍 and 👎 are Slack's own."""
         small = [{"type": "mrkdwn", "text": text, "verbatim": True} for text in self.small]
         blocks: list[Block] = [{"type": "context", "elements": small}] if small else []
@@ -103,7 +103,7 @@ def notice_line(notice: Notice) -> str:
     return _MARKS[notice.kind] + escape(notice_text(notice))
 
 
-def chunks(text: str, limit: int = MAX_MARKDOWN) -> Iterator[str]:
+def split_text(text: str, limit: int = MAX_MARKDOWN_CHARS) -> Iterator[str]:
     """Cut a text that has become too long, at a line or a space where there is one."""
     while len(text) > limit:
         cut = max(text.rfind("\n", limit // 2, limit), text.rfind(" ", limit // 2, limit))
@@ -113,10 +113,10 @@ def chunks(text: str, limit: int = MAX_MARKDOWN) -> Iterator[str]:
     yield text
 
 
-def pages_of(view: View) -> list[str]:
+def render_pages(view: View) -> list[str]:
     """The answer itself as Markdown pages, each fit for one message."""
     pages = view.pages or ((view.text,) if view.text else ())
-    return [part for page in pages for part in chunks(escape(page)) if part.strip()]
+    return [part for page in pages for part in split_text(escape(page)) if part.strip()]
 
 
 def render(view: View, *, private: bool) -> list[Payload]:
@@ -124,13 +124,13 @@ def render(view: View, *, private: bool) -> list[Payload]:
 
     With `private`, private notices are left out, since they are shown to the asker another way.
     """
-    texts = pages_of(view)
+    texts = render_pages(view)
     notices = [n for n in view.notices if not (private and n.private)]
     for notice in notices:
         if notice.kind == "footer":
             continue
-        for part in chunks(notice_line(notice)):
-            if texts and len(texts[-1]) + len(part) + 2 <= MAX_MARKDOWN:
+        for part in split_text(notice_line(notice)):
+            if texts and len(texts[-1]) + len(part) + 2 <= MAX_MARKDOWN_CHARS:
                 texts[-1] += "\n\n" + part
             else:
                 texts.append(part)
@@ -144,7 +144,7 @@ def render(view: View, *, private: bool) -> list[Payload]:
     for element in small:
         last = payloads[-1]
         size = len(last.text) + sum(map(len, last.small)) + len(element)
-        if size > MAX_MARKDOWN or len(last.small) == MAX_ELEMENTS:
+        if size > MAX_MARKDOWN_CHARS or len(last.small) == MAX_ELEMENTS:
             payloads.append(Payload("", (element,), brief=brief))
         else:
             payloads[-1] = replace(last, small=(*last.small, element))
@@ -154,7 +154,7 @@ def render(view: View, *, private: bool) -> list[Payload]:
 
 def _small(view: View, notices: Sequence[Notice]) -> Iterator[tuple[str, Iterable[str]]]:
     """Small print: each as it is, and as lines in Slack's own markup."""
-    if words := working_text(view):
+    if words := status_line(view):
         yield f"⏳ {words} …", _lines(f"⏳ {words} …")
     for source in view.sources:
         yield source_text(source), _source_lines(source)
@@ -164,7 +164,7 @@ def _small(view: View, notices: Sequence[Notice]) -> Iterator[tuple[str, Iterabl
             yield text, _lines(text)
 
 
-def working_text(view: View) -> str:
+def status_line(view: View) -> str:
     """What is going on, in words; empty where the text that grows says enough."""
     status = view.status
     if view.state != "working":
@@ -182,20 +182,20 @@ def _source_lines(source: Source) -> Iterable[str]:
     title = link(source.location, source.location if hides else source.title or source.location)
     heading = f" › {plain(source.heading)}" if source.heading else ""
     line = f"[{source.number}] {title}{heading}"
-    return [line] if len(line) <= MAX_ELEMENT else _lines(source_text(source))
+    return [line] if len(line) <= MAX_ELEMENT_CHARS else _lines(source_text(source))
 
 
 def _lines(text: str) -> Iterator[str]:
     """Text for Slack's own markup, in pieces that are never cut within an entity."""
     text = " ".join(text.split())
-    return (plain(piece) for piece in chunks(text, _PIECE))
+    return (plain(piece) for piece in split_text(text, _MAX_PIECE_CHARS))
 
 
 def _elements(lines: Iterable[str]) -> Iterator[str]:
     """Lines gathered into texts that a context block takes."""
     element = ""
     for line in lines:
-        if element and len(element) + 1 + len(line) > MAX_ELEMENT:
+        if element and len(element) + 1 + len(line) > MAX_ELEMENT_CHARS:
             yield element
             element = ""
         element += ("\n" if element else "") + line

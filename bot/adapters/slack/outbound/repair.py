@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.protocol import Core
 from bot.adapters.slack.outbound.escaping import escape
-from bot.adapters.slack.outbound.render import INTERRUPTED, MAX_PAGE, button_block
+from bot.adapters.slack.outbound.render import INTERRUPTED, MAX_PAGE_CHARS, button_block
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
 from bot.replies.protocol import Reply
@@ -22,12 +22,12 @@ from bot.types import Action, ConversationKey
 
 _log = structlog.get_logger(__name__)
 
-_PASSING = frozenset({
+_TRANSIENT_ERRORS = frozenset({
     "fatal_error", "internal_error", "ratelimited", "rate_limited", "request_timeout",
     "service_unavailable", "team_added_to_org",
 })  # fmt: skip
-_GONE = frozenset({"message_not_found", "thread_not_found"})
-_SMALL = ("context", "actions", "context_actions")
+_MISSING_ERRORS = frozenset({"message_not_found", "thread_not_found"})
+_FOOTER_TYPES = ("context", "actions", "context_actions")
 Block = dict[str, Any]
 
 
@@ -46,7 +46,7 @@ async def repair(
                 await _mark(client, reply)
             except FAILURES as exc:
                 _log.warning("slack.repair_failed", turn=reply.turn, error=error_of(exc))
-                if not _refused(exc):
+                if not _is_permanent(exc):
                     continue
             await core.replies.save(replace(reply, finished=True))
             break
@@ -64,7 +64,7 @@ async def _mark(client: AsyncWebClient, reply: Reply) -> None:
         {"type": "markdown", "text": INTERRUPTED},
         button_block((Action("regenerate", "Try again"),), reply.turn),
     ]
-    if last and await _marked(client, channel, last, thread or last, mark):
+    if last and await _mark_in_place(client, channel, last, thread or last, mark):
         return
     await client.chat_postMessage(
         channel=channel, thread_ts=thread or last or None, text=INTERRUPTED, blocks=mark
@@ -78,24 +78,24 @@ async def _mark(client: AsyncWebClient, reply: Reply) -> None:
             )
 
 
-async def _marked(
+async def _mark_in_place(
     client: AsyncWebClient, channel: str, ts: str, root: str, mark: list[Block]
 ) -> bool:
     """Change the message. False where that is refused: what was written then stays as it is,
     rather than be replaced by what we could not read. One that was deleted is left alone."""
     try:
-        kept = await _kept(client, channel, ts, root)
+        kept = await _fetch_blocks(client, channel, ts, root)
         if kept is not None:
-            await _change(client, channel, ts, kept, mark)
+            await _append_mark(client, channel, ts, kept, mark)
     except SlackApiError as exc:
-        if not _refused(exc):
+        if not _is_permanent(exc):
             raise
         _log.info("slack.repair_refused", error=error_of(exc))
-        return error_of(exc) in _GONE
+        return error_of(exc) in _MISSING_ERRORS
     return True
 
 
-async def _change(
+async def _append_mark(
     client: AsyncWebClient, channel: str, ts: str, kept: list[Block], mark: list[Block]
 ) -> None:
     try:
@@ -106,7 +106,9 @@ async def _change(
         await client.chat_stopStream(channel=channel, ts=ts, blocks=mark)  # it was being streamed
 
 
-async def _kept(client: AsyncWebClient, channel: str, ts: str, root: str) -> list[Block] | None:
+async def _fetch_blocks(
+    client: AsyncWebClient, channel: str, ts: str, root: str
+) -> list[Block] | None:
     """What a message showed, without small print and buttons; None where it is gone."""
     answer = await client.conversations_replies(
         channel=channel, ts=root, oldest=ts, latest=ts, inclusive=True, limit=2
@@ -115,15 +117,15 @@ async def _kept(client: AsyncWebClient, channel: str, ts: str, root: str) -> lis
     message = next((m for m in found if m["ts"] == ts), None)
     if message is None:
         return None
-    blocks = [b for b in message.get("blocks") or () if b["type"] not in _SMALL]
+    blocks = [b for b in message.get("blocks") or () if b["type"] not in _FOOTER_TYPES]
     if not blocks and (text := str(message.get("text") or "")):
-        blocks = [{"type": "markdown", "text": escape(text[:MAX_PAGE])}]
+        blocks = [{"type": "markdown", "text": escape(text[:MAX_PAGE_CHARS])}]
     return blocks
 
 
-def _refused(exc: BaseException) -> bool:
+def _is_permanent(exc: BaseException) -> bool:
     """Whether Slack said no, and would say it again."""
-    if not isinstance(exc, SlackApiError) or error_of(exc) in _PASSING:
+    if not isinstance(exc, SlackApiError) or error_of(exc) in _TRANSIENT_ERRORS:
         return False
     if not isinstance(getattr(exc.response, "data", None), dict):
         return False  # something between Slack and us answered

@@ -9,18 +9,18 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.slack.outbound.agent_status import AgentSurface, is_for_good
-from bot.adapters.slack.outbound.ephemeral import Asides
-from bot.adapters.slack.outbound.poster import Outlet, Posted
+from bot.adapters.slack.outbound.agent_status import AgentStatus, is_permanent
+from bot.adapters.slack.outbound.ephemeral import EphemeralMessages
+from bot.adapters.slack.outbound.poster import Posted, Poster
 from bot.adapters.slack.outbound.render import (
-    MAX_MARKDOWN,
-    MAX_PAGE,
+    MAX_MARKDOWN_CHARS,
+    MAX_PAGE_CHARS,
     Payload,
-    pages_of,
     render,
-    working_text,
+    render_pages,
+    status_line,
 )
-from bot.adapters.slack.outbound.stream import STOPPED, StreamOver, unchanging
+from bot.adapters.slack.outbound.stream import STOPPED, StreamOver, escaped_stable_prefix
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
 from bot.replies.protocol import Replies, Reply
@@ -30,18 +30,18 @@ __all__ = ["FAILURES", "ReplySink", "error_of"]
 
 _log = structlog.get_logger(__name__)
 
-CUT_OFF = "⚠️ The rest of this answer could not be delivered; please ask again."
-_PATIENCE = 5
+CUT_OFF_TEXT = "⚠️ The rest of this answer could not be delivered; please ask again."
+_MAX_FAILED_UPDATES = 5
 """Updates that may fail in a row before no more are tried."""
-_GONE = frozenset({"message_not_found", "not_in_channel", "channel_not_found"})
+_UNREACHABLE_ERRORS = frozenset({"message_not_found", "not_in_channel", "channel_not_found"})
 
 
 class ReplySink:
     """The reply to one event, in a channel and perhaps a thread of it.
 
-    `user` is who alone sees private notices. A `lazy` reply shows nothing before its end.
-    With a `surface` that opens a session for it, the answer is streamed and Slack shows what is
-    going on; otherwise a message is posted and edited. `question` is what the session is called.
+    `user` is the person who alone sees private notices. A `lazy` reply shows nothing before its
+    end. Where `agent_status` opens a session for it, the answer is streamed and Slack shows its
+    status; otherwise a message is posted and edited. `question` is the session's title.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class ReplySink:
         *,
         user: str,
         lazy: bool = False,
-        surface: AgentSurface | None = None,
+        agent_status: AgentStatus | None = None,
         question: str = "",
     ) -> None:
         self._replies = replies
@@ -61,25 +61,25 @@ class ReplySink:
         self._timing = timing
         self._user = user
         self._lazy = lazy
-        self._surface = surface or AgentSurface(client)
+        self._agent_status = agent_status or AgentStatus(client)
         self._question = question
-        self._outlet = Outlet(client, conversation, user, self._surface)
-        self._asides = Asides(client, conversation, user)
+        self._poster = Poster(client, conversation, user, self._agent_status)
+        self._ephemeral = EphemeralMessages(client, conversation, user)
         self._direct = conversation.channel.startswith("D")
         self._posted: list[Posted] = []
         self._stale: list[Posted] = []
         self._saved: str | None = None
         self._session: bool | None = None
         self._streams = False
-        self._held = False
+        self._paused = False
         self._failures = 0
-        self._job: asyncio.Future[None] | None = None
+        self._request: asyncio.Future[None] | None = None
         self.turn = ""
-        self.limits = Limits(max_chars=MAX_PAGE, edit_interval_s=timing.edit_interval)
+        self.limits = Limits(max_chars=MAX_PAGE_CHARS, edit_interval_s=timing.edit_interval)
 
     def retract(self) -> None:
         """The question was deleted: nothing more is shown of an unfinished answer."""
-        self._held = True
+        self._paused = True
 
     async def start(self, view: View) -> None:
         self.turn = view.turn
@@ -90,57 +90,57 @@ class ReplySink:
 
     async def finish(self, view: View) -> None:
         self.turn = view.turn
-        await self._idle()
+        await self._wait_until_idle()
         try:
             await self._finish(view)
         finally:
             if self._session:
-                await self._surface.end(self._conversation)
+                await self._agent_status.end(self._conversation)
 
     # --- keeping messages in step ---------------------------------------------------------------
 
-    async def _idle(self) -> None:
-        while self._job is not None and not self._job.done():
-            await asyncio.wait([self._job])
+    async def _wait_until_idle(self) -> None:
+        while self._request is not None and not self._request.done():
+            await asyncio.wait([self._request])
 
     async def _show(self, view: View) -> None:
-        if self._lazy or self._held or self._failures >= _PATIENCE:
+        if self._lazy or self._paused or self._failures >= _MAX_FAILED_UPDATES:
             return
-        await self._idle()
+        await self._wait_until_idle()
         # To its end even when the caller is cancelled: a message whose sending is cut off may have
         # been posted all the same, and nobody would know it.
-        self._job = asyncio.ensure_future(self._sync(view))
-        self._job.add_done_callback(lambda job: job.cancelled() or job.exception())
-        await asyncio.shield(self._job)
+        self._request = asyncio.ensure_future(self._sync(view))
+        self._request.add_done_callback(lambda job: job.cancelled() or job.exception())
+        await asyncio.shield(self._request)
 
     async def _sync(self, view: View) -> None:
         try:
             await self._open(view)
             if not (self._streams and await self._stream(view)):
-                await self._bring(render(view, private=not self._direct))
+                await self._update_messages(render(view, private=not self._direct))
             await self._save(finished=False)
             self._failures = 0
         except FAILURES as exc:
             # The end gets the text out; until then a platform that is down is left in peace.
             self._failures += 1
-            if error_of(exc) in _GONE:
-                self._failures = _PATIENCE
+            if error_of(exc) in _UNREACHABLE_ERRORS:
+                self._failures = _MAX_FAILED_UPDATES
             _log.warning("slack.update_failed", turn=self.turn, error=error_of(exc))
 
     async def _open(self, view: View) -> None:
         """Have Slack open a session for an answer that can be stopped, where it does."""
         if self._session is None and any(action.name == "stop" for action in view.actions):
             new = not await self._replies.known_thread(self._conversation)
-            self._session = self._streams = await self._surface.begin(
+            self._session = self._streams = await self._agent_status.begin(
                 self._conversation, self._user, self._question, new=new
             )
 
-    async def _bring(self, payloads: Sequence[Payload]) -> None:
+    async def _update_messages(self, payloads: Sequence[Payload]) -> None:
         for index, payload in enumerate(payloads):
             if index < len(self._posted):
-                await self._outlet.edit(self._posted[index], payload, self.turn)
+                await self._poster.edit(self._posted[index], payload, self.turn)
             else:
-                self._posted.append(await self._outlet.send(payload, self.turn))
+                self._posted.append(await self._poster.send(payload, self.turn))
 
     async def _save(self, *, finished: bool) -> None:
         messages = ",".join(p.ts for p in self._posted)
@@ -148,7 +148,7 @@ class ReplySink:
         if not finished and (messages == self._saved or not (messages or waiting)):
             return
         self._saved = messages
-        address = {"channel": self._outlet.channel, "messages": messages}
+        address = {"channel": self._poster.channel, "messages": messages}
         if waiting:
             address["thread"] = str(self._conversation.thread)
         key = str(self._conversation)
@@ -158,34 +158,34 @@ class ReplySink:
 
     async def _stream(self, view: View) -> bool:
         """Show the view by adding to messages. False where that is over, and they are edited."""
-        await self._surface.say(self._conversation, working_text(view))
+        await self._agent_status.set_status(self._conversation, status_line(view))
         try:
-            *whole, last = pages_of(view) or [""]
-            for index, text in enumerate(whole):
-                if await self._streamed(index, text):
-                    await self._outlet.edit(self._posted[index], Payload(text), self.turn)
-            if await self._streamed(len(whole), growing := unchanging(last)):
-                stream = self._posted[len(whole)].stream
+            *full_pages, last = render_pages(view) or [""]
+            for index, text in enumerate(full_pages):
+                if await self._ensure_stream(index, text):
+                    await self._poster.edit(self._posted[index], Payload(text), self.turn)
+            if await self._ensure_stream(len(full_pages), growing := escaped_stable_prefix(last)):
+                stream = self._posted[len(full_pages)].stream
                 if stream is not None:
                     await stream.grow(growing)
         except StreamOver as exc:
             _log.info("slack.stream_over", turn=self.turn, why=str(exc))
             self._streams = False
             # Whoever pressed Stop is not shown more; the turn is being stopped.
-            self._held = str(exc) == STOPPED
-        return self._streams or self._held
+            self._paused = str(exc) == STOPPED
+        return self._streams or self._paused
 
-    async def _streamed(self, index: int, text: str) -> bool:
+    async def _ensure_stream(self, index: int, text: str) -> bool:
         """Whether a page has its message; it is begun where it has something to show."""
         if index < len(self._posted):
             return True
         if not text.strip():
             return False
         try:
-            self._posted.append(await self._outlet.stream(text))
+            self._posted.append(await self._poster.stream(text))
         except SlackApiError as exc:
-            if is_for_good(error_of(exc)):
-                self._surface.refuse("stream", error_of(exc))
+            if is_permanent(error_of(exc)):
+                self._agent_status.mark_unavailable("stream", error_of(exc))
             raise StreamOver(error_of(exc)) from exc
         return True
 
@@ -193,9 +193,12 @@ class ReplySink:
 
     async def _finish(self, view: View) -> None:
         payloads = render(view, private=not self._direct)
-        secrets = [] if self._direct else [n for n in view.notices if n.private]
+        private_notices = [] if self._direct else [n for n in view.notices if n.private]
         if self._lazy:
-            payloads, secrets = [], [*([Notice(view.text)] if view.text else []), *view.notices]
+            payloads, private_notices = (
+                [],
+                [*([Notice(view.text)] if view.text else []), *view.notices],
+            )
         for attempt in range(self._timing.attempts):
             if attempt:
                 await asyncio.sleep(self._timing.retry_base * 2 ** (attempt - 1))
@@ -204,12 +207,12 @@ class ReplySink:
         else:
             # Not noted as finished: after the next start the message says what became of it.
             _log.error("slack.answer_lost", turn=self.turn, conversation=str(self._conversation))
-            await self._cut_off(payloads)
+            await self._mark_cut_off(payloads)
             return
         for file in view.files:
-            await self._asides.attach(file)
-        for notice in secrets:
-            await self._asides.whisper(notice, self.turn)
+            await self._ephemeral.attach(file)
+        for notice in private_notices:
+            await self._ephemeral.send_ephemeral(notice, self.turn)
         if payloads or self._saved is not None:
             await self._save(finished=True)
 
@@ -218,7 +221,7 @@ class ReplySink:
         for index, payload in enumerate(payloads):
             if index < len(self._posted):
                 try:
-                    await self._outlet.edit(self._posted[index], payload, self.turn)
+                    await self._poster.edit(self._posted[index], payload, self.turn)
                     continue
                 except FAILURES as exc:
                     # A new message may get through where an edit does not; what comes after it
@@ -229,7 +232,7 @@ class ReplySink:
             else:
                 failed = []
             try:
-                self._posted.append(await self._outlet.send(payload, self.turn))
+                self._posted.append(await self._poster.send(payload, self.turn))
             except FAILURES as exc:
                 _log.warning("slack.send_failed", turn=self.turn, error=error_of(exc))
                 self._posted.extend(failed)
@@ -242,15 +245,15 @@ class ReplySink:
 
     async def _remove_stale(self) -> None:
         for posted in self._stale:
-            await self._asides.quietly(self._outlet.delete(posted))
+            await self._ephemeral.try_request(self._poster.delete(posted))
         self._stale.clear()
 
-    async def _cut_off(self, payloads: Sequence[Payload]) -> None:
+    async def _mark_cut_off(self, payloads: Sequence[Payload]) -> None:
         """All tries have failed: at least what stands there must not pass for the whole answer."""
         await self._remove_stale()
         pairs = zip(self._posted, payloads, strict=False)
         behind = [posted for posted, payload in pairs if posted.shown != payload]
         for posted in (behind or self._posted[-1:])[:1]:
-            room = MAX_MARKDOWN - len(CUT_OFF) - 2
-            text = f"{posted.text[:room]}\n\n{CUT_OFF}".strip()
-            await self._asides.quietly(self._outlet.edit(posted, Payload(text), self.turn))
+            room = MAX_MARKDOWN_CHARS - len(CUT_OFF_TEXT) - 2
+            text = f"{posted.text[:room]}\n\n{CUT_OFF_TEXT}".strip()
+            await self._ephemeral.try_request(self._poster.edit(posted, Payload(text), self.turn))

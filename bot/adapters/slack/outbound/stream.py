@@ -7,8 +7,8 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.slack.outbound.escaping import settled
-from bot.adapters.slack.outbound.render import MAX_MARKDOWN
+from bot.adapters.slack.outbound.escaping import stable_prefix
+from bot.adapters.slack.outbound.render import MAX_MARKDOWN_CHARS
 from bot.adapters.slack.transport.errors import error_of
 from bot.types import ConversationKey
 
@@ -18,12 +18,12 @@ _OVER = frozenset({"message_not_in_streaming_state", STOPPED})
 _BLANK = " \t"
 
 
-def unchanging(page: str) -> str:
+def escaped_stable_prefix(page: str) -> str:
     """The part of a page that is being filled which stays as it is whatever comes.
 
     A code fence that is still open has been closed at the page's end, for the time being.
     """
-    return settled(_without_fence(page))
+    return stable_prefix(_without_fence(page))
 
 
 def _without_fence(page: str) -> str:
@@ -59,7 +59,7 @@ class Stream:
         cls, client: AsyncWebClient, place: ConversationKey, user: str, text: str
     ) -> Stream:
         """Post a message of which this is the beginning, in the thread of `place`."""
-        first = text[:MAX_MARKDOWN]
+        first = text[:MAX_MARKDOWN_CHARS]
         answer = await client.chat_startStream(
             channel=place.channel,
             thread_ts=str(place.thread),
@@ -73,7 +73,7 @@ class Stream:
         """Add what `text`, the whole so far, has more. A text that has changed before its end is
         left for `end`. Raises `StreamOver`."""
         while self.open and text.startswith(self.sent) and text != self.sent:
-            more = text[len(self.sent) :][:MAX_MARKDOWN]
+            more = text[len(self.sent) :][:MAX_MARKDOWN_CHARS]
             try:
                 await self._client.chat_appendStream(
                     channel=self._channel, ts=self.ts, markdown_text=more
@@ -90,7 +90,7 @@ class Stream:
         """
         try:
             rest = text[len(self.sent) :]
-            if len(rest) > MAX_MARKDOWN:
+            if len(rest) > MAX_MARKDOWN_CHARS:
                 await self.grow(text)
                 rest = ""
             same = text.startswith(self.sent)

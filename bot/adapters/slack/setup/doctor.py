@@ -8,9 +8,9 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.slack.setup.manifest import content, scopes
+from bot.adapters.slack.setup.manifest import build_manifest, scopes
 from bot.adapters.slack.transport.errors import FAILURES, error_of
-from bot.adapters.slack.transport.tokens import refusal
+from bot.adapters.slack.transport.tokens import token_error
 from bot.commands.declaration import Command
 from bot.config.platforms import SlackSettings
 from bot.errors import ConfigError
@@ -48,21 +48,21 @@ class Doctor:
         """Everything that can be looked at with these tokens."""
         report = Report()
         try:
-            us = await self.bot.auth_test()
+            own_id = await self.bot.auth_test()
         except FAILURES as exc:
-            refused = refusal(exc, "bot")
+            refused = token_error(exc, "bot")
             report.problems.append(
                 str(refused or f"Slack cannot be reached ({error_of(exc)}): check the network.")
             )
             return report
-        granted = next((v for k, v in us.headers.items() if k.lower() == "x-oauth-scopes"), "")
+        granted = next((v for k, v in own_id.headers.items() if k.lower() == "x-oauth-scopes"), "")
         self._scopes({s.strip() for s in str(granted).split(",") if s.strip()}, report)
         if self.app is not None:
             await self._connection(self.app, report)
         if self.config is None:
             report.notes.append(_SCOPES_ONLY)
         else:
-            await self._manifest(str(us.get("bot_id", "")), self.config, report)
+            await self._manifest(str(own_id.get("bot_id", "")), self.config, report)
         return report
 
     def _scopes(self, granted: set[str], report: Report) -> None:
@@ -83,14 +83,14 @@ class Doctor:
         try:
             await app.apps_connections_open(app_token=str(app.token))
         except FAILURES as exc:
-            refused = refusal(exc, "app")
+            refused = token_error(exc, "app")
             report.problems.append(
                 str(refused or f"Slack opens no connection ({error_of(exc)}): try again later.")
             )
 
     async def _manifest(self, bot_id: str, config: AsyncWebClient, report: Report) -> None:
         try:
-            wanted = content(self.commands, self.settings)
+            wanted = build_manifest(self.commands, self.settings)
             app_id = str((await self.bot.bots_info(bot=bot_id))["bot"]["app_id"])
             live: Manifest = (await config.apps_manifest_export(app_id=app_id))["manifest"]
         except ConfigError as exc:

@@ -31,14 +31,14 @@ AGENT_SCOPES: Mapping[str, str] = {
 }
 EVENTS = ("app_mention", "message.channels", "message.groups", "message.im", "message.mpim")
 AGENT_EVENTS = ("agent_session_stopped", "app_home_opened")
-_LONGEST_NAME = 24
-_LONGEST_DESCRIPTION = 140
+_MAX_NAME_CHARS = 24
+_MAX_DESCRIPTION_CHARS = 140
 _DESCRIPTION = "Answers on your own models, from your own documents."
 
 
 def manifest(commands: Sequence[Command], settings: SlackSettings | None = None) -> str:
     """YAML to paste where Slack makes an app "from a manifest". Raises `ConfigError`."""
-    found = content(commands, settings or SlackSettings())
+    found = build_manifest(commands, settings or SlackSettings())
     return yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=100)
 
 
@@ -47,11 +47,11 @@ def scopes(settings: SlackSettings) -> Mapping[str, str]:
     return {**SCOPES, **AGENT_SCOPES} if settings.agent else SCOPES
 
 
-def content(commands: Sequence[Command], settings: SlackSettings) -> dict[str, Any]:
+def build_manifest(commands: Sequence[Command], settings: SlackSettings) -> dict[str, Any]:
     """The manifest as Slack's API has it. Raises `ConfigError` for HTTP without an address."""
     http = settings.mode == "http"
-    url = {"url": _address(settings)} if http else {}
-    request_url = {"request_url": _address(settings)} if http else {}
+    url = {"url": _request_url(settings)} if http else {}
+    request_url = {"request_url": _request_url(settings)} if http else {}
     features: dict[str, Any] = {
         "app_home": {
             "home_tab_enabled": False,
@@ -63,7 +63,7 @@ def content(commands: Sequence[Command], settings: SlackSettings) -> dict[str, A
             {
                 "command": f"/{command.name}",
                 **url,
-                "description": command.description[:_LONGEST_DESCRIPTION],
+                "description": command.description[:_MAX_DESCRIPTION_CHARS],
                 **_hint(command),
                 "should_escape": False,
             }
@@ -71,10 +71,10 @@ def content(commands: Sequence[Command], settings: SlackSettings) -> dict[str, A
         ],
         "shortcuts": [
             {
-                "name": command.menu[:_LONGEST_NAME],
+                "name": command.menu[:_MAX_NAME_CHARS],
                 "type": "message",
                 "callback_id": f"{MENU}{command.name}",
-                "description": command.description[:_LONGEST_DESCRIPTION],
+                "description": command.description[:_MAX_DESCRIPTION_CHARS],
             }
             for command in commands
             if command.menu
@@ -99,11 +99,11 @@ def content(commands: Sequence[Command], settings: SlackSettings) -> dict[str, A
 
 
 def _hint(command: Command) -> dict[str, str]:
-    hint = command.usage.partition(" ")[2][:_LONGEST_DESCRIPTION]
+    hint = command.usage.partition(" ")[2][:_MAX_DESCRIPTION_CHARS]
     return {"usage_hint": hint} if hint else {}
 
 
-def _address(settings: SlackSettings) -> str:
+def _request_url(settings: SlackSettings) -> str:
     if settings.public_url is None:
         raise ConfigError(
             "slack.public_url: HTTP mode needs the address at which Slack reaches this bot, as "

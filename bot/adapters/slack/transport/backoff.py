@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 import time
 
-_STABLE_S = 30.0
-_MANY = 20
-_LONG_S = 60.0
+_STABLE_CONNECTION_S = 30.0
+_MAX_QUICK_CONNECTIONS = 20
+_SLOW_RETRY_S = 60.0
 
 
 class Backoff:
@@ -25,14 +25,14 @@ class Backoff:
         self._brief = 0
         self._opened = 0.0
 
-    def opened(self) -> None:
+    def record_opened(self) -> None:
         """Slack has greeted us."""
         self._failures = 0
         self._opened = time.monotonic()
 
     def delay(self, *, moving: bool = False) -> float:
         """Seconds to wait after one more end; none where Slack asks one that held to move."""
-        held = self._opened > 0 and time.monotonic() - self._opened > _STABLE_S
+        held = self._opened > 0 and time.monotonic() - self._opened > _STABLE_CONNECTION_S
         if held:
             self._brief = 0
             if moving:
@@ -41,6 +41,10 @@ class Backoff:
             self._brief += 1
         self._opened = 0.0
         tries = max(self._failures, self._brief - 1)
-        base, cap = (self._base, self._cap) if self._brief < _MANY else (_LONG_S, _LONG_S)
+        base, cap = (
+            (self._base, self._cap)
+            if self._brief < _MAX_QUICK_CONNECTIONS
+            else (_SLOW_RETRY_S, _SLOW_RETRY_S)
+        )
         self._failures += 1
         return float(min(cap, base * 2 ** min(tries, 30)) * random.uniform(0.5, 1.0))

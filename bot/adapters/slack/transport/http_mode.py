@@ -19,10 +19,10 @@ _log = structlog.get_logger(__name__)
 
 EVENTS_PATH = "/slack/events"
 HEALTH_PATH = "/health"
-MAX_BODY = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 """Bytes; the largest that Slack sends is a form's state, some hundred kilobytes."""
-_STOP_S = 3.0
-_BACKLOG = 1024
+_SHUTDOWN_TIMEOUT_S = 3.0
+_MAX_BACKLOG_CONNECTIONS = 1024
 """Connections that wait to be accepted; one more is tried again by its sender a second later."""
 
 
@@ -37,20 +37,20 @@ class HttpEndpoint:
         self._verifier = SignatureVerifier(secret)
         self._host = host
         self._port = port
-        self._patience = timing.request
+        self._body_timeout_s = timing.request
         self.address: str | None = None
         """Where it listens, once it does."""
 
     async def serve(self) -> None:
         """Serve until cancelled, then finish what has come. Raises `AdapterError`."""
-        application = web.Application(client_max_size=MAX_BODY)
+        application = web.Application(client_max_size=MAX_BODY_BYTES)
         application.router.add_post(EVENTS_PATH, self._request)
         application.router.add_get(HEALTH_PATH, self._health)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_STOP_S)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT_S)
         await runner.setup()
         try:
             try:
-                site = web.TCPSite(runner, self._host, self._port, backlog=_BACKLOG)
+                site = web.TCPSite(runner, self._host, self._port, backlog=_MAX_BACKLOG_CONNECTIONS)
                 await site.start()
             except OSError as exc:
                 raise AdapterError(
@@ -70,25 +70,27 @@ class HttpEndpoint:
 
     async def _request(self, request: web.Request) -> web.Response:
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._body_timeout_s):
                 body = (await request.read()).decode()
         except TimeoutError:
             return web.Response(status=408)
         except UnicodeDecodeError:
             return web.Response(status=400)
-        if not self._signed(request, body):
+        if not self._is_signed(request, body):
             _log.info("slack.request_refused", bytes=len(body))
             return web.Response(status=401)
         try:
             headers = {name: [value] for name, value in request.headers.items()}
-            asked = AsyncBoltRequest(body=body, query=request.query_string, headers=headers)
-            answer: web.Response = await to_aiohttp_response(await dispatch(self._app, asked))
+            bolt_request = AsyncBoltRequest(body=body, query=request.query_string, headers=headers)
+            answer: web.Response = await to_aiohttp_response(
+                await dispatch(self._app, bolt_request)
+            )
             return answer
         except Exception:  # noqa: BLE001  # a request's top: Slack sends it again
             _log.exception("slack.request_failed")
             return web.Response(status=500)
 
-    def _signed(self, request: web.Request, body: str) -> bool:
+    def _is_signed(self, request: web.Request, body: str) -> bool:
         """Bolt would read the body first, and stumble over headers that are no numbers."""
         stamp = request.headers.get("X-Slack-Request-Timestamp", "")
         signature = request.headers.get("X-Slack-Signature", "")

@@ -10,8 +10,8 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 from slack_sdk.http_retry.response import HttpResponse
 from slack_sdk.http_retry.state import RetryState
 
-_LONGEST_S = 60.0
-_USUAL_S = 1.0
+_MAX_WAIT_S = 60.0
+_DEFAULT_WAIT_S = 1.0
 
 
 class RateLimits(AsyncRateLimitErrorRetryHandler):
@@ -21,17 +21,17 @@ class RateLimits(AsyncRateLimitErrorRetryHandler):
         self, *, state: RetryState, response: HttpResponse | None = None, **_: Any
     ) -> None:
         state.next_attempt_requested = True
-        wait = wait_of(response)
+        wait = read_wait(response)
         await asyncio.sleep(wait * random.uniform(1.0, 1.1))
         state.increment_current_attempt()
 
 
-def wait_of(response: HttpResponse | None) -> float:
+def read_wait(response: HttpResponse | None) -> float:
     """Seconds that an answer asks us to wait, within reason."""
     headers = response.headers if response is not None else {}
-    found = next((v for k, v in headers.items() if k.lower() == "retry-after"), _USUAL_S)
+    found = next((v for k, v in headers.items() if k.lower() == "retry-after"), _DEFAULT_WAIT_S)
     try:
         wait = float(found[0] if isinstance(found, list) else found)
     except ValueError:
-        return _USUAL_S
-    return min(max(wait, 0.0), _LONGEST_S)
+        return _DEFAULT_WAIT_S
+    return min(max(wait, 0.0), _MAX_WAIT_S)

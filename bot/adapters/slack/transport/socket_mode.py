@@ -25,19 +25,19 @@ from bot.adapters.protocol import AdapterError
 from bot.adapters.slack.transport.backoff import Backoff
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
-from bot.adapters.slack.transport.tokens import refusal, retry_after
+from bot.adapters.slack.transport.tokens import retry_after, token_error
 
 _log = structlog.get_logger(__name__)
 
-_MOVES = frozenset({"refresh_requested", "warning"})
+_REPLACE_REASONS = frozenset({"refresh_requested", "warning"})
 """Why Slack asks for a new connection while the old one still works for some seconds."""
-_MOST_ANSWERS = 5000
-_ANSWER_S = 3.0
+_MAX_PENDING_ACKS = 5000
+_ACK_TIMEOUT_S = 3.0
 """Longest wait for what a closing connection still has to acknowledge: Slack waits no longer."""
-_CLOSE_S = 1.0
+_CLOSE_TIMEOUT_S = 1.0
 
 
-class Unwelcome(ConnectionError):
+class ConnectionRejected(ConnectionError):
     """Slack did not greet us, or says goodbye; `str(exc)` is its reason."""
 
 
@@ -56,24 +56,24 @@ class SocketConnection:
     def __init__(self, socket: aiohttp.ClientWebSocketResponse, app: AsyncApp) -> None:
         self._socket = socket
         self._app = app
-        self._answers: set[asyncio.Task[None]] = set()
+        self._acks: set[asyncio.Task[None]] = set()
         self._goodbye: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._reading = asyncio.create_task(self._read(), name="slack socket")
+        self._reader = asyncio.create_task(self._read(), name="slack socket")
 
-    async def over(self) -> str:
+    async def wait_closed(self) -> str:
         """Wait until Slack says goodbye or the socket is closed; returns why."""
-        ends: tuple[asyncio.Future[Any], ...] = (self._reading, self._goodbye)
+        ends: tuple[asyncio.Future[Any], ...] = (self._reader, self._goodbye)
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if self._goodbye.done():
             return self._goodbye.result()
-        self._reading.result()
+        self._reader.result()
         return f"closed ({self._socket.close_code})"
 
     async def close(self) -> None:
         """Acknowledge what is being worked on, then hang up."""
-        if self._answers:
-            await asyncio.wait(self._answers, timeout=_ANSWER_S)
-        tasks = (self._reading, *self._answers)
+        if self._acks:
+            await asyncio.wait(self._acks, timeout=_ACK_TIMEOUT_S)
+        tasks = (self._reader, *self._acks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -85,7 +85,7 @@ class SocketConnection:
                 self._take(message.data)
 
     def _take(self, data: str) -> None:
-        frame = parsed(data)
+        frame = parse_frame(data)
         if frame.get("type") == "disconnect":
             if not self._goodbye.done():
                 self._goodbye.set_result(str(frame.get("reason", "no reason")))
@@ -96,12 +96,12 @@ class SocketConnection:
         request = SocketModeRequest.from_dict(frame) if envelope else None
         if request is None:
             _log.warning("slack.frame_ignored", chars=len(data))
-        elif len(self._answers) >= _MOST_ANSWERS:
-            _log.error("slack.too_busy", waiting=len(self._answers))  # Slack sends it again
+        elif len(self._acks) >= _MAX_PENDING_ACKS:
+            _log.error("slack.too_busy", waiting=len(self._acks))  # Slack sends it again
         else:
             task = asyncio.create_task(self._answer(request), name="slack envelope")
-            self._answers.add(task)
-            task.add_done_callback(self._answers.discard)
+            self._acks.add(task)
+            task.add_done_callback(self._acks.discard)
 
     async def _answer(self, request: SocketModeRequest) -> None:
         try:
@@ -109,8 +109,10 @@ class SocketConnection:
             if request.retry_attempt is not None:
                 headers["x-slack-retry-num"] = str(request.retry_attempt)
                 headers["x-slack-retry-reason"] = str(request.retry_reason)
-            asked = AsyncBoltRequest(mode="socket_mode", body=request.payload, headers=headers)
-            response = await dispatch(self._app, asked)
+            bolt_request = AsyncBoltRequest(
+                mode="socket_mode", body=request.payload, headers=headers
+            )
+            response = await dispatch(self._app, bolt_request)
             if response.status == 200:
                 answer = SocketModeResponse(request.envelope_id, _payload(response))
                 await self._socket.send_json(answer.to_dict())
@@ -121,7 +123,7 @@ class SocketConnection:
 
 
 class SocketMode:
-    """Holds a connection for `app`. `welcome` looks whether the bot token is still good."""
+    """Holds a connection for `app`. `check_token` looks whether the bot token is still good."""
 
     def __init__(
         self,
@@ -129,42 +131,42 @@ class SocketMode:
         web: AsyncWebClient,
         session: aiohttp.ClientSession,
         timing: Timing,
-        welcome: Callable[[], Awaitable[Any]],
+        check_token: Callable[[], Awaitable[Any]],
     ) -> None:
         self._app = app
         self._web = web
         self._session = session
         self._timing = timing
-        self._welcome = welcome
+        self._check_token = check_token
         self._backoff = Backoff(timing.backoff_base, timing.backoff_cap)
-        self._links: list[SocketConnection] = []
+        self._connections: list[SocketConnection] = []
 
     async def serve(self) -> NoReturn:
         """Be connected until cancelled. Raises `AdapterError` where only an operator can help."""
         try:
             while True:
                 try:
-                    wait = await self._once()
+                    wait = await self._serve_once()
                 except AdapterError:
                     raise
                 except Exception as exc:  # noqa: BLE001  # the next connection may do better
-                    wait = self._failed(exc)
+                    wait = self._handle_failure(exc)
                 await asyncio.sleep(wait)
         finally:
-            await self._hang_up()
+            await self._close_connections()
 
-    async def _once(self) -> float:
+    async def _serve_once(self) -> float:
         """One connection, from its opening to its end; returns how long to wait for the next."""
-        link = await self._open()
-        self._backoff.opened()
+        connection = await self._open()
+        self._backoff.record_opened()
         _log.info("slack.connected")
-        self._links.append(link)
-        await self._hang_up(but=1)
-        reason = await link.over()
-        moving = reason in _MOVES
+        self._connections.append(connection)
+        await self._close_connections(keep=1)
+        reason = await connection.wait_closed()
+        moving = reason in _REPLACE_REASONS
         if not moving:
-            await self._hang_up()
-            await self._look_at_token()
+            await self._close_connections()
+            await self._verify_token()
         wait = self._backoff.delay(moving=moving)
         hint = "is Socket Mode switched off in the app's settings?"
         _log.info(
@@ -175,25 +177,25 @@ class SocketMode:
         )
         return wait
 
-    def _failed(self, exc: Exception) -> float:
-        if isinstance(exc, FAILURES) and (final := refusal(exc, "app")) is not None:
+    def _handle_failure(self, exc: Exception) -> float:
+        if isinstance(exc, FAILURES) and (final := token_error(exc, "app")) is not None:
             raise final from exc
         wait = max(self._backoff.delay(), retry_after(exc))
         _log.warning(
             "slack.connection_lost",
-            error=str(exc) if isinstance(exc, Unwelcome) else error_of(exc),
+            error=str(exc) if isinstance(exc, ConnectionRejected) else error_of(exc),
             retry_s=round(wait, 1),
             exc_info=None if isinstance(exc, FAILURES) else exc,
         )
         return wait
 
-    async def _look_at_token(self) -> None:
+    async def _verify_token(self) -> None:
         """An app that was removed is disconnected, and could connect again in vain."""
         try:
             async with asyncio.timeout(self._timing.handshake):
-                await self._welcome()
+                await self._check_token()
         except FAILURES as exc:
-            if (final := refusal(exc, "bot")) is not None:
+            if (final := token_error(exc, "bot")) is not None:
                 raise final from exc
 
     async def _open(self) -> SocketConnection:
@@ -204,34 +206,34 @@ class SocketMode:
                 heartbeat=self._timing.ping_interval,
                 proxy=self._web.proxy,
                 ssl=True if self._web.ssl is None else self._web.ssl,
-                timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_S),
+                timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT_S),
             )
             try:
-                await _greeted(socket)
+                await _wait_for_hello(socket)
             except BaseException:
                 await socket.close()
                 raise
         return SocketConnection(socket, self._app)
 
-    async def _hang_up(self, *, but: int = 0) -> None:
+    async def _close_connections(self, *, keep: int = 0) -> None:
         """Close all connections but the latest ones."""
-        while len(self._links) > but:
-            await self._links[0].close()
-            del self._links[0]
+        while len(self._connections) > keep:
+            await self._connections[0].close()
+            del self._connections[0]
 
 
-async def _greeted(socket: aiohttp.ClientWebSocketResponse) -> None:
-    """Wait for Slack's hello. Raises `Unwelcome`."""
+async def _wait_for_hello(socket: aiohttp.ClientWebSocketResponse) -> None:
+    """Wait for Slack's hello. Raises `ConnectionRejected`."""
     async for message in socket:
-        frame = parsed(message.data) if message.type is aiohttp.WSMsgType.TEXT else {}
+        frame = parse_frame(message.data) if message.type is aiohttp.WSMsgType.TEXT else {}
         if frame.get("type") == "hello":
             return
         if frame.get("type") == "disconnect":
-            raise Unwelcome(str(frame.get("reason")))
-    raise Unwelcome(f"closed before hello ({socket.close_code})")
+            raise ConnectionRejected(str(frame.get("reason")))
+    raise ConnectionRejected(f"closed before hello ({socket.close_code})")
 
 
-def parsed(data: str) -> dict[str, Any]:
+def parse_frame(data: str) -> dict[str, Any]:
     """A frame; empty for what is no JSON object."""
     try:
         frame = json.loads(data)

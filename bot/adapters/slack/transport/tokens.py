@@ -23,17 +23,17 @@ NO_APP_TOKEN = (
 NO_SIGNING_SECRET = (
     "Slack over HTTP needs SLACK_SIGNING_SECRET: copy it from Basic Information, App Credentials."
 )
-_REVOKED = frozenset({"invalid_auth", "not_authed", "token_revoked", "token_expired"})
-_REMOVED = frozenset({"account_inactive", "user_removed_from_team", "forbidden_team"})
+_REVOKED_ERRORS = frozenset({"invalid_auth", "not_authed", "token_revoked", "token_expired"})
+_REMOVED_ERRORS = frozenset({"account_inactive", "user_removed_from_team", "forbidden_team"})
 _SENTENCES: dict[Token, dict[str, str]] = {
     "bot": {
         **dict.fromkeys(
-            _REVOKED,
+            _REVOKED_ERRORS,
             "Slack refuses the bot token: copy the Bot User OAuth Token (xoxb-…) from OAuth & "
             "Permissions into SLACK_BOT_TOKEN.",
         ),
         **dict.fromkeys(
-            _REMOVED,
+            _REMOVED_ERRORS,
             "The Slack app was removed from the workspace: install it again under Install App, and "
             "copy the new token into SLACK_BOT_TOKEN.",
         ),
@@ -44,7 +44,7 @@ _SENTENCES: dict[Token, dict[str, str]] = {
     },
     "app": {
         **dict.fromkeys(
-            _REVOKED | _REMOVED,
+            _REVOKED_ERRORS | _REMOVED_ERRORS,
             "Slack refuses the app-level token: make a new one with the scope connections:write "
             "under Basic Information, App-Level Tokens, and set SLACK_APP_TOKEN.",
         ),
@@ -56,10 +56,10 @@ _SENTENCES: dict[Token, dict[str, str]] = {
 }
 
 
-def refusal(exc: BaseException, token: Token) -> AdapterError | None:
+def token_error(exc: BaseException, token: Token) -> AdapterError | None:
     """The error for the operator, where trying again with the same token cannot help."""
-    said = _SENTENCES[token].get(error_of(exc))
-    return None if said is None else AdapterError(said)
+    sentence = _SENTENCES[token].get(error_of(exc))
+    return None if sentence is None else AdapterError(sentence)
 
 
 def retry_after(exc: BaseException) -> float:
@@ -84,7 +84,7 @@ class TokenWatch(AsyncRetryHandler):
         self._refused = asyncio.Event()
         self._missing: set[str] = set()
 
-    async def refused(self) -> None:
+    async def wait_refused(self) -> None:
         """Return when Slack has refused the token in the answer to a call."""
         await self._refused.wait()
         self._refused.clear()
@@ -93,13 +93,13 @@ class TokenWatch(AsyncRetryHandler):
         body = response.body if response is not None else None
         if isinstance(body, dict) and body.get("ok") is False:
             error = str(body.get("error"))
-            if error in _REVOKED | _REMOVED:
+            if error in _REVOKED_ERRORS | _REMOVED_ERRORS:
                 self._refused.set()
             elif error == "missing_scope":
-                self._miss(str(body.get("needed", "?")))
+                self._log_missing_scope(str(body.get("needed", "?")))
         return False
 
-    def _miss(self, scope: str) -> None:
+    def _log_missing_scope(self, scope: str) -> None:
         if scope not in self._missing:
             self._missing.add(scope)
             _log.warning(

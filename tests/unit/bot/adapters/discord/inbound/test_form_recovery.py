@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, cast
 import pytest
 
 from bot.adapters.discord import DiscordAdapter
-from bot.adapters.discord.inbound.form_recovery import AGAIN
-from bot.adapters.form_recovery import KEPT
+from bot.adapters.discord.inbound.form_recovery import REOPEN_LABEL
+from bot.adapters.form_recovery import FORM_RETURNED
 from bot.commands.declaration import Option, command
 from bot.config.platforms import DiscordSettings
 from bot.errors import Refused
@@ -62,7 +62,7 @@ async def hand_in(
 
 
 def kept(fake: FakeDiscord, *, private: bool = True) -> list[Json]:
-    return [m for m in fake.from_bot(private=private) if KEPT in m["content"]]
+    return [m for m in fake.from_bot(private=private) if FORM_RETURNED in m["content"]]
 
 
 class TestRefused:
@@ -78,7 +78,7 @@ class TestRefused:
         (answer,) = fake.from_bot(CHANNEL)
         assert said in answer["content"]
         assert "Line 1" not in str(answer), "others are shown nothing of it"
-        await fake.press(AGAIN)
+        await fake.press(REOPEN_LABEL)
         await fake.until(lambda: len(fake.forms) == 2, "the form")
         assert shown(fake.forms[-1])["option:what"] == LONG.strip()
         await fake.submit({"option:how": ["taken"]})
@@ -110,7 +110,9 @@ class TestRefused:
         await fake.until(lambda: kept(fake, private=False), "given back")
         (word,) = kept(fake, private=False)
         assert int(word["channel_id"]) == DM
-        (sent,) = (call for call in fake.requests("POST", "/messages$") if KEPT in str(call.body))
+        (sent,) = (
+            call for call in fake.requests("POST", "/messages$") if FORM_RETURNED in str(call.body)
+        )
         assert sent.body["nonce"], "of two messages with one nonce Discord may post the first alone"
         (file,) = word["attachments"]
         assert b"a trip" in fake.world.files[int(file["id"])]

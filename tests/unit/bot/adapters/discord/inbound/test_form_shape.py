@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bot.adapters.discord.inbound.modal_views import filled_in, form, lacks
+from bot.adapters.discord.inbound.modal_views import build_form, needs_form, parse_values
 from bot.commands.declaration import Command, Option
 from tests.fakes.discord.forms import fields_of, problems, sent, shown
 from tests.fakes.discord.spec import problems as refused
@@ -23,7 +23,7 @@ def declared(*options: Option, takes_file: bool = False) -> Command:
 
 def drawn(made: Command, given: dict[str, Any]) -> Json | None:
     """A form as it goes over the wire; what is wrong with it fails."""
-    modal = form(made, 1, given)
+    modal = build_form(made, 1, given)
     if modal is None:
         return None
     body = modal.to_dict()
@@ -98,24 +98,24 @@ class TestShape:
 
     def test_what_it_takes_to_open_one(self) -> None:
         must = Command("c", "", (Option(name="must", required=True),), plan.handler)
-        assert lacks(must, {}, files=False)
-        assert not lacks(must, {"must": "x"}, files=False)
-        assert not lacks(must, {"must": "x", "other": "y"}, files=False)  # the answer says so
-        assert lacks(plan, {"mode": "new"}, files=False)
-        assert not lacks(plan, {"mode": "new"}, files=True)
-        assert not lacks(plan, {"times": 9}, files=False)
+        assert needs_form(must, {}, files=False)
+        assert not needs_form(must, {"must": "x"}, files=False)
+        assert not needs_form(must, {"must": "x", "other": "y"}, files=False)  # the answer says so
+        assert needs_form(plan, {"mode": "new"}, files=False)
+        assert not needs_form(plan, {"mode": "new"}, files=True)
+        assert not needs_form(plan, {"times": 9}, files=False)
 
     def test_one_that_cannot_say_whether_it_wants_a_form_has_none(self) -> None:
         broken = replace(plan, form=lambda given: bool(given["mode"]))
-        assert not lacks(broken, {}, files=False)
+        assert not needs_form(broken, {}, files=False)
 
 
 @given(st.text(max_size=4000), st.text(max_size=40), st.booleans())
 def test_what_is_typed_is_what_is_read(what: str, times: str, draft: bool) -> None:
     assume("\n" not in times)
-    modal = form(plan, 1, {})
+    modal = build_form(plan, 1, {})
     assert modal is not None
-    typed = {"option:what": what, "option:times": times, "option:draft": draft}
-    read = filled_in(sent(modal.to_dict(), typed, {}))
+    coerce_values = {"option:what": what, "option:times": times, "option:draft": draft}
+    read = parse_values(sent(modal.to_dict(), coerce_values, {}))
     texts = {"what": what, "times": times}
     assert read == {"mode": "new", "draft": draft, **{n: t for n, t in texts.items() if t.strip()}}

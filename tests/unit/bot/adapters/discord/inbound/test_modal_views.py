@@ -8,8 +8,12 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from bot.adapters.discord.inbound.form_recovery import AGAIN, MAX_KEPT, handed_back
-from bot.adapters.discord.inbound.modal_views import form, place_of
+from bot.adapters.discord.inbound.form_recovery import (
+    MAX_EMBEDS_CHARS,
+    REOPEN_LABEL,
+    build_recovery_message,
+)
+from bot.adapters.discord.inbound.modal_views import build_form, form_origin
 from bot.commands.declaration import Option, command
 from bot.skills.context import Context
 from bot.skills.skill import Skill
@@ -73,7 +77,7 @@ class TestOpening:
         await fake.command("plan", {"mode": "old", "draft": True})
         modal = await opened(fake)
         assert modal["title"] == "/plan"
-        assert place_of(modal["custom_id"])[0] == "plan"
+        assert form_origin(modal["custom_id"])[0] == "plan"
         assert shown(modal) == {
             "option:mode": ["old"],  # what was given already
             "option:what": "",
@@ -121,10 +125,10 @@ class TestOpening:
         assert len(fake.from_bot()) == 1
 
     async def test_discord_py_keeps_nothing_of_what_is_opened_or_handed_back(self) -> None:
-        modal = form(plan, 1, {})
+        modal = build_form(plan, 1, {})
         assert modal is not None
         assert modal.is_finished()  # it keeps what is not
-        assert handed_back("plan", {"what": "x"})["view"].is_finished()
+        assert build_recovery_message("plan", {"what": "x"})["view"].is_finished()
 
 
 class TestSending:
@@ -185,7 +189,7 @@ class TestSending:
         word = await told(fake, "sent already")
         assert "Attach the file again" in word["content"]
         assert len(fake.from_bot(CHANNEL)) == 1
-        await fake.press(AGAIN)
+        await fake.press(REOPEN_LABEL)
         assert shown(await opened(fake, 2))["option:what"] == "a long trip", "it was lost"
 
     async def test_sent_again_after_a_restart_it_was_never_answered(
@@ -234,7 +238,7 @@ class TestMistakes:
         await fake.submit(typed, files={"file": [note]})
         word = await told(fake, "times must be a whole number, not 'many'.")
         assert "Attach the file again" in word["content"]
-        await fake.press(AGAIN)
+        await fake.press(REOPEN_LABEL)
         modal = await opened(fake, 2)
         assert shown(modal) == {
             "option:mode": ["old"],
@@ -256,7 +260,7 @@ class TestMistakes:
             await fake.submit({"option:what": "a trip", "option:times": "7"})
             await told(fake, "times must be at most 3, not 7.")
         async with running(make(bench=skills)):
-            await fake.press(AGAIN)
+            await fake.press(REOPEN_LABEL)
             await opened(fake, 2)
             await fake.submit({"option:times": "2"})
             await says(fake, "new|a trip|2|False|")
@@ -268,7 +272,7 @@ class TestMistakes:
         await opened(fake)
         await fake.submit({"option:what": "a\x07 trip"})
         await told(fake, "what holds control characters")
-        await fake.press(AGAIN)
+        await fake.press(REOPEN_LABEL)
         assert shown(await opened(fake, 2))["option:what"] == "a trip"
 
     async def test_what_does_not_fit_into_a_message_comes_back_as_a_file(
@@ -288,7 +292,7 @@ class TestMistakes:
         async with running(make(bench={"skills": skills})):
             await fake.command("essay", {})
             await opened(fake)
-            half = "x" * (MAX_KEPT // 2)
+            half = "x" * (MAX_EMBEDS_CHARS // 2)
             await fake.submit({
                 "option:first": half, "option:second": half, "option:times": "many",
             })  # fmt: skip
@@ -321,7 +325,7 @@ class TestMistakes:
             word = await told(fake, "no longer there")
             (file,) = word["attachments"]
             assert b"a trip" in fake.world.files[int(file["id"])]
-            await fake.press(AGAIN)
+            await fake.press(REOPEN_LABEL)
             await fake.until(lambda: str(fake.from_bot(private=True)).count("no longer there") == 2)
 
     async def test_one_whose_options_are_others_by_now(self, make: Any, fake: FakeDiscord) -> None:
@@ -337,7 +341,7 @@ class TestMistakes:
         async with running(make(bench={"skills": skills})):
             await fake.submit({"option:what": "a trip"})
             await told(fake, "/plan has no option mode any more")
-            await fake.press(AGAIN)
+            await fake.press(REOPEN_LABEL)
             assert shown(await opened(fake, 2)) == {"option:what": "a trip"}
             await fake.submit()
             await says(fake, "less: a trip")

@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from backends.scripted.backend import ScriptedBackend
-from bot.adapters.discord.outbound.buttons import MAX_CUSTOM_ID, button_row, custom_id, is_ours
+from bot.adapters.discord.outbound.buttons import (
+    MAX_CUSTOM_ID_CHARS,
+    build_button_view,
+    build_custom_id,
+    is_answer_button,
+)
 from bot.types import Action
 from tests.fakes.discord import FakeDiscord
 from tests.fakes.discord.running import Bot, running
@@ -99,9 +104,9 @@ async def test_a_press_in_a_direct_message(bot: Bot, fake: FakeDiscord) -> None:
 
 
 async def test_an_id_that_is_too_long_makes_no_button() -> None:
-    long = Action("source", "Show", "x" * MAX_CUSTOM_ID)
+    long = Action("source", "Show", "x" * MAX_CUSTOM_ID_CHARS)
     with pytest.raises(ValueError, match="too long"):
-        custom_id(long, "t")
-    assert button_row([long], "t") is None
-    assert is_ours(custom_id(Action("source", "Show", "3"), "t"))
-    assert not is_ours("parlance:dance:t:")
+        build_custom_id(long, "t")
+    assert build_button_view([long], "t") is None
+    assert is_answer_button(build_custom_id(Action("source", "Show", "3"), "t"))
+    assert not is_answer_button("parlance:dance:t:")

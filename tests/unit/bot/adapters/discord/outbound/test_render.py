@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from bot.adapters.discord.inbound.command_tree import MAX_CHOICES
 from bot.adapters.discord.outbound.render import (
-    MAX_MESSAGE,
-    MAX_PAGE,
-    chunks,
+    MAX_MESSAGE_CHARS,
+    MAX_PAGE_CHARS,
     escape,
     render,
+    render_ephemeral,
     source_lines,
-    whispered,
+    split_text,
 )
 from bot.adapters.discord.transport.payloads import thread_title
 from bot.replies.pagination import split
@@ -68,19 +68,19 @@ class TestEscape:
 
 
 def page_view(text: str, state: State = "complete", **more: object) -> View:
-    return View("t", text, split(text, MAX_PAGE), state=state, **more)  # type: ignore[arg-type]
+    return View("t", text, split(text, MAX_PAGE_CHARS), state=state, **more)  # type: ignore[arg-type]
 
 
 class TestPages:
     @given(st.text(st.sampled_from("ab <@1>\n.`@here-#"), max_size=6000))
     def test_no_message_is_too_long_or_empty(self, text: str) -> None:
         payloads = render(page_view(text))
-        assert all(0 < len(p.content) <= MAX_MESSAGE for p in payloads)
+        assert all(0 < len(p.content) <= MAX_MESSAGE_CHARS for p in payloads)
         assert all(p.content.strip() for p in payloads)
 
     @given(st.text(max_size=300), st.integers(5, 60))
     def test_chunks_are_the_text(self, text: str, limit: int) -> None:
-        parts = list(chunks(text, limit))
+        parts = list(split_text(text, limit))
         assert "".join(parts) == text
         assert all(len(p) <= limit for p in parts)
 
@@ -146,7 +146,7 @@ class TestSmallPrint:
         sources = tuple(Source(n, "t" * 80, "l" * 120) for n in range(40))
         payloads = render(page_view("text", sources=sources))
         assert len(payloads) > 1
-        assert all(len(p.content) <= MAX_MESSAGE for p in payloads)
+        assert all(len(p.content) <= MAX_MESSAGE_CHARS for p in payloads)
         assert sum(p.content.count("-# [") for p in payloads) == 40
 
     def test_an_error_names_its_id_once(self) -> None:
@@ -161,9 +161,9 @@ class TestSmallPrint:
     def test_long_whispers_are_cut_at_lines_and_the_last_has_the_buttons(self) -> None:
         lines = [f"- a line of a long explanation, number {n}" for n in range(120)]
         judge = Action("wrong", "Wrong", "1@t")
-        payloads = whispered([Notice("\n".join(lines), private=True, actions=(judge,))])
+        payloads = render_ephemeral([Notice("\n".join(lines), private=True, actions=(judge,))])
         assert len(payloads) == 3
-        assert all(len(p.content) <= MAX_MESSAGE for p in payloads)
+        assert all(len(p.content) <= MAX_MESSAGE_CHARS for p in payloads)
         assert "\n".join(p.content.strip() for p in payloads).split("\n") == lines
         assert [p.buttons for p in payloads] == [(), (), (judge,)]
 
@@ -178,4 +178,4 @@ def test_a_thread_is_named_after_its_question(text: str, title: str) -> None:
 
 
 def test_the_bounds_are_discords() -> None:
-    assert (MAX_MESSAGE, MAX_CHOICES) == (2000, 25)
+    assert (MAX_MESSAGE_CHARS, MAX_CHOICES) == (2000, 25)

@@ -7,7 +7,12 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from bot.adapters.form_recovery import ATTACH_AGAIN, KEPT, KEPT_PARTLY, GivesBack
+from bot.adapters.form_recovery import (
+    ATTACH_FILE_AGAIN,
+    FORM_RETURNED,
+    FORM_RETURNED_AFTER_PART,
+    FormRecoverySink,
+)
 from bot.adapters.slack.inbound.modal_views import FILE
 from bot.commands.declaration import Option, command
 from bot.errors import Refused
@@ -79,7 +84,7 @@ async def test_what_was_typed_into_a_refused_form_was_lost(
     (word,) = kept(people)
     assert word.ephemeral_to == ADA
     words, *typed = sections(word)
-    assert words == KEPT + ATTACH_AGAIN
+    assert words == FORM_RETURNED + ATTACH_FILE_AGAIN
     assert "".join(typed) == f"how:\n{how}\n\nwhat:\n{LONG}\n\ntimes:\n2"
     (answer,) = people.public(CHANNEL)
     assert said in answer
@@ -127,9 +132,9 @@ async def test_what_went_well_or_was_not_typed_is_not_given_back(bot: Bot, peopl
 @pytest.mark.parametrize(
     ("state", "text", "words"),
     [
-        ("refused", "half an answer", [KEPT_PARTLY]),
-        ("failed", "", [KEPT]),
-        ("cancelled", "", [KEPT]),
+        ("refused", "half an answer", [FORM_RETURNED_AFTER_PART]),
+        ("failed", "", [FORM_RETURNED]),
+        ("cancelled", "", [FORM_RETURNED]),
         ("cancelled", "half an answer", []),
         ("complete", "", []),
     ],
@@ -144,7 +149,7 @@ async def test_it_is_given_back_once_after_an_end_that_not_all_came_of(
         given.append(sentence)
 
     inner = RecordingSink()
-    sink = GivesBack(inner, give_back)
+    sink = FormRecoverySink(inner, give_back)
     assert sink.limits == inner.limits
     await sink.start(View("t1"))
     await sink.update(View("t1", text))
@@ -158,7 +163,7 @@ async def test_what_was_typed_was_lost_where_the_end_of_the_reply_could_not_be_k
     async def give_back(sentence: str) -> None:
         given.append(sentence)
 
-    sink = GivesBack(RecordingSink(fail=frozenset({"finish"})), give_back)
+    sink = FormRecoverySink(RecordingSink(fail=frozenset({"finish"})), give_back)
     with pytest.raises(ConnectionError):
         await sink.finish(View("t1", state="failed"))
-    assert given == [KEPT]
+    assert given == [FORM_RETURNED]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.form_validation import SENT_TWICE
+from bot.adapters.form_validation import ALREADY_SUBMITTED
 from bot.adapters.slack.inbound.interactions import MENU
-from bot.adapters.slack.inbound.modal_views import FILE, form, place_of
+from bot.adapters.slack.inbound.modal_views import FILE, build_form, form_origin
 from bot.commands.declaration import Command, Option, command
 from bot.skills.context import Context
 from bot.skills.skill import Skill
@@ -76,7 +76,7 @@ class TestForms:
         assert [o["value"] for o in framed["options"]] == ["yes", "no"]
         assert framed["initial_option"]["value"] == "no"
         assert [block["optional"] for block in view["blocks"]] == [False, True, True, True]
-        assert place_of(view) == ("paint", CHANNEL)
+        assert form_origin(view) == ("paint", CHANNEL)
         assert not people.public()
 
     async def test_it_is_called_when_it_is_sent_and_once_when_sent_twice(
@@ -87,7 +87,9 @@ class TestForms:
         values = {"what": "a house\nand a tree", "colour": ("green",), "framed": ("yes",)}
         assert not await people.submit(values)
         again = await people.submit({**values, "what": "another house"})
-        assert again["errors"] == {"what": SENT_TWICE}, "the form was closed, and nothing said"
+        assert again["errors"] == {"what": ALREADY_SUBMITTED}, (
+            "the form was closed, and nothing said"
+        )
         await says(people, "a house\nand a tree in green, 1 times, framed")
         await people.say("next", channel=DIRECT)
         await people.fake.until(lambda: people.answers(DIRECT))
@@ -175,8 +177,8 @@ class TestForms:
             Option("", name="part", kind="float", min_value=0.5, max_value=1234567, default=0.1),
         )
         command = Command("c" * 40, "", options, paint.handler)
-        assert form(command, CHANNEL, {"long": "z" * 3001}) is None, "the rest would be lost"
-        view = form(command, CHANNEL, {"long": "z" * 3000})
+        assert build_form(command, CHANNEL, {"long": "z" * 3001}) is None, "the rest would be lost"
+        view = build_form(command, CHANNEL, {"long": "z" * 3000})
         assert view is not None
         shown = fields(view)
         assert len(view["title"]["text"]) == 24

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.scripted.backend import ScriptedBackend
-from bot.adapters.slack.inbound.text import answered, mentioned, readable, written
-from bot.adapters.slack.inbound.users import People
+from bot.adapters.slack.inbound.text import extract_answer, extract_markup, find_mentions, readable
+from bot.adapters.slack.inbound.users import UserDirectory
 from bot.settings.values import ChannelSettings
 from bot.turns.core import Policy
 from bot.types import ConversationKey
@@ -276,7 +276,7 @@ class TestNames:
 
         now = 0.0
         client = AsyncWebClient("xoxb-test-bot-token", base_url=fake.api_url)
-        known = People(client, clock=lambda: now)
+        known = UserDirectory(client, clock=lambda: now)
         assert (await known.author(EVE)).name == "Eve"
         fake.workspace.people[EVE] = {"profile": {"display_name": "eve the second"}}
         now = 3000.0
@@ -388,24 +388,24 @@ class TestText:
     @given(st.text(alphabet="<@U1>|#!&;^:httpslmai/ x", max_size=80))
     def test_nothing_breaks_it(self, text: str) -> None:
         assert "<@U1>" not in readable(text, "U1")
-        assert len(set(mentioned(text))) == len(mentioned(text))
+        assert len(set(find_mentions(text))) == len(find_mentions(text))
 
     def test_what_was_passed_on_is_read_with_it(self) -> None:
         shared = {"is_share": True, "author_name": "Eve", "text": "the news"}
-        assert written({"text": "look", "attachments": [shared]}) == "look\nEve: the news"
+        assert extract_markup({"text": "look", "attachments": [shared]}) == "look\nEve: the news"
         alert = {"text": "", "attachments": [{"fallback": "Disk full"}]}
-        assert written(alert) == "Disk full"
+        assert extract_markup(alert) == "Disk full"
         section = {"type": "section", "text": {"type": "mrkdwn", "text": "Build 17"}}
-        assert written({"blocks": [section, {"type": "divider"}]}) == "Build 17"
+        assert extract_markup({"blocks": [section, {"type": "divider"}]}) == "Build 17"
 
     def test_an_answer_without_its_small_print(self) -> None:
         blocks = [
             {"type": "markdown", "text": "a <\u200b@U1> b"},
             {"type": "context", "elements": [{"type": "mrkdwn", "text": "small"}]},
         ]
-        assert answered({"text": "short", "blocks": blocks}) == "a <@U1> b"
-        assert answered({"text": "said &lt;this&gt;"}) == "said <this>"
-        assert answered({"text": "⏳ thinking …"}) == ""
+        assert extract_answer({"text": "short", "blocks": blocks}) == "a <@U1> b"
+        assert extract_answer({"text": "said &lt;this&gt;"}) == "said <this>"
+        assert extract_answer({"text": "⏳ thinking …"}) == ""
 
 
 async def test_one_conversation_does_not_hold_up_another(make: Any, people: Acting) -> None:

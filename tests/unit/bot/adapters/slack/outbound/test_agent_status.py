@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from bot.adapters.background_tasks import BackgroundTasks
-from bot.adapters.slack.outbound.agent_status import GREETING, AgentSurface, prompts
+from bot.adapters.slack.outbound.agent_status import GREETING, AgentStatus, suggested_prompts
 from bot.adapters.slack.transport.client import Client
 from bot.commands.declaration import Example, command
 from bot.config.platforms import SlackSettings
@@ -55,7 +55,7 @@ async def opened(fake: FakeSlack, tab: str = "messages") -> None:
     await fake.event({**event, "tab": tab})
 
 
-async def settled(fake: FakeSlack) -> None:
+async def stable_prefix(fake: FakeSlack) -> None:
     """Have everything handled that came before."""
     ts = await write(fake, "hello")
     await until(fake, lambda: any(m.thread_ts == ts and not m.streaming for m in answers(fake)))
@@ -69,7 +69,7 @@ async def odd(ctx: Any) -> AsyncIterator[Any]:
 
 class TestSuggestions:
     def test_they_are_the_examples_that_are_questions(self) -> None:
-        assert prompts([ask, chat, rap]) == [
+        assert suggested_prompts([ask, chat, rap]) == [
             {"title": "How do I write a skill?", "message": "How do I write a skill?"},
             {
                 "title": "What is a good name for a lighthouse?",
@@ -78,29 +78,29 @@ class TestSuggestions:
         ]
 
     def test_they_cannot_ping(self) -> None:
-        (found,) = prompts([odd])
+        (found,) = suggested_prompts([odd])
         assert "<!channel>" not in found["title"]
 
     async def test_they_stand_in_the_direct_messages(
         self, agent: ServedBot, fake: FakeSlack
     ) -> None:
-        surface = AgentSurface(_client(fake))
-        await surface.opened(DM, [ask, chat])
-        await surface.opened(DM, [ask, chat])
+        agent_status = AgentStatus(_client(fake))
+        await agent_status.on_opened(DM, [ask, chat])
+        await agent_status.on_opened(DM, [ask, chat])
         assert len(fake.workspace.prompts[DM, ""]) == 2
         assert len(calls(fake, "assistant.threads.setSuggestedPrompts")) == 1
 
     async def test_who_begins_a_conversation_is_greeted(self, fake: FakeSlack) -> None:
         fake.methods.agent = True
-        await AgentSurface(_client(fake)).greet(DM, "1700000000.000009", [ask])
+        await AgentStatus(_client(fake)).on_thread_started(DM, "1700000000.000009", [ask])
         (message,) = answers(fake)
         assert (message.text, message.thread_ts) == (GREETING, "1700000000.000009")
         assert fake.workspace.prompts[DM, "1700000000.000009"]
 
     async def test_an_app_that_is_no_agent_is_asked_once(self, fake: FakeSlack) -> None:
-        surface = AgentSurface(_client(fake))
+        agent_status = AgentStatus(_client(fake))
         for channel in ("D1", "D2", "D3"):
-            await surface.opened(channel, [ask])
+            await agent_status.on_opened(channel, [ask])
         assert calls(fake, "assistant.") == ["assistant.threads.setSuggestedPrompts"]
 
     async def test_what_people_do_there_disturbs_nobody(
@@ -112,7 +112,7 @@ class TestSuggestions:
         for kind in ("assistant_thread_started", "assistant_thread_context_changed"):
             await fake.event({"type": kind, "assistant_thread": thread, "event_ts": stamp()})
         await fake.event({"type": "assistant_thread_started", "assistant_thread": {}})
-        await settled(fake)
+        await stable_prefix(fake)
         assert len(fake.acks) == len(fake.sent)
         assert [m.text for m in answers(fake) if m.thread_ts == thread["thread_ts"]] == [GREETING]
 
@@ -226,13 +226,13 @@ class TestStatusLine:
     async def test_it_is_said_again_until_the_answer_is_there(self, fake: FakeSlack) -> None:
         fake.methods.agent = True
         chores = BackgroundTasks("slack")
-        surface = AgentSurface(_client(fake), chores, streaming=True, refresh_s=0.01)
-        assert await surface.begin(PLACE, ADA, "What?")
-        await surface.say(PLACE, "loading the model")
+        agent_status = AgentStatus(_client(fake), chores, streaming=True, refresh_s=0.01)
+        assert await agent_status.begin(PLACE, ADA, "What?")
+        await agent_status.set_status(PLACE, "loading the model")
         at = (DM, str(PLACE.thread))
         await until(fake, lambda: len(fake.workspace.statuses[at]) > 3, "said again")
         assert set(fake.workspace.statuses[at]) == {"is loading the model …"}
-        await surface.end(PLACE)
+        await agent_status.end(PLACE)
         assert fake.workspace.statuses[at][-1] == ""
         assert fake.workspace.sessions[at] == "active"
         said = len(fake.workspace.statuses[at])
@@ -242,22 +242,22 @@ class TestStatusLine:
 
     async def test_text_takes_its_place_and_the_session_goes_on(self, fake: FakeSlack) -> None:
         fake.methods.agent = True
-        surface = AgentSurface(_client(fake), streaming=True)
-        await surface.begin(PLACE, ADA, "What?")
-        await surface.say(PLACE, "reading 3,100 tokens")
-        await surface.say(PLACE, "")
+        agent_status = AgentStatus(_client(fake), streaming=True)
+        await agent_status.begin(PLACE, ADA, "What?")
+        await agent_status.set_status(PLACE, "reading 3,100 tokens")
+        await agent_status.set_status(PLACE, "")
         at = (DM, str(PLACE.thread))
         assert fake.workspace.statuses[at] == ["is reading 3,100 tokens …"]
         assert fake.workspace.sessions[at] == "processing"
 
     async def test_it_ends_with_the_last_of_two_answers(self, fake: FakeSlack) -> None:
         fake.methods.agent = True
-        surface = AgentSurface(_client(fake), streaming=True)
+        agent_status = AgentStatus(_client(fake), streaming=True)
         for _ in range(2):
-            assert await surface.begin(PLACE, ADA, "What?")
-        await surface.end(PLACE)
+            assert await agent_status.begin(PLACE, ADA, "What?")
+        await agent_status.end(PLACE)
         assert fake.workspace.sessions[DM, str(PLACE.thread)] == "processing"
-        await surface.end(PLACE)
+        await agent_status.end(PLACE)
         assert fake.workspace.sessions[DM, str(PLACE.thread)] == "active"
 
     @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ class TestStatusLine:
     )
     async def test_it_reads_well(self, fake: FakeSlack, words_: str, status: str) -> None:
         fake.methods.agent = True
-        surface = AgentSurface(_client(fake), streaming=True)
-        await surface.begin(PLACE, ADA, "What?")
-        await surface.say(PLACE, words_)
+        agent_status = AgentStatus(_client(fake), streaming=True)
+        await agent_status.begin(PLACE, ADA, "What?")
+        await agent_status.set_status(PLACE, words_)
         assert fake.workspace.statuses[DM, str(PLACE.thread)] == [status]

@@ -8,8 +8,14 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.adapters.slack.outbound.escaping import escape, link, one_line, plain, settled
-from bot.adapters.slack.outbound.render import MAX_ELEMENT, MAX_MARKDOWN, Payload, pages_of, render
+from bot.adapters.slack.outbound.escaping import escape, link, one_line, plain, stable_prefix
+from bot.adapters.slack.outbound.render import (
+    MAX_ELEMENT_CHARS,
+    MAX_MARKDOWN_CHARS,
+    Payload,
+    render,
+    render_pages,
+)
 from bot.replies.draft import AFTER_ANSWER
 from bot.types import Action, Notice, Source, Status, View
 from tests.fakes.slack.rules import check_call
@@ -55,13 +61,13 @@ class TestMarkup:
 
     @given(HOSTILE, HOSTILE)
     def test_a_stream_never_has_to_take_anything_back(self, begun: str, more: str) -> None:
-        first = settled(escape(begun))
+        first = stable_prefix(escape(begun))
         assert escape(begun + more).startswith(first)
         assert harmful(first) == []
 
     @given(HOSTILE)
     def test_what_is_held_back_of_a_stream_comes_in_the_end(self, text: str) -> None:
-        assert settled(text + " ") == text + " "
+        assert stable_prefix(text + " ") == text + " "
 
     def test_the_usual_ways_to_ping(self) -> None:
         for said in (
@@ -105,7 +111,7 @@ class TestSmallPrint:
         payloads = _checked(render(_view(sources=sources), private=True))
         small = "\n".join(text for p in payloads for text in p.small)
         assert [f"[{n}] Title {n} — docs/" in small for n in range(1, 60)] == [True] * 59
-        assert max(len(text) for p in payloads for text in p.small) <= MAX_ELEMENT
+        assert max(len(text) for p in payloads for text in p.small) <= MAX_ELEMENT_CHARS
         assert "&lt;more&gt;" in small
 
     def test_buttons_stand_under_the_last_of_it(self) -> None:
@@ -121,7 +127,7 @@ class TestSmallPrint:
         payloads = _checked(render(view, private=True))
         sizes = [len(p.text) + sum(map(len, p.small)) for p in payloads]
         assert len(payloads) > 1
-        assert max(sizes) <= MAX_MARKDOWN
+        assert max(sizes) <= MAX_MARKDOWN_CHARS
         assert payloads[0].text == page
 
     def test_a_source_on_the_web_is_a_link(self) -> None:
@@ -160,8 +166,8 @@ class TestSmallPrint:
 class TestPages:
     def test_a_long_answer_is_whole(self) -> None:
         page = "<!channel> " * 1000
-        pages = pages_of(View("t1", text=page * 2, pages=(page, page)))
-        assert max(map(len, pages)) <= MAX_MARKDOWN
+        pages = render_pages(View("t1", text=page * 2, pages=(page, page)))
+        assert max(map(len, pages)) <= MAX_MARKDOWN_CHARS
         assert "".join(pages).replace("\u200b", "") == page * 2
 
     def test_notices_follow_the_text(self) -> None:
@@ -173,7 +179,7 @@ class TestPages:
         page = "| a | b |\n" * 1000
         view = View("t1", text=page, pages=(page,), actions=AFTER_ANSWER, state="complete")
         (payload,) = render(view, private=True)
-        blocks = payload.bare("t1")
+        blocks = payload.plain_blocks("t1")
         check_call("chat.postMessage", {"channel": "C1", "text": "x", "blocks": blocks})
         assert "".join(b["text"]["text"] for b in blocks if b["type"] == "section") == page
         assert {b["type"] for b in blocks} == {"section", "actions"}

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 
 from bot.adapters.background_tasks import BackgroundTasks
-from bot.adapters.slack.outbound.agent_status import AgentSurface
-from bot.adapters.slack.outbound.render import MAX_MARKDOWN, MAX_PAGE, pages_of
-from bot.adapters.slack.outbound.sink import CUT_OFF, ReplySink
-from bot.adapters.slack.outbound.stream import unchanging
+from bot.adapters.slack.outbound.agent_status import AgentStatus
+from bot.adapters.slack.outbound.render import MAX_MARKDOWN_CHARS, MAX_PAGE_CHARS, render_pages
+from bot.adapters.slack.outbound.sink import CUT_OFF_TEXT, ReplySink
+from bot.adapters.slack.outbound.stream import escaped_stable_prefix
 from bot.adapters.slack.transport.client import Client
 from bot.adapters.slack.transport.timing import Timing
 from bot.replies.draft import Draft
@@ -38,14 +38,22 @@ class Desk:
         self.client = Client(token="xoxb-test-bot-token", base_url=fake.api_url)
         self.client.retry_handlers.append(AsyncRateLimitErrorRetryHandler(max_retry_count=3))
         self.chores = BackgroundTasks("slack")
-        self.surface = AgentSurface(self.client, self.chores, streaming=streaming, refresh_s=0.02)
+        self.agent_status = AgentStatus(
+            self.client, self.chores, streaming=streaming, refresh_s=0.02
+        )
         self.kept = MemoryReplies()
         self.turns = 0
 
     def begin(self, place: ConversationKey = DIRECT) -> tuple[ReplySink, Draft]:
         self.turns += 1
         sink = ReplySink(
-            self.client, self.kept, place, QUICK, user="U1", surface=self.surface, question="What?"
+            self.client,
+            self.kept,
+            place,
+            QUICK,
+            user="U1",
+            agent_status=self.agent_status,
+            question="What?",
         )
         return sink, Draft(f"t{self.turns}", sink.limits, model=True)
 
@@ -131,7 +139,7 @@ class TestStreaming:
         await desk.write(pieces(text, 997))
         shown = [m.shown for m in desk.messages()]
         assert [word for page in shown for word in page.split()] == text.split()
-        assert max(len(page) for page in shown) <= MAX_MARKDOWN
+        assert max(len(page) for page in shown) <= MAX_MARKDOWN_CHARS
         appended = [c.arguments for c in desk.fake.calls if c.method == "chat.appendStream"]
         assert max(len(a["markdown_text"]) for a in appended) <= 12_000
         assert [bool(m.blocks and m.blocks[-1]["type"] == "context_actions")
@@ -155,7 +163,7 @@ def growing(text: str, cuts: Iterable[int]) -> Iterator[list[str]]:
         if cut > last:
             draft.add(Text(text[last:cut]))
             last = cut
-            yield pages_of(draft.view())
+            yield render_pages(draft.view())
 
 
 FENCED = st.lists(
@@ -172,7 +180,7 @@ class TestWhatIsAdded:
         sent: dict[int, str] = {}
         for pages in growing(text, cuts):
             for index, page in enumerate(pages):
-                now = unchanging(page) if index == len(pages) - 1 else page
+                now = escaped_stable_prefix(page) if index == len(pages) - 1 else page
                 if now.startswith(sent.get(index, "")):
                     sent[index] = now
         assert [harmful(page) for page in sent.values() if harmful(page)] == []
@@ -181,7 +189,7 @@ class TestWhatIsAdded:
     def test_in_the_end_it_is_a_part_of_the_page(self, text: str, cuts: list[int]) -> None:
         sent, pages = "", [""]
         for pages in growing("Look:\n```\n" + text + "|", cuts):
-            if len(pages) == 1 and (now := unchanging(pages[0])).startswith(sent):
+            if len(pages) == 1 and (now := escaped_stable_prefix(pages[0])).startswith(sent):
                 sent = now
         if len(pages) == 1:
             assert pages[0].startswith(sent)
@@ -358,7 +366,7 @@ class TestFeedback:
     async def test_other_mistakes_in_blocks_are_not_taken_for_it(self, desk: Desk) -> None:
         desk.fake.fail_next("chat.stopStream", error="invalid_blocks", times=2)
         await desk.write(pieces("One."))
-        assert desk.surface.may("feedback")
+        assert desk.agent_status.is_available("feedback")
         assert [m.shown for m in desk.messages()] == ["One."]
 
 
@@ -378,13 +386,13 @@ class TestTheEnd:
 
     async def test_an_old_message_was_left_to_pass_for_the_answer(self, desk: Desk) -> None:
         (message,) = await self._lost(desk, "Words. " * 40)
-        assert message.shown.endswith(CUT_OFF)
+        assert message.shown.endswith(CUT_OFF_TEXT)
         assert [b["type"] for b in message.blocks] == ["markdown"]
         assert not desk.kept.saved["t1"].finished
 
     async def test_half_of_the_pages_were_left_to_pass_for_all(self, desk: Desk) -> None:
-        (message,) = await self._lost(desk, "Words. " * (MAX_PAGE // 5))
-        assert message.shown.endswith(CUT_OFF)
+        (message,) = await self._lost(desk, "Words. " * (MAX_PAGE_CHARS // 5))
+        assert message.shown.endswith(CUT_OFF_TEXT)
 
     async def test_pages_came_out_of_order_after_an_edit_that_failed(self, desk: Desk) -> None:
         text = " ".join(f"word{n:05}" for n in range(3000))
@@ -400,7 +408,7 @@ class TestTheEnd:
         assert [w for w in shown.split() if w.startswith("word")] == text.split()
 
 
-class TestAsides:
+class TestEphemeralMessages:
     async def _tell(self, desk: Desk, place: ConversationKey, **more: Any) -> None:
         sink = ReplySink(desk.client, desk.kept, place, QUICK, user="U1", lazy=True)
         draft = Draft("t9", sink.limits)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from bot.adapters.slack import SlackAdapter
-from bot.adapters.slack.setup.manifest import SCOPES, content, manifest, scopes
+from bot.adapters.slack.setup.manifest import SCOPES, build_manifest, manifest, scopes
 from bot.app import create_adapters
 from bot.config.platforms import SlackSettings
 from bot.errors import ConfigError
@@ -55,8 +55,8 @@ class TestManifest:
             SlackSettings(public_url=url)
 
     def test_an_app_need_not_be_an_agent(self) -> None:
-        plain = content(COMMANDS, SlackSettings(agent=False))
-        agent = content(COMMANDS, SlackSettings())
+        plain = build_manifest(COMMANDS, SlackSettings(agent=False))
+        agent = build_manifest(COMMANDS, SlackSettings())
         assert "agent_view" in agent["features"]
         assert "agent_view" not in plain["features"]
         assert set(plain["oauth_config"]["scopes"]["bot"]) == set(SCOPES)
@@ -92,7 +92,7 @@ class TestDoctor:
     @pytest.fixture
     def live(self, fake: FakeSlack) -> dict[str, Any]:
         """An app as the manifest has it."""
-        fake.methods.manifest = copy.deepcopy(content(COMMANDS, SlackSettings()))
+        fake.methods.manifest = copy.deepcopy(build_manifest(COMMANDS, SlackSettings()))
         fake.methods.scopes = ",".join(scopes(SlackSettings()))
         return fake.methods.manifest
 
@@ -157,7 +157,7 @@ class TestDoctor:
         assert "the command /old, which no loaded plugin has" in note
 
     async def test_where_http_requests_go(self, fake: FakeSlack, live: dict[str, Any]) -> None:
-        fake.methods.manifest = content(COMMANDS, HTTP)
+        fake.methods.manifest = build_manifest(COMMANDS, HTTP)
         adapter = self.adapter(fake, settings=HTTP, signing_secret=SIGNING_SECRET)
         assert list(await adapter.check()) == []
         elsewhere = HTTP.model_copy(update={"public_url": "https://elsewhere.example.org"})

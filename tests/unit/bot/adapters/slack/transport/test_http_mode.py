@@ -16,7 +16,7 @@ import pytest
 
 from bot.adapters.protocol import AdapterError
 from bot.adapters.slack import SlackAdapter
-from bot.adapters.slack.transport.http_mode import MAX_BODY
+from bot.adapters.slack.transport.http_mode import MAX_BODY_BYTES
 from bot.app import App
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.bots import (
@@ -211,7 +211,7 @@ class TestRequests:
         await greeted(fake)
 
     async def test_a_body_that_is_too_large(self, bot: ServedBot, fake: FakeSlack) -> None:
-        status, _ = await post(bot, "x" * (MAX_BODY + 1))
+        status, _ = await post(bot, "x" * (MAX_BODY_BYTES + 1))
         assert status == 413
         await greeted(fake)
 

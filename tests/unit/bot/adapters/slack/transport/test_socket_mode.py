@@ -318,13 +318,13 @@ class TestBackoff:
         for _ in range(10):
             backoff.delay()
         assert backoff.delay() >= 4.0
-        backoff.opened()
+        backoff.record_opened()
         assert backoff.delay() <= 0.5
 
     def test_connections_that_break_at_once_are_not_opened_by_the_thousand(self) -> None:
         backoff = Backoff(0.5, 8.0)
         waited = 0.0
         for _ in range(100):
-            backoff.opened()
+            backoff.record_opened()
             waited += backoff.delay()
         assert waited > 30 * 60
