@@ -19,7 +19,7 @@ from backends.pool.spec import ModelSpec, ResolvedReplica, SpecError
 from backends.registry import load_engines
 from bot.config import Config, Secrets, load
 from bot.config.resources import INSTALLED, resource
-from bot.config.secrets import variables_named
+from bot.config.secrets import find_secret_variables
 from bot.errors import ConfigError
 from bot.skills.plugin_loader import Plugins, load_plugins
 
@@ -105,7 +105,9 @@ class Installation:
             for replica in replicas
         ]
         judged = [*options, *filter(None, plugins.settings.values())]
-        named = variables_named([config.model_dump(), *(model.model_dump() for model in judged)])
+        named = find_secret_variables(
+            [config.model_dump(), *(model.model_dump() for model in judged)]
+        )
         return cls(
             found,
             config,

@@ -10,7 +10,7 @@ import pytest
 import typer.main
 
 from bot.cli import app
-from bot.cli.doc_tables import stale
+from bot.cli.doc_tables import find_stale_pages
 from bot.skills.hookspecs import __file__ as hookspecs_file
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,7 +79,7 @@ def test_every_hook_is_documented(hook: str) -> None:
 
 
 def test_generated_tables_are_current() -> None:
-    assert stale(ROOT / "docs") == []
+    assert find_stale_pages(ROOT / "docs") == []
 
 
 def tracked() -> list[Path]:

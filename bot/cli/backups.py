@@ -9,7 +9,7 @@ import typer
 
 from bot.cli.console import console
 from bot.cli.loop import run_async
-from bot.cli.options import ConfigPath, read
+from bot.cli.options import ConfigPath, read_installation
 
 
 def backup(
@@ -19,7 +19,7 @@ def backup(
     """Copy conversations and documents to one file, also while the bot runs."""
     from bot.storage.backups import back_up, remove_old
 
-    here = read(config)
+    here = read_installation(config)
     copy = back_up(here.config.database, to)
     _say(f"Copied {here.config.database} to {copy} ({copy.stat().st_size / 1e6:,.1f} MB).")
     remove_old(here.config.database, here.config.backup.keep_days)
@@ -37,7 +37,7 @@ def restore(
     from bot.knowledge.ingestion.consistency import Verified
     from bot.storage.restore import put_back
 
-    here = read(config)
+    here = read_installation(config)
     kept = put_back(file, here.config.database, here.config.index)
 
     async def make_vectors() -> Verified:

@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from bot.adapters.terminal.screen import Screen, progress
+from bot.adapters.terminal.screen import Screen, make_progress
 from bot.control_characters import escape_controls, strip_controls
 from bot.observability.redaction import Redactor
 
@@ -30,21 +30,21 @@ errors = Screen(stderr=True)
 
 _redact = Redactor()
 
-_WHOLE = frozenset({"id", "base", "added"})
-_PIPE_WIDTH = 2_000
+_UNWRAPPED_COLUMNS = frozenset({"id", "base", "added"})
+_MAX_PIPE_COLUMNS = 2_000
 """Columns of a table that goes into a pipe or a file, at most."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
-def plain(value: Any) -> Any:
+def to_json_value(value: Any) -> Any:
     """A value as JSON can hold it."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {f.name: to_json_value(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): plain(inner) for key, inner in value.items()}
+        return {str(key): to_json_value(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(inner) for inner in value]
+        return [to_json_value(inner) for inner in value]
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Path):
@@ -52,34 +52,34 @@ def plain(value: Any) -> Any:
     return value
 
 
-def conceal(known: Iterable[str]) -> None:
+def set_secrets(known: Iterable[str]) -> None:
     """Show none of these secrets from now on."""
     global _redact
     _redact = Redactor(known)
 
 
-def redacted(text: str) -> str:
+def redact(text: str) -> str:
     """A text as it may be printed."""
     return _redact(text)
 
 
 def say(text: str) -> None:
     """A sentence on standard error; the terminal wraps it, a pipe gets one line."""
-    errors.print(redacted(escape_controls(text)), soft_wrap=True)
+    errors.print(redact(escape_controls(text)), soft_wrap=True)
 
 
 def write(text: str, *, to_errors: bool = False, end: bool = True) -> None:
     """A text of several lines as it stands; nothing wraps it."""
-    typer.echo(redacted(strip_controls(text)), err=to_errors, nl=end)
+    typer.echo(redact(strip_controls(text)), err=to_errors, nl=end)
 
 
 def show_json(value: Any) -> None:
     """Print a value as JSON on standard output; what its encoding lacks is escaped."""
-    text = redacted(json.dumps(plain(value), indent=2, ensure_ascii=False))
+    text = redact(json.dumps(to_json_value(value), indent=2, ensure_ascii=False))
     try:
         text.encode(sys.stdout.encoding)
     except UnicodeEncodeError:
-        text = redacted(json.dumps(plain(value), indent=2))
+        text = redact(json.dumps(to_json_value(value), indent=2))
     typer.echo("\n".join(map(escape_controls, text.split("\n"))))
 
 
@@ -98,15 +98,15 @@ def show(
     for key in rows[0]:
         justify = "right" if key in numbers else "left"
         # An id is copied and a number is read at a glance: neither is cut in two.
-        whole = key in numbers or key in _WHOLE
+        whole = key in numbers or key in _UNWRAPPED_COLUMNS
         grid.add_column(key.replace("_", " "), justify=justify, overflow="fold", no_wrap=whole)  # type: ignore[arg-type]
     for row in rows:
-        grid.add_row(*(Text(_cell(value)) for value in row.values()))
+        grid.add_row(*(Text(_format_cell(value)) for value in row.values()))
     # In a pipe each row is a line, for whatever reads it.
-    (console if console.is_terminal else Screen(width=_PIPE_WIDTH)).print(grid)
+    (console if console.is_terminal else Screen(width=_MAX_PIPE_COLUMNS)).print(grid)
 
 
-def _cell(value: Any) -> str:
+def _format_cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -117,16 +117,16 @@ def _cell(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, datetime):
         return value.astimezone().strftime("%Y-%m-%d %H:%M")
-    return redacted(escape_controls(str(value)))
+    return redact(escape_controls(str(value)))
 
 
-def size(count: int) -> str:
+def format_size(count: int) -> str:
     """Bytes for people."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def download_bar() -> Progress:
     """A progress bar for a download, on standard error."""
-    return progress(
+    return make_progress(
         errors, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
     )

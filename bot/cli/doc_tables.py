@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from bot.config import describe
+from bot.config import describe_keys
 
 _REPEATED = re.compile(r"^(channels\.<name>\.|workspaces\.<name>\.commands\.)")
 
@@ -14,7 +14,7 @@ _REPEATED = re.compile(r"^(channels\.<name>\.|workspaces\.<name>\.commands\.)")
 def configuration_table() -> str:
     """Every key of config.yaml; keys that repeat those of another place are left out."""
     lines = ["| key | type | default | what it is for |", "|---|---|---|---|"]
-    for row in describe():
+    for row in describe_keys():
         if _REPEATED.match(row.path):
             continue
         default = f"`{row.default}`" if row.default else ""
@@ -23,24 +23,24 @@ def configuration_table() -> str:
     return "\n".join(lines)
 
 
-def with_tables(page: str) -> str:
+def insert_tables(page: str) -> str:
     """The page with its tables made anew."""
     before, begin, rest = page.partition("<!-- table: configuration -->\n")
     _, end, after = rest.partition("\n<!-- end -->")
     return f"{before}{begin}{configuration_table()}{end}{after}" if end else page
 
 
-def stale(docs: Path) -> list[Path]:
+def find_stale_pages(docs: Path) -> list[Path]:
     """Pages whose tables no longer say what the code does."""
     pages = sorted(docs.glob("*.md"))
-    return [p for p in pages if with_tables(text := p.read_text(encoding="utf-8")) != text]
+    return [p for p in pages if insert_tables(text := p.read_text(encoding="utf-8")) != text]
 
 
-def rewrite(docs: Path) -> list[Path]:
+def rewrite_pages(docs: Path) -> list[Path]:
     """Write the stale pages again, and return them."""
-    pages = stale(docs)
+    pages = find_stale_pages(docs)
     for page in pages:
         partial = page.with_suffix(".partial")
-        partial.write_text(with_tables(page.read_text(encoding="utf-8")), encoding="utf-8")
+        partial.write_text(insert_tables(page.read_text(encoding="utf-8")), encoding="utf-8")
         os.replace(partial, page)
     return pages

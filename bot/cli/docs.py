@@ -13,10 +13,10 @@ from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn
 from rich.text import Text
 
-from bot.adapters.terminal.screen import progress
-from bot.cli.console import AsJson, console, errors, plain, say, show, show_json
+from bot.adapters.terminal.screen import make_progress
+from bot.cli.console import AsJson, console, errors, say, show, show_json, to_json_value
 from bot.cli.loop import run_async
-from bot.cli.options import ConfigPath, read
+from bot.cli.options import ConfigPath, read_installation
 from bot.control_characters import escape_controls
 from bot.errors import UserFacingError
 from bot.observability.logs import configure
@@ -31,11 +31,11 @@ Base = Annotated[
 ]
 
 
-def with_app(config: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
+def run_with_app(config: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
     """Open the app without its platforms, do the work, close it."""
     from bot.app import open_app
 
-    here = read(config)
+    here = read_installation(config)
     configure(here.config.logging.model_copy(update={"level": "warning"}), here.secrets.known())
 
     async def run() -> T:
@@ -45,13 +45,13 @@ def with_app(config: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
     return run_async(run())
 
 
-async def follow(events: AsyncGenerator[Ingested, None]) -> Counter[str]:
+async def show_ingestion(events: AsyncGenerator[Ingested, None]) -> Counter[str]:
     """Show an ingestion as it goes; returns how many documents ended in which state."""
     states: Counter[str] = Counter()
     passed: list[str] = []
     columns = (BarColumn(), MofNCompleteColumn())
     quiet = not errors.is_terminal  # a bar would leave an empty line in a pipe
-    with progress(errors, *columns, transient=True, disable=quiet) as bar:
+    with make_progress(errors, *columns, transient=True, disable=quiet) as bar:
         task = bar.add_task("Reading", total=None)
         async with aclosing(events):
             async for event in events:
@@ -66,13 +66,13 @@ async def follow(events: AsyncGenerator[Ingested, None]) -> Counter[str]:
                 if event.state != "working":
                     states[event.state] += 1
                 if event.state == "refused":
-                    say(refusal(event.location, event.detail))
+                    say(format_refusal(event.location, event.detail))
     for sentence in passed:
         say(sentence)
     return states
 
 
-def refusal(location: str, why: str) -> str:
+def format_refusal(location: str, why: str) -> str:
     """A reason with the whole location where it only has its last part."""
     name = location.rsplit("/", 1)[-1]
     if name and why.startswith(name):
@@ -97,7 +97,7 @@ def add(
         for location in locations:
             try:
                 events = app.knowledge.add(location, base=base, by="terminal:operator")
-                states = await follow(events)
+                states = await show_ingestion(events)
             except UserFacingError as exc:  # the others are read all the same
                 say(str(exc))
                 refused += 1
@@ -106,7 +106,7 @@ def add(
             refused += states["refused"]
         return refused
 
-    if with_app(config, work):
+    if run_with_app(config, work):
         raise typer.Exit(1)
 
 
@@ -127,7 +127,7 @@ def list_(base: Base = None, config: ConfigPath = None, as_json: AsJson = False)
             "added": document.at,
             "location": document.location,
         }
-        for document in with_app(config, work)
+        for document in run_with_app(config, work)
     ]
     show(rows, as_json=as_json, empty="There are no documents; `parlance docs add` adds some.")
 
@@ -153,7 +153,7 @@ def remove(
             console.print(line, soft_wrap=True)
         return missing
 
-    if with_app(config, work):
+    if run_with_app(config, work):
         raise typer.Exit(1)
 
 
@@ -170,7 +170,7 @@ def search(
     async def work(app: Any) -> Any:
         return await app.knowledge.search(query, bases=[base] if base else None, limit=limit)
 
-    found = with_app(config, work)
+    found = run_with_app(config, work)
     if as_json:
         show_json(found)
         return
@@ -189,13 +189,13 @@ def search(
 @commands.command()
 def sync(base: Base = None, config: ConfigPath = None) -> None:
     """Bring every source, and the folders of knowledge.sync, up to date."""
-    _keep_up(config, lambda knowledge: knowledge.sync(base))
+    _run_ingestion(config, lambda knowledge: knowledge.sync(base))
 
 
 @commands.command()
 def rebuild(base: Base = None, config: ConfigPath = None) -> None:
     """Make the index anew beside the old one, and swap; needed after a change of the embedder."""
-    _keep_up(config, lambda knowledge: knowledge.rebuild(base))
+    _run_ingestion(config, lambda knowledge: knowledge.rebuild(base))
 
 
 @commands.command()
@@ -205,13 +205,13 @@ def verify(config: ConfigPath = None, as_json: AsJson = False) -> None:
     async def work(app: Any) -> Any:
         return await app.knowledge.verify()
 
-    found = with_app(config, work)
+    found = run_with_app(config, work)
     if as_json:
         show_json(found)
         return
     rows = [
         {"what": name.replace("_", " "), "found": ", ".join(n) if isinstance(n, list) else n}
-        for name, n in plain(found).items()
+        for name, n in to_json_value(found).items()
     ]
     show(rows, as_json=False)
 
@@ -228,18 +228,18 @@ def evaluate_(
     as_json: AsJson = False,
 ) -> None:
     """Measure the search on questions with known answers; needs no model."""
-    from bot.cli.eval_answers import answering
+    from bot.cli.eval_answers import make_answerer
     from bot.knowledge.retrieval.evaluation import evaluate, load_golden
 
     questions = load_golden(file, half=half)
 
     async def work(app: Any) -> Any:
-        answer = answering(app) if answers else None
+        answer = make_answerer(app) if answers else None
         return await evaluate(
             app.knowledge, questions, bases=[base] if base else None, answer=answer
         )
 
-    measured = plain(with_app(config, work))
+    measured = to_json_value(run_with_app(config, work))
     if as_json:
         show_json(measured)
         return
@@ -256,11 +256,13 @@ def evaluate_(
         console.print(escape_controls(line), soft_wrap=True)
 
 
-def _keep_up(config: Path | None, begin: Callable[[Any], AsyncGenerator[Ingested, None]]) -> None:
+def _run_ingestion(
+    config: Path | None, begin: Callable[[Any], AsyncGenerator[Ingested, None]]
+) -> None:
     async def work(app: Any) -> Counter[str]:
-        return await follow(begin(app.knowledge))
+        return await show_ingestion(begin(app.knowledge))
 
-    states = with_app(config, work)
+    states = run_with_app(config, work)
     console.print(f"{_summary(states)}.")
     if states["refused"]:
         raise typer.Exit(1)

@@ -14,7 +14,7 @@ from bot.types import Author, ConversationKey, Text
 from bot.values import SearchResult
 
 
-def answering(app: App) -> Answer:
+def make_answerer(app: App) -> Answer:
     """A function that answers a question from what was found."""
     author = Author("terminal", app.installation.config.terminal.user, "operator")
     key = ConversationKey("terminal", "local", "evaluation")

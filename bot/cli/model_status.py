@@ -11,19 +11,19 @@ from bot.installation import Installation
 from bot.observability.metrics import PREFIX
 
 Row = dict[str, object]
-_PATIENCE_S = 2.0
+_METRICS_TIMEOUT_S = 2.0
 
 
-async def statuses(here: Installation) -> tuple[list[Row], bool]:
+async def read_statuses(here: Installation) -> tuple[list[Row], bool]:
     """A row for each replica of each model, and whether a running bot told it."""
     try:
-        told = list(_told(await _metrics(here)))
+        told = list(_parse_metrics(await _fetch_metrics(here)))
     except (ValueError, LookupError):  # the port is somebody else's
         told = []
-    return (told, True) if told else (await _looked(here), False)
+    return (told, True) if told else (await _query_engines(here), False)
 
 
-async def _metrics(here: Installation) -> str:
+async def _fetch_metrics(here: Installation) -> str:
     """The running bot's metrics; empty where it serves none, or does not run."""
     metrics = here.config.metrics
     if not metrics.port:
@@ -32,7 +32,7 @@ async def _metrics(here: Installation) -> str:
     host = f"[{host}]" if ":" in host else host
     try:
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(_PATIENCE_S)) as session,
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(_METRICS_TIMEOUT_S)) as session,
             session.get(f"http://{host}:{metrics.port}/metrics") as answer,
         ):
             return await answer.text() if answer.status == 200 else ""
@@ -40,7 +40,7 @@ async def _metrics(here: Installation) -> str:
         return ""
 
 
-def _told(text: str) -> Iterator[Row]:
+def _parse_metrics(text: str) -> Iterator[Row]:
     found: dict[tuple[str, str, str], dict[str, float]] = {}
     words: dict[tuple[str, str, str], dict[str, str]] = {}
     queues: dict[str, float] = {}
@@ -69,18 +69,18 @@ def _told(text: str) -> Iterator[Row]:
             busy=int(values.get("slots_busy", 0)),
             queue=int(queues.get(model, 0)),
             tokens_per_s=values.get("tokens_per_second"),
-            cache_hits=_share(values),
+            cache_hits=_cache_hit_share(values),
             last_error=said.get("error", ""),
         )
 
 
-def _share(values: Mapping[str, float]) -> float | None:
+def _cache_hit_share(values: Mapping[str, float]) -> float | None:
     """The part of prompt tokens that came from the cache, 0 to 1."""
-    read = values.get("prompt_tokens_total", 0.0)
-    return round(values.get("cached_tokens_total", 0.0) / read, 3) if read else None
+    prompt = values.get("prompt_tokens_total", 0.0)
+    return round(values.get("cached_tokens_total", 0.0) / prompt, 3) if prompt else None
 
 
-async def _looked(here: Installation) -> list[Row]:
+async def _query_engines(here: Installation) -> list[Row]:
     pool = here.create_pool()
     rows = []
     try:

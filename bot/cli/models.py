@@ -11,10 +11,10 @@ from rich.progress import TaskID
 from backends.errors import BackendError
 from backends.files.catalog import CATALOG, find_files
 from backends.files.store import ModelStore
-from bot.cli.console import AsJson, console, download_bar, errors, show, size
+from bot.cli.console import AsJson, console, download_bar, errors, format_size, show
 from bot.cli.loop import run_async
-from bot.cli.model_status import statuses
-from bot.cli.options import ConfigPath, read
+from bot.cli.model_status import read_statuses
+from bot.cli.options import ConfigPath, read_installation
 from bot.errors import NotFound
 from bot.installation import Installation, ModelFile
 
@@ -24,15 +24,15 @@ commands = typer.Typer(no_args_is_help=True, help="Which models there are; fetch
 @commands.command("list")
 def list_(config: ConfigPath = None, as_json: AsJson = False) -> None:
     """The models that config.yaml names, and those of the catalogue."""
-    here = read(config)
-    configured = [_configured(here, name) for name in here.config.models]
+    here = read_installation(config)
+    configured = [_describe_configured(here, name) for name in here.config.models]
     known = [
         {
             "name": model.name,
             "from": "catalogue",
             "for": model.purpose,
             "memory": f"{model.memory_mb / 1000:.1f} GB",
-            "here": all(_present(here.store, f.source, f.sha256) for f in model.files),
+            "here": all(_is_present(here.store, f.source, f.sha256) for f in model.files),
             "source": model.files[0].source,
             "about": model.summary,
         }
@@ -59,16 +59,16 @@ def pull(
     config: ConfigPath = None,
 ) -> None:
     """Fetch model files, with progress; what is here already is verified and kept."""
-    here = read(config)
+    here = read_installation(config)
     if names and any(name.startswith("ollama:") for name in names):
         for name in names:
             run_async(_pull_from_ollama(here, name.removeprefix("ollama:")))
         return
-    files = _wanted(here, names)
+    files = _find_files(here, names)
     fetch_all(here.store, files)
     for file in files:
         path = here.store.path(file.source, file.sha256)
-        console.print(f"{file.model}: {path} ({size(path.stat().st_size)})")
+        console.print(f"{file.model}: {path} ({format_size(path.stat().st_size)})")
 
 
 @commands.command()
@@ -77,8 +77,8 @@ def remove(
     config: ConfigPath = None,
 ) -> None:
     """Remove fetched model files from the cache folder."""
-    here = read(config)
-    for file in _wanted(here, names):
+    here = read_installation(config)
+    for file in _find_files(here, names):
         gone = here.store.remove(file.source)
         console.print(f"{file.display_source}: {'removed' if gone else 'was not there'}.")
 
@@ -89,8 +89,8 @@ def status(config: ConfigPath = None, as_json: AsJson = False) -> None:
 
     A bot that runs with metrics.port set is asked; else each engine is, which knows less.
     """
-    here = read(config)
-    rows, running = run_async(statuses(here))
+    here = read_installation(config)
+    rows, running = run_async(read_statuses(here))
     show(rows, as_json=as_json)
     if not running and not as_json:
         console.print(
@@ -109,15 +109,15 @@ def fetch_all(store: ModelStore, files: Sequence[ModelFile]) -> None:
                     f"{file.model}: {file.display_source.split('#')[0]}", total=None
                 )
 
-                def moved(done: int, total: int | None, task: TaskID = task) -> None:
+                def on_progress(done: int, total: int | None, task: TaskID = task) -> None:
                     bar.update(task, completed=done, total=total)
 
-                await store.fetch_async(file.source, file.sha256, moved)
+                await store.fetch_async(file.source, file.sha256, on_progress)
 
     run_async(run())
 
 
-def _wanted(here: Installation, names: Sequence[str] | None) -> list[ModelFile]:
+def _find_files(here: Installation, names: Sequence[str] | None) -> list[ModelFile]:
     needed = here.list_model_files()
     if not names:
         return needed
@@ -130,7 +130,7 @@ def _wanted(here: Installation, names: Sequence[str] | None) -> list[ModelFile]:
     return files
 
 
-def _present(store: ModelStore, source: str, sha256: str | None) -> bool:
+def _is_present(store: ModelStore, source: str, sha256: str | None) -> bool:
     try:
         store.path(source, sha256)
     except BackendError:
@@ -138,7 +138,7 @@ def _present(store: ModelStore, source: str, sha256: str | None) -> bool:
     return True
 
 
-def _configured(here: Installation, name: str) -> dict[str, object]:
+def _describe_configured(here: Installation, name: str) -> dict[str, object]:
     spec = here.specs[name]
     files = [file for file in here.list_model_files() if file.model == name]
     return {
@@ -146,7 +146,7 @@ def _configured(here: Installation, name: str) -> dict[str, object]:
         "from": "config.yaml",
         "for": "embed" if name == here.config.embedder else "chat",
         "memory": "",
-        "here": all(_present(here.store, f.source, f.sha256) for f in files) if files else None,
+        "here": all(_is_present(here.store, f.source, f.sha256) for f in files) if files else None,
         "source": ", ".join(file.display_source for file in files)
         or ", ".join(replica.backend for replica in spec.replicas),
         "about": spec.description,

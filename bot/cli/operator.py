@@ -12,7 +12,7 @@ import typer
 
 from bot.cli.console import AsJson, console, show, write
 from bot.cli.loop import run_async
-from bot.cli.options import ConfigPath, read
+from bot.cli.options import ConfigPath, read_installation
 from bot.installation import Installation
 from bot.private_files import find_exposed, find_exposed_data
 
@@ -28,7 +28,7 @@ def check(config: ConfigPath = None, as_json: AsJson = False) -> None:
     """Validate configuration, plugins, models and migrations; starts and loads nothing."""
     from bot.storage.migrations import pending
 
-    here = read(config)
+    here = read_installation(config)
     rows = [{"what": "configuration", "ok": True, "detail": str(here.path)}]
     for problem in here.plugins.problems:
         rows.append({"what": f"plugin {problem.plugin}", "ok": False, "detail": problem.text})
@@ -44,17 +44,17 @@ def check(config: ConfigPath = None, as_json: AsJson = False) -> None:
     exists = here.config.database.exists()
     detail = f"{len(ahead)} to apply at the next start" if ahead and exists else "up to date"
     rows.append({"what": "migrations", "ok": True, "detail": detail if exists else "new database"})
-    _finish(rows, as_json=as_json)
+    _show_checks(rows, as_json=as_json)
 
 
 def doctor(config: ConfigPath = None, as_json: AsJson = False) -> None:
     """Try each thing: models, embedder, documents, platforms; says what to do."""
-    here = read(config)
-    rows = run_async(examine(here))
-    _finish(rows, as_json=as_json)
+    here = read_installation(config)
+    rows = run_async(run_checks(here))
+    _show_checks(rows, as_json=as_json)
 
 
-async def examine(here: Installation) -> list[dict[str, object]]:
+async def run_checks(here: Installation) -> list[dict[str, object]]:
     """What was tried: a row each, with `what`, `ok` and `detail`."""
     from backends.errors import BackendError
     from bot.app import create_adapters, open_app
@@ -77,7 +77,7 @@ async def examine(here: Installation) -> list[dict[str, object]]:
             if able.context:
                 detail += f", context {able.context:,} tokens"
             if embedder is not None:
-                detail += _habits(embedder, app.pool.backend(name))
+                detail += _describe_embedder(embedder, app.pool.backend(name))
             rows.append({"what": f"model {name}", "ok": True, "detail": detail})
         documents = await app.knowledge.list()
         rows.append(
@@ -91,7 +91,7 @@ async def examine(here: Installation) -> list[dict[str, object]]:
         )
         if complaint := await app.knowledge.complaint():
             rows.append({"what": "vectors", "ok": False, "detail": complaint})
-    rows += await asyncio.to_thread(_kept_private, here)
+    rows += await asyncio.to_thread(_check_private_files, here)
     adapters = create_adapters(here)
     for adapter in adapters:
         problems = await adapter.check()
@@ -107,7 +107,7 @@ async def examine(here: Installation) -> list[dict[str, object]]:
     return rows
 
 
-def _kept_private(here: Installation) -> list[dict[str, object]]:
+def _check_private_files(here: Installation) -> list[dict[str, object]]:
     """Files that others on this machine may read, and keys that cannot be kept out of texts."""
     found = [*find_exposed_data(here.config.data_dir), *find_exposed(here.path.parent / ".env")]
     rows: list[dict[str, object]] = [
@@ -121,13 +121,13 @@ def _kept_private(here: Installation) -> list[dict[str, object]]:
     if not found:
         detail = "only their owner can read the data"
         rows.append({"what": "private files", "ok": True, "detail": detail})
-    if short := here.secrets.unguarded():
+    if short := here.secrets.find_short_secrets():
         detail = f"{', '.join(short)}: too short to be taken out of what is shown and logged"
         rows.append({"what": "keys", "ok": True, "detail": detail})
     return rows
 
 
-def _habits(embedder: Embedder, backend: Backend) -> str:
+def _describe_embedder(embedder: Embedder, backend: Backend) -> str:
     """What makes vectors of texts in another way than with the default embedder: where it is wrong,
     nothing else says so."""
     told = []
@@ -141,7 +141,7 @@ def _habits(embedder: Embedder, backend: Backend) -> str:
     return "".join(f", {one}" for one in told)
 
 
-def _finish(rows: list[dict[str, object]], *, as_json: bool) -> None:
+def _show_checks(rows: list[dict[str, object]], *, as_json: bool) -> None:
     show(rows, as_json=as_json)
     if not all(row["ok"] for row in rows):
         raise typer.Exit(1)
@@ -150,7 +150,7 @@ def _finish(rows: list[dict[str, object]], *, as_json: bool) -> None:
 @plugins.command("list")
 def plugins_list(config: ConfigPath = None, as_json: AsJson = False) -> None:
     """Each plugin, where it comes from, and what it declares."""
-    here = read(config)
+    here = read_installation(config)
     rows = [
         {
             "name": found.name,
@@ -171,9 +171,9 @@ def docs_tables(
     folder: Annotated[Path, typer.Option()] = Path("docs"),
 ) -> None:
     """Check the generated tables of the documentation, or write them again."""
-    from bot.cli.doc_tables import rewrite, stale
+    from bot.cli.doc_tables import find_stale_pages, rewrite_pages
 
-    pages = rewrite(folder) if write else stale(folder)
+    pages = rewrite_pages(folder) if write else find_stale_pages(folder)
     for page in pages:
         console.print(f"{page}: {'written' if write else 'is out of date; run `make docs`'}.")
     if pages and not write:
@@ -185,7 +185,7 @@ def manifest_discord(config: ConfigPath = None) -> None:
     """The invite link with the exact permissions, and what to switch on."""
     from bot.adapters.discord.setup.manifest import manifest as text_of
 
-    here = read(config)
+    here = read_installation(config)
     token = here.secrets.discord_token
     shown = token.get_secret_value() if token is not None else None
     write(text_of(here.plugins.commands, here.config.discord, shown))
@@ -201,7 +201,7 @@ def manifest_slack(
     """The app manifest for the loaded plugins, as YAML."""
     from bot.adapters.slack.setup.manifest import manifest as text_of
 
-    here = read(config)
+    here = read_installation(config)
     settings = here.config.slack
     if url is not None:
         settings = settings.model_copy(update={"mode": "http", "public_url": url})

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.console import conceal
+from bot.cli.console import set_secrets
 from bot.installation import Installation
 
 ConfigPath = Annotated[
@@ -16,8 +16,8 @@ ConfigPath = Annotated[
 ]
 
 
-def read(config: Path | None) -> Installation:
+def read_installation(config: Path | None) -> Installation:
     """What the operator has set up; nothing that is printed from now on shows a key of it."""
     here = Installation.read(config)
-    conceal(here.secrets.known())
+    set_secrets(here.secrets.known())
     return here

@@ -12,17 +12,17 @@ from rich.progress import BarColumn, MofNCompleteColumn
 
 from backends.errors import BackendError
 from bot.adapters.terminal import TerminalAdapter
-from bot.adapters.terminal.screen import progress
+from bot.adapters.terminal.screen import make_progress
 from bot.app import App, create_adapters, open_app
-from bot.cli.console import errors, redacted
+from bot.cli.console import errors, redact
 from bot.cli.loop import run_async
 from bot.cli.models import fetch_all
-from bot.cli.options import ConfigPath, read
+from bot.cli.options import ConfigPath, read_installation
 from bot.installation import Installation, ModelFile
 from bot.observability.logs import configure
 from bot.turns.erasure import TERMINAL_HISTORY_FILE
 
-_STOP_S = 2.0
+_WARM_UP_STOP_S = 2.0
 
 
 def run(
@@ -32,13 +32,13 @@ def run(
     ] = None,
 ) -> None:
     """Start Parlance: the platforms whose tokens are set, or a chat in the terminal."""
-    here = read(config)
+    here = read_installation(config)
     logging = here.config.logging
     if not create_adapters(here) and logging.level == "info":
         logging = logging.model_copy(update={"level": "warning"})  # the chat has the screen
     configure(logging, here.secrets.known())
     for problem in here.plugins.problems:
-        errors.print(redacted(f"Left out: {problem}"), style="yellow")
+        errors.print(redact(f"Left out: {problem}"), style="yellow")
     if missing := here.find_missing_files():
         errors.print("Fetching the models; this happens once.")
         _fetch(here, missing)
@@ -54,7 +54,7 @@ def _fetch(here: Installation, missing: list[ModelFile]) -> None:
         except BackendError as error:
             if file.model in vital:
                 raise
-            errors.print(redacted(f"Model {file.model}: {error}"), style="yellow")
+            errors.print(redact(f"Model {file.model}: {error}"), style="yellow")
 
 
 async def _serve(here: Installation, conversation: str | None) -> int:
@@ -67,7 +67,7 @@ async def _serve(here: Installation, conversation: str | None) -> int:
     stopped = _stop_on_signals(not adapters and terminal.interactive)
     try:
         async with open_app(here) as app:
-            await _read_in_once(app)
+            await _ingest_once(app)
             warming = asyncio.create_task(app.warm_up(), name="warm up")
             # What is loaded by then stays. Looking through it takes the collector 150 ms, in which
             # everybody would wait.
@@ -79,7 +79,7 @@ async def _serve(here: Installation, conversation: str | None) -> int:
                 await app.serve(adapters or [terminal])
             finally:
                 warming.cancel()
-                await asyncio.wait([warming], timeout=_STOP_S)
+                await asyncio.wait([warming], timeout=_WARM_UP_STOP_S)
     except asyncio.CancelledError:
         if not stopped:
             raise
@@ -109,11 +109,11 @@ def _stop_on_signals(interactive: bool) -> list[int]:
     return came
 
 
-async def _read_in_once(app: App) -> None:
+async def _ingest_once(app: App) -> None:
     """At the first start, read in the folders of `knowledge.sync`, with a progress bar."""
     if not app.installation.config.knowledge.sync or await app.knowledge.list():
         return
-    with progress(errors, BarColumn(), MofNCompleteColumn()) as bar:
+    with make_progress(errors, BarColumn(), MofNCompleteColumn()) as bar:
         task = bar.add_task("Reading the documents", total=None)
         async for event in app.sync_documents():
             bar.update(task, completed=event.done, total=event.total)

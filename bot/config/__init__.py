@@ -3,27 +3,28 @@
 from bot.config.core import (
     AdminSettings,
     BackupSettings,
+    ChannelOverrides,
     ChatSettings,
     CommandRule,
     FetchSettings,
     LimitSettings,
     LoggingSettings,
     MetricsSettings,
-    PlaceSettings,
     PluginSettings,
     PoolSettings,
 )
 from bot.config.knowledge import KnowledgeBase, KnowledgeSettings, SyncFolder
 from bot.config.loading import load
 from bot.config.platforms import DiscordSettings, SlackSettings, TerminalSettings
-from bot.config.reference import Row, describe
+from bot.config.reference import Row, describe_keys
 from bot.config.root import Config
-from bot.config.secrets import TOKEN_SHAPES, Secrets, names_a_secret
+from bot.config.secrets import TOKEN_SHAPES, Secrets, is_secret_name
 
 __all__ = [
     "TOKEN_SHAPES",
     "AdminSettings",
     "BackupSettings",
+    "ChannelOverrides",
     "ChatSettings",
     "CommandRule",
     "Config",
@@ -34,7 +35,6 @@ __all__ = [
     "LimitSettings",
     "LoggingSettings",
     "MetricsSettings",
-    "PlaceSettings",
     "PluginSettings",
     "PoolSettings",
     "Row",
@@ -42,7 +42,7 @@ __all__ = [
     "SlackSettings",
     "SyncFolder",
     "TerminalSettings",
-    "describe",
+    "describe_keys",
+    "is_secret_name",
     "load",
-    "names_a_secret",
 ]

@@ -143,7 +143,7 @@ class ChatSettings(Section):
     """An answer that is longer is also attached as a file, in characters."""
 
 
-class PlaceSettings(Section):
+class ChannelOverrides(Section):
     """What is different in one workspace or channel; what is left out stays as it is around it."""
 
     persona: str | None = None

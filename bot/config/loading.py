@@ -13,8 +13,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from backends.pool.spec import redact_value
-from bot.config.root import Config, contradictions
-from bot.config.secrets import TOKEN_SHAPES, names_a_secret, read_environment
+from bot.config.root import Config, find_contradictions
+from bot.config.secrets import TOKEN_SHAPES, is_secret_name, read_environment
 from bot.config.yaml_file import parse, read_file, text_keys
 from bot.errors import ConfigError, nearest
 
@@ -38,8 +38,8 @@ def load(
     """
     written = read_file(path)
     base = base or path.parent
-    given = _overrides(read_environment(base / ".env", environ))
-    merged = _merge(written, {at: value for at, (_, value) in given.items()})
+    given = _environment_overrides(read_environment(base / ".env", environ))
+    merged = _merge_overrides(written, {at: value for at, (_, value) in given.items()})
     variables = {
         at[:end]: name
         for at, (name, _) in given.items()
@@ -47,7 +47,7 @@ def load(
         if end == len(at) or not _has(written, at[:end])
     }
 
-    problems = dict(_misplaced(merged))
+    problems = dict(_find_misplaced_secrets(merged))
     try:
         config = Config.model_validate(merged, context={"root": base.resolve()})
     except ValidationError as exc:
@@ -58,14 +58,14 @@ def load(
             at = _keys_only(error["loc"], merged)
             if not any(at[: len(bad)] == bad for bad in problems):
                 said = redact_value(error["msg"], error["input"])
-                problems[at] = _sentence(error["type"], at, said)
+                problems[at] = _explain_error(error["type"], at, said)
     else:
-        for where, what in contradictions(config):
+        for where, what in find_contradictions(config):
             problems.setdefault(tuple(where.split(".")), what)
     if problems:
         raise ConfigError(
             "\n".join(
-                f"{_name(at, path, variables)}: {what}{'' if what.endswith('?') else '.'}"
+                f"{_name_location(at, path, variables)}: {what}{'' if what.endswith('?') else '.'}"
                 for at, what in problems.items()
             )
         )
@@ -75,19 +75,19 @@ def load(
 # --- what stands in the wrong place ---------------------------------------------------------------
 
 
-def _misplaced(value: Any, at: Location = ()) -> Iterator[tuple[Location, str]]:
+def _find_misplaced_secrets(value: Any, at: Location = ()) -> Iterator[tuple[Location, str]]:
     """Secrets that were written into config.yaml."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if TOKEN_SHAPES.search(str(key)):
                 yield at, "a key looks like a secret; secrets go into .env or the environment"
             else:
-                yield from _misplaced(inner, (*at, str(key)))
+                yield from _find_misplaced_secrets(inner, (*at, str(key)))
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _misplaced(inner, (*at, index))
+            yield from _find_misplaced_secrets(inner, (*at, index))
     elif isinstance(value, str) and value:
-        named = bool(at) and names_a_secret(str(at[-1])) and not _VARIABLE.fullmatch(value)
+        named = bool(at) and is_secret_name(str(at[-1])) and not _VARIABLE.fullmatch(value)
         if named or TOKEN_SHAPES.search(value):
             yield (
                 at,
@@ -98,7 +98,7 @@ def _misplaced(value: Any, at: Location = ()) -> Iterator[tuple[Location, str]]:
 # --- the environment -----------------------------------------------------------------------------
 
 
-def _overrides(variables: Mapping[str, str]) -> dict[Location, tuple[str, Any]]:
+def _environment_overrides(variables: Mapping[str, str]) -> dict[Location, tuple[str, Any]]:
     """Keys of config.yaml that the environment sets, each with its variable's name.
 
     A variable whose first word is no key of config.yaml is somebody else's, unless it is nearly
@@ -110,11 +110,11 @@ def _overrides(variables: Mapping[str, str]) -> dict[Location, tuple[str, Any]]:
             continue
         at = tuple(name.removeprefix(PREFIX).lower().split("__"))
         if at[0] in Config.model_fields or nearest(at[0], Config.model_fields):
-            found[at] = (name, _value(text))
+            found[at] = (name, _parse_value(text))
     return found
 
 
-def _value(text: str) -> Any:
+def _parse_value(text: str) -> Any:
     """Lists and mappings as in YAML; empty and `null` mean nothing; the rest is text."""
     text = text.strip()
     if text in {"", "null"}:
@@ -127,7 +127,7 @@ def _value(text: str) -> Any:
     return text
 
 
-def _merge(written: dict[str, Any], given: Mapping[Location, Any]) -> dict[str, Any]:
+def _merge_overrides(written: dict[str, Any], given: Mapping[Location, Any]) -> dict[str, Any]:
     merged: dict[str, Any] = text_keys(written)
     for at, value in given.items():
         here = merged
@@ -173,16 +173,16 @@ def _length(value: Any) -> int:
     return len(value) if isinstance(value, list) else 0
 
 
-def _name(at: Location, path: Path, variables: Mapping[Location, str]) -> str:
+def _name_location(at: Location, path: Path, variables: Mapping[Location, str]) -> str:
     for end in range(len(at), 0, -1):
         if at[:end] in variables:
             return variables[at[:end]]
     return f"{path.name}: {'.'.join(map(str, at))}" if at else path.name
 
 
-def _sentence(kind: str, at: Location, message: str) -> str:
+def _explain_error(kind: str, at: Location, message: str) -> str:
     if kind == "extra_forbidden":
-        near = nearest(str(at[-1]), _siblings(at))
+        near = nearest(str(at[-1]), _sibling_keys(at))
         hint = f"; did you mean {'.'.join(map(str, (*at[:-1], near)))}?" if near else ""
         return f"there is no such key{hint}"
     if kind == "missing":
@@ -191,7 +191,7 @@ def _sentence(kind: str, at: Location, message: str) -> str:
     return message[:1].lower() + message[1:] if not message[:2].isupper() else message
 
 
-def _siblings(at: Location) -> frozenset[str]:
+def _sibling_keys(at: Location) -> frozenset[str]:
     """The keys that would be known beside the last one of a path."""
     known: set[str] = set()
     for model in _models_at(Config, at[:-1]):

@@ -25,7 +25,7 @@ class Row(NamedTuple):
     description: str
 
 
-def describe() -> list[Row]:
+def describe_keys() -> list[Row]:
     """All keys, in the order of the shipped config.yaml."""
     return list(_rows(Config, ""))
 

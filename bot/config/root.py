@@ -14,13 +14,13 @@ from bot.config.base import LocalPath, Section
 from bot.config.core import (
     AdminSettings,
     BackupSettings,
+    ChannelOverrides,
     ChatSettings,
     CommandRule,
     FetchSettings,
     LimitSettings,
     LoggingSettings,
     MetricsSettings,
-    PlaceSettings,
     PluginSettings,
     PoolSettings,
 )
@@ -68,9 +68,9 @@ class Config(Section):
     """How the bot behaves where nothing more particular is said."""
     commands: dict[str, CommandRule] = Field(default_factory=dict)
     """Who may use which command, by the command's name."""
-    workspaces: dict[str, PlaceSettings] = Field(default_factory=dict)
+    workspaces: dict[str, ChannelOverrides] = Field(default_factory=dict)
     """What is different in a workspace, by `platform:workspace`."""
-    channels: dict[str, PlaceSettings] = Field(default_factory=dict)
+    channels: dict[str, ChannelOverrides] = Field(default_factory=dict)
     """What is different in a channel, by `platform:workspace:channel`."""
     fetch: FetchSettings = FetchSettings()
     """Fetching of pages that people name."""
@@ -131,7 +131,7 @@ class Config(Section):
         """Whether config.yaml names this person, or one of their roles, as an admin."""
         return self.admins.include(author)
 
-    def places(self, conversation: ConversationKey) -> Iterator[PlaceSettings]:
+    def channel_overrides(self, conversation: ConversationKey) -> Iterator[ChannelOverrides]:
         """What is said of the conversation's channel, then of its workspace."""
         for section, key in (
             (self.channels, conversation.scope("channel")),
@@ -140,27 +140,27 @@ class Config(Section):
             if key in section:
                 yield section[key]
 
-    def place(self, conversation: ConversationKey) -> PlaceSettings:
+    def resolve_channel(self, conversation: ConversationKey) -> ChannelOverrides:
         """All settings of a conversation's place: its channel's, its workspace's, then `chat`'s.
 
         `model` and `knowledge_base` are None where nobody chose one for the place.
         """
         merged: dict[str, Any] = self.chat.model_dump()
         commands = dict(self.commands)
-        for place in reversed(tuple(self.places(conversation))):
-            said = {name: getattr(place, name) for name in PlaceSettings.model_fields}
+        for place in reversed(tuple(self.channel_overrides(conversation))):
+            said = {name: getattr(place, name) for name in ChannelOverrides.model_fields}
             commands.update(place.commands)
             merged.update({name: value for name, value in said.items() if value is not None})
         merged["commands"] = commands
-        return PlaceSettings.model_construct(**merged)
+        return ChannelOverrides.model_construct(**merged)
 
     def may_use(self, command: str, author: Author, conversation: ConversationKey) -> bool:
         """Whether config.yaml lets this person use a command here; checks come on top of it."""
-        rule = self.place(conversation).commands.get(command)
+        rule = self.resolve_channel(conversation).commands.get(command)
         return rule is None or rule.allows(author, admin=self.is_admin(author))
 
 
-def contradictions(config: Config) -> Sequence[tuple[str, str]]:
+def find_contradictions(config: Config) -> Sequence[tuple[str, str]]:
     """Names that point nowhere, as (path, what is wrong)."""
     found: list[tuple[str, str]] = []
 

@@ -34,7 +34,7 @@ TOKEN_SHAPES = re.compile(
 of its places alone."""
 
 _TOKEN_CHARACTERS = string.ascii_letters + string.digits + "_.-"
-_BEGUN = re.compile(
+_SECRET_BEGINNING = re.compile(
     r"""
       xox[a-z]- | xapp- | (?<![A-Za-z0-9])(?: sk- | hf_ | (?:gh[pousr]|github_pat)_ )
     | x(?:o(?:x[a-z]?)?|a(?:pp?)?)?\Z
@@ -50,10 +50,10 @@ _BEGUN = re.compile(
 _NO_CREDENTIALS = re.compile(r"[/\s?#\"'<>]")
 
 
-def token_begins(text: str) -> int:
+def find_token_start(text: str) -> int:
     """Where, at the end of a text that goes on, something begins that may become one of
     `TOKEN_SHAPES`; the text's length where nothing does."""
-    begun = _BEGUN.search(text, len(text.rstrip(_TOKEN_CHARACTERS)))
+    begun = _SECRET_BEGINNING.search(text, len(text.rstrip(_TOKEN_CHARACTERS)))
     starts = [begun.start()] if begun is not None else []
     address = text.rfind("://")
     if address >= 0 and not _NO_CREDENTIALS.search(text, address + 3):
@@ -65,21 +65,21 @@ def token_begins(text: str) -> int:
 
 MAX_ENV_BYTES = 1_000_000
 """Largest file `.env`."""
-LEAST_SECRET = 6
+MIN_SECRET_CHARS = 6
 """Shortest value that is kept out of texts, in characters: a shorter one is a part of words."""
 
-_NO_SECRETS = frozenset(
+_PLACEHOLDER_KEYS = frozenset(
     {"anything", "api-key", "apikey", "changeme", "llamafile", "lm-studio", "no-key", "not-needed"}
     | {"no-key-required", "not-required", "ollama", "password", "placeholder", "secret", "unused"}
 )
 """What people write where a server wants a key and checks none: such words stay readable."""
 
 
-def _tells_apart(value: str) -> bool:
-    return len(value) >= LEAST_SECRET and value.lower() not in _NO_SECRETS
+def _is_distinctive(value: str) -> bool:
+    return len(value) >= MIN_SECRET_CHARS and value.lower() not in _PLACEHOLDER_KEYS
 
 
-def names_a_secret(key: str) -> bool:
+def is_secret_name(key: str) -> bool:
     """Whether a key's name says that its value is a secret."""
     return bool(_NAMES_A_SECRET.search(key))
 
@@ -130,32 +130,32 @@ class Secrets:
 
     def known(self) -> frozenset[str]:
         """The values that must appear nowhere."""
-        return frozenset(value for _, value in self._secret() if _tells_apart(value))
+        return frozenset(value for _, value in self._secret_items() if _is_distinctive(value))
 
-    def unguarded(self) -> list[str]:
+    def find_short_secrets(self) -> list[str]:
         """Variables whose value is a secret, but too short to be told from ordinary words."""
-        return sorted(name for name, value in self._secret() if len(value) < LEAST_SECRET)
+        return sorted(name for name, value in self._secret_items() if len(value) < MIN_SECRET_CHARS)
 
-    def _secret(self) -> Iterator[tuple[str, str]]:
+    def _secret_items(self) -> Iterator[tuple[str, str]]:
         """Variables that are named like secrets, or that config.yaml names, with their values."""
         for name, value in self._values.items():
-            if name in self._named or names_a_secret(name):
+            if name in self._named or is_secret_name(name):
                 yield name, value.get_secret_value()
 
     def __repr__(self) -> str:
         return "Secrets(…)"
 
 
-def variables_named(settings: Any, key: str = "") -> Iterator[str]:
+def find_secret_variables(settings: Any, key: str = "") -> Iterator[str]:
     """The variables that settings name as those of keys: `api_key_env: TEAM` names TEAM, and so
     does any other key that ends with `_env` or is called like a secret."""
     if isinstance(settings, Mapping):
         for name, inner in settings.items():
-            yield from variables_named(inner, str(name))
+            yield from find_secret_variables(inner, str(name))
     elif isinstance(settings, list | tuple):
         for inner in settings:
-            yield from variables_named(inner, key)
-    elif isinstance(settings, str) and (key.endswith("_env") or names_a_secret(key)):
+            yield from find_secret_variables(inner, key)
+    elif isinstance(settings, str) and (key.endswith("_env") or is_secret_name(key)):
         yield settings
 
 

@@ -15,7 +15,7 @@ import yaml
 
 from bot.errors import ConfigError
 
-MAX_BYTES = 1_000_000
+MAX_FILE_BYTES = 1_000_000
 """Largest file."""
 MAX_NODES = 20_000
 """Most values, those that are referred to counted each time."""
@@ -81,7 +81,7 @@ def parse(text: str) -> Any:
 def read_file(path: Path) -> dict[str, Any]:
     """The mapping that a file holds, its keys as text. Raises `ConfigError`, which quotes nothing
     of it."""
-    text = _text(path)
+    text = _read_text(path)
     try:
         written = text_keys(parse(text))
     except yaml.MarkedYAMLError as exc:
@@ -112,16 +112,18 @@ def _unquoted(quoted: re.Match[str]) -> str:
     return quoted[0] if len(word) <= 1 or word[0] + word[-1] == "<>" else ""
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            data = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file.") from None
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be read: {exc.strerror}.") from None
-    if len(data) > MAX_BYTES:
-        raise ConfigError(f"{path}: cannot be read: it is larger than {MAX_BYTES // 10**6} MB.")
+    if len(data) > MAX_FILE_BYTES:
+        raise ConfigError(
+            f"{path}: cannot be read: it is larger than {MAX_FILE_BYTES // 10**6} MB."
+        )
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:

@@ -14,7 +14,7 @@ from backends.errors import BackendError
 from backends.pool.pool import Pool
 from backends.pool.replica import ReplicaStatus
 from backends.pool.spec import ModelSpec
-from bot.config import Config, PlaceSettings
+from bot.config import ChannelOverrides, Config
 from bot.errors import Failed, NotFound, nearest
 from bot.history.protocol import Preferences
 from bot.types import SCOPES, ConversationKey, Scope
@@ -66,7 +66,7 @@ class ModelService:
         stored = await self._stored(conversation, SCOPES[:-1])
         if stored is not None:
             return stored
-        sections: tuple[tuple[Scope, Mapping[str, PlaceSettings]], ...] = (
+        sections: tuple[tuple[Scope, Mapping[str, ChannelOverrides]], ...] = (
             ("channel", self._config.channels),
             ("workspace", self._config.workspaces),
         )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
-from bot.config.secrets import TOKEN_SHAPES, token_begins
+from bot.config.secrets import TOKEN_SHAPES, find_token_start
 from bot.types import Action, Actions, Explanation, File, Notice, Source, Sources, Status, Text
 
 REDACTED: Final = "[secret]"
@@ -33,7 +33,7 @@ class _Kind:
     begins: Callable[[str], int]
 
 
-_SHAPED = _Kind(TOKEN_SHAPES, token_begins)
+_SHAPED = _Kind(TOKEN_SHAPES, find_token_start)
 
 
 class Redactor:

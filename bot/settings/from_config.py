@@ -11,7 +11,7 @@ from bot.types import ConversationKey
 
 def configured_place(config: Config, conversation: ConversationKey) -> ChannelSettings:
     """How the bot behaves in a conversation, as config.yaml has it."""
-    place = config.place(conversation)
+    place = config.resolve_channel(conversation)
     return ChannelSettings(
         thread_per_mention=bool(place.thread_per_mention),
         follow_up=bool(place.follow_up),
@@ -24,7 +24,7 @@ def configured_place(config: Config, conversation: ConversationKey) -> ChannelSe
 async def may_use(config: Config, settings: ChosenSettings, command: str, asker: Asker) -> bool:
     """Whether somebody may use a command: what an admin chose, else what config.yaml says; what
     that turns off stays off."""
-    configured = config.place(asker.conversation).commands.get(command)
+    configured = config.resolve_channel(asker.conversation).commands.get(command)
     if configured is not None and not configured.enabled:
         return False
     chosen = await settings.access(command, asker.conversation)

@@ -20,22 +20,22 @@ from typing import TextIO, cast
 from rich.text import Text
 
 from bot.adapters.protocol import Core
-from bot.adapters.terminal.lines import lines
+from bot.adapters.terminal.lines import read_lines
 from bot.adapters.terminal.prompt import Prompt
 from bot.adapters.terminal.screen import Screen
 from bot.adapters.terminal.sink import PlainSink, ReplySink, ScreenSink
 from bot.events import ActionCall, CommandCall, Event, Message
 from bot.types import ActionName, Author, ConversationKey
 
-EXAMPLE = (
+EXAMPLE_LINES = (
     "/ask How do I write a skill?",
     "/rap Ada Lovelace vs Charles Babbage rounds=1",
     "/model list",
 )
 """What is played when there is nothing to read: the exchange that the README shows."""
 
-_OWN_WORDS = ("/again", "/exit", "/outdated", "/quit", "/source", "/why", "/wrong")
-_ABOUT_A_SOURCE = re.compile(r"/(source|wrong|outdated)\s+\[?(\d{1,3})\]?")
+_TERMINAL_COMMANDS = ("/again", "/exit", "/outdated", "/quit", "/source", "/why", "/wrong")
+_SOURCE_COMMAND = re.compile(r"/(source|wrong|outdated)\s+\[?(\d{1,3})\]?")
 """What the buttons under an answer and beside a passage are in the terminal."""
 
 
@@ -59,7 +59,7 @@ class TerminalAdapter:
     def __post_init__(self) -> None:
         self._ids = itertools.count(1)
         self._run = uuid.uuid4().hex[:12]
-        self._author = Author("terminal", self.user, _user_name(), locale=_language())
+        self._author = Author("terminal", self.user, _find_user_name(), locale=_find_language())
         self._last: ReplySink | None = None
 
     @property
@@ -74,7 +74,7 @@ class TerminalAdapter:
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # a terminal may not know every character
         if self.stdin is None or self.stdin.closed:
-            await self._play(core)
+            await self._play_example(core)
         elif self.interactive:
             await self._chat(core)
         else:
@@ -88,7 +88,7 @@ class TerminalAdapter:
     async def _chat(self, core: Core) -> None:
         key = self._key(self.conversation or "main")
         console = Screen()
-        prompt = Prompt(core, self._author, key, self.history_file, _OWN_WORDS)
+        prompt = Prompt(core, self._author, key, self.history_file, _TERMINAL_COMMANDS)
         greeting = (
             "Parlance. Ask away; ",
             ("/help", "bold"),
@@ -97,37 +97,37 @@ class TerminalAdapter:
         console.print(Text.assemble(*greeting))
         async with aclosing(prompt.lines()) as typed:
             async for text in typed:
-                event = self._event(key, text)
+                event = self._parse_line(key, text)
                 if event is None:
                     return
                 if isinstance(event, str):
                     console.print(event, style="yellow")
                     continue
-                await self._one(core, event, ScreenSink(console), stoppable=True)
+                await self._handle_event(core, event, ScreenSink(console), stoppable=True)
 
     async def _answer_lines(self, core: Core) -> None:
         assert self.stdin is not None
         key = self._key(self.conversation or f"pipe-{self._run}")
         empty = True
-        async with aclosing(lines(self.stdin)) as texts:
+        async with aclosing(read_lines(self.stdin)) as texts:
             async for text in texts:
                 empty = False
                 if not await self._answer(core, key, text):
                     return
         if empty:
-            await self._play(core)
+            await self._play_example(core)
 
-    async def _play(self, core: Core) -> None:
+    async def _play_example(self, core: Core) -> None:
         key = self._key(f"example-{self._run}")
         self.stdout.write("Nothing to read on standard input, so here is an example.\n\n")
-        for text in EXAMPLE:
+        for text in EXAMPLE_LINES:
             self.stdout.write(f"> {text}\n\n")
             if not await self._answer(core, key, text):
                 return
 
     async def _answer(self, core: Core, key: ConversationKey, text: str) -> bool:
         """Answer one line on standard output. False where it is the last, or nobody reads on."""
-        event = self._event(key, text)
+        event = self._parse_line(key, text)
         if event is None:
             return False
         if isinstance(event, str):
@@ -135,7 +135,7 @@ class TerminalAdapter:
             self.status = 1
             return True
         sink = PlainSink(self.stdout, self.stderr)
-        await self._one(core, event, sink)
+        await self._handle_event(core, event, sink)
         if sink.broken is None:
             return True
         self.status = 1
@@ -148,7 +148,7 @@ class TerminalAdapter:
 
     # --- one message ----------------------------------------------------------------------------
 
-    async def _one(
+    async def _handle_event(
         self, core: Core, event: Event, sink: ReplySink, *, stoppable: bool = False
     ) -> None:
         """Hand over one event and wait for its answer; Ctrl-C stops the answer, not the chat."""
@@ -177,18 +177,18 @@ class TerminalAdapter:
         if not isinstance(event, ActionCall):
             self._last = sink
 
-    def _event(self, key: ConversationKey, text: str) -> Event | str | None:
+    def _parse_line(self, key: ConversationKey, text: str) -> Event | str | None:
         """What a line means: an event, a sentence where it cannot be one, None to leave."""
         match text.strip().lower():
             case "/quit" | "/exit":
                 return None
             case "/why":
-                return self._press(key, "why") or "There is no answer yet."
+                return self._build_action_call(key, "why") or "There is no answer yet."
             case "/again":
-                return self._press(key, "regenerate") or "There is no answer yet."
-        if (asked := _ABOUT_A_SOURCE.fullmatch(text.strip().lower())) is not None:
+                return self._build_action_call(key, "regenerate") or "There is no answer yet."
+        if (asked := _SOURCE_COMMAND.fullmatch(text.strip().lower())) is not None:
             action = cast(ActionName, asked[1])
-            return self._press(key, action, asked[2]) or "There is no answer yet."
+            return self._build_action_call(key, action, asked[2]) or "There is no answer yet."
         if text.startswith("/") and not text.startswith("//"):
             name, _, rest = text[1:].partition(" ")
             return CommandCall(
@@ -196,7 +196,7 @@ class TerminalAdapter:
             )
         return Message(self._id(), key, self._author, text.removeprefix("/"), direct=True)
 
-    def _press(
+    def _build_action_call(
         self, key: ConversationKey, action: ActionName, value: str = ""
     ) -> ActionCall | None:
         if self._last is None or self._last.view is None:
@@ -211,18 +211,18 @@ class TerminalAdapter:
         return f"{self._run}-{next(self._ids)}"
 
 
-def _user_name() -> str:
+def _find_user_name() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError):
         return "operator"
 
 
-def _language() -> str | None:
+def _find_language() -> str | None:
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if value := os.environ.get(name, "").split(".")[0].replace("_", "-"):
             return None if value in {"C", "POSIX"} else value
     return None
 
 
-__all__ = ["EXAMPLE", "TerminalAdapter"]
+__all__ = ["EXAMPLE_LINES", "TerminalAdapter"]

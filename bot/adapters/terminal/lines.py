@@ -11,15 +11,15 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
-_AHEAD = 64
+_MAX_LINES_AHEAD = 64
 """Lines read before the ones before them are answered; the pipe holds the rest back."""
-_LONGEST = 100_000
+_MAX_LINE_CHARS = 100_000
 """Characters of one line that are kept; the rest of it is read and dropped."""
-_MARK = "\ufeff"
+_BYTE_ORDER_MARK = "\ufeff"
 """The byte order mark, which begins a file, and stands in mid-stream where files are joined."""
 
 
-async def lines(stream: TextIO) -> AsyncGenerator[str, None]:
+async def read_lines(stream: TextIO) -> AsyncGenerator[str, None]:
     """The lines of a stream, without their ends; blank ones are left out.
 
     A daemon thread reads, since a regular file cannot be polled and a pipe may never end: it is
@@ -28,16 +28,16 @@ async def lines(stream: TextIO) -> AsyncGenerator[str, None]:
     """
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[str | None] = asyncio.Queue()
-    room = threading.Semaphore(_AHEAD)
-    left = threading.Event()
+    room = threading.Semaphore(_MAX_LINES_AHEAD)
+    abandoned = threading.Event()
 
     def read() -> None:
         with suppress(RuntimeError):  # the loop was closed: nobody waits any more
             try:
-                with _own(stream) as source:
-                    for line in _bounded(source):
+                with _open_own_copy(stream) as source:
+                    for line in _read_bounded_lines(source):
                         room.acquire()
-                        if left.is_set():
+                        if abandoned.is_set():
                             return
                         loop.call_soon_threadsafe(queue.put_nowait, line)
             except (OSError, ValueError):
@@ -51,12 +51,12 @@ async def lines(stream: TextIO) -> AsyncGenerator[str, None]:
             if line.strip():
                 yield line.strip("\r\n")
     finally:
-        left.set()
+        abandoned.set()
         room.release()
 
 
 @contextmanager
-def _own(stream: TextIO) -> Iterator[TextIO]:
+def _open_own_copy(stream: TextIO) -> Iterator[TextIO]:
     """The stream with a buffer of the thread's own.
 
     A thread that waits holds its buffer's lock, and Python aborts where it cannot take the lock of
@@ -72,9 +72,9 @@ def _own(stream: TextIO) -> Iterator[TextIO]:
         yield io.TextIOWrapper(given, "utf-16" if wide else "utf-8", errors="replace")
 
 
-def _bounded(source: TextIO) -> Iterator[str]:
-    while line := source.readline(_LONGEST):
+def _read_bounded_lines(source: TextIO) -> Iterator[str]:
+    while line := source.readline(_MAX_LINE_CHARS):
         rest = line
-        while len(rest) == _LONGEST and not rest.endswith("\n"):
-            rest = source.readline(_LONGEST)
-        yield line.removeprefix(_MARK)
+        while len(rest) == _MAX_LINE_CHARS and not rest.endswith("\n"):
+            rest = source.readline(_MAX_LINE_CHARS)
+        yield line.removeprefix(_BYTE_ORDER_MARK)

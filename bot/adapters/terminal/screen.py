@@ -29,7 +29,7 @@ class Screen(Console):
                 yield segment._replace(text=strip_controls(segment.text))
 
 
-def progress(screen: Screen, *columns: ProgressColumn, **options: Any) -> Progress:
+def make_progress(screen: Screen, *columns: ProgressColumn, **options: Any) -> Progress:
     """A progress bar after the words for what is done."""
     words = TextColumn("{task.description}", markup=False)
     return Progress(words, *columns, console=screen, **options)

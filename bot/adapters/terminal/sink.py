@@ -18,13 +18,13 @@ from bot.replies.wording import notice_text, source_text, status_text
 from bot.types import Limits, View
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
-_UNLIMITED = 1_000_000_000
+_MAX_MESSAGE_CHARS = 1_000_000_000
 
 
 class ReplySink:
     """What both kinds share: the last view, and knowing when the reply is finished."""
 
-    limits = Limits(max_chars=_UNLIMITED, edit_interval_s=0.05)
+    limits = Limits(max_chars=_MAX_MESSAGE_CHARS, edit_interval_s=0.05)
 
     def __init__(self) -> None:
         self.view: View | None = None
@@ -110,7 +110,7 @@ class ScreenSink(ReplySink):
         if not self._live.is_started:
             self._live.start()
         rest = view.text[self._printed :]
-        for block in finished_blocks(rest):
+        for block in split_finished_blocks(rest):
             self._console.print(Markdown(block))
             self._printed += len(block)
         tail = view.text[self._printed :]
@@ -140,7 +140,7 @@ class ScreenSink(ReplySink):
         self._console.print()
 
 
-def finished_blocks(text: str) -> Iterator[str]:
+def split_finished_blocks(text: str) -> Iterator[str]:
     """Split off what a blank line outside a code fence has closed; the rest is still being written.
 
     The blocks, joined, are a prefix of `text`.

@@ -71,7 +71,7 @@ class Modals:
     async def open(
         self, interaction: Interaction, command: Command, given: Mapping[str, Value]
     ) -> bool:
-        """Answer with a form; returns False where Discord does not take it (it waits three seconds)."""
+        """Answer with a form. False where Discord refuses it (it waits three seconds)."""
         modal = build_form(command, interaction.id, given)
         if modal is None:
             return False

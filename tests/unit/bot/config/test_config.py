@@ -12,11 +12,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.config import Config, Secrets, describe, load
+from bot.config import Config, Secrets, describe_keys, load
 from bot.errors import ConfigError
 from bot.types import Author, ConversationKey
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 SLACK_TOKEN = "xoxb-" + "1234567890-abcdefghij"
 DISCORD_TOKEN = "M" + "Tk4NjIyNDgzNDcxOTI1MjQ4" + ".Cl2FMQ." + "ZnCjm1XVW7vRze4b7Cq4se7kKWs"
 
@@ -71,14 +71,14 @@ class TestShippedFile:
 
 class TestDescribe:
     def test_every_key_has_a_type_and_a_description(self) -> None:
-        rows = describe()
+        rows = describe_keys()
         assert {"data_dir", "limits.max_queue", "knowledge.bases.<name>.embedder"} <= {
             row.path for row in rows
         }
         assert [row.path for row in rows if not row.description or row.type == "any"] == []
 
     def test_every_key_of_a_fresh_config_is_described(self) -> None:
-        described = {row.path for row in describe()}
+        described = {row.path for row in describe_keys()}
         for path in flat(Config().model_dump(mode="json")):
             assert any(path == d or path.startswith(d + ".") for d in described), path
 
@@ -343,12 +343,12 @@ admins: {users: [slack:boss], roles: [slack:ops]}
         self, tmp_path: Path
     ) -> None:
         config = self.config(tmp_path)
-        place = config.place(self.HERE)
+        place = config.resolve_channel(self.HERE)
         assert (place.persona, place.model, place.follow_up) == ("channel", "minilm", False)
         assert place.thread_per_mention is True
-        other = config.place(ConversationKey("slack", "T1", "C2"))
+        other = config.resolve_channel(ConversationKey("slack", "T1", "C2"))
         assert (other.persona, other.follow_up) == ("team", True)
-        away = config.place(ConversationKey("slack", "T2", "C1"))
+        away = config.resolve_channel(ConversationKey("slack", "T2", "C1"))
         assert (away.persona, away.model, away.knowledge_base) == ("everyone", None, None)
 
     def test_who_may_use_a_command(self, tmp_path: Path) -> None:

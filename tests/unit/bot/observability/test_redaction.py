@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.config import Secrets
-from bot.config.secrets import variables_named
+from bot.config.secrets import find_secret_variables
 from bot.observability.redaction import LARGE_FILE_BYTES, REDACTED, Redactor
 from bot.replies.draft import Draft
 from bot.types import (
@@ -128,7 +128,7 @@ def test_why_shows_no_key() -> None:
 class TestWhatIsKnown:
     def test_a_variable_that_the_configuration_names_is_a_secret(self) -> None:
         environ = {"TEAM_ENTRY": "abcdef123", "HOME": "/home/ada", "OPENAI_API_KEY": "0123456789"}
-        named = variables_named({"models": [{"api_key_env": "TEAM_ENTRY", "model": "HOME"}]})
+        named = find_secret_variables({"models": [{"api_key_env": "TEAM_ENTRY", "model": "HOME"}]})
         assert Secrets.load(None, environ, named).known() == {"abcdef123", "0123456789"}
 
     @pytest.mark.parametrize(
@@ -140,10 +140,10 @@ class TestWhatIsKnown:
         ],
     )
     def test_wherever_it_names_it(self, settings: dict[str, Any]) -> None:
-        assert "TEAM_ENTRY" in set(variables_named(settings))
+        assert "TEAM_ENTRY" in set(find_secret_variables(settings))
 
     @pytest.mark.parametrize("value", ["abc12", "ollama", "not-needed", "Password"])
     def test_words_and_stubs_stay_readable(self, value: str) -> None:
         secrets = Secrets({"OPENAI_API_KEY": value})
         assert secrets.known() == frozenset()
-        assert secrets.unguarded() == (["OPENAI_API_KEY"] if len(value) < 6 else [])
+        assert secrets.find_short_secrets() == (["OPENAI_API_KEY"] if len(value) < 6 else [])

@@ -14,11 +14,11 @@ from rich.console import Console
 
 from bot.adapters.protocol import Question
 from bot.adapters.terminal import TerminalAdapter
-from bot.adapters.terminal.lines import lines
+from bot.adapters.terminal.lines import read_lines
 from bot.adapters.terminal.sink import (
     PlainSink,
     ScreenSink,
-    finished_blocks,
+    split_finished_blocks,
 )
 from bot.commands.declaration import Command
 from bot.events import CommandCall, Event, Message
@@ -140,7 +140,7 @@ async def test_a_pipe_that_stays_open_is_left_behind_when_the_bot_stops(tmp_path
 
 
 async def test_lines_keep_inner_space_and_drop_blank_lines() -> None:
-    got = [line async for line in lines(io.StringIO("  a b \r\n\n   \nc"))]
+    got = [line async for line in read_lines(io.StringIO("  a b \r\n\n   \nc"))]
     assert got == ["  a b ", "c"]
 
 
@@ -170,7 +170,7 @@ async def test_screen_sink_shows_the_whole_answer_once() -> None:
 @given(st.lists(st.sampled_from(["a\n", "\n", "```\n", "~~~py\n", "  b", "\n\n", "````\n"])))
 def test_finished_blocks_are_a_prefix_and_never_cut_a_fence(pieces: list[str]) -> None:
     text = "".join(pieces)
-    blocks = list(finished_blocks(text))
+    blocks = list(split_finished_blocks(text))
     joined = "".join(blocks)
     assert text.startswith(joined)
     for block in blocks:
@@ -179,8 +179,8 @@ def test_finished_blocks_are_a_prefix_and_never_cut_a_fence(pieces: list[str]) -
 
 
 def test_finished_blocks_wait_for_the_end_of_a_fence() -> None:
-    assert list(finished_blocks("```\na\n\nb\n")) == []
-    assert list(finished_blocks("```\na\n\nb\n```\n\nc")) == ["```\na\n\nb\n```\n\n"]
+    assert list(split_finished_blocks("```\na\n\nb\n")) == []
+    assert list(split_finished_blocks("```\na\n\nb\n```\n\nc")) == ["```\na\n\nb\n```\n\n"]
 
 
 def test_a_status_says_what_is_going_on() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.docs import follow
+from bot.cli.docs import show_ingestion
 from bot.knowledge.service import KnowledgeService
 from tests.unit.bot.knowledge.conftest import Drain, Room
 
@@ -53,6 +53,6 @@ async def test_a_long_document_was_silent_until_it_was_done(
 async def test_progress_within_a_document_is_not_printed_in_a_pipe(
     room: Room, service: KnowledgeService, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    states = await follow(service.add(str(room.file("long.md", long_text(100)))))
+    states = await show_ingestion(service.add(str(room.file("long.md", long_text(100)))))
     assert states == {"added": 1}
     assert capfd.readouterr() == ("", "")

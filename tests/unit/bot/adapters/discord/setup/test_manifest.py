@@ -48,7 +48,7 @@ class TestManifest:
 class TestPage:
     """docs/discord.md says what is so."""
 
-    page = (Path(__file__).parents[5] / "docs" / "discord.md").read_text("utf-8")
+    page = (Path(__file__).parents[6] / "docs" / "discord.md").read_text("utf-8")
 
     @pytest.mark.parametrize("name", NAMES.values())
     def test_it_names_every_permission(self, name: str) -> None:
