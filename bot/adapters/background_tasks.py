@@ -23,7 +23,7 @@ class BackgroundTasks:
         """Begin; what it raises goes to the log."""
         if len(self._tasks) >= self._limit:
             work.close()
-            _log.error(f"{self._platform}.too_busy", dropped=name, running=len(self._tasks))
+            _log.error(f"{self._platform}.task_rejected", dropped=name, running=len(self._tasks))
             return
         task = asyncio.create_task(self._run(work, name), name=f"{self._platform} {name}")
         self._tasks.add(task)

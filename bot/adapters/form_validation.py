@@ -41,7 +41,7 @@ def wants_form(command: Command, given: Mapping[str, Value]) -> bool:
     try:
         return command.form(given)
     except Exception:  # noqa: BLE001  # a plugin wrote it; the call is answered without a form
-        _log.exception("form.undecided", command=command.name)
+        _log.exception("form.check_failed", command=command.name)
         return False
 
 

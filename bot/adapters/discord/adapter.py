@@ -105,4 +105,4 @@ class DiscordAdapter:
             if await register(client.tree, application, self.settings.guilds, state):
                 _log.info("discord.commands_registered")
         except FAILURES as exc:
-            _log.error("discord.commands_not_registered", error=str(exc)[:500])
+            _log.error("discord.registration_failed", error=str(exc)[:500])

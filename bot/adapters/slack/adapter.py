@@ -148,7 +148,7 @@ class SlackAdapter:
                 wait = max(backoff.delay(), retry_after(exc))
                 expected = isinstance(exc, FAILURES)
                 _log.warning(
-                    "slack.not_reached",
+                    "slack.connection_failed",
                     error=error_of(exc),
                     retry_s=round(wait, 1),
                     exc_info=None if expected else exc,

@@ -95,7 +95,7 @@ def fill(
             if declared.menu:
                 tree.add_command(build_context_menu(declared, receiver), **where)
         except (ValueError, TypeError, discord.DiscordException) as exc:
-            _log.error("discord.command_left_out", command=declared.name, reason=str(exc))
+            _log.error("discord.command_skipped", command=declared.name, reason=str(exc))
 
 
 def build_slash_command(

@@ -100,7 +100,7 @@ class Messages:
             thread = str((await message.create_thread(name=title)).id)
         except discord.HTTPException as exc:
             if exc.code != 160004:  # it has a thread already, which then has its id
-                _log.info("discord.no_thread", status=exc.status, code=exc.code)
+                _log.info("discord.thread_not_created", status=exc.status, code=exc.code)
                 return key
             thread = str(message.id)
         return ConversationKey(key.platform, key.workspace, key.channel, thread)
@@ -207,7 +207,7 @@ class Messages:
         try:
             await poster.delete(number)
         except FAILURES as exc:
-            _log.info("discord.not_deleted", message=number, error=str(exc)[:200])
+            _log.info("discord.delete_failed", message=number, error=str(exc)[:200])
 
     async def on_thread_deleted(self, thread: int) -> None:
         """A whole thread is gone, and with it what was asked there."""

@@ -80,7 +80,7 @@ class Modals:
         except FAILURES as exc:
             if getattr(exc, "code", 0) == _ALREADY_ANSWERED_CODE:
                 return True  # it came twice: the form is open
-            _log.info("discord.no_form", command=command.name, error=str(exc)[:200])
+            _log.info("discord.form_not_opened", command=command.name, error=str(exc)[:200])
             return False
         return True
 
@@ -141,7 +141,7 @@ class Modals:
             try:
                 await direct.send(build_recovery_direct_message(words, filled.options), "", "")
             except FAILURES as exc:
-                _log.warning("discord.typed_lost", command=filled.name, error=str(exc)[:200])
+                _log.warning("discord.form_values_lost", command=filled.name, error=str(exc)[:200])
 
         return FormRecoverySink(sink, return_values)
 

@@ -33,7 +33,7 @@ class DirectChannels:
                 async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
                     await self._client.conversations_history(channel=channel, limit=1)
             except FAILURES as exc:
-                _log.info("slack.not_ours", error=error_of(exc))
+                _log.info("slack.channel_check_failed", error=error_of(exc))
                 return False
         self._ours[channel] = None
         self._ours.move_to_end(channel)

@@ -63,7 +63,7 @@ class Files:
         try:
             answer = await self._client.files_info(file=str(file.get("id") or ""))
         except FAILURES as exc:
-            _log.info("slack.file_unknown", error=error_of(exc))
+            _log.info("slack.file_lookup_failed", error=error_of(exc))
             raise Failed(
                 f"{name} could not be fetched from Slack; please attach it again."
             ) from exc

@@ -68,7 +68,7 @@ class HistoryReader:
                 )
                 return await self._to_context_messages(channel, found, own_id)
         except FAILURES as exc:
-            _log.info("slack.no_context", channel=channel, error=error_of(exc))
+            _log.info("slack.context_lookup_failed", channel=channel, error=error_of(exc))
             return ()
 
     def make_reader(
@@ -137,7 +137,7 @@ class HistoryReader:
                     channel=channel, ts=root, oldest=ts, latest=ts, inclusive=True, limit=2
                 )
         except FAILURES as exc:
-            _log.info("slack.no_message", channel=channel, error=error_of(exc))
+            _log.info("slack.message_lookup_failed", channel=channel, error=error_of(exc))
             return None
         found: list[SlackMessage] = answer.get("messages") or []
         return next((m for m in found if m.get("ts") == ts), None)

@@ -118,7 +118,7 @@ class Interactions:
         try:
             await self._client.views_open(trigger_id=str(body["trigger_id"]), view=view)
         except FAILURES as exc:
-            _log.info("slack.no_form", command=command.name, error=error_of(exc))
+            _log.info("slack.form_not_opened", command=command.name, error=error_of(exc))
             return False
         return True
 

@@ -156,7 +156,7 @@ class Messages:
         try:
             await self._client.chat_delete(channel=channel, ts=ts)
         except FAILURES as exc:
-            _log.info("slack.not_deleted", error=error_of(exc))
+            _log.info("slack.delete_failed", error=error_of(exc))
 
     async def _changed(self, event: Event, own_id: str) -> None:
         """A question was changed: offer to answer the new one."""
@@ -194,7 +194,7 @@ class Messages:
             )
         except FAILURES as exc:
             asked.offered = False
-            _log.info("slack.no_offer", error=error_of(exc))
+            _log.info("slack.offer_failed", error=error_of(exc))
 
 
 def _key(event: Event, team: str) -> ConversationKey:

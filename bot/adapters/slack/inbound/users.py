@@ -90,7 +90,7 @@ class UserDirectory:
         except FAILURES as exc:
             if error_of(exc) == "missing_scope":
                 self._closed_until = self._clock() + _FORBIDDEN_RETRY_S
-            _log.info("slack.no_name", error=error_of(exc))
+            _log.info("slack.user_lookup_failed", error=error_of(exc))
             return None
         found = answer.get("user") or {}
         profile = found.get("profile") or {}

@@ -95,7 +95,7 @@ class AgentStatus:
 
     def mark_unavailable(self, what: str, error: str) -> None:
         """Slack does not give us this; it is not asked again in this run."""
-        _log.debug("slack.not_for_us", what=what, error=error)
+        _log.debug("slack.feature_refused", what=what, error=error)
         self._refused.add(what)
 
     # --- a session: a question that is being answered -------------------------------------------
@@ -110,7 +110,7 @@ class AgentStatus:
                 )
                 self._agent = True
             except FAILURES as exc:
-                _log.debug("slack.no_session", error=error_of(exc))
+                _log.debug("slack.session_refused", error=error_of(exc))
                 if is_permanent(error_of(exc)):
                     self._agent = False
                     self.mark_unavailable("session", error_of(exc))
@@ -138,13 +138,13 @@ class AgentStatus:
                 initiator_user_id=user,
             )
         except FAILURES as exc:
-            _log.debug("slack.no_session", error=error_of(exc))
+            _log.debug("slack.session_refused", error=error_of(exc))
             if is_permanent(error_of(exc)):
                 self.mark_unavailable("session", error_of(exc))
             return False
         self._open[_at(place)] = _Session()
         if _NO_STOP_EVENT in _warnings(answer):
-            _log.warning("slack.no_stop_of_slacks", hint="subscribe to agent_session_stopped")
+            _log.warning("slack.stop_event_missing", hint="subscribe to agent_session_stopped")
             self.mark_unavailable("session", _NO_STOP_EVENT)
             await self.end(place)
             return False

@@ -52,7 +52,7 @@ class EphemeralMessages:
             said = [] if first else [words]
             blocks = [_section(one) for one in [*said, *pieces[first : first + _MAX_SECTIONS]]]
             if not await self._reply_ephemeral(words, blocks):
-                _log.warning("slack.typed_lost", user=self._user)
+                _log.warning("slack.form_values_lost", user=self._user)
                 return
 
     async def _reply_ephemeral(self, text: str, blocks: list[Block]) -> bool:

@@ -169,7 +169,7 @@ class ReplySink:
                 if stream is not None:
                     await stream.grow(growing)
         except StreamOver as exc:
-            _log.info("slack.stream_over", turn=self.turn, why=str(exc))
+            _log.info("slack.stream_ended", turn=self.turn, why=str(exc))
             self._streams = False
             # Whoever pressed Stop is not shown more; the turn is being stopped.
             self._paused = str(exc) == STOPPED

@@ -59,7 +59,7 @@ class HttpEndpoint:
                 ) from exc
             port = runner.addresses[0][1]
             self.address = f"http://{self._host}:{port}"
-            _log.info("slack.listening", at=self.address)
+            _log.info("slack.server_started", at=self.address)
             await asyncio.Event().wait()
         finally:
             self.address = None

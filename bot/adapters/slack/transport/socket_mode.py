@@ -97,7 +97,7 @@ class SocketConnection:
         if request is None:
             _log.warning("slack.frame_ignored", chars=len(data))
         elif len(self._acks) >= _MAX_PENDING_ACKS:
-            _log.error("slack.too_busy", waiting=len(self._acks))  # Slack sends it again
+            _log.error("slack.envelope_rejected", waiting=len(self._acks))  # Slack sends it again
         else:
             task = asyncio.create_task(self._answer(request), name="slack envelope")
             self._acks.add(task)
@@ -117,7 +117,7 @@ class SocketConnection:
                 answer = SocketModeResponse(request.envelope_id, _payload(response))
                 await self._socket.send_json(answer.to_dict())
         except (aiohttp.ClientError, ConnectionError) as exc:
-            _log.info("slack.not_acknowledged", error=type(exc).__name__)  # it comes again
+            _log.info("slack.acknowledgement_failed", error=type(exc).__name__)  # it comes again
         except Exception:  # noqa: BLE001  # a task's top: one envelope must not end the others
             _log.exception("slack.envelope_failed", kind=request.type)
 
