@@ -1,1 +1,1 @@
-"""The platforms that people talk on, each behind the same protocol."""
+"""Adapters for the chat platforms, all behind the same protocol."""

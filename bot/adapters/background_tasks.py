@@ -1,4 +1,4 @@
-"""Work that an event starts: held on to, awaited at the end, its failures logged."""
+"""Tasks that a platform's events start: owned, awaited at shutdown, failures logged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _log = structlog.get_logger(__name__)
 
 
 class BackgroundTasks:
-    """Owns a platform's tasks. At most `limit` run at once; more are turned away."""
+    """Owns the tasks of one platform. At most `limit` run at once; further ones are rejected."""
 
     def __init__(self, platform: str, limit: int = 5000) -> None:
         self._platform = platform
@@ -20,7 +20,10 @@ class BackgroundTasks:
         self._limit = limit
 
     def start(self, work: Coroutine[Any, Any, Any], name: str) -> None:
-        """Begin; what it raises goes to the log."""
+        """Run `work` as a task and return at once; exceptions are logged, not raised.
+
+        When `limit` tasks run already, `work` is closed and an error is logged.
+        """
         if len(self._tasks) >= self._limit:
             work.close()
             _log.error(f"{self._platform}.task_rejected", dropped=name, running=len(self._tasks))
@@ -36,7 +39,7 @@ class BackgroundTasks:
             _log.exception(f"{self._platform}.event_failed", what=name)
 
     async def close(self) -> None:
-        """Cancel what is still running, and wait for it."""
+        """Cancel the tasks that still run, and wait for them to end."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,6 +1,6 @@
-"""A form whose call came to nothing: the person who filled it in gets back what they typed.
+"""Returns the values of a submitted form to the person when its command fails.
 
-An answer stands in its message; what was typed into a form stands nowhere else.
+Unlike a message, the text that was typed into a form is shown nowhere else.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ ATTACH_FILE_AGAIN = " Attach the file again, too."
 
 
 class FormRecoverySink:
-    """A `Sink` that shows the reply in another, and calls `return_values` with a sentence after a
-    refusal, an error, or a stop before the first word; also where the reply could not be ended."""
+    """A `Sink` that passes the reply on to another one, and returns the form's values on failure.
+
+    `return_values` is called with an explaining sentence after a refusal, an error, a stop before
+    the first word, or when the reply's last update fails.
+    """
 
     def __init__(self, sink: Sink, return_values: Callable[[str], Awaitable[None]]) -> None:
         self._sink = sink
@@ -47,7 +50,7 @@ class FormRecoverySink:
 
 
 def has_typed_values(command: Command | None, filled: Mapping[str, Value]) -> bool:
-    """Whether anything was typed that is not chosen again in a moment."""
+    """Whether any value was typed, rather than chosen from a list or left at its default."""
     if command is None:
         return bool(filled)
     return any(_was_typed(command, name, value) for name, value in filled.items())

@@ -1,5 +1,4 @@
-"""What every platform that has forms does alike: when a command wants one, and what is wrong with
-one that was sent."""
+"""Form handling shared by all platforms: when a command needs a form, and validation of one."""
 
 from __future__ import annotations
 
@@ -19,13 +18,13 @@ _MAX_REMEMBERED_FORMS = 1000
 
 
 class SubmittedForms:
-    """Remembers for a while which forms were sent and accepted, by what each platform calls one."""
+    """Remembers the latest accepted forms, by their id on the platform, to detect duplicates."""
 
     def __init__(self) -> None:
         self._submitted_forms: OrderedDict[str, None] = OrderedDict()
 
     def submit_once(self, form: str) -> bool:
-        """Whether a form is sent for the first time, which it is no more from now on."""
+        """Record a form as submitted. Returns False if it was recorded before."""
         if form in self._submitted_forms:
             return False
         self._submitted_forms[form] = None
@@ -35,7 +34,10 @@ class SubmittedForms:
 
 
 def wants_form(command: Command, given: Mapping[str, Value]) -> bool:
-    """What a command says itself of a call in which nothing that it requires is missing."""
+    """Whether a command asks for a form although no required option is missing.
+
+    An exception in the plugin's check is logged and counts as no.
+    """
     if command.form is None:
         return False
     try:
@@ -46,7 +48,7 @@ def wants_form(command: Command, given: Mapping[str, Value]) -> bool:
 
 
 def validate_form(command: Command, given: Mapping[str, Value]) -> dict[str, str]:
-    """One sentence for each field whose value is not accepted, by the option's name."""
+    """Check the values of a form. Returns one sentence for each invalid field, by option name."""
     wrong = {
         name: f"/{command.name} has no option {name:.40} any more; please open the form again."
         for name in given

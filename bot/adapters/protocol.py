@@ -1,7 +1,7 @@
-"""What an adapter is, what it may ask of the core, and where a reply goes.
+"""The interface between a platform adapter and the core.
 
-An adapter turns a platform's payload into an `Event`, hands it over with a `Sink`, and knows
-nothing of skills, models or history.
+An adapter turns a platform's payload into an `Event`, hands it to the core together with a `Sink`
+for the reply, and knows nothing of skills, models or history.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from bot.types import Author, ConversationKey
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question that was taken, perhaps by an earlier process. `turn` is its latest answer's;
-    `cut_off` says that this was being written when a process ended."""
+    """A question that was accepted, possibly by an earlier process.
+
+    `turn` is the id of its latest answer; `cut_off` tells whether a process ended while that answer
+    was being written.
+    """
 
     event: str
     turn: str
@@ -31,13 +34,17 @@ class Question:
 
 
 class Core(Protocol):
-    """What an adapter may ask of the core."""
+    """What an adapter may call of the core."""
 
     @property
-    def commands(self) -> Sequence[Command]: ...
+    def commands(self) -> Sequence[Command]:
+        """The commands of all loaded plugins."""
+        ...
 
     @property
-    def replies(self) -> Replies: ...
+    def replies(self) -> Replies:
+        """The stored addresses of replies, by turn."""
+        ...
 
     async def accept(self, event: Event, sink: Sink) -> None:
         """Take an event; returns as soon as it is queued. The answer goes to the sink.
@@ -47,7 +54,10 @@ class Core(Protocol):
         ...
 
     async def question(self, platform: str, event: str) -> Question | None:
-        """What an event asked, also before a restart: for when it is edited or deleted."""
+        """The stored question of an event, for when it is edited or deleted; None if unknown.
+
+        Questions of earlier processes are found, too.
+        """
         ...
 
     async def complete(
@@ -56,7 +66,9 @@ class Core(Protocol):
         """Suggestions for an option's value, best first, at most 25; empty where there are none."""
         ...
 
-    async def channel_settings(self, conversation: ConversationKey) -> ChannelSettings: ...
+    async def channel_settings(self, conversation: ConversationKey) -> ChannelSettings:
+        """The settings that are in force in a conversation's channel."""
+        ...
 
     async def may_use(self, command: str, author: Author, conversation: ConversationKey) -> bool:
         """Whether a command's checks would let this person call it (for hiding, not safety)."""
@@ -64,7 +76,7 @@ class Core(Protocol):
 
 
 class Adapter(Protocol):
-    """One platform."""
+    """A chat platform: receives events, and shows replies."""
 
     name: str
 
@@ -76,12 +88,15 @@ class Adapter(Protocol):
         ...
 
     async def check(self) -> Sequence[str]:
-        """What an operator should change, one sentence each; empty when all is well (doctor)."""
+        """Check tokens and permissions for `parlance doctor`, without changing anything.
+
+        Returns what the operator should change, one sentence each; empty when all is well.
+        """
         ...
 
 
 class AdapterError(Exception):
-    """The platform refuses us for good; `str(exc)` says in one line which switch to flip."""
+    """The platform refuses the bot permanently; `str(exc)` tells the operator what to change."""
 
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The questions that a platform remembers, for when one is deleted or edited."""
+"""Recent questions of a platform, kept so that edits and deletions of them can be handled."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from bot.adapters.protocol import Core, Question
 from bot.types import Author, ConversationKey, Limits, View
 
 EDITED_PREFIX = "edit."
-"""How the value of a button begins that has an edited question answered; its message follows."""
+"""Prefix of the value of the button that answers an edited question; the message's id follows."""
 
 
 class RetractableReply(Protocol):
-    """Where a question is answered."""
+    """The reply to a question, as far as edits and deletions concern it."""
 
     turn: str
+    """Id of the reply's turn; empty until the turn has begun."""
 
     def retract(self) -> None:
-        """The question was deleted: nothing more is shown."""
+        """Show nothing more: the question was deleted."""
         ...
 
 
@@ -28,25 +29,25 @@ S = TypeVar("S", bound=RetractableReply)
 
 @dataclass(slots=True)
 class RecentQuestion(Generic[S]):
-    """A question that is being answered, or was lately."""
+    """A question that is being answered, or was answered recently."""
 
     event: str
     text: str
     conversation: ConversationKey
     author: Author
     sink: S | None
-    """Where it is answered; None for one that an earlier process was asked."""
+    """Its reply; None for a question that an earlier process accepted."""
     answer: str = ""
     offered: bool = False
 
     @property
     def turn(self) -> str:
-        """The turn of its answer; empty where there is none yet."""
+        """Id of the turn that answers it; empty if there is none yet."""
         return self.sink.turn if self.sink is not None else self.answer
 
     @classmethod
     def from_earlier_process(cls, question: Question) -> RecentQuestion[S]:
-        """One that an earlier process was asked."""
+        """Restore a question that an earlier process accepted."""
         return cls(
             question.event,
             question.text,
@@ -58,7 +59,7 @@ class RecentQuestion(Generic[S]):
 
 
 class RecentQuestions(Generic[S]):
-    """The latest questions by the platform's own id of their message; the oldest are let go."""
+    """The latest `max_questions` questions, by the platform's id of their message."""
 
     def __init__(self, core: Core, platform: str, max_questions: int = 2000) -> None:
         self._core = core
@@ -70,17 +71,17 @@ class RecentQuestions(Generic[S]):
         return message in self._questions
 
     def remember(self, message: str, question: RecentQuestion[S]) -> None:
-        """Keep a question in mind, in case it is edited or deleted."""
+        """Add a question; the oldest one is dropped when there are too many."""
         self._questions[message] = question
         while len(self._questions) > self._max_questions:
             self._questions.popitem(last=False)
 
     def pop(self, message: str) -> RecentQuestion[S] | None:
-        """A question of this process, which is then forgotten."""
+        """Remove and return a question of this process; None if it is not remembered."""
         return self._questions.pop(message, None)
 
     def messages_in_thread(self, thread: str) -> list[str]:
-        """The messages of the questions that were asked in a thread."""
+        """Message ids of the questions that were asked in a thread."""
         return [
             id_
             for id_, question in self._questions.items()
@@ -88,7 +89,7 @@ class RecentQuestions(Generic[S]):
         ]
 
     async def find(self, message: str) -> RecentQuestion[S] | None:
-        """The question with this message, also of an earlier process."""
+        """The question of a message, looked up in the store if this process does not know it."""
         question = self._questions.get(message)
         if question is None:
             stored = await self._core.question(self._platform, message)
@@ -99,7 +100,7 @@ class RecentQuestions(Generic[S]):
 
 
 class SilentSink:
-    """For events that need no reply: a deleted question."""
+    """A sink that shows nothing, for events that need no reply, such as a deleted question."""
 
     limits = Limits(max_chars=2000, edit_interval_s=1.0)
 

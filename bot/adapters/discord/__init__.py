@@ -1,4 +1,4 @@
-"""Discord: gateway, commands, and replies that always arrive."""
+"""The Discord adapter: gateway connection, commands, forms and replies."""
 
 from bot.adapters.discord.adapter import DiscordAdapter
 from bot.adapters.discord.setup.manifest import manifest

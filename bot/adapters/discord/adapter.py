@@ -1,4 +1,4 @@
-"""Discord as a platform."""
+"""The Discord adapter: connects, registers commands, and reconnects with backoff."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _log = structlog.get_logger(__name__)
 class DiscordAdapter:
     """Serves one Discord application.
 
-    `data_dir` is where it keeps which commands were registered last.
+    `data_dir` holds the record of which commands were registered last.
     """
 
     settings: DiscordSettings
@@ -77,6 +77,7 @@ class DiscordAdapter:
             await handlers.close()
 
     async def check(self) -> Sequence[str]:
+        """What the operator should change, one sentence each; empty when all is well."""
         return await manifest.check(self.settings, self.token)
 
     def _make_client(self, core: Core, handlers: Handlers, backoff: Backoff) -> DiscordClient:

@@ -1,4 +1,4 @@
-"""The discord.py client: the least intents, nothing cached, every event passed on."""
+"""The discord.py client: minimal intents, no caches; passes every event to the handlers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ discord.VoiceClient.warn_dave = False
 
 
 def intents_for(settings: DiscordSettings) -> discord.Intents:
-    """Servers and messages; what is said without naming the bot only where it is configured."""
+    """The gateway intents: servers and messages; message content only where it is configured."""
     return discord.Intents(
         guilds=True,
         guild_messages=True,
@@ -40,7 +40,7 @@ def intents_for(settings: DiscordSettings) -> discord.Intents:
 
 
 class DiscordClient(discord.Client):
-    """One connection for all servers."""
+    """A client with one gateway connection for all servers."""
 
     def __init__(
         self,
@@ -113,11 +113,11 @@ class DiscordClient(discord.Client):
     async def on_answer_button(
         self, interaction: discord.Interaction[Any], action: ActionName, turn: str, value: str
     ) -> None:
-        """A button of ours was pressed."""
+        """Handle a press of an `AnswerButton`."""
         await self.handlers.interactions.on_button(interaction, action, turn, value)
 
     async def on_reopen_form(self, interaction: discord.Interaction[Any], name: str) -> None:
-        """A form is to be opened once more."""
+        """Handle a press of a `ReopenFormButton`."""
         await self.handlers.interactions.on_reopen_form(interaction, name)
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
@@ -131,7 +131,7 @@ class DiscordClient(discord.Client):
 
 
 class ShardedDiscordClient(DiscordClient, discord.AutoShardedClient):
-    """One connection for each shard. `shard_missing` is set while any of them is."""
+    """A client with one connection for each shard; `shard_missing` is set while any is down."""
 
     def __init__(self, *parts: Any, **options: Any) -> None:
         super().__init__(*parts, **options)

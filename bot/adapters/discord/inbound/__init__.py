@@ -1,1 +1,1 @@
-"""What Discord sends, as events."""
+"""Turns what Discord sends into events for the core."""

@@ -1,4 +1,4 @@
-"""The command tree, derived from the declarations, and registered only when it has changed."""
+"""Builds Discord's command tree from the declared commands; registers it only on changes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Interaction: TypeAlias = "discord.Interaction[Any]"
 
 
 class Receiver(Protocol):
-    """What the tree calls when somebody uses a command."""
+    """What the tree calls when a person uses a command."""
 
     async def on_command(
         self,
@@ -87,7 +87,7 @@ def fill(
     receiver: Receiver,
     guilds: Sequence[int] = (),
 ) -> None:
-    """Put every command into the tree; one that Discord would not take is named in the log."""
+    """Add every command to the tree; one that Discord would not accept is skipped and logged."""
     where: dict[str, Any] = {"guilds": [discord.Object(g) for g in guilds]} if guilds else {}
     for declared in commands:
         try:
@@ -101,7 +101,10 @@ def fill(
 def build_slash_command(
     declared: Command, receiver: Receiver
 ) -> app_commands.Command[Any, ..., Any]:
-    """A slash command with typed options, choices and completion."""
+    """A slash command with typed options, choices and completion.
+
+    Raises `ValueError` if it has more options than Discord allows.
+    """
     parameters = [*map(_build_parameter, declared.options)]
     about = {o.name: _shorten_description(o.description or o.name) for o in declared.options}
     if declared.takes_file and FILE not in about:
@@ -165,7 +168,7 @@ def _make_completer(
 
 
 def build_context_menu(declared: Command, receiver: Receiver) -> app_commands.ContextMenu:
-    """The command's entry in the menu of a message."""
+    """The command's entry in the context menu of messages."""
 
     async def call(interaction: discord.Interaction[Any], target: discord.Message) -> None:
         await receiver.on_menu(interaction, declared.name, target)
@@ -184,7 +187,7 @@ def _shorten_description(text: str) -> str:
 
 
 def compute_fingerprint(tree: Tree, guilds: Sequence[int]) -> str:
-    """A hash of all that would be registered, and where."""
+    """A hash of all commands that would be registered, and of the servers."""
     everything = {
         str(guild): [c.to_dict(tree) for c in _commands_in(tree, guild)] for guild in (0, *guilds)
     }
@@ -198,9 +201,10 @@ def _commands_in(tree: Tree, guild: int) -> list[Any]:
 
 
 async def register(tree: Tree, application: int, guilds: Sequence[int], state: Path) -> bool:
-    """Tell Discord of the commands if they are not what it was told last; True if it was told.
+    """Register the commands with Discord if they have changed; returns whether it did.
 
-    `state` remembers that, by application. Raises discord.py's exceptions.
+    The file `state` records what was registered last, by application. Raises discord.py's
+    exceptions.
     """
     known = await asyncio.to_thread(_read, state)
     before = known.get(str(application), {})

@@ -1,7 +1,7 @@
-"""What a person typed into a form that could not be used: given back to them, and asked again.
+"""Returns the values of a form that could not be used, with a button to open the form again.
 
-It stands in the message that says what was wrong, so the form can be opened again with it also by
-a later process, and a person who does not want to has their words all the same.
+The values are kept in the message that says what was wrong, so a later process can reopen the form
+with them, and the person has their text in any case.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bot.adapters.discord.outbound.render import Payload
 from bot.types import File, Value
 
 MAX_EMBEDS_CHARS = 5800
-"""Most that fits into a message's embeds, in characters; Discord's own limit is 6,000."""
+"""Longest text in a message's embeds, in characters; Discord's own limit is 6,000."""
 REOPEN_LABEL = "Open the form again"
 _FILE = "what-you-typed.txt"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -59,7 +59,7 @@ def is_reopen_button(custom_id: str) -> bool:
 
 
 def build_recovery_message(command: str, filled: Mapping[str, Value]) -> dict[str, Any]:
-    """How discord.py sends what was typed, with the button; as a file where it is too long.
+    """Arguments for discord.py to send the values with the button; as a file if they are too long.
 
     Control characters, which Discord would not show, are left out. Needs a running loop.
     """
@@ -74,18 +74,18 @@ def build_recovery_message(command: str, filled: Mapping[str, Value]) -> dict[st
 
 
 def build_recovery_file(filled: Mapping[str, Value]) -> dict[str, Any]:
-    """The same as a file alone, which Discord takes whatever is in it."""
+    """Arguments to send the values as a text file; empty if there are none."""
     data = _text(filled).encode()
     return {"file": discord.File(io.BytesIO(data), filename=_FILE)} if data else {}
 
 
 def build_recovery_direct_message(words: str, filled: Mapping[str, Value]) -> Payload:
-    """The same for a message of our own. It has no button: the form would be sent from there."""
+    """The values as a direct message. It has no button, as the form would be sent from there."""
     return Payload(words, files=(File(_FILE, _text(filled).encode()),))
 
 
 def read_recovered_values(message: discord.Message | None) -> dict[str, Value]:
-    """What `build_recovery_message` put into a message, by option."""
+    """The values that `build_recovery_message` put into a message, by option."""
     embeds = message.embeds if message is not None else []
     return {e.title: e.description for e in embeds if e.title and e.description}
 

@@ -1,4 +1,4 @@
-"""What the client reports to: everything that people do on Discord ends up here."""
+"""The event handlers of one run of the adapter, and the tasks that they start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.config.platforms import DiscordSettings
 
 
 class Handlers:
-    """The handlers of one run of the adapter, and the tasks that they start."""
+    """Owns the handlers of messages and interactions, and their background tasks."""
 
     def __init__(
         self, core: Core, client_holder: ClientHolder, timing: Timing, settings: DiscordSettings
@@ -34,9 +34,9 @@ class Handlers:
         )
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        """Begin what an event asks for; returns at once."""
+        """Run the handling of an event as a background task; returns at once."""
         self._background_tasks.start(work, name)
 
     async def close(self) -> None:
-        """End what is still running."""
+        """Cancel the tasks that still run, and wait for them to end."""
         await self._background_tasks.close()

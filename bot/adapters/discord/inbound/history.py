@@ -1,4 +1,4 @@
-"""What was said in a channel or thread: read when a skill asks, for whom it is allowed."""
+"""Reads earlier messages of a channel or thread, for people who are allowed to see them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.errors import Denied, Failed, Refused
 from bot.events import ContextMessage, Reader
 
 MAX_MESSAGES_READ = 1500
-"""Messages that are looked at, at most, for as many as were asked for."""
+"""Most messages that are read from Discord for one request."""
 _READ_TIMEOUT_S = 60.0
 _OWN_MESSAGE_TYPES = frozenset(
     {
@@ -26,7 +26,7 @@ _OWN_MESSAGE_TYPES = frozenset(
         discord.MessageType.context_menu_command,
     }
 )
-"""Our own messages; that a thread was opened, say, is Discord's."""
+"""Types of the bot's own messages that count; others, such as a thread's start, are Discord's."""
 
 CONTENT_HIDDEN = (
     "Discord does not show me what others write here: an operator has to switch on Message Content "
@@ -40,11 +40,11 @@ BOT_MAY_NOT_READ = (
 )
 
 PermissionCheck = Callable[[], Awaitable[bool]]
-"""Whether the person who asks may read there."""
+"""Tells whether the asking person may read the channel."""
 
 
 def reads_history(permissions: discord.Permissions) -> bool:
-    """Whether somebody with these permissions sees what was said before."""
+    """Whether these permissions allow reading earlier messages."""
     return permissions.view_channel and permissions.read_message_history
 
 
@@ -56,7 +56,11 @@ def make_reader(
     *,
     before: int | None = None,
 ) -> Reader:
-    """Reads a channel or thread up to a message, of which it is the first not to be read."""
+    """A reader of a channel or thread; with `before`, of the messages before that id.
+
+    The reader raises `Denied` if the person may not read there, `Refused` if the bot may not, and
+    `Failed` if Discord cannot be reached.
+    """
 
     async def read(limit: int) -> Sequence[ContextMessage]:
         if not await may_read():
@@ -75,7 +79,10 @@ def make_reader(
 def make_thread_reader(
     client_holder: ClientHolder, own_id: int, root: discord.Message, may_read: PermissionCheck
 ) -> Reader | None:
-    """Reads the thread that was opened from a message, the message itself included."""
+    """A reader of the thread that was opened from a message, that message included.
+
+    None if the message has no thread.
+    """
     if not root.flags.has_thread and root.thread is None:
         return None
     rest = make_reader(
@@ -101,8 +108,11 @@ def make_answer_reader(
     may_read: PermissionCheck,
     thread: Any,
 ) -> Reader:
-    """Reads what stood before an answer; in a thread that was opened for a question, and has
-    nothing else before it, that is what stood before the question."""
+    """A reader of the messages before an answer.
+
+    In a thread that was opened for the question and holds nothing else before the answer, it reads
+    the messages before the question.
+    """
     here = make_reader(client_holder, own_id, answer.channel.id, may_read, before=answer.id)
     if not isinstance(thread, discord.Thread) or thread.owner_id != own_id:
         return here
@@ -143,7 +153,7 @@ async def _read(
 
 
 def _find_statement(message: discord.Message, own_id: int) -> discord.Message | None:
-    """What a person or we said; None for other bots, and for what Discord itself writes."""
+    """The message of a person or of the bot; None for other bots' and Discord's own."""
     if message.type is discord.MessageType.thread_starter_message:
         root = message.reference.resolved if message.reference else None
         return _find_statement(root, own_id) if isinstance(root, discord.Message) else None

@@ -1,4 +1,4 @@
-"""Interactions: commands, menus, completion and buttons, acknowledged before anything else."""
+"""Handles interactions (commands, menus, completion, buttons); acknowledges each first."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Interactions:
         options: Mapping[str, Value],
         files: Sequence[discord.Attachment] = (),
     ) -> None:
-        """A slash command, and the files that go with it; without what it needs, a form opens."""
+        """Handle a slash command with its files; opens a form if something is missing."""
         command = self._modals.command(name)
         if (
             command is not None
@@ -85,7 +85,7 @@ class Interactions:
         await self._accept_command(interaction, name, options, payloads.attachments_of(files))
 
     async def on_form(self, interaction: Interaction) -> None:
-        """A form that was sent."""
+        """Handle a submitted form."""
         filled = await self._modals.accept(interaction)
         if filled is not None:
             files = filled.attachments
@@ -94,11 +94,11 @@ class Interactions:
             )
 
     async def on_reopen_form(self, interaction: Interaction, name: str) -> None:
-        """The button that opens a form again which could not be used."""
+        """Handle the button that opens a form again."""
         await self._modals.reopen(interaction, name)
 
     async def on_menu(self, interaction: Interaction, name: str, target: discord.Message) -> None:
-        """An entry in the menu of a message."""
+        """Handle an entry of a message's context menu."""
         await self._accept_command(interaction, name, {}, target=target)
 
     async def _accept_command(
@@ -155,7 +155,7 @@ class Interactions:
 
     @staticmethod
     def _make_permission_check(interaction: Interaction) -> history.PermissionCheck:
-        """Whether the person may read there; outside of servers everybody reads all."""
+        """A check whether the person may read the channel; outside of servers everybody may."""
         may = interaction.guild_id is None or history.reads_history(interaction.permissions)
 
         async def may_read() -> bool:
@@ -183,7 +183,7 @@ class Interactions:
     async def on_complete(
         self, interaction: Interaction, name: str, option: str, prefix: str
     ) -> Sequence[str]:
-        """Suggestions while an option is typed; none, rather than too late."""
+        """Suggestions while an option is typed; none if they take too long."""
         key, author = self._conversation_and_author(interaction)
         try:
             async with asyncio.timeout(_COMPLETION_TIMEOUT_S):
@@ -192,7 +192,7 @@ class Interactions:
             return ()
 
     async def on_command_error(self, interaction: Interaction, error: Exception) -> None:
-        """A command that the tree does not know, or cannot read."""
+        """Handle a command that the tree does not know or that failed."""
         known = isinstance(
             error, (app_commands.CommandNotFound, app_commands.CommandSignatureMismatch)
         )
@@ -209,7 +209,7 @@ class Interactions:
     async def on_button(
         self, interaction: Interaction, action: ActionName, turn: str, value: str
     ) -> None:
-        """A button under an answer."""
+        """Handle a button under an answer."""
         await self._acknowledge(interaction)
         if action == "regenerate" and value.startswith(EDITED_PREFIX):
             number = int(value.removeprefix(EDITED_PREFIX))
@@ -243,11 +243,11 @@ class Interactions:
         )
 
     async def on_unknown_button(self, interaction: Interaction) -> None:
-        """A button that we made once, and do not know any more."""
+        """Handle a button of an earlier version that is not known any more."""
         await reply_ephemeral(interaction, GONE_BUTTON)
 
     async def _ask_edited(self, interaction: Interaction, turn: str, number: int) -> None:
-        """Have a question answered as it stands now, after it was edited."""
+        """Answer the current text of a question that was edited."""
         message = await self._find(interaction, number)
         if message is None:
             await reply_ephemeral(interaction, GONE_QUESTION)
@@ -263,7 +263,7 @@ class Interactions:
         await interaction.delete_original_response()
 
     async def _find(self, interaction: Interaction, number: int) -> discord.Message | None:
-        """The question stands in this channel, or in the one that this thread was opened from."""
+        """Find a message in the interaction's channel or its parent; None if it is in neither."""
         client = await self._client_holder.client()
         parent = getattr(interaction.channel, "parent_id", None)
         for place in (interaction.channel_id, parent):

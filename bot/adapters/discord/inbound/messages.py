@@ -1,4 +1,4 @@
-"""Messages: who is spoken to, where the answer belongs, what is context; edits and deletions."""
+"""Handles messages: decides whether to answer and where, collects context; edits, deletions."""
 
 from __future__ import annotations
 
@@ -30,8 +30,11 @@ _LOOKUP_TIMEOUT_S = 2.5
 
 
 class Messages:
-    """Turns messages into events. `chain` is how many earlier ones are read as context; `content`
-    says that Discord shows us what is not said to us."""
+    """Turns messages into events.
+
+    At most `chain` earlier messages are read as context; `content` tells whether the bot has the
+    Message Content intent.
+    """
 
     def __init__(
         self,
@@ -52,7 +55,7 @@ class Messages:
         self.recent_questions: RecentQuestions[ReplySink] = RecentQuestions(core, payloads.PLATFORM)
 
     async def on_message(self, message: discord.Message, own_id: int) -> None:
-        """Somebody wrote something that we can see."""
+        """Handle a message; one that does not address the bot is ignored."""
         if not payloads.is_from_a_person(message):
             return
         direct = payloads.is_direct_message(message)
@@ -66,7 +69,7 @@ class Messages:
         await self._ask(message, own_id, await self._place(message, own_id), str(message.id))
 
     async def _follows(self, message: discord.Message, own_id: int) -> bool:
-        """Whether it goes on in a thread of ours, and is not for somebody else."""
+        """Whether it is a follow-up in a thread of the bot, not addressed to somebody else."""
         if not (message.content or message.attachments):
             return False  # without the Message Content intent there is nothing to go by
         channel = await self._channel(message)
@@ -88,7 +91,7 @@ class Messages:
         return channel
 
     async def _place(self, message: discord.Message, own_id: int) -> ConversationKey:
-        """Where the answer belongs; a thread of its own is opened if that is how it is done."""
+        """The conversation of the answer; opens a thread if the channel's settings want one."""
         channel = await self._channel(message)
         key = _key(channel, message)
         if not isinstance(channel, discord.TextChannel):
@@ -143,8 +146,10 @@ class Messages:
     async def _read_context(
         self, message: discord.Message, own_id: int, earlier: Reader
     ) -> tuple[ContextMessage, ...]:
-        """What a message is about: what it replies to; else, in other people's thread, what was
-        said there. What cannot be read in time is left out."""
+        """The context of a message: the chain it replies to, else the thread of others it is in.
+
+        What cannot be read in time is left out.
+        """
         chain = await payloads.reply_chain(message, own_id, self._chain)
         if chain or not (self._content and self._chain):
             return chain
@@ -158,7 +163,7 @@ class Messages:
             return ()
 
     async def _may_read(self, message: discord.Message) -> bool:
-        """Whether who wrote a message may read those before it."""
+        """Whether the author of a message may read the messages before it."""
         channel = await self._channel(message)
         if message.guild is None:
             return True
@@ -176,7 +181,7 @@ class Messages:
     # --- a question is deleted or edited --------------------------------------------------------
 
     async def on_deleted(self, messages: Iterable[int]) -> None:
-        """Messages are gone: their turns are cancelled, and unfinished answers taken away."""
+        """Handle deleted messages: cancel their turns, and remove unfinished answers."""
         for number in messages:
             asked = self.recent_questions.pop(str(number))
             if asked is not None and asked.sink is not None:
@@ -191,8 +196,7 @@ class Messages:
             await self._core.accept(event, SilentSink())
 
     async def _find_from_earlier_process(self, message: int) -> RecentQuestion[ReplySink] | None:
-        """A deleted question that an earlier process was asked; an answer that its end cut off is
-        taken away."""
+        """Find a deleted question of an earlier process; remove its answer if it was cut off."""
         question = await self._core.question(payloads.PLATFORM, str(message))
         if question is None:
             return None
@@ -210,13 +214,13 @@ class Messages:
             _log.info("discord.delete_failed", message=number, error=str(exc)[:200])
 
     async def on_thread_deleted(self, thread: int) -> None:
-        """A whole thread is gone, and with it what was asked there."""
+        """Handle a deleted thread: its questions count as deleted."""
         await self.on_deleted(
             int(message) for message in self.recent_questions.messages_in_thread(str(thread))
         )
 
     async def on_edited(self, message: discord.Message, own_id: int) -> None:
-        """A question was changed: offer to answer the new one."""
+        """Handle an edited question: offer to answer the new text."""
         if message.edited_at is None or message.author.bot:
             return  # Discord has looked a link up, or we are writing
         text = payloads.readable(message, own_id)

@@ -1,8 +1,7 @@
-"""A command's options as a form (a modal), and what was filled in.
+"""Builds the form (modal) of a command's options, and parses a submitted one.
 
-The form's id says which command it is for and which interaction opened it, and each field's id
-which option it is; so nothing is kept of a form that is open, and one that an earlier process
-opened can be sent.
+The form's id holds the command and the interaction that opened it, and each field's id the option;
+so no state is kept of an open form, and one that an earlier process opened can be submitted.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ Payload: TypeAlias = Mapping[str, Any]
 
 
 def needs_form(command: Command, given: Mapping[str, Value], *, files: bool) -> bool:
-    """Whether a call needs what a form asks for; any other mistake is explained in the answer."""
+    """Whether a call lacks something that a form asks for; other errors go into the answer."""
     try:
         command.bind(given)
     except MissingOption:
@@ -72,7 +71,7 @@ def _id_of(command: Command, opened_by: int) -> str:
 
 
 def form_origin(custom_id: str) -> tuple[str, str]:
-    """Command and opening interaction of a form; empty for one that is not ours."""
+    """Command and opening interaction from a form's id; empty strings if it is not the bot's."""
     if not custom_id.startswith(FORM):
         return "", ""
     name, _, opened_by = custom_id.removeprefix(FORM).rpartition(":")
@@ -80,7 +79,7 @@ def form_origin(custom_id: str) -> tuple[str, str]:
 
 
 def parse_values(sent: Payload) -> dict[str, Value]:
-    """What was entered or chosen, by option; fields left empty are left out."""
+    """The submitted values, by option; empty fields are left out."""
     found: dict[str, Value] = {}
     for field in _fields_of(sent):
         name = str(field.get("custom_id", ""))
@@ -93,7 +92,7 @@ def parse_values(sent: Payload) -> dict[str, Value]:
 
 
 def parse_files(sent: Payload) -> Sequence[Payload]:
-    """The files that were given, as Discord describes attachments."""
+    """The submitted files, as Discord's attachment objects."""
     known = (sent.get("resolved") or {}).get("attachments") or {}
     numbers = [
         str(number)
@@ -112,7 +111,7 @@ def _fields_of(sent: Payload) -> Iterator[Payload]:
 
 
 def coerce_values(command: Command, filled: Mapping[str, Value]) -> dict[str, Value]:
-    """Values that were entered, in the options' types, as a slash command gives them.
+    """Convert submitted values to the options' types, as a slash command has them.
 
     Raises `UsageError`.
     """
@@ -123,7 +122,7 @@ def coerce_values(command: Command, filled: Mapping[str, Value]) -> dict[str, Va
 
 
 def _choose_options(command: Command, given: Mapping[str, Value]) -> list[Option]:
-    """The options that get a field: first those that must have one, in the order of the command."""
+    """The options that get a field: those that need one first, in the command's order."""
 
     def rank(option: Option) -> int:
         if option.required or option.name in given:
@@ -204,7 +203,7 @@ def _max_chars(option: Option) -> int:
 
 
 def _describe_range(option: Option) -> str:
-    """In words, which numbers an option takes."""
+    """The range of a numeric option in words; empty for other options."""
     if option.kind not in {"int", "float"}:
         return ""
     words = "A whole number" if option.kind == "int" else "A number"

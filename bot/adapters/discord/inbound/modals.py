@@ -1,4 +1,4 @@
-"""Forms at work: opened, sent, and given back where something in them is wrong."""
+"""Opens forms, accepts submitted ones, and returns the values of those that are invalid."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _ALREADY_ANSWERED_CODE = 40060
 
 @dataclass(frozen=True, slots=True)
 class SubmittedForm:
-    """A form that was sent, and accepted: the call that a slash command would have been."""
+    """An accepted form: command, typed values and files, as of a slash command."""
 
     name: str
     options: Mapping[str, Value] = field(repr=False)
@@ -58,7 +58,7 @@ class SubmittedForm:
 
 
 class Modals:
-    """Opens forms and takes them back. Of one that was sent its id is remembered for a while."""
+    """Opens forms and accepts them; the ids of submitted ones are remembered for a while."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -85,7 +85,7 @@ class Modals:
         return True
 
     async def accept(self, interaction: Interaction) -> SubmittedForm | None:
-        """What a form that was sent asks for; None where the person was told why not."""
+        """Validate a submitted form; None if it was rejected and the person was told why."""
         sent: Any = interaction.data or {}
         name, opened_by = form_origin(str(sent.get("custom_id", "")))
         filled = parse_values(sent)
@@ -122,9 +122,9 @@ class Modals:
         posters: Sequence[Poster],
         direct: DirectPoster,
     ) -> Sink:
-        """The reply to a form, which gives back what was typed where nothing comes of it.
+        """Wrap the reply to a form, so that the values are returned if the command fails.
 
-        `posters` are those of the reply; `direct` is for when the interaction cannot be used.
+        `posters` are those of the reply; `direct` is used if the interaction has expired.
         """
         if not has_typed_values(self.command(filled.name), filled.options):
             return sink
@@ -146,7 +146,7 @@ class Modals:
         return FormRecoverySink(sink, return_values)
 
     async def reopen(self, interaction: Interaction, name: str) -> None:
-        """Open a form once more, with what was typed into it."""
+        """Open a form again with the values of the message's recovery embeds."""
         command = self.command(name)
         if command is None:
             await reply_ephemeral(interaction, GONE_COMMAND)

@@ -1,1 +1,1 @@
-"""Replies, as Discord shows them."""
+"""Renders replies as Discord messages and posts them."""

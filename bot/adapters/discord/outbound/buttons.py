@@ -1,4 +1,4 @@
-"""The buttons under an answer. They carry all they need in their id, so they survive a restart."""
+"""The buttons under an answer; their ids hold all state, so they work after a restart."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class AnswerButton(
         r":(?P<turn>[^:]+):(?P<value>.*)"
     ),
 ):
-    """One button. Whoever is the client when it is pressed handles it (`on_answer_button`)."""
+    """One button; the client that receives the press handles it (`on_answer_button`)."""
 
     def __init__(self, action: Action, turn: str) -> None:
         self.action = action
@@ -67,7 +67,7 @@ class AnswerButton(
 
 
 def build_button_view(actions: Sequence[Action], turn: str) -> discord.ui.View | None:
-    """The buttons as discord.py sends them; None where there are none. Needs a running loop."""
+    """The buttons as a discord.py view; None if there are none. Needs a running loop."""
     fitting = [
         a for a in actions if len(f"parlance:{a.name}:{turn}:{a.value}") <= MAX_CUSTOM_ID_CHARS
     ]

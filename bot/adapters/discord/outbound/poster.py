@@ -1,4 +1,4 @@
-"""Where messages are posted, edited and deleted: a channel, an interaction, a direct message."""
+"""Posts, edits and deletes messages in a channel, through an interaction, or directly."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GONE_COMMAND = "This command is no longer there; /help lists those that are."
 
 
 class ClientHolder:
-    """The client that is logged in now; it changes when a connection is given up for a new one."""
+    """Holds the client that is logged in; it changes when the adapter reconnects."""
 
     def __init__(self, patience_s: float = 30.0) -> None:
         self._client: discord.Client | None = None
@@ -35,7 +35,7 @@ class ClientHolder:
         self._closed = False
 
     def set(self, client: discord.Client | None) -> None:
-        """Make this the client (None: there is none just now)."""
+        """Set the current client; None while there is none."""
         self._client = client
         if client is None:
             self._there.clear()
@@ -43,12 +43,12 @@ class ClientHolder:
             self._there.set()
 
     def close(self) -> None:
-        """There will be no client any more: nobody waits for one."""
+        """Release everybody who waits for a client; there will be none any more."""
         self._closed = True
         self._there.set()
 
     async def client(self) -> discord.Client:
-        """The client, waited for. Raises `OSError` where none comes (in time)."""
+        """The current client, waiting for one if needed. Raises `OSError` if none comes in time."""
         async with asyncio.timeout(self._patience_s):
             while self._client is None:
                 if self._closed:
@@ -58,7 +58,7 @@ class ClientHolder:
 
 
 class Poster(Protocol):
-    """Somewhere messages can go. Every call can raise one of `FAILURES`."""
+    """Posts and changes messages in one place. Every call can raise one of `FAILURES`."""
 
     channel: int
 
@@ -66,9 +66,13 @@ class Poster(Protocol):
         """Post; returns the message's id. The same nonce posts once, where the platform can."""
         ...
 
-    async def edit(self, message: int, payload: Payload, turn: str) -> None: ...
+    async def edit(self, message: int, payload: Payload, turn: str) -> None:
+        """Replace the content, buttons and files of a message."""
+        ...
 
-    async def delete(self, message: int) -> None: ...
+    async def delete(self, message: int) -> None:
+        """Delete a message."""
+        ...
 
 
 def _files(payload: Payload) -> list[discord.File]:
@@ -76,7 +80,7 @@ def _files(payload: Payload) -> list[discord.File]:
 
 
 def _send_options(payload: Payload, turn: str) -> dict[str, Any]:
-    """What is sent; an argument that is not needed is left out."""
+    """Arguments to send a payload; those that are not needed are left out."""
     options: dict[str, Any] = {
         "content": payload.content,
         "allowed_mentions": NO_PINGS,
@@ -91,8 +95,10 @@ def _send_options(payload: Payload, turn: str) -> dict[str, Any]:
 
 
 def _edit_options(payload: Payload, turn: str) -> dict[str, Any]:
-    """What is edited, for `handle_message_parameters`: the methods for edits of discord.py do not
-    take flags, and an edit without them brings the previews back."""
+    """Arguments of an edit for `handle_message_parameters`.
+
+    discord.py's own edit methods take no flags, and an edit without them brings previews back.
+    """
     changes: dict[str, Any] = {
         "content": payload.content,
         "view": build_button_view(payload.buttons, turn),
@@ -105,7 +111,7 @@ def _edit_options(payload: Payload, turn: str) -> dict[str, Any]:
 
 
 class ChannelPoster:
-    """Ordinary messages in a channel, thread or direct message; replies to `prompt`, if given."""
+    """Posts messages in a channel or thread; the first one replies to `prompt`, if given."""
 
     def __init__(
         self, client_holder: ClientHolder, channel: int, prompt: int | None = None
@@ -143,7 +149,7 @@ class ChannelPoster:
 
 
 class InteractionPoster:
-    """Answers to an interaction, with its token; it works until `expires` (monotonic seconds)."""
+    """Posts replies to an interaction with its token, which works for `life_s` seconds."""
 
     def __init__(
         self,
@@ -162,7 +168,7 @@ class InteractionPoster:
 
     @property
     def is_expired(self) -> bool:
-        """Whether the token is so old that nothing should rest on it any more."""
+        """Whether the interaction's token is too old to be used."""
         return self._clock() >= self._expires
 
     async def send(self, payload: Payload, turn: str, nonce: str) -> int:
@@ -171,7 +177,7 @@ class InteractionPoster:
         return int(message.id)
 
     async def send_ephemeral(self, payload: Payload, turn: str) -> None:
-        """Say something that only the person who acted can see."""
+        """Post a message that only the person who acted can see."""
         await self._webhook.send(ephemeral=True, wait=True, **_send_options(payload, turn))
 
     async def edit(self, message: int, payload: Payload, turn: str) -> None:
@@ -196,7 +202,7 @@ class InteractionPoster:
 
 
 class DirectPoster(ChannelPoster):
-    """Direct messages to a person: the last way to reach somebody whose channel is closed to us."""
+    """Posts direct messages to a person, the fallback where the channel cannot be used."""
 
     def __init__(self, client_holder: ClientHolder, person: int) -> None:
         super().__init__(client_holder, 0)
@@ -210,9 +216,9 @@ class DirectPoster(ChannelPoster):
 
 
 async def reply_ephemeral(interaction: discord.Interaction[Any], text: str, **more: Any) -> bool:
-    """Answer an interaction at once, to the person alone; `more` as discord.py sends it.
+    """Reply to an interaction at once, visible to the person alone; `more` goes to discord.py.
 
-    False where Discord does not take it, which is in the log.
+    Returns False, and logs it, if Discord refuses the reply.
     """
     own = "embeds" in more  # the flag would hide these, too
     options = {"allowed_mentions": NO_PINGS, "suppress_embeds": not own, "ephemeral": True, **more}

@@ -1,4 +1,4 @@
-"""A view of a reply as Discord messages: pages, status in words, sources, notices, buttons."""
+"""Renders a view as Discord messages: pages, status, sources, notices and buttons."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.types import Action, File, Notice, Source, View
 MAX_MESSAGE_CHARS = 2000
 """Longest message, in characters."""
 MAX_PAGE_CHARS = 1900
-"""What delivery splits at; the rest is kept for a line below and for what escaping adds."""
+"""Longest page, in characters; the rest of a message is for lines below and for escaping."""
 MAX_FILES = 10
 INTERRUPTED = "-# ⚠️ This answer was interrupted by a restart."
 
@@ -26,7 +26,7 @@ _MARKS = {"error": "⚠️ ", "refusal": "⛔ ", "info": "", "footer": "-# "}
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """One message as it should stand."""
+    """The content of one message."""
 
     content: str
     buttons: tuple[Action, ...] = ()
@@ -46,7 +46,7 @@ def escape(text: str) -> str:
 
 
 def notice_line(notice: Notice) -> str:
-    """A notice as it is shown under the answer, or alone."""
+    """A notice as a line below the answer, or as a message of its own."""
     text = escape(notice_text(notice))
     mark = _MARKS[notice.kind]
     if notice.kind == "footer":
@@ -55,7 +55,7 @@ def notice_line(notice: Notice) -> str:
 
 
 def source_lines(sources: tuple[Source, ...]) -> Iterator[str]:
-    """The list under an answer, one line of small print a source."""
+    """The sources below an answer, one line of small print each."""
     for source in sources:
         title = _shorten(source.title or source.location, 80)
         if source.heading and source.heading != source.title:
@@ -114,7 +114,7 @@ def render(view: View, *, private: bool = False) -> list[Payload]:
 
 
 def render_ephemeral(notices: Sequence[Notice]) -> list[Payload]:
-    """The messages that tell the asker alone, cut at lines; the last has the notices' buttons."""
+    """Private notices as messages, split at lines; the last one has the notices' buttons."""
     text = "\n".join(notice_line(notice) for notice in notices)
     payloads = [Payload(part) for part in split_text(text) if part.strip()]
     buttons = tuple(action for notice in notices for action in notice.actions)

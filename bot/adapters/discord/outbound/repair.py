@@ -1,4 +1,4 @@
-"""After a restart: answers that were being written say that they were interrupted."""
+"""Marks answers as interrupted that were being written when the bot stopped."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MARK = Payload(INTERRUPTED, _AGAIN)
 async def repair(
     unfinished: Sequence[Reply], replies: Replies, client_holder: ClientHolder
 ) -> None:
-    """Mark each reply as interrupted; one that cannot be reached is let go."""
+    """Mark each reply as interrupted; one that cannot be reached any more counts as finished."""
     for reply in unfinished:
         try:
             await _mark(reply, client_holder)
@@ -62,7 +62,7 @@ async def _mark(reply: Reply, client_holder: ClientHolder) -> None:
 
 
 async def _mark_in_thread(reply: Reply, client_holder: ClientHolder) -> None:
-    """Of an answer of which nothing was shown: in its thread, or where that was to begin."""
+    """Mark an answer without messages, in its thread or, without one, in its channel."""
     key = ConversationKey.parse(reply.conversation)
     for place in dict.fromkeys((payloads.place_of(key), int(key.channel))):
         with suppress(discord.NotFound):

@@ -1,4 +1,4 @@
-"""One reply on Discord: keeps its messages in step with the view, and gets the end out somehow."""
+"""A reply on Discord: updates its messages with each view, and retries the final one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MOVED_NOTICE = Payload("-# The answer goes on below.")
 
 @dataclass(slots=True)
 class Posted:
-    """A message that is there, and what it shows."""
+    """A posted message: its id, its poster, and what it shows."""
 
     id: int
     poster: Poster
@@ -43,9 +43,9 @@ class Posted:
 class ReplySink:
     """The reply to one event.
 
-    `posters` are tried in order: the first is where the answer belongs, the others are for when it
-    cannot go there. `original` is the placeholder that deferring an interaction has made.
-    A `lazy` reply shows nothing before its end (a press of a button that may need no words).
+    `posters` are tried in order; those after the first are fallbacks. `original` is the id of the
+    placeholder that deferring an interaction has made. A `lazy` reply shows nothing before its end
+    (for a press of a button that may need no reply).
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class ReplySink:
         return tuple(str(p.id) for p in self._posted)
 
     def retract(self) -> None:
-        """The question was deleted: nothing more is shown of an unfinished answer."""
+        """Show nothing more of an unfinished answer: the question was deleted."""
         self._retracted = True
 
     # --- what delivery calls --------------------------------------------------------------------
@@ -164,7 +164,10 @@ class ReplySink:
         return True
 
     async def _try_edit(self, posted: Posted, payload: Payload) -> bool:
-        """Edit a message, by the channel where an interaction's token is refused; False: gone."""
+        """Edit a message, through the channel if the interaction's token is refused.
+
+        Returns False if the message is gone.
+        """
         try:
             await posted.poster.edit(posted.id, payload, self.turn)
         except discord.HTTPException as exc:
@@ -243,7 +246,7 @@ class ReplySink:
             posted.shown = None  # only the ids are needed from here on
 
     async def _finish_once(self, payloads: Sequence[Payload]) -> bool:
-        """One round: bring what is there up to date, and post the rest. True when all is out."""
+        """Update the posted messages and post the rest once. Returns True if all succeeded."""
         await self._leave_expired()
         for index, payload in enumerate(payloads):
             if index < len(self._posted):

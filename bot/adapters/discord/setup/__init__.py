@@ -1,1 +1,1 @@
-"""What an operator sets up at Discord."""
+"""Invite link, permissions and checks for the operator."""

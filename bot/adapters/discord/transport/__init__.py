@@ -1,1 +1,1 @@
-"""The connection to Discord, and the values that it carries."""
+"""The connection to Discord, and the conversion of its payloads."""

@@ -1,4 +1,4 @@
-"""How long to wait before the next connection to Discord."""
+"""Reconnection delays for Discord."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ _STABLE_CONNECTION_S = 60.0
 
 
 _MAX_QUICK_CONNECTIONS = 20
+"""Sessions that may break at once before the delay becomes `_SLOW_RETRY_S`."""
 
 
 _SLOW_RETRY_S = 120.0
@@ -30,13 +31,13 @@ class Backoff:
         self._opened = 0.0
 
     def record_opened(self) -> None:
-        """A session has been opened."""
+        """Record that a new session was opened."""
         self._sessions += 1
         self._failures = 0
         self._opened = time.monotonic()
 
     def record_resumed(self) -> None:
-        """A session goes on; Discord does not count that."""
+        """Record that a session was resumed, which Discord does not count as a new one."""
         self._failures = 0
         self._opened = self._opened or time.monotonic()
 

@@ -1,4 +1,4 @@
-"""What a request to Discord can end with."""
+"""The exceptions that a request to Discord can raise."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import aiohttp
 import discord
 
 FAILURES = (discord.DiscordException, aiohttp.ClientError, OSError, RuntimeError)
-"""What a request to Discord can end with (`RuntimeError`: the client was closed under it;
+"""Exceptions that a request to Discord can raise (`RuntimeError`: the client was closed meanwhile;
 `TimeoutError` is an `OSError`)."""

@@ -1,4 +1,4 @@
-"""Staying connected: backoff around everything that can end discord.py's connection."""
+"""Keeps the gateway connection up: reconnects with backoff after every kind of failure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _FINAL_CLOSE_CODES = {
 
 
 def final_error(exc: BaseException) -> AdapterError | None:
-    """The error for the operator where trying again cannot help."""
+    """The error for the operator if retrying cannot help; None if it may."""
     if isinstance(exc, discord.LoginFailure):
         return AdapterError(TOKEN_REFUSED)
     if isinstance(exc, discord.PrivilegedIntentsRequired):
@@ -98,7 +98,7 @@ async def stay_connected(client: discord.Client, backoff: Backoff) -> None:
 
 
 def _session(ws: DiscordWebSocket | None) -> dict[str, Any]:
-    """What a later connection needs to go on where this one was; empty if there is nothing."""
+    """What a later connection needs to resume this session; empty if it cannot be resumed."""
     if ws is None or ws.session_id is None:
         return {}
     return {

@@ -1,4 +1,4 @@
-"""What Discord sends, as the core's events: who, where, what was said, and to what."""
+"""Converts Discord's objects into the core's types: authors, conversations, texts, files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SMALL_PRINT = re.compile(r"^-# .*$\n?", re.MULTILINE)
 
 
 def author_of(person: Any, locale: str | None = None) -> Author:
-    """A person of Discord; the role that everybody has is left out."""
+    """A Discord user or member as an `Author`; the role that everybody has is left out."""
     guild = getattr(person, "guild", None)
     everyone = guild.id if guild is not None else 0
     roles = frozenset(str(r.id) for r in getattr(person, "roles", ()) if r.id != everyone)
@@ -106,7 +106,7 @@ def readable(message: discord.Message, own_id: int) -> str:
 
 
 def to_context_message(message: discord.Message, own_id: int) -> ContextMessage:
-    """A message as context; our own lose the small print that is not part of the answer."""
+    """A message as a `ContextMessage`; the bot's own lose the small print below the answer."""
     from_us = message.author.id == own_id
     text = readable(message, own_id)
     if from_us:
@@ -162,7 +162,7 @@ def attachments_of(items: Sequence[discord.Attachment]) -> tuple[Attachment, ...
 
 
 def attachments_from_data(items: Sequence[Mapping[str, Any]]) -> tuple[Attachment, ...]:
-    """The same from Discord's own descriptions, which is what a form brings."""
+    """The files of a form, from the attachment objects in its payload."""
     return tuple(
         _attachment(str(i["url"]), str(i["filename"]), int(i["size"]), i.get("content_type"))
         for i in items
@@ -177,7 +177,10 @@ def _attachment(url: str, name: str, size: int, content_type: str | None) -> Att
 
 
 async def fetch(url: str, name: str, size: int, limit: int) -> bytes:
-    """A file from Discord's own store. Raises `Refused` if it is larger than `limit` bytes."""
+    """Download a file from Discord's storage.
+
+    Raises `Refused` if it is larger than `limit` bytes, `Failed` if it cannot be fetched.
+    """
     if size > limit:
         raise too_large(name, size, limit)
     timeout = aiohttp.ClientTimeout(total=_DOWNLOAD_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""How often and how long."""
+"""Intervals and timeouts of the Discord adapter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How often and how long; all in seconds. Tests make them short."""
+    """Intervals and timeouts, in seconds unless noted. Tests use shorter ones."""
 
     edit_interval: float = 1.0
     token_life: float = 14.5 * 60

@@ -1,4 +1,4 @@
-"""How long to wait before the next try to connect."""
+"""Reconnection delays for Slack."""
 
 from __future__ import annotations
 
@@ -26,12 +26,15 @@ class Backoff:
         self._opened = 0.0
 
     def record_opened(self) -> None:
-        """Slack has greeted us."""
+        """Record that Slack has greeted a connection."""
         self._failures = 0
         self._opened = time.monotonic()
 
     def delay(self, *, moving: bool = False) -> float:
-        """Seconds to wait after one more end; none where Slack asks one that held to move."""
+        """Seconds to wait after a connection has ended.
+
+        0 where Slack asks a connection that was stable to move (`moving`).
+        """
         held = self._opened > 0 and time.monotonic() - self._opened > _STABLE_CONNECTION_S
         if held:
             self._brief = 0

@@ -1,4 +1,4 @@
-"""How often and how long."""
+"""Intervals and timeouts of the Slack adapter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How often and how long; all in seconds. Tests make them short."""
+    """Intervals and timeouts, in seconds unless noted. Tests use shorter ones."""
 
     edit_interval: float = 1.0
     retry_base: float = 1.0
@@ -15,7 +15,7 @@ class Timing:
     """Rounds in which the end of an answer is tried, with doubling pauses between them."""
     backoff_base: float = 0.5
     backoff_cap: float = 4.0
-    """Longest pause between two tries to connect: we are back soon after Slack is."""
+    """Longest pause between two connection attempts."""
     ping_interval: float = 5.0
     """A connection that leaves a ping unanswered for half of this is given up."""
     handshake: float = 5.0
