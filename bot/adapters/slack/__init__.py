@@ -1,4 +1,4 @@
-"""Slack: Socket Mode or HTTP in, the Web API out."""
+"""The Slack adapter: Socket Mode or HTTP, commands, forms and replies through the Web API."""
 
 from bot.adapters.slack.adapter import SlackAdapter
 from bot.adapters.slack.transport.timing import Timing

@@ -1,4 +1,4 @@
-"""Slack as a platform."""
+"""The Slack adapter: identifies the bot, connects, and serves until cancelled."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _log = structlog.get_logger(__name__)
 _CALL_TIMEOUT_S = 30.0
 _MAX_CONNECTIONS = 200
 _MAX_RATE_LIMIT_RETRIES = 3
-"""Times that one call waits as long as Slack says, before its caller is told."""
+"""Times that one call is retried after a rate limit, before it fails."""
 
 
 @dataclass
@@ -59,15 +59,15 @@ class SlackAdapter:
     base_url: str = "https://slack.com/api/"
     name: str = "slack"
     commands: Sequence[Command] = ()
-    """For `check` alone: what the live app is compared with."""
+    """Declared commands, which `check` compares with the live app's."""
     config_token: str | None = field(default=None, repr=False)
     notes: Sequence[str] = field(default=(), init=False)
-    """What `check` found that needs no change."""
+    """Results of `check` that need no change."""
     _endpoint: HttpEndpoint | None = field(default=None, init=False, repr=False)
 
     @property
     def address(self) -> str | None:
-        """Where Slack's requests are received in HTTP mode, once they are."""
+        """Address at which HTTP mode receives requests; None while it does not listen."""
         return self._endpoint.address if self._endpoint is not None else None
 
     async def run(self, core: Core) -> None:
@@ -133,7 +133,7 @@ class SlackAdapter:
         )
 
     async def _identify(self, client: AsyncWebClient) -> AuthorizeResult:
-        """Who we are; asked until Slack answers. Raises `AdapterError`."""
+        """Identify the bot, retrying until Slack answers. Raises `AdapterError`."""
         backoff = Backoff(self.timing.backoff_base, self.timing.backoff_cap)
         while True:
             try:
@@ -181,7 +181,7 @@ class SlackAdapter:
         return SocketMode(app, opening, session, self.timing, client.auth_test).serve()
 
     async def _until_refused(self, watch: TokenWatch, client: AsyncWebClient) -> None:
-        """Raise `AdapterError` when the bot token is refused in the middle of it all."""
+        """Raise `AdapterError` when Slack refuses the bot token while serving."""
         while True:
             await watch.wait_refused()
             await self._identify(client)
@@ -190,7 +190,7 @@ class SlackAdapter:
 
 
 def _make_session() -> aiohttp.ClientSession:
-    """Keeps connections to Slack open between calls."""
+    """An HTTP session that keeps connections to Slack open between calls."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS),
         timeout=aiohttp.ClientTimeout(total=_CALL_TIMEOUT_S),
@@ -198,7 +198,7 @@ def _make_session() -> aiohttp.ClientSession:
 
 
 async def _run_until_first(*work: Coroutine[Any, Any, Any]) -> None:
-    """Run side by side until one has ended; the others end with it. Raises what it raised."""
+    """Run coroutines until the first one ends, cancel the others; raises what it raised."""
     tasks = [asyncio.create_task(each) for each in work]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

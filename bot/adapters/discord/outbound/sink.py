@@ -269,7 +269,7 @@ class ReplySink:
         return True
 
     async def _post(self, payload: Payload) -> bool:
-        """Post at the first outlet that takes it, which is then the first."""
+        """Post at the first poster that succeeds, which then moves to the front."""
         for poster in list(self._posters):
             try:
                 await self._send(poster, payload)

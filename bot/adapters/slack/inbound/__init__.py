@@ -1,1 +1,1 @@
-"""What Slack sends, as events."""
+"""Turns what Slack sends into events for the core."""

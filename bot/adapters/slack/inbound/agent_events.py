@@ -1,4 +1,4 @@
-"""What people do on Slack's agent surface: they open it, begin a conversation, press Stop."""
+"""Handles events of Slack's agent surface: opened, conversation started, Stop pressed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Event = Mapping[str, Any]
 
 
 class AgentEvents:
-    """Greets, suggests, and stops."""
+    """Greets people, suggests questions, and stops answers."""
 
     def __init__(
         self, core: Core, client: AsyncWebClient, timing: Timing, agent_status: AgentStatus
@@ -31,12 +31,12 @@ class AgentEvents:
         self._agent_status = agent_status
 
     async def on_opened(self, event: Event) -> None:
-        """Somebody looks at a tab of ours; suggestions stand in that of the messages."""
+        """Handle an opened tab of the app; the messages tab gets suggestions."""
         if event.get("tab") == "messages":
             await self._agent_status.on_opened(str(event["channel"]), self._core.commands)
 
     async def on_thread(self, event: Event) -> None:
-        """Somebody begins a conversation, in apps that still are assistants."""
+        """Handle a conversation that a person begins in an assistant app."""
         thread = event.get("assistant_thread") or {}
         if thread.get("channel_id") and thread.get("thread_ts"):
             await self._agent_status.on_thread_started(
@@ -44,7 +44,7 @@ class AgentEvents:
             )
 
     async def on_stopped(self, event: Event, team: str) -> None:
-        """Slack's own Stop: what runs in that thread is stopped, as by our button."""
+        """Handle Slack's own Stop: stop the turns of that thread, as the bot's button does."""
         channel, user = str(event["channel"]), str(event["user"])
         key = ConversationKey(PLATFORM, team, channel, event.get("thread_ts"))
         direct = channel.startswith("D")

@@ -1,4 +1,4 @@
-"""Which direct conversations are ours: commands can also be called in those of other people."""
+"""Tells the bot's own direct conversations from those of other people."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class DirectChannels:
         self._ours: OrderedDict[str, None] = OrderedDict()
 
     async def is_direct_with_bot(self, channel: str) -> bool:
-        """Whether a channel is a direct conversation of one person with us alone."""
+        """Whether a channel is a direct conversation of one person with the bot."""
         if not channel.startswith("D"):
             return False
         if channel not in self._ours:

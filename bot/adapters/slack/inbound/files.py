@@ -1,4 +1,4 @@
-"""Files that come with a message: fetched from Slack's own hosts alone, and only so much."""
+"""Downloads a message's files, from Slack's own hosts alone and up to a size limit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ File = Mapping[str, Any]
 
 
 class Files:
-    """Makes attachments of what Slack says about files; nothing is fetched before it is read."""
+    """Makes attachments of Slack's file objects; a file is downloaded only when it is read."""
 
     def __init__(self, client: AsyncWebClient) -> None:
         self._client = client
@@ -59,7 +59,7 @@ class Files:
             ) from exc
 
     async def _fetch_shared(self, file: File, name: str) -> File:
-        """A file of another organisation, which the event only names."""
+        """Look up a file of another organisation, of which the event holds the id alone."""
         try:
             answer = await self._client.files_info(file=str(file.get("id") or ""))
         except FAILURES as exc:
@@ -115,7 +115,7 @@ def _name(file: File) -> str:
 
 
 def _refuse_without_content(file: File, name: str) -> None:
-    """Raises for a file that is no longer there, or never was with Slack."""
+    """Raise `Refused` for a file that Slack does not hold (any more)."""
     mode = str(file.get("mode") or "")
     if mode == "tombstone":
         raise Refused(f"{name} was deleted; please attach it again.")

@@ -1,4 +1,4 @@
-"""What was said before: a thread around a question, the last messages of a channel."""
+"""Reads earlier messages: the thread around a question, or the latest of a channel."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SlackMessage = Mapping[str, Any]
 
 
 class HistoryReader:
-    """Reads messages as quotes. `depth` is how many of a thread go with a question."""
+    """Reads messages as context; at most `depth` messages of a thread go with a question."""
 
     def __init__(
         self, client: AsyncWebClient, users: UserDirectory, files: Files, *, depth: int
@@ -47,7 +47,7 @@ class HistoryReader:
         self.files = files
 
     async def readable_text(self, message: SlackMessage, own_id: str) -> str:
-        """What a message says, with names for mentions."""
+        """A message's text with names for mentions."""
         raw = extract_markup(message)
         others = [user for user in find_mentions(raw) if user != own_id]
         return readable(raw, own_id, await self.users.names(others) if others else None)
@@ -114,7 +114,7 @@ class HistoryReader:
         return read
 
     async def read_target(self, channel: str, message: SlackMessage, own_id: str) -> ContextMessage:
-        """A message whose menu was used; with its thread where it is the beginning of one."""
+        """The message whose menu was used, with a reader of the thread that it begins."""
         ts, root = str(message["ts"]), message.get("thread_ts")
         begins = root == ts or (root is None and bool(message.get("reply_count")))
         who = str(message.get("user") or "")
@@ -130,7 +130,7 @@ class HistoryReader:
         )
 
     async def fetch_message(self, channel: str, root: str, ts: str) -> SlackMessage | None:
-        """One message as it stands now; None where it is gone, or cannot be read."""
+        """The current version of a message; None if it is gone or cannot be read."""
         try:
             async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
                 answer = await self._client.conversations_replies(
@@ -147,7 +147,7 @@ class HistoryReader:
     async def _iterate_thread(
         self, channel: str, root: str, before: str | None, own_id: str
     ) -> AsyncGenerator[SlackMessage, None]:
-        """The messages of a thread from its beginning, which is the order that Slack has."""
+        """The messages of a thread from its beginning, as Slack orders them."""
         more: dict[str, Any] = {"latest": before} if before else {}
         for _ in range(_MAX_PAGES):
             answer = await self._client.conversations_replies(
@@ -168,7 +168,7 @@ class HistoryReader:
     async def _fetch_latest(
         self, channel: str, before: str | None, limit: int, own_id: str
     ) -> Sequence[SlackMessage]:
-        """The newest messages of a channel, which Slack gives newest first."""
+        """The newest messages of a channel, oldest first."""
         found: list[SlackMessage] = []
         more: dict[str, Any] = {"latest": before} if before else {}
         for _ in range(_MAX_PAGES):
@@ -224,7 +224,7 @@ def _begins(message: SlackMessage, root: str, own_id: str) -> bool:
 
 
 def _is_conversation(message: SlackMessage, own_id: str) -> bool:
-    """Whether a message is part of what was said: by people, or a whole answer of ours."""
+    """Whether a message counts as conversation: by a person, or a finished answer of the bot."""
     if message.get("user") == own_id:
         return bool(extract_answer(message))
     return is_from_a_person(message, own_id) and bool(
@@ -241,13 +241,13 @@ def _author(message: SlackMessage, own_id: str, names: Mapping[str, str]) -> str
 
 
 def _key(message: SlackMessage) -> str:
-    """Who said it, as `Author.key`."""
+    """The author's key, as `Author.key`; empty if unknown."""
     who = str(message.get("user") or "")
     return f"{PLATFORM}:{who}" if who else ""
 
 
 def _sort_key(ts: object) -> tuple[int, int]:
-    """A time stamp as something that can be compared."""
+    """A time stamp in comparable form."""
     seconds, _, rest = str(ts or "0").partition(".")
     try:
         return int(seconds), int(rest or 0)

@@ -1,4 +1,4 @@
-"""Commands, forms, shortcuts and buttons; each is acknowledged before it comes here."""
+"""Handles commands, forms, shortcuts and buttons, which are acknowledged already."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ Body = Mapping[str, Any]
 
 
 class Interactions:
-    """Turns what people press and call into events."""
+    """Turns commands, forms, shortcuts and presses of buttons into events."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Interactions:
     # --- commands and forms ---------------------------------------------------------------------
 
     async def on_command(self, body: Body, own_id: str) -> None:
-        """A slash command; without what it needs, a form is opened."""
+        """Handle a slash command; opens a form if something is missing."""
         name = str(body["command"]).removeprefix("/")
         text = str(body.get("text") or "")
         command = self._find_command(name)
@@ -140,7 +140,7 @@ class Interactions:
         return {} if first else dict.fromkeys(fields[:1], ALREADY_SUBMITTED)
 
     async def on_form(self, body: Body, own_id: str) -> None:
-        """A form that was filled in."""
+        """Handle a submitted form."""
         view = body["view"]
         name, channel = form_origin(view)
         if not channel:
@@ -156,7 +156,7 @@ class Interactions:
         await self._core.accept(call, self._make_recovery_sink(call))
 
     def _make_recovery_sink(self, call: CommandCall) -> Sink:
-        """The reply to a form, which gives back what was typed where nothing comes of it."""
+        """The reply to a form, which returns the values if the command fails."""
         sink = self._sink(call.conversation, call.author)
         if not has_typed_values(self._find_command(call.name), call.options):
             return sink
@@ -171,7 +171,7 @@ class Interactions:
     # --- menus and buttons ----------------------------------------------------------------------
 
     async def on_menu(self, body: Body, own_id: str) -> None:
-        """An entry in the menu of a message."""
+        """Handle an entry of a message's menu."""
         message, channel = body["message"], str(body["channel"]["id"])
         root = str(message.get("thread_ts") or message["ts"])
         key = ConversationKey(PLATFORM, _team(body), channel, root)
@@ -187,7 +187,7 @@ class Interactions:
         await self._core.accept(call, self._sink(key, author))
 
     async def on_button(self, body: Body, pressed: Body, own_id: str) -> None:
-        """A button under an answer."""
+        """Handle a button under an answer."""
         name = str(pressed["action_id"]).split(":")[1]
         turn, _, value = str(pressed.get("value") or "").partition("|")
         if name == "feedback":  # Slack's own 👍 and 👎 are one element
@@ -222,13 +222,13 @@ class Interactions:
         )
 
     async def _beginning(self, body: Body, turn: str) -> str:
-        """Where the answer begins: what stands before it is what it was an answer to."""
+        """Time stamp of the answer's first message."""
         reply = await self._core.replies.get(turn)
         first = reply.address.get("messages", "").partition(",")[0] if reply is not None else ""
         return first or str((body.get("message") or {}).get("ts") or "")
 
     async def _ask_edited(self, body: Body, pressed: Body, turn: str, ts: str, own_id: str) -> None:
-        """Have a question answered as it stands now, after it was edited."""
+        """Answer the current text of a question that was edited."""
         channel, root = _where(body)
         message = await self._history_reader.fetch_message(channel, root or ts, ts)
         if message is None:
@@ -246,7 +246,7 @@ class Interactions:
             await self._messages.remove(channel, str((body.get("message") or {}).get("ts")))
 
     async def _reply_ephemeral(self, body: Body, text: str) -> None:
-        """Answer at once, to the person alone."""
+        """Reply at once, visible to the person alone."""
         channel, root = _where(body)
         try:
             await self._client.chat_postEphemeral(
@@ -282,7 +282,7 @@ def _given(command: Command, text: str) -> dict[str, Value]:
 
 
 def _where(body: Body) -> tuple[str, str | None]:
-    """Channel and thread; of a message that one person alone sees Slack names no more than that."""
+    """Channel and thread of an interaction; ephemeral messages have them in their container."""
     place = {**(body.get("container") or {}), **(body.get("message") or {})}
     return str(body["channel"]["id"]), place.get("thread_ts")
 

@@ -1,4 +1,4 @@
-"""What happens in one place, handled in the order in which it came."""
+"""Locks by key, to handle the events of one conversation in order."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from weakref import WeakValueDictionary
 
 
 class KeyedLocks:
-    """Lets what happens in one place be handled in the order in which it came."""
+    """Locks by key; the events of one key are handled in the order they came."""
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def lock_for(self, key: str) -> asyncio.Lock:
-        """The lock of a place; those who wait for it get it in turn."""
+        """The lock of a key; those who wait for it get it in turn."""
         return self._locks.setdefault(key, asyncio.Lock())

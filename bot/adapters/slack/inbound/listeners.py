@@ -1,4 +1,4 @@
-"""Bolt's listeners: each acknowledges in time, and leaves the work to a task of its own."""
+"""Bolt's listeners: each acknowledges in time, and starts a background task for the work."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def register_listeners(
     thread_context: int = 20,
     streaming: bool = False,
 ) -> None:
-    """Give Bolt a listener for everything that people do."""
+    """Register a listener with Bolt for every kind of event."""
     history_reader = HistoryReader(
         client, UserDirectory(client), Files(client), depth=thread_context
     )
@@ -78,7 +78,7 @@ def register_listeners(
         background_tasks.start(agent_events.on_stopped(event, str(body["team_id"])), "stop")
 
     async def on_nothing() -> None:
-        """What a person looks at meanwhile is not our business."""
+        """Ignore the event; Slack expects a listener."""
 
     app.event("app_mention")(on_mention)
     app.event("message")(on_message)

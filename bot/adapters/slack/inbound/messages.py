@@ -1,4 +1,4 @@
-"""Messages: who is spoken to, where the answer belongs, what is context; edits and deletions."""
+"""Handles messages: decides whether to answer and where, collects context; edits, deletions."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class Messages:
         self.recent_questions: RecentQuestions[ReplySink] = RecentQuestions(core, PLATFORM)
 
     async def on_mention(self, event: Event, team: str, own_id: str) -> None:
-        """Somebody named us in a channel."""
+        """Handle a message in a channel that mentions the bot."""
         if not is_from_a_person(event, own_id):
             return
         async with self._locks.lock_for(_place(event)):
             await self._ask(event, await self._where(event, team), own_id)
 
     async def on_message(self, event: Event, team: str, own_id: str) -> None:
-        """A message that we can see: direct, in a thread of ours, or not our business."""
+        """Handle a message event: a direct message, a follow-up, an edit, a deletion."""
         match event.get("subtype"):
             case "message_deleted":
                 await self._deleted(event, str(event.get("deleted_ts")))
@@ -68,7 +68,7 @@ class Messages:
                         await self._ask(event, await self._here(event, team), own_id)
 
     async def _is_for_us(self, event: Event, team: str, own_id: str) -> bool:
-        """Whether it is direct, or goes on in a thread of ours and is not for somebody else."""
+        """Whether it is direct, or a follow-up in a thread that addresses nobody else."""
         if _is_direct(event):
             return True
         text, key = str(event.get("text") or ""), _key(event, team)
@@ -80,14 +80,14 @@ class Messages:
         return (await self._core.channel_settings(key)).follow_up
 
     async def _where(self, event: Event, team: str) -> ConversationKey:
-        """Where the answer belongs: in the thread, or in one that the question begins."""
+        """The conversation of the answer: the thread, or a new one if the settings want it."""
         key = _key(event, team)
         if key.thread is None and (await self._core.channel_settings(key)).thread_per_mention:
             return ConversationKey(PLATFORM, team, key.channel, str(event["ts"]))
         return key
 
     async def _here(self, event: Event, team: str) -> ConversationKey:
-        """In place; an agent has a thread for each question that is asked of it directly."""
+        """The conversation a message is in; for an agent each direct question has a thread."""
         key = _key(event, team)
         if key.thread is None and _is_direct(event):
             thread = replace(key, thread=str(event["ts"]))
@@ -126,7 +126,7 @@ class Messages:
     # --- a question is deleted or edited --------------------------------------------------------
 
     async def _deleted(self, event: Event, ts: str) -> None:
-        """It is gone: its turn is cancelled, and an unfinished answer taken away."""
+        """Handle a deleted message: cancel its turn, and remove an unfinished answer."""
         before = {"channel": event["channel"], **(event.get("previous_message") or {}), "ts": ts}
         async with self._locks.lock_for(_place(before)):
             id_ = f"{event['channel']}:{ts}"
@@ -152,14 +152,14 @@ class Messages:
         return RecentQuestion.from_earlier_process(question)
 
     async def remove(self, channel: str, ts: str) -> None:
-        """Delete a message of ours, if it is there."""
+        """Delete a message of the bot; a failure is logged."""
         try:
             await self._client.chat_delete(channel=channel, ts=ts)
         except FAILURES as exc:
             _log.info("slack.delete_failed", error=error_of(exc))
 
     async def _changed(self, event: Event, own_id: str) -> None:
-        """A question was changed: offer to answer the new one."""
+        """Handle an edited question: offer to answer the new text."""
         message = event.get("message") or {}
         if message.get("subtype") == "tombstone":  # deleted, but a thread hangs on it
             await self._deleted(event, str(message.get("ts")))
@@ -206,6 +206,6 @@ def _is_direct(event: Event) -> bool:
 
 
 def _place(event: Event) -> str:
-    """What has its order: a thread, a message with what belongs to it, a direct conversation."""
+    """Key of the events that are handled in order: a thread, a message, a direct conversation."""
     own = None if str(event["channel"]).startswith("D") else event.get("ts")
     return f"{event['channel']}:{event.get('thread_ts') or own}"

@@ -1,4 +1,4 @@
-"""A command's options as a form, and what was filled in."""
+"""Builds the form (modal) of a command's options, and parses a submitted one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.types import Value
 
 FORM = "parlance:form"
 FILE = "file "
-"""The block in which a file is given; no option's name holds a space."""
+"""Id of the block for a file; it cannot be an option's name, as it contains a space."""
 _MAX_FIELDS = 99
 _MAX_CHOICES = 100
 _MAX_CHOICE_CHARS = 75
@@ -43,7 +43,7 @@ def build_form(command: Command, channel: str, given: Mapping[str, Value]) -> di
 
 
 def form_origin(view: Mapping[str, Any]) -> tuple[str, str]:
-    """Command and channel of a form; empty for one that is not ours. Never raises."""
+    """Command and channel of a form; empty strings if it is not the bot's. Never raises."""
     try:
         place = json.loads(str(view.get("private_metadata") or "{}"))
         return str(place["command"]), str(place["channel"])
@@ -52,23 +52,23 @@ def form_origin(view: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def field_ids(view: Mapping[str, Any]) -> list[str]:
-    """The fields that a form has, in their order; what is wrong can be shown at these alone."""
+    """The ids of a form's fields, in order; errors can be shown at these alone."""
     shown = [str(block.get("block_id")) for block in view.get("blocks") or ()]
     return list(dict.fromkeys([*shown, *((view.get("state") or {}).get("values") or {})]))
 
 
 def parse_values(view: Mapping[str, Any]) -> dict[str, Value]:
-    """What was entered or chosen; fields left empty are left out."""
+    """The submitted values, by option; empty fields are left out."""
     return dict(_entries((view.get("state") or {}).get("values") or {}))
 
 
 def format_values(filled: Mapping[str, Value]) -> str:
-    """What was filled in, to be read."""
+    """The values as readable text."""
     return "\n\n".join(f"{name}:\n{value}" for name, value in filled.items())
 
 
 def parse_files(view: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The file that was given, in the shape of a message with files."""
+    """The submitted files, in the shape of a message with files."""
     values = (view.get("state") or {}).get("values") or {}
     entry = (values.get(FILE) or {}).get("value") or {}
     return {"files": entry.get("files") or []}

@@ -1,4 +1,4 @@
-"""What a message of Slack says, as people read it."""
+"""Converts between Slack's message markup and readable text."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def readable(text: str, own_id: str, names: Mapping[str, str] | None = None) -> 
 
 
 def _link(match: re.Match[str]) -> str:
-    """The address, after the words that stand for it where they say something else."""
+    """The address of a link, after its label if the label says something else."""
     address = match[1].removeprefix("mailto:")
     words = (match[2] or "").strip()
     if not words or _SCHEME.sub("", words).rstrip("/") == _SCHEME.sub("", address).rstrip("/"):
@@ -75,7 +75,7 @@ def _sections(message: Mapping[str, Any]) -> Iterator[str]:
 
 
 def extract_answer(message: Mapping[str, Any]) -> str:
-    """What an answer of ours says, as Markdown; empty for one that is still being written."""
+    """The text of an answer of the bot, as Markdown; empty while it is being written."""
     blocks = message.get("blocks") or ()
     pressed = (e for b in blocks if b.get("type") == "actions" for e in b.get("elements") or ())
     if any(str(element.get("action_id", "")).startswith(_STOP_ACTION) for element in pressed):
@@ -86,7 +86,7 @@ def extract_answer(message: Mapping[str, Any]) -> str:
 
 
 def is_from_a_person(event: Mapping[str, Any], own_id: str) -> bool:
-    """Whether somebody wrote it: not a bot, not ourselves, not Slack's own notes."""
+    """Whether a person wrote the message: not a bot, not this one, not Slack itself."""
     usual = event.get("subtype") in _PEOPLE_SUBTYPES
     return (
         usual and not event.get("bot_id") and event.get("user") not in (None, own_id, "USLACKBOT")
@@ -94,4 +94,4 @@ def is_from_a_person(event: Mapping[str, Any], own_id: str) -> bool:
 
 
 _PEOPLE_SUBTYPES = frozenset({None, "file_share", "thread_broadcast", "me_message"})
-"""Subtypes of messages that people write; all others are notes of Slack's (joined, renamed …)."""
+"""Subtypes of messages that people write; all others are Slack's (joined, renamed …)."""

@@ -1,4 +1,4 @@
-"""People's names and languages, looked up once in a while."""
+"""Looks up people's names and languages, with a cache."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MAX_NAMES = 50
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody in the workspace, as far as they could be looked up; `until` is monotonic time."""
+    """A person as far as they could be looked up; cached until `until` (monotonic seconds)."""
 
     id: str
     name: str
@@ -37,7 +37,7 @@ class User:
 
 
 class UserDirectory:
-    """Looks people up. A lookup that fails or takes too long leaves their ids as names."""
+    """Looks people up. If a lookup fails or takes too long, the id serves as the name."""
 
     def __init__(
         self, client: AsyncWebClient, *, clock: Callable[[], float] = time.monotonic
@@ -48,7 +48,7 @@ class UserDirectory:
         self._closed_until = 0.0
 
     async def author(self, user: str, name: str = "") -> Author:
-        """Somebody who acts; `name` is what Slack said with the event, in case of need."""
+        """The author of an event; `name` from the event is used if the lookup fails."""
         person = await self._person(user)
         shown = name if name and person.name == user else person.name
         return Author(PLATFORM, user, shown, locale=person.locale)

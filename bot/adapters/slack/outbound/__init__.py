@@ -1,1 +1,1 @@
-"""Replies, as Slack shows them."""
+"""Renders replies as Slack messages and posts them."""

@@ -35,20 +35,20 @@ _PERMANENT_ERRORS = frozenset({
     "not_authorized", "not_agent_app", "missing_scope", "unknown_method", "not_allowed_token_type",
     "feature_disabled", "no_permission", "access_denied", "method_deprecated",
 })  # fmt: skip
-"""Refusals of the app, not of one call."""
+"""Errors that mean Slack refuses the feature to this app, not just this call."""
 Place = tuple[str, str]
 
 
 @dataclass(slots=True)
 class _Session:
-    """A thread in which questions are being answered; `turns` of them."""
+    """A thread in which `turns` questions are being answered."""
 
     turns: int = 1
     status: str = ""
 
 
 def is_permanent(error: str) -> bool:
-    """Whether Slack's word means that this app will not be given what it asked for."""
+    """Whether an error means that Slack refuses the feature to this app permanently."""
     return error in _PERMANENT_ERRORS
 
 
@@ -90,11 +90,11 @@ class AgentStatus:
         self._agent: bool | None = None
 
     def is_available(self, what: str) -> bool:
-        """Whether Slack has not refused this yet: "session", "stream", "feedback" …"""
+        """Whether Slack has not refused a feature yet: "session", "stream", "feedback" …"""
         return what not in self._refused
 
     def mark_unavailable(self, what: str, error: str) -> None:
-        """Slack does not give us this; it is not asked again in this run."""
+        """Record that Slack refuses a feature; it is not tried again in this run."""
         _log.debug("slack.feature_refused", what=what, error=error)
         self._refused.add(what)
 
@@ -158,7 +158,7 @@ class AgentStatus:
         return True
 
     async def set_status(self, place: ConversationKey, words: str) -> None:
-        """Say what is going on, in the status line of an open session; empty: nothing is."""
+        """Set the status line of an open session; empty text clears it."""
         session = self._open.get(_at(place))
         status = _status(words)
         if session is None or session.status == status or not self.is_available("status"):
@@ -172,7 +172,7 @@ class AgentStatus:
             self._background_tasks.start(self._refresh_statuses(), "status lines")
 
     async def end(self, place: ConversationKey) -> None:
-        """An answer is there: with the last of them, the session waits for the person again."""
+        """End one answer; after the last one the session waits for the person again."""
         session = self._open.get(_at(place))
         if session is None:
             return
@@ -185,7 +185,7 @@ class AgentStatus:
         await self._release(place)
 
     async def on_stopped(self, place: ConversationKey) -> None:
-        """The person pressed Slack's Stop, which leaves it to us to end the session."""
+        """End the session after the person pressed Slack's Stop, unless an answer is still open."""
         if _at(place) not in self._open:  # otherwise it ends with its answers
             await self._release(place)
 
@@ -202,7 +202,7 @@ class AgentStatus:
         await self._try_call("status", request)
 
     async def _refresh_statuses(self) -> None:
-        """Say every status line again until there is none."""
+        """Repeat every status line at intervals until there is none."""
         try:
             for _ in range(int(_MAX_REFRESH_S / self._refresh_s) + 1):
                 await asyncio.sleep(self._refresh_s)
@@ -220,13 +220,13 @@ class AgentStatus:
     async def on_thread_started(
         self, channel: str, thread: str, commands: Sequence[Command]
     ) -> None:
-        """A person has opened a new conversation with us."""
+        """Greet a person who has opened a new conversation, with suggestions."""
         greeting = self._client.chat_postMessage(channel=channel, thread_ts=thread, text=GREETING)
         await self._try_call("greeting", greeting)
         await self._suggest(channel, thread, commands)
 
     async def on_opened(self, channel: str, commands: Sequence[Command]) -> None:
-        """A person looks at our direct messages: suggestions, once a run."""
+        """Show suggestions to a person who opens the direct messages, once per run."""
         if channel in self._greeted:
             return
         self._greeted[channel] = None
@@ -245,7 +245,7 @@ class AgentStatus:
             await self._try_call("prompts", request)
 
     async def _try_call(self, what: str, request: Awaitable[Any]) -> None:
-        """Make a call that nobody depends on."""
+        """Make an optional call; a permanent refusal is recorded under `what`."""
         try:
             await request
         except FAILURES as exc:
@@ -259,7 +259,7 @@ def _at(place: ConversationKey) -> Place:
 
 
 def _status(words: str) -> str:
-    """Words behind the app's name."""
+    """The status line for these words, which Slack shows after the app's name."""
     if not words:
         return ""
     first = words.split()[0].rstrip(",:")
@@ -268,6 +268,6 @@ def _status(words: str) -> str:
 
 
 def _warnings(answer: Any) -> list[str]:
-    """What Slack remarks on a call that it carried out."""
+    """The warnings in Slack's answer to a successful call."""
     more = (answer.get("response_metadata") or {}).get("warnings") or []
     return [*str(answer.get("warning") or "").split(","), *map(str, more)]

@@ -1,4 +1,4 @@
-"""What goes with an answer: words for the asker alone, and files."""
+"""Ephemeral messages for the asker alone, and uploads of an answer's files."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from bot.types import ConversationKey, File, Notice
 _log = structlog.get_logger(__name__)
 
 _MAX_SECTIONS = 3
-"""Pieces of a text in one message: together they are no longer than a message may be."""
+"""Pieces of a text in one message; together they fit the longest message."""
 
 
 class EphemeralMessages:
-    """Tells one person something beside an answer, and uploads its files."""
+    """Sends messages that one person alone can see, and uploads an answer's files."""
 
     def __init__(self, client: AsyncWebClient, place: ConversationKey, user: str) -> None:
         self._client = client
@@ -46,7 +46,7 @@ class EphemeralMessages:
             await self._reply_ephemeral(plain(part[:2000]), blocks)
 
     async def return_values(self, words: str, text: str) -> None:
-        """Show the person alone a text of theirs, letter by letter, after a sentence of ours."""
+        """Show the person their own text unchanged, after an explaining sentence."""
         pieces = [piece for piece in split_text(text, MAX_PLAIN_CHARS) if piece.strip()]
         for first in range(0, len(pieces), _MAX_SECTIONS):
             said = [] if first else [words]
@@ -79,7 +79,7 @@ class EphemeralMessages:
         return await self.try_request(post(channel=self._user, text=text, blocks=blocks))
 
     async def attach(self, file: File) -> None:
-        """Send a file into the thread; one that Slack does not take is told of."""
+        """Upload a file into the thread; if Slack refuses it, the person is told."""
         try:
             await self._client.files_upload_v2(
                 channel=self._place.channel,
@@ -93,7 +93,7 @@ class EphemeralMessages:
             await self.send_ephemeral(Notice(f"The file {file.name} could not be attached."))
 
     async def try_request(self, request: Awaitable[object]) -> bool:
-        """Make a call that may fail; True where it did not."""
+        """Make a call that may fail; returns whether it succeeded."""
         try:
             await request
         except FAILURES as exc:
@@ -103,5 +103,5 @@ class EphemeralMessages:
 
 
 def _section(text: str) -> Block:
-    """Words that Slack shows as they are: no markup, no mentions, no emoji."""
+    """A block that Slack shows literally: no markup, mentions or emoji."""
     return {"type": "section", "text": {"type": "plain_text", "text": text, "emoji": False}}

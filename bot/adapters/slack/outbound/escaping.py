@@ -39,7 +39,7 @@ def escape(text: str) -> str:
 
 
 def stable_prefix(text: str) -> str:
-    """The part of a growing text that `escape` will not change whatever comes after it."""
+    """The part of a growing text whose escaped form no later text can change."""
     start = max(0, len(text) - _LONGEST_OPEN_CHARACTERS)
     start = max((mark.end() for mark in _SETTLES.finditer(text, start)), default=start)
     found = _OPENS.search(text, start)
@@ -47,7 +47,7 @@ def stable_prefix(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text for a field that reads Slack's own markup."""
+    """Escape text for a field that reads Slack's own markup."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -1,4 +1,4 @@
-"""Where messages of one reply are posted, edited, streamed and deleted."""
+"""Posts, edits, streams and deletes the messages of one reply."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _INVALID_BLOCKS_ERRORS = frozenset({"invalid_blocks", "invalid_blocks_format"})
 
 @dataclass(slots=True)
 class Posted:
-    """A message that is there, and what it shows; `stream` while Slack adds to it."""
+    """A posted message and what it shows; `stream` is set while Slack appends to it."""
 
     ts: str
     shown: Payload | None
@@ -56,7 +56,7 @@ class Poster:
 
     @property
     def channel(self) -> str:
-        """Where the messages are."""
+        """Id of the channel that the messages are in."""
         return self._place.channel
 
     async def send(self, payload: Payload, turn: str) -> Posted:
@@ -70,7 +70,7 @@ class Poster:
         return await self._send(payload, turn)
 
     async def _move_to_direct_message(self) -> None:
-        """Go on in a direct message, and say why."""
+        """Switch to direct messages with the person, and tell them why."""
         place = self._place
         words = f"I am not in <#{place.channel}>, so I answer here; invite me there with /invite."
         if place.channel.startswith("D"):
@@ -92,12 +92,12 @@ class Poster:
         return Posted(str(answer["ts"]), payload)
 
     async def stream(self, text: str) -> Posted:
-        """Post a message that can be added to."""
+        """Post a message that text can be appended to."""
         stream = await Stream.begin(self._client, self._place, self._user, text)
         return Posted(stream.ts, None, stream)
 
     async def edit(self, posted: Posted, payload: Payload, turn: str) -> None:
-        """Have a message show this; a stream is closed with it."""
+        """Replace what a message shows; an open stream is closed with it."""
         if posted.shown == payload:
             return
         if await self._close(posted.stream, payload, turn):
@@ -121,7 +121,7 @@ class Poster:
         return closed
 
     async def delete(self, posted: Posted) -> None:
-        """Take a message away."""
+        """Delete a message."""
         if posted.stream is not None and posted.stream.open:
             with suppress(*FAILURES):  # it may well be deleted all the same
                 await posted.stream.end(posted.stream.sent, [])

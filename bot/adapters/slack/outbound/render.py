@@ -1,4 +1,4 @@
-"""A view of a reply as Slack messages: Markdown pages, small print, buttons."""
+"""Renders a view as Slack messages: Markdown pages, small print and buttons."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from bot.replies.wording import notice_text, source_text, status_text
 from bot.types import Action, Notice, Source, View
 
 MAX_PAGE_CHARS = 11_000
-"""What delivery splits at; the rest is kept for what escaping and notices add."""
+"""Longest page, in characters; the rest of a message is for escaping and notices."""
 MAX_MARKDOWN_CHARS = 12_000
 MAX_PLAIN_CHARS = 3_000
 MAX_ELEMENT_CHARS = 2_900
 MAX_ELEMENTS = 3
-"""Small print of one message, in elements; what is longer goes on in the next message."""
+"""Elements of small print in one message; more of them go into the next message."""
 INTERRUPTED = "⚠️ This answer was interrupted by a restart."
 FEEDBACK = "parlance:feedback"
 _MAX_PIECE_CHARS = 500
@@ -28,7 +28,7 @@ Block = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """One message as it should stand. `small` are texts in Slack's own markup, in their order."""
+    """The content of one message. `small` are texts in Slack's own markup, in order."""
 
     text: str
     small: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Payload:
         return [*text, *self.footer_blocks(turn, feedback=feedback)]
 
     def plain_blocks(self, turn: str) -> list[Block]:
-        """The same for a Slack that stumbles over the Markdown: its text as it is written."""
+        """The message's blocks as plain text, for when Slack rejects the Markdown."""
         pieces = split_text(self.text, MAX_PLAIN_CHARS) if self.text.strip() else ()
         text = [
             {"type": "section", "text": {"type": "plain_text", "text": piece, "emoji": False}}
@@ -52,7 +52,7 @@ class Payload:
         return [*text, *self.footer_blocks(turn)]
 
     def footer_blocks(self, turn: str, *, feedback: bool = False) -> list[Block]:
-        """What stands below the text. With `feedback`, 👍 and 👎 are Slack's own."""
+        """The blocks below the text. With `feedback`, 👍 and 👎 are Slack's own element."""
         small = [{"type": "mrkdwn", "text": text, "verbatim": True} for text in self.small]
         blocks: list[Block] = [{"type": "context", "elements": small}] if small else []
         if not feedback or not {action.name for action in self.buttons} >= _VERDICTS:
@@ -83,7 +83,7 @@ def button_block(actions: Sequence[Action], turn: str) -> Block:
 
 
 def feedback_block(turn: str) -> Block:
-    """👍 and 👎 as Slack draws them for agents; the pressed one's value says which it was."""
+    """Slack's own element for 👍 and 👎; the value of the pressed one says which it was."""
 
     def thumb(label: str, spoken: str, verdict: str) -> Block:
         text = {"type": "plain_text", "text": label, "emoji": True}
@@ -165,7 +165,7 @@ def _small(view: View, notices: Sequence[Notice]) -> Iterator[tuple[str, Iterabl
 
 
 def status_line(view: View) -> str:
-    """What is going on, in words; empty where the text that grows says enough."""
+    """The status in words; empty if the growing text shows it well enough."""
     status = view.status
     if view.state != "working":
         return ""
@@ -175,7 +175,7 @@ def status_line(view: View) -> str:
 
 
 def _source_lines(source: Source) -> Iterable[str]:
-    """A source, its title a link where the place is on the web."""
+    """A source as lines; its title is a link if its location is a web address."""
     if not source.location.startswith(("https://", "http://")):
         return _lines(source_text(source))
     hides = misleads(source.title, source.location)
@@ -186,13 +186,13 @@ def _source_lines(source: Source) -> Iterable[str]:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """Text for Slack's own markup, in pieces that are never cut within an entity."""
+    """Text for Slack's own markup, in pieces that are never split within an entity."""
     text = " ".join(text.split())
     return (plain(piece) for piece in split_text(text, _MAX_PIECE_CHARS))
 
 
 def _elements(lines: Iterable[str]) -> Iterator[str]:
-    """Lines gathered into texts that a context block takes."""
+    """Join lines into texts that fit a context element."""
     element = ""
     for line in lines:
         if element and len(element) + 1 + len(line) > MAX_ELEMENT_CHARS:

@@ -1,4 +1,4 @@
-"""After a restart: what was being written says that it was interrupted."""
+"""Marks answers as interrupted that were being written when the bot stopped."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def repair(
 
 
 async def _mark(client: AsyncWebClient, reply: Reply) -> None:
-    """Say it under the message, or in its thread where the message cannot be changed."""
+    """Add the mark to the message, or post it in the thread if the message cannot be changed."""
     key = ConversationKey.parse(reply.conversation)
     channel = reply.address.get("channel", "") if reply.address else key.channel
     last = reply.address.get("messages", "").rpartition(",")[2]
@@ -109,7 +109,7 @@ async def _append_mark(
 async def _fetch_blocks(
     client: AsyncWebClient, channel: str, ts: str, root: str
 ) -> list[Block] | None:
-    """What a message showed, without small print and buttons; None where it is gone."""
+    """A message's blocks without small print and buttons; None if it is gone."""
     answer = await client.conversations_replies(
         channel=channel, ts=root, oldest=ts, latest=ts, inclusive=True, limit=2
     )
@@ -124,7 +124,7 @@ async def _fetch_blocks(
 
 
 def _is_permanent(exc: BaseException) -> bool:
-    """Whether Slack said no, and would say it again."""
+    """Whether Slack refuses the call permanently."""
     if not isinstance(exc, SlackApiError) or error_of(exc) in _TRANSIENT_ERRORS:
         return False
     if not isinstance(getattr(exc.response, "data", None), dict):

@@ -1,4 +1,4 @@
-"""One reply on Slack: keeps its messages in step with the view, and gets the end out somehow."""
+"""A reply on Slack: updates its messages with each view, and retries the final one."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class ReplySink:
         self.limits = Limits(max_chars=MAX_PAGE_CHARS, edit_interval_s=timing.edit_interval)
 
     def retract(self) -> None:
-        """The question was deleted: nothing more is shown of an unfinished answer."""
+        """Show nothing more of an unfinished answer: the question was deleted."""
         self._paused = True
 
     async def start(self, view: View) -> None:
@@ -128,7 +128,7 @@ class ReplySink:
             _log.warning("slack.update_failed", turn=self.turn, error=error_of(exc))
 
     async def _open(self, view: View) -> None:
-        """Have Slack open a session for an answer that can be stopped, where it does."""
+        """Open a session of Slack's for an answer that can be stopped, where Slack supports it."""
         if self._session is None and any(action.name == "stop" for action in view.actions):
             new = not await self._replies.known_thread(self._conversation)
             self._session = self._streams = await self._agent_status.begin(
@@ -157,7 +157,7 @@ class ReplySink:
     # --- a stream -------------------------------------------------------------------------------
 
     async def _stream(self, view: View) -> bool:
-        """Show the view by adding to messages. False where that is over, and they are edited."""
+        """Show the view by adding to the streams. Returns False if streaming has ended."""
         await self._agent_status.set_status(self._conversation, status_line(view))
         try:
             *full_pages, last = render_pages(view) or [""]
@@ -176,7 +176,7 @@ class ReplySink:
         return self._streams or self._paused
 
     async def _ensure_stream(self, index: int, text: str) -> bool:
-        """Whether a page has its message; it is begun where it has something to show."""
+        """Begin the stream of a page if it has text. Returns whether the page has a message."""
         if index < len(self._posted):
             return True
         if not text.strip():
@@ -217,7 +217,7 @@ class ReplySink:
             await self._save(finished=True)
 
     async def _finish_once(self, payloads: Sequence[Payload]) -> bool:
-        """Bring what is there up to date, and post the rest. True when all is out."""
+        """Update the posted messages and post the rest once. Returns True if all succeeded."""
         for index, payload in enumerate(payloads):
             if index < len(self._posted):
                 try:
@@ -249,7 +249,7 @@ class ReplySink:
         self._stale.clear()
 
     async def _mark_cut_off(self, payloads: Sequence[Payload]) -> None:
-        """All tries have failed: at least what stands there must not pass for the whole answer."""
+        """After all tries have failed, mark the shown part of the answer as incomplete."""
         await self._remove_stale()
         pairs = zip(self._posted, payloads, strict=False)
         behind = [posted for posted, payload in pairs if posted.shown != payload]

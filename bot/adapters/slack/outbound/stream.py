@@ -1,4 +1,4 @@
-"""One message that Slack streams: text is only ever added, and what stands below comes last."""
+"""Streams one message: text is only ever appended, and the footer comes last."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.adapters.slack.transport.errors import error_of
 from bot.types import ConversationKey
 
 STOPPED = "stopped_by_user"
-"""Slack's word for: the person has pressed Slack's own Stop."""
+"""Slack's error when the person has pressed Slack's own Stop."""
 _OVER = frozenset({"message_not_in_streaming_state", STOPPED})
 _BLANK = " \t"
 
@@ -37,7 +37,7 @@ def _without_fence(page: str) -> str:
 
 
 class StreamOver(Exception):
-    """Slack takes no more of this stream; `str(exc)` is its word for why."""
+    """Slack accepts no more text for this stream; `str(exc)` is its error."""
 
 
 class Stream:
@@ -58,7 +58,7 @@ class Stream:
     async def begin(
         cls, client: AsyncWebClient, place: ConversationKey, user: str, text: str
     ) -> Stream:
-        """Post a message of which this is the beginning, in the thread of `place`."""
+        """Post a streamed message that begins with `text`, in the thread of `place`."""
         first = text[:MAX_MARKDOWN_CHARS]
         answer = await client.chat_startStream(
             channel=place.channel,

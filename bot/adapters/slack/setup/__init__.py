@@ -1,1 +1,1 @@
-"""What an operator sets up at Slack."""
+"""App manifest and checks for the operator."""

@@ -1,4 +1,4 @@
-"""What the live app is allowed and told, compared with what the manifest asks for."""
+"""Compares a live app's scopes and settings with what the manifest asks for."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Manifest = Mapping[str, Any]
 
 @dataclass
 class Report:
-    """Problems, and what is worth knowing beside them; one sentence each."""
+    """Problems to solve, and notes that need no action; one sentence each."""
 
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Doctor:
     config: AsyncWebClient | None
 
     async def examine(self) -> Report:
-        """Everything that can be looked at with these tokens."""
+        """Check everything that these tokens allow."""
         report = Report()
         try:
             own_id = await self.bot.auth_test()
@@ -79,7 +79,7 @@ class Doctor:
         ]
 
     async def _connection(self, app: AsyncWebClient, report: Report) -> None:
-        """Ask for a socket's address, and leave it at that."""
+        """Check the app-level token by asking for a socket's address."""
         try:
             await app.apps_connections_open(app_token=str(app.token))
         except FAILURES as exc:

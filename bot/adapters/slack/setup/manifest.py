@@ -1,4 +1,4 @@
-"""The whole app manifest, derived from the commands of the loaded plugins."""
+"""Builds the app manifest from the commands of the loaded plugins."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SCOPES: Mapping[str, str] = {
     "mpim:history": "follow up in group messages",
     "users:read": "know people's names",
 }
-"""Each scope, and what the bot cannot do without it."""
+"""Each scope, and what the bot needs it for."""
 AGENT_SCOPES: Mapping[str, str] = {
     "assistant:write": "stream answers and suggest questions, as an agent does",
 }
@@ -37,7 +37,7 @@ _DESCRIPTION = "Answers on your own models, from your own documents."
 
 
 def manifest(commands: Sequence[Command], settings: SlackSettings | None = None) -> str:
-    """YAML to paste where Slack makes an app "from a manifest". Raises `ConfigError`."""
+    """The manifest as YAML, to paste into Slack's "from a manifest". Raises `ConfigError`."""
     found = build_manifest(commands, settings or SlackSettings())
     return yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=100)
 

@@ -1,1 +1,1 @@
-"""The connection to Slack."""
+"""The connection to Slack: Socket Mode, HTTP mode, Web API client and retries."""

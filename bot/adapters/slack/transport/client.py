@@ -1,4 +1,4 @@
-"""Slack's Web API as we use it: no message of ours has its links previewed."""
+"""The Web API client, with link previews switched off for all messages."""
 
 from __future__ import annotations
 

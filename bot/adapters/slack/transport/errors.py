@@ -1,4 +1,4 @@
-"""What a call of the Web API may end with."""
+"""The exceptions that a call of the Web API can raise."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 FAILURES = (SlackClientError, aiohttp.ClientError, TimeoutError, OSError)
-"""What a call of the Web API may raise."""
+"""Exceptions that a call of the Web API can raise."""
 
 
 def error_of(exc: BaseException) -> str:
-    """Slack's own word for what went wrong, or the exception's name."""
+    """Slack's error code, or the exception's class name."""
     # An answer that is no JSON has no `data`.
     if isinstance(exc, SlackApiError) and isinstance(getattr(exc.response, "data", None), dict):
         return str(exc.response.get("error", ""))

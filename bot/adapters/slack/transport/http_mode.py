@@ -1,4 +1,4 @@
-"""HTTP mode: Slack posts to us, and every request is signed."""
+"""HTTP mode: receives Slack's signed requests."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _log = structlog.get_logger(__name__)
 EVENTS_PATH = "/slack/events"
 HEALTH_PATH = "/health"
 MAX_BODY_BYTES = 1024 * 1024
-"""Bytes; the largest that Slack sends is a form's state, some hundred kilobytes."""
+"""Largest request body; Slack's largest is a form's state, some hundred kilobytes."""
 _SHUTDOWN_TIMEOUT_S = 3.0
 _MAX_BACKLOG_CONNECTIONS = 1024
-"""Connections that wait to be accepted; one more is tried again by its sender a second later."""
+"""Connections that may wait to be accepted; a further one is retried by its sender."""
 
 
 class HttpEndpoint:
@@ -39,10 +39,10 @@ class HttpEndpoint:
         self._port = port
         self._body_timeout_s = timing.request
         self.address: str | None = None
-        """Where it listens, once it does."""
+        """Address that the server listens on; None while it does not."""
 
     async def serve(self) -> None:
-        """Serve until cancelled, then finish what has come. Raises `AdapterError`."""
+        """Serve until cancelled, then finish pending requests. Raises `AdapterError`."""
         application = web.Application(client_max_size=MAX_BODY_BYTES)
         application.router.add_post(EVENTS_PATH, self._request)
         application.router.add_get(HEALTH_PATH, self._health)
@@ -91,7 +91,7 @@ class HttpEndpoint:
             return web.Response(status=500)
 
     def _is_signed(self, request: web.Request, body: str) -> bool:
-        """Bolt would read the body first, and stumble over headers that are no numbers."""
+        """Whether the signature is valid; checked before Bolt reads the body."""
         stamp = request.headers.get("X-Slack-Request-Timestamp", "")
         signature = request.headers.get("X-Slack-Signature", "")
         if not (stamp.isascii() and stamp.isdecimal() and len(stamp) < 20 and signature.isascii()):

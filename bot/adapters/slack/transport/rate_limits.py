@@ -1,4 +1,4 @@
-"""Waiting as long as Slack says."""
+"""Retries rate-limited calls after the wait that Slack asks for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DEFAULT_WAIT_S = 1.0
 
 
 class RateLimits(AsyncRateLimitErrorRetryHandler):
-    """The SDK's handler, which fails at a header that is no whole number, and waits without end."""
+    """The SDK's handler with a bounded wait, and tolerant of malformed headers."""
 
     async def prepare_for_next_attempt_async(
         self, *, state: RetryState, response: HttpResponse | None = None, **_: Any
@@ -27,7 +27,7 @@ class RateLimits(AsyncRateLimitErrorRetryHandler):
 
 
 def read_wait(response: HttpResponse | None) -> float:
-    """Seconds that an answer asks us to wait, within reason."""
+    """Seconds that a response asks to wait, at most `_MAX_WAIT_S`."""
     headers = response.headers if response is not None else {}
     found = next((v for k, v in headers.items() if k.lower() == "retry-after"), _DEFAULT_WAIT_S)
     try:

@@ -30,15 +30,15 @@ from bot.adapters.slack.transport.tokens import retry_after, token_error
 _log = structlog.get_logger(__name__)
 
 _REPLACE_REASONS = frozenset({"refresh_requested", "warning"})
-"""Why Slack asks for a new connection while the old one still works for some seconds."""
+"""Reasons for which Slack asks for a new connection while the old one still works."""
 _MAX_PENDING_ACKS = 5000
 _ACK_TIMEOUT_S = 3.0
-"""Longest wait for what a closing connection still has to acknowledge: Slack waits no longer."""
+"""Longest wait for pending acknowledgements of a closing connection; Slack waits no longer."""
 _CLOSE_TIMEOUT_S = 1.0
 
 
 class ConnectionRejected(ConnectionError):
-    """Slack did not greet us, or says goodbye; `str(exc)` is its reason."""
+    """Slack did not greet the connection, or ends it; `str(exc)` is the reason."""
 
 
 async def dispatch(app: AsyncApp, request: AsyncBoltRequest) -> BoltResponse:
@@ -51,7 +51,7 @@ async def dispatch(app: AsyncApp, request: AsyncBoltRequest) -> BoltResponse:
 
 
 class SocketConnection:
-    """One greeted connection: reads envelopes, and acknowledges each on the socket it came by."""
+    """A greeted connection: reads envelopes, and acknowledges each on the same socket."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse, app: AsyncApp) -> None:
         self._socket = socket
@@ -61,7 +61,7 @@ class SocketConnection:
         self._reader = asyncio.create_task(self._read(), name="slack socket")
 
     async def wait_closed(self) -> str:
-        """Wait until Slack says goodbye or the socket is closed; returns why."""
+        """Wait until Slack ends the connection or the socket closes; returns the reason."""
         ends: tuple[asyncio.Future[Any], ...] = (self._reader, self._goodbye)
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if self._goodbye.done():
@@ -70,7 +70,7 @@ class SocketConnection:
         return f"closed ({self._socket.close_code})"
 
     async def close(self) -> None:
-        """Acknowledge what is being worked on, then hang up."""
+        """Finish pending acknowledgements, then close the socket."""
         if self._acks:
             await asyncio.wait(self._acks, timeout=_ACK_TIMEOUT_S)
         tasks = (self._reader, *self._acks)
@@ -123,7 +123,7 @@ class SocketConnection:
 
 
 class SocketMode:
-    """Holds a connection for `app`. `check_token` looks whether the bot token is still good."""
+    """Keeps a connection for `app`; `check_token` verifies the bot token."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class SocketMode:
         self._connections: list[SocketConnection] = []
 
     async def serve(self) -> NoReturn:
-        """Be connected until cancelled. Raises `AdapterError` where only an operator can help."""
+        """Stay connected until cancelled. Raises `AdapterError` if only an operator can help."""
         try:
             while True:
                 try:
@@ -156,7 +156,7 @@ class SocketMode:
             await self._close_connections()
 
     async def _serve_once(self) -> float:
-        """One connection, from its opening to its end; returns how long to wait for the next."""
+        """Hold one connection from start to end; returns the seconds to wait before the next."""
         connection = await self._open()
         self._backoff.record_opened()
         _log.info("slack.connected")
@@ -190,7 +190,7 @@ class SocketMode:
         return wait
 
     async def _verify_token(self) -> None:
-        """An app that was removed is disconnected, and could connect again in vain."""
+        """Raise `AdapterError` if the app was removed, as reconnecting would be useless."""
         try:
             async with asyncio.timeout(self._timing.handshake):
                 await self._check_token()
@@ -216,7 +216,7 @@ class SocketMode:
         return SocketConnection(socket, self._app)
 
     async def _close_connections(self, *, keep: int = 0) -> None:
-        """Close all connections but the latest ones."""
+        """Close all connections but the latest `keep`."""
         while len(self._connections) > keep:
             await self._connections[0].close()
             del self._connections[0]
@@ -234,7 +234,7 @@ async def _wait_for_hello(socket: aiohttp.ClientWebSocketResponse) -> None:
 
 
 def parse_frame(data: str) -> dict[str, Any]:
-    """A frame; empty for what is no JSON object."""
+    """Parse a frame; an empty mapping if it is not a JSON object."""
     try:
         frame = json.loads(data)
     except ValueError:

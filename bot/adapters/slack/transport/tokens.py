@@ -1,4 +1,4 @@
-"""What Slack says against a token, and what an operator does about it."""
+"""Recognises refused tokens, and tells the operator what to do about them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _SENTENCES: dict[Token, dict[str, str]] = {
 
 
 def token_error(exc: BaseException, token: Token) -> AdapterError | None:
-    """The error for the operator, where trying again with the same token cannot help."""
+    """The error for the operator if retrying with the same token cannot help, else None."""
     sentence = _SENTENCES[token].get(error_of(exc))
     return None if sentence is None else AdapterError(sentence)
 
@@ -85,7 +85,7 @@ class TokenWatch(AsyncRetryHandler):
         self._missing: set[str] = set()
 
     async def wait_refused(self) -> None:
-        """Return when Slack has refused the token in the answer to a call."""
+        """Wait until Slack refuses the token in the answer to a call."""
         await self._refused.wait()
         self._refused.clear()
 
