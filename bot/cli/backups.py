@@ -1,4 +1,4 @@
-"""`parlance backup` and `parlance restore`."""
+"""The commands `parlance backup` and `parlance restore`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands print: tables for people, JSON for machines, one sentence for an error."""
+"""Output of the commands: tables, JSON, sentences on standard error, progress bars."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 
 
 def to_json_value(value: Any) -> Any:
-    """A value as JSON can hold it."""
+    """Convert a value to what JSON can hold; dataclasses become mappings."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_json_value(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -53,23 +53,23 @@ def to_json_value(value: Any) -> Any:
 
 
 def set_secrets(known: Iterable[str]) -> None:
-    """Show none of these secrets from now on."""
+    """Set the secrets that are redacted in all later output."""
     global _redact
     _redact = Redactor(known)
 
 
 def redact(text: str) -> str:
-    """A text as it may be printed."""
+    """Remove the known secrets from a text."""
     return _redact(text)
 
 
 def say(text: str) -> None:
-    """A sentence on standard error; the terminal wraps it, a pipe gets one line."""
+    """Print a sentence on standard error; a terminal wraps it, a pipe gets one line."""
     errors.print(redact(escape_controls(text)), soft_wrap=True)
 
 
 def write(text: str, *, to_errors: bool = False, end: bool = True) -> None:
-    """A text of several lines as it stands; nothing wraps it."""
+    """Print a text of several lines without wrapping."""
     typer.echo(redact(strip_controls(text)), err=to_errors, nl=end)
 
 
@@ -121,7 +121,7 @@ def _format_cell(value: Any) -> str:
 
 
 def format_size(count: int) -> str:
-    """Bytes for people."""
+    """Format a number of bytes for people."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 

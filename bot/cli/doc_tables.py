@@ -1,4 +1,4 @@
-"""The generated tables of the documentation, between markers in the pages."""
+"""Generates the tables of the documentation, which are between markers in the pages."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def configuration_table() -> str:
 
 
 def insert_tables(page: str) -> str:
-    """The page with its tables made anew."""
+    """Return the page with its tables generated again."""
     before, begin, rest = page.partition("<!-- table: configuration -->\n")
     _, end, after = rest.partition("\n<!-- end -->")
     return f"{before}{begin}{configuration_table()}{end}{after}" if end else page
 
 
 def find_stale_pages(docs: Path) -> list[Path]:
-    """Pages whose tables no longer say what the code does."""
+    """Find pages whose tables differ from the code."""
     pages = sorted(docs.glob("*.md"))
     return [p for p in pages if insert_tables(text := p.read_text(encoding="utf-8")) != text]
 

@@ -1,4 +1,4 @@
-"""`parlance docs`: put documents in, look them up, keep them in order."""
+"""The command `parlance docs`: add, search, sync and verify documents."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Base = Annotated[
 
 
 def run_with_app(config: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
-    """Open the app without its platforms, do the work, close it."""
+    """Run `work` with the app, opened without its platforms; returns its result."""
     from bot.app import open_app
 
     here = read_installation(config)
@@ -46,7 +46,7 @@ def run_with_app(config: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
 
 
 async def show_ingestion(events: AsyncGenerator[Ingested, None]) -> Counter[str]:
-    """Show an ingestion as it goes; returns how many documents ended in which state."""
+    """Show the progress of an ingestion; returns the number of documents by final state."""
     states: Counter[str] = Counter()
     passed: list[str] = []
     columns = (BarColumn(), MofNCompleteColumn())
@@ -73,7 +73,7 @@ async def show_ingestion(events: AsyncGenerator[Ingested, None]) -> Counter[str]
 
 
 def format_refusal(location: str, why: str) -> str:
-    """A reason with the whole location where it only has its last part."""
+    """The reason of a refusal, with the document's whole location."""
     name = location.rsplit("/", 1)[-1]
     if name and why.startswith(name):
         return location + why.removeprefix(name)

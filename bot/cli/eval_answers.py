@@ -1,4 +1,4 @@
-"""Answers of the default model for `parlance docs eval --answers`, made as `/ask` makes them."""
+"""Answers of the default model for `parlance docs eval --answers`, as `/ask` gives them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.values import SearchResult
 
 
 def make_answerer(app: App) -> Answer:
-    """A function that answers a question from what was found."""
+    """Make a function that answers a question from the passages that were found."""
     author = Author("terminal", app.installation.config.terminal.user, "operator")
     key = ConversationKey("terminal", "local", "evaluation")
 

@@ -1,4 +1,4 @@
-"""How a command's asynchronous work is run, and ended by Ctrl-C."""
+"""Runs a command's asynchronous work, and ends it in order on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ T = TypeVar("T")
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Run it to its end. Ctrl-C cancels it, so that all is closed in order: `KeyboardInterrupt`.
+    """Run `work` to its end and return its result.
 
-    Before and after it the entry's own handler is in force, which ends the process at once.
+    Ctrl-C cancels it, so that all is closed in order, and then raises `KeyboardInterrupt`. Before
+    and after, the caller's own signal handler is in force.
     """
     before = signal.getsignal(signal.SIGINT)
     try:

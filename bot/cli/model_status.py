@@ -1,4 +1,4 @@
-"""How the models do: as the running bot says by its metrics, else as their engines say."""
+"""Reads the status of the models from the running bot's metrics, else from their engines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _METRICS_TIMEOUT_S = 2.0
 
 
 async def read_statuses(here: Installation) -> tuple[list[Row], bool]:
-    """A row for each replica of each model, and whether a running bot told it."""
+    """One row for each replica of each model, and whether they come from a running bot."""
     try:
         told = list(_parse_metrics(await _fetch_metrics(here)))
     except (ValueError, LookupError):  # the port is somebody else's
@@ -24,7 +24,7 @@ async def read_statuses(here: Installation) -> tuple[list[Row], bool]:
 
 
 async def _fetch_metrics(here: Installation) -> str:
-    """The running bot's metrics; empty where it serves none, or does not run."""
+    """The running bot's metrics page; empty if it serves none or does not run."""
     metrics = here.config.metrics
     if not metrics.port:
         return ""

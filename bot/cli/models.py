@@ -1,4 +1,4 @@
-"""`parlance models`: which there are, fetching them, removing them, how they do."""
+"""The command `parlance models`: list, fetch, remove models, and show their status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`parlance check`, `doctor`, `plugins` and `manifest`: what is there, and whether it is right."""
+"""The commands `parlance check`, `doctor`, `plugins` and `manifest`, and `docs-tables`."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def doctor(config: ConfigPath = None, as_json: AsJson = False) -> None:
 
 
 async def run_checks(here: Installation) -> list[dict[str, object]]:
-    """What was tried: a row each, with `what`, `ok` and `detail`."""
+    """Run all checks of `doctor`; returns one row each, with `what`, `ok` and `detail`."""
     from backends.errors import BackendError
     from bot.app import create_adapters, open_app
     from bot.knowledge.embedders import embedder_name, embedders
@@ -108,7 +108,7 @@ async def run_checks(here: Installation) -> list[dict[str, object]]:
 
 
 def _check_private_files(here: Installation) -> list[dict[str, object]]:
-    """Files that others on this machine may read, and keys that cannot be kept out of texts."""
+    """Check for files that other users may read, and for keys too short to be redacted."""
     found = [*find_exposed_data(here.config.data_dir), *find_exposed(here.path.parent / ".env")]
     rows: list[dict[str, object]] = [
         {
@@ -128,8 +128,7 @@ def _check_private_files(here: Installation) -> list[dict[str, object]]:
 
 
 def _describe_embedder(embedder: Embedder, backend: Backend) -> str:
-    """What makes vectors of texts in another way than with the default embedder: where it is wrong,
-    nothing else says so."""
+    """How an embedder differs from the default one; a mistake there shows nowhere else."""
     told = []
     if embedder.query_prefix:
         told.append(f"{embedder.query_prefix!r} before questions")

@@ -1,4 +1,4 @@
-"""Which config.yaml a command is about."""
+"""The option `--config`, and reading the installation that it names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ConfigPath = Annotated[
 
 
 def read_installation(config: Path | None) -> Installation:
-    """What the operator has set up; nothing that is printed from now on shows a key of it."""
+    """Read the installation of a config.yaml, and redact its secrets in all later output."""
     here = Installation.read(config)
     set_secrets(here.secrets.known())
     return here

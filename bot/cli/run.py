@@ -1,4 +1,4 @@
-"""`parlance run`: set up what is missing, then serve until it ends or somebody stops it."""
+"""The command `parlance run`: fetches missing models, then serves until it is stopped."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def run(
 
 
 def _fetch(here: Installation, missing: list[ModelFile]) -> None:
-    """Fetch them; one that nobody needs at the start is left for later when it cannot be had."""
+    """Fetch missing models; a failure is only a warning if the model is not needed at start."""
     vital = {here.config.default_model, here.config.embedder}
     for file in missing:
         try:

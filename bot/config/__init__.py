@@ -1,4 +1,4 @@
-"""config.yaml and `.env`: what an operator may say, and how it is read and checked."""
+"""The configuration: the settings of config.yaml and `.env`, their loading and validation."""
 
 from bot.config.core import (
     AdminSettings,

@@ -1,4 +1,4 @@
-"""What every section of config.yaml has in common."""
+"""The base class of all sections of config.yaml."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sections of config.yaml that concern the core: who, how much, how it speaks."""
+"""Sections of config.yaml about the core: admins, limits, access, chat, logging, backups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading config.yaml and the environment, with every problem named by its path."""
+"""Loads config.yaml and the environment, and reports every problem by its path."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def load(
 
 
 def _find_misplaced_secrets(value: Any, at: Location = ()) -> Iterator[tuple[Location, str]]:
-    """Secrets that were written into config.yaml."""
+    """Find secrets that were written into config.yaml."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if TOKEN_SHAPES.search(str(key)):

@@ -1,4 +1,4 @@
-"""Every key of config.yaml with its type, default and meaning, for `docs/configuration.md`."""
+"""Lists every key of config.yaml with type, default and meaning, for the documentation."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Files that ship with Parlance and are no modules: the migrations, and the default configuration.
+"""Locates the data files that ship with Parlance: migrations and the default configuration.
 
-In a checkout they stand beside the packages; in a wheel `hatch_build.py` puts them into this one.
+In a checkout they are beside the packages; in a wheel `hatch_build.py` puts them into this one.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ class Config(Section):
         return self.admins.include(author)
 
     def channel_overrides(self, conversation: ConversationKey) -> Iterator[ChannelOverrides]:
-        """What is said of the conversation's channel, then of its workspace."""
+        """The overrides of the conversation's channel, then those of its workspace."""
         for section, key in (
             (self.channels, conversation.scope("channel")),
             (self.workspaces, conversation.scope("workspace")),
@@ -141,9 +141,9 @@ class Config(Section):
                 yield section[key]
 
     def resolve_channel(self, conversation: ConversationKey) -> ChannelOverrides:
-        """All settings of a conversation's place: its channel's, its workspace's, then `chat`'s.
+        """The settings in force in a conversation: its channel's, its workspace's, then `chat`'s.
 
-        `model` and `knowledge_base` are None where nobody chose one for the place.
+        `model` and `knowledge_base` are None if none is configured there.
         """
         merged: dict[str, Any] = self.chat.model_dump()
         commands = dict(self.commands)
@@ -161,7 +161,7 @@ class Config(Section):
 
 
 def find_contradictions(config: Config) -> Sequence[tuple[str, str]]:
-    """Names that point nowhere, as (path, what is wrong)."""
+    """Find references to unknown names and other contradictions, as (path, problem)."""
     found: list[tuple[str, str]] = []
 
     def refer(path: str, name: str | None, known: Sequence[str], what: str) -> None:

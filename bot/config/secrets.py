@@ -1,4 +1,4 @@
-"""Secrets: from the environment and the file `.env`, never from config.yaml, never printed."""
+"""Reads secrets from the environment and `.env`, and recognises secrets in texts."""
 
 from __future__ import annotations
 
@@ -30,8 +30,7 @@ TOKEN_SHAPES = re.compile(
     """,
     re.X,
 )
-"""What a secret looks like, whoever wrote it where. Linear: a stretch without end is read from one
-of its places alone."""
+"""Matches text that looks like a secret, in time linear in the text's length."""
 
 _TOKEN_CHARACTERS = string.ascii_letters + string.digits + "_.-"
 _SECRET_BEGINNING = re.compile(
@@ -51,8 +50,10 @@ _NO_CREDENTIALS = re.compile(r"[/\s?#\"'<>]")
 
 
 def find_token_start(text: str) -> int:
-    """Where, at the end of a text that goes on, something begins that may become one of
-    `TOKEN_SHAPES`; the text's length where nothing does."""
+    """Index at the end of a growing text where a match of `TOKEN_SHAPES` may begin.
+
+    The text's length if nothing there can become one.
+    """
     begun = _SECRET_BEGINNING.search(text, len(text.rstrip(_TOKEN_CHARACTERS)))
     starts = [begun.start()] if begun is not None else []
     address = text.rfind("://")
@@ -66,13 +67,13 @@ def find_token_start(text: str) -> int:
 MAX_ENV_BYTES = 1_000_000
 """Largest file `.env`."""
 MIN_SECRET_CHARS = 6
-"""Shortest value that is kept out of texts, in characters: a shorter one is a part of words."""
+"""Shortest secret that is redacted, in characters; a shorter one may be part of a word."""
 
 _PLACEHOLDER_KEYS = frozenset(
     {"anything", "api-key", "apikey", "changeme", "llamafile", "lm-studio", "no-key", "not-needed"}
     | {"no-key-required", "not-required", "ollama", "password", "placeholder", "secret", "unused"}
 )
-"""What people write where a server wants a key and checks none: such words stay readable."""
+"""Values that people set where a server checks no key; they are not redacted."""
 
 
 def _is_distinctive(value: str) -> bool:
@@ -129,11 +130,11 @@ class Secrets:
         return self._values.get("SLACK_SIGNING_SECRET")
 
     def known(self) -> frozenset[str]:
-        """The values that must appear nowhere."""
+        """The secret values that must be redacted everywhere."""
         return frozenset(value for _, value in self._secret_items() if _is_distinctive(value))
 
     def find_short_secrets(self) -> list[str]:
-        """Variables whose value is a secret, but too short to be told from ordinary words."""
+        """Names of variables whose secret is too short to be redacted."""
         return sorted(name for name, value in self._secret_items() if len(value) < MIN_SECRET_CHARS)
 
     def _secret_items(self) -> Iterator[tuple[str, str]]:
@@ -147,8 +148,11 @@ class Secrets:
 
 
 def find_secret_variables(settings: Any, key: str = "") -> Iterator[str]:
-    """The variables that settings name as those of keys: `api_key_env: TEAM` names TEAM, and so
-    does any other key that ends with `_env` or is called like a secret."""
+    """The names of variables that settings refer to as secrets.
+
+    `api_key_env: TEAM` refers to TEAM, and so does any other key that ends with `_env` or has a
+    secret's name.
+    """
     if isinstance(settings, Mapping):
         for name, inner in settings.items():
             yield from find_secret_variables(inner, str(name))

@@ -1,7 +1,7 @@
-"""Reading one YAML file: bounded in size, depth and references, and told wrong without quoting it.
+"""Reads one YAML file with limits on size, depth and references; errors do not quote it.
 
-Whoever writes config.yaml may have it from elsewhere; a few lines of references to references can
-stand for more than any memory holds.
+The file may come from elsewhere, and a few lines of nested references can expand to more than fits
+into memory.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import yaml
 from bot.errors import ConfigError
 
 MAX_FILE_BYTES = 1_000_000
-"""Largest file."""
+"""Largest file, in bytes."""
 MAX_NODES = 20_000
-"""Most values, those that are referred to counted each time."""
+"""Most values; those of a reference count each time."""
 MAX_DEPTH = 50
 """Deepest nesting."""
 MAX_NUMBER_CHARS = 100
-"""Longest number: Python works long on the digits of a longer one."""
+"""Longest number, in characters; Python takes long to parse a longer one."""
 
 _QUOTED = re.compile(r"""(?<!\s)\s*+(['"])(.*?)\1""")
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")

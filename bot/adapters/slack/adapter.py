@@ -99,6 +99,10 @@ class SlackAdapter:
                 await background_tasks.close()
 
     async def check(self) -> Sequence[str]:
+        """What the operator should change, one sentence each; empty when all is well.
+
+        Remarks that need no change are then in `notes`.
+        """
         if (missing := self._missing_secret()) is not None:
             return [missing]
         async with _make_session() as session:
@@ -156,8 +160,7 @@ class SlackAdapter:
             await asyncio.sleep(wait)
 
     def _make_bolt(self, me: AuthorizeResult) -> AsyncApp:
-        """Bolt without listeners. It knows who we are, so that it need not ask for each event, and
-        no event is lost because it could not."""
+        """Bolt without listeners, with a fixed identity, so it makes no call per event."""
 
         async def authorize() -> AuthorizeResult:
             return me

@@ -1,4 +1,4 @@
-"""The embedded default: a chat in the terminal, or lines from a pipe."""
+"""The terminal adapter: a chat in the terminal, or lines from a pipe."""
 
 from bot.adapters.terminal.adapter import TerminalAdapter
 

@@ -1,4 +1,4 @@
-"""The terminal as a platform: one person, who is the operator."""
+"""The terminal adapter, for one person, the operator."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ EXAMPLE_LINES = (
     "/rap Ada Lovelace vs Charles Babbage rounds=1",
     "/model list",
 )
-"""What is played when there is nothing to read: the exchange that the README shows."""
+"""Lines that are answered when standard input is empty, as in the README."""
 
 _TERMINAL_COMMANDS = ("/again", "/exit", "/outdated", "/quit", "/source", "/why", "/wrong")
 _SOURCE_COMMAND = re.compile(r"/(source|wrong|outdated)\s+\[?(\d{1,3})\]?")
-"""What the buttons under an answer and beside a passage are in the terminal."""
+"""The terminal's commands for the buttons about a source."""
 
 
 @dataclass
 class TerminalAdapter:
-    """Talks with whoever sits at the terminal, or with whatever writes to the pipe.
+    """Answers the person at the terminal, or the lines of a pipe.
 
     `conversation` names the conversation; without one a terminal continues its own, and a pipe
     starts a new one. `status` is the exit status: 0 when every message was answered.
@@ -64,12 +64,13 @@ class TerminalAdapter:
 
     @property
     def interactive(self) -> bool:
-        """Whether a person sits at both ends."""
+        """Whether standard input and output are both a terminal."""
         if self.stdin is None or self.stdin.closed:
             return False
         return self.stdin.isatty() and self.stdout.isatty()
 
     async def run(self, core: Core) -> None:
+        """Chat, or answer the lines of a pipe; returns at the end of the input."""
         for stream in (self.stdout, self.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # a terminal may not know every character
@@ -81,6 +82,7 @@ class TerminalAdapter:
             await self._answer_lines(core)
 
     async def check(self) -> Sequence[str]:
+        """Nothing needs to be checked."""
         return ()
 
     # --- the three ways in ----------------------------------------------------------------------
@@ -126,7 +128,7 @@ class TerminalAdapter:
                 return
 
     async def _answer(self, core: Core, key: ConversationKey, text: str) -> bool:
-        """Answer one line on standard output. False where it is the last, or nobody reads on."""
+        """Answer one line on standard output. Returns False if no more lines are to be answered."""
         event = self._parse_line(key, text)
         if event is None:
             return False
@@ -178,7 +180,7 @@ class TerminalAdapter:
             self._last = sink
 
     def _parse_line(self, key: ConversationKey, text: str) -> Event | str | None:
-        """What a line means: an event, a sentence where it cannot be one, None to leave."""
+        """Parse a line: an event, a sentence that says why it is none, or None to leave."""
         match text.strip().lower():
             case "/quit" | "/exit":
                 return None

@@ -1,4 +1,4 @@
-"""Lines of standard input, one at a time, without ever blocking the event loop."""
+"""Reads lines of standard input without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 from typing import TextIO
 
 _MAX_LINES_AHEAD = 64
-"""Lines read before the ones before them are answered; the pipe holds the rest back."""
+"""Lines that are read ahead of the one that is being answered."""
 _MAX_LINE_CHARS = 100_000
-"""Characters of one line that are kept; the rest of it is read and dropped."""
+"""Longest line, in characters; the rest of it is dropped."""
 _BYTE_ORDER_MARK = "\ufeff"
 """The byte order mark, which begins a file, and stands in mid-stream where files are joined."""
 

@@ -1,4 +1,4 @@
-"""The line that a person types into: history, and completion from the commands' declarations."""
+"""The input prompt: history, and completion from the commands' declarations."""
 
 from __future__ import annotations
 

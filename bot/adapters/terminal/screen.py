@@ -1,4 +1,4 @@
-"""A terminal, or a pipe, to which text of others is printed: it is text there, and nothing else."""
+"""A console that prints untrusted text safely: no control sequences, no markup."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from bot.control_characters import strip_controls
 
 
 class Screen(Console):
-    """A console that interprets nothing: no control sequence comes through it but its own, and
-    there is no markup in what is printed."""
+    """A console that prints text literally: it passes no control sequences but its own."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **options)
@@ -30,6 +29,6 @@ class Screen(Console):
 
 
 def make_progress(screen: Screen, *columns: ProgressColumn, **options: Any) -> Progress:
-    """A progress bar after the words for what is done."""
+    """A progress bar with a description in front of it."""
     words = TextColumn("{task.description}", markup=False)
     return Progress(words, *columns, console=screen, **options)

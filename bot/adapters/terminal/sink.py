@@ -1,4 +1,4 @@
-"""Where a reply goes in the terminal: plain text for a pipe, rendered Markdown for a screen."""
+"""Replies in the terminal: plain text for a pipe, rendered Markdown for a screen."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MAX_MESSAGE_CHARS = 1_000_000_000
 
 
 class ReplySink:
-    """What both kinds share: the last view, and knowing when the reply is finished."""
+    """Base of both sinks: keeps the last view, and sets `finished` at the end."""
 
     limits = Limits(max_chars=_MAX_MESSAGE_CHARS, edit_interval_s=0.05)
 
@@ -53,9 +53,9 @@ class ReplySink:
 
 
 class PlainSink(ReplySink):
-    """Writes text as it comes and nothing else; what is not the answer goes to `err`.
+    """Writes the answer to `out` as it grows; errors go to `err`.
 
-    `broken` is why `out` takes no more, once it does not.
+    `broken` is the error after which `out` takes no more text, else None.
     """
 
     def __init__(self, out: TextIO, err: TextIO) -> None:

@@ -17,8 +17,11 @@ _LOOKUP_TIMEOUT_S = 2.0
 
 
 class DirectChannels:
-    """Tells our own direct conversations from other people's. Slack hands out no message of a
-    conversation that we are not in; where it does not say, the conversation is not ours."""
+    """Checks, with a cache, whether a direct conversation is one with the bot.
+
+    Slack returns no messages of a conversation that the bot is not in; if the call fails, the
+    conversation counts as other people's.
+    """
 
     def __init__(self, client: AsyncWebClient) -> None:
         self._client = client

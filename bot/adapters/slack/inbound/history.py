@@ -57,7 +57,7 @@ class HistoryReader:
     ) -> tuple[ContextMessage, ...]:
         """The newest messages of a thread before a question, oldest first.
 
-        What cannot be read in time is left out; the answer does not wait for it.
+        Empty if they cannot be read in time.
         """
         if root is None or root == before or not self._depth:
             return ()
@@ -74,9 +74,10 @@ class HistoryReader:
     def make_reader(
         self, channel: str, root: str | None, own_id: str, ts: str | None = None
     ) -> Reader:
-        """Reads the newest messages of a thread, or of the channel where `root` is None.
+        """A reader of the newest messages of a thread, or of the channel if `root` is None.
 
-        With `ts`, those before that message.
+        With `ts`, it reads those before that message. It raises a `UserFacingError` if Slack does
+        not return them.
         """
 
         async def read(limit: int) -> Sequence[ContextMessage]:
@@ -94,8 +95,10 @@ class HistoryReader:
         return read
 
     def make_answer_reader(self, channel: str, root: str | None, own_id: str, ts: str) -> Reader:
-        """Reads what stood before an answer; in a thread that the question began, that is what
-        stood before the question."""
+        """A reader of the messages before an answer.
+
+        In a thread that the question began, it reads the messages before the question.
+        """
         here = self.make_reader(channel, root, own_id, ts)
         if root is None:
             return here

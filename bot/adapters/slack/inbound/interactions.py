@@ -108,9 +108,9 @@ class Interactions:
         await self._core.accept(call, self._sink(key, author))
 
     async def _open(self, body: Body, command: Command, text: str) -> bool:
-        """Open the form. If Slack does not (it waits three seconds), the answer says what to write.
+        """Open a form, filled with the options that were given. Returns whether it is open.
 
-        What was typed already stands in the form; where it does not fit, none opens.
+        None opens if a given text does not fit its field, or Slack refuses (after three seconds).
         """
         view = build_form(command, str(body["channel_id"]), _given(command, text))
         if view is None:
@@ -123,10 +123,10 @@ class Interactions:
         return True
 
     def validate_form(self, body: Body) -> dict[str, str]:
-        """What is wrong with a form, by field, to be shown in it; at once, as Slack waits.
+        """Validate a submitted form while Slack waits; returns the errors by field.
 
-        Of one without mistakes it is noted that it was sent. What has no field in it (an option
-        that a later version requires) is told in the answer.
+        A valid form is recorded as submitted. An error without a field (an option that a later
+        version requires) is explained in the answer.
         """
         view = body["view"]
         command = self._find_command(form_origin(view)[0])
@@ -262,8 +262,7 @@ class Interactions:
 
 
 def needs_form(command: Command, text: str) -> bool:
-    """Whether something is missing that a form asks for; any other mistake is explained in the
-    answer."""
+    """Whether a call lacks something that a form asks for; other errors go into the answer."""
     try:
         given = parse_options(text, command)
         command.bind(given)

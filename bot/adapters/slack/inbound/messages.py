@@ -141,8 +141,7 @@ class Messages:
             await self._core.accept(gone, SilentSink())
 
     async def _find_from_earlier_process(self, event: str) -> RecentQuestion[ReplySink] | None:
-        """A deleted question that an earlier process was asked; an answer that its end cut off is
-        taken away."""
+        """Find a deleted question of an earlier process; remove its answer if it was cut off."""
         question = await self._core.question(PLATFORM, event)
         if question is None:
             return None

@@ -21,9 +21,9 @@ def find_mentions(text: str) -> tuple[str, ...]:
 
 
 def readable(text: str, own_id: str, names: Mapping[str, str] | None = None) -> str:
-    """What a person wrote: names for mentions, without our own, and without Slack's escapes.
+    """Convert a person's text from Slack's markup: names for mentions, escapes resolved.
 
-    `names` are display names by id; of who is not among them the id is shown.
+    The bot's own mention is removed. `names` are display names by id; others are shown by id.
     """
     known = names or {}
 
@@ -47,9 +47,9 @@ def _link(match: re.Match[str]) -> str:
 
 
 def extract_markup(message: Mapping[str, Any]) -> str:
-    """A message's words in Slack's markup, with those of a message that was passed on in it.
+    """A message's text in Slack's markup, with that of a message that it shares.
 
-    Messages of other apps often hold theirs in attachments and blocks alone.
+    Messages of other apps often have text in attachments and blocks alone.
     """
     attached = [a for a in message.get("attachments") or () if isinstance(a, Mapping)]
     text = str(message.get("text") or "")

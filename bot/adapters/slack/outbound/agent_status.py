@@ -1,7 +1,7 @@
-"""What Slack has for apps that are agents: a session with its own Stop, a status line, prompts.
+"""Slack's features for agent apps: sessions with Slack's own Stop, status lines, prompts.
 
-For an app that is no agent, Slack refuses these calls. It is asked once a run; after that the bot
-does without, and nobody notices.
+Slack refuses these calls to an app that is no agent; a refused feature is not tried again in the
+same run.
 """
 
 from __future__ import annotations
@@ -53,8 +53,10 @@ def is_permanent(error: str) -> bool:
 
 
 def suggested_prompts(commands: Sequence[Command]) -> list[dict[str, str]]:
-    """Suggestions: the commands' examples that are questions by themselves, since a suggestion is
-    sent as if the person had written it."""
+    """Suggested prompts: the commands' examples that are questions by themselves.
+
+    Slack sends a chosen prompt as if the person had written it.
+    """
     found: dict[str, None] = {}
     for command in commands:
         for example in command.examples:
@@ -65,10 +67,10 @@ def suggested_prompts(commands: Sequence[Command]) -> list[dict[str, str]]:
 
 
 class AgentStatus:
-    """Talks to Slack's agent surface, and remembers what Slack refuses.
+    """Manages sessions and status lines, and remembers which features Slack refuses.
 
-    `streaming`: answers may be streamed (`slack.streaming`). A status line is said again every
-    `refresh_s` seconds, as Slack takes it away after two minutes.
+    `streaming` tells whether answers may be streamed (`slack.streaming`). A status line is sent
+    again every `refresh_s` seconds, as Slack removes it after two minutes.
     """
 
     def __init__(
@@ -101,8 +103,10 @@ class AgentStatus:
     # --- a session: a question that is being answered -------------------------------------------
 
     async def is_agent(self, place: ConversationKey) -> bool:
-        """Whether direct messages are answered in a thread of their own, as agents do; asked once
-        a run, with the thread that `place` would begin."""
+        """Whether the app is an agent, which answers direct messages in threads of their own.
+
+        Slack is asked once per run, with the thread that `place` would begin.
+        """
         if self._agent is None and self._streaming:
             try:
                 await self._client.agents_sessions_setStatus(
@@ -119,8 +123,10 @@ class AgentStatus:
     async def begin(
         self, place: ConversationKey, user: str, title: str, *, new: bool = False
     ) -> bool:
-        """Open a session in a direct thread. True where Slack shows its own Stop in it, so that an
-        answer can be streamed. A `new` thread gets the title."""
+        """Open a session in a direct thread; a `new` thread gets the title.
+
+        Returns True if Slack shows its own Stop there, so that the answer can be streamed.
+        """
         if place.thread is None or not place.channel.startswith("D"):
             return False  # in channels Slack shows no Stop of its own
         if not (self._streaming and self.is_available("session") and self.is_available("stream")):

@@ -33,7 +33,7 @@ class EphemeralMessages:
         self._user = user
 
     async def send_ephemeral(self, notice: Notice, turn: str = "") -> None:
-        """Tell the person alone: for the moment in a channel, in a message where nobody else is.
+        """Show a notice to the person alone: ephemerally in a channel, else as a message.
 
         `turn` is what the notice's buttons belong to. Somebody in whose channel we are not gets a
         direct message.

@@ -1,4 +1,4 @@
-"""Text that nobody can ping with: what Slack would read as its own markup is made plain.
+"""Escapes text so that it cannot ping anybody or use Slack's own markup.
 
 Slack's control sequences begin with `<` and one of `!`, `@`, `#`, or are a link with a label,
 `<https://…|label>`. In standard Markdown the `<` and what follows may also be written as an entity
@@ -33,8 +33,10 @@ _LONGEST_OPEN_CHARACTERS = 401
 
 
 def escape(text: str) -> str:
-    """Markdown in which the model can neither ping anybody, nor name a channel, nor label a link
-    in Slack's own way. Other uses of `<`, as in code, stay as they are."""
+    """Escape Slack's control sequences in Markdown: pings, channel names, labelled links.
+
+    Other uses of `<`, as in code, stay as they are.
+    """
     return _CONTROL.sub(lambda m: m[1] + _BREAK, text)
 
 

@@ -40,9 +40,9 @@ class Posted:
 
 
 class Poster:
-    """A channel or a thread of it. Every call can raise one of `FAILURES`.
+    """Posts messages in a channel or thread. Every call can raise one of `FAILURES`.
 
-    Commands and menus can be used where we are not a member; the answer then goes to the person.
+    Where the bot is not a member, as with commands and menus, the answer goes to the person.
     """
 
     def __init__(
@@ -130,8 +130,11 @@ class Poster:
     async def _call_with_fallbacks(
         self, ways: Sequence[list[Block]], call: Callable[[list[Block]], Awaitable[Any]]
     ) -> Any:
-        """Make a call in the first way that Slack takes: with its own feedback buttons, with
-        ordinary ones, as plain text. What it refuses of the first is not tried again."""
+        """Make a call with the first of several block layouts that Slack accepts.
+
+        The layouts are: Slack's own feedback buttons, ordinary buttons, plain text. If Slack
+        refuses the first, it is not tried again in this run.
+        """
         fancy, ordinary = ways[:2]
         left = [*ways] if self._agent_status.is_available("feedback") else [*ways[1:]]
         while True:

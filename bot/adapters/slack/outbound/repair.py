@@ -34,9 +34,9 @@ Block = dict[str, Any]
 async def repair(
     client: AsyncWebClient, core: Core, unfinished: Sequence[Reply], timing: Timing
 ) -> None:
-    """Mark each reply as interrupted; one that cannot be reached for good is let go.
+    """Mark each reply as interrupted; one that is permanently unreachable counts as finished.
 
-    Where Slack is down, it is tried again as the end of an answer is, then at the next start.
+    If Slack is down it is retried as the end of an answer is, and again at the next start.
     """
     for reply in unfinished:
         for attempt in range(timing.attempts):
@@ -81,8 +81,10 @@ async def _mark(client: AsyncWebClient, reply: Reply) -> None:
 async def _mark_in_place(
     client: AsyncWebClient, channel: str, ts: str, root: str, mark: list[Block]
 ) -> bool:
-    """Change the message. False where that is refused: what was written then stays as it is,
-    rather than be replaced by what we could not read. One that was deleted is left alone."""
+    """Add the mark to the message itself; True also if the message was deleted.
+
+    Returns False if Slack refuses that; the message then stays unchanged.
+    """
     try:
         kept = await _fetch_blocks(client, channel, ts, root)
         if kept is not None:

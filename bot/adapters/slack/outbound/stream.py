@@ -19,7 +19,7 @@ _BLANK = " \t"
 
 
 def escaped_stable_prefix(page: str) -> str:
-    """The part of a page that is being filled which stays as it is whatever comes.
+    """The part of a growing page that no later text can change, escaped.
 
     A code fence that is still open has been closed at the page's end, for the time being.
     """
@@ -41,7 +41,7 @@ class StreamOver(Exception):
 
 
 class Stream:
-    """A message that is open for text.
+    """A message that text can be appended to.
 
     `sent` is what it shows. Slack ends a stream by itself after some minutes, and when the person
     presses Stop; the message stays and can be edited then, as any other.

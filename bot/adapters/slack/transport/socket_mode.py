@@ -1,8 +1,8 @@
-"""Socket Mode: one connection held for ever, and the next one open before the last is closed.
+"""Socket Mode: keeps a connection, and opens the next one before the last is closed.
 
-It stands in for the SDK's own client, which tries a refused address again (its ticket is good for
-one try), takes an opened socket for a greeted one, answers an envelope on another socket than it
-came by, and lets the old socket go before there is a new one.
+It replaces the SDK's own client, which retries a refused address (its ticket is valid once), takes
+an opened socket for a greeted one, acknowledges an envelope on another socket than it came by, and
+closes the old socket before there is a new one.
 """
 
 from __future__ import annotations
@@ -42,8 +42,10 @@ class ConnectionRejected(ConnectionError):
 
 
 async def dispatch(app: AsyncApp, request: AsyncBoltRequest) -> BoltResponse:
-    """Have Bolt handle a request. An event that nobody listens to is fine: Slack sends more kinds
-    than we asked for, and must not send them again."""
+    """Have Bolt handle a request.
+
+    An event without a listener counts as handled, so that Slack does not send it again.
+    """
     response: BoltResponse = await app.async_dispatch(request)
     if response.status == 404 and request.body.get("type") == "event_callback":
         return BoltResponse(status=200, body="")

@@ -73,10 +73,9 @@ def retry_after(exc: BaseException) -> float:
 
 
 class TokenWatch(AsyncRetryHandler):
-    """Looks at every answer of the Web API, and tells when the bot token stopped being good.
+    """Watches every answer of the Web API for a refused bot token.
 
-    It never asks for a retry. A scope that is missing is logged once, with its name: only the
-    feature that needs it is lost.
+    It never asks for a retry. A missing scope is logged once, as only one feature needs it.
     """
 
     def __init__(self) -> None:
