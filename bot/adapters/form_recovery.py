@@ -49,11 +49,11 @@ class FormRecoverySink:
                 await self._return_values(FORM_RETURNED_AFTER_PART if begun else FORM_RETURNED)
 
 
-def has_typed_values(command: Command | None, filled: Mapping[str, Value]) -> bool:
+def has_typed_values(command: Command | None, values: Mapping[str, Value]) -> bool:
     """Whether any value was typed, rather than chosen from a list or left at its default."""
     if command is None:
-        return bool(filled)
-    return any(_was_typed(command, name, value) for name, value in filled.items())
+        return bool(values)
+    return any(_was_typed(command, name, value) for name, value in values.items())
 
 
 def _was_typed(command: Command, name: str, value: Value) -> bool:

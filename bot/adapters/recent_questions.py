@@ -13,18 +13,18 @@ EDITED_PREFIX = "edit."
 """Prefix of the value of the button that answers an edited question; the message's id follows."""
 
 
-class RetractableReply(Protocol):
+class StoppableReply(Protocol):
     """The reply to a question, as far as edits and deletions concern it."""
 
     turn: str
     """Id of the reply's turn; empty until the turn has begun."""
 
-    def retract(self) -> None:
+    def stop_showing(self) -> None:
         """Show nothing more: the question was deleted."""
         ...
 
 
-S = TypeVar("S", bound=RetractableReply)
+S = TypeVar("S", bound=StoppableReply)
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class RecentQuestion(Generic[S]):
     sink: S | None
     """Its reply; None for a question that an earlier process accepted."""
     answer: str = ""
-    offered: bool = False
+    edit_offered: bool = False
 
     @property
     def turn(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from backends.base import Chunk
 from backends.thinking import ThinkingSplitter
-from bot.adapters.slack.inbound.text import readable as readable_slack
+from bot.adapters.slack.inbound.text import to_readable as readable_slack
 from bot.adapters.slack.outbound import escaping
 from bot.adapters.slack.outbound.stream import escaped_stable_prefix
 from bot.knowledge.citations.claims import read

@@ -58,14 +58,14 @@ def is_reopen_button(custom_id: str) -> bool:
     return ReopenFormButton.__discord_ui_compiled_template__.fullmatch(custom_id) is not None
 
 
-def build_recovery_message(command: str, filled: Mapping[str, Value]) -> dict[str, Any]:
+def build_recovery_message(command: str, values: Mapping[str, Value]) -> dict[str, Any]:
     """Arguments for discord.py to send the values with the button; as a file if they are too long.
 
     Control characters, which Discord would not show, are left out. Needs a running loop.
     """
-    shown = {name: _CONTROL.sub("", _word(value)).strip() for name, value in filled.items()}
+    shown = {name: _CONTROL.sub("", _word(value)).strip() for name, value in values.items()}
     if sum(len(name) + len(text) for name, text in shown.items()) > MAX_EMBEDS_CHARS:
-        return build_recovery_file(filled)
+        return build_recovery_file(values)
     view = discord.ui.View(timeout=None)
     view.add_item(ReopenFormButton(command))
     view.stop()  # so that discord.py keeps nothing of it: its press is known by its id
@@ -73,15 +73,15 @@ def build_recovery_message(command: str, filled: Mapping[str, Value]) -> dict[st
     return {"embeds": embeds, "view": view}
 
 
-def build_recovery_file(filled: Mapping[str, Value]) -> dict[str, Any]:
+def build_recovery_file(values: Mapping[str, Value]) -> dict[str, Any]:
     """Arguments to send the values as a text file; empty if there are none."""
-    data = _text(filled).encode()
+    data = _text(values).encode()
     return {"file": discord.File(io.BytesIO(data), filename=_FILE)} if data else {}
 
 
-def build_recovery_direct_message(words: str, filled: Mapping[str, Value]) -> Payload:
+def build_recovery_direct_message(words: str, values: Mapping[str, Value]) -> Payload:
     """The values as a direct message. It has no button, as the form would be sent from there."""
-    return Payload(words, files=(File(_FILE, _text(filled).encode()),))
+    return Payload(words, files=(File(_FILE, _text(values).encode()),))
 
 
 def read_recovered_values(message: discord.Message | None) -> dict[str, Value]:
@@ -90,8 +90,8 @@ def read_recovered_values(message: discord.Message | None) -> dict[str, Value]:
     return {e.title: e.description for e in embeds if e.title and e.description}
 
 
-def _text(filled: Mapping[str, Value]) -> str:
-    return "\n\n".join(f"{name}:\n{_word(value)}" for name, value in filled.items())
+def _text(values: Mapping[str, Value]) -> str:
+    return "\n\n".join(f"{name}:\n{_word(value)}" for name, value in values.items())
 
 
 def _word(value: Value) -> str:

@@ -86,12 +86,10 @@ class Interactions:
 
     async def on_form(self, interaction: Interaction) -> None:
         """Handle a submitted form."""
-        filled = await self._modals.accept(interaction)
-        if filled is not None:
-            files = filled.attachments
-            await self._accept_command(
-                interaction, filled.name, filled.options, files, filled=filled
-            )
+        form = await self._modals.accept(interaction)
+        if form is not None:
+            files = form.attachments
+            await self._accept_command(interaction, form.name, form.options, files, form=form)
 
     async def on_reopen_form(self, interaction: Interaction, name: str) -> None:
         """Handle the button that opens a form again."""
@@ -109,7 +107,7 @@ class Interactions:
         attachments: tuple[Attachment, ...] = (),
         *,
         target: discord.Message | None = None,
-        filled: SubmittedForm | None = None,
+        form: SubmittedForm | None = None,
     ) -> None:
         original = await self._acknowledge(interaction, thinking=True)
         own_id: int = interaction.client.own_id
@@ -136,9 +134,9 @@ class Interactions:
         )
         posters = self._posters(interaction)
         sink: Sink = self._sink(posters, key, original=original)
-        if filled is not None:
+        if form is not None:
             direct = DirectPoster(self._client_holder, interaction.user.id)
-            sink = self._modals.make_recovery_sink(interaction, filled, sink, posters, direct)
+            sink = self._modals.make_recovery_sink(interaction, form, sink, posters, direct)
         self._background_tasks.start(self._core.accept(call, sink), f"/{name}")
 
     async def _acknowledge(self, interaction: Interaction, *, thinking: bool = False) -> int | None:
@@ -254,11 +252,11 @@ class Interactions:
             return
         own_id = interaction.client.own_id
         call = self._build_action_call(
-            interaction, "regenerate", turn, payloads.readable(message, own_id)
+            interaction, "regenerate", turn, payloads.to_readable(message, own_id)
         )
         sink = self._sink(self._posters(interaction), call.conversation)
-        asked = RecentQuestion(call.id, call.value, call.conversation, call.author, sink)
-        self._messages.recent_questions.remember(str(number), asked)
+        recent = RecentQuestion(call.id, call.value, call.conversation, call.author, sink)
+        self._messages.recent_questions.remember(str(number), recent)
         await self._core.accept(call, sink)
         await interaction.delete_original_response()
 

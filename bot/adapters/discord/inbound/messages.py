@@ -99,7 +99,7 @@ class Messages:
         if not (await self._core.channel_settings(key)).thread_per_mention:
             return key
         try:
-            title = payloads.thread_title(payloads.readable(message, own_id))
+            title = payloads.thread_title(payloads.to_readable(message, own_id))
             thread = str((await message.create_thread(name=title)).id)
         except discord.HTTPException as exc:
             if exc.code != 160004:  # it has a thread already, which then has its id
@@ -112,7 +112,7 @@ class Messages:
         self, message: discord.Message, own_id: int, key: ConversationKey, event: str
     ) -> None:
         author = payloads.author_of(message.author)
-        text = payloads.readable(message, own_id)
+        text = payloads.to_readable(message, own_id)
         here = payloads.place_of(key)
         posters: list[Poster] = []
         if here != message.channel.id:
@@ -183,15 +183,15 @@ class Messages:
     async def on_deleted(self, messages: Iterable[int]) -> None:
         """Handle deleted messages: cancel their turns, and remove unfinished answers."""
         for number in messages:
-            asked = self.recent_questions.pop(str(number))
-            if asked is not None and asked.sink is not None:
-                asked.sink.retract()
-            elif asked is None:
-                asked = await self._find_from_earlier_process(number)
-            if asked is None:
+            recent = self.recent_questions.pop(str(number))
+            if recent is not None and recent.sink is not None:
+                recent.sink.stop_showing()
+            elif recent is None:
+                recent = await self._find_from_earlier_process(number)
+            if recent is None:
                 continue
             event = MessageDeleted(
-                f"deleted.{number}", asked.conversation, asked.author, asked.event
+                f"deleted.{number}", recent.conversation, recent.author, recent.event
             )
             await self._core.accept(event, SilentSink())
 
@@ -223,21 +223,21 @@ class Messages:
         """Handle an edited question: offer to answer the new text."""
         if message.edited_at is None or message.author.bot:
             return  # Discord has looked a link up, or we are writing
-        text = payloads.readable(message, own_id)
-        asked = await self.recent_questions.find(str(message.id)) if text else None
-        if asked is None or not asked.turn or text == asked.text:
+        text = payloads.to_readable(message, own_id)
+        recent = await self.recent_questions.find(str(message.id)) if text else None
+        if recent is None or not recent.turn or text == recent.text:
             return
-        asked.text = text
-        if asked.offered:
+        recent.text = text
+        if recent.edit_offered:
             return  # the offer that stands there answers the text as it is when it is taken up
-        asked.offered = True
+        recent.edit_offered = True
         value = f"{EDITED_PREFIX}{message.id}"
         offer = Payload(
             "-# You have changed your question.",
             (Action("regenerate", "Answer the new one", value),),
         )
-        poster = ChannelPoster(self._client_holder, payloads.place_of(asked.conversation))
-        await poster.send(offer, asked.turn, f"edit.{message.id}"[-25:])
+        poster = ChannelPoster(self._client_holder, payloads.place_of(recent.conversation))
+        await poster.send(offer, recent.turn, f"edit.{message.id}"[-25:])
 
 
 def _key(channel: Any, message: discord.Message) -> ConversationKey:

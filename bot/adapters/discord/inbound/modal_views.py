@@ -110,12 +110,12 @@ def _fields_of(sent: Payload) -> Iterator[Payload]:
         yield from [inner] if inner is not None else outer.get("components") or ()
 
 
-def coerce_values(command: Command, filled: Mapping[str, Value]) -> dict[str, Value]:
+def coerce_values(command: Command, values: Mapping[str, Value]) -> dict[str, Value]:
     """Convert submitted values to the options' types, as a slash command has them.
 
     Raises `UsageError`.
     """
-    return {o.name: o.coerce(filled[o.name]) for o in command.options if o.name in filled}
+    return {o.name: o.coerce(values[o.name]) for o in command.options if o.name in values}
 
 
 # --- fields --------------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ class ReplySink:
         self._submitted_forms = 0
         self._paused = False
         self._failures = 0
-        self._retracted = False
+        self._showing_stopped = False
         self._typed = time.monotonic()
         self._saved: tuple[str, ...] = ()
         self._request: asyncio.Future[None] | None = None
@@ -83,9 +83,9 @@ class ReplySink:
         """Ids of the messages that the reply consists of."""
         return tuple(str(p.id) for p in self._posted)
 
-    def retract(self) -> None:
+    def stop_showing(self) -> None:
         """Show nothing more of an unfinished answer: the question was deleted."""
-        self._retracted = True
+        self._showing_stopped = True
 
     # --- what delivery calls --------------------------------------------------------------------
 
@@ -106,7 +106,7 @@ class ReplySink:
         await self._finish(view)
 
     async def _show(self, view: View) -> None:
-        if self._lazy or self._paused or self._retracted:
+        if self._lazy or self._paused or self._showing_stopped:
             return
         try:
             await self._run_exclusively(

@@ -81,7 +81,7 @@ def is_to_others(message: discord.Message, own_id: int) -> bool:
     return bool(message.mentions) and not names_us(message, own_id)
 
 
-def readable(message: discord.Message, own_id: int) -> str:
+def to_readable(message: discord.Message, own_id: int) -> str:
     """The message's text as people see it: names for mentions, and without the bot's own."""
     people = {p.id: p.display_name for p in message.mentions}
     roles = {r.id: r.name for r in message.role_mentions}
@@ -108,7 +108,7 @@ def readable(message: discord.Message, own_id: int) -> str:
 def to_context_message(message: discord.Message, own_id: int) -> ContextMessage:
     """A message as a `ContextMessage`; the bot's own lose the small print below the answer."""
     from_us = message.author.id == own_id
-    text = readable(message, own_id)
+    text = to_readable(message, own_id)
     if from_us:
         text = _SMALL_PRINT.sub("", text).strip()
     return ContextMessage(

@@ -17,7 +17,7 @@ from bot.adapters.slack.inbound.text import (
     extract_markup,
     find_mentions,
     is_from_a_person,
-    readable,
+    to_readable,
 )
 from bot.adapters.slack.inbound.users import PLATFORM, UserDirectory
 from bot.adapters.slack.transport.errors import FAILURES, error_of
@@ -50,7 +50,7 @@ class HistoryReader:
         """A message's text with names for mentions."""
         raw = extract_markup(message)
         others = [user for user in find_mentions(raw) if user != own_id]
-        return readable(raw, own_id, await self.users.names(others) if others else None)
+        return to_readable(raw, own_id, await self.users.names(others) if others else None)
 
     async def read_thread_context(
         self, channel: str, root: str | None, own_id: str, before: str
@@ -197,7 +197,7 @@ class HistoryReader:
                 _author(message, own_id, names),
                 extract_answer(message)
                 if from_us
-                else readable(extract_markup(message), own_id, names),
+                else to_readable(extract_markup(message), own_id, names),
                 from_us,
                 f"{channel}:{message.get('ts')}",
                 () if from_us else self.files.attachments_of(message),

@@ -239,8 +239,8 @@ class Interactions:
         sink = self._sink(call.conversation, call.author)
         own = message.get("user") == call.author.id
         if own:
-            asked = RecentQuestion(call.id, text, call.conversation, call.author, sink)
-            self._messages.recent_questions.remember(f"{channel}:{ts}", asked)
+            recent = RecentQuestion(call.id, text, call.conversation, call.author, sink)
+            self._messages.recent_questions.remember(f"{channel}:{ts}", recent)
         await self._core.accept(call, sink)
         if own:
             await self._messages.remove(channel, str((body.get("message") or {}).get("ts")))

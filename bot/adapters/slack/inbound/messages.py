@@ -109,13 +109,13 @@ class Messages:
             self._client, self._core.replies, key, self._timing,
             user=user, agent_status=self._agent_status, question=text,
         )  # fmt: skip
-        asked = RecentQuestion(id_, text, key, author, sink)
-        self.recent_questions.remember(id_, asked)
+        recent = RecentQuestion(id_, text, key, author, sink)
+        self.recent_questions.remember(id_, recent)
         message = Message(
             id=id_,
             conversation=key,
-            author=asked.author,
-            text=asked.text,
+            author=recent.author,
+            text=recent.text,
             direct=_is_direct(event),
             attachments=self._history_reader.files.attachments_of(event),
             context=await self._history_reader.read_thread_context(channel, root, own_id, ts),
@@ -130,14 +130,16 @@ class Messages:
         before = {"channel": event["channel"], **(event.get("previous_message") or {}), "ts": ts}
         async with self._locks.lock_for(_place(before)):
             id_ = f"{event['channel']}:{ts}"
-            asked = self.recent_questions.pop(id_)
-            if asked is not None and asked.sink is not None:
-                asked.sink.retract()
-            elif asked is None:
-                asked = await self._find_from_earlier_process(id_)
-            if asked is None:
+            recent = self.recent_questions.pop(id_)
+            if recent is not None and recent.sink is not None:
+                recent.sink.stop_showing()
+            elif recent is None:
+                recent = await self._find_from_earlier_process(id_)
+            if recent is None:
                 return
-            gone = MessageDeleted(f"deleted.{id_}", asked.conversation, asked.author, asked.event)
+            gone = MessageDeleted(
+                f"deleted.{id_}", recent.conversation, recent.author, recent.event
+            )
             await self._core.accept(gone, SilentSink())
 
     async def _find_from_earlier_process(self, event: str) -> RecentQuestion[ReplySink] | None:
@@ -168,31 +170,31 @@ class Messages:
             return  # we are writing ourselves, or Slack has looked a link up
         async with self._locks.lock_for(_place({**message, "channel": event["channel"]})):
             ts = str(message.get("ts"))
-            asked = await self.recent_questions.find(f"{event['channel']}:{ts}")
-            if asked is None or not asked.turn:
+            recent = await self.recent_questions.find(f"{event['channel']}:{ts}")
+            if recent is None or not recent.turn:
                 return
             text = await self._history_reader.readable_text(message, own_id)
-            if not text or text == asked.text:
+            if not text or text == recent.text:
                 return
-            asked.text = text
-            if asked.offered:
+            recent.text = text
+            if recent.edit_offered:
                 return  # the offer that stands there answers the text as it is when it is taken up
-            asked.offered = True
-            await self._offer(asked, ts)
+            recent.edit_offered = True
+            await self._offer(recent, ts)
 
-    async def _offer(self, asked: RecentQuestion[ReplySink], ts: str) -> None:
+    async def _offer(self, recent: RecentQuestion[ReplySink], ts: str) -> None:
         again = Action("regenerate", "Answer the new one", f"{EDITED_PREFIX}{ts}")
         words = "You have changed your question."
         small = {"type": "context", "elements": [{"type": "mrkdwn", "text": words}]}
         try:
             await self._client.chat_postMessage(
-                channel=asked.conversation.channel,
-                thread_ts=asked.conversation.thread,
+                channel=recent.conversation.channel,
+                thread_ts=recent.conversation.thread,
                 text=words,
-                blocks=[small, button_block((again,), asked.turn)],
+                blocks=[small, button_block((again,), recent.turn)],
             )
         except FAILURES as exc:
-            asked.offered = False
+            recent.edit_offered = False
             _log.info("slack.offer_failed", error=error_of(exc))
 
 

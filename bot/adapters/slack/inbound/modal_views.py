@@ -62,9 +62,9 @@ def parse_values(view: Mapping[str, Any]) -> dict[str, Value]:
     return dict(_entries((view.get("state") or {}).get("values") or {}))
 
 
-def format_values(filled: Mapping[str, Value]) -> str:
+def format_values(values: Mapping[str, Value]) -> str:
     """The values as readable text."""
-    return "\n\n".join(f"{name}:\n{value}" for name, value in filled.items())
+    return "\n\n".join(f"{name}:\n{value}" for name, value in values.items())
 
 
 def parse_files(view: Mapping[str, Any]) -> Mapping[str, Any]:

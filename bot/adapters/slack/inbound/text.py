@@ -20,7 +20,7 @@ def find_mentions(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(match[1] for match in _MENTION.finditer(text)))
 
 
-def readable(text: str, own_id: str, names: Mapping[str, str] | None = None) -> str:
+def to_readable(text: str, own_id: str, names: Mapping[str, str] | None = None) -> str:
     """Convert a person's text from Slack's markup: names for mentions, escapes resolved.
 
     The bot's own mention is removed. `names` are display names by id; others are shown by id.
@@ -81,7 +81,7 @@ def extract_answer(message: Mapping[str, Any]) -> str:
     if any(str(element.get("action_id", "")).startswith(_STOP_ACTION) for element in pressed):
         return ""
     said = [str(b.get("text") or "") for b in blocks if b.get("type") == "markdown"]
-    text = "\n".join(said) if said else readable(str(message.get("text") or ""), "")
+    text = "\n".join(said) if said else to_readable(str(message.get("text") or ""), "")
     return "" if text.startswith(_WORKING_MARK) else text.replace("<\u200b", "<").strip()
 
 

@@ -16,7 +16,7 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.background_tasks import BackgroundTasks
-from bot.adapters.slack.outbound.escaping import one_line
+from bot.adapters.slack.outbound.escaping import to_single_line
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.commands.declaration import Command
 from bot.types import ConversationKey
@@ -63,7 +63,9 @@ def suggested_prompts(commands: Sequence[Command]) -> list[dict[str, str]]:
             said = example.call.partition(" ")[2].strip()
             if said.endswith("?"):
                 found[said[:1].upper() + said[1:]] = None
-    return [{"title": one_line(said, 60), "message": said} for said in list(found)[:_MAX_PROMPTS]]
+    return [
+        {"title": to_single_line(said, 60), "message": said} for said in list(found)[:_MAX_PROMPTS]
+    ]
 
 
 class AgentStatus:
@@ -134,7 +136,7 @@ class AgentStatus:
         if (session := self._open.get(_at(place))) is not None:
             session.turns += 1
             return True
-        title = one_line(title, _MAX_TITLE_CHARS)
+        title = to_single_line(title, _MAX_TITLE_CHARS)
         try:
             answer = await self._client.agents_sessions_setStatus(
                 channel_id=place.channel,
@@ -270,7 +272,7 @@ def _status(words: str) -> str:
         return ""
     first = words.split()[0].rstrip(",:")
     begin = "is" if first.endswith("ing") or first == "queued" else "is working:"
-    return one_line(f"{begin} {words} …", _MAX_STATUS_CHARS)
+    return to_single_line(f"{begin} {words} …", _MAX_STATUS_CHARS)
 
 
 def _warnings(answer: Any) -> list[str]:

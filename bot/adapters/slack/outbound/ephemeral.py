@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.slack.outbound.escaping import plain
+from bot.adapters.slack.outbound.escaping import escape_markup
 from bot.adapters.slack.outbound.render import (
     MAX_PLAIN_CHARS,
     Block,
@@ -43,7 +43,7 @@ class EphemeralMessages:
             blocks: list[Block] = [{"type": "markdown", "text": part}]
             if notice.actions and number == len(parts):
                 blocks.append(button_block(notice.actions, turn))
-            await self._reply_ephemeral(plain(part[:2000]), blocks)
+            await self._reply_ephemeral(escape_markup(part[:2000]), blocks)
 
     async def return_values(self, words: str, text: str) -> None:
         """Show the person their own text unchanged, after an explaining sentence."""

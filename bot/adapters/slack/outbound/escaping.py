@@ -48,19 +48,19 @@ def stable_prefix(text: str) -> str:
     return text if found is None else text[: found.start()]
 
 
-def plain(text: str) -> str:
+def escape_markup(text: str) -> str:
     """Escape text for a field that reads Slack's own markup."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def link(url: str, label: str) -> str:
+def format_link(url: str, label: str) -> str:
     """A link in Slack's own markup; `url` has to begin with http or https."""
     address = _UNFIT.sub(lambda m: quote(m[0]), url)
-    words = plain(" ".join(label.split())).replace("|", "¦")
-    return f"<{plain(address)}|{words}>"
+    words = escape_markup(" ".join(label.split())).replace("|", "¦")
+    return f"<{escape_markup(address)}|{words}>"
 
 
-def one_line(text: str, limit: int) -> str:
+def to_single_line(text: str, limit: int) -> str:
     """Text for a title or a status: a single line, harmless, cut with an ellipsis."""
     line = escape(" ".join(text.split()))
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

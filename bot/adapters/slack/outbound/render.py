@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bot.adapters.slack.outbound.escaping import escape, link, plain
+from bot.adapters.slack.outbound.escaping import escape, escape_markup, format_link
 from bot.replies.link_words import misleads
 from bot.replies.wording import notice_text, source_text, status_text
 from bot.types import Action, Notice, Source, View
@@ -65,7 +65,7 @@ class Payload:
     @property
     def fallback(self) -> str:
         """What a notification shows."""
-        return plain((self.text.strip() or self.brief)[:2000])
+        return escape_markup((self.text.strip() or self.brief)[:2000])
 
 
 def button_block(actions: Sequence[Action], turn: str) -> Block:
@@ -179,8 +179,10 @@ def _source_lines(source: Source) -> Iterable[str]:
     if not source.location.startswith(("https://", "http://")):
         return _lines(source_text(source))
     hides = misleads(source.title, source.location)
-    title = link(source.location, source.location if hides else source.title or source.location)
-    heading = f" › {plain(source.heading)}" if source.heading else ""
+    title = format_link(
+        source.location, source.location if hides else source.title or source.location
+    )
+    heading = f" › {escape_markup(source.heading)}" if source.heading else ""
     line = f"[{source.number}] {title}{heading}"
     return [line] if len(line) <= MAX_ELEMENT_CHARS else _lines(source_text(source))
 
@@ -188,7 +190,7 @@ def _source_lines(source: Source) -> Iterable[str]:
 def _lines(text: str) -> Iterator[str]:
     """Text for Slack's own markup, in pieces that are never split within an entity."""
     text = " ".join(text.split())
-    return (plain(piece) for piece in split_text(text, _MAX_PIECE_CHARS))
+    return (escape_markup(piece) for piece in split_text(text, _MAX_PIECE_CHARS))
 
 
 def _elements(lines: Iterable[str]) -> Iterator[str]:

@@ -77,7 +77,7 @@ class ReplySink:
         self.turn = ""
         self.limits = Limits(max_chars=MAX_PAGE_CHARS, edit_interval_s=timing.edit_interval)
 
-    def retract(self) -> None:
+    def stop_showing(self) -> None:
         """Show nothing more of an unfinished answer: the question was deleted."""
         self._paused = True
 

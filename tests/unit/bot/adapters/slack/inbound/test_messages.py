@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.scripted.backend import ScriptedBackend
-from bot.adapters.slack.inbound.text import extract_answer, extract_markup, find_mentions, readable
+from bot.adapters.slack.inbound.text import (
+    extract_answer,
+    extract_markup,
+    find_mentions,
+    to_readable,
+)
 from bot.adapters.slack.inbound.users import UserDirectory
 from bot.settings.values import ChannelSettings
 from bot.turns.core import Policy
@@ -387,7 +392,7 @@ class TestEditsAndDeletions:
 class TestText:
     @given(st.text(alphabet="<@U1>|#!&;^:httpslmai/ x", max_size=80))
     def test_nothing_breaks_it(self, text: str) -> None:
-        assert "<@U1>" not in readable(text, "U1")
+        assert "<@U1>" not in to_readable(text, "U1")
         assert len(set(find_mentions(text))) == len(find_mentions(text))
 
     def test_what_was_passed_on_is_read_with_it(self) -> None:

@@ -8,7 +8,13 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.adapters.slack.outbound.escaping import escape, link, one_line, plain, stable_prefix
+from bot.adapters.slack.outbound.escaping import (
+    escape,
+    escape_markup,
+    format_link,
+    stable_prefix,
+    to_single_line,
+)
 from bot.adapters.slack.outbound.render import (
     MAX_ELEMENT_CHARS,
     MAX_MARKDOWN_CHARS,
@@ -50,11 +56,11 @@ class TestMarkup:
     @given(HOSTILE)
     def test_nothing_written_can_ping_or_pass_for_markup(self, text: str) -> None:
         assert harmful(escape(text)) == []
-        assert harmful(one_line(text, 50)) == []
+        assert harmful(to_single_line(text, 50)) == []
 
     @given(HOSTILE)
     def test_fields_of_slacks_own_markup_show_text_as_it_is(self, text: str) -> None:
-        shown = plain(text)
+        shown = escape_markup(text)
         assert "<" not in shown
         assert ">" not in shown
         assert html.unescape(shown) == text
@@ -86,7 +92,7 @@ class TestMarkup:
             assert escape(said) == said
 
     def test_a_link_stays_one(self) -> None:
-        made = link("https://x.example/a|b<c>?q=1&r=2", "A | <title> & more")
+        made = format_link("https://x.example/a|b<c>?q=1&r=2", "A | <title> & more")
         assert made == "<https://x.example/a%7Cb%3Cc%3E?q=1&amp;r=2|A ¦ &lt;title&gt; &amp; more>"
 
 
