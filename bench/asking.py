@@ -36,7 +36,7 @@ from bot.events import Message
 from bot.history.protocol import StoredMessage
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.knowledge.retrieval.evaluation import Evaluation, Golden, evaluate, load_golden
-from bot.knowledge.retrieval.reranking import reranker_of
+from bot.knowledge.retrieval.reranking import create_reranker
 from bot.knowledge.retrieval.retriever import Rerank
 from bot.knowledge.service import KnowledgeService
 from bot.prompting.templates import JinjaPrompts
@@ -71,7 +71,9 @@ class Asking:
         before: Sequence[str] = (),
     ) -> SearchResult:
         history = [_said(number, text) for number, text in enumerate(before)]
-        return await search_for(self.context, query, bases=[self.service.default], history=history)
+        return await search_for(
+            self.context, query, bases=[self.service.default_base], history=history
+        )
 
     async def check_support(self, answer: str, passages: Any) -> Any:
         return await self.service.check_support(answer, passages)
@@ -132,7 +134,7 @@ async def _reranker() -> AsyncIterator[Rerank | None]:
     options = RerankerOptions(source=sources[0], tokenizer_source=sources[1])
     backend = OnnxReranker("reranker", options, ModelStore(default_root()))
     try:
-        yield reranker_of("reranker", backend)
+        yield create_reranker("reranker", backend)
     finally:
         await backend.aclose()
 

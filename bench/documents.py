@@ -17,7 +17,7 @@ from backends.onnx.embedder import OnnxEmbedder, OnnxOptions
 from bench.rows import Row
 from bot.config.core import FetchSettings
 from bot.config.knowledge import KnowledgeSettings
-from bot.knowledge.retrieval.embedder import Embedder, embedder_of
+from bot.knowledge.retrieval.embedder import Embedder, create_embedder
 from bot.knowledge.retrieval.evaluation import Golden
 from bot.knowledge.retrieval.retriever import Rerank
 from bot.knowledge.service import KnowledgeService
@@ -65,7 +65,7 @@ async def real_embedder() -> AsyncIterator[Embedder]:
         await asyncio.to_thread(store.fetch, file.source, file.sha256)
     backend = OnnxEmbedder("embedder", OnnxOptions(), store)
     try:
-        yield await embedder_of(backend, english=True)
+        yield await create_embedder(backend, english=True)
     finally:
         await backend.aclose()
 

@@ -22,7 +22,7 @@ from backends.onnx.families import find_family
 from bench.documents import ROOT, Corpus, drain, opened, written
 from bench.rows import Row
 from bot.knowledge.retrieval.calibration import DEFAULT_SCALE
-from bot.knowledge.retrieval.embedder import Embedder, embedder_of
+from bot.knowledge.retrieval.embedder import Embedder, create_embedder
 from bot.knowledge.retrieval.evaluation import evaluate, load_golden
 
 GOLDEN = ROOT / "tests" / "golden" / "parlance.yaml"
@@ -38,7 +38,9 @@ async def _embedder(source: str, tokenizer: str, without: str) -> AsyncIterator[
     backend = OnnxEmbedder("other", OnnxOptions.model_validate(keys), ModelStore(default_root()))
     none = "" if without == "prefixes" else None
     try:
-        made = await embedder_of(backend, names=[source], query_prefix=none, passage_prefix=none)
+        made = await create_embedder(
+            backend, names=[source], query_prefix=none, passage_prefix=none
+        )
         yield replace(made, scale=DEFAULT_SCALE) if without == "scale" else made
     finally:
         await backend.aclose()

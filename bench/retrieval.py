@@ -111,8 +111,8 @@ def embedded_texts(corpus: Corpus, embedder: Embedder) -> list[str]:
     """What an ingestion gives to the embedder: passages and their sentences."""
     chunker = Chunker(embedder.count, embedder.window, KnowledgeSettings().chunk_tokens)
     paragraphs = enumerate(corpus.paragraphs)
-    pieces = [piece for n, text in paragraphs for piece in chunker.pieces(f"{n:05}", text)]
-    return [text for piece in pieces for text in (piece.embedded, *piece.sentences)]
+    chunks = [chunk for n, text in paragraphs for chunk in chunker.chunks(f"{n:05}", text)]
+    return [text for chunk in chunks for text in (chunk.embedding_text, *chunk.sentences)]
 
 
 async def timed(work: Awaitable[object]) -> float:

@@ -22,10 +22,10 @@ from bot.errors import UserFacingError
 from bot.history.reply_addresses import SqlReplies
 from bot.history.sql_store import SqlHistoryStore
 from bot.installation import Installation
-from bot.knowledge.embedders import embedders
-from bot.knowledge.loading.document_reader import Loading
-from bot.knowledge.loading.page_reader import Reader
-from bot.knowledge.retrieval.reranking import reranker_of
+from bot.knowledge.embedders import create_embedders
+from bot.knowledge.loading.document_reader import DocumentReader
+from bot.knowledge.loading.page_reader import PageReader
+from bot.knowledge.retrieval.reranking import create_reranker
 from bot.knowledge.retrieval.retriever import Rerank
 from bot.knowledge.service import KnowledgeService
 from bot.models.capabilities_store import SqlCapabilities
@@ -83,7 +83,7 @@ class App:
         config = self.installation.config
         removing = keep_removing(config.database, config.backup.keep_days)
         async with (
-            _background(self.knowledge.keep_mended(), "documents: mending"),
+            _background(self.knowledge.repair_when_damaged(), "documents: mending"),
             _background(removing, "backups: removing old ones"),
             asyncio.TaskGroup() as group,
         ):
@@ -161,9 +161,11 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
 
         pool = installation.create_pool()
         stack.push_async_callback(pool.aclose)
-        loading = Loading(installation.plugins, config.knowledge.loading)
-        stack.push_async_callback(loading.aclose)
-        web = Reader(Fetcher(config.fetch), loading, max_bytes=config.limits.max_attachment_bytes)
+        document_reader = DocumentReader(installation.plugins, config.knowledge.loading)
+        stack.push_async_callback(document_reader.aclose)
+        web = PageReader(
+            Fetcher(config.fetch), document_reader, max_bytes=config.limits.max_attachment_bytes
+        )
         models = ModelService(pool, preferences, config, SqlCapabilities(database))
         settings = ChosenSettings(
             preferences,
@@ -175,11 +177,11 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
         knowledge = KnowledgeService(
             database,
             config.index,
-            embedder=embedders(installation.config, pool),
+            embedder=create_embedders(installation.config, pool),
             fetcher=web,
             settings=config.knowledge,
-            loading=loading,
-            chosen=settings.knowledge_base,
+            document_reader=document_reader,
+            chosen_base=settings.knowledge_base,
             rerank=_reranker(installation, pool),
         )
         stack.push_async_callback(knowledge.aclose)
@@ -296,7 +298,7 @@ async def _background(work: Coroutine[Any, Any, None], name: str) -> AsyncIterat
 
 def _reranker(installation: Installation, pool: Pool) -> Rerank | None:
     name = installation.config.knowledge.reranker
-    return reranker_of(name, pool.backend(name)) if name is not None else None
+    return create_reranker(name, pool.backend(name)) if name is not None else None
 
 
 def _prompt_folders(installation: Installation) -> list[Path]:

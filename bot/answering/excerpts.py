@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bot.answering.extractive_quote import FENCED, is_prose, literal
-from bot.knowledge.language.sentences import spans
+from bot.knowledge.language.sentences import sentence_spans
 from bot.knowledge.language.stopwords import STOP_WORDS
-from bot.knowledge.language.words import stems
+from bot.knowledge.language.words import extract_stems
 
 READ_CHARACTERS = 300_000
 """How much of a text is looked at; the rest of a longer one is left out."""
@@ -31,7 +31,7 @@ def excerpts(text: str, most: int) -> list[str]:
     a thread.
     """
     found = _sentences(text[:READ_CHARACTERS])
-    words = [stems(one) - STOP_WORDS for one in found]
+    words = [extract_stems(one) - STOP_WORDS for one in found]
     weight: dict[str, float] = dict(Counter(stem for each in words for stem in each))
     chosen: list[int] = []
     open_ = [at for at, each in enumerate(words) if each]
@@ -46,7 +46,7 @@ def excerpts(text: str, most: int) -> list[str]:
 
 def _sentences(text: str) -> list[str]:
     plain = FENCED.sub("\n\n", text)
-    cut = (literal(_NUMBER.sub("", plain[a:b], count=1)) for a, b in spans(plain))
+    cut = (literal(_NUMBER.sub("", plain[a:b], count=1)) for a, b in sentence_spans(plain))
     whole = dict.fromkeys(one for one in cut if is_prose(one) and not one.endswith(":"))
     return [one for one in whole if len(one) <= _LONGEST] or [_cut(one) for one in whole]
 

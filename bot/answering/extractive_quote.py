@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.knowledge.language.sentences import sentences
+from bot.knowledge.language.sentences import split_sentences
 from bot.knowledge.language.stopwords import STOP_WORDS
-from bot.knowledge.language.words import stems
+from bot.knowledge.language.words import extract_stems
 from bot.values import Passage
 
 FENCED = re.compile(r"(```|~~~).*?(\1|\Z)", re.DOTALL)
@@ -48,21 +48,23 @@ def quote(question: str, passages: Sequence[Passage]) -> Quotation | None:
     near to it in meaning; the order of the passages decides between equals. None where no sentence
     shares a word.
     """
-    wanted = set(stems(question)) - STOP_WORDS
+    wanted = set(extract_stems(question)) - STOP_WORDS
     heads = passages[:_FROM]
     split = [
-        [one for one in sentences(FENCED.sub("\n\n", passage.text)) if is_prose(one)]
+        [one for one in split_sentences(FENCED.sub("\n\n", passage.text)) if is_prose(one)]
         if passage.score >= heads[0].score - _BEHIND
         else []
         for passage in heads
     ]
-    common = Counter(stem for part in split for one in part for stem in set(stems(one)))
+    common = Counter(stem for part in split for one in part for stem in set(extract_stems(one)))
     rarity = {stem: 1 / (common[stem] or 1) for stem in wanted}
     best: list[tuple[float, int, list[str]]] = []
     for at, (passage, part) in enumerate(zip(heads, split, strict=True)):
-        about = set(stems(f"{passage.title} {passage.heading}")) & wanted
+        about = set(extract_stems(f"{passage.title} {passage.heading}")) & wanted
         above = 0.5 * sum(rarity[stem] for stem in about)
-        shared = [sum(rarity[stem] for stem in set(stems(one)) & wanted) + above for one in part]
+        shared = [
+            sum(rarity[stem] for stem in set(extract_stems(one)) & wanted) + above for one in part
+        ]
         if not any(shared):
             continue
         near = _near(passage)
@@ -99,7 +101,7 @@ def _shortened(text: str) -> str:
 
 def _near(passage: Passage) -> dict[str, float]:
     """How near its sentences are to the question. Where there are many, a number is of several."""
-    found = sentences(passage.text)
+    found = split_sentences(passage.text)
     if not passage.near:
         return {}
     each = -(-len(found) // len(passage.near))

@@ -18,7 +18,7 @@ import structlog
 from backends.base import ChatMessage, Sampling
 from backends.errors import BackendError
 from bot.history.protocol import StoredMessage
-from bot.knowledge.language.words import is_unspaced, stem, terms
+from bot.knowledge.language.words import extract_terms, is_unspaced, stem
 from bot.prompting.foreign_text import Trusted
 from bot.skills.context import Context
 from bot.types import Text
@@ -148,7 +148,7 @@ def _line(text: str) -> str:
 
 
 def _stems(text: str) -> set[str]:
-    return {word if is_unspaced(word) else stem(word) for word in terms(text)}
+    return {word if is_unspaced(word) else stem(word) for word in extract_terms(text)}
 
 
 def _short(text: str) -> str:

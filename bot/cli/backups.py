@@ -34,13 +34,13 @@ def restore(
     What is replaced is kept as a copy beside the others, in data/backups.
     """
     from bot.app import open_app
-    from bot.knowledge.ingestion.consistency import Verified
+    from bot.knowledge.ingestion.consistency import VerificationReport
     from bot.storage.restore import put_back
 
     here = read_installation(config)
     kept = put_back(file, here.config.database, here.config.index)
 
-    async def make_vectors() -> Verified:
+    async def make_vectors() -> VerificationReport:
         async with open_app(here) as app:
             return await app.knowledge.verify()
 

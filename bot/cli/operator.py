@@ -58,14 +58,14 @@ async def run_checks(here: Installation) -> list[dict[str, object]]:
     """Run all checks of `doctor`; returns one row each, with `what`, `ok` and `detail`."""
     from backends.errors import BackendError
     from bot.app import create_adapters, open_app
-    from bot.knowledge.embedders import embedder_name, embedders
+    from bot.knowledge.embedders import create_embedders, embedder_name
 
     bases = {embedder_name(here.config, base): base for base in ("", *here.config.knowledge.bases)}
     rows: list[dict[str, object]] = []
     for problem in here.plugins.problems:
         rows.append({"what": f"plugin {problem.plugin}", "ok": False, "detail": problem.text})
     async with open_app(here) as app:
-        give = embedders(here.config, app.pool)
+        give = create_embedders(here.config, app.pool)
         for name in app.pool.names():
             try:
                 able = await app.pool.probe(name)
@@ -89,7 +89,7 @@ async def run_checks(here: Installation) -> list[dict[str, object]]:
                 else "none yet; `parlance docs add` adds some",
             }
         )
-        if complaint := await app.knowledge.complaint():
+        if complaint := await app.knowledge.find_vector_problem():
             rows.append({"what": "vectors", "ok": False, "detail": complaint})
     rows += await asyncio.to_thread(_check_private_files, here)
     adapters = create_adapters(here)

@@ -9,7 +9,7 @@ from bot.commands.checks import Asker
 from bot.types import Author
 
 
-class Bound(Protocol):
+class BaseScope(Protocol):
     """Where a knowledge base answers; `bot.config.knowledge.KnowledgeBase` says it."""
 
     @property
@@ -29,13 +29,13 @@ def is_private(base: str) -> bool:
     return base.startswith("@")
 
 
-def default_base(bases: Mapping[str, Bound]) -> str:
+def default_base(bases: Mapping[str, BaseScope]) -> str:
     """The base that takes documents where none is named."""
     marked = [name for name, base in bases.items() if base.default]
     return (marked or [*bases, "default"])[0]
 
 
-def bases_for(asker: Asker, bases: Mapping[str, Bound]) -> Sequence[str]:
+def bases_for(asker: Asker, bases: Mapping[str, BaseScope]) -> Sequence[str]:
     """The bases that may answer an asker where they ask, the nearest first.
 
     In a direct message: the person's own, then what the workspace has. In a channel: those bound

@@ -6,7 +6,7 @@ from functools import partial
 
 from backends.pool.pool import Pool
 from bot.config import Config
-from bot.knowledge.retrieval.embedder import Embedder, EmbedderOf, embedder_of
+from bot.knowledge.retrieval.embedder import Embedder, EmbedderFactory, create_embedder
 
 
 def embedder_name(config: Config, base: str) -> str:
@@ -15,7 +15,7 @@ def embedder_name(config: Config, base: str) -> str:
     return (settings.embedder if settings is not None else None) or config.embedder
 
 
-def embedders(config: Config, pool: Pool) -> EmbedderOf:
+def create_embedders(config: Config, pool: Pool) -> EmbedderFactory:
     """Gives each base its embedder; one that serves several bases is opened and measured once."""
     opened: dict[str, Embedder] = {}
 
@@ -23,7 +23,7 @@ def embedders(config: Config, pool: Pool) -> EmbedderOf:
         name = embedder_name(config, base)
         if name not in opened:
             spec = pool.spec(name)
-            opened[name] = await embedder_of(
+            opened[name] = await create_embedder(
                 pool.backend(name),
                 partial(pool.embed, name),
                 names=(*spec.engine_model_names, name),

@@ -17,15 +17,15 @@ from bot.errors import NotFound, ParlanceError, StorageError, UsageError, neares
 from bot.knowledge.access import bases_for, default_base, is_private, private_base
 from bot.knowledge.citations.support import Support, check_support
 from bot.knowledge.index.chroma import ChromaIndex
-from bot.knowledge.index.chroma_sync import all_searchable
+from bot.knowledge.index.chroma_sync import are_all_searchable
 from bot.knowledge.index.rows import BaseRow, DocumentRow
 from bot.knowledge.index.store import KnowledgeStore
-from bot.knowledge.ingestion.consistency import Verified
+from bot.knowledge.ingestion.consistency import VerificationReport
 from bot.knowledge.ingestion.jobs import IngestionJobs
-from bot.knowledge.loading.document_reader import Loading
+from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.sources import Fetcher, full_path, is_url
-from bot.knowledge.retrieval.embedder import Embedder, EmbedderOf, check_embedder
-from bot.knowledge.retrieval.followup import leaning, leans
+from bot.knowledge.retrieval.embedder import Embedder, EmbedderFactory, check_embedder
+from bot.knowledge.retrieval.followup import combine_with_history, is_follow_up
 from bot.knowledge.retrieval.query import Wording
 from bot.knowledge.retrieval.retriever import Rerank, Retriever
 from bot.storage.database import Database
@@ -35,26 +35,26 @@ from bot.values import Document, Ingested, Passage, SearchResult
 
 log = structlog.get_logger(__name__)
 
-MAX_QUERY = 4_000
+MAX_QUERY_CHARACTERS = 4_000
 """Longest question, in characters."""
-MAX_BESIDE = 3
+MAX_ALTERNATIVES = 3
 """Most other wordings of a question."""
-BESIDE = 0.3
+ALTERNATIVE_WEIGHT = 0.3
 """What each of them counts beside the question."""
-_PAUSE_S = 30.0
+_REPAIR_PAUSE_S = 30.0
 """Between two tries to make damaged vectors again."""
 
 
-BaseChosen = Callable[[ConversationKey], Awaitable[str | None]]
+ChosenBaseLookup = Callable[[ConversationKey], Awaitable[str | None]]
 """Tells the knowledge base that was chosen for a place, if one was."""
 
 
 class KnowledgeService:
-    """Implements `bot.skills.skill.Knowledge`.
+    """Adds, searches and maintains the documents; implements `bot.skills.services.Knowledge`.
 
-    `directory` is Chroma's, inside the data directory, whose lock keeps other processes out.
-    `loading` reads the documents; where there is none, those that ship are read, and the service
-    ends what it was read with.
+    `directory` is Chroma's folder; it lies in the data directory, whose lock keeps other processes
+    out. `document_reader` reads the documents; without one the service makes its own, with the
+    loaders that ship.
     """
 
     def __init__(
@@ -62,28 +62,28 @@ class KnowledgeService:
         database: Database,
         directory: Path,
         *,
-        embedder: EmbedderOf,
+        embedder: EmbedderFactory,
         fetcher: Fetcher,
         settings: KnowledgeSettings | None = None,
-        loading: Loading | None = None,
-        chosen: BaseChosen | None = None,
+        document_reader: DocumentReader | None = None,
+        chosen_base: ChosenBaseLookup | None = None,
         rerank: Rerank | None = None,
     ) -> None:
-        self._chosen = chosen
+        self._chosen_base = chosen_base
         self._settings = settings or KnowledgeSettings()
         self._embedder = embedder
         self._embedders: dict[str, Embedder] = {}
         self._store = KnowledgeStore(database)
         self._chroma = ChromaIndex(directory)
-        self._loading = loading or Loading(settings=self._settings.loading)
-        self._intake = IngestionJobs(
+        self._document_reader = document_reader or DocumentReader(settings=self._settings.loading)
+        self._jobs = IngestionJobs(
             database,
             self._store,
             self._chroma,
             embedder=self._embedder_of,
             fetcher=fetcher,
             settings=self._settings,
-            loading=self._loading,
+            document_reader=self._document_reader,
         )
         self._retriever = Retriever(
             database,
@@ -102,7 +102,9 @@ class KnowledgeService:
         """
         stored = await self._store.bases()
         names = bases_for(asker, self._settings.bases)
-        chosen = await self._chosen(asker.conversation) if self._chosen is not None else None
+        chosen = (
+            await self._chosen_base(asker.conversation) if self._chosen_base is not None else None
+        )
         if chosen is not None:
             names = [*filter(is_private, names), chosen]
         return [name for name in names if name in stored]
@@ -122,29 +124,32 @@ class KnowledgeService:
         wordings `beside` it take part in the order, with less weight. Raises `UsageError` for a
         question that is too long, `Refused` where the embedder changed.
         """
-        if len(query) > MAX_QUERY:
+        if len(query) > MAX_QUERY_CHARACTERS:
             raise UsageError(
-                f"The question has {len(query):,} characters; shorten it to {MAX_QUERY:,}."
+                f"The question has {len(query):,} characters; "
+                f"shorten it to {MAX_QUERY_CHARACTERS:,}."
             )
         query = repair_surrogates(query)
         stored = await self._store.bases()
         names = bases if bases is not None else [name for name in stored if not is_private(name)]
-        asked: dict[str, tuple[BaseRow, Embedder]] = {}
+        searched_bases: dict[str, tuple[BaseRow, Embedder]] = {}
         for name in names:
             base = stored.get(name)
             if base is not None:
                 embedder = await self._embedder_of(name)
                 check_embedder(name, base.embedder, base.dimension, embedder)
-                asked[name] = (base, embedder)
-        wordings = self._leaning(query, before)
-        others = [Wording(one, BESIDE) for one in beside[:MAX_BESIDE] if one != query]
-        found = await self._retriever.search([*wordings, *others], asked, limit)
-        looked_up = tuple(one.searched for one in (wordings[0], *others))
-        return replace(found, searched=looked_up) if looked_up != (query.strip(),) else found
+                searched_bases[name] = (base, embedder)
+        wordings = self._to_wordings(query, before)
+        others = [
+            Wording(one, ALTERNATIVE_WEIGHT) for one in beside[:MAX_ALTERNATIVES] if one != query
+        ]
+        found = await self._retriever.search([*wordings, *others], searched_bases, limit)
+        searched = tuple(one.searched for one in (wordings[0], *others))
+        return replace(found, searched=searched) if searched != (query.strip(),) else found
 
-    def _leaning(self, query: str, before: Sequence[str]) -> list[Wording]:
-        if before and self._settings.follow_ups and leans(query):
-            return leaning(query, before)
+    def _to_wordings(self, query: str, before: Sequence[str]) -> list[Wording]:
+        if before and self._settings.follow_ups and is_follow_up(query):
+            return combine_with_history(query, before)
         return [Wording(query)]
 
     async def passage(self, passage: str) -> Passage | None:
@@ -163,7 +168,7 @@ class KnowledgeService:
         """Which sentences of an answer the passages bear out; the first is what `[1]` cites."""
         near = None
         if passages:
-            near = (await self._embedder_of(passages[0].base or self.default)).similarities
+            near = (await self._embedder_of(passages[0].base or self.default_base)).similarities
         headings = [f"{passage.title}\n{passage.heading}" for passage in passages]
         texts = [passage.text for passage in passages]
         return await check_support(answer, texts, near, headings=headings)
@@ -185,7 +190,7 @@ class KnowledgeService:
         What vanished from a folder or sitemap that was added before is removed. There, what cannot
         be read is reported as refused; a single document raises `Refused`, `NotFound` or `Failed`.
         """
-        async with aclosing(self._intake.add(location, base or self.default, by)) as events:
+        async with aclosing(self._jobs.add(location, base or self.default_base, by)) as events:
             async for event in events:
                 yield event
 
@@ -193,38 +198,40 @@ class KnowledgeService:
         self, name: str, data: bytes, *, base: str | None = None, by: str = ""
     ) -> AsyncGenerator[Ingested, None]:
         """Read an uploaded file in. Raises `Refused`."""
-        async with aclosing(self._intake.add_bytes(name, data, base or self.default, by)) as events:
+        async with aclosing(
+            self._jobs.add_bytes(name, data, base or self.default_base, by)
+        ) as events:
             async for event in events:
                 yield event
 
     async def remove(self, document: str, *, base: str | None = None) -> Document:
         """Remove by id, location or unique title. Raises `NotFound`, `UsageError`."""
         row = await self._find(document, base)
-        await self._intake.remove(row)
+        await self._jobs.remove(row)
         return _document(row)
 
     @property
-    def default(self) -> str:
+    def default_base(self) -> str:
         """The base that takes documents where none is named."""
         return default_base(self._settings.bases)
 
     # --- keeping in order ------------------------------------------------------------------------
 
     async def sync(self, base: str | None = None) -> AsyncGenerator[Ingested, None]:
-        """Bring every source, and the folders of config.yaml, up to date; see `IngestionJobs.sync`."""
-        async with aclosing(self._intake.sync(base)) as events:
+        """Brings all sources and the folders of config.yaml up to date (`IngestionJobs.sync`)."""
+        async with aclosing(self._jobs.sync(base)) as events:
             async for event in events:
                 yield event
 
     async def rebuild(self, base: str | None = None) -> AsyncGenerator[Ingested, None]:
         """Make the index of a base anew beside the old one, and swap. Raises `NotFound`."""
-        async with aclosing(self._intake.rebuild(base or self.default)) as events:
+        async with aclosing(self._jobs.rebuild(base or self.default_base)) as events:
             async for event in events:
                 yield event
 
-    async def verify(self) -> Verified:
+    async def verify(self) -> VerificationReport:
         """Prove that documents, full text and vectors agree, and repair what does not."""
-        return await self._intake.verify()
+        return await self._jobs.verify()
 
     async def unfinished(self) -> Sequence[str]:
         """Locations whose reading was interrupted; `sync` goes on with them."""
@@ -233,7 +240,7 @@ class KnowledgeService:
     async def forget(self, author: Author) -> int:
         """Delete what a person added in direct messages; returns how many documents. What they
         added for others stays, and is nobody's."""
-        count = await self._intake.forget(private_base(author))
+        count = await self._jobs.forget(private_base(author))
         await self._store.disown(author.key)
         return count
 
@@ -246,30 +253,30 @@ class KnowledgeService:
         for base in await self._store.bases():
             embedder = await self._embedder_of(base)
             await embedder.embed_query(["warm"])
-        await self._intake.mend(thoroughly=True)
+        await self._jobs.repair_vectors(check_all=True)
 
-    async def complaint(self) -> str:
+    async def find_vector_problem(self) -> str:
         """What is wrong with the vectors, in a sentence; empty where nothing is."""
         try:
-            if await all_searchable(self._store, self._chroma):
+            if await are_all_searchable(self._store, self._chroma):
                 return ""
         except StorageError as exc:
             return f"{exc} Until then documents are searched by words alone."
         return "Some vectors of the documents are missing; `parlance docs verify` makes them again."
 
-    async def keep_mended(self) -> None:
+    async def repair_when_damaged(self) -> None:
         """Make the vectors again whenever a search meets damage; until this is cancelled."""
         while True:
             await self._chroma.damaged.wait()
             try:
                 await self.verify()
             except ParlanceError as exc:
-                log.error("the vectors cannot be made again", reason=str(exc))
-            await asyncio.sleep(_PAUSE_S)
+                log.error("knowledge.vector_repair_failed", reason=str(exc))
+            await asyncio.sleep(_REPAIR_PAUSE_S)
 
     async def aclose(self) -> None:
         """Let go of the index, and end what reads documents. Safe to call twice."""
-        await self._loading.aclose()
+        await self._document_reader.aclose()
         await self._chroma.aclose()
 
     async def _find(self, name: str, base: str | None) -> DocumentRow:

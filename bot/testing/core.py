@@ -21,8 +21,8 @@ from bot.events import Attachment, CommandCall, ContextMessage, Event, Message
 from bot.history.reply_addresses import SqlReplies
 from bot.history.sql_store import SqlHistoryStore
 from bot.installation import SHIPPED_PLUGINS
-from bot.knowledge.loading.document_reader import Loading
-from bot.knowledge.loading.page_reader import Reader
+from bot.knowledge.loading.document_reader import DocumentReader
+from bot.knowledge.loading.page_reader import PageReader
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.channel_settings import ChosenSettings
 from bot.settings.choices_store import SqlPreferences
@@ -186,8 +186,8 @@ async def running_skills(
         backends: list[Backend] = list(models) or [
             ScriptedBackend("default", replies=tuple(replies))
         ]
-        loading = Loading(found)
-        stack.push_async_callback(loading.aclose)
+        document_reader = DocumentReader(found)
+        stack.push_async_callback(document_reader.aclose)
         open_turns, shelf, history = OpenTurns(), Shelf(), SqlHistoryStore(database)
         scripted = ScriptedModels(*backends)
         channel_settings = ChosenSettings(
@@ -210,7 +210,7 @@ async def running_skills(
             models=scripted,
             history=history,
             knowledge=shelf,
-            web=Reader(_Pages(pages or {}), loading),
+            web=PageReader(_Pages(pages or {}), document_reader),
             prompts=JinjaPrompts([*(Path(one) for one in found.prompt_folders), _PROMPTS]),
             turns=open_turns,
             commands=found.commands,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from bot.commands.checks import Asker
 from bot.errors import NotFound
 from bot.knowledge.citations import support
-from bot.knowledge.retrieval.followup import leaning, leans
+from bot.knowledge.retrieval.followup import combine_with_history, is_follow_up
 from bot.values import Document, Ingested, Passage, SearchResult
 
 
@@ -42,7 +42,11 @@ class Shelf:
         before: Sequence[str] = (),
         beside: Sequence[str] = (),
     ) -> SearchResult:
-        whole = leaning(query, before)[0].searched if before and leans(query) else query
+        whole = (
+            combine_with_history(query, before)[0].searched
+            if before and is_follow_up(query)
+            else query
+        )
         searched = (whole, *beside)
         self.queries += searched
         wanted = _words(" ".join(searched))

@@ -10,18 +10,18 @@ from backends.thinking import ThinkingSplitter
 from bot.adapters.slack.inbound.text import to_readable as readable_slack
 from bot.adapters.slack.outbound import escaping
 from bot.adapters.slack.outbound.stream import escaped_stable_prefix
-from bot.knowledge.citations.claims import read
-from bot.knowledge.citations.number_check import misplaced
-from bot.knowledge.citations.numbers import figures
+from bot.knowledge.citations.claims import extract_claims
+from bot.knowledge.citations.number_check import find_misplaced_figures
+from bot.knowledge.citations.numbers import find_figures
 from bot.knowledge.citations.stream_filter import CitationFilter
-from bot.knowledge.ingestion.chunking import Chunker, sections
-from bot.knowledge.language.sentences import sentences
-from bot.knowledge.language.words import indexable, stems, terms
-from bot.knowledge.loading.pdf_layout import markdown
+from bot.knowledge.ingestion.chunking import Chunker, split_sections
+from bot.knowledge.language.sentences import split_sentences
+from bot.knowledge.language.words import extract_stems, extract_terms, to_indexed_text
+from bot.knowledge.loading.pdf_layout import lines_to_markdown
 from bot.knowledge.loading.pdf_lines import Cell, Line, PageLines
 from bot.knowledge.loading.registry import LOADERS
-from bot.knowledge.loading.table_text import label_tables, readable
-from bot.knowledge.retrieval.followup import leans
+from bot.knowledge.loading.table_text import label_tables, sheet_to_text
+from bot.knowledge.retrieval.followup import is_follow_up
 from bot.observability.redaction import Redactor
 from bot.prompting.echo_filter import EchoFilter
 from bot.prompting.foreign_text import fence
@@ -43,7 +43,7 @@ def _streamed(text: str) -> list[str]:
 
 
 def _chunked(text: str) -> object:
-    return Chunker(lambda part: len(part) // 4, 256).pieces("A title", text)
+    return Chunker(lambda part: len(part) // 4, 256).chunks("A title", text)
 
 
 def _split_as_it_grows(text: str) -> object:
@@ -77,11 +77,11 @@ def _guarded(text: str) -> object:
 
 
 def _rows(text: str) -> object:
-    return readable([line.split("|") for line in text.split("\n")])
+    return sheet_to_text([line.split("|") for line in text.split("\n")])
 
 
 def _columns(text: str) -> object:
-    return readable([text.split(" "), text.split(" "), [text]])
+    return sheet_to_text([text.split(" "), text.split(" "), [text]])
 
 
 def _loaded(suffix: str) -> Callable[[str], object]:
@@ -95,7 +95,7 @@ def _page_of_pdf(*, down: bool) -> Callable[[str], object]:
         for at, piece in enumerate(_streamed(text)):
             x, y = (50.0, 790.0 - at % 80 * 9) if down else (50.0 + at * 40.0, 790.0)
             page.add(piece, (1, 0, 0, 1, 0, 0), (1, 0, 0, 1, x, y), {}, 9.0)
-        return markdown([page.lines])
+        return lines_to_markdown([page.lines])
 
     return lines
 
@@ -104,21 +104,21 @@ LOOPS: dict[str, Callable[[str], Any]] = {
     "cut": lambda text: cut(text, 60),
     "split": lambda text: split(text, 60),
     "split as it grows": _split_as_it_grows,
-    "sections": sections,
+    "sections": split_sections,
     "chunks": _chunked,
     "label_tables": label_tables,
     "rows": _rows,
     "columns": _columns,
     "csv": _loaded(".csv"),
     "text": _loaded(".md"),
-    "sentences": sentences,
-    "figures": lambda text: figures(text, spelled=True),
-    "pieces": read,
-    "bindings": lambda text: misplaced(text, [read(text[:100])]),
-    "stems": stems,
-    "terms": terms,
-    "indexable": indexable,
-    "follow-up": leans,
+    "sentences": split_sentences,
+    "figures": lambda text: find_figures(text, spelled=True),
+    "pieces": extract_claims,
+    "bindings": lambda text: find_misplaced_figures(text, [extract_claims(text[:100])]),
+    "stems": extract_stems,
+    "terms": extract_terms,
+    "indexable": to_indexed_text,
+    "follow-up": is_follow_up,
     "citations": _cited,
     "echo": _echoed,
     "thoughts": _thought,
@@ -143,14 +143,14 @@ LOOPS: dict[str, Callable[[str], Any]] = {
 def _paragraph_of_pdf() -> object:
     words = "Some words of a line that fills its column from side to side"
     lines = [Line(0, -11.0 * at, 10.0, [Cell(50, 500, words)]) for at in range(120_000)]
-    return markdown([lines])
+    return lines_to_markdown([lines])
 
 
 def _margin_of_pdf() -> object:
     lines = [
         Line(0, 5.0, 10.0, [Cell(50, 500, f"{at} of these")], margin=True) for at in range(15_000)
     ]
-    return markdown([lines])
+    return lines_to_markdown([lines])
 
 
 LARGE: dict[str, Callable[[], Any]] = {

@@ -19,9 +19,9 @@ from backends.scripted.backend import ScriptedBackend
 from bot.config.core import FetchSettings
 from bot.config.knowledge import KnowledgeSettings, LoadingSettings
 from bot.errors import Refused
-from bot.knowledge.loading.document import Raw
-from bot.knowledge.loading.document_reader import Loading, told
-from bot.knowledge.loading.page_reader import Reader
+from bot.knowledge.loading.document import RawDocument
+from bot.knowledge.loading.document_reader import DocumentReader, describe_plugins
+from bot.knowledge.loading.page_reader import PageReader
 from bot.knowledge.loading.process import LoaderProcess
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.knowledge.service import KnowledgeService
@@ -50,11 +50,13 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
         yield stack
 
 
-async def opened(folder: Path, stack: AsyncExitStack, loading: Loading) -> KnowledgeService:
+async def opened(
+    folder: Path, stack: AsyncExitStack, document_reader: DocumentReader
+) -> KnowledgeService:
     """A knowledge service with a real store."""
     database = await Database.open(folder / "parlance.db")
     stack.push_async_callback(database.close)
-    stack.push_async_callback(loading.aclose)
+    stack.push_async_callback(document_reader.aclose)
     backend = ScriptedBackend("embedder", dimension=64)
 
     async def embedder(base: str) -> Embedder:
@@ -66,7 +68,7 @@ async def opened(folder: Path, stack: AsyncExitStack, loading: Loading) -> Knowl
         embedder=embedder,
         fetcher=Fetcher(FetchSettings()),
         settings=KnowledgeSettings(chunk_tokens=60),
-        loading=loading,
+        document_reader=document_reader,
     )
     stack.push_async_callback(service.aclose)
     return service
@@ -83,8 +85,8 @@ def _end(event: Ingested) -> str:
     return event.detail if event.state == "refused" else event.state
 
 
-def pid_of(loading: Loading) -> int | None:
-    return loading.pid
+def pid_of(document_reader: DocumentReader) -> int | None:
+    return document_reader.pid
 
 
 def gone(pid: int) -> bool:
@@ -115,7 +117,7 @@ async def test_small_files_that_ask_for_much_end_in_a_text_or_a_sentence(
     around = {"a-before.md": b"# Before", "z-after.md": b"# After"}
     folder = folder_of(tmp_path / "docs", files | around)
     limits = LoadingSettings(cpu_s=10, wall_s=90.0, memory_mb=512)
-    service = await opened(tmp_path, stack, Loading(settings=limits))
+    service = await opened(tmp_path, stack, DocumentReader(settings=limits))
     unpacks = "unpacks to far more than a document would, so it is not read."
     long = "has more than 5,000,000 characters of text; split it."
     assert await added(service, folder) == {
@@ -139,7 +141,7 @@ async def test_a_loader_that_breaks_or_takes_too_much_refuses_its_document_alone
     files = {f"{name}.{name}": b"here" for name in names}
     folder = folder_of(tmp_path / "docs", files | {"z.fine": b"The lamp."})
     os.environ["LIGHTHOUSE_PHRASE"] = "swordfish"
-    service = await opened(tmp_path, stack, Loading(plugins, LITTLE))
+    service = await opened(tmp_path, stack, DocumentReader(plugins, LITTLE))
     try:
         with capture_logs() as logs:
             ends = await added(service, folder)
@@ -167,17 +169,19 @@ async def test_a_loader_that_breaks_or_takes_too_much_refuses_its_document_alone
 
 async def test_one_that_takes_its_time_is_ended(tmp_path: Path, plugins: Plugins) -> None:
     limits = LoadingSettings(wall_s=0.5)
-    async with aclosing(Loading(plugins, limits)) as loading:
+    async with aclosing(DocumentReader(plugins, limits)) as document_reader:
         with pytest.raises(Refused, match=r"x\.wait takes too long to be read\."):
-            await loading.load(Raw("x.wait", str(tmp_path / "pid").encode()))
-        assert (await loading.load(Raw("x.fine", b"lamp"))).text == "LAMP"
+            await document_reader.load(RawDocument("x.wait", str(tmp_path / "pid").encode()))
+        assert (await document_reader.load(RawDocument("x.fine", b"lamp"))).text == "LAMP"
 
 
 async def test_memory_is_watched_where_the_system_does_not_count_it(plugins: Plugins) -> None:
-    process = LoaderProcess(LoadingSettings(memory_mb=64), told(plugins), counted=False)
+    process = LoaderProcess(
+        LoadingSettings(memory_mb=64), describe_plugins(plugins), memory_is_counted=False
+    )
     async with aclosing(process):
         with pytest.raises(Refused, match=r"x\.fill is too large to be read\."):
-            await process.load(Raw("x.fill", b"lamp"))
+            await process.load(RawDocument("x.fill", b"lamp"))
 
 
 async def test_a_cancelled_ingestion_leaves_no_process(
@@ -185,7 +189,7 @@ async def test_a_cancelled_ingestion_leaves_no_process(
 ) -> None:
     note = tmp_path / "pid"
     folder = folder_of(tmp_path / "docs", {"x.wait": str(note).encode()})
-    service = await opened(tmp_path, stack, Loading(plugins))
+    service = await opened(tmp_path, stack, DocumentReader(plugins))
     task = asyncio.create_task(added(service, folder))
     async with asyncio.timeout(20):
         while not await asyncio.to_thread(_written, note):
@@ -201,18 +205,20 @@ def _written(note: Path) -> bool:
 
 
 async def test_the_process_is_kept_for_a_while_and_then_ended() -> None:
-    async with aclosing(Loading(idle_s=1.0)) as loading:
-        assert pid_of(loading) is None
-        assert (await loading.load(Raw("a.md", b"# Lamp\n\nIt is lit."))).title == "Lamp"
-        assert pid_of(loading) is None  # a small text is read without it
-        await loading.load(Raw("a.html", PAGE.encode()))
-        pid = pid_of(loading)
+    async with aclosing(DocumentReader(idle_s=1.0)) as document_reader:
+        assert pid_of(document_reader) is None
+        assert (
+            await document_reader.load(RawDocument("a.md", b"# Lamp\n\nIt is lit."))
+        ).title == "Lamp"
+        assert pid_of(document_reader) is None  # a small text is read without it
+        await document_reader.load(RawDocument("a.html", PAGE.encode()))
+        pid = pid_of(document_reader)
         assert pid is not None
-        await loading.load(Raw("b.html", PAGE.encode()))
-        assert pid_of(loading) == pid
+        await document_reader.load(RawDocument("b.html", PAGE.encode()))
+        assert pid_of(document_reader) == pid
         await until_gone(pid)
-        assert pid_of(loading) is None
-        await loading.load(Raw("c.html", PAGE.encode()))
+        assert pid_of(document_reader) is None
+        await document_reader.load(RawDocument("c.html", PAGE.encode()))
 
 
 async def test_the_process_ends_with_its_parent(tmp_path: Path) -> None:
@@ -222,12 +228,12 @@ async def test_the_process_ends_with_its_parent(tmp_path: Path) -> None:
     program = f"""
         import asyncio
         from pathlib import Path
-        from bot.knowledge.loading.document import Raw
-        from bot.knowledge.loading.document_reader import Loading
+        from bot.knowledge.loading.document import RawDocument
+        from bot.knowledge.loading.document_reader import DocumentReader
         from bot.skills.plugin_loader import load_plugins
 
         plugins = load_plugins(folders=[Path({str(tmp_path / "plugins")!r})], installed=False)
-        asyncio.run(Loading(plugins).load(Raw("x.wait", {str(note).encode()!r})))
+        asyncio.run(DocumentReader(plugins).load(RawDocument("x.wait", {str(note).encode()!r})))
     """
     parent = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", textwrap.dedent(program)), cwd=ROOT
@@ -244,13 +250,13 @@ async def test_the_parsers_are_not_loaded_where_people_are_answered(tmp_path: Pa
     program = f"""
         import asyncio, sys
         from bot.app import opened
-        from bot.knowledge.loading.document import Raw
-        from bot.knowledge.loading.document_reader import Loading
+        from bot.knowledge.loading.document import RawDocument
+        from bot.knowledge.loading.document_reader import DocumentReader
 
         async def main():
-            loading = Loading()
-            await loading.load(Raw("a.html", {PAGE.encode()!r}))
-            await loading.aclose()
+            document_reader = DocumentReader()
+            await document_reader.load(RawDocument("a.html", {PAGE.encode()!r}))
+            await document_reader.aclose()
 
         asyncio.run(main())
         names = ("trafilatura", "bs4", "lxml", "pypdf", "openpyxl", "markitdown", "mammoth")
@@ -266,13 +272,13 @@ async def test_the_parsers_are_not_loaded_where_people_are_answered(tmp_path: Pa
 
 
 async def test_attachments_and_pages_are_read_there_too() -> None:
-    async with aclosing(Loading()) as loading:
-        reader = Reader(Fetcher(FetchSettings()), loading)
+    async with aclosing(DocumentReader()) as document_reader:
+        reader = PageReader(Fetcher(FetchSettings()), document_reader)
         with pytest.raises(Refused, match=r"rows\.xlsx has more than 5,000,000 characters"):
             await reader.read_bytes("rows.xlsx", HOSTILE["rows.xlsx"]())
         page = await reader.read_bytes("page.html", PAGE.encode())
         assert (page.title, page.text) == ("page.html", "# Lamp\n\nThe lamp is lit at dusk.")
-        assert loading.pid is not None
+        assert document_reader.pid is not None
 
 
 async def test_one_document_does_not_keep_the_bot_from_starting(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ import pytest
 from backends.base import Embeddings
 from backends.onnx.embedder import OnnxEmbedder
 from bot.config.core import FetchSettings
-from bot.knowledge.retrieval.calibration import DEFAULT_SCALE, measure
-from bot.knowledge.retrieval.embedder import Embedder, embedder_of
+from bot.knowledge.retrieval.calibration import DEFAULT_SCALE, measure_scale
+from bot.knowledge.retrieval.embedder import Embedder, create_embedder
 from bot.knowledge.retrieval.evaluation import load_golden
 from bot.knowledge.service import KnowledgeService
 from bot.storage.database import Database
@@ -101,9 +101,9 @@ def vectors(embedder_model: OnnxEmbedder) -> Pulled:
 async def test_high_cosines_change_neither_what_is_found_nor_what_counts_as_evidence(
     tmp_path: Path, embedder_model: OnnxEmbedder, vectors: Pulled
 ) -> None:
-    default = replace(await embedder_of(embedder_model), id="default", embed=vectors.plain)
-    scale = await measure(vectors.pulled, vectors.pulled, english=True)
-    assert scale.apart == pytest.approx(0.75, abs=0.02)
+    default = replace(await create_embedder(embedder_model), id="default", embed=vectors.plain)
+    scale = await measure_scale(vectors.pulled, vectors.pulled, english=True)
+    assert scale.unrelated_cosine == pytest.approx(0.75, abs=0.02)
     shifted = replace(default, id="pulled", dimension=385, embed=vectors.pulled, scale=scale)
     as_they_are = replace(shifted, scale=DEFAULT_SCALE)  # the same vectors, read once
 

@@ -16,7 +16,7 @@ import yaml
 from backends.onnx.embedder import OnnxEmbedder
 from bot.answering.extractive_quote import quote
 from bot.config.core import FetchSettings
-from bot.knowledge.retrieval.embedder import Embedder, embedder_of
+from bot.knowledge.retrieval.embedder import Embedder, create_embedder
 from bot.knowledge.retrieval.evaluation import evaluate, load_golden
 from bot.knowledge.service import KnowledgeService
 from bot.storage.database import Database
@@ -49,7 +49,7 @@ def test_the_set_is_large_balanced_and_names_pages_that_exist() -> None:
 
 @asynccontextmanager
 async def opened(folder: Path, model: OnnxEmbedder) -> AsyncIterator[KnowledgeService]:
-    found = await embedder_of(model)
+    found = await create_embedder(model)
 
     async def embedder(base: str) -> Embedder:
         return found

@@ -12,7 +12,7 @@ import yaml
 
 from backends.onnx.embedder import OnnxEmbedder
 from bot.config.core import FetchSettings
-from bot.knowledge.retrieval.embedder import Embedder, embedder_of
+from bot.knowledge.retrieval.embedder import Embedder, create_embedder
 from bot.knowledge.service import KnowledgeService
 from bot.storage.database import Database
 from bot.web.fetch import Fetcher
@@ -22,7 +22,7 @@ DOCUMENTS = Path(__file__).parents[1] / "golden" / "languages.yaml"
 
 @pytest.fixture
 async def service(tmp_path: Path, embedder_model: OnnxEmbedder) -> AsyncIterator[KnowledgeService]:
-    found = await embedder_of(embedder_model, english=True)
+    found = await create_embedder(embedder_model, english=True)
 
     async def embedder(base: str) -> Embedder:
         return found

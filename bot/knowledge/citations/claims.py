@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from bot.knowledge.citations.numbers import Figure, figures
-from bot.knowledge.language.sentences import spans
-from bot.knowledge.language.stopwords import REFERRING, STOP_CHARACTERS, STOP_WORDS
-from bot.knowledge.language.words import UNSPACED, is_unspaced, normalise, stems
+from bot.knowledge.citations.numbers import Figure, find_figures
+from bot.knowledge.language.sentences import sentence_spans
+from bot.knowledge.language.stopwords import REFERRING_WORDS, STOP_CHARACTERS, STOP_WORDS
+from bot.knowledge.language.words import UNSPACED_CHARACTERS, extract_stems, is_unspaced, normalise
 
-_MOST_PIECES = 300
+_MAX_CLAIMS = 300
 
 _HEADING = re.compile(r"#{1,6}\s+\S")
 _RULE = re.compile(r"[|\s:+=-]+")
-_ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s+")
+_LIST_ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s+")
 _LABELLED = re.compile(r"\s*+(?:[-*+•]\s++)?[^:.;|]{1,60}[:：]\s?\S")
 _CELLS = re.compile(r"[;|]")
 _SETTING = re.compile(
@@ -30,17 +30,17 @@ _SETTING = re.compile(
 """A line of a configuration or of code that gives one name one value."""
 _SECTION = re.compile(r"\s*\[+[\w.\" -]+\]+\s*")
 _CLAUSES = re.compile(
-    rf"[,;:]\s+(?!(?:(?:19|20)\d\d|who|whom|whose|which|qui|dont|quien|welche[rs]?)\b)|(?<=[{UNSPACED}])[,;:]"
-    rf"|[,;:](?=[{UNSPACED}])"
+    rf"[,;:]\s+(?!(?:(?:19|20)\d\d|who|whom|whose|which|qui|dont|quien|welche[rs]?)\b)|(?<=[{UNSPACED_CHARACTERS}])[,;:]"
+    rf"|[,;:](?=[{UNSPACED_CHARACTERS}])"
     r"|[，；、：]|=|\s[–—]\s|\s(?=(?:and|while|whereas|but|und|während|aber|et|mais|y|pero|e)\s)"
 )
-_OF = re.compile(
+_COUNT_CONNECTORS = re.compile(
     r"\s?%?(?:\s(?:or|more|less|fewer|of|the|per|oder|mehr|weniger|der|pro|von|ou|plus|de|des|los|las"
     r"|la|les|o|más|por|par)\b)+",
     re.IGNORECASE,
 )
-TERM = re.compile(r"[^\W_]+")
-SMALL = stems(" ".join(STOP_WORDS))
+WORD_PATTERN = re.compile(r"[^\W_]+")
+STOP_STEMS = extract_stems(" ".join(STOP_WORDS))
 """Stems of words that say nothing."""
 
 
@@ -71,7 +71,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Claim:
     """A sentence, list item or row; `above` are the words of the headings and the line before.
     One that `refers` begins with a word for what the sentence before speaks of."""
 
@@ -83,20 +83,20 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PassageClaims:
     """A passage, read once for all the sentences that are held against it."""
 
-    pieces: tuple[Piece, ...] = field(repr=False)
+    claims: tuple[Claim, ...] = field(repr=False)
     whole: Cell = field(repr=False)
 
 
-def read(passage: str, heading: str = "") -> Reading:
+def extract_claims(passage: str, heading: str = "") -> PassageClaims:
     """A passage in pieces; `heading` are the titles and headings above it."""
     text = normalise(passage)
-    found: list[Piece] = []
+    found: list[Claim] = []
     headings: list[tuple[int, str]] = []
     intro, header, part = "", [""], 0
-    for kind, line in _lines(text):
+    for kind, line in _split_lines(text):
         if kind is None:  # a heading
             level = len(line) - len(line.lstrip("#"))
             headings = [one for one in headings if one[0] < level] + [(level, line)]
@@ -105,28 +105,33 @@ def read(passage: str, heading: str = "") -> Reading:
         above = "\n".join([heading, *(one for _, one in headings)])
         if kind is Kind.SENTENCE:
             header = [""]
-            for start, end in spans(line):
-                refers = _first_word(line[start:end]) in REFERRING
-                found.append(Piece(kind, _cells(line[start:end]), _cell(above), part, refers))
+            for start, end in sentence_spans(line):
+                refers = _first_word(line[start:end]) in REFERRING_WORDS
+                found.append(
+                    Claim(kind, _make_cells(line[start:end]), _make_cell(above), part, refers)
+                )
             intro = line if line.rstrip().endswith((":", "：")) else ""
         elif kind is Kind.ITEM:
-            found.append(Piece(kind, _cells(line), _cell(f"{above}\n{intro}"), part))
+            found.append(Claim(kind, _make_cells(line), _make_cell(f"{above}\n{intro}"), part))
         else:
             cells = [cell.strip() for cell in _CELLS.split(line.strip().strip("|"))]
             if line.strip().startswith("|") and header == [""]:
                 header = cells
                 continue
             found.append(
-                Piece(
-                    kind, _row(cells, header), _cell(f"{above}\n{intro}\n{' '.join(header)}"), part
+                Claim(
+                    kind,
+                    _make_row(cells, header),
+                    _make_cell(f"{above}\n{intro}\n{' '.join(header)}"),
+                    part,
                 )
             )
-        if len(found) >= _MOST_PIECES:
+        if len(found) >= _MAX_CLAIMS:
             break
-    return Reading(tuple(found), _cell(f"{heading}\n{text}"))
+    return PassageClaims(tuple(found), _make_cell(f"{heading}\n{text}"))
 
 
-def _lines(text: str) -> list[tuple[Kind | None, str]]:
+def _split_lines(text: str) -> list[tuple[Kind | None, str]]:
     """Headings (None), rows, list items with their further lines, and paragraphs."""
     found: list[tuple[Kind | None, list[str]]] = []
     open_ = False
@@ -140,7 +145,7 @@ def _lines(text: str) -> list[tuple[Kind | None, str]]:
         elif stripped.startswith("|") or (_LABELLED.match(line) and "; " in line):
             found.append((Kind.ROW, [line]))
             open_ = False
-        elif _ITEM.match(line):
+        elif _LIST_ITEM.match(line):
             found.append((Kind.ITEM, [line]))
             open_ = True
         elif _SECTION.fullmatch(line):
@@ -158,75 +163,81 @@ def _lines(text: str) -> list[tuple[Kind | None, str]]:
 
 
 def _first_word(text: str) -> str:
-    found = TERM.search(text)
+    found = WORD_PATTERN.search(text)
     return found[0].casefold() if found else ""
 
 
-def _cells(text: str) -> tuple[Cell, ...]:
-    return tuple(_cell(part) for part in clauses(text))
+def _make_cells(text: str) -> tuple[Cell, ...]:
+    return tuple(_make_cell(part) for part in split_clauses(text))
 
 
-def clauses(text: str) -> list[str]:
+def split_clauses(text: str) -> list[str]:
     """The clauses of a sentence, as far as commas and small words part them."""
     return [part for part in _CLAUSES.split(text) if part and part.strip()]
 
 
-def _row(cells: Sequence[str], header: Sequence[str]) -> tuple[Cell, ...]:
+def _make_row(cells: Sequence[str], header: Sequence[str]) -> tuple[Cell, ...]:
     found = []
     for at, cell in enumerate(cells):
         column = header[at] if at < len(header) else ""
         if not column and ":" in cell:
             column = cell.split(":", 1)[0]
-        found.append(_cell(cell, column))
+        found.append(_make_cell(cell, column))
     return tuple(found)
 
 
-def _cell(text: str, column: str = "") -> Cell:
-    read_ = figures(text, spelled=True)
-    before = TERM.findall(text[: read_[0].start]) if read_ else []
-    head = [one for one in map(words, before) if one]
+def _make_cell(text: str, column: str = "") -> Cell:
+    read_ = find_figures(text, spelled=True)
+    before = WORD_PATTERN.findall(text[: read_[0].start]) if read_ else []
+    head = [one for one in map(content_stems, before) if one]
     return Cell(
-        words(f"{column}\n{text}"),
+        content_stems(f"{column}\n{text}"),
         tuple(read_),
-        tuple(_word_before(text[: one.start]) for one in read_),
-        tuple(counted(text, one) for one in read_),
+        tuple(_stems_before(text[: one.start]) for one in read_),
+        tuple(counted_stems(text, one) for one in read_),
         frozenset().union(*head),
         frozenset().union(*head[:-1]),
-        words(text[read_[-1].end :]) - counted(text, read_[-1]) if read_ else frozenset(),
-        not REFERRING.isdisjoint(TERM.findall(text.casefold())),
-        words(column),
+        content_stems(text[read_[-1].end :]) - counted_stems(text, read_[-1])
+        if read_
+        else frozenset(),
+        not REFERRING_WORDS.isdisjoint(WORD_PATTERN.findall(text.casefold())),
+        content_stems(column),
     )
 
 
-def words(text: str) -> frozenset[str]:
+def content_stems(text: str) -> frozenset[str]:
     """What a text says, without small words and figures."""
     return frozenset(
         one
-        for one in stems(text) - SMALL
+        for one in extract_stems(text) - STOP_STEMS
         if not one.isdigit()
         and (not (set(one) <= STOP_CHARACTERS or len(one) < 2) if is_unspaced(one) else True)
     )
 
 
-def _word_before(text: str) -> frozenset[str]:
+def _stems_before(text: str) -> frozenset[str]:
     """The word before a figure, a small one too."""
-    found = TERM.findall(text[-40:])
-    return stems(found[-1][-2:] if is_unspaced(found[-1]) else found[-1]) if found else frozenset()
+    found = WORD_PATTERN.findall(text[-40:])
+    return (
+        extract_stems(found[-1][-2:] if is_unspaced(found[-1]) else found[-1])
+        if found
+        else frozenset()
+    )
 
 
-def word_after(text: str, figure: Figure) -> frozenset[str]:
+def stems_after(text: str, figure: Figure) -> frozenset[str]:
     """The word right after a figure."""
-    return _word_from(text, figure.end)
+    return _stems_from(text, figure.end)
 
 
-def counted(text: str, figure: Figure) -> frozenset[str]:
+def counted_stems(text: str, figure: Figure) -> frozenset[str]:
     """What a figure counts: `dog` in "71 % of the dogs", `minut` in "60 per minute"."""
-    between = _OF.match(text, figure.end)
-    return _word_from(text, between.end() if between else figure.end)
+    between = _COUNT_CONNECTORS.match(text, figure.end)
+    return _stems_from(text, between.end() if between else figure.end)
 
 
-def _word_from(text: str, start: int) -> frozenset[str]:
-    found = TERM.search(text, start, start + 40)
+def _stems_from(text: str, start: int) -> frozenset[str]:
+    found = WORD_PATTERN.search(text, start, start + 40)
     if found is None or re.search(r"[.,;:|\n]", text[start : found.start()]):
         return frozenset()
-    return words(found[0][:2] if is_unspaced(found[0]) else found[0])
+    return content_stems(found[0][:2] if is_unspaced(found[0]) else found[0])

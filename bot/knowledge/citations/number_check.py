@@ -16,238 +16,250 @@ import re
 from collections.abc import Mapping, Sequence
 
 from bot.knowledge.citations.claims import (
-    SMALL,
-    TERM,
+    STOP_STEMS,
+    WORD_PATTERN,
     Cell,
-    Reading,
-    clauses,
-    counted,
-    word_after,
-    words,
+    PassageClaims,
+    content_stems,
+    counted_stems,
+    split_clauses,
+    stems_after,
 )
 from bot.knowledge.citations.number_context import (
-    NAME,
-    PAIR,
-    WORD,
-    At,
+    NAME_WEIGHT,
+    PAIR_WEIGHT,
+    WORD_WEIGHT,
+    ContextWindow,
+    PassagePlace,
     Place,
-    QuestionContext,
-    Window,
-    alike,
-    weight,
-    window,
+    SentenceContext,
+    are_alike,
+    find_context,
+    weigh,
 )
-from bot.knowledge.citations.numbers import RANGE, TIMES, Figure, figures
-from bot.knowledge.language.words import is_unspaced, normalise, stems
+from bot.knowledge.citations.numbers import RANGE_CONNECTOR, TIME_UNITS, Figure, find_figures
+from bot.knowledge.language.words import extract_stems, is_unspaced, normalise
 
-TOGETHER = 0.4
+MIN_CONTEXT_SHARE = 0.4
 """Share of what a clause says, as far as the passages have it, that its figure stands with."""
-_TO_TELL = 3.0
+_MIN_CONTEXT_WEIGHT = 3.0
 """Least weight from which that share says something."""
-_MOST_FIGURES = 16
-_MOST_PLACES = 12
-_MOST_RIVALS = 120
-_OF_A_YEAR = re.compile(r"[\s,]*(?:de\s)?")
+_MAX_CHECKED_FIGURES = 16
+_MAX_PLACES = 12
+_MAX_RIVALS = 120
+_YEAR_CONNECTOR = re.compile(r"[\s,]*(?:de\s)?")
 
 
-def misplaced(
-    sentence: str, passages: Sequence[Reading], *, across: bool = True
+def find_misplaced_figures(
+    sentence: str, passages: Sequence[PassageClaims], *, across: bool = True
 ) -> tuple[str, ...]:
     """The figures of a sentence, as it writes them, that the passages do not have, or have for
     something else. `across`: whether what one passage has speaks against what another has."""
     text = normalise(sentence)
-    claimed = _claimed(text)
+    claimed = _claimed_figures(text)
     if not claimed:
         return ()
-    missing = [one for one in claimed if not any(_places(one, reading) for reading in passages)]
-    wrong = [one for one in missing if not any(_above(one, reading) for reading in passages)]
-    for part in _checked(text):
-        inside = _claimed(part)
-        for one in inside:
-            held = [reading for reading in passages if _places(one, reading)]
-            if held and not _stands(part, one, inside, held, passages if across else None):
+    missing = [
+        one for one in claimed if not any(_find_places(one, passage) for passage in passages)
+    ]
+    wrong = [one for one in missing if not any(_is_anywhere(one, passage) for passage in passages)]
+    for part in _checked_parts(text):
+        part_figures = _claimed_figures(part)
+        for one in part_figures:
+            holding = [passage for passage in passages if _find_places(one, passage)]
+            if holding and not _is_in_place(
+                part, one, part_figures, holding, passages if across else None
+            ):
                 wrong.append(one)
     return tuple(dict.fromkeys(min(one.readings) for one in wrong))
 
 
-def _claimed(text: str) -> list[Figure]:
+def _claimed_figures(text: str) -> list[Figure]:
     """What is looked up: figures, and lengths of time in words, but for "one", often no number."""
     return [
         one
-        for one in figures(text, spelled=True)
+        for one in find_figures(text, spelled=True)
         if one.sort != "mark"
-        and (one.sort != "spelled" or (one.unit in TIMES and "1" not in one.readings))
-    ][:_MOST_FIGURES]
+        and (one.sort != "spelled" or (one.unit in TIME_UNITS and "1" not in one.readings))
+    ][:_MAX_CHECKED_FIGURES]
 
 
-def _checked(text: str) -> list[str]:
+def _checked_parts(text: str) -> list[str]:
     """The sentence, and those of its clauses that have a figure where several do."""
-    parts = clauses(text)
-    with_figures = [part for part in parts if _claimed(part)]
-    return [text, *with_figures[:_MOST_FIGURES]] if len(with_figures) > 1 else [text]
+    parts = split_clauses(text)
+    with_figures = [part for part in parts if _claimed_figures(part)]
+    return [text, *with_figures[:_MAX_CHECKED_FIGURES]] if len(with_figures) > 1 else [text]
 
 
-def _above(one: Figure, reading: Reading) -> bool:
-    return any(one.same(other) for other in reading.whole.figures)
+def _is_anywhere(one: Figure, passage: PassageClaims) -> bool:
+    return any(one.same(other) for other in passage.whole.figures)
 
 
-def _places(one: Figure, reading: Reading) -> list[Place]:
+def _find_places(one: Figure, passage: PassageClaims) -> list[Place]:
     return [
         Place(at, number, index)
-        for at, piece in enumerate(reading.pieces)
-        for number, cell in enumerate(piece.cells)
+        for at, claim in enumerate(passage.claims)
+        for number, cell in enumerate(claim.cells)
         for index, other in enumerate(cell.figures)
         if one.same(other)
     ]
 
 
-def _stands(
+def _is_in_place(
     text: str,
     one: Figure,
-    inside: Sequence[Figure],
-    held: Sequence[Reading],
-    passages: Sequence[Reading] | None,
+    claimed: Sequence[Figure],
+    holding: Sequence[PassageClaims],
+    passages: Sequence[PassageClaims] | None,
 ) -> bool:
     """Whether one of the places that have the figure is where the sentence puts it."""
     others = tuple(
-        other for other in inside if other is not one and not _one_date(text, one, other)
+        other for other in claimed if other is not one and not _are_one_date(text, one, other)
     )
-    asked = QuestionContext(_weights(text, one), others, counted(text, one), one.unit)
-    span = {at: other for at, other in enumerate(others) if _one_range(text, one, other)}
-    seen: dict[tuple[int, Place], Window] = {}
+    context = SentenceContext(_weigh_words(text, one), others, counted_stems(text, one), one.unit)
+    span = {at: other for at, other in enumerate(others) if _are_one_range(text, one, other)}
+    seen: dict[tuple[int, Place], ContextWindow] = {}
 
-    def around(reading: Reading, place: Place) -> Window:
-        if (id(reading), place) not in seen:
-            seen[id(reading), place] = window(reading, place, asked, apart=True)
-        return seen[id(reading), place]
+    def around(passage: PassageClaims, place: Place) -> ContextWindow:
+        if (id(passage), place) not in seen:
+            seen[id(passage), place] = find_context(passage, place, context, apart=True)
+        return seen[id(passage), place]
 
-    for reading in held:
-        for place in _places(one, reading)[:_MOST_PLACES]:
-            own = around(reading, place)
+    for passage in holding:
+        for place in _find_places(one, passage)[:_MAX_PLACES]:
+            own = around(passage, place)
             beaten = any(
                 _beats(
                     around(other, there),
                     own,
-                    asked,
-                    replaced=_replaced((reading, place), (other, there), span, inside),
-                    counts=_counts((reading, place), (other, there), asked),
+                    context,
+                    replaced=_replaced_range_ends((passage, place), (other, there), span, claimed),
+                    counts=_rival_counts_better((passage, place), (other, there), context),
                 )
-                for other in (passages or [reading])
-                for there in _rivals((reading, place), other, inside, asked)[:_MOST_RIVALS]
+                for other in (passages or [passage])
+                for there in _find_rivals((passage, place), other, claimed, context)[:_MAX_RIVALS]
             )
-            if not beaten and _together(reading, place, asked):
+            if not beaten and _has_enough_context(passage, place, context):
                 return True
     return False
 
 
-def _one_date(text: str, one: Figure, other: Figure) -> bool:
+def _are_one_date(text: str, one: Figure, other: Figure) -> bool:
     """Whether they are a day or month and its year, which are one thing and bear each other out
     nothing."""
     first, second = sorted((one, other), key=lambda figure: figure.start)
     if {one.sort, other.sort} not in ({"date", "year"}, {"month", "year"}):
         return False
-    return _OF_A_YEAR.fullmatch(text[first.end : second.start]) is not None
+    return _YEAR_CONNECTOR.fullmatch(text[first.end : second.start]) is not None
 
 
-def _weights(text: str, one: Figure) -> Mapping[str, float]:
+def _weigh_words(text: str, one: Figure) -> Mapping[str, float]:
     """What a sentence says beside its figures and the word that one of them counts."""
-    following = word_after(text, one)
+    following = stems_after(text, one)
     said = text
-    for figure in figures(text, spelled=True):  # a month's name is no more than its figure is
+    for figure in find_figures(text, spelled=True):  # a month's name is no more than its figure is
         said = said[: figure.start] + " " * (figure.end - figure.start) + said[figure.end :]
     names = {
-        stem for m in TERM.finditer(text) if m[0][:1].isupper() for stem in stems(m[0]) - SMALL
+        stem
+        for m in WORD_PATTERN.finditer(text)
+        if m[0][:1].isupper()
+        for stem in extract_stems(m[0]) - STOP_STEMS
     }
     return {
-        word: PAIR if is_unspaced(word) else NAME if word in names else WORD
-        for word in words(said) - following
+        word: PAIR_WEIGHT if is_unspaced(word) else NAME_WEIGHT if word in names else WORD_WEIGHT
+        for word in content_stems(said) - following
     }
 
 
-def _cell_of(where: At) -> Cell:
-    reading, place = where
-    return reading.pieces[place.piece].cells[place.cell]
+def _cell_of(where: PassagePlace) -> Cell:
+    passage, place = where
+    return passage.claims[place.claim].cells[place.cell]
 
 
-def _rivals(
-    own: At, other: Reading, inside: Sequence[Figure], asked: QuestionContext
+def _find_rivals(
+    own: PassagePlace, other: PassageClaims, claimed: Sequence[Figure], context: SentenceContext
 ) -> list[Place]:
     """Figures of the same kind that the sentence does not have, or of the kind that it says."""
     cell_, at_ = _cell_of(own), own[1].at
     return [
         Place(at, number, index)
-        for at, piece in enumerate(other.pieces)
-        for number, cell in enumerate(piece.cells)
+        for at, claim in enumerate(other.claims)
+        for number, cell in enumerate(claim.cells)
         for index, figure in enumerate(cell.figures)
-        if (alike(cell_, at_, cell, index) or _counts_better(cell_, at_, cell, index, asked))
-        and not any(one.same(figure) for one in inside)
+        if (are_alike(cell_, at_, cell, index) or _counts_better(cell_, at_, cell, index, context))
+        and not any(one.same(figure) for one in claimed)
     ]
 
 
-def _counts(own: At, rival: At, asked: QuestionContext) -> bool:
-    return _counts_better(_cell_of(own), own[1].at, _cell_of(rival), rival[1].at, asked)
+def _rival_counts_better(own: PassagePlace, rival: PassagePlace, context: SentenceContext) -> bool:
+    return _counts_better(_cell_of(own), own[1].at, _cell_of(rival), rival[1].at, context)
 
 
-def _counts_better(own: Cell, i: int, rival: Cell, j: int, asked: QuestionContext) -> bool:
+def _counts_better(own: Cell, i: int, rival: Cell, j: int, context: SentenceContext) -> bool:
     """Whether a rival counts what the sentence counts, and the figure itself something else: 5
     passwords and 12 characters, where it says 5 characters."""
     if not own.counted[i] or own.figures[i].sort not in ("number", "spelled"):
         return False
     one, other = own.figures[i], rival.figures[j]
-    if asked.unit and not one.unit:
-        return other.unit == asked.unit
-    if one.unit != other.unit or asked.counted & (own.words | own.column):
+    if context.unit and not one.unit:
+        return other.unit == context.unit
+    if one.unit != other.unit or context.counted & (own.words | own.column):
         return False
-    return bool(asked.counted & rival.counted[j])
+    return bool(context.counted & rival.counted[j])
 
 
-def _one_range(text: str, one: Figure, other: Figure) -> bool:
+def _are_one_range(text: str, one: Figure, other: Figure) -> bool:
     first, second = sorted((one, other), key=lambda figure: figure.start)
-    return RANGE.fullmatch(text[first.end : second.start]) is not None
+    return RANGE_CONNECTOR.fullmatch(text[first.end : second.start]) is not None
 
 
-def _replaced(
-    own: At, rival: At, span: Mapping[int, Figure], inside: Sequence[Figure]
+def _replaced_range_ends(
+    own: PassagePlace, rival: PassagePlace, span: Mapping[int, Figure], claimed: Sequence[Figure]
 ) -> frozenset[str]:
     """The other end of a range where the rival is an end of one too: 7 to 21 speaks no more for its
     row than 7 does."""
     mine, theirs = _cell_of(own), _cell_of(rival)
     free = [
         j
-        for j in _next_to(theirs, rival[1].at)
-        if span and not any(one.same(theirs.figures[j]) for one in inside)
+        for j in _neighbours(theirs, rival[1].at)
+        if span and not any(one.same(theirs.figures[j]) for one in claimed)
     ]
     return frozenset(
         f"\0{number}"
         for number, other in span.items()
-        for i in _next_to(mine, own[1].at)
-        if mine.figures[i].same(other) and any(alike(mine, i, theirs, j) for j in free)
+        for i in _neighbours(mine, own[1].at)
+        if mine.figures[i].same(other) and any(are_alike(mine, i, theirs, j) for j in free)
     )
 
 
-def _next_to(cell: Cell, at: int) -> list[int]:
+def _neighbours(cell: Cell, at: int) -> list[int]:
     return [i for i in (at - 1, at + 1) if 0 <= i < len(cell.figures)]
 
 
 def _beats(
-    rival: Window, own: Window, asked: QuestionContext, *, replaced: frozenset[str], counts: bool
+    rival: ContextWindow,
+    own: ContextWindow,
+    context: SentenceContext,
+    *,
+    replaced: frozenset[str],
+    counts: bool,
 ) -> bool:
     """Whether a rival stands with clearly more of the sentence; what is only near counts half.
     One that `counts` what the sentence does needs less, but no name must speak against it."""
     has = rival.within | rival.near | replaced
     if counts:
-        return all(asked.weights.get(one, NAME) < NAME for one in own.within - has)
-    more = weight(has - replaced - own.within - own.near, asked)
-    less = weight(own.within - has, asked) + weight(own.near - has, asked) / 2
-    return more >= max(WORD, 2 * less)
+        return all(context.weights.get(one, NAME_WEIGHT) < NAME_WEIGHT for one in own.within - has)
+    more = weigh(has - replaced - own.within - own.near, context)
+    less = weigh(own.within - has, context) + weigh(own.near - has, context) / 2
+    return more >= max(WORD_WEIGHT, 2 * less)
 
 
-def _together(reading: Reading, place: Place, asked: QuestionContext) -> bool:
+def _has_enough_context(passage: PassageClaims, place: Place, context: SentenceContext) -> bool:
     """Whether enough of the sentence stands near the figure, whoever else does."""
-    if asked.others:
+    if context.others:
         return True  # each has its own surroundings; a clause with one of them is asked for itself
-    known = frozenset(word for word in asked.weights if word in reading.whole.words)
-    if weight(known, asked) < _TO_TELL:
+    known = frozenset(word for word in context.weights if word in passage.whole.words)
+    if weigh(known, context) < _MIN_CONTEXT_WEIGHT:
         return True
-    around = window(reading, place, asked, apart=False)
-    return weight(around.within | around.near, asked) >= TOGETHER * weight(known, asked)
+    around = find_context(passage, place, context, apart=False)
+    return weigh(around.within | around.near, context) >= MIN_CONTEXT_SHARE * weigh(known, context)

@@ -6,28 +6,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from bot.knowledge.citations.claims import Cell, Kind, Piece, Reading
-from bot.knowledge.citations.numbers import TIMES, Figure
+from bot.knowledge.citations.claims import Cell, Claim, Kind, PassageClaims
+from bot.knowledge.citations.numbers import TIME_UNITS, Figure
 
-NAME, WORD, PAIR = 2.0, 1.0, 0.5
+NAME_WEIGHT, WORD_WEIGHT, PAIR_WEIGHT = 2.0, 1.0, 0.5
 """What a name or figure weighs, a word, and a pair of characters of a script without spaces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a figure stands in a passage: its piece, cell and place in the cell."""
+    """Where a figure stands in a passage: its claim, cell and place in the cell."""
 
-    piece: int
+    claim: int
     cell: int
     at: int
 
 
-At = tuple[Reading, Place]
+PassagePlace = tuple[PassageClaims, Place]
 """A place and the passage it is in."""
 
 
 @dataclass(frozen=True, slots=True)
-class QuestionContext:
+class SentenceContext:
     """What a sentence says beside one of its figures: words and what each weighs, other figures;
     what it counts with the figure, and in which unit."""
 
@@ -38,14 +38,14 @@ class QuestionContext:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class ContextWindow:
     """What of it stands with a figure: in the same sentence or row, and only in those beside it."""
 
     within: frozenset[str]
     near: frozenset[str]
 
 
-def alike(a: Cell, i: int, b: Cell, j: int) -> bool:
+def are_alike(a: Cell, i: int, b: Cell, j: int) -> bool:
     """Whether two figures of the passages are of one kind: one could stand in the other's place."""
     one, other = a.figures[i], b.figures[j]
     spelled = "spelled" in (one.sort, other.sort)
@@ -56,7 +56,7 @@ def alike(a: Cell, i: int, b: Cell, j: int) -> bool:
     if one.sort not in ("number", "spelled"):
         return True
     if one.unit and other.unit:
-        return one.unit == other.unit or {one.unit, other.unit} <= TIMES
+        return one.unit == other.unit or {one.unit, other.unit} <= TIME_UNITS
     if one.unit or other.unit:
         return False
     if a.column or b.column:
@@ -65,35 +65,37 @@ def alike(a: Cell, i: int, b: Cell, j: int) -> bool:
     return alone or bool(a.counted[i] & b.counted[j]) or bool(a.before[i] & b.before[j])
 
 
-def window(reading: Reading, place: Place, asked: QuestionContext, *, apart: bool) -> Window:
+def find_context(
+    passage: PassageClaims, place: Place, context: SentenceContext, *, apart: bool
+) -> ContextWindow:
     """What of the sentence stands with a figure: in its cell and above, in the cells beside it and
     in the sentences beside that one; with `apart` only as far as no rival stands there."""
-    piece = reading.pieces[place.piece]
-    own = piece.cells[place.cell]
-    cells = [own, piece.above]
+    claim = passage.claims[place.claim]
+    own = claim.cells[place.cell]
+    cells = [own, claim.above]
 
     def rival(cell: Cell) -> bool:
-        return apart and any(alike(own, place.at, cell, i) for i in range(len(cell.figures)))
+        return apart and any(are_alike(own, place.at, cell, i) for i in range(len(cell.figures)))
 
-    before, after = piece.cells[: place.cell][::-1], piece.cells[place.cell + 1 :]
-    if piece.kind is Kind.ROW:
+    before, after = claim.cells[: place.cell][::-1], claim.cells[place.cell + 1 :]
+    if claim.kind is Kind.ROW:
         cells += [cell for cell in (*before, *after) if not rival(cell)]
     else:
         for side in (before, after):
             cells += takewhile(lambda cell: not rival(cell), side)
-        cells.append(_shared(piece.cells, place.cell))
-        if piece.refers and place.cell == 0:
-            for last in reading.pieces[max(0, place.piece - 1) : place.piece]:
+        cells.append(_shared_words(claim.cells, place.cell))
+        if claim.refers and place.cell == 0:
+            for last in passage.claims[max(0, place.claim - 1) : place.claim]:
                 cells += [Cell(cell.subject, ()) for cell in last.cells[:1]]
     near: list[Cell] = []
-    for other in _beside(reading, place.piece):
+    for other in _neighbours(passage, place.claim):
         if not any(map(rival, other.cells)):
             near += other.cells
-    within = _said(cells, asked)
-    return Window(within, _said(near, asked) - within)
+    within = _find_context_words(cells, context)
+    return ContextWindow(within, _find_context_words(near, context) - within)
 
 
-def _shared(cells: Sequence[Cell], at: int) -> Cell:
+def _shared_words(cells: Sequence[Cell], at: int) -> Cell:
     """What a clause has from those beside it: its subject from the one before ("opens on 1 May and
     closes on 2 June"), what is said of both from the one after ("2 of the dogs and
     5 of the cats were sold")."""
@@ -106,23 +108,23 @@ def _shared(cells: Sequence[Cell], at: int) -> Cell:
     return Cell(found, ())
 
 
-def _said(cells: Sequence[Cell], asked: QuestionContext) -> frozenset[str]:
-    found = {word for cell in cells for word in cell.words if word in asked.weights}
-    for number, figure in enumerate(asked.others):
+def _find_context_words(cells: Sequence[Cell], context: SentenceContext) -> frozenset[str]:
+    found = {word for cell in cells for word in cell.words if word in context.weights}
+    for number, figure in enumerate(context.others):
         if any(figure.same(one) for cell in cells for one in cell.figures):
             found.add(f"\0{number}")
     return frozenset(found)
 
 
-def _beside(reading: Reading, at: int) -> list[Piece]:
+def _neighbours(passage: PassageClaims, at: int) -> list[Claim]:
     """The sentences before and after a sentence, under the same heading."""
-    piece = reading.pieces[at]
-    if piece.kind is not Kind.SENTENCE:
+    claim = passage.claims[at]
+    if claim.kind is not Kind.SENTENCE:
         return []
-    both = reading.pieces[max(0, at - 1) : at] + reading.pieces[at + 1 : at + 2]
-    return [near for near in both if near.kind is not Kind.ROW and near.part == piece.part]
+    both = passage.claims[max(0, at - 1) : at] + passage.claims[at + 1 : at + 2]
+    return [near for near in both if near.kind is not Kind.ROW and near.part == claim.part]
 
 
-def weight(found: frozenset[str], asked: QuestionContext) -> float:
+def weigh(found: frozenset[str], context: SentenceContext) -> float:
     """What was found of a sentence weighs; a figure as much as a name."""
-    return sum(asked.weights.get(one, NAME) for one in found)
+    return sum(context.weights.get(one, NAME_WEIGHT) for one in found)

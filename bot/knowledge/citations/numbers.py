@@ -15,10 +15,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from bot.knowledge.language.stopwords import STOP_WORDS
-from bot.knowledge.language.units import MONTHS, SCALES, SECONDS, SPELLED, UNITS
+from bot.knowledge.language.units import (
+    MONTH_NUMBERS,
+    SCALE_FACTORS,
+    SECONDS_PER_UNIT,
+    SPELLED_NUMBERS,
+    UNITS,
+)
 from bot.knowledge.language.words import is_unspaced
 
-MOST = 400
+MAX_FIGURES = 400
 """Most figures of one text that are read."""
 
 
@@ -42,15 +48,15 @@ class Figure:
         return bool(shared)
 
 
-_MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
+_MONTH_PATTERN = "|".join(sorted(MONTH_NUMBERS, key=len, reverse=True))
 _FIGURE = re.compile(
     rf"""
     (?P<iso>\d{{4}}-\d\d?-\d\d?(?!\d))
     | (?P<numeric>\d\d?[./]\d\d?[./]\d{{4}}(?!\d))
     | (?P<cjk>(?:\d{{4}}\s?年\s?)?\d\d?\s?月(?:\s?\d\d?\s?[日号])?)
-    | (?P<month_day>\b(?:{_MONTH})\.?\ \d\d?(?:st|nd|rd|th)?(?![\d.:]\d|\d))
-    | (?P<day_month>\d\d?(?:st|nd|rd|th|\.|\ de|er)?\ (?:{_MONTH})\b)
-    | (?P<month>\b(?:{_MONTH})\.?(?=\ (?:de\ )?(?:19|20)\d\d\b))
+    | (?P<month_day>\b(?:{_MONTH_PATTERN})\.?\ \d\d?(?:st|nd|rd|th)?(?![\d.:]\d|\d))
+    | (?P<day_month>\d\d?(?:st|nd|rd|th|\.|\ de|er)?\ (?:{_MONTH_PATTERN})\b)
+    | (?P<month>\b(?:{_MONTH_PATTERN})\.?(?=\ (?:de\ )?(?:19|20)\d\d\b))
     | (?P<time>\d\d?:\d\d(?::\d\d)?(?!\d)(?:\s?[ap]\.?m\b\.?)?
         | \d\d?\s?[ap]\.?m\b\.? | \d\d?\s?h\s?\d\d\b
         | \d\d?(?:[.:]\d\d)?\s?uhr\b | \d\d?\s?[点點時时](?!间|間)(?:\s?\d\d?(?=\s?分))?)
@@ -59,37 +65,40 @@ _FIGURE = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_]+")
-_AFTER = re.compile(r"[ \u00a0\u202f-]?(%|[€$£¥]|[^\W\d_]+)")
-_BEFORE = re.compile(r"([€$£¥]|\b(?:EUR|USD|GBP))\s?$")
-RANGE = re.compile(r"\s?(?:-|–|~|to|bis|à|a|至|到|and|und|or|et|y)\s?", re.IGNORECASE)
-_MARK = re.compile(r"^[^\S\n]*\d{1,3}[.)]\s", re.MULTILINE)
+_FOLLOWING_UNIT = re.compile(r"[ \u00a0\u202f-]?(%|[€$£¥]|[^\W\d_]+)")
+_LEADING_CURRENCY = re.compile(r"([€$£¥]|\b(?:EUR|USD|GBP))\s?$")
+RANGE_CONNECTOR = re.compile(r"\s?(?:-|–|~|to|bis|à|a|至|到|and|und|or|et|y)\s?", re.IGNORECASE)
+_LIST_MARK = re.compile(r"^[^\S\n]*\d{1,3}[.)]\s", re.MULTILINE)
 _GROUPED = re.compile(r"\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*")
 _DAY = re.compile(r"([0-2]?\d|3[01])\.(0?[1-9]|1[0-2])")
 _VALUE_ENDS = re.compile(r"[^\S\n]*(?:[,;)\]}\"'#\n]|\Z)")
-TIMES = frozenset({*SECONDS, "month", "year"})
-_ENDINGS = frozenset({"m", "st", "nd", "rd", "th", "er", "e"})
+TIME_UNITS = frozenset({*SECONDS_PER_UNIT, "month", "year"})
+_NUMBER_SUFFIXES = frozenset({"m", "st", "nd", "rd", "th", "er", "e"})
 
 
-def figures(text: str, *, spelled: bool = False) -> list[Figure]:
-    """The figures of a text in order, at most `MOST`; with `spelled` also small ones in words."""
+def find_figures(text: str, *, spelled: bool = False) -> list[Figure]:
+    """Returns the figures of a text in order, at most `MAX_FIGURES`.
+
+    With `spelled` small numbers written as words are found, too.
+    """
     found: list[Figure] = []
-    marks = {text.index(m[0].strip()[0], m.start()) for m in _MARK.finditer(text)}
+    marks = {text.index(m[0].strip()[0], m.start()) for m in _LIST_MARK.finditer(text)}
     for match in _FIGURE.finditer(text):
-        if _in_a_word(text, match.start()):
+        if _is_in_word(text, match.start()):
             continue
-        for one in _read(text, match):
+        for one in _read_figures(text, match):
             found.append(
                 Figure(one.start, one.end, one.readings, "mark") if one.start in marks else one
             )
-        if len(found) >= MOST:
+        if len(found) >= MAX_FIGURES:
             break
     if spelled:
-        found += _in_words(text)
+        found += _find_spelled(text)
         found.sort(key=lambda one: one.start)
-    return _ranges(text, found)
+    return _complete_ranges(text, found)
 
 
-def _in_a_word(text: str, start: int) -> bool:
+def _is_in_word(text: str, start: int) -> bool:
     """`SHA256`, `utf8` and `a_1` are words; `v3` is a version."""
     before = text[start - 1 : start]
     if before in ("_", "#"):
@@ -99,31 +108,36 @@ def _in_a_word(text: str, start: int) -> bool:
     return not (before in "vV" and not text[start - 2 : start - 1].isalnum())
 
 
-def _read(text: str, match: re.Match[str]) -> Iterator[Figure]:
+def _read_figures(text: str, match: re.Match[str]) -> Iterator[Figure]:
     start, end, sort = match.start(), match.end(), match.lastgroup or ""
     if sort == "number":
-        if (one := _number(text, match)) is not None:
+        if (one := _read_number(text, match)) is not None:
             yield one
         return
     if sort == "time":
-        yield Figure(start, end, frozenset({f"t{_minutes(match[0])}"}), "time")
+        yield Figure(start, end, frozenset({f"t{_read_minutes(match[0])}"}), "time")
         return
     if sort == "month":
         yield Figure(
-            start, end, frozenset({f"m{MONTHS.get(match[0].lower().strip('.'), 0)}"}), "month"
+            start,
+            end,
+            frozenset({f"m{MONTH_NUMBERS.get(match[0].lower().strip('.'), 0)}"}),
+            "month",
         )
         return
-    year, month_day = _date(match[0], sort)
+    year, month_day = _read_date(match[0], sort)
     if year:
         yield Figure(start, end, frozenset({year}), "year")
     dated = "month" if all(one.startswith("m") for one in month_day) else "date"
     yield Figure(start, end, month_day, dated)
 
 
-def _date(text: str, sort: str) -> tuple[str, frozenset[str]]:
+def _read_date(text: str, sort: str) -> tuple[str, frozenset[str]]:
     numbers = [int(number) for number in re.findall(r"\d+", text)]
     if sort in ("month_day", "day_month"):
-        named = [MONTHS[w] for w in re.findall(r"[^\W\d_]+", text.lower()) if w in MONTHS]
+        named = [
+            MONTH_NUMBERS[w] for w in re.findall(r"[^\W\d_]+", text.lower()) if w in MONTH_NUMBERS
+        ]
         return "", frozenset(f"d{month}-{numbers[0]}" for month in named)
     if sort == "numeric":
         a, b, year = numbers
@@ -134,7 +148,7 @@ def _date(text: str, sort: str) -> tuple[str, frozenset[str]]:
     )
 
 
-def _minutes(text: str) -> int:
+def _read_minutes(text: str) -> int:
     parts = [int(part) for part in re.findall(r"\d+", text)]
     hour, minute = parts[0], parts[1] if len(parts) > 1 else 0
     half = re.search(r"([ap])\.?m", text, re.IGNORECASE)
@@ -143,7 +157,7 @@ def _minutes(text: str) -> int:
     return hour * 60 + minute
 
 
-def _number(text: str, match: re.Match[str]) -> Figure | None:
+def _read_number(text: str, match: re.Match[str]) -> Figure | None:
     start, end = match.span()
     raw = re.sub(r"[ \u00a0\u202f'’]", "", match[0])
     readings = {raw}
@@ -152,49 +166,61 @@ def _number(text: str, match: re.Match[str]) -> Figure | None:
     if text[end : end + 1] == "." and (day := _DAY.fullmatch(raw)):
         readings.add(f"d{int(day[2])}-{int(day[1])}")  # 31.3.
     if not version and not (named and raw.count(".") == 1 and not _GROUPED.fullmatch(raw)):
-        readings |= {_plain(value) for value in _values(raw)}
+        readings |= {_format_value(value) for value in _possible_values(raw)}
     unit = ""
-    after = _AFTER.match(text, end)
+    after = _FOLLOWING_UNIT.match(text, end)
     if after is not None:
         glued = after.start(1) == end
         word = after[1].lower()
         if is_unspaced(word):
             scale, unit = _unspaced_unit(word)
         else:
-            scale = SCALES.get(word, 1)
-            unit = _glued(text, after) if glued else UNITS.get(word, "") or _beyond(text, after)
+            scale = SCALE_FACTORS.get(word, 1)
+            unit = (
+                _attached_unit(text, after)
+                if glued
+                else UNITS.get(word, "") or _unit_after_next_word(text, after)
+            )
             if word in ("pour", "por") and re.match(
                 r".\s?(?:cent|ciento)", text[after.end(1) - 1 :]
             ):
                 unit = "%"
-            if glued and word.isalpha() and scale == 1 and not unit and word not in _ENDINGS:
+            if (
+                glued
+                and word.isalpha()
+                and scale == 1
+                and not unit
+                and word not in _NUMBER_SUFFIXES
+            ):
                 return None  # the start of a word: 3d, 7zip
         if scale > 1:
-            readings = {_plain(value * scale) for value in _values(raw)}
-            further = _AFTER.match(text, after.end(1))
+            readings = {_format_value(value * scale) for value in _possible_values(raw)}
+            further = _FOLLOWING_UNIT.match(text, after.end(1))
             unit = unit or (UNITS.get(further[1].lower(), "") if further is not None else "")
-    if not unit and (before := _BEFORE.search(text, max(0, start - 8), start)):
+    if not unit and (before := _LEADING_CURRENCY.search(text, max(0, start - 8), start)):
         unit = UNITS[before[1].lower()]
     sort = "number"
     if raw.isdigit() and len(raw) == 4 and 1000 <= int(raw) <= 2100 and unit in ("", "year"):
         sort, unit = "year", ""
-    if unit in SECONDS:
-        readings |= {f"s{_plain(value * SECONDS[unit])}" for value in _values(raw)}
+    if unit in SECONDS_PER_UNIT:
+        readings |= {
+            f"s{_format_value(value * SECONDS_PER_UNIT[unit])}" for value in _possible_values(raw)
+        }
         if unit in ("h",):
-            readings |= {f"t{_plain(value * 60)}" for value in _values(raw)}
+            readings |= {f"t{_format_value(value * 60)}" for value in _possible_values(raw)}
     return Figure(start, end, frozenset(readings), sort, unit)
 
 
-def _beyond(text: str, after: re.Match[str]) -> str:
+def _unit_after_next_word(text: str, after: re.Match[str]) -> str:
     """The unit of time behind one more word: three working days."""
     if after[1].lower() in STOP_WORDS:
         return ""
-    further = _AFTER.match(text, after.end(1))
+    further = _FOLLOWING_UNIT.match(text, after.end(1))
     unit = UNITS.get(further[1].lower(), "") if further is not None else ""
-    return unit if unit in TIMES else ""
+    return unit if unit in TIME_UNITS else ""
 
 
-def _glued(text: str, after: re.Match[str]) -> str:
+def _attached_unit(text: str, after: re.Match[str]) -> str:
     """A unit without a space before it: `m` are minutes or metres, `d` days where nothing follows
     that would make it a word (3d models)."""
     letter = after[1].lower()
@@ -205,7 +231,7 @@ def _glued(text: str, after: re.Match[str]) -> str:
 
 def _unspaced_unit(run: str) -> tuple[int, str]:
     """What a run of Chinese or Japanese after a number begins with."""
-    scale = SCALES.get(run[0], 1)
+    scale = SCALE_FACTORS.get(run[0], 1)
     rest = run[1:] if scale > 1 else run
     for length in (3, 2, 1):
         if len(rest) >= length and rest[:length] in UNITS:
@@ -213,7 +239,7 @@ def _unspaced_unit(run: str) -> tuple[int, str]:
     return scale, ""
 
 
-def _values(raw: str) -> set[Decimal]:
+def _possible_values(raw: str) -> set[Decimal]:
     """What a number may be: `1,234` and `1.234` are open, `1,234.5` is not."""
     signs = [sign for sign in raw if sign in ".,"]
     if not signs:
@@ -229,45 +255,47 @@ def _values(raw: str) -> set[Decimal]:
     return found
 
 
-def _plain(value: Decimal) -> str:
+def _format_value(value: Decimal) -> str:
     text = f"{value:f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text).lstrip("0") or "0"
 
 
-def _in_words(text: str) -> Iterator[Figure]:
+def _find_spelled(text: str) -> Iterator[Figure]:
     for match in _WORD.finditer(text):
         word = match[0].lower()
         if is_unspaced(word):
             for inner in re.finditer("[一二两三四五六七八九十]+", word):
-                if (value := SPELLED.get(inner[0])) is not None:
+                if (value := SPELLED_NUMBERS.get(inner[0])) is not None:
                     start = match.start() + inner.start()
-                    yield _spelled(start, start + len(inner[0]), value, text)
-        elif (value := SPELLED.get(word)) is not None:
-            yield _spelled(match.start(), match.end(), value, text)
+                    yield _make_spelled(start, start + len(inner[0]), value, text)
+        elif (value := SPELLED_NUMBERS.get(word)) is not None:
+            yield _make_spelled(match.start(), match.end(), value, text)
 
 
-def _spelled(start: int, end: int, value: int, text: str) -> Figure:
+def _make_spelled(start: int, end: int, value: int, text: str) -> Figure:
     readings, unit = {str(value)}, ""
-    if after := _AFTER.match(text, end):
+    if after := _FOLLOWING_UNIT.match(text, end):
         word = after[1].lower()
         if is_unspaced(word):
             unit = _unspaced_unit(word)[1]
         else:
-            unit = UNITS.get(word, "") or _beyond(text, after)
-    if unit in SECONDS:
-        readings.add(f"s{value * SECONDS[unit]}")
+            unit = UNITS.get(word, "") or _unit_after_next_word(text, after)
+    if unit in SECONDS_PER_UNIT:
+        readings.add(f"s{value * SECONDS_PER_UNIT[unit]}")
     return Figure(start, end, frozenset(readings), "spelled", unit)
 
 
-def _ranges(text: str, found: list[Figure]) -> list[Figure]:
+def _complete_ranges(text: str, found: list[Figure]) -> list[Figure]:
     """`2 to 5 minutes`: the first has the unit of the second."""
     for at in range(len(found) - 2, -1, -1):
         one, following = found[at], found[at + 1]
         bare = one.sort == "number" and not one.unit and following.unit
-        if bare and RANGE.fullmatch(text, one.end, following.start):
-            factor = SECONDS.get(following.unit)
+        if bare and RANGE_CONNECTOR.fullmatch(text, one.end, following.start):
+            factor = SECONDS_PER_UNIT.get(following.unit)
             more = {
-                f"s{_plain(Decimal(r) * factor)}" for r in one.readings if _is_value(r) and factor
+                f"s{_format_value(Decimal(r) * factor)}"
+                for r in one.readings
+                if _is_value(r) and factor
             }
             found[at] = Figure(one.start, one.end, one.readings | more, one.sort, following.unit)
     return found

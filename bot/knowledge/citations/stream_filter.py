@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_OPENING, _CLOSING = "[【［", "]】］"
-_LONGEST = 48
+_OPENING_BRACKETS, _CLOSING_BRACKETS = "[【［", "]】］"
+_MAX_HELD_CHARACTERS = 48
 """Most characters that are kept of an opened bracket that may still become a citation."""
-_MOST_NUMBERS = 16
-_INSIDE = re.compile(r"\s*+(?:\^\s*+)?(?:\d[\d\s,;，；、^–-]*+(?:[†‡][^\[\]【】［］\n]*+)?)?")
-_LIST = re.compile(r"\s*+(?:\^\s*+)?(\d++(?:[\s,;，；、^–-]++\d++)*)[\s,;，；、–-]*+(?:[†‡].*+)?")
-_RANGE = re.compile(r"(\d+)(?:\s*[-–]\s*(\d+))?")
-_TAIL = re.compile(r"[\[【［]([^\[\]【】［］]{1,48})$")
+_MAX_RANGE_NUMBERS = 16
+_PARTIAL_CITATION = re.compile(
+    r"\s*+(?:\^\s*+)?(?:\d[\d\s,;，；、^–-]*+(?:[†‡][^\[\]【】［］\n]*+)?)?"
+)
+_CITED_NUMBERS = re.compile(
+    r"\s*+(?:\^\s*+)?(\d++(?:[\s,;，；、^–-]++\d++)*)[\s,;，；、–-]*+(?:[†‡].*+)?"
+)
+_NUMBER_RANGE = re.compile(r"(\d+)(?:\s*[-–]\s*(\d+))?")
+_UNCLOSED_BRACKET = re.compile(r"[\[【［]([^\[\]【】［］]{1,48})$")
 
 
 class CitationFilter:
@@ -29,7 +33,7 @@ class CitationFilter:
         self._held = ""
         self._space = ""
         self._tail = ""
-        self._code = _Code()
+        self._code = _CodeTracker()
         self.cited: set[int] = set()
 
     def feed(self, delta: str) -> str:
@@ -45,14 +49,14 @@ class CitationFilter:
     def _take(self, character: str) -> str:
         if not self._held:
             return self._plain(character)
-        if character in _CLOSING:
+        if character in _CLOSING_BRACKETS:
             inside, self._held = self._held[1:], ""
-            numbers = _LIST.fullmatch(inside)
+            numbers = _CITED_NUMBERS.fullmatch(inside)
             if numbers is not None:
                 return self._citation(numbers[1])
             return self._show("[" + inside) + self._plain(character)
-        if _INSIDE.fullmatch(self._held[1:] + character):
-            if len(self._held) < _LONGEST:  # beyond it no number is a passage's
+        if _PARTIAL_CITATION.fullmatch(self._held[1:] + character):
+            if len(self._held) < _MAX_HELD_CHARACTERS:  # beyond it no number is a passage's
                 self._held += character
             return ""
         # An opened bracket that is none is text; what comes now may open another.
@@ -60,21 +64,21 @@ class CitationFilter:
         return self._show(held) + self._plain(character)
 
     def _plain(self, character: str) -> str:
-        if character in _OPENING and not self._code.subscripts(self._tail + self._space):
+        if character in _OPENING_BRACKETS and not self._code.subscripts(self._tail + self._space):
             self._held = character
             return ""
-        if character in " \t" and len(self._space) < _LONGEST:
+        if character in " \t" and len(self._space) < _MAX_HELD_CHARACTERS:
             self._space += character  # it goes with a bad citation that may follow
             return ""
-        if character in _CLOSING and not self._code.inside and not self._may_close():
+        if character in _CLOSING_BRACKETS and not self._code.inside and not self._may_close():
             return ""
         return self._show(character)
 
     def _may_close(self) -> bool:
         """Whether a bracket that stands alone may come out. Not where it would make a citation of
         what came out before it, which happens where one was taken out of another."""
-        before = _TAIL.search(self._tail + self._space)
-        numbers = _LIST.fullmatch(before[1]) if before else None
+        before = _UNCLOSED_BRACKET.search(self._tail + self._space)
+        numbers = _CITED_NUMBERS.fullmatch(before[1]) if before else None
         if numbers is None:
             return True
         made = set(_numbers(numbers[1]))
@@ -95,11 +99,11 @@ class CitationFilter:
         out, self._space = self._space + text, ""
         for character in text:
             self._code.see(character)
-        self._tail = (self._tail + out)[-_LONGEST - 2 :]
+        self._tail = (self._tail + out)[-_MAX_HELD_CHARACTERS - 2 :]
         return out
 
 
-class _Code:
+class _CodeTracker:
     """Whether a stream of Markdown is in code just now: between backticks, or in a fence."""
 
     def __init__(self) -> None:
@@ -132,7 +136,9 @@ class _Code:
 
 
 def _numbers(text: str) -> Iterator[int]:
-    for match in _RANGE.finditer(text):
+    for match in _NUMBER_RANGE.finditer(text):
         first = int(match[1])
         last = int(match[2]) if match[2] else first
-        yield from range(first, min(last, first + _MOST_NUMBERS) + 1) if last >= first else (first,)
+        yield from (
+            range(first, min(last, first + _MAX_RANGE_NUMBERS) + 1) if last >= first else (first,)
+        )

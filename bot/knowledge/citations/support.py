@@ -25,33 +25,33 @@ import numpy as np
 
 from backends.base import Embeddings
 from backends.errors import BackendError
-from bot.knowledge.citations.claims import SMALL, Reading, read
-from bot.knowledge.citations.number_check import misplaced
-from bot.knowledge.citations.numbers import figures
-from bot.knowledge.language.sentences import sentences, spans
-from bot.knowledge.language.words import english_share, is_unspaced, stems
+from bot.knowledge.citations.claims import STOP_STEMS, PassageClaims, extract_claims
+from bot.knowledge.citations.number_check import find_misplaced_figures
+from bot.knowledge.citations.numbers import find_figures
+from bot.knowledge.language.sentences import sentence_spans, split_sentences
+from bot.knowledge.language.words import english_share, extract_stems, is_unspaced
 
 Similarities = Callable[[Sequence[str], Sequence[str]], Awaitable[Embeddings]]
 """How near each of the first texts is to each of the second (`Embedder.similarities`)."""
 
-ENOUGH_WORDS = 0.6
+SUFFICIENT_WORD_SHARE = 0.6
 """Share of a sentence's words found, from which it needs no look at its meaning."""
-SOME_WORDS = 0.3
+MIN_WORD_SHARE = 0.3
 """Share below which nothing helps."""
-SAME_MEANING = 0.6
+MIN_SIMILARITY = 0.6
 """Cosine of two sentences that mean about the same, on the default embedder's scale."""
-_LEAST_WORDS = 3
-_MOST_SENTENCES = 60
-_MOST_COMPARED = 120
-_TO_TELL = 2000
+_MIN_STATEMENT_WORDS = 3
+_MAX_SENTENCES = 60
+_MAX_COMPARED_SENTENCES = 120
+_LANGUAGE_SAMPLE_CHARACTERS = 2000
 
 _CITED = re.compile(r"\[(\d{1,3})\]")
-_LEADING = re.compile(r"((?:\[\d{1,3}\]\s*)*\[\d{1,3}\])\s*")
+_LEADING_CITATIONS = re.compile(r"((?:\[\d{1,3}\]\s*)*\[\d{1,3}\])\s*")
 _FENCED = re.compile(r"(```|~~~).*?(\1|\Z)", re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
 _OPTION = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*")
 _LIST_MARK = re.compile(r"^[^\S\n]*+(?:[-*+•]|\d{1,2}[.)])\s++", re.MULTILINE)
-_HONEST = re.compile(
+_ADMISSION = re.compile(
     r"\b(?:do(?:es)? not|don't|doesn't|no|not|cannot|can't)\b.{0,40}"
     r"\b(?:know|say|mention|contain|find|found|information|documents?|passages?|sources?|context)\b",
     re.IGNORECASE | re.DOTALL,
@@ -76,7 +76,7 @@ class Support:
 async def check_support(
     answer: str,
     passages: Sequence[str],
-    near: Similarities | None = None,
+    similarities: Similarities | None = None,
     *,
     headings: Sequence[str] = (),
 ) -> tuple[Support, ...]:
@@ -87,38 +87,39 @@ async def check_support(
     are left out. Without `near`, or where it fails, words alone decide.
     """
     given = [
-        _Given(text, headings[at] if at < len(headings) else "") for at, text in enumerate(passages)
+        _GivenPassage(text, headings[at] if at < len(headings) else "")
+        for at, text in enumerate(passages)
     ]
     # numbers are looked up everywhere, which may take longer than others should wait
     found = await asyncio.to_thread(
-        lambda: [_first_look(answer, a, b, given) for a, b in _statements(answer)]
+        lambda: [_check_words(answer, a, b, given) for a, b in _find_statements(answer)]
     )
     doubtful = [
-        at for at, one in enumerate(found) if not one.supported and one.overlap >= SOME_WORDS
+        at for at, one in enumerate(found) if not one.supported and one.overlap >= MIN_WORD_SHARE
     ]
-    if near is not None and doubtful:
+    if similarities is not None and doubtful:
         with suppress(BackendError):  # without it the words have had their say
-            await _second_look(found, doubtful[:_MOST_SENTENCES], passages, near)
+            await _check_meaning(found, doubtful[:_MAX_SENTENCES], passages, similarities)
     return tuple(found)
 
 
-def _statements(answer: str) -> list[tuple[int, int]]:
+def _find_statements(answer: str) -> list[tuple[int, int]]:
     blank = _FENCED.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), answer)
     found = []
-    for start, end in _with_citations(blank, spans(blank)):
+    for start, end in _attach_citations(blank, sentence_spans(blank)):
         text = _CITED.sub("", blank[start:end]).strip()
-        if text.endswith(("?", ":")) or text.startswith("#") or _HONEST.search(text):
+        if text.endswith(("?", ":")) or text.startswith("#") or _ADMISSION.search(text):
             continue
-        if len(_content(text)) >= _LEAST_WORDS:
+        if len(_content_stems(text)) >= _MIN_STATEMENT_WORDS:
             found.append((start, end))
-    return found[:_MOST_SENTENCES]
+    return found[:_MAX_SENTENCES]
 
 
-def _with_citations(text: str, found: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _attach_citations(text: str, found: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """A citation after a full stop ("… at night. [1] Then …") belongs to the sentence before."""
     joined: list[tuple[int, int]] = []
     for start, end in found:
-        leading = _LEADING.match(text, start, end)
+        leading = _LEADING_CITATIONS.match(text, start, end)
         if leading is not None and joined and "\n" not in text[joined[-1][1] : start]:
             joined[-1] = (joined[-1][0], leading.end(1))
             start = leading.end()
@@ -127,14 +128,16 @@ def _with_citations(text: str, found: Sequence[tuple[int, int]]) -> list[tuple[i
     return joined
 
 
-def _content(text: str) -> frozenset[str]:
+def _content_stems(text: str) -> frozenset[str]:
     """Stems of the words that carry meaning."""
     return frozenset(
-        word for word in stems(_CITED.sub("", text)) - SMALL if len(word) > 1 or is_unspaced(word)
+        word
+        for word in extract_stems(_CITED.sub("", text)) - STOP_STEMS
+        if len(word) > 1 or is_unspaced(word)
     )
 
 
-class _Given:
+class _GivenPassage:
     """A passage as it was given to the model, each way of reading it made once, when needed."""
 
     def __init__(self, text: str, heading: str) -> None:
@@ -143,25 +146,30 @@ class _Given:
 
     @cached_property
     def stems(self) -> frozenset[str]:
-        return stems(self.text)
+        return extract_stems(self.text)
 
     @cached_property
-    def reading(self) -> Reading:
-        return read(*self._source)
+    def reading(self) -> PassageClaims:
+        return extract_claims(*self._source)
 
 
-def _first_look(answer: str, start: int, end: int, passages: Sequence[_Given]) -> Support:
+def _check_words(answer: str, start: int, end: int, passages: Sequence[_GivenPassage]) -> Support:
     text = answer[start:end]
     cited = tuple(
         dict.fromkeys(n for n in map(int, _CITED.findall(text)) if 1 <= n <= len(passages))
     )
     against = [passages[n - 1] for n in cited] or passages
     said = _LIST_MARK.sub("", _CITED.sub("", text))
-    words = _content(text)
+    words = _content_stems(text)
     overlap = len(words & frozenset().union(*(one.stems for one in against))) / len(words)
     readings = [one.reading for one in against]
-    wrong = bool(misplaced(said, readings, across=bool(cited)) or _options(said, against))
-    enough = overlap >= ENOUGH_WORDS or (bool(figures(said)) and _foreign(said, against))
+    wrong = bool(
+        find_misplaced_figures(said, readings, across=bool(cited))
+        or _find_unknown_options(said, against)
+    )
+    enough = overlap >= SUFFICIENT_WORD_SHARE or (
+        bool(find_figures(said)) and _is_other_language(said, against)
+    )
     return Support(
         start,
         end,
@@ -172,7 +180,7 @@ def _first_look(answer: str, start: int, end: int, passages: Sequence[_Given]) -
     )
 
 
-def _options(said: str, against: Sequence[_Given]) -> frozenset[str]:
+def _find_unknown_options(said: str, against: Sequence[_GivenPassage]) -> frozenset[str]:
     """Options of commands in the code of a sentence that the passages do not have."""
     written = {option for code in _CODE.findall(said) for option in _OPTION.findall(code)}
     if not written:
@@ -180,31 +188,34 @@ def _options(said: str, against: Sequence[_Given]) -> frozenset[str]:
     return frozenset(written.difference(*(_OPTION.findall(one.text) for one in against)))
 
 
-def _foreign(said: str, against: Sequence[_Given]) -> bool:
+def _is_other_language(said: str, against: Sequence[_GivenPassage]) -> bool:
     """Whether a sentence is in another language than the passages, as far as can be told."""
-    theirs = "\n".join(one.text for one in against)[:_TO_TELL]
-    if _unspaced(said) != _unspaced(theirs):
+    theirs = "\n".join(one.text for one in against)[:_LANGUAGE_SAMPLE_CHARACTERS]
+    if _is_mostly_unspaced(said) != _is_mostly_unspaced(theirs):
         return True
     return (english_share(said) > 0.5) != (english_share(theirs) > 0.5)
 
 
-def _unspaced(text: str) -> bool:
+def _is_mostly_unspaced(text: str) -> bool:
     letters = [c for c in text if c.isalpha()]
     return 2 * sum(map(is_unspaced, letters)) > len(letters)
 
 
-async def _second_look(
-    found: list[Support], doubtful: Sequence[int], passages: Sequence[str], near: Similarities
+async def _check_meaning(
+    found: list[Support],
+    doubtful: Sequence[int],
+    passages: Sequence[str],
+    similarities: Similarities,
 ) -> None:
     """Compare the meaning of doubtful sentences with the passages' sentences."""
-    parts = [sentences(passage) for passage in passages]
-    owners = [n for n, part in enumerate(parts, 1) for _ in part][:_MOST_COMPARED]
-    texts = [text for part in parts for text in part][:_MOST_COMPARED]
+    parts = [split_sentences(passage) for passage in passages]
+    owners = [n for n, part in enumerate(parts, 1) for _ in part][:_MAX_COMPARED_SENTENCES]
+    texts = [text for part in parts for text in part][:_MAX_COMPARED_SENTENCES]
     if not texts:
         return
-    asked = [_CITED.sub("", found[at].text) for at in doubtful]
+    doubtful_texts = [_CITED.sub("", found[at].text) for at in doubtful]
     owner = np.array(owners)
-    for row, at in zip(await near(asked, texts), doubtful, strict=True):
+    for row, at in zip(await similarities(doubtful_texts, texts), doubtful, strict=True):
         one = found[at]
         mask = np.isin(owner, one.cited) if one.cited else np.ones(len(owner), dtype=bool)
         best = float(row[mask].max(initial=0.0))
@@ -213,7 +224,7 @@ async def _second_look(
             one.end,
             one.text,
             one.cited,
-            supported=best >= SAME_MEANING,
+            supported=best >= MIN_SIMILARITY,
             overlap=one.overlap,
             similarity=round(best, 3),
         )

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
 
 _T = TypeVar("_T")
-_WRITE_BATCH = 32
+_WRITE_BATCH_VECTORS = 32
 """Vectors written in one call, which holds the interpreter: for 10 ms where there are few, for 20
 and now and then 60 among ten thousand. Half as many take half as long again altogether."""
-_READ_BATCH = 2_000
-_LEAST_SPACE = 16 * 1024 * 1024
+_READ_BATCH_IDS = 2_000
+_MIN_FREE_BYTES = 16 * 1024 * 1024
 """Bytes that Chroma needs free for a write, since it rewrites its log."""
 
 
@@ -68,7 +68,7 @@ class ChromaIndex:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chroma")
         self._client: ClientAPI | None = None
         self._collections: dict[str, Collection] = {}
-        self._looked_at = False
+        self._files_checked = False
         self._closed = False
         self.damaged = asyncio.Event()
         """Set from when damage is found until the vectors are thrown away: nothing works then."""
@@ -77,8 +77,8 @@ class ChromaIndex:
         self, collection: str, ids: Sequence[str], documents: Sequence[str], vectors: Embeddings
     ) -> None:
         """Write vectors, shape (len(ids), dim), with the document that each belongs to."""
-        for at in range(0, len(ids), _WRITE_BATCH):
-            part = slice(at, at + _WRITE_BATCH)
+        for at in range(0, len(ids), _WRITE_BATCH_VECTORS):
+            part = slice(at, at + _WRITE_BATCH_VECTORS)
             rows = np.ascontiguousarray(vectors[part], dtype=np.float32)
             await self._run(self._upsert, collection, list(ids[part]), documents[part], rows)
 
@@ -94,8 +94,8 @@ class ChromaIndex:
 
     async def delete(self, collection: str, ids: Sequence[str]) -> None:
         """Remove vectors; ids that are not there do no harm."""
-        for at in range(0, len(ids), _WRITE_BATCH):
-            await self._run(self._delete, collection, list(ids[at : at + _WRITE_BATCH]))
+        for at in range(0, len(ids), _WRITE_BATCH_VECTORS):
+            await self._run(self._delete, collection, list(ids[at : at + _WRITE_BATCH_VECTORS]))
 
     async def count(self, collection: str) -> int:
         """How many vectors a collection has."""
@@ -106,11 +106,11 @@ class ChromaIndex:
 
         Raises `IndexDamaged`, as everything else does then.
         """
-        await self._run(self._look)
+        await self._run(self._check_files)
 
-    async def throw_away(self) -> None:
+    async def reset(self) -> None:
         """Remove all vectors, also damaged ones, and begin anew."""
-        await self._on_thread(self._throw_away)
+        await self._on_thread(self._reset)
         self.damaged.clear()
 
     async def open(self) -> None:
@@ -133,7 +133,7 @@ class ChromaIndex:
         self._closed = True
         loop = asyncio.get_running_loop()
         with suppress(StorageError):  # what is lost by it can be made again
-            await loop.run_in_executor(self._thread, partial(self._told, self._close))
+            await loop.run_in_executor(self._thread, partial(self._translate_errors, self._close))
         await asyncio.to_thread(self._thread.shutdown)
 
     async def _run(self, function: Callable[..., _T], *args: Any) -> _T:
@@ -146,14 +146,16 @@ class ChromaIndex:
             raise StorageError("The documents are closed, because Parlance is stopping.")
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._thread, partial(self._told, function, *args))
+            return await loop.run_in_executor(
+                self._thread, partial(self._translate_errors, function, *args)
+            )
         except IndexDamaged:
             self.damaged.set()
             raise
 
     # --- on the thread ---------------------------------------------------------------------------
 
-    def _told(self, function: Callable[..., _T], *args: Any) -> _T:
+    def _translate_errors(self, function: Callable[..., _T], *args: Any) -> _T:
         """Do it; what Chroma's engine raises is told in a sentence."""
         try:
             return function(*args)
@@ -162,16 +164,16 @@ class ChromaIndex:
         except BaseException as exc:  # a panic of its engine is no `Exception`
             if not type(exc).__module__.startswith(("chromadb", "pyo3")):
                 raise
-            raise self._reason(str(exc)) from exc
+            raise self._to_storage_error(str(exc)) from exc
 
-    def _reason(self, said: str) -> StorageError:
+    def _to_storage_error(self, said: str) -> StorageError:
         """Why Chroma failed. It says little of what its engine met: what may be, is looked at."""
         if self._is_full():
             return StorageError(
                 f"There is no space left on the disk of {self._directory}; make room and start "
                 "again."
             )
-        files = (self._directory, self._directory / chroma_files.DATABASE)
+        files = (self._directory, self._directory / chroma_files.DATABASE_NAME)
         if not all(os.access(path, os.W_OK) for path in files if path.exists()):
             return StorageError(
                 f"{self._directory} cannot be written to; check its owner and mode."
@@ -182,18 +184,18 @@ class ChromaIndex:
 
     def _is_full(self) -> bool:
         try:
-            return shutil.disk_usage(self._directory).free < _LEAST_SPACE
+            return shutil.disk_usage(self._directory).free < _MIN_FREE_BYTES
         except OSError:
             return False
 
-    def _look(self) -> None:
-        if not self._looked_at and chroma_files.damage(self._directory):
+    def _check_files(self) -> None:
+        if not self._files_checked and chroma_files.find_damage(self._directory):
             raise IndexDamaged(self._directory)
-        self._looked_at = True
+        self._files_checked = True
 
     def _open(self) -> ClientAPI:
         if self._client is None:
-            self._look()
+            self._check_files()
             import chromadb
             from chromadb.api.shared_system_client import SharedSystemClient
             from chromadb.config import Settings
@@ -209,11 +211,11 @@ class ChromaIndex:
                 raise
         return self._client
 
-    def _throw_away(self) -> None:
+    def _reset(self) -> None:
         with suppress(StorageError):  # whatever it still wants to write is of no use
-            self._told(self._close)
-        chroma_files.remove(self._directory)
-        self._looked_at = False
+            self._translate_errors(self._close)
+        chroma_files.remove_files(self._directory)
+        self._files_checked = False
         self._open()
 
     def _collection(self, name: str) -> Collection:
@@ -254,9 +256,9 @@ class ChromaIndex:
         where: Any = {"document": document} if document is not None else None
         found: set[str] = set()
         while True:
-            page = collection.get(where=where, limit=_READ_BATCH, offset=len(found), include=[])
+            page = collection.get(where=where, limit=_READ_BATCH_IDS, offset=len(found), include=[])
             found.update(page["ids"])
-            if len(page["ids"]) < _READ_BATCH:
+            if len(page["ids"]) < _READ_BATCH_IDS:
                 return found
 
     def _delete(self, name: str, ids: list[str]) -> None:

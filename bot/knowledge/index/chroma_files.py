@@ -15,37 +15,39 @@ from pathlib import Path
 
 import numpy as np
 
-DATABASE = "chroma.sqlite3"
-_SEGMENT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+DATABASE_NAME = "chroma.sqlite3"
+_SEGMENT_NAME = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HEADER = struct.Struct("<iQQQQQQiIQQQdQ")
-_VERSION = 1
+_HEADER_VERSION = 1
 
 
-def damage(directory: Path) -> str:
+def find_damage(directory: Path) -> str:
     """What is damaged in Chroma's directory, in a few words; empty where nothing is seen."""
     if not directory.is_dir():
         return "it is no folder" if directory.exists() else ""
-    return _of_database(directory / DATABASE) or next(
-        (f"{s.name}: {what}" for s in _segments(directory) if (what := _of_graph(s))), ""
+    return _find_database_damage(directory / DATABASE_NAME) or next(
+        (f"{s.name}: {what}" for s in _segments(directory) if (what := _find_graph_damage(s))), ""
     )
 
 
-def remove(directory: Path) -> None:
+def remove_files(directory: Path) -> None:
     """Remove Chroma's files, and nothing that is not its own. Raises `OSError`."""
     if not directory.is_dir():
         directory.unlink(missing_ok=True)
         return
     for segment in _segments(directory):
         shutil.rmtree(segment)
-    for path in directory.glob(f"{DATABASE}*"):  # last: without it there is nothing to be read
+    for path in directory.glob(f"{DATABASE_NAME}*"):  # last: without it there is nothing to be read
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _segments(directory: Path) -> list[Path]:
-    return [p for p in sorted(directory.iterdir()) if p.is_dir() and _SEGMENT.fullmatch(p.name)]
+    return [
+        p for p in sorted(directory.iterdir()) if p.is_dir() and _SEGMENT_NAME.fullmatch(p.name)
+    ]
 
 
-def _of_database(path: Path) -> str:
+def _find_database_damage(path: Path) -> str:
     if not path.exists():
         return ""
     if not path.is_file():
@@ -60,11 +62,11 @@ def _of_database(path: Path) -> str:
     return "" if said == "ok" else f"{path.name}: {said.splitlines()[0]}"
 
 
-def _of_graph(segment: Path) -> str:
+def _find_graph_damage(segment: Path) -> str:
     """Whether every link of a graph leads to an element of it."""
     try:
         header = (segment / "header.bin").read_bytes()
-        level0 = _mapped(segment / "data_level0.bin")
+        level0 = _map_file(segment / "data_level0.bin")
         upper = (segment / "link_lists.bin").read_bytes()
     except FileNotFoundError:
         return ""  # nothing of it is on the disk yet
@@ -75,25 +77,29 @@ def _of_graph(segment: Path) -> str:
     version, _, most, count, size, label_at, data_at, levels, entry, links, links0, *_ = (
         _HEADER.unpack(header)
     )
-    if version != _VERSION:
+    if version != _HEADER_VERSION:
         return "the header is damaged"
     fits = data_at == 4 + 4 * links0 and data_at < label_at == size - 8 and count <= most
     if not fits or len(level0) < count * size or (count and entry >= count):
         return "the header does not fit the data"
     rows = level0[: count * size].reshape(count, size)
-    if not _leads_on(rows[:, :data_at], count):
+    if not _are_links_valid(rows[:, :data_at], count):
         return "links lead nowhere"
-    return "" if _upper_levels(upper, count, links, levels, entry) else "upper links lead nowhere"
+    return (
+        ""
+        if _are_upper_links_valid(upper, count, links, levels, entry)
+        else "upper links lead nowhere"
+    )
 
 
-def _mapped(path: Path) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+def _map_file(path: Path) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
     """The bytes of a file, of which only those that are looked at are read."""
     if not path.stat().st_size:
         return np.zeros(0, dtype=np.uint8)
     return np.memmap(path, dtype=np.uint8, mode="r")
 
 
-def _leads_on(lists: np.ndarray[tuple[int, int], np.dtype[np.uint8]], count: int) -> bool:
+def _are_links_valid(lists: np.ndarray[tuple[int, int], np.dtype[np.uint8]], count: int) -> bool:
     """Whether lists of links, a row each, have no more than they can and lead to elements."""
     words = np.ascontiguousarray(lists).view("<u4")
     used = words[:, 0] & 0xFFFF
@@ -103,7 +109,7 @@ def _leads_on(lists: np.ndarray[tuple[int, int], np.dtype[np.uint8]], count: int
     return not (words[:, 1:][filled] >= count).any()
 
 
-def _upper_levels(data: bytes, count: int, links: int, levels: int, entry: int) -> bool:
+def _are_upper_links_valid(data: bytes, count: int, links: int, levels: int, entry: int) -> bool:
     """Whether the lists above the lowest level are whole: of each element its size, then they."""
     width = 4 + 4 * links
     at, lists = 0, []
@@ -116,4 +122,4 @@ def _upper_levels(data: bytes, count: int, links: int, levels: int, entry: int) 
         lists.append(data[at + 4 : at + 4 + size])
         at += 4 + size
     together = np.frombuffer(b"".join(lists), dtype=np.uint8)
-    return at == len(data) and _leads_on(together.reshape(-1, width), count)
+    return at == len(data) and _are_links_valid(together.reshape(-1, width), count)

@@ -14,19 +14,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from bot.knowledge.index.chroma import ChromaIndex, collection_name
-from bot.knowledge.index.quantized_vectors import restore
+from bot.knowledge.index.quantized_vectors import dequantise
 from bot.knowledge.index.rows import BaseRow
 from bot.knowledge.index.store import KnowledgeStore
 
-_REPAIR_BATCH = 500
-_SAMPLE = 16
+_REPAIR_BATCH_VECTORS = 500
+_SAMPLED_PASSAGES = 16
 """Passages whose vectors are looked up to prove that a collection can be searched."""
-_SAME = 0.99
+_MIN_SAME_COSINE = 0.99
 """Cosine from which a vector is the one that was looked up; the copy in the database is rounded."""
 
 
 @dataclass(frozen=True, slots=True)
-class Repaired:
+class RepairCounts:
     """What a comparison found in Chroma, and put right."""
 
     removed: int = 0
@@ -40,7 +40,7 @@ async def reconcile(
     document: str | None = None,
     *,
     keep: AbstractSet[str] = frozenset(),
-) -> Repaired:
+) -> RepairCounts:
     """Make Chroma hold exactly the passages of a base, or of one document of it.
 
     What is missing is put back from the copy beside the passage, without the embedder. `keep` are
@@ -52,16 +52,16 @@ async def reconcile(
     removed = present - wanted - keep
     await chroma.delete(collection, sorted(removed))
     missing = sorted(wanted - present)
-    for at in range(0, len(missing), _REPAIR_BATCH):
-        await _put_back(store, chroma, base, missing[at : at + _REPAIR_BATCH])
-    return Repaired(len(removed), len(missing))
+    for at in range(0, len(missing), _REPAIR_BATCH_VECTORS):
+        await _restore_vectors(store, chroma, base, missing[at : at + _REPAIR_BATCH_VECTORS])
+    return RepairCounts(len(removed), len(missing))
 
 
-async def _put_back(
+async def _restore_vectors(
     store: KnowledgeStore, chroma: ChromaIndex, base: BaseRow, idents: Sequence[str]
 ) -> None:
     kept = await store.vectors(base.generation, idents)
-    rows = [restore(data, base.dimension)[0] for data in kept.values()]
+    rows = [dequantise(data, base.dimension)[0] for data in kept.values()]
     if rows:
         await chroma.upsert(
             collection_name(base.name, base.generation),
@@ -71,20 +71,20 @@ async def _put_back(
         )
 
 
-async def all_searchable(store: KnowledgeStore, chroma: ChromaIndex) -> bool:
+async def are_all_searchable(store: KnowledgeStore, chroma: ChromaIndex) -> bool:
     """Whether Chroma has all passages of every base, and finds some of them by their vectors: its
     graph can be gone while it still knows every id. Raises `IndexDamaged`."""
-    return all([await _searchable(store, chroma, b) for b in (await store.bases()).values()])
+    return all([await _is_searchable(store, chroma, b) for b in (await store.bases()).values()])
 
 
-async def _searchable(store: KnowledgeStore, chroma: ChromaIndex, base: BaseRow) -> bool:
+async def _is_searchable(store: KnowledgeStore, chroma: ChromaIndex, base: BaseRow) -> bool:
     collection = collection_name(base.name, base.generation)
     wanted = sorted(await store.passage_ids(base.name, base.generation))
     if await chroma.count(collection) < len(wanted):
         return False
-    sample = wanted[:: len(wanted) // _SAMPLE + 1]
+    sample = wanted[:: len(wanted) // _SAMPLED_PASSAGES + 1]
     missed = 0
     for data in (await store.vectors(base.generation, sample)).values():
-        near = await chroma.query(collection, restore(data, base.dimension)[0], 1)
-        missed += not near or near[0][1] < _SAME
+        near = await chroma.query(collection, dequantise(data, base.dimension)[0], 1)
+        missed += not near or near[0][1] < _MIN_SAME_COSINE
     return missed <= len(sample) // 4  # the search is not exact

@@ -21,18 +21,18 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.knowledge.language.words import indexable, is_unspaced, match_expression
+from bot.knowledge.language.words import is_unspaced, match_expression, to_indexed_text
 
-_TITLE, _HEADING, _BODY = 1.0, 1.0, 1.0
+_TITLE_WEIGHT, _HEADING_WEIGHT, _BODY_WEIGHT = 1.0, 1.0, 1.0
 """What a word in the title, the headings, the text counts; measured in `bench/retrieval.py`."""
 
-_PREFIX = "knowledge_fts_"
-_TOKENS = "porter unicode61 remove_diacritics 2"
-_FEW = 1_000
-_ENOUGH = 3
-_K1, _B = 1.2, 0.75
+_TABLE_PREFIX = "knowledge_fts_"
+_TOKENIZER = "porter unicode61 remove_diacritics 2"
+_MAX_RARE_PASSAGES = 1_000
+_MIN_RARE_WORDS = 3
+_BM25_K1, _BM25_B = 1.2, 0.75
 """bm25's usual constants, which FTS5 has too."""
-_LEAST_IDF = 1e-6
+_MIN_IDF = 1e-6
 """What a word that more than half of the passages have weighs in FTS5's bm25."""
 
 
@@ -59,44 +59,45 @@ class Frequencies:
         for word in words:
             count = min(self.words[word], self.passages)
             rarity = math.log((self.passages - count + 0.5) / (count + 0.5))
-            total += max(rarity, _LEAST_IDF)
+            total += max(rarity, _MIN_IDF)
         return total
 
 
 # --- the tables ----------------------------------------------------------------------------------
 
 
-def table_of(base: str) -> str:
+def table_name(base: str) -> str:
     """The table of a knowledge base. The base's name is foreign text, its digest is not."""
-    return _PREFIX + hashlib.blake2b(base.encode(), digest_size=16).hexdigest()
+    return _TABLE_PREFIX + hashlib.blake2b(base.encode(), digest_size=16).hexdigest()
 
 
 def make_table(connection: Connection, base: str) -> None:
     """Make the table of a base, unless it is there."""
     connection.exec_driver_sql(
-        f"CREATE VIRTUAL TABLE IF NOT EXISTS {table_of(base)} "
-        f"USING fts5(title, heading, body, tokenize = '{_TOKENS}')"
+        f"CREATE VIRTUAL TABLE IF NOT EXISTS {table_name(base)} "
+        f"USING fts5(title, heading, body, tokenize = '{_TOKENIZER}')"
     )
 
 
 def drop_table(connection: Connection, base: str) -> None:
     """Take the whole table of a base away, if it is there."""
-    connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table_of(base)}")
+    connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table_name(base)}")
 
 
-def drop_strangers(connection: Connection, bases: Sequence[str]) -> None:
+def drop_unknown_tables(connection: Connection, bases: Sequence[str]) -> None:
     """Take the tables away that belong to none of these bases."""
     found = connection.exec_driver_sql(
-        f"SELECT name FROM sqlite_master WHERE name GLOB '{_PREFIX}*' AND sql LIKE '%USING fts5%'"
+        "SELECT name FROM sqlite_master "
+        f"WHERE name GLOB '{_TABLE_PREFIX}*' AND sql LIKE '%USING fts5%'"
     )
-    for table in set(found.scalars()) - {table_of(base) for base in bases}:
+    for table in set(found.scalars()) - {table_name(base) for base in bases}:
         connection.exec_driver_sql(f'DROP TABLE "{table}"')
 
 
 def add_entries(connection: Connection, base: str, entries: Sequence[Entry]) -> None:
     """Index passages of a base, in the writer's transaction."""
     insert = sa.text(
-        f"INSERT INTO {table_of(base)} (rowid, title, heading, body) "
+        f"INSERT INTO {table_name(base)} (rowid, title, heading, body) "
         "VALUES (:n, :title, :heading, :body)"
     )
     if entries:
@@ -105,9 +106,9 @@ def add_entries(connection: Connection, base: str, entries: Sequence[Entry]) -> 
             [
                 {
                     "n": entry.number,
-                    "title": indexable(entry.title),
-                    "heading": indexable(entry.heading),
-                    "body": indexable(entry.body),
+                    "title": to_indexed_text(entry.title),
+                    "heading": to_indexed_text(entry.heading),
+                    "body": to_indexed_text(entry.body),
                 }
                 for entry in entries
             ],
@@ -118,14 +119,14 @@ def remove_entries(connection: Connection, base: str, numbers: Sequence[int]) ->
     """Take passages of a base out of the index, in the writer's transaction."""
     if numbers:
         connection.execute(
-            sa.text(f"DELETE FROM {table_of(base)} WHERE rowid = :n"), [{"n": n} for n in numbers]
+            sa.text(f"DELETE FROM {table_name(base)} WHERE rowid = :n"), [{"n": n} for n in numbers]
         )
 
 
-def repair(connection: Connection, base: str, wanted: set[int]) -> tuple[set[int], int]:
+def repair_table(connection: Connection, base: str, wanted: set[int]) -> tuple[set[int], int]:
     """Take out what does not belong; returns which passages are missing, and how many went."""
     make_table(connection, base)
-    table = table_of(base)
+    table = table_name(base)
     try:
         with connection.begin_nested():
             connection.exec_driver_sql(f"INSERT INTO {table} ({table}) VALUES ('integrity-check')")
@@ -139,18 +140,18 @@ def repair(connection: Connection, base: str, wanted: set[int]) -> tuple[set[int
 # --- asking --------------------------------------------------------------------------------------
 
 
-async def frequencies(
-    connection: AsyncConnection, words: Sequence[str], bases: Sequence[str], most: int
+async def count_frequencies(
+    connection: AsyncConnection, words: Sequence[str], bases: Sequence[str], max_count: int
 ) -> dict[str, Frequencies]:
-    """How often each base has the words, counted up to `most`."""
+    """How often each base has the words, counted up to `max_count`."""
     found = {}
     values = {f"w{at}": match_expression([word]) for at, word in enumerate(words)}
     for base in bases:
-        table = table_of(base)
+        table = table_name(base)
         columns = [f"(SELECT count(*) FROM {table}_docsize)"]
         columns += [
             f"(SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH :w{at} "
-            f"LIMIT {most}))"
+            f"LIMIT {max_count}))"
             for at in range(len(words))
         ]
         for row in await _rows(connection, f"SELECT {', '.join(columns)}", values):
@@ -159,14 +160,18 @@ async def frequencies(
     return found
 
 
-def together(known: Mapping[str, Frequencies], words: Sequence[str], most: int) -> Frequencies:
-    """The frequencies in several bases as those of one, counted up to `most`."""
+def combine_frequencies(
+    known: Mapping[str, Frequencies], words: Sequence[str], max_count: int
+) -> Frequencies:
+    """The frequencies in several bases as those of one, counted up to `max_count`."""
     passages = sum(one.passages for one in known.values())
-    counts = {word: min(most, sum(one.words[word] for one in known.values())) for word in words}
+    counts = {
+        word: min(max_count, sum(one.words[word] for one in known.values())) for word in words
+    }
     return Frequencies(passages, counts)
 
 
-async def find(
+async def find_passages(
     connection: AsyncConnection,
     words: Sequence[str],
     known: Mapping[str, Frequencies],
@@ -183,9 +188,10 @@ async def find(
         there = [word for word in words if frequencies.words[word]]
         if not there:
             continue
-        table = table_of(base)
+        table = table_name(base)
         ranked = (
-            f"SELECT rowid, bm25({table}, {_TITLE}, {_HEADING}, {_BODY}) AS score "
+            f"SELECT rowid, "
+            f"bm25({table}, {_TITLE_WEIGHT}, {_HEADING_WEIGHT}, {_BODY_WEIGHT}) AS score "
             f"FROM {table} WHERE {table} MATCH :query ORDER BY score LIMIT :limit"
         )
         values = {"query": match_expression(list(words)), "limit": limit}
@@ -210,19 +216,19 @@ async def _rows(
         raise
 
 
-def telling(counts: Mapping[str, int], total: int) -> list[str]:
+def select_words(counts: Mapping[str, int], total: int) -> list[str]:
     """The words of a question that are worth looking up, by how many passages have each.
 
     A word that a tenth of very many passages has tells little, and ranking them all takes long. It
     is left out where at least three rarer ones remain; the candidates are judged by it all the
     same.
     """
-    rare = [word for word, count in counts.items() if count <= max(_FEW, total // 10)]
+    rare = [word for word, count in counts.items() if count <= max(_MAX_RARE_PASSAGES, total // 10)]
     known = sum(counts[word] > 0 for word in rare)
-    return rare if known >= _ENOUGH else list(counts)
+    return rare if known >= _MIN_RARE_WORDS else list(counts)
 
 
-def exact_scores(
+def score_exact_words(
     words: Sequence[str], weight: Mapping[str, float], texts: Sequence[str]
 ) -> npt.NDArray[np.float64]:
     """bm25 of the words in their very form, over these texts, shape (len(texts),).
@@ -236,10 +242,11 @@ def exact_scores(
         return scores
     pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, spaced))})(?!\w)")
     lengths = np.array([len(text) for text in texts], dtype=np.float64)
-    norms = _K1 * (1 - _B + _B * lengths / max(1.0, float(lengths.mean())))
+    norms = _BM25_K1 * (1 - _BM25_B + _BM25_B * lengths / max(1.0, float(lengths.mean())))
     for at, text in enumerate(texts):
         counts = Counter(pattern.findall(text.casefold()))
         scores[at] = sum(
-            weight[word] * times * (_K1 + 1) / (times + norms[at]) for word, times in counts.items()
+            weight[word] * times * (_BM25_K1 + 1) / (times + norms[at])
+            for word, times in counts.items()
         )
     return scores

@@ -11,12 +11,12 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects.sqlite import insert
 
 from bot.knowledge.index import full_text
-from bot.knowledge.index.rows import BaseRow, DocumentRow, NewDocument, SourceRow, unpack
+from bot.knowledge.index.rows import BaseRow, DocumentRow, NewDocument, SourceRow, decompress_text
 from bot.knowledge.index.tables import bases, documents, passages, pending, sources, staged
-from bot.knowledge.index.writer import forget_passages, put_documents
+from bot.knowledge.index.writer import put_documents, remove_passages
 from bot.storage.database import Database
 
-_DOCUMENT = [documents.c[name] for name in DocumentRow.__dataclass_fields__]
+_DOCUMENT_COLUMNS = [documents.c[name] for name in DocumentRow.__dataclass_fields__]
 
 
 class KnowledgeStore:
@@ -122,7 +122,7 @@ class KnowledgeStore:
 
     async def documents(self, base: str | None = None) -> list[DocumentRow]:
         """Every document, by base and location."""
-        query = sa.select(*_DOCUMENT).order_by(documents.c.base, documents.c.location)
+        query = sa.select(*_DOCUMENT_COLUMNS).order_by(documents.c.base, documents.c.location)
         if base is not None:
             query = query.where(documents.c.base == base)
         async with self._db.read() as connection:
@@ -131,7 +131,9 @@ class KnowledgeStore:
     async def document(self, ident: str) -> DocumentRow | None:
         async with self._db.read() as connection:
             row = (
-                await connection.execute(sa.select(*_DOCUMENT).where(documents.c.id == ident))
+                await connection.execute(
+                    sa.select(*_DOCUMENT_COLUMNS).where(documents.c.id == ident)
+                )
             ).one_or_none()
             return DocumentRow(*row) if row is not None else None
 
@@ -141,7 +143,7 @@ class KnowledgeStore:
             data: bytes | None = await connection.scalar(
                 sa.select(documents.c.text).where(documents.c.id == ident)
             )
-        return await asyncio.to_thread(unpack, data)
+        return await asyncio.to_thread(decompress_text, data)
 
     async def touch(self, ident: str, *, size: int, modified_ns: int, digest: str) -> None:
         """A document was looked at and has the same text: remember the file's new state."""
@@ -213,7 +215,7 @@ class KnowledgeStore:
         """Take a document out, and mark its vectors as pending."""
 
         def job(connection: Connection) -> None:
-            forget_passages(connection, row, generation)
+            remove_passages(connection, row, generation)
             connection.execute(sa.delete(staged).where(staged.c.document == row.id))
             connection.execute(sa.delete(documents).where(documents.c.id == row.id))
             values = {"base": row.base, "generation": generation, "document": row.id}

@@ -1,7 +1,7 @@
 """The tables of the documents; migration `0002_knowledge` makes them.
 
-Each knowledge base has a virtual table of its own as well (FTS5: title, heading, body), which
-SQLAlchemy cannot describe and `bot.knowledge.index.full_text` makes. Its rowid is the passage's number.
+Each knowledge base also has a virtual FTS5 table (title, heading, body), which SQLAlchemy cannot
+describe; `bot.knowledge.index.full_text` creates it. Its rowid is the passage's number.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ def put_documents(connection: Connection, new: Sequence[NewDocument], generation
     """Put documents of one base in place of what was there: row, passages, full text."""
     for document in new:
         if not document.fresh:
-            forget_passages(connection, document.row, generation)
+            remove_passages(connection, document.row, generation)
             _unstage(connection, document.row.id, generation)
     statement = insert(documents)
     values = [{**_values(document.row), "text": document.packed} for document in new]
@@ -35,7 +35,7 @@ def put_documents(connection: Connection, new: Sequence[NewDocument], generation
     )
 
 
-def forget_passages(connection: Connection, document: DocumentRow, generation: int) -> None:
+def remove_passages(connection: Connection, document: DocumentRow, generation: int) -> None:
     """Take a document's passages out of table and full text."""
     here = (passages.c.document == document.id) & (passages.c.generation == generation)
     numbers = list(connection.scalars(sa.select(passages.c.number).where(here)))

@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 
 from semantic_text_splitter import MarkdownSplitter
 
-from bot.knowledge.language.sentences import sentences
-from bot.knowledge.retrieval.token_ruler import Ruler, Spans
+from bot.knowledge.language.sentences import split_sentences
+from bot.knowledge.retrieval.token_ruler import FindSpans, TokenRuler
 
 _SPECIAL_TOKENS = 2
-_LONGEST_PREFIX = 0.25
+_MAX_PREFIX_SHARE = 0.25
 """Most of the window that title and headings may take."""
-_JOINT = 8
+_JOIN_COST_TOKENS = 8
 """Tokens that joining title and text may cost at most beyond those of both."""
-_MOST_SENTENCES = 12
-_STRETCH = 12_000
+_MAX_SENTENCES = 12
+_STRETCH_CHARACTERS = 12_000
 """Characters that are cut in one call, so that no call holds the interpreter for long."""
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
@@ -40,21 +40,21 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Chunk:
     """One passage to be: what a reader sees, and what is embedded for it."""
 
     heading: str
     text: str = field(repr=False)
-    embedded: str = field(repr=False)
+    embedding_text: str = field(repr=False)
     sentences: tuple[str, ...] = field(default=(), repr=False)
 
 
-def plain(heading: str) -> str:
+def plain_heading(heading: str) -> str:
     """A heading without links, code marks and emphasis."""
     return " ".join(_INLINE.sub(lambda m: m[1] or "", heading).split())
 
 
-def sections(markdown: str) -> list[Section]:
+def split_sections(markdown: str) -> list[Section]:
     """Cut at headings; a `#` in a code fence is not one."""
     found: list[Section] = []
     path: list[tuple[int, str]] = []
@@ -99,18 +99,18 @@ def _heading(line: str, before: list[str]) -> tuple[int, str]:
     """Level and name of a heading that this line is (or underlines); level 0 where it is none."""
     atx = _ATX.match(line)
     if atx:
-        return len(atx[1]), plain(atx[2].rstrip(" \t").rstrip("#"))
+        return len(atx[1]), plain_heading(atx[2].rstrip(" \t").rstrip("#"))
     under = _SETEXT.match(line)
     if under and before and re.match(r" {0,3}[^\s>#\-*+|]", before[-1]):
         starts_paragraph = len(before) < 2 or not before[-2].strip()
         if starts_paragraph and len(before[-1]) <= 200:
-            return (1 if under[1][0] == "=" else 2), plain(before[-1])
+            return (1 if under[1][0] == "=" else 2), plain_heading(before[-1])
     return 0, ""
 
 
 def first_heading(markdown: str) -> str:
     """The first heading of a document, empty where there is none."""
-    for section in sections(markdown[:20_000]):
+    for section in split_sections(markdown[:20_000]):
         if section.path:
             return section.path[0]
     return ""
@@ -125,32 +125,36 @@ class Chunker:
     """
 
     def __init__(
-        self, count: Callable[[str], int], window: int, most: int = 200, spans: Spans | None = None
+        self,
+        count: Callable[[str], int],
+        window: int,
+        most: int = 200,
+        spans: FindSpans | None = None,
     ) -> None:
         self._count = count
         self._room = max(16, window - _SPECIAL_TOKENS)
         self._most = most
         self._spans = spans
 
-    def pieces(self, title: str, markdown: str) -> list[Piece]:
+    def chunks(self, title: str, markdown: str) -> list[Chunk]:
         """The passages of a document, in reading order."""
-        found: list[Piece] = []
-        for section in self._merged(sections(markdown)):
+        found: list[Chunk] = []
+        for section in self._merge(split_sections(markdown)):
             prefix, taken = self._prefix(title, section.path)
             heading = " > ".join(section.path)
-            for text in self._fitting(section.text, prefix, taken):
-                whole = _below(prefix, text)
-                found.append(Piece(heading, text, whole, self._sentences(text)))
+            for text in self._split_section(section.text, prefix, taken):
+                whole = _join_prefix(prefix, text)
+                found.append(Chunk(heading, text, whole, self._sentences(text)))
         return found
 
-    def _merged(self, parts: list[Section]) -> list[Section]:
+    def _merge(self, parts: list[Section]) -> list[Section]:
         """Join neighbours that are too short to stand alone; their headings stay in the text."""
         small = self._most // 4
         found: list[Section] = []
         sizes: list[int] = []
         for part in parts:
             size = self._count(part.text) if len(part.text) < 12 * small else 10 * small
-            shared = _shared(found[-1].path, part.path) if found else ()
+            shared = _shared_path(found[-1].path, part.path) if found else ()
             if found and size + sizes[-1] <= small and (shared or not part.path):
                 last = found.pop()
                 text = f"{_with_heading(last, shared)}\n\n{_with_heading(part, shared)}"
@@ -165,7 +169,7 @@ class Chunker:
         """Title and headings with their tokens, shortened from the left of the path where they are
         too long."""
         names = [title, *path] if title and title not in path[:1] else list(path)
-        limit = int(self._room * _LONGEST_PREFIX)
+        limit = int(self._room * _MAX_PREFIX_SHARE)
         prefix = " > ".join(names)
         while (taken := self._count(prefix)) > limit:
             if len(names) > 1:
@@ -175,7 +179,7 @@ class Chunker:
                 prefix = prefix[: len(prefix) * 3 // 4].rstrip()
         return prefix, taken
 
-    def _fitting(self, text: str, prefix: str, taken: int) -> Iterator[str]:
+    def _split_section(self, text: str, prefix: str, taken: int) -> Iterator[str]:
         """The passages of a section, each of which fits together with the prefix.
 
         Joining can cost a token or two more than the parts, a passage that begins or ends inside a
@@ -183,13 +187,13 @@ class Chunker:
         where that is too much, the passage is halved.
         """
         for chunk, tokens in self._cut(text, min(self._most, self._room - taken)):
-            if taken + tokens + _JOINT <= self._room:
+            if taken + tokens + _JOIN_COST_TOKENS <= self._room:
                 yield chunk
             else:
-                yield from self._halved(chunk, prefix)
+                yield from self._halve(chunk, prefix)
 
-    def _halved(self, text: str, prefix: str) -> Iterator[str]:
-        if len(text) < 2 or self._count(_below(prefix, text)) <= self._room:
+    def _halve(self, text: str, prefix: str) -> Iterator[str]:
+        if len(text) < 2 or self._count(_join_prefix(prefix, text)) <= self._room:
             yield text
             return
         middle = len(text) // 2
@@ -197,33 +201,33 @@ class Chunker:
         found = found or max(text.rfind(" ", middle // 2, middle), 0) or middle
         for part in (text[:found].strip(), text[found:].strip()):
             if part:
-                yield from self._halved(part, prefix)
+                yield from self._halve(part, prefix)
 
     def _cut(self, text: str, room: int) -> Iterator[tuple[str, int]]:
         """The passages of a section, each with its tokens."""
-        for stretch in _stretches(text):
-            count = Ruler(stretch, self._spans, self._count) if self._spans else self._count
+        for stretch in _split_stretches(text):
+            count = TokenRuler(stretch, self._spans, self._count) if self._spans else self._count
             for chunk in MarkdownSplitter.from_callback(count, room).chunks(stretch):
                 if chunk.strip():
                     yield chunk, count(chunk)
 
     def _sentences(self, text: str) -> tuple[str, ...]:
         """What is embedded beside the whole; none where the passage is a single sentence."""
-        found = sentences(text)
+        found = split_sentences(text)
         if len(found) < 2:
             return ()
-        if len(found) > _MOST_SENTENCES:  # tables and lists: neighbours together
-            step = -(-len(found) // _MOST_SENTENCES)
+        if len(found) > _MAX_SENTENCES:  # tables and lists: neighbours together
+            step = -(-len(found) // _MAX_SENTENCES)
             found = [" ".join(found[at : at + step]) for at in range(0, len(found), step)]
         return tuple(found)
 
 
-def _below(prefix: str, text: str) -> str:
+def _join_prefix(prefix: str, text: str) -> str:
     """A passage as it is embedded, under title and headings."""
     return f"{prefix}\n{text}" if prefix else text
 
 
-def _shared(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
+def _shared_path(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
     same = 0
     while same < min(len(a), len(b)) and a[same] == b[same]:
         same += 1
@@ -237,11 +241,11 @@ def _with_heading(section: Section, above: tuple[str, ...]) -> str:
     return "\n\n".join([*lines, section.text])
 
 
-def _stretches(text: str) -> Iterator[str]:
+def _split_stretches(text: str) -> Iterator[str]:
     """Cut a very long section at paragraph ends, else at line ends, else anywhere."""
     at = 0
-    while len(text) - at > _STRETCH:
-        middle, last = at + _STRETCH // 2, at + _STRETCH
+    while len(text) - at > _STRETCH_CHARACTERS:
+        middle, last = at + _STRETCH_CHARACTERS // 2, at + _STRETCH_CHARACTERS
         places = (text.rfind(mark, middle, last) for mark in ("\n\n", "\n", " "))
         end = next((place for place in places if place >= 0), last)
         yield text[at:end]

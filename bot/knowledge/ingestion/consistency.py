@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from bot.knowledge.index import full_text
 from bot.knowledge.index.chroma import ChromaIndex, IndexDamaged, collection_name
-from bot.knowledge.index.chroma_sync import all_searchable, reconcile
+from bot.knowledge.index.chroma_sync import are_all_searchable, reconcile
 from bot.knowledge.index.rows import BaseRow
 from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.index.tables import bases, documents, passages, pending, sources, staged
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerificationReport:
     """What was looked at and what was put right. Nothing but the first two means all was well."""
 
     documents: int = 0
@@ -61,21 +61,23 @@ class Verified:
         return not self.repaired and not self.empty
 
 
-async def verify(database: Database, store: KnowledgeStore, chroma: ChromaIndex) -> Verified:
+async def verify(
+    database: Database, store: KnowledgeStore, chroma: ChromaIndex
+) -> VerificationReport:
     """Compare and repair. Nothing may be read in meanwhile (the service sees to it)."""
     orphans = await database.write(_remove_orphans)
-    waiting = await database.write(_staged_for_later)
+    waiting = await database.write(_remove_stale_staged)
     added, removed = await database.write(_repair_full_text)
     try:
         vectors = await _repair_vectors(store, chroma, waiting)
-        replaced = not await all_searchable(store, chroma)
+        replaced = not await are_all_searchable(store, chroma)
     except IndexDamaged:
         replaced = True
     if replaced:
-        log.warning("the vectors of the documents are damaged and are made again")
-        await chroma.throw_away()
+        log.warning("knowledge.vectors_damaged")
+        await chroma.reset()
         vectors = await _repair_vectors(store, chroma, waiting)
-    await database.write(_settle)
+    await database.write(_settle_pending)
     rows = await store.documents()
     async with database.read() as connection:
         count = await connection.scalar(sa.select(sa.func.count()).select_from(passages))
@@ -84,7 +86,7 @@ async def verify(database: Database, store: KnowledgeStore, chroma: ChromaIndex)
                 ~sa.exists().where(passages.c.document == documents.c.id)
             )
         )
-    return Verified(
+    return VerificationReport(
         documents=len(rows),
         passages=int(count or 0),
         orphan_passages=orphans,
@@ -100,7 +102,7 @@ async def verify(database: Database, store: KnowledgeStore, chroma: ChromaIndex)
 
 
 @dataclass(frozen=True, slots=True)
-class _Vectors:
+class _VectorRepairs:
     """What was put right in Chroma."""
 
     added: int = 0
@@ -110,7 +112,7 @@ class _Vectors:
 
 async def _repair_vectors(
     store: KnowledgeStore, chroma: ChromaIndex, waiting: Mapping[str, AbstractSet[str]]
-) -> _Vectors:
+) -> _VectorRepairs:
     """Make Chroma hold the live passages, and nothing else. Raises `IndexDamaged`."""
     live = (await store.bases()).values()
     names = {collection_name(base.name, base.generation) for base in live}
@@ -122,7 +124,7 @@ async def _repair_vectors(
         repaired = await reconcile(store, chroma, base, keep=waiting.get(base.name, frozenset()))
         added += repaired.added
         removed += repaired.removed
-    return _Vectors(added, removed, len(strangers))
+    return _VectorRepairs(added, removed, len(strangers))
 
 
 def _remove_orphans(connection: Connection) -> int:
@@ -135,7 +137,7 @@ def _remove_orphans(connection: Connection) -> int:
     return connection.execute(sa.delete(passages).where(~live | ~owned)).rowcount
 
 
-def _staged_for_later(connection: Connection) -> dict[str, frozenset[str]]:
+def _remove_stale_staged(connection: Connection) -> dict[str, frozenset[str]]:
     """Remove what interrupted readings have staged, but for what a sync goes on with: documents of
     the live generation of a base with an unfinished source. Returns what is kept, passages' ids by
     base."""
@@ -163,7 +165,7 @@ def _staged_for_later(connection: Connection) -> dict[str, frozenset[str]]:
     return {base: frozenset(idents) for base, idents in kept.items()}
 
 
-def _settle(connection: Connection) -> None:
+def _settle_pending(connection: Connection) -> None:
     """Vectors and passages agree again, but for documents that are half read."""
     half = sa.exists().where(
         staged.c.document == pending.c.document, staged.c.generation == pending.c.generation
@@ -177,11 +179,13 @@ def _repair_full_text(connection: Connection) -> tuple[int, int]:
         BaseRow(row.name, row.embedder, row.dimension, row.generation)
         for row in connection.execute(sa.select(bases)).all()
     ]
-    full_text.drop_strangers(connection, [base.name for base in live])
+    full_text.drop_unknown_tables(connection, [base.name for base in live])
     added = removed = 0
     for base in live:
         numbers = sa.select(passages.c.number).where(passages.c.base == base.name)
-        missing, gone = full_text.repair(connection, base.name, set(connection.scalars(numbers)))
+        missing, gone = full_text.repair_table(
+            connection, base.name, set(connection.scalars(numbers))
+        )
         if missing:
             index_generation(connection, base, missing)
         added += len(missing)

@@ -19,22 +19,28 @@ from backends.base import Embeddings
 from bot.errors import Refused, UserFacingError
 from bot.knowledge.index.chroma import ChromaIndex, collection_name
 from bot.knowledge.index.chroma_sync import reconcile
-from bot.knowledge.index.rows import BaseRow, DocumentRow, document_id, pack, unpack
+from bot.knowledge.index.rows import (
+    BaseRow,
+    DocumentRow,
+    compress_text,
+    decompress_text,
+    document_id,
+)
 from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.ingestion.chunking import Chunker, first_heading
-from bot.knowledge.ingestion.pipeline import Batch, embedded
-from bot.knowledge.ingestion.prepared import Prepared, named_pieces
-from bot.knowledge.loading.document import Raw
-from bot.knowledge.loading.document_reader import Loading, refusable
-from bot.knowledge.loading.registry import VERSION
-from bot.knowledge.loading.sources import Item
+from bot.knowledge.ingestion.pipeline import Batch, embed_documents
+from bot.knowledge.ingestion.prepared import PreparedDocument, cut_chunks
+from bot.knowledge.loading.document import RawDocument
+from bot.knowledge.loading.document_reader import DocumentReader, refuse_on_error
+from bot.knowledge.loading.registry import LOADERS_VERSION
+from bot.knowledge.loading.sources import SourceItem
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.skills.document_loader import MAX_CHARACTERS, Loaded, TooLong
 from bot.values import Ingested
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class IngestionTarget:
     """Where documents go: the base, its embedder, what cuts for it, and who adds."""
 
     base: BaseRow
@@ -47,13 +53,15 @@ class Target:
 class Ingestor:
     """Reads items into a base; one at a time for each base (the service sees to it)."""
 
-    def __init__(self, store: KnowledgeStore, chroma: ChromaIndex, loading: Loading) -> None:
+    def __init__(
+        self, store: KnowledgeStore, chroma: ChromaIndex, document_reader: DocumentReader
+    ) -> None:
         self._store = store
         self._chroma = chroma
-        self._loading = loading
+        self._document_reader = document_reader
 
     async def ingest(
-        self, target: Target, items: Sequence[Item], known: Mapping[str, DocumentRow]
+        self, target: IngestionTarget, items: Sequence[SourceItem], known: Mapping[str, DocumentRow]
     ) -> AsyncGenerator[Ingested, None]:
         """Read the items in; yields what became of each, as it is done.
 
@@ -63,36 +71,36 @@ class Ingestor:
         documents = self._prepared(target, items, known)
         write = partial(self._write, target)
         done = 0
-        async with aclosing(embedded(target.embedder, documents, write)) as events:
+        async with aclosing(embed_documents(target.embedder, documents, write)) as events:
             async for event in events:
                 done += not event.passages_total
                 yield replace(event, done=done, total=len(items))
 
     async def _prepared(
-        self, target: Target, items: Sequence[Item], known: Mapping[str, DocumentRow]
-    ) -> AsyncGenerator[Prepared | Ingested, None]:
+        self, target: IngestionTarget, items: Sequence[SourceItem], known: Mapping[str, DocumentRow]
+    ) -> AsyncGenerator[PreparedDocument | Ingested, None]:
         pending = frozenset(await self._store.pending(target.base.name))
         for item in items:
             yield await self._prepare(target, item, known.get(item.location), pending)
 
     async def _prepare(
         self,
-        target: Target,
-        item: Item,
+        target: IngestionTarget,
+        item: SourceItem,
         known: DocumentRow | None,
         pending: AbstractSet[tuple[str, int, str]],
-    ) -> Prepared | Ingested:
+    ) -> PreparedDocument | Ingested:
         """Read and cut one document, unless nothing changed. A refusal is reported, not raised."""
         try:
             name = PurePosixPath(item.location).name[:100] or item.location[:100]
-            raw = await refusable(name, item.read())
+            raw = await refuse_on_error(name, item.read())
             digest = _digest(raw.data)
             if known is not None and known.digest == digest:
                 await self._touch(known, raw, digest)
                 return Ingested(item.location, 0, 0, "unchanged")
-            loaded = await self._loading.load(raw)
+            loaded = await self._document_reader.load(raw)
             cut = asyncio.to_thread(self._cut, target, item.location, raw, digest, loaded)
-            made = await refusable(name, cut)
+            made = await refuse_on_error(name, cut)
         except UserFacingError as exc:
             return Ingested(item.location, 0, 0, "refused", str(exc))
         if known is None:
@@ -100,7 +108,7 @@ class Ingestor:
                 return made  # it is new: nothing of it is stored
         else:
             same = known.title == made.row.title
-            if same and await self._store.text(known.id) == unpack(made.packed):
+            if same and await self._store.text(known.id) == decompress_text(made.packed):
                 await self._touch(known, raw, digest)
                 return Ingested(item.location, 0, 0, "unchanged")
             made.row = replace(made.row, added_by=known.added_by)
@@ -110,16 +118,16 @@ class Ingestor:
         return made
 
     def _cut(
-        self, target: Target, location: str, raw: Raw, digest: str, loaded: Loaded
-    ) -> Prepared:
+        self, target: IngestionTarget, location: str, raw: RawDocument, digest: str, loaded: Loaded
+    ) -> PreparedDocument:
         """In a thread: a text to a document in passages. Raises `Refused`."""
         if len(loaded.text) > MAX_CHARACTERS:
             raise TooLong(raw.title)
         title = loaded.title or first_heading(loaded.text) or PurePosixPath(raw.name).stem
         title = " ".join(title.split())[:200]
         ident = document_id(target.base.name, location)
-        pieces = named_pieces(ident, target.chunker, title, loaded.text)
-        if not pieces:
+        chunks = cut_chunks(ident, target.chunker, title, loaded.text)
+        if not chunks:
             raise Refused(f"{raw.name[:100]} has no readable text.")
         row = DocumentRow(
             id=ident,
@@ -131,18 +139,20 @@ class Ingestor:
             size=raw.stat.size,
             modified_ns=raw.stat.modified_ns,
             characters=len(loaded.text),
-            passages=len(pieces),
+            passages=len(chunks),
             added_by=target.by,
             at=time.time(),
         )
-        return Prepared(row, pack(loaded.text), pieces, {})
+        return PreparedDocument(row, compress_text(loaded.text), chunks, {})
 
-    async def _touch(self, known: DocumentRow, raw: Raw, digest: str) -> None:
+    async def _touch(self, known: DocumentRow, raw: RawDocument, digest: str) -> None:
         await self._store.touch(
             known.id, size=raw.stat.size, modified_ns=raw.stat.modified_ns, digest=digest
         )
 
-    async def _write(self, target: Target, batch: Batch, rows: Embeddings) -> Sequence[Ingested]:
+    async def _write(
+        self, target: IngestionTarget, batch: Batch, rows: Embeddings
+    ) -> Sequence[Ingested]:
         """Store a batch: vectors first, then each complete document in one transaction."""
         base = target.base
         touched = {document.row.id: document for document, _ in batch.todo}
@@ -173,20 +183,20 @@ class Ingestor:
         ]
 
 
-_MARK = f"{VERSION}:"
+_DIGEST_PREFIX = f"{LOADERS_VERSION}:"
 """What a digest begins with: documents of older loaders have another mark, or none."""
 
 
 def _digest(data: bytes) -> str:
     """Of bytes and of what reads them: the same one means the same text."""
-    return _MARK + hashlib.blake2b(data, digest_size=16).hexdigest()
+    return _DIGEST_PREFIX + hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def untouched(known: DocumentRow | None, item: Item) -> bool:
+def is_unchanged(known: DocumentRow | None, item: SourceItem) -> bool:
     """Whether a file has the size and time of change that it had when these loaders read it."""
     return (
         known is not None
         and item.stat is not None
-        and known.digest.startswith(_MARK)
+        and known.digest.startswith(_DIGEST_PREFIX)
         and (known.size, known.modified_ns) == (item.stat.size, item.stat.modified_ns)
     )

@@ -15,28 +15,28 @@ from bot.config.knowledge import KnowledgeSettings
 from bot.errors import NotFound, Refused, UserFacingError, nearest
 from bot.knowledge.access import default_base, is_private
 from bot.knowledge.index.chroma import ChromaIndex, IndexDamaged
-from bot.knowledge.index.chroma_sync import all_searchable, reconcile
+from bot.knowledge.index.chroma_sync import are_all_searchable, reconcile
 from bot.knowledge.index.rows import BaseRow, DocumentRow, SourceRow
 from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.ingestion.chunking import Chunker
-from bot.knowledge.ingestion.consistency import Verified, verify
-from bot.knowledge.ingestion.ingest import Ingestor, Target, untouched
+from bot.knowledge.ingestion.consistency import VerificationReport, verify
+from bot.knowledge.ingestion.ingest import IngestionTarget, Ingestor, is_unchanged
 from bot.knowledge.ingestion.rebuild import drop_collections, next_generation, rebuild
-from bot.knowledge.loading.document_reader import Loading
+from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.sources import (
     Fetcher,
-    Item,
     Kind,
+    SourceItem,
+    describe_skipped,
     file_item,
     folder_items,
+    format_kind_counts,
     full_path,
     is_url,
-    listed,
-    passed_over,
     upload_item,
 )
 from bot.knowledge.loading.web import page_items
-from bot.knowledge.retrieval.embedder import Embedder, EmbedderOf, check_embedder
+from bot.knowledge.retrieval.embedder import Embedder, EmbedderFactory, check_embedder
 from bot.storage.database import Database
 from bot.values import Ingested
 
@@ -50,10 +50,10 @@ class IngestionJobs:
         store: KnowledgeStore,
         chroma: ChromaIndex,
         *,
-        embedder: EmbedderOf,
+        embedder: EmbedderFactory,
         fetcher: Fetcher,
         settings: KnowledgeSettings,
-        loading: Loading,
+        document_reader: DocumentReader,
     ) -> None:
         self._db = database
         self._store = store
@@ -61,31 +61,31 @@ class IngestionJobs:
         self._embedder_of = embedder
         self._fetcher = fetcher
         self._settings = settings
-        self._loading = loading
-        self._ingestor = Ingestor(store, chroma, loading)
+        self._document_reader = document_reader
+        self._ingestor = Ingestor(store, chroma, document_reader)
         self._locks: dict[str, asyncio.Lock] = {}
 
     # --- adding ----------------------------------------------------------------------------------
 
     async def add(self, location: str, base: str, by: str) -> AsyncGenerator[Ingested, None]:
         """Read a URL, a sitemap, a file or a folder in; see `KnowledgeService.add`."""
-        passed: Counter[str] = Counter()
-        async with aclosing(self._add(location, base, by, passed)) as events:
+        skipped: Counter[str] = Counter()
+        async with aclosing(self._add(location, base, by, skipped)) as events:
             async for event in events:
                 yield event
-        if passed:
-            yield Ingested(location, 0, 0, "passed", passed_over(passed))
+        if skipped:
+            yield Ingested(location, 0, 0, "passed", describe_skipped(skipped))
 
     async def _add(
-        self, location: str, base: str, by: str, passed: Counter[str]
+        self, location: str, base: str, by: str, skipped: Counter[str]
     ) -> AsyncGenerator[Ingested, None]:
-        """The same; what was passed over is counted in `passed`."""
+        """The same; what was passed over is counted in `skipped`."""
         self._check_name(base)
-        await self.mend()
+        await self.repair_vectors()
         try:
-            kind, location, items, refused = await self._resolve(location, passed)
+            kind, location, items, refused = await self._resolve(location, skipped)
         except NotFound:
-            await self._give_up(location, base)
+            await self._forget_source(location, base)
             raise
         for place, why in refused:
             yield Ingested(place, 0, len(items), "refused", why)
@@ -100,7 +100,7 @@ class IngestionJobs:
     ) -> AsyncGenerator[Ingested, None]:
         """Read an uploaded file in."""
         self._check_name(base)
-        await self.mend()
+        await self.repair_vectors()
         source = SourceRow(base, name, "upload", by, complete=False)
         async with aclosing(self._ingest(source, [upload_item(name, data)])) as events:
             async for event in events:
@@ -119,45 +119,45 @@ class IngestionJobs:
             place = await asyncio.to_thread(full_path, str(folder.path))
             if (named, place) not in known and base in (None, named):
                 sources.append(SourceRow(named, place, "folder", "", complete=False))
-        passed: Counter[str] = Counter()
+        skipped: Counter[str] = Counter()
         for source in sources:
             try:
-                events = self._add(source.location, source.base, source.added_by, passed)
+                events = self._add(source.location, source.base, source.added_by, skipped)
                 async with aclosing(events) as stream:
                     async for event in stream:
                         yield event
             except UserFacingError as exc:
                 yield Ingested(source.location, 0, 0, "refused", str(exc))
-        if passed:
-            yield Ingested("", 0, 0, "passed", passed_over(passed))
+        if skipped:
+            yield Ingested("", 0, 0, "passed", describe_skipped(skipped))
 
     async def _resolve(
-        self, location: str, passed: Counter[str]
-    ) -> tuple[Kind, str, list[Item], list[tuple[str, str]]]:
+        self, location: str, skipped: Counter[str]
+    ) -> tuple[Kind, str, list[SourceItem], list[tuple[str, str]]]:
         if is_url(location):
-            kind, items = await page_items(location, self._fetcher, self._loading)
+            kind, items = await page_items(location, self._fetcher, self._document_reader)
             return kind, location, items, []
         location = await asyncio.to_thread(full_path, location)
         path = Path(location)
         if not await asyncio.to_thread(path.is_dir):
             return "file", location, [await asyncio.to_thread(file_item, path)], []
         other: Counter[str] = Counter()
-        search = partial(folder_items, path, self._loading.loaders, passed=other)
+        search = partial(folder_items, path, self._document_reader.loaders, skipped=other)
         items, refused = await asyncio.to_thread(search)
         if not items and not refused:
-            only = f", only {listed(other)}" if other else ""
+            only = f", only {format_kind_counts(other)}" if other else ""
             raise Refused(f"The folder {path} has no document that can be read{only}.")
-        passed.update(other)
+        skipped.update(other)
         return "folder", location, items, refused
 
     async def _ingest(
-        self, source: SourceRow, items: Sequence[Item], kept: AbstractSet[str] = frozenset()
+        self, source: SourceRow, items: Sequence[SourceItem], kept: AbstractSet[str] = frozenset()
     ) -> AsyncGenerator[Ingested, None]:
         single = source.kind not in ("folder", "sitemap")
         async with self._lock(source.base):
             known = {row.location: row for row in await self._store.documents(source.base)}
             await self._store.begin_source(source)
-            todo = [item for item in items if not untouched(known.get(item.location), item)]
+            todo = [item for item in items if not is_unchanged(known.get(item.location), item)]
             done, total = 0, len(items)
             changed = {id(item) for item in todo}
             for item in items:
@@ -172,7 +172,7 @@ class IngestionJobs:
                         if single and event.state == "refused":
                             if event.location not in known:
                                 await self._store.end_source(source, keep=False)
-                                await self._sweep(source.base)
+                                await self._drop_leftovers(source.base)
                             raise Refused(event.detail)
                         yield replace(event, done=done, total=total)
             if not single:
@@ -182,13 +182,13 @@ class IngestionJobs:
                     for row in known.values()
                     if row.source == source.location and row.location not in present
                 ]
-                for row in await asyncio.to_thread(_vanished, gone):
+                for row in await asyncio.to_thread(_find_vanished, gone):
                     await self._remove(row)
                     yield Ingested(row.location, done, total, "removed")
             await self._store.end_source(source)
-            await self._sweep(source.base)
+            await self._drop_leftovers(source.base)
 
-    async def _give_up(self, location: str, base: str) -> None:
+    async def _forget_source(self, location: str, base: str) -> None:
         """Forget a source that is not there any more and of which nothing was ever stored: no sync
         could go on with it, and there is no document to remove it by."""
         location = await asyncio.to_thread(full_path, location)
@@ -199,9 +199,9 @@ class IngestionJobs:
                     row.source == location for row in rows
                 ):
                     await self._store.end_source(source, keep=False)
-                    await self._sweep(base)
+                    await self._drop_leftovers(base)
 
-    async def _sweep(self, base: str) -> None:
+    async def _drop_leftovers(self, base: str) -> None:
         """Drop what interrupted readings left, unless a source is still to be gone on with."""
         left = await self._store.pending(base)
         if not left or any(
@@ -216,12 +216,14 @@ class IngestionJobs:
                 await reconcile(self._store, self._chroma, live, document)
             await self._store.settle(base, generation, [document])
 
-    async def _target(self, source: SourceRow) -> Target:
+    async def _target(self, source: SourceRow) -> IngestionTarget:
         embedder = await self._embedder_of(source.base)
         await self._store.make_base(BaseRow(source.base, embedder.id, embedder.dimension, 1))
         base = (await self._store.bases())[source.base]
         check_embedder(base.name, base.embedder, base.dimension, embedder)
-        return Target(base, embedder, self._chunker(embedder), source.added_by, source.location)
+        return IngestionTarget(
+            base, embedder, self._chunker(embedder), source.added_by, source.location
+        )
 
     def _chunker(self, embedder: Embedder) -> Chunker:
         return Chunker(embedder.count, embedder.window, self._settings.chunk_tokens, embedder.spans)
@@ -231,31 +233,33 @@ class IngestionJobs:
     async def rebuild(self, base: str) -> AsyncGenerator[Ingested, None]:
         """Make the index of a base anew beside the old one, with the embedder that config.yaml
         names now, and swap. Raises `NotFound`."""
-        await self.mend()
+        await self.repair_vectors()
         async with self._lock(base):
             old = (await self._store.bases()).get(base)
             if old is None:
                 raise NotFound(f"The knowledge base {base[:60]!r} has no documents.")
             embedder = await self._embedder_of(base)
-            target = Target(next_generation(old, embedder), embedder, self._chunker(embedder))
+            target = IngestionTarget(
+                next_generation(old, embedder), embedder, self._chunker(embedder)
+            )
             work = rebuild(self._db, self._store, self._chroma, target, old)
             async with aclosing(work) as events:
                 async for event in events:
                     yield event
 
-    async def verify(self) -> Verified:
+    async def verify(self) -> VerificationReport:
         """Prove that database, full text and vectors agree, and repair what does not."""
         async with AsyncExitStack() as stack:
             for base in sorted(await self._store.bases()):
                 await stack.enter_async_context(self._lock(base))
             return await verify(self._db, self._store, self._chroma)
 
-    async def mend(self, *, thoroughly: bool = False) -> None:
-        """Make the vectors again where their files are seen to be damaged; `thoroughly`: where they
+    async def repair_vectors(self, *, check_all: bool = False) -> None:
+        """Make the vectors again where their files are seen to be damaged; `check_all`: where they
         are not all there, or not found."""
         try:
             await self._chroma.check()
-            if not thoroughly or await all_searchable(self._store, self._chroma):
+            if not check_all or await are_all_searchable(self._store, self._chroma):
                 return
         except IndexDamaged:
             pass
@@ -305,6 +309,6 @@ class IngestionJobs:
             )
 
 
-def _vanished(rows: Sequence[DocumentRow]) -> list[DocumentRow]:
+def _find_vanished(rows: Sequence[DocumentRow]) -> list[DocumentRow]:
     """Those that are not there any more; a file that is there but was passed over is kept."""
     return [row for row in rows if is_url(row.location) or not Path(row.location).exists()]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from backends.base import Embeddings
-from bot.knowledge.ingestion.prepared import Prepared, vectorise
+from bot.knowledge.ingestion.prepared import PreparedDocument, embed_chunks
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.values import Ingested
 
@@ -23,20 +23,20 @@ _BATCH_TEXTS = 256
 so that with fewer of them the embedder computes more padding (8 % at 96, 2 % at 256)."""
 _BATCH_DOCUMENTS = 96
 """Documents that are written together, at most."""
-_LONG = 40
+_LONG_DOCUMENT_PASSAGES = 40
 """Passages of a document that take more than a moment, so that it is told how many are done."""
 
 
 @dataclass(slots=True)
 class Batch:
-    """Pieces to embed in one call, and the documents that are complete with them.
+    """Chunks to embed in one call, and the documents that are complete with them.
 
-    A document of many pieces is in several batches; what it has in those before its last one is
+    A document of many chunks is in several batches; what it has in those before its last one is
     to be kept until then.
     """
 
-    todo: list[tuple[Prepared, str]] = field(default_factory=list)
-    complete: list[Prepared] = field(default_factory=list)
+    todo: list[tuple[PreparedDocument, str]] = field(default_factory=list)
+    complete: list[PreparedDocument] = field(default_factory=list)
     texts: int = 0
 
     @property
@@ -44,12 +44,14 @@ class Batch:
         return self.texts >= _BATCH_TEXTS or len(self.complete) >= _BATCH_DOCUMENTS
 
 
-Write = Callable[[Batch, Embeddings], Coroutine[Any, Any, Sequence[Ingested]]]
-"""Stores a batch with its pieces' vectors, shape (len(todo), dim); tells what became of it."""
+BatchWriter = Callable[[Batch, Embeddings], Coroutine[Any, Any, Sequence[Ingested]]]
+"""Stores a batch with its chunks' vectors, shape (len(todo), dim); tells what became of it."""
 
 
-async def embedded(
-    embedder: Embedder, documents: AsyncGenerator[Prepared | Ingested, None], write: Write
+async def embed_documents(
+    embedder: Embedder,
+    documents: AsyncGenerator[PreparedDocument | Ingested, None],
+    write: BatchWriter,
 ) -> AsyncGenerator[Ingested, None]:
     """Embed and write documents; yields what became of each, those that need nothing among them,
     and how far a long one is, as "working".
@@ -58,15 +60,15 @@ async def embedded(
     `BackendError`, and what `write` raises.
     """
     writer: asyncio.Task[Sequence[Ingested]] | None = None
-    async with aclosing(_ahead(_batches(documents))) as batches:
+    async with aclosing(_prefetch(_batches(documents))) as batches:
         try:
             async for got in batches:
                 if isinstance(got, Ingested):
                     yield got
                     continue
-                if (far := _how_far(got)) is not None:
+                if (far := _progress(got)) is not None:
                     yield far
-                rows = await vectorise(embedder, got.todo)
+                rows = await embed_chunks(embedder, got.todo)
                 if writer is not None:
                     for event in await asyncio.shield(writer):
                         yield event
@@ -78,18 +80,18 @@ async def embedded(
                 await asyncio.gather(writer, return_exceptions=True)
 
 
-def _how_far(batch: Batch) -> Ingested | None:
+def _progress(batch: Batch) -> Ingested | None:
     """How much is done of the document that a batch ends in, if it is a long one."""
     document = batch.todo[-1][0] if batch.todo else None
-    if document is None or len(document.pieces) < _LONG:
+    if document is None or len(document.chunks) < _LONG_DOCUMENT_PASSAGES:
         return None
-    total = len(document.pieces)
+    total = len(document.chunks)
     done = total - len(document.missing())
     return Ingested(document.row.location, 0, 0, passages=done, passages_total=total)
 
 
 async def _batches(
-    documents: AsyncGenerator[Prepared | Ingested, None],
+    documents: AsyncGenerator[PreparedDocument | Ingested, None],
 ) -> AsyncGenerator[Batch | Ingested, None]:
     batch = Batch()
     async with aclosing(documents) as stream:
@@ -99,7 +101,7 @@ async def _batches(
                 continue
             for ident in got.missing():
                 batch.todo.append((got, ident))
-                batch.texts += 1 + len(got.pieces[ident].sentences)
+                batch.texts += 1 + len(got.chunks[ident].sentences)
                 if batch.full:
                     yield batch
                     batch = Batch()
@@ -111,7 +113,7 @@ async def _batches(
         yield batch
 
 
-async def _ahead(source: AsyncGenerator[_T, None]) -> AsyncGenerator[_T, None]:
+async def _prefetch(source: AsyncGenerator[_T, None]) -> AsyncGenerator[_T, None]:
     """The same items, each already being made while the one before it is used."""
 
     async def step() -> _T | None:

@@ -11,12 +11,12 @@ import numpy as np
 from backends.base import Embeddings
 from bot.knowledge.index.quantized_vectors import quantise
 from bot.knowledge.index.rows import DocumentRow, NewDocument, PassageRow
-from bot.knowledge.ingestion.chunking import Chunker, Piece
+from bot.knowledge.ingestion.chunking import Chunk, Chunker
 from bot.knowledge.retrieval.embedder import Embedder
 
 
 @dataclass(slots=True)
-class Prepared:
+class PreparedDocument:
     """A document that is read and cut. `vectors` fills up: quantised, by passage id.
 
     `changed`: another version of it is stored. `leftovers`: the indexes may hold something of it
@@ -26,7 +26,7 @@ class Prepared:
 
     row: DocumentRow
     packed: bytes = field(repr=False)
-    pieces: dict[str, Piece] = field(repr=False)
+    chunks: dict[str, Chunk] = field(repr=False)
     vectors: dict[str, bytes] = field(repr=False)
     changed: bool = False
     leftovers: bool = False
@@ -34,29 +34,31 @@ class Prepared:
 
     def missing(self) -> list[str]:
         """Passages that still have to be embedded."""
-        return [ident for ident in self.pieces if ident not in self.vectors]
+        return [ident for ident in self.chunks if ident not in self.vectors]
 
     def stored(self) -> NewDocument:
         """What is put into the database, once every passage has its vectors."""
         rows = tuple(
-            PassageRow(ident, piece.heading, piece.text, self.vectors[ident])
-            for ident, piece in self.pieces.items()
+            PassageRow(ident, chunk.heading, chunk.text, self.vectors[ident])
+            for ident, chunk in self.chunks.items()
         )
         return NewDocument(self.row, self.packed, rows, fresh=not (self.leftovers or self.staged))
 
 
-async def vectorise(embedder: Embedder, todo: Sequence[tuple[Prepared, str]]) -> Embeddings:
-    """Embed pieces and their sentences in one call, sorted by length.
+async def embed_chunks(
+    embedder: Embedder, todo: Sequence[tuple[PreparedDocument, str]]
+) -> Embeddings:
+    """Embed chunks and their sentences in one call, sorted by length.
 
-    Returns the vectors of the pieces as wholes, shape (len(todo), dim), and fills in the documents'
+    Returns the vectors of the chunks as wholes, shape (len(todo), dim), and fills in the documents'
     quantised ones. Raises a `BackendError`.
     """
     texts: list[str] = []
     starts: list[int] = []
     for document, ident in todo:
         starts.append(len(texts))
-        piece = document.pieces[ident]
-        texts += [piece.embedded, *piece.sentences]
+        chunk = document.chunks[ident]
+        texts += [chunk.embedding_text, *chunk.sentences]
     if not texts:
         return np.zeros((0, embedder.dimension), dtype=np.float32)
     order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
@@ -69,16 +71,16 @@ async def vectorise(embedder: Embedder, todo: Sequence[tuple[Prepared, str]]) ->
     return whole
 
 
-def named_pieces(ident: str, chunker: Chunker, title: str, text: str) -> dict[str, Piece]:
-    """A document's pieces by passage id. The id follows the text, so that a passage keeps it, and
+def cut_chunks(ident: str, chunker: Chunker, title: str, text: str) -> dict[str, Chunk]:
+    """A document's chunks by passage id. The id follows the text, so that a passage keeps it, and
     its vectors, when something else in the document changes."""
-    found: dict[str, Piece] = {}
-    for piece in chunker.pieces(title, text):
-        digest = hashlib.blake2b(f"{piece.embedded}\0{piece.text}".encode(), digest_size=6)
+    found: dict[str, Chunk] = {}
+    for chunk in chunker.chunks(title, text):
+        digest = hashlib.blake2b(f"{chunk.embedding_text}\0{chunk.text}".encode(), digest_size=6)
         name = f"{ident}-{digest.hexdigest()}"
         copy = 1
         while name in found:
             copy += 1
             name = f"{ident}-{digest.hexdigest()}-{copy}"
-        found[name] = piece
+        found[name] = chunk
     return found

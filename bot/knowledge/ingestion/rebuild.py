@@ -22,25 +22,29 @@ from bot.knowledge.index.rows import BaseRow, DocumentRow
 from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.index.tables import bases, documents, passages, pending, staged
 from bot.knowledge.index.writer import add_passages
-from bot.knowledge.ingestion.ingest import Target
-from bot.knowledge.ingestion.pipeline import Batch, embedded
-from bot.knowledge.ingestion.prepared import Prepared, named_pieces
+from bot.knowledge.ingestion.ingest import IngestionTarget
+from bot.knowledge.ingestion.pipeline import Batch, embed_documents
+from bot.knowledge.ingestion.prepared import PreparedDocument, cut_chunks
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.storage.database import Database
 from bot.values import Ingested
 
 
 async def rebuild(
-    database: Database, store: KnowledgeStore, chroma: ChromaIndex, target: Target, old: BaseRow
+    database: Database,
+    store: KnowledgeStore,
+    chroma: ChromaIndex,
+    target: IngestionTarget,
+    old: BaseRow,
 ) -> AsyncGenerator[Ingested, None]:
     """Rebuild a base with the target's embedder; the target's generation is the new one."""
     new = target.base
     await sweep_generations(database, chroma, old)
     rows = await store.documents(old.name)
-    documents = _stored(store, target, rows)
+    documents = _stored_documents(store, target, rows)
     write = partial(_write, database, chroma, new)
     done = 0
-    async with aclosing(embedded(target.embedder, documents, write)) as events:
+    async with aclosing(embed_documents(target.embedder, documents, write)) as events:
         async for event in events:
             done += not event.passages_total
             yield replace(event, done=done, total=len(rows))
@@ -49,14 +53,14 @@ async def rebuild(
     yield Ingested(old.name, len(rows), len(rows), "changed", f"{len(rows)} documents")
 
 
-async def _stored(
-    store: KnowledgeStore, target: Target, rows: Sequence[DocumentRow]
-) -> AsyncGenerator[Prepared | Ingested, None]:
+async def _stored_documents(
+    store: KnowledgeStore, target: IngestionTarget, rows: Sequence[DocumentRow]
+) -> AsyncGenerator[PreparedDocument | Ingested, None]:
     """The documents again, from their stored texts."""
     for row in rows:
         text = await store.text(row.id)
-        pieces = await asyncio.to_thread(named_pieces, row.id, target.chunker, row.title, text)
-        yield Prepared(row, b"", pieces, {})
+        chunks = await asyncio.to_thread(cut_chunks, row.id, target.chunker, row.title, text)
+        yield PreparedDocument(row, b"", chunks, {})
 
 
 async def _write(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_END = re.compile(
+_SENTENCE_END = re.compile(
     r"(?<=[.!?…])[\"'”’)\]*_]*\s+(?=[\"'“‘(\[*_¿¡]*[^\W_a-z])"  # then upper case
     r"|(?<=[。！？｡])[」』”’）]*\s*"
     r"|\n\s*\n|\n(?=\s*(?:[-*+•]|\d+[.)])\s)|\n(?=\s*\|)"
@@ -15,18 +15,18 @@ _ABBREVIATION = re.compile(
 _MARKUP = re.compile(r"^[\s#>*+\-•|=_`~:]+|(?<![\s|=_`~])[\s|=_`~]+$")
 
 
-_ABBREVIATED = 8
+_ABBREVIATION_CHARACTERS = 8
 """Characters before a full stop that say whether it ends an abbreviation."""
 
 
-def spans(text: str) -> list[tuple[int, int]]:
+def sentence_spans(text: str) -> list[tuple[int, int]]:
     """Start and end of each sentence in a text, in order; together they cover all but space."""
     found: list[tuple[int, int]] = []
     start = 0
-    for match in _END.finditer(text):
+    for match in _SENTENCE_END.finditer(text):
         end = match.start() + len(match[0].rstrip())
         if end <= start or _ABBREVIATION.search(
-            text, max(start, match.start() - _ABBREVIATED), match.start()
+            text, max(start, match.start() - _ABBREVIATION_CHARACTERS), match.start()
         ):
             continue
         found.append((start, end))
@@ -36,14 +36,14 @@ def spans(text: str) -> list[tuple[int, int]]:
     return [(a, b) for a, b in found if text[a:b].strip()]
 
 
-def sentences(text: str, *, least: int = 24) -> list[str]:
+def split_sentences(text: str, *, least: int = 24) -> list[str]:
     """The sentences of a passage without their marks of lists and tables.
 
     A piece shorter than `least` characters joins the one before it (or after, at the start).
     """
     found: list[list[str]] = []
     length = 0
-    for a, b in spans(text):
+    for a, b in sentence_spans(text):
         piece = _MARKUP.sub("", text[a:b])
         if not piece:
             continue

@@ -71,13 +71,13 @@ STOP_WORDS = ENGLISH | OTHER_LANGUAGES
 STOP_CHARACTERS = frozenset("的了是在吗呢么怎什哪谁嗎麼誰はがをにでとものかへやねよですます")
 """Characters of which a pair says nothing."""
 
-OPENING = _words(
+OPENING_WORDS = _words(
     """and or but then also und oder aber dann y e o pero entonces et ou mais alors ed ma allora mas
     então en maar dan и а но тогда 그럼 그리고 그러면"""
 )
 """Words that begin what goes on with something said before."""
 
-REFERRING = _words(
+REFERRING_WORDS = _words(
     """it its it's they them their theirs that those these this he him his her hers ones instead
     das dies diese dieser dieses davon dafür damit dazu dort ihn ihm ihnen deren dessen
     eso esa ese esto ello allí él ella ellos ellas
@@ -90,5 +90,7 @@ REFERRING = _words(
 )
 """Words that stand for something that was named before."""
 
-THANKS = _words("thanks thank thx danke merci gracias grazie obrigado obrigada bedankt спасибо")
+THANKS_WORDS = _words(
+    "thanks thank thx danke merci gracias grazie obrigado obrigada bedankt спасибо"
+)
 """Words of somebody who asks nothing more."""

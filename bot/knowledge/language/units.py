@@ -29,15 +29,15 @@ _UNIT_NAMES = {
 UNITS = {name: unit for unit, names in _UNIT_NAMES.items() for name in names.split()}
 """A unit as it is written, in lower case, to one name for it in all languages."""
 
-SECONDS = {"s": 1, "min": 60, "h": 3600, "day": 86400, "week": 604800}
+SECONDS_PER_UNIT = {"s": 1, "min": 60, "h": 3600, "day": 86400, "week": 604800}
 """How long the units of time are that have one length."""
-SCALES = {
+SCALE_FACTORS = {
     "thousand": 10**3, "tausend": 10**3, "mille": 10**3, "mil": 10**3, "k": 10**3, "千": 10**3,
     "万": 10**4, "萬": 10**4, "million": 10**6, "millions": 10**6, "millionen": 10**6,
     "millones": 10**6, "mio": 10**6, "亿": 10**8, "億": 10**8, "billion": 10**9,
     "milliarden": 10**9, "milliards": 10**9,
 }  # fmt: skip
-MONTHS = {
+MONTH_NUMBERS = {
     name: number
     for number, names in enumerate(
         (
@@ -58,7 +58,7 @@ MONTHS = {
     )
     for name in names.split()
 }
-SPELLED = {
+SPELLED_NUMBERS = {
     name: number
     for number, names in (
         (1, "one eine einen"),

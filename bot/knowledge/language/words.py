@@ -12,15 +12,17 @@ from functools import lru_cache
 
 from bot.knowledge.language.stopwords import ENGLISH, OTHER_LANGUAGES, STOP_CHARACTERS, STOP_WORDS
 
-UNSPACED = (
+UNSPACED_CHARACTERS = (
     "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f"
     "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff66-\uff9f"
     "\U00020000-\U0003ffff"
 )
 """Characters of scripts without spaces between words, as a regular expression's set has them."""
-_RUN = re.compile(f"[{UNSPACED}]+")
-_TERM = re.compile(f"[{UNSPACED}]+|[^\\W_{UNSPACED}]+(?:[.'’][^\\W\\d_{UNSPACED}]+)*")
-_INNER = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_UNSPACED_RUN = re.compile(f"[{UNSPACED_CHARACTERS}]+")
+_TERM = re.compile(
+    f"[{UNSPACED_CHARACTERS}]+|[^\\W_{UNSPACED_CHARACTERS}]+(?:[.'’][^\\W\\d_{UNSPACED_CHARACTERS}]+)*"
+)
+_NAME_PART_BOUNDARY = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _LETTER = re.compile(r"[^\W\d_]")
 MAX_TERMS = 64
 """Most distinct words of one question that are looked up."""
@@ -32,9 +34,9 @@ def normalise(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text)
 
 
-def indexable(text: str) -> str:
+def to_indexed_text(text: str) -> str:
     """The text as the full text index stores it: unspaced runs become pairs of characters."""
-    return _RUN.sub(lambda run: " " + " ".join(_pairs(run[0])) + " ", normalise(text))
+    return _UNSPACED_RUN.sub(lambda run: " " + " ".join(_pairs(run[0])) + " ", normalise(text))
 
 
 def _pairs(run: str) -> list[str]:
@@ -44,10 +46,10 @@ def _pairs(run: str) -> list[str]:
 
 def is_unspaced(term: str) -> bool:
     """Whether a term comes from a script without spaces between words."""
-    return _RUN.fullmatch(term) is not None
+    return _UNSPACED_RUN.fullmatch(term) is not None
 
 
-def terms(question: str) -> list[str]:
+def extract_terms(question: str) -> list[str]:
     """The words of a question that carry meaning, in order, each once, in lower case.
 
     At most `MAX_TERMS`. Empty where there are only stop words or signs.
@@ -88,7 +90,7 @@ def stem(word: str) -> str:
     word = "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
     if len(word) <= 3 or not word.isascii() or not word.isalpha():
         return word
-    for ending, instead in _ENDINGS:
+    for ending, instead in _STEM_ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             word = word[: -len(ending)] + instead
             break
@@ -97,7 +99,7 @@ def stem(word: str) -> str:
     return word[:-1] + "i" if len(word) > 3 and word.endswith("y") else word.removesuffix("e")
 
 
-_ENDINGS = (
+_STEM_ENDINGS = (
     ("ations", "at"),
     ("ation", "at"),
     ("ments", "ment"),
@@ -120,14 +122,14 @@ _ENDINGS = (
 )
 
 
-def stems(text: str) -> frozenset[str]:
+def extract_stems(text: str) -> frozenset[str]:
     """The stems of the words of a passage, and the pairs of its unspaced runs; `poolSize` is a word
     and two more, as `POOL_SIZE` is two."""
     found: set[str] = set()
     text = normalise(text)
-    parted = _INNER.sub(" ", text)
+    parted = _NAME_PART_BOUNDARY.sub(" ", text)
     if parted != text:  # a name of code has its parts' stems too
-        found.update(stems(parted))
+        found.update(extract_stems(parted))
     for match in _TERM.finditer(text.casefold()):
         word = match[0]
         if is_unspaced(word):

@@ -1,8 +1,8 @@
-"""The child's side of reading documents, started by `loader_process`: one document at a time.
+"""The child's side of reading documents, started by `loading.process`: one document at a time.
 
-Frames come in on standard input and go out on standard output; both are taken away from the loaders
+Frames come in on standard input and go out on standard output; both are use away from the loaders
 first. A thread reads, so that the end of the parent is noticed whatever a loader is doing. Answers
-are JSON and text, nothing that could run: what is read here may have taken this process over.
+are JSON and text, nothing that could run: what is read here may have use this process over.
 """
 
 from __future__ import annotations
@@ -18,8 +18,14 @@ from typing import BinaryIO
 
 from backends.worker.frames import LENGTHS_FORMAT, Head, pack_frame, parse_head, unpack_lengths
 from bot.errors import PluginError, UserFacingError
-from bot.knowledge.loading.document import Raw, load
-from bot.knowledge.loading.limits import Taken, limited, mapped_bytes, no_core, ran_out_of_memory
+from bot.knowledge.loading.document import RawDocument, load_document
+from bot.knowledge.loading.limits import (
+    ResourceUse,
+    disable_core_dumps,
+    is_out_of_memory,
+    limit_resources,
+    mapped_bytes,
+)
 from bot.knowledge.loading.registry import LOADERS
 from bot.knowledge.loading.sitemap import read_sitemap
 from bot.skills.document_loader import Loader
@@ -29,19 +35,19 @@ Frame = tuple[Head, bytes]
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
     """Answer the parent's questions until it is gone, or wants us gone."""
-    asked: queue.SimpleQueue[Frame] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(source, asked), daemon=True, name="frames").start()
+    requests: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(source, requests), daemon=True, name="frames").start()
     loaders: Sequence[Loader] = LOADERS
     begun = 0
     while True:
-        head, data = asked.get()
+        head, data = requests.get()
         if head["op"] == "start":
-            no_core()
-            answer, loaders = _started(head)
+            disable_core_dumps()
+            answer, loaders = _start(head)
             begun = mapped_bytes() if head["memory"] else 0
             sink.write(pack_frame(answer))
         else:
-            answer, text = _answered(head, data, loaders)
+            answer, text = _answer(head, data, loaders)
             # What a document has left behind is not to be had by the next one for nothing.
             grown = bool(head["memory"]) and mapped_bytes() > begun + head["memory"]
             sink.write(pack_frame({**answer, "last": answer["last"] or grown}, text))
@@ -49,50 +55,50 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
         del head, data
 
 
-def _listen(source: BinaryIO, asked: queue.SimpleQueue[Frame]) -> None:
+def _listen(source: BinaryIO, requests: queue.SimpleQueue[Frame]) -> None:
     while len(prefix := source.read(LENGTHS_FORMAT.size)) == LENGTHS_FORMAT.size:
         head_size, body_size = unpack_lengths(prefix)
-        asked.put((parse_head(source.read(head_size)), source.read(body_size)))
+        requests.put((parse_head(source.read(head_size)), source.read(body_size)))
     os._exit(0)
 
 
-def _started(head: Head) -> tuple[Head, Sequence[Loader]]:
+def _start(head: Head) -> tuple[Head, Sequence[Loader]]:
     try:
-        return {"op": "started"}, (*_of_plugins(head["plugins"]), *LOADERS)
+        return {"op": "started"}, (*_load_plugin_loaders(head["plugins"]), *LOADERS)
     except Exception:  # noqa: BLE001 - the parent logs it: a plugin may raise anything
         return {"op": "failed", "trace": traceback.format_exc()}, LOADERS
 
 
-def _of_plugins(told: Head | None) -> Sequence[Loader]:
+def _load_plugin_loaders(description: Head | None) -> Sequence[Loader]:
     """The loaders of plugins: functions cannot be sent, so the plugins are loaded here again."""
-    if told is None:
+    if description is None:
         return ()
     from bot.skills.plugin_loader import (
         load_plugins,  # takes its time to import, and few have such plugins
     )
 
     found = load_plugins(
-        told["modules"],
-        folders=[Path(folder) for folder in told["folders"]],
-        disabled=told["disabled"],
-        settings=told["settings"],
-        installed=told["installed"],
+        description["modules"],
+        folders=[Path(folder) for folder in description["folders"]],
+        disabled=description["disabled"],
+        settings=description["settings"],
+        installed=description["installed"],
     )
-    if [loader.name for loader in found.loaders] != told["loaders"]:
+    if [loader.name for loader in found.loaders] != description["loaders"]:
         problems = " ".join(map(str, found.problems))
         raise PluginError(f"Plugins have other loaders in the process that reads: {problems}")
     return found.loaders
 
 
-def _answered(head: Head, data: bytes, loaders: Sequence[Loader]) -> Frame:
-    """The answer to one question; the `last` one where the next is better asked of another."""
-    taken = Taken()
+def _answer(head: Head, data: bytes, loaders: Sequence[Loader]) -> Frame:
+    """The answer to one question; the `last` one where the next is better requests of another."""
+    use = ResourceUse()
     try:
-        with limited(head["cpu_s"], head["memory"]) as taken:
+        with limit_resources(head["cpu_s"], head["memory"]) as use:
             answer, text = _read_document(head, data, loaders)
-        return {"op": "read", **answer, "last": taken.nearly_all}, text
+        return {"op": "read", **answer, "last": use.nearly_all}, text
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a loader may raise anything
-        if taken.nearly_all or ran_out_of_memory(error):
+        if use.nearly_all or is_out_of_memory(error):
             return {"op": "large", "last": True}, b""
         if isinstance(error, UserFacingError):
             return {"op": "refused", "why": str(error), "last": False}, b""
@@ -103,8 +109,10 @@ def _read_document(head: Head, data: bytes, loaders: Sequence[Loader]) -> Frame:
     if head["op"] == "sitemap":
         found = read_sitemap(data, head["url"])
         return {"sitemap": None if found is None else asdict(found)}, b""
-    raw = Raw(head["name"], data, head["content_type"], head["charset"], called=head["called"])
-    loaded = load(raw, loaders, labelled=head["labelled"])
+    raw = RawDocument(
+        head["name"], data, head["content_type"], head["charset"], called=head["called"]
+    )
+    loaded = load_document(raw, loaders, for_search=head["for_search"])
     return {"title": loaded.title}, loaded.text.encode("utf-8", "surrogatepass")
 
 

@@ -13,10 +13,12 @@ from bot.skills.document_loader import Loaded, Loader, TooLong
 from bot.web.decoding import is_utf8
 from bot.web.extract import extract, is_html
 
-_INVISIBLE = re.compile("[\xad\u2060\ufeff]|(?<=[!-~])\u200b(?=[!-~])")
+_INVISIBLE_CHARACTERS = re.compile("[\xad\u2060\ufeff]|(?<=[!-~])\u200b(?=[!-~])")
 """Where a word may be broken, or may not: a search would take them for spaces."""
-_UNTYPED = frozenset({"", "application/octet-stream", "binary/octet-stream", "application/unknown"})
-_TEXTUAL = frozenset(
+_UNKNOWN_CONTENT_TYPES = frozenset(
+    {"", "application/octet-stream", "binary/octet-stream", "application/unknown"}
+)
+_TEXT_CONTENT_TYPES = frozenset(
     {
         "application/ld+json",
         "application/javascript",
@@ -25,11 +27,11 @@ _TEXTUAL = frozenset(
         "application/x-sh",
     }
 )
-_SMALL = 256 * 1024
+_MAX_PLAIN_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Stat:
+class FileStat:
     """Size in bytes and time of change of a file: both the same means it was not touched."""
 
     size: int
@@ -37,7 +39,7 @@ class Stat:
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
+class RawDocument:
     """A document's bytes, before a loader has seen them. `name` decides on the loader by its
     suffix; `called` is what a refusal names, where that is not the name."""
 
@@ -45,7 +47,7 @@ class Raw:
     data: bytes = field(repr=False)
     content_type: str = ""
     charset: str | None = None
-    stat: Stat = Stat(0, 0)
+    stat: FileStat = FileStat(0, 0)
     called: str = ""
 
     @property
@@ -54,7 +56,9 @@ class Raw:
         return (self.called or self.name)[:100]
 
 
-def load(raw: Raw, loaders: Sequence[Loader], *, labelled: bool = True) -> Loaded:
+def load_document(
+    raw: RawDocument, loaders: Sequence[Loader], *, for_search: bool = True
+) -> Loaded:
     """Read bytes as Markdown. Raises `Refused` with one sentence.
 
     `labelled` is for a search: the rows of long tables name their columns, and marks that nobody
@@ -63,10 +67,10 @@ def load(raw: Raw, loaders: Sequence[Loader], *, labelled: bool = True) -> Loade
     if not raw.data.strip():
         raise Refused(f"{raw.title} is empty.")
     try:
-        loaded = _loaded(raw, _loader(raw, loaders))
-        if labelled:
-            text = label_tables(_INVISIBLE.sub("", loaded.text))
-            loaded = Loaded(text, _INVISIBLE.sub("", loaded.title))
+        loaded = _run_loader(raw, _find_loader(raw, loaders))
+        if for_search:
+            text = label_tables(_INVISIBLE_CHARACTERS.sub("", loaded.text))
+            loaded = Loaded(text, _INVISIBLE_CHARACTERS.sub("", loaded.title))
     except TooLong:
         raise TooLong(raw.title) from None
     except RecursionError:
@@ -76,26 +80,26 @@ def load(raw: Raw, loaders: Sequence[Loader], *, labelled: bool = True) -> Loade
     return loaded
 
 
-def is_plain(raw: Raw, loaders: Sequence[Loader]) -> bool:
+def is_plain_text(raw: RawDocument, loaders: Sequence[Loader]) -> bool:
     """Whether this is a small text in UTF-8 that is read as it stands, by no code but ours, whose
     time and memory grow with the bytes."""
     return (
-        len(raw.data) <= _SMALL
+        len(raw.data) <= _MAX_PLAIN_BYTES
         and (raw.charset or "utf-8").lower() == "utf-8"
-        and _loader(raw, loaders) in (shipped.TEXT, shipped.CODE)
+        and _find_loader(raw, loaders) in (shipped.TEXT, shipped.CODE)
         and not is_html(raw.data, raw.content_type)
         and is_utf8(raw.data)
     )
 
 
-def _loader(raw: Raw, loaders: Sequence[Loader]) -> Loader | None:
+def _find_loader(raw: RawDocument, loaders: Sequence[Loader]) -> Loader | None:
     """The loader for this; none for a page that a server calls by another name."""
-    if raw.content_type not in _UNTYPED and is_html(raw.data, raw.content_type):
+    if raw.content_type not in _UNKNOWN_CONTENT_TYPES and is_html(raw.data, raw.content_type):
         return None
-    return shipped.find(loaders, raw.name, raw.content_type)
+    return shipped.find_loader(loaders, raw.name, raw.content_type)
 
 
-def _loaded(raw: Raw, loader: Loader | None) -> Loaded:
+def _run_loader(raw: RawDocument, loader: Loader | None) -> Loaded:
     """What a server sent with a charset is read with it; a table stays one."""
     by_type = raw.content_type.startswith("text/") or raw.charset
     if loader is not None and not (by_type and loader in (shipped.TEXT, shipped.PAGE)):
@@ -108,8 +112,8 @@ def _loaded(raw: Raw, loader: Loader | None) -> Loaded:
 
 def _is_textual(content_type: str) -> bool:
     return (
-        content_type in _UNTYPED
-        or content_type in _TEXTUAL
+        content_type in _UNKNOWN_CONTENT_TYPES
+        or content_type in _TEXT_CONTENT_TYPES
         or content_type.startswith("text/")
         or content_type.endswith(("/xml", "+json", "+xml"))
     )

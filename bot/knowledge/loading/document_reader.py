@@ -18,8 +18,8 @@ from backends.errors import BackendError
 from backends.worker.frames import Head
 from bot.config.knowledge import LoadingSettings
 from bot.errors import Refused, UserFacingError
-from bot.knowledge.loading.document import Raw, is_plain, load
-from bot.knowledge.loading.process import IDLE_S, LoaderProcess
+from bot.knowledge.loading.document import RawDocument, is_plain_text, load_document
+from bot.knowledge.loading.process import IDLE_TIMEOUT_S, LoaderProcess
 from bot.knowledge.loading.registry import LOADERS
 from bot.knowledge.loading.sitemap import Sitemap
 from bot.skills.document_loader import Loaded, Loader
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
-class Loading:
+class DocumentReader:
     """Reads with the loaders of plugins and those that ship."""
 
     def __init__(
@@ -37,34 +37,36 @@ class Loading:
         plugins: Plugins | None = None,
         settings: LoadingSettings | None = None,
         *,
-        idle_s: float = IDLE_S,
+        idle_s: float = IDLE_TIMEOUT_S,
     ) -> None:
         plugins = plugins or Plugins()
         self.loaders: tuple[Loader, ...] = (*plugins.loaders, *LOADERS)
-        self._process = LoaderProcess(settings or LoadingSettings(), told(plugins), idle_s=idle_s)
+        self._process = LoaderProcess(
+            settings or LoadingSettings(), describe_plugins(plugins), idle_s=idle_s
+        )
 
     @property
     def pid(self) -> int | None:
         """The process that reads, where there is one now."""
         return self._process.pid
 
-    async def load(self, raw: Raw, *, labelled: bool = True) -> Loaded:
+    async def load(self, raw: RawDocument, *, for_search: bool = True) -> Loaded:
         """Read one document. Raises `Refused`, also for an error that nobody expected."""
-        if is_plain(raw, self.loaders):
-            work = asyncio.to_thread(load, raw, self.loaders, labelled=labelled)
-            return await refusable(raw.title, work)
-        return await refusable(raw.title, self._process.load(raw, labelled=labelled))
+        if is_plain_text(raw, self.loaders):
+            work = asyncio.to_thread(load_document, raw, self.loaders, for_search=for_search)
+            return await refuse_on_error(raw.title, work)
+        return await refuse_on_error(raw.title, self._process.load(raw, for_search=for_search))
 
     async def sitemap(self, data: bytes, url: str) -> Sitemap | None:
         """What the sitemap at a URL names; None where it is none. Raises `Refused`."""
-        return await refusable("The sitemap", self._process.sitemap(data, url))
+        return await refuse_on_error("The sitemap", self._process.sitemap(data, url))
 
     async def aclose(self) -> None:
         """End the process. Safe to call twice."""
         await self._process.aclose()
 
 
-async def refusable(called: str, work: Awaitable[T]) -> T:
+async def refuse_on_error(called: str, work: Awaitable[T]) -> T:
     """Do the work of one document; what nobody expected of it refuses this one and no other, and
     the log has it. What a model does not do is not the document's fault."""
     try:
@@ -73,13 +75,13 @@ async def refusable(called: str, work: Awaitable[T]) -> T:
         raise
     except Exception as error:
         error_id = secrets.token_hex(4)
-        log.error("a document could not be read", error_id=error_id, exc_info=error)
+        log.error("knowledge.document_failed", error_id=error_id, exc_info=error)
         raise Refused(
             f"{called} could not be read. The operator finds more in the log under {error_id}."
         ) from error
 
 
-def told(plugins: Plugins) -> Head | None:
+def describe_plugins(plugins: Plugins) -> Head | None:
     """Where the process finds the loaders of plugins: the plugins that have any, and their settings
     alone; None where there are none."""
     reading = {one.name for one in plugins.descriptions if one.loaders}

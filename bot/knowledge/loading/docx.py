@@ -7,25 +7,25 @@ import re
 from typing import Any
 
 from bot.errors import Refused
-from bot.knowledge.loading.zip_safety import check_depth, open_archive
+from bot.knowledge.loading.zip_safety import check_xml_depth, open_archive
 from bot.skills.document_loader import Loaded, Loader, find_first_heading
 from bot.web.markup import to_markdown
 
-_STYLES = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => h2:fresh\nu => u"
-_COMMENTED = f"{_STYLES}\ncomment-reference => sup"
-_NOTE = re.compile(r"(?:foot|end)note-\d+")
-_BACK = re.compile(r"#(?:footnote|endnote|comment)-ref-\d+")
-_BY = re.compile(r"\[(.*)\]")
+_STYLE_MAP = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => h2:fresh\nu => u"
+_STYLE_MAP_WITH_COMMENTS = f"{_STYLE_MAP}\ncomment-reference => sup"
+_NOTE_ID = re.compile(r"(?:foot|end)note-\d+")
+_BACK_LINK = re.compile(r"#(?:footnote|endnote|comment)-ref-\d+")
+_COMMENT_AUTHOR = re.compile(r"\[(.*)\]")
 """What mammoth shows for a comment: the initials of who wrote it, and its number."""
-_HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
-_BLOCKS = ["p", "li", *_HEADINGS]
+_HEADING_TAGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
+_BLOCK_TAGS = ["p", "li", *_HEADING_TAGS]
 
 
-def _docx(data: bytes, name: str) -> Loaded:
+def _load_docx(data: bytes, name: str) -> Loaded:
     try:
         with open_archive(data, name, "a DOCX") as archive:
-            check_depth(archive, name)
-        text = to_markdown(_html(data), links=True, change=_put_notes)
+            check_xml_depth(archive, name)
+        text = to_markdown(_html(data), links=True, change=_place_notes)
     except (Refused, RecursionError, MemoryError):
         raise
     # The libraries raise whatever their parsers do on a damaged file.
@@ -43,17 +43,19 @@ def _html(data: bytes) -> str:
     stream = pre_process_docx(io.BytesIO(data))  # formulas become LaTeX
     described = mammoth.images.img_element(lambda image: {"src": ""})
     try:
-        made = mammoth.convert_to_html(stream, style_map=_COMMENTED, convert_image=described)
+        made = mammoth.convert_to_html(
+            stream, style_map=_STYLE_MAP_WITH_COMMENTS, convert_image=described
+        )
     except KeyError:  # a mark of a comment that is not there any more
-        made = mammoth.convert_to_html(stream, style_map=_STYLES, convert_image=described)
+        made = mammoth.convert_to_html(stream, style_map=_STYLE_MAP, convert_image=described)
     return str(made.value)
 
 
-def _put_notes(root: Any) -> None:
+def _place_notes(root: Any) -> None:
     """Marks of notes become Markdown's, and comments stand below what they are about."""
-    for link in root.find_all("a", href=_BACK):
+    for link in root.find_all("a", href=_BACK_LINK):
         link.decompose()
-    notes = root.find_all("li", id=_NOTE)
+    notes = root.find_all("li", id=_NOTE_ID)
     for number, note in enumerate(notes, 1):
         (note.find("p") or note).insert(0, f"[^{number}]: ")
         note.name = note.parent.name = "div"
@@ -63,7 +65,7 @@ def _put_notes(root: Any) -> None:
         if link["href"] in numbers:
             link.replace_with(f"[^{numbers[link['href']]}]")
         elif link["href"] in comments:
-            _put_comment(link, comments[link["href"]].find_next_sibling("dd"))
+            _place_comment(link, comments[link["href"]].find_next_sibling("dd"))
         else:
             link.unwrap()
     for term in comments.values():
@@ -73,9 +75,9 @@ def _put_notes(root: Any) -> None:
         image.replace_with(image["alt"])
 
 
-def _put_comment(link: Any, text: Any) -> None:
-    block = link.find_parent(_BLOCKS)
-    by = _BY.fullmatch(link.get_text())
+def _place_comment(link: Any, text: Any) -> None:
+    block = link.find_parent(_BLOCK_TAGS)
+    by = _COMMENT_AUTHOR.fullmatch(link.get_text())
     link.decompose()
     if block is None or text is None:
         return
@@ -83,7 +85,7 @@ def _put_comment(link: Any, text: Any) -> None:
     said = f"Comment ({name}): " if name else "Comment: "
     text.name = "p"
     text.string = said + " ".join(text.get_text(" ").split())
-    if block.name in _HEADINGS:
+    if block.name in _HEADING_TAGS:
         block.insert_after(text.extract())
     else:  # within it, since what is inserted among many costs a look at each of them
         block.append(text.extract())
@@ -92,6 +94,6 @@ def _put_comment(link: Any, text: Any) -> None:
 DOCX = Loader(
     "docx",
     frozenset({".docx"}),
-    _docx,
+    _load_docx,
     frozenset({"application/vnd.openxmlformats-officedocument.wordprocessingml.document"}),
 )

@@ -1,4 +1,4 @@
-"""Memory of a process, looked at from outside: for systems that do not count it themselves."""
+"""Watches the memory of a process from outside, on systems that cannot limit it themselves."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-_EVERY_S = 0.25
+_CHECK_INTERVAL_S = 0.25
 
 
 @dataclass(slots=True)
-class Watch:
-    """Whether the process was ended since it took too much."""
+class MemoryWatch:
+    """Whether the process was killed because it took too much memory."""
 
-    too_large: bool = False
+    limit_exceeded: bool = False
 
 
 @asynccontextmanager
-async def watched(pid: int, most: int) -> AsyncIterator[Watch]:
-    """Kill the process, which leads a session of its own, once it has taken `most` bytes more than
-    at the beginning; where `most` is 0 it is not watched."""
-    watch = Watch()
-    if not most:
+async def watch_memory(pid: int, max_bytes: int) -> AsyncIterator[MemoryWatch]:
+    """Kills a process once its resident memory has grown by more than `max_bytes`.
+
+    The process must lead a session of its own: the whole process group is killed. With `max_bytes`
+    0 nothing is watched.
+    """
+    watch = MemoryWatch()
+    if not max_bytes:
         yield watch
         return
-    task = asyncio.create_task(_look(pid, most, watch), name="documents: memory")
+    task = asyncio.create_task(_watch(pid, max_bytes, watch), name="documents: memory")
     try:
         yield watch
     finally:
@@ -35,18 +38,18 @@ async def watched(pid: int, most: int) -> AsyncIterator[Watch]:
         await asyncio.wait([task])
 
 
-async def _look(pid: int, most: int, watch: Watch) -> None:
-    begun = await _resident(pid)
-    while (taken := await _resident(pid)) is not None and begun is not None:
-        if taken > begun + most:
-            watch.too_large = True
+async def _watch(pid: int, max_bytes: int, watch: MemoryWatch) -> None:
+    begun = await _resident_bytes(pid)
+    while (size := await _resident_bytes(pid)) is not None and begun is not None:
+        if size > begun + max_bytes:
+            watch.limit_exceeded = True
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)
             return
-        await asyncio.sleep(_EVERY_S)
+        await asyncio.sleep(_CHECK_INTERVAL_S)
 
 
-async def _resident(pid: int) -> int | None:
+async def _resident_bytes(pid: int) -> int | None:
     """Bytes in memory; None for a process that is gone."""
     process = await asyncio.create_subprocess_exec(
         *("ps", "-o", "rss=", "-p", str(pid)),
@@ -54,5 +57,5 @@ async def _resident(pid: int) -> int | None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
-    told, _ = await process.communicate()
-    return int(told) * 1024 if told.strip().isdigit() else None
+    output, _ = await process.communicate()
+    return int(output) * 1024 if output.strip().isdigit() else None

@@ -11,12 +11,12 @@ from bot.skills.document_loader import Loaded, Loader, fence_code, find_first_he
 from bot.web.decoding import decode
 
 
-def _notebook(data: bytes, name: str) -> Loaded:
+def _load_notebook(data: bytes, name: str) -> Loaded:
     """Text cells as they are, code cells in fences of the notebook's language."""
     try:
         notebook = json.loads(decode(data).lstrip("\ufeff"))
         text = "\n\n".join(_cells(notebook))
-        title = _inside(notebook, "metadata").get("title")
+        title = _mapping(notebook, "metadata").get("title")
     except (ValueError, TypeError, AttributeError) as exc:
         raise Refused(f"{name[:100]} is damaged or no notebook, and cannot be read.") from exc
     title = title if isinstance(title, str) else ""
@@ -24,9 +24,9 @@ def _notebook(data: bytes, name: str) -> Loaded:
 
 
 def _cells(notebook: Mapping[str, Any]) -> Iterator[str]:
-    about = _inside(notebook, "metadata")
-    language = _inside(about, "language_info").get("name")
-    language = language or _inside(about, "kernelspec").get("language")
+    about = _mapping(notebook, "metadata")
+    language = _mapping(about, "language_info").get("name")
+    language = language or _mapping(about, "kernelspec").get("language")
     sheets = [notebook, *notebook.get("worksheets", ())]  # where cells were before format 4
     for cell in (cell for sheet in sheets for cell in sheet.get("cells", ())):
         kind = cell.get("cell_type")
@@ -42,11 +42,11 @@ def _cells(notebook: Mapping[str, Any]) -> Iterator[str]:
             yield source
 
 
-def _inside(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _mapping(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     inner = found.get(name)
     return inner if isinstance(inner, Mapping) else {}
 
 
 NOTEBOOK = Loader(
-    "notebook", frozenset({".ipynb"}), _notebook, frozenset({"application/x-ipynb+json"})
+    "notebook", frozenset({".ipynb"}), _load_notebook, frozenset({"application/x-ipynb+json"})
 )

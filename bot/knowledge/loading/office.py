@@ -16,8 +16,8 @@ from bot.skills.document_loader import BoundedText, Loaded, Loader, find_first_h
 from bot.web.decoding import decode
 from bot.web.markup import to_markdown
 
-_SLIDE = re.compile(r"<!-- Slide number: (\d+) -->\n*+(?:# (.*+)(?:\n|\Z))?")
-_NOTES = re.compile(r"^### Notes:$", re.MULTILINE)
+_SLIDE_MARK = re.compile(r"<!-- Slide number: (\d+) -->\n*+(?:# (.*+)(?:\n|\Z))?")
+_NOTES_HEADING = re.compile(r"^### Notes:$", re.MULTILINE)
 
 
 def _tidy_slides(text: str) -> str:
@@ -27,10 +27,12 @@ def _tidy_slides(text: str) -> str:
         title = (slide[2] or "").strip()
         return f"# {title} (slide {slide[1]})\n\n" if title else f"# Slide {slide[1]}\n\n"
 
-    return _NOTES.sub("## Notes", _SLIDE.sub(heading, text)).replace("\n### Chart", "\n## Chart")
+    return _NOTES_HEADING.sub("## Notes", _SLIDE_MARK.sub(heading, text)).replace(
+        "\n### Chart", "\n## Chart"
+    )
 
 
-def _pptx(data: bytes, name: str) -> Loaded:
+def _load_pptx(data: bytes, name: str) -> Loaded:
     open_archive(data, name, "a PPTX").close()
     from markitdown import StreamInfo, converters  # takes its time to import
 
@@ -52,13 +54,13 @@ def _pptx(data: bytes, name: str) -> Loaded:
     return Loaded(text, find_first_heading(text).removesuffix(" (slide 1)"))
 
 
-def _epub(data: bytes, name: str) -> Loaded:
+def _load_epub(data: bytes, name: str) -> Loaded:
     """A book: its chapters in the order of its spine."""
     with open_archive(data, name, "an EPUB") as book:
         try:
-            title, chapters = _spine(book)
+            title, chapters = _read_spine(book)
             texts = BoundedText()
-            texts.extend(_chapter(book, chapter) for chapter in chapters)
+            texts.extend(_read_chapter(book, chapter) for chapter in chapters)
         except (KeyError, ParseError, ValueError, zipfile.BadZipFile, OSError) as exc:
             raise Refused(f"{name[:100]} is damaged or not an EPUB, and cannot be read.") from exc
     text = texts.join("\n\n")
@@ -67,12 +69,12 @@ def _epub(data: bytes, name: str) -> Loaded:
     return Loaded(text, title)
 
 
-def _spine(book: zipfile.ZipFile) -> tuple[str, list[str]]:
-    package = _xml(book, "META-INF/container.xml").find(".//{*}rootfile")
+def _read_spine(book: zipfile.ZipFile) -> tuple[str, list[str]]:
+    package = _read_xml(book, "META-INF/container.xml").find(".//{*}rootfile")
     if package is None:
         raise KeyError("rootfile")
     path = package.attrib["full-path"]
-    root = _xml(book, path)
+    root = _read_xml(book, path)
     title = root.findtext(".//{http://purl.org/dc/elements/1.1/}title") or ""
     items = {item.get("id"): item.attrib["href"] for item in root.iterfind(".//{*}item")}
     folder = posixpath.dirname(path)
@@ -89,14 +91,14 @@ def _spine(book: zipfile.ZipFile) -> tuple[str, list[str]]:
     return " ".join(title.split())[:200], list(chapters)
 
 
-def _xml(book: zipfile.ZipFile, path: str) -> Element:
+def _read_xml(book: zipfile.ZipFile, path: str) -> Element:
     data = book.read(path)
     if b"<!ENTITY" in data:
         raise ValueError("declares entities, as no book needs to")
     return fromstring(data)
 
 
-def _chapter(book: zipfile.ZipFile, path: str) -> str:
+def _read_chapter(book: zipfile.ZipFile, path: str) -> str:
     return to_markdown(decode(book.read(path)))
 
 
@@ -105,8 +107,8 @@ OFFICE = (
     Loader(
         "pptx",
         frozenset({".pptx"}),
-        _pptx,
+        _load_pptx,
         frozenset({"application/vnd.openxmlformats-officedocument.presentationml.presentation"}),
     ),
-    Loader("epub", frozenset({".epub"}), _epub, frozenset({"application/epub+zip"})),
+    Loader("epub", frozenset({".epub"}), _load_epub, frozenset({"application/epub+zip"})),
 )

@@ -9,14 +9,14 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from bot.errors import NotFound, Refused
-from bot.knowledge.loading.document import Raw
-from bot.knowledge.loading.document_reader import Loading
+from bot.knowledge.loading.document import RawDocument
+from bot.knowledge.loading.document_reader import DocumentReader
 from bot.skills.document_loader import Loaded
 from bot.values import Page
 from bot.web.fetch import Fetched
 
 
-class FetchesBytes(Protocol):
+class BytesFetcher(Protocol):
     """What pages come through: `bot.web.fetch.Fetcher`, or a test's own pages."""
 
     async def fetch_bytes(self, url: str, *, max_bytes: int | None = None) -> Fetched:
@@ -24,7 +24,7 @@ class FetchesBytes(Protocol):
         ...
 
 
-class Reader:
+class PageReader:
     """Reads through the loader of the format, where one is registered, else as page or text.
 
     `max_bytes` is the largest file or upload; the fetcher has its own limit for pages.
@@ -32,13 +32,13 @@ class Reader:
 
     def __init__(
         self,
-        fetcher: FetchesBytes,
-        loading: Loading,
+        fetcher: BytesFetcher,
+        document_reader: DocumentReader,
         *,
         max_bytes: int = 20 * 1024 * 1024,
     ) -> None:
         self._fetcher = fetcher
-        self._loading = loading
+        self._document_reader = document_reader
         self._max_bytes = max_bytes
 
     async def fetch_bytes(self, url: str, *, max_bytes: int | None = None) -> Fetched:
@@ -52,7 +52,7 @@ class Reader:
         name = unquote(PurePosixPath(parts.path).name)
         called = f"The page at {parts.hostname}"
         page = await self._markdown(
-            Raw(name or "page", got.data, got.content_type, got.charset, called=called)
+            RawDocument(name or "page", got.data, got.content_type, got.charset, called=called)
         )
         return Page(got.url, page.title or name or parts.hostname or got.url, page.text)
 
@@ -61,22 +61,22 @@ class Reader:
 
         Raises `NotFound` or `Refused`.
         """
-        file, data = await asyncio.to_thread(_read, path, self._max_bytes)
-        page = await self._markdown(Raw(file.name, data))
+        file, data = await asyncio.to_thread(_read_file, path, self._max_bytes)
+        page = await self._markdown(RawDocument(file.name, data))
         return Page(str(file), page.title or file.name, page.text)
 
     async def read_bytes(self, name: str, data: bytes) -> Page:
         """An uploaded file. Raises `Refused`."""
         if len(data) > self._max_bytes:
             raise _too_large(name, self._max_bytes)
-        page = await self._markdown(Raw(name, data))
+        page = await self._markdown(RawDocument(name, data))
         return Page(name, page.title or name, page.text)
 
-    async def _markdown(self, raw: Raw) -> Loaded:
-        return await self._loading.load(raw, labelled=False)
+    async def _markdown(self, raw: RawDocument) -> Loaded:
+        return await self._document_reader.load(raw, for_search=False)
 
 
-def _read(path: str, limit: int) -> tuple[Path, bytes]:
+def _read_file(path: str, limit: int) -> tuple[Path, bytes]:
     file = Path(path)
     try:
         file = file.expanduser()

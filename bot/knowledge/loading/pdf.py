@@ -7,15 +7,15 @@ import re
 from typing import Any
 
 from bot.errors import Refused
-from bot.knowledge.loading.pdf_layout import markdown
+from bot.knowledge.loading.pdf_layout import lines_to_markdown
 from bot.knowledge.loading.pdf_lines import Line, PageLines
-from bot.knowledge.loading.zip_safety import unfolds_too_far
+from bot.knowledge.loading.zip_safety import exceeds_unpacked_limit
 from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong, find_first_heading
 
-_PAGES = 3_000
+_MAX_PAGES = 3_000
 _SOFT_HYPHEN = re.compile(r"(?<=\w)\xad(?=\w)")
 """Within a line it is a hyphen: fonts draw both alike, so that some programs write one for both."""
-_NO_TITLE = re.compile(
+_PLACEHOLDER_TITLE = re.compile(
     r"|untitled|(?:powerpoint[- ])?presentation|document\d*"
     r"|(?:microsoft )?(?:word|excel|powerpoint) - .*"
     r"|.*\.(?:docx?|pptx?|xlsx?|tex|dvi|odt|indd|qxd|rtf|pdf|html?|md)",
@@ -24,7 +24,7 @@ _NO_TITLE = re.compile(
 """What programs write where nobody gave a title."""
 
 
-def _pdf(data: bytes, name: str) -> Loaded:
+def _load_pdf(data: bytes, name: str) -> Loaded:
     from pypdf import PdfReader
     from pypdf.errors import LimitReachedError, PyPdfError
 
@@ -34,9 +34,9 @@ def _pdf(data: bytes, name: str) -> Loaded:
         if reader.is_encrypted and not reader.decrypt(""):
             raise Refused(f"{called} is encrypted; save it without a password and add it again.")
         pages = len(reader.pages)
-        if pages > _PAGES:
-            raise Refused(f"{called} has {pages:,} pages; PDFs of up to {_PAGES:,} are read.")
-        lines = _lines(reader, name, len(data))
+        if pages > _MAX_PAGES:
+            raise Refused(f"{called} has {pages:,} pages; PDFs of up to {_MAX_PAGES:,} are read.")
+        lines = _read_lines(reader, name, len(data))
         title = str((reader.metadata.title if reader.metadata else None) or "")
     except Refused:
         raise
@@ -47,29 +47,29 @@ def _pdf(data: bytes, name: str) -> Loaded:
         raise Refused(f"{called} is damaged or not a PDF, and cannot be read.") from exc
     except (NotImplementedError, OSError, RecursionError, AssertionError, ArithmeticError) as exc:
         raise Refused(f"{called} uses a part of PDF that cannot be read.") from exc
-    text = _SOFT_HYPHEN.sub("-", markdown(lines)).replace("\xad", "")
+    text = _SOFT_HYPHEN.sub("-", lines_to_markdown(lines)).replace("\xad", "")
     if not text:
         raise Refused(
             f"{called} has no text and seems to be a scan; have its text recognised (OCR) and add "
             "it again."
         )
     title = " ".join(title.split())[:200]
-    return Loaded(text, find_first_heading(text) if _NO_TITLE.fullmatch(title) else title)
+    return Loaded(text, find_first_heading(text) if _PLACEHOLDER_TITLE.fullmatch(title) else title)
 
 
-def _lines(reader: Any, name: str, size: int) -> list[list[Line]]:
+def _read_lines(reader: Any, name: str, size: int) -> list[list[Line]]:
     """The lines of each page. A page that draws the same as one before it says nothing new."""
     lines: list[list[Line]] = []
     drawn: set[tuple[str, ...]] = set()
     length = unfolded = 0
     for number, page in enumerate(reader.pages):
-        same = _drawn(page)
+        same = _content_key(page)
         if same in drawn:
             continue
         drawn.add(same)
         contents = page.get_contents()
         unfolded += len(contents.get_data()) if contents is not None else 0
-        if unfolds_too_far(unfolded, size):
+        if exceeds_unpacked_limit(unfolded, size):
             raise Refused(
                 f"{name[:100]} unpacks to far more than a document would, so it is not read."
             )
@@ -84,10 +84,10 @@ def _lines(reader: Any, name: str, size: int) -> list[list[Line]]:
     return lines
 
 
-def _drawn(page: Any) -> tuple[str, ...]:
+def _content_key(page: Any) -> tuple[str, ...]:
     """What a page draws, and with what, by the numbers of the objects."""
     keys = ("/Contents", "/Resources")
     return tuple(repr(page.raw_get(key)) if key in page else "" for key in keys)
 
 
-PDF = Loader("pdf", frozenset({".pdf"}), _pdf, frozenset({"application/pdf"}))
+PDF = Loader("pdf", frozenset({".pdf"}), _load_pdf, frozenset({"application/pdf"}))

@@ -7,39 +7,43 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from bot.knowledge.loading.pdf_lines import Cell, Line, joined, without_running_lines
+from bot.knowledge.loading.pdf_lines import Cell, Line, join_lines, remove_running_lines
 
-_LARGER = 1.1
+_HEADING_SIZE_RATIO = 1.1
 """Letters so many times as large as the text's are a heading's."""
-_LONGEST_HEADING = 150
-_LEVELS = 4
+_MAX_HEADING_CHARACTERS = 150
+_MAX_HEADING_LEVEL = 4
 _BULLET = re.compile(r"\s*(?:[•‣▪●○◦■□–*·-]|\(?(?:\d{1,3}|[a-zA-Z])[.)])\s+")
-_MARK = re.compile(r"\s*+[•‣▪●○◦■□·]\s*+")
-_LEADERS = re.compile(r"\s*+[\divxl]*+\s*+(?:[.…·]\s*+){4}", re.IGNORECASE)
+_BULLET_MARK = re.compile(r"\s*+[•‣▪●○◦■□·]\s*+")
+_DOT_LEADERS = re.compile(r"\s*+[\divxl]*+\s*+(?:[.…·]\s*+){4}", re.IGNORECASE)
 """Dots before a page's number, read from the line's end."""
-_SENTENCE_END = (".", "!", "?", ":", ";", "…", "。", "！", "？", "”", '"', ")", "」")
+_SENTENCE_ENDS = (".", "!", "?", ":", ";", "…", "。", "！", "？", "”", '"', ")", "」")
 _HYPHENATED = re.compile(r"\b\w+-\w+\b")
-_LEAST_ROWS = 3
-_NEAR = 8
+_MIN_TABLE_ROWS = 3
+_WRAP_LOOKBACK_ROWS = 8
 """Rows above a line that are looked at for the cell that it goes on with."""
-_PART_CHARACTERS = 4_000
-_END_CHARACTERS = 200
-_TRIES = 4
+_MAX_PART_CHARACTERS = 4_000
+_PART_END_CHARACTERS = 200
+_MAX_TABLE_STARTS = 4
 """Lines of a run that are tried as the first of a table."""
 
 
-def markdown(pages: Sequence[Sequence[Line]]) -> str:
+def lines_to_markdown(pages: Sequence[Sequence[Line]]) -> str:
     """What the pages say, in the order in which it was drawn."""
-    kept, running = without_running_lines(pages)
-    lines = _without_contents([line for page in kept for line in page])
+    kept, running = remove_running_lines(pages)
+    lines = _remove_table_of_contents([line for page in kept for line in page])
     body = _body_size(lines)
-    levels = _levels(lines, body)
+    levels = _heading_levels(lines, body)
     made = _Blocks(lines, body)
     tried: Counter[int] = Counter()
     at = 0
     while at < len(lines):
         line = lines[at]
-        end = _run_of_rows(lines, at) if len(line.cells) > 1 and tried[at] < _TRIES else at
+        end = (
+            _find_row_run_end(lines, at)
+            if len(line.cells) > 1 and tried[at] < _MAX_TABLE_STARTS
+            else at
+        )
         if _is_table(lines[at:end]):
             made.add_table(lines[at:end])
             at = end
@@ -53,15 +57,15 @@ def markdown(pages: Sequence[Sequence[Line]]) -> str:
             made.add_code(lines[at:end])
             at = end
             continue
-        level = levels.get(_look(line, body), 0) if _may_be_heading(lines, at, body) else 0
+        level = levels.get(_heading_size(line, body), 0) if _may_be_heading(lines, at, body) else 0
         made.add_heading(line, level) if level else made.add_text(line)
         at += 1
     return "\n\n".join(filter(None, [*("; ".join(running),), *made.blocks]))
 
 
-def _without_contents(lines: Sequence[Line]) -> list[Line]:
+def _remove_table_of_contents(lines: Sequence[Line]) -> list[Line]:
     """Without the lines of a table of contents, which say what stands elsewhere, and its title."""
-    listed = [bool(_LEADERS.match(line.text[::-1])) for line in lines]
+    listed = [bool(_DOT_LEADERS.match(line.text[::-1])) for line in lines]
     return [
         line
         for line, is_listed, next_is in zip(lines, listed, [*listed[1:], False], strict=False)
@@ -93,9 +97,9 @@ class _Blocks:
     def _join(self, text: str) -> None:
         """Add a line to the last block; only the end of a long one is read and copied."""
         parts = self._made[-1]
-        parts[-1] = joined(parts[-1], text, self._hyphenated)
-        if len(parts[-1]) > _PART_CHARACTERS:
-            parts[-1:] = parts[-1][:-_END_CHARACTERS], parts[-1][-_END_CHARACTERS:]
+        parts[-1] = join_lines(parts[-1], text, self._hyphenated)
+        if len(parts[-1]) > _MAX_PART_CHARACTERS:
+            parts[-1:] = parts[-1][:-_PART_END_CHARACTERS], parts[-1][-_PART_END_CHARACTERS:]
 
     def add_heading(self, line: Line, level: int) -> None:
         last = self._last
@@ -125,7 +129,7 @@ class _Blocks:
         self._kind, self._last = "table", lines[-1]
 
     def add_text(self, line: Line) -> None:
-        mark = _MARK.match(line.text)
+        mark = _BULLET_MARK.match(line.text)
         text = f"- {line.text[mark.end() :]}" if mark else line.text
         last = self._last
         if self._kind != "text" or last is None:
@@ -148,12 +152,12 @@ class _Blocks:
         if _BULLET.match(line.text) or not 0.9 < line.size / last.size < 1.1:
             return False
         if not self._near(last, line):  # the next column or page
-            ends = last.text.endswith(_SENTENCE_END)
+            ends = last.text.endswith(_SENTENCE_ENDS)
             apart = last.page == line.page and last.y - line.y > 0
             return not ends and not apart and _continues(line.text)
         right = self._right.get(_column(last), last.end)
         full = last.end - last.x >= 0.72 * (right - last.x) or last.text.endswith(("-", "\xad"))
-        indented = line.x > last.x + 0.8 * line.size and last.text.endswith(_SENTENCE_END)
+        indented = line.x > last.x + 0.8 * line.size and last.text.endswith(_SENTENCE_ENDS)
         return full and not indented and len(last.cells) == 1 and len(line.cells) == 1
 
 
@@ -192,20 +196,20 @@ def _right_edges(lines: Sequence[Line]) -> dict[tuple[int, int], float]:
     return edges
 
 
-def _look(line: Line, body: float) -> float:
+def _heading_size(line: Line, body: float) -> float:
     """What tells one level of headings from another: the size; bold letters of the text's own
     size come last."""
-    return round(2 * line.size) / 2 if line.size >= _LARGER * body else 0.0
+    return round(2 * line.size) / 2 if line.size >= _HEADING_SIZE_RATIO * body else 0.0
 
 
 def _may_be_heading(lines: Sequence[Line], at: int, body: float) -> bool:
     line = lines[at]
     text = line.text
-    if len(line.cells) > 2 or line.mono or len(text) > _LONGEST_HEADING:
+    if len(line.cells) > 2 or line.mono or len(text) > _MAX_HEADING_CHARACTERS:
         return False
     if not any(letter.isalpha() for letter in text):
         return False
-    if line.size >= _LARGER * body:
+    if line.size >= _HEADING_SIZE_RATIO * body:
         return True
     alone = at == 0 or lines[at - 1].page != line.page or not lines[at - 1].bold
     follows = at + 1 < len(lines) and not lines[at + 1].bold
@@ -221,35 +225,39 @@ def _may_be_heading(lines: Sequence[Line], at: int, body: float) -> bool:
     )
 
 
-def _levels(lines: Sequence[Line], body: float) -> dict[float, int]:
+def _heading_levels(lines: Sequence[Line], body: float) -> dict[float, int]:
     """The level of each look that headings have; none where most of a document looks like one."""
     looks: Counter[float] = Counter()
     for at, line in enumerate(lines):
         if _may_be_heading(lines, at, body):
-            looks[_look(line, body)] += len(line.text)
+            looks[_heading_size(line, body)] += len(line.text)
     if looks.total() > 0.4 * sum(len(line.text) for line in lines):
         return {}
-    return {look: min(_LEVELS, n) for n, look in enumerate(sorted(looks, reverse=True), 1)}
+    return {
+        look: min(_MAX_HEADING_LEVEL, n) for n, look in enumerate(sorted(looks, reverse=True), 1)
+    }
 
 
 # --- tables --------------------------------------------------------------------------------------
 
 
-def _run_of_rows(lines: Sequence[Line], at: int) -> int:
+def _find_row_run_end(lines: Sequence[Line], at: int) -> int:
     """The line after those that may be rows; a cell that wraps is a line of its own."""
     end = at + 1
     while end < len(lines) and 0.85 < lines[end].size / lines[at].size < 1.18:
         line, last = lines[end], lines[end - 1]
         if line.page == last.page and not 0 < last.y - line.y < 4 * line.size:
             break
-        if len(line.cells) < 2 and not _wraps(lines[max(at, end - _NEAR) : end], line):
+        if len(line.cells) < 2 and not _wraps(
+            lines[max(at, end - _WRAP_LOOKBACK_ROWS) : end], line
+        ):
             break
         end += 1
     return end
 
 
 def _is_table(rows: Sequence[Line]) -> bool:
-    return sum(len(row.cells) > 1 for row in rows) >= _LEAST_ROWS and _columns(rows) is not None
+    return sum(len(row.cells) > 1 for row in rows) >= _MIN_TABLE_ROWS and _columns(rows) is not None
 
 
 def _wraps(rows: Sequence[Line], line: Line) -> bool:
@@ -290,7 +298,7 @@ def _rows(lines: Sequence[Line]) -> list[list[str]]:
                 key=lambda n: _distance(columns[n], middle) if columns else 0.0,
             )
             text = cell.text.strip().replace("\xad", "-").replace("|", "\\|")
-            rows[-1][at] = joined(rows[-1][at], text)
+            rows[-1][at] = join_lines(rows[-1][at], text)
     return rows
 
 

@@ -13,25 +13,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.knowledge.loading.pdf_widths import breadth, width
+from bot.knowledge.loading.pdf_widths import font_width_ratio, text_width
 
 _BOLD = re.compile(r"bold|black|heavy|demi|cmbx", re.IGNORECASE)
 _MONO = re.compile(r"mono|courier|consol|menlo|cmtt|typewriter", re.IGNORECASE)
 _LIGATURES = str.maketrans(
     {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\xa0": " "}
 )
-_MARGIN = 0.11
+_MARGIN_SHARE = 0.11
 """Part of a page's height, above and below, in which running headers and footers stand."""
-_GAP = 0.7
+_MIN_CELL_GAP_EM = 0.7
 """Least space between two cells, in sizes of the letters."""
-_DOUBT = 0.06
+_WIDTH_TOLERANCE_SHARE = 0.06
 """How far the width of a text may be from what is reckoned."""
-_MOST_CELLS = 200
-_LONGEST_CELL_CHARACTERS = 10_000
+_MAX_LINE_CELLS = 200
+_MAX_CELL_CHARACTERS = 10_000
 """A line of more is ended, and what follows begins another."""
-_LONGEST_RUNNING_CHARACTERS = 400
+_MAX_RUNNING_LINE_CHARACTERS = 400
 """Longer lines are no running ones."""
-_OUTERMOST = 2
+_OUTERMOST_LINES = 2
 """Lines at the top and at the bottom of a page that can be running ones."""
 _NUMBER = re.compile(r"\d{1,4}(?!\d)")
 _PAGE_NUMBER = re.compile(
@@ -42,7 +42,7 @@ _PAGE_NUMBER = re.compile(
 
 _LIST_MARK = re.compile(r"\s*(?:[•‣▪●○◦■□–*·-]|\(?(?:\d{1,2}|[a-zA-Z])[.)])\s*")
 _WORD = re.compile(r"\w*")
-_ALONE = re.compile(f"{_PAGE_NUMBER.pattern}|[ivxlc]{{1,6}}", re.IGNORECASE)
+_LONE_PAGE_NUMBER = re.compile(f"{_PAGE_NUMBER.pattern}|[ivxlc]{{1,6}}", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -131,25 +131,25 @@ class PageLines:
     def _breadth(self, font: Any) -> float:
         found = self._wide.get(id(font))
         if found is None:
-            found = self._wide[id(font)] = breadth(font)
+            found = self._wide[id(font)] = font_width_ratio(font)
         return found
 
     def _put(self, text: str, x: float, y: float, size: float, font: str, broad: float) -> None:
         text = text.translate(_LIGATURES)
         bold, mono = bool(_BOLD.search(font)), bool(_MONO.search(font))
         last = self.lines[-1] if self.lines else None
-        end = x + width(text, size, mono) * (1.0 if mono else broad)
+        end = x + text_width(text, size, mono) * (1.0 if mono else broad)
         level = last is not None and abs(last.y - y) <= 0.45 * max(last.size, size)
         level = level and not self._apart and not _is_full(last)
         if last is None or not level or (self._broken and x < last.end - 0.5 * size):
             line = Line(self._number, y, size, [Cell(x, end, text)], bold, mono)
             low, high = self._heights[self._turned]
             share = (y - low) / max(high - low, 1.0)
-            line.margin = share < _MARGIN or share > 1 - _MARGIN
+            line.margin = share < _MARGIN_SHARE or share > 1 - _MARGIN_SHARE
             self.lines.append(line)
         else:
-            doubt = 0.0 if self._broken else _DOUBT * (last.end - last.cells[-1].x)
-            wide = x - last.end > _GAP * min(size, last.size) + doubt
+            doubt = 0.0 if self._broken else _WIDTH_TOLERANCE_SHARE * (last.end - last.cells[-1].x)
+            wide = x - last.end > _MIN_CELL_GAP_EM * min(size, last.size) + doubt
             item = len(last.cells) == 1 and _LIST_MARK.fullmatch(last.cells[0].text)
             if item:
                 last.cells[0].text = f"{last.cells[0].text.strip()} {text.lstrip()}"
@@ -168,7 +168,7 @@ class PageLines:
 
 def _is_full(line: Line | None) -> bool:
     return line is not None and (
-        len(line.cells) >= _MOST_CELLS or len(line.cells[-1].text) > _LONGEST_CELL_CHARACTERS
+        len(line.cells) >= _MAX_LINE_CELLS or len(line.cells[-1].text) > _MAX_CELL_CHARACTERS
     )
 
 
@@ -190,10 +190,10 @@ def _scale(tm: Sequence[float], cm: Sequence[float]) -> float:
     return math.hypot(tm[2], tm[3]) * math.hypot(cm[2], cm[3])
 
 
-def without_running_lines(pages: Sequence[Sequence[Line]]) -> tuple[list[list[Line]], list[str]]:
+def remove_running_lines(pages: Sequence[Sequence[Line]]) -> tuple[list[list[Line]], list[str]]:
     """The pages without headers, footers and page numbers; and what was said there, once each."""
-    outer = [_outermost(lines) for lines in pages]
-    repeated = _Repeated(outer)
+    outer = [_outermost_lines(lines) for lines in pages]
+    repeated = _RunningLines(outer)
     kept: list[list[Line]] = []
     said: dict[str, None] = {}
     for lines, edge in zip(pages, outer, strict=True):
@@ -209,19 +209,19 @@ def without_running_lines(pages: Sequence[Sequence[Line]]) -> tuple[list[list[Li
     return kept, list(said)
 
 
-def _outermost(lines: Sequence[Line]) -> list[Line]:
+def _outermost_lines(lines: Sequence[Line]) -> list[Line]:
     """The lines in a page's margins that stand nearest to its edges."""
     margin = [line for line in lines if line.margin]
     heights = sorted({round(line.y) for line in margin})
-    edges = {*heights[:_OUTERMOST], *heights[-_OUTERMOST:]}
+    edges = {*heights[:_OUTERMOST_LINES], *heights[-_OUTERMOST_LINES:]}
     return [
         line
         for line in margin
-        if round(line.y) in edges and len(line.text) <= _LONGEST_RUNNING_CHARACTERS
+        if round(line.y) in edges and len(line.text) <= _MAX_RUNNING_LINE_CHARACTERS
     ]
 
 
-class _Repeated:
+class _RunningLines:
     """What pages say again and again: the same words, or words with a number that grows with the
     page's. Of three columns and more only the latter, since a table's header is repeated, too."""
 
@@ -231,8 +231,8 @@ class _Repeated:
         numbering: Counter[int] = Counter()
         for lines in pages:
             same.update({self._same(line) for line in lines if len(line.cells) < 3})
-            counted.update({key for line in lines for key in _counted(line)})
-            numbering.update({key[1] for line in lines for key in _counted(line)})
+            counted.update({key for line in lines for key in _numbers_in_context(line)})
+            numbering.update({key[1] for line in lines for key in _numbers_in_context(line)})
         least = max(2 if len(pages) < 4 else 3, 0.2 * len(pages))
         self._all = {key for key, times in same.items() if times >= least}
         self._numbered = {
@@ -243,11 +243,11 @@ class _Repeated:
 
     def words(self, line: Line) -> str | None:
         """What a line says beside its page number; None where it is not repeated."""
-        if _ALONE.fullmatch(" ".join(line.text.split())):
+        if _LONE_PAGE_NUMBER.fullmatch(" ".join(line.text.split())):
             return ""
         if self._same(line) in self._all:
             return self._same(line)[0]
-        for before, number, after in _counted(line):
+        for before, number, after in _numbers_in_context(line):
             if (before, number, after) in self._numbered:
                 whole = _PAGE_NUMBER.sub(" ", f"{before}{number + line.page}{after}")
                 return " ".join(whole.split()).strip(" -–|·0123456789")
@@ -258,7 +258,7 @@ class _Repeated:
         return " ".join(line.text.split()), round(line.y)
 
 
-def _counted(line: Line) -> list[tuple[str, int, str]]:
+def _numbers_in_context(line: Line) -> list[tuple[str, int, str]]:
     """What stands before and after each number of a line; the number less that of the page."""
     text = " ".join(line.text.split())
     return [
@@ -267,7 +267,7 @@ def _counted(line: Line) -> list[tuple[str, int, str]]:
     ]
 
 
-def joined(before: str, after: str, hyphenated: frozenset[str] = frozenset()) -> str:
+def join_lines(before: str, after: str, hyphenated: frozenset[str] = frozenset()) -> str:
     """Two lines of a paragraph as one: a word that the line's end cut is whole again."""
     before, after = before.rstrip(), after.lstrip()
     if not before or not after:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def breadth(font: Any) -> float:
+def font_width_ratio(font: Any) -> float:
     """How broad a font's letters are beside the usual ones, from the widths that it tells."""
     try:
         if "/Widths" in font:
@@ -32,7 +32,7 @@ def _cid_widths(given: Any) -> list[float]:
     return widths
 
 
-def width(text: str, size: float, mono: bool) -> float:
+def text_width(text: str, size: float, mono: bool) -> float:
     """About how wide a text is, without the space that pypdf puts before a word."""
     text = text.rstrip()
     text = text if text.startswith("  ") else text.lstrip()

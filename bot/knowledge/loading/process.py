@@ -18,23 +18,33 @@ from backends.errors import BackendProtocolError
 from backends.worker.frames import LENGTHS_FORMAT, Head, pack_frame, parse_head, unpack_lengths
 from bot.config.knowledge import LoadingSettings
 from bot.errors import Refused
-from bot.knowledge.loading.document import Raw
-from bot.knowledge.loading.limits import COUNTED
-from bot.knowledge.loading.memory_watch import watched
+from bot.knowledge.loading.document import RawDocument
+from bot.knowledge.loading.limits import MEMORY_IS_COUNTED
+from bot.knowledge.loading.memory_watch import watch_memory
 from bot.knowledge.loading.sitemap import Sitemap
 from bot.skills.document_loader import Loaded
 
 Frame = tuple[Head, bytes]
 
-IDLE_S = 30.0
+IDLE_TIMEOUT_S = 30.0
 """How long the process is kept without anything to read."""
-_START_S = 60.0
-_COMMAND = (
+_START_TIMEOUT_S = 60.0
+_CHILD_PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from bot.knowledge.loading.child import main; main()"
 )
-_ENVIRONMENT = ("HOME", "LANG", "LANGUAGE", "PATH", "TEMP", "TMP", "TMPDIR", "TZ", "VIRTUAL_ENV")
-_OF_PROGRAMS = ("DYLD_", "LC_", "LD_", "PYTHON")
+_INHERITED_VARIABLES = (
+    "HOME",
+    "LANG",
+    "LANGUAGE",
+    "PATH",
+    "TEMP",
+    "TMP",
+    "TMPDIR",
+    "TZ",
+    "VIRTUAL_ENV",
+)
+_INHERITED_PREFIXES = ("DYLD_", "LC_", "LD_", "PYTHON")
 
 
 class LoaderFailed(Exception):
@@ -44,7 +54,7 @@ class LoaderFailed(Exception):
 class LoaderProcess:
     """Reads documents in a process of its own, one after another.
 
-    `plugins` tells it where loaders come from beside those that ship, see `loading.told`.
+    `plugins` tells it where loaders come from beside those that ship, see `document_reader.describe_plugins`.
     """
 
     def __init__(
@@ -52,24 +62,24 @@ class LoaderProcess:
         limits: LoadingSettings,
         plugins: Head | None = None,
         *,
-        idle_s: float = IDLE_S,
-        counted: bool = COUNTED,
+        idle_s: float = IDLE_TIMEOUT_S,
+        memory_is_counted: bool = MEMORY_IS_COUNTED,
     ) -> None:
         self._limits = limits
         self._plugins = plugins
         self._idle_s = idle_s
-        self._counted = counted
+        self._memory_is_counted = memory_is_counted
         self._memory = limits.memory_mb * 1024**2
-        self._one = asyncio.Lock()
-        self._child: _Child | None = None
-        self._idle: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()
+        self._child: _LoaderChild | None = None
+        self._idle_task: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
         """The process, where there is one."""
         return None if self._child is None else self._child.pid
 
-    async def load(self, raw: Raw, *, labelled: bool = True) -> Loaded:
+    async def load(self, raw: RawDocument, *, for_search: bool = True) -> Loaded:
         """Read one document. Raises `Refused`, or `LoaderFailed`."""
         head: Head = {
             "op": "load",
@@ -77,7 +87,7 @@ class LoaderProcess:
             "called": raw.called,
             "content_type": raw.content_type,
             "charset": raw.charset,
-            "labelled": labelled,
+            "for_search": for_search,
         }
         answer, text = await self._read(raw.title, head, raw.data)
         return Loaded(text.decode("utf-8", "surrogatepass"), str(answer["title"]))
@@ -89,18 +99,18 @@ class LoaderProcess:
         return found and Sitemap(bool(found["index"]), tuple(map(str, found["locations"])))
 
     async def _read(self, called: str, head: Head, data: bytes) -> Frame:
-        async with self._one:
-            if self._idle is not None:
-                self._idle.cancel()
+        async with self._lock:
+            if self._idle_task is not None:
+                self._idle_task.cancel()
             try:
-                answer, text = await self._asked(called, head, data)
+                answer, text = await self._exchange(called, head, data)
             except BaseException:
                 await self._end()
                 raise
             if answer.get("last"):
                 await self._end()
             else:
-                self._idle = asyncio.create_task(self._end_idle(), name="documents: idle")
+                self._idle_task = asyncio.create_task(self._end_idle(), name="documents: idle")
         match answer["op"]:
             case "read":
                 return answer, text
@@ -112,17 +122,17 @@ class LoaderProcess:
 
     async def aclose(self) -> None:
         """End the process. Safe to call twice."""
-        if self._idle is not None:
-            self._idle.cancel()
-            await asyncio.wait([self._idle])
+        if self._idle_task is not None:
+            self._idle_task.cancel()
+            await asyncio.wait([self._idle_task])
         await self._end()
 
-    async def _asked(self, called: str, head: Head, data: bytes) -> Frame:
-        child = self._child or await self._started()
-        memory = self._memory if self._counted else 0
+    async def _exchange(self, called: str, head: Head, data: bytes) -> Frame:
+        child = self._child or await self._start_child()
+        memory = self._memory if self._memory_is_counted else 0
         head |= {"cpu_s": self._limits.cpu_s, "memory": memory}
-        most = 0 if self._counted else self._memory
-        async with watched(child.pid, most) as watch:
+        max_bytes = 0 if self._memory_is_counted else self._memory
+        async with watch_memory(child.pid, max_bytes) as watch:
             try:
                 async with asyncio.timeout(self._limits.wall_s):
                     return await child.ask(head, data)
@@ -131,14 +141,18 @@ class LoaderProcess:
             except BackendProtocolError:
                 raise _broken(called) from None
             except (EOFError, ConnectionError):
-                status = await child.ended()
-                raise _too_large(called) if watch.too_large else _refusal(called, status) from None
+                status = await child.wait()
+                raise (
+                    _too_large(called)
+                    if watch.limit_exceeded
+                    else _refusal_for_status(called, status)
+                ) from None
 
-    async def _started(self) -> _Child:
-        self._child = child = await _Child.spawned()
-        memory = self._memory if self._counted else 0
+    async def _start_child(self) -> _LoaderChild:
+        self._child = child = await _LoaderChild.spawn()
+        memory = self._memory if self._memory_is_counted else 0
         try:
-            async with asyncio.timeout(_START_S):
+            async with asyncio.timeout(_START_TIMEOUT_S):
                 head: Head = {"op": "start", "plugins": self._plugins, "memory": memory}
                 answer, _ = await child.ask(head)
         except (TimeoutError, EOFError, ConnectionError, BackendProtocolError):
@@ -149,27 +163,27 @@ class LoaderProcess:
 
     async def _end_idle(self) -> None:
         await asyncio.sleep(self._idle_s)
-        async with self._one:
+        async with self._lock:
             await self._end()
 
     async def _end(self) -> None:
         child, self._child = self._child, None
         if child is not None:
             child.kill()
-            await child.ended()
+            await child.wait()
 
 
-class _Child:
+class _LoaderChild:
     """The process: a frame goes in, a frame comes out."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     @classmethod
-    async def spawned(cls) -> _Child:
+    async def spawn(cls) -> _LoaderChild:
         return cls(
             await asyncio.create_subprocess_exec(
-                *(sys.executable, "-c", _COMMAND, json.dumps(sys.path)),
+                *(sys.executable, "-c", _CHILD_PROGRAM, json.dumps(sys.path)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,  # libraries warn there, in a document's words
@@ -203,7 +217,7 @@ class _Child:
         if self._process.stdin is not None:
             self._process.stdin.close()
 
-    async def ended(self) -> int:
+    async def wait(self) -> int:
         return await self._process.wait()
 
 
@@ -212,11 +226,11 @@ def _environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name in _ENVIRONMENT or name.startswith(_OF_PROGRAMS)
+        if name in _INHERITED_VARIABLES or name.startswith(_INHERITED_PREFIXES)
     }
 
 
-def _refusal(called: str, status: int) -> Refused:
+def _refusal_for_status(called: str, status: int) -> Refused:
     """By what ended the process. Libraries abort where they are refused memory, and the system
     kills whoever takes too much of what there is."""
     if status == -signal.SIGXCPU:

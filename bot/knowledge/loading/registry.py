@@ -1,7 +1,7 @@
 """The document formats that ship. Every loader makes Markdown; a plugin may add more by hook.
 
 loader = find(loaders, "report.pdf", "application/pdf")
-loaded = loader.load(data, "report.pdf")  # in the process of `loader_child`
+loaded = loader.load(data, "report.pdf")  # in the process of `loading.child`
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from bot.skills.document_loader import Loaded, Loader, fence_code
 from bot.web.decoding import decode, is_binary
 from bot.web.extract import extract
 
-VERSION = 2
+LOADERS_VERSION = 2
 """Of what the loaders make of bytes. To be raised when that changes, in any format: what an older
 version read is then read once more by the next sync."""
 
-_LANGUAGES = {
+_LANGUAGES_BY_SUFFIX = {
     ".py": "python", ".pyi": "python", ".js": "javascript", ".mjs": "javascript",
     ".jsx": "jsx", ".ts": "typescript", ".tsx": "tsx", ".go": "go", ".rs": "rust", ".c": "c",
     ".h": "c", ".cc": "cpp", ".cpp": "cpp", ".hpp": "cpp", ".cs": "csharp", ".java": "java",
@@ -36,41 +36,41 @@ _LANGUAGES = {
     ".dockerfile": "dockerfile", ".vue": "vue", ".svelte": "svelte", ".dart": "dart",
     ".m": "objectivec", ".zig": "zig", ".nim": "nim", ".tex": "latex",
 }  # fmt: skip
-_NAMED = {
+_LANGUAGES_BY_NAME = {
     "dockerfile": "dockerfile", "containerfile": "dockerfile", "makefile": "makefile",
     "gnumakefile": "makefile", "justfile": "makefile", "jenkinsfile": "groovy",
     "vagrantfile": "ruby", "gemfile": "ruby", "rakefile": "ruby", "podfile": "ruby",
     "fastfile": "ruby", "brewfile": "ruby", "snakefile": "python", "tiltfile": "python",
     "procfile": "", "pipfile": "toml", "codeowners": "",
 }  # fmt: skip
-_WRITTEN = frozenset({
+_TEXT_FILE_NAMES = frozenset({
     "authors", "changelog", "changes", "contributing", "contributors", "copying", "credits",
     "faq", "hacking", "history", "install", "licence", "license", "maintainers", "news", "notice",
     "readme", "security", "thanks", "todo",
 })  # fmt: skip
 """Well-known texts that have no suffix."""
-_VARIANTS = frozenset({"dockerfile", "containerfile", "makefile", "jenkinsfile"})
+_NAMES_WITH_VARIANTS = frozenset({"dockerfile", "containerfile", "makefile", "jenkinsfile"})
 """Those whose suffix says which one of several it is: `Dockerfile.dev`, `Makefile.am`."""
 
-_FRONT = re.compile(r"---\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
-_TITLED = re.compile(r"^title:[ \t]++(\S.*)", re.MULTILINE)
+_FRONT_MATTER = re.compile(r"---\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
+_FRONT_MATTER_TITLE = re.compile(r"^title:[ \t]++(\S.*)", re.MULTILINE)
 """What a Markdown file says of itself before its text."""
 
 
-def _text(data: bytes, name: str) -> Loaded:
+def _load_text(data: bytes, name: str) -> Loaded:
     """Markdown and plain text, in whatever charset; HTML under another name is seen as such."""
     found = extract(data, name)
-    front = _FRONT.match(found.text[:4_000])
-    title = _TITLED.search(front[0]) if front else None
+    front = _FRONT_MATTER.match(found.text[:4_000])
+    title = _FRONT_MATTER_TITLE.search(front[0]) if front else None
     return Loaded(found.text, title[1].rstrip(" \t").strip("\"'")[:200] if title else found.title)
 
 
-def _page(data: bytes, name: str) -> Loaded:
+def _load_page(data: bytes, name: str) -> Loaded:
     found = extract(data, name, "text/html")
     return Loaded(found.text, found.title)
 
 
-def _code(data: bytes, name: str) -> Loaded:
+def _load_code(data: bytes, name: str) -> Loaded:
     """Source code as one fenced block, named by its file."""
     from bot.errors import Refused
 
@@ -78,36 +78,38 @@ def _code(data: bytes, name: str) -> Loaded:
         raise Refused(f"{name:.100} is not text, so there is nothing to read in it.")
     text = decode(data).replace("\r\n", "\n").strip("\n")
     path = PurePosixPath(name)
-    language = _LANGUAGES.get(path.suffix.lower(), "") or _NAMED.get(path.stem.lower(), "")
+    language = _LANGUAGES_BY_SUFFIX.get(path.suffix.lower(), "") or _LANGUAGES_BY_NAME.get(
+        path.stem.lower(), ""
+    )
     return Loaded(fence_code(text, language) if text.strip() else "", path.name)
 
 
 TEXT = Loader(
     "text",
     frozenset({".md", ".markdown", ".mdx", ".txt", ".text", ".rst", ".adoc", ".org", ".log", ""}),
-    _text,
+    _load_text,
     frozenset({"text/markdown", "text/plain", "text/x-markdown"}),
-    names=_WRITTEN,
+    names=_TEXT_FILE_NAMES,
 )
 PAGE = Loader(
     "page",
     frozenset({".html", ".htm", ".xhtml"}),
-    _page,
+    _load_page,
     frozenset({"text/html", "application/xhtml+xml"}),
 )
 CODE = Loader(
     "code",
-    frozenset(_LANGUAGES),
-    _code,
+    frozenset(_LANGUAGES_BY_SUFFIX),
+    _load_code,
     frozenset({"application/json", "application/x-yaml", "application/xml", "text/css"}),
-    names=frozenset(_NAMED),
+    names=frozenset(_LANGUAGES_BY_NAME),
 )
 
 LOADERS: tuple[Loader, ...] = (TEXT, PAGE, PDF, *OFFICE, XLSX, CSV, NOTEBOOK, CODE)
 """Every loader that ships."""
 
 
-def find(loaders: Sequence[Loader], name: str, content_type: str = "") -> Loader | None:
+def find_loader(loaders: Sequence[Loader], name: str, content_type: str = "") -> Loader | None:
     """The loader for a document: by its content type where that says something, else by its name.
 
     The first that fits is taken: those of plugins come first, so that one can take the place of one
@@ -119,7 +121,7 @@ def find(loaders: Sequence[Loader], name: str, content_type: str = "") -> Loader
             if content_type in loader.content_types:
                 return loader
     if suffix not in _suffixes(loaders):
-        called = _called(name)
+        called = _listed_name(name)
         for loader in loaders:
             if called in loader.names:
                 return loader
@@ -129,20 +131,22 @@ def find(loaders: Sequence[Loader], name: str, content_type: str = "") -> Loader
     return next((loader for loader in loaders if content_type in loader.content_types), None)
 
 
-def _called(name: str) -> str:
+def _listed_name(name: str) -> str:
     """A file's name as loaders list it."""
     name = PurePosixPath(name).name.lower()
     stem = name.partition(".")[0]
-    return stem if stem in _VARIANTS else name
+    return stem if stem in _NAMES_WITH_VARIANTS else name
 
 
 def _suffixes(loaders: Sequence[Loader]) -> frozenset[str]:
     return frozenset().union(*(loader.suffixes for loader in loaders)) - {""}
 
 
-def reads(loaders: Sequence[Loader]) -> Callable[[str], bool]:
+def name_filter(loaders: Sequence[Loader]) -> Callable[[str], bool]:
     """Tells by a file's name whether a folder is searched for it. Files without a suffix are left
     out there but for those of well-known names, and so are those of secrets."""
     suffixes = _suffixes(loaders) - {".env"}
     names = frozenset().union(*(loader.names for loader in loaders))
-    return lambda name: PurePosixPath(name).suffix.lower() in suffixes or _called(name) in names
+    return lambda name: (
+        PurePosixPath(name).suffix.lower() in suffixes or _listed_name(name) in names
+    )

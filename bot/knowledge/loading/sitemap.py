@@ -15,7 +15,7 @@ from bot.errors import Refused
 
 MAX_SITEMAP_BYTES = 50 * 1024 * 1024
 _MAX_LOCATIONS = 2_000
-_ROOTS = ("urlset", "sitemapindex")
+_ROOT_TAGS = ("urlset", "sitemapindex")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,15 @@ class Sitemap:
 def read_sitemap(data: bytes, url: str) -> Sitemap | None:
     """The sitemap that was fetched from a URL, or None where this is something else. Raises
     `Refused`."""
-    root = _root(data)
-    if root is None or _local(root) not in _ROOTS:
+    root = _parse_root(data)
+    if root is None or _local_name(root) not in _ROOT_TAGS:
         return None
     return Sitemap(
-        _local(root) == "sitemapindex", tuple(islice(_locations(root, url), _MAX_LOCATIONS))
+        _local_name(root) == "sitemapindex", tuple(islice(_locations(root, url), _MAX_LOCATIONS))
     )
 
 
-def _root(data: bytes) -> Element | None:
+def _parse_root(data: bytes) -> Element | None:
     if data[:2] == b"\x1f\x8b":
         try:
             with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
@@ -58,11 +58,11 @@ def _locations(root: Element, base: str) -> Iterator[str]:
     host = urlsplit(base).hostname
     for entry in root:
         for child in entry:
-            if _local(child) == "loc" and child.text:
+            if _local_name(child) == "loc" and child.text:
                 place = urljoin(base, child.text.strip())
                 if urlsplit(place).hostname == host:
                     yield place
 
 
-def _local(element: Element) -> str:
+def _local_name(element: Element) -> str:
     return element.tag.rpartition("}")[2]

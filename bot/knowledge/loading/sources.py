@@ -18,17 +18,15 @@ from urllib.parse import unquote, urlsplit
 
 from bot.errors import NotFound, Refused
 from bot.knowledge.loading import registry as shipped
-from bot.knowledge.loading.document import Raw as Raw
-from bot.knowledge.loading.document import Stat as Stat
-from bot.knowledge.loading.document import load as load
+from bot.knowledge.loading.document import FileStat, RawDocument
 from bot.skills.document_loader import Loader
 from bot.surrogates import repair_surrogates
 
 Kind = Literal["file", "folder", "page", "sitemap", "upload"]
 MAX_DOCUMENT_BYTES = 50 * 1024 * 1024
 MAX_FILES = 20_000
-_SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
-_KINDS = 8
+_SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
+_MAX_LISTED_KINDS = 8
 """Kinds of files that are told by name, at most."""
 _SUFFIX = re.compile(r"\.[\w+~-]{1,16}")
 
@@ -55,12 +53,12 @@ class Fetcher(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class SourceItem:
     """A document that can be read. `stat` is known for files only; `location` is its key."""
 
     location: str
-    read: Callable[[], Awaitable[Raw]] = field(repr=False)
-    stat: Stat | None = None
+    read: Callable[[], Awaitable[RawDocument]] = field(repr=False)
+    stat: FileStat | None = None
 
 
 def is_url(location: str) -> bool:
@@ -70,16 +68,16 @@ def is_url(location: str) -> bool:
 
 def full_path(location: str) -> str:
     """A path as documents are known by: from the root, `~` replaced. Raises `Refused`."""
-    return _written(os.path.abspath(os.path.expanduser(location)))
+    return _check_name(os.path.abspath(os.path.expanduser(location)))
 
 
-def file_item(path: Path, *, most: int = MAX_DOCUMENT_BYTES) -> Item:
+def file_item(path: Path, *, most: int = MAX_DOCUMENT_BYTES) -> SourceItem:
     """A file of this machine. Raises `NotFound` or `Refused`."""
-    location = _written(str(path))
+    location = _check_name(str(path))
     stat = _stat(path)
     if stat.size > most:
         raise _too_large(path.name, stat.size, most)
-    return Item(location, lambda: asyncio.to_thread(_read_file, path, most), stat)
+    return SourceItem(location, lambda: asyncio.to_thread(_read_file, path, most), stat)
 
 
 def folder_items(
@@ -87,16 +85,16 @@ def folder_items(
     loaders: Sequence[Loader],
     *,
     most: int = MAX_DOCUMENT_BYTES,
-    passed: Counter[str] | None = None,
-) -> tuple[list[Item], list[tuple[str, str]]]:
-    """The readable files under a folder, and what was refused: location and why.
+    skipped: Counter[str] | None = None,
+) -> tuple[list[SourceItem], list[tuple[str, str]]]:
+    """Finds the readable files under a folder.
 
-    Hidden files and folders, links out of the folder, and formats that no loader reads are passed
-    over; the last are counted in `passed`, by kind. Raises `Refused` where the folder itself cannot
-    be read.
+    Returns the items, and (location, reason) of each file or folder that was refused. Hidden files
+    and folders, links that lead out of the folder, and formats without a loader are skipped; the
+    last are counted by kind in `skipped`. Raises `Refused` if the folder itself cannot be read.
     """
-    reads = shipped.reads(loaders)
-    items: list[Item] = []
+    reads = shipped.name_filter(loaders)
+    items: list[SourceItem] = []
     refused: list[tuple[str, str]] = []
 
     def cannot(error: OSError) -> None:
@@ -111,8 +109,8 @@ def folder_items(
     root = folder.resolve()
     for path in _walk(folder, cannot):
         if not reads(path.name):
-            if passed is not None:
-                passed[_kind(path)] += 1
+            if skipped is not None:
+                skipped[_kind(path)] += 1
             continue
         if path.is_symlink() and not path.resolve().is_relative_to(root):
             continue
@@ -132,60 +130,64 @@ def _kind(path: Path) -> str:
     return suffix if _SUFFIX.fullmatch(suffix) else "of other kinds"
 
 
-def passed_over(passed: Mapping[str, int]) -> str:
+def describe_skipped(kind_counts: Mapping[str, int]) -> str:
     """What `folder_items` counted, in one sentence: `3 files of kinds that are not read were passed
     over: 2 .png, 1 .zip.`"""
-    count = sum(passed.values())
+    count = sum(kind_counts.values())
     files = "1 file of a kind that is not read was" if count == 1 else f"{count:,} files of kinds "
     files += "" if count == 1 else "that are not read were"
-    return f"{files} passed over: {listed(passed)}."
+    return f"{files} passed over: {format_kind_counts(kind_counts)}."
 
 
-def listed(passed: Mapping[str, int]) -> str:
+def format_kind_counts(kind_counts: Mapping[str, int]) -> str:
     """Kinds with their numbers, the most frequent first: `9 .png, 2 .zip`."""
-    order = sorted(passed.items(), key=lambda one: (-one[1], one[0]))
-    shown = [f"{count:,} {kind}" for kind, count in order[:_KINDS]]
-    rest = sum(count for _, count in order[_KINDS:])
+    order = sorted(kind_counts.items(), key=lambda one: (-one[1], one[0]))
+    shown = [f"{count:,} {kind}" for kind, count in order[:_MAX_LISTED_KINDS]]
+    rest = sum(count for _, count in order[_MAX_LISTED_KINDS:])
     return ", ".join([*shown, *([f"{rest:,} more"] if rest else [])])
 
 
 def _walk(folder: Path, cannot: Callable[[OSError], None]) -> Iterator[Path]:
     for root, folders, names in os.walk(folder, onerror=cannot):
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in _SKIPPED)
+        folders[:] = sorted(
+            f for f in folders if not f.startswith(".") and f not in _SKIPPED_FOLDERS
+        )
         for name in sorted(names):
             if not name.startswith("."):
                 yield Path(root, name)
 
 
-def page_item(url: str, fetcher: Fetcher, *, most: int = MAX_DOCUMENT_BYTES) -> Item:
+def page_item(url: str, fetcher: Fetcher, *, most: int = MAX_DOCUMENT_BYTES) -> SourceItem:
     """A page or file of the web."""
 
-    async def read() -> Raw:
+    async def read() -> RawDocument:
         got = await fetcher.fetch_bytes(url, max_bytes=most)
-        return raw_page(got)
+        return to_raw_document(got)
 
-    return Item(url, read)
+    return SourceItem(url, read)
 
 
-def raw_page(got: Response) -> Raw:
+def to_raw_document(got: Response) -> RawDocument:
     """A fetched page, under the name that its address ends in."""
     name = unquote(PurePosixPath(urlsplit(got.url).path).name)
-    return Raw(name or "page", got.data, got.content_type, got.charset, Stat(len(got.data), 0))
+    return RawDocument(
+        name or "page", got.data, got.content_type, got.charset, FileStat(len(got.data), 0)
+    )
 
 
-def upload_item(name: str, data: bytes, *, most: int = MAX_DOCUMENT_BYTES) -> Item:
+def upload_item(name: str, data: bytes, *, most: int = MAX_DOCUMENT_BYTES) -> SourceItem:
     """A file that somebody sent. Raises `Refused`."""
     name = repair_surrogates(name)
     if len(data) > most:
         raise _too_large(name, len(data), most)
 
-    async def read() -> Raw:
-        return Raw(name, data, stat=Stat(len(data), 0))
+    async def read() -> RawDocument:
+        return RawDocument(name, data, stat=FileStat(len(data), 0))
 
-    return Item(name, read)
+    return SourceItem(name, read)
 
 
-def _written(path: str) -> str:
+def _check_name(path: str) -> str:
     """A path whose name can be stored. Raises `Refused`: on Linux a name is any bytes."""
     if _shown(path) != path:
         raise Refused(f"The name of {_shown(path)!r:.200} is not written in UTF-8; rename it.")
@@ -196,17 +198,17 @@ def _shown(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def _stat(path: Path) -> Stat:
+def _stat(path: Path) -> FileStat:
     try:
         found = path.stat()
     except FileNotFoundError:
         raise NotFound(f"There is no file or folder {str(path)!r:.200}.") from None
     except (OSError, ValueError) as exc:
         raise Refused(f"{str(path)!r:.200} cannot be read: {_reason(exc)}.") from exc
-    return Stat(found.st_size, found.st_mtime_ns)
+    return FileStat(found.st_size, found.st_mtime_ns)
 
 
-def _read_file(path: Path, most: int) -> Raw:
+def _read_file(path: Path, most: int) -> RawDocument:
     """Read a file that may change or vanish meanwhile. Raises `Refused`."""
     for _ in range(3):
         try:
@@ -221,7 +223,7 @@ def _read_file(path: Path, most: int) -> Raw:
         if len(data) > most:
             raise _too_large(path.name, len(data), most)
         if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
-            return Raw(path.name, data, stat=Stat(after.st_size, after.st_mtime_ns))
+            return RawDocument(path.name, data, stat=FileStat(after.st_size, after.st_mtime_ns))
     raise Refused(f"{path.name[:100]} keeps changing while it is read; add it when it is complete.")
 
 

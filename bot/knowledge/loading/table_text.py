@@ -17,14 +17,14 @@ _VALUE = re.compile(
     r"[-+−–~<>≤≥±]?\s*+(?:[€$£¥]\s*+)?\d[\d\s.,:/’'T-]*+(?:%|[^\W\d_]{1,3}|[€$£¥])?"
 )
 _YEAR = re.compile(r"(?:19|20)\d\d")
-_LONGEST_NAME = 80
+_MAX_COLUMN_NAME_CHARACTERS = 80
 """Most characters of a column's name."""
-_LOOKED_AT = 12
+_SAMPLED_ROWS = 12
 
-_RULE = re.compile(r"(?:\s{0,3}\|)?(?:\s*+:?-++:?\s*+\|)+\s*+(?::?-++:?\s*+)?\|?\s*+")
+_HEADER_RULE = re.compile(r"(?:\s{0,3}\|)?(?:\s*+:?-++:?\s*+\|)+\s*+(?::?-++:?\s*+)?\|?\s*+")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_BAR = re.compile(r"(?<!\\)\|")
-_WHOLE = 400
+_CELL_SEPARATOR = re.compile(r"(?<!\\)\|")
+_MAX_UNLABELLED_CHARACTERS = 400
 """A Markdown table of so many characters fits into a passage, and stays as it is."""
 
 
@@ -36,7 +36,7 @@ class _Table:
     values: frozenset[int]
 
 
-def labelled(header: Row, row: Row) -> str:
+def label_row(header: Row, row: Row) -> str:
     """One row: `Town: Basel; Trams: 13`. Empty cells are left out."""
     cells = []
     for at, cell in enumerate(row):
@@ -47,27 +47,27 @@ def labelled(header: Row, row: Row) -> str:
     return "; ".join(cells)
 
 
-def readable(rows: Iterable[Row]) -> str:
+def sheet_to_text(rows: Iterable[Row]) -> str:
     """A sheet as paragraphs: what stands alone above a table, then each row of it.
 
     Rows are separated from each other by blank ones where a sheet has several tables.
     """
     lines = BoundedText()
     before: _Table | None = None
-    for block in _blocks(rows):
-        captions, table = _captions(block)
+    for block in _split_blocks(rows):
+        captions, table = _split_captions(block)
         lines.extend(captions)
-        if before is not None and _goes_on(before, table):
-            lines.extend(labelled(before.header, row) for row in table)
-        elif len(table) > 1 and _names_columns(table[0], table[1 : 1 + _LOOKED_AT]):
-            before = _Table(table[0], _value_columns(table[1 : 1 + _LOOKED_AT]))
-            lines.extend(labelled(before.header, row) for row in table[1:])
+        if before is not None and _continues_table(before, table):
+            lines.extend(label_row(before.header, row) for row in table)
+        elif len(table) > 1 and _names_columns(table[0], table[1 : 1 + _SAMPLED_ROWS]):
+            before = _Table(table[0], _value_columns(table[1 : 1 + _SAMPLED_ROWS]))
+            lines.extend(label_row(before.header, row) for row in table[1:])
         else:
-            lines.extend(_unnamed(row) for row in table)
+            lines.extend(_join_cells(row) for row in table)
     return lines.join("\n\n")
 
 
-def _blocks(rows: Iterable[Row]) -> Iterator[list[list[str]]]:
+def _split_blocks(rows: Iterable[Row]) -> Iterator[list[list[str]]]:
     """Rows between blank ones, without the empty cells at their ends."""
     block: list[list[str]] = []
     for row in rows:
@@ -83,14 +83,14 @@ def _blocks(rows: Iterable[Row]) -> Iterator[list[list[str]]]:
         yield block
 
 
-def _captions(block: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+def _split_captions(block: list[list[str]]) -> tuple[list[str], list[list[str]]]:
     """What stands above a table in rows of one cell, and the table."""
-    if max(map(_filled, block)) < 2:
-        return [_unnamed(row) for row in block], []
+    if max(map(_count_filled, block)) < 2:
+        return [_join_cells(row) for row in block], []
     at = 0
-    while _filled(block[at]) < 2:
+    while _count_filled(block[at]) < 2:
         at += 1
-    return [_unnamed(row) for row in block[:at]], block[at:]
+    return [_join_cells(row) for row in block[:at]], block[at:]
 
 
 def _names_columns(first: Row, rest: Sequence[Row]) -> bool:
@@ -98,20 +98,20 @@ def _names_columns(first: Row, rest: Sequence[Row]) -> bool:
     names = [cell for cell in first if cell]
     return (
         len(set(names)) == len(names)
-        and len(names) >= 0.6 * max(map(_filled, rest))
+        and len(names) >= 0.6 * max(map(_count_filled, rest))
         and not any(_is_value(cell) for cell in names)
         and any(not _YEAR.fullmatch(cell) for cell in names)
-        and max(map(len, names)) <= _LONGEST_NAME
+        and max(map(len, names)) <= _MAX_COLUMN_NAME_CHARACTERS
     )
 
 
-def _goes_on(before: _Table, table: Sequence[Row]) -> bool:
+def _continues_table(before: _Table, table: Sequence[Row]) -> bool:
     """Whether rows after a blank one belong to the table above it: they have its columns, values
     where it has some, and no header of their own."""
     if not table or max(map(len, table)) > len(before.header):
         return False
     if not before.values:
-        return len(table) == 1 and _filled(table[0]) == _filled(before.header)
+        return len(table) == 1 and _count_filled(table[0]) == _count_filled(before.header)
     return any(_is_value(table[0][at]) for at in before.values if at < len(table[0]))
 
 
@@ -119,7 +119,7 @@ def _value_columns(rows: Sequence[Row]) -> frozenset[int]:
     return frozenset(at for row in rows for at, cell in enumerate(row) if _is_value(cell))
 
 
-def _unnamed(row: Row) -> str:
+def _join_cells(row: Row) -> str:
     cells = [" ".join(cell.split()) for cell in row if cell]
     if len(cells) == 2 and not _is_value(cells[0]) and not cells[0].endswith(":"):
         return ": ".join(cells)
@@ -130,7 +130,7 @@ def _is_value(cell: str) -> bool:
     return bool(_VALUE.fullmatch(cell)) and not _YEAR.fullmatch(cell)
 
 
-def _filled(row: Row) -> int:
+def _count_filled(row: Row) -> int:
     return sum(1 for cell in row if cell)
 
 
@@ -155,8 +155,8 @@ def label_tables(markdown: str) -> str:
             at += 1
             continue
         table = _with_header(lines[at:end])
-        if sum(map(len, table)) > _WHOLE:
-            table = ["", *_labelled_table(table), ""]
+        if sum(map(len, table)) > _MAX_UNLABELLED_CHARACTERS:
+            table = ["", *_label_table(table), ""]
         made.extend(table)
         at = end
     return "\n".join(made).strip("\n")
@@ -164,7 +164,7 @@ def label_tables(markdown: str) -> str:
 
 def _table_end(lines: Sequence[str], at: int) -> int:
     """The line after the table that begins here; `at` itself where none does."""
-    if at + 1 >= len(lines) or "|" not in lines[at] or not _RULE.fullmatch(lines[at + 1]):
+    if at + 1 >= len(lines) or "|" not in lines[at] or not _HEADER_RULE.fullmatch(lines[at + 1]):
         return at
     end = at + 2
     while end < len(lines) and lines[end].strip() and "|" in lines[end]:
@@ -174,24 +174,24 @@ def _table_end(lines: Sequence[str], at: int) -> int:
 
 def _with_header(table: list[str]) -> list[str]:
     """The table with its first row as header where that is empty, as converters leave it."""
-    if len(table) > 2 and not any(_cells(table[0])):
+    if len(table) > 2 and not any(_split_cells(table[0])):
         return [table[2], table[1], *table[3:]]
     return table
 
 
-def _labelled_table(table: Sequence[str]) -> list[str]:
-    header = _cells(table[0])
-    rows = [_cells(line) for line in table[2:]]
-    if rows and max(map(len, header)) <= _LONGEST_NAME:
-        texts = [labelled(header, row) for row in rows]
+def _label_table(table: Sequence[str]) -> list[str]:
+    header = _split_cells(table[0])
+    rows = [_split_cells(line) for line in table[2:]]
+    if rows and max(map(len, header)) <= _MAX_COLUMN_NAME_CHARACTERS:
+        texts = [label_row(header, row) for row in rows]
     else:  # a table that only arranges text has text in its first row, too
-        texts = [labelled((), row) for row in (header, *rows)]
+        texts = [label_row((), row) for row in (header, *rows)]
     return "\n\n".join(filter(None, texts)).split("\n")
 
 
-def _cells(line: str) -> list[str]:
+def _split_cells(line: str) -> list[str]:
     inner = line.strip()
     inner = inner.removeprefix("|")
     if inner.endswith("|") and not inner.endswith("\\|"):
         inner = inner[:-1]
-    return [cell.strip().replace("\\|", "|") for cell in _BAR.split(inner)]
+    return [cell.strip().replace("\\|", "|") for cell in _CELL_SEPARATOR.split(inner)]

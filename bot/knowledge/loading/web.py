@@ -6,10 +6,17 @@ from collections import deque
 from urllib.parse import urlsplit
 
 from bot.errors import Refused, UserFacingError
-from bot.knowledge.loading.document import Raw
-from bot.knowledge.loading.document_reader import Loading
+from bot.knowledge.loading.document import RawDocument
+from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.sitemap import MAX_SITEMAP_BYTES, Sitemap
-from bot.knowledge.loading.sources import Fetcher, Item, Kind, Response, page_item, raw_page
+from bot.knowledge.loading.sources import (
+    Fetcher,
+    Kind,
+    Response,
+    SourceItem,
+    page_item,
+    to_raw_document,
+)
 
 MAX_PAGES = 500
 """Pages that one sitemap may bring."""
@@ -17,7 +24,9 @@ MAX_SITEMAPS = 50
 """Sitemaps that are followed from one to the next."""
 
 
-async def page_items(url: str, fetcher: Fetcher, loading: Loading) -> tuple[Kind, list[Item]]:
+async def page_items(
+    url: str, fetcher: Fetcher, document_reader: DocumentReader
+) -> tuple[Kind, list[SourceItem]]:
     """The page at a URL, or the pages of a sitemap there.
 
     Raises `Refused` or `Failed`: what may not be fetched, a sitemap without pages.
@@ -25,10 +34,10 @@ async def page_items(url: str, fetcher: Fetcher, loading: Loading) -> tuple[Kind
     if not _looks_like_sitemap(url):
         return "page", [page_item(url, fetcher)]
     got = await fetcher.fetch_bytes(url, max_bytes=MAX_SITEMAP_BYTES)
-    sitemap = await loading.sitemap(got.data, url)
+    sitemap = await document_reader.sitemap(got.data, url)
     if sitemap is None:
-        return "page", [_fetched(url, got)]
-    pages = await _pages(url, sitemap, fetcher, loading)
+        return "page", [_fetched_item(url, got)]
+    pages = await _collect_pages(url, sitemap, fetcher, document_reader)
     if not pages:
         raise Refused("The sitemap names no page of its own site.")
     return "sitemap", [page_item(page, fetcher) for page in pages]
@@ -39,14 +48,16 @@ def _looks_like_sitemap(url: str) -> bool:
     return path.endswith((".xml", ".xml.gz")) or "sitemap" in path
 
 
-def _fetched(url: str, got: Response) -> Item:
-    async def read() -> Raw:
-        return raw_page(got)
+def _fetched_item(url: str, got: Response) -> SourceItem:
+    async def read() -> RawDocument:
+        return to_raw_document(got)
 
-    return Item(url, read)
+    return SourceItem(url, read)
 
 
-async def _pages(url: str, sitemap: Sitemap, fetcher: Fetcher, loading: Loading) -> list[str]:
+async def _collect_pages(
+    url: str, sitemap: Sitemap, fetcher: Fetcher, document_reader: DocumentReader
+) -> list[str]:
     """Every page, each once, also through sitemaps of sitemaps; a loop ends where it closes."""
     pages: dict[str, None] = {}
     seen = {url}
@@ -65,7 +76,7 @@ async def _pages(url: str, sitemap: Sitemap, fetcher: Fetcher, loading: Loading)
             place = following.popleft()
             try:
                 got = await fetcher.fetch_bytes(place, max_bytes=MAX_SITEMAP_BYTES)
-                more = await loading.sitemap(got.data, url)
+                more = await document_reader.sitemap(got.data, url)
             except UserFacingError:
                 continue  # one part that cannot be had does not lose the others
             if more is not None:

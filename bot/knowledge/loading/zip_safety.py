@@ -10,26 +10,28 @@ from xml.parsers.expat import ExpatError, ParserCreate
 
 from bot.errors import Refused
 
-_ENTRIES = 20_000
-_UNPACKED = 300 * 1024 * 1024
-_RATIO = 200
-_RATIO_FROM = 5 * 1024 * 1024
-_DEPTH = 256
+_MAX_ENTRIES = 20_000
+_MAX_UNPACKED_BYTES = 300 * 1024 * 1024
+_MAX_COMPRESSION_RATIO = 200
+_MIN_RATIO_CHECKED_BYTES = 5 * 1024 * 1024
+_MAX_XML_DEPTH = 256
 """Elements within each other; libxml2 reads no more, and no document has them."""
 
 
-def unfolds_too_far(unpacked: int, packed: int) -> bool:
+def exceeds_unpacked_limit(unpacked: int, packed: int) -> bool:
     """Whether so many bytes out of so many packed ones are more than any document has."""
-    return unpacked > _UNPACKED or (unpacked > _RATIO_FROM and unpacked > _RATIO * packed)
+    return unpacked > _MAX_UNPACKED_BYTES or (
+        unpacked > _MIN_RATIO_CHECKED_BYTES and unpacked > _MAX_COMPRESSION_RATIO * packed
+    )
 
 
-def check_depth(archive: zipfile.ZipFile, name: str) -> None:
+def check_xml_depth(archive: zipfile.ZipFile, name: str) -> None:
     """Raise `Refused` where elements of a part in XML stand within each other so deeply that what
     walks down them takes minutes, or falls."""
     for member in archive.infolist():
         if member.filename.endswith(".xml"):
             with archive.open(member) as stream, suppress(ExpatError):  # the parser's to tell
-                if _depth(stream) > _DEPTH:
+                if _depth(stream) > _MAX_XML_DEPTH:
                     raise Refused(f"{name[:100]} is nested too deeply to be read.")
 
 
@@ -49,7 +51,7 @@ def _depth(stream: IO[bytes]) -> int:
     parser = ParserCreate()
     parser.StartElementHandler = opens
     parser.EndElementHandler = closes
-    while deepest <= _DEPTH and (piece := stream.read(64 * 1024)):
+    while deepest <= _MAX_XML_DEPTH and (piece := stream.read(64 * 1024)):
         parser.Parse(piece)
     return deepest
 
@@ -71,9 +73,9 @@ def open_archive(data: bytes, name: str, kind: str) -> zipfile.ZipFile:
         raise Refused(f"{called} is damaged or not {kind}, and cannot be read.") from exc
     members = archive.infolist()
     unpacked = sum(member.file_size for member in members)
-    if len(members) > _ENTRIES:
+    if len(members) > _MAX_ENTRIES:
         raise Refused(f"{called} unpacks to far more than a document would, so it is not read.")
-    if unfolds_too_far(unpacked, len(data)):
+    if exceeds_unpacked_limit(unpacked, len(data)):
         raise Refused(f"{called} unpacks to far more than a document would, so it is not read.")
     if any(member.flag_bits & 1 for member in members):
         raise Refused(f"{called} is encrypted; save it without a password and add it again.")

@@ -18,12 +18,12 @@ import numpy.typing as npt
 
 from backends.base import Embeddings
 
-Embed = Callable[[Sequence[str]], Awaitable[Embeddings]]
+EmbedTexts = Callable[[Sequence[str]], Awaitable[Embeddings]]
 Floats = TypeVar("Floats", npt.NDArray[np.float32], npt.NDArray[np.float64])
 
-APART = 0.038
+DEFAULT_UNRELATED_COSINE = 0.038
 """Mean cosine of the questions below with the passages below, with the default embedder."""
-_ALL_ALIKE = 0.97
+_MAX_UNRELATED_COSINE = 0.97
 """An embedder that gives texts on different subjects this much tells nothing apart."""
 
 _QUESTIONS = (
@@ -46,13 +46,13 @@ _PASSAGES = (
     "Children learn to read at different ages.",
     "A sweater of wool is washed by hand in cold water.",
 )
-_QUESTIONS_ELSEWHERE = (
+_QUESTIONS_OTHER_LANGUAGES = (
     "Wie oft muss das Öl im Auto gewechselt werden?",
     "Quelle est la plus haute montagne d'Europe ?",
     "怎样申请护照？",
     "كيف أغيّر كلمة المرور؟",
 )
-_PASSAGES_ELSEWHERE = (
+_PASSAGES_OTHER_LANGUAGES = (
     "Las patatas se fríen en aceite y se mezclan con huevo batido.",
     "Осенью хлорофилл разрушается, и листья желтеют.",
     "新幹線の最終列車は深夜零時の前に終点に着きます。",
@@ -61,32 +61,40 @@ _PASSAGES_ELSEWHERE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
-    """The cosines of an embedder. `apart` is the mean of texts on different subjects."""
+class CosineScale:
+    """The cosines of an embedder. `unrelated_cosine` is the mean of texts on different subjects."""
 
-    apart: float = APART
+    unrelated_cosine: float = DEFAULT_UNRELATED_COSINE
 
     def __call__(self, cosines: Floats) -> Floats:
         """The cosines that the default embedder would have; 1 stays 1."""
-        if self.apart == APART:
+        if self.unrelated_cosine == DEFAULT_UNRELATED_COSINE:
             return cosines
-        return 1.0 - (1.0 - cosines) * ((1.0 - APART) / (1.0 - self.apart))
+        return 1.0 - (1.0 - cosines) * (
+            (1.0 - DEFAULT_UNRELATED_COSINE) / (1.0 - self.unrelated_cosine)
+        )
 
 
-DEFAULT_SCALE = Scale()
+DEFAULT_SCALE = CosineScale()
 """The default embedder's, and that of one that cannot be measured."""
 
 
-async def measure(embed_query: Embed, embed: Embed, *, english: bool) -> Scale:
+async def measure_scale(
+    embed_query: EmbedTexts, embed: EmbedTexts, *, english: bool
+) -> CosineScale:
     """The scale of an embedder, from texts in several languages where it is not an English one.
     Raises a `BackendError`."""
-    asked = await embed_query(_QUESTIONS if english else _QUESTIONS + _QUESTIONS_ELSEWHERE)
-    told = await embed(_PASSAGES if english else _PASSAGES + _PASSAGES_ELSEWHERE)
-    return scale_of(asked, told)
+    questions = await embed_query(
+        _QUESTIONS if english else _QUESTIONS + _QUESTIONS_OTHER_LANGUAGES
+    )
+    passages = await embed(_PASSAGES if english else _PASSAGES + _PASSAGES_OTHER_LANGUAGES)
+    return compute_scale(questions, passages)
 
 
-def scale_of(asked: Embeddings, told: Embeddings) -> Scale:
+def compute_scale(questions: Embeddings, passages: Embeddings) -> CosineScale:
     """The scale that questions and passages have which have nothing to do with each other, shape
     (n, dim) and (m, dim)."""
-    apart = float((asked @ told.T).mean())
-    return Scale(apart) if apart < _ALL_ALIKE else DEFAULT_SCALE
+    unrelated_cosine = float((questions @ passages.T).mean())
+    return (
+        CosineScale(unrelated_cosine) if unrelated_cosine < _MAX_UNRELATED_COSINE else DEFAULT_SCALE
+    )

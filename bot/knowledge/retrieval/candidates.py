@@ -11,19 +11,19 @@ import numpy as np
 
 from backends.base import Embeddings
 from bot.knowledge.index import full_text
-from bot.knowledge.index.quantized_vectors import restore
-from bot.knowledge.language.sentences import sentences
-from bot.knowledge.language.words import stems
+from bot.knowledge.index.quantized_vectors import dequantise
+from bot.knowledge.language.sentences import split_sentences
+from bot.knowledge.language.words import extract_stems
 from bot.knowledge.retrieval.embedder import Embedder
-from bot.knowledge.retrieval.evidence import Signs, coverage
-from bot.knowledge.retrieval.fusion import Scores, fuse, weights
-from bot.knowledge.retrieval.fusion import lexical as lexical_score
-from bot.knowledge.retrieval.query import Question, hits
+from bot.knowledge.retrieval.evidence import EvidenceSigns, coverage
+from bot.knowledge.retrieval.fusion import Scores, compute_weights, fuse_scores
+from bot.knowledge.retrieval.fusion import fuse_lexical_scores as lexical_score
+from bot.knowledge.retrieval.query import Question, find_hits
 from bot.values import Passage
 
-_LOOKED_AT = 3
+_EVIDENCE_PASSAGES = 3
 """Best passages that the evidence may be spread over."""
-_SMALL = 2
+_MAX_SMALL_TALK_WORDS = 2
 """Words that could be looked up in small talk, at most."""
 _RERANKED_SHARE = 0.7
 """Part of a reranked passage's score that the reranker has; the fused score has the rest."""
@@ -31,7 +31,7 @@ _RERANKED_SHARE = 0.7
 
 @dataclass(slots=True)
 class Query:
-    """One wording of what is asked: what it counts, and what the indexes found for it.
+    """One wording of what is queries: what it counts, and what the indexes found for it.
 
     `found` is the full text score by passage number, `vectors` its vector by embedder.
     """
@@ -44,7 +44,8 @@ class Query:
 
 @dataclass(slots=True)
 class Candidate:
-    """A passage that may answer. The scores are those of the first wording; `score` is of all."""
+    """A passage that may answer. `lexical` and `sentence` are for the first wording, `score` is for
+    all of them."""
 
     row: Any
     lexical: float = 0.0
@@ -59,9 +60,9 @@ class Candidate:
         return f"{self.row.title}\n{self.row.heading}\n{self.row.text}"
 
 
-def score(
+def score_candidates(
     found: Sequence[Candidate],
-    asked: Sequence[Query],
+    queries: Sequence[Query],
     *,
     embedder_of: Mapping[str, Embedder],
     dense: float,
@@ -72,30 +73,30 @@ def score(
     `embedder_of` gives the embedder by knowledge base, `trust` how well it knows each wording's
     language (`Question.trust`), `dense` the share of meaning.
     """
-    kept = [restore(c.row.vectors, embedder_of[c.row.base].dimension) for c in found]
+    kept = [dequantise(c.row.vectors, embedder_of[c.row.base].dimension) for c in found]
     texts = [candidate.text for candidate in found]
     total = np.zeros(len(found))
-    for at, (one, trusted) in enumerate(zip(asked, trust, strict=True)):
-        cosines = _similar(found, one, kept, embedder_of)
+    for at, (one, trusted) in enumerate(zip(queries, trust, strict=True)):
+        cosines = _candidate_cosines(found, one, kept, embedder_of)
         sentence = np.array([near.max() for near in cosines])
         whole = np.array([near[0] for near in cosines])
         stemmed = np.array([one.found.get(c.row.number, 0.0) for c in found])
         question = one.question
-        share = weights(dense, trust=trusted, known=question.known if one.vectors else 1.0)
-        exact = full_text.exact_scores(question.words, question.weight, texts)
-        total += one.weight * fuse(share, sentence, whole, lexical_score(stemmed, exact))
+        share = compute_weights(dense, trust=trusted, known=question.known if one.vectors else 1.0)
+        exact = full_text.score_exact_words(question.words, question.weight, texts)
+        total += one.weight * fuse_scores(share, sentence, whole, lexical_score(stemmed, exact))
         if at == 0:
             for candidate, near, words in zip(found, cosines, stemmed, strict=True):
                 candidate.sentence, candidate.lexical = float(near.max()), float(words)
                 candidate.near = tuple(near[1:].tolist())
-    total /= sum(one.weight for one in asked)
+    total /= sum(one.weight for one in queries)
     for candidate, value in zip(found, total, strict=True):
         candidate.score = float(value)
 
 
-def _similar(
+def _candidate_cosines(
     found: Sequence[Candidate],
-    asked: Query,
+    query: Query,
     kept: Sequence[Embeddings],
     embedder_of: Mapping[str, Embedder],
 ) -> list[Scores]:
@@ -104,13 +105,13 @@ def _similar(
     cosines = [np.zeros(1)] * len(found)
     for at, (candidate, rows) in enumerate(zip(found, kept, strict=True)):
         embedder = embedder_of[candidate.row.base]
-        vector = asked.vectors.get(embedder.id)
+        vector = query.vectors.get(embedder.id)
         if vector is not None:
             cosines[at] = embedder.scale(np.asarray(rows @ vector, dtype=np.float64))
     return cosines
 
 
-def mix_in(found: Sequence[Candidate], reranked: Sequence[float]) -> None:
+def mix_reranked_scores(found: Sequence[Candidate], reranked: Sequence[float]) -> None:
     """Mix a reranker's scores, any scale, into those of the first candidates, which stay above
     the others."""
     scores = np.asarray(reranked, dtype=np.float64)
@@ -127,38 +128,40 @@ def mix_in(found: Sequence[Candidate], reranked: Sequence[float]) -> None:
         candidate.score = floor + (ceiling - floor) * float(value)
 
 
-def signs(question: Question, found: Sequence[Candidate], trust: float, talk: float) -> Signs:
+def collect_signs(
+    question: Question, found: Sequence[Candidate], trust: float, talk: float
+) -> EvidenceSigns:
     """What the evidence gate looks at; the best passages together may cover the question.
 
     `talk` is how near the question comes to small talk.
     """
-    best = found[:_LOOKED_AT]
-    words = [stems(c.text) for c in best]
+    best = found[:_EVIDENCE_PASSAGES]
+    words = [extract_stems(c.text) for c in best]
     together = frozenset[str]().union(*words)
-    covered = [coverage(question.weight, hits(question.words, each)) for each in words]
-    covered.append(0.9 * coverage(question.weight, hits(question.words, together)))
+    covered = [coverage(question.weight, find_hits(question.words, each)) for each in words]
+    covered.append(0.9 * coverage(question.weight, find_hits(question.words, together)))
     similarity = max(0.0, *(c.sentence for c in best))
-    return Signs(
+    return EvidenceSigns(
         coverage=max(covered),
         sentence=max(_best_sentence(question, c) for c in best),
         similarity=similarity,
         trust=trust,
         lone=len(question.words) == 1,
-        talk=max(0.0, talk - similarity) if len(question.words) <= _SMALL else 0.0,
+        talk=max(0.0, talk - similarity) if len(question.words) <= _MAX_SMALL_TALK_WORDS else 0.0,
         unspaced=trust < 1.0 and question.unspaced,
     )
 
 
 def _best_sentence(question: Question, candidate: Candidate) -> float:
     """How much of the question's weight of words one sentence has with the headings above it."""
-    above = stems(f"{candidate.row.title}\n{candidate.row.heading}")
+    above = extract_stems(f"{candidate.row.title}\n{candidate.row.heading}")
     return max(
-        coverage(question.weight, hits(question.words, above | stems(sentence)))
-        for sentence in sentences(candidate.row.text) or [""]
+        coverage(question.weight, find_hits(question.words, above | extract_stems(sentence)))
+        for sentence in split_sentences(candidate.row.text) or [""]
     )
 
 
-def passage(candidate: Candidate, around: Mapping[tuple[str, int], str]) -> Passage:
+def to_passage(candidate: Candidate, around: Mapping[tuple[str, int], str]) -> Passage:
     """A candidate as it is given out; `around` are texts by document and position."""
     row = candidate.row
     before = around.get((row.document, row.position - 1), "")

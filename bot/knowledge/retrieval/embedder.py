@@ -14,20 +14,25 @@ from backends.errors import BackendProtocolError
 from backends.files.catalog import EMBEDDER_FILE
 from backends.onnx.families import find_family
 from bot.errors import Refused
-from bot.knowledge.retrieval.calibration import DEFAULT_SCALE, Embed, Scale, measure
-from bot.knowledge.retrieval.token_ruler import Spans
+from bot.knowledge.retrieval.calibration import (
+    DEFAULT_SCALE,
+    CosineScale,
+    EmbedTexts,
+    measure_scale,
+)
+from bot.knowledge.retrieval.token_ruler import FindSpans
 
-_MANY_LANGUAGES = re.compile(
+_MULTILINGUAL_MODELS = re.compile(
     r"multilingual|bge-m3|labse|nomic-embed-text-v2|arctic-embed2|arctic-embed-[lm]-v2"
     r"|jina-embeddings-v3|embeddinggemma|qwen3-embedding|gte-qwen|granite-embedding-278m"
     r"|granite-embedding-107m|bge-(?:small|base|large)-zh",
     re.IGNORECASE,
 )
 """Embedders that know other languages than English."""
-_DEFAULT = f"@{(EMBEDDER_FILE.sha256 or '')[:12]}/"
+_DEFAULT_ID_PART = f"@{(EMBEDDER_FILE.sha256 or '')[:12]}/"
 """What the default embedder's id has in it; its scale is known."""
-_DEFAULT_WINDOW = 256
-_CHARACTERS_A_TOKEN = 2.5
+_DEFAULT_WINDOW_TOKENS = 256
+_CHARACTERS_PER_TOKEN = 2.5
 """A cautious guess, for engines that do not tell their tokens."""
 
 
@@ -52,17 +57,17 @@ class Embedder:
     embed: Callable[[Sequence[str]], Awaitable[Embeddings]] = field(repr=False)
     count: Callable[[str], int] = field(repr=False)
     english: bool = True
-    spans: Spans | None = field(default=None, repr=False)
-    questions: Embed | None = field(default=None, repr=False)
+    spans: FindSpans | None = field(default=None, repr=False)
+    embed_questions: EmbedTexts | None = field(default=None, repr=False)
     """Embeds questions, where that is done in another way than with passages."""
-    scale: Scale = DEFAULT_SCALE
+    scale: CosineScale = DEFAULT_SCALE
     query_prefix: str = ""
     passage_prefix: str = ""
     """What stands before questions and passages by the time that the model sees them."""
 
     async def embed_query(self, texts: Sequence[str]) -> Embeddings:
         """Embed what passages are searched with. Raises a `BackendError`."""
-        return await (self.questions or self.embed)(texts)
+        return await (self.embed_questions or self.embed)(texts)
 
     async def similarities(self, claims: Sequence[str], texts: Sequence[str]) -> Embeddings:
         """How near each claim is to each text, shape (claims, texts), on the default embedder's
@@ -72,7 +77,7 @@ class Embedder:
         return near
 
 
-EmbedderOf = Callable[[str], Awaitable[Embedder]]
+EmbedderFactory = Callable[[str], Awaitable[Embedder]]
 """Gives the embedder of a knowledge base, by the base's name; may load it."""
 
 
@@ -86,7 +91,7 @@ def check_embedder(base: str, made_by: str, dimension: int, embedder: Embedder) 
 
 
 @runtime_checkable
-class Tokenizing(Protocol):
+class TokenCounter(Protocol):
     """A backend that tells its own tokens, and exactly which weights it runs."""
 
     @property
@@ -98,15 +103,15 @@ class Tokenizing(Protocol):
 
 
 @runtime_checkable
-class Spanning(Protocol):
+class TokenSpans(Protocol):
     """A backend that tells where in a text its tokens are."""
 
     def spans(self, text: str) -> list[tuple[int, int]]: ...
 
 
-async def embedder_of(
+async def create_embedder(
     backend: Backend,
-    embed: Embed | None = None,
+    embed: EmbedTexts | None = None,
     *,
     names: Sequence[str] = (),
     query_prefix: str | None = None,
@@ -120,43 +125,51 @@ async def embedder_of(
     (sources, or a server's names for it) where it is not given.
     """
     capabilities = await backend.capabilities()
-    told = isinstance(backend, Tokenizing)
-    ident = backend.model_id if isinstance(backend, Tokenizing) else (*names, backend.name)[0]
-    count = backend.tokens if isinstance(backend, Tokenizing) else _estimate
+    counts_tokens = isinstance(backend, TokenCounter)
+    ident = backend.model_id if isinstance(backend, TokenCounter) else (*names, backend.name)[0]
+    count = backend.tokens if isinstance(backend, TokenCounter) else _estimate_tokens
     names = (*names, ident)
     if english is None:
-        english = not any(map(_MANY_LANGUAGES.search, names))
+        english = not any(map(_MULTILINGUAL_MODELS.search, names))
     family = find_family(*names)
-    asked = family.query_prefix if query_prefix is None else query_prefix
+    question_prefix = family.query_prefix if query_prefix is None else query_prefix
     prefix = family.passage_prefix if passage_prefix is None else passage_prefix
     dimension = capabilities.dimension or len((await backend.embed(["dimension"]))[0])
     scale = DEFAULT_SCALE
-    if _DEFAULT not in ident or asked or prefix:
-        raw = _looked_at(backend.embed, ident, dimension)
-        scale = await measure(_after(asked, raw), _after(prefix, raw), english=english)
-    sound = _looked_at(embed or backend.embed, ident, dimension)
+    if _DEFAULT_ID_PART not in ident or question_prefix or prefix:
+        raw = _check_vectors(backend.embed, ident, dimension)
+        scale = await measure_scale(
+            _add_prefix(question_prefix, raw), _add_prefix(prefix, raw), english=english
+        )
+    checked = _check_vectors(embed or backend.embed, ident, dimension)
     return Embedder(
         # A question's prefix changes no vector that is kept.
         id=f"{ident} with {prefix!r}" if prefix else ident,
         dimension=dimension,
-        window=(capabilities.context if told and capabilities.context else _DEFAULT_WINDOW)
+        window=(
+            capabilities.context
+            if counts_tokens and capabilities.context
+            else _DEFAULT_WINDOW_TOKENS
+        )
         - (max(count(prefix), count(f"{prefix}a") - count("a")) if prefix else 0),
-        embed=_after(prefix, sound),
+        embed=_add_prefix(prefix, checked),
         count=count,
         english=english,
-        spans=backend.spans if isinstance(backend, Spanning) else None,
-        questions=None if asked == prefix else _after(asked, sound),
+        spans=backend.spans if isinstance(backend, TokenSpans) else None,
+        embed_questions=None
+        if question_prefix == prefix
+        else _add_prefix(question_prefix, checked),
         scale=scale,
-        query_prefix=asked,
+        query_prefix=question_prefix,
         passage_prefix=prefix,
     )
 
 
-def _looked_at(embed: Embed, ident: str, dimension: int) -> Embed:
+def _check_vectors(embed: EmbedTexts, ident: str, dimension: int) -> EmbedTexts:
     """Embeds texts, and raises `BackendProtocolError` for what cannot be kept beside vectors of
     this embedder: a server may run another model by now, and a model may compute NaN."""
 
-    async def look(texts: Sequence[str]) -> Embeddings:
+    async def check(texts: Sequence[str]) -> Embeddings:
         rows = await embed(texts)
         if not texts or (rows.shape == (len(texts), dimension) and np.isfinite(rows).all()):
             return rows
@@ -173,10 +186,10 @@ def _looked_at(embed: Embed, ident: str, dimension: int) -> Embed:
             "of this model."
         )
 
-    return look
+    return check
 
 
-def _after(prefix: str, embed: Embed) -> Embed:
+def _add_prefix(prefix: str, embed: EmbedTexts) -> EmbedTexts:
     """Embeds texts with something before each."""
     if not prefix:
         return embed
@@ -187,6 +200,6 @@ def _after(prefix: str, embed: Embed) -> Embed:
     return prefixed
 
 
-def _estimate(text: str) -> int:
+def _estimate_tokens(text: str) -> int:
     wide = sum(ord(c) > 0x2E80 for c in text)
-    return int((len(text) - wide) / _CHARACTERS_A_TOKEN) + 2 * wide + 1
+    return int((len(text) - wide) / _CHARACTERS_PER_TOKEN) + 2 * wide + 1

@@ -19,8 +19,8 @@ from bot.errors import UsageError
 from bot.knowledge.citations.support import Support
 from bot.values import Passage, SearchResult
 
-_DEPTH = 10
-_PASSAGES = 30
+_RANKED_DOCUMENTS = 10
+_SEARCHED_PASSAGES = 30
 """Passages that are looked at for ten documents."""
 
 
@@ -109,11 +109,11 @@ def load_golden(path: Path, *, half: str = "") -> list[Golden]:
     entries = content.get("questions") if isinstance(content, Mapping) else None
     if not isinstance(entries, list) or not entries:
         raise UsageError(f"{path} has no list named questions; see docs/knowledge.md.")
-    found = [_golden(path, number, entry) for number, entry in enumerate(entries, 1)]
+    found = [_parse_golden(path, number, entry) for number, entry in enumerate(entries, 1)]
     return [golden for golden in found if half in ("", golden.half)]
 
 
-def _golden(path: Path, number: int, entry: Any) -> Golden:
+def _parse_golden(path: Path, number: int, entry: Any) -> Golden:
     where = f"{path}, question {number}"
     if not isinstance(entry, Mapping) or not isinstance(entry.get("question"), str):
         raise UsageError(f"{where}: a question needs the keys question and documents.")
@@ -153,7 +153,7 @@ async def evaluate(
     for golden in questions:
         began = time.perf_counter()
         result = await service.search(
-            golden.question, bases=bases, limit=_PASSAGES, before=golden.before
+            golden.question, bases=bases, limit=_SEARCHED_PASSAGES, before=golden.before
         )
         times.append(time.perf_counter() - began)
         ranking = _ranking(result.passages)
@@ -176,7 +176,9 @@ async def evaluate(
         answerable=len(ranks),
         hit_at_1=_share(rank == 1 for rank in ranks),
         hit_at_4=_share(rank is not None and rank <= 4 for rank in ranks),
-        mrr_at_10=_mean([1 / rank if rank and rank <= _DEPTH else 0.0 for rank in ranks]),
+        mrr_at_10=_mean(
+            [1 / rank if rank and rank <= _RANKED_DOCUMENTS else 0.0 for rank in ranks]
+        ),
         ndcg_at_10=_mean(gains),
         abstention_precision=precision,
         abstention_recall=recall,
@@ -193,10 +195,10 @@ def _ranking(passages: Sequence[Passage]) -> list[Passage]:
     best: dict[str, Passage] = {}
     for passage in passages:
         best.setdefault(passage.document, passage)
-    return list(best.values())[:_DEPTH]
+    return list(best.values())[:_RANKED_DOCUMENTS]
 
 
-def _is(passage: Passage, name: str) -> bool:
+def _matches(passage: Passage, name: str) -> bool:
     location = passage.location
     return name in (location, passage.title, passage.document, PurePosixPath(location).name) or (
         location.endswith("/" + name.lstrip("/"))
@@ -205,7 +207,7 @@ def _is(passage: Passage, name: str) -> bool:
 
 def _rank(ranking: Sequence[Passage], names: Sequence[str]) -> int | None:
     for place, passage in enumerate(ranking, 1):
-        if any(_is(passage, name) for name in names):
+        if any(_matches(passage, name) for name in names):
             return place
     return None
 
@@ -214,9 +216,9 @@ def _ndcg(ranking: Sequence[Passage], names: Sequence[str]) -> float:
     gain = sum(
         1 / math.log2(place + 1)
         for place, passage in enumerate(ranking, 1)
-        if any(_is(passage, name) for name in names)
+        if any(_matches(passage, name) for name in names)
     )
-    return gain / sum(1 / math.log2(n + 2) for n in range(min(len(names), _DEPTH)))
+    return gain / sum(1 / math.log2(n + 2) for n in range(min(len(names), _RANKED_DOCUMENTS)))
 
 
 def _miss(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Signs:
+class EvidenceSigns:
     """What the gate looks at.
 
     `coverage`: how much of the question's weight of words the best passage has, 0 to 1, where a
@@ -30,7 +30,7 @@ class Signs:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class EvidenceCurve:
     """A logistic curve over the signs."""
 
     bias: float
@@ -41,26 +41,28 @@ class Calibration:
     talk: float = 0.0
 
 
-KNOWN = Calibration(bias=-8.5, coverage=4.5, sentence=4.8, similarity=7.8, lone=-3.2, talk=-5.0)
+KNOWN_LANGUAGE = EvidenceCurve(
+    bias=-8.5, coverage=4.5, sentence=4.8, similarity=7.8, lone=-3.2, talk=-5.0
+)
 """For a language that the embedder knows. Fitted on the tuning halves of Parlance's own golden set
 (weight 1), of `tests/golden/smalltalk.yaml` (0.4) and of questions of XQuAD (0.3) of which half
 have their paragraph taken away while its neighbours stay."""
-OTHER = Calibration(bias=-2.2, coverage=5.1, similarity=1.8)
-UNSPACED = Calibration(bias=-1.7, coverage=8.5)
+OTHER_LANGUAGE = EvidenceCurve(bias=-2.2, coverage=5.1, similarity=1.8)
+UNSPACED_SCRIPT = EvidenceCurve(bias=-1.7, coverage=8.5)
 """For other languages, and for scripts without spaces, where fewer pairs of characters are shared.
 Fitted on `tests/golden/languages.yaml`, with each document there and taken away, and on the tuning
 half's questions in other languages."""
 
 
-def confidence(signs: Signs) -> float:
+def confidence(signs: EvidenceSigns) -> float:
     """The probability that the best passages answer the question, 0 to 1."""
     if signs.unspaced:
-        return _curve(UNSPACED, signs)
-    known, other = _curve(KNOWN, signs), _curve(OTHER, signs)
+        return _apply_curve(UNSPACED_SCRIPT, signs)
+    known, other = _apply_curve(KNOWN_LANGUAGE, signs), _apply_curve(OTHER_LANGUAGE, signs)
     return signs.trust * known + (1.0 - signs.trust) * other
 
 
-def _curve(calibration: Calibration, signs: Signs) -> float:
+def _apply_curve(calibration: EvidenceCurve, signs: EvidenceSigns) -> float:
     value = (
         calibration.bias
         + calibration.coverage * signs.coverage
@@ -72,15 +74,16 @@ def _curve(calibration: Calibration, signs: Signs) -> float:
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, value))))
 
 
-_LEAST = 50
+_MIN_COUNTED_PASSAGES = 50
 
 
 def rarity(frequency: int, passages: int) -> float:
-    """What a word weighs that occurs in so many of the passages; one in none weighs most.
+    """Returns the weight of a word that occurs in `frequency` of the passages (its IDF).
 
-    A handful of passages says little of what is rare, so there are counted to be `_LEAST`.
+    A handful of passages says little about what is rare, so at least `_MIN_COUNTED_PASSAGES` are
+    assumed.
     """
-    passages = max(passages, _LEAST)
+    passages = max(passages, _MIN_COUNTED_PASSAGES)
     return math.log(1.0 + (passages - frequency + 0.5) / (frequency + 0.5))
 
 

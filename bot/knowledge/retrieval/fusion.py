@@ -18,12 +18,12 @@ SENTENCE_SHARE = 5 / 6
 """Part of the dense weight that the best sentence has; the passage as a whole has the rest."""
 EXACT_SHARE = 0.6
 """Part of the lexical score that words in their very form have; the rest is for their stems."""
-FAIRLY_KNOWN = 0.6
+FULL_WEIGHT_KNOWN_SHARE = 0.6
 """Share of a question's words that occur in the documents, from which full text counts in full."""
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class ScoreWeights:
     """What each kind of score counts; together 1."""
 
     sentence: float
@@ -31,33 +31,33 @@ class Weights:
     lexical: float
 
 
-def weights(dense: float, *, trust: float, known: float) -> Weights:
+def compute_weights(dense: float, *, trust: float, known: float) -> ScoreWeights:
     """The weights for one question.
 
     `dense` is the configured share of meaning. `trust`, 0 to 1, is how well the embedder knows the
     question's language; `known` the share of its words that occur in the documents at all: a
     question in another language than the documents' has few, and then meaning must do.
     """
-    lexical = (1.0 - dense * trust) * min(1.0, known / FAIRLY_KNOWN)
+    lexical = (1.0 - dense * trust) * min(1.0, known / FULL_WEIGHT_KNOWN_SHARE)
     meaning = 1.0 - lexical
-    return Weights(meaning * SENTENCE_SHARE, meaning * (1 - SENTENCE_SHARE), lexical)
+    return ScoreWeights(meaning * SENTENCE_SHARE, meaning * (1 - SENTENCE_SHARE), lexical)
 
 
-def fuse(weights: Weights, sentence: Scores, whole: Scores, lexical: Scores) -> Scores:
+def fuse_scores(weights: ScoreWeights, sentence: Scores, whole: Scores, lexical: Scores) -> Scores:
     """Scores of the candidates, shape (n,) each, to one, 0 to 1."""
     return (
-        weights.sentence * by_best(sentence)
-        + weights.whole * by_best(whole)
-        + weights.lexical * by_best(lexical)
+        weights.sentence * divide_by_best(sentence)
+        + weights.whole * divide_by_best(whole)
+        + weights.lexical * divide_by_best(lexical)
     )
 
 
-def lexical(stemmed: Scores, exact: Scores) -> Scores:
+def fuse_lexical_scores(stemmed: Scores, exact: Scores) -> Scores:
     """The two full text scores as one; a script without word forms has only the first."""
-    return (1 - EXACT_SHARE) * by_best(stemmed) + EXACT_SHARE * by_best(exact)
+    return (1 - EXACT_SHARE) * divide_by_best(stemmed) + EXACT_SHARE * divide_by_best(exact)
 
 
-def by_best(scores: Scores) -> Scores:
+def divide_by_best(scores: Scores) -> Scores:
     """Scores as parts of the best one; what is negative counts nothing."""
     clipped = np.maximum(scores, 0.0)
     best = clipped.max(initial=0.0)

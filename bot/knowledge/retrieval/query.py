@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.knowledge.language.words import is_unspaced, stem, terms
+from bot.knowledge.language.words import extract_terms, is_unspaced, stem
 from bot.knowledge.retrieval.embedder import Embedder
 
 _UNSPACED_TRUST = 0.05
 _OTHER_TRUST = 0.15
 """What an English embedder's word is worth for other scripts, and for other languages in Latin
 letters, where it still knows names."""
-_EARLIER = 0.5
+_EARLIER_WORD_WEIGHT = 0.5
 """What a word of an earlier question counts beside those of this one."""
 
 
@@ -36,8 +36,8 @@ class Wording:
         """What each of the words counts."""
         if not self.before:
             return dict.fromkeys(words, 1.0)
-        own = set(terms(self.text))
-        return {word: 1.0 if word in own else _EARLIER for word in words}
+        own = set(extract_terms(self.text))
+        return {word: 1.0 if word in own else _EARLIER_WORD_WEIGHT for word in words}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,6 @@ class Question:
         return _OTHER_TRUST + (1 - _OTHER_TRUST) * self.english
 
 
-def hits(words: Sequence[str], among: frozenset[str]) -> list[str]:
+def find_hits(words: Sequence[str], among: frozenset[str]) -> list[str]:
     """Those of the words that are among the stems of a passage."""
     return [w for w in words if (w if is_unspaced(w) else stem(w)) in among]

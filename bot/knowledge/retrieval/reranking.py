@@ -11,7 +11,7 @@ from bot.knowledge.retrieval.retriever import Rerank
 
 
 @runtime_checkable
-class Reranking(Protocol):
+class RerankerBackend(Protocol):
     """A backend that tells how well texts answer a question."""
 
     async def rerank(self, question: str, texts: Sequence[str]) -> Sequence[float]:
@@ -19,9 +19,9 @@ class Reranking(Protocol):
         ...
 
 
-def reranker_of(name: str, backend: Backend) -> Rerank:
+def create_reranker(name: str, backend: Backend) -> Rerank:
     """What asks the reranker that config.yaml names. Raises `ConfigError` where it is none."""
-    if not isinstance(backend, Reranking):
+    if not isinstance(backend, RerankerBackend):
         raise ConfigError(
             f"knowledge.reranker: the model {name!r} cannot rank passages in this process; name "
             "one with `backend: onnx_reranker` and without `isolation: process`."

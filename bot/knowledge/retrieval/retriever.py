@@ -15,8 +15,15 @@ from bot.knowledge.index import full_text
 from bot.knowledge.index.chroma import ChromaIndex, collection_name
 from bot.knowledge.index.rows import BaseRow
 from bot.knowledge.index.tables import bases, documents, passages
-from bot.knowledge.language.words import english_share, terms
-from bot.knowledge.retrieval.candidates import Candidate, Query, mix_in, passage, score, signs
+from bot.knowledge.language.words import english_share, extract_terms
+from bot.knowledge.retrieval.candidates import (
+    Candidate,
+    Query,
+    collect_signs,
+    mix_reranked_scores,
+    score_candidates,
+    to_passage,
+)
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.knowledge.retrieval.evidence import confidence, rarity
 from bot.knowledge.retrieval.query import Question, Wording
@@ -26,17 +33,17 @@ from bot.values import Passage, SearchResult
 
 log = structlog.get_logger(__name__)
 
-_CANDIDATES = 40
+_INDEX_CANDIDATES = 40
 """Passages that each index proposes."""
-_RERANKED = 20
+_RERANKED_PASSAGES = 20
 """Best passages that a reranker reads."""
-_LOOKS = 3
+_MAX_ATTEMPTS = 3
 """Times that the indexes are asked while documents change under the question."""
-_COMMON = 2_000
+_MAX_COUNTED_PASSAGES = 2_000
 """From so many passages on, a word's exact frequency does not matter."""
-_NEAREST = 3
+_MAX_NEAREST_TITLES = 3
 
-_ROWS = sa.select(
+_PASSAGE_ROWS = sa.select(
     passages.c.number,
     passages.c.id,
     passages.c.base,
@@ -54,7 +61,7 @@ _ROWS = sa.select(
 Rerank = Callable[[str, Sequence[str]], Awaitable[Sequence[float]]]
 """What each text is worth to a question, more is better, on any scale. Raises `BackendError`."""
 Bases = Mapping[str, tuple[BaseRow, Embedder]]
-"""The knowledge bases that are asked, by name, with the embedder of each."""
+"""The knowledge bases that are queries, by name, with the embedder of each."""
 
 
 class Retriever:
@@ -88,97 +95,97 @@ class Retriever:
         wordings = [one for one in wordings if one.searched]
         if not bases or not wordings:
             return SearchResult((), evidence=False)
-        vectors, asked = await asyncio.gather(
+        vectors, queries = await asyncio.gather(
             self._embed([one.searched for one in wordings], bases),
             self._lexical(wordings, bases),
         )
-        for one, found_by in zip(asked, vectors, strict=True):
+        for one, found_by in zip(queries, vectors, strict=True):
             one.vectors = found_by
-        found = await self._candidates(wordings, asked, bases)
+        found = await self._candidates(wordings, queries, bases)
         embedders = [embedder for _, embedder in bases.values()]
-        trust = [one.question.trust(embedders) if one.vectors else 0.0 for one in asked]
-        score(
+        trust = [one.question.trust(embedders) if one.vectors else 0.0 for one in queries]
+        score_candidates(
             found,
-            asked,
+            queries,
             embedder_of={name: embedder for name, (_, embedder) in bases.items()},
             dense=self._dense_weight,
             trust=trust,
         )
         found.sort(key=lambda c: (-c.score, c.row.number))
-        question = asked[0].question
+        question = queries[0].question
         sure = 0.0
         if found:
-            talk = await self._talk(wordings, asked, embedders)
-            sure = confidence(signs(question, found, trust[0], talk))
-        await self._look_again(question.text, found)
+            talk = await self._talk(wordings, queries, embedders)
+            sure = confidence(collect_signs(question, found, trust[0], talk))
+        await self._apply_reranker(question.text, found)
         best = found[:limit]
-        around = await self._around(best)
+        around = await self._neighbour_texts(best)
         return SearchResult(
-            tuple(passage(candidate, around) for candidate in best),
+            tuple(to_passage(candidate, around) for candidate in best),
             evidence=bool(question.words) and sure >= self._evidence,
             confidence=round(sure, 4),
-            nearest=tuple(dict.fromkeys(str(c.row.title) for c in found))[:_NEAREST],
+            nearest=tuple(dict.fromkeys(str(c.row.title) for c in found))[:_MAX_NEAREST_TITLES],
         )
 
     async def _talk(
-        self, wordings: Sequence[Wording], asked: Sequence[Query], embedders: Sequence[Embedder]
+        self, wordings: Sequence[Wording], queries: Sequence[Query], embedders: Sequence[Embedder]
     ) -> float:
         """How near what was said comes to small talk, whatever was asked before it."""
         said = wordings[0].text
-        alone = [one for one, put in zip(asked, wordings, strict=True) if put.searched == said]
+        alone = [one for one, put in zip(queries, wordings, strict=True) if put.searched == said]
         try:
-            return await self._smalltalk.nearness((alone or asked)[0].vectors, embedders)
+            return await self._smalltalk.nearness((alone or queries)[0].vectors, embedders)
         except BackendError as exc:
             log.warning("knowledge.embedder_failed", error=str(exc))
             return 0.0
 
-    async def _look_again(self, question: str, found: list[Candidate]) -> None:
+    async def _apply_reranker(self, question: str, found: list[Candidate]) -> None:
         """Let the reranker read the best candidates; where it fails they stay as they are."""
         if self._rerank is None or not found:
             return
-        head = found[:_RERANKED]
+        head = found[:_RERANKED_PASSAGES]
         try:
             scores = await self._rerank(question, [candidate.text for candidate in head])
         except BackendError as exc:
             log.warning("knowledge.reranker_failed", error=str(exc))
             return
-        mix_in(found, scores)
+        mix_reranked_scores(found, scores)
         found.sort(key=lambda c: (-c.score, c.row.number))
 
     async def passage(self, ident: str) -> Passage | None:
         """A passage of a live generation by its id, with its neighbours."""
         live = (bases.c.name == passages.c.base) & (bases.c.generation == passages.c.generation)
-        query = _ROWS.join(bases, live).where(passages.c.id == ident)
+        query = _PASSAGE_ROWS.join(bases, live).where(passages.c.id == ident)
         async with self._db.read() as connection:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
             return None
         candidate = Candidate(row)
-        return passage(candidate, await self._around([candidate]))
+        return to_passage(candidate, await self._neighbour_texts([candidate]))
 
     async def _candidates(
-        self, wordings: Sequence[Wording], asked: list[Query], bases: Bases
+        self, wordings: Sequence[Wording], queries: list[Query], bases: Bases
     ) -> list[Candidate]:
         """What both indexes propose for any wording; may renew what full text found.
 
         Documents may change between two looks: then the numbers of full text are gone when the
         rows are read, or many of Chroma's ids have no row yet, and it looks again.
         """
-        limit = _CANDIDATES
+        limit = _INDEX_CANDIDATES
         found: list[Candidate] = []
-        for look in range(_LOOKS):
-            if look:
+        for attempt in range(_MAX_ATTEMPTS):
+            if attempt:
                 again = await self._lexical(wordings, bases)
-                for one, new in zip(asked, again, strict=True):
+                for one, new in zip(queries, again, strict=True):
                     one.found = new.found
-            numbers = {number for one in asked for number in one.found}
-            nearest = await self._nearest([one.vectors for one in asked], bases, limit)
+            numbers = {number for one in queries for number in one.found}
+            nearest = await self._nearest([one.vectors for one in queries], bases, limit)
             found = await self._load(numbers, nearest, bases)
             visible = {candidate.row.id for candidate in found} & nearest
             loaded = {candidate.row.number for candidate in found}
             if numbers <= loaded and len(visible) >= len(nearest) / 2:
                 break
-            limit = 4 * _CANDIDATES
+            limit = 4 * _INDEX_CANDIDATES
         return found
 
     async def _embed(self, texts: list[str], bases: Bases) -> list[dict[str, Embeddings]]:
@@ -196,15 +203,19 @@ class Retriever:
         return found
 
     async def _lexical(self, wordings: Sequence[Wording], bases: Bases) -> list[Query]:
-        asked = []
+        queries = []
         async with self._db.read() as connection:
             for one in wordings:
-                words = terms(one.searched)
-                known = await full_text.frequencies(connection, words, list(bases), _COMMON)
-                overall = full_text.together(known, words, _COMMON)
+                words = extract_terms(one.searched)
+                known = await full_text.count_frequencies(
+                    connection, words, list(bases), _MAX_COUNTED_PASSAGES
+                )
+                overall = full_text.combine_frequencies(known, words, _MAX_COUNTED_PASSAGES)
                 total, counts = overall.passages, overall.words
-                telling = full_text.telling(counts, total)
-                found = await full_text.find(connection, telling, known, overall, _CANDIDATES)
+                telling = full_text.select_words(counts, total)
+                found = await full_text.find_passages(
+                    connection, telling, known, overall, _INDEX_CANDIDATES
+                )
                 share = one.shares(words)
                 weight = {
                     word: share[word] * rarity(min(count, total), total)
@@ -212,8 +223,8 @@ class Retriever:
                 }
                 occur = sum(count > 0 for count in counts.values()) / (len(counts) or 1)
                 question = Question(one.searched, words, weight, occur, english_share(one.searched))
-                asked.append(Query(question, one.weight, found))
-        return asked
+                queries.append(Query(question, one.weight, found))
+        return queries
 
     async def _nearest(
         self, vectors: Sequence[Mapping[str, Embeddings]], bases: Bases, limit: int
@@ -228,7 +239,7 @@ class Retriever:
                         near = await self._chroma.query(name, by_embedder[embedder.id], limit)
                         found.update(ident for ident, _ in near)
         except StorageError as exc:
-            log.warning("documents are searched by words alone", reason=str(exc))
+            log.warning("knowledge.vector_search_failed", reason=str(exc))
         return found
 
     async def _load(
@@ -238,7 +249,7 @@ class Retriever:
         bases: Bases,
     ) -> list[Candidate]:
         """The candidates' rows. An id that only Chroma has is passed over."""
-        query = _ROWS.where(passages.c.number.in_(numbers) | passages.c.id.in_(ids))
+        query = _PASSAGE_ROWS.where(passages.c.number.in_(numbers) | passages.c.id.in_(ids))
         async with self._db.read() as connection:
             rows = (await connection.execute(query)).all()
         return [
@@ -247,7 +258,7 @@ class Retriever:
             if row.base in bases and row.generation == bases[row.base][0].generation
         ]
 
-    async def _around(self, found: Sequence[Candidate]) -> dict[tuple[str, int], str]:
+    async def _neighbour_texts(self, found: Sequence[Candidate]) -> dict[tuple[str, int], str]:
         """The texts beside the passages found, by document and position."""
         if not found:
             return {}

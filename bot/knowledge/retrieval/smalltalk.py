@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from backends.base import Embeddings
 from bot.knowledge.retrieval.embedder import Embedder
 
-_SAID = (
+_EXAMPLES = (
     "Hello!",
     "Hi, how are you today?",
     "Good morning",
@@ -54,7 +54,7 @@ class SmallTalk:
         for embedder in embedders:
             if embedder.id in said:
                 if embedder.id not in self._examples:
-                    self._examples[embedder.id] = await embedder.embed_query(_SAID)
+                    self._examples[embedder.id] = await embedder.embed_query(_EXAMPLES)
                 near = embedder.scale(self._examples[embedder.id] @ said[embedder.id])
                 nearest = max(nearest, float(near.max()))
         return nearest

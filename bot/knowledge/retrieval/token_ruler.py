@@ -5,11 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
-Spans = Callable[[str], Sequence[tuple[int, int]]]
+FindSpans = Callable[[str], Sequence[tuple[int, int]]]
 """Start and end of each token of a text, in characters, in order."""
 
 
-class Ruler:
+class TokenRuler:
     """Counts the tokens of any part of one text; calling it with a part gives the number.
 
     A splitter tries many parts before it settles on one, and would have the tokenizer read every
@@ -17,7 +17,7 @@ class Ruler:
     so that only a part that begins or ends inside a word can take more tokens than are counted.
     """
 
-    def __init__(self, text: str, spans: Spans, count: Callable[[str], int]) -> None:
+    def __init__(self, text: str, spans: FindSpans, count: Callable[[str], int]) -> None:
         self._text = text
         self._count = count
         found = spans(text)

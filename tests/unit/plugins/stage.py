@@ -20,8 +20,8 @@ from bot.events import Attachment, CommandCall, ContextMessage, Message
 from bot.events import Reader as Earlier
 from bot.history.protocol import HistoryStore, StoredMessage
 from bot.history.sql_store import SqlHistoryStore
-from bot.knowledge.loading.document_reader import Loading
-from bot.knowledge.loading.page_reader import Reader
+from bot.knowledge.loading.document_reader import DocumentReader
+from bot.knowledge.loading.page_reader import PageReader
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.channel_settings import ChosenSettings
 from bot.skills.context import Context
@@ -209,7 +209,7 @@ async def stage(
     models = ScriptedModels(*backends)
     shelf, forgotten, stopper = Shelf(), [], Stopper()
     database = await Database.open(folder / "parlance.db")
-    loading = Loading()
+    document_reader = DocumentReader()
     try:
         history = SqlHistoryStore(database)
 
@@ -225,7 +225,7 @@ async def stage(
                 models=models,
                 history=history,
                 knowledge=shelf,
-                web=Reader(Fetcher(Limits(allow_hosts)), loading),
+                web=PageReader(Fetcher(Limits(allow_hosts)), document_reader),
                 prompts=JinjaPrompts([PROMPTS]),
                 turns=stopper,
                 commands=commands,
@@ -235,7 +235,7 @@ async def stage(
             stopper,
         )
     finally:
-        await loading.aclose()
+        await document_reader.aclose()
         await database.close()
 
 

@@ -16,7 +16,7 @@ from backends.llama_cpp import ENGINE
 from backends.llama_cpp.batch_plan import MAX_BATCH_TEXTS, plan_batches
 from backends.pool.pool import Pool
 from backends.pool.spec import ModelSpec
-from bot.knowledge.retrieval.embedder import embedder_of
+from bot.knowledge.retrieval.embedder import create_embedder
 from tests.fakes.ggufs import tiny_bert
 from tests.unit.backends.llama_cpp.asking import Make
 
@@ -121,7 +121,7 @@ async def test_documents_can_be_embedded_by_it_through_the_pool(bert: Path, tmp_
     pool = Pool({"v": ModelSpec.model_validate(entry)}, {"llama_cpp": ENGINE}, context)
     try:
         assert (await pool.probe("v")).embed
-        embedder = await embedder_of(
+        embedder = await create_embedder(
             pool.backend("v"), lambda texts: pool.embed("v", texts), english=True
         )
         assert (embedder.dimension, embedder.window) == (32, 64)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.answering.extractive_quote import quote
-from bot.knowledge.language.sentences import sentences
+from bot.knowledge.language.sentences import split_sentences
 from bot.values import Passage
 
 
@@ -46,7 +46,7 @@ def test_sentences_keep_their_nearness_where_code_between_them_is_left_out() -> 
         "The logs are kept for nine days.\n\n```\nlogs = keep(days=9)\nhour = turn(at=4)\n```\n\n"
         "The logs are turned over at four every night."
     )
-    near = tuple(0.9 if "four" in one else 0.0 for one in sentences(text))
+    near = tuple(0.9 if "four" in one else 0.0 for one in split_sentences(text))
     assert near == (0.0, 0.0, 0.9)
     found = quote("When do the logs rotate?", [replace(_passage(text), near=near)])
     assert found is not None

@@ -27,7 +27,7 @@ async def test_a_base_that_was_chosen_for_a_place_answers_there(room: Room, drai
         embedder=room.embedder,
         fetcher=Fetcher(FetchSettings()),
         settings=BASES,
-        chosen=chosen,
+        chosen_base=chosen,
     )
     own = private_base(ANN)
     for base in ("team", "legal", own):

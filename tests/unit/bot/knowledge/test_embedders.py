@@ -13,7 +13,7 @@ from backends.registry import ENGINE_MODULES, load_engines
 from bot.cli.operator import run_checks
 from bot.config import Config
 from bot.installation import Installation
-from bot.knowledge.embedders import embedders
+from bot.knowledge.embedders import create_embedders
 from tests.fakes.contexts import bare_context
 from tests.fakes.ollama import OllamaServer
 
@@ -29,7 +29,7 @@ async def asked(server: OllamaServer, **keys: Any) -> tuple[str, list[str], list
     )
     pool = Pool(config.models, ENGINES, bare_context(), config.pool_limits)
     try:
-        give = embedders(config, pool)
+        give = create_embedders(config, pool)
         embedder = await give("default")
         assert await give("another") is embedder  # opened and measured once
         await embedder.embed_query(["how?"])

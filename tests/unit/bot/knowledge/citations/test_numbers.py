@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.knowledge.citations.claims import read
-from bot.knowledge.citations.number_check import misplaced
-from bot.knowledge.citations.numbers import figures
+from bot.knowledge.citations.claims import extract_claims
+from bot.knowledge.citations.number_check import find_misplaced_figures
+from bot.knowledge.citations.numbers import find_figures
 from bot.knowledge.citations.support import check_support
 
 BERTHS = (
@@ -264,17 +264,17 @@ async def test_a_wrong_number_is_noticed_across_the_passages_that_are_cited() ->
     ],
 )
 def test_figures_are_the_same_however_they_are_written(one: str, other: str, same: bool) -> None:
-    (a,), (b, *_) = figures(one), figures(other)
+    (a,), (b, *_) = find_figures(one), find_figures(other)
     assert a.same(b) is same
 
 
 @pytest.mark.parametrize("text", ["SHA256 and utf8", "a 3d print of 7zip", "step_2"])
 def test_a_digit_in_a_word_is_no_figure(text: str) -> None:
-    assert figures(text) == []
+    assert find_figures(text) == []
 
 
 @given(st.text(st.sampled_from("0123 9.,:/-%€年月日点pmhk|;#*\nMarch 十två"), max_size=120))
 def test_any_text_can_be_read_and_bears_itself_out_or_not(text: str) -> None:
-    found = figures(text, spelled=True)
+    found = find_figures(text, spelled=True)
     assert all(0 <= one.start < one.end <= len(text) for one in found)
-    misplaced(text, [read(text, text)])
+    find_misplaced_figures(text, [extract_claims(text, text)])

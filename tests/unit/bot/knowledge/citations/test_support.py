@@ -3,7 +3,7 @@ from __future__ import annotations
 from backends.onnx.embedder import OnnxEmbedder
 from backends.scripted.backend import ScriptedBackend
 from bot.knowledge.citations.support import check_support
-from bot.knowledge.retrieval.embedder import embedder_of
+from bot.knowledge.retrieval.embedder import create_embedder
 
 PASSAGES = [
     "The logs are rotated every night at 02:30 by a timer. Old logs are kept for 14 days.",
@@ -71,7 +71,7 @@ async def test_other_words_with_the_same_meaning_are_supported(
 ) -> None:
     answer = "Before every migration, a copy of the database is saved [2]."
     alone = await check_support(answer, PASSAGES)
-    embedder = await embedder_of(embedder_model)
+    embedder = await create_embedder(embedder_model)
     checked = await check_support(answer, PASSAGES, embedder.similarities)
     assert [one.supported for one in alone] == [False]
     assert [one.supported for one in checked] == [True]
@@ -80,7 +80,7 @@ async def test_other_words_with_the_same_meaning_are_supported(
 
 async def test_words_decide_where_the_embedder_is_down() -> None:
     backend = ScriptedBackend("embedder")
-    embedder = await embedder_of(backend)
+    embedder = await create_embedder(backend)
     backend.available = False
     answer = "A saved copy of the database."
     checked = await check_support(answer, PASSAGES, embedder.similarities)

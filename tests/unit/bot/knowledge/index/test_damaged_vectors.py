@@ -15,7 +15,7 @@ from backends.scripted.backend import ScriptedBackend
 from bot.config.core import FetchSettings
 from bot.config.knowledge import KnowledgeSettings
 from bot.knowledge.index.chroma import IndexDamaged
-from bot.knowledge.index.chroma_files import damage
+from bot.knowledge.index.chroma_files import find_damage
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.knowledge.service import KnowledgeService
 from bot.storage.database import Database
@@ -86,10 +86,10 @@ async def goes_on(root: Path, passages: int) -> None:
     """Search with damaged vectors, have them made again, and search with those."""
     async with opened(root) as service:
         assert await finds(service, 7)
-        assert "`parlance docs verify`" in await service.complaint()
+        assert "`parlance docs verify`" in await service.find_vector_problem()
         verified = await service.verify()
         assert verified.vectors_added == passages
-        assert await service.complaint() == ""
+        assert await service.find_vector_problem() == ""
         with capture_logs() as logs:
             assert await finds(service, passages - 5)
         assert logs == []
@@ -112,12 +112,12 @@ async def test_a_damaged_graph_of_chroma(many: Path, tmp_path: Path, kind: str) 
 
 
 def test_damage_to_the_graph_is_seen_before_chroma_follows_it(many: Path, tmp_path: Path) -> None:
-    assert damage(many / "chroma") == ""
+    assert find_damage(many / "chroma") == ""
     seen = {}
     for kind, harm in TO_GRAPH.items():
         chroma = shutil.copytree(many / "chroma", tmp_path / kind)
         harm(chroma)
-        seen[kind] = damage(chroma)
+        seen[kind] = find_damage(chroma)
     assert {kind for kind, what in seen.items() if not what} == {"no graph", "noise in the names"}
 
 
@@ -135,7 +135,7 @@ async def test_documents_can_be_added_removed_and_forgotten_at_once(
                 await service.remove("new.md")
             else:
                 assert await service.forget(Author("slack", "U1", "Ada")) == 1
-            assert await service.complaint() == ""
+            assert await service.find_vector_problem() == ""
             assert [d.title for d in await service.list(MINE)] == (["Mine"] if number < 2 else [])
             with capture_logs() as logs:
                 assert await finds(service, 99) is (number == 0)
@@ -161,19 +161,19 @@ async def test_damage_while_it_runs_is_mended_without_a_restart(
     root = shutil.copytree(few, tmp_path / "data")
     async with opened(root) as service:
         assert await finds(service, 7)
-        mending = asyncio.create_task(service.keep_mended())
+        mending = asyncio.create_task(service.repair_when_damaged())
         cut(root / "chroma" / "chroma.sqlite3", share)
         with capture_logs() as logs:
             await add(service, "new.md")
             async with asyncio.timeout(20):
-                while await service.complaint():
+                while await service.find_vector_problem():
                     assert await finds(service, 7)
                     await asyncio.sleep(0.05)
         mending.cancel()
         await asyncio.wait([mending])
         said = {e["event"]: e["log_level"] for e in logs}
-        assert said.pop("the vectors of the documents are damaged and are made again") == "warning"
-        assert set(said) <= {"documents are searched by words alone"}
+        assert said.pop("knowledge.vectors_damaged") == "warning"
+        assert set(said) <= {"knowledge.vector_search_failed"}
         await add(service, "new.md")
         assert await finds(service, 99)
         assert (await service.verify()).clean
@@ -203,5 +203,5 @@ async def test_warming_up_makes_vectors_again(few: Path, tmp_path: Path) -> None
     shutil.rmtree(root / "chroma")
     async with opened(root) as service:
         await service.warm()
-        assert await service.complaint() == ""
+        assert await service.find_vector_problem() == ""
         assert (await service.verify()).clean

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 
-from bot.knowledge.index.full_text import Frequencies, table_of
+from bot.knowledge.index.full_text import Frequencies, table_name
 from bot.knowledge.service import KnowledgeService
 from bot.storage.database import Database
 from bot.storage.engine import sync_engine
@@ -64,7 +64,7 @@ async def test_a_base_that_is_taken_out_while_it_is_searched(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
     await drain(service.add_bytes("lamps.md", LAMPS.encode()))
-    table = table_of("default")
+    table = table_name("default")
     await room.database.write(
         lambda connection: connection.execute(sa.text(f"DROP TABLE {table}")) and None
     )
@@ -79,8 +79,8 @@ async def test_a_base_that_is_taken_out_while_it_is_searched(
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 async def test_a_name_of_a_base_never_stands_in_a_statement(room: Room, name: str) -> None:
-    assert table_of(name).removeprefix("knowledge_fts_").isalnum()
-    assert len({table_of(one) for one in ODD_NAMES}) == len(ODD_NAMES)
+    assert table_name(name).removeprefix("knowledge_fts_").isalnum()
+    assert len({table_name(one) for one in ODD_NAMES}) == len(ODD_NAMES)
 
 
 async def test_a_base_that_is_gone_leaves_no_table(
@@ -144,7 +144,7 @@ class TestMigration:
             with engine.begin() as connection:
                 command.upgrade(alembic_config(connection), "0004")
             for n, name in enumerate(names, 1):
-                found = "SELECT rowid FROM {0} WHERE {0} MATCH 'burn'".format(table_of(name))
+                found = "SELECT rowid FROM {0} WHERE {0} MATCH 'burn'".format(table_name(name))
                 with engine.begin() as connection:
                     assert list(connection.scalars(sa.text(found))) == [n]
             with engine.begin() as connection:
@@ -189,5 +189,5 @@ async def test_the_bases_of_a_database_of_before_are_found(tmp_path: Path, room:
 
     await asyncio.to_thread(make)
     database = await Database.open(path)
-    assert await tables(database) == [table_of("b")]
+    assert await tables(database) == [table_name("b")]
     await database.close()

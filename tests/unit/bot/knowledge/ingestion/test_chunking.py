@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.onnx.embedder import OnnxEmbedder
-from bot.knowledge.ingestion.chunking import Chunker, Section, first_heading, sections
-from bot.knowledge.language.sentences import sentences, spans
-from bot.knowledge.retrieval.token_ruler import Ruler
+from bot.knowledge.ingestion.chunking import Chunker, Section, first_heading, split_sections
+from bot.knowledge.language.sentences import sentence_spans, split_sentences
+from bot.knowledge.retrieval.token_ruler import TokenRuler
 
 
 def words(text: str) -> int:
@@ -41,7 +41,7 @@ End.
 
 
 def test_sections_know_the_headings_above_them() -> None:
-    found = sections(GUIDE)
+    found = split_sections(GUIDE)
     assert [section.path for section in found] == [
         (),
         ("Guide",),
@@ -56,36 +56,36 @@ def test_sections_know_the_headings_above_them() -> None:
 
 
 def test_a_fence_that_is_never_closed_and_a_table_are_no_headings() -> None:
-    assert [s.path for s in sections("# A\n\n```\n# b\n\n## c\n")] == [("A",)]
-    assert [s.path for s in sections("| a | b |\n|---|---|\n| 1 | 2 |\n")] == [()]
-    assert [s.path for s in sections("- item\n---\ntext")] == [()]
+    assert [s.path for s in split_sections("# A\n\n```\n# b\n\n## c\n")] == [("A",)]
+    assert [s.path for s in split_sections("| a | b |\n|---|---|\n| 1 | 2 |\n")] == [()]
+    assert [s.path for s in split_sections("- item\n---\ntext")] == [()]
 
 
 def test_headings_are_read_without_their_marks() -> None:
-    assert sections("# A\n\n## B\n\n## C\n\ntext\n\n# D") == [
+    assert split_sections("# A\n\n## B\n\n## C\n\ntext\n\n# D") == [
         Section(("A",), "B"),
         Section(("A", "C"), "text"),
         Section((), "D"),
     ]
-    assert sections("# The `ask` [command](x.md) **now** #\n\ntext")[0].path == (
+    assert split_sections("# The `ask` [command](x.md) **now** #\n\ntext")[0].path == (
         "The ask command now",
     )
 
 
 def test_title_and_headings_stand_before_what_is_embedded() -> None:
     chunker = Chunker(words, 100, 50)
-    pieces = chunker.pieces("Handbook", GUIDE)
-    assert [piece.heading for piece in pieces] == ["", "Guide", "Last"]
-    assert pieces[1].embedded.startswith("Handbook > Guide\nIntro.\n\n## Install")
-    assert not pieces[1].text.startswith("Handbook")
-    assert chunker.pieces("Guide", "# Guide\n\nIntro.")[0].embedded == "Guide\nIntro."
+    chunks = chunker.chunks("Handbook", GUIDE)
+    assert [chunk.heading for chunk in chunks] == ["", "Guide", "Last"]
+    assert chunks[1].embedding_text.startswith("Handbook > Guide\nIntro.\n\n## Install")
+    assert not chunks[1].text.startswith("Handbook")
+    assert chunker.chunks("Guide", "# Guide\n\nIntro.")[0].embedding_text == "Guide\nIntro."
 
 
 def test_short_neighbours_under_one_heading_go_together() -> None:
     text = "# List\n\n## A\n\none\n\n## B\n\ntwo\n\n## C\n\n" + "word " * 30
-    pieces = Chunker(words, 100, 40).pieces("", text)
-    assert [piece.heading for piece in pieces] == ["List", "List > C"]
-    assert pieces[0].text == "## A\n\none\n\n## B\n\ntwo"
+    chunks = Chunker(words, 100, 40).chunks("", text)
+    assert [chunk.heading for chunk in chunks] == ["List", "List > C"]
+    assert chunks[0].text == "## A\n\none\n\n## B\n\ntwo"
 
 
 def test_a_long_document_is_cut_in_calls_that_are_short() -> None:
@@ -96,8 +96,8 @@ def test_a_long_document_is_cut_in_calls_that_are_short() -> None:
         return words(text)
 
     text = "# Long\n\n" + " ".join(f"word{n}" for n in range(20_000))
-    pieces = Chunker(count, 256, 200).pieces("Long", text)
-    assert sum(len(piece.text.split()) for piece in pieces) == 20_000
+    chunks = Chunker(count, 256, 200).chunks("Long", text)
+    assert sum(len(chunk.text.split()) for chunk in chunks) == 20_000
     assert max(seen) < 20_000
 
 
@@ -122,11 +122,11 @@ MARKDOWN = st.lists(
 
 @given(MARKDOWN, st.sampled_from(["", "A title", "title " * 60]))
 def test_no_text_is_lost_and_nothing_outgrows_the_window(text: str, title: str) -> None:
-    pieces = Chunker(words, 40, 30).pieces(title, text)
-    for piece in pieces:
-        assert words(piece.embedded) <= 38
-        assert piece.text.strip()
-    kept = "".join(piece.text + piece.heading for piece in pieces)
+    chunks = Chunker(words, 40, 30).chunks(title, text)
+    for chunk in chunks:
+        assert words(chunk.embedding_text) <= 38
+        assert chunk.text.strip()
+    kept = "".join(chunk.text + chunk.heading for chunk in chunks)
     for word in ("words", "item", "漢字"):
         assert kept.count(word) >= text.count(word)
 
@@ -134,8 +134,8 @@ def test_no_text_is_lost_and_nothing_outgrows_the_window(text: str, title: str) 
 def test_the_embedders_own_tokens_are_counted(embedder_model: OnnxEmbedder) -> None:
     chunker = Chunker(embedder_model.tokens, embedder_model.options.max_tokens, 200)
     text = "# Numbers\n\n" + " ".join(f"antidisestablishmentarianism{n}" for n in range(400))
-    for piece in chunker.pieces("A title", text):
-        assert embedder_model.tokens(piece.embedded) + 2 <= 256
+    for chunk in chunker.chunks("A title", text):
+        assert embedder_model.tokens(chunk.embedding_text) + 2 <= 256
 
 
 def word_spans(text: str) -> list[tuple[int, int]]:
@@ -144,7 +144,7 @@ def word_spans(text: str) -> list[tuple[int, int]]:
 
 @given(MARKDOWN, st.integers(2, 40))
 def test_where_the_tokens_are_tells_how_many_a_part_has(text: str, step: int) -> None:
-    ruler = Ruler(text, word_spans, words)
+    ruler = TokenRuler(text, word_spans, words)
     for start in range(0, len(text), step):
         part = text[start : start + 2 * step]
         assert ruler(part) == words(part)
@@ -153,8 +153,8 @@ def test_where_the_tokens_are_tells_how_many_a_part_has(text: str, step: int) ->
 
 @given(MARKDOWN, st.sampled_from(["", "A title", "title " * 60]))
 def test_passages_are_the_same_with_every_part_counted_by_itself(text: str, title: str) -> None:
-    asked = Chunker(words, 40, 30).pieces(title, text)
-    assert Chunker(words, 40, 30, word_spans).pieces(title, text) == asked
+    asked = Chunker(words, 40, 30).chunks(title, text)
+    assert Chunker(words, 40, 30, word_spans).chunks(title, text) == asked
 
 
 def octets(text: str) -> int:
@@ -173,11 +173,11 @@ def octet_spans(text: str) -> list[tuple[int, int]]:
     st.sampled_from(["", "A title", "題" * 60]),
 )
 def test_what_did_not_fit_under_its_title_was_left_out_of_the_vector(text: str, title: str) -> None:
-    pieces = Chunker(octets, 66, 50, octet_spans).pieces(title, text)
-    for piece in pieces:
-        assert octets(piece.embedded) <= 64
-        assert piece.embedded.endswith(piece.text)
-    assert "".join("".join(piece.text.split()) for piece in pieces) == "".join(text.split())
+    chunks = Chunker(octets, 66, 50, octet_spans).chunks(title, text)
+    for chunk in chunks:
+        assert octets(chunk.embedding_text) <= 64
+        assert chunk.embedding_text.endswith(chunk.text)
+    assert "".join("".join(chunk.text.split()) for chunk in chunks) == "".join(text.split())
 
 
 def test_the_embedders_tokenizer_reads_a_text_once(embedder_model: OnnxEmbedder) -> None:
@@ -189,17 +189,17 @@ def test_the_embedders_tokenizer_reads_a_text_once(embedder_model: OnnxEmbedder)
         return embedder_model.tokens(text)
 
     text = "\n\n".join(f"Paragraph {n} says what the {n}th says, not more." for n in range(200))
-    pieces = Chunker(count, 256, 200, embedder_model.spans).pieces("Title", text)
-    assert pieces == Chunker(embedder_model.tokens, 256, 200).pieces("Title", text)
+    chunks = Chunker(count, 256, 200, embedder_model.spans).chunks("Title", text)
+    assert chunks == Chunker(embedder_model.tokens, 256, 200).chunks("Title", text)
     assert seen < len(text) / 2
 
 
 def test_a_text_without_spaces_keeps_within_the_window(embedder_model: OnnxEmbedder) -> None:
     text = "漢字仮名交じり文" * 200 + "\n\n" + "x7" * 400 + "\n\n" + "a-b_c.d/" * 300
-    pieces = Chunker(embedder_model.tokens, 256, 200, embedder_model.spans).pieces("題", text)
-    assert "".join(piece.text for piece in pieces).replace("\n", "") == text.replace("\n", "")
-    for piece in pieces:
-        assert embedder_model.tokens(piece.embedded) + 2 <= 256
+    chunks = Chunker(embedder_model.tokens, 256, 200, embedder_model.spans).chunks("題", text)
+    assert "".join(chunk.text for chunk in chunks).replace("\n", "") == text.replace("\n", "")
+    for chunk in chunks:
+        assert embedder_model.tokens(chunk.embedding_text) + 2 <= 256
 
 
 @pytest.mark.parametrize(
@@ -215,16 +215,16 @@ def test_a_text_without_spaces_keeps_within_the_window(embedder_model: OnnxEmbed
     ],
 )
 def test_sentences(text: str, expected: list[str]) -> None:
-    assert sentences(text, least=1) == expected
+    assert split_sentences(text, least=1) == expected
 
 
 def test_short_sentences_join_a_neighbour() -> None:
-    assert sentences("Yes. That is quite right, he said. No.") == [
+    assert split_sentences("Yes. That is quite right, he said. No.") == [
         "Yes. That is quite right, he said. No."
     ]
 
 
 @given(st.text("ab .!?。\n-|#", max_size=80))
 def test_sentences_cover_everything_but_space(text: str) -> None:
-    covered = "".join(text[a:b] for a, b in spans(text))
+    covered = "".join(text[a:b] for a, b in sentence_spans(text))
     assert re.sub(r"\s", "", covered) == re.sub(r"\s", "", text)

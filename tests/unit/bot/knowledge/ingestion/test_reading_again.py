@@ -9,7 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from bot.knowledge.index.tables import documents
-from bot.knowledge.loading.registry import VERSION
+from bot.knowledge.loading.registry import LOADERS_VERSION
 from bot.knowledge.service import KnowledgeService
 from bot.values import Ingested
 from tests.unit.bot.knowledge.conftest import Drain, Room
@@ -64,7 +64,7 @@ async def test_what_older_loaders_read_is_read_once_more(
     assert (await service.search("apples")).passages[0].text.startswith("Everything")
     marks = await digests(room)
     assert ":" not in marks.pop("Typed")  # nothing is kept of it that could be read again
-    assert all(digest.startswith(f"{VERSION}:") for digest in marks.values())
+    assert all(digest.startswith(f"{LOADERS_VERSION}:") for digest in marks.values())
 
     # From here on size and time tell enough: what is in a file is not even looked at.
     state = apples.stat()

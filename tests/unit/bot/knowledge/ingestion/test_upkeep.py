@@ -15,7 +15,7 @@ from bot.commands.checks import Asker
 from bot.config.knowledge import KnowledgeBase, KnowledgeSettings, SyncFolder
 from bot.errors import NotFound
 from bot.knowledge.index.chroma import ChromaIndex
-from bot.knowledge.index.full_text import table_of
+from bot.knowledge.index.full_text import table_name
 from bot.knowledge.index.tables import pending, staged
 from bot.knowledge.service import KnowledgeService
 from bot.types import Author, ConversationKey
@@ -220,7 +220,7 @@ async def test_verify_puts_vectors_and_full_text_right(
     await chroma.upsert(name, ["stranger-1"], ["stranger"], stranger)
     await chroma.aclose()
 
-    table = table_of("default")
+    table = table_name("default")
 
     def harm(connection: sa.Connection) -> None:
         connection.execute(sa.text(f"DELETE FROM {table} WHERE rowid IN (1, 2, 3)"))

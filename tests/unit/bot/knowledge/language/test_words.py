@@ -8,34 +8,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.knowledge.index.full_text import exact_scores, telling
-from bot.knowledge.index.quantized_vectors import quantise, restore
+from bot.knowledge.index.full_text import score_exact_words, select_words
+from bot.knowledge.index.quantized_vectors import dequantise, quantise
 from bot.knowledge.language.words import (
     MAX_TERMS,
     english_share,
-    indexable,
+    extract_stems,
+    extract_terms,
     match_expression,
     stem,
-    stems,
-    terms,
+    to_indexed_text,
 )
-from bot.knowledge.retrieval.evidence import Signs, confidence, coverage, rarity
-from bot.knowledge.retrieval.fusion import by_best, fuse, lexical, weights
+from bot.knowledge.retrieval.evidence import EvidenceSigns, confidence, coverage, rarity
+from bot.knowledge.retrieval.fusion import (
+    compute_weights,
+    divide_by_best,
+    fuse_lexical_scores,
+    fuse_scores,
+)
 
 
 def test_a_question_is_reduced_to_the_words_that_matter() -> None:
-    assert terms("How do I rotate the server's logs?") == ["rotate", "server", "logs"]
-    assert terms("what is it?") == []
-    assert terms("NEAR( * AND OR NOT") == []
-    assert terms("¿Dónde está la catedral de Burgos?") == ["catedral", "burgos"]
-    assert terms("C++ and v2.5 in e-mail") == ["c", "v2", "5", "e", "mail"]
-    assert len(terms(" ".join(f"word{n}" for n in range(500)))) == MAX_TERMS
+    assert extract_terms("How do I rotate the server's logs?") == ["rotate", "server", "logs"]
+    assert extract_terms("what is it?") == []
+    assert extract_terms("NEAR( * AND OR NOT") == []
+    assert extract_terms("¿Dónde está la catedral de Burgos?") == ["catedral", "burgos"]
+    assert extract_terms("C++ and v2.5 in e-mail") == ["c", "v2", "5", "e", "mail"]
+    assert len(extract_terms(" ".join(f"word{n}" for n in range(500)))) == MAX_TERMS
 
 
 def test_unspaced_scripts_become_pairs() -> None:
-    assert indexable("北京地铁 line").split() == ["北京", "京地", "地铁", "铁", "line"]
-    assert terms("北京地铁") == ["北京", "京地", "地铁"]
-    assert terms("猫") == ["猫"]
+    assert to_indexed_text("北京地铁 line").split() == ["北京", "京地", "地铁", "铁", "line"]
+    assert extract_terms("北京地铁") == ["北京", "京地", "地铁"]
+    assert extract_terms("猫") == ["猫"]
     assert match_expression(["猫", "cat"]) == '"猫"* OR "cat"'
 
 
@@ -43,8 +48,8 @@ def test_unspaced_scripts_become_pairs() -> None:
 def test_no_question_is_ever_syntax(question: str) -> None:
     with closing(sqlite3.connect(":memory:")) as db:
         db.execute("CREATE VIRTUAL TABLE f USING fts5(b, tokenize = 'porter unicode61')")
-        db.execute("INSERT INTO f VALUES (?)", (indexable(question),))
-        words = terms(question)
+        db.execute("INSERT INTO f VALUES (?)", (to_indexed_text(question),))
+        words = extract_terms(question)
         if words:
             db.execute("SELECT * FROM f WHERE f MATCH ?", (match_expression(words),)).fetchall()
 
@@ -62,13 +67,13 @@ def test_forms_of_a_word_have_one_stem(a: str, b: str) -> None:
 
 
 def test_a_name_of_code_is_found_by_its_parts() -> None:
-    assert stems("requestTimeout HTTPServer SERVER_PORT") >= {
+    assert extract_stems("requestTimeout HTTPServer SERVER_PORT") >= {
         "request", "timeout", "requesttimeout", "http", "server", "port",
     }  # fmt: skip
 
 
 def test_use_is_not_looked_up() -> None:
-    assert terms("which port does the java program use") == ["port", "java", "program"]
+    assert extract_terms("which port does the java program use") == ["port", "java", "program"]
 
 
 def test_few_passages_do_not_say_what_is_rare() -> None:
@@ -78,7 +83,7 @@ def test_few_passages_do_not_say_what_is_rare() -> None:
 
 def test_different_words_keep_different_stems() -> None:
     assert len({stem(w) for w in ("model", "mode", "modern", "new", "bus", "busy")}) == 6
-    assert stems("the Logs") == {"the", "log"}
+    assert extract_stems("the Logs") == {"the", "log"}
 
 
 @pytest.mark.parametrize(
@@ -98,33 +103,35 @@ def test_english_is_told_from_others(question: str, low: float, high: float) -> 
 
 
 def test_weights_follow_the_language() -> None:
-    english = weights(0.6, trust=1.0, known=1.0)
+    english = compute_weights(0.6, trust=1.0, known=1.0)
     assert english.lexical == pytest.approx(0.4)
     assert english.sentence + english.whole + english.lexical == pytest.approx(1.0)
-    assert weights(0.6, trust=0.05, known=1.0).lexical > 0.95
-    assert weights(0.6, trust=0.15, known=0.0).lexical == 0.0
+    assert compute_weights(0.6, trust=0.05, known=1.0).lexical > 0.95
+    assert compute_weights(0.6, trust=0.15, known=0.0).lexical == 0.0
 
 
 def test_scores_are_parts_of_the_best() -> None:
-    assert by_best(np.array([4.0, 2.0, -1.0])).tolist() == [1.0, 0.5, 0.0]
-    assert by_best(np.array([0.0, 0.0])).tolist() == [0.0, 0.0]
-    share = weights(0.6, trust=1.0, known=1.0)
-    top = fuse(share, np.array([0.9, 0.1]), np.array([0.8, 0.1]), np.array([3.0, 0.0]))
+    assert divide_by_best(np.array([4.0, 2.0, -1.0])).tolist() == [1.0, 0.5, 0.0]
+    assert divide_by_best(np.array([0.0, 0.0])).tolist() == [0.0, 0.0]
+    share = compute_weights(0.6, trust=1.0, known=1.0)
+    top = fuse_scores(share, np.array([0.9, 0.1]), np.array([0.8, 0.1]), np.array([3.0, 0.0]))
     assert top[0] == pytest.approx(1.0)
-    assert lexical(np.array([2.0, 1.0]), np.array([0.0, 0.0])).tolist() == [0.4, 0.2]
+    assert fuse_lexical_scores(np.array([2.0, 1.0]), np.array([0.0, 0.0])).tolist() == [0.4, 0.2]
 
 
 def test_the_exact_form_counts_among_candidates() -> None:
     weight = {"rotate": 2.0, "c++": 1.0}
-    scores = exact_scores(["rotate"], weight, ["they rotate it", "rotated logs", "Rotate! rotate"])
+    scores = score_exact_words(
+        ["rotate"], weight, ["they rotate it", "rotated logs", "Rotate! rotate"]
+    )
     assert scores[1] == 0.0
     assert scores[2] > scores[0] > 0.0
 
 
 def test_words_that_tell_nothing_are_not_looked_up_where_others_do() -> None:
     counts = {"a": 9_000, "b": 10, "c": 20, "d": 30, "e": 0}
-    assert telling(counts, 10_000) == ["b", "c", "d", "e"]
-    assert telling({"a": 9_000, "b": 1}, 10_000) == ["a", "b"]
+    assert select_words(counts, 10_000) == ["b", "c", "d", "e"]
+    assert select_words({"a": 9_000, "b": 1}, 10_000) == ["a", "b"]
 
 
 def test_a_rare_word_that_is_missing_weighs_on_the_evidence() -> None:
@@ -132,26 +139,26 @@ def test_a_rare_word_that_is_missing_weighs_on_the_evidence() -> None:
     assert coverage(weight, ["capital"]) < 0.35
     assert coverage(weight, ["capital", "mongolia"]) == 1.0
     assert coverage({}, []) == 0.0
-    sure = confidence(Signs(1.0, 1.0, 0.6, trust=1.0))
-    unsure = confidence(Signs(0.3, 0.3, 0.3, trust=1.0))
+    sure = confidence(EvidenceSigns(1.0, 1.0, 0.6, trust=1.0))
+    unsure = confidence(EvidenceSigns(0.3, 0.3, 0.3, trust=1.0))
     assert sure > 0.8 > 0.2 > unsure
 
 
 def test_words_that_stand_together_weigh_more_than_scattered_ones() -> None:
-    together = confidence(Signs(0.7, 0.7, 0.4, trust=1.0))
-    scattered = confidence(Signs(0.7, 0.2, 0.4, trust=1.0))
+    together = confidence(EvidenceSigns(0.7, 0.7, 0.4, trust=1.0))
+    scattered = confidence(EvidenceSigns(0.7, 0.2, 0.4, trust=1.0))
     assert together > 0.5 > scattered
 
 
 def test_a_word_that_is_found_by_chance_is_no_evidence() -> None:
-    assert confidence(Signs(1.0, 1.0, 0.3, trust=1.0, lone=True, talk=0.5)) < 0.2
-    assert confidence(Signs(1.0, 1.0, 0.5, trust=1.0, lone=True)) > 0.5
+    assert confidence(EvidenceSigns(1.0, 1.0, 0.3, trust=1.0, lone=True, talk=0.5)) < 0.2
+    assert confidence(EvidenceSigns(1.0, 1.0, 0.5, trust=1.0, lone=True)) > 0.5
 
 
 @given(st.integers(1, 5), st.integers(0, 1000))
 def test_vectors_in_a_byte_each_keep_their_direction(count: int, seed: int) -> None:
     rows = np.random.default_rng(seed).normal(size=(count, 384)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    again = restore(quantise(rows), 384)
+    again = dequantise(quantise(rows), 384)
     assert again.shape == rows.shape
     assert float((again * rows).sum(axis=1).min()) > 0.998

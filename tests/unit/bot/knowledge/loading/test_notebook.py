@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from bot.errors import Refused
-from bot.knowledge.loading.document import Raw, load
+from bot.knowledge.loading.document import RawDocument, load_document
 from bot.knowledge.loading.registry import LOADERS
 from bot.skills.document_loader import Loaded
 
 
 def read(notebook: Any) -> Loaded:
     data = notebook if isinstance(notebook, bytes) else json.dumps(notebook).encode()
-    return load(Raw("tides.ipynb", data), LOADERS)
+    return load_document(RawDocument("tides.ipynb", data), LOADERS)
 
 
 def test_a_notebook_is_its_cells_without_their_output() -> None:

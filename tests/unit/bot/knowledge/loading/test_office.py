@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 
-from bot.knowledge.loading.document import Raw, load
+from bot.knowledge.loading.document import RawDocument, load_document
 from bot.knowledge.loading.registry import LOADERS
 from bot.skills.document_loader import Loaded
 
@@ -50,7 +50,7 @@ def paragraph(text: str, inside: str = "", style: str = "") -> str:
 
 
 def read(name: str, data: bytes) -> Loaded:
-    return load(Raw(name, data), LOADERS)
+    return load_document(RawDocument(name, data), LOADERS)
 
 
 def test_the_title_of_a_document_is_its_title() -> None:

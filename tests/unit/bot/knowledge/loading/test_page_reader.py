@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.errors import NotFound, Refused
-from bot.knowledge.loading.document_reader import Loading
-from bot.knowledge.loading.page_reader import Reader
+from bot.knowledge.loading.document_reader import DocumentReader
+from bot.knowledge.loading.page_reader import PageReader
 from bot.skills.plugin_loader import Plugins
 from bot.web.decoding import decode, is_binary
 from bot.web.fetch import Fetcher
@@ -45,13 +45,13 @@ def midi(tmp_path: Path) -> Iterator[Plugins]:
 
 
 @pytest.fixture
-async def reader(limits: Limits) -> AsyncIterator[Reader]:
-    async with aclosing(Loading()) as loading:
-        yield Reader(Fetcher(limits), loading, max_bytes=1024 * 1024)
+async def reader(limits: Limits) -> AsyncIterator[PageReader]:
+    async with aclosing(DocumentReader()) as document_reader:
+        yield PageReader(Fetcher(limits), document_reader, max_bytes=1024 * 1024)
 
 
 async def test_a_page_becomes_markdown_without_its_furniture(
-    pages: PageServer, reader: Reader
+    pages: PageServer, reader: PageReader
 ) -> None:
     page = await reader.read(pages.page("/keepers", ARTICLE))
     assert page.title == "Keepers & lamps"
@@ -73,7 +73,7 @@ async def test_a_page_becomes_markdown_without_its_furniture(
     ],
 )
 async def test_text_survives_its_charset(
-    charset: str, header: str, pages: PageServer, reader: Reader
+    charset: str, header: str, pages: PageServer, reader: PageReader
 ) -> None:
     words = {
         "shift_jis": "灯台の守り手は毎晩ランプを灯す。",
@@ -86,7 +86,7 @@ async def test_text_survives_its_charset(
 
 
 async def test_a_short_page_keeps_its_headings_and_tables_and_loses_its_menu(
-    pages: PageServer, reader: Reader
+    pages: PageServer, reader: PageReader
 ) -> None:
     body = """<html><head><title>Runbook - Wiki</title></head><body>
     <div class="cookie-banner">We use cookies.</div><header><nav><a>Home</a></nav></header>
@@ -101,7 +101,7 @@ async def test_a_short_page_keeps_its_headings_and_tables_and_loses_its_menu(
     )
 
 
-async def test_a_listing_in_a_figure_is_not_lost(pages: PageServer, reader: Reader) -> None:
+async def test_a_listing_in_a_figure_is_not_lost(pages: PageServer, reader: PageReader) -> None:
     listing = (
         "<figure><pre><code class='language-sh'># start\nserve --port 8081</code></pre></figure>"
     )
@@ -115,7 +115,7 @@ async def test_a_listing_in_a_figure_is_not_lost(pages: PageServer, reader: Read
 
 
 async def test_a_main_part_made_of_links_is_not_taken_for_the_text(
-    pages: PageServer, reader: Reader
+    pages: PageServer, reader: PageReader
 ) -> None:
     links = "".join(
         f"<li><a href='/{n}'>Ten tips for sailing, part {n}</a></li>" for n in range(60)
@@ -133,7 +133,7 @@ async def test_a_main_part_made_of_links_is_not_taken_for_the_text(
 
 
 async def test_plain_text_and_markdown_are_taken_as_they_are(
-    pages: PageServer, reader: Reader
+    pages: PageServer, reader: PageReader
 ) -> None:
     page = await reader.read(pages.page("/notes.md", "# Notes\r\n\r\n- one", "text/markdown"))
     assert (page.title, page.text) == ("Notes", "# Notes\n\n- one")
@@ -158,7 +158,7 @@ async def test_plain_text_and_markdown_are_taken_as_they_are(
     ],
 )
 async def test_pages_with_nothing_to_read_are_refused(
-    body: bytes, content_type: str, why: str, pages: PageServer, reader: Reader
+    body: bytes, content_type: str, why: str, pages: PageServer, reader: PageReader
 ) -> None:
     with pytest.raises(Refused, match=why):
         await reader.read(pages.page("/odd", body, content_type))
@@ -167,8 +167,8 @@ async def test_pages_with_nothing_to_read_are_refused(
 async def test_a_registered_loader_reads_its_format(
     pages: PageServer, limits: Limits, midi: Plugins
 ) -> None:
-    async with aclosing(Loading(midi)) as loading:
-        reader = Reader(Fetcher(limits), loading)
+    async with aclosing(DocumentReader(midi)) as document_reader:
+        reader = PageReader(Fetcher(limits), document_reader)
         typed = pages.page("/a.bin", b"\0\0", "audio/midi")
         assert (await reader.read(typed)).text == "a.bin: 2 bytes"
         untyped = pages.page("/b.mid", b"\0\0\0", "application/octet-stream")
@@ -176,7 +176,7 @@ async def test_a_registered_loader_reads_its_format(
         assert (await reader.read_bytes("c.mid", b"\0")).text == "c.mid: 1 bytes"
 
 
-async def test_files_of_this_machine(tmp_path: Path, reader: Reader) -> None:
+async def test_files_of_this_machine(tmp_path: Path, reader: PageReader) -> None:
     file = tmp_path / "guide.md"
     file.write_text("# Guide\n\nRead me.")
     page = await reader.read_file(str(file))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.knowledge.loading.document import Raw, load
+from bot.knowledge.loading.document import RawDocument, load_document
 from bot.knowledge.loading.registry import LOADERS
-from bot.knowledge.loading.sources import folder_items, passed_over
+from bot.knowledge.loading.sources import describe_skipped, folder_items
 from bot.knowledge.service import KnowledgeService
 from tests.unit.bot.knowledge.conftest import Drain, Room
 
@@ -26,10 +26,10 @@ def test_well_known_files_without_a_suffix_were_passed_over(tmp_path: Path) -> N
     )
     for name in (*read, "core", "prod.env"):
         (tmp_path / name).write_text("# Text")
-    passed: Counter[str] = Counter()
-    items, _ = folder_items(tmp_path, LOADERS, passed=passed)
+    skipped: Counter[str] = Counter()
+    items, _ = folder_items(tmp_path, LOADERS, skipped=skipped)
     assert sorted(Path(item.location).name for item in items) == sorted(read)
-    assert passed == {"without a suffix": 1, ".env": 1}
+    assert skipped == {"without a suffix": 1, ".env": 1}
 
 
 async def test_what_is_passed_over_is_told_once(
@@ -53,7 +53,9 @@ async def test_what_is_passed_over_is_told_once(
 
 def test_few_kinds_are_told_by_name() -> None:
     many = {f".{letter}": number for number, letter in enumerate("abcdefghij", 1)}
-    assert passed_over(many).endswith(": 10 .j, 9 .i, 8 .h, 7 .g, 6 .f, 5 .e, 4 .d, 3 .c, 3 more.")
+    assert describe_skipped(many).endswith(
+        ": 10 .j, 9 .i, 8 .h, 7 .g, 6 .f, 5 .e, 4 .d, 3 .c, 3 more."
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,4 +68,4 @@ def test_few_kinds_are_told_by_name() -> None:
     ],
 )
 def test_a_comment_of_a_makefile_is_no_heading(name: str, text: str) -> None:
-    assert load(Raw(name, b"# Text\n"), LOADERS).text == text
+    assert load_document(RawDocument(name, b"# Text\n"), LOADERS).text == text

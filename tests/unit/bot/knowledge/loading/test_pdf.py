@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.knowledge.loading.document import Raw, load
-from bot.knowledge.loading.pdf_layout import markdown
-from bot.knowledge.loading.pdf_lines import Cell, Line, joined
+from bot.knowledge.loading.document import RawDocument, load_document
+from bot.knowledge.loading.pdf_layout import lines_to_markdown
+from bot.knowledge.loading.pdf_lines import Cell, Line, join_lines
 from bot.knowledge.loading.registry import LOADERS
 from bot.skills.document_loader import Loaded
 
@@ -55,7 +55,7 @@ def pdf(*pages: Sequence[Shown], title: str = "", run: str = "1 0 0 1") -> bytes
 
 
 def read(*pages: Sequence[Shown], title: str = "") -> Loaded:
-    return load(Raw("a.pdf", pdf(*pages, title=title)), LOADERS)
+    return load_document(RawDocument("a.pdf", pdf(*pages, title=title)), LOADERS)
 
 
 def blocks(*pages: Sequence[Shown]) -> list[str]:
@@ -166,7 +166,7 @@ def test_a_table_across_a_page_was_a_heap_of_cells(run: str) -> None:
         for line, row in enumerate(rows)
         for column, text in enumerate(row)
     ]
-    found = load(Raw("a.pdf", pdf(cells, run=run)), LOADERS).text.split("\n")
+    found = load_document(RawDocument("a.pdf", pdf(cells, run=run)), LOADERS).text.split("\n")
     assert found[0] == "| Lamp | Oil | Since |"
     assert found[2:] == ["| A | 3 l | 1990 |", "| B | 4 l | 1991 |", "| C | 5 l | 2 |"]
 
@@ -227,8 +227,8 @@ def test_what_a_program_wrote_for_want_of_a_title_is_none(title: str) -> None:
 
 
 def test_lines_of_japanese_are_joined_without_a_space() -> None:
-    assert joined("休憩時間は正午から一時間", "とする。") == "休憩時間は正午から一時間とする。"
-    assert joined("숙박비는 하루", "최대") == "숙박비는 하루 최대"
+    assert join_lines("休憩時間は正午から一時間", "とする。") == "休憩時間は正午から一時間とする。"
+    assert join_lines("숙박비는 하루", "최대") == "숙박비는 하루 최대"
 
 
 NUMBERS = st.floats(-2000, 2000)
@@ -251,4 +251,4 @@ LINES = st.builds(
 
 @given(st.lists(st.lists(LINES, max_size=8), max_size=4))
 def test_any_arrangement_of_lines_is_read(pages: list[list[Line]]) -> None:
-    assert isinstance(markdown(pages), str)
+    assert isinstance(lines_to_markdown(pages), str)

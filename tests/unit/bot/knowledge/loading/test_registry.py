@@ -8,13 +8,13 @@ import zipfile
 import pytest
 
 from bot.errors import Refused
-from bot.knowledge.loading.document import Raw, load
-from bot.knowledge.loading.registry import LOADERS, find
+from bot.knowledge.loading.document import RawDocument, load_document
+from bot.knowledge.loading.registry import LOADERS, find_loader
 from bot.skills.document_loader import Loaded
 
 
 def read(name: str, data: bytes, content_type: str = "", charset: str | None = None) -> Loaded:
-    return load(Raw(name, data, content_type, charset), LOADERS)
+    return load_document(RawDocument(name, data, content_type, charset), LOADERS)
 
 
 def pdf(*lines: str, password: str = "") -> bytes:
@@ -281,5 +281,5 @@ def test_an_earlier_loader_takes_the_place_of_one_that_ships() -> None:
     from bot.skills.document_loader import Loader
 
     mine = Loader("mine", frozenset({".md"}), lambda data, name: Loaded("mine"))
-    assert find([mine, *LOADERS], "a.md") is mine
-    assert find(LOADERS, "a.md") is not mine
+    assert find_loader([mine, *LOADERS], "a.md") is mine
+    assert find_loader(LOADERS, "a.md") is not mine

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from bot.errors import Failed, NotFound, Refused
-from bot.knowledge.loading.document import Raw
+from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.registry import LOADERS
-from bot.knowledge.loading.sources import Item, file_item, folder_items, upload_item
+from bot.knowledge.loading.sources import SourceItem, file_item, folder_items, upload_item
 from bot.knowledge.loading.web import MAX_PAGES
 from bot.knowledge.service import KnowledgeService
 from tests.unit.bot.knowledge.conftest import Drain, Room
@@ -34,7 +34,7 @@ def sitemap(*urls: str, index: bool = False) -> str:
     return f'<{outer} xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{items}</{outer}>'
 
 
-async def read(item: Item) -> Raw:
+async def read(item: SourceItem) -> RawDocument:
     return await item.read()
 
 
@@ -172,10 +172,10 @@ def test_a_folder_gives_what_can_be_read(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("# Text")
     (tmp_path / "big.md").write_text("x" * 2_000)
-    passed: Counter[str] = Counter()
-    items, refused = folder_items(tmp_path, LOADERS, most=1_000, passed=passed)
+    skipped: Counter[str] = Counter()
+    items, refused = folder_items(tmp_path, LOADERS, most=1_000, skipped=skipped)
     assert [Path(item.location).name for item in items] == ["b.md", "c.py"]
-    assert passed == {".png": 1}
+    assert skipped == {".png": 1}
     assert [(Path(place).name, "documents of up to" in why) for place, why in refused] == [
         ("big.md", True)
     ]

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import Refused
-from bot.knowledge.loading.document import Raw, load
+from bot.knowledge.loading.document import RawDocument, load_document
 from bot.knowledge.loading.registry import LOADERS
-from bot.knowledge.loading.table_text import label_tables, readable
+from bot.knowledge.loading.table_text import label_tables, sheet_to_text
 from bot.skills.document_loader import Loaded
 
 
 def read(name: str, data: bytes) -> Loaded:
-    return load(Raw(name, data), LOADERS)
+    return load_document(RawDocument(name, data), LOADERS)
 
 
 def lines(name: str, text: str) -> list[str]:
@@ -213,7 +213,7 @@ WORDS = st.text("abcXY12;:|é界", min_size=1, max_size=9)
     )
 )
 def test_no_cell_is_lost(rows: list[list[str]]) -> None:
-    found = readable(rows)
+    found = sheet_to_text(rows)
     for row in rows:
         for cell in row:
             assert cell in found

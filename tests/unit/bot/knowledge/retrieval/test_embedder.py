@@ -16,8 +16,14 @@ from backends.scripted.backend import ScriptedBackend
 from bot.config.core import FetchSettings
 from bot.knowledge.citations.support import check_support
 from bot.knowledge.ingestion.chunking import Chunker
-from bot.knowledge.retrieval.calibration import APART, DEFAULT_SCALE, Scale, measure, scale_of
-from bot.knowledge.retrieval.embedder import Embedder, embedder_of
+from bot.knowledge.retrieval.calibration import (
+    DEFAULT_SCALE,
+    DEFAULT_UNRELATED_COSINE,
+    CosineScale,
+    compute_scale,
+    measure_scale,
+)
+from bot.knowledge.retrieval.embedder import Embedder, create_embedder
 from bot.knowledge.service import KnowledgeService
 from bot.storage.database import Database
 from bot.web.fetch import Fetcher
@@ -49,7 +55,7 @@ async def opened(
     query_prefix: str | None = None,
     passage_prefix: str | None = None,
 ) -> Embedder:
-    return await embedder_of(
+    return await create_embedder(
         ScriptedBackend("embedder", dimension=64),
         heard,
         names=names,
@@ -59,7 +65,7 @@ async def opened(
 
 
 async def test_indexes_of_the_default_embedder_stay_valid(embedder_model: OnnxEmbedder) -> None:
-    embedder = await embedder_of(embedder_model)
+    embedder = await create_embedder(embedder_model)
     assert (embedder.id, embedder.window) == ("model.onnx@8199be6f699a/256", 256)
     assert embedder.scale == DEFAULT_SCALE
     assert np.array_equal(await embedder.embed_query(["a"]), await embedder.embed(["a"]))
@@ -128,7 +134,7 @@ async def test_a_server_that_changed_its_model_ended_searches_and_readings_in_a_
         rows = await backend.embed(texts)
         return rows if well else spoil(rows)
 
-    embedder = await embedder_of(backend, served, names=["team-model"])
+    embedder = await create_embedder(backend, served, names=["team-model"])
 
     async def give(base: str) -> Embedder:
         return embedder
@@ -154,12 +160,12 @@ async def test_a_passage_and_what_stands_before_it_fit_the_window_together(
     embedder_model: OnnxEmbedder,
 ) -> None:
     prefix = "search_document: the following is a passage of the handbook: "
-    embedder = await embedder_of(embedder_model, passage_prefix=prefix)
+    embedder = await create_embedder(embedder_model, passage_prefix=prefix)
     chunker = Chunker(embedder.count, embedder.window, 8_000, embedder.spans)
     text = "The logs are rotated nightly, and older ones removed. " * 200
     sizes = [
-        embedder_model.tokens(prefix + piece.embedded) + 2
-        for piece in chunker.pieces("Operations", text)
+        embedder_model.tokens(prefix + chunk.embedding_text) + 2
+        for chunk in chunker.chunks("Operations", text)
     ]
     assert len(sizes) > 5
     assert 200 < max(sizes) <= 256
@@ -200,8 +206,8 @@ async def test_documents_are_read_and_searched_each_in_its_own_way(
 async def test_the_scale_is_the_one_that_the_default_embedder_has(
     embedder_model: OnnxEmbedder,
 ) -> None:
-    found = await measure(embedder_model.embed, embedder_model.embed, english=True)
-    assert found.apart == pytest.approx(APART, abs=0.01)
+    found = await measure_scale(embedder_model.embed, embedder_model.embed, english=True)
+    assert found.unrelated_cosine == pytest.approx(DEFAULT_UNRELATED_COSINE, abs=0.01)
 
 
 async def test_high_cosines_alone_bear_no_claim_out(embedder_model: OnnxEmbedder) -> None:
@@ -210,8 +216,8 @@ async def test_high_cosines_alone_bear_no_claim_out(embedder_model: OnnxEmbedder
         wide = np.hstack([rows, np.full((len(rows), 1), 3**0.5)])
         return np.asarray(wide / 2, dtype=np.float32)
 
-    default = await embedder_of(embedder_model)
-    scale = await measure(pulled, pulled, english=True)
+    default = await create_embedder(embedder_model)
+    scale = await measure_scale(pulled, pulled, english=True)
     embedder = replace(default, dimension=385, embed=pulled, scale=scale)
     answer = (
         "Before every migration, a copy of the database is saved. "
@@ -226,12 +232,12 @@ async def test_high_cosines_alone_bear_no_claim_out(embedder_model: OnnxEmbedder
         assert [one.supported for one in checked] == supported
 
 
-@pytest.mark.parametrize("apart", [APART, 0.4, 0.75])
+@pytest.mark.parametrize("apart", [DEFAULT_UNRELATED_COSINE, 0.4, 0.75])
 def test_what_is_far_apart_counts_the_same_with_every_embedder(apart: float) -> None:
-    cosines = Scale(apart)(np.array([apart, (1 + apart) / 2, 1.0]))
-    assert np.allclose(cosines, [APART, (1 + APART) / 2, 1.0])
+    cosines = CosineScale(apart)(np.array([apart, (1 + apart) / 2, 1.0]))
+    assert np.allclose(cosines, [DEFAULT_UNRELATED_COSINE, (1 + DEFAULT_UNRELATED_COSINE) / 2, 1.0])
 
 
 def test_an_embedder_that_tells_nothing_apart_is_left_as_it_is() -> None:
     same = np.full((3, 4), 0.5, dtype=np.float32)
-    assert scale_of(same, same) == DEFAULT_SCALE
+    assert compute_scale(same, same) == DEFAULT_SCALE

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.config.knowledge import KnowledgeSettings
-from bot.knowledge.retrieval.followup import leaning, leans
+from bot.knowledge.retrieval.followup import combine_with_history, is_follow_up
 from bot.knowledge.retrieval.query import Wording
 from bot.knowledge.service import KnowledgeService
 from tests.unit.bot.knowledge.conftest import Drain, Room
@@ -34,7 +34,7 @@ PRINTERS = "# Windows printers\n\nOn Windows a printer is added in the control p
     ],
 )
 def test_a_question_that_leans_on_another_is_told_by_its_small_words(question: str) -> None:
-    assert leans(question)
+    assert is_follow_up(question)
 
 
 @pytest.mark.parametrize(
@@ -54,17 +54,17 @@ def test_a_question_that_leans_on_another_is_told_by_its_small_words(question: s
     ],
 )
 def test_a_question_with_a_subject_of_its_own_stands_alone(question: str) -> None:
-    assert not leans(question)
+    assert not is_follow_up(question)
 
 
 @given(st.text(max_size=200))
 def test_any_text_is_judged(text: str) -> None:
-    assert isinstance(leans(text), bool)
+    assert isinstance(is_follow_up(text), bool)
 
 
 def test_a_chain_of_follow_ups_leans_on_the_question_that_began_it() -> None:
     before = ("Who is an admin?", "How are the logs rotated?", "and on Windows?")
-    together, alone = leaning("and on macOS?", before)
+    together, alone = combine_with_history("and on macOS?", before)
     assert together.searched == "How are the logs rotated? and on Windows? and on macOS?"
     assert alone.searched == "and on macOS?"
     assert alone.weight < together.weight

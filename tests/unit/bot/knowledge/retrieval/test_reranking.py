@@ -17,8 +17,8 @@ from backends.onnx.reranker import OnnxReranker, RerankerOptions
 from bot.app import open_app
 from bot.errors import ConfigError
 from bot.installation import Installation
-from bot.knowledge.retrieval.candidates import Candidate, mix_in
-from bot.knowledge.retrieval.reranking import reranker_of
+from bot.knowledge.retrieval.candidates import Candidate, mix_reranked_scores
+from bot.knowledge.retrieval.reranking import create_reranker
 from bot.knowledge.retrieval.retriever import Rerank
 from bot.knowledge.service import KnowledgeService
 from tests.fakes.onnx_models import cross_encoder
@@ -68,7 +68,7 @@ async def test_a_reranker_has_the_larger_word_on_the_best_passages(
     room: Room, drain: Drain, reranker: OnnxReranker
 ) -> None:
     plain = await scores_of(room, drain, None)
-    ranked = await scores_of(room, drain, reranker_of("ranker", reranker))
+    ranked = await scores_of(room, drain, create_reranker("ranker", reranker))
     assert plain["Notes"] > plain["Chatter"]
     assert ranked["Notes"] < ranked["Chatter"]
 
@@ -82,13 +82,13 @@ async def test_the_search_goes_on_where_the_reranker_fails(room: Room, drain: Dr
 
 def test_what_was_not_reranked_stays_below() -> None:
     found = [Candidate(None, score=score) for score in (0.9, 0.8, 0.7, 0.6)]
-    mix_in(found, [1.0, 9.0, -3.0])
+    mix_reranked_scores(found, [1.0, 9.0, -3.0])
     assert found[1].score > found[0].score > found[2].score > found[3].score == 0.6
 
 
 def test_a_reranker_that_tells_nothing_apart_changes_nothing() -> None:
     found = [Candidate(None, score=score) for score in (0.9, 0.8)]
-    mix_in(found, [2.0, 2.0])
+    mix_reranked_scores(found, [2.0, 2.0])
     assert [candidate.score for candidate in found] == [0.9, 0.8]
 
 
