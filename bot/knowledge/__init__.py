@@ -1,1 +1,1 @@
-"""Documents in, evidence out: loading, chunking, indexing, and search."""
+"""The documents of a knowledge base: loading, chunking, indexing, search and citation checks."""

@@ -1,4 +1,7 @@
-"""Which documents answer where: a public answer draws only on what everyone there may see."""
+"""Decides which knowledge bases may answer where.
+
+An answer that others can read uses only documents that everyone there may see.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from bot.types import Author
 
 
 class BaseScope(Protocol):
-    """Where a knowledge base answers; `bot.config.knowledge.KnowledgeBase` says it."""
+    """Where a knowledge base answers, as `bot.config.knowledge.KnowledgeBase` says."""
 
     @property
     def workspaces(self) -> tuple[str, ...]: ...
@@ -21,22 +24,23 @@ class BaseScope(Protocol):
 
 
 def private_base(author: Author) -> str:
-    """The knowledge base of what a person added in a direct message: theirs alone."""
+    """Returns the name of the private knowledge base of a person, for direct messages."""
     return f"@{author.key}"
 
 
 def is_private(base: str) -> bool:
+    """Tells whether a knowledge base belongs to one person."""
     return base.startswith("@")
 
 
 def default_base(bases: Mapping[str, BaseScope]) -> str:
-    """The base that takes documents where none is named."""
+    """Returns the base that new documents go to when none is named."""
     marked = [name for name, base in bases.items() if base.default]
     return (marked or [*bases, "default"])[0]
 
 
 def bases_for(asker: Asker, bases: Mapping[str, BaseScope]) -> Sequence[str]:
-    """The bases that may answer an asker where they ask, the nearest first.
+    """Returns the bases that may answer this asker in this place, the most specific first.
 
     In a direct message: the person's own, then what the workspace has. In a channel: those bound
     to it, then those bound to its workspace; where none is bound, the default one.

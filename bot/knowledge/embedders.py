@@ -1,4 +1,4 @@
-"""Which embedder each knowledge base has, as config.yaml says."""
+"""Chooses the embedder of each knowledge base from config.yaml."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from bot.knowledge.retrieval.embedder import Embedder, EmbedderFactory, create_e
 
 
 def embedder_name(config: Config, base: str) -> str:
-    """The model that embeds for a knowledge base."""
+    """Returns the name of the model that embeds for a knowledge base."""
     settings = config.knowledge.bases.get(base)
     return (settings.embedder if settings is not None else None) or config.embedder
 
 
 def create_embedders(config: Config, pool: Pool) -> EmbedderFactory:
-    """Gives each base its embedder; one that serves several bases is opened and measured once."""
+    """Returns a factory of embedders by base; a model that serves several bases is opened once."""
     opened: dict[str, Embedder] = {}
 
     async def give(base: str) -> Embedder:

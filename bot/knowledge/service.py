@@ -1,4 +1,4 @@
-"""The documents as the rest of Parlance sees them: add, search, list, remove, keep up to date."""
+"""The service through which the rest of Parlance adds, searches, lists and removes documents."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ from bot.values import Document, Ingested, Passage, SearchResult
 log = structlog.get_logger(__name__)
 
 MAX_QUERY_CHARACTERS = 4_000
-"""Longest question, in characters."""
+"""The longest question that is accepted."""
 MAX_ALTERNATIVES = 3
-"""Most other wordings of a question."""
+"""The most alternative wordings of a question that are searched."""
 ALTERNATIVE_WEIGHT = 0.3
-"""What each of them counts beside the question."""
+"""The weight of an alternative wording; the question itself weighs 1."""
 _REPAIR_PAUSE_S = 30.0
-"""Between two tries to make damaged vectors again."""
+"""The pause between two attempts to rebuild damaged vectors."""
 
 
 ChosenBaseLookup = Callable[[ConversationKey], Awaitable[str | None]]
-"""Tells the knowledge base that was chosen for a place, if one was."""
+"""Returns the knowledge base chosen for a conversation, or None."""
 
 
 class KnowledgeService:
@@ -96,9 +96,9 @@ class KnowledgeService:
     # --- asking ----------------------------------------------------------------------------------
 
     async def bases(self, asker: Asker) -> Sequence[str]:
-        """Knowledge bases that may answer here and have documents, the nearest first.
+        """Returns the knowledge bases that may answer here and have documents, most specific first.
 
-        Where one was chosen for the place, it stands for all but the person's own.
+        A base that was chosen for the conversation replaces all but the asker's private one.
         """
         stored = await self._store.bases()
         names = bases_for(asker, self._settings.bases)
@@ -153,19 +153,19 @@ class KnowledgeService:
         return [Wording(query)]
 
     async def passage(self, passage: str) -> Passage | None:
-        """A passage by its id; None where it is no longer in the documents."""
+        """Returns a passage by its id, or None if it is no longer stored."""
         return await self._retriever.passage(passage)
 
     async def list(self, base: str | None = None) -> Sequence[Document]:
-        """Every document, of one base or of all."""
+        """Lists the documents of one base, or of all."""
         return [_document(row) for row in await self._store.documents(base)]
 
     async def text(self, document: str) -> str:
-        """The Markdown of a document by its id; empty where there is none."""
+        """Returns the Markdown of a document by its id, or "" if there is none."""
         return await self._store.text(document)
 
     async def check_support(self, answer: str, passages: Sequence[Passage]) -> tuple[Support, ...]:
-        """Which sentences of an answer the passages bear out; the first is what `[1]` cites."""
+        """Checks which sentences of an answer the passages support; `passages[0]` is `[1]`."""
         near = None
         if passages:
             near = (await self._embedder_of(passages[0].base or self.default_base)).similarities
@@ -174,7 +174,7 @@ class KnowledgeService:
         return await check_support(answer, texts, near, headings=headings)
 
     async def _embedder_of(self, base: str) -> Embedder:
-        """The embedder of a base; asked for once, since asking may wait for the model."""
+        """Returns the embedder of a base; cached, since creating one may load a model."""
         kind = "" if is_private(base) else base
         if kind not in self._embedders:
             self._embedders[kind] = await self._embedder(base)
@@ -185,10 +185,11 @@ class KnowledgeService:
     async def add(
         self, location: str, *, base: str | None = None, by: str = ""
     ) -> AsyncGenerator[Ingested, None]:
-        """Read a URL, a sitemap, a file or a folder in.
+        """Adds a URL, a sitemap, a file or a folder, and yields the progress.
 
-        What vanished from a folder or sitemap that was added before is removed. There, what cannot
-        be read is reported as refused; a single document raises `Refused`, `NotFound` or `Failed`.
+        Adding a folder or sitemap again removes the documents that are gone from it. A document of
+        a folder or sitemap that cannot be read is reported as refused; for a single document
+        `Refused`, `NotFound` or `Failed` is raised.
         """
         async with aclosing(self._jobs.add(location, base or self.default_base, by)) as events:
             async for event in events:
@@ -197,7 +198,7 @@ class KnowledgeService:
     async def add_bytes(
         self, name: str, data: bytes, *, base: str | None = None, by: str = ""
     ) -> AsyncGenerator[Ingested, None]:
-        """Read an uploaded file in. Raises `Refused`."""
+        """Adds an uploaded file, and yields the progress. Raises `Refused`."""
         async with aclosing(
             self._jobs.add_bytes(name, data, base or self.default_base, by)
         ) as events:
@@ -205,14 +206,14 @@ class KnowledgeService:
                 yield event
 
     async def remove(self, document: str, *, base: str | None = None) -> Document:
-        """Remove by id, location or unique title. Raises `NotFound`, `UsageError`."""
+        """Removes a document by id, location or unique title. Raises `NotFound`, `UsageError`."""
         row = await self._find(document, base)
         await self._jobs.remove(row)
         return _document(row)
 
     @property
     def default_base(self) -> str:
-        """The base that takes documents where none is named."""
+        """The base that new documents go to when none is named."""
         return default_base(self._settings.bases)
 
     # --- keeping in order ------------------------------------------------------------------------
@@ -224,31 +225,32 @@ class KnowledgeService:
                 yield event
 
     async def rebuild(self, base: str | None = None) -> AsyncGenerator[Ingested, None]:
-        """Make the index of a base anew beside the old one, and swap. Raises `NotFound`."""
+        """Builds a new index of a base and swaps it for the old one. Raises `NotFound`."""
         async with aclosing(self._jobs.rebuild(base or self.default_base)) as events:
             async for event in events:
                 yield event
 
     async def verify(self) -> VerificationReport:
-        """Prove that documents, full text and vectors agree, and repair what does not."""
+        """Checks that documents, full text and vectors agree, and repairs what does not."""
         return await self._jobs.verify()
 
     async def unfinished(self) -> Sequence[str]:
-        """Locations whose reading was interrupted; `sync` goes on with them."""
+        """Returns the locations whose ingestion was interrupted; `sync` continues them."""
         return [source.location for source in await self._store.sources() if not source.complete]
 
     async def forget(self, author: Author) -> int:
-        """Delete what a person added in direct messages; returns how many documents. What they
-        added for others stays, and is nobody's."""
+        """Deletes the private documents of a person and returns their number.
+
+        Documents that they added for others stay, without their name.
+        """
         count = await self._jobs.forget(private_base(author))
         await self._store.disown(author.key)
         return count
 
     async def warm(self) -> None:
-        """Load what the first search would load, where there are documents to search, and make
-        vectors again that are missing.
+        """Loads the embedders of all stored bases, and rebuilds missing vectors.
 
-        Raises a `BackendError` where the embedder cannot be loaded.
+        Raises a `BackendError` if an embedder cannot be loaded.
         """
         for base in await self._store.bases():
             embedder = await self._embedder_of(base)
@@ -256,7 +258,7 @@ class KnowledgeService:
         await self._jobs.repair_vectors(check_all=True)
 
     async def find_vector_problem(self) -> str:
-        """What is wrong with the vectors, in a sentence; empty where nothing is."""
+        """Returns one sentence on what is wrong with the vectors, or "" if nothing is."""
         try:
             if await are_all_searchable(self._store, self._chroma):
                 return ""
@@ -265,7 +267,7 @@ class KnowledgeService:
         return "Some vectors of the documents are missing; `parlance docs verify` makes them again."
 
     async def repair_when_damaged(self) -> None:
-        """Make the vectors again whenever a search meets damage; until this is cancelled."""
+        """Rebuilds the vectors whenever a search finds them damaged; runs until cancelled."""
         while True:
             await self._chroma.damaged.wait()
             try:

@@ -1,1 +1,1 @@
-"""Whether an answer's citations and figures hold."""
+"""Checks the citations and the figures of an answer against the passages."""

@@ -1,7 +1,6 @@
-"""A passage in pieces that speak for themselves: sentences, list items and rows with what is above.
+"""Splits a passage into claims: sentences, list items and table rows, with the headings above.
 
-What stands together in a passage stands in one piece or in two neighbours; a row has the header's
-words and each of its cells the column's.
+A row has the words of the header, and each of its cells those of its column.
 """
 
 from __future__ import annotations
@@ -41,11 +40,11 @@ _COUNT_CONNECTORS = re.compile(
 )
 WORD_PATTERN = re.compile(r"[^\W_]+")
 STOP_STEMS = extract_stems(" ".join(STOP_WORDS))
-"""Stems of words that say nothing."""
+"""The stems of stop words."""
 
 
 class Kind(Enum):
-    """What a piece of a passage is; a sentence may lean on its neighbours, a row does not."""
+    """The kind of a claim; a sentence may refer to its neighbours, a row does not."""
 
     SENTENCE = "sentence"
     ITEM = "item"
@@ -84,14 +83,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class PassageClaims:
-    """A passage, read once for all the sentences that are held against it."""
+    """The claims of a passage; `whole` has its words and figures together."""
 
     claims: tuple[Claim, ...] = field(repr=False)
     whole: Cell = field(repr=False)
 
 
 def extract_claims(passage: str, heading: str = "") -> PassageClaims:
-    """A passage in pieces; `heading` are the titles and headings above it."""
+    """Splits a passage into claims; `heading` has the titles and headings above it."""
     text = normalise(passage)
     found: list[Claim] = []
     headings: list[tuple[int, str]] = []
@@ -172,7 +171,7 @@ def _make_cells(text: str) -> tuple[Cell, ...]:
 
 
 def split_clauses(text: str) -> list[str]:
-    """The clauses of a sentence, as far as commas and small words part them."""
+    """Splits a sentence into clauses at commas and conjunctions."""
     return [part for part in _CLAUSES.split(text) if part and part.strip()]
 
 
@@ -206,7 +205,7 @@ def _make_cell(text: str, column: str = "") -> Cell:
 
 
 def content_stems(text: str) -> frozenset[str]:
-    """What a text says, without small words and figures."""
+    """Returns the stems of a text without stop words and figures."""
     return frozenset(
         one
         for one in extract_stems(text) - STOP_STEMS
@@ -216,7 +215,7 @@ def content_stems(text: str) -> frozenset[str]:
 
 
 def _stems_before(text: str) -> frozenset[str]:
-    """The word before a figure, a small one too."""
+    """Returns the stems of the word before a figure, also of a stop word."""
     found = WORD_PATTERN.findall(text[-40:])
     return (
         extract_stems(found[-1][-2:] if is_unspaced(found[-1]) else found[-1])
@@ -226,12 +225,12 @@ def _stems_before(text: str) -> frozenset[str]:
 
 
 def stems_after(text: str, figure: Figure) -> frozenset[str]:
-    """The word right after a figure."""
+    """Returns the stems of the word right after a figure."""
     return _stems_from(text, figure.end)
 
 
 def counted_stems(text: str, figure: Figure) -> frozenset[str]:
-    """What a figure counts: `dog` in "71 % of the dogs", `minut` in "60 per minute"."""
+    """Returns the stems of what a figure counts: `dog` in "71 % of the dogs"."""
     between = _COUNT_CONNECTORS.match(text, figure.end)
     return _stems_from(text, between.end() if between else figure.end)
 

@@ -1,4 +1,4 @@
-"""Whether the figures of a sentence stand in the passages where the sentence puts them.
+"""Checks that the passages have the figures of a sentence, and say the same of them.
 
 A figure that no passage has is an invention. One that a passage has must stand together with what
 the sentence says of it: in one row, one sentence, two neighbours, or under one heading or
@@ -41,9 +41,9 @@ from bot.knowledge.citations.numbers import RANGE_CONNECTOR, TIME_UNITS, Figure,
 from bot.knowledge.language.words import extract_stems, is_unspaced, normalise
 
 MIN_CONTEXT_SHARE = 0.4
-"""Share of what a clause says, as far as the passages have it, that its figure stands with."""
+"""The least share of a clause's known words that must stand near its figure."""
 _MIN_CONTEXT_WEIGHT = 3.0
-"""Least weight from which that share says something."""
+"""The least weight of known words from which that share is meaningful."""
 _MAX_CHECKED_FIGURES = 16
 _MAX_PLACES = 12
 _MAX_RIVALS = 120
@@ -53,8 +53,10 @@ _YEAR_CONNECTOR = re.compile(r"[\s,]*(?:de\s)?")
 def find_misplaced_figures(
     sentence: str, passages: Sequence[PassageClaims], *, across: bool = True
 ) -> tuple[str, ...]:
-    """The figures of a sentence, as it writes them, that the passages do not have, or have for
-    something else. `across`: whether what one passage has speaks against what another has."""
+    """Returns the figures of a sentence that the passages lack, or have for something else.
+
+    With `across` a figure in one passage can be contradicted by another passage.
+    """
     text = normalise(sentence)
     claimed = _claimed_figures(text)
     if not claimed:

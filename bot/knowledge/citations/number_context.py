@@ -1,4 +1,4 @@
-"""What a passage says around one of its figures: in its clause or row, and in those beside it."""
+"""Finds the words and figures around a figure in a passage: its clause or row, and neighbours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.knowledge.citations.claims import Cell, Claim, Kind, PassageClaims
 from bot.knowledge.citations.numbers import TIME_UNITS, Figure
 
 NAME_WEIGHT, WORD_WEIGHT, PAIR_WEIGHT = 2.0, 1.0, 0.5
-"""What a name or figure weighs, a word, and a pair of characters of a script without spaces."""
+"""The weight of a name or figure, of a word, and of a pair of unspaced characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ PassagePlace = tuple[PassageClaims, Place]
 
 @dataclass(frozen=True, slots=True)
 class SentenceContext:
-    """What a sentence says beside one of its figures: words and what each weighs, other figures;
-    what it counts with the figure, and in which unit."""
+    """What a sentence says around one of its figures: the weight of each word, the other figures,
+    the word that is counted, and the unit."""
 
     weights: Mapping[str, float]
     others: tuple[Figure, ...]
@@ -39,14 +39,15 @@ class SentenceContext:
 
 @dataclass(frozen=True, slots=True)
 class ContextWindow:
-    """What of it stands with a figure: in the same sentence or row, and only in those beside it."""
+    """The words of a `SentenceContext` that a passage has `within` the sentence or row of a figure,
+    and those it has only `near`, in the neighbouring ones."""
 
     within: frozenset[str]
     near: frozenset[str]
 
 
 def are_alike(a: Cell, i: int, b: Cell, j: int) -> bool:
-    """Whether two figures of the passages are of one kind: one could stand in the other's place."""
+    """Tells whether two figures are of one kind, so that one could stand in place of the other."""
     one, other = a.figures[i], b.figures[j]
     spelled = "spelled" in (one.sort, other.sort)
     if spelled and not (one.unit and other.unit):
@@ -126,5 +127,5 @@ def _neighbours(passage: PassageClaims, at: int) -> list[Claim]:
 
 
 def weigh(found: frozenset[str], context: SentenceContext) -> float:
-    """What was found of a sentence weighs; a figure as much as a name."""
+    """Returns the weight of the words and figures found; a figure weighs as much as a name."""
     return sum(context.weights.get(one, NAME_WEIGHT) for one in found)

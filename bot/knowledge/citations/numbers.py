@@ -1,4 +1,4 @@
-"""The figures of a text, whichever way they are written: numbers, times, dates, versions.
+"""Finds the figures of a text in any notation: numbers, times, dates, versions.
 
     >>> [sorted(one.readings) for one in figures("1,200 EUR at 2:30 pm")]
     [['1,200', '1200'], ['t870']]
@@ -25,7 +25,7 @@ from bot.knowledge.language.units import (
 from bot.knowledge.language.words import is_unspaced
 
 MAX_FIGURES = 400
-"""Most figures of one text that are read."""
+"""The most figures of one text that are found."""
 
 
 @dataclass(frozen=True, slots=True)

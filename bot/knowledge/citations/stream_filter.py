@@ -1,4 +1,4 @@
-"""Citations in a stream of text: those that point to no passage never come out."""
+"""Removes citations that point to no passage from a stream of text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 _OPENING_BRACKETS, _CLOSING_BRACKETS = "[【［", "]】］"
 _MAX_HELD_CHARACTERS = 48
-"""Most characters that are kept of an opened bracket that may still become a citation."""
+"""The most characters held back after a bracket that may become a citation."""
 _MAX_RANGE_NUMBERS = 16
 _PARTIAL_CITATION = re.compile(
     r"\s*+(?:\^\s*+)?(?:\d[\d\s,;，；、^–-]*+(?:[†‡][^\[\]【】［］\n]*+)?)?"
@@ -20,7 +20,7 @@ _UNCLOSED_BRACKET = re.compile(r"[\[【［]([^\[\]【】［］]{1,48})$")
 
 
 class CitationFilter:
-    """Takes out of a stream what cites a passage that was not given; `cited` holds the good ones.
+    """Removes citations of unknown passages from a stream; `cited` collects the valid numbers.
 
     `[2]`, `[1, 3]`, `[1-3]`, `[^2]`, `【2】` and `［2］` are citations, and come out as `[1][3]`.
     Whatever a model writes, and however the stream is cut, no `[n]` comes out that is not one of 1
@@ -37,11 +37,11 @@ class CitationFilter:
         self.cited: set[int] = set()
 
     def feed(self, delta: str) -> str:
-        """What can be shown now."""
+        """Takes the next piece of the stream; returns the text that can be shown now."""
         return "".join(self._take(character) for character in delta)
 
     def finish(self) -> str:
-        """What was held back, at the end; a citation that was only opened is left out."""
+        """Returns the text held back at the end; an unfinished citation is dropped."""
         held, self._held = self._held, ""
         space, self._space = self._space, ""
         return space + held if len(held) <= 1 else ""
@@ -104,7 +104,7 @@ class CitationFilter:
 
 
 class _CodeTracker:
-    """Whether a stream of Markdown is in code just now: between backticks, or in a fence."""
+    """Tracks whether a stream of Markdown is inside code: between backticks, or in a fence."""
 
     def __init__(self) -> None:
         self._run = 0

@@ -1,4 +1,4 @@
-"""Citations that hold: none that points nowhere, and a look at whether each sentence is borne out.
+"""Checks whether the passages support each sentence of an answer.
 
     citations = CitationFilter(len(passages))
     shown = citations.feed(delta)  # … and citations.finish() at the end
@@ -32,14 +32,14 @@ from bot.knowledge.language.sentences import sentence_spans, split_sentences
 from bot.knowledge.language.words import english_share, extract_stems, is_unspaced
 
 Similarities = Callable[[Sequence[str], Sequence[str]], Awaitable[Embeddings]]
-"""How near each of the first texts is to each of the second (`Embedder.similarities`)."""
+"""Returns the cosines of two lists of texts (`Embedder.similarities`)."""
 
 SUFFICIENT_WORD_SHARE = 0.6
-"""Share of a sentence's words found, from which it needs no look at its meaning."""
+"""The share of a sentence's words found from which it is supported without embeddings."""
 MIN_WORD_SHARE = 0.3
-"""Share below which nothing helps."""
+"""The share of words found below which a sentence is never supported."""
 MIN_SIMILARITY = 0.6
-"""Cosine of two sentences that mean about the same, on the default embedder's scale."""
+"""The least cosine of sentences that mean the same, on the default embedder's scale."""
 _MIN_STATEMENT_WORDS = 3
 _MAX_SENTENCES = 60
 _MAX_COMPARED_SENTENCES = 120
@@ -80,8 +80,8 @@ async def check_support(
     *,
     headings: Sequence[str] = (),
 ) -> tuple[Support, ...]:
-    """Check every sentence that states something; `passages[0]` is what `[1]` cites, and
-    `headings[0]`, where given, what stands above it.
+    """Checks every sentence that states something; `passages[0]` is what `[1]` cites, and
+    `headings[0]`, if given, is the heading above it.
 
     Questions, headings, code, very short sentences and those that say that something is not known
     are left out. Without `near`, or where it fails, words alone decide.
@@ -129,7 +129,7 @@ def _attach_citations(text: str, found: Sequence[tuple[int, int]]) -> list[tuple
 
 
 def _content_stems(text: str) -> frozenset[str]:
-    """Stems of the words that carry meaning."""
+    """Returns the stems of the words that carry meaning."""
     return frozenset(
         word
         for word in extract_stems(_CITED.sub("", text)) - STOP_STEMS
@@ -181,7 +181,7 @@ def _check_words(answer: str, start: int, end: int, passages: Sequence[_GivenPas
 
 
 def _find_unknown_options(said: str, against: Sequence[_GivenPassage]) -> frozenset[str]:
-    """Options of commands in the code of a sentence that the passages do not have."""
+    """Returns the command options in a sentence's code that the passages do not have."""
     written = {option for code in _CODE.findall(said) for option in _OPTION.findall(code)}
     if not written:
         return frozenset()
@@ -189,7 +189,7 @@ def _find_unknown_options(said: str, against: Sequence[_GivenPassage]) -> frozen
 
 
 def _is_other_language(said: str, against: Sequence[_GivenPassage]) -> bool:
-    """Whether a sentence is in another language than the passages, as far as can be told."""
+    """Guesses whether a sentence is in another language than the passages."""
     theirs = "\n".join(one.text for one in against)[:_LANGUAGE_SAMPLE_CHARACTERS]
     if _is_mostly_unspaced(said) != _is_mostly_unspaced(theirs):
         return True
@@ -207,7 +207,7 @@ async def _check_meaning(
     passages: Sequence[str],
     similarities: Similarities,
 ) -> None:
-    """Compare the meaning of doubtful sentences with the passages' sentences."""
+    """Compares the embeddings of doubtful sentences with those of the passages' sentences."""
     parts = [split_sentences(passage) for passage in passages]
     owners = [n for n, part in enumerate(parts, 1) for _ in part][:_MAX_COMPARED_SENTENCES]
     texts = [text for part in parts for text in part][:_MAX_COMPARED_SENTENCES]

@@ -1,1 +1,1 @@
-"""Where passages are kept and found: SQLite, full text, Chroma."""
+"""Stores and finds passages: SQLite tables, an FTS5 index and vectors in Chroma."""

@@ -1,4 +1,4 @@
-"""The vectors, in Chroma's embedded store.
+"""Stores and searches the vectors in Chroma's embedded store.
 
 Chroma is imported when it is first needed (that takes a second), gets vectors of ours only (its
 own embedding function downloads a model), and is spoken to from one thread, so that writes come
@@ -51,13 +51,13 @@ class IndexDamaged(StorageError):
 
 
 def collection_name(base: str, generation: int) -> str:
-    """The collection of a knowledge base. Chroma wants 3 to 512 plain characters."""
+    """Returns the name of a base's collection; Chroma allows 3 to 512 plain characters."""
     digest = hashlib.blake2b(base.encode(), digest_size=8).hexdigest()
     return f"passages-{digest}-{generation}"
 
 
 class ChromaIndex:
-    """Vectors by passage id, in one collection a knowledge base and generation.
+    """Vectors by passage id, in one collection for each knowledge base and generation.
 
     The directory belongs to this process alone: the lock of the data directory sees to it, since
     a second opener can hang for minutes.
@@ -71,12 +71,12 @@ class ChromaIndex:
         self._files_checked = False
         self._closed = False
         self.damaged = asyncio.Event()
-        """Set from when damage is found until the vectors are thrown away: nothing works then."""
+        """Set while the files are known to be damaged, until `reset`; all calls fail meanwhile."""
 
     async def upsert(
         self, collection: str, ids: Sequence[str], documents: Sequence[str], vectors: Embeddings
     ) -> None:
-        """Write vectors, shape (len(ids), dim), with the document that each belongs to."""
+        """Writes vectors, shape (len(ids), dim), with the document id of each."""
         for at in range(0, len(ids), _WRITE_BATCH_VECTORS):
             part = slice(at, at + _WRITE_BATCH_VECTORS)
             rows = np.ascontiguousarray(vectors[part], dtype=np.float32)
@@ -85,31 +85,31 @@ class ChromaIndex:
     async def query(
         self, collection: str, vector: Embeddings, limit: int
     ) -> list[tuple[str, float]]:
-        """The passages nearest to a unit vector, shape (dim,), with cosine similarity."""
+        """Returns the passages nearest to a unit vector, shape (dim,), with their cosines."""
         return await self._run(self._query, collection, vector, limit)
 
     async def ids(self, collection: str, document: str | None = None) -> set[str]:
-        """Every id in a collection, or those of one document."""
+        """Returns all ids in a collection, or those of one document."""
         return await self._run(self._ids, collection, document)
 
     async def delete(self, collection: str, ids: Sequence[str]) -> None:
-        """Remove vectors; ids that are not there do no harm."""
+        """Removes vectors; unknown ids are ignored."""
         for at in range(0, len(ids), _WRITE_BATCH_VECTORS):
             await self._run(self._delete, collection, list(ids[at : at + _WRITE_BATCH_VECTORS]))
 
     async def count(self, collection: str) -> int:
-        """How many vectors a collection has."""
+        """Returns the number of vectors in a collection."""
         return await self._run(lambda: self._collection(collection).count())
 
     async def check(self) -> None:
-        """Look at the files, if nobody has yet; takes a moment, and does not import Chroma.
+        """Checks the files for damage, once; quick, and does not import Chroma.
 
         Raises `IndexDamaged`, as everything else does then.
         """
         await self._run(self._check_files)
 
     async def reset(self) -> None:
-        """Remove all vectors, also damaged ones, and begin anew."""
+        """Removes all vectors, damaged or not, and opens an empty store."""
         await self._on_thread(self._reset)
         self.damaged.clear()
 
@@ -119,15 +119,15 @@ class ChromaIndex:
         await self._run(self._open)
 
     async def names(self) -> set[str]:
-        """Every collection in the directory."""
+        """Returns the names of all collections."""
         return await self._run(self._names)
 
     async def drop(self, collection: str) -> None:
-        """Remove a collection, if it is there."""
+        """Removes a collection if it exists."""
         await self._run(self._drop, collection)
 
     async def aclose(self) -> None:
-        """Let Chroma write what it holds, and end its thread. Safe to call twice."""
+        """Closes Chroma, which writes what it holds, and ends its thread. Safe to call twice."""
         if self._closed:
             return
         self._closed = True
@@ -156,7 +156,7 @@ class ChromaIndex:
     # --- on the thread ---------------------------------------------------------------------------
 
     def _translate_errors(self, function: Callable[..., _T], *args: Any) -> _T:
-        """Do it; what Chroma's engine raises is told in a sentence."""
+        """Calls a function; errors of Chroma's engine become `StorageError`s with one sentence."""
         try:
             return function(*args)
         except OSError as exc:
@@ -167,7 +167,7 @@ class ChromaIndex:
             raise self._to_storage_error(str(exc)) from exc
 
     def _to_storage_error(self, said: str) -> StorageError:
-        """Why Chroma failed. It says little of what its engine met: what may be, is looked at."""
+        """Finds out why Chroma failed, since its own messages say little."""
         if self._is_full():
             return StorageError(
                 f"There is no space left on the disk of {self._directory}; make room and start "

@@ -1,7 +1,7 @@
-"""What can be told of Chroma's files before it opens them.
+"""Checks Chroma's files for damage before Chroma opens them.
 
-It must be told before: of some damage Chroma prints a trace of its own, and of some it dies with
-the whole process, since it follows the links of its graph (hnswlib's files) without looking.
+Chroma itself would print a traceback for some damage, and for some it would crash the whole
+process, since it follows the links of its graph (hnswlib's files) without checking them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _HEADER_VERSION = 1
 
 
 def find_damage(directory: Path) -> str:
-    """What is damaged in Chroma's directory, in a few words; empty where nothing is seen."""
+    """Describes the damage in Chroma's directory in a few words; "" if none is found."""
     if not directory.is_dir():
         return "it is no folder" if directory.exists() else ""
     return _find_database_damage(directory / DATABASE_NAME) or next(
@@ -31,7 +31,7 @@ def find_damage(directory: Path) -> str:
 
 
 def remove_files(directory: Path) -> None:
-    """Remove Chroma's files, and nothing that is not its own. Raises `OSError`."""
+    """Removes Chroma's files and nothing else. Raises `OSError`."""
     if not directory.is_dir():
         directory.unlink(missing_ok=True)
         return
@@ -63,7 +63,7 @@ def _find_database_damage(path: Path) -> str:
 
 
 def _find_graph_damage(segment: Path) -> str:
-    """Whether every link of a graph leads to an element of it."""
+    """Describes the damage of a graph: a bad header, or links that lead to no element."""
     try:
         header = (segment / "header.bin").read_bytes()
         level0 = _map_file(segment / "data_level0.bin")

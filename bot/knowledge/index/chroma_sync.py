@@ -1,4 +1,4 @@
-"""Keeping Chroma in step with the database.
+"""Keeps Chroma consistent with the database.
 
 The database says which passages there are. Chroma is written before a change of the database (so
 that what becomes visible can be found) and cleared after it; in between the document is marked as
@@ -22,12 +22,12 @@ _REPAIR_BATCH_VECTORS = 500
 _SAMPLED_PASSAGES = 16
 """Passages whose vectors are looked up to prove that a collection can be searched."""
 _MIN_SAME_COSINE = 0.99
-"""Cosine from which a vector is the one that was looked up; the copy in the database is rounded."""
+"""The least cosine of a vector with its own copy in the database, which is rounded."""
 
 
 @dataclass(frozen=True, slots=True)
 class RepairCounts:
-    """What a comparison found in Chroma, and put right."""
+    """The numbers of vectors that `reconcile` removed and added."""
 
     removed: int = 0
     added: int = 0
@@ -41,7 +41,7 @@ async def reconcile(
     *,
     keep: AbstractSet[str] = frozenset(),
 ) -> RepairCounts:
-    """Make Chroma hold exactly the passages of a base, or of one document of it.
+    """Makes Chroma hold exactly the passages of a base, or of one document of it.
 
     What is missing is put back from the copy beside the passage, without the embedder. `keep` are
     ids of passages to be, whose vectors may be there already.
@@ -72,8 +72,11 @@ async def _restore_vectors(
 
 
 async def are_all_searchable(store: KnowledgeStore, chroma: ChromaIndex) -> bool:
-    """Whether Chroma has all passages of every base, and finds some of them by their vectors: its
-    graph can be gone while it still knows every id. Raises `IndexDamaged`."""
+    """Tells whether Chroma has all passages of every base, and finds a sample by their vectors.
+
+    The search is tried since the graph can be lost while the ids are still known. Raises
+    `IndexDamaged`.
+    """
     return all([await _is_searchable(store, chroma, b) for b in (await store.bases()).values()])
 
 

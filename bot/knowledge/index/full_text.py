@@ -1,7 +1,7 @@
-"""Full text: SQLite's FTS5, ranked by bm25; a table for each knowledge base.
+"""The full text index: SQLite's FTS5, ranked by bm25, with one table for each knowledge base.
 
-A word's rarity is counted in the bases that are searched alone: what stands in others, private ones
-above all, changes nothing.
+The rarity of a word is counted only in the bases that are searched, so that other bases, private
+ones above all, do not influence a ranking.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Frequencies:
-    """How many passages a base has, and how many of them have each word of a question."""
+    """The number of passages in a base, and how many of them contain each word of a question."""
 
     passages: int
     words: Mapping[str, int]
 
     def idf(self, words: Sequence[str]) -> float:
-        """What the words weigh together in bm25, as FTS5 has it."""
+        """Returns the sum of the words' IDF, computed as FTS5 does."""
         total = 0.0
         for word in words:
             count = min(self.words[word], self.passages)
@@ -67,12 +67,12 @@ class Frequencies:
 
 
 def table_name(base: str) -> str:
-    """The table of a knowledge base. The base's name is foreign text, its digest is not."""
+    """Returns the table of a base; its name is a digest, since base names are foreign text."""
     return _TABLE_PREFIX + hashlib.blake2b(base.encode(), digest_size=16).hexdigest()
 
 
 def make_table(connection: Connection, base: str) -> None:
-    """Make the table of a base, unless it is there."""
+    """Creates the table of a base unless it exists."""
     connection.exec_driver_sql(
         f"CREATE VIRTUAL TABLE IF NOT EXISTS {table_name(base)} "
         f"USING fts5(title, heading, body, tokenize = '{_TOKENIZER}')"
@@ -80,12 +80,12 @@ def make_table(connection: Connection, base: str) -> None:
 
 
 def drop_table(connection: Connection, base: str) -> None:
-    """Take the whole table of a base away, if it is there."""
+    """Drops the table of a base if it exists."""
     connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table_name(base)}")
 
 
 def drop_unknown_tables(connection: Connection, bases: Sequence[str]) -> None:
-    """Take the tables away that belong to none of these bases."""
+    """Drops the tables that belong to none of these bases."""
     found = connection.exec_driver_sql(
         "SELECT name FROM sqlite_master "
         f"WHERE name GLOB '{_TABLE_PREFIX}*' AND sql LIKE '%USING fts5%'"
@@ -95,7 +95,7 @@ def drop_unknown_tables(connection: Connection, bases: Sequence[str]) -> None:
 
 
 def add_entries(connection: Connection, base: str, entries: Sequence[Entry]) -> None:
-    """Index passages of a base, in the writer's transaction."""
+    """Adds passages to the index of a base, in the transaction of the caller."""
     insert = sa.text(
         f"INSERT INTO {table_name(base)} (rowid, title, heading, body) "
         "VALUES (:n, :title, :heading, :body)"
@@ -116,7 +116,7 @@ def add_entries(connection: Connection, base: str, entries: Sequence[Entry]) -> 
 
 
 def remove_entries(connection: Connection, base: str, numbers: Sequence[int]) -> None:
-    """Take passages of a base out of the index, in the writer's transaction."""
+    """Removes passages from the index of a base, in the transaction of the caller."""
     if numbers:
         connection.execute(
             sa.text(f"DELETE FROM {table_name(base)} WHERE rowid = :n"), [{"n": n} for n in numbers]
@@ -124,7 +124,7 @@ def remove_entries(connection: Connection, base: str, numbers: Sequence[int]) ->
 
 
 def repair_table(connection: Connection, base: str, wanted: set[int]) -> tuple[set[int], int]:
-    """Take out what does not belong; returns which passages are missing, and how many went."""
+    """Removes wrong entries; returns the missing passages, and the number of removed ones."""
     make_table(connection, base)
     table = table_name(base)
     try:
@@ -143,7 +143,7 @@ def repair_table(connection: Connection, base: str, wanted: set[int]) -> tuple[s
 async def count_frequencies(
     connection: AsyncConnection, words: Sequence[str], bases: Sequence[str], max_count: int
 ) -> dict[str, Frequencies]:
-    """How often each base has the words, counted up to `max_count`."""
+    """Counts the passages with each word, by base; stops counting at `max_count`."""
     found = {}
     values = {f"w{at}": match_expression([word]) for at, word in enumerate(words)}
     for base in bases:
@@ -163,7 +163,7 @@ async def count_frequencies(
 def combine_frequencies(
     known: Mapping[str, Frequencies], words: Sequence[str], max_count: int
 ) -> Frequencies:
-    """The frequencies in several bases as those of one, counted up to `max_count`."""
+    """Adds up the frequencies of several bases, each word up to `max_count`."""
     passages = sum(one.passages for one in known.values())
     counts = {
         word: min(max_count, sum(one.words[word] for one in known.values())) for word in words
@@ -178,7 +178,7 @@ async def find_passages(
     overall: Frequencies,
     limit: int,
 ) -> dict[int, float]:
-    """The passages with any of the words, best first: number to score, where more is better.
+    """Finds the passages with any of the words, best first: number to score, more is better.
 
     Each base ranks its own. bm25 weighs a word by how rare it is in the base, so before they are
     merged the scores of each are brought to what its words weigh `overall`.
@@ -217,7 +217,7 @@ async def _rows(
 
 
 def select_words(counts: Mapping[str, int], total: int) -> list[str]:
-    """The words of a question that are worth looking up, by how many passages have each.
+    """Selects the words of a question that are worth looking up, by the passages with each.
 
     A word that a tenth of very many passages has tells little, and ranking them all takes long. It
     is left out where at least three rarer ones remain; the candidates are judged by it all the
@@ -231,7 +231,7 @@ def select_words(counts: Mapping[str, int], total: int) -> list[str]:
 def score_exact_words(
     words: Sequence[str], weight: Mapping[str, float], texts: Sequence[str]
 ) -> npt.NDArray[np.float64]:
-    """bm25 of the words in their very form, over these texts, shape (len(texts),).
+    """Computes bm25 of the unstemmed words over these texts, shape (len(texts),).
 
     The index cuts endings off, which finds more and tells less apart; among candidates the exact
     form decides. `weight` is by word, larger for rarer ones.

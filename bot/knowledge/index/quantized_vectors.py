@@ -1,4 +1,4 @@
-"""Unit vectors in a byte each, as they are kept beside a passage for the second look."""
+"""Quantises unit vectors to int8, as they are stored with a passage for rescoring."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _INT8_MAX = 127.0
 
 
 def quantise(rows: Embeddings) -> bytes:
-    """Unit rows, shape (n, dim), as int8 scaled by each row's largest value, scale included.
+    """Quantises unit rows, shape (n, dim), to int8, scaled by each row's largest value.
 
     The cosine of a row and its copy is above 0.998 for rows of 384.
     """

@@ -1,4 +1,4 @@
-"""What is stored of documents, as values."""
+"""The rows of the document tables as immutable values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class BaseRow:
-    """A knowledge base as it is stored: what made its vectors, and which generation is live."""
+    """A stored knowledge base: the embedder of its vectors, and its live generation."""
 
     name: str
     embedder: str
@@ -19,7 +19,7 @@ class BaseRow:
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """What was added, as it was named."""
+    """A source (page, sitemap, file, folder, upload) as it was named when it was added."""
 
     base: str
     location: str
@@ -67,15 +67,15 @@ class NewDocument:
 
 
 def compress_text(text: str) -> bytes:
-    """A text as it is stored; takes about 30 ms for a million characters."""
+    """Compresses a text for storage; takes about 30 ms for a million characters."""
     return zlib.compress(text.encode(), 6)
 
 
 def decompress_text(packed: bytes | None) -> str:
-    """The text again, empty where there is none."""
+    """Decompresses a stored text; "" for None."""
     return zlib.decompress(packed).decode() if packed else ""
 
 
 def document_id(base: str, location: str) -> str:
-    """The id of a document: the same each time it is read, so that an ingestion can go on."""
+    """Returns the id of a document, which is stable, so an interrupted ingestion can continue."""
     return hashlib.blake2b(f"{base}\0{location}".encode(), digest_size=6).hexdigest()

@@ -1,4 +1,4 @@
-"""Documents and passages in the database. What stands here exists; the indexes follow it."""
+"""Stores documents and passages in the database, from which the indexes are derived."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DOCUMENT_COLUMNS = [documents.c[name] for name in DocumentRow.__dataclass_field
 
 
 class KnowledgeStore:
-    """What the database knows of documents; each method is one short transaction."""
+    """The document tables; each method is one short transaction."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -28,7 +28,7 @@ class KnowledgeStore:
     # --- knowledge bases -------------------------------------------------------------------------
 
     async def bases(self) -> dict[str, BaseRow]:
-        """Every base that has been written to."""
+        """Returns all bases that have been written to, by name."""
         columns = [bases.c[name] for name in BaseRow.__dataclass_fields__]
         async with self._db.read() as connection:
             return {
@@ -36,7 +36,7 @@ class KnowledgeStore:
             }
 
     async def make_base(self, row: BaseRow) -> None:
-        """Remember a base, unless it is known."""
+        """Stores a base unless it exists."""
         values = {
             "name": row.name,
             "embedder": row.embedder,
@@ -54,7 +54,7 @@ class KnowledgeStore:
     # --- sources ---------------------------------------------------------------------------------
 
     async def sources(self, base: str | None = None) -> list[SourceRow]:
-        """What was added, oldest first."""
+        """Returns the sources, oldest first."""
         query = sa.select(sources).order_by(sources.c.added_at)
         if base is not None:
             query = query.where(sources.c.base == base)
@@ -65,7 +65,7 @@ class KnowledgeStore:
             ]
 
     async def begin_source(self, row: SourceRow) -> None:
-        """Remember what is being read, before it is."""
+        """Stores a source before it is ingested, as incomplete."""
         statement = insert(sources).values(
             base=row.base,
             location=row.location,
@@ -79,7 +79,7 @@ class KnowledgeStore:
         await self._db.write(lambda connection: connection.execute(statement) and None)
 
     async def end_source(self, row: SourceRow, *, keep: bool = True) -> None:
-        """Mark a reading as complete, or forget the source."""
+        """Marks a source as complete, or deletes it if `keep` is False."""
         here = (sources.c.base == row.base) & (sources.c.location == row.location)
         statement: sa.UpdateBase = (
             sa.update(sources).where(here).values(read_at=time.time())
@@ -109,7 +109,7 @@ class KnowledgeStore:
         return await self._db.write(job)
 
     async def disown(self, person: str) -> None:
-        """Forget who added what."""
+        """Removes a person's name from what they added."""
 
         def job(connection: Connection) -> None:
             for table in (sources, documents):
@@ -121,7 +121,7 @@ class KnowledgeStore:
     # --- documents -------------------------------------------------------------------------------
 
     async def documents(self, base: str | None = None) -> list[DocumentRow]:
-        """Every document, by base and location."""
+        """Returns the documents, ordered by base and location."""
         query = sa.select(*_DOCUMENT_COLUMNS).order_by(documents.c.base, documents.c.location)
         if base is not None:
             query = query.where(documents.c.base == base)
@@ -138,7 +138,7 @@ class KnowledgeStore:
             return DocumentRow(*row) if row is not None else None
 
     async def text(self, ident: str) -> str:
-        """The Markdown of a document, empty where there is none."""
+        """Returns the Markdown of a document, or "" if there is none."""
         async with self._db.read() as connection:
             data: bytes | None = await connection.scalar(
                 sa.select(documents.c.text).where(documents.c.id == ident)
@@ -178,7 +178,7 @@ class KnowledgeStore:
             await self._db.write(lambda connection: connection.execute(statement, values) and None)
 
     async def mark_pending(self, base: str, generation: int, idents: Sequence[str]) -> None:
-        """Say that documents' vectors in Chroma may differ from their passages from now on."""
+        """Marks documents whose vectors in Chroma may differ from their passages from now on."""
         values = [{"base": base, "generation": generation, "document": i} for i in idents]
         statement = insert(pending).on_conflict_do_nothing()
         if values:
@@ -193,7 +193,7 @@ class KnowledgeStore:
             return [(b, g, d) for b, g, d in await connection.execute(query)]
 
     async def settle(self, base: str, generation: int, idents: Sequence[str]) -> None:
-        """Vectors and passages of these documents agree again."""
+        """Removes the pending marks of documents whose vectors and passages agree again."""
         statement = sa.delete(pending).where(
             pending.c.base == base,
             pending.c.generation == generation,

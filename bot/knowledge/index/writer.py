@@ -1,4 +1,4 @@
-"""What the writer does with documents and their passages, inside one of its transactions."""
+"""Writes documents and their passages inside a transaction of the caller."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.knowledge.index.tables import documents, passages, staged
 
 
 def put_documents(connection: Connection, new: Sequence[NewDocument], generation: int) -> None:
-    """Put documents of one base in place of what was there: row, passages, full text."""
+    """Stores documents of one base, replacing their rows, passages and full text."""
     for document in new:
         if not document.fresh:
             remove_passages(connection, document.row, generation)
@@ -36,7 +36,7 @@ def put_documents(connection: Connection, new: Sequence[NewDocument], generation
 
 
 def remove_passages(connection: Connection, document: DocumentRow, generation: int) -> None:
-    """Take a document's passages out of table and full text."""
+    """Removes the passages of a document from table and full text."""
     here = (passages.c.document == document.id) & (passages.c.generation == generation)
     numbers = list(connection.scalars(sa.select(passages.c.number).where(here)))
     full_text.remove_entries(connection, document.base, numbers)
@@ -46,7 +46,7 @@ def remove_passages(connection: Connection, document: DocumentRow, generation: i
 def add_passages(
     connection: Connection, new: Sequence[NewDocument], generation: int
 ) -> Sequence[int]:
-    """Store documents' passages; returns their numbers, in order."""
+    """Stores the passages of documents; returns their numbers, in order."""
     highest = connection.scalar(sa.select(sa.func.max(passages.c.number))) or 0
     values = [
         {

@@ -1,1 +1,1 @@
-"""From loaded documents to indexed passages."""
+"""Turns loaded documents into indexed passages, and keeps the indexes consistent."""

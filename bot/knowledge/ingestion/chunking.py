@@ -1,4 +1,4 @@
-"""Markdown to passages: cut at headings, measured in the embedder's own tokens.
+"""Cuts Markdown into passages at headings, measured in the embedder's own tokens.
 
 A passage never crosses a heading, unless the sections on both sides are so short that they fit into
 a quarter of one and stand under the same heading above. Title and headings stand before the text
@@ -18,12 +18,12 @@ from bot.knowledge.retrieval.token_ruler import FindSpans, TokenRuler
 
 _SPECIAL_TOKENS = 2
 _MAX_PREFIX_SHARE = 0.25
-"""Most of the window that title and headings may take."""
+"""The largest share of the window that title and headings may take."""
 _JOIN_COST_TOKENS = 8
-"""Tokens that joining title and text may cost at most beyond those of both."""
+"""The most tokens that joining title and text may add to those of both."""
 _MAX_SENTENCES = 12
 _STRETCH_CHARACTERS = 12_000
-"""Characters that are cut in one call, so that no call holds the interpreter for long."""
+"""The most characters split in one call, so that no call holds the interpreter for long."""
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _ATX = re.compile(r" {0,3}(#{1,6})[ \t]++(.*)")
@@ -41,7 +41,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One passage to be: what a reader sees, and what is embedded for it."""
+    """A passage before it is stored: the text a reader sees, and the texts that are embedded."""
 
     heading: str
     text: str = field(repr=False)
@@ -50,12 +50,12 @@ class Chunk:
 
 
 def plain_heading(heading: str) -> str:
-    """A heading without links, code marks and emphasis."""
+    """Returns a heading without links, code marks and emphasis."""
     return " ".join(_INLINE.sub(lambda m: m[1] or "", heading).split())
 
 
 def split_sections(markdown: str) -> list[Section]:
-    """Cut at headings; a `#` in a code fence is not one."""
+    """Splits Markdown at its headings; a `#` in a code fence is not one."""
     found: list[Section] = []
     path: list[tuple[int, str]] = []
     lines: list[str] = []
@@ -109,7 +109,7 @@ def _heading(line: str, before: list[str]) -> tuple[int, str]:
 
 
 def first_heading(markdown: str) -> str:
-    """The first heading of a document, empty where there is none."""
+    """Returns the first heading of a document, or ""."""
     for section in split_sections(markdown[:20_000]):
         if section.path:
             return section.path[0]
@@ -117,11 +117,10 @@ def first_heading(markdown: str) -> str:
 
 
 class Chunker:
-    """Cuts documents for one embedder.
+    """Cuts documents into chunks for one embedder. Runs in a thread; each splitter call is short.
 
-    `count` gives the tokens of a text and `spans` says where they are, if the engine knows;
-    `window` is the most tokens that the embedder reads, `most` the longest passage wanted. Runs in
-    a thread; one call of the splitter is short.
+    `count` returns the number of tokens of a text, and `spans` their positions, if the engine knows
+    them. `window` is the largest number of tokens that the embedder reads, `most` that of a chunk.
     """
 
     def __init__(
@@ -137,7 +136,7 @@ class Chunker:
         self._spans = spans
 
     def chunks(self, title: str, markdown: str) -> list[Chunk]:
-        """The passages of a document, in reading order."""
+        """Cuts a document into chunks, in reading order."""
         found: list[Chunk] = []
         for section in self._merge(split_sections(markdown)):
             prefix, taken = self._prefix(title, section.path)

@@ -1,4 +1,4 @@
-"""Proving that database, full text and vectors agree, and putting right what does not."""
+"""Checks that database, full text and vectors agree, and repairs what does not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class VerificationReport:
-    """What was looked at and what was put right. Nothing but the first two means all was well."""
+    """The result of `verify`: what was checked (the first two fields) and what was repaired."""
 
     documents: int = 0
     passages: int = 0
@@ -44,7 +44,7 @@ class VerificationReport:
 
     @property
     def repaired(self) -> int:
-        """How many things were put right."""
+        """The number of repairs."""
         return (
             self.orphan_passages
             + self.full_text_added
@@ -57,14 +57,14 @@ class VerificationReport:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing had to be put right."""
+        """Whether nothing was wrong."""
         return not self.repaired and not self.empty
 
 
 async def verify(
     database: Database, store: KnowledgeStore, chroma: ChromaIndex
 ) -> VerificationReport:
-    """Compare and repair. Nothing may be read in meanwhile (the service sees to it)."""
+    """Compares and repairs. No ingestion may run meanwhile; the caller holds the locks."""
     orphans = await database.write(_remove_orphans)
     waiting = await database.write(_remove_stale_staged)
     added, removed = await database.write(_repair_full_text)
@@ -103,7 +103,7 @@ async def verify(
 
 @dataclass(frozen=True, slots=True)
 class _VectorRepairs:
-    """What was put right in Chroma."""
+    """Counts of the repairs in Chroma."""
 
     added: int = 0
     removed: int = 0

@@ -1,6 +1,6 @@
-"""Reading documents in: only what changed, a few documents side by side, and never half of one.
+"""Ingests the documents that changed: loads, cuts, embeds and stores them.
 
-Each document becomes visible in one transaction.
+Each document becomes visible in one transaction, never by halves.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from bot.values import Ingested
 
 @dataclass(frozen=True, slots=True)
 class IngestionTarget:
-    """Where documents go: the base, its embedder, what cuts for it, and who adds."""
+    """Where documents are stored: the base, its embedder and chunker, and who adds them."""
 
     base: BaseRow
     embedder: Embedder
@@ -51,7 +51,7 @@ class IngestionTarget:
 
 
 class Ingestor:
-    """Reads items into a base; one at a time for each base (the service sees to it)."""
+    """Ingests items into a base. The caller makes sure that each base has one run at a time."""
 
     def __init__(
         self, store: KnowledgeStore, chroma: ChromaIndex, document_reader: DocumentReader
@@ -63,7 +63,7 @@ class Ingestor:
     async def ingest(
         self, target: IngestionTarget, items: Sequence[SourceItem], known: Mapping[str, DocumentRow]
     ) -> AsyncGenerator[Ingested, None]:
-        """Read the items in; yields what became of each, as it is done.
+        """Ingests the items, and yields the outcome of each when it is done.
 
         `known` are the base's documents by location. Closing the generator stops it: documents
         that were reported are stored, the others are as they were.
@@ -184,16 +184,16 @@ class Ingestor:
 
 
 _DIGEST_PREFIX = f"{LOADERS_VERSION}:"
-"""What a digest begins with: documents of older loaders have another mark, or none."""
+"""The start of a digest; documents that older loaders read have another one, or none."""
 
 
 def _digest(data: bytes) -> str:
-    """Of bytes and of what reads them: the same one means the same text."""
+    """Returns a digest of the bytes and the loaders' version; equal digests mean equal text."""
     return _DIGEST_PREFIX + hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def is_unchanged(known: DocumentRow | None, item: SourceItem) -> bool:
-    """Whether a file has the size and time of change that it had when these loaders read it."""
+    """Tells whether a file has the size and modification time it had when it was last read."""
     return (
         known is not None
         and item.stat is not None

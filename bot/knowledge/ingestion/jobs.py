@@ -1,4 +1,4 @@
-"""How documents come in, are kept up to date, and go: one job a knowledge base at a time."""
+"""Runs the jobs that add, sync, rebuild, verify and remove documents, one a base at a time."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from bot.values import Ingested
 
 
 class IngestionJobs:
-    """Adds, syncs, rebuilds, verifies and removes. Jobs on one base wait for each other."""
+    """The jobs on documents. Jobs on the same base wait for each other."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class IngestionJobs:
     # --- adding ----------------------------------------------------------------------------------
 
     async def add(self, location: str, base: str, by: str) -> AsyncGenerator[Ingested, None]:
-        """Read a URL, a sitemap, a file or a folder in; see `KnowledgeService.add`."""
+        """Adds a URL, a sitemap, a file or a folder; see `KnowledgeService.add`."""
         skipped: Counter[str] = Counter()
         async with aclosing(self._add(location, base, by, skipped)) as events:
             async for event in events:
@@ -79,7 +79,7 @@ class IngestionJobs:
     async def _add(
         self, location: str, base: str, by: str, skipped: Counter[str]
     ) -> AsyncGenerator[Ingested, None]:
-        """The same; what was passed over is counted in `skipped`."""
+        """Does the work of `add`, and counts skipped files by kind in `skipped`."""
         self._check_name(base)
         await self.repair_vectors()
         try:
@@ -98,7 +98,7 @@ class IngestionJobs:
     async def add_bytes(
         self, name: str, data: bytes, base: str, by: str
     ) -> AsyncGenerator[Ingested, None]:
-        """Read an uploaded file in."""
+        """Adds an uploaded file."""
         self._check_name(base)
         await self.repair_vectors()
         source = SourceRow(base, name, "upload", by, complete=False)
@@ -107,7 +107,7 @@ class IngestionJobs:
                 yield event
 
     async def sync(self, base: str | None = None) -> AsyncGenerator[Ingested, None]:
-        """Bring everything that was added, and the folders of config.yaml, up to date.
+        """Brings all sources and the folders of config.yaml up to date.
 
         What changed is read again, what vanished from a folder or a sitemap is removed, what was
         interrupted goes on. What cannot be read is reported and kept as it was.
@@ -189,8 +189,8 @@ class IngestionJobs:
             await self._drop_leftovers(source.base)
 
     async def _forget_source(self, location: str, base: str) -> None:
-        """Forget a source that is not there any more and of which nothing was ever stored: no sync
-        could go on with it, and there is no document to remove it by."""
+        """Forgets a source that no longer exists and has no stored document: no sync can continue
+        it, and there is no document to remove."""
         location = await asyncio.to_thread(full_path, location)
         async with self._lock(base):
             for source in await self._store.sources(base):
@@ -202,7 +202,7 @@ class IngestionJobs:
                     await self._drop_leftovers(base)
 
     async def _drop_leftovers(self, base: str) -> None:
-        """Drop what interrupted readings left, unless a source is still to be gone on with."""
+        """Drops what interrupted ingestions left, unless a source is still to be continued."""
         left = await self._store.pending(base)
         if not left or any(
             not source.complete and source.kind != "upload"
@@ -231,8 +231,8 @@ class IngestionJobs:
     # --- keeping in order ------------------------------------------------------------------------
 
     async def rebuild(self, base: str) -> AsyncGenerator[Ingested, None]:
-        """Make the index of a base anew beside the old one, with the embedder that config.yaml
-        names now, and swap. Raises `NotFound`."""
+        """Builds a new index of a base with the embedder that config.yaml names now, and swaps it
+        for the old one. Raises `NotFound`."""
         await self.repair_vectors()
         async with self._lock(base):
             old = (await self._store.bases()).get(base)
@@ -248,15 +248,17 @@ class IngestionJobs:
                     yield event
 
     async def verify(self) -> VerificationReport:
-        """Prove that database, full text and vectors agree, and repair what does not."""
+        """Checks that database, full text and vectors agree, and repairs what does not."""
         async with AsyncExitStack() as stack:
             for base in sorted(await self._store.bases()):
                 await stack.enter_async_context(self._lock(base))
             return await verify(self._db, self._store, self._chroma)
 
     async def repair_vectors(self, *, check_all: bool = False) -> None:
-        """Make the vectors again where their files are seen to be damaged; `check_all`: where they
-        are not all there, or not found."""
+        """Rebuilds the vectors if their files are damaged.
+
+        With `check_all` also if some are missing or are not found by a search.
+        """
         try:
             await self._chroma.check()
             if not check_all or await are_all_searchable(self._store, self._chroma):
@@ -266,7 +268,7 @@ class IngestionJobs:
         await self.verify()
 
     async def remove(self, row: DocumentRow) -> None:
-        """Take a document out of everything."""
+        """Removes a document from the database and all indexes."""
         try:
             async with self._lock(row.base):
                 if row.base in await self._store.bases():  # else it was forgotten meanwhile
@@ -275,7 +277,7 @@ class IngestionJobs:
             await self.verify()  # the vectors are made again without it
 
     async def forget(self, base: str) -> int:
-        """Take a whole base out; returns how many documents it had."""
+        """Removes a whole base; returns the number of its documents."""
         async with self._lock(base):
             has_vectors = base in await self._store.bases()
             count = await self._store.forget(base)
@@ -310,5 +312,5 @@ class IngestionJobs:
 
 
 def _find_vanished(rows: Sequence[DocumentRow]) -> list[DocumentRow]:
-    """Those that are not there any more; a file that is there but was passed over is kept."""
+    """Returns the documents whose file is gone; a file that was only skipped is kept."""
     return [row for row in rows if is_url(row.location) or not Path(row.location).exists()]

@@ -1,7 +1,6 @@
-"""Documents on their way into the indexes: cut ahead of the embedder, written behind it.
+"""Embeds documents in batches, while the next batch is cut and the last one is written.
 
-The embedder takes nearly all the time, so it is never left waiting: while one batch is embedded the
-next is being cut and the one before it written.
+The embedder takes nearly all of the time, so it is never left waiting.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ so that with fewer of them the embedder computes more padding (8 % at 96, 2 % at
 _BATCH_DOCUMENTS = 96
 """Documents that are written together, at most."""
 _LONG_DOCUMENT_PASSAGES = 40
-"""Passages of a document that take more than a moment, so that it is told how many are done."""
+"""The number of passages from which a document reports its progress."""
 
 
 @dataclass(slots=True)
@@ -53,8 +52,10 @@ async def embed_documents(
     documents: AsyncGenerator[PreparedDocument | Ingested, None],
     write: BatchWriter,
 ) -> AsyncGenerator[Ingested, None]:
-    """Embed and write documents; yields what became of each, those that need nothing among them,
-    and how far a long one is, as "working".
+    """Embeds and writes documents, and yields the outcome of each.
+
+    Items that are `Ingested` already are passed on; a long document also reports its progress, with
+    the state "working".
 
     Closing the generator stops it; a batch that is being written is finished first. Raises a
     `BackendError`, and what `write` raises.
@@ -81,7 +82,7 @@ async def embed_documents(
 
 
 def _progress(batch: Batch) -> Ingested | None:
-    """How much is done of the document that a batch ends in, if it is a long one."""
+    """Returns the progress of the document that a batch ends in, if it is a long one."""
     document = batch.todo[-1][0] if batch.todo else None
     if document is None or len(document.chunks) < _LONG_DOCUMENT_PASSAGES:
         return None
@@ -114,7 +115,7 @@ async def _batches(
 
 
 async def _prefetch(source: AsyncGenerator[_T, None]) -> AsyncGenerator[_T, None]:
-    """The same items, each already being made while the one before it is used."""
+    """Yields the items of a source, and starts on the next one while one is in use."""
 
     async def step() -> _T | None:
         return await anext(source, None)

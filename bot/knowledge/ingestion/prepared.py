@@ -1,4 +1,4 @@
-"""A document that is read and cut, on its way to the indexes."""
+"""A document that was loaded and cut, before it is stored, and the embedding of its chunks."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from bot.knowledge.retrieval.embedder import Embedder
 
 @dataclass(slots=True)
 class PreparedDocument:
-    """A document that is read and cut. `vectors` fills up: quantised, by passage id.
+    """A loaded and cut document. `vectors`, quantised, by passage id, is filled batch by batch.
 
-    `changed`: another version of it is stored. `leftovers`: the indexes may hold something of it
-    that it no longer needs, of an older version or of half a reading. `staged`: vectors of it are
-    kept until it is complete.
+    `changed`: another version of it is stored. `leftovers`: the indexes may hold passages of an
+    older version or of an interrupted ingestion. `staged`: some of its vectors are stored already,
+    until it is complete.
     """
 
     row: DocumentRow
@@ -33,11 +33,11 @@ class PreparedDocument:
     staged: bool = False
 
     def missing(self) -> list[str]:
-        """Passages that still have to be embedded."""
+        """Returns the ids of the passages that still have to be embedded."""
         return [ident for ident in self.chunks if ident not in self.vectors]
 
     def stored(self) -> NewDocument:
-        """What is put into the database, once every passage has its vectors."""
+        """Returns the rows for the database; every passage must have its vectors."""
         rows = tuple(
             PassageRow(ident, chunk.heading, chunk.text, self.vectors[ident])
             for ident, chunk in self.chunks.items()

@@ -1,4 +1,4 @@
-"""Making an index anew beside the old one, from the stored texts, and swapping the two.
+"""Builds a new index from the stored texts beside the old one, and swaps the two.
 
 Until the swap, which is one transaction, searches see the old index. An interruption leaves the
 old one as it is; what was made of the new one is swept up by the next rebuild or by `verify`.
@@ -37,7 +37,7 @@ async def rebuild(
     target: IngestionTarget,
     old: BaseRow,
 ) -> AsyncGenerator[Ingested, None]:
-    """Rebuild a base with the target's embedder; the target's generation is the new one."""
+    """Rebuilds a base with the embedder of the target, whose base has the new generation."""
     new = target.base
     await sweep_generations(database, chroma, old)
     rows = await store.documents(old.name)
@@ -102,7 +102,7 @@ def _swap(connection: Connection, old: BaseRow, new: BaseRow) -> None:
 def index_generation(
     connection: Connection, base: BaseRow, numbers: set[int] | None = None
 ) -> None:
-    """Put passages of a base's generation into full text: all of them, or those numbered."""
+    """Adds passages of a base's generation to full text: all of them, or those numbered."""
     query = (
         sa.select(passages.c.number, documents.c.title, passages.c.heading, passages.c.text)
         .join(documents, documents.c.id == passages.c.document)
@@ -120,7 +120,7 @@ def index_generation(
 
 
 async def sweep_generations(database: Database, chroma: ChromaIndex, live: BaseRow) -> int:
-    """Remove what interrupted rebuilds of a base left; returns how many passages that were."""
+    """Removes what interrupted rebuilds left; returns the number of removed passages."""
 
     def job(connection: Connection) -> int:
         gone = (passages.c.base == live.name) & (passages.c.generation != live.generation)
@@ -140,7 +140,7 @@ async def sweep_generations(database: Database, chroma: ChromaIndex, live: BaseR
 
 
 async def drop_collections(chroma: ChromaIndex, base: str, *, but: str = "") -> None:
-    """Remove the collections of all generations of a base, but for one."""
+    """Drops the collections of all generations of a base except `but`."""
     prefix, _, _ = collection_name(base, 0).rpartition("-")
     for name in await chroma.names():
         if name.startswith(f"{prefix}-") and name != but:
@@ -148,5 +148,5 @@ async def drop_collections(chroma: ChromaIndex, base: str, *, but: str = "") -> 
 
 
 def next_generation(old: BaseRow, embedder: Embedder) -> BaseRow:
-    """The base as it will be after a rebuild with this embedder."""
+    """Returns the row of the base after a rebuild with this embedder."""
     return BaseRow(old.name, embedder.id, embedder.dimension, old.generation + 1)

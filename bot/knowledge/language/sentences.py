@@ -1,4 +1,4 @@
-"""Where a sentence ends, in prose, lists and code, in any language."""
+"""Splits prose, lists and code in any language into sentences."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ABBREVIATION_CHARACTERS = 8
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:
-    """Start and end of each sentence in a text, in order; together they cover all but space."""
+    """Returns the start and end of each sentence; together they cover all but white space."""
     found: list[tuple[int, int]] = []
     start = 0
     for match in _SENTENCE_END.finditer(text):
@@ -37,7 +37,7 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
 
 
 def split_sentences(text: str, *, least: int = 24) -> list[str]:
-    """The sentences of a passage without their marks of lists and tables.
+    """Returns the sentences of a passage without list and table marks.
 
     A piece shorter than `least` characters joins the one before it (or after, at the start).
     """

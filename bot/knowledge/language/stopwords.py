@@ -1,4 +1,4 @@
-"""Small words: they say nothing about what is looked for, and tell languages apart."""
+"""Stop words of several languages: ignored by searches, and used to recognise languages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENGLISH = _words(
     what whats when where which while who whom whose why will with won would you your yours
     yourself"""
 )
-"""English words that a question has whatever it is about."""
+"""English stop words."""
 
 _SPANISH = _words(
     """está están
@@ -63,19 +63,19 @@ _RUSSIAN = _words(
 _OTHERS = _SPANISH | _FRENCH | _GERMAN | _ITALIAN | _PORTUGUESE | _DUTCH | _RUSSIAN
 
 OTHER_LANGUAGES = _OTHERS - ENGLISH - {"die", "den", "son", "come", "dove", "sur", "her", "no"}
-"""Small words of other languages that are not English words too."""
+"""Stop words of other languages that are no English words."""
 
 STOP_WORDS = ENGLISH | OTHER_LANGUAGES
-"""What is not looked up where a question does not look English."""
+"""The stop words of all languages."""
 
 STOP_CHARACTERS = frozenset("的了是在吗呢么怎什哪谁嗎麼誰はがをにでとものかへやねよですます")
-"""Characters of which a pair says nothing."""
+"""Chinese and Japanese stop characters: pairs made of them are ignored."""
 
 OPENING_WORDS = _words(
     """and or but then also und oder aber dann y e o pero entonces et ou mais alors ed ma allora mas
     então en maar dan и а но тогда 그럼 그리고 그러면"""
 )
-"""Words that begin what goes on with something said before."""
+"""Words that open a follow-up question."""
 
 REFERRING_WORDS = _words(
     """it its it's they them their theirs that those these this he him his her hers ones instead
@@ -88,9 +88,9 @@ REFERRING_WORDS = _words(
     это этот эта эти он она оно его её их там
     그것 그건 그게 그거 이것 이건 거기 그곳 그분"""
 )
-"""Words that stand for something that was named before."""
+"""Pronouns and other words that refer to something named before."""
 
 THANKS_WORDS = _words(
     "thanks thank thx danke merci gracias grazie obrigado obrigada bedankt спасибо"
 )
-"""Words of somebody who asks nothing more."""
+"""Words of thanks, which open no follow-up question."""

@@ -1,4 +1,4 @@
-"""Units, months and small numbers, as words of several languages."""
+"""Words of several languages for units, months and small numbers."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _UNIT_NAMES = {
     "kg": "kg kilo kilos kilogram kilograms kilogramm 公斤 千克",
 }
 UNITS = {name: unit for unit, names in _UNIT_NAMES.items() for name in names.split()}
-"""A unit as it is written, in lower case, to one name for it in all languages."""
+"""Maps a unit as it is written, in lower case, to one name for all languages."""
 
 SECONDS_PER_UNIT = {"s": 1, "min": 60, "h": 3600, "day": 86400, "week": 604800}
-"""How long the units of time are that have one length."""
+"""The length in seconds of the units of time that have a fixed length."""
 SCALE_FACTORS = {
     "thousand": 10**3, "tausend": 10**3, "mille": 10**3, "mil": 10**3, "k": 10**3, "千": 10**3,
     "万": 10**4, "萬": 10**4, "million": 10**6, "millions": 10**6, "millionen": 10**6,

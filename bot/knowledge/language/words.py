@@ -1,4 +1,4 @@
-"""Words of any language: what the full text index stores, and what a question is reduced to.
+"""Splits text of any language into words, for the full text index and for questions.
 
 Chinese, Japanese, Korean and Thai runs have no spaces to cut at, so they are stored as overlapping
 pairs of characters, and a question is cut the same way.
@@ -17,7 +17,7 @@ UNSPACED_CHARACTERS = (
     "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff66-\uff9f"
     "\U00020000-\U0003ffff"
 )
-"""Characters of scripts without spaces between words, as a regular expression's set has them."""
+"""Ranges of characters of scripts without spaces, for a set in a regular expression."""
 _UNSPACED_RUN = re.compile(f"[{UNSPACED_CHARACTERS}]+")
 _TERM = re.compile(
     f"[{UNSPACED_CHARACTERS}]+|[^\\W_{UNSPACED_CHARACTERS}]+(?:[.'’][^\\W\\d_{UNSPACED_CHARACTERS}]+)*"
@@ -25,32 +25,32 @@ _TERM = re.compile(
 _NAME_PART_BOUNDARY = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _LETTER = re.compile(r"[^\W\d_]")
 MAX_TERMS = 64
-"""Most distinct words of one question that are looked up."""
+"""The most distinct words of one question that are searched."""
 
 
 def normalise(text: str) -> str:
-    """Compatibility forms become plain ones (full-width letters, ligatures), controls go."""
+    """Normalises a text (NFKC) and replaces control characters by spaces."""
     text = unicodedata.normalize("NFKC", text)
     return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text)
 
 
 def to_indexed_text(text: str) -> str:
-    """The text as the full text index stores it: unspaced runs become pairs of characters."""
+    """Returns the text as the full text index stores it: unspaced runs as pairs of characters."""
     return _UNSPACED_RUN.sub(lambda run: " " + " ".join(_pairs(run[0])) + " ", normalise(text))
 
 
 def _pairs(run: str) -> list[str]:
-    """Overlapping pairs, and the last character, so that every character starts a term."""
+    """Returns overlapping pairs and the last character: every character starts a term."""
     return [run[at : at + 2] for at in range(len(run))]
 
 
 def is_unspaced(term: str) -> bool:
-    """Whether a term comes from a script without spaces between words."""
+    """Tells whether a term is in a script without spaces between words."""
     return _UNSPACED_RUN.fullmatch(term) is not None
 
 
 def extract_terms(question: str) -> list[str]:
-    """The words of a question that carry meaning, in order, each once, in lower case.
+    """Returns the words of a question that carry meaning, in order, each once, in lower case.
 
     At most `MAX_TERMS`. Empty where there are only stop words or signs.
     """
@@ -75,7 +75,7 @@ def _question_terms(word: str, stop: frozenset[str]) -> list[str]:
 
 
 def match_expression(words: list[str]) -> str:
-    """An FTS5 query that finds any of the words; every one is quoted, so none is syntax."""
+    """Returns an FTS5 query for any of the words; each is quoted, so none is syntax."""
     return " OR ".join(
         f'"{word}"*' if is_unspaced(word) and len(word) == 1 else f'"{word}"' for word in words
     )
@@ -83,7 +83,7 @@ def match_expression(words: list[str]) -> str:
 
 @lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
-    """A rough stem, for comparing words of a question with those of a passage.
+    """Returns a rough stem, for comparing words of a question with those of a passage.
 
     English endings and plural forms only; what it does not know stays as it is.
     """
@@ -140,7 +140,7 @@ def extract_stems(text: str) -> frozenset[str]:
 
 
 def english_share(question: str) -> float:
-    """How English a question looks, 0 to 1: by its script, its letters and its small words."""
+    """Estimates how English a question is, 0 to 1, by script, letters and stop words."""
     letters = _LETTER.findall(question)
     if not letters:
         return 1.0

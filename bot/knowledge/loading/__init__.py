@@ -1,1 +1,1 @@
-"""From bytes to Markdown: one loader for each format."""
+"""Reads documents as Markdown, with one loader for each format."""

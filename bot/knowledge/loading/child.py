@@ -1,4 +1,4 @@
-"""The child's side of reading documents, started by `loading.process`: one document at a time.
+"""The child process that reads documents, one at a time; `loading.process` starts it.
 
 Frames come in on standard input and go out on standard output; both are use away from the loaders
 first. A thread reads, so that the end of the parent is noticed whatever a loader is doing. Answers
@@ -34,7 +34,7 @@ Frame = tuple[Head, bytes]
 
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
-    """Answer the parent's questions until it is gone, or wants us gone."""
+    """Answers the requests of the parent until it closes the pipe or ends this process."""
     requests: queue.SimpleQueue[Frame] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(source, requests), daemon=True, name="frames").start()
     loaders: Sequence[Loader] = LOADERS
@@ -70,7 +70,7 @@ def _start(head: Head) -> tuple[Head, Sequence[Loader]]:
 
 
 def _load_plugin_loaders(description: Head | None) -> Sequence[Loader]:
-    """The loaders of plugins: functions cannot be sent, so the plugins are loaded here again."""
+    """Loads the plugins again to get their loaders, since functions cannot be sent."""
     if description is None:
         return ()
     from bot.skills.plugin_loader import (
@@ -91,7 +91,7 @@ def _load_plugin_loaders(description: Head | None) -> Sequence[Loader]:
 
 
 def _answer(head: Head, data: bytes, loaders: Sequence[Loader]) -> Frame:
-    """The answer to one question; the `last` one where the next is better requests of another."""
+    """Answers one request; `last` asks the parent to start a new process for the next one."""
     use = ResourceUse()
     try:
         with limit_resources(head["cpu_s"], head["memory"]) as use:
@@ -117,6 +117,7 @@ def _read_document(head: Head, data: bytes, loaders: Sequence[Loader]) -> Frame:
 
 
 def main() -> None:
+    """Serves on standard input and output, which loaders then cannot reach."""
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     with open(os.devnull, "rb") as nothing:

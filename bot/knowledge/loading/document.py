@@ -1,4 +1,4 @@
-"""From a document's bytes to Markdown, by the loader of its format. Everything here may block."""
+"""Reads the bytes of a document as Markdown with the loader of its format. May block."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.web.decoding import is_utf8
 from bot.web.extract import extract, is_html
 
 _INVISIBLE_CHARACTERS = re.compile("[\xad\u2060\ufeff]|(?<=[!-~])\u200b(?=[!-~])")
-"""Where a word may be broken, or may not: a search would take them for spaces."""
+"""Soft hyphens and zero-width characters, which a search would take for spaces."""
 _UNKNOWN_CONTENT_TYPES = frozenset(
     {"", "application/octet-stream", "binary/octet-stream", "application/unknown"}
 )
@@ -32,7 +32,7 @@ _MAX_PLAIN_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class FileStat:
-    """Size in bytes and time of change of a file: both the same means it was not touched."""
+    """Size and modification time of a file; a file with the same two counts as unchanged."""
 
     size: int
     modified_ns: int
@@ -40,8 +40,11 @@ class FileStat:
 
 @dataclass(frozen=True, slots=True)
 class RawDocument:
-    """A document's bytes, before a loader has seen them. `name` decides on the loader by its
-    suffix; `called` is what a refusal names, where that is not the name."""
+    """The bytes of a document before a loader reads them.
+
+    The suffix of `name` selects the loader. `called` is the name for error messages, where it
+    differs from `name`.
+    """
 
     name: str
     data: bytes = field(repr=False)
@@ -52,17 +55,17 @@ class RawDocument:
 
     @property
     def title(self) -> str:
-        """What a refusal names."""
+        """The name for error messages."""
         return (self.called or self.name)[:100]
 
 
 def load_document(
     raw: RawDocument, loaders: Sequence[Loader], *, for_search: bool = True
 ) -> Loaded:
-    """Read bytes as Markdown. Raises `Refused` with one sentence.
+    """Reads a document as Markdown. Raises `Refused` with one sentence.
 
-    `labelled` is for a search: the rows of long tables name their columns, and marks that nobody
-    sees are left out.
+    With `for_search` the rows of long tables name their columns, and invisible characters are
+    left out.
     """
     if not raw.data.strip():
         raise Refused(f"{raw.title} is empty.")
@@ -81,8 +84,7 @@ def load_document(
 
 
 def is_plain_text(raw: RawDocument, loaders: Sequence[Loader]) -> bool:
-    """Whether this is a small text in UTF-8 that is read as it stands, by no code but ours, whose
-    time and memory grow with the bytes."""
+    """Tells whether a document is a small UTF-8 text or source file, which needs no parser."""
     return (
         len(raw.data) <= _MAX_PLAIN_BYTES
         and (raw.charset or "utf-8").lower() == "utf-8"
@@ -93,14 +95,14 @@ def is_plain_text(raw: RawDocument, loaders: Sequence[Loader]) -> bool:
 
 
 def _find_loader(raw: RawDocument, loaders: Sequence[Loader]) -> Loader | None:
-    """The loader for this; none for a page that a server calls by another name."""
+    """Returns the loader of a document; None for HTML under another content type."""
     if raw.content_type not in _UNKNOWN_CONTENT_TYPES and is_html(raw.data, raw.content_type):
         return None
     return shipped.find_loader(loaders, raw.name, raw.content_type)
 
 
 def _run_loader(raw: RawDocument, loader: Loader | None) -> Loaded:
-    """What a server sent with a charset is read with it; a table stays one."""
+    """Runs the loader; text that came with a charset is decoded with that charset."""
     by_type = raw.content_type.startswith("text/") or raw.charset
     if loader is not None and not (by_type and loader in (shipped.TEXT, shipped.PAGE)):
         return loader.load(raw.data, raw.name)

@@ -1,7 +1,7 @@
-"""Reading documents as Markdown: in a process of its own, whatever their bytes do to it.
+"""Reads documents as Markdown in a child process, which hostile files cannot leave.
 
-Only small texts in UTF-8 are read here, in a thread: nobody's parser looks at them, they unfold to
-nothing, and a folder of a thousand notes need not be sent to and fro.
+Only small UTF-8 texts are read in a thread of this process: they need no parser, and a folder of a
+thousand notes need not be sent to the child.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ T = TypeVar("T")
 
 
 class DocumentReader:
-    """Reads with the loaders of plugins and those that ship."""
+    """Reads documents with the loaders of plugins and those that ship.
+
+    The child process ends after `idle_s` seconds without work.
+    """
 
     def __init__(
         self,
@@ -47,28 +50,30 @@ class DocumentReader:
 
     @property
     def pid(self) -> int | None:
-        """The process that reads, where there is one now."""
+        """The id of the child process, or None if none is running."""
         return self._process.pid
 
     async def load(self, raw: RawDocument, *, for_search: bool = True) -> Loaded:
-        """Read one document. Raises `Refused`, also for an error that nobody expected."""
+        """Reads one document; see `load_document`. Raises `Refused`, also for unexpected errors."""
         if is_plain_text(raw, self.loaders):
             work = asyncio.to_thread(load_document, raw, self.loaders, for_search=for_search)
             return await refuse_on_error(raw.title, work)
         return await refuse_on_error(raw.title, self._process.load(raw, for_search=for_search))
 
     async def sitemap(self, data: bytes, url: str) -> Sitemap | None:
-        """What the sitemap at a URL names; None where it is none. Raises `Refused`."""
+        """Reads the sitemap fetched from a URL; None if it is not one. Raises `Refused`."""
         return await refuse_on_error("The sitemap", self._process.sitemap(data, url))
 
     async def aclose(self) -> None:
-        """End the process. Safe to call twice."""
+        """Ends the child process. Safe to call twice."""
         await self._process.aclose()
 
 
 async def refuse_on_error(called: str, work: Awaitable[T]) -> T:
-    """Do the work of one document; what nobody expected of it refuses this one and no other, and
-    the log has it. What a model does not do is not the document's fault."""
+    """Awaits the work on one document; unexpected errors are logged and become `Refused`.
+
+    Errors for people and errors of models (`BackendError`) are raised as they are.
+    """
     try:
         return await work
     except (UserFacingError, BackendError):
@@ -82,8 +87,10 @@ async def refuse_on_error(called: str, work: Awaitable[T]) -> T:
 
 
 def describe_plugins(plugins: Plugins) -> Head | None:
-    """Where the process finds the loaders of plugins: the plugins that have any, and their settings
-    alone; None where there are none."""
+    """Describes the plugins that have loaders, for the child process to load them again.
+
+    Only the settings of those plugins are included. Returns None if no plugin has a loader.
+    """
     reading = {one.name for one in plugins.descriptions if one.loaders}
     if not reading:
         return None

@@ -1,4 +1,4 @@
-"""DOCX: mammoth makes HTML of it, in which notes and comments are put where they belong."""
+"""Loads DOCX: mammoth converts it to HTML, and notes and comments are moved to their text."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What one document may take of the process that reads it: the system ends whoever takes more.
+"""Limits the CPU time and memory that one document may use in the process that reads it.
 
-Linux counts mapped memory, so that a library which asks for too much is told no, and answers with
-an error or an abort. Elsewhere nobody counts that: see `memory_watch`.
+Linux limits mapped memory, so a library that asks for too much gets an error or aborts. On other
+systems `memory_watch` watches from outside.
 """
 
 from __future__ import annotations
@@ -17,34 +17,39 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MEMORY_IS_COUNTED = sys.platform == "linux"
-"""Whether the system counts the memory that a process has mapped."""
+"""Whether the system can limit the memory that a process maps."""
 _STATM_PATH = Path("/proc/self/statm")
 _STATUS_PATH = Path("/proc/self/status")
 _NEARLY_ALL_SHARE = 0.75
 
 
 def disable_core_dumps() -> None:
-    """No file of the process's memory is written where it crashes."""
+    """Makes sure that a crash writes no core file."""
     _limit(resource.RLIMIT_CORE, 0)
 
 
 def mapped_bytes() -> int:
-    """Memory that this process has mapped; Linux alone tells."""
+    """Returns the bytes of memory that this process has mapped; Linux only."""
     return int(_STATM_PATH.read_text("ascii").split()[0]) * resource.getpagesize()
 
 
 @dataclass(slots=True)
 class ResourceUse:
-    """What a document has use. `nearly_all`: so much of the memory that libraries may have been
-    refused some: they tell it as errors of any kind, as damage, or not at all."""
+    """What reading a document has used.
+
+    `nearly_all` is set when it used so much memory that an allocation may have failed: libraries
+    report that as any kind of error, or not at all.
+    """
 
     nearly_all: bool = False
 
 
 @contextmanager
 def limit_resources(cpu_s: int, memory: int) -> Iterator[ResourceUse]:
-    """Let the block take so many seconds of the processor, and so many bytes beside those that are
-    mapped already; without a limit of memory where `memory` is 0."""
+    """Limits the CPU time of the block in seconds, and the memory it maps in bytes.
+
+    Memory that is mapped already does not count; with `memory` 0 there is no memory limit.
+    """
     use = ResourceUse()
     _limit(resource.RLIMIT_CPU, math.ceil(time.process_time()) + cpu_s)
     before = mapped_bytes() if memory else 0
@@ -62,8 +67,7 @@ def limit_resources(cpu_s: int, memory: int) -> Iterator[ResourceUse]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether this, or what it was raised for, is memory that was not to be had: loaders take any
-    error of their libraries for damage."""
+    """Tells whether an error, or one in its chain of causes, says that memory ran out."""
     seen: set[int] = set()
     found: BaseException | None = error
     while found is not None and id(found) not in seen:

@@ -1,4 +1,4 @@
-"""Jupyter notebooks: what was written in their cells, without what running them printed."""
+"""Loads Jupyter notebooks: the text and code of their cells, without the outputs."""
 
 from __future__ import annotations
 

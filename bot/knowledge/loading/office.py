@@ -1,4 +1,4 @@
-"""Office documents, slides with markitdown, and EPUB books."""
+"""Loads PPTX slides (with markitdown) and EPUB books; lists the loaders of office formats."""
 
 from __future__ import annotations
 

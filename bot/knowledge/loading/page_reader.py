@@ -1,4 +1,4 @@
-"""What skills read with: pages by URL, files of this machine, uploads; all become Markdown."""
+"""Reads pages by URL, local files and uploads as Markdown, for skills."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.web.fetch import Fetched
 
 
 class BytesFetcher(Protocol):
-    """What pages come through: `bot.web.fetch.Fetcher`, or a test's own pages."""
+    """Fetches the bytes of a page, as `bot.web.fetch.Fetcher` does."""
 
     async def fetch_bytes(self, url: str, *, max_bytes: int | None = None) -> Fetched:
         """One page or file. Raises `Refused` or `Failed`."""
@@ -25,9 +25,9 @@ class BytesFetcher(Protocol):
 
 
 class PageReader:
-    """Reads through the loader of the format, where one is registered, else as page or text.
+    """Reads with the loader of the format if there is one, else as HTML or plain text.
 
-    `max_bytes` is the largest file or upload; the fetcher has its own limit for pages.
+    `max_bytes` limits files and uploads; the fetcher has its own limit for pages.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""PDF, with pypdf: text with its headings and tables; scanned pages have none."""
+"""Loads PDF with pypdf: text with headings and tables. Scanned pages have no text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PLACEHOLDER_TITLE = re.compile(
     r"|.*\.(?:docx?|pptx?|xlsx?|tex|dvi|odt|indd|qxd|rtf|pdf|html?|md)",
     re.IGNORECASE,
 )
-"""What programs write where nobody gave a title."""
+"""Titles that programs write when nobody gave one."""
 
 
 def _load_pdf(data: bytes, name: str) -> Loaded:
@@ -58,7 +58,7 @@ def _load_pdf(data: bytes, name: str) -> Loaded:
 
 
 def _read_lines(reader: Any, name: str, size: int) -> list[list[Line]]:
-    """The lines of each page. A page that draws the same as one before it says nothing new."""
+    """Returns the lines of each page; pages with the same content as an earlier one are skipped."""
     lines: list[list[Line]] = []
     drawn: set[tuple[str, ...]] = set()
     length = unfolded = 0
@@ -85,7 +85,7 @@ def _read_lines(reader: Any, name: str, size: int) -> list[list[Line]]:
 
 
 def _content_key(page: Any) -> tuple[str, ...]:
-    """What a page draws, and with what, by the numbers of the objects."""
+    """Identifies the content of a page by the object numbers of its streams and resources."""
     keys = ("/Contents", "/Resources")
     return tuple(repr(page.raw_get(key)) if key in page else "" for key in keys)
 

@@ -1,4 +1,4 @@
-"""Lines of a PDF as Markdown: headings by their letters, tables by their gaps, paragraphs whole."""
+"""Converts the lines of a PDF to Markdown: finds headings, tables and paragraphs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MAX_TABLE_STARTS = 4
 
 
 def lines_to_markdown(pages: Sequence[Sequence[Line]]) -> str:
-    """What the pages say, in the order in which it was drawn."""
+    """Returns the text of the pages as Markdown, in the order in which it was drawn."""
     kept, running = remove_running_lines(pages)
     lines = _remove_table_of_contents([line for page in kept for line in page])
     body = _body_size(lines)

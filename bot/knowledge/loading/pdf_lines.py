@@ -1,7 +1,7 @@
-"""The lines of a PDF's pages: where they stand, how large they are, and which cells they have.
+"""Builds the lines of PDF pages, with position, size and cells, from pieces of drawn text.
 
-pypdf gives pieces of text with their places in the order in which they were drawn. Nothing in a PDF
-says what a line, a column or a heading is.
+pypdf gives pieces of text with their positions, in drawing order. Nothing in a PDF says what a
+line, a column or a heading is.
 """
 
 from __future__ import annotations
@@ -191,7 +191,10 @@ def _scale(tm: Sequence[float], cm: Sequence[float]) -> float:
 
 
 def remove_running_lines(pages: Sequence[Sequence[Line]]) -> tuple[list[list[Line]], list[str]]:
-    """The pages without headers, footers and page numbers; and what was said there, once each."""
+    """Removes running headers, footers and page numbers.
+
+    Returns the remaining lines of each page, and the removed texts, each once.
+    """
     outer = [_outermost_lines(lines) for lines in pages]
     repeated = _RunningLines(outer)
     kept: list[list[Line]] = []
@@ -268,7 +271,7 @@ def _numbers_in_context(line: Line) -> list[tuple[str, int, str]]:
 
 
 def join_lines(before: str, after: str, hyphenated: frozenset[str] = frozenset()) -> str:
-    """Two lines of a paragraph as one: a word that the line's end cut is whole again."""
+    """Joins two lines of a paragraph; a word that was hyphenated at the line end is rejoined."""
     before, after = before.rstrip(), after.lstrip()
     if not before or not after:
         return before + after

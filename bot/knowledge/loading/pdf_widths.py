@@ -1,4 +1,4 @@
-"""How wide the text of a PDF is, as far as its fonts tell: pypdf gives where a text begins only."""
+"""Estimates the width of PDF text from its fonts, since pypdf tells only where a text begins."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def font_width_ratio(font: Any) -> float:
-    """How broad a font's letters are beside the usual ones, from the widths that it tells."""
+    """Returns how wide a font's letters are relative to usual ones (1.0), from its width table."""
     try:
         if "/Widths" in font:
             first = int(font["/FirstChar"])
@@ -33,7 +33,7 @@ def _cid_widths(given: Any) -> list[float]:
 
 
 def text_width(text: str, size: float, mono: bool) -> float:
-    """About how wide a text is, without the space that pypdf puts before a word."""
+    """Estimates the width of a text in points, without the space that pypdf puts before it."""
     text = text.rstrip()
     text = text if text.startswith("  ") else text.lstrip()
     if mono:

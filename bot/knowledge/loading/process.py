@@ -1,8 +1,8 @@
-"""The one process that reads documents, from its parent's side.
+"""Starts and controls the child process that reads documents.
 
-It is started by the first document, kept for those that follow, and ended when there has been none
-for a while. A document that takes too much, or breaks what reads it, is refused, and the next one
-gets a new process. Cancelling the reading ends the process.
+It is started for the first document, kept for the next ones, and ended when idle. A document that
+uses too much time or memory, or crashes the process, is refused, and the next one gets a new
+process. Cancelling a read ends the process.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bot.skills.document_loader import Loaded
 Frame = tuple[Head, bytes]
 
 IDLE_TIMEOUT_S = 30.0
-"""How long the process is kept without anything to read."""
+"""How long an idle process is kept."""
 _START_TIMEOUT_S = 60.0
 _CHILD_PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -48,13 +48,13 @@ _INHERITED_PREFIXES = ("DYLD_", "LC_", "LD_", "PYTHON")
 
 
 class LoaderFailed(Exception):
-    """A loader raised what it should not, or the process could not be started; with the trace."""
+    """A loader raised an unexpected error, or the process did not start; has the traceback."""
 
 
 class LoaderProcess:
-    """Reads documents in a process of its own, one after another.
+    """Reads documents in a child process, one after another.
 
-    `plugins` tells it where loaders come from beside those that ship, see `document_reader.describe_plugins`.
+    `plugins` describes the plugins that have loaders (`document_reader.describe_plugins`).
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class LoaderProcess:
         return None if self._child is None else self._child.pid
 
     async def load(self, raw: RawDocument, *, for_search: bool = True) -> Loaded:
-        """Read one document. Raises `Refused`, or `LoaderFailed`."""
+        """Reads one document. Raises `Refused` or `LoaderFailed`."""
         head: Head = {
             "op": "load",
             "name": raw.name,
@@ -93,7 +93,7 @@ class LoaderProcess:
         return Loaded(text.decode("utf-8", "surrogatepass"), str(answer["title"]))
 
     async def sitemap(self, data: bytes, url: str) -> Sitemap | None:
-        """Read the sitemap of a URL; None where it is none. Raises as `load` does."""
+        """Reads the sitemap of a URL; None if it is not one. Raises as `load` does."""
         answer, _ = await self._read("The sitemap", {"op": "sitemap", "url": url}, data)
         found = answer["sitemap"]
         return found and Sitemap(bool(found["index"]), tuple(map(str, found["locations"])))
@@ -174,7 +174,7 @@ class LoaderProcess:
 
 
 class _LoaderChild:
-    """The process: a frame goes in, a frame comes out."""
+    """The running process: takes one request frame and returns one answer frame."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -222,7 +222,7 @@ class _LoaderChild:
 
 
 def _environment() -> dict[str, str]:
-    """What programs need to run, and nothing that somebody has set for us: no secret among it."""
+    """Returns the environment variables that programs need to run, and no others: no secrets."""
     return {
         name: value
         for name, value in os.environ.items()

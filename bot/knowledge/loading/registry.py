@@ -1,4 +1,4 @@
-"""The document formats that ship. Every loader makes Markdown; a plugin may add more by hook.
+"""The loaders that ship, and how one is chosen. Plugins can add more with `register_loaders`.
 
 loader = find(loaders, "report.pdf", "application/pdf")
 loaded = loader.load(data, "report.pdf")  # in the process of `loading.child`
@@ -19,8 +19,8 @@ from bot.web.decoding import decode, is_binary
 from bot.web.extract import extract
 
 LOADERS_VERSION = 2
-"""Of what the loaders make of bytes. To be raised when that changes, in any format: what an older
-version read is then read once more by the next sync."""
+"""The version of the loaders' output. Raise it whenever the Markdown of any format changes: the
+next sync then reads all documents again."""
 
 _LANGUAGES_BY_SUFFIX = {
     ".py": "python", ".pyi": "python", ".js": "javascript", ".mjs": "javascript",
@@ -50,7 +50,7 @@ _TEXT_FILE_NAMES = frozenset({
 })  # fmt: skip
 """Well-known texts that have no suffix."""
 _NAMES_WITH_VARIANTS = frozenset({"dockerfile", "containerfile", "makefile", "jenkinsfile"})
-"""Those whose suffix says which one of several it is: `Dockerfile.dev`, `Makefile.am`."""
+"""Names that may have a suffix: `Dockerfile.dev`, `Makefile.am`."""
 
 _FRONT_MATTER = re.compile(r"---\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
 _FRONT_MATTER_TITLE = re.compile(r"^title:[ \t]++(\S.*)", re.MULTILINE)
@@ -110,10 +110,9 @@ LOADERS: tuple[Loader, ...] = (TEXT, PAGE, PDF, *OFFICE, XLSX, CSV, NOTEBOOK, CO
 
 
 def find_loader(loaders: Sequence[Loader], name: str, content_type: str = "") -> Loader | None:
-    """The loader for a document: by its content type where that says something, else by its name.
+    """Returns the loader of a document by its content type, else by its name, or None.
 
-    The first that fits is taken: those of plugins come first, so that one can take the place of one
-    that ships.
+    The first match wins; loaders of plugins come first, so they can replace those that ship.
     """
     suffix = PurePosixPath(name).suffix.lower()
     if content_type and content_type not in ("application/octet-stream", "text/plain"):
@@ -132,7 +131,7 @@ def find_loader(loaders: Sequence[Loader], name: str, content_type: str = "") ->
 
 
 def _listed_name(name: str) -> str:
-    """A file's name as loaders list it."""
+    """Returns the name of a file in the form in which loaders list names."""
     name = PurePosixPath(name).name.lower()
     stem = name.partition(".")[0]
     return stem if stem in _NAMES_WITH_VARIANTS else name
@@ -143,8 +142,10 @@ def _suffixes(loaders: Sequence[Loader]) -> frozenset[str]:
 
 
 def name_filter(loaders: Sequence[Loader]) -> Callable[[str], bool]:
-    """Tells by a file's name whether a folder is searched for it. Files without a suffix are left
-    out there but for those of well-known names, and so are those of secrets."""
+    """Returns a test of file names: whether a file in a folder is read.
+
+    Files without a suffix are read only if they have a well-known name; `.env` files are not read.
+    """
     suffixes = _suffixes(loaders) - {".env"}
     names = frozenset().union(*(loader.names for loader in loaders))
     return lambda name: (

@@ -1,4 +1,4 @@
-"""What a sitemap names. Everything here may block, and takes as much memory as its XML asks for."""
+"""Parses sitemaps. May block, and uses as much memory as the XML asks for."""
 
 from __future__ import annotations
 
@@ -20,15 +20,14 @@ _ROOT_TAGS = ("urlset", "sitemapindex")
 
 @dataclass(frozen=True, slots=True)
 class Sitemap:
-    """The locations that it names, on its own host; in an `index` they are sitemaps."""
+    """The locations in a sitemap, on its own host; those of an `index` are sitemaps."""
 
     index: bool
     locations: tuple[str, ...]
 
 
 def read_sitemap(data: bytes, url: str) -> Sitemap | None:
-    """The sitemap that was fetched from a URL, or None where this is something else. Raises
-    `Refused`."""
+    """Parses the sitemap that was fetched from a URL; None if it is not one. Raises `Refused`."""
     root = _parse_root(data)
     if root is None or _local_name(root) not in _ROOT_TAGS:
         return None

@@ -1,7 +1,7 @@
-"""What a location stands for: documents to be read one after another, and how each is read.
+"""Lists the documents that a location stands for, and how each is read.
 
-A location is a file, a folder, the URL of a page, or the URL of a sitemap. Nothing is read before
-it is asked for.
+A location is a file, a folder, the URL of a page or the URL of a sitemap. Nothing is read before
+`SourceItem.read` is called.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ MAX_DOCUMENT_BYTES = 50 * 1024 * 1024
 MAX_FILES = 20_000
 _SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
 _MAX_LISTED_KINDS = 8
-"""Kinds of files that are told by name, at most."""
+"""The most kinds of skipped files that are listed by name."""
 _SUFFIX = re.compile(r"\.[\w+~-]{1,16}")
 
 
 class Response(Protocol):
-    """What a fetcher gives back; `bot.web.fetch.Fetched` is one."""
+    """The result of a fetch, as `bot.web.fetch.Fetched`."""
 
     @property
     def data(self) -> bytes: ...
@@ -45,7 +45,7 @@ class Response(Protocol):
 
 
 class Fetcher(Protocol):
-    """Fetches safely; `bot.web` has one."""
+    """Fetches pages safely, as `bot.web.fetch.Fetcher` does."""
 
     async def fetch_bytes(self, url: str, *, max_bytes: int | None = None) -> Response:
         """Raises `Refused` or `Failed`."""
@@ -54,7 +54,7 @@ class Fetcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceItem:
-    """A document that can be read. `stat` is known for files only; `location` is its key."""
+    """A document that can be read. `location` identifies it; `stat` is known for files only."""
 
     location: str
     read: Callable[[], Awaitable[RawDocument]] = field(repr=False)
@@ -62,17 +62,17 @@ class SourceItem:
 
 
 def is_url(location: str) -> bool:
-    """Whether a location is an address of the web (of any scheme) and not a path."""
+    """Tells whether a location is a URL (of any scheme) and not a path."""
     return "://" in location[:12]
 
 
 def full_path(location: str) -> str:
-    """A path as documents are known by: from the root, `~` replaced. Raises `Refused`."""
+    """Returns the absolute path of a file or folder, with `~` expanded. Raises `Refused`."""
     return _check_name(os.path.abspath(os.path.expanduser(location)))
 
 
 def file_item(path: Path, *, most: int = MAX_DOCUMENT_BYTES) -> SourceItem:
-    """A file of this machine. Raises `NotFound` or `Refused`."""
+    """Returns the item of a local file. Raises `NotFound` or `Refused`."""
     location = _check_name(str(path))
     stat = _stat(path)
     if stat.size > most:
@@ -131,8 +131,8 @@ def _kind(path: Path) -> str:
 
 
 def describe_skipped(kind_counts: Mapping[str, int]) -> str:
-    """What `folder_items` counted, in one sentence: `3 files of kinds that are not read were passed
-    over: 2 .png, 1 .zip.`"""
+    """Describes the files that `folder_items` skipped in one sentence: `3 files of kinds that are
+    not read were passed over: 2 .png, 1 .zip.`"""
     count = sum(kind_counts.values())
     files = "1 file of a kind that is not read was" if count == 1 else f"{count:,} files of kinds "
     files += "" if count == 1 else "that are not read were"
@@ -140,7 +140,7 @@ def describe_skipped(kind_counts: Mapping[str, int]) -> str:
 
 
 def format_kind_counts(kind_counts: Mapping[str, int]) -> str:
-    """Kinds with their numbers, the most frequent first: `9 .png, 2 .zip`."""
+    """Formats counts by kind, the most frequent first: `9 .png, 2 .zip`."""
     order = sorted(kind_counts.items(), key=lambda one: (-one[1], one[0]))
     shown = [f"{count:,} {kind}" for kind, count in order[:_MAX_LISTED_KINDS]]
     rest = sum(count for _, count in order[_MAX_LISTED_KINDS:])
@@ -158,7 +158,7 @@ def _walk(folder: Path, cannot: Callable[[OSError], None]) -> Iterator[Path]:
 
 
 def page_item(url: str, fetcher: Fetcher, *, most: int = MAX_DOCUMENT_BYTES) -> SourceItem:
-    """A page or file of the web."""
+    """Returns the item of a page or file at a URL."""
 
     async def read() -> RawDocument:
         got = await fetcher.fetch_bytes(url, max_bytes=most)
@@ -168,7 +168,7 @@ def page_item(url: str, fetcher: Fetcher, *, most: int = MAX_DOCUMENT_BYTES) -> 
 
 
 def to_raw_document(got: Response) -> RawDocument:
-    """A fetched page, under the name that its address ends in."""
+    """Converts a fetched page to a document named by the last part of its URL."""
     name = unquote(PurePosixPath(urlsplit(got.url).path).name)
     return RawDocument(
         name or "page", got.data, got.content_type, got.charset, FileStat(len(got.data), 0)
@@ -176,7 +176,7 @@ def to_raw_document(got: Response) -> RawDocument:
 
 
 def upload_item(name: str, data: bytes, *, most: int = MAX_DOCUMENT_BYTES) -> SourceItem:
-    """A file that somebody sent. Raises `Refused`."""
+    """Returns the item of an uploaded file. Raises `Refused`."""
     name = repair_surrogates(name)
     if len(data) > most:
         raise _too_large(name, len(data), most)

@@ -1,4 +1,4 @@
-"""CSV and XLSX: each row with the names of its columns."""
+"""Loads CSV and XLSX as text in which each row names its columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of cells as text in which every row names its columns, so that a passage can stand alone.
+"""Converts tables to text in which every row names its columns, so each passage stands alone.
 
 A passage out of the middle of a long table would otherwise be numbers without their meaning.
 """
@@ -37,7 +37,7 @@ class _Table:
 
 
 def label_row(header: Row, row: Row) -> str:
-    """One row: `Town: Basel; Trams: 13`. Empty cells are left out."""
+    """Formats one row as `Town: Basel; Trams: 13`. Empty cells are left out."""
     cells = []
     for at, cell in enumerate(row):
         value = " ".join(cell.split())
@@ -48,7 +48,7 @@ def label_row(header: Row, row: Row) -> str:
 
 
 def sheet_to_text(rows: Iterable[Row]) -> str:
-    """A sheet as paragraphs: what stands alone above a table, then each row of it.
+    """Converts a sheet to paragraphs: captions above a table, then each of its rows.
 
     Rows are separated from each other by blank ones where a sheet has several tables.
     """
@@ -138,7 +138,7 @@ def _count_filled(row: Row) -> int:
 
 
 def label_tables(markdown: str) -> str:
-    """Markdown in which the rows of its long tables name their columns; short ones are kept."""
+    """Returns the Markdown with the rows of long tables labelled; short tables stay as they are."""
     if "|" not in markdown:
         return markdown
     lines = markdown.split("\n")

@@ -1,4 +1,4 @@
-"""Pages and sitemaps as documents."""
+"""Lists the pages at a URL: one page, or all pages of a sitemap."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_SITEMAPS = 50
 async def page_items(
     url: str, fetcher: Fetcher, document_reader: DocumentReader
 ) -> tuple[Kind, list[SourceItem]]:
-    """The page at a URL, or the pages of a sitemap there.
+    """Returns the page at a URL, or the pages of the sitemap there.
 
     Raises `Refused` or `Failed`: what may not be fetched, a sitemap without pages.
     """

@@ -1,4 +1,4 @@
-"""Zip files in which office documents and books come: looked over before anything is unpacked."""
+"""Checks zip files (office documents, books) for bombs and encryption before unpacking them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ _MAX_XML_DEPTH = 256
 
 
 def exceeds_unpacked_limit(unpacked: int, packed: int) -> bool:
-    """Whether so many bytes out of so many packed ones are more than any document has."""
+    """Tells whether unpacking `packed` bytes to `unpacked` bytes is more than a document needs."""
     return unpacked > _MAX_UNPACKED_BYTES or (
         unpacked > _MIN_RATIO_CHECKED_BYTES and unpacked > _MAX_COMPRESSION_RATIO * packed
     )
 
 
 def check_xml_depth(archive: zipfile.ZipFile, name: str) -> None:
-    """Raise `Refused` where elements of a part in XML stand within each other so deeply that what
-    walks down them takes minutes, or falls."""
+    """Raises `Refused` if the XML of a member is nested so deeply that parsers hang or crash."""
     for member in archive.infolist():
         if member.filename.endswith(".xml"):
             with archive.open(member) as stream, suppress(ExpatError):  # the parser's to tell
@@ -36,7 +35,7 @@ def check_xml_depth(archive: zipfile.ZipFile, name: str) -> None:
 
 
 def _depth(stream: IO[bytes]) -> int:
-    """How deep it goes, as far as that is to be known."""
+    """Returns the nesting depth of an XML stream, up to the limit."""
     deepest = depth = 0
 
     def opens(_: str, __: object) -> None:
@@ -57,7 +56,7 @@ def _depth(stream: IO[bytes]) -> int:
 
 
 def open_archive(data: bytes, name: str, kind: str) -> zipfile.ZipFile:
-    """A zip file that is safe to read. Raises `Refused`: damaged, encrypted, or a bomb.
+    """Opens a zip file. Raises `Refused` if it is damaged, encrypted or a bomb.
 
     A zip says how large its members are; reading one past that fails, so the sums can be trusted.
     """

@@ -1,1 +1,1 @@
-"""From a question to passages, and whether they are evidence."""
+"""Finds the passages for a question, and decides whether they are evidence."""

@@ -1,4 +1,4 @@
-"""What a cosine of one embedder is worth, in the cosines of another.
+"""Converts cosines of any embedder to the scale of the default one.
 
 With the default embedder texts on different subjects have a cosine near 0. With others it is 0.4 or
 0.75, since their vectors all point about one way, and what is alike stands out as little as that
@@ -22,9 +22,9 @@ EmbedTexts = Callable[[Sequence[str]], Awaitable[Embeddings]]
 Floats = TypeVar("Floats", npt.NDArray[np.float32], npt.NDArray[np.float64])
 
 DEFAULT_UNRELATED_COSINE = 0.038
-"""Mean cosine of the questions below with the passages below, with the default embedder."""
+"""The mean cosine of the questions and passages below, with the default embedder."""
 _MAX_UNRELATED_COSINE = 0.97
-"""An embedder that gives texts on different subjects this much tells nothing apart."""
+"""From this mean cosine on, an embedder tells nothing apart and is not calibrated."""
 
 _QUESTIONS = (
     "How often do tomatoes need water?",
@@ -67,7 +67,7 @@ class CosineScale:
     unrelated_cosine: float = DEFAULT_UNRELATED_COSINE
 
     def __call__(self, cosines: Floats) -> Floats:
-        """The cosines that the default embedder would have; 1 stays 1."""
+        """Converts cosines to those the default embedder would give; 1 stays 1."""
         if self.unrelated_cosine == DEFAULT_UNRELATED_COSINE:
             return cosines
         return 1.0 - (1.0 - cosines) * (
@@ -76,14 +76,16 @@ class CosineScale:
 
 
 DEFAULT_SCALE = CosineScale()
-"""The default embedder's, and that of one that cannot be measured."""
+"""The scale of the default embedder, and of those that cannot be measured."""
 
 
 async def measure_scale(
     embed_query: EmbedTexts, embed: EmbedTexts, *, english: bool
 ) -> CosineScale:
-    """The scale of an embedder, from texts in several languages where it is not an English one.
-    Raises a `BackendError`."""
+    """Measures the scale of an embedder; one that is not `english` with several languages.
+
+    Raises a `BackendError`.
+    """
     questions = await embed_query(
         _QUESTIONS if english else _QUESTIONS + _QUESTIONS_OTHER_LANGUAGES
     )
@@ -92,8 +94,10 @@ async def measure_scale(
 
 
 def compute_scale(questions: Embeddings, passages: Embeddings) -> CosineScale:
-    """The scale that questions and passages have which have nothing to do with each other, shape
-    (n, dim) and (m, dim)."""
+    """Computes the scale from the vectors of unrelated questions and passages.
+
+    Shapes (n, dim) and (m, dim).
+    """
     unrelated_cosine = float((questions @ passages.T).mean())
     return (
         CosineScale(unrelated_cosine) if unrelated_cosine < _MAX_UNRELATED_COSINE else DEFAULT_SCALE

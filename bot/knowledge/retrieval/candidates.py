@@ -1,4 +1,4 @@
-"""The passages that a search looks at twice, and what they are worth to what was asked."""
+"""Scores the candidate passages that the indexes propose for a question."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from bot.knowledge.retrieval.query import Question, find_hits
 from bot.values import Passage
 
 _EVIDENCE_PASSAGES = 3
-"""Best passages that the evidence may be spread over."""
+"""The number of best passages that together may be evidence."""
 _MAX_SMALL_TALK_WORDS = 2
-"""Words that could be looked up in small talk, at most."""
+"""The most searchable words that small talk has."""
 _RERANKED_SHARE = 0.7
 """Part of a reranked passage's score that the reranker has; the fused score has the rest."""
 
@@ -56,7 +56,7 @@ class Candidate:
 
     @property
     def text(self) -> str:
-        """Everything that a word of the question may be found in."""
+        """The text that words of the question are looked for in: title, heading and text."""
         return f"{self.row.title}\n{self.row.heading}\n{self.row.text}"
 
 
@@ -68,7 +68,7 @@ def score_candidates(
     dense: float,
     trust: Sequence[float],
 ) -> None:
-    """Fill in what each candidate is worth, over all wordings by their weight.
+    """Computes the score of each candidate over all wordings, by their weight.
 
     `embedder_of` gives the embedder by knowledge base, `trust` how well it knows each wording's
     language (`Question.trust`), `dense` the share of meaning.
@@ -131,7 +131,7 @@ def mix_reranked_scores(found: Sequence[Candidate], reranked: Sequence[float]) -
 def collect_signs(
     question: Question, found: Sequence[Candidate], trust: float, talk: float
 ) -> EvidenceSigns:
-    """What the evidence gate looks at; the best passages together may cover the question.
+    """Collects what the evidence gate needs; several passages together may cover the question.
 
     `talk` is how near the question comes to small talk.
     """
@@ -153,7 +153,7 @@ def collect_signs(
 
 
 def _best_sentence(question: Question, candidate: Candidate) -> float:
-    """How much of the question's weight of words one sentence has with the headings above it."""
+    """Returns the best coverage of the question's words by one sentence and its headings."""
     above = extract_stems(f"{candidate.row.title}\n{candidate.row.heading}")
     return max(
         coverage(question.weight, find_hits(question.words, above | extract_stems(sentence)))
@@ -162,7 +162,7 @@ def _best_sentence(question: Question, candidate: Candidate) -> float:
 
 
 def to_passage(candidate: Candidate, around: Mapping[tuple[str, int], str]) -> Passage:
-    """A candidate as it is given out; `around` are texts by document and position."""
+    """Converts a candidate to a `Passage`; `around` has the texts by document and position."""
     row = candidate.row
     before = around.get((row.document, row.position - 1), "")
     after = around.get((row.document, row.position + 1), "")

@@ -1,4 +1,4 @@
-"""What the documents need of the model that embeds them."""
+"""The embedder: a model that turns passages and questions into unit vectors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MULTILINGUAL_MODELS = re.compile(
     r"|granite-embedding-107m|bge-(?:small|base|large)-zh",
     re.IGNORECASE,
 )
-"""Embedders that know other languages than English."""
+"""Names of embedders that know other languages than English."""
 _DEFAULT_ID_PART = f"@{(EMBEDDER_FILE.sha256 or '')[:12]}/"
 """What the default embedder's id has in it; its scale is known."""
 _DEFAULT_WINDOW_TOKENS = 256
@@ -66,23 +66,26 @@ class Embedder:
     """What stands before questions and passages by the time that the model sees them."""
 
     async def embed_query(self, texts: Sequence[str]) -> Embeddings:
-        """Embed what passages are searched with. Raises a `BackendError`."""
+        """Embeds questions. Raises a `BackendError`."""
         return await (self.embed_questions or self.embed)(texts)
 
     async def similarities(self, claims: Sequence[str], texts: Sequence[str]) -> Embeddings:
-        """How near each claim is to each text, shape (claims, texts), on the default embedder's
-        scale. Both are statements, and embedded as passages. Raises a `BackendError`."""
+        """Returns the cosine of each claim and each text, shape (claims, texts).
+
+        They are on the default embedder's scale; both are embedded as passages. Raises a
+        `BackendError`.
+        """
         rows = await self.embed([*claims, *texts])
         near: Embeddings = self.scale(rows[: len(claims)] @ rows[len(claims) :].T)
         return near
 
 
 EmbedderFactory = Callable[[str], Awaitable[Embedder]]
-"""Gives the embedder of a knowledge base, by the base's name; may load it."""
+"""Returns the embedder of a knowledge base by the base's name; may load the model."""
 
 
 def check_embedder(base: str, made_by: str, dimension: int, embedder: Embedder) -> None:
-    """Raises `Refused` where a base's vectors were made by another embedder than this one."""
+    """Raises `Refused` if the vectors of a base were made by another embedder."""
     if (made_by, dimension) != (embedder.id, embedder.dimension):
         raise Refused(
             f"The documents of {base!r} were read with the embedder {made_by}, and config.yaml "
@@ -118,7 +121,7 @@ async def create_embedder(
     passage_prefix: str | None = None,
     english: bool | None = None,
 ) -> Embedder:
-    """The embedder that a backend is; may load the model.
+    """Creates the embedder for a backend; may load the model.
 
     `embed` is asked instead of the backend's own, so that a pool can stand before it. What stands
     before questions and passages, and whether it knows English alone, is told from its `names`
@@ -190,7 +193,7 @@ def _check_vectors(embed: EmbedTexts, ident: str, dimension: int) -> EmbedTexts:
 
 
 def _add_prefix(prefix: str, embed: EmbedTexts) -> EmbedTexts:
-    """Embeds texts with something before each."""
+    """Returns a function that embeds texts with a prefix."""
     if not prefix:
         return embed
 

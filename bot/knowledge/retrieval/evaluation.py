@@ -1,4 +1,4 @@
-"""Measuring search and abstention on questions with known answers (`parlance docs eval`).
+"""Measures search and abstention on questions with known answers (`parlance docs eval`).
 
 questions = load_golden(Path("golden.yaml"))
 measured = await evaluate(service, questions)
@@ -94,7 +94,7 @@ Answer = Callable[[str, SearchResult], Awaitable[str]]
 
 
 def load_golden(path: Path, *, half: str = "") -> list[Golden]:
-    """Read a golden file; `half` keeps only "tuning" or "test". Raises `UsageError`."""
+    """Reads a golden file; `half` keeps only "tuning" or "test". Raises `UsageError`."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as exc:
@@ -140,7 +140,7 @@ async def evaluate(
     bases: Sequence[str] | None = None,
     answer: Answer | None = None,
 ) -> Evaluation:
-    """Ask every question. Raises `UsageError` where there are none."""
+    """Searches for every question and returns the measures. Raises `UsageError` for none."""
     if not questions:
         raise UsageError("There is no question to evaluate.")
     await service.search(questions[0].question, bases=bases)  # loads what is loaded on first use
@@ -191,7 +191,7 @@ async def evaluate(
 
 
 def _ranking(passages: Sequence[Passage]) -> list[Passage]:
-    """The best passage of each document, in order."""
+    """Returns the best passage of each document, in order."""
     best: dict[str, Passage] = {}
     for passage in passages:
         best.setdefault(passage.document, passage)

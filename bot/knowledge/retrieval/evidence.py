@@ -1,4 +1,4 @@
-"""Whether the passages found speak about the question at all, decided before a model is asked."""
+"""Estimates whether the passages found answer the question, before a model is asked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class EvidenceSigns:
-    """What the gate looks at.
+    """The features that the evidence gate uses.
 
     `coverage`: how much of the question's weight of words the best passage has, 0 to 1, where a
     word that is rare in the documents weighs more; `sentence`: the same of the best sentence with
@@ -31,7 +31,7 @@ class EvidenceSigns:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceCurve:
-    """A logistic curve over the signs."""
+    """The weights of a logistic curve over the signs."""
 
     bias: float
     coverage: float
@@ -55,7 +55,7 @@ half's questions in other languages."""
 
 
 def confidence(signs: EvidenceSigns) -> float:
-    """The probability that the best passages answer the question, 0 to 1."""
+    """Returns the probability that the best passages answer the question, 0 to 1."""
     if signs.unspaced:
         return _apply_curve(UNSPACED_SCRIPT, signs)
     known, other = _apply_curve(KNOWN_LANGUAGE, signs), _apply_curve(OTHER_LANGUAGE, signs)
@@ -88,6 +88,6 @@ def rarity(frequency: int, passages: int) -> float:
 
 
 def coverage(weights: Mapping[str, float], found: Sequence[str]) -> float:
-    """The part of the words' weight that is found; 0 where there are no words."""
+    """Returns the share of the words' weight that is found, 0 to 1; 0 without words."""
     total = sum(weights.values())
     return sum(weights[word] for word in set(found)) / total if total > 0 else 0.0

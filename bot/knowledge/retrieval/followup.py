@@ -1,7 +1,7 @@
-"""Questions that lean on the one before ("and on Windows?"), told by their small words.
+"""Recognises follow-up questions ("and on Windows?") by their function words.
 
-No model is asked: the earlier question's words are looked up too and count less than its own. A
-question that has a subject of its own is looked up alone, whatever was asked before.
+No model is needed: the words of the earlier question are searched, too, with less weight. A
+question with a subject of its own is searched alone, whatever was asked before.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from bot.knowledge.language.words import extract_terms, is_unspaced
 from bot.knowledge.retrieval.query import Wording
 
 _MAX_FOLLOW_UP_WORDS = 8
-"""Most words of a question that leans on another."""
+"""The most words of a follow-up question."""
 _MAX_UNSPACED_CHARACTERS = 16
-"""The same in characters, where words are not spaced."""
+"""The most characters of a follow-up in a script without spaces."""
 _MAX_EARLIER_CHARACTERS = 400
 _ALONE_WEIGHT = 0.3
-"""What the question by itself counts beside both together; more loses what it leans on."""
+"""The weight of the question alone, beside the combined one; more would lose the context."""
 _MAX_EARLIER_QUESTIONS = 3
-"""Earlier questions that are looked at for one that stands by itself."""
+"""How many earlier questions are considered to find one that stands by itself."""
 
 _MAX_OWN_WORDS = 2
-"""Words of its own that a question with such a word has at most; with more it has a subject."""
+"""The most own words of a follow-up with a pronoun; with more it has its own subject."""
 _OPENING_PHRASE = re.compile(
     r"^(?:what|how) about\b|^wie (?:ist|steht) es |^qu[ée] (?:hay|tal) "
     r"|^(?:那|那么|那麼|它|其|这|這|他|她|それ|これ|あれ|そこ|その|では|じゃ|で、)"
@@ -35,7 +35,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
 def is_follow_up(question: str) -> bool:
-    """Whether a question is short and refers to something outside it."""
+    """Tells whether a question is short and refers to an earlier one."""
     text = question.strip().casefold()
     found = _WORD.findall(text)
     unspaced = any(map(is_unspaced, found)) and len(found) <= 2

@@ -1,4 +1,4 @@
-"""One score from several: how near in meaning, and how many of the words.
+"""Combines dense and lexical scores into one.
 
 Each kind of score is divided by the best of the question's candidates, so that the best of each
 counts 1, and they are added by weight. On XQuAD this finds more than adding ranks does, and the
@@ -24,7 +24,7 @@ FULL_WEIGHT_KNOWN_SHARE = 0.6
 
 @dataclass(frozen=True, slots=True)
 class ScoreWeights:
-    """What each kind of score counts; together 1."""
+    """The weights of the kinds of score; their sum is 1."""
 
     sentence: float
     whole: float
@@ -32,7 +32,7 @@ class ScoreWeights:
 
 
 def compute_weights(dense: float, *, trust: float, known: float) -> ScoreWeights:
-    """The weights for one question.
+    """Computes the weights for one question.
 
     `dense` is the configured share of meaning. `trust`, 0 to 1, is how well the embedder knows the
     question's language; `known` the share of its words that occur in the documents at all: a
@@ -44,7 +44,7 @@ def compute_weights(dense: float, *, trust: float, known: float) -> ScoreWeights
 
 
 def fuse_scores(weights: ScoreWeights, sentence: Scores, whole: Scores, lexical: Scores) -> Scores:
-    """Scores of the candidates, shape (n,) each, to one, 0 to 1."""
+    """Combines the scores of the candidates, shape (n,) each, into one, 0 to 1."""
     return (
         weights.sentence * divide_by_best(sentence)
         + weights.whole * divide_by_best(whole)
@@ -53,12 +53,12 @@ def fuse_scores(weights: ScoreWeights, sentence: Scores, whole: Scores, lexical:
 
 
 def fuse_lexical_scores(stemmed: Scores, exact: Scores) -> Scores:
-    """The two full text scores as one; a script without word forms has only the first."""
+    """Combines the two full text scores; a script without word forms has only the first."""
     return (1 - EXACT_SHARE) * divide_by_best(stemmed) + EXACT_SHARE * divide_by_best(exact)
 
 
 def divide_by_best(scores: Scores) -> Scores:
-    """Scores as parts of the best one; what is negative counts nothing."""
+    """Divides scores by the best one; negative scores become 0."""
     clipped = np.maximum(scores, 0.0)
     best = clipped.max(initial=0.0)
     return clipped / best if best > 0.0 else clipped

@@ -1,4 +1,4 @@
-"""A question as the indexes understand it."""
+"""Questions and their wordings in the form in which the indexes are searched."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OTHER_TRUST = 0.15
 """What an English embedder's word is worth for other scripts, and for other languages in Latin
 letters, where it still knows names."""
 _EARLIER_WORD_WEIGHT = 0.5
-"""What a word of an earlier question counts beside those of this one."""
+"""The weight of a word of an earlier question; words of this one weigh 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,11 @@ class Wording:
 
     @property
     def searched(self) -> str:
-        """What the indexes are asked; empty where nothing is said."""
+        """The text to search for; may be empty."""
         return f"{self.before} {self.text}".strip()
 
     def shares(self, words: Sequence[str]) -> Mapping[str, float]:
-        """What each of the words counts."""
+        """Returns the weight of each of the words."""
         if not self.before:
             return dict.fromkeys(words, 1.0)
         own = set(extract_terms(self.text))
@@ -42,7 +42,7 @@ class Wording:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What was asked, and the words of it that carry meaning.
+    """The text of a question, and its words that carry meaning.
 
     `weight` is by word, larger for rarer ones; `known` the share of the words that occur in the
     documents; `english` how English it looks, 0 to 1.
@@ -60,7 +60,7 @@ class Question:
         return any(map(is_unspaced, self.words))
 
     def trust(self, embedders: Sequence[Embedder]) -> float:
-        """How well the embedders know its language, 0 to 1."""
+        """Returns how well the embedders know the language of the question, 0 to 1."""
         if not all(embedder.english for embedder in embedders):
             return 1.0
         if self.unspaced:
@@ -69,5 +69,5 @@ class Question:
 
 
 def find_hits(words: Sequence[str], among: frozenset[str]) -> list[str]:
-    """Those of the words that are among the stems of a passage."""
+    """Returns the words whose stems are among those of a passage."""
     return [w for w in words if (w if is_unspaced(w) else stem(w)) in among]

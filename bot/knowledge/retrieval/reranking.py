@@ -1,4 +1,4 @@
-"""What the search needs of the model that reads its best passages once more."""
+"""Connects a reranker model, which scores the best passages of a search again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.knowledge.retrieval.retriever import Rerank
 
 @runtime_checkable
 class RerankerBackend(Protocol):
-    """A backend that tells how well texts answer a question."""
+    """A backend that scores how well texts answer a question."""
 
     async def rerank(self, question: str, texts: Sequence[str]) -> Sequence[float]:
         """One number for each text, more is better, on any scale. Raises `BackendError`."""
@@ -20,7 +20,7 @@ class RerankerBackend(Protocol):
 
 
 def create_reranker(name: str, backend: Backend) -> Rerank:
-    """What asks the reranker that config.yaml names. Raises `ConfigError` where it is none."""
+    """Returns the rerank function of a backend. Raises `ConfigError` if it has none."""
     if not isinstance(backend, RerankerBackend):
         raise ConfigError(
             f"knowledge.reranker: the model {name!r} cannot rank passages in this process; name "

@@ -1,4 +1,4 @@
-"""From a question to passages: two indexes asked side by side, a second look, one score."""
+"""Searches passages: asks both indexes, scores the candidates, and judges the evidence."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from bot.values import Passage, SearchResult
 log = structlog.get_logger(__name__)
 
 _INDEX_CANDIDATES = 40
-"""Passages that each index proposes."""
+"""The number of passages that each index proposes."""
 _RERANKED_PASSAGES = 20
-"""Best passages that a reranker reads."""
+"""The number of best passages that a reranker scores."""
 _MAX_ATTEMPTS = 3
-"""Times that the indexes are asked while documents change under the question."""
+"""How often the indexes are searched if documents change meanwhile."""
 _MAX_COUNTED_PASSAGES = 2_000
-"""From so many passages on, a word's exact frequency does not matter."""
+"""Word frequencies are counted up to this number of passages."""
 _MAX_NEAREST_TITLES = 3
 
 _PASSAGE_ROWS = sa.select(
@@ -59,7 +59,7 @@ _PASSAGE_ROWS = sa.select(
 ).join(documents, documents.c.id == passages.c.document)
 
 Rerank = Callable[[str, Sequence[str]], Awaitable[Sequence[float]]]
-"""What each text is worth to a question, more is better, on any scale. Raises `BackendError`."""
+"""Scores texts for a question; more is better, on any scale. Raises `BackendError`."""
 Bases = Mapping[str, tuple[BaseRow, Embedder]]
 """The knowledge bases that are queries, by name, with the embedder of each."""
 
@@ -88,7 +88,7 @@ class Retriever:
         self._smalltalk = SmallTalk()
 
     async def search(self, wordings: Sequence[Wording], bases: Bases, limit: int) -> SearchResult:
-        """The passages of these bases that answer best, and whether they do at all.
+        """Returns the best passages of these bases, and whether they are evidence.
 
         All wordings have a part in the order, by their weight; the first alone is judged.
         """
@@ -130,7 +130,7 @@ class Retriever:
     async def _talk(
         self, wordings: Sequence[Wording], queries: Sequence[Query], embedders: Sequence[Embedder]
     ) -> float:
-        """How near what was said comes to small talk, whatever was asked before it."""
+        """Returns how similar the message itself, without earlier ones, is to small talk."""
         said = wordings[0].text
         alone = [one for one, put in zip(queries, wordings, strict=True) if put.searched == said]
         try:
@@ -140,7 +140,7 @@ class Retriever:
             return 0.0
 
     async def _apply_reranker(self, question: str, found: list[Candidate]) -> None:
-        """Let the reranker read the best candidates; where it fails they stay as they are."""
+        """Reorders the best candidates with the reranker; if it fails they stay as they are."""
         if self._rerank is None or not found:
             return
         head = found[:_RERANKED_PASSAGES]
@@ -153,7 +153,7 @@ class Retriever:
         found.sort(key=lambda c: (-c.score, c.row.number))
 
     async def passage(self, ident: str) -> Passage | None:
-        """A passage of a live generation by its id, with its neighbours."""
+        """Returns a passage of a live generation by its id, with its neighbours, or None."""
         live = (bases.c.name == passages.c.base) & (bases.c.generation == passages.c.generation)
         query = _PASSAGE_ROWS.join(bases, live).where(passages.c.id == ident)
         async with self._db.read() as connection:
@@ -166,7 +166,7 @@ class Retriever:
     async def _candidates(
         self, wordings: Sequence[Wording], queries: list[Query], bases: Bases
     ) -> list[Candidate]:
-        """What both indexes propose for any wording; may renew what full text found.
+        """Returns what both indexes propose for any wording; may renew `Query.found`.
 
         Documents may change between two looks: then the numbers of full text are gone when the
         rows are read, or many of Chroma's ids have no row yet, and it looks again.
@@ -189,7 +189,7 @@ class Retriever:
         return found
 
     async def _embed(self, texts: list[str], bases: Bases) -> list[dict[str, Embeddings]]:
-        """Each text's vector by embedder. Where one fails the words alone must do."""
+        """Returns the vectors of each text by embedder id; an embedder that fails is left out."""
         embedders = {embedder.id: embedder for _, embedder in bases.values()}
         found: list[dict[str, Embeddings]] = [{} for _ in texts]
         for ident, embedder in embedders.items():
@@ -229,7 +229,7 @@ class Retriever:
     async def _nearest(
         self, vectors: Sequence[Mapping[str, Embeddings]], bases: Bases, limit: int
     ) -> set[str]:
-        """What Chroma proposes. Where it cannot the words alone must do."""
+        """Returns the ids that Chroma proposes; none if Chroma fails."""
         found: set[str] = set()
         try:
             for base, embedder in bases.values():
@@ -248,7 +248,7 @@ class Retriever:
         ids: set[str],
         bases: Bases,
     ) -> list[Candidate]:
-        """The candidates' rows. An id that only Chroma has is passed over."""
+        """Loads the candidates from the database; ids that only Chroma has are ignored."""
         query = _PASSAGE_ROWS.where(passages.c.number.in_(numbers) | passages.c.id.in_(ids))
         async with self._db.read() as connection:
             rows = (await connection.execute(query)).all()
@@ -259,7 +259,7 @@ class Retriever:
         ]
 
     async def _neighbour_texts(self, found: Sequence[Candidate]) -> dict[tuple[str, int], str]:
-        """The texts beside the passages found, by document and position."""
+        """Returns the texts next to the passages found, by document and position."""
         if not found:
             return {}
         # Every column of the index by itself: SQLite does not use it for pairs of values.

@@ -1,4 +1,4 @@
-"""How near what was said comes to what people say to a bot without asking its documents."""
+"""Measures how similar a message is to small talk, which needs no documents."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _EXAMPLES = (
 
 
 class SmallTalk:
-    """Knows small talk by examples; each embedder is asked for them once."""
+    """Compares messages with examples of small talk, embedded once by each embedder."""
 
     def __init__(self) -> None:
         self._examples: dict[str, Embeddings] = {}

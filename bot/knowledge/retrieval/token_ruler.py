@@ -1,4 +1,4 @@
-"""Counting the tokens of a text's parts, with the tokenizer reading the text once."""
+"""Counts the tokens of parts of a text, with one run of the tokenizer over the whole text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
 FindSpans = Callable[[str], Sequence[tuple[int, int]]]
-"""Start and end of each token of a text, in characters, in order."""
+"""Returns the start and end of each token of a text, in characters, in order."""
 
 
 class TokenRuler:
