@@ -118,11 +118,11 @@ class KnowledgeService:
         before: Sequence[str] = (),
         beside: Sequence[str] = (),
     ) -> SearchResult:
-        """Passages that answer, best first. Without `bases`: all but private ones.
+        """Searches the bases (all but private ones without `bases`); best passages first.
 
-        A short question that leans on the one `before` it is looked up together with it; the
-        wordings `beside` it take part in the order, with less weight. Raises `UsageError` for a
-        question that is too long, `Refused` where the embedder changed.
+        `before` are the earlier questions of the conversation, oldest first: a short follow-up is
+        searched together with them. `beside` are alternative wordings, which weigh less. Raises
+        `UsageError` for a question that is too long, `Refused` if the embedder changed.
         """
         if len(query) > MAX_QUERY_CHARACTERS:
             raise UsageError(

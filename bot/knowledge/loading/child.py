@@ -1,6 +1,6 @@
 """The child process that reads documents, one at a time; `loading.process` starts it.
 
-Frames come in on standard input and go out on standard output; both are use away from the loaders
+Frames come in on standard input and go out on standard output; both are taken away from the loaders
 first. A thread reads, so that the end of the parent is noticed whatever a loader is doing. Answers
 are JSON and text, nothing that could run: what is read here may have use this process over.
 """

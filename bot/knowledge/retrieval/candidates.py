@@ -31,9 +31,10 @@ _RERANKED_SHARE = 0.7
 
 @dataclass(slots=True)
 class Query:
-    """One wording of what is queries: what it counts, and what the indexes found for it.
+    """One wording of a question, with its weight and what full text found for it.
 
-    `found` is the full text score by passage number, `vectors` its vector by embedder.
+    `found` has the full text score by passage number, `vectors` the wording's vector by embedder
+    id.
     """
 
     question: Question

@@ -63,8 +63,11 @@ def is_follow_up(question: str) -> bool:
 
 
 def combine_with_history(question: str, before: Sequence[str]) -> list[Wording]:
-    """A question with the earlier ones that it leans on (the last of them last), then by itself,
-    so that its own words decide where both are found."""
+    """Returns a follow-up's wordings: joined with the earlier questions it needs, then alone.
+
+    `before` has the earlier questions, oldest first. The second wording makes the question's own
+    words decide where both are found.
+    """
     kept: list[str] = []
     for earlier in reversed(before[-_MAX_EARLIER_QUESTIONS:]):
         kept.insert(0, earlier.strip()[:_MAX_EARLIER_CHARACTERS])

@@ -18,9 +18,9 @@ _EARLIER_WORD_WEIGHT = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """One way to put what is asked, and what it counts beside the others.
+    """One wording of a question, and its weight among the others.
 
-    `before` is an earlier question that this one leans on; its words count less.
+    `before` has the earlier questions of a follow-up; their words weigh less.
     """
 
     text: str

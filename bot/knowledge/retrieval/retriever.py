@@ -61,7 +61,7 @@ _PASSAGE_ROWS = sa.select(
 Rerank = Callable[[str, Sequence[str]], Awaitable[Sequence[float]]]
 """Scores texts for a question; more is better, on any scale. Raises `BackendError`."""
 Bases = Mapping[str, tuple[BaseRow, Embedder]]
-"""The knowledge bases that are queries, by name, with the embedder of each."""
+"""The knowledge bases to search, by name, with the embedder of each."""
 
 
 class Retriever:
