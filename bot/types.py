@@ -79,6 +79,7 @@ def _written(
 
 
 Scope = Literal["conversation", "channel", "workspace", "default"]
+"""How far a choice of a person reaches, such as that of a model."""
 SCOPES: tuple[Scope, ...] = ("conversation", "channel", "workspace", "default")
 """The scopes of a setting, narrowest first: the order in which it is looked up."""
 
@@ -220,6 +221,7 @@ class Explanation:
 
 
 Part: TypeAlias = Text | Status | Sources | Actions | File | Notice | Explanation
+"""Whatever a skill may yield."""
 
 
 # --- what delivery hands to a platform -----------------------------------------------------------

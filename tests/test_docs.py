@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 import typer.main
 
+import bot.api
+from bot.adapters.protocol import Adapter
 from bot.cli import app
+from bot.cli.api_reference import api_reference, first_paragraph
 from bot.cli.doc_tables import find_stale_pages
+from bot.replies.protocol import Sink
 from bot.skills.hookspecs import __file__ as hookspecs_file
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,6 +23,8 @@ HOOKS = re.findall(r"^def (\w+)\(", Path(hookspecs_file).read_text("utf-8"), re.
 _COMMAND = re.compile(r"(?:^|[`/(])parlance((?: [a-z][a-z-]*)+)([^`\n]*)", re.MULTILINE)
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+_PATH = re.compile(r"(?<![\w/.-])(?:bot|backends|plugins)/[\w./-]*")
 
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -67,6 +73,36 @@ def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
     assert lost == []
 
 
+def missing_paths(text: str) -> list[str]:
+    """Paths into the source that a text names and that do not exist."""
+    return [path for path in _PATH.findall(text) if not (ROOT / path.rstrip(".")).exists()]
+
+
+@by_page
+def test_every_path_into_the_source_exists(page: Path) -> None:
+    assert missing_paths(page.read_text("utf-8")) == []
+
+
+def test_the_check_of_paths_can_fail() -> None:
+    text = "`bot/turns/` and `bot/api.py`, backends/bass.py and parlance/bot/nothing.py."
+    assert missing_paths(text) == ["backends/bass.py"]
+
+
+def folders_with_modules() -> list[str]:
+    found = {
+        path.parent for top in ("bot", "backends", "plugins") for path in (ROOT / top).rglob("*.py")
+    }
+    return sorted(f"{folder.relative_to(ROOT).as_posix()}/" for folder in found)
+
+
+def test_the_map_names_every_folder() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    slack = re.compile(r"bot/adapters/slack/\w+/")  # the same four as those of Discord
+    assert [
+        one for one in folders_with_modules() if f"`{one}`" not in text and not slack.match(one)
+    ] == []
+
+
 def anchors(page: Path) -> set[str]:
     """What a page's headings are called in links, as the common hosts name them."""
     headings = _HEADING.findall(page.read_text("utf-8"))
@@ -80,6 +116,20 @@ def test_every_hook_is_documented(hook: str) -> None:
 
 def test_generated_tables_are_current() -> None:
     assert find_stale_pages(ROOT / "docs") == []
+
+
+def test_the_reference_names_everything_that_plugins_import() -> None:
+    reference = api_reference()
+    assert [name for name in bot.api.__all__ if f"### {name}\n" not in reference] == []
+
+
+@pytest.mark.parametrize("protocol", [bot.api.Context, Sink, Adapter], ids=lambda one: one.__name__)
+def test_public_members_have_docstrings(protocol: type) -> None:
+    members = {name: value for name, value in vars(protocol).items() if not name.startswith("_")}
+    said = [value for value in members.values() if callable(value) or isinstance(value, property)]
+    assert said
+    for member in said:
+        assert first_paragraph(member.__doc__)
 
 
 def tracked() -> list[Path]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
+from bot.cli.api_reference import api_reference
 from bot.config import describe_keys
 
 _REPEATED = re.compile(r"^(channels\.<name>\.|workspaces\.<name>\.commands\.)")
@@ -23,11 +26,18 @@ def configuration_table() -> str:
     return "\n".join(lines)
 
 
+TABLES: Final[Mapping[str, Callable[[], str]]] = {
+    "configuration": configuration_table,
+    "api": api_reference,
+}
+"""What is generated, by the name in the marker before it."""
+
+_TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
+
+
 def insert_tables(page: str) -> str:
-    """Return the page with its tables generated again."""
-    before, begin, rest = page.partition("<!-- table: configuration -->\n")
-    _, end, after = rest.partition("\n<!-- end -->")
-    return f"{before}{begin}{configuration_table()}{end}{after}" if end else page
+    """Return the page with its tables generated again. Raises `KeyError` for a table that nothing makes."""
+    return _TABLE.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}{found[3]}", page)
 
 
 def find_stale_pages(docs: Path) -> list[Path]:

@@ -39,8 +39,11 @@ class Check:
 
 
 is_admin = Check(lambda a: a.admin, "an admin named in config.yaml")
+"""The person is an admin here."""
 in_direct_message = Check(lambda a: a.direct, "in a direct message")
+"""The person asks in a direct message."""
 anyone = Check(lambda a: True, "anyone")
+"""Everybody passes."""
 
 
 def has_role(*roles: str) -> Check:

@@ -1,4 +1,4 @@
-"""What the core needs of a store of conversations. `sql.py` keeps it in SQLite."""
+"""The protocol of the store of conversations, and the values that it stores."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ class HistoryStore(Protocol):
         complete, cancelled or interrupted answers. A turn replaced by Regenerate is left out."""
         ...
 
-    async def get(self, turn: str) -> StoredMessage | None: ...
+    async def get(self, turn: str) -> StoredMessage | None:
+        """One stored message by its id; None where there is none."""
+        ...
 
     async def supersede(self, turn: str) -> None:
         """An answer was regenerated: the old one stays stored, and leaves the prompts to come."""
@@ -123,11 +125,17 @@ class HistoryStore(Protocol):
 class Preferences(Protocol):
     """Small values that people chose at run time, by scope key (`ConversationKey.scope`)."""
 
-    async def get(self, name: str, scope: str) -> str | None: ...
+    async def get(self, name: str, scope: str) -> str | None:
+        """The value chosen for this scope; None where nothing was."""
+        ...
 
-    async def put(self, name: str, scope: str, value: str, by: str) -> None: ...
+    async def put(self, name: str, scope: str, value: str, by: str) -> None:
+        """Choose a value, in place of the one before; `by` is the person's `Author.key`."""
+        ...
 
-    async def clear(self, name: str, scope: str) -> None: ...
+    async def clear(self, name: str, scope: str) -> None:
+        """Take a choice back, so that the next wider scope counts."""
+        ...
 
     async def resolve(
         self, name: str, scopes: Sequence[tuple[Scope, str]]

@@ -20,6 +20,7 @@ from bot.skills.skill import Skill
 PROJECT = "parlance"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a function of a plugin as the implementation of the hook of the same name."""
 
 
 @hookspec
