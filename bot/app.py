@@ -28,7 +28,7 @@ from bot.knowledge.loading.page_reader import PageReader
 from bot.knowledge.retrieval.reranking import create_reranker
 from bot.knowledge.retrieval.retriever import Rerank
 from bot.knowledge.service import KnowledgeService
-from bot.models.capabilities_store import SqlCapabilities
+from bot.models.capabilities_store import SqlCapabilitiesStore
 from bot.models.selection import ModelService
 from bot.observability.metrics import Metrics
 from bot.observability.redaction import Redactor
@@ -36,10 +36,10 @@ from bot.private_files import create_privately
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.channel_settings import ChosenSettings
 from bot.settings.choices_store import SqlPreferences
-from bot.settings.from_config import configured_place, may_use
+from bot.settings.from_config import may_use, settings_from_config
 from bot.skills.services import Searching, Services
-from bot.storage.backups import keep_removing, remove_old
-from bot.storage.data_dir_lock import own
+from bot.storage.backups import remove_old, remove_old_daily
+from bot.storage.data_dir_lock import lock_data_dir
 from bot.storage.database import Database
 from bot.turns.core import Core, Policy, assemble
 from bot.turns.erasure import Erasure
@@ -81,7 +81,7 @@ class App:
                 log.error("platform.failed", platform=adapter.name, reason=str(error))
 
         config = self.installation.config
-        removing = keep_removing(config.database, config.backup.keep_days)
+        removing = remove_old_daily(config.database, config.backup.keep_days)
         async with (
             _background(self.knowledge.repair_when_damaged(), "documents: mending"),
             _background(removing, "backups: removing old ones"),
@@ -166,10 +166,10 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
         web = PageReader(
             Fetcher(config.fetch), document_reader, max_bytes=config.limits.max_attachment_bytes
         )
-        models = ModelService(pool, preferences, config, SqlCapabilities(database))
+        models = ModelService(pool, preferences, config, SqlCapabilitiesStore(database))
         settings = ChosenSettings(
             preferences,
-            partial(configured_place, config),
+            partial(settings_from_config, config),
             lambda: (*config.knowledge.bases,),
             commands=lambda: [command.name for command in installation.plugins.commands],
             models=models,
@@ -277,7 +277,7 @@ def create_adapters(installation: Installation) -> list[Adapter]:
 @asynccontextmanager
 async def _owned(data_dir: Path) -> AsyncIterator[None]:
     """Hold the data directory; its files are opened and written in a thread."""
-    held = own(data_dir)
+    held = lock_data_dir(data_dir)
     await asyncio.to_thread(held.__enter__)
     try:
         yield

@@ -27,7 +27,7 @@ from bot.api import (
     speakers,
 )
 
-MAX_QUESTION = 4000
+MAX_QUESTION_CHARACTERS = 4000
 
 
 @command(
@@ -84,11 +84,11 @@ def _question(ctx: Context, question: str | None) -> tuple[str, str]:
     about = target.text.strip()
     if not about and not said:
         raise UsageError("This message has no text to ask about.")
-    return ("" if said in about else said), about[:MAX_QUESTION]
+    return ("" if said in about else said), about[:MAX_QUESTION_CHARACTERS]
 
 
 def _joined(question: str, about: str) -> str:
-    return f"{question}\n\n{about}".strip()[:MAX_QUESTION]
+    return f"{question}\n\n{about}".strip()[:MAX_QUESTION_CHARACTERS]
 
 
 def _nothing(found: SearchResult, bases: Sequence[str]) -> str:

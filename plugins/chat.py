@@ -40,7 +40,7 @@ from bot.api import (
 )
 
 SAMPLING = Sampling(temperature=0.7, repeat_penalty=1.1, max_tokens=768)
-FILE_PIECES = 64
+MAX_FILE_PIECES = 64
 PIECE_TOKENS = 256
 
 
@@ -90,7 +90,7 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> AsyncGe
     who = speakers(history, ctx.author)
     system = ctx.prompts.render("system", family, persona=ctx.persona, several=bool(who))
     bases = [] if pages else await ctx.knowledge.bases(ctx.asker)
-    if bases and not _is_a_word(question):
+    if bases and not _is_single_word(question):
         found = await search_for(ctx, question, bases=bases, history=history, model=name)
         if found.evidence:
             drawn = answer_from(ctx, question, found, system=system, model=name, history=history)
@@ -99,7 +99,7 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> AsyncGe
                     yield part
             yield Notice("Drawn from the documents.", kind="footer")
             return
-    asked = _Asked(name, family, system, who.said(ctx.author.key, question), history, who)
+    asked = _Prompt(name, family, system, who.said(ctx.author.key, question), history, who)
     async with aclosing(_plain(ctx, asked, pages)) as parts:
         async for part in parts:
             yield part
@@ -110,7 +110,7 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> AsyncGe
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Prompt:
     """What a model is asked, but for what is read with it."""
 
     model: str
@@ -121,14 +121,14 @@ class _Asked:
     who: Speakers
 
 
-async def _plain(ctx: Context, asked: _Asked, pages: Sequence[Page]) -> AsyncGenerator[Part, None]:
+async def _plain(ctx: Context, asked: _Prompt, pages: Sequence[Page]) -> AsyncGenerator[Part, None]:
     model, history = asked.model, asked.history
     fitter = ctx.services.fitter
-    quotes = _quotes(ctx, history)
+    quotes = _context_lines(ctx, history)
     pieces: list[tuple[str, str]] = []
     longer: set[str] = set()
     for page in pages:
-        split = await fitter.split(ctx.models, model, page.text, PIECE_TOKENS, most=FILE_PIECES)
+        split = await fitter.split(ctx.models, model, page.text, PIECE_TOKENS, most=MAX_FILE_PIECES)
         pieces.extend((page.title, text) for text in split.pieces)
         if split.more:
             longer.add(page.title)
@@ -182,12 +182,12 @@ async def _plain(ctx: Context, asked: _Asked, pages: Sequence[Page]) -> AsyncGen
         yield Text(rest)
 
 
-def _is_a_word(said: str) -> bool:
+def _is_single_word(said: str) -> bool:
     """A single short word is a greeting or a thank-you, whatever the documents have of it."""
     return len(said) < 16 and len(said.split()) == 1 and said.isascii() and "?" not in said
 
 
-def _quotes(ctx: Context, history: Sequence[StoredMessage]) -> list[str]:
+def _context_lines(ctx: Context, history: Sequence[StoredMessage]) -> list[str]:
     """Messages around this one that the conversation's own turns do not hold already."""
     known = {turn.event_id for turn in history} | {turn.text.strip() for turn in history}
     return [

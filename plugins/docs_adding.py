@@ -22,9 +22,9 @@ from bot.api import (
 )
 
 _URL = re.compile(r"https?://[^\s<>|\"]+", re.IGNORECASE)
-_SHOWN = 50
-_LONGEST_TITLE = 80
-_WORDS = {
+_MAX_SHOWN_DOCUMENTS = 50
+_MAX_TITLE_CHARACTERS = 80
+_OUTCOMES = {
     "added": "added",
     "changed": "read again, since it has changed",
     "unchanged": "unchanged, nothing to do",
@@ -38,28 +38,28 @@ async def add(ctx: Context, what: str, text: str, base: str | None) -> AsyncGene
     address = plain if _URL.match(plain) else ""
     things = []
     if text and _URL.fullmatch(plain):
-        things += [_text(ctx, "", text, base), _place(ctx, address, base)]
+        things += [_add_text(ctx, "", text, base), _add_address(ctx, address, base)]
     elif text:
-        things.append(_text(ctx, what, text, base))
+        things.append(_add_text(ctx, what, text, base))
     elif address:
-        things.append(_place(ctx, address, base))
+        things.append(_add_address(ctx, address, base))
     elif what:
-        things.append(_path(ctx, what, base))
-    things += [_file(ctx, file, base) for file in ctx.attachments]
+        things.append(_add_path(ctx, what, base))
+    things += [_add_file(ctx, file, base) for file in ctx.attachments]
     if not things:
         raise UsageError(
             "Name a URL, attach a file, or give a text: /docs add https://example.com/guide"
         )
-    async with aclosing(_each(things)) as steps:
+    async with aclosing(_add_all(things)) as steps:
         async for part in steps:
             yield part
 
 
-def _place(ctx: Context, location: str, base: str | None) -> AsyncGenerator[Ingested, None]:
+def _add_address(ctx: Context, location: str, base: str | None) -> AsyncGenerator[Ingested, None]:
     return ctx.knowledge.add(location, base=base, by=ctx.author.key)
 
 
-def _path(ctx: Context, what: str, base: str | None) -> AsyncGenerator[Ingested, None]:
+def _add_path(ctx: Context, what: str, base: str | None) -> AsyncGenerator[Ingested, None]:
     """What is no address: in the terminal a path. Raises `Refused` before anything is added."""
     if ctx.conversation.platform != "terminal":
         if ctx.attachments:
@@ -69,10 +69,12 @@ def _path(ctx: Context, what: str, base: str | None) -> AsyncGenerator[Ingested,
             )
         raise Refused("Give a URL such as https://example.com/guide, or attach the file.")
     ctx.require(is_admin)
-    return _place(ctx, what, base)
+    return _add_address(ctx, what, base)
 
 
-async def _file(ctx: Context, file: Attachment, base: str | None) -> AsyncGenerator[Ingested, None]:
+async def _add_file(
+    ctx: Context, file: Attachment, base: str | None
+) -> AsyncGenerator[Ingested, None]:
     limit = ctx.services.max_attachment_bytes
     if file.size > limit:
         raise Refused(
@@ -92,23 +94,25 @@ async def add_message(
     """From a message's menu: its files, else its links, else its text."""
     links = [link.rstrip(".,;:!?)") for link in _URL.findall(target.text)]
     if target.attachments:
-        things = [_file(ctx, file, base) for file in target.attachments]
+        things = [_add_file(ctx, file, base) for file in target.attachments]
     elif links and len(_URL.sub("", target.text).split()) < 20:
-        things = [_place(ctx, link, base) for link in links[:5]]
+        things = [_add_address(ctx, link, base) for link in links[:5]]
     elif target.text.strip():
         name = f"message-{re.sub(r'[^A-Za-z0-9-]+', '-', target.id) or 'text'}.md"
         text = f"# A message by {target.author}\n\n{target.text}"
         things = [ctx.knowledge.add_bytes(name, text.encode(), base=base, by=ctx.author.key)]
     else:
         raise UsageError("This message has nothing that could be added.")
-    async with aclosing(_each(things)) as steps:
+    async with aclosing(_add_all(things)) as steps:
         async for part in steps:
             yield part
 
 
-def _text(ctx: Context, title: str, text: str, base: str | None) -> AsyncGenerator[Ingested, None]:
+def _add_text(
+    ctx: Context, title: str, text: str, base: str | None
+) -> AsyncGenerator[Ingested, None]:
     """A text that somebody typed, as a document; the same title takes the place of the old one."""
-    title = " ".join(title.split())[:_LONGEST_TITLE] or _first_line(text)
+    title = " ".join(title.split())[:_MAX_TITLE_CHARACTERS] or _first_line(text)
     slug = re.sub(r"[^\w+#]+", "-", title.casefold()).strip("-") or "text"  # C, C++ and C#
     if f"{slug}.md" in {file.name.casefold() for file in ctx.attachments}:
         slug += "-text"  # the file would take its place
@@ -118,17 +122,21 @@ def _text(ctx: Context, title: str, text: str, base: str | None) -> AsyncGenerat
 
 def _first_line(text: str) -> str:
     line = " ".join(text.strip().splitlines()[0].lstrip("# ").split())
-    return line if len(line) <= _LONGEST_TITLE else line[:_LONGEST_TITLE].rsplit(" ", 1)[0]
+    return (
+        line
+        if len(line) <= _MAX_TITLE_CHARACTERS
+        else line[:_MAX_TITLE_CHARACTERS].rsplit(" ", 1)[0]
+    )
 
 
-async def _each(
+async def _add_all(
     things: Sequence[AsyncGenerator[Ingested, None]],
 ) -> AsyncGenerator[Part, None]:
     """One after the other; what cannot be added is told at the end, and keeps no other back."""
     wrong: list[Failed | NotFound | Refused | UsageError] = []
     for thing in things:
         try:
-            async with aclosing(_progress(thing)) as steps:
+            async with aclosing(_report(thing)) as steps:
                 async for part in steps:
                     yield part
         except (Failed, NotFound, Refused, UsageError) as exc:
@@ -139,7 +147,7 @@ async def _each(
         raise wrong[0]
 
 
-async def _progress(steps: AsyncGenerator[Ingested, None]) -> AsyncGenerator[Part, None]:
+async def _report(steps: AsyncGenerator[Ingested, None]) -> AsyncGenerator[Part, None]:
     """An ingestion as its asker sees it: how far it is, then what became of each document."""
     counts: dict[str, int] = {}
     shown = 0
@@ -147,15 +155,15 @@ async def _progress(steps: AsyncGenerator[Ingested, None]) -> AsyncGenerator[Par
     async with aclosing(steps) as reports:
         async for step in reports:
             if step.state == "working":
-                yield _how_far(step)
+                yield _progress_status(step)
                 continue
             if step.state == "passed":
                 passed = step.detail
                 continue
             counts[step.state] = counts.get(step.state, 0) + 1
-            if shown < _SHOWN:
+            if shown < _MAX_SHOWN_DOCUMENTS:
                 shown += 1
-                how = _WORDS.get(step.state, step.state)
+                how = _OUTCOMES.get(step.state, step.state)
                 detail = f": {step.detail}" if step.detail else ""
                 yield Text(f"- {step.location}: {how}{detail}\n")
     if sum(counts.values()) > 1:
@@ -165,7 +173,7 @@ async def _progress(steps: AsyncGenerator[Ingested, None]) -> AsyncGenerator[Par
         yield Text(f"\n{passed}")
 
 
-def _how_far(step: Ingested) -> Status:
+def _progress_status(step: Ingested) -> Status:
     """Of a long document, its passages; beside them the number of documents, if there are more."""
     done, total = step.done, step.total
     if not step.within:

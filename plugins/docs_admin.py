@@ -34,7 +34,7 @@ from bot.api import (
 )
 from plugins.docs_adding import add, add_message
 
-_SHOWN = 50
+_MAX_SHOWN_ROWS = 50
 
 
 async def document_titles(asked: Completion) -> Sequence[str]:
@@ -78,18 +78,18 @@ async def docs(
     """List, add, remove or search the documents that answers are drawn from, or see feedback."""
     target = ctx.event.target if isinstance(ctx.event, CommandCall) else None
     bases = await ctx.knowledge.bases(ctx.asker)
-    _may_see(ctx, base, bases)
+    _require_visible(ctx, base, bases)
     if target is not None:
-        steps = add_message(ctx, target, _changed(ctx, base))
+        steps = add_message(ctx, target, _base_to_change(ctx, base))
     elif action == "add":
-        steps = add(ctx, what.strip(), text.strip(), _changed(ctx, base))
+        steps = add(ctx, what.strip(), text.strip(), _base_to_change(ctx, base))
     elif text.strip() or ctx.attachments:
         raise UsageError(
             f"A text and a file are for /docs add, and nothing is done with them by "
             f"/docs {action}: choose add, or leave them out."
         )
     elif action == "remove":
-        changed = _changed(ctx, base)
+        changed = _base_to_change(ctx, base)
         steps = _remove(ctx, what.strip(), [changed] if changed else bases)
     elif action == "search":
         steps = _search(ctx, what.strip(), [base] if base else bases)
@@ -103,7 +103,7 @@ async def docs(
             yield part
 
 
-def _may_see(ctx: Context, base: str | None, bases: Sequence[str]) -> None:
+def _require_visible(ctx: Context, base: str | None, bases: Sequence[str]) -> None:
     """Raises `Denied` for a base that does not answer here; for a person's own, elsewhere than in
     their direct messages."""
     own = base == private_base(ctx.author) and in_direct_message(ctx.asker)
@@ -116,7 +116,7 @@ def _may_see(ctx: Context, base: str | None, bases: Sequence[str]) -> None:
     ctx.require(is_admin)
 
 
-def _changed(ctx: Context, base: str | None) -> str | None:
+def _base_to_change(ctx: Context, base: str | None) -> str | None:
     """The base that an addition or removal is for: in a direct message the person's own, which
     needs nobody's leave; everywhere else it takes an admin. None is the default one.
     """
@@ -134,11 +134,11 @@ async def _list(ctx: Context, bases: Sequence[str]) -> AsyncGenerator[Part, None
         found = await ctx.knowledge.list(base)
         if len(bases) > 1 and found:
             lines.append(f"**{base}**")
-        for one in found[:_SHOWN]:
+        for one in found[:_MAX_SHOWN_ROWS]:
             state = "" if one.status == "ready" else f", {one.status}"
             lines.append(f"- {one.title} ({_passages(one.passages)}{state}): {one.location}")
-        if len(found) > _SHOWN:
-            lines.append(f"- and {len(found) - _SHOWN} more")
+        if len(found) > _MAX_SHOWN_ROWS:
+            lines.append(f"- and {len(found) - _MAX_SHOWN_ROWS} more")
     yield Text("\n".join(lines) or "There are no documents here yet.")
 
 
@@ -157,7 +157,7 @@ async def _search(ctx: Context, words: str, bases: Sequence[str]) -> AsyncGenera
         f"{_passages(len(found.passages))}, {verdict} evidence for an answer "
         f"(confidence {found.confidence:.2f}):\n\n"
         + "\n\n".join(
-            f"**[{n}] {_headed(p)}** ({p.score:.2f})\n" + _quote(p.text)
+            f"**[{n}] {_heading(p)}** ({p.score:.2f})\n" + _quote(p.text)
             for n, p in enumerate(found.passages, 1)
         )
     )
@@ -168,7 +168,7 @@ def _passages(count: int) -> str:
     return f"{count} passage{'' if count == 1 else 's'}"
 
 
-def _headed(passage: Passage) -> str:
+def _heading(passage: Passage) -> str:
     """Title and headings, without the title twice where the first heading is it."""
     if passage.heading == passage.title or passage.heading.startswith(f"{passage.title} > "):
         return passage.heading
@@ -201,13 +201,13 @@ async def _feedback(ctx: Context, bases: Sequence[str]) -> AsyncGenerator[Part, 
     if not said:
         yield Text("Nobody has said that a passage is wrong or outdated.")
         return
-    lines = [_reported(reports) for reports in list(said.values())[:_SHOWN]]
-    if len(said) > _SHOWN:
-        lines.append(f"And {len(said) - _SHOWN} more.")
+    lines = [_report_line(reports) for reports in list(said.values())[:_MAX_SHOWN_ROWS]]
+    if len(said) > _MAX_SHOWN_ROWS:
+        lines.append(f"And {len(said) - _MAX_SHOWN_ROWS} more.")
     yield Text("\n\n".join(lines))
 
 
-def _reported(reports: Sequence[Report]) -> str:
+def _report_line(reports: Sequence[Report]) -> str:
     source = reports[0].source
     assert source is not None
     verdicts = Counter(report.verdict for report in reports)

@@ -29,7 +29,7 @@ _VERSUS = re.compile(
     r"(?<!\s)\s++(?:vs?\.?|versus|against|gegen|contra|contre|×)\s++", re.IGNORECASE
 )
 _MARKUP = re.compile(r"[*_`#<>\[\]|~]+")
-_MAX_NAME = 80
+_MAX_NAME_CHARACTERS = 80
 SAMPLING = Sampling(temperature=0.8, top_p=0.95, repeat_penalty=1.2, max_tokens=160)
 
 
@@ -114,8 +114,8 @@ def parse(matchup: str) -> tuple[str, str]:
     sides = [" ".join(_MARKUP.sub(" ", side).split()) for side in _VERSUS.split(f" {matchup} ")]
     if len(sides) != 2 or not all(sides):
         raise UsageError("Name two performers: /rap Ada Lovelace vs Charles Babbage")
-    if max(map(len, sides)) > _MAX_NAME:
-        raise UsageError(f"A performer's name may have {_MAX_NAME} characters.")
+    if max(map(len, sides)) > _MAX_NAME_CHARACTERS:
+        raise UsageError(f"A performer's name may have {_MAX_NAME_CHARACTERS} characters.")
     return sides[0], sides[1]
 
 

@@ -43,7 +43,15 @@ from bot.api import (
     model_names,
     small_note,
 )
-from plugins.summary_source import MOST, SPAN, Style, find, requested, said, spoken
+from plugins.summary_source import (
+    DEFAULT_MESSAGES,
+    MAX_MESSAGES,
+    Style,
+    find_page,
+    parse_request,
+    read_messages,
+    text_page,
+)
 
 _LANGUAGES = {
     "ar": "Arabic", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek",
@@ -55,14 +63,14 @@ _LANGUAGES = {
 }  # fmt: skip
 
 SAMPLING = Sampling(temperature=0.3, repeat_penalty=1.1, max_tokens=512)
-PART_TOKENS = 160
+MAX_PART_SUMMARY_TOKENS = 160
 """Longest summary of a part, in tokens; at most a quarter of the part, so that each round ends
 with less text than it began."""
-EXCERPTS = {"bullets": 5, "prose": 4}
+EXCERPT_SENTENCES = {"bullets": 5, "prose": 4}
 """Sentences in a summary of the text's own words, by style."""
 _TEMPLATE_TOKENS = 160
 """Room that the prompt's own words take, in tokens."""
-_ROUNDS = 6
+_MAX_ROUNDS = 6
 
 
 class SummarizeSettings(BaseModel):
@@ -107,7 +115,7 @@ async def summarize(
     ] = "",
     style: Annotated[Style, Option("A list of points, or paragraphs")] = "bullets",
     last: Annotated[
-        int, Option("Instead: the last so many messages here", min_value=0, max_value=MOST)
+        int, Option("Instead: the last so many messages here", min_value=0, max_value=MAX_MESSAGES)
     ] = 0,
     language: Annotated[str, Option("Language of the summary", max_length=40)] = "",
     model: Annotated[str | None, Option("Which model answers", complete=model_names)] = None,
@@ -115,7 +123,7 @@ async def summarize(
     """Summarise a page, a file, a message or the last messages."""
     name = await ctx.model(model)
     yield Status("working", "reading what to summarise")
-    page = await find(ctx, source.strip(), last)
+    page = await find_page(ctx, source.strip(), last)
     async with aclosing(_summarise(ctx, page, name, style, language)) as parts:
         async for part in parts:
             yield part
@@ -125,9 +133,13 @@ async def answer(ctx: Context) -> AsyncIterator[Part]:
     """Sum up the thread or channel in which somebody asks for it in free text."""
     name = await ctx.model()
     yield Status("working", "reading what to summarise")
-    request = requested(ctx.event.text or "")
+    request = parse_request(ctx.event.text or "")
     assert request is not None  # `wants` has found it
-    page = said(*await spoken(ctx, request.last or (MOST if request.thread else SPAN)))
+    page = text_page(
+        *await read_messages(
+            ctx, request.last or (MAX_MESSAGES if request.thread else DEFAULT_MESSAGES)
+        )
+    )
     async with aclosing(_summarise(ctx, page, name, request.style, "")) as parts:
         async for part in parts:
             yield part
@@ -147,7 +159,7 @@ async def _summarise(
         can.family,
         can.context or 4096,
     )
-    made = _in_its_own_words(job) if is_small(can) else _summary(ctx, job)
+    made = _quote_sentences(job) if is_small(can) else _write_summary(ctx, job)
     async with aclosing(made) as parts:
         async for part in parts:
             yield part
@@ -161,9 +173,9 @@ async def _summarise(
             yield note
 
 
-async def _in_its_own_words(job: Job) -> AsyncGenerator[Part, None]:
+async def _quote_sentences(job: Job) -> AsyncGenerator[Part, None]:
     """Sentences of the text, word for word, instead of a model's."""
-    found = await asyncio.to_thread(excerpts, job.text, EXCERPTS[job.style])
+    found = await asyncio.to_thread(excerpts, job.text, EXCERPT_SENTENCES[job.style])
     if not found:
         raise Refused("There is no whole sentence in it that a summary could be made of.")
     yield Explanation(
@@ -181,14 +193,14 @@ def _language(ctx: Context) -> str:
     return _LANGUAGES.get(code, "")
 
 
-async def _summary(ctx: Context, job: Job) -> AsyncGenerator[Part, None]:
+async def _write_summary(ctx: Context, job: Job) -> AsyncGenerator[Part, None]:
     """Summarise at once if the text fits, else its parts, and then their summaries."""
     settings = ctx.settings if isinstance(ctx.settings, SummarizeSettings) else SummarizeSettings()
     fitter = ctx.services.fitter
     answer = min(SAMPLING.max_tokens, job.window // 4)
     room = max(64, job.window - answer - _TEMPLATE_TOKENS)
     text, parts_read, left_out = job.text, 0, 0
-    for _ in range(_ROUNDS):
+    for _ in range(_MAX_ROUNDS):
         split = await fitter.split(ctx.models, job.model, text, room, most=settings.max_parts)
         pieces = split.pieces
         if len(pieces) == 1 and not split.more:
@@ -200,8 +212,10 @@ async def _summary(ctx: Context, job: Job) -> AsyncGenerator[Part, None]:
             )
         parts_read += len(pieces)
         summaries: dict[int, str] = {}
-        sampling = replace(SAMPLING, max_tokens=min(PART_TOKENS, room // 4))
-        async with aclosing(_side_by_side(ctx, job, pieces, settings.parallel, sampling)) as done:
+        sampling = replace(SAMPLING, max_tokens=min(MAX_PART_SUMMARY_TOKENS, room // 4))
+        async with aclosing(
+            _summarise_parts(ctx, job, pieces, settings.parallel, sampling)
+        ) as done:
             async for number, summary in done:
                 summaries[number] = summary
                 yield Status(
@@ -230,7 +244,7 @@ async def _summary(ctx: Context, job: Job) -> AsyncGenerator[Part, None]:
             yield part
 
 
-async def _side_by_side(
+async def _summarise_parts(
     ctx: Context, job: Job, pieces: Sequence[str], parallel: int, sampling: Sampling
 ) -> AsyncGenerator[tuple[int, str], None]:
     """Summaries of the parts as they are done, with their numbers; at most `parallel` at a time.
@@ -245,14 +259,14 @@ async def _side_by_side(
             messages = _prompt(
                 ctx, job, "summarize_part", text=piece, part=number, parts=len(pieces), words=words
             )
-            said = []
+            text_page = []
             async with aclosing(
                 ctx.generate(messages, model=job.model, sampling=sampling, cache="")
             ) as stream:
                 async for part in stream:
                     if isinstance(part, Text):
-                        said.append(part.delta)
-            return number, "".join(said).strip()
+                        text_page.append(part.delta)
+            return number, "".join(text_page).strip()
 
     tasks = [asyncio.create_task(one(n, piece)) for n, piece in enumerate(pieces, 1)]
     try:
@@ -274,7 +288,7 @@ def _prompt(ctx: Context, job: Job, task: str, **values: object) -> list[ChatMes
 
 def wants(message: Message) -> bool:
     """Whether a message asks for a summary of what was said around it, and for nothing else."""
-    return not message.attachments and requested(message.text) is not None
+    return not message.attachments and parse_request(message.text) is not None
 
 
 @hookimpl

@@ -24,15 +24,15 @@ from bot.api import (
 Style = Literal["bullets", "prose"]
 
 _URL = re.compile(r"https?://[^\s<>|\"]+", re.IGNORECASE)
-SPAN = 50
+DEFAULT_MESSAGES = 50
 """Messages that are read where nobody says how many."""
-MOST = 500
+MAX_MESSAGES = 500
 """Messages that are read at most, and of a thread."""
-PASTED_WORDS = 25
+MIN_PASTED_WORDS = 25
 """From so many words on, what stands in place of an address is the text itself."""
 
 
-_LONGEST_REQUEST = 120
+_MAX_REQUEST_CHARACTERS = 120
 _SUM_UP = re.compile(
     r"\b(summar(?:y|i[sz]e)|sum up|recap|tl;?dr|catch me up|zusammenfass\w*|"
     r"fass\w*+ .{0,100}zusammen|r[ée]sum(?:e|é|er|en|ir)|resumen|resumir|riassum\w*|samenvat\w*|"
@@ -59,58 +59,58 @@ _WITHOUT_SPACES = re.compile(
 _PROSE = re.compile(r"\b(prose|paragraphs)\b", re.IGNORECASE)
 
 
-async def find(ctx: Context, source: str, last: int) -> Page:
+async def find_page(ctx: Context, source: str, last: int) -> Page:
     """What to read: a menu's message, what is named, what is attached, what was said."""
     if isinstance(ctx.event, CommandCall) and ctx.event.target is not None:
         target = ctx.event.target
         if target.attachments:
             return await ctx.read(target.attachments[0])
         if target.replies is not None:
-            quotes = await target.replies(MOST)
-            return said(_spoken(quotes), f"A thread of {len(quotes)} messages")
+            quotes = await target.replies(MAX_MESSAGES)
+            return text_page(_transcript(quotes), f"A thread of {len(quotes)} messages")
         links = _URL.findall(target.text)
         if links and len(_URL.sub("", target.text).split()) < 20:
             return await ctx.web.read(links[0].rstrip(".,;:!?)"))
-        return said(target.text, f"A message by {plain_name(target.author)}")
+        return text_page(target.text, f"A message by {plain_name(target.author)}")
     if source:
-        return await _named(ctx, source)
+        return await _read_named(ctx, source)
     if ctx.attachments:
         return await ctx.read(ctx.attachments[0])
-    return said(*await spoken(ctx, last))
+    return text_page(*await read_messages(ctx, last))
 
 
-async def _named(ctx: Context, source: str) -> Page:
+async def _read_named(ctx: Context, source: str) -> Page:
     plain = source.strip("<>").partition("|")[0]  # how Slack writes a link
     if re.match(r"[a-z][a-z0-9+.-]*://", plain, re.IGNORECASE):
         return await ctx.web.read(plain)
-    pasted = len(source.split()) >= PASTED_WORDS
+    pasted = len(source.split()) >= MIN_PASTED_WORDS
     if ctx.conversation.platform == "terminal" and not pasted:
         return await ctx.web.read_file(source)
     if re.fullmatch(r"[\w-]+(\.[\w-]+)+(/\S*)?", plain):
         return await ctx.web.read(f"https://{plain}")
     if pasted:
-        return said(source, "")
+        return text_page(source, "")
     raise Refused("Give a URL such as https://example.com/page, or attach the file.")
 
 
-async def spoken(ctx: Context, last: int) -> tuple[str, str]:
+async def read_messages(ctx: Context, last: int) -> tuple[str, str]:
     """What was said here, and what to call it: the platform's messages that the asker may read;
     on a platform that has none, our own turns."""
     if ctx.event.earlier is not None:
-        quotes = await ctx.event.earlier(last or SPAN)
-        if not _spoken(quotes):
+        quotes = await ctx.event.earlier(last or DEFAULT_MESSAGES)
+        if not _transcript(quotes):
             raise Refused("There is nothing here yet that could be summarised.")
     elif ctx.event.context:
         quotes = ctx.event.context[-last:] if last else ctx.event.context
     else:
-        turns = await ctx.history.recent(str(ctx.conversation), limit=last or SPAN)
+        turns = await ctx.history.recent(str(ctx.conversation), limit=last or DEFAULT_MESSAGES)
         quotes = [
             ContextMessage(t.author_name or t.author, t.text, t.role == "assistant") for t in turns
         ]
-    return _spoken(quotes), f"The last {len(quotes)} messages"
+    return _transcript(quotes), f"The last {len(quotes)} messages"
 
 
-def _spoken(quotes: Sequence[ContextMessage]) -> str:
+def _transcript(quotes: Sequence[ContextMessage]) -> str:
     return "\n\n".join(
         quoted("Parlance" if q.from_us else plain_name(q.author), q.text)
         for q in quotes
@@ -127,11 +127,11 @@ class Request:
     style: Style = "bullets"
 
 
-def requested(text: str) -> Request | None:
+def parse_request(text: str) -> Request | None:
     """What a message asks to be summed up of what was said around it; None where it does not ask
     for that, and for nothing else."""
     text = text.strip()
-    if len(text) > _LONGEST_REQUEST or _URL.search(text):
+    if len(text) > _MAX_REQUEST_CHARACTERS or _URL.search(text):
         return None
     if _WITHOUT_SPACES.match(text):
         return Request()
@@ -141,13 +141,13 @@ def requested(text: str) -> Request | None:
     if number is None and place is None:
         return None
     return Request(
-        last=min(int(number[1] or number[2]), MOST) if number else 0,
+        last=min(int(number[1] or number[2]), MAX_MESSAGES) if number else 0,
         thread=place is not None and place[1].lower() in _THREADS,
         style="prose" if _PROSE.search(text) else "bullets",
     )
 
 
-def said(text: str, title: str) -> Page:
+def text_page(text: str, title: str) -> Page:
     """A text that somebody wrote, as a page. Raises `UsageError` where there is none."""
     if not text.strip():
         raise UsageError("Name what to summarise: a URL, a file that you attach, or last=20.")

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from bot.answering.extractive_quote import FENCED, is_prose, literal
+from bot.answering.extractive_quote import FENCED_CODE, is_prose, join_lines
 from bot.knowledge.language.sentences import sentence_spans
 from bot.knowledge.language.stopwords import STOP_WORDS
 from bot.knowledge.language.words import extract_stems
@@ -14,11 +14,11 @@ from bot.knowledge.language.words import extract_stems
 READ_CHARACTERS = 300_000
 """How much of a text is looked at; the rest of a longer one is left out."""
 
-_NUMBER = re.compile(r"^[\s#>*+\-•]*(?:\d{1,3}[.)]\s+)?")
-_LONGEST = 320
-_LENGTH = 0.7
+_LIST_MARKER = re.compile(r"^[\s#>*+\-•]*(?:\d{1,3}[.)]\s+)?")
+_MAX_SENTENCE_CHARACTERS = 320
+_LENGTH_PENALTY = 0.7
 """Between none (long sentences are best) and 1 (short ones are)."""
-_SAID = 0.1
+_REPEATED_WEIGHT = 0.1
 """What a word still counts for once a chosen sentence has it."""
 
 
@@ -40,23 +40,29 @@ def excerpts(text: str, most: int) -> list[str]:
         chosen.append(best)
         open_.remove(best)
         for stem in words[best]:
-            weight[stem] *= _SAID
+            weight[stem] *= _REPEATED_WEIGHT
     return [found[at] for at in sorted(chosen)]
 
 
 def _sentences(text: str) -> list[str]:
-    plain = FENCED.sub("\n\n", text)
-    cut = (literal(_NUMBER.sub("", plain[a:b], count=1)) for a, b in sentence_spans(plain))
+    plain = FENCED_CODE.sub("\n\n", text)
+    cut = (join_lines(_LIST_MARKER.sub("", plain[a:b], count=1)) for a, b in sentence_spans(plain))
     whole = dict.fromkeys(one for one in cut if is_prose(one) and not one.endswith(":"))
-    return [one for one in whole if len(one) <= _LONGEST] or [_cut(one) for one in whole]
+    return [one for one in whole if len(one) <= _MAX_SENTENCE_CHARACTERS] or [
+        _shorten(one) for one in whole
+    ]
 
 
-def _cut(sentence: str) -> str:
-    return sentence[:_LONGEST].rsplit(" ", 1)[0] + " …" if len(sentence) > _LONGEST else sentence
+def _shorten(sentence: str) -> str:
+    return (
+        sentence[:_MAX_SENTENCE_CHARACTERS].rsplit(" ", 1)[0] + " …"
+        if len(sentence) > _MAX_SENTENCE_CHARACTERS
+        else sentence
+    )
 
 
 def _worth(words: frozenset[str] | set[str], weight: dict[str, float]) -> float:
-    return float(sum(weight[stem] for stem in words) / (len(words) + 4) ** _LENGTH)
+    return float(sum(weight[stem] for stem in words) / (len(words) + 4) ** _LENGTH_PENALTY)
 
 
 def as_points(found: Sequence[str]) -> str:

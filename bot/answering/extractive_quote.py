@@ -16,18 +16,18 @@ from bot.knowledge.language.stopwords import STOP_WORDS
 from bot.knowledge.language.words import extract_stems
 from bot.values import Passage
 
-FENCED = re.compile(r"(```|~~~).*?(\1|\Z)", re.DOTALL)
+FENCED_CODE = re.compile(r"(```|~~~).*?(\1|\Z)", re.DOTALL)
 """Blocks of code."""
-_MARKS = re.compile(r"[(){}\[\]<>=@_/\\;*#+]")
-_LEAST_WORDS = 5
-_FROM = 4
-_MOST = 2
-_LONGEST = 400
-_NEARLY = 0.75
-_BEHIND = 0.2
+_CODE_SIGNS = re.compile(r"[(){}\[\]<>=@_/\\;*#+]")
+_MIN_SENTENCE_WORDS = 5
+_MAX_PASSAGES = 4
+_MAX_QUOTED_SENTENCES = 2
+_MAX_QUOTE_CHARACTERS = 400
+_MIN_SCORE_SHARE = 0.75
+_MAX_SCORE_GAP = 0.2
 """A passage whose score is so far behind that of the first is not quoted: the first may be code,
 which has no sentences, and then a poor one speaks about something else."""
-_LATER = 0.85
+_LATER_PASSAGE_FACTOR = 0.85
 """What a passage's best sentence is worth beside one of the passage before it. With this, and with
 meaning at the weight of words, the quotation has the answer to 84 of 100 questions of XQuAD; by
 words alone it had it for 78."""
@@ -49,10 +49,10 @@ def quote(question: str, passages: Sequence[Passage]) -> Quotation | None:
     shares a word.
     """
     wanted = set(extract_stems(question)) - STOP_WORDS
-    heads = passages[:_FROM]
+    heads = passages[:_MAX_PASSAGES]
     split = [
-        [one for one in split_sentences(FENCED.sub("\n\n", passage.text)) if is_prose(one)]
-        if passage.score >= heads[0].score - _BEHIND
+        [one for one in split_sentences(FENCED_CODE.sub("\n\n", passage.text)) if is_prose(one)]
+        if passage.score >= heads[0].score - _MAX_SCORE_GAP
         else []
         for passage in heads
     ]
@@ -67,27 +67,29 @@ def quote(question: str, passages: Sequence[Passage]) -> Quotation | None:
         ]
         if not any(shared):
             continue
-        near = _near(passage)
+        near = _similarities(passage)
         scores = [
             words / sum(rarity.values()) + near.get(one, passage.dense)
             for one, words in zip(part, shared, strict=True)
         ]
         top = max(scores)
-        picked = [i for i, score in enumerate(scores) if score >= _NEARLY * top][:_MOST]
-        best.append((top * _LATER**at, -at, [part[i] for i in picked]))
+        picked = [i for i, score in enumerate(scores) if score >= _MIN_SCORE_SHARE * top][
+            :_MAX_QUOTED_SENTENCES
+        ]
+        best.append((top * _LATER_PASSAGE_FACTOR**at, -at, [part[i] for i in picked]))
     if not best:
         return None
     _, place, found = max(best)
-    return Quotation(1 - place, _shortened(literal(" ".join(found))))
+    return Quotation(1 - place, _shorten(join_lines(" ".join(found))))
 
 
-def beginning(passages: Sequence[Passage]) -> Quotation:
+def quote_beginning(passages: Sequence[Passage]) -> Quotation:
     """Where the best passage begins, for one that has no sentence on the question: code, a table,
     another language."""
-    return Quotation(1, _shortened(literal(passages[0].text)))
+    return Quotation(1, _shorten(join_lines(passages[0].text)))
 
 
-def literal(text: str) -> str:
+def join_lines(text: str) -> str:
     """A sentence in one line, word for word, without marks of emphasis that begin outside of it."""
     line = " ".join(text.split())
     for mark in ("`", "**", "__"):
@@ -95,11 +97,15 @@ def literal(text: str) -> str:
     return line
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[:_LONGEST].rsplit(" ", 1)[0] + " …"
+def _shorten(text: str) -> str:
+    return (
+        text
+        if len(text) <= _MAX_QUOTE_CHARACTERS
+        else text[:_MAX_QUOTE_CHARACTERS].rsplit(" ", 1)[0] + " …"
+    )
 
 
-def _near(passage: Passage) -> dict[str, float]:
+def _similarities(passage: Passage) -> dict[str, float]:
     """How near its sentences are to the question. Where there are many, a number is of several."""
     found = split_sentences(passage.text)
     if not passage.near:
@@ -111,5 +117,5 @@ def _near(passage: Passage) -> dict[str, float]:
 def is_prose(sentence: str) -> bool:
     """Whether it reads as a sentence: no row of a table, no line of code."""
     words = sentence.split()
-    marks = len(_MARKS.findall(re.sub(r"`[^`]*`", "", sentence)))
-    return "|" not in words and len(words) >= _LEAST_WORDS and marks <= len(words) // 4
+    marks = len(_CODE_SIGNS.findall(re.sub(r"`[^`]*`", "", sentence)))
+    return "|" not in words and len(words) >= _MIN_SENTENCE_WORDS and marks <= len(words) // 4

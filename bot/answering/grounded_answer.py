@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from backends.base import Sampling
-from bot.answering.extractive_quote import beginning, quote
+from bot.answering.extractive_quote import quote, quote_beginning
 from bot.answering.small_model import is_small, small_note
 from bot.history.protocol import StoredMessage
 from bot.knowledge.citations.stream_filter import CitationFilter
 from bot.knowledge.citations.support import check_support
 from bot.prompting.echo_filter import EchoFilter
-from bot.prompting.foreign_text import Trusted, unnumbered
+from bot.prompting.foreign_text import Trusted, escape_numbers
 from bot.prompting.speakers import speakers
 from bot.skills.context import Context
 from bot.types import Action, Actions, Explanation, Notice, Part, Source, Sources, Text
@@ -25,16 +25,16 @@ _CITATION = re.compile(r"[ \t]?\[((?:\d{1,3})(?:\s*[,;]\s*\d{1,3}){0,15})\]")
 SAMPLING = Sampling(temperature=0.2, repeat_penalty=1.1, max_tokens=512)
 """Close to the text. The penalty keeps small models from saying the same sentence for ever."""
 
-SHARE = 0.5
+MAX_PASSAGES_SHARE = 0.5
 """Of a model's room, what passages take: more of them make small models worse, and late."""
 
 _FENCE_END = "</document-"
 """What ends a document in the prompt; some models end their answer with it, too."""
 
-_SHOWN_UNCITED = 3
-_BUTTONS = 8
+_MAX_UNCITED_SOURCES = 3
+_MAX_SOURCE_BUTTONS = 8
 """Most sources that have a button; there are others under an answer."""
-_SHOWN_DOUBTFUL = 3
+_MAX_DOUBTFUL_SENTENCES = 3
 
 
 async def answer_from(
@@ -72,7 +72,7 @@ async def answer_from(
             capabilities.family,
             question=Trusted(question),
             about=about,
-            passages=[_shown(number, p) for number, p in enumerate(found.passages[:n], 1)],
+            passages=[_prompt_passage(number, p) for number, p in enumerate(found.passages[:n], 1)],
         )
 
     fitted = await ctx.services.fitter.fit(
@@ -84,7 +84,7 @@ async def answer_from(
         history=history,
         who=speakers(history, ctx.author),
         answer_tokens=sampling.max_tokens,
-        share=SHARE,
+        share=MAX_PASSAGES_SHARE,
     )
     used = [source(number, p) for number, p in enumerate(found.passages[: fitted.blocks], 1)]
     yield Explanation(
@@ -114,20 +114,20 @@ async def answer_from(
         yield Text(rest)
     cited = [one for one in used if one.number in citations.cited]
     if not cited:
-        borne_out = [await _bears_out(passage, said) for passage in given]
+        borne_out = [await _has_sentence_from(passage, said) for passage in given]
         cited = [one for one, does in zip(used, borne_out, strict=True) if does]
-    for shown in _sources(cited or used[:_SHOWN_UNCITED]):
+    for shown in _sources(cited or used[:_MAX_UNCITED_SOURCES]):
         yield shown
     checked = await ctx.knowledge.check_support(said, given)
-    doubtful = [_short(one.text) for one in checked if not one.supported]
+    doubtful = [_shorten(one.text) for one in checked if not one.supported]
     if doubtful:
-        yield Notice(_doubt(doubtful), kind="footer")
+        yield Notice(_doubt_notice(doubtful), kind="footer")
 
 
 def _quotation(question: str, found: SearchResult) -> Iterator[Part]:
     """The documents' own words as the answer."""
     asked = found.searched[0] if found.searched else question
-    quotation = quote(asked, found.passages) or beginning(found.passages)
+    quotation = quote(asked, found.passages) or quote_beginning(found.passages)
     used = source(quotation.number, found.passages[quotation.number - 1])
     others = [p for n, p in enumerate(found.passages, 1) if n != quotation.number]
     yield Explanation(
@@ -142,24 +142,27 @@ def _quotation(question: str, found: SearchResult) -> Iterator[Part]:
 def _sources(shown: Sequence[Source]) -> Iterator[Part]:
     yield Sources(tuple(shown))
     yield Actions(
-        tuple(Action("source", f"[{one.number}]", str(one.number)) for one in shown[:_BUTTONS])
+        tuple(
+            Action("source", f"[{one.number}]", str(one.number))
+            for one in shown[:_MAX_SOURCE_BUTTONS]
+        )
     )
 
 
-async def _bears_out(passage: Passage, said: str) -> bool:
+async def _has_sentence_from(passage: Passage, said: str) -> bool:
     """Whether an answer that cites nothing has a sentence from this passage, by its words."""
     return any(one.supported for one in await check_support(said, [passage.text]))
 
 
-def _doubt(sentences: Sequence[str]) -> str:
-    more = len(sentences) - _SHOWN_DOUBTFUL
-    shown = " · ".join(f"“{one}”" for one in sentences[:_SHOWN_DOUBTFUL])
+def _doubt_notice(sentences: Sequence[str]) -> str:
+    more = len(sentences) - _MAX_DOUBTFUL_SENTENCES
+    shown = " · ".join(f"“{one}”" for one in sentences[:_MAX_DOUBTFUL_SENTENCES])
     return f"Check this, the sources do not bear it out: {shown}" + (
         f" and {more} more sentences." if more > 0 else ""
     )
 
 
-def _short(sentence: str) -> str:
+def _shorten(sentence: str) -> str:
     line = " ".join(_CITATION.sub("", sentence).split())
     return line if len(line) <= 100 else line[:100].rsplit(" ", 1)[0] + " …"
 
@@ -188,6 +191,6 @@ def label(passage: Passage) -> str:
     return f"{passage.title} › {passage.heading}" if passage.heading else passage.title
 
 
-def _shown(number: int, passage: Passage) -> dict[str, str | int]:
+def _prompt_passage(number: int, passage: Passage) -> dict[str, str | int]:
     """A passage for the prompt."""
-    return {"number": number, "title": label(passage), "text": unnumbered(passage.text)}
+    return {"number": number, "title": label(passage), "text": escape_numbers(passage.text)}

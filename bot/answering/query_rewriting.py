@@ -1,9 +1,10 @@
-"""Searching the documents for what somebody asks in the middle of a conversation.
+"""Rewrites a question with the conversation before it, and searches the documents for it.
 
-A short follow-up is looked up with the question before it, at no cost (`bot.knowledge.retrieval.followup`).
-Where config.yaml says so a model is asked first, to make the question stand by itself, or for other
-ways to put it. What it says is checked, and the question stays as it was asked where that is no
-use: a search must never be worse for having asked a model.
+A short follow-up is searched together with the question before it, which needs no model
+(`bot.knowledge.retrieval.followup`). If config.yaml says so, a model is asked first, to rewrite the
+question so that it can be understood alone, or for alternative wordings. Its output is checked;
+where it fails the check, the question is searched as it was asked. So asking a model never makes a
+search worse.
 """
 
 from __future__ import annotations
@@ -26,20 +27,22 @@ from bot.values import SearchResult
 
 log = structlog.get_logger(__name__)
 
-_EARLIER = 3
-"""Earlier turns that a model is shown."""
-_SHOWN = 400
-_REWRITE = Sampling(temperature=0.0, max_tokens=64, stop=("\n",))
-_QUERIES = Sampling(temperature=0.0, repeat_penalty=1.1, max_tokens=96)
-_MOST_QUERIES = 3
-_LONGEST = 200
-_LONGER_BY = 160
+_MAX_EARLIER_QUESTIONS = 3
+"""Earlier questions, each with its answer, that a model is shown."""
+_MAX_SHOWN_CHARACTERS = 400
+"""Beginning of each earlier text that a model is shown."""
+_REWRITE_SAMPLING = Sampling(temperature=0.0, max_tokens=64, stop=("\n",))
+_QUERIES_SAMPLING = Sampling(temperature=0.0, repeat_penalty=1.1, max_tokens=96)
+_MAX_QUERIES = 3
+_MAX_QUERY_CHARACTERS = 200
+_MAX_ADDED_CHARACTERS = 160
 """Characters by which a rewritten question may be longer than what was asked."""
-_KEPT = 0.5
-_LEAD = re.compile(
+_MIN_KEPT_SHARE = 0.5
+"""Share of the words that a rewritten question must have in common with what was said."""
+_LEADING_LABEL = re.compile(
     r"^\s*(?:[-*•]|\(?\d+[.):]|(?:the )?(?:question|query|rewritten)[^:]{0,20}:)\s*", re.I
 )
-_QUOTES = " \t\"'“”‘’«»`*"
+_SURROUNDING_SIGNS = " \t\"'“”‘’«»`*"
 
 
 async def search_for(
@@ -50,18 +53,21 @@ async def search_for(
     history: Sequence[StoredMessage] = (),
     model: str | None = None,
 ) -> SearchResult:
-    """Search the documents for a question, with what the conversation's earlier turns say of it.
+    """Search the documents for a question asked in the middle of a conversation.
 
-    Raises `UsageError` for a question that is too long, `Refused` where the embedder changed. A
-    model that fails, or takes too long, is done without.
+    `bases` are names of knowledge bases; with none nothing is found. `history` holds the earlier
+    turns, oldest first, which a follow-up question leans on. `model` is the one that rewrites the
+    question, if config.yaml turns that on; where it fails or is too slow the question is searched
+    as it is. Raises `UsageError` for a question that is too long, `Refused` where the embedder
+    changed.
     """
     if not bases:
         return SearchResult((), evidence=False)
     before = [turn.text for turn in history if turn.role == "user" and turn.text.strip()]
     asked, searching = question, ctx.services.searching
     if searching.rewrite and before:
-        asked = await _rewritten(ctx, question, history, model) or question
-    beside = await _other_wordings(ctx, asked, model) if searching.multi_query else ()
+        asked = await _rewrite(ctx, question, history, model) or question
+    beside = await _ask_for_alternatives(ctx, asked, model) if searching.multi_query else ()
     found = await ctx.knowledge.search(
         asked, bases=bases, before=() if asked != question else before, beside=beside
     )
@@ -72,54 +78,66 @@ async def search_for(
     return found
 
 
-async def _rewritten(
+async def _rewrite(
     ctx: Context, question: str, history: Sequence[StoredMessage], model: str | None
 ) -> str | None:
-    turns = [turn for turn in history if turn.text.strip()][-2 * _EARLIER :]
+    turns = [turn for turn in history if turn.text.strip()][-2 * _MAX_EARLIER_QUESTIONS :]
     said = "\n".join(
-        f"{'Question' if turn.role == 'user' else 'Answer'}: {_short(turn.text)}" for turn in turns
+        f"{'Question' if turn.role == 'user' else 'Answer'}: {_shorten(turn.text)}"
+        for turn in turns
     )
-    asked = Trusted(_short(question))
-    text = await _ask(ctx, "rewrite", _REWRITE, model, question=asked, earlier=said)
-    return standing_alone(text, question, [turn.text for turn in turns])
+    asked = Trusted(_shorten(question))
+    text = await _ask(ctx, "rewrite", _REWRITE_SAMPLING, model, question=asked, earlier=said)
+    return accept_rewrite(text, question, [turn.text for turn in turns])
 
 
-async def _other_wordings(ctx: Context, question: str, model: str | None) -> Sequence[str]:
-    text = await _ask(ctx, "queries", _QUERIES, model, question=Trusted(_short(question)))
-    return other_wordings(text, question)
+async def _ask_for_alternatives(ctx: Context, question: str, model: str | None) -> Sequence[str]:
+    text = await _ask(
+        ctx, "queries", _QUERIES_SAMPLING, model, question=Trusted(_shorten(question))
+    )
+    return parse_alternatives(text, question)
 
 
-def standing_alone(text: str, question: str, earlier: Sequence[str]) -> str | None:
-    """A rewritten question, or None where it is empty, rambles, or asks something else.
+def accept_rewrite(text: str, question: str, earlier: Sequence[str]) -> str | None:
+    """The question that a model rewrote, or None where it is unusable.
 
-    It must keep the question's own words, and take most of its others from what was said before.
+    It is unusable where it is empty, too long, or asks something else: it must keep the question's
+    own words, and take most of the others from the `earlier` texts.
     """
     line = _line(text)
-    if not line or len(line) > len(question) + _LONGER_BY or line.casefold() == question.casefold():
+    if (
+        not line
+        or len(line) > len(question) + _MAX_ADDED_CHARACTERS
+        or line.casefold() == question.casefold()
+    ):
         return None
     made, own = _stems(line), _stems(question)
     known = own.union(*(_stems(turn) for turn in earlier))
-    if not made or len(made & known) < _KEPT * len(made) or len(made & own) < _KEPT * len(own):
+    if (
+        not made
+        or len(made & known) < _MIN_KEPT_SHARE * len(made)
+        or len(made & own) < _MIN_KEPT_SHARE * len(own)
+    ):
         return None
     return line
 
 
-def other_wordings(text: str, question: str) -> tuple[str, ...]:
-    """The lines of a model's answer that can be looked up, at most three, none twice."""
+def parse_alternatives(text: str, question: str) -> tuple[str, ...]:
+    """The alternative wordings in a model's answer, one a line: at most three, none twice."""
     own = _stems(question)
     found: dict[str, str] = {}
     for each in text.splitlines():
         line = _line(each)
-        if line and len(line) <= _LONGEST and _stems(line) & own:
+        if line and len(line) <= _MAX_QUERY_CHARACTERS and _stems(line) & own:
             found.setdefault(line.casefold(), line)
     found.pop(question.casefold(), None)
-    return tuple(found.values())[:_MOST_QUERIES]
+    return tuple(found.values())[:_MAX_QUERIES]
 
 
 async def _ask(
     ctx: Context, task: str, sampling: Sampling, model: str | None, **values: str
 ) -> str:
-    """What a model says to a prompt; empty where it fails or takes longer than it may."""
+    """Ask a model with the prompt of a task; "" where it fails or exceeds the deadline."""
     name = await ctx.model(model)
     family = (await ctx.models.capabilities(name)).family
     prompt = ctx.prompts.render(task, family, **values)
@@ -143,7 +161,9 @@ async def _ask(
 
 def _line(text: str) -> str:
     """The first line that says something, without the marks and labels around it."""
-    lines = (_LEAD.sub("", line).strip(_QUOTES) for line in text.strip().splitlines())
+    lines = (
+        _LEADING_LABEL.sub("", line).strip(_SURROUNDING_SIGNS) for line in text.strip().splitlines()
+    )
     return next((" ".join(line.split()) for line in lines if line), "")
 
 
@@ -151,6 +171,6 @@ def _stems(text: str) -> set[str]:
     return {word if is_unspaced(word) else stem(word) for word in extract_terms(text)}
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= _SHOWN else line[:_SHOWN] + " …"
+    return line if len(line) <= _MAX_SHOWN_CHARACTERS else line[:_MAX_SHOWN_CHARACTERS] + " …"

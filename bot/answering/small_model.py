@@ -16,11 +16,11 @@ from bot.history.protocol import StoredMessage
 from bot.skills.context import Context
 from bot.types import Notice
 
-SMALL = 500_000_000
+SMALL_MODEL_PARAMETERS = 500_000_000
 """A model with fewer weights is small."""
 
-_LONGEST = 120
-_EXAMPLES = 3
+_MAX_COURTESY_CHARACTERS = 120
+_MAX_EXAMPLES = 3
 
 _COURTESIES: Mapping[str, str] = {
     "greeting": "hi/hello/hey/hiya/howdy/greetings/good morning/good afternoon/good evening/"
@@ -50,18 +50,18 @@ _COURTESIES: Mapping[str, str] = {
 """What people say to a bot without asking it anything else, by kind. The later a kind stands, the
 more it asks, and the sooner it is answered."""
 
-_KIND = {said: kind for kind, all_ in _COURTESIES.items() for said in all_.split("/")}
-_ORDER = tuple(_COURTESIES)
-_FILLING = frozenset(
+_KIND_BY_PHRASE = {said: kind for kind, all_ in _COURTESIES.items() for said in all_.split("/")}
+_KINDS = tuple(_COURTESIES)
+_FILLER_WORDS = frozenset(
     {
         *("there", "all", "everyone", "everybody", "team", "folks", "bot", "parlance", "again"),
         *("please", "dear", "friend", "buddy", "zusammen", "alle", "bitte", "tous", "todos"),
         *("à", "tutti", "oh", "ah", "and", "then", "mate"),
     }
 )
-_CLAUSE = re.compile(r"[^\w'\- ]+")
+_CLAUSE_BREAK = re.compile(r"[^\w'\- ]+")
 
-_WORDS = {
+_ANSWERS = {
     "greeting": "Hello! What can I do for you?",
     "thanks": "You are welcome!",
     "farewell": "Goodbye, and see you soon!",
@@ -69,38 +69,42 @@ _WORDS = {
     "who": "I am Parlance, a chat bot. I answer from the documents here and say where an answer "
     "stands, and I summarise pages and files.",
 }
-_WITH_EXAMPLES = ("greeting", "health", "who")
+_KINDS_WITH_EXAMPLES = ("greeting", "health", "who")
 
 
 def is_small(capabilities: Capabilities) -> bool:
     """Whether a model is known to be so small that it is not asked for more than it can do."""
-    return 0 < capabilities.parameters < SMALL
+    return 0 < capabilities.parameters < SMALL_MODEL_PARAMETERS
 
 
 def courtesy(said: str) -> str:
     """The kind of a message that only greets, thanks, or asks who it talks to; "" for any other."""
-    if len(said) > _LONGEST:
+    if len(said) > _MAX_COURTESY_CHARACTERS:
         return ""
     kinds = set()
-    for clause in _CLAUSE.split(" ".join(said.casefold().replace("’", "'").split())):
+    for clause in _CLAUSE_BREAK.split(" ".join(said.casefold().replace("’", "'").split())):
         kept = clause.strip(" -'")
-        if kept and kept not in _KIND:
-            kept = " ".join(word for word in kept.split() if word not in _FILLING)
+        if kept and kept not in _KIND_BY_PHRASE:
+            kept = " ".join(word for word in kept.split() if word not in _FILLER_WORDS)
         if kept:
-            kinds.add(_KIND.get(kept, ""))
+            kinds.add(_KIND_BY_PHRASE.get(kept, ""))
     if not kinds or "" in kinds:
         return ""
-    return max(kinds, key=_ORDER.index)
+    return max(kinds, key=_KINDS.index)
 
 
 def answer_to(kind: str, ctx: Context) -> str:
     """The answer to a courtesy, with what can be asked next."""
-    if kind not in _WITH_EXAMPLES:
-        return _WORDS[kind]
-    examples = [f"- `{one.examples[0].call}`" for one in ctx.services.commands if _safe(one)]
+    if kind not in _KINDS_WITH_EXAMPLES:
+        return _ANSWERS[kind]
+    examples = [
+        f"- `{one.examples[0].call}`" for one in ctx.services.commands if _is_for_everybody(one)
+    ]
     if not examples:
-        return _WORDS[kind]
-    return "\n".join([_WORDS[kind], "", "For example:", "", *examples[:_EXAMPLES], "- `/help`"])
+        return _ANSWERS[kind]
+    return "\n".join(
+        [_ANSWERS[kind], "", "For example:", "", *examples[:_MAX_EXAMPLES], "- `/help`"]
+    )
 
 
 def small_note(ctx: Context, model: str, history: Sequence[StoredMessage]) -> Notice | None:
@@ -114,6 +118,6 @@ def small_note(ctx: Context, model: str, history: Sequence[StoredMessage]) -> No
     return Notice(f"I run on a very small model, which is often wrong; {more}", kind="footer")
 
 
-def _safe(one: Command) -> bool:
+def _is_for_everybody(one: Command) -> bool:
     """Whether a command is for everybody, and works on what it is given: those have a menu."""
     return bool(one.examples and one.menu) and one.check is None

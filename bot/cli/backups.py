@@ -35,10 +35,10 @@ def restore(
     """
     from bot.app import open_app
     from bot.knowledge.ingestion.consistency import VerificationReport
-    from bot.storage.restore import put_back
+    from bot.storage.restore import restore as restore_database
 
     here = read_installation(config)
-    kept = put_back(file, here.config.database, here.config.index)
+    kept = restore_database(file, here.config.database, here.config.index)
 
     async def make_vectors() -> VerificationReport:
         async with open_app(here) as app:

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from bot.errors import Refused
 from bot.events import Attachment, CommandCall, ContextMessage, Message
 
-MAX_BYTES = 256 * 1024
+MAX_SNAPSHOT_BYTES = 256 * 1024
 """Most that is kept of one question's files and quotations together, in bytes of UTF-8."""
-MAX_QUOTES = 50
+MAX_CONTEXT_MESSAGES = 50
 
 
 @dataclass(frozen=True, slots=True)
-class KeptFile:
+class StoredFile:
     """A file as it was read. `cut`: only its beginning is kept."""
 
     name: str
@@ -29,7 +29,7 @@ class KeptFile:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptQuote:
+class StoredContextMessage:
     """A message that gave context. `thread`: a thread hung on it, which is not kept. `by` is the
     person who wrote it, with whom it is forgotten."""
 
@@ -37,19 +37,19 @@ class KeptQuote:
     text: str = field(repr=False)
     from_us: bool = False
     id: str = ""
-    files: tuple[KeptFile, ...] = ()
+    files: tuple[StoredFile, ...] = ()
     thread: bool = False
     by: str = ""
 
-    def restored(self) -> ContextMessage:
+    def restore(self) -> ContextMessage:
         """The message, as an event has it."""
         return ContextMessage(
             self.author,
             self.text,
             self.from_us,
             self.id,
-            restored(self.files),
-            _gone if self.thread else None,
+            restore_files(self.files),
+            _refuse_thread if self.thread else None,
             self.by,
         )
 
@@ -58,9 +58,9 @@ class KeptQuote:
 class AttachmentSnapshot:
     """What was read with a question: attached files, messages around it, a menu's message."""
 
-    files: tuple[KeptFile, ...] = ()
-    quotes: tuple[KeptQuote, ...] = ()
-    target: KeptQuote | None = None
+    files: tuple[StoredFile, ...] = ()
+    quotes: tuple[StoredContextMessage, ...] = ()
+    target: StoredContextMessage | None = None
 
     def __bool__(self) -> bool:
         return bool(self.files or self.quotes or self.target)
@@ -80,23 +80,26 @@ class AttachmentSnapshot:
     @property
     def attachments(self) -> tuple[Attachment, ...]:
         """The event's files; a menu's message brings its own."""
-        return (*restored(self.files), *restored(self.target.files if self.target else ()))
+        return (
+            *restore_files(self.files),
+            *restore_files(self.target.files if self.target else ()),
+        )
 
     @property
     def context(self) -> tuple[ContextMessage, ...]:
-        return tuple(quote.restored() for quote in self.quotes)
+        return tuple(quote.restore() for quote in self.quotes)
 
 
-Read = Sequence[tuple[Attachment, str, str]]
+ReadFiles = Sequence[tuple[Attachment, str, str]]
 """Files that were read: the attachment itself, its title and its text."""
 
 
-def material_of(event: Message | CommandCall, read: Read) -> AttachmentSnapshot:
+def take_snapshot(event: Message | CommandCall, read: ReadFiles) -> AttachmentSnapshot:
     """What is worth keeping of an event, as far as its files have been read."""
-    room = _Room(read)
+    room = _SizeBudget(read)
     target = event.target if isinstance(event, CommandCall) else None
     kept = room.quote(target) if target is not None else None
-    quotes = [room.quote(quote) for quote in event.context[-MAX_QUOTES:]]
+    quotes = [room.quote(quote) for quote in event.context[-MAX_CONTEXT_MESSAGES:]]
     own = [file for file in event.attachments if not _is_in(file, target)]
     return AttachmentSnapshot(
         files=room.files(own),
@@ -105,12 +108,12 @@ def material_of(event: Message | CommandCall, read: Read) -> AttachmentSnapshot:
     )
 
 
-def restored(files: Sequence[KeptFile]) -> tuple[Attachment, ...]:
+def restore_files(files: Sequence[StoredFile]) -> tuple[Attachment, ...]:
     """Files that have been read already: nothing is fetched for them."""
     return tuple(_attachment(file) for file in files)
 
 
-def _attachment(file: KeptFile) -> Attachment:
+def _attachment(file: StoredFile) -> Attachment:
     text = f"{file.text}\n\n[…]" if file.cut else file.text
     data = text.encode()
 
@@ -120,7 +123,7 @@ def _attachment(file: KeptFile) -> Attachment:
     return Attachment(file.name, len(data), "text/markdown", read, text, file.title)
 
 
-async def _gone(limit: int) -> Sequence[ContextMessage]:
+async def _refuse_thread(limit: int) -> Sequence[ContextMessage]:
     raise Refused(
         "The messages of that thread are not kept; choose it again in the message's menu."
     )
@@ -130,15 +133,15 @@ def _is_in(file: Attachment, quote: ContextMessage | None) -> bool:
     return quote is not None and any(file is one for one in quote.attachments)
 
 
-class _Room:
+class _SizeBudget:
     """The room that is left, and what was read."""
 
-    def __init__(self, read: Read) -> None:
-        self._left = MAX_BYTES
+    def __init__(self, read: ReadFiles) -> None:
+        self._left = MAX_SNAPSHOT_BYTES
         self._read = read
 
-    def quote(self, quote: ContextMessage) -> KeptQuote:
-        return KeptQuote(
+    def quote(self, quote: ContextMessage) -> StoredContextMessage:
+        return StoredContextMessage(
             quote.author[:200],
             self._fitting(quote.text),
             quote.from_us,
@@ -148,12 +151,12 @@ class _Room:
             quote.by,
         )
 
-    def files(self, attachments: Iterable[Attachment]) -> tuple[KeptFile, ...]:
+    def files(self, attachments: Iterable[Attachment]) -> tuple[StoredFile, ...]:
         kept = []
         for file in attachments:
             found = next(((t, text) for one, t, text in self._read if one is file), None)
             if found is not None and (text := self._fitting(found[1])):
-                kept.append(KeptFile(file.name[:200], found[0][:200], text, text != found[1]))
+                kept.append(StoredFile(file.name[:200], found[0][:200], text, text != found[1]))
         return tuple(kept)
 
     def _fitting(self, text: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
-from bot.history.mapping import MATERIAL
+from bot.history.mapping import SNAPSHOT
 from bot.history.tables import choices, feedback, materials, quoted, replies, turns
 
 
@@ -19,11 +19,11 @@ def forget(connection: Connection, person: str | None, conversation: str | None)
         asked = asked.where(turns.c.conversation == conversation)
     alone = person if conversation is None else None
     if alone is not None:
-        _settle_choices(connection, alone)
-        _take_out(connection, alone)
+        _forget_choices(connection, alone)
+        _remove_quoted_messages(connection, alone)
     # In this order: the rows that `asked` finds are the last to go.
     gone = select(turns.c.id).where(or_(turns.c.id.in_(asked), turns.c.answers.in_(asked)))
-    deleted = _delete(connection, [*connection.scalars(gone)])
+    deleted = _delete_turns(connection, [*connection.scalars(gone)])
     if alone is not None:
         connection.execute(delete(feedback).where(feedback.c.person == alone))
     if conversation is not None and person is None:
@@ -32,7 +32,7 @@ def forget(connection: Connection, person: str | None, conversation: str | None)
     return deleted
 
 
-def _delete(connection: Connection, idents: list[str]) -> int:
+def _delete_turns(connection: Connection, idents: list[str]) -> int:
     rows = [{"turn_id": ident} for ident in idents]
     columns = (feedback.c.turn, replies.c.turn, materials.c.turn, quoted.c.turn, turns.c.id)
     for column in columns if rows else ():
@@ -40,14 +40,14 @@ def _delete(connection: Connection, idents: list[str]) -> int:
     return len(rows)
 
 
-def _take_out(connection: Connection, person: str) -> None:
+def _remove_quoted_messages(connection: Connection, person: str) -> None:
     """Take a person's messages out of what others asked. Where a question was about such a message
     it holds the message itself, and so goes with its answers."""
     theirs = select(quoted.c.turn).where(quoted.c.person == person)
     kept = select(materials).where(materials.c.turn.in_(theirs))
     about: list[str] = []
     for row in connection.execute(kept).all():
-        material = MATERIAL.validate_json(row.kept)
+        material = SNAPSHOT.validate_json(row.kept)
         if material.target is not None and material.target.by == person:
             about.append(row.turn)
             continue
@@ -55,14 +55,14 @@ def _take_out(connection: Connection, person: str) -> None:
         here = materials.c.turn == row.turn
         change: Any = delete(materials).where(here)
         if left:
-            change = update(materials).where(here).values(kept=MATERIAL.dump_json(left).decode())
+            change = update(materials).where(here).values(kept=SNAPSHOT.dump_json(left).decode())
         connection.execute(change)
     connection.execute(delete(quoted).where(quoted.c.person == person))
     answers = connection.scalars(select(turns.c.id).where(turns.c.answers.in_(about)))
-    _delete(connection, [*answers, *about])
+    _delete_turns(connection, [*answers, *about])
 
 
-def _settle_choices(connection: Connection, person: str) -> None:
+def _forget_choices(connection: Connection, person: str) -> None:
     """What a person chose for a conversation of theirs alone goes with it; what holds for others
     too stays, without their name."""
     chosen = select(choices.c.name, choices.c.scope).where(choices.c.by == person)

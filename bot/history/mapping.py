@@ -14,7 +14,7 @@ from bot.history.protocol import StoredMessage
 from bot.types import Explanation, Source
 
 _USAGE: TypeAdapter[Usage] = TypeAdapter(Usage)
-MATERIAL: TypeAdapter[AttachmentSnapshot] = TypeAdapter(AttachmentSnapshot)
+SNAPSHOT: TypeAdapter[AttachmentSnapshot] = TypeAdapter(AttachmentSnapshot)
 _EXPLANATION: TypeAdapter[Explanation] = TypeAdapter(Explanation)
 
 
@@ -39,11 +39,11 @@ def to_row(turn: StoredMessage) -> dict[str, Any]:
         "answers": turn.answers,
         "remember": turn.remember,
         "superseded": False,
-        **written(turn),
+        **answer_columns(turn),
     }
 
 
-def written(turn: StoredMessage) -> dict[str, Any]:
+def answer_columns(turn: StoredMessage) -> dict[str, Any]:
     """The columns that change while an answer is written."""
     usage, why = turn.usage, turn.explanation
     return {
@@ -55,7 +55,7 @@ def written(turn: StoredMessage) -> dict[str, Any]:
     }
 
 
-def to_turn(row: Mapping[Any, Any]) -> StoredMessage:
+def to_message(row: Mapping[Any, Any]) -> StoredMessage:
     """A stored turn."""
     usage, why = row["usage"], row["explanation"]
     return StoredMessage(
@@ -78,7 +78,7 @@ def to_turn(row: Mapping[Any, Any]) -> StoredMessage:
     )
 
 
-def source_of(explanation: str | None, passage: str) -> Source | None:
+def find_source(explanation: str | None, passage: str) -> Source | None:
     """The source of a stored explanation that a verdict is about: by its number or document."""
     why = None if explanation is None else _EXPLANATION.validate_json(explanation)
     for source in why.passages if why is not None else ():

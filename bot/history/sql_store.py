@@ -13,14 +13,14 @@ from sqlalchemy.dialects.sqlite import insert
 
 from bot.history.attachments import AttachmentSnapshot
 from bot.history.erasure import forget
-from bot.history.mapping import MATERIAL, source_of, to_row, to_turn, written
+from bot.history.mapping import SNAPSHOT, answer_columns, find_source, to_message, to_row
 from bot.history.protocol import Report, StoredMessage, Verdict
 from bot.history.tables import feedback, materials, processed_events, quoted, turns
 from bot.storage.database import Database
 
-REMEMBER_EVENTS = timedelta(days=7)
+EVENT_RETENTION = timedelta(days=7)
 """A platform gives up redelivering an event long before this."""
-_PRUNE_EVERY = 5000
+_CLAIMS_BETWEEN_PRUNES = 5000
 
 _claim = (
     insert(processed_events)
@@ -103,11 +103,11 @@ class SqlHistoryStore:
 
     async def claim(self, platform: str, event_id: str) -> bool:
         now = datetime.now(UTC)
-        prune = next(self._claims) % _PRUNE_EVERY == 0
+        prune = next(self._claims) % _CLAIMS_BETWEEN_PRUNES == 0
 
         def job(connection: Connection) -> bool:
             if prune:
-                connection.execute(_prune, {"before": now - REMEMBER_EVENTS})
+                connection.execute(_prune, {"before": now - EVENT_RETENTION})
             row = {"platform": platform, "event_id": event_id, "at": now}
             return connection.execute(_claim, row).rowcount == 1
 
@@ -127,7 +127,7 @@ class SqlHistoryStore:
         await self._execute(_progress, {"turn": turn, "text": text})
 
     async def finish(self, answer: StoredMessage) -> None:
-        row = {"turn": answer.id, "remember": answer.remember, **written(answer)}
+        row = {"turn": answer.id, "remember": answer.remember, **answer_columns(answer)}
         await self._execute(_finish, row)
 
     async def recent(self, conversation: str, *, limit: int = 200) -> Sequence[StoredMessage]:
@@ -136,10 +136,10 @@ class SqlHistoryStore:
             rows = (await connection.execute(_recent, values)).mappings().all()
         found: list[StoredMessage] = []
         for row in sorted(rows, key=lambda row: (row["seq"], row["answer_seq"])):
-            question = to_turn(row)
+            question = to_message(row)
             if not found or found[-1].answers != question.id:
                 found.append(question)
-            found.append(to_turn({c.name: row[f"answer_{c.name}"] for c in turns.c}))
+            found.append(to_message({c.name: row[f"answer_{c.name}"] for c in turns.c}))
         return found[-limit:] if limit > 0 else []
 
     async def get(self, turn: str) -> StoredMessage | None:
@@ -155,7 +155,7 @@ class SqlHistoryStore:
         return await self._one(_answer_to, {"question": question})
 
     async def keep(self, question: str, material: AttachmentSnapshot) -> None:
-        values = {"of": question, "kept": MATERIAL.dump_json(material).decode()}
+        values = {"of": question, "kept": SNAPSHOT.dump_json(material).decode()}
         people = [{"person": person, "turn": question} for person in material.people]
 
         def job(connection: Connection) -> None:
@@ -168,11 +168,11 @@ class SqlHistoryStore:
     async def material(self, question: str) -> AttachmentSnapshot | None:
         async with self._database.read() as connection:
             kept = (await connection.execute(_material, {"of": question})).scalar()
-        return None if kept is None else MATERIAL.validate_json(kept)
+        return None if kept is None else SNAPSHOT.validate_json(kept)
 
     async def interrupt_running(self) -> Sequence[StoredMessage]:
         def job(connection: Connection) -> list[StoredMessage]:
-            found = [to_turn(row._mapping) for row in connection.execute(_running)]
+            found = [to_message(row._mapping) for row in connection.execute(_running)]
             connection.execute(_interrupt)
             return [replace(turn, status="interrupted") for turn in found]
 
@@ -201,7 +201,7 @@ class SqlHistoryStore:
         async with self._database.read() as connection:
             rows = (await connection.execute(said)).all()
         return [
-            Report(row.verdict, row.person, row.at, source_of(row.explanation, row.passage))
+            Report(row.verdict, row.person, row.at, find_source(row.explanation, row.passage))
             for row in rows
         ]
 
@@ -224,4 +224,4 @@ class SqlHistoryStore:
     async def _one(self, statement: Any, values: dict[str, Any]) -> StoredMessage | None:
         async with self._database.read() as connection:
             row = (await connection.execute(statement, values)).mappings().first()
-        return None if row is None else to_turn(row)
+        return None if row is None else to_message(row)

@@ -21,7 +21,7 @@ _put = _put.on_conflict_do_update(
 )
 
 
-class SqlCapabilities:
+class SqlCapabilitiesStore:
     """Capabilities by a key that changes with the model's entry in config.yaml."""
 
     def __init__(self, database: Database) -> None:

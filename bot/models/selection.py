@@ -1,4 +1,4 @@
-"""Which model answers where, and how the models do."""
+"""Selects the model that answers in a conversation, and describes all models."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from bot.values import ModelInfo
 
 log = structlog.get_logger(__name__)
 
-CHOICE: Final = "model"
+MODEL_CHOICE: Final = "model"
 """The name under which a chosen model is stored."""
 
 
-class KnownCapabilities(Protocol):
-    """What models were found to be able to do, kept across restarts."""
+class CapabilitiesStore(Protocol):
+    """Stores what models can do, so that it is known after a restart before they are loaded."""
 
     async def all(self) -> dict[str, Capabilities]: ...
 
@@ -35,7 +35,7 @@ class KnownCapabilities(Protocol):
 
 
 class ModelService:
-    """`bot.skills.skill.Models` over the pool, config.yaml and what people chose. Owns none of them.
+    """Implements `bot.models.protocol.Models` with the pool, config.yaml and what people chose.
 
     Which model answers: the choice stored for the conversation, its channel or its workspace; else
     what config.yaml says of the channel or the workspace; else the stored default; else
@@ -43,18 +43,18 @@ class ModelService:
     """
 
     def __init__(
-        self, pool: Pool, choices: Preferences, config: Config, known: KnownCapabilities
+        self, pool: Pool, preferences: Preferences, config: Config, store: CapabilitiesStore
     ) -> None:
         self._config = config
         self._pool = pool
-        self._choices = choices
-        self._known = known
+        self._preferences = preferences
+        self._store = store
         self._keys = {name: _key(name, pool.spec(name)) for name in pool.names()}
-        self._able: dict[str, Capabilities] | None = None
-        self._skipped: set[tuple[str, str]] = set()
+        self._capabilities: dict[str, Capabilities] | None = None
+        self._reported: set[tuple[str, str]] = set()
 
     def names(self) -> Sequence[str]:
-        able = self._able or {}
+        able = self._capabilities or {}
         return [
             name
             for name in self._pool.names()
@@ -89,12 +89,12 @@ class ModelService:
         await self._keep(name, able)
         if not able.chat:
             raise Failed(f"{name} embeds documents and cannot chat, so nothing was changed.")
-        await self._choices.put(CHOICE, conversation.scope(scope), name, by)
-        log.info("model chosen", model=name, scope=scope, place=conversation.scope(scope), by=by)
+        await self._preferences.put(MODEL_CHOICE, conversation.scope(scope), name, by)
+        log.info("model.chosen", model=name, scope=scope, place=conversation.scope(scope), by=by)
 
     async def describe(self) -> Sequence[ModelInfo]:
         """Every model, those that embed included, in config.yaml's order; loads none."""
-        able = await self._remembered()
+        able = await self._stored_capabilities()
         return [
             self._info(name, self._pool.status(name), able.get(self._keys[name]))
             for name in self._pool.names()
@@ -120,39 +120,39 @@ class ModelService:
         """The narrowest stored choice that still names a model."""
         scopes = [(width, conversation.scope(width)) for width in widths]
         while scopes:
-            found = await self._choices.resolve(CHOICE, scopes)
+            found = await self._preferences.resolve(MODEL_CHOICE, scopes)
             if found is None:
                 return None
             width, name = found
             if name in self._pool.names():
                 return name, width
-            self._skip(name, conversation.scope(width))
+            self._report_unknown(name, conversation.scope(width))
             scopes = scopes[[w for w, _ in scopes].index(width) + 1 :]
         return None
 
-    def _skip(self, name: str, place: str) -> None:
-        if (name, place) in self._skipped:
+    def _report_unknown(self, name: str, place: str) -> None:
+        if (name, place) in self._reported:
             return
-        if len(self._skipped) >= 1000:
-            self._skipped.clear()
-        self._skipped.add((name, place))
-        log.warning("the chosen model is no longer in config.yaml", model=name, place=place)
+        if len(self._reported) >= 1000:
+            self._reported.clear()
+        self._reported.add((name, place))
+        log.warning("model.choice_unknown", model=name, place=place)
 
     # --- what models can do -----------------------------------------------------------------------
 
-    async def _remembered(self) -> dict[str, Capabilities]:
-        if self._able is None:
-            self._able = await self._known.all()
-        return self._able
+    async def _stored_capabilities(self) -> dict[str, Capabilities]:
+        if self._capabilities is None:
+            self._capabilities = await self._store.all()
+        return self._capabilities
 
     async def _keep(self, model: str, found: Capabilities) -> None:
-        able, key = await self._remembered(), self._keys[model]
+        able, key = await self._stored_capabilities(), self._keys[model]
         old = able.get(key)
         if old is not None and not found.tokens_per_s:
             found = replace(found, tokens_per_s=old.tokens_per_s)
         if old != found:
             able[key] = found
-            await self._known.put(key, found)
+            await self._store.put(key, found)
 
     # --- words ------------------------------------------------------------------------------------
 

@@ -22,10 +22,18 @@ from bot.config.core import LoggingSettings
 from bot.control_characters import escape_controls
 from bot.observability.redaction import Redactor
 
-SPOKEN: Final = frozenset({"answer", "content", "delta", "prompt", "question", "text"})
+WITHHELD_KEYS: Final = frozenset({"answer", "content", "delta", "prompt", "question", "text"})
 """Keys of a log line under which somebody's words would stand; above debug only their length is."""
 
-_CHATTY: Final = ("aiosqlite", "alembic", "asyncio", "discord", "httpcore", "httpx", "slack_bolt")
+_NOISY_LOGGERS: Final = (
+    "aiosqlite",
+    "alembic",
+    "asyncio",
+    "discord",
+    "httpcore",
+    "httpx",
+    "slack_bolt",
+)
 
 
 _COLOUR: Final = re.compile(r"(\x1b\[[0-9;]*m)")
@@ -79,7 +87,10 @@ def configure(settings: LoggingSettings | None = None, known: Iterable[str] = ()
         _Formatter(
             Redactor(known),
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_end(console)],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_renderers(console),
+            ],
         )
     )
     root = logging.getLogger()
@@ -87,7 +98,7 @@ def configure(settings: LoggingSettings | None = None, known: Iterable[str] = ()
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level)
-    for name in _CHATTY:
+    for name in _NOISY_LOGGERS:
         logging.getLogger(name).setLevel(max(level, logging.WARNING) if level > 10 else level)
     structlog.configure(
         processors=[
@@ -101,7 +112,7 @@ def configure(settings: LoggingSettings | None = None, known: Iterable[str] = ()
     )
 
 
-def _end(console: bool) -> list[Processor]:
+def _renderers(console: bool) -> list[Processor]:
     if console:
         colours = sys.stderr is not None and sys.stderr.isatty()
         return [
@@ -120,7 +131,7 @@ def _write_out(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """No value begins a line or has a colour of its own; what has lines is indented."""
     for key, value in list(event.items()):
         if key in {"exception", "stack"}:
-            event[key] = _indented(str(value))
+            event[key] = _indent(str(value))
         elif key != "exc_info" and not isinstance(value, int | float | None):
             text = value if isinstance(value, str) else repr(value)
             harmless = escape_controls(text)
@@ -132,10 +143,10 @@ def _write_out(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 def _write_trace(out: TextIO, error: ExcInfo) -> None:
     trace = io.StringIO()
     structlog.dev.plain_traceback(trace, error)  # a pretty one shows the values of variables
-    out.write("\n" + _indented(trace.getvalue()))
+    out.write("\n" + _indent(trace.getvalue()))
 
 
-def _indented(text: str) -> str:
+def _indent(text: str) -> str:
     lines = (escape_controls(line) for line in text.strip("\n").split("\n"))
     return indent("\n".join(lines), "  ", lambda _: True)
 
@@ -144,6 +155,6 @@ def withhold_words(_: WrappedLogger, name: str, event: EventDict) -> EventDict:
     """What people and models said is for the database, not for the log."""
     if event.get("level", name) == "debug":
         return event
-    for key in SPOKEN & event.keys():
+    for key in WITHHELD_KEYS & event.keys():
         event[f"{key}_chars"] = len(str(event.pop(key)))
     return event

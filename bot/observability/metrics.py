@@ -30,8 +30,8 @@ from bot.errors import ConfigError
 
 PREFIX: Final = "parlance"
 
-_WAITS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640)
-_LAGS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
+_DURATION_BUCKETS_S: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640)
+_LAG_BUCKETS_S: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 
 Statuses: TypeAlias = Callable[[], Sequence[ReplicaStatus]]
 
@@ -55,7 +55,7 @@ class Metrics:
             ("kind",),
             PREFIX,
             registry=self.registry,
-            buckets=_WAITS,
+            buckets=_DURATION_BUCKETS_S,
         )
         self._first_text = Histogram(
             "first_text_seconds",
@@ -63,7 +63,7 @@ class Metrics:
             (),
             PREFIX,
             registry=self.registry,
-            buckets=_WAITS,
+            buckets=_DURATION_BUCKETS_S,
         )
         self._lag = Histogram(
             "event_loop_lag_seconds",
@@ -71,7 +71,7 @@ class Metrics:
             (),
             PREFIX,
             registry=self.registry,
-            buckets=_LAGS,
+            buckets=_LAG_BUCKETS_S,
         )
 
     def turn_started(self, kind: str) -> None:
@@ -156,7 +156,7 @@ class PoolCollector(Collector):
         return _families(self._seen)
 
 
-_ERROR: Final = 200
+_MAX_ERROR_CHARACTERS: Final = 200
 """Characters of an error in a label."""
 _LABELS: Final = ("model", "replica", "engine")
 
@@ -215,7 +215,7 @@ def _states(statuses: Sequence[ReplicaStatus]) -> Iterator[Metric]:
         for each in get_args(ReplicaState):
             state.add_metric((*_labels(status), each), float(each == status.state))
         if status.last_error:
-            error.add_metric((*_labels(status), status.last_error[:_ERROR]), 1.0)
+            error.add_metric((*_labels(status), status.last_error[:_MAX_ERROR_CHARACTERS]), 1.0)
     yield state
     yield error
 

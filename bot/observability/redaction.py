@@ -18,7 +18,7 @@ from bot.types import Action, Actions, Explanation, File, Notice, Source, Source
 
 REDACTED: Final = "[secret]"
 
-LARGE_FILE_BYTES: Final = 1_000_000
+MAX_SHAPED_FILE_BYTES: Final = 1_000_000
 """Beyond it a file is looked through for what is known alone, which takes a tenth of the time."""
 
 P = TypeVar("P")
@@ -33,16 +33,16 @@ class _Kind:
     begins: Callable[[str], int]
 
 
-_SHAPED = _Kind(TOKEN_SHAPES, find_token_start)
+_TOKEN_KIND = _Kind(TOKEN_SHAPES, find_token_start)
 
 
 class Redactor:
     """Takes secrets out of a text: those it knows, and whatever is shaped like one."""
 
     def __init__(self, known: Iterable[str] = ()) -> None:
-        words = {form for secret in known if secret for form in _as_written(secret)}
+        words = {form for secret in known if secret for form in _escaped_forms(secret)}
         self._forms = sorted(words, key=len, reverse=True)  # the longest first
-        self._kinds = [_SHAPED]
+        self._kinds = [_TOKEN_KIND]
         if words:
             pattern = re.compile("|".join(map(re.escape, self._forms)))
             self._kinds.insert(0, _Kind(pattern, self._form_begins))
@@ -57,7 +57,7 @@ class Redactor:
         return GrowingText(self._kinds)
 
     def _form_begins(self, text: str) -> int:
-        return min(_begins(form, text) for form in self._forms)
+        return min(_prefix_start(form, text) for form in self._forms)
 
     def part(self, part: P) -> P:
         """The same part of an answer, with no secret in anything of it that is read."""
@@ -101,7 +101,7 @@ class Redactor:
         data = file.data
         if not file.content_type.startswith("text/"):
             return replace(file, name=self(file.name))
-        if len(data) <= LARGE_FILE_BYTES:
+        if len(data) <= MAX_SHAPED_FILE_BYTES:
             text = data.decode("utf-8", "surrogateescape")
             data = self(text).encode("utf-8", "surrogateescape")
         else:
@@ -158,7 +158,7 @@ class _Stage:
         return cut
 
 
-def _as_written(secret: str) -> set[str]:
+def _escaped_forms(secret: str) -> set[str]:
     """A secret as it may stand in a line: Python and JSON, and one within the other, escape it."""
     plain = {secret, repr(secret)[1:-1]}
     return plain | {
@@ -166,7 +166,7 @@ def _as_written(secret: str) -> set[str]:
     }
 
 
-def _begins(word: str, text: str) -> int:
+def _prefix_start(word: str, text: str) -> int:
     """Where the text's end is the beginning of a word; the text's length where it is not."""
     at = text.find(word[0], max(0, len(text) - len(word) + 1))
     while at >= 0 and not word.startswith(text[at:]):

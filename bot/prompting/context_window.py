@@ -21,26 +21,26 @@ from backends.base import ChatMessage
 from backends.errors import ContextOverflow
 from bot.history.protocol import StoredMessage
 from bot.prompting.speakers import Speakers
-from bot.prompting.text_split import cut, cuts
+from bot.prompting.text_split import iter_spans, split_text
 
 if TYPE_CHECKING:
     from bot.models.protocol import Models
 
-UNKNOWN_CONTEXT = 4096
+DEFAULT_CONTEXT_TOKENS = 4096
 """Assumed where an engine does not tell its model's context, in tokens."""
 
-_CITED = re.compile(r"[ \t]?\[\d{1,3}\]")
-_QUOTED = re.compile(r"^>[ \t]?", re.MULTILINE)
+_CITATION = re.compile(r"[ \t]?\[\d{1,3}\]")
+_QUOTE_SIGN = re.compile(r"^>[ \t]?", re.MULTILINE)
 
-_MARGIN = 16
-_PER_MESSAGE = 16
-_TEMPLATE = 64
+_MARGIN_TOKENS = 16
+_MAX_MESSAGE_OVERHEAD_TOKENS = 16
+_MAX_TEMPLATE_TOKENS = 64
 """More tokens than a chat template adds: for each message, and around all of them."""
-_SHARE = 0.7
-_LONGEST_TOKEN = 16
+_DEFAULT_BLOCKS_SHARE = 0.7
+_MAX_TOKEN_CHARACTERS = 16
 """A text of so many characters for each token does not fit, and tells how long its tokens are."""
 
-_ONE = Speakers()
+_NO_SPEAKERS = Speakers()
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -73,9 +73,9 @@ class Fitter:
     """
 
     def __init__(self, *, conversations: int = 4096, counts: int = 20_000) -> None:
-        self._cuts: _Recent[tuple[str, str], str] = _Recent(conversations)
-        self._counts: _Recent[tuple[str, str, str], int] = _Recent(counts)
-        self._frames: _Recent[str, tuple[int, int]] = _Recent(64)
+        self._cuts: _LruCache[tuple[str, str], str] = _LruCache(conversations)
+        self._counts: _LruCache[tuple[str, str, str], int] = _LruCache(counts)
+        self._frames: _LruCache[str, tuple[int, int]] = _LruCache(64)
 
     async def fit(
         self,
@@ -86,7 +86,7 @@ class Fitter:
         system: str = "",
         blocks: int = 0,
         history: Sequence[StoredMessage] = (),
-        who: Speakers = _ONE,
+        who: Speakers = _NO_SPEAKERS,
         answer_tokens: int = 512,
         share: float | None = None,
     ) -> Fitted:
@@ -97,11 +97,14 @@ class Fitter:
         much of the room the last message may take up with blocks; by default 0.7 where there is
         history, else all. Raises `ContextOverflow` where the question alone is too long.
         """
-        window = (await models.capabilities(model)).context or UNKNOWN_CONTEXT
+        window = (await models.capabilities(model)).context or DEFAULT_CONTEXT_TOKENS
         answer = max(1, min(answer_tokens, window // 4))
-        measure = _Measure(self, models, model, window - answer - _MARGIN, who)
+        measure = _Measure(self, models, model, window - answer - _MARGIN_TOKENS, who)
         used, base, cost = await measure.blocks(
-            system, compose, blocks, (_SHARE if history else 1.0) if share is None else share
+            system,
+            compose,
+            blocks,
+            (_DEFAULT_BLOCKS_SHARE if history else 1.0) if share is None else share,
         )
         exchanges = _exchanges(history)
         room = measure.budget - cost
@@ -126,8 +129,8 @@ class Fitter:
         if not exchanges:
             return 0
         key = (measure.model, exchanges[0][0].conversation)
-        cut = self._cuts.get(key)
-        first = next((i for i, group in enumerate(exchanges) if group[0].id == cut), 0)
+        split_text = self._cuts.get(key)
+        first = next((i for i, group in enumerate(exchanges) if group[0].id == split_text), 0)
         start = await measure.start(exchanges, first, room)
         if start > first:
             start = min(await measure.start(exchanges, start, room // 2), len(exchanges) - 1)
@@ -147,7 +150,7 @@ class Fitter:
         return known
 
     async def turn_tokens(
-        self, models: Models, model: str, turn: StoredMessage, who: Speakers = _ONE
+        self, models: Models, model: str, turn: StoredMessage, who: Speakers = _NO_SPEAKERS
     ) -> int:
         """About what a stored turn takes in a prompt; counted once."""
         key = (model, turn.id, who.names.get(turn.author, ""))
@@ -170,7 +173,7 @@ class Fitter:
                 return len(piece.encode())
             return await models.count(model, [ChatMessage("user", piece)]) - around
 
-        sample = text[: tokens * _LONGEST_TOKEN]
+        sample = text[: tokens * _MAX_TOKEN_CHARACTERS]
         total = max(1, await count(sample))
         if total <= tokens and len(sample) == len(text):
             return Pieces((text,))
@@ -181,7 +184,7 @@ class Fitter:
         while waiting and len(pieces) < most:
             piece = waiting.pop()
             if len(piece) > 16 and await count(piece) > tokens:
-                waiting.extend(cut(piece, max(16, len(piece) // 2))[::-1])
+                waiting.extend(split_text(piece, max(16, len(piece) // 2))[::-1])
             else:
                 pieces.append(piece)
         return Pieces(tuple(pieces), len(waiting) + -(-rest // width))
@@ -198,7 +201,7 @@ class _Measure:
 
     async def fits(self, messages: Sequence[ChatMessage], budget: int | None = None) -> bool:
         limit = self.budget if budget is None else budget
-        return _at_most(messages) <= limit or await self.count(messages) <= limit
+        return _max_tokens(messages) <= limit or await self.count(messages) <= limit
 
     async def count(self, messages: Sequence[ChatMessage]) -> int:
         return await self._models.count(self.model, messages)
@@ -221,7 +224,7 @@ class _Measure:
             else:
                 high = middle - 1
         chosen = base(low)
-        cost = _at_most(chosen)
+        cost = _max_tokens(chosen)
         if cost > self.budget // 4:  # a bound is enough while there is room to spare
             cost = await self.count(chosen)
         if cost > self.budget:
@@ -233,7 +236,13 @@ class _Measure:
     ) -> int:
         """The earliest exchange from `first` on from which everything to the end fits the room."""
         texts = [turn for group in exchanges[first:] for turn in group]
-        if sum(len(_said(turn, self._who).encode()) + _PER_MESSAGE for turn in texts) <= room:
+        if (
+            sum(
+                len(_spoken_text(turn, self._who).encode()) + _MAX_MESSAGE_OVERHEAD_TOKENS
+                for turn in texts
+            )
+            <= room
+        ):
             return first
         taken = 0
         for index in range(len(exchanges) - 1, first - 1, -1):
@@ -244,7 +253,7 @@ class _Measure:
         return first
 
 
-class _Recent(Generic[K, V]):
+class _LruCache(Generic[K, V]):
     """A dictionary that forgets what was not used for longest."""
 
     def __init__(self, most: int) -> None:
@@ -266,14 +275,16 @@ class _Recent(Generic[K, V]):
 
 def _first_pieces(text: str, width: int, most: int) -> tuple[list[str], int]:
     """The first pieces of a text, and how many characters come after them."""
-    places = list(islice(cuts(text, width), most))
+    places = list(islice(iter_spans(text, width), most))
     end = places[-1][1] if places else 0
     return [text[start:end] for start, end in places], len(text.rstrip()) - end
 
 
-def _at_most(messages: Sequence[ChatMessage]) -> int:
+def _max_tokens(messages: Sequence[ChatMessage]) -> int:
     """An upper bound of tokens without asking the model: no token is shorter than a byte."""
-    return _TEMPLATE + sum(len(m.content.encode()) + _PER_MESSAGE for m in messages)
+    return _MAX_TEMPLATE_TOKENS + sum(
+        len(m.content.encode()) + _MAX_MESSAGE_OVERHEAD_TOKENS for m in messages
+    )
 
 
 def _exchanges(history: Sequence[StoredMessage]) -> list[list[StoredMessage]]:
@@ -287,13 +298,13 @@ def _exchanges(history: Sequence[StoredMessage]) -> list[list[StoredMessage]]:
     return [group for group in groups if len(group) > 1]
 
 
-def _said(turn: StoredMessage, who: Speakers) -> str:
+def _spoken_text(turn: StoredMessage, who: Speakers) -> str:
     return who.said(turn.author, turn.text) if turn.role == "user" else turn.text
 
 
 def _message(turn: StoredMessage, who: Speakers) -> ChatMessage:
-    text = _said(turn, who)
+    text = _spoken_text(turn, who)
     if turn.role == "assistant" and turn.explanation is not None and turn.explanation.passages:
         # Its citations point to passages that this prompt does not have, and would be imitated.
-        text = _QUOTED.sub("", _CITED.sub("", text)).strip() or text
+        text = _QUOTE_SIGN.sub("", _CITATION.sub("", text)).strip() or text
     return ChatMessage(turn.role, text)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 
-_OWN = ("parlance:", "assistant:")
+_OWN_LABELS = ("parlance:", "assistant:")
 
 
 _ECHO = re.compile(r"\s*\**(?:parlance|assistant)\**\s*:\**\s*", re.IGNORECASE)
 
 
-_LONGEST_HELD_CHARACTERS = 8_000
+_MAX_HELD_CHARACTERS = 8_000
 """Of an answer that begins as an echo would; what goes on longer is shown."""
 
 
-_MARKS = re.compile(r"[\s*]+")
+_SPACE_OR_STARS = re.compile(r"[\s*]+")
 
 
 class EchoFilter:
@@ -32,9 +32,9 @@ class EchoFilter:
         if self._done:
             return text
         self._held += text
-        start = _MARKS.sub("", self._held).lower()  # more may show that this is an echo
-        if len(self._held) <= _LONGEST_HELD_CHARACTERS and any(
-            own.startswith(start) for own in _OWN
+        start = _SPACE_OR_STARS.sub("", self._held).lower()  # more may show that this is an echo
+        if len(self._held) <= _MAX_HELD_CHARACTERS and any(
+            own.startswith(start) for own in _OWN_LABELS
         ):
             return ""
         return self._end()

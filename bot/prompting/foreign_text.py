@@ -16,12 +16,12 @@ from collections.abc import Set as AbstractSet
 from itertools import count
 from typing import Any
 
-LINE_CHARACTERS = 120
+MAX_LINE_CHARACTERS = 120
 """Longest name or title that stands in a line of a prompt."""
 
-_LABEL_CHARACTERS = 200
+_MAX_LABEL_CHARACTERS = 200
 """Longest label of a passage: its document's title and its heading."""
-_READ_CHARACTERS = 2_000
+_MAX_READ_CHARACTERS = 2_000
 """What is looked at of a text that is to be one line."""
 _OPENING, _CLOSING = "[［【〔〖⟦〚❲﹝", "]］】〕〗⟧〛❳﹞"
 _LESS, _GREATER = "<＜﹤〈《", ">＞﹥〉》"
@@ -58,21 +58,21 @@ class Trusted(str):
     __slots__ = ()
 
 
-def one_line(text: str, most: int = LINE_CHARACTERS) -> str:
+def one_line(text: str, most: int = MAX_LINE_CHARACTERS) -> str:
     """A name in one line, without invisible characters, marks of tags, or brackets that would pass
     for the number of a passage."""
-    spaced = (" " if c.isspace() else c for c in text[:_READ_CHARACTERS])
+    spaced = (" " if c.isspace() else c for c in text[:_MAX_READ_CHARACTERS])
     seen = "".join(c for c in spaced if unicodedata.category(c)[0] != "C")
     line = " ".join(seen.translate(_LINE).split())
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
-def inline(text: str, most: int = LINE_CHARACTERS) -> str:
+def inline(text: str, most: int = MAX_LINE_CHARACTERS) -> str:
     """The same in quotation marks, which it cannot contain."""
     return f'"{one_line(text, most)}"'
 
 
-def unnumbered(text: str) -> str:
+def escape_numbers(text: str) -> str:
     """A passage's text. Numbers in brackets, of any script, would pass for passages of ours."""
     return _NUMBERED.sub(r"(\1)", text)
 
@@ -106,7 +106,7 @@ class Foreign:
 
     def __str__(self) -> str:
         text = self._text.strip()
-        if len(text) > LINE_CHARACTERS or len(text.splitlines()) > 1:
+        if len(text) > MAX_LINE_CHARACTERS or len(text.splitlines()) > 1:
             return fence(self._text, "text", self._key)
         return inline(text) if text else ""
 
@@ -144,7 +144,7 @@ class Foreign:
             raise AttributeError(name)
 
         def call(*args: Any) -> Any:
-            return foreign(getattr(self._text, name)(*map(text_of, args)), self._key)
+            return wrap_foreign(getattr(self._text, name)(*map(text_of, args)), self._key)
 
         return call
 
@@ -157,25 +157,25 @@ def text_of(value: object) -> Any:
     return value._text if isinstance(value, Foreign) else value
 
 
-def foreign(value: Any, key: bytes) -> Any:
+def wrap_foreign(value: Any, key: bytes) -> Any:
     """A value for a template, with every text in it foreign that is not trusted."""
     if isinstance(value, str):
         return value if isinstance(value, Trusted) else Foreign(value, key)
     if isinstance(value, Mapping):
-        return {foreign(name, key): foreign(inner, key) for name, inner in value.items()}
+        return {wrap_foreign(name, key): wrap_foreign(inner, key) for name, inner in value.items()}
     if isinstance(value, Sequence | AbstractSet | Iterator) and not isinstance(
         value, bytes | bytearray | range
     ):
-        return [foreign(inner, key) for inner in value]
+        return [wrap_foreign(inner, key) for inner in value]
     return value
 
 
-def numbered(passages: Iterable[Any], key: bytes) -> Foreign:
+def number_passages(passages: Iterable[Any], key: bytes) -> Foreign:
     """Passages, each a mapping of `number`, `title` and `text`, as `[1] title` and the text below;
     no title and no text begins another."""
     parts = []
     for passage in passages:
-        title = one_line(text_of(passage["title"]), _LABEL_CHARACTERS)
-        text = unnumbered(text_of(passage["text"]))
+        title = one_line(text_of(passage["title"]), _MAX_LABEL_CHARACTERS)
+        text = escape_numbers(text_of(passage["text"]))
         parts.append(f"[{int(passage['number'])}] {title}\n{text}")
     return Foreign("\n\n".join(parts), key)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-REPEATING = "The model began to repeat itself, so its answer ends here."
+REPETITION_NOTICE = "The model began to repeat itself, so its answer ends here."
 
-_KEY = 24
+_KEY_CHARACTERS = 24
 """Characters that must come back for a repetition to be looked for."""
-_TIMES = 5
-_LEAST = 200
+_MIN_REPETITIONS = 5
+_MIN_REPEATED_CHARACTERS = 200
 """A repetition is one when the same piece stands so often in a row and is so long in all."""
-_MEMORY = 4000
+_MAX_REMEMBERED_CHARACTERS = 4000
 
 
 class RepetitionGuard:
@@ -23,15 +23,15 @@ class RepetitionGuard:
 
     def feed(self, delta: str) -> bool:
         """Whether what has come so far ends in the same piece, over and over."""
-        self._tail = (self._tail + delta)[-_MEMORY:]
+        self._tail = (self._tail + delta)[-_MAX_REMEMBERED_CHARACTERS:]
         tail = self._tail
-        if len(tail) < _LEAST:
+        if len(tail) < _MIN_REPEATED_CHARACTERS:
             return False
-        before = tail.rfind(tail[-_KEY:], 0, len(tail) - 1)
+        before = tail.rfind(tail[-_KEY_CHARACTERS:], 0, len(tail) - 1)
         if before < 0:
             return False
-        length = len(tail) - _KEY - before
-        times = max(_TIMES, -(-_LEAST // length))
+        length = len(tail) - _KEY_CHARACTERS - before
+        times = max(_MIN_REPETITIONS, -(-_MIN_REPEATED_CHARACTERS // length))
         span = length * times
         if span > len(tail):
             return False

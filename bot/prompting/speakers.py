@@ -13,10 +13,10 @@ from bot.history.protocol import StoredMessage
 from bot.prompting.foreign_text import BRACKETS, one_line
 from bot.types import Author
 
-_LONGEST = 32
-_ENDING = frozenset(f":：︰﹕∶|｜{BRACKETS}")
+_MAX_NAME_CHARACTERS = 32
+_FORBIDDEN_SIGNS = frozenset(f":：︰﹕∶|｜{BRACKETS}")
 """What would end a name, or pass for the mark of a role."""
-_OURS = ("parlance", "assistant", "system", "user")
+_RESERVED_NAMES = ("parlance", "assistant", "system", "user")
 """Names that would speak for somebody else: who has one is numbered."""
 
 
@@ -43,7 +43,7 @@ class Speakers:
         if not colon:
             return line
         start = plain_name(before.strip(" *_")).casefold()
-        known = (*_OURS, *(name.casefold() for name in self.names.values()))
+        known = (*_RESERVED_NAMES, *(name.casefold() for name in self.names.values()))
         return f"> {line}" if start in known else line
 
 
@@ -54,7 +54,7 @@ def speakers(history: Sequence[StoredMessage], asker: Author) -> Speakers:
     if len(people) < 2:
         return Speakers()
     names: dict[str, str] = {}
-    taken = set(_OURS)
+    taken = set(_RESERVED_NAMES)
     for key in dict.fromkeys([*(key for key, _ in said), asker.key]):
         name = unique = plain_name(people[key])
         number = 1
@@ -68,7 +68,12 @@ def speakers(history: Sequence[StoredMessage], asker: Author) -> Speakers:
 
 def plain_name(name: str) -> str:
     """A person's name in one line, without what would end it: colons, brackets, invisible signs."""
-    return one_line("".join(c for c in name if c not in _ENDING))[:_LONGEST].strip() or "someone"
+    return (
+        one_line("".join(c for c in name if c not in _FORBIDDEN_SIGNS))[
+            :_MAX_NAME_CHARACTERS
+        ].strip()
+        or "someone"
+    )
 
 
 def quoted(name: str, text: str) -> str:

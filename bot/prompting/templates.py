@@ -17,7 +17,14 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot.errors import PluginError
-from bot.prompting.foreign_text import Foreign, fence, foreign, inline, numbered, text_of
+from bot.prompting.foreign_text import (
+    Foreign,
+    fence,
+    inline,
+    number_passages,
+    text_of,
+    wrap_foreign,
+)
 
 _SUFFIX = ".j2"
 _FAMILY = re.compile(r"[a-z0-9]+")
@@ -26,13 +33,13 @@ _FAMILY = re.compile(r"[a-z0-9]+")
 class JinjaPrompts:
     """Renders prompts in a sandbox; a template that uses an unknown value is an error.
 
-    Every text among the values is foreign (`bot.prompting.foreign_text`), unless it is `Trusted`. All templates
-    are read and compiled when it is made, so rendering opens no file. Raises `PluginError` for a
-    folder that cannot be read and a template that does not compile.
+    Every text among the values is foreign (`bot.prompting.foreign_text`), unless it is `Trusted`.
+    All templates are read and compiled in the constructor, so rendering opens no file. Raises
+    `PluginError` for a folder that cannot be read and a template that does not compile.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
-        self._layers = [_read(folder) for folder in folders]
+        self._layers = [_read_folder(folder) for folder in folders]
         merged: dict[str, str] = {}
         for layer in reversed(self._layers):
             merged.update(layer)
@@ -84,15 +91,15 @@ class _Environment(ImmutableSandboxedEnvironment):
         self.filters |= {
             "fence": self._fence,
             "inline": lambda text: inline(str(text_of(text))),
-            "numbered": lambda passages: numbered(passages, key),
-            "trim": _trimmed,
+            "numbered": lambda passages: number_passages(passages, key),
+            "trim": _trim,
         }
 
     def _fence(self, text: Any, label: str = "text") -> str:
         return fence(str(text_of(text)), label, self._key)
 
     def rendered(self, name: str, values: Mapping[str, Any]) -> str:
-        given = {each: foreign(value, self._key) for each, value in values.items()}
+        given = {each: wrap_foreign(value, self._key) for each, value in values.items()}
         return self.get_template(name).render(given)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -112,15 +119,19 @@ class _Environment(ImmutableSandboxedEnvironment):
             return value
         if type(owner).__module__.startswith("jinja2"):
             return value
-        return foreign(value, self._key)
+        return wrap_foreign(value, self._key)
 
     def _written(self, value: Any) -> Any:
         """What is printed: an object prints itself in words that are not ours."""
         plain = value is None or isinstance(value, str | int | float | Foreign | jinja2.Undefined)
-        return value if plain or isinstance(value, list | dict) else foreign(str(value), self._key)
+        return (
+            value
+            if plain or isinstance(value, list | dict)
+            else wrap_foreign(str(value), self._key)
+        )
 
 
-def _trimmed(text: Any, *characters: str) -> Any:
+def _trim(text: Any, *characters: str) -> Any:
     """Jinja's own filter makes a string of what it is given."""
     return (text if isinstance(text, Foreign) else str(text)).strip(*characters)
 
@@ -135,7 +146,7 @@ def _variants(family: str) -> Sequence[str]:
     return [one for one in dict.fromkeys([name, *shorter, *letters]) if one]
 
 
-def _read(folder: Path) -> Mapping[str, str]:
+def _read_folder(folder: Path) -> Mapping[str, str]:
     try:
         return {
             file.name: file.read_text(encoding="utf-8")

@@ -11,19 +11,19 @@ from bot.commands.declaration import Option, check_text
 from bot.errors import NotFound, UsageError, nearest
 from bot.history.protocol import Preferences
 from bot.models.protocol import Models
-from bot.models.selection import CHOICE
+from bot.models.selection import MODEL_CHOICE
 from bot.settings.values import ChannelSettings
 from bot.types import SCOPES, ConversationKey, Scope
 from bot.values import Setting
 
-_PREFIX = "setting:"
-_MAX_PERSONA = 2_000
-MODEL = CHOICE
+_STORED_PREFIX = "setting:"
+_MAX_VALUE_CHARACTERS = 2_000
+MODEL_SETTING = MODEL_CHOICE
 """The setting that is the model which answers; /model chooses it, too."""
-COMMAND = "command."
+COMMAND_PREFIX = "command."
 """How the settings begin that say who may use a command; its name follows."""
 
-OPTIONS: Final[Mapping[str, Option]] = {
+SETTING_OPTIONS: Final[Mapping[str, Option]] = {
     option.name: option
     for option in (
         Option("Who the bot is here, in a sentence or two", name="persona"),
@@ -69,7 +69,7 @@ class ChosenSettings:
     async def of(self, conversation: ConversationKey) -> ChannelSettings:
         """How the bot behaves in this conversation."""
         chosen: dict[str, Any] = {}
-        for name, option in OPTIONS.items():
+        for name, option in SETTING_OPTIONS.items():
             found = await self._chosen(name, conversation)
             if found is not None:
                 chosen[name] = option.coerce(found[1])
@@ -79,7 +79,7 @@ class ChosenSettings:
         """Every setting as it stands here."""
         now = await self.of(conversation)
         rows = []
-        for name, option in OPTIONS.items():
+        for name, option in SETTING_OPTIONS.items():
             found = await self._chosen(name, conversation)
             value = getattr(now, name)
             text = ("yes" if value else "no") if option.kind == "bool" else str(value or "")
@@ -96,51 +96,59 @@ class ChosenSettings:
 
     async def access(self, command: str, conversation: ConversationKey) -> Access | None:
         """Who may use a command here, where an admin chose; None where nobody did."""
-        found = await self._chosen(COMMAND + command, conversation)
+        found = await self._chosen(COMMAND_PREFIX + command, conversation)
         return None if found is None else parse_access(found[1])
 
     async def _show_model(self, conversation: ConversationKey) -> Sequence[Setting]:
         if self._models is None:
             return ()
         name, scope = await self._models.current(conversation)
-        return (Setting(MODEL, "Which model answers here", name, scope),)
+        return (Setting(MODEL_SETTING, "Which model answers here", name, scope),)
 
     async def _show_access(self, conversation: ConversationKey) -> Sequence[Setting]:
         """The commands that somebody chose for; there are too many to show all."""
         rows = []
         for command in self._commands():
-            found = await self._chosen(COMMAND + command, conversation)
+            found = await self._chosen(COMMAND_PREFIX + command, conversation)
             if found is not None:
                 about = f"Who may use /{command}"
-                rows.append(Setting(COMMAND + command, about, found[1], found[0]))
+                rows.append(Setting(COMMAND_PREFIX + command, about, found[1], found[0]))
         return rows
 
     def names(self) -> Sequence[str]:
         """The names of all settings that can be chosen."""
-        model = (MODEL,) if self._models is not None else ()
-        return (*OPTIONS, *model, *(COMMAND + command for command in self._commands()))
+        model = (MODEL_SETTING,) if self._models is not None else ()
+        return (
+            *SETTING_OPTIONS,
+            *model,
+            *(COMMAND_PREFIX + command for command in self._commands()),
+        )
 
     async def put(
         self, name: str, value: str, scope: Scope, conversation: ConversationKey, by: str
     ) -> None:
         """Choose a value. Raises `NotFound` for the name, `UsageError` for the value."""
         self._check(name)
-        if name == MODEL and self._models is not None:
+        if name == MODEL_SETTING and self._models is not None:
             await self._models.use(value.strip(), scope, conversation, by)
             return
-        coerced = _access(name, value) if name.startswith(COMMAND) else self._coerce(name, value)
+        coerced = (
+            _coerce_access(name, value)
+            if name.startswith(COMMAND_PREFIX)
+            else self._coerce(name, value)
+        )
         key = conversation.scope(scope)
-        await self._choices.put(_PREFIX + name, key, coerced, by)
+        await self._choices.put(_STORED_PREFIX + name, key, coerced, by)
         self._known[name, key] = coerced
 
     async def clear(self, name: str, scope: Scope, conversation: ConversationKey) -> None:
         """Go back to what holds without this choice. Raises `NotFound` for the name."""
         self._check(name)
         key = conversation.scope(scope)
-        if name == MODEL:
-            await self._choices.clear(MODEL, key)
+        if name == MODEL_SETTING:
+            await self._choices.clear(MODEL_SETTING, key)
             return
-        await self._choices.clear(_PREFIX + name, key)
+        await self._choices.clear(_STORED_PREFIX + name, key)
         self._known[name, key] = None
 
     async def _chosen(self, name: str, conversation: ConversationKey) -> tuple[Scope, str] | None:
@@ -149,7 +157,7 @@ class ChosenSettings:
             if (name, key) not in self._known:
                 if len(self._known) > 50_000:
                     self._known.clear()
-                self._known[name, key] = await self._choices.get(_PREFIX + name, key)
+                self._known[name, key] = await self._choices.get(_STORED_PREFIX + name, key)
             value = self._known[name, key]
             if value is not None:
                 return scope, value
@@ -159,21 +167,21 @@ class ChosenSettings:
         known = self.names()
         if name not in known:
             near = nearest(name, known)
-            some = [one for one in known if not one.startswith(COMMAND)]
+            some = [one for one in known if not one.startswith(COMMAND_PREFIX)]
             hint = f"Did you mean {near}?" if near else f"There are: {', '.join(some)}."
             raise NotFound(f"There is no setting named {name!r:.40}. {hint}")
 
     def _coerce(self, name: str, value: str) -> str:
-        coerced = str(OPTIONS[name].coerce(value))
-        check_text(coerced, name, _MAX_PERSONA)
+        coerced = str(SETTING_OPTIONS[name].coerce(value))
+        check_text(coerced, name, _MAX_VALUE_CHARACTERS)
         bases = self._bases()
         if name == "knowledge_base" and bases and coerced not in bases:
             raise UsageError(f"knowledge_base must be one of {', '.join(bases)}.")
         return coerced
 
 
-def _access(name: str, value: str) -> str:
+def _coerce_access(name: str, value: str) -> str:
     access = parse_access(value)
-    if name == f"{COMMAND}settings" and access.whom == "nobody":
+    if name == f"{COMMAND_PREFIX}settings" and access.whom == "nobody":
         raise UsageError("Then nobody could change it back; write admins instead.")
     return str(access)

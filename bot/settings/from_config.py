@@ -9,7 +9,7 @@ from bot.settings.values import ChannelSettings
 from bot.types import ConversationKey
 
 
-def configured_place(config: Config, conversation: ConversationKey) -> ChannelSettings:
+def settings_from_config(config: Config, conversation: ConversationKey) -> ChannelSettings:
     """How the bot behaves in a conversation, as config.yaml has it."""
     place = config.resolve_channel(conversation)
     return ChannelSettings(

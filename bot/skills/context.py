@@ -23,7 +23,7 @@ from bot.events import Attachment, CommandCall, Message
 from bot.history.protocol import HistoryStore
 from bot.models.protocol import Models
 from bot.prompting.foreign_text import Trusted
-from bot.prompting.repetition_guard import REPEATING, RepetitionGuard
+from bot.prompting.repetition_guard import REPETITION_NOTICE, RepetitionGuard
 from bot.skills.services import Knowledge, Prompts, Services, Web
 from bot.types import Author, ConversationKey, Explanation, File, Notice, Part, Status, Text
 from bot.values import Page
@@ -196,7 +196,7 @@ class Context:
                     usage = chunk.usage
                     self.record.add(usage)
                 elif guard.feed(chunk.text):
-                    yield Notice(REPEATING, kind="footer")
+                    yield Notice(REPETITION_NOTICE, kind="footer")
                     break
         if thoughts:
             yield File("thoughts.md", "".join(thoughts).strip().encode())

@@ -1,4 +1,4 @@
-"""Copies of the database, whole at every moment, also while a bot writes to it.
+"""Backups of the database, made while a bot may be writing to it.
 
 Copies that Parlance names are called `parlance-STAMP.db`, those it makes before it changes the
 database `parlance-WHY-STAMP.db`. No other file is ever removed.
@@ -23,25 +23,25 @@ from bot.storage.engine import storage_error
 
 log = structlog.get_logger(__name__)
 
-COPIES = 3
-"""Copies from before a change that are kept in `backups/` beside the database, the newest ones."""
-_WAIT_S = 5.0
-"""For a writer that keeps the database locked."""
+MAX_KEPT_COPIES = 3
+"""How many of the newest copies from before a change are kept in `backups/`."""
+_LOCK_WAIT_S = 5.0
+"""How long a backup waits for a writer that keeps the database locked."""
 _DAY_S = 86_400.0
-_STAMP = "%Y%m%dT%H%M%S.%f"
-_PART = ".part"
+_STAMP_FORMAT = "%Y%m%dT%H%M%S.%f"
+_PART_SUFFIX = ".part"
 _COPY = re.compile(r"-(?:(?P<why>\w+)-)?(?P<at>\d{8}T\d{6}\.\d{6})")
 """Of a copy's name, what stands between the name of the database and its ending."""
 
 
-def folder_of(path: Path) -> Path:
+def backup_folder(path: Path) -> Path:
     """The folder of a database's copies."""
     return path.parent / "backups"
 
 
-def named(path: Path, folder: Path, why: str = "") -> Path:
-    """What a copy made now is called; later ones sort behind. `why` is a word."""
-    stamp = datetime.now(UTC).strftime(_STAMP)
+def copy_path(path: Path, folder: Path, why: str = "") -> Path:
+    """The path of a copy that is made now; names sort by time. `why` is one word, or empty."""
+    stamp = datetime.now(UTC).strftime(_STAMP_FORMAT)
     return folder / "-".join(filter(None, (path.stem, why, f"{stamp}{path.suffix}")))
 
 
@@ -50,7 +50,7 @@ def copy_into(database: sqlite3.Connection, to: Path) -> None:
 
     The file appears under its name when it is on the disk whole. Raises `sqlite3.Error`, `OSError`.
     """
-    with unfinished(to) as part:
+    with write_whole(to) as part:
         database.execute("VACUUM INTO ?", (str(part),))
 
 
@@ -63,14 +63,14 @@ def back_up(path: Path, to: Path) -> Path:
     if not path.exists():
         raise StorageError(f"There is no database {path} yet; there is nothing to copy.")
     if to.is_dir():
-        sweep(path, to)
-        copy = named(path, to)
+        remove_unfinished(path, to)
+        copy = copy_path(path, to)
     else:
         copy = to
     if copy.exists():
         raise StorageError(f"{copy} is there already; name another file, or a folder.")
     try:
-        with closing(sqlite3.connect(path, timeout=_WAIT_S)) as database:
+        with closing(sqlite3.connect(path, timeout=_LOCK_WAIT_S)) as database:
             copy_into(database, copy)
     except OSError as exc:
         raise StorageError(f"The copy {copy} cannot be written: {exc.strerror}.") from exc
@@ -80,10 +80,12 @@ def back_up(path: Path, to: Path) -> Path:
     return copy
 
 
-def keep_newest(path: Path) -> None:
-    """Remove the copies from before a change, but for the newest `COPIES`."""
-    made = [(match["at"], copy) for copy, match in _ours(path, folder_of(path)) if match["why"]]
-    kept = sorted({at for at, _ in made})[-COPIES:]
+def remove_all_but_newest(path: Path) -> None:
+    """Remove the copies from before a change, but for the newest `MAX_KEPT_COPIES`."""
+    made = [
+        (match["at"], copy) for copy, match in _copies(path, backup_folder(path)) if match["why"]
+    ]
+    kept = sorted({at for at, _ in made})[-MAX_KEPT_COPIES:]
     for at, copy in made:
         if at not in kept:
             copy.unlink(missing_ok=True)
@@ -92,36 +94,36 @@ def keep_newest(path: Path) -> None:
 def remove_old(path: Path, keep_days: int | None) -> None:
     """Remove the copies of a database in its folder of copies that are older than so many days,
     and what a crash left there. None keeps all. What cannot be removed is logged."""
-    folder = folder_of(path)
-    sweep(path, folder)
+    folder = backup_folder(path)
+    remove_unfinished(path, folder)
     with suppress(OSError):
-        _abandon(_part(path))
+        _remove_unlocked(_part_path(path))
     if keep_days is None:
         return
-    oldest = (datetime.now(UTC) - timedelta(days=keep_days)).strftime(_STAMP)
-    for copy, match in _ours(path, folder):
+    oldest = (datetime.now(UTC) - timedelta(days=keep_days)).strftime(_STAMP_FORMAT)
+    for copy, match in _copies(path, folder):
         if match["at"] < oldest:
             try:
                 copy.unlink(missing_ok=True)
             except OSError as exc:
-                log.warning("an old backup cannot be removed", file=str(copy), reason=exc.strerror)
+                log.warning("backup.removal_failed", file=str(copy), reason=exc.strerror)
 
 
-async def keep_removing(path: Path, keep_days: int | None, every_s: float = _DAY_S) -> None:
-    """Do so again every day, until this is cancelled."""
+async def remove_old_daily(path: Path, keep_days: int | None, every_s: float = _DAY_S) -> None:
+    """Call `remove_old` every `every_s` seconds, until cancelled."""
     while True:
         await asyncio.sleep(every_s)
         await asyncio.to_thread(remove_old, path, keep_days)
 
 
-def sweep(path: Path, folder: Path) -> None:
-    """Remove copies of a database that nobody finishes: their writer crashed."""
-    for part, _ in _ours(path, folder, _PART):
+def remove_unfinished(path: Path, folder: Path) -> None:
+    """Remove unfinished copies of a database, which a crash left behind."""
+    for part, _ in _copies(path, folder, _PART_SUFFIX):
         with suppress(OSError):  # it may be somebody else's file, in a folder that was named
-            _abandon(part)
+            _remove_unlocked(part)
 
 
-def _ours(path: Path, folder: Path, end: str = "") -> Iterator[tuple[Path, re.Match[str]]]:
+def _copies(path: Path, folder: Path, end: str = "") -> Iterator[tuple[Path, re.Match[str]]]:
     """The files in a folder that have the name of a copy of this database."""
     endings = (f"{path.suffix}{end}", f"{path.suffix}-wal{end}")
     try:
@@ -137,15 +139,15 @@ def _ours(path: Path, folder: Path, end: str = "") -> Iterator[tuple[Path, re.Ma
 
 
 @contextmanager
-def unfinished(to: Path) -> Iterator[Path]:
-    """A new, empty file beside `to` that only its owner may read; it takes the place of `to` when
-    the block ends well.
+def write_whole(to: Path) -> Iterator[Path]:
+    """Write a file as a whole or not at all: yields an empty file beside `to`, mode 0600, and moves
+    it to `to` when the block ends without an error.
 
-    It is locked meanwhile, so that one whose writer was killed is known by having no lock.
+    The file is locked meanwhile, so that one without a lock is known to be left by a crash.
     """
-    part = _part(to)
-    _abandon(part)
-    held = _locked(part)
+    part = _part_path(to)
+    _remove_unlocked(part)
+    held = _create_locked(part)
     try:
         yield part
         os.fsync(held)
@@ -156,8 +158,8 @@ def unfinished(to: Path) -> Iterator[Path]:
         os.close(held)
 
 
-def _part(to: Path) -> Path:
-    return to.with_name(f"{to.name}{_PART}")
+def _part_path(to: Path) -> Path:
+    return to.with_name(f"{to.name}{_PART_SUFFIX}")
 
 
 def _sync(folder: Path) -> None:
@@ -169,9 +171,9 @@ def _sync(folder: Path) -> None:
         os.close(held)
 
 
-def _locked(part: Path) -> int:
-    """Make a file and lock it. It is made before anything is in it: SQLite takes an empty file, and
-    gives no mode to a new one."""
+def _create_locked(part: Path) -> int:
+    """Create an empty file with mode 0600, lock it and return its descriptor. SQLite accepts an
+    empty file, and would give a new one no mode."""
     while True:
         held = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -180,8 +182,8 @@ def _locked(part: Path) -> int:
         os.close(held)  # it was taken for an abandoned one before it was locked
 
 
-def _abandon(part: Path) -> None:
-    """Remove an unfinished copy, unless somebody is writing it."""
+def _remove_unlocked(part: Path) -> None:
+    """Remove an unfinished copy, unless another process holds its lock."""
     try:
         held = os.open(part, os.O_RDWR)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""One process for one data directory."""
+"""Locks the data directory, so that one process alone uses it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from pathlib import Path
 from bot.errors import StorageError
 from bot.private_files import FILE_MODE, make_folder, tighten
 
-LOCK = "parlance.lock"
+LOCK_NAME = "parlance.lock"
 
 
 @contextmanager
-def own(data_dir: Path) -> Iterator[None]:
-    """Hold the data directory (made if need be) until the block ends, or the process does.
+def lock_data_dir(data_dir: Path) -> Iterator[None]:
+    """Lock the data directory, which is created if need be, until the block or the process ends.
 
-    Raises `StorageError` that says who holds it. The operating system lets go of the lock of a
-    process that died, so a stale file never stands in the way.
+    Raises `StorageError` with the process that holds the lock. The operating system releases the
+    lock of a process that died, so a stale file is no obstacle.
     """
-    path = data_dir / LOCK
+    path = data_dir / LOCK_NAME
     try:
         make_folder(data_dir)
         held = os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE)

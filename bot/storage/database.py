@@ -1,4 +1,4 @@
-"""The SQLite file: connections, one writer, and migrations.
+"""The open database: connections that read, and one writer.
 
 Reads go through a small pool of read-only connections. Writes go through one writer, which takes
 whatever has piled up while it was busy and commits it in one transaction (group commit): this is
@@ -23,18 +23,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import StorageError
 from bot.storage.engine import Base, read_engine, storage_error, sync_engine
-from bot.storage.schema_version import bring_up_to_date
+from bot.storage.schema_version import migrate_if_needed
 
 __all__ = ["Base", "Database", "Job"]
 
 T = TypeVar("T")
 Job = Callable[[Connection], T]
-"""Work for the writer. It may run twice (again by itself when a neighbour in the same transaction
-failed), so it touches nothing but the connection."""
+"""A function that writes. It may run twice (again by itself where another job of its transaction
+failed), so it must have no effect but on the connection."""
 
-QUEUE = 2000
+MAX_WAITING_WRITES = 2000
 """Writes that may wait; beyond it a caller waits to be let in."""
-BATCH = 256
+MAX_BATCH_WRITES = 256
 """Most writes in one transaction, so that the first of them does not wait for long."""
 
 
@@ -52,7 +52,7 @@ class Database:
         self._readers = read_engine(path)
         self._engine = sync_engine(path)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="parlance-writer")
-        self._queue: asyncio.Queue[_Write[Any]] = asyncio.Queue(QUEUE)
+        self._queue: asyncio.Queue[_Write[Any]] = asyncio.Queue(MAX_WAITING_WRITES)
         self._writer: asyncio.Task[None] | None = None
         self._closing = False
         self._scrubbing = asyncio.Lock()
@@ -60,8 +60,8 @@ class Database:
 
     @classmethod
     async def open(cls, path: Path) -> Database:
-        """Bring the file to the present schema and open it. Raises `StorageError`."""
-        await bring_up_to_date(path)
+        """Migrate the file to the present schema and open it. Raises `StorageError`."""
+        await migrate_if_needed(path)
         database = await asyncio.to_thread(cls, path)
         database._writer = asyncio.create_task(database._write_all(), name="database writer")
         return database
@@ -88,9 +88,9 @@ class Database:
         return cast(T, await write.done)
 
     async def scrub(self) -> None:
-        """Write the file anew, so that nothing of what was deleted is left in it or in its log;
-        SQLite leaves copies of deleted rows behind when it moves them about, even with
-        `secure_delete`. One that began after it was asked for serves all. Raises `StorageError`."""
+        """Rewrite the file, so that nothing that was deleted is left in it or in its log: SQLite
+        leaves copies of deleted rows behind when it moves them, even with `secure_delete`. Calls
+        that wait share the next run. Raises `StorageError`."""
         asked = time.monotonic()
         async with self._scrubbing:
             if self._scrubbed > asked:
@@ -99,9 +99,9 @@ class Database:
                 raise StorageError("The database is closed.")
             self._scrubbed = time.monotonic()
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._thread, self._write_anew)
+            await loop.run_in_executor(self._thread, self._vacuum)
 
-    def _write_anew(self) -> None:
+    def _vacuum(self) -> None:
         """In the writing thread, outside of any transaction."""
         try:
             with self._engine.connect() as connection:
@@ -113,7 +113,7 @@ class Database:
             raise storage_error(self.path, exc) from exc
 
     async def close(self) -> None:
-        """Commit what is waiting, and let go of the file. Safe to call twice."""
+        """Commit the waiting writes, and close the file. Safe to call twice."""
         self._closing = True
         if self._writer is not None:
             await self._queue.join()  # those that still wait to be let in are let in first
@@ -130,7 +130,7 @@ class Database:
         loop = asyncio.get_running_loop()
         while True:
             batch = [await self._queue.get()]
-            while len(batch) < BATCH and not self._queue.empty():
+            while len(batch) < MAX_BATCH_WRITES and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
             jobs = [write.job for write in batch]
             _resolve(batch, await loop.run_in_executor(self._thread, self._commit, jobs))
@@ -144,10 +144,10 @@ class Database:
                 return [(job(connection), None) for job in jobs]
         except Exception as exc:  # noqa: BLE001 - a job's error belongs to its caller, whatever it is
             if len(jobs) == 1:
-                return [(None, self._told(exc))]
+                return [(None, self._as_storage_error(exc))]
             return [outcome for job in jobs for outcome in self._commit([job])]
 
-    def _told(self, exc: Exception) -> Exception:
+    def _as_storage_error(self, exc: Exception) -> Exception:
         if not isinstance(exc, SQLAlchemyError | sqlite3.Error):
             return exc
         error = storage_error(self.path, exc)

@@ -1,4 +1,4 @@
-"""How the SQLite file is opened, and what is said when it cannot be."""
+"""Opens the SQLite file, and explains the errors of SQLite."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy.pool import StaticPool
 
 from bot.errors import StorageError
 
-READERS = 4
+MAX_READ_CONNECTIONS = 4
 """Connections that read at the same time."""
 
 
@@ -65,7 +65,7 @@ def read_engine(path: Path) -> AsyncEngine:
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),
         isolation_level="AUTOCOMMIT",
-        pool_size=READERS,
+        pool_size=MAX_READ_CONNECTIONS,
         max_overflow=0,
         pool_reset_on_return=None,
     )
@@ -81,7 +81,7 @@ def read_engine(path: Path) -> AsyncEngine:
 
 
 def storage_error(path: Path, exc: Exception) -> StorageError:
-    """What went wrong with the file, in one sentence."""
+    """The error of SQLite as one sentence for an operator."""
     text = str(exc.orig if isinstance(exc, DBAPIError) else exc).lower()
     if "full" in text:
         what = "there is no space left on its disk; make room and start again"

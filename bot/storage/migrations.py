@@ -1,4 +1,4 @@
-"""Bringing the database's schema up to date, after copying the file."""
+"""Migrates the database to the present schema, after copying the file."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import StorageError
 from bot.private_files import make_file, make_folder
-from bot.storage.backups import copy_into, folder_of, keep_newest, named
+from bot.storage.backups import backup_folder, copy_into, copy_path, remove_all_but_newest
 from bot.storage.engine import storage_error, sync_engine
-from bot.storage.schema_version import scripts
+from bot.storage.schema_version import migrations_folder
 
 
 async def migrate(path: Path, folder: Path | None = None) -> Sequence[str]:
-    """Bring a database to the present schema, or make it; returns the revisions applied.
+    """Migrate a database to the present schema, or create it; returns the revisions applied.
 
     A file that has something in it is copied to `backups/` first. Nothing is changed where a
     migration fails. `folder` holds the scripts, ours by default. Raises `StorageError`: a newer
@@ -34,7 +34,7 @@ async def migrate(path: Path, folder: Path | None = None) -> Sequence[str]:
 
 async def pending(path: Path) -> Sequence[str]:
     """Revisions that `migrate` would apply, oldest first; changes nothing, makes no file."""
-    return await asyncio.to_thread(_look, path)
+    return await asyncio.to_thread(_pending, path)
 
 
 def alembic_config(
@@ -42,23 +42,23 @@ def alembic_config(
 ) -> AlembicConfig:
     """Alembic's settings, in code: where the scripts are, and on which connection they run."""
     config = AlembicConfig()
-    config.set_main_option("script_location", str(folder or scripts()).replace("%", "%%"))
+    config.set_main_option("script_location", str(folder or migrations_folder()).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 
 
-def _look(path: Path) -> Sequence[str]:
+def _pending(path: Path) -> Sequence[str]:
     if not path.exists():
-        return _ahead(path, None, None)
+        return _revisions_after(path, None, None)
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             tables = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
             if connection.execute(tables).fetchone() is None:
-                return _ahead(path, None, None)
+                return _revisions_after(path, None, None)
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.Error as exc:
         raise storage_error(path, exc) from exc
-    return _ahead(path, None, row[0] if row else None)
+    return _revisions_after(path, None, row[0] if row else None)
 
 
 def _migrate(path: Path, folder: Path | None) -> Sequence[str]:
@@ -71,7 +71,7 @@ def _migrate(path: Path, folder: Path | None) -> Sequence[str]:
     with _connected(path) as connection:
         present = MigrationContext.configure(connection).get_current_revision()
         connection.rollback()
-        todo = _ahead(path, folder, present)
+        todo = _revisions_after(path, folder, present)
         if todo and present is not None:
             _copy(connection, path, present)
         if todo:
@@ -80,7 +80,7 @@ def _migrate(path: Path, folder: Path | None) -> Sequence[str]:
     return todo
 
 
-def _ahead(path: Path, folder: Path | None, present: str | None) -> Sequence[str]:
+def _revisions_after(path: Path, folder: Path | None, present: str | None) -> Sequence[str]:
     directory = ScriptDirectory.from_config(alembic_config(folder=folder))
     known = [script.revision for script in directory.walk_revisions()][::-1]
     if present is None:
@@ -106,9 +106,9 @@ def _connected(path: Path) -> Iterator[Connection]:
 
 
 def _copy(connection: Connection, path: Path, present: str) -> None:
-    folder = folder_of(path)
+    folder = backup_folder(path)
     make_folder(folder)
     driver = connection.connection.driver_connection
     assert driver is not None
-    copy_into(driver, named(path, folder, present))
-    keep_newest(path)
+    copy_into(driver, copy_path(path, folder, present))
+    remove_all_but_newest(path)

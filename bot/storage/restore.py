@@ -1,4 +1,4 @@
-"""Putting a copy of the database in the place of the present one."""
+"""Restores a backup of the database."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from contextlib import closing
 from pathlib import Path
 
 from bot.errors import StorageError
-from bot.storage.backups import copy_into, folder_of, named, unfinished
-from bot.storage.data_dir_lock import own
+from bot.storage.backups import backup_folder, copy_into, copy_path, write_whole
+from bot.storage.data_dir_lock import lock_data_dir
 from bot.storage.engine import storage_error
 from bot.storage.schema_version import revisions
 
-_OURS = frozenset({"alembic_version", "turns"})
-"""Tables that every database of ours has had since the first version."""
-_NO_DAMAGE = frozenset(
+_REQUIRED_TABLES = frozenset({"alembic_version", "turns"})
+"""Tables that every Parlance database has had since the first version."""
+_PASSING_ERROR_CODES = frozenset(
     {
         sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_CANTOPEN,
@@ -25,20 +25,20 @@ _NO_DAMAGE = frozenset(
         sqlite3.SQLITE_READONLY,
     }
 )
-"""Why a sound database cannot be copied."""
+"""SQLite errors that do not mean that the database is damaged."""
 
 
-def put_back(file: Path, path: Path, index: Path) -> Path | None:
-    """Make the database at `path` what the copy `file` holds; returns where the one that was there
-    is kept.
+def restore(file: Path, path: Path, index: Path) -> Path | None:
+    """Replace the database at `path` with the backup `file`; returns the path of a copy of the one
+    that was replaced, or None where there was none.
 
-    At every moment one of the two is whole under the name. The vectors in `index` belong to the
-    other one and are removed; `verify` makes them again. Raises `StorageError`: a bot runs there,
-    the file is no whole copy or of a newer version, no space, no right to write.
+    The exchange is atomic. The vectors in `index` belong to the old database and are removed;
+    `parlance docs verify` makes them again. Raises `StorageError`: a bot is running, the file is
+    damaged or of a newer version, no space, no right to write.
     """
-    with own(path.parent):
+    with lock_data_dir(path.parent):
         try:
-            with unfinished(path) as part:
+            with write_whole(path) as part:
                 _copy(file, part)
                 kept = _keep(path) if path.exists() else None
                 for end in ("-wal", "-shm"):  # a log is read into whatever database is beside it
@@ -54,7 +54,7 @@ def put_back(file: Path, path: Path, index: Path) -> Path | None:
 
 
 def _copy(file: Path, to: Path) -> None:
-    """Copy a database into an empty file, if it is a whole one that this version can open."""
+    """Copy a database into an empty file, after checking that this version can open it."""
     if not file.is_file():
         raise StorageError(f"There is no file {file}.")
     log = file.with_name(f"{file.name}-wal").exists()
@@ -65,7 +65,7 @@ def _copy(file: Path, to: Path) -> None:
             if said != "ok":
                 raise sqlite3.DatabaseError(said)
             tables = {name for (name,) in copy.execute("SELECT name FROM sqlite_master")}
-            if not tables >= _OURS:
+            if not tables >= _REQUIRED_TABLES:
                 raise StorageError(f"{file} is no backup of Parlance; nothing was changed.")
             (revision,) = copy.execute("SELECT version_num FROM alembic_version").fetchone()
         except (sqlite3.Error, TypeError) as exc:
@@ -79,16 +79,16 @@ def _copy(file: Path, to: Path) -> None:
 
 
 def _keep(path: Path) -> Path:
-    """Copy the present database to its folder of copies; one that is damaged as it is."""
-    folder = folder_of(path)
+    """Copy the present database to its backup folder; a damaged one is linked as it is."""
+    folder = backup_folder(path)
     folder.mkdir(exist_ok=True)
-    kept = named(path, folder, "replaced")
+    kept = copy_path(path, folder, "replaced")
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as present:
             copy_into(present, kept)
             present.execute("PRAGMA journal_mode = DELETE")  # what its log holds is in it now
     except sqlite3.Error as exc:
-        if getattr(exc, "sqlite_errorcode", 0) & 0xFF in _NO_DAMAGE:
+        if getattr(exc, "sqlite_errorcode", 0) & 0xFF in _PASSING_ERROR_CODES:
             raise
         os.link(path, kept)
         log = path.with_name(f"{path.name}-wal")

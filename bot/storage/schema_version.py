@@ -1,6 +1,7 @@
-"""Whether a database has the present schema, told without Alembic, which takes memory and time.
+"""Checks the version of the schema without importing Alembic, which takes memory and time.
 
-Nearly every start finds it so; only the others import `bot.storage.migrations`.
+At nearly every start the schema is the present one; only otherwise `bot.storage.migrations` is
+imported.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from pathlib import Path
 from bot.config.resources import resource
 
 
-def scripts() -> Path:
+def migrations_folder() -> Path:
     """The folder of the migrations."""
     return resource("alembic")
 
 
 def revisions() -> list[str]:
     """The revisions of the migrations, oldest first: their files' names begin with them."""
-    names = sorted(path.name for path in (scripts() / "versions").glob("[0-9]*_*.py"))
+    names = sorted(path.name for path in (migrations_folder() / "versions").glob("[0-9]*_*.py"))
     return [name.partition("_")[0] for name in names]
 
 
@@ -31,7 +32,7 @@ def newest_revision() -> str:
 
 
 def stored_revision(path: Path) -> str | None:
-    """The revision that a database says it has; None where there is none, or it cannot tell."""
+    """The revision stored in a database; None where there is none, or it cannot be read."""
     if not path.is_file():
         return None
     try:
@@ -42,7 +43,7 @@ def stored_revision(path: Path) -> str | None:
     return str(row[0]) if row else None
 
 
-async def bring_up_to_date(path: Path) -> None:
+async def migrate_if_needed(path: Path) -> None:
     """Migrate the database where its schema is not the present one. Raises `StorageError`."""
     if await asyncio.to_thread(lambda: stored_revision(path) == newest_revision()):
         return

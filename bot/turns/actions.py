@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from backends.base import Usage
 from bot.errors import NotFound
 from bot.events import ActionCall
-from bot.history.attachments import AttachmentSnapshot, KeptFile, KeptQuote
+from bot.history.attachments import AttachmentSnapshot, StoredContextMessage, StoredFile
 from bot.history.protocol import HistoryStore, StoredMessage, Verdict
 from bot.types import Action, ConversationKey, Explanation, Notice, Source
 
@@ -122,11 +122,11 @@ def _describe_snapshot(snapshot: AttachmentSnapshot) -> Iterator[str]:
     yield from map(_file, snapshot.files)
 
 
-def _author_of(quote: KeptQuote) -> str:
+def _author_of(quote: StoredContextMessage) -> str:
     return "my own words" if quote.from_us else " ".join(quote.author.split())
 
 
-def _file(file: KeptFile) -> str:
+def _file(file: StoredFile) -> str:
     cut = ", of which only the beginning is kept" if file.cut else ""
     return f"- {file.name} ({len(file.text):,} characters{cut}): “{_shorten(file.text)}”"
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from bot.history.attachments import material_of
+from bot.history.attachments import take_snapshot
 from bot.history.protocol import HistoryStore, StoredMessage, TurnStatus
 from bot.replies.draft import Draft
 from bot.turns.open_turns import OpenTurn
@@ -93,7 +93,7 @@ class TurnRecorder:
         if self.answer is None or self._question is not None or self._read == len(read):
             return
         self._read = len(read)
-        snapshot = material_of(turn.event, read)
+        snapshot = take_snapshot(turn.event, read)
         if snapshot and self.answer.answers is not None:
             try:
                 await self._store.keep(self.answer.answers, snapshot)

@@ -27,7 +27,7 @@ def rebuild_event(
         text = call.value or question.text  # the question may have been edited
         return Message(call.id, key, call.author, text, **shared)
     options = {name: value for name, value in question.options.items() if value is not None}
-    target = snapshot.target.restored() if snapshot.target is not None else None
+    target = snapshot.target.restore() if snapshot.target is not None else None
     return CommandCall(
         call.id, key, call.author, question.command, options, target=target, **shared
     )

@@ -21,17 +21,21 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
 """Turns a host name and port into the addresses that it stands for; raises `OSError`."""
 
-PORTS = frozenset({80, 443})
+PAGE_PORTS = frozenset({80, 443})
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
 """How the second half of an IPv6 address begins that ends with an IPv4 address, in any network."""
-_NOBODYS = "192.0.2.1"
+_UNASSIGNED_ADDRESS = "192.0.2.1"
 """An address that no machine has: it is for documentation."""
-_CARRIERS = (_NAT64, ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("2002::/16"))
+_CARRIER_NETWORKS = (
+    _NAT64,
+    ipaddress.IPv6Network("::ffff:0:0/96"),
+    ipaddress.IPv6Network("2002::/16"),
+)
 """IPv6 networks whose addresses are as public as the IPv4 address inside."""
 
-_SPECIAL = tuple(
+_SPECIAL_NETWORKS = tuple(
     ipaddress.ip_network(network)
     for network in (
         "100.64.0.0/10",  # carrier-grade NAT; also where some clouds keep their metadata
@@ -54,7 +58,7 @@ _SPECIAL = tuple(
 )
 
 
-def embedded(address: Address) -> tuple[ipaddress.IPv4Address, ...]:
+def embedded_addresses(address: Address) -> tuple[ipaddress.IPv4Address, ...]:
     """The IPv4 addresses that an IPv6 address carries inside (mapped, compatible, 6to4, NAT64,
     ISATAP)."""
     if isinstance(address, ipaddress.IPv4Address):
@@ -73,20 +77,20 @@ def is_public(text: str) -> bool:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return False
-    inner = embedded(address)
+    inner = embedded_addresses(address)
     if not all(is_public(str(one)) for one in inner):
         return False
-    if inner and any(address in network for network in _CARRIERS):
+    if inner and any(address in network for network in _CARRIER_NETWORKS):
         return True  # judged by the address inside
     return (
         address.is_global
         and not address.is_multicast
         and not address.is_reserved
-        and not any(address in network for network in _SPECIAL)
+        and not any(address in network for network in _SPECIAL_NETWORKS)
     )
 
 
-def is_ours(text: str) -> bool:
+def is_own_address(text: str) -> bool:
     """Whether an address is one of this machine's, or of an IPv6 network that it is part of.
 
     The kernel is asked without a word on the wire, and answers at once: only an address of the
@@ -94,11 +98,11 @@ def is_ours(text: str) -> bool:
     where the machine has part in that.
     """
     address = ipaddress.ip_address(text.partition("%")[0])
-    if any(is_ours(str(one)) for one in embedded(address)):
+    if any(is_own_address(str(one)) for one in embedded_addresses(address)):
         return True
     if isinstance(address, ipaddress.IPv4Address):
         # Where the kernel is set to bind any address, it says nothing.
-        return _can_bind(str(address)) and not _can_bind(_NOBODYS)
+        return _can_bind(str(address)) and not _can_bind(_UNASSIGNED_ADDRESS)
     with suppress(OSError), socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as asking:
         asking.setblocking(False)
         asking.connect((str(address), 443))  # sends nothing: it is for datagrams
@@ -132,7 +136,7 @@ class AddressPolicy:
 
     allow_hosts: frozenset[str] = frozenset()
     lookup: Lookup = lookup
-    ours: Callable[[str], bool] = is_ours
+    ours: Callable[[str], bool] = is_own_address
 
     def allowed(self, host: str, port: int) -> bool:
         """Whether the operator excepts this host from the check of addresses."""
@@ -142,7 +146,7 @@ class AddressPolicy:
 
     def check_port(self, host: str, port: int) -> None:
         """Raises `Refused` for a port that pages are not served on."""
-        if port in PORTS:
+        if port in PAGE_PORTS:
             return
         spelled = f"[{host}]" if ":" in host else host
         if f"{spelled}:{port}".lower() in {entry.lower() for entry in self.allow_hosts}:

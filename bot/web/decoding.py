@@ -19,14 +19,14 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_LATIN = {"iso-8859-1", "latin-1", "ascii"}
+_LATIN_LABELS = {"iso-8859-1", "latin-1", "ascii"}
 """Browsers read these labels as windows-1252, and pages rely on it."""
 
-_STEP = 64 * 1024
+_STEP_BYTES = 64 * 1024
 
 
 class Inflater:
-    """Undoes a Content-Encoding piece by piece, never more than `_STEP` bytes at a time.
+    """Undoes a Content-Encoding piece by piece, never more than `_STEP_BYTES` bytes at a time.
 
     So whoever counts the pieces can stop a bomb before it has unfolded. Raises `ValueError` for an
     encoding that is not known, `zlib.error` for a damaged stream.
@@ -55,12 +55,12 @@ class Inflater:
 
     def _inflate(self, data: bytes) -> tuple[bytes, bytes]:
         try:
-            piece = self._zlib.decompress(data, _STEP)
+            piece = self._zlib.decompress(data, _STEP_BYTES)
         except zlib.error:
             if not self._first:
                 raise
             self._zlib = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
-            piece = self._zlib.decompress(data, _STEP)
+            piece = self._zlib.decompress(data, _STEP_BYTES)
         self._first = False
         return piece, self._zlib.unconsumed_tail
 
@@ -121,7 +121,7 @@ def _try(data: bytes, label: str | None) -> str | None:
         return None
     name = label.strip("\"' ").lower()
     try:
-        return data.decode("windows-1252" if name in _LATIN and not is_utf8(data) else name)
+        return data.decode("windows-1252" if name in _LATIN_LABELS and not is_utf8(data) else name)
     except (LookupError, ValueError):
         return None
 

@@ -18,7 +18,7 @@ _TITLE_ENDS = re.compile(r"</title>", re.IGNORECASE)
 _HEADING = re.compile(r"^#{1,6}\s++(.*[^\s#])", re.MULTILINE)
 _PASSWORD = re.compile(r"""<input[^>]{0,300}type\s*=\s*["']?password""", re.IGNORECASE)
 _SITE = re.compile(r"\s+[-|–—·•:»]{1,2}\s")
-_LITTLE = 400
+_SHORT_PAGE_CHARACTERS = 400
 """Less text than this, in characters, is a short page; with a password field it is a login."""
 
 HTML = frozenset({"text/html", "application/xhtml+xml"})
@@ -45,8 +45,8 @@ def extract(
         raise Refused(f"{name:.100} is not text, so there is nothing to read in it.")
     text = decode(data, charset)
     page = is_html(data, content_type)
-    found = _page(text) if page else _plain(text)
-    if page and len(found.text) < _LITTLE and _PASSWORD.search(text):
+    found = _extract_page(text) if page else _extract_plain(text)
+    if page and len(found.text) < _SHORT_PAGE_CHARACTERS and _PASSWORD.search(text):
         raise Refused(f"{name:.100} asks for a password; pages behind a login cannot be read.")
     if not found.text.strip():
         raise Refused(
@@ -55,12 +55,12 @@ def extract(
     return found
 
 
-def _plain(text: str) -> Extracted:
+def _extract_plain(text: str) -> Extracted:
     heading = _HEADING.search(text[:2000])
     return Extracted(heading[1] if heading else "", text.replace("\r\n", "\n").strip())
 
 
-def _page(text: str) -> Extracted:
+def _extract_page(text: str) -> Extracted:
     """What a page marks as its text, whole; else what trafilatura finds, which leaves out listings
     and short pages' headings and tables."""
     with suppress(RecursionError):  # nested too deeply for that; trafilatura may read it
@@ -68,7 +68,7 @@ def _page(text: str) -> Extracted:
         if marked:
             return Extracted(_title(text, marked), marked)
     body = _article(text)
-    if len(body) < _LITTLE:
+    if len(body) < _SHORT_PAGE_CHARACTERS:
         with suppress(RecursionError):
             body = readable_part(text) or body
     return Extracted(_title(text, body), body)

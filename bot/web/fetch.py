@@ -24,8 +24,8 @@ from bot.errors import Failed, Refused, UserFacingError
 from bot.web.addresses import AddressPolicy, Lookup, lookup
 from bot.web.decoding import Inflater
 
-_REDIRECTS = {301, 302, 303, 307, 308}
-_MAX_URL = 2_000
+_REDIRECT_STATUSES = {301, 302, 303, 307, 308}
+_MAX_URL_CHARACTERS = 2_000
 _HEADERS: Mapping[str, str] = {
     "User-Agent": "Mozilla/5.0 (compatible; Parlance/0.1; page reader for one person's question)",
     "Accept": "text/html,application/xhtml+xml,text/markdown,text/plain,application/pdf,*/*;q=0.5",
@@ -87,7 +87,7 @@ class Fetcher:
                 return await self._follow(session, target, limit)
         except TimeoutError:
             raise Failed(
-                f"{_site(target)} did not send the page within {self._limits.timeout_s:g} s; "
+                f"{_host(target)} did not send the page within {self._limits.timeout_s:g} s; "
                 "try again later."
             ) from None
 
@@ -98,20 +98,20 @@ class Fetcher:
                 async with session.get(
                     url, allow_redirects=False, proxy=self._proxy, headers=_HEADERS
                 ) as response:
-                    if response.status not in _REDIRECTS:
+                    if response.status not in _REDIRECT_STATUSES:
                         return await self._take(response, url, limit)
                     url = self._parse(response.headers.get("Location", ""), base=url)
             except UserFacingError:
                 raise
             except (aiohttp.ClientError, OSError, ValueError, zlib.error) as exc:
                 raise _explain(exc, url) from exc
-        raise Failed(f"{_site(url)} redirects more than {self._limits.max_redirects} times.")
+        raise Failed(f"{_host(url)} redirects more than {self._limits.max_redirects} times.")
 
     async def _take(self, response: aiohttp.ClientResponse, url: URL, limit: int) -> Fetched:
         if response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            raise Refused(f"{_site(url)} does not show this page without a login.")
+            raise Refused(f"{_host(url)} does not show this page without a login.")
         if response.status != HTTPStatus.OK:
-            raise Failed(f"{_site(url)} answered {response.status}{_phrase(response.status)}.")
+            raise Failed(f"{_host(url)} answered {response.status}{_phrase(response.status)}.")
         if (response.content_length or 0) > limit:
             raise _too_large(url, limit)
         inflater = Inflater(response.headers.get("Content-Encoding", ""))
@@ -126,8 +126,8 @@ class Fetcher:
 
     def _parse(self, text: str, base: URL | None = None) -> URL:
         """A URL of a kind that is fetched. Raises `Refused`."""
-        if len(text) > _MAX_URL:
-            raise Refused(f"The URL is longer than {_MAX_URL:,} characters.")
+        if len(text) > _MAX_URL_CHARACTERS:
+            raise Refused(f"The URL is longer than {_MAX_URL_CHARACTERS:,} characters.")
         try:
             url = URL(text.strip())
             if base is not None:
@@ -153,7 +153,7 @@ class Fetcher:
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:
         connector = aiohttp.TCPConnector(
-            resolver=None if self._proxy else _Checked(self._policy),
+            resolver=None if self._proxy else _CheckedResolver(self._policy),
             use_dns_cache=False,
             force_close=True,
             limit=2,
@@ -170,7 +170,7 @@ class Fetcher:
             yield session
 
 
-class _Checked(AbstractResolver):
+class _CheckedResolver(AbstractResolver):
     """Resolves a name for the connector, or refuses."""
 
     def __init__(self, policy: AddressPolicy) -> None:
@@ -195,7 +195,7 @@ class _Checked(AbstractResolver):
         """Nothing is kept."""
 
 
-def _site(url: URL) -> str:
+def _host(url: URL) -> str:
     """The host alone: paths and queries can hold what should not be repeated."""
     return (url.host or "The server")[:100]
 
@@ -209,11 +209,11 @@ def _phrase(status: int) -> str:
 
 def _too_large(url: URL, limit: int) -> Refused:
     size = f"{limit / 1024**2:.1f} MB" if limit >= 1024**2 else f"{limit:,} bytes"
-    return Refused(f"The page at {_site(url)} is larger than {size}, which is the limit.")
+    return Refused(f"The page at {_host(url)} is larger than {size}, which is the limit.")
 
 
 def _explain(exc: Exception, url: URL) -> UserFacingError:
-    site = _site(url)
+    site = _host(url)
     if isinstance(exc, aiohttp.ClientConnectorCertificateError):
         return Failed(f"{site} shows a certificate that cannot be trusted.")
     if isinstance(exc, aiohttp.ClientConnectorSSLError):

@@ -12,20 +12,20 @@ from typing import Any
 _CELLS = ["td", "th"]
 _PARTS = ["caption", "thead", "tbody", "tfoot", "colgroup", "col", "tr", "td", "th"]
 _BLOCKS = ["pre", "ul", "ol", "dl", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6"]
-_MUCH = 400
+_LAYOUT_CHARACTERS = 400
 """Characters of text in a table of a single row or column that only arranges it, and in tables
 within another that is no table of values then."""
-_LONGEST_REPEATED = 200
+_MAX_REPEATED_CHARACTERS = 200
 """Characters of a cell that is said again in the rows that it spans; a longer one is not."""
-_MOST_REPEATED = 20_000
+_MAX_REPEATED_CELLS = 20_000
 """Cells that are said again, in a whole document: a few bytes could ask for millions."""
-_MOST_ROWS_OF_NAMES = 4
-_WIDEST = 1_000
+_MAX_HEADER_ROWS = 4
+_MAX_COLUMNS = 1_000
 
 
-def square(root: Any) -> None:
+def normalize_tables(root: Any) -> None:
     """Change the tables under `root` in place. What spans several rows is said again in each."""
-    left = _MOST_REPEATED
+    left = _MAX_REPEATED_CELLS
     for table in reversed(root.find_all("table")):  # those within others come first
         rows = [row for row in table.find_all("tr") if row.find_parent("table") is table]
         if _is_layout(table, rows):
@@ -34,8 +34,8 @@ def square(root: Any) -> None:
         for inner in table.find_all("table"):
             inner.replace_with(inner.get_text("; ", strip=True))
         if any(row.find(_CELLS, rowspan=True) for row in rows):
-            left -= _fill(rows, left)
-        _name_columns(table, rows)
+            left -= _fill_row_spans(rows, left)
+        _merge_header_rows(table, rows)
         for text in table.find_all(string=lambda found: found is not None and "|" in found):
             text.replace_with(text.replace("|", "\\|"))
 
@@ -43,8 +43,8 @@ def square(root: Any) -> None:
 def _is_layout(table: Any, rows: Sequence[Any]) -> bool:
     """Whether a table arranges blocks of text, as old pages and letters do."""
     if len(rows) > 1 and any(len(row.find_all(_CELLS, limit=2)) > 1 for row in rows):
-        return sum(len(inner.get_text()) for inner in table.find_all("table")) > _MUCH
-    return table.find(["table", *_BLOCKS]) is not None or len(table.get_text()) > _MUCH
+        return sum(len(inner.get_text()) for inner in table.find_all("table")) > _LAYOUT_CHARACTERS
+    return table.find(["table", *_BLOCKS]) is not None or len(table.get_text()) > _LAYOUT_CHARACTERS
 
 
 def _unwrap(table: Any) -> None:
@@ -54,7 +54,7 @@ def _unwrap(table: Any) -> None:
     table.name = "div"
 
 
-def _fill(rows: Sequence[Any], most: int) -> int:
+def _fill_row_spans(rows: Sequence[Any], most: int) -> int:
     """Put the text of cells that span rows into each of them, `most` times at most; returns how
     often it was put."""
     put = 0
@@ -75,7 +75,7 @@ def _fill(rows: Sequence[Any], most: int) -> int:
             width, height = _span(cell, "colspan"), _span(cell, "rowspan")
             if height > 1:
                 text = cell.get_text(" ", strip=True)
-                text = text if len(text) <= _LONGEST_REPEATED else ""
+                text = text if len(text) <= _MAX_REPEATED_CHARACTERS else ""
                 spanning[column] = (height - 1, text)
                 spanning.update(dict.fromkeys(range(column + 1, column + width), (height - 1, "")))
             column += width
@@ -87,10 +87,10 @@ def _fill(rows: Sequence[Any], most: int) -> int:
     return put
 
 
-def _name_columns(table: Any, rows: Sequence[Any]) -> None:
+def _merge_header_rows(table: Any, rows: Sequence[Any]) -> None:
     """One row of names where a table has several, or names that span columns; a title that stands
     in a row of its own comes before the table."""
-    head = list(takewhile(_is_head, rows[:_MOST_ROWS_OF_NAMES]))
+    head = list(takewhile(_is_head, rows[:_MAX_HEADER_ROWS]))
     if len(head) == len(rows) or not (len(head) > 1 or any(row.find(colspan=True) for row in head)):
         return
     names: list[list[str]] = []
@@ -103,7 +103,7 @@ def _name_columns(table: Any, rows: Sequence[Any]) -> None:
             widths = [_span(cell, "colspan") for cell in cells]
             names.append([t for t, wide in zip(texts, widths, strict=True) for _ in range(wide)])
     columns = max(map(len, names), default=0)
-    if not 0 < columns <= _WIDEST:
+    if not 0 < columns <= _MAX_COLUMNS:
         return
     first = head[0]
     first.clear()
@@ -128,4 +128,4 @@ def _cell(name: str, text: str) -> Any:
 
 def _span(cell: Any, direction: str) -> int:
     given = str(cell.get(direction, "")).strip()
-    return min(max(int(given), 1), _WIDEST) if given.isdecimal() and len(given) < 9 else 1
+    return min(max(int(given), 1), _MAX_COLUMNS) if given.isdecimal() and len(given) < 9 else 1

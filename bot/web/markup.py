@@ -9,29 +9,29 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from bot.web.html_tables import square
+from bot.web.html_tables import normalize_tables
 
-_DROPPED = (
+_DROPPED_TAGS = (
     "script", "style", "noscript", "template", "svg", "iframe", "object", "button", "dialog",
     "select", "textarea", "title",
 )  # fmt: skip
-_AROUND = ("nav", "footer", "aside")
-_ROLES = frozenset(
+_FURNITURE_TAGS = ("nav", "footer", "aside")
+_FURNITURE_ROLES = frozenset(
     {"navigation", "banner", "contentinfo", "complementary", "search", "dialog", "alertdialog"}
 )
-_NAMED = re.compile(
+_FURNITURE_NAMES = re.compile(
     r"(?:^|[\s_-])(?:cookies?|consent|gdpr|sidebar|breadcrumbs?|skip-?(?:link|nav)|navbar|"
     r"nav-?menu|site-?(?:nav|footer|header)|social|share|newsletter|pagination|related|recommended|advert(?:isement)?|comments)(?:$|[\s_-])",
     re.IGNORECASE,
 )
 _ANCHORS = frozenset({"¶", "#", "§", "🔗", "[edit]"})
 """Links of headings to themselves."""
-_MOST_LINKED = 0.35
+_MAX_LINK_SHARE = 0.35
 """Part of a text that may be links; a list of links has more."""
-_MOST_HEADERS = 40
-_MOST_TERMS = 2_000
+_MAX_HEADERS = 40
+_MAX_TERMS = 2_000
 """A page with more of these is read as it stands: each is looked for among all the others."""
-_MOST_NUMBERED = 500
+_MAX_NUMBERED_ITEMS = 500
 """The converter counts all items before each; those of longer lists are numbered here."""
 _LANGUAGE = re.compile(r"\b(?:language|lang|highlight|brush)[-:]\s*([\w+#-]+)")
 
@@ -41,22 +41,22 @@ def to_markdown(
 ) -> str:
     """A whole document as Markdown: a chapter of a book. `change` may change the parsed tree (of
     Beautiful Soup) before it is written; where `links` is set they keep their addresses."""
-    root = _parsed(html)
+    root = _parse(html)
     if change is not None:
         change(root)
-    return _written(root, links=links)
+    return _convert(root, links=links)
 
 
 def readable_part(html: str) -> str:
     """A page as Markdown without what stands around its text."""
-    root = _parsed(html)
-    return _written(_main(root) or root, furniture=False)
+    root = _parse(html)
+    return _convert(_main(root) or root, furniture=False)
 
 
 def marked_part(html: str) -> str:
     """What a page itself marks as its text (`main`), where that is text and not a list of links;
     else nothing."""
-    main = _main(_parsed(html))
+    main = _main(_parse(html))
     if main is None:
         return ""
     _remove(_furniture(main))
@@ -64,16 +64,16 @@ def marked_part(html: str) -> str:
     for part in (main, *(articles if len(articles) == 1 else ())):
         letters = len(part.get_text("", strip=True))
         linked = sum(len(link.get_text("", strip=True)) for link in part.find_all("a"))
-        if letters and linked <= _MOST_LINKED * letters:
-            return _written(part)
+        if letters and linked <= _MAX_LINK_SHARE * letters:
+            return _convert(part)
     return ""
 
 
-def _parsed(html: str) -> Any:
+def _parse(html: str) -> Any:
     from bs4 import BeautifulSoup  # takes its time to import, so only where HTML is read
 
     soup = BeautifulSoup(html, "lxml")
-    _remove(soup.find_all(_DROPPED))
+    _remove(soup.find_all(_DROPPED_TAGS))
     _remove([link for link in soup.find_all("a") if link.get_text(strip=True) in _ANCHORS])
     return soup  # not its body: where that has no tag of its own, the parser may not find its start
 
@@ -83,10 +83,10 @@ def _main(root: Any) -> Any:
     return mains[0] if mains and mains[0].get_text(strip=True) else None
 
 
-def _written(root: Any, *, furniture: bool = True, links: bool = False) -> str:
+def _convert(root: Any, *, furniture: bool = True, links: bool = False) -> str:
     if not furniture:
         _remove(_furniture(root))
-    square(root)
+    normalize_tables(root)
     _number_items(root)
     _name_terms(root)
     text = _converter(links).convert_soup(root)
@@ -101,7 +101,7 @@ def _remove(tags: Any) -> None:
 
 def _furniture(root: Any) -> list[Any]:
     headers = root.find_all("header")
-    if len(headers) > _MOST_HEADERS:
+    if len(headers) > _MAX_HEADERS:
         headers = []
     around = [
         tag
@@ -112,16 +112,16 @@ def _furniture(root: Any) -> list[Any]:
 
 
 def _is_furniture(tag: Any) -> bool:
-    if tag.name in _AROUND or tag.has_attr("hidden") or tag.get("aria-hidden") == "true":
+    if tag.name in _FURNITURE_TAGS or tag.has_attr("hidden") or tag.get("aria-hidden") == "true":
         return True
     names = " ".join([*tag.get("class", []), str(tag.get("id", ""))])
-    return tag.get("role") in _ROLES or bool(_NAMED.search(names))
+    return tag.get("role") in _FURNITURE_ROLES or bool(_FURNITURE_NAMES.search(names))
 
 
 def _number_items(root: Any) -> None:
     for listed in root.find_all("ol"):
         items = listed.find_all("li", recursive=False)
-        if len(items) > _MOST_NUMBERED:
+        if len(items) > _MAX_NUMBERED_ITEMS:
             given = str(listed.get("start", ""))
             first = int(given) if given.isdecimal() and len(given) < 9 else 1
             for number, item in enumerate(items, first):
@@ -135,7 +135,7 @@ def _name_terms(root: Any) -> None:
         listed.name = "ul"
         item = None
         terms = listed.find_all(["dt", "dd"])
-        for tag in terms if len(terms) <= _MOST_TERMS else ():
+        for tag in terms if len(terms) <= _MAX_TERMS else ():
             if tag.name == "dt" or item is None:
                 item = tag
                 tag.name = "li"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from backends.base import Usage
-from bot.history.attachments import AttachmentSnapshot, KeptFile, KeptQuote
+from bot.history.attachments import AttachmentSnapshot, StoredContextMessage, StoredFile
 from bot.history.protocol import HistoryStore, StoredMessage, TurnStatus
 from bot.types import Explanation, Source
 
@@ -194,9 +194,11 @@ class HistoryContract:
     async def test_what_a_question_came_with_is_kept_and_forgotten_with_it(
         self, store: HistoryStore
     ) -> None:
-        quote = KeptQuote("Bob", "Grüße 🎉", True, "m1", (KeptFile("a.md", "A", "text", True),))
+        quote = StoredContextMessage(
+            "Bob", "Grüße 🎉", True, "m1", (StoredFile("a.md", "A", "text", True),)
+        )
         kept = AttachmentSnapshot(
-            (KeptFile("b.pdf", "B", "read"),), (quote,), replace(quote, thread=True)
+            (StoredFile("b.pdf", "B", "read"),), (quote,), replace(quote, thread=True)
         )
         await exchange(store, asked("1"))
         assert await store.material("q-1") is None
@@ -254,9 +256,11 @@ class HistoryContract:
     async def test_forgetting_a_person_takes_their_messages_out_of_what_others_asked(
         self, store: HistoryStore
     ) -> None:
-        hers = KeptQuote("Ada", "mine", by="slack:ada", files=(KeptFile("a.md", "A", "mine"),))
-        his = KeptQuote("Bob", "his", by="slack:bob")
-        own = KeptFile("b.md", "B", "asked with")
+        hers = StoredContextMessage(
+            "Ada", "mine", by="slack:ada", files=(StoredFile("a.md", "A", "mine"),)
+        )
+        his = StoredContextMessage("Bob", "his", by="slack:bob")
+        own = StoredFile("b.md", "B", "asked with")
         for name in ("1", "2", "3"):
             await exchange(store, asked(name, author="slack:bob"))
         await store.keep("q-1", AttachmentSnapshot((own,), (hers, his)))
@@ -272,7 +276,7 @@ class HistoryContract:
     async def test_nothing_is_kept_with_a_turn_that_is_forgotten(self, store: HistoryStore) -> None:
         await exchange(store, asked("1"))
         await store.forget(person="slack:ada")
-        await store.keep("q-1", AttachmentSnapshot((KeptFile("a.md", "A", "late"),)))
+        await store.keep("q-1", AttachmentSnapshot((StoredFile("a.md", "A", "late"),)))
         assert await store.material("q-1") is None
 
     async def test_forgetting_a_conversation(self, store: HistoryStore) -> None:

@@ -27,7 +27,7 @@ from bot.prompting.echo_filter import EchoFilter
 from bot.prompting.foreign_text import fence
 from bot.prompting.repetition_guard import RepetitionGuard
 from bot.prompting.speakers import Speakers, plain_name
-from bot.prompting.text_split import cut
+from bot.prompting.text_split import split_text
 from bot.replies.pagination import Splitter, split
 from bot.surrogates import repair_surrogates
 from bot.web.decoding import decode, is_binary
@@ -101,7 +101,7 @@ def _page_of_pdf(*, down: bool) -> Callable[[str], object]:
 
 
 LOOPS: dict[str, Callable[[str], Any]] = {
-    "cut": lambda text: cut(text, 60),
+    "cut": lambda text: split_text(text, 60),
     "split": lambda text: split(text, 60),
     "split as it grows": _split_as_it_grows,
     "sections": split_sections,
@@ -154,7 +154,7 @@ def _margin_of_pdf() -> object:
 
 
 LARGE: dict[str, Callable[[], Any]] = {
-    "a text of 19 MB is cut": lambda: cut("Some words. A. B.\n" * 1_055_000, 900),
+    "a text of 19 MB is cut": lambda: split_text("Some words. A. B.\n" * 1_055_000, 900),
     "a paragraph of 120,000 lines": _paragraph_of_pdf,
     "a margin of 15,000 lines": _margin_of_pdf,
 }

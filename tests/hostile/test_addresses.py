@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import Failed, Refused
-from bot.web.addresses import AddressPolicy, is_ours, is_public
+from bot.web.addresses import AddressPolicy, is_own_address, is_public
 from bot.web.fetch import Fetcher
 from tests.fakes.pages import PageServer
 from tests.hostile.addresses import PUBLIC, REFUSED
@@ -56,7 +56,7 @@ def test_nothing_that_python_calls_local_is_public(
 def policy(
     *addresses: str,
     allow: tuple[str, ...] = (),
-    ours: Callable[[str], bool] = is_ours,
+    ours: Callable[[str], bool] = is_own_address,
 ) -> AddressPolicy:
     async def lookup(host: str, port: int) -> Sequence[str]:
         if not addresses:
@@ -106,10 +106,10 @@ async def test_an_address_of_this_machine_is_refused_though_it_is_public() -> No
 
 
 def test_the_kernel_tells_which_addresses_are_of_this_machine() -> None:
-    assert is_ours("127.0.0.1")
-    assert is_ours("::ffff:127.0.0.1")
-    assert not is_ours("8.8.8.8")
-    assert not is_ours("2606:4700::1111")
+    assert is_own_address("127.0.0.1")
+    assert is_own_address("::ffff:127.0.0.1")
+    assert not is_own_address("8.8.8.8")
+    assert not is_own_address("2606:4700::1111")
 
 
 _MACHINE = """

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from backends.errors import BackendUnavailable
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply
-from bot.answering.query_rewriting import other_wordings, standing_alone
+from bot.answering.query_rewriting import accept_rewrite, parse_alternatives
 from bot.skills.services import Searching
 from plugins.ask_docs import ask
 from tests.unit.plugins.stage import Said, Stage
@@ -123,17 +123,17 @@ class TestAModelThatIsSlow:
     ],
 )
 def test_a_rewritten_question_that_is_no_use_is_dropped(said: str) -> None:
-    assert standing_alone(said, FOLLOW_UP, [BEFORE, "With logrotate."]) is None
+    assert accept_rewrite(said, FOLLOW_UP, [BEFORE, "With logrotate."]) is None
 
 
 def test_a_rewritten_question_is_freed_of_what_is_around_it() -> None:
     for said in (ALONE, f"1. {ALONE}", f"Rewritten question: “{ALONE}”\nBecause …"):
-        assert standing_alone(said, FOLLOW_UP, [BEFORE]) == ALONE
+        assert accept_rewrite(said, FOLLOW_UP, [BEFORE]) == ALONE
 
 
 def test_at_most_three_other_wordings_are_kept_and_none_twice() -> None:
     said = "1) rotate logs\n* ROTATE LOGS\nbake a cake\nold logs\n\nlog files\nall logs\nlogs " * 2
-    assert other_wordings(said, "How do I rotate the logs?") == (
+    assert parse_alternatives(said, "How do I rotate the logs?") == (
         "rotate logs",
         "old logs",
         "log files",
@@ -142,8 +142,8 @@ def test_at_most_three_other_wordings_are_kept_and_none_twice() -> None:
 
 @given(st.text(max_size=400), st.text(max_size=60), st.text(max_size=60))
 def test_whatever_a_model_says_is_bounded(said: str, question: str, earlier: str) -> None:
-    alone = standing_alone(said, question, [earlier])
+    alone = accept_rewrite(said, question, [earlier])
     assert alone is None or len(alone) <= len(question) + 160
-    others = other_wordings(said, question)
+    others = parse_alternatives(said, question)
     assert len(others) <= 3
     assert all(0 < len(one) <= 200 and "\n" not in one for one in others)

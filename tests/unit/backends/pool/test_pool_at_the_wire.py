@@ -16,7 +16,7 @@ from backends.pool.spec import ModelSpec, PoolLimits
 from backends.registry import load_engines
 from bot.config import Config
 from bot.errors import Failed
-from bot.models.capabilities_store import SqlCapabilities
+from bot.models.capabilities_store import SqlCapabilitiesStore
 from bot.models.selection import ModelService
 from bot.settings.choices_store import SqlPreferences
 from bot.storage.database import Database
@@ -164,7 +164,9 @@ async def test_a_switch_to_a_server_that_does_not_answer_is_refused_and_the_old_
         )
         database = await Database.open(tmp_path / "parlance.db")
         pool = Pool(config.models, ENGINES, bare_context(), config.pool_limits)
-        service = ModelService(pool, SqlPreferences(database), config, SqlCapabilities(database))
+        service = ModelService(
+            pool, SqlPreferences(database), config, SqlCapabilitiesStore(database)
+        )
         try:
             await service.use("good", scope, HERE, "slack:ada")
             for name, says in (
@@ -195,7 +197,9 @@ async def test_an_answer_in_flight_is_finished_by_the_model_that_began_it(tmp_pa
         )
         database = await Database.open(tmp_path / "parlance.db")
         pool = Pool(config.models, ENGINES, bare_context(), config.pool_limits)
-        service = ModelService(pool, SqlPreferences(database), config, SqlCapabilities(database))
+        service = ModelService(
+            pool, SqlPreferences(database), config, SqlCapabilitiesStore(database)
+        )
         try:
             request = ChatRequest((ChatMessage("user", "hello"),), Sampling(max_tokens=12))
             said: list[str] = []

@@ -19,7 +19,7 @@ from plugins.chat import answer
 from plugins.summarize import summarize
 from tests.unit.plugins.stage import HERE, TERMINAL, Said, Stage, attachment, stage
 
-GOLDEN = Path(__file__).parents[2] / "golden"
+GOLDEN = Path(__file__).parents[3] / "golden"
 NOTE = "I run on a very small model, which is often wrong; "
 PAGE = """# Lamps
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from backends.scripted.backend import ScriptedBackend
 from bot.events import ActionCall, Attachment, CommandCall, ContextMessage, Message
-from bot.history.attachments import MAX_BYTES, MAX_QUOTES, material_of
+from bot.history.attachments import MAX_CONTEXT_MESSAGES, MAX_SNAPSHOT_BYTES, take_snapshot
 from bot.testing import Parlance, running_skills
 from bot.types import ActionName, Author, ConversationKey
 from tests.fakes.core import ADA, HERE
@@ -47,10 +47,10 @@ def test_no_more_is_kept_than_there_is_room_for(files: list[str], quotes: list[s
     context = tuple(ContextMessage("Bob", text) for text in quotes)
     event = Message("e", HERE, ADA, "?", attachments=attached, context=context)
     read = [(file, "title", text) for file, text in zip(attached, files, strict=True)]
-    kept = material_of(event, read)
+    kept = take_snapshot(event, read)
     texts = [*(file.text for file in kept.files), *(quote.text for quote in kept.quotes)]
-    assert sum(len(text.encode()) for text in texts) <= MAX_BYTES
-    assert len(kept.quotes) <= MAX_QUOTES
+    assert sum(len(text.encode()) for text in texts) <= MAX_SNAPSHOT_BYTES
+    assert len(kept.quotes) <= MAX_CONTEXT_MESSAGES
     whole = {name.name: text for name, text in zip(attached, files, strict=True)}
     for file in kept.files:
         assert file.cut == (file.text != whole[file.name])
@@ -58,7 +58,7 @@ def test_no_more_is_kept_than_there_is_room_for(files: list[str], quotes: list[s
 
 def test_a_file_that_nobody_read_is_not_kept() -> None:
     event = Message("e", HERE, ADA, "?", attachments=(attachment("a.md"),))
-    assert not material_of(event, [])
+    assert not take_snapshot(event, [])
 
 
 async def test_regenerate_has_the_files_and_quotes_also_after_a_restart(tmp_path: Path) -> None:

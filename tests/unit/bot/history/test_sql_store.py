@@ -18,9 +18,9 @@ from sqlalchemy.dialects.sqlite import dialect
 from bot.errors import StorageError
 from bot.history import reply_addresses as replies_sql
 from bot.history import sql_store
-from bot.history.mapping import to_row, to_turn
+from bot.history.mapping import to_message, to_row
 from bot.history.reply_addresses import SqlReplies
-from bot.history.sql_store import REMEMBER_EVENTS, SqlHistoryStore
+from bot.history.sql_store import EVENT_RETENTION, SqlHistoryStore
 from bot.history.tables import Moment, processed_events
 from bot.replies.protocol import Reply
 from bot.settings.choices_store import SqlPreferences
@@ -70,8 +70,8 @@ class TestEvents:
     async def test_old_events_are_dropped_and_new_ones_kept(self, database: Database) -> None:
         store = SqlHistoryStore(database)
         now = datetime.now(UTC)
-        old = {"platform": "slack", "event_id": "old", "at": now - REMEMBER_EVENTS * 2}
-        new = {"platform": "slack", "event_id": "new", "at": now - REMEMBER_EVENTS / 2}
+        old = {"platform": "slack", "event_id": "old", "at": now - EVENT_RETENTION * 2}
+        new = {"platform": "slack", "event_id": "new", "at": now - EVENT_RETENTION / 2}
 
         def insert(connection: Connection) -> None:
             connection.execute(processed_events.insert(), [old, new])
@@ -212,7 +212,7 @@ class TestRows:
         self, said: str, options: dict[str, str | int | float | bool | None], at: datetime
     ) -> None:
         turn = asked("1", text=said, options=options, at=at)
-        assert to_turn(to_row(turn)) == turn
+        assert to_message(to_row(turn)) == turn
 
     @given(st.datetimes(timezones=st.just(UTC)))
     def test_a_moment_is_kept_to_the_microsecond(self, at: datetime) -> None:

@@ -16,7 +16,7 @@ from backends.pool.pool import Pool
 from backends.scripted.backend import ENGINE, ScriptedBackend
 from bot.config import Config
 from bot.errors import Failed, NotFound
-from bot.models.capabilities_store import SqlCapabilities
+from bot.models.capabilities_store import SqlCapabilitiesStore
 from bot.models.selection import ModelService
 from bot.settings.choices_store import SqlPreferences
 from bot.storage.database import Database
@@ -65,7 +65,7 @@ async def serving(folder: Path, settings: Config) -> AsyncIterator[ModelService]
         settings.pool_limits,
     )
     try:
-        yield ModelService(pool, SqlPreferences(database), settings, SqlCapabilities(database))
+        yield ModelService(pool, SqlPreferences(database), settings, SqlCapabilitiesStore(database))
     finally:
         await pool.aclose()
         await database.close()

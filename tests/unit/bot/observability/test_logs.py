@@ -173,7 +173,7 @@ def test_it_stands_in_a_process_of_its_own() -> None:
         capture_output=True,
         text=True,
         check=True,
-        cwd=Path(__file__).parents[3],
+        cwd=Path(__file__).parents[4],
     )
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.config import Secrets
 from bot.config.secrets import find_secret_variables
-from bot.observability.redaction import LARGE_FILE_BYTES, REDACTED, Redactor
+from bot.observability.redaction import MAX_SHAPED_FILE_BYTES, REDACTED, Redactor
 from bot.replies.draft import Draft
 from bot.types import (
     Action,
@@ -91,7 +91,7 @@ PARTS: list[Part] = [
     Sources((Source(1, f"a {KEY}", f"http://host/{KEY}", f"b {KEY}", passage=f"c {KEY}"),)),
     Actions((Action("source", f"[{KEY}]", "1"),)),
     File(f"{KEY}.txt", f"the key {KEY}".encode()),
-    File("large.txt", b"x" * LARGE_FILE_BYTES + KEY.encode()),
+    File("large.txt", b"x" * MAX_SHAPED_FILE_BYTES + KEY.encode()),
     Notice(f"it said {KEY}", "error", actions=(Action("why", KEY),)),
     Text(f"it is {KEY}"),
 ]

@@ -16,7 +16,7 @@ from backends.errors import ContextOverflow
 from backends.scripted.backend import ScriptedBackend
 from bot.history.protocol import StoredMessage
 from bot.prompting.context_window import Fitted, Fitter
-from bot.prompting.text_split import cut
+from bot.prompting.text_split import split_text
 from bot.testing.models import ScriptedModels
 
 
@@ -192,16 +192,19 @@ async def test_cutting_a_long_text_takes_no_more_of_the_event_loop_than_a_short_
 
 def test_a_text_is_cut_at_the_best_place_within_reach() -> None:
     text = "One sentence here. Another one.\n\nA paragraph that is new. And more of it"
-    assert cut(text, 40) == [
+    assert split_text(text, 40) == [
         "One sentence here. Another one.",
         "A paragraph that is new. And more of it",
     ]
-    assert cut("# A\n\ntext of a\n# B\ntext of b", 20) == ["# A\n\ntext of a", "# B\ntext of b"]
-    assert cut("abcdefghij", 4) == ["abcd", "efgh", "ij"]
+    assert split_text("# A\n\ntext of a\n# B\ntext of b", 20) == [
+        "# A\n\ntext of a",
+        "# B\ntext of b",
+    ]
+    assert split_text("abcdefghij", 4) == ["abcd", "efgh", "ij"]
 
 
 @given(st.text(alphabet="ab .\n。", max_size=400), st.integers(1, 50))
 def test_cutting_loses_nothing_but_white_space(text: str, width: int) -> None:
-    pieces = cut(text, width)
+    pieces = split_text(text, width)
     assert "".join("".join(pieces).split()) == "".join(text.split())
     assert all(0 < len(piece) <= width for piece in pieces)

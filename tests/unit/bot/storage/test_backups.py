@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import StorageError
-from bot.storage.backups import back_up, keep_removing, remove_old, unfinished
+from bot.storage.backups import back_up, remove_old, remove_old_daily, write_whole
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_old_copies_and_what_crashes_left_are_removed_and_nothing_else(
 
 
 async def test_a_running_bot_removes_them_every_day(path: Path, backups: Path) -> None:
-    task = asyncio.create_task(keep_removing(path, 7, every_s=0.01))
+    task = asyncio.create_task(remove_old_daily(path, 7, every_s=0.01))
     async with asyncio.timeout(10):
         while await asyncio.to_thread(names, backups) != set(KEPT):
             await asyncio.sleep(0.01)
@@ -111,7 +111,7 @@ async def test_a_running_bot_removes_them_every_day(path: Path, backups: Path) -
 
 def test_a_copy_that_is_being_written_is_left_alone(path: Path, backups: Path) -> None:
     to = backups / stamped(0)
-    with unfinished(to) as part:
+    with write_whole(to) as part:
         remove_old(path, 7)
         assert part.exists()
         assert part.stat().st_mode & 0o077 == 0

@@ -18,11 +18,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
 from bot.errors import StorageError
-from bot.storage.backups import COPIES
-from bot.storage.database import BATCH, QUEUE, Database
+from bot.storage.backups import MAX_KEPT_COPIES
+from bot.storage.database import MAX_BATCH_WRITES, MAX_WAITING_WRITES, Database
 from bot.storage.engine import Base, sync_engine
 from bot.storage.migrations import alembic_config, migrate, pending
-from bot.storage.schema_version import newest_revision, scripts
+from bot.storage.schema_version import migrations_folder, newest_revision
 
 
 @contextmanager
@@ -87,9 +87,9 @@ class TestMigrations:
 
     def test_an_old_file_is_copied_first_and_the_last_copies_are_kept(self, tmp_path: Path) -> None:
         path, folder = tmp_path / "parlance.db", tmp_path / "scripts"
-        shutil.copytree(scripts(), folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(migrations_folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
         (head,) = asyncio.run(migrate(path, folder))[-1:]
-        for turn in range(COPIES + 2):
+        for turn in range(MAX_KEPT_COPIES + 2):
             revision = f"later{turn}"
             (folder / "versions" / f"{revision}.py").write_text(
                 f"revision, down_revision = {revision!r}, {head!r}\n"
@@ -207,7 +207,7 @@ class TestWriter:
 
     async def test_close_waits_for_those_that_a_full_queue_keeps_out(self, tmp_path: Path) -> None:
         database = await Database.open(tmp_path / "parlance.db")
-        count = QUEUE + BATCH * 3
+        count = MAX_WAITING_WRITES + MAX_BATCH_WRITES * 3
         writes = [asyncio.create_task(database.write(_inserting(f"n{n}"))) for n in range(count)]
         await asyncio.sleep(0)
         await database.close()

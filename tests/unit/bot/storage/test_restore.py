@@ -12,9 +12,9 @@ import pytest
 
 from bot.errors import StorageError
 from bot.storage.backups import back_up
-from bot.storage.data_dir_lock import own
+from bot.storage.data_dir_lock import lock_data_dir
 from bot.storage.migrations import migrate
-from bot.storage.restore import put_back
+from bot.storage.restore import restore
 from tests.hostile.damage import cut, noise
 
 
@@ -42,7 +42,7 @@ def chosen(path: Path) -> list[str]:
 
 
 def put(copy: Path, path: Path) -> Path | None:
-    return put_back(copy, path, path.parent / "chroma")
+    return restore(copy, path, path.parent / "chroma")
 
 
 def test_what_was_there_is_kept_and_its_log_is_not_read_into_the_other(
@@ -131,5 +131,5 @@ def test_what_is_no_backup_changes_nothing(path: Path, copy: Path, tmp_path: Pat
 
 
 def test_not_while_a_bot_has_the_folder(path: Path, copy: Path) -> None:
-    with own(path.parent), pytest.raises(StorageError, match="is in use by process"):
+    with lock_data_dir(path.parent), pytest.raises(StorageError, match="is in use by process"):
         put(copy, path)
