@@ -155,7 +155,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
         history, preferences = SqlHistoryStore(database), SqlPreferences(database)
         replies = SqlReplies(database)
         interrupted = await history.interrupt_running()
-        await replies.cut_off(interrupted)
+        await replies.note_interrupted(interrupted)
         for turn in interrupted:
             log.info("turn.interrupted", turn=turn.id)
 
@@ -220,7 +220,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             replies,
             policy=Policy(
                 is_admin=config.is_admin,
-                channel_settings=settings.of,
+                channel_settings=settings.resolve,
                 rule=partial(may_use, config, settings),
                 quota_per_hour=config.limits.quota_per_hour,
                 max_chars=config.limits.max_message_chars,

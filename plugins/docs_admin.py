@@ -32,7 +32,7 @@ from bot.api import (
     private_base,
     source,
 )
-from plugins.docs_adding import add, add_message
+from plugins.docs_addition import add, add_message
 
 _MAX_SHOWN_ROWS = 50
 

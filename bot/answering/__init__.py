@@ -1,1 +1,1 @@
-"""Answers drawn from passages."""
+"""Answers from documents: query rewriting, grounded answers, extractive quotes."""

@@ -1,4 +1,4 @@
-"""A text's own sentences that say what it is about: a summary that invents nothing."""
+"""Extractive summaries: the sentences of a text that say most of what it is about."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ _REPEATED_WEIGHT = 0.1
 
 
 def excerpts(text: str, most: int) -> list[str]:
-    """At most so many sentences, in the text's order, word for word.
+    """The `most` most important sentences of a text, word for word and in its order.
 
-    The first is chosen, since texts begin with what they are about, and then each that has most
-    words which the text says often and no chosen one has.
-    Empty where there is no sentence in it. It takes about a second for the longest text: call it in
-    a thread.
+    The first sentence is always chosen, since texts begin with what they are about; then those with
+    the most words that are frequent in the text and not in a chosen sentence yet. Empty where the
+    text has no sentence. Takes about a second for the longest text, so call it in a thread.
     """
     found = _sentences(text[:READ_CHARACTERS])
     words = [extract_stems(one) - STOP_WORDS for one in found]

@@ -1,7 +1,6 @@
-"""The documents' own words: the sentences of the passages that answer a question best.
+"""Quotes the sentences of passages that answer a question best.
 
-A very small model cannot be trusted to put a passage into words of its own: a quotation needs no
-trust.
+It takes the place of a very small model, whose own wording of a passage cannot be trusted.
 """
 
 from __future__ import annotations
@@ -42,11 +41,11 @@ class Quotation:
 
 
 def quote(question: str, passages: Sequence[Passage]) -> Quotation | None:
-    """The sentences of one of the first passages that answer the question best.
+    """Quote the sentences of one passage that answer the question best.
 
-    They share words with it, each of which counts for more the fewer sentences have it, and are
-    near to it in meaning; the order of the passages decides between equals. None where no sentence
-    shares a word.
+    `passages` are in the order of the search. A sentence scores by the words that it shares with
+    the question, rare ones counting more, and by its similarity to it. Returns None where no
+    sentence shares a word with the question.
     """
     wanted = set(extract_stems(question)) - STOP_WORDS
     heads = passages[:_MAX_PASSAGES]
@@ -84,8 +83,8 @@ def quote(question: str, passages: Sequence[Passage]) -> Quotation | None:
 
 
 def quote_beginning(passages: Sequence[Passage]) -> Quotation:
-    """Where the best passage begins, for one that has no sentence on the question: code, a table,
-    another language."""
+    """Quote the beginning of the first passage, where `quote` finds no sentence: code, a table,
+    another language. `passages` must not be empty."""
     return Quotation(1, _shorten(join_lines(passages[0].text)))
 
 

@@ -1,4 +1,4 @@
-"""Drawing an answer from passages: fit them in, ask, keep citations honest, say what was used."""
+"""Answers a question from passages: fits them into the prompt, checks citations, names sources."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SAMPLING = Sampling(temperature=0.2, repeat_penalty=1.1, max_tokens=512)
 """Close to the text. The penalty keeps small models from saying the same sentence for ever."""
 
 MAX_PASSAGES_SHARE = 0.5
-"""Of a model's room, what passages take: more of them make small models worse, and late."""
+"""Share of the context window that passages may take: more make small models worse, and slow."""
 
 _FENCE_END = "</document-"
 """What ends a document in the prompt; some models end their answer with it, too."""
@@ -48,12 +48,14 @@ async def answer_from(
     sampling: Sampling | None = None,
     about: str = "",
 ) -> AsyncGenerator[Part, None]:
-    """Answer from what a search found, with citations `[1]…[k]`, and its sources under it.
+    """Answer a question from the passages of a search, with citations `[1]…[k]` and sources.
 
-    The question is the asker's own; `about` is somebody else's message that it is on. Passages are
-    ranked into the model's context; what was left out is in the explanation. Sentences that the
-    passages do not bear out are named in a footer. A very small model is not asked: the answer is a
-    quotation. Raises `BackendError`.
+    `question` is the asker's own text; `about` is a message of somebody else that it refers to.
+    `system` is the system prompt, `model` the model to ask (by default the one chosen here),
+    `history` the earlier turns, oldest first. Passages that do not fit the context window are left
+    out, lowest rank first, and named in the `Explanation`. Sentences that the passages do not
+    support are listed in a footer. A very small model is not asked: the answer is a quotation.
+    Raises `BackendError`.
     """
     name = await ctx.model(model)
     capabilities = await ctx.models.capabilities(name)

@@ -1,8 +1,8 @@
-"""What the bot does itself where its model is very small.
+"""Tells very small models apart, and answers greetings and thanks without asking the model.
 
-Such a model cannot be trusted to put a text into words of its own, or to say who it is. So it is
-spared what the bot can do without it: greetings have words of ours, questions to the documents are
-answered with their own sentences, and so are summaries. A conversation says once how things are.
+A very small model cannot be trusted to rephrase a text, or to say who it is. So the bot answers
+courtesies itself, and quotes sentences in answers from documents and in summaries. A note says so
+once in each conversation.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bot.skills.context import Context
 from bot.types import Notice
 
 SMALL_MODEL_PARAMETERS = 500_000_000
-"""A model with fewer weights is small."""
+"""A model with fewer weights than this is small."""
 
 _MAX_COURTESY_CHARACTERS = 120
 _MAX_EXAMPLES = 3
@@ -108,7 +108,7 @@ def answer_to(kind: str, ctx: Context) -> str:
 
 
 def small_note(ctx: Context, model: str, history: Sequence[StoredMessage]) -> Notice | None:
-    """What to know of a very small model: said at the first answer of a conversation."""
+    """A notice that the model is very small, for the first answer of a conversation, else None."""
     if any(turn.role == "assistant" and turn.model in ("", model) for turn in history):
         return None
     if ctx.conversation.platform == "terminal":

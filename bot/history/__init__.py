@@ -1,1 +1,1 @@
-"""What was said, kept: turns, processed events, choices, replies and feedback in SQLite."""
+"""The store of conversations in SQLite: messages, processed events, choices, replies, feedback."""

@@ -1,8 +1,9 @@
-"""What a question came with, kept so that it can be answered again: files as text, and quotations.
+"""Snapshots of what a question came with (files as text, messages around it), so that it can be
+answered again.
 
-It is kept with the question's turn and forgotten with it, each message also with the person who
-wrote it. The files themselves are not kept, and of
-a long text only the beginning is.
+A snapshot is stored with the question's turn and deleted with it; each message in it is also
+deleted with the person who wrote it. The files themselves are not stored, and of a long text only
+the beginning is.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from bot.errors import Refused
 from bot.events import Attachment, CommandCall, ContextMessage, Message
 
 MAX_SNAPSHOT_BYTES = 256 * 1024
-"""Most that is kept of one question's files and quotations together, in bytes of UTF-8."""
+"""Maximum size of the texts of one snapshot, in bytes of UTF-8."""
 MAX_CONTEXT_MESSAGES = 50
 
 
@@ -95,21 +96,21 @@ ReadFiles = Sequence[tuple[Attachment, str, str]]
 
 
 def take_snapshot(event: Message | CommandCall, read: ReadFiles) -> AttachmentSnapshot:
-    """What is worth keeping of an event, as far as its files have been read."""
-    room = _SizeBudget(read)
+    """The snapshot of an event, with those of its files that have been read (`read`)."""
+    budget = _SizeBudget(read)
     target = event.target if isinstance(event, CommandCall) else None
-    kept = room.quote(target) if target is not None else None
-    quotes = [room.quote(quote) for quote in event.context[-MAX_CONTEXT_MESSAGES:]]
+    kept = budget.message(target) if target is not None else None
+    quotes = [budget.message(quote) for quote in event.context[-MAX_CONTEXT_MESSAGES:]]
     own = [file for file in event.attachments if not _is_in(file, target)]
     return AttachmentSnapshot(
-        files=room.files(own),
+        files=budget.files(own),
         quotes=tuple(quote for quote in quotes if quote.text.strip() or quote.files),
         target=kept,
     )
 
 
 def restore_files(files: Sequence[StoredFile]) -> tuple[Attachment, ...]:
-    """Files that have been read already: nothing is fetched for them."""
+    """Stored files as attachments; reading one fetches nothing."""
     return tuple(_attachment(file) for file in files)
 
 
@@ -134,16 +135,16 @@ def _is_in(file: Attachment, quote: ContextMessage | None) -> bool:
 
 
 class _SizeBudget:
-    """The room that is left, and what was read."""
+    """Shortens texts so that all together stay within `MAX_SNAPSHOT_BYTES`."""
 
     def __init__(self, read: ReadFiles) -> None:
         self._left = MAX_SNAPSHOT_BYTES
         self._read = read
 
-    def quote(self, quote: ContextMessage) -> StoredContextMessage:
+    def message(self, quote: ContextMessage) -> StoredContextMessage:
         return StoredContextMessage(
             quote.author[:200],
-            self._fitting(quote.text),
+            self._shorten(quote.text),
             quote.from_us,
             quote.id,
             self.files(quote.attachments),
@@ -155,11 +156,11 @@ class _SizeBudget:
         kept = []
         for file in attachments:
             found = next(((t, text) for one, t, text in self._read if one is file), None)
-            if found is not None and (text := self._fitting(found[1])):
+            if found is not None and (text := self._shorten(found[1])):
                 kept.append(StoredFile(file.name[:200], found[0][:200], text, text != found[1]))
         return tuple(kept)
 
-    def _fitting(self, text: str) -> str:
+    def _shorten(self, text: str) -> str:
         taken = text[: self._left].encode("utf-8", "replace")[: self._left]
         self._left -= len(taken)
         return taken.decode("utf-8", "ignore")

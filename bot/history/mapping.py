@@ -1,4 +1,4 @@
-"""Turns as rows, and rows as turns."""
+"""Converts stored messages to rows of the tables, and back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def platform_of(conversation: str) -> str:
 
 
 def to_row(turn: StoredMessage) -> dict[str, Any]:
-    """The columns of a turn that has not been stored before."""
+    """All columns of a new message."""
     return {
         "id": turn.id,
         "platform": platform_of(turn.conversation),
@@ -56,7 +56,7 @@ def answer_columns(turn: StoredMessage) -> dict[str, Any]:
 
 
 def to_message(row: Mapping[Any, Any]) -> StoredMessage:
-    """A stored turn."""
+    """The message of a row of `turns`."""
     usage, why = row["usage"], row["explanation"]
     return StoredMessage(
         id=row["id"],
@@ -79,7 +79,7 @@ def to_message(row: Mapping[Any, Any]) -> StoredMessage:
 
 
 def find_source(explanation: str | None, passage: str) -> Source | None:
-    """The source of a stored explanation that a verdict is about: by its number or document."""
+    """The source in a stored explanation that feedback is about, by its number or document id."""
     why = None if explanation is None else _EXPLANATION.validate_json(explanation)
     for source in why.passages if why is not None else ():
         if passage in {str(source.number), source.document}:

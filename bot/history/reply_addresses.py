@@ -1,4 +1,4 @@
-"""Where answers stand on the platforms, in SQLite."""
+"""Stores in SQLite where answers stand on the platforms, so that they can be edited later."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _known = select(literal(1)).where(replies.c.conversation == bindparam("conversat
 
 
 class SqlReplies:
-    """`Replies` on a `Database`, which it does not own."""
+    """Implements `Replies` on a `Database`, which it does not own."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -65,9 +65,9 @@ class SqlReplies:
             rows = (await connection.execute(_unfinished, {"platform": platform})).all()
         return [_reply(row) for row in rows]
 
-    async def cut_off(self, turns: Iterable[StoredMessage]) -> None:
-        """Note answers that ended with the process. One of which nothing was shown yet becomes an
-        unfinished reply without an address, so that whoever waits for it is told all the same."""
+    async def note_interrupted(self, turns: Iterable[StoredMessage]) -> None:
+        """Store answers that a dead process left as unfinished replies. Those of which nothing was
+        shown yet get no address; the asker is then told in a new message."""
         now = datetime.now(UTC)
         rows = [
             {

@@ -1,4 +1,4 @@
-"""Conversations in SQLite."""
+"""Stores conversations in SQLite."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ _material = select(materials.c.kept).where(materials.c.turn == bindparam("of"))
 
 
 class SqlHistoryStore:
-    """`HistoryStore` on a `Database`, which it does not own."""
+    """Implements `HistoryStore` on a `Database`, which it does not own."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,1 +1,1 @@
-"""Which models there are, and which answers where."""
+"""The models, and which one answers in a conversation."""

@@ -105,7 +105,7 @@ class Metrics:
     async def text(self) -> bytes:
         """All metrics in Prometheus' text format."""
         for pool in self._pools:
-            pool.look()
+            pool.refresh()
         # In a thread: those of the process are read from files.
         return await asyncio.to_thread(generate_latest, self.registry)
 
@@ -148,8 +148,8 @@ class PoolCollector(Collector):
         self._status = status
         self._seen: Sequence[ReplicaStatus] = ()
 
-    def look(self) -> None:
-        """Take in how the replicas are now."""
+    def refresh(self) -> None:
+        """Read the state of the replicas, on the event loop."""
         self._seen = self._status()
 
     def collect(self) -> Iterator[Metric]:

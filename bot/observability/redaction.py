@@ -1,4 +1,4 @@
-"""Takes secrets out of whatever is shown, logged or stored.
+"""Removes secrets from whatever is shown, logged or stored.
 
 Two kinds are known: the values of the operator's own variables, and whatever is shaped like a token
 (`TOKEN_SHAPES`). A text that grows is redacted as it grows: its end is held back as long as it may

@@ -1,1 +1,1 @@
-"""What a model is asked: templates, the context window, who spoke."""
+"""Builds prompts: templates, the context window, the names of speakers."""

@@ -1,4 +1,4 @@
-"""Fitting a prompt into a model's context.
+"""Fits a prompt into a model's context window.
 
 The order is: system, history, then one last message with what was retrieved and the question. So
 the part that stays the same from turn to turn comes first, and an engine that keeps its cache
@@ -191,7 +191,7 @@ class Fitter:
 
 
 class _Measure:
-    """Counting for one prompt: against one budget, in one model's tokens."""
+    """Counts the tokens of one prompt against its budget, with one model's tokenizer."""
 
     def __init__(
         self, fitter: Fitter, models: Models, model: str, budget: int, who: Speakers
@@ -254,7 +254,7 @@ class _Measure:
 
 
 class _LruCache(Generic[K, V]):
-    """A dictionary that forgets what was not used for longest."""
+    """A dictionary of bounded size that drops the least recently used entry."""
 
     def __init__(self, most: int) -> None:
         self._most = most

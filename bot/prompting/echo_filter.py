@@ -1,24 +1,18 @@
-"""Takes a speaker's name, or the question said again, from the beginning of an answer."""
+"""Removes the bot's own name from the beginning of an answer."""
 
 from __future__ import annotations
 
 import re
 
 _OWN_LABELS = ("parlance:", "assistant:")
-
-
 _ECHO = re.compile(r"\s*\**(?:parlance|assistant)\**\s*:\**\s*", re.IGNORECASE)
-
-
 _MAX_HELD_CHARACTERS = 8_000
 """Of an answer that begins as an echo would; what goes on longer is shown."""
-
-
 _SPACE_OR_STARS = re.compile(r"[\s*]+")
 
 
 class EchoFilter:
-    """Takes "Parlance:" away from the beginning of an answer, as it is written.
+    """Removes "Parlance:" from the beginning of an answer while it streams.
 
     A model that reads names before what others say may write one before its own words.
     """

@@ -1,4 +1,4 @@
-"""Noticing that a model has begun to say the same thing over and over, as small ones do."""
+"""Detects that a model repeats the same piece of text over and over, as small ones do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MAX_REMEMBERED_CHARACTERS = 4000
 
 
 class RepetitionGuard:
-    """Fed a stream of text; `feed` says when its end has become one piece repeated.
+    """Detects in a stream of text that its end is one piece repeated.
 
     The piece may be as short as a word or as long as a paragraph of 800 characters.
     """

@@ -1,4 +1,4 @@
-"""Who says what, where several people speak in one conversation.
+"""Names the speakers of a conversation in the prompt, where there are several.
 
 Their names go before their words, and stay the same from turn to turn, so that the beginning of the
 prompt does, too. A name and a text are both what a person chose: neither can pass for another turn.

@@ -1,4 +1,4 @@
-"""Cutting a long text where it hurts least: at headings, paragraphs, lines, sentences, words."""
+"""Splits a long text at headings, paragraphs, lines, sentences or words, the best that fits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _VISIBLE = re.compile(r"\S")
 
 
 def split_text(text: str, width: int) -> list[str]:
-    """Cut a text into pieces of at most `width` characters, as late as a good place allows.
+    """Split a text into pieces of at most `width` characters, as late as a good place allows.
 
     Joined again, the pieces are the text but for the white space at the cuts.
     """
@@ -22,7 +22,7 @@ def split_text(text: str, width: int) -> list[str]:
 
 
 def iter_spans(text: str, width: int) -> Iterator[tuple[int, int]]:
-    """Where the pieces stand, each found when it is asked for, and with it the next alone."""
+    """Start and end of each piece of `split_text`, computed lazily."""
     end = len(text.rstrip())
     start = _next_visible(text, 0)
     while end - start > width:

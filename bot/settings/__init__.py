@@ -1,1 +1,1 @@
-"""What is different in one channel, and what admins and people chose."""
+"""The settings of channels, and what admins and people chose at run time."""

@@ -1,4 +1,4 @@
-"""How the bot behaves in a channel: config.yaml's word, then what admins chose at run time."""
+"""Resolves the settings of a channel from config.yaml and from what admins chose at run time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_VALUE_CHARACTERS = 2_000
 MODEL_SETTING = MODEL_CHOICE
 """The setting that is the model which answers; /model chooses it, too."""
 COMMAND_PREFIX = "command."
-"""How the settings begin that say who may use a command; its name follows."""
+"""Prefix of the settings that say who may use a command; the command's name follows."""
 
 SETTING_OPTIONS: Final[Mapping[str, Option]] = {
     option.name: option
@@ -43,31 +43,31 @@ SETTING_OPTIONS: Final[Mapping[str, Option]] = {
 
 
 class ChosenSettings:
-    """Settings by channel, workspace and everywhere, on top of what config.yaml says.
+    """The settings of channels and workspaces: config.yaml, overridden by what admins chose.
 
-    `configured` gives config.yaml's word for a place; `bases` the names of the knowledge bases,
-    `commands` those of the commands; `models` knows which model answers.
-    Choices are read once and then kept: this process is the only one to write them.
+    `configured` returns the settings of config.yaml for a conversation; `bases` returns the names
+    of the knowledge bases, `commands` those of the commands; `models` knows which model answers.
+    Choices are read once and cached: no other process writes them.
     """
 
     def __init__(
         self,
-        choices: Preferences,
+        preferences: Preferences,
         configured: Callable[[ConversationKey], ChannelSettings],
         bases: Callable[[], Sequence[str]] = tuple,
         *,
         commands: Callable[[], Sequence[str]] = tuple,
         models: Models | None = None,
     ) -> None:
-        self._choices = choices
+        self._preferences = preferences
         self._configured = configured
         self._bases = bases
         self._commands = commands
         self._models = models
         self._known: dict[tuple[str, str], str | None] = {}
 
-    async def of(self, conversation: ConversationKey) -> ChannelSettings:
-        """How the bot behaves in this conversation."""
+    async def resolve(self, conversation: ConversationKey) -> ChannelSettings:
+        """The settings that hold in a conversation."""
         chosen: dict[str, Any] = {}
         for name, option in SETTING_OPTIONS.items():
             found = await self._chosen(name, conversation)
@@ -77,7 +77,7 @@ class ChosenSettings:
 
     async def show(self, conversation: ConversationKey) -> Sequence[Setting]:
         """Every setting as it stands here."""
-        now = await self.of(conversation)
+        now = await self.resolve(conversation)
         rows = []
         for name, option in SETTING_OPTIONS.items():
             found = await self._chosen(name, conversation)
@@ -92,7 +92,7 @@ class ChosenSettings:
 
     async def knowledge_base(self, conversation: ConversationKey) -> str | None:
         """The knowledge base that answers here; None where nobody chose one."""
-        return (await self.of(conversation)).knowledge_base
+        return (await self.resolve(conversation)).knowledge_base
 
     async def access(self, command: str, conversation: ConversationKey) -> Access | None:
         """Who may use a command here, where an admin chose; None where nobody did."""
@@ -138,17 +138,17 @@ class ChosenSettings:
             else self._coerce(name, value)
         )
         key = conversation.scope(scope)
-        await self._choices.put(_STORED_PREFIX + name, key, coerced, by)
+        await self._preferences.put(_STORED_PREFIX + name, key, coerced, by)
         self._known[name, key] = coerced
 
     async def clear(self, name: str, scope: Scope, conversation: ConversationKey) -> None:
-        """Go back to what holds without this choice. Raises `NotFound` for the name."""
+        """Remove a choice, so that the next wider scope holds. Raises `NotFound` for the name."""
         self._check(name)
         key = conversation.scope(scope)
         if name == MODEL_SETTING:
-            await self._choices.clear(MODEL_SETTING, key)
+            await self._preferences.clear(MODEL_SETTING, key)
             return
-        await self._choices.clear(_STORED_PREFIX + name, key)
+        await self._preferences.clear(_STORED_PREFIX + name, key)
         self._known[name, key] = None
 
     async def _chosen(self, name: str, conversation: ConversationKey) -> tuple[Scope, str] | None:
@@ -157,7 +157,7 @@ class ChosenSettings:
             if (name, key) not in self._known:
                 if len(self._known) > 50_000:
                     self._known.clear()
-                self._known[name, key] = await self._choices.get(_STORED_PREFIX + name, key)
+                self._known[name, key] = await self._preferences.get(_STORED_PREFIX + name, key)
             value = self._known[name, key]
             if value is not None:
                 return scope, value

@@ -1,4 +1,4 @@
-"""What people chose at run time, in SQLite."""
+"""Stores in SQLite what people chose at run time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _clear = delete(choices).where(
 
 
 class SqlPreferences:
-    """`Choices` on a `Database`, which it does not own."""
+    """Implements `Preferences` on a `Database`, which it does not own."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

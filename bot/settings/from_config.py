@@ -1,4 +1,4 @@
-"""What config.yaml says about a place, for the core; with what admins chose, where it decides."""
+"""Reads the settings of a conversation from config.yaml, and decides who may use a command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.types import ConversationKey
 
 
 def settings_from_config(config: Config, conversation: ConversationKey) -> ChannelSettings:
-    """How the bot behaves in a conversation, as config.yaml has it."""
+    """The settings of a conversation according to config.yaml alone."""
     place = config.resolve_channel(conversation)
     return ChannelSettings(
         thread_per_mention=bool(place.thread_per_mention),

@@ -1,4 +1,4 @@
-"""How the bot behaves in one channel."""
+"""The settings of one channel as a value."""
 
 from __future__ import annotations
 

@@ -224,7 +224,7 @@ async def running_skills(
             SqlReplies(database),
             policy=Policy(
                 is_admin=lambda author: _ADMIN in author.roles,
-                channel_settings=channel_settings.of,
+                channel_settings=channel_settings.resolve,
                 rule=rule,
             ),
             settings=found.settings,

@@ -1,4 +1,4 @@
-"""Which addresses may be fetched: every one that a name stands for, on every hop.
+"""Decides which addresses may be fetched: all that a name resolves to, at every redirect.
 
 A page that a person names, or a redirect that a server sends, must not make Parlance talk to the
 machine it runs on, to its network, or to a cloud's metadata service. The check is on addresses, not

@@ -1,4 +1,4 @@
-"""From bytes on the wire to text: compression without bombs, and guessing the charset."""
+"""Decodes what a server sent: bounded decompression, and detection of the charset."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""From a page's bytes to readable Markdown. Everything here may block, and runs where
-documents are read: see `bot.knowledge.loading.document_reader`."""
+"""Extracts readable Markdown from the bytes of a page. It may block, and runs in the process that
+reads documents: see `bot.knowledge.loading.document_reader`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetching pages that people name: every hop checked, everything bounded.
+"""Fetches pages that people name: every redirect is checked, size and time are bounded.
 
 The connection goes to the address that was checked: name resolution and check are one step inside
 the connector, so a name that changes its address in between gains nothing. The Host header and TLS

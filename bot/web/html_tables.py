@@ -1,4 +1,4 @@
-"""Tables of HTML as Markdown can have them: every cell in its column, one row of names above them.
+"""Rewrites tables of HTML so that Markdown can express them: no spans, one header row.
 
 Markdown knows no cells that span rows or columns, no second row of names and no blocks in a cell.
 """

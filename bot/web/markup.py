@@ -1,4 +1,4 @@
-"""HTML as Markdown, all of it: for books and short pages, where nothing may be taken for furniture.
+"""Converts HTML to Markdown as a whole: for books and short pages.
 
 What stands around a page's text by its own word (`nav`, `footer`, a cookie banner) is left out.
 """

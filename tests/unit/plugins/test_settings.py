@@ -41,9 +41,9 @@ async def test_a_choice_holds_in_its_channel_threads_included(
     options = {"action": "set", "name": "persona", "value": "You are a pirate."}
     said = await on.call(settings, options=options, admin=True)
     assert said.notices == ["persona is set for the channel; it holds from the next message on."]
-    assert (await chosen.of(HERE)).persona == "You are a pirate."
-    assert (await chosen.of(THREAD)).persona == "You are a pirate."
-    assert (await chosen.of(ELSEWHERE)).persona == "Plain."
+    assert (await chosen.resolve(HERE)).persona == "You are a pirate."
+    assert (await chosen.resolve(THREAD)).persona == "You are a pirate."
+    assert (await chosen.resolve(ELSEWHERE)).persona == "Plain."
 
 
 async def test_the_narrower_choice_wins_and_can_be_taken_back(
@@ -52,11 +52,11 @@ async def test_the_narrower_choice_wins_and_can_be_taken_back(
     for scope, value in (("default", "no"), ("workspace", "yes"), ("channel", "no")):
         options = {"action": "set", "name": "follow_up", "value": value, "scope": scope}
         await on.call(settings, options=options, admin=True)
-    assert (await chosen.of(HERE)).follow_up is False
-    assert (await chosen.of(ELSEWHERE)).follow_up is True
-    assert (await chosen.of(ABROAD)).follow_up is False
+    assert (await chosen.resolve(HERE)).follow_up is False
+    assert (await chosen.resolve(ELSEWHERE)).follow_up is True
+    assert (await chosen.resolve(ABROAD)).follow_up is False
     await on.call(settings, options={"action": "clear", "name": "follow_up"}, admin=True)
-    assert (await chosen.of(HERE)).follow_up is True
+    assert (await chosen.resolve(HERE)).follow_up is True
 
 
 async def test_choices_survive_a_restart(
@@ -65,7 +65,7 @@ async def test_choices_survive_a_restart(
     options = {"action": "set", "name": "file_over_chars", "value": "900"}
     await on.call(settings, options=options, admin=True)
     again = ChosenSettings(choices, lambda _: ChannelSettings())
-    assert (await again.of(HERE)).file_over_chars == 900
+    assert (await again.resolve(HERE)).file_over_chars == 900
 
 
 async def test_settings_are_shown_with_where_they_come_from(
@@ -99,7 +99,7 @@ async def test_mistakes_change_nothing(
 ) -> None:
     with pytest.raises(error, match=why):
         await on.call(settings, options={"action": "set", **options}, admin=True)
-    assert await chosen.of(HERE) == ChannelSettings(persona="Plain.")
+    assert await chosen.resolve(HERE) == ChannelSettings(persona="Plain.")
 
 
 async def test_names_are_completed(on: Stage, chosen: ChosenSettings) -> None:

@@ -1,4 +1,4 @@
-"""Adding documents from chat: a page, files, a message, a text that somebody typed."""
+"""Adds documents from chat for `/docs add`: a page, files, a message, a text."""
 
 from __future__ import annotations
 
