@@ -36,7 +36,7 @@ _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 
 
 def insert_tables(page: str) -> str:
-    """Return the page with its tables generated again. Raises `KeyError` for a table that nothing makes."""
+    """Return the page with its tables generated again. Raises `KeyError` for one nothing makes."""
     return _TABLE.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}{found[3]}", page)
 
 
