@@ -32,7 +32,7 @@ _PULL = math.sqrt(3)
 """With this much of one direction in every vector, texts with a cosine of 0 have one of 0.75."""
 _CLEAR = 0.1
 """A decision of the gate is clear where the confidence is so far from the threshold."""
-_LEAD = 0.01
+_LEAD = 0.02
 """A first passage is clear where its score leads by so much. Vectors are kept in bytes, which are
 coarser where one number is large: passages that are nearer than that may change places."""
 
