@@ -120,8 +120,8 @@ ip -6 route add default dev lo
 exec "$@"
 """
 _ASKED = """
-from bot.web.addresses import is_ours
-print(*map(is_ours, {addresses!r}))
+from bot.web.addresses import is_own_address
+print(*map(is_own_address, {addresses!r}))
 """
 
 
