@@ -9,13 +9,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from alembic import command
 
 from bot.errors import StorageError
 from bot.storage.backups import back_up
 from bot.storage.data_dir_lock import lock_data_dir
-from bot.storage.engine import sync_engine
-from bot.storage.migrations import alembic_config, migrate
+from bot.storage.migrations import migrate
 from bot.storage.restore import restore
 from tests.hostile.damage import cut, noise
 
