@@ -32,7 +32,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
 }
 """What is generated, by the name in the marker before it."""
 
-_TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
+_TABLE = re.compile(r"(<!-- table: (\w+) -->\n)(?:(?!<!-- table: ).)*?(\n<!-- end -->)", re.DOTALL)
 
 
 def insert_tables(page: str) -> str:

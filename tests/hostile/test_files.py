@@ -50,7 +50,7 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
         yield stack
 
 
-async def opened(
+async def stored(
     folder: Path, stack: AsyncExitStack, document_reader: DocumentReader
 ) -> KnowledgeService:
     """A knowledge service with a real store."""
@@ -117,7 +117,7 @@ async def test_small_files_that_ask_for_much_end_in_a_text_or_a_sentence(
     around = {"a-before.md": b"# Before", "z-after.md": b"# After"}
     folder = folder_of(tmp_path / "docs", files | around)
     limits = LoadingSettings(cpu_s=10, wall_s=90.0, memory_mb=512)
-    service = await opened(tmp_path, stack, DocumentReader(settings=limits))
+    service = await stored(tmp_path, stack, DocumentReader(settings=limits))
     unpacks = "unpacks to far more than a document would, so it is not read."
     long = "has more than 5,000,000 characters of text; split it."
     assert await added(service, folder) == {
@@ -141,7 +141,7 @@ async def test_a_loader_that_breaks_or_takes_too_much_refuses_its_document_alone
     files = {f"{name}.{name}": b"here" for name in names}
     folder = folder_of(tmp_path / "docs", files | {"z.fine": b"The lamp."})
     os.environ["LIGHTHOUSE_PHRASE"] = "swordfish"
-    service = await opened(tmp_path, stack, DocumentReader(plugins, LITTLE))
+    service = await stored(tmp_path, stack, DocumentReader(plugins, LITTLE))
     try:
         with capture_logs() as logs:
             ends = await added(service, folder)
@@ -189,7 +189,7 @@ async def test_a_cancelled_ingestion_leaves_no_process(
 ) -> None:
     note = tmp_path / "pid"
     folder = folder_of(tmp_path / "docs", {"x.wait": str(note).encode()})
-    service = await opened(tmp_path, stack, DocumentReader(plugins))
+    service = await stored(tmp_path, stack, DocumentReader(plugins))
     task = asyncio.create_task(added(service, folder))
     async with asyncio.timeout(20):
         while not await asyncio.to_thread(_written, note):
@@ -249,7 +249,7 @@ async def test_the_process_ends_with_its_parent(tmp_path: Path) -> None:
 async def test_the_parsers_are_not_loaded_where_people_are_answered(tmp_path: Path) -> None:
     program = f"""
         import asyncio, sys
-        from bot.app import opened
+        from bot.app import open_app
         from bot.knowledge.loading.document import RawDocument
         from bot.knowledge.loading.document_reader import DocumentReader
 
