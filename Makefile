@@ -100,7 +100,7 @@ define install
 	@command -v c++ >/dev/null || command -v clang++ >/dev/null || { \
 		echo "A C++ compiler is needed to build llama.cpp (Debian: apt install g++)." >&2; exit 1; }
 	@echo "Installing Parlance into $(VENV)." \
-		"llama.cpp is compiled the first time: about 2 minutes on two cores, once." >&2
+		"llama.cpp is compiled the first time: 2 to 4 minutes on two cores, once." >&2
 	@$(PIP) --no-deps --require-hashes -r $(LOCKS)/build.lock
 	@$(operators_index) $(llama_cpp) RUST_LOG=uv_build_frontend=debug $(UV) pip sync $(2) \
 		--config-settings-package "llama-cpp-python:build-dir=build/$(shape)" --no-build-isolation \

@@ -28,8 +28,8 @@ from bot.events import ActionCall, CommandCall, Event, Message
 from bot.types import ActionName, Author, ConversationKey
 
 EXAMPLE_LINES = (
+    "hello",
     "/ask How do I write a skill?",
-    "/rap Ada Lovelace vs Charles Babbage rounds=1",
     "/model list",
 )
 """Lines that are answered when standard input is empty, as in the README."""

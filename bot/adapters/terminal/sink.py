@@ -79,8 +79,9 @@ class PlainSink(ReplySink):
                 self._err.write(strip_controls(text))
             else:
                 lines.append(text)
-        if view.text and not view.text.endswith("\n"):
-            lines.insert(0, "\n")
+        if view.text:  # a blank line before what stands under the answer
+            breaks = len(view.text) - len(view.text.rstrip("\n"))
+            lines.insert(0, "\n" * max(0, (2 if lines else 1) - breaks))
         self._write("".join(lines) + "\n")
         self._err.flush()
 

@@ -90,4 +90,6 @@ async def _is_searchable(store: KnowledgeStore, chroma: ChromaIndex, base: BaseR
     for data in (await store.vectors(base.generation, sample)).values():
         near = await chroma.query(collection, dequantise(data, base.dimension)[0], 1)
         missed += not near or near[0][1] < _MIN_SAME_COSINE
-    return missed <= len(sample) // 4  # the search is not exact
+    # The search is not exact: where many passages are nearly the same, the graph may lead to few of
+    # them. Without a graph only what was written last is found.
+    return missed <= 3 * len(sample) // 4

@@ -151,7 +151,7 @@ async def test_plain_sink_writes_sources_and_notices_after_the_text() -> None:
     failed = Notice("It broke.", "error", error_id="ab12")
     await sink.start(View("t", text="Half"))
     await sink.finish(View("t", text="Half done", sources=(source,), notices=(failed,)))
-    assert out.getvalue() == "Half done\nSources:\n  [1] Logs — docs/logs.md › Rotation\n\n"
+    assert out.getvalue() == "Half done\n\nSources:\n  [1] Logs — docs/logs.md › Rotation\n\n"
     assert err.getvalue() == "It broke. (error ab12)\n"
 
 

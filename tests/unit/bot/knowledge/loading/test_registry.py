@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import zipfile
 
 import pytest
@@ -254,6 +255,7 @@ def test_a_charset_that_is_wrong_does_not_lose_the_text() -> None:
         ("a.py", b"\xef\xbb\xbf\n", "has no readable text"),
         ("a.html", b"<html><body><script>1</script></body></html>", "has no readable text"),
     ],
+    ids=itertools.count(1),  # what some of the files hold is another thing each time
 )
 def test_what_cannot_be_read_is_refused_in_one_sentence(name: str, data: bytes, why: str) -> None:
     with pytest.raises(Refused, match=why) as caught:
