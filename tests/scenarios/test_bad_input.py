@@ -186,6 +186,8 @@ async def test_no_room_on_the_disk(folder: Folder) -> None:
     def no_room() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
 
+    # Python would write the first part of a module's bytecode, and others would import that
+    folder.env["PYTHONDONTWRITEBYTECODE"] = "1"
     async with PageServer() as web:
         url = web.page("/model.gguf", b"GGUF" + os.urandom(100_000), "application/octet-stream")
         store = folder.path / "models"

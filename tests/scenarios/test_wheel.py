@@ -107,7 +107,7 @@ def test_an_installed_parlance_runs_in_an_empty_folder(installed: Path, tmp_path
         "PARLANCE_EMBEDDER": "embedder",
     }
     (tmp_path / ".env").write_text("PARLANCE_DISCORD__ENABLED=false\n", "utf-8")
-    asked = "import alembic, bot.installation as b; print(b.config_path(), alembic.__file__)"
+    asked = "import alembic, bot.installation as b; print(b.find_config(), alembic.__file__)"
     config, library = run("-c", asked, cwd=tmp_path, **variables).split()
     assert config == str(installed / "bot" / "_resources" / "config.yaml")
     assert not library.startswith((str(installed), str(ROOT / "alembic")))
