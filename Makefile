@@ -23,7 +23,7 @@ run: $(RUN) ## set up once, then start (terminal chat, or the platforms whose to
 	@exec $(PY) -m bot run
 
 test: $(DEV) ## the whole test suite, the real default models included
-	$(PY) -m pytest -n 2 --dist loadfile
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(DEV) ## ruff, the import contracts, and patterns that backtrack
 	$(VENV)/bin/ruff check .

