@@ -21,6 +21,7 @@ from bot.adapters.protocol import Adapter, AdapterError
 from bot.errors import UserFacingError
 from bot.history.reply_addresses import SqlReplies
 from bot.history.sql_store import SqlHistoryStore
+from bot.history.suspensions import Suspensions
 from bot.installation import Installation
 from bot.knowledge.embedders import create_embedders
 from bot.knowledge.loading.document_reader import DocumentReader
@@ -44,7 +45,7 @@ from bot.storage.database import Database
 from bot.turns.core import Core, Policy, assemble
 from bot.turns.erasure import Erasure
 from bot.turns.open_turns import OpenTurns
-from bot.turns.turn import TurnLimits
+from bot.turns.runner import TurnLimits
 from bot.values import Ingested
 from bot.web.fetch import Fetcher
 
@@ -85,6 +86,7 @@ class App:
         async with (
             _background(self.knowledge.repair_when_damaged(), "documents: mending"),
             _background(removing, "backups: removing old ones"),
+            _background(self.core.resume_turns(), "suspended turns"),
             asyncio.TaskGroup() as group,
         ):
             served = [
@@ -234,6 +236,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             ),
             metrics=metrics,
             redact=Redactor(installation.secrets.known()),
+            suspensions=Suspensions(database),
         )
         for name, lifespan in installation.plugins.lifespans:
             log.debug("plugin.started", plugin=name)

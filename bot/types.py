@@ -159,7 +159,9 @@ class Sources:
     items: tuple[Source, ...]
 
 
-ActionName = Literal["stop", "regenerate", "good", "bad", "why", "source", "wrong", "outdated"]
+ActionName = Literal[
+    "stop", "regenerate", "resume", "good", "bad", "why", "source", "wrong", "outdated"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +228,8 @@ Part: TypeAlias = Text | Status | Sources | Actions | File | Notice | Explanatio
 
 # --- what delivery hands to a platform -----------------------------------------------------------
 
-State = Literal["working", "complete", "cancelled", "refused", "failed"]
+State = Literal["working", "waiting", "complete", "cancelled", "refused", "failed"]
+"""`waiting` is a reply whose turn is suspended: nothing is added to it until it is resumed."""
 
 
 @dataclass(frozen=True, slots=True)

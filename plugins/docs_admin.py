@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from bot.api import (
@@ -17,7 +16,6 @@ from bot.api import (
     NotFound,
     Notice,
     Option,
-    Part,
     Passage,
     Report,
     Skill,
@@ -74,15 +72,15 @@ async def docs(
         str, Option("A text to add; what stands before it is its title", multiline=True)
     ] = "",
     base: Annotated[str | None, Option("Which knowledge base", max_length=60)] = None,
-) -> AsyncIterator[Part]:
+) -> None:
     """List, add, remove or search the documents that answers are drawn from, or see feedback."""
     target = ctx.event.target if isinstance(ctx.event, CommandCall) else None
     bases = await ctx.knowledge.bases(ctx.asker)
     _require_visible(ctx, base, bases)
     if target is not None:
-        steps = add_message(ctx, target, _base_to_change(ctx, base))
+        done = add_message(ctx, target, _base_to_change(ctx, base))
     elif action == "add":
-        steps = add(ctx, what.strip(), text.strip(), _base_to_change(ctx, base))
+        done = add(ctx, what.strip(), text.strip(), _base_to_change(ctx, base))
     elif text.strip() or ctx.attachments:
         raise UsageError(
             f"A text and a file are for /docs add, and nothing is done with them by "
@@ -90,17 +88,15 @@ async def docs(
         )
     elif action == "remove":
         changed = _base_to_change(ctx, base)
-        steps = _remove(ctx, what.strip(), [changed] if changed else bases)
+        done = _remove(ctx, what.strip(), [changed] if changed else bases)
     elif action == "search":
-        steps = _search(ctx, what.strip(), [base] if base else bases)
+        done = _search(ctx, what.strip(), [base] if base else bases)
     elif action == "feedback":
         ctx.require(is_admin)
-        steps = _feedback(ctx, [base] if base else bases)
+        done = _feedback(ctx, [base] if base else bases)
     else:
-        steps = _list(ctx, [base] if base else bases)
-    async with aclosing(steps) as parts:
-        async for part in parts:
-            yield part
+        done = _list(ctx, [base] if base else bases)
+    await done
 
 
 def _require_visible(ctx: Context, base: str | None, bases: Sequence[str]) -> None:
@@ -128,7 +124,7 @@ def _base_to_change(ctx: Context, base: str | None) -> str | None:
     return base
 
 
-async def _list(ctx: Context, bases: Sequence[str]) -> AsyncGenerator[Part, None]:
+async def _list(ctx: Context, bases: Sequence[str]) -> None:
     lines = []
     for base in bases:
         found = await ctx.knowledge.list(base)
@@ -139,29 +135,31 @@ async def _list(ctx: Context, bases: Sequence[str]) -> AsyncGenerator[Part, None
             lines.append(f"- {one.title} ({_passages(one.passages)}{state}): {one.location}")
         if len(found) > _MAX_SHOWN_ROWS:
             lines.append(f"- and {len(found) - _MAX_SHOWN_ROWS} more")
-    yield Text("\n".join(lines) or "There are no documents here yet.")
+    await ctx.say(Text("\n".join(lines) or "There are no documents here yet."))
 
 
-async def _search(ctx: Context, words: str, bases: Sequence[str]) -> AsyncGenerator[Part, None]:
+async def _search(ctx: Context, words: str, bases: Sequence[str]) -> None:
     if not words:
         raise UsageError("Say what to look for: /docs search how do I rotate the logs")
     if not bases:
-        yield Text("There are no documents here yet.")
+        await ctx.say(Text("There are no documents here yet."))
         return
     found = await ctx.knowledge.search(words, bases=bases)
     if not found.passages:
-        yield Text("Nothing in the documents comes near.")
+        await ctx.say(Text("Nothing in the documents comes near."))
         return
     verdict = "enough" if found.evidence else "not enough"
-    yield Text(
-        f"{_passages(len(found.passages))}, {verdict} evidence for an answer "
-        f"(confidence {found.confidence:.2f}):\n\n"
-        + "\n\n".join(
-            f"**[{n}] {_heading(p)}** ({p.score:.2f})\n" + _quote(p.text)
-            for n, p in enumerate(found.passages, 1)
+    await ctx.say(
+        Text(
+            f"{_passages(len(found.passages))}, {verdict} evidence for an answer "
+            f"(confidence {found.confidence:.2f}):\n\n"
+            + "\n\n".join(
+                f"**[{n}] {_heading(p)}** ({p.score:.2f})\n" + _quote(p.text)
+                for n, p in enumerate(found.passages, 1)
+            )
         )
     )
-    yield Sources(tuple(source(n, p) for n, p in enumerate(found.passages, 1)))
+    await ctx.say(Sources(tuple(source(n, p) for n, p in enumerate(found.passages, 1))))
 
 
 def _passages(count: int) -> str:
@@ -184,7 +182,7 @@ def _quote(text: str) -> str:
     return "\n".join(f"> {line}" for line in short.split("\n"))
 
 
-async def _feedback(ctx: Context, bases: Sequence[str]) -> AsyncGenerator[Part, None]:
+async def _feedback(ctx: Context, bases: Sequence[str]) -> None:
     """What people said of passages of the documents that answer here, the newest first.
 
     A document that was read again since is left out: somebody has seen to it. So is what a person
@@ -199,12 +197,12 @@ async def _feedback(ctx: Context, bases: Sequence[str]) -> AsyncGenerator[Part, 
         if source is not None and document is not None and document.at <= report.at:
             said.setdefault((source.document, source.passage), []).append(report)
     if not said:
-        yield Text("Nobody has said that a passage is wrong or outdated.")
+        await ctx.say(Text("Nobody has said that a passage is wrong or outdated."))
         return
     lines = [_report_line(reports) for reports in list(said.values())[:_MAX_SHOWN_ROWS]]
     if len(said) > _MAX_SHOWN_ROWS:
         lines.append(f"And {len(said) - _MAX_SHOWN_ROWS} more.")
-    yield Text("\n\n".join(lines))
+    await ctx.say(Text("\n\n".join(lines)))
 
 
 def _report_line(reports: Sequence[Report]) -> str:
@@ -219,7 +217,7 @@ def _report_line(reports: Sequence[Report]) -> str:
     )
 
 
-async def _remove(ctx: Context, what: str, bases: Sequence[str]) -> AsyncGenerator[Part, None]:
+async def _remove(ctx: Context, what: str, bases: Sequence[str]) -> None:
     """Remove from the first of these bases that has it."""
     if not what:
         raise UsageError("Name the document: /docs remove TITLE (see /docs list)")
@@ -230,7 +228,7 @@ async def _remove(ctx: Context, what: str, bases: Sequence[str]) -> AsyncGenerat
         except NotFound as exc:
             missing = exc
         else:
-            yield Notice(f"{gone.title} ({gone.location}) is removed from {gone.base}.")
+            await ctx.say(Notice(f"{gone.title} ({gone.location}) is removed from {gone.base}."))
             return
     raise missing
 

@@ -242,17 +242,17 @@ def command(
     quick: bool = False,
     takes_file: bool = False,
     form: NeedsForm | None = None,
-) -> Callable[[Callable[..., AsyncIterator[Part]]], Command]:
+) -> Callable[[Callable[..., AsyncIterator[Part] | Awaitable[None]]], Command]:
     """Decorate a handler to declare a command; see `Command` for the arguments.
 
     The handler's docstring is the help text and its parameters after `ctx` are the options. Raises
-    `PluginError` if the handler is not an async generator, has no docstring, or has a parameter of
+    `PluginError` if the handler is no `async def`, has no docstring, or has a parameter of
     another type.
     """
 
-    def declare(handler: Callable[..., AsyncIterator[Part]]) -> Command:
-        if not inspect.isasyncgenfunction(handler):
-            raise PluginError(f"/{name}: the handler must be an async generator (use `yield`).")
+    def declare(handler: Callable[..., AsyncIterator[Part] | Awaitable[None]]) -> Command:
+        if not inspect.isasyncgenfunction(handler) and not inspect.iscoroutinefunction(handler):
+            raise PluginError(f"/{name}: the handler must be an `async def`.")
         description = inspect.getdoc(handler)
         if not description:
             raise PluginError(f"/{name}: the handler needs a docstring; it is the help text.")

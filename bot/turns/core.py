@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,8 +14,10 @@ from bot.adapters.protocol import Question
 from bot.commands.checks import Asker
 from bot.commands.declaration import MAX_TEXT_CHARACTERS, Command, Completion, Option
 from bot.events import Event
+from bot.history.suspensions import Suspensions
 from bot.observability.redaction import Redactor
-from bot.replies.delivery import DeliveryTimeouts
+from bot.replies.delivery import Delivery, DeliveryTimeouts
+from bot.replies.draft import Draft
 from bot.replies.protocol import Replies, Sink
 from bot.settings.values import ChannelSettings
 from bot.skills.services import Services
@@ -31,9 +34,10 @@ from bot.turns.middleware import (
     wrap,
 )
 from bot.turns.open_turns import OpenTurns
+from bot.turns.platforms import Platform, Platforms
 from bot.turns.quota import Quota
 from bot.turns.router import Router
-from bot.turns.turn import TurnDependencies, TurnLimits
+from bot.turns.runner import TurnDependencies, TurnLimits
 from bot.types import Author, ConversationKey
 
 log = structlog.get_logger(__name__)
@@ -81,6 +85,7 @@ class Core:
     replies: Replies
     policy: Policy = field(repr=False)
     services: Services = field(repr=False)
+    platforms: Platforms = field(repr=False)
 
     @property
     def commands(self) -> Sequence[Command]:
@@ -135,6 +140,28 @@ class Core:
         completion = Completion(prefix, author, conversation, self.services)
         return (await _suggest(option_found, completion))[:MAX_SUGGESTIONS]
 
+    def connect(self, platform: Platform) -> None:
+        """Tell the core of a platform that is ready to send replies."""
+        self.platforms.connect(platform)
+
+    async def resume_turns(self) -> None:
+        """Resume suspended turns as their time comes, until cancelled."""
+        await self.intake.resumer.watch()
+
+    async def open_reply(
+        self, conversation: ConversationKey, audience: Author | None = None
+    ) -> Delivery:
+        """Begin a reply that no event asked for, in a conversation or for one person alone.
+
+        Add parts to it with `add`, and end it with `finish`. Raises `NotFound` if the platform is
+        not connected or the place is gone, and `Refused` if the bot may not write there.
+        """
+        turn = uuid.uuid4().hex
+        sink = await self.platforms.open_reply(conversation, audience, turn)
+        dependencies = self.intake.dependencies
+        draft = Draft(turn, sink.limits, redact=dependencies.redact)
+        return Delivery(sink, draft, timeouts=dependencies.timeouts)
+
     async def close(self, within_s: float = 1.5) -> None:
         """Stop all turns, store what was written, and end every reply, within about `within_s`
         seconds."""
@@ -170,30 +197,34 @@ def assemble(
     middleware: Sequence[Middleware] = (),
     timeouts: DeliveryTimeouts | None = None,
     redact: Redactor | None = None,
+    suspensions: Suspensions | None = None,
 ) -> Core:
     """Build the core.
 
     `open_turns` must be the same object as `services.turns`. `redact` removes the operator's
     secrets from everything that is shown or stored of an answer. A turn passes through logging,
-    metrics, permissions, quota and `middleware`, in this order, before it reaches its skill.
+    metrics, permissions, quota and `middleware`, in this order, before it reaches its skill. A turn
+    can be suspended if `suspensions` are given.
     """
     policy = policy or Policy()
     limits = limits or TurnLimits()
     router = Router(skills, services, settings=settings, max_chars=policy.max_chars)
+    platforms = Platforms()
     layers: list[Middleware] = [log_turns]
     if metrics is not None:
         layers.append(measure_turns(metrics))
     layers.append(check_permissions(policy.rule))
     if policy.quota_per_hour is not None:
-        layers.append(Quota(policy.quota_per_hour))
+        layers.append(Quota(policy.quota_per_hour).limit)
     dependencies = TurnDependencies(
         store=services.history,
         open_turns=open_turns,
-        handler=wrap(router.handle, *layers, *middleware),
+        handler=wrap(router.run, [*layers, *middleware]),
+        suspensions=suspensions,
         channel_settings=policy.channel_settings,
         limits=limits,
         timeouts=timeouts or DeliveryTimeouts(),
         redact=redact or Redactor(),
     )
-    intake = Intake(router, dependencies, policy.is_admin)
-    return Core(intake, open_turns, router, replies, policy, services)
+    intake = Intake(router, dependencies, policy.is_admin, platforms)
+    return Core(intake, open_turns, router, replies, policy, services, platforms)

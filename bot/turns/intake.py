@@ -19,14 +19,16 @@ from bot.history.protocol import StoredMessage
 from bot.replies.delivery import Delivery
 from bot.replies.draft import Draft
 from bot.replies.protocol import Sink
-from bot.turns.actions import ButtonHandler
+from bot.turns.actions import ButtonHandler, is_same_channel
 from bot.turns.lanes import Lanes
-from bot.turns.open_turns import OpenTurn
 from bot.turns.outcome import Outcome
+from bot.turns.platforms import Platforms
 from bot.turns.regenerate import rebuild_event
+from bot.turns.resumption import Resumer
 from bot.turns.router import Router
-from bot.turns.turn import TurnDependencies, TurnRunner, report_error
-from bot.types import Author, Notice
+from bot.turns.runner import TurnDependencies, TurnRunner, report_error
+from bot.turns.turn import Turn, unless_cancelled
+from bot.types import Author, ConversationKey, Notice
 
 log = structlog.get_logger(__name__)
 
@@ -44,9 +46,10 @@ class Intake:
         router: Router,
         dependencies: TurnDependencies,
         is_admin: Callable[[Author], bool],
+        platforms: Platforms,
     ) -> None:
         self._router = router
-        self._dependencies = dependencies
+        self.dependencies = self._dependencies = dependencies
         self._open_turns = dependencies.open_turns
         self._is_admin = is_admin
         self._buttons = ButtonHandler(dependencies.store)
@@ -54,6 +57,7 @@ class Intake:
         self._tasks: set[asyncio.Task[None]] = set()
         self._runners: set[TurnRunner] = set()
         self._closing = False
+        self.resumer = Resumer(dependencies, platforms, self._resume)
 
     async def accept(self, event: Event, sink: Sink) -> None:
         """Accept an event and return as soon as its task has started.
@@ -120,20 +124,42 @@ class Intake:
                 refused = None if route.quick else refused
             except Exception as error:  # noqa: BLE001 - told to the person by the turn's task
                 refused = error
-        immediate = refused is not None or (route is not None and route.quick)
-        turn = OpenTurn(uuid.uuid4().hex, event, self._asker(event), quick=immediate)
-        turn.first_asked_by = question.author if question is not None else ""
-        runner = TurnRunner(
-            self._dependencies,
-            turn,
-            sink,
-            route=route,
-            refused=refused,
-            ticket=None if immediate else self._lanes.enter(str(event.conversation)),
-            claimed=claimed or self._closing,  # the store may be closed before us
-            replaces=replaces,
-            question=question,
+        turn = Turn(
+            uuid.uuid4().hex,
+            event,
+            self._asker(event),
+            route,
+            quick=refused is not None or (route is not None and route.quick),
+            first_asked_by=question.author if question is not None else "",
         )
+        claimed = claimed or self._closing  # the store may be closed before us
+        return self._open(
+            turn, sink, refused=refused, claimed=claimed, replaces=replaces, question=question
+        )
+
+    def _resume(
+        self,
+        turn: Turn,
+        sink: Sink,
+        *,
+        question: StoredMessage,
+        answer: StoredMessage,
+        refused: Exception | None,
+    ) -> asyncio.Task[None]:
+        """Run a suspended turn on, in its lane; returns its task."""
+        if refused is None:
+            try:
+                turn.route = self._router.resolve(turn.event)
+            except Exception as error:  # noqa: BLE001 - told to the person by the turn's task
+                refused = error
+        runner = self._open(
+            turn, sink, refused=refused, claimed=True, question=question, continues=answer
+        )
+        return self._start(self._run(runner), turn.id)
+
+    def _open(self, turn: Turn, sink: Sink, **more: Any) -> TurnRunner:
+        ticket = None if turn.quick else self._lanes.enter(str(turn.event.conversation))
+        runner = TurnRunner(self._dependencies, turn, sink, ticket=ticket, **more)
         self._open_turns.add(turn)
         self._runners.add(runner)
         return runner
@@ -156,7 +182,7 @@ class Intake:
         turn = runner.turn
         with bound_contextvars(turn=turn.id, conversation=str(turn.event.conversation)):
             try:
-                await runner.run()
+                await unless_cancelled(runner.run())
             except Exception:  # a task's top: nothing above it would report this
                 log.exception("turn.lost")
             finally:
@@ -185,12 +211,10 @@ class Intake:
     async def _press(self, call: ActionCall, sink: Sink) -> None:
         with bound_contextvars(turn=call.turn, action=call.action):
             try:
-                if not await self._dependencies.store.claim(call.conversation.platform, call.id):
+                notice = await unless_cancelled(self._handle_press(call, sink))
+                if notice is None:
                     return
-                if call.action == "regenerate":
-                    await self._run(await self._regenerate(call, sink))
-                    return
-                outcome = Outcome("complete", await self._handle_button(call))
+                outcome = Outcome("complete", notice)
             except Exception as error:  # noqa: BLE001 - a task's top; the person is told
                 outcome = report_error(error)
                 if outcome.notice is not None:
@@ -198,6 +222,24 @@ class Intake:
             draft = Draft(uuid.uuid4().hex, sink.limits, redact=self._dependencies.redact)
             delivery = Delivery(sink, draft, timeouts=self._dependencies.timeouts)
             await delivery.finish(outcome.state, outcome.notice)
+
+    async def _handle_press(self, call: ActionCall, sink: Sink) -> Notice | None:
+        """Do what a button says; None if a turn replies, or if the press was handled before."""
+        if not await self._dependencies.store.claim(call.conversation.platform, call.id):
+            return None
+        match call.action:
+            case "regenerate":
+                await self._run(await self._regenerate(call, sink))
+            case "resume":
+                if self._closing:
+                    raise Busy(10, "I am being restarted; please press again in a moment.")
+                answer = await self._buttons.answer(call)
+                await asyncio.wait(
+                    [await self.resumer.press(call, answer, self._asker(call), sink)]
+                )
+            case _:
+                return await self._handle_button(call)
+        return None
 
     async def _handle_button(self, call: ActionCall) -> Notice:
         if call.action != "stop":
@@ -230,5 +272,14 @@ class Intake:
         snapshot = await self._dependencies.store.material(question.id) or AttachmentSnapshot()
         if not question.text.strip() and not question.command and not snapshot.attachments:
             raise NotFound("The files of that question are gone; please send them again.")
-        event = rebuild_event(question, call, snapshot)
+        key = ConversationKey.parse(question.conversation)
+        event = rebuild_event(
+            question,
+            snapshot,
+            call.author,
+            id=call.id,
+            direct=call.direct and is_same_channel(key, call.conversation),
+            edited=call.value,
+            earlier=call.earlier,
+        )
         return self._create_runner(event, sink, claimed=True, replaces=answer, question=question)

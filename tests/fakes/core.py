@@ -13,6 +13,7 @@ from backends.base import Backend, Capabilities, ChatMessage, ChatRequest, Chunk
 from backends.scripted.backend import ScriptedBackend
 from bot.events import ActionCall, CommandCall, Event, Message, MessageDeleted
 from bot.history.protocol import HistoryStore
+from bot.history.suspensions import Suspensions
 from bot.replies.delivery import DeliveryTimeouts
 from bot.replies.protocol import Reply
 from bot.skills.services import Services
@@ -20,7 +21,7 @@ from bot.skills.skill import Skill
 from bot.turns.core import Core, Policy, assemble
 from bot.turns.middleware import Metrics, Middleware
 from bot.turns.open_turns import OpenTurns
-from bot.turns.turn import TurnLimits
+from bot.turns.runner import TurnLimits
 from bot.types import ActionName, Author, ConversationKey, Scope, Value, View
 from bot.values import ModelInfo
 from tests.fakes.history import MemoryHistoryStore
@@ -95,6 +96,7 @@ class Bench:
     metrics: Metrics | None = None
     middleware: Sequence[Middleware] = ()
     timeouts: DeliveryTimeouts | None = None
+    suspensions: Suspensions | None = None
 
     def __post_init__(self) -> None:
         open_turns = OpenTurns()
@@ -113,6 +115,7 @@ class Bench:
             metrics=self.metrics,
             middleware=self.middleware,
             timeouts=self.timeouts,
+            suspensions=self.suspensions,
         )
 
     def message(

@@ -31,7 +31,7 @@ from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.timing import Timing
 from bot.adapters.protocol import Core
 from bot.adapters.recent_questions import EDITED_PREFIX, RecentQuestion
-from bot.events import ActionCall, Attachment, CommandCall, ContextMessage
+from bot.events import ACTIONS_WITH_REPLY, ActionCall, Attachment, CommandCall, ContextMessage
 from bot.replies.protocol import Sink
 from bot.types import ActionName, Author, ConversationKey, Value
 
@@ -214,7 +214,7 @@ class Interactions:
             self._background_tasks.start(self._ask_edited(interaction, turn, number), "asked again")
             return
         call = self._build_action_call(interaction, action, turn, value)
-        lazy = action != "regenerate"
+        lazy = action not in ACTIONS_WITH_REPLY
         sink = self._sink(self._posters(interaction), call.conversation, lazy=lazy)
         self._background_tasks.start(self._core.accept(call, sink), action)
 

@@ -39,7 +39,7 @@ from bot.adapters.slack.transport.timing import Timing
 from bot.commands.declaration import Command
 from bot.commands.parsing import parse_options
 from bot.errors import MissingOption, UsageError
-from bot.events import ActionCall, CommandCall
+from bot.events import ACTIONS_WITH_REPLY, ActionCall, CommandCall
 from bot.replies.protocol import Sink
 from bot.types import ActionName, Author, ConversationKey, Value
 
@@ -201,7 +201,7 @@ class Interactions:
         call = await self._build_action_call(
             body, pressed, cast(ActionName, name), turn, value, own_id
         )
-        sink = self._sink(call.conversation, call.author, lazy=name != "regenerate")
+        sink = self._sink(call.conversation, call.author, lazy=name not in ACTIONS_WITH_REPLY)
         await self._core.accept(call, sink)
 
     async def _build_action_call(
