@@ -102,7 +102,7 @@ class CancelledSink(RecordingSink):
 async def test_a_platform_that_cancels_a_post_still_gets_the_end(bench: Make) -> None:
     b = bench(CHAT)
     view = await b.say(b.message("hello"), CancelledSink())
-    assert (view.state, view.text) == ("complete", "hello")
+    assert (view.state, view.text) == ("complete", "You said: hello")
 
 
 async def test_a_stop_is_ours(bench: Make) -> None:
@@ -114,7 +114,7 @@ async def test_a_stop_is_ours(bench: Make) -> None:
     assert (view.state, view.notices[0].text) == ("cancelled", "Stopped by Ada.")
 
 
-# --- questions that change while they are answered -------------------------------------------------
+# --- questions that change while they are answered ------------------------------------------------
 
 
 async def test_after_an_edit_history_holds_what_was_asked(bench: Make) -> None:

@@ -140,7 +140,7 @@ async def test_a_button_resumes_it_after_a_restart_and_the_model_is_not_asked_ag
         b = second.bench
         view = await b.say(b.press("resume", shown.turn, value="yes"))
         assert view.text == "parlance: yes Ada; careful; admin False; 0 earlier"
-        assert (view.state, view.turn, nobody.requests) == ("complete", shown.turn, [])
+        assert (view.state, view.turn, list(nobody.requests)) == ("complete", shown.turn, [])
         stored = await second.history.get(shown.turn)
         assert stored is not None
         assert stored.status == "complete"
