@@ -23,6 +23,7 @@ from bot.history.reply_addresses import SqlReplies
 from bot.history.sql_store import SqlHistoryStore
 from bot.history.suspensions import Suspensions
 from bot.installation import Installation
+from bot.knowledge.access import DocumentAccess
 from bot.knowledge.embedders import create_embedders
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.page_reader import PageReader
@@ -37,7 +38,7 @@ from bot.private_files import create_privately
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.channel_settings import ChosenSettings
 from bot.settings.choices_store import SqlPreferences
-from bot.settings.from_config import may_use, settings_from_config
+from bot.settings.from_config import create_authorizer, settings_from_config
 from bot.skills.services import Searching, Services
 from bot.storage.backups import remove_old, remove_old_daily
 from bot.storage.data_dir_lock import lock_data_dir
@@ -176,6 +177,12 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             commands=lambda: [command.name for command in installation.plugins.commands],
             models=models,
         )
+        authorize = create_authorizer(
+            config,
+            settings,
+            installation.plugins.commands,
+            DocumentAccess(config.knowledge.bases, settings.knowledge_base),
+        )
         knowledge = KnowledgeService(
             database,
             config.index,
@@ -188,7 +195,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
         )
         stack.push_async_callback(knowledge.aclose)
 
-        open_turns = OpenTurns()
+        open_turns = OpenTurns(authorize)
         services = Services(
             models=models,
             history=history,
@@ -212,6 +219,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
                 deadline_s=config.knowledge.query_deadline_s,
             ),
             max_attachment_bytes=config.limits.max_attachment_bytes,
+            authorize=authorize,
         )
         metrics = Metrics()
         metrics.watch_pool(pool.status)
@@ -223,7 +231,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             policy=Policy(
                 is_admin=config.is_admin,
                 channel_settings=settings.resolve,
-                rule=partial(may_use, config, settings),
+                is_off=config.is_off,
                 quota_per_hour=config.limits.quota_per_hour,
                 max_chars=config.limits.max_message_chars,
             ),
@@ -270,7 +278,7 @@ def create_adapters(installation: Installation) -> list[Adapter]:
                 secrets.slack_bot_token.get_secret_value(),
                 app.get_secret_value() if app is not None else None,
                 signing.get_secret_value() if signing is not None else None,
-                commands=installation.plugins.commands,
+                commands=installation.offered_commands,
                 config_token=secrets.get("SLACK_CONFIG_TOKEN"),
             )
         )

@@ -150,6 +150,8 @@ class Source:
     passage: str = field(default="", repr=False)
     document: str = ""
     at: datetime | None = None
+    base: str = ""
+    """The knowledge base that its document is in; empty for a page."""
 
 
 @dataclass(frozen=True, slots=True)

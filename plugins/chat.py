@@ -84,7 +84,8 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> None:
     family = capabilities.family
     who = speakers(history, ctx.author)
     system = ctx.prompts.render("system", family, persona=ctx.persona, several=bool(who))
-    bases = [] if pages else await ctx.knowledge.bases(ctx.asker)
+    from_documents = not pages and await ctx.allowed("ask")
+    bases = await ctx.knowledge.bases(ctx.asker) if from_documents else []
     if bases and not _is_single_word(question):
         found = await search_for(ctx, question, bases=bases, history=history, model=name)
         if found.evidence:
@@ -210,7 +211,7 @@ async def _read_files(ctx: Context) -> tuple[list[Page], list[str]]:
     return pages, refused
 
 
-SKILL = Skill("chat", commands=(chat,), answer=answer, priority=1000)
+SKILL = Skill("chat", commands=(chat,), answer=answer, priority=1000, answers_as="chat")
 """Last in line: whatever free text no other skill wants."""
 
 

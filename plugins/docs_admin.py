@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from bot.api import (
-    Asker,
     CommandCall,
     Completion,
     Context,
-    Denied,
     Example,
     NotFound,
     Notice,
@@ -25,7 +23,6 @@ from bot.api import (
     command,
     hookimpl,
     in_direct_message,
-    is_admin,
     is_private,
     private_base,
     source,
@@ -41,7 +38,7 @@ async def document_titles(asked: Completion) -> Sequence[str]:
     prefix = asked.prefix.casefold()
     return [
         one.title
-        for base in await knowledge.bases(Asker(asked.author, asked.conversation))
+        for base in await knowledge.bases(asked.asker)
         for one in await knowledge.list(base)
         if one.title.casefold().startswith(prefix)
     ][:25]
@@ -76,51 +73,36 @@ async def docs(
     """List, add, remove or search the documents that answers are drawn from, or see feedback."""
     target = ctx.event.target if isinstance(ctx.event, CommandCall) else None
     bases = await ctx.knowledge.bases(ctx.asker)
-    _require_visible(ctx, base, bases)
     if target is not None:
-        done = add_message(ctx, target, _base_to_change(ctx, base))
+        done = add_message(ctx, target, await _base_to_change(ctx, "docs.add", base))
     elif action == "add":
-        done = add(ctx, what.strip(), text.strip(), _base_to_change(ctx, base))
+        changed = await _base_to_change(ctx, "docs.add", base)
+        done = add(ctx, what.strip(), text.strip(), changed)
     elif text.strip() or ctx.attachments:
         raise UsageError(
             f"A text and a file are for /docs add, and nothing is done with them by "
             f"/docs {action}: choose add, or leave them out."
         )
     elif action == "remove":
-        changed = _base_to_change(ctx, base)
+        changed = await _base_to_change(ctx, "docs.remove", base)
         done = _remove(ctx, what.strip(), [changed] if changed else bases)
     elif action == "search":
         done = _search(ctx, what.strip(), [base] if base else bases)
     elif action == "feedback":
-        ctx.require(is_admin)
+        await ctx.authorize("docs.feedback")
         done = _feedback(ctx, [base] if base else bases)
     else:
         done = _list(ctx, [base] if base else bases)
     await done
 
 
-def _require_visible(ctx: Context, base: str | None, bases: Sequence[str]) -> None:
-    """Raises `Denied` for a base that does not answer here; for a person's own, elsewhere than in
-    their direct messages."""
-    own = base == private_base(ctx.author) and in_direct_message(ctx.asker)
-    if base is None or base in bases or own:
-        return
-    if is_private(base):
-        raise Denied(
-            "What a person added in a direct message is theirs alone, and stays in direct messages."
-        )
-    ctx.require(is_admin)
-
-
-def _base_to_change(ctx: Context, base: str | None) -> str | None:
-    """The base that an addition or removal is for: in a direct message the person's own, which
-    needs nobody's leave; everywhere else it takes an admin. None is the default one.
-    """
-    own = private_base(ctx.author)
+async def _base_to_change(ctx: Context, action: str, base: str | None) -> str | None:
+    """The base that an addition or removal is for, if the person may: in a direct message their
+    own, unless they name another. None is the default one."""
     at_home = in_direct_message(ctx.asker) and ctx.conversation.platform != "terminal"
-    if at_home and base in (None, own):
-        return own
-    ctx.require(is_admin)
+    if at_home and base is None:
+        base = private_base(ctx.author)
+    await ctx.authorize(f"{action}:{base}" if base else action)
     return base
 
 

@@ -15,13 +15,11 @@ import types
 import typing
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
+from bot.commands.checks import Asker, Check
 from bot.errors import MissingOption, PluginError, UsageError
 from bot.types import Author, ConversationKey, Part, Value
-
-if TYPE_CHECKING:
-    from bot.commands.checks import Check
 
 MAX_TEXT_CHARACTERS = 4000
 """Longest value of a string option, in characters, unless the option says otherwise."""
@@ -39,6 +37,18 @@ class Completion:
     conversation: ConversationKey
     services: Any = field(repr=False)
     """The services that a skill's Context has (`bot.skills.services.Services`)."""
+    direct: bool = False
+    admin: bool = False
+
+    @property
+    def asker(self) -> Asker:
+        """The person who types."""
+        return Asker(self.author, self.conversation, self.direct, self.admin)
+
+    async def allowed(self, action: str) -> bool:
+        """Whether this person may do something here; what they may not is not suggested."""
+        decision = await self.services.authorize(self.asker, action, self.conversation)
+        return bool(decision.allowed)
 
 
 Completer = Callable[[Completion], Awaitable[Sequence[str]]]

@@ -212,10 +212,25 @@ class Context:
         """The prompt templates."""
         return self.services.prompts
 
+    async def allowed(self, action: str) -> bool:
+        """Whether the person who asks may do something here, e.g. `docs.read:handbook`.
+
+        Actions are commands by name, those of the core, and a plugin's own, such as `polls.close`,
+        which everybody may do unless the operator or an admin sets a rule for it.
+        """
+        return (await self.services.authorize(self.asker, action, self.conversation)).allowed
+
+    async def authorize(self, action: str) -> None:
+        """Raise `Denied`, with the reason, unless the person who asks may do this here."""
+        decision = await self.services.authorize(self.asker, action, self.conversation)
+        if not decision.allowed:
+            raise Denied(decision.reason)
+
     def require(self, check: Check) -> None:
-        """Raise `Denied` unless the person who asks passes the check."""
-        if not check(self.asker):
-            raise Denied(f"This needs {check.reason}.")
+        """Raise `Denied`, with the reason, unless the person who asks passes the check."""
+        decision = check.decide(self.asker)
+        if not decision.allowed:
+            raise Denied(decision.reason)
 
     async def model(self, name: str | None = None) -> str:
         """Return the name of the model to use: `name`, or the model chosen for this conversation.

@@ -20,15 +20,14 @@ from bot.replies.delivery import Delivery, DeliveryTimeouts
 from bot.replies.draft import Draft
 from bot.replies.protocol import Replies, Sink
 from bot.settings.values import ChannelSettings
+from bot.skills.permitted_services import permit
 from bot.skills.services import Services
 from bot.skills.skill import Skill
 from bot.turns.intake import Intake
 from bot.turns.middleware import (
-    CommandRule,
     Metrics,
     Middleware,
     check_permissions,
-    is_allowed,
     log_turns,
     measure_turns,
     wrap,
@@ -51,6 +50,11 @@ def deny_admin(author: Author) -> bool:
     return False
 
 
+def is_never_off(command: str) -> bool:
+    """The default of `Policy.is_off`: every command is on somewhere."""
+    return False
+
+
 async def default_channel_settings(conversation: ConversationKey) -> ChannelSettings:
     """The default of `Policy.channel_settings`: the same settings everywhere."""
     return ChannelSettings()
@@ -60,17 +64,17 @@ async def default_channel_settings(conversation: ConversationKey) -> ChannelSett
 class Policy:
     """The rules about people and channels, from config.yaml and from choices made in chat.
 
-    `rule(command, asker)` says whether a person may use a command; the command's own check must
-    pass as well. `channel_settings(conversation)` is called for every turn. `quota_per_hour` is the
-    number of turns a person may start in an hour (None: no limit), `max_chars` the longest message
-    in characters.
+    `is_off(command)` says whether a command is off everywhere. `channel_settings(conversation)` is
+    called for every turn. `quota_per_hour` is the number of turns a person may start in an hour
+    (None: no limit), `max_chars` the longest message in characters. Who may do what is decided by
+    `Services.authorize`.
     """
 
     is_admin: Callable[[Author], bool] = deny_admin
     channel_settings: Callable[[ConversationKey], Awaitable[ChannelSettings]] = (
         default_channel_settings
     )
-    rule: CommandRule | None = None
+    is_off: Callable[[str], bool] = is_never_off
     quota_per_hour: int | None = None
     max_chars: int = MAX_TEXT_CHARACTERS
 
@@ -89,8 +93,8 @@ class Core:
 
     @property
     def commands(self) -> Sequence[Command]:
-        """Every command of every skill; where two share a name, only the first."""
-        return self.router.commands
+        """Every command that somebody somewhere may use; where two share a name, only the first."""
+        return [c for c in self.router.commands if not self.policy.is_off(c.name)]
 
     async def accept(self, event: Event, sink: Sink) -> None:
         """Accept an event; the reply is written to `sink`."""
@@ -116,28 +120,49 @@ class Core:
         """The settings in effect in a conversation."""
         return await self.policy.channel_settings(conversation)
 
-    async def may_use(self, command: str, author: Author, conversation: ConversationKey) -> bool:
+    async def commands_for(
+        self, author: Author, conversation: ConversationKey, *, direct: bool = False
+    ) -> Sequence[Command]:
+        """The commands that this person may use in this conversation."""
+        asker = self._asker(author, conversation, direct)
+        authorize = self.services.authorize
+        return [
+            command
+            for command in self.commands
+            if (await authorize(asker, command.name, conversation)).allowed
+        ]
+
+    async def may_use(
+        self, command: str, author: Author, conversation: ConversationKey, *, direct: bool = False
+    ) -> bool:
         """Whether this person may use the command in this conversation. False for a command that
         does not exist."""
-        found = self._command(command)
-        if found is None:
+        if all(known.name != command for known in self.commands):
             return False
-        direct = conversation.workspace == "@dm" or conversation.user is not None
-        asker = Asker(author, conversation, direct, self.policy.is_admin(author))
-        return await is_allowed(asker, command, self.policy.rule) and (
-            found.check is None or found.check(asker)
-        )
+        asker = self._asker(author, conversation, direct)
+        return (await self.services.authorize(asker, command, conversation)).allowed
 
     async def complete(
-        self, command: str, option: str, prefix: str, author: Author, conversation: ConversationKey
+        self,
+        command: str,
+        option: str,
+        prefix: str,
+        author: Author,
+        conversation: ConversationKey,
+        *,
+        direct: bool = False,
     ) -> Sequence[str]:
         """Suggest up to 25 values for an option that start with `prefix`; none for a person who may
         not use the command."""
-        found = self._command(command)
+        found = next((c for c in self.commands if c.name == command), None)
         option_found = found.option(option) if found is not None else None
-        if option_found is None or not await self.may_use(command, author, conversation):
+        if option_found is None:
             return ()
-        completion = Completion(prefix, author, conversation, self.services)
+        if not await self.may_use(command, author, conversation, direct=direct):
+            return ()
+        asker = self._asker(author, conversation, direct)
+        services = permit(self.services, asker)
+        completion = Completion(prefix, author, conversation, services, direct, asker.admin)
         return (await _suggest(option_found, completion))[:MAX_SUGGESTIONS]
 
     def connect(self, platform: Platform) -> None:
@@ -167,8 +192,8 @@ class Core:
         seconds."""
         await self.intake.close(within_s)
 
-    def _command(self, name: str) -> Command | None:
-        return next((c for c in self.commands if c.name == name), None)
+    def _asker(self, author: Author, conversation: ConversationKey, direct: bool) -> Asker:
+        return Asker(author, conversation, direct, self.policy.is_admin(author))
 
 
 async def _suggest(option: Option, completion: Completion) -> Sequence[str]:
@@ -213,7 +238,7 @@ def assemble(
     layers: list[Middleware] = [log_turns]
     if metrics is not None:
         layers.append(measure_turns(metrics))
-    layers.append(check_permissions(policy.rule))
+    layers.append(check_permissions(services.authorize))
     if policy.quota_per_hour is not None:
         layers.append(Quota(policy.quota_per_hour).limit)
     dependencies = TurnDependencies(
@@ -226,5 +251,5 @@ def assemble(
         timeouts=timeouts or DeliveryTimeouts(),
         redact=redact or Redactor(),
     )
-    intake = Intake(router, dependencies, policy.is_admin, platforms)
+    intake = Intake(router, dependencies, policy.is_admin, services.authorize, platforms)
     return Core(intake, open_turns, router, replies, policy, services, platforms)

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from bot.commands.authorization import Authorize
 from bot.commands.checks import Asker
 from bot.errors import Busy, Denied, NotFound
 from bot.events import ActionCall, CommandCall, Event, Message, MessageDeleted
@@ -46,13 +47,15 @@ class Intake:
         router: Router,
         dependencies: TurnDependencies,
         is_admin: Callable[[Author], bool],
+        authorize: Authorize,
         platforms: Platforms,
     ) -> None:
         self._router = router
         self.dependencies = self._dependencies = dependencies
         self._open_turns = dependencies.open_turns
         self._is_admin = is_admin
-        self._buttons = ButtonHandler(dependencies.store)
+        self._authorize = authorize
+        self._buttons = ButtonHandler(dependencies.store, authorize)
         self._lanes = Lanes()
         self._tasks: set[asyncio.Task[None]] = set()
         self._runners: set[TurnRunner] = set()
@@ -233,42 +236,38 @@ class Intake:
             case "resume":
                 if self._closing:
                     raise Busy(10, "I am being restarted; please press again in a moment.")
-                answer = await self._buttons.answer(call)
-                await asyncio.wait(
-                    [await self.resumer.press(call, answer, self._asker(call), sink)]
-                )
+                asker = self._asker(call)
+                answer, _ = await self._buttons.find(call, asker)
+                await asyncio.wait([await self.resumer.press(call, answer, asker, sink)])
             case _:
                 return await self._handle_button(call)
         return None
 
     async def _handle_button(self, call: ActionCall) -> Notice:
-        if call.action != "stop":
-            return await self._buttons.press(call)
         asker = self._asker(call)
+        if call.action != "stop":
+            return await self._buttons.press(call, asker)
         turn = self._open_turns.get(call.turn)
-        if turn is None and not call.turn:
-            stopped = await self._open_turns.stop(call.conversation, asker)
-        elif turn is None:
-            stopped = 0
-        elif not turn.may_be_stopped_by(asker):
-            raise Denied("Only the person who asked, or an admin, can stop this answer.")
+        subject = turn.subject if turn is not None else None
+        decision = await self._authorize(asker, "button:stop", call.conversation, subject)
+        if not decision.allowed:
+            raise Denied(decision.reason)
+        if turn is not None:
+            stopped = int(turn.stop("stopped", asker.author.name))
         else:
-            stopped = turn.stop("stopped", asker.author.name)
+            everything = not call.turn
+            stopped = await self._open_turns.stop(call.conversation, asker) if everything else 0
         words = "Stopped." if stopped else "There is nothing to stop; this answer has ended."
         return Notice(words, private=True)
 
     async def _regenerate(self, call: ActionCall, sink: Sink) -> TurnRunner:
         """Prepare a turn that answers a stored question again. Raises `NotFound`, `Denied` or
         `Busy`."""
-        answer = await self._buttons.answer(call)
+        answer, question = await self._buttons.find(call, self._asker(call))
         if answer.status == "running" and self._open_turns.get(answer.id) is not None:
             raise Busy(5, "This answer is still being written; stop it first.")
-        question = await self._dependencies.store.get(answer.answers) if answer.answers else None
         if question is None:
             raise NotFound("The question is no longer kept; please ask again.")
-        asker = self._asker(call)
-        if question.author != asker.author.key and not asker.admin:
-            raise Denied("Only the person who asked, or an admin, can have this answered again.")
         snapshot = await self._dependencies.store.material(question.id) or AttachmentSnapshot()
         if not question.text.strip() and not question.command and not snapshot.attachments:
             raise NotFound("The files of that question are gone; please send them again.")

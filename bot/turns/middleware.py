@@ -14,7 +14,7 @@ from typing import Protocol, TypeAlias
 
 import structlog
 
-from bot.commands.checks import Asker
+from bot.commands.authorization import Authorize
 from bot.errors import Denied
 from bot.skills.context import TurnSuspended
 from bot.turns.outcome import outcome_of
@@ -25,9 +25,6 @@ log = structlog.get_logger(__name__)
 
 Middleware: TypeAlias = Callable[[Turn], AbstractAsyncContextManager[None]]
 """`async with middleware(turn):` runs around the skill of a turn."""
-
-CommandRule: TypeAlias = Callable[[str, Asker], Awaitable[bool]]
-"""`await rule(command, asker)`: whether config.yaml and the admins let a person use a command."""
 
 
 class Metrics(Protocol):
@@ -94,23 +91,16 @@ def measure_turns(metrics: Metrics) -> Middleware:
     return measure
 
 
-async def is_allowed(asker: Asker, command: str, rule: CommandRule | None) -> bool:
-    """Whether `rule` lets the person use a command; without a rule everybody may."""
-    return rule is None or await rule(command, asker)
-
-
-def check_permissions(rule: CommandRule | None = None) -> Middleware:
-    """Refuse a command to a person whom `rule` or the command's own check does not allow it. Raises
-    `Denied` before the skill runs."""
+def check_permissions(authorize: Authorize) -> Middleware:
+    """Refuse a turn to a person who may not do what it takes (`Route.actions`). Raises `Denied`
+    before the skill runs."""
 
     @asynccontextmanager
     async def check(turn: Turn) -> AsyncIterator[None]:
-        command = turn.route.command if turn.route is not None else None
-        if command is not None:
-            if not await is_allowed(turn.asker, command.name, rule):
-                raise Denied(f"You may not use /{command.name} here.")
-            if command.check is not None and not command.check(turn.asker):
-                raise Denied(f"/{command.name} needs {command.check.reason}.")
+        for action in turn.route.actions if turn.route is not None else ():
+            decision = await authorize(turn.asker, action, turn.event.conversation)
+            if not decision.allowed:
+                raise Denied(decision.reason)
         yield
 
     return check

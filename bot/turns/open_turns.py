@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import structlog
 
+from bot.commands.authorization import Authorize, Authorizer
 from bot.commands.checks import Asker
 from bot.turns.turn import Turn
 from bot.types import Author, ConversationKey
@@ -19,13 +20,15 @@ _END_TIMEOUT_S = 10.0
 
 
 class OpenTurns:
-    """All open turns; skills reach it as `ctx.services.turns`.
+    """All open turns; skills reach it as `ctx.services.turns`. `authorize` decides who may stop
+    which; by default the person who asked, and admins.
 
     Quick commands are included, but they do not count towards any limit and are never stopped:
     /stop is one of them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, authorize: Authorize | None = None) -> None:
+        self._authorize = authorize or Authorizer()
         self._open: dict[str, Turn] = {}
         self._events: dict[tuple[str, str], Turn] = {}
         """Also turns whose reply is still on its way."""
@@ -96,17 +99,18 @@ class OpenTurns:
         In a channel this includes the person's own turns in the channel's threads, because a
         mention in the channel is answered in a thread.
         """
-        return sum(
-            turn.stop("stopped", by.author.name)
-            for turn in self
-            if not turn.quick and _is_stopped_by(conversation, by, turn)
-        )
+        stopped = 0
+        for turn in self:
+            if not turn.quick and _is_meant(conversation, by, turn):
+                decision = await self._authorize(by, "button:stop", conversation, turn.subject)
+                stopped += decision.allowed and turn.stop("stopped", by.author.name)
+        return stopped
 
 
-def _is_stopped_by(conversation: ConversationKey, by: Asker, turn: Turn) -> bool:
+def _is_meant(conversation: ConversationKey, by: Asker, turn: Turn) -> bool:
     there = turn.event.conversation
     if there == conversation:
-        return turn.may_be_stopped_by(by)
+        return True
     own = by.author.key == turn.asker.author.key
     return own and conversation.thread is None and there.scope("channel") == str(conversation)
 

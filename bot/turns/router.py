@@ -13,6 +13,7 @@ from bot.commands.parsing import find_command, main_option, parse_options
 from bot.errors import NotFound, UsageError
 from bot.events import CommandCall, ContextMessage, Message
 from bot.skills.context import Context
+from bot.skills.permitted_services import permit
 from bot.skills.services import Services
 from bot.skills.skill import Skill
 from bot.turns.turn import Route, Turn
@@ -62,7 +63,9 @@ class Router:
     async def run(self, turn: Turn) -> None:
         """Run the skill of a turn, which sends its reply with `Context.say`, or yields parts."""
         assert turn.route is not None
-        context = Context(turn, self._services, self._settings.get(turn.route.skill))
+        context = Context(
+            turn, permit(self._services, turn.asker), self._settings.get(turn.route.skill)
+        )
         answered = turn.route.run(context, **turn.route.options)
         if inspect.isawaitable(answered):
             await answered
@@ -82,6 +85,7 @@ class Router:
             command=command,
             options=command.bind(given),
             text=_describe_call(command, given),
+            actions=(command.name,),
         )
 
     def _message(self, message: Message) -> Route:
@@ -91,7 +95,12 @@ class Router:
         for skill in self._answerers:
             if skill.wants is None or skill.wants(message):
                 assert skill.answer is not None
-                return Route(skill=skill.name, run=skill.answer, text=message.text)
+                return Route(
+                    skill=skill.name,
+                    run=skill.answer,
+                    text=message.text,
+                    actions=skill.message_actions,
+                )
         raise NotFound("No skill here answers messages; see /help for the commands.")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
+from bot.commands.authorization import Subject
 from bot.commands.checks import Asker
 from bot.commands.declaration import Command
 from bot.events import CommandCall, Message
@@ -41,6 +42,8 @@ class Route:
     options: Mapping[str, Value | None] = field(default_factory=dict, repr=False)
     text: str = field(default="", repr=False)
     """What the person said, as it is stored in the history."""
+    actions: tuple[str, ...] = ()
+    """What the person must be allowed to do so that the skill answers."""
 
     @property
     def quick(self) -> bool:
@@ -118,9 +121,10 @@ class Turn:
         await asyncio.sleep(0)
         self._paused_at = now
 
-    def may_be_stopped_by(self, asker: Asker) -> bool:
-        """Whether `asker` asked the question or is an admin."""
-        return asker.admin or asker.author.key == self.asker.author.key
+    @property
+    def subject(self) -> Subject:
+        """Whose turn it is, and where, for the question who may stop it."""
+        return Subject(self.asker.author.key, self.event.conversation)
 
     # --- stopping -----------------------------------------------------------------------------
 

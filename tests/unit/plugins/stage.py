@@ -17,18 +17,22 @@ from pydantic import BaseModel
 
 import plugins
 from backends.scripted.backend import ScriptedBackend
+from bot.commands.authorization import Authorizer
 from bot.commands.checks import Asker
 from bot.commands.declaration import Command
+from bot.config.knowledge import KnowledgeBase
 from bot.events import Attachment, CommandCall, ContextMessage, Message
 from bot.events import Reader as Earlier
 from bot.history.protocol import HistoryStore, StoredMessage
 from bot.history.sql_store import SqlHistoryStore
+from bot.knowledge.access import DocumentAccess
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.page_reader import PageReader
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.channel_settings import ChosenSettings
 from bot.settings.values import ChannelSettings
 from bot.skills.context import Context
+from bot.skills.permitted_services import permit
 from bot.skills.services import Services
 from bot.storage.database import Database
 from bot.testing.knowledge import Shelf
@@ -38,6 +42,7 @@ from bot.types import Author, ConversationKey, Explanation, Notice, Part, Source
 from bot.web.fetch import Fetcher
 
 PROMPTS = Path(plugins.__file__).parent / "prompts"
+_DOCUMENTS = ("docs.read", "docs.add", "docs.remove")
 HERE = ConversationKey("discord", "guild", "channel")
 TERMINAL = ConversationKey("terminal", "local", "local")
 ANN = Author("discord", "1", "Ann")
@@ -153,7 +158,7 @@ class Stage:
         )
         asker = Asker(author, conversation, direct, admin)
         turn = Turn("t1", event, asker, settings=ChannelSettings(persona=persona), output=Said())
-        return Context(turn, self.services, settings)
+        return Context(turn, permit(self.services, asker), settings)
 
     async def call(self, command: Command, /, *, options: Mapping[str, Any], **where: Any) -> Said:
         """Run a command with these options."""
@@ -217,6 +222,12 @@ class Stage:
             await self.history.finish(replace(given, status="complete"))
 
 
+def authorizer(commands: Sequence[Command]) -> Authorizer:
+    """What decides who may do what where nobody set a rule."""
+    documents = DocumentAccess({"default": KnowledgeBase(default=True)})
+    return Authorizer(commands, standing=dict.fromkeys(_DOCUMENTS, documents))
+
+
 def attachment(name: str, data: bytes | str, size: int | None = None) -> Attachment:
     """A file that came with a message."""
     content = data.encode() if isinstance(data, str) else data
@@ -259,6 +270,7 @@ async def stage(
                 turns=stopper,
                 commands=commands,
                 forget=forget,
+                authorize=authorizer(commands),
             ),
             forgotten,
             stopper,

@@ -79,10 +79,17 @@ class Interactions:
         if (
             command is not None
             and needs_form(command, options, files=bool(files))
+            and await self._may_use(interaction, name)
             and await self._modals.open(interaction, command, options)
         ):
             return
         await self._accept_command(interaction, name, options, payloads.attachments_of(files))
+
+    async def _may_use(self, interaction: Interaction, name: str) -> bool:
+        """Whether the person may use a command: there is no form for whoever may not."""
+        key, author = self._conversation_and_author(interaction)
+        direct = payloads.is_direct(interaction)
+        return await self._core.may_use(name, author, key, direct=direct)
 
     async def on_form(self, interaction: Interaction) -> None:
         """Handle a submitted form."""
@@ -185,7 +192,8 @@ class Interactions:
         key, author = self._conversation_and_author(interaction)
         try:
             async with asyncio.timeout(_COMPLETION_TIMEOUT_S):
-                return await self._core.complete(name, option, prefix, author, key)
+                direct = payloads.is_direct(interaction)
+                return await self._core.complete(name, option, prefix, author, key, direct=direct)
         except TimeoutError:
             return ()
 

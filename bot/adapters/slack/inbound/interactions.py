@@ -94,6 +94,7 @@ class Interactions:
         if (
             command is not None
             and needs_form(command, text)
+            and await self._may_use(body, name)
             and await self._open(body, command, text)
         ):
             return
@@ -106,6 +107,14 @@ class Interactions:
             earlier=self._history_reader.make_reader(channel, None, own_id),
         )  # fmt: skip
         await self._core.accept(call, self._sink(key, author))
+
+    async def _may_use(self, body: Body, name: str) -> bool:
+        """Whether the person may use a command: there is no form for whoever may not."""
+        user, channel = str(body["user_id"]), str(body["channel_id"])
+        author = await self._history_reader.users.author(user, str(body.get("user_name") or ""))
+        direct = await self._direct.is_direct_with_bot(channel)
+        key = ConversationKey(PLATFORM, str(body["team_id"]), channel)
+        return await self._core.may_use(name, author, key, direct=direct)
 
     async def _open(self, body: Body, command: Command, text: str) -> bool:
         """Open a form, filled with the options that were given. Returns whether it is open.

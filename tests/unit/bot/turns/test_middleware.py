@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from backends.errors import BackendUnavailable
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply
+from bot.commands.authorization import Authorizer
 from bot.commands.checks import Asker, is_admin
 from bot.commands.declaration import command
 from bot.errors import Busy
@@ -56,15 +57,15 @@ def policy(**more: object) -> Policy:
 async def test_the_check_of_a_command_is_enforced(bench: Make) -> None:
     b = bench(ADMIN)
     refused = await b.say(b.call("model"))
-    assert refused.notices == (Notice("/model needs an admin named in config.yaml.", "refusal"),)
+    assert refused.notices == (Notice("Only admins can do this.", "refusal"),)
     assert (await b.say(b.call("model", ROOT))).text == "switched"
 
 
 async def test_the_rules_of_the_configuration_are_enforced(bench: Make) -> None:
-    async def rule(name: str, asker: Asker) -> bool:
-        return name != "help" or asker.author == BOB
+    async def rule(action: str, asker: Asker) -> bool:
+        return action != "help" or asker.author == BOB
 
-    b = bench(ADMIN, policy=policy(rule=rule))
+    b = bench(ADMIN, authorize=Authorizer(ADMIN.commands, rule))
     assert (await b.say(b.call("help"))).notices[0].text == "You may not use /help here."
     assert (await b.say(b.call("help", BOB))).text == "help"
 
