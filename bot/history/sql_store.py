@@ -15,7 +15,7 @@ from bot.history.attachments import AttachmentSnapshot
 from bot.history.erasure import forget
 from bot.history.mapping import SNAPSHOT, answer_columns, find_source, to_message, to_row
 from bot.history.protocol import Report, StoredMessage, Verdict
-from bot.history.tables import feedback, materials, processed_events, quoted, turns
+from bot.history.tables import choices, feedback, materials, processed_events, quoted, turns
 from bot.storage.database import Database
 
 EVENT_RETENTION = timedelta(days=7)
@@ -227,7 +227,9 @@ class SqlHistoryStore:
         """
         if person is None and conversation is None:
             return 0
-        return await self._database.write(lambda c: forget(c, person, conversation))
+        return await self._database.write(
+            lambda c: forget(c, person, conversation), changes=choices
+        )
 
     async def _execute(self, statement: Any, values: dict[str, Any]) -> None:
         def job(connection: Connection) -> None:
