@@ -8,23 +8,32 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, literal, select
-from sqlalchemy.dialects.sqlite import insert
 
 from bot.history.protocol import StoredMessage
 from bot.history.tables import replies
 from bot.replies.protocol import Reply
 from bot.storage.database import Database
+from bot.storage.insert import Insert, InsertInto, InsertStatement
 from bot.types import ConversationKey
 
-_save = insert(replies)
-_save = _save.on_conflict_do_update(
-    index_elements=["turn"],
-    set_={
-        column: _save.excluded[column]
-        for column in ("platform", "conversation", "address", "finished", "at")
-    },
-)
-_note = insert(replies).on_conflict_do_nothing(index_elements=["turn"])
+
+@InsertStatement
+def _save(insert_into: InsertInto) -> Insert:
+    insert = insert_into(replies)
+    return insert.on_conflict_do_update(
+        index_elements=["turn"],
+        set_={
+            column: insert.excluded[column]
+            for column in ("platform", "conversation", "address", "finished", "at")
+        },
+    )
+
+
+@InsertStatement
+def _note(insert_into: InsertInto) -> Insert:
+    return insert_into(replies).on_conflict_do_nothing(index_elements=["turn"])
+
+
 _get = select(replies).where(replies.c.turn == bindparam("turn"))
 _unfinished = (
     select(replies)
@@ -51,7 +60,7 @@ class SqlReplies:
         }
 
         def job(connection: Connection) -> None:
-            connection.execute(_save, row)
+            connection.execute(_save(connection), row)
 
         await self._database.write(job)
 
@@ -83,7 +92,7 @@ class SqlReplies:
 
         def job(connection: Connection) -> None:
             if rows:
-                connection.execute(_note, rows)
+                connection.execute(_note(connection), rows)
 
         await self._database.write(job)
 

@@ -8,8 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, literal_column, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, bindparam, delete, insert, literal_column, select, update
 
 from bot.history.attachments import AttachmentSnapshot
 from bot.history.erasure import forget
@@ -17,22 +16,14 @@ from bot.history.mapping import SNAPSHOT, answer_columns, find_source, to_messag
 from bot.history.protocol import Report, StoredMessage, Verdict
 from bot.history.tables import choices, feedback, materials, processed_events, quoted, turns
 from bot.storage.database import Database
+from bot.storage.insert import Insert, InsertInto, InsertStatement
 
 EVENT_RETENTION = timedelta(days=7)
 """A platform gives up redelivering an event long before this."""
 _CLAIMS_BETWEEN_PRUNES = 5000
 
-_claim = (
-    insert(processed_events)
-    .values(platform=bindparam("platform"), event_id=bindparam("event_id"), at=bindparam("at"))
-    .on_conflict_do_nothing()
-)
 _prune = delete(processed_events).where(processed_events.c.at < bindparam("before"))
 _insert = insert(turns)
-_insert_question = insert(turns)
-_insert_question = _insert_question.on_conflict_do_update(
-    index_elements=["id"], set_={"text": _insert_question.excluded.text}
-)
 # Written out, not bound: SQLite uses an index over part of a table only where it sees why it may.
 _is_running = turns.c.status == literal_column("'running'")
 _progress = (
@@ -87,17 +78,37 @@ _recent = (
     .order_by(_question.c.seq.desc())
     .limit(bindparam("pairs"))
 )
-_feedback = insert(feedback)
-_feedback = _feedback.on_conflict_do_update(
-    index_elements=["turn", "person", "passage"],
-    set_={"verdict": _feedback.excluded.verdict, "at": _feedback.excluded.at},
-)
-_keep = insert(materials).from_select(
-    ["turn", "kept"],  # of a turn that is forgotten meanwhile nothing is kept
-    select(turns.c.id, bindparam("kept")).where(turns.c.id == bindparam("of")),
-)
-_keep = _keep.on_conflict_do_update(index_elements=["turn"], set_={"kept": _keep.excluded.kept})
 _material = select(materials.c.kept).where(materials.c.turn == bindparam("of"))
+
+
+@InsertStatement
+def _claim(insert_into: InsertInto) -> Insert:
+    return insert_into(processed_events).on_conflict_do_nothing()
+
+
+@InsertStatement
+def _insert_question(insert_into: InsertInto) -> Insert:
+    insert = insert_into(turns)
+    return insert.on_conflict_do_update(index_elements=["id"], set_={"text": insert.excluded.text})
+
+
+@InsertStatement
+def _feedback(insert_into: InsertInto) -> Insert:
+    insert = insert_into(feedback)
+    return insert.on_conflict_do_update(
+        index_elements=["turn", "person", "passage"],
+        set_={"verdict": insert.excluded.verdict, "at": insert.excluded.at},
+    )
+
+
+@InsertStatement
+def _keep(insert_into: InsertInto) -> Insert:
+    of = select(turns.c.id, bindparam("kept")).where(turns.c.id == bindparam("of"))
+    # Of a turn that is forgotten meanwhile nothing is kept.
+    insert = insert_into(materials).from_select(["turn", "kept"], of)
+    return insert.on_conflict_do_update(
+        index_elements=["turn"], set_={"kept": insert.excluded.kept}
+    )
 
 
 class SqlHistoryStore:
@@ -115,7 +126,7 @@ class SqlHistoryStore:
             if prune:
                 connection.execute(_prune, {"before": now - EVENT_RETENTION})
             row = {"platform": platform, "event_id": event_id, "at": now}
-            return connection.execute(_claim, row).rowcount == 1
+            return connection.execute(_claim(connection), row).rowcount == 1
 
         return await self._database.write(job)
 
@@ -123,7 +134,7 @@ class SqlHistoryStore:
         asked, answered = to_row(question), to_row(answer)
 
         def job(connection: Connection) -> None:
-            connection.execute(_insert_question, asked)
+            connection.execute(_insert_question(connection), asked)
             connection.execute(_insert, answered)
 
         await self._database.write(job)
@@ -174,7 +185,7 @@ class SqlHistoryStore:
 
         def job(connection: Connection) -> None:
             connection.execute(delete(quoted).where(quoted.c.turn == question))
-            if connection.execute(_keep, values).rowcount and people:
+            if connection.execute(_keep(connection), values).rowcount and people:
                 connection.execute(insert(quoted), people)
 
         await self._database.write(job)
@@ -194,7 +205,12 @@ class SqlHistoryStore:
 
     async def feedback(self, turn: str, person: str, verdict: Verdict, passage: str = "") -> None:
         row = {"turn": turn, "person": person, "passage": passage, "verdict": verdict}
-        await self._execute(_feedback, {**row, "at": datetime.now(UTC)})
+        values = {**row, "at": datetime.now(UTC)}
+
+        def job(connection: Connection) -> None:
+            connection.execute(_feedback(connection), values)
+
+        await self._database.write(job)
 
     async def verdicts(self, turn: str) -> Sequence[tuple[str, str, Verdict]]:
         """What was said of an answer: (person, passage, verdict), oldest first."""

@@ -6,17 +6,22 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, bindparam, delete, select
-from sqlalchemy.dialects.sqlite import insert
 
 from bot.history.tables import choices
 from bot.storage.database import Database
+from bot.storage.insert import Insert, InsertInto, InsertStatement
 from bot.types import Scope
 
-_put = insert(choices)
-_put = _put.on_conflict_do_update(
-    index_elements=["name", "scope"],
-    set_={column: _put.excluded[column] for column in ("value", "by", "at")},
-)
+
+@InsertStatement
+def _put(insert_into: InsertInto) -> Insert:
+    insert = insert_into(choices)
+    return insert.on_conflict_do_update(
+        index_elements=["name", "scope"],
+        set_={column: insert.excluded[column] for column in ("value", "by", "at")},
+    )
+
+
 _find = select(choices.c.name, choices.c.scope, choices.c.value).where(
     choices.c.scope.in_(bindparam("scopes", expanding=True))
 )
@@ -47,7 +52,7 @@ class SqlPreferences:
         row = {"name": name, "scope": scope, "value": value, "by": by, "at": datetime.now(UTC)}
 
         def job(connection: Connection) -> None:
-            connection.execute(_put, row)
+            connection.execute(_put(connection), row)
 
         await self._database.write(job, changes=choices)
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.dialects.sqlite import insert
 
 from bot.knowledge.index import full_text
 from bot.knowledge.index.rows import BaseRow, DocumentRow, NewDocument, SourceRow, decompress_text
 from bot.knowledge.index.tables import bases, documents, passages, pending, sources, staged
 from bot.knowledge.index.writer import put_documents, remove_passages
 from bot.storage.database import Database
+from bot.storage.insert import insert_into
 
 _DOCUMENT_COLUMNS = [documents.c[name] for name in DocumentRow.__dataclass_fields__]
 
@@ -46,7 +47,7 @@ class KnowledgeStore:
         }
 
         def job(connection: Connection) -> None:
-            connection.execute(insert(bases).values(values).on_conflict_do_nothing())
+            connection.execute(insert_into(connection, bases).on_conflict_do_nothing(), values)
             full_text.make_table(connection, row.name)
 
         await self._db.write(job)
@@ -66,17 +67,21 @@ class KnowledgeStore:
 
     async def begin_source(self, row: SourceRow) -> None:
         """Stores a source before it is ingested, as incomplete."""
-        statement = insert(sources).values(
-            base=row.base,
-            location=row.location,
-            kind=row.kind,
-            added_by=row.added_by,
-            added_at=time.time(),
-        )
-        statement = statement.on_conflict_do_update(
-            index_elements=["base", "location"], set_={"kind": row.kind, "read_at": None}
-        )
-        await self._db.write(lambda connection: connection.execute(statement) and None)
+        values = {
+            "base": row.base,
+            "location": row.location,
+            "kind": row.kind,
+            "added_by": row.added_by,
+            "added_at": time.time(),
+        }
+
+        def job(connection: Connection) -> None:
+            statement = insert_into(connection, sources).on_conflict_do_update(
+                index_elements=["base", "location"], set_={"kind": row.kind, "read_at": None}
+            )
+            connection.execute(statement, values)
+
+        await self._db.write(job)
 
     async def end_source(self, row: SourceRow, *, keep: bool = True) -> None:
         """Marks a source as complete, or deletes it if `keep` is False."""
@@ -173,16 +178,19 @@ class KnowledgeStore:
             {"document": document, "generation": generation, "id": ident, "vectors": data}
             for document, ident, data in rows
         ]
-        statement = insert(staged).on_conflict_do_nothing()
-        if values:
-            await self._db.write(lambda connection: connection.execute(statement, values) and None)
+        await self._insert_new(staged, values)
 
     async def mark_pending(self, base: str, generation: int, idents: Sequence[str]) -> None:
         """Marks documents whose vectors in Chroma may differ from their passages from now on."""
         values = [{"base": base, "generation": generation, "document": i} for i in idents]
-        statement = insert(pending).on_conflict_do_nothing()
+        await self._insert_new(pending, values)
+
+    async def _insert_new(self, table: sa.Table, values: Sequence[Mapping[str, Any]]) -> None:
+        def job(connection: Connection) -> None:
+            connection.execute(insert_into(connection, table).on_conflict_do_nothing(), values)
+
         if values:
-            await self._db.write(lambda connection: connection.execute(statement, values) and None)
+            await self._db.write(job)
 
     async def pending(self, base: str | None = None) -> list[tuple[str, int, str]]:
         """Documents whose vectors may differ from their passages: base, generation, document."""
@@ -219,7 +227,7 @@ class KnowledgeStore:
             connection.execute(sa.delete(staged).where(staged.c.document == row.id))
             connection.execute(sa.delete(documents).where(documents.c.id == row.id))
             values = {"base": row.base, "generation": generation, "document": row.id}
-            connection.execute(insert(pending).values(values).on_conflict_do_nothing())
+            connection.execute(insert_into(connection, pending).on_conflict_do_nothing(), values)
 
         await self._db.write(job)
 
