@@ -10,28 +10,34 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, literal, select
 
 from bot.history.protocol import StoredMessage
-from bot.history.tables import replies
+from bot.history.tables import replies, turns
 from bot.replies.protocol import Reply
 from bot.storage.database import Database
 from bot.storage.insert import Insert, InsertInto, InsertStatement
 from bot.types import ConversationKey
 
+_stored_answer = select(turns.c.id).where(turns.c.id == bindparam("of")).scalar_subquery()
+
 
 @InsertStatement
 def _save(insert_into: InsertInto) -> Insert:
-    insert = insert_into(replies)
+    insert = insert_into(replies).values(answer=_stored_answer)
     return insert.on_conflict_do_update(
         index_elements=["turn"],
         set_={
             column: insert.excluded[column]
-            for column in ("platform", "conversation", "address", "finished", "at")
+            for column in ("platform", "conversation", "address", "finished", "at", "answer")
         },
     )
 
 
 @InsertStatement
 def _note(insert_into: InsertInto) -> Insert:
-    return insert_into(replies).on_conflict_do_nothing(index_elements=["turn"])
+    return (
+        insert_into(replies)
+        .values(answer=_stored_answer)
+        .on_conflict_do_nothing(index_elements=["turn"])
+    )
 
 
 _get = select(replies).where(replies.c.turn == bindparam("turn"))
@@ -52,6 +58,7 @@ class SqlReplies:
     async def save(self, reply: Reply) -> None:
         row = {
             "turn": reply.turn,
+            "of": reply.turn,
             "platform": reply.platform,
             "conversation": reply.conversation,
             "address": json.dumps(dict(reply.address)),
@@ -81,6 +88,7 @@ class SqlReplies:
         rows = [
             {
                 "turn": turn.id,
+                "of": turn.id,
                 "platform": ConversationKey.parse(turn.conversation).platform,
                 "conversation": turn.conversation,
                 "address": "{}",

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, literal_column, select, update
 
 from bot.history.attachments import AttachmentSnapshot
-from bot.history.erasure import forget
+from bot.history.erasure import forget_conversation, forget_person
 from bot.history.mapping import SNAPSHOT, answer_columns, find_source, to_message, to_row
 from bot.history.protocol import Report, StoredMessage, Verdict
-from bot.history.tables import choices, feedback, materials, processed_events, quoted, turns
+from bot.history.tables import Moment, feedback, materials, processed_events, quoted, turns
 from bot.storage.database import Database
 from bot.storage.insert import Insert, InsertInto, InsertStatement
 
-EVENT_RETENTION = timedelta(days=7)
-"""A platform gives up redelivering an event long before this."""
-_CLAIMS_BETWEEN_PRUNES = 5000
-
-_prune = delete(processed_events).where(processed_events.c.at < bindparam("before"))
 _insert = insert(turns)
 # Written out, not bound: SQLite uses an index over part of a table only where it sees why it may.
 _is_running = turns.c.status == literal_column("'running'")
@@ -94,7 +88,14 @@ def _insert_question(insert_into: InsertInto) -> Insert:
 
 @InsertStatement
 def _feedback(insert_into: InsertInto) -> Insert:
-    insert = insert_into(feedback)
+    # Of an answer that is forgotten meanwhile nothing is kept.
+    of = select(
+        turns.c.id,
+        *(bindparam(name) for name in ("by", "about", "said")),
+        bindparam("now", type_=Moment),
+    ).where(turns.c.id == bindparam("of"))
+    columns = ["turn", "person", "passage", "verdict", "at"]
+    insert = insert_into(feedback).from_select(columns, of)
     return insert.on_conflict_do_update(
         index_elements=["turn", "person", "passage"],
         set_={"verdict": insert.excluded.verdict, "at": insert.excluded.at},
@@ -116,16 +117,11 @@ class SqlHistoryStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._claims = itertools.count()
 
     async def claim(self, platform: str, event_id: str) -> bool:
-        now = datetime.now(UTC)
-        prune = next(self._claims) % _CLAIMS_BETWEEN_PRUNES == 0
+        row = {"platform": platform, "event_id": event_id, "at": datetime.now(UTC)}
 
         def job(connection: Connection) -> bool:
-            if prune:
-                connection.execute(_prune, {"before": now - EVENT_RETENTION})
-            row = {"platform": platform, "event_id": event_id, "at": now}
             return connection.execute(_claim(connection), row).rowcount == 1
 
         return await self._database.write(job)
@@ -204,8 +200,8 @@ class SqlHistoryStore:
         return await self._database.write(job)
 
     async def feedback(self, turn: str, person: str, verdict: Verdict, passage: str = "") -> None:
-        row = {"turn": turn, "person": person, "passage": passage, "verdict": verdict}
-        values = {**row, "at": datetime.now(UTC)}
+        now = datetime.now(UTC)
+        values = {"of": turn, "by": person, "about": passage, "said": verdict, "now": now}
 
         def job(connection: Connection) -> None:
             connection.execute(_feedback(connection), values)
@@ -241,11 +237,11 @@ class SqlHistoryStore:
         The answers to a person's turns go with them, with the buttons and verdicts under those and
         what the questions came with.
         """
-        if person is None and conversation is None:
+        if conversation is not None:
+            return await forget_conversation(self._database, conversation, person)
+        if person is None:
             return 0
-        return await self._database.write(
-            lambda c: forget(c, person, conversation), changes=choices
-        )
+        return await forget_person(self._database, person)
 
     async def _execute(self, statement: Any, values: dict[str, Any]) -> None:
         def job(connection: Connection) -> None:

@@ -14,6 +14,7 @@ from bot.knowledge.index import full_text
 from bot.knowledge.index.rows import BaseRow, DocumentRow, NewDocument, SourceRow, decompress_text
 from bot.knowledge.index.tables import bases, documents, passages, pending, sources, staged
 from bot.knowledge.index.writer import put_documents, remove_passages
+from bot.storage.batches import delete_batch, in_batches
 from bot.storage.database import Database
 from bot.storage.insert import insert_into
 
@@ -95,33 +96,26 @@ class KnowledgeStore:
 
     async def forget(self, base: str) -> int:
         """Delete a base with everything in it; returns how many documents it had."""
+        mine = sa.select(documents.c.id).where(documents.c.base == base)
+        half = sa.select(pending.c.document).where(pending.c.base == base)
 
-        def job(connection: Connection) -> int:
-            mine = sa.select(documents.c.id).where(documents.c.base == base)
+        def begin(connection: Connection) -> None:
             full_text.drop_table(connection, base)
-            half = sa.select(pending.c.document).where(pending.c.base == base)
             connection.execute(
                 sa.delete(staged).where(staged.c.document.in_(mine) | staged.c.document.in_(half))
             )
-            count = connection.execute(
-                sa.delete(documents).where(documents.c.base == base)
-            ).rowcount
-            for table in (passages, pending, sources):
-                connection.execute(sa.delete(table).where(table.c.base == base))
+
+        def some(connection: Connection) -> int:
+            return delete_batch(connection, documents, documents.c.base == base)
+
+        def end(connection: Connection) -> None:
+            connection.execute(sa.delete(sources).where(sources.c.base == base))
             connection.execute(sa.delete(bases).where(bases.c.name == base))
-            return count
 
-        return await self._db.write(job)
-
-    async def disown(self, person: str) -> None:
-        """Removes a person's name from what they added."""
-
-        def job(connection: Connection) -> None:
-            for table in (sources, documents):
-                mine = sa.update(table).where(table.c.added_by == person)
-                connection.execute(mine.values(added_by=""))
-
-        await self._db.write(job)
+        await self._db.write(begin)
+        count = await in_batches(self._db, some)
+        await self._db.write(end)
+        return count
 
     # --- documents -------------------------------------------------------------------------------
 
