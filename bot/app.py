@@ -18,6 +18,7 @@ import structlog
 
 from backends.pool.pool import Pool
 from bot.adapters.protocol import Adapter, AdapterError
+from bot.adapters.supervisor import supervise
 from bot.errors import UserFacingError
 from bot.history.reply_addresses import SqlReplies
 from bot.history.retention import remove_expired_daily
@@ -67,18 +68,24 @@ class App:
     services: Services
     core: Core
     metrics: Metrics = field(repr=False)
+    restart_pause_s: float = 1.0
+    """Pause before an adapter that crashed is run again, in seconds; twice as long each time."""
 
-    async def serve(self, adapters: Sequence[Adapter]) -> None:
+    async def serve(self, adapters: Sequence[Adapter], *, restart: bool = True) -> None:
         """Run the adapters concurrently until all have ended, or this is cancelled.
 
-        An adapter that fails is logged and the others go on; raises `AdapterError` if all have
-        failed. When it is cancelled, open replies are ended before the adapters are.
+        One that crashes is run again after a pause; without `restart`, its error ends them all. One
+        that raises `AdapterError` has ended, and the others go on; raises it if all have failed so.
+        When it is cancelled, open replies are ended before the adapters are.
         """
         failures: list[AdapterError] = []
 
         async def run(adapter: Adapter) -> None:
             try:
-                await adapter.run(self.core)
+                if restart:
+                    await supervise(adapter, self.core, self.restart_pause_s)
+                else:
+                    await adapter.run(self.core)
             except AdapterError as error:
                 failures.append(error)
                 log.error("platform.failed", platform=adapter.name, reason=str(error))
