@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.discord.client import DiscordClient, ShardedDiscordClient
 from bot.adapters.discord.inbound.command_tree import register
 from bot.adapters.discord.inbound.handlers import Handlers
+from bot.adapters.discord.inbound.membership import Membership
+from bot.adapters.discord.outbound.new_reply import UNREACHABLE, open_reply
 from bot.adapters.discord.outbound.poster import ClientHolder
 from bot.adapters.discord.outbound.repair import repair
 from bot.adapters.discord.setup import manifest
@@ -21,9 +24,22 @@ from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.gateway import log_in, stay_connected, stay_connected_sharded
 from bot.adapters.discord.transport.timing import Timing
 from bot.adapters.protocol import AdapterError, Core
+from bot.commands.checks import Asker
 from bot.config.platforms import DiscordSettings
+from bot.errors import Refused
+from bot.replies.protocol import Replies, Sink
+from bot.types import Author, ConversationKey
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What the core's questions need of the run that is under way."""
+
+    client_holder: ClientHolder
+    replies: Replies
+    membership: Membership
 
 
 @dataclass
@@ -38,6 +54,7 @@ class DiscordAdapter:
     data_dir: Path
     timing: Timing = field(default_factory=Timing)
     name: str = "discord"
+    _running: _Run | None = field(default=None, init=False, repr=False)
 
     async def run(self, core: Core) -> None:
         """Serve until cancelled, connecting again whenever the connection ends.
@@ -49,6 +66,9 @@ class DiscordAdapter:
         handlers = Handlers(core, client_holder, self.timing, self.settings)
         background_tasks = BackgroundTasks("discord")
         backoff = Backoff(self.timing.backoff_base, self.timing.backoff_cap)
+        membership = Membership(client_holder, self.timing)
+        self._running = _Run(client_holder, core.replies, membership)
+        connected = ExitStack()
         first = True
         try:
             while True:
@@ -58,6 +78,7 @@ class DiscordAdapter:
                     client_holder.set(client)
                     background_tasks.start(self._register_commands(client), "registering commands")
                     if first:
+                        connected.enter_context(core.connect(self))
                         background_tasks.start(
                             repair(unfinished, core.replies, client_holder), "repair"
                         )
@@ -72,6 +93,8 @@ class DiscordAdapter:
                     await client.close()
                 await asyncio.sleep(backoff.delay())
         finally:
+            connected.close()
+            self._running = None
             client_holder.close()
             await background_tasks.close()
             await handlers.close()
@@ -79,6 +102,33 @@ class DiscordAdapter:
     async def check(self) -> Sequence[str]:
         """What the operator should change, one sentence each; empty when all is well."""
         return await manifest.check(self.settings, self.token)
+
+    async def open_reply(
+        self, conversation: ConversationKey, audience: Author | None, *, turn: str
+    ) -> Sink:
+        """Begin a reply without an event; for one person alone it is a direct message.
+
+        A person who takes no direct messages is noticed only when it is sent. Raises `NotFound`,
+        `Refused` and `Failed`, as the protocol says.
+        """
+        if (run := self._running) is None:
+            raise Refused(UNREACHABLE)
+        holder, timing = run.client_holder, self.timing
+        return await open_reply(holder, run.replies, timing, conversation, audience, turn)
+
+    async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
+        """A person as they are now in a place; None if they cannot read there."""
+        run = self._running
+        return None if run is None else await run.membership.asker_now(person, place)
+
+    async def channels_of(self, person: str, channels: Collection[str]) -> frozenset[str]:
+        """Those of the channels and servers that a person can read."""
+        run = self._running
+        return frozenset() if run is None else await run.membership.channels_of(person, channels)
+
+    async def role_problem(self, roles: Collection[str]) -> str | None:
+        """None: Discord says with each event which roles a person has."""
+        return None
 
     def _make_client(self, core: Core, handlers: Handlers, backoff: Backoff) -> DiscordClient:
         parts = (self.settings, handlers, core.commands, backoff, self.timing)

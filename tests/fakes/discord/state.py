@@ -68,6 +68,12 @@ class World:
     interactions: dict[str, Json] = field(default_factory=dict)
     nonces: dict[tuple[int, str], int] = field(default_factory=dict)
     closed_channels: set[int] = field(default_factory=set)
+    roles: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """The roles that people have in the server now, as REST tells them."""
+    left: set[int] = field(default_factory=set)
+    """People who are not in the server any more."""
+    in_threads: set[tuple[int, int]] = field(default_factory=set)
+    """Private threads and people who were added to them."""
     bot_permissions: int = ALL_PERMISSIONS
     people_permissions: int = ALL_PERMISSIONS
     no_context: bool = False
@@ -118,6 +124,17 @@ class World:
             "last_message_id": None,
         }
         return number
+
+    def direct(self, person: int) -> Json:
+        """The channel of the bot's direct messages with somebody, made if need be. Raises
+        `Unknown`."""
+        if person not in self.users:
+            raise Unknown(50007, "Cannot send messages to this user", 403)
+        for channel in self.channels.values():
+            people = channel.get("recipients", ())
+            if channel["type"] == DIRECT and [p["id"] for p in people] == [str(person)]:
+                return channel
+        return self.channels[self.add_private(4000 + person, DIRECT, person)]
 
     def context(self, channel: int) -> int:
         """Where an interaction there happens: in a server, with the bot alone, or elsewhere."""

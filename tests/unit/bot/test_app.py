@@ -19,6 +19,7 @@ from bot.errors import ConfigError, StorageError
 from bot.events import Message
 from bot.installation import Installation
 from bot.types import Author, ConversationKey
+from tests.fakes.platforms import FakePlatform
 
 ADA = Author("terminal", "operator", "Ada")
 HERE = ConversationKey("terminal", "local", "main")
@@ -114,11 +115,11 @@ async def test_a_port_that_is_taken_is_said_and_lets_go_of_everything(tmp_path: 
         pass
 
 
-class Platform:
+class Platform(FakePlatform):
     """An adapter that ends as it is told."""
 
     def __init__(self, name: str, ends: Exception | None = None) -> None:
-        self.name = name
+        super().__init__(name)
         self.served = False
         self._ends = ends
 
@@ -127,9 +128,6 @@ class Platform:
             raise self._ends
         await asyncio.sleep(0.05)
         self.served = True
-
-    async def check(self) -> tuple[str, ...]:
-        return ()
 
 
 async def test_a_platform_that_refuses_us_does_not_end_the_others(here: Installation) -> None:

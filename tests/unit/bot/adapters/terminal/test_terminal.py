@@ -6,13 +6,14 @@ import asyncio
 import io
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bot.adapters.protocol import Question
+from bot.adapters.protocol import Adapter, Question
 from bot.adapters.terminal import TerminalAdapter
 from bot.adapters.terminal.lines import read_lines
 from bot.adapters.terminal.sink import (
@@ -37,6 +38,12 @@ class EchoCore:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.tasks: list[asyncio.Task[None]] = []
+
+    def connect(self, adapter: Adapter) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    async def names_roles(self, platform: str) -> bool:
+        return False
 
     async def accept(self, event: Event, sink: Sink) -> None:
         self.events.append(event)
