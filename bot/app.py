@@ -40,7 +40,7 @@ from bot.private_files import create_privately
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.channel_settings import ChosenSettings
 from bot.settings.choices_store import SqlPreferences
-from bot.settings.from_config import create_authorizer, settings_from_config
+from bot.settings.from_config import create_authorizer, names_roles, settings_from_config
 from bot.skills.services import Searching, Services
 from bot.storage.backups import remove_old, remove_old_daily
 from bot.storage.data_dir_lock import lock_data_dir
@@ -48,6 +48,7 @@ from bot.storage.database import Database
 from bot.turns.core import Core, Policy, assemble
 from bot.turns.erasure import Erasure
 from bot.turns.open_turns import OpenTurns
+from bot.turns.platforms import Platforms
 from bot.turns.runner import TurnLimits
 from bot.values import Ingested
 from bot.web.fetch import Fetcher
@@ -180,18 +181,20 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             Fetcher(config.fetch), document_reader, max_bytes=config.limits.max_attachment_bytes
         )
         models = ModelService(pool, preferences, config, SqlCapabilitiesStore(database))
+        platforms = Platforms(config.is_admin)
         settings = ChosenSettings(
             preferences,
             partial(settings_from_config, config),
             lambda: (*config.knowledge.bases,),
             commands=lambda: [command.name for command in installation.plugins.commands],
             models=models,
+            role_problem=platforms.role_problem,
         )
         authorize = create_authorizer(
             config,
             settings,
             installation.plugins.commands,
-            DocumentAccess(config.knowledge.bases, settings.knowledge_base),
+            DocumentAccess(config.knowledge.bases, settings.knowledge_base, platforms.channels_of),
         )
         knowledge = KnowledgeService(
             database,
@@ -202,6 +205,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             document_reader=document_reader,
             chosen_base=settings.knowledge_base,
             rerank=_reranker(installation, pool),
+            channels_of=platforms.channels_of,
         )
         stack.push_async_callback(knowledge.aclose)
 
@@ -244,6 +248,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
                 is_off=config.is_off,
                 quota_per_hour=config.limits.quota_per_hour,
                 max_chars=config.limits.max_message_chars,
+                names_roles=partial(names_roles, config, installation.plugins.commands, settings),
             ),
             settings=installation.plugins.settings,
             limits=TurnLimits(
@@ -255,6 +260,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             metrics=metrics,
             redact=Redactor(installation.secrets.known()),
             suspensions=Suspensions(database),
+            platforms=platforms,
         )
         for name, lifespan in installation.plugins.lifespans:
             log.debug("plugin.started", plugin=name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bot.commands.authorization import Authorizer, Rules, StandingRule
 from bot.commands.checks import Asker
@@ -52,3 +52,23 @@ def _create_rules(config: Config, settings: ChosenSettings) -> Rules:
         return configured.allows(asker.author, admin=asker.admin)
 
     return rule
+
+
+async def names_roles(
+    config: Config, commands: Sequence[Command], settings: ChosenSettings, platform: str
+) -> bool:
+    """Whether a rule of config.yaml, of a command's check or of an admin names a role of a
+    platform."""
+    configured = any(role.startswith(f"{platform}:") for role in _configured_roles(config))
+    checked = any(command.check is not None and command.check.roles for command in commands)
+    return configured or checked or await settings.names_roles(platform)
+
+
+def _configured_roles(config: Config) -> Iterable[str]:
+    yield from config.admins.roles
+    for base in config.knowledge.bases.values():
+        yield from base.roles
+    places = (*config.workspaces.values(), *config.channels.values())
+    for rules in (config.commands, *(place.commands for place in places)):
+        for rule in rules.values():
+            yield from rule.roles

@@ -23,6 +23,10 @@ class Knowledge(Protocol):
         """Return the knowledge bases that may answer this person here, the channel's own first."""
         ...
 
+    async def may_read(self, asker: Asker, base: str) -> bool:
+        """Return whether this person may see and search a knowledge base here."""
+        ...
+
     async def search(
         self,
         query: str,
@@ -34,6 +38,7 @@ class Knowledge(Protocol):
     ) -> SearchResult:
         """Search for passages; returns at most `limit`, best first.
 
+        Without `bases` it searches those that are for everybody, wherever they answer.
         `before` are the conversation's earlier questions, oldest first, which complete a short
         follow-up question. `beside` are other wordings of the query, which weigh less.
         """

@@ -196,7 +196,7 @@ async def _get_member(rest: Rest, match: re.Match[str], call: Call) -> Any:
     person = int(match[1])
     if person not in rest.world.users or person in rest.world.left:
         raise Unknown(10007, "Unknown Member")
-    return rest.world.member(person, rest.world.roles.get(person, ()))
+    return rest.world.member(person)
 
 
 @_route("GET", r"/channels/(\d+)/thread-members/(\d+)")

@@ -69,7 +69,8 @@ class World:
     nonces: dict[tuple[int, str], int] = field(default_factory=dict)
     closed_channels: set[int] = field(default_factory=set)
     roles: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    """The roles that people have in the server now, as REST tells them."""
+    """The roles that people have in the server now."""
+    owner: int = ADA
     left: set[int] = field(default_factory=set)
     """People who are not in the server any more."""
     in_threads: set[tuple[int, int]] = field(default_factory=set)
@@ -166,7 +167,7 @@ class World:
         return {
             "id": str(GUILD),
             "name": "The Lab",
-            "owner_id": str(ADA),
+            "owner_id": str(self.owner),
             "roles": [everyone, ours, {**everyone, "id": "260", "name": "staff"}],
             "members": [self.member(BOT)],
             "channels": [c for c in kinds if c["type"] == TEXT],
@@ -200,11 +201,11 @@ class World:
             "joined_at": "2024-01-01T00:00:00+00:00",
         }
 
-    def member(self, user: int, roles: tuple[int, ...] = ()) -> Json:
+    def member(self, user: int) -> Json:
         """A person as a member of the server."""
         return {
             "user": self.users[user],
-            "roles": [str(r) for r in roles],
+            "roles": [str(r) for r in self.roles.get(user, ())],
             "joined_at": "2024-01-01T00:00:00+00:00",
             "deaf": False,
             "mute": False,
