@@ -66,7 +66,8 @@ class Membership:
         found: set[str] = set()
         servers: dict[str, list[str]] = {}
         for channel in channels:
-            servers.setdefault(channel.split(":")[1], []).append(channel)
+            if 2 <= len(parts := channel.split(":")) <= 3:
+                servers.setdefault(parts[1], []).append(channel)
         try:
             async with asyncio.timeout(self._timing.lookup):
                 for server, wanted in list(servers.items())[:_MAX_SERVERS]:

@@ -224,9 +224,10 @@ class TestChannels:
         fake.world.channels[OTHER_CHANNEL]["permission_overwrites"] = [denied]
         server = f"discord:{GUILD}"
         asked = [
-            server, f"{server}:{CHANNEL}", f"{server}:{OTHER_CHANNEL}", f"{server}:999",
-            f"{server}:general", "discord:201", "discord:@dm", f"discord:201:{CHANNEL}", "slack:T1",
-        ]  # fmt: skip
+            *(server, f"{server}:{CHANNEL}", f"{server}:{OTHER_CHANNEL}", f"{server}:999"),
+            *(f"{server}:general", "discord:201", f"discord:201:{CHANNEL}", "slack:T1"),
+            *("discord", f"{server}:{CHANNEL}:1", "discord:x:y", "discord:@dm"),
+        ]
         async with running(make(timing=FRESH)) as bot:
             of = bot.bench.core.platforms.channels_of
             assert await of(ADA_KEY, asked) == {

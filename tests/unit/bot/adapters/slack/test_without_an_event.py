@@ -9,15 +9,26 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.slack.inbound.user_groups import NOT_NOW, SCOPE_MISSING
+from bot.adapters.slack.inbound.user_groups import NOT_NOW, SCOPE_MISSING, UserGroups
 from bot.adapters.slack.outbound.new_reply import MAY_NOT_WRITE, PERSON_UNREACHABLE, PLACE_GONE
+from bot.adapters.slack.transport.client import Client
 from bot.commands.checks import Asker
 from bot.errors import Failed, NotFound, Refused
 from bot.turns.core import Policy
 from bot.types import Author, ConversationKey, Notice, View
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.acting import Acting
-from tests.fakes.slack.bots import ADA, CHANNEL, DM, SWIFT, ServedBot, answers, served, until
+from tests.fakes.slack.bots import (
+    ADA,
+    BOT_TOKEN,
+    CHANNEL,
+    DM,
+    SWIFT,
+    ServedBot,
+    answers,
+    served,
+    until,
+)
 
 EVE = "U0EVE"
 ADA_KEY, EVE_KEY = f"slack:{ADA}", f"slack:{EVE}"
@@ -309,3 +320,22 @@ class TestUserGroups:
         assert await problem("slack", ["S1"]) == sentence
         assert await problem("slack", ["S1", "S2"]) is None
         assert await problem("slack", ["S9"]) == "There is no user group S9 in this workspace."
+
+    async def test_a_change_while_they_are_being_read_is_not_overwritten(
+        self, fake: FakeSlack
+    ) -> None:
+        client = Client(token=BOT_TOKEN, base_url=fake.api_url)
+        groups = UserGroups(client, lambda: _yes("slack"))
+        fake.workspace.groups = {"S1": [EVE]}
+        first = fake.methods.usergroups_list
+
+        def changed_meanwhile(arguments: Any) -> Any:
+            answer = first(arguments)
+            if fake.workspace.groups["S1"]:
+                fake.workspace.groups["S1"] = []
+                groups.forget()  # Slack tells of it before this answer is there
+            return answer
+
+        fake.methods.usergroups_list = changed_meanwhile  # type: ignore[assignment]
+        assert await groups.groups_of(EVE) == frozenset()
+        assert calls(fake, "usergroups.list") == 2
