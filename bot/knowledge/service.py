@@ -109,10 +109,6 @@ class KnowledgeService:
         stored = await self._store.bases()
         return [name for name in await self._access.bases(asker) if name in stored]
 
-    async def may_read(self, asker: Asker, base: str) -> bool:
-        """Tells whether this person may see and search a base in this place."""
-        return await self._access.may_read(asker, base)
-
     async def search(
         self,
         query: str,

@@ -23,10 +23,6 @@ class Knowledge(Protocol):
         """Return the knowledge bases that may answer this person here, the channel's own first."""
         ...
 
-    async def may_read(self, asker: Asker, base: str) -> bool:
-        """Return whether this person may see and search a knowledge base here."""
-        ...
-
     async def search(
         self,
         query: str,

@@ -33,9 +33,6 @@ class Shelf:
     async def bases(self, asker: Asker) -> Sequence[str]:
         return self.own
 
-    async def may_read(self, asker: Asker, base: str) -> bool:
-        return base in self.own
-
     async def search(
         self,
         query: str,

@@ -8,7 +8,7 @@ import pytest
 
 from bot.commands.checks import Asker
 from bot.config.knowledge import KnowledgeBase
-from bot.knowledge.access import BaseAccess, private_base
+from bot.knowledge.access import DocumentAccess, private_base
 from bot.types import Author, ConversationKey
 
 ANN = Author("discord", "1", "Ann", frozenset({"9"}))
@@ -43,11 +43,11 @@ class Platform:
 NOWHERE = Platform()
 
 
-def access(platform: Platform = NOWHERE, chosen: str | None = None) -> BaseAccess:
+def access(platform: Platform = NOWHERE, chosen: str | None = None) -> DocumentAccess:
     async def chosen_base(conversation: ConversationKey) -> str | None:
         return chosen
 
-    return BaseAccess(BASES, chosen_base, platform)
+    return DocumentAccess(BASES, chosen_base, platform)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ async def test_a_base_was_for_everybody_in_its_place(
     author: Author, place: ConversationKey, answers: list[str]
 ) -> None:
     asker = Asker(author, place)
-    assert await access().bases_for(asker) == answers
+    assert await access().bases(asker) == answers
     for base in BASES:
         assert await access().may_read(asker, base) is (base in answers)
 
@@ -73,7 +73,7 @@ async def test_in_a_direct_message_nobody_found_what_they_may_see_elsewhere() ->
     platform = Platform(discord_1=["discord:guild", "discord:guild:hr"])
     asker = Asker(ANN, HOME, direct=True)
     found = ["hr", "board", "guild", "staff", "all"]
-    assert await access(platform).bases_for(asker) == [private_base(ANN), *found]
+    assert await access(platform).bases(asker) == [private_base(ANN), *found]
     assert platform.asked == [
         (
             "discord:1",
@@ -87,20 +87,20 @@ async def test_in_a_direct_message_nobody_found_what_they_may_see_elsewhere() ->
 async def test_in_a_direct_message_who_is_in_the_channel_still_needs_the_role() -> None:
     platform = Platform(discord_2=["discord:guild:hr", "discord:guild:legal"])
     asker = Asker(BOB, HOME, direct=True)
-    assert await access(platform).bases_for(asker) == [private_base(BOB), "legal", "all"]
+    assert await access(platform).bases(asker) == [private_base(BOB), "legal", "all"]
 
 
 async def test_a_platform_that_cannot_tell_means_no() -> None:
     asker = Asker(ANN, HOME, direct=True)
-    assert await access().bases_for(asker) == [private_base(ANN), "board", "all"]
+    assert await access().bases(asker) == [private_base(ANN), "board", "all"]
 
 
 async def test_a_chosen_base_answers_those_that_it_is_for() -> None:
-    assert await access(chosen="board").bases_for(Asker(ANN, GENERAL)) == ["board"]
-    assert await access(chosen="board").bases_for(Asker(BOB, GENERAL)) == []
+    assert await access(chosen="board").bases(Asker(ANN, GENERAL)) == ["board"]
+    assert await access(chosen="board").bases(Asker(BOB, GENERAL)) == []
     at_home = Asker(BOB, HOME, direct=True)
-    assert await access(chosen="board").bases_for(at_home) == [private_base(BOB)]
-    assert await access(chosen="guild").bases_for(at_home) == [private_base(BOB), "guild"]
+    assert await access(chosen="board").bases(at_home) == [private_base(BOB)]
+    assert await access(chosen="guild").bases(at_home) == [private_base(BOB), "guild"]
 
 
 async def test_a_private_base_is_its_persons_and_stays_at_home() -> None:
