@@ -40,7 +40,7 @@ from bot.private_files import create_privately
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.channel_settings import ChosenSettings
 from bot.settings.choices_store import SqlPreferences
-from bot.settings.from_config import create_authorizer, names_roles, settings_from_config
+from bot.settings.from_config import create_authorizer, named_roles, settings_from_config
 from bot.skills.services import Searching, Services
 from bot.storage.backups import remove_old, remove_old_daily
 from bot.storage.data_dir_lock import lock_data_dir
@@ -248,7 +248,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
                 is_off=config.is_off,
                 quota_per_hour=config.limits.quota_per_hour,
                 max_chars=config.limits.max_message_chars,
-                names_roles=partial(names_roles, config, installation.plugins.commands, settings),
+                named_roles=partial(named_roles, config, installation.plugins.commands, settings),
             ),
             settings=installation.plugins.settings,
             limits=TurnLimits(

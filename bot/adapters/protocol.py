@@ -99,10 +99,11 @@ class Core(Protocol):
         """Whether this person may use a command here (for hiding: `accept` asks again)."""
         ...
 
-    async def names_roles(self, platform: str) -> bool:
-        """Whether any rule names a role or group of a platform.
+    async def named_roles(self, platform: str) -> frozenset[str]:
+        """The ids of the roles and groups of a platform that any rule names.
 
-        Where none does, an adapter that has to ask for a person's roles need not.
+        Where none does, an adapter that has to ask for a person's roles need not. Ids that belong
+        to another platform may be among them.
         """
         ...
 

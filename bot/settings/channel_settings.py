@@ -75,7 +75,7 @@ class ChosenSettings:
         self._models = models
         self._role_problem = role_problem
         self._changes = 0
-        self._scopes_with_roles: frozenset[str] | None = None
+        self._roles_by_scope: Sequence[tuple[str, frozenset[str]]] | None = None
 
     async def resolve(self, conversation: ConversationKey) -> ChannelSettings:
         """The settings that hold in a conversation."""
@@ -110,15 +110,17 @@ class ChosenSettings:
         found = await self._chosen(COMMAND_PREFIX + action, conversation)
         return None if found is None else parse_access(found[1])
 
-    async def names_roles(self, platform: str) -> bool:
-        """Whether any chosen rule that holds on a platform names a role."""
-        while (scopes := self._scopes_with_roles) is None:
+    async def named_roles(self, platform: str) -> frozenset[str]:
+        """The roles that the chosen rules name which hold on a platform."""
+        while (found := self._roles_by_scope) is None:
             changes = self._changes
             rows = await self._preferences.starting_with(_STORED_PREFIX + COMMAND_PREFIX)
             if changes == self._changes:  # else it may miss what was chosen meanwhile
-                with_roles = (scope for _, scope, value in rows if parse_access(value).roles)
-                self._scopes_with_roles = frozenset(with_roles)
-        return any(scope.split(":")[0] in {platform, ""} for scope in scopes)
+                self._roles_by_scope = [
+                    (scope, parse_access(value).roles) for _, scope, value in rows
+                ]
+        holding = (roles for scope, roles in found if scope.split(":")[0] in {platform, ""})
+        return frozenset[str]().union(*holding)
 
     async def _show_model(self, conversation: ConversationKey) -> Sequence[Setting]:
         if self._models is None:
@@ -179,7 +181,7 @@ class ChosenSettings:
 
     def _forget_roles(self) -> None:
         self._changes += 1
-        self._scopes_with_roles = None
+        self._roles_by_scope = None
 
     async def _chosen(self, name: str, conversation: ConversationKey) -> tuple[Scope, str] | None:
         # A conversation has no settings of its own: its channel has.

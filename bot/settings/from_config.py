@@ -54,14 +54,15 @@ def _create_rules(config: Config, settings: ChosenSettings) -> Rules:
     return rule
 
 
-async def names_roles(
+async def named_roles(
     config: Config, commands: Sequence[Command], settings: ChosenSettings, platform: str
-) -> bool:
-    """Whether a rule of config.yaml, of a command's check or of an admin names a role of a
-    platform."""
-    configured = any(role.startswith(f"{platform}:") for role in _configured_roles(config))
-    checked = any(command.check is not None and command.check.roles for command in commands)
-    return configured or checked or await settings.names_roles(platform)
+) -> frozenset[str]:
+    """The ids of the roles of a platform that a rule of config.yaml, the check of a command or an
+    admin's choice names."""
+    begin = f"{platform}:"
+    configured = (r.removeprefix(begin) for r in _configured_roles(config) if r.startswith(begin))
+    checked = (command.check.roles for command in commands if command.check is not None)
+    return frozenset(configured).union(*checked, await settings.named_roles(platform))
 
 
 def _configured_roles(config: Config) -> Iterable[str]:

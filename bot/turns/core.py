@@ -61,9 +61,9 @@ async def default_channel_settings(conversation: ConversationKey) -> ChannelSett
     return ChannelSettings()
 
 
-async def no_roles(platform: str) -> bool:
-    """The default of `Policy.names_roles`: no rule names a role."""
-    return False
+async def no_roles(platform: str) -> frozenset[str]:
+    """The default of `Policy.named_roles`: no rule names a role."""
+    return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ class Policy:
 
     `is_off(command)` says whether a command is off everywhere. `channel_settings(conversation)` is
     called for every turn. `quota_per_hour` is the number of turns a person may start in an hour
-    (None: no limit), `max_chars` the longest message in characters. Who may do what is decided by
-    `Services.authorize`. `names_roles(platform)` says whether any rule names a role of that
-    platform.
+    (None: no limit), `max_chars` the longest message in characters. `named_roles(platform)` returns
+    the roles of that platform that any rule names. Who may do what is decided by
+    `Services.authorize`.
     """
 
     is_admin: Callable[[Author], bool] = deny_admin
@@ -84,7 +84,7 @@ class Policy:
     is_off: Callable[[str], bool] = is_never_off
     quota_per_hour: int | None = None
     max_chars: int = MAX_TEXT_CHARACTERS
-    names_roles: Callable[[str], Awaitable[bool]] = no_roles
+    named_roles: Callable[[str], Awaitable[frozenset[str]]] = no_roles
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,9 @@ class Core:
         """Register an adapter under its name, for the duration of a `with` block."""
         return self.platforms.connect(adapter)
 
-    async def names_roles(self, platform: str) -> bool:
-        """Whether any rule names a role or group of this platform."""
-        return await self.policy.names_roles(platform)
+    async def named_roles(self, platform: str) -> frozenset[str]:
+        """The ids of the roles and groups of this platform that any rule names."""
+        return await self.policy.named_roles(platform)
 
     async def accept(self, event: Event, sink: Sink) -> None:
         """Accept an event; the reply is written to `sink`."""

@@ -31,6 +31,8 @@ BOUND = {
 """Who has the role is answered in the channel."""
 BY_CHANNEL = {"channels": [f"discord:{GUILD}:{OTHER_CHANNEL}", "slack:T1:C2"]}
 """Everybody in another channel is."""
+BY_ROLE = {"roles": [f"discord:{STAFF}", "slack:S1"]}
+"""Who has the role is, in direct messages."""
 
 
 def _bases(secret: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -141,6 +143,14 @@ class TestDiscord:
         await discord.tries(DISCORD_WAYS["search"], DM, "search")
         assert discord.leaks() == []
 
+    @pytest.mark.parametrize("discord", [BY_ROLE], indirect=True)
+    async def test_in_direct_messages_nobody_had_a_role(self, discord: OnDiscord) -> None:
+        assert await _tried_on_discord(discord, DM) == set()
+        discord.fake.world.roles[ADA] = (STAFF,)
+        await asyncio.sleep(A_MOMENT_S)
+        assert await _tried_on_discord(discord, DM) == {*DISCORD_WAYS} - OWN_WAYS
+        assert await _tried_on_discord(discord, CHANNEL) == set()  # where others read it
+
 
 class TestSlack:
     @pytest.mark.parametrize("slack", [BOUND], indirect=True)
@@ -151,6 +161,12 @@ class TestSlack:
         workspace.groups = {"S1": [SLACK_ADA]}
         await slack.people.fake.event({"type": "subteam_updated", "subteam": {"id": "S1"}})
         assert await _tried_on_slack(slack, "C1") == {*SLACK_WAYS} - OWN_WAYS
+
+    @pytest.mark.parametrize("slack", [BY_ROLE], indirect=True)
+    async def test_in_direct_messages_a_group_counts_as_well(self, slack: OnSlack) -> None:
+        slack.people.fake.workspace.groups = {"S1": [SLACK_ADA]}
+        assert await _tried_on_slack(slack, DIRECT) == {*SLACK_WAYS} - OWN_WAYS
+        assert await _tried_on_slack(slack, "C1") == set()  # where others read it
 
     @pytest.mark.parametrize("slack", [BY_CHANNEL], indirect=True)
     async def test_in_direct_messages_it_is_found_by_who_is_in_the_channel(

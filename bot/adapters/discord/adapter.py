@@ -63,10 +63,10 @@ class DiscordAdapter:
         """
         unfinished = await core.replies.unfinished(self.name)  # before this run adds its own
         client_holder = ClientHolder(self.timing.request_patience)
-        handlers = Handlers(core, client_holder, self.timing, self.settings)
+        membership = Membership(core, client_holder, self.timing)
+        handlers = Handlers(core, client_holder, self.timing, self.settings, membership)
         background_tasks = BackgroundTasks("discord")
         backoff = Backoff(self.timing.backoff_base, self.timing.backoff_cap)
-        membership = Membership(client_holder, self.timing)
         self._running = _Run(client_holder, core.replies, membership)
         connected = ExitStack()
         first = True

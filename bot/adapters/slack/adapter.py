@@ -106,7 +106,7 @@ class SlackAdapter:
                 me = await self._identify(client)
                 # Bolt looks at files while it is put together.
                 app = await asyncio.to_thread(self._make_bolt, me)
-                groups = UserGroups(client, partial(core.names_roles, self.name))
+                groups = UserGroups(client, partial(core.named_roles, self.name))
                 users = UserDirectory(client, groups)
                 membership = Membership(client, users, self.timing, str(me["team_id"]))
                 self._running = _Run(client, core.replies, membership, groups)

@@ -144,21 +144,22 @@ async def test_a_rule_for_a_group_that_cannot_be_read_is_refused_in_a_sentence(
     assert await chosen.access("rap", HERE) is not None
 
 
-async def test_it_is_known_whether_a_rule_names_a_role(choices: SqlPreferences) -> None:
+async def test_it_is_known_which_roles_the_rules_name(choices: SqlPreferences) -> None:
     def opened() -> ChosenSettings:
         return ChosenSettings(choices, lambda _: ChannelSettings(), commands=lambda: ["rap"])
 
     chosen = opened()
-    assert not await chosen.names_roles("discord")
+    assert await chosen.named_roles("discord") == set()
     await chosen.put("command.rap", "user:U1", "channel", HERE, "discord:ann")
-    assert not await chosen.names_roles("discord")
-    await chosen.put("command.rap", "role:7", "channel", HERE, "discord:ann")
+    assert await chosen.named_roles("discord") == set()
+    await chosen.put("command.rap", "role:7 role:8", "channel", HERE, "discord:ann")
     for known in (chosen, opened()):
-        assert await known.names_roles("discord")
-        assert not await known.names_roles("slack")
-    await chosen.put("command.rap", "role:7", "default", HERE, "discord:ann")
-    assert await chosen.names_roles("slack")
+        assert await known.named_roles("discord") == {"7", "8"}
+        assert await known.named_roles("slack") == set()
+    await chosen.put("command.rap", "role:9", "default", HERE, "discord:ann")
+    assert await chosen.named_roles("slack") == {"9"}
+    assert await chosen.named_roles("discord") == {"7", "8", "9"}
     await chosen.clear("command.rap", "default", HERE)
-    assert not await chosen.names_roles("slack")
+    assert await chosen.named_roles("slack") == set()
     await chosen.clear("command.rap", "channel", HERE)
-    assert not await chosen.names_roles("discord")
+    assert await chosen.named_roles("discord") == set()

@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.discord.inbound.interactions import Interactions
+from bot.adapters.discord.inbound.membership import Membership
 from bot.adapters.discord.inbound.messages import Messages
 from bot.adapters.discord.outbound.poster import ClientHolder
 from bot.adapters.discord.transport.timing import Timing
@@ -18,7 +19,12 @@ class Handlers:
     """Owns the handlers of messages and interactions, and their background tasks."""
 
     def __init__(
-        self, core: Core, client_holder: ClientHolder, timing: Timing, settings: DiscordSettings
+        self,
+        core: Core,
+        client_holder: ClientHolder,
+        timing: Timing,
+        settings: DiscordSettings,
+        membership: Membership,
     ) -> None:
         self._background_tasks = BackgroundTasks("discord")
         self.messages = Messages(
@@ -26,11 +32,12 @@ class Handlers:
             client_holder,
             timing,
             self._background_tasks,
+            membership,
             chain=settings.reply_chain,
             content=settings.message_content,
         )
         self.interactions = Interactions(
-            core, client_holder, timing, self._background_tasks, self.messages
+            core, client_holder, timing, self._background_tasks, self.messages, membership
         )
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:

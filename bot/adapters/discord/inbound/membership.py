@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import discord
@@ -14,8 +16,9 @@ from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.timing import Timing
 from bot.adapters.lookup_cache import LookupCache
+from bot.adapters.protocol import Core
 from bot.commands.checks import Asker
-from bot.types import ConversationKey
+from bot.types import Author, ConversationKey
 
 _log = structlog.get_logger(__name__)
 
@@ -30,7 +33,8 @@ class Membership:
     intent. An answer is used again for `Timing.lookup_reuse` seconds.
     """
 
-    def __init__(self, client_holder: ClientHolder, timing: Timing) -> None:
+    def __init__(self, core: Core, client_holder: ClientHolder, timing: Timing) -> None:
+        self._core = core
         self._client_holder = client_holder
         self._timing = timing
         self._members: LookupCache[tuple[int, int], discord.Member | None] = LookupCache(
@@ -53,13 +57,35 @@ class Membership:
             recipient = channel.recipient if isinstance(channel, discord.DMChannel) else None
             if recipient is None or recipient.id != person:
                 return None
-            return Asker(payloads.author_of(recipient), place, direct=True)
+            return Asker(await self.with_roles(payloads.author_of(recipient)), place, direct=True)
         if place.workspace == payloads.PRIVATE:
             return None  # other people's conversation, of which Discord tells us nothing
         member = await self._member(int(place.workspace), person)
         if member is None or not await self._can_read(member, payloads.place_of(place)):
             return None
         return Asker(payloads.author_of(member), place)
+
+    async def with_roles(self, author: Author) -> Author:
+        """The author of a direct message with the roles that any rule names, from the servers that
+        have these roles; Discord names none there."""
+        named = await self._core.named_roles(payloads.PLATFORM)
+        found: set[str] = set()
+        try:
+            async with asyncio.timeout(self._timing.lookup):
+                for server in await self._servers_with(named) if named else ():
+                    member = await self._member(server, int(author.id))
+                    if member is not None:
+                        found |= payloads.author_of(member).roles & named
+        except FAILURES as exc:
+            _log.info("discord.role_lookup_failed", error=_text(exc))
+        return replace(author, roles=author.roles | found)
+
+    async def _servers_with(self, roles: Collection[str]) -> Sequence[int]:
+        client = await self._client_holder.client()
+        await client.wait_until_ready()
+        numbers = [int(role) for role in roles if role.isdecimal()]
+        found = (g.id for g in client.guilds if any(g.get_role(number) for number in numbers))
+        return list(islice(found, _MAX_SERVERS))
 
     async def channels_of(self, person: str, channels: Collection[str]) -> frozenset[str]:
         """Those of the channels and servers, as config.yaml writes them, that a person can read."""

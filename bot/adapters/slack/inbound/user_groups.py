@@ -32,19 +32,19 @@ class UserGroups:
     """The user groups of the workspace with their members.
 
     They are read with one call, kept for five minutes, and read again after Slack has said that a
-    group changed (`forget`). Where they cannot be read, nobody is in one. `is_needed` tells whether
-    any rule names a group; where none does, Slack is not asked.
+    group changed (`forget`). Where they cannot be read, nobody is in one. `named_groups` returns
+    the groups that rules name; where none does, Slack is not asked.
     """
 
     def __init__(
         self,
         client: AsyncWebClient,
-        is_needed: Callable[[], Awaitable[bool]],
+        named_groups: Callable[[], Awaitable[Collection[str]]],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
-        self._is_needed = is_needed
+        self._named_groups = named_groups
         self._clock = clock
         self._members: Mapping[str, frozenset[str]] = {}
         self._until = 0.0
@@ -54,7 +54,7 @@ class UserGroups:
 
     async def groups_of(self, user: str) -> frozenset[str]:
         """Ids of the groups that somebody is in; empty where no rule names a group."""
-        if not await self._is_needed():
+        if not await self._named_groups():
             return frozenset()
         groups = await self._read()
         return frozenset(group for group, members in groups.items() if user in members)

@@ -13,7 +13,7 @@ from bot.commands.declaration import Command, command
 from bot.config import Config
 from bot.settings.channel_settings import ChosenSettings
 from bot.settings.choices_store import SqlPreferences
-from bot.settings.from_config import names_roles
+from bot.settings.from_config import named_roles
 from bot.settings.values import ChannelSettings
 from bot.skills.context import Context
 from bot.storage.database import Database
@@ -44,9 +44,9 @@ async def test_a_rule_of_the_file_names_a_role(
     said: Mapping[str, Any], chosen: ChosenSettings
 ) -> None:
     config = Config.model_validate(said)
-    assert await names_roles(config, (), chosen, "slack")
-    assert not await names_roles(config, (), chosen, "discord")
-    assert not await names_roles(Config(), (), chosen, "slack")
+    assert await named_roles(config, (), chosen, "slack") == {"S1"}
+    assert await named_roles(config, (), chosen, "discord") == set()
+    assert await named_roles(Config(), (), chosen, "slack") == set()
 
 
 def _command(check: Check | None) -> Command:
@@ -71,4 +71,5 @@ def _command(check: Check | None) -> Command:
 async def test_a_check_of_a_command_names_a_role(
     check: Check | None, named: bool, chosen: ChosenSettings
 ) -> None:
-    assert await names_roles(Config(), [_command(check)], chosen, "slack") is named
+    found = await named_roles(Config(), [_command(check)], chosen, "slack")
+    assert found == ({"S1"} if named else set())

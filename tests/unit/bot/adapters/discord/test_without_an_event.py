@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bot.adapters.discord.outbound.new_reply import MAY_NOT_WRITE, PERSON_UNREACHABLE, PLACE_GONE
+from bot.commands.authorization import Authorizer
+from bot.commands.checks import Asker
 from bot.errors import Failed, NotFound, Refused
+from bot.turns.core import Policy
 from bot.types import Author, ConversationKey, View
 from tests.fakes.discord import FakeDiscord
 from tests.fakes.discord.running import QUICK, Bot, running
@@ -71,10 +75,11 @@ class TestReplies:
         assert stored.address["messages"] == f"{first['id']},{second['id']}"
 
     async def test_a_thread_gets_it(self, bot: Bot, fake: FakeDiscord) -> None:
-        thread = int(fake.world.add_thread(await fake.say("about", mention=True), "t")["id"])
+        root = int(fake.world.add_message(CHANNEL, ADA, "root")["id"])
+        thread = int(fake.world.add_thread(root, "t")["id"])
         place = replace(HERE, thread=str(thread))
         await said(await bot.bench.core.platforms.open_reply(place, None, turn="t1"), "news")
-        assert [m["content"] for m in fake.from_bot(thread)][-1] == "news"
+        assert [m["content"] for m in fake.from_bot(thread)] == ["news"]
 
     async def test_one_person_gets_a_direct_message(self, bot: Bot, fake: FakeDiscord) -> None:
         sink = await bot.bench.core.platforms.open_reply(HERE, EVE_NOW, turn="t1")
@@ -215,6 +220,57 @@ class TestAskers:
     async def test_a_name_that_is_no_persons(self, fresh: Bot, person: str) -> None:
         assert await fresh.bench.core.platforms.asker_now(person, HERE) is None
         assert await fresh.bench.core.platforms.channels_of(person, [f"discord:{GUILD}"]) == set()
+
+
+async def _staff(platform: str) -> frozenset[str]:
+    return frozenset({str(STAFF), "12", "S1"} if platform == "discord" else ())
+
+
+async def _only_staff(command: str, asker: Asker) -> bool:
+    return str(STAFF) in asker.author.roles
+
+
+class TestDirectMessages:
+    """Discord names no roles there; those that a rule names are looked up."""
+
+    @pytest.fixture
+    async def ruled(self, make: Any) -> AsyncIterator[Bot]:
+        core = {
+            "policy": Policy(named_roles=_staff),
+            "authorize": Authorizer(rules=_only_staff),
+        }
+        async with running(make(timing=FRESH, bench=core)) as started:
+            yield started
+
+    async def test_a_role_counted_for_nothing_in_direct_messages(
+        self, ruled: Bot, fake: FakeDiscord
+    ) -> None:
+        await fake.command("paint", {"what": "a barn"}, channel=DM)
+        await fake.until(lambda: "may not" in str(fake.world.messages), "a refusal")
+        fake.world.roles[ADA] = (STAFF, 270)
+        await fake.command("paint", {"what": "a shed"}, channel=DM)
+        await fake.until(lambda: "a shed in red" in str(fake.world.messages), "an answer")
+        assert "a barn in red" not in str(fake.world.messages)
+
+    async def test_the_core_is_told_of_the_roles_that_rules_name(
+        self, ruled: Bot, fake: FakeDiscord
+    ) -> None:
+        fake.world.roles[ADA] = (STAFF, 270)
+        asker = await ruled.bench.core.platforms.asker_now(ADA_KEY, AT_HOME)
+        assert asker is not None
+        assert asker.author.roles == {str(STAFF)}
+        fake.world.left.add(ADA)
+        asker = await ruled.bench.core.platforms.asker_now(ADA_KEY, AT_HOME)
+        assert asker is not None
+        assert asker.author.roles == frozenset()
+
+    async def test_where_no_rule_names_a_role_discord_is_not_asked(
+        self, fresh: Bot, fake: FakeDiscord
+    ) -> None:
+        assert await fresh.bench.core.platforms.asker_now(ADA_KEY, AT_HOME) is not None
+        await fake.command("paint", {"what": "a barn"}, channel=DM)
+        await fake.until(lambda: "a barn in red" in str(fake.world.messages), "an answer")
+        assert fake.requests("GET", "/members/") == []
 
 
 class TestChannels:

@@ -12,6 +12,7 @@ import pytest
 from bot.adapters.slack.inbound.user_groups import NOT_NOW, SCOPE_MISSING, UserGroups
 from bot.adapters.slack.outbound.new_reply import MAY_NOT_WRITE, PERSON_UNREACHABLE, PLACE_GONE
 from bot.adapters.slack.transport.client import Client
+from bot.commands.authorization import Authorizer
 from bot.commands.checks import Asker
 from bot.errors import Failed, NotFound, Refused
 from bot.turns.core import Policy
@@ -232,8 +233,8 @@ class TestChannels:
         assert await fresh.bench.core.platforms.channels_of(ADA_KEY, ["slack:T1"]) == frozenset()
 
 
-async def _yes(platform: str) -> bool:
-    return platform == "slack"
+async def _groups(platform: str) -> frozenset[str]:
+    return frozenset({"S1"} if platform == "slack" else ())
 
 
 async def _only_group(command: str, asker: Asker) -> bool:
@@ -246,10 +247,9 @@ class TestUserGroups:
         """A bot with a rule that names a group."""
         fake.workspace.groups = {"S1": [EVE], "S2": [ADA, EVE]}
         fake.workspace.channels = {CHANNEL: [ADA, EVE]}
-        policy = Policy(
-            names_roles=_yes, rule=_only_group, is_admin=lambda author: "S1" in author.roles
-        )
-        async with served(build(timing=FRESH, bench={"policy": policy})) as started:
+        policy = Policy(named_roles=_groups, is_admin=lambda author: "S1" in author.roles)
+        core = {"policy": policy, "authorize": Authorizer(rules=_only_group)}
+        async with served(build(timing=FRESH, bench=core)) as started:
             yield started
 
     async def _roles(self, bot: ServedBot, person: str = EVE_KEY) -> set[str]:
@@ -325,7 +325,7 @@ class TestUserGroups:
         self, fake: FakeSlack
     ) -> None:
         client = Client(token=BOT_TOKEN, base_url=fake.api_url)
-        groups = UserGroups(client, lambda: _yes("slack"))
+        groups = UserGroups(client, lambda: _groups("slack"))
         fake.workspace.groups = {"S1": [EVE]}
         first = fake.methods.usergroups_list
 

@@ -47,8 +47,8 @@ class Suggesting:
     def connect(self, adapter: Adapter) -> AbstractContextManager[None]:
         return nullcontext()
 
-    async def names_roles(self, platform: str) -> bool:
-        return False
+    async def named_roles(self, platform: str) -> frozenset[str]:
+        return frozenset()
 
     async def accept(self, event: Event, sink: Sink) -> None:
         return

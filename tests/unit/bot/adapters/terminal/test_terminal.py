@@ -44,8 +44,8 @@ class EchoCore:
     def connect(self, adapter: Adapter) -> AbstractContextManager[None]:
         return nullcontext()
 
-    async def names_roles(self, platform: str) -> bool:
-        return False
+    async def named_roles(self, platform: str) -> frozenset[str]:
+        return frozenset()
 
     async def accept(self, event: Event, sink: Sink) -> None:
         self.events.append(event)
