@@ -137,10 +137,11 @@ class Adapter(Protocol):
     ) -> Sink:
         """Begin a reply that no event asked for; nothing is shown before the sink is used.
 
-        With `audience` only that person sees it; None is everybody in the conversation's channel or
-        thread. What is stored of the reply of `turn`, its id, tells what the new one stands
-        beneath. Raises `NotFound` where the place is gone, `Refused` where the bot may not write,
-        and `Failed` where the platform cannot be reached.
+        With `audience` only that person sees it, and the reply is kept under the conversation of
+        their direct messages; None is everybody in the conversation's channel or thread. What is
+        stored of the reply of `turn` (an id) tells which messages the new one stands beneath.
+        Raises `NotFound` where the place is gone, `Refused` where the bot may not write, and
+        `Failed` where the platform cannot be reached.
         """
         ...
 

@@ -41,6 +41,7 @@ async def open_reply(
                 channel = await _find_place(client_holder, conversation)
             else:
                 channel = await _find_direct(client_holder, audience)
+                conversation = ConversationKey(payloads.PLATFORM, payloads.DIRECT, str(channel))
     except FAILURES as exc:
         raise Failed(UNREACHABLE) from exc
     stored = await replies.get(turn)

@@ -87,6 +87,9 @@ class TestReplies:
         direct = int(fake.world.direct(EVE)["id"])
         assert [m["content"] for m in fake.from_bot(direct)] == ["for your eyes only"]
         assert fake.from_bot(CHANNEL) == []
+        stored = await bot.bench.core.replies.get("t1")
+        assert stored is not None
+        assert stored.conversation == f"discord:@dm:{direct}"
 
     async def test_a_place_that_is_gone(self, bot: Bot, fake: FakeDiscord) -> None:
         del fake.world.channels[CHANNEL]

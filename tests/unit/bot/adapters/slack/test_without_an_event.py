@@ -101,6 +101,9 @@ class TestReplies:
         assert fake.workspace.directs[message.channel] == EVE
         assert "for your eyes only" in message.shown
         assert "and this" in message.shown
+        stored = await fresh.bench.core.replies.get("t1")
+        assert stored is not None
+        assert stored.conversation == f"slack:T1:{message.channel}"
 
     async def test_in_direct_messages_it_stays_in_the_thread(
         self, fresh: ServedBot, fake: FakeSlack
