@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 
-import structlog
-
 from bot.commands.declaration import Command
 from bot.errors import UsageError
 from bot.types import Value
-
-_log = structlog.get_logger(__name__)
 
 ALREADY_SUBMITTED = "This form was sent already; its answer is in the channel."
 _MAX_REMEMBERED_FORMS = 1000
@@ -34,17 +30,8 @@ class SubmittedForms:
 
 
 def wants_form(command: Command, given: Mapping[str, Value]) -> bool:
-    """Whether a command asks for a form although no required option is missing.
-
-    An exception in the plugin's check is logged and counts as no.
-    """
-    if command.form is None:
-        return False
-    try:
-        return command.form(given)
-    except Exception:  # noqa: BLE001  # a plugin wrote it; the call is answered without a form
-        _log.exception("form.check_failed", command=command.name)
-        return False
+    """Whether a command asks for a form although no required option is missing."""
+    return command.form is not None and command.form(given)
 
 
 def validate_form(command: Command, given: Mapping[str, Value]) -> dict[str, str]:
