@@ -28,6 +28,12 @@ MAX_TEXT_CHARACTERS = 4000
 
 Kind = Literal["str", "int", "float", "bool"]
 _KINDS: Mapping[type, Kind] = {str: "str", int: "int", float: "float", bool: "bool"}
+_JSON_TYPES: Mapping[Kind, str] = {
+    "str": "string",
+    "int": "integer",
+    "float": "number",
+    "bool": "boolean",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,26 @@ class Option:
             if most is not None and value > most:
                 raise UsageError(f"{self.name} must be at most {format_number(most)}, not {said}.")
         return value
+
+    def schema(self) -> dict[str, Any]:
+        """Return a JSON schema of the option's values."""
+        entry: dict[str, Any] = {"type": _JSON_TYPES[self.kind]}
+        if self.description:
+            entry["description"] = self.description
+        if self.choices:
+            entry["enum"] = [*self.choices]
+        elif self.kind == "str":
+            entry["maxLength"] = self.max_length
+            if self.required:
+                entry["pattern"] = r"\S"  # some text, not blanks alone
+        if self.kind in {"int", "float"}:
+            if self.min_value is not None:
+                entry["minimum"] = self.min_value
+            if self.max_value is not None:
+                entry["maximum"] = self.max_value
+        if self.default is not None:
+            entry["default"] = self.default
+        return entry
 
     def _convert(self, raw: Value) -> Value:
         if self.kind == "str":
@@ -216,17 +242,14 @@ class Command:
         return bound
 
     def schema(self) -> dict[str, Any]:
-        """Return the options as a JSON schema of type object, for a model that calls tools."""
-        kinds = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
-        properties: dict[str, Any] = {}
-        for option in self.options:
-            entry: dict[str, Any] = {"type": kinds[option.kind], "description": option.description}
-            if option.choices:
-                entry["enum"] = list(option.choices)
-            properties[option.name] = entry
+        """Return the options as a JSON schema of type object, for a model that calls tools.
+
+        What it accepts is what `bind` accepts of values that have the options' types, except for
+        control characters in a text.
+        """
         return {
             "type": "object",
-            "properties": properties,
+            "properties": {option.name: option.schema() for option in self.options},
             "required": [o.name for o in self.options if o.required],
             "additionalProperties": False,
         }
