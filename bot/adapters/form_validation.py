@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 
+from backends.lru import LruDict
 from bot.commands.declaration import Command
 from bot.errors import UsageError
 from bot.types import Value
@@ -17,15 +17,13 @@ class SubmittedForms:
     """Remembers the latest accepted forms, by their id on the platform, to detect duplicates."""
 
     def __init__(self) -> None:
-        self._submitted_forms: OrderedDict[str, None] = OrderedDict()
+        self._submitted_forms: LruDict[str, None] = LruDict(_MAX_REMEMBERED_FORMS)
 
     def submit_once(self, form: str) -> bool:
         """Record a form as submitted. Returns False if it was recorded before."""
         if form in self._submitted_forms:
             return False
         self._submitted_forms[form] = None
-        if len(self._submitted_forms) > _MAX_REMEMBERED_FORMS:
-            self._submitted_forms.popitem(last=False)
         return True
 
 

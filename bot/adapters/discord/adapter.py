@@ -10,13 +10,13 @@ from pathlib import Path
 import structlog
 
 from bot.adapters.background_tasks import BackgroundTasks
+from bot.adapters.backoff import Backoff
 from bot.adapters.discord.client import DiscordClient, ShardedDiscordClient
 from bot.adapters.discord.inbound.command_tree import register
 from bot.adapters.discord.inbound.handlers import Handlers
 from bot.adapters.discord.outbound.poster import ClientHolder
 from bot.adapters.discord.outbound.repair import repair
 from bot.adapters.discord.setup import manifest
-from bot.adapters.discord.transport.backoff import Backoff
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.gateway import log_in, stay_connected, stay_connected_sharded
 from bot.adapters.discord.transport.timing import Timing

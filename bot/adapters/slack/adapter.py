@@ -15,11 +15,11 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetr
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.background_tasks import BackgroundTasks
+from bot.adapters.backoff import Backoff
 from bot.adapters.protocol import AdapterError, Core
 from bot.adapters.slack.inbound.listeners import register_listeners
 from bot.adapters.slack.outbound.repair import repair
 from bot.adapters.slack.setup.doctor import Doctor
-from bot.adapters.slack.transport.backoff import Backoff
 from bot.adapters.slack.transport.client import Client
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.http_mode import HttpEndpoint
