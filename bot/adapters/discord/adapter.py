@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from bot.adapters.background_tasks import BackgroundTasks
+from bot.adapters.background_tasks import MAX_TASKS, BackgroundTasks
 from bot.adapters.backoff import Backoff
 from bot.adapters.discord.client import DiscordClient, ShardedDiscordClient
 from bot.adapters.discord.inbound.command_tree import register
@@ -38,6 +38,8 @@ class DiscordAdapter:
     data_dir: Path
     timing: Timing = field(default_factory=Timing)
     name: str = "discord"
+    max_tasks: int = MAX_TASKS
+    """Events that are handled at the same time; the authors of further ones are refused."""
 
     async def run(self, core: Core) -> None:
         """Serve until cancelled, connecting again whenever the connection ends.
@@ -46,7 +48,7 @@ class DiscordAdapter:
         """
         unfinished = await core.replies.unfinished(self.name)  # before this run adds its own
         client_holder = ClientHolder(self.timing.request_patience)
-        handlers = Handlers(core, client_holder, self.timing, self.settings)
+        handlers = Handlers(core, client_holder, self.timing, self.settings, self.max_tasks)
         background_tasks = BackgroundTasks("discord")
         backoff = Backoff(self.timing.backoff_base, self.timing.backoff_cap)
         first = True

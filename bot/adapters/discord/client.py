@@ -93,7 +93,7 @@ class DiscordClient(discord.Client):
     # --- what people do -------------------------------------------------------------------------
 
     async def on_message(self, message: discord.Message) -> None:
-        self.handlers.start("message", self.handlers.messages.on_message(message, self.own_id))
+        self.handlers.start_message(message, self.own_id)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         self.handlers.start("edit", self.handlers.messages.on_edited(payload.message, self.own_id))

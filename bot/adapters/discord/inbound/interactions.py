@@ -11,7 +11,7 @@ import discord
 import structlog
 from discord import app_commands
 
-from bot.adapters.background_tasks import BackgroundTasks
+from bot.adapters.background_tasks import BUSY, BackgroundTasks, Refusal, refuse
 from bot.adapters.discord.inbound import history
 from bot.adapters.discord.inbound.messages import Messages
 from bot.adapters.discord.inbound.modal_views import needs_form
@@ -137,7 +137,7 @@ class Interactions:
         if form is not None:
             direct = DirectPoster(self._client_holder, interaction.user.id)
             sink = self._modals.make_recovery_sink(interaction, form, sink, posters, direct)
-        self._background_tasks.start(self._core.accept(call, sink), f"/{name}")
+        self._accept(call, sink, f"/{name}")
 
     async def _acknowledge(self, interaction: Interaction, *, thinking: bool = False) -> int | None:
         """Acknowledge, before anything else. Returns the placeholder's id, if there is one.
@@ -211,12 +211,23 @@ class Interactions:
         await self._acknowledge(interaction)
         if action == "regenerate" and value.startswith(EDITED_PREFIX):
             number = int(value.removeprefix(EDITED_PREFIX))
-            self._background_tasks.start(self._ask_edited(interaction, turn, number), "asked again")
+            self._background_tasks.start(
+                self._ask_edited(interaction, turn, number),
+                "asked again",
+                Refusal(str(interaction.id), lambda: reply_ephemeral(interaction, BUSY)),
+            )
             return
         call = self._build_action_call(interaction, action, turn, value)
         lazy = action != "regenerate"
         sink = self._sink(self._posters(interaction), call.conversation, lazy=lazy)
-        self._background_tasks.start(self._core.accept(call, sink), action)
+        self._accept(call, sink, action)
+
+    def _accept(self, call: CommandCall | ActionCall, sink: Sink, name: str) -> None:
+        """Hand an event to the core, or refuse it where there are too many. Each person gets the
+        refusal, since the platform waits for an answer."""
+        self._background_tasks.start(
+            self._core.accept(call, sink), name, Refusal(call.id, lambda: refuse(sink))
+        )
 
     def _build_action_call(
         self, interaction: Interaction, action: ActionName, turn: str, value: str
