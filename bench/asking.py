@@ -43,6 +43,7 @@ from bot.prompting.templates import JinjaPrompts
 from bot.skills.context import Context
 from bot.skills.services import Searching, Services
 from bot.testing.models import ScriptedModels
+from bot.turns.turn import Turn
 from bot.types import Author, ConversationKey, Explanation, Text
 from bot.values import SearchResult
 
@@ -96,7 +97,7 @@ def _context(service: KnowledgeService, model: Backend, searching: Searching) ->
         searching=searching,
     )
     event = Message("m", _PLACE, _ASKER, "", direct=True)
-    return Context(event, "t", Asker(_ASKER, _PLACE, True, True), services)
+    return Context(Turn("t", event, Asker(_ASKER, _PLACE, True, True)), services)
 
 
 @asynccontextmanager

@@ -32,7 +32,7 @@ from bot.observability.logs import configure
 from bot.observability.metrics import Metrics
 from bot.storage.database import Database
 from bot.turns.core import Core
-from bot.turns.turn import TurnLimits
+from bot.turns.runner import TurnLimits
 from bot.types import Author, ConversationKey, Limits, View
 from tests.fakes.core import Bench
 from tests.fakes.skills import CHAT

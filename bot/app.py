@@ -20,7 +20,9 @@ from bot.adapters.protocol import Adapter, AdapterError
 from bot.errors import UserFacingError
 from bot.history.reply_addresses import SqlReplies
 from bot.history.sql_store import SqlHistoryStore
+from bot.history.suspensions import Suspensions
 from bot.installation import Installation
+from bot.knowledge.access import DocumentAccess
 from bot.knowledge.embedders import create_embedders
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.page_reader import PageReader
@@ -35,7 +37,7 @@ from bot.private_files import create_privately
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.channel_settings import ChosenSettings
 from bot.settings.choices_store import SqlPreferences
-from bot.settings.from_config import may_use, settings_from_config
+from bot.settings.from_config import create_authorizer, settings_from_config
 from bot.skills.plugin_declarations import Plugins
 from bot.skills.plugin_lifespans import run_lifespans
 from bot.skills.services import Searching, Services
@@ -45,7 +47,7 @@ from bot.storage.database import Database
 from bot.turns.core import Core, Policy, assemble
 from bot.turns.erasure import Erasure
 from bot.turns.open_turns import OpenTurns
-from bot.turns.turn import TurnLimits
+from bot.turns.runner import TurnLimits
 from bot.values import Ingested
 from bot.web.fetch import Fetcher
 
@@ -86,6 +88,7 @@ class App:
         async with (
             _background(self.knowledge.repair_when_damaged(), "documents: mending"),
             _background(removing, "backups: removing old ones"),
+            _background(self.core.resume_turns(), "suspended turns"),
             asyncio.TaskGroup() as group,
         ):
             served = [
@@ -175,6 +178,12 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             commands=lambda: [command.name for command in installation.plugins.commands],
             models=models,
         )
+        authorize = create_authorizer(
+            config,
+            settings,
+            installation.plugins.commands,
+            DocumentAccess(config.knowledge.bases, settings.knowledge_base),
+        )
         knowledge = KnowledgeService(
             database,
             config.index,
@@ -187,7 +196,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
         )
         stack.push_async_callback(knowledge.aclose)
 
-        open_turns = OpenTurns()
+        open_turns = OpenTurns(authorize)
         services = Services(
             models=models,
             history=history,
@@ -211,6 +220,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
                 deadline_s=config.knowledge.query_deadline_s,
             ),
             max_attachment_bytes=config.limits.max_attachment_bytes,
+            authorize=authorize,
         )
         failed = await stack.enter_async_context(
             run_lifespans(installation.plugins.lifespans, services)
@@ -227,7 +237,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             policy=Policy(
                 is_admin=config.is_admin,
                 channel_settings=settings.resolve,
-                rule=partial(may_use, config, settings),
+                is_off=config.is_off,
                 quota_per_hour=config.limits.quota_per_hour,
                 max_chars=config.limits.max_message_chars,
             ),
@@ -240,6 +250,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             ),
             metrics=metrics,
             redact=Redactor(installation.secrets.known()),
+            suspensions=Suspensions(database),
         )
         stack.push_async_callback(core.close)
         if config.metrics.port is not None:
@@ -270,7 +281,7 @@ def create_adapters(installation: Installation) -> list[Adapter]:
                 secrets.slack_bot_token.get_secret_value(),
                 app.get_secret_value() if app is not None else None,
                 signing.get_secret_value() if signing is not None else None,
-                commands=installation.plugins.commands,
+                commands=installation.offered_commands,
                 config_token=secrets.get("SLACK_CONFIG_TOKEN"),
             )
         )

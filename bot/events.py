@@ -138,6 +138,10 @@ class ActionCall:
     earlier: Reader | None = field(default=None, compare=False, repr=False)
 
 
+ACTIONS_WITH_REPLY: frozenset[ActionName] = frozenset({"regenerate", "resume"})
+"""Buttons after which a turn writes a new reply; the others show a notice at most."""
+
+
 @dataclass(frozen=True, slots=True)
 class MessageDeleted:
     """A person deleted the message with the event id `of`; its turn is stopped."""

@@ -6,7 +6,7 @@ This starts nothing and loads no model, so `parlance check` and other commands c
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from backends.files.store import ModelStore
 from backends.pool.pool import Pool
 from backends.pool.spec import ModelSpec, ResolvedReplica, SpecError
 from backends.registry import load_engines
+from bot.commands.declaration import Command
 from bot.config import Config, Secrets, load
 from bot.config.resources import INSTALLED, resource
 from bot.config.secrets import find_secret_variables
@@ -81,6 +82,11 @@ class Installation:
     store: ModelStore
     plugins: Plugins
     engines: Mapping[str, Engine]
+
+    @property
+    def offered_commands(self) -> Sequence[Command]:
+        """The commands that are not off everywhere: those that a platform is told of."""
+        return [c for c in self.plugins.commands if not self.config.is_off(c.name)]
 
     @classmethod
     def read(cls, path: Path | None = None) -> Installation:

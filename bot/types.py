@@ -149,6 +149,8 @@ class Source:
     passage: str = field(default="", repr=False)
     document: str = ""
     at: datetime | None = None
+    base: str = ""
+    """The knowledge base that its document is in; empty for a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,9 @@ class Sources:
     items: tuple[Source, ...]
 
 
-ActionName = Literal["stop", "regenerate", "good", "bad", "why", "source", "wrong", "outdated"]
+ActionName = Literal[
+    "stop", "regenerate", "resume", "good", "bad", "why", "source", "wrong", "outdated"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +229,8 @@ Part: TypeAlias = Text | Status | Sources | Actions | File | Notice | Explanatio
 
 # --- what delivery hands to a platform -----------------------------------------------------------
 
-State = Literal["working", "complete", "cancelled", "refused", "failed"]
+State = Literal["working", "waiting", "complete", "cancelled", "refused", "failed"]
+"""`waiting` is a reply whose turn is suspended: nothing is added to it until it is resumed."""
 
 
 @dataclass(frozen=True, slots=True)

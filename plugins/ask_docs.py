@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from typing import Annotated
 
 from bot.api import (
@@ -12,7 +11,6 @@ from bot.api import (
     Example,
     Explanation,
     Option,
-    Part,
     SearchResult,
     Skill,
     Status,
@@ -40,23 +38,25 @@ async def ask(
     ctx: Context,
     question: Annotated[str, Option("What you want to know", multiline=True)],
     model: Annotated[str | None, Option("Which model answers", complete=model_names)] = None,
-) -> AsyncIterator[Part]:
+) -> None:
     """Answer from the team's documents, with sources."""
     question, about = _question(ctx, question)
     name = await ctx.model(model)
     bases = await ctx.knowledge.bases(ctx.asker)
     history = await ctx.history.recent(str(ctx.conversation))
     if bases and (ctx.services.searching.rewrite or ctx.services.searching.multi_query):
-        yield Status("working", "working out what to look for")
+        await ctx.say(Status("working", "working out what to look for"))
     asked = _joined(question, about)
     found = await search_for(ctx, asked, bases=bases, history=history, model=name)
     if not found.evidence or not found.passages:
-        yield Explanation(
-            passages=tuple(source(n, p) for n, p in enumerate(found.passages, 1)),
-            left_out=("Every passage: none is evidence enough for an answer.",),
-            searched=found.searched,
+        await ctx.say(
+            Explanation(
+                passages=tuple(source(n, p) for n, p in enumerate(found.passages, 1)),
+                left_out=("Every passage: none is evidence enough for an answer.",),
+                searched=found.searched,
+            )
         )
-        yield Text(_nothing(found, bases))
+        await ctx.say(Text(_nothing(found, bases)))
         return
     family = (await ctx.models.capabilities(name)).family
     several = bool(speakers(history, ctx.author))
@@ -70,9 +70,7 @@ async def ask(
         history=history,
         about=about,
     )
-    async with aclosing(drawn) as parts:
-        async for part in parts:
-            yield part
+    await ctx.say_all(drawn)
 
 
 def _question(ctx: Context, question: str | None) -> tuple[str, str]:

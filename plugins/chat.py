@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -16,7 +16,6 @@ from bot.api import (
     Notice,
     Option,
     Page,
-    Part,
     Refused,
     Sampling,
     Skill,
@@ -44,11 +43,9 @@ MAX_FILE_PIECES = 64
 PIECE_TOKENS = 256
 
 
-async def answer(ctx: Context) -> AsyncIterator[Part]:
+async def answer(ctx: Context) -> None:
     """Answer what was said, from the documents where they hold the answer."""
-    async with aclosing(converse(ctx, ctx.event.text or "")) as parts:
-        async for part in parts:
-            yield part
+    await converse(ctx, ctx.event.text or "")
 
 
 @command(
@@ -61,52 +58,47 @@ async def chat(
     ctx: Context,
     message: Annotated[str, Option("What you want to say", multiline=True)],
     model: Annotated[str | None, Option("Which model answers", complete=model_names)] = None,
-) -> AsyncIterator[Part]:
+) -> None:
     """Talk with the model."""
-    async with aclosing(converse(ctx, message, model)) as parts:
-        async for part in parts:
-            yield part
+    await converse(ctx, message, model)
 
 
-async def converse(ctx: Context, said: str, model: str | None = None) -> AsyncGenerator[Part, None]:
+async def converse(ctx: Context, said: str, model: str | None = None) -> None:
     """One turn of a conversation."""
     said = said.strip()
     pages, refused = await _read_files(ctx)
     if not said and not pages:
         raise Refused(refused[0] if refused else "Your message is empty; ask me something.")
     for reason in refused:
-        yield Notice(reason)
+        await ctx.say(Notice(reason))
     question = said or "Say in a few sentences what this is about."
     name = await ctx.model(model)
     capabilities = await ctx.models.capabilities(name)
     history = await ctx.history.recent(str(ctx.conversation))
     note = small_note(ctx, name, history) if is_small(capabilities) else None
     if is_small(capabilities) and not pages and (kind := courtesy(said)):
-        yield Text(answer_to(kind, ctx))
+        await ctx.say(Text(answer_to(kind, ctx)))
         if note:
-            yield note
+            await ctx.say(note)
         return
     family = capabilities.family
     who = speakers(history, ctx.author)
     system = ctx.prompts.render("system", family, persona=ctx.persona, several=bool(who))
-    bases = [] if pages else await ctx.knowledge.bases(ctx.asker)
+    from_documents = not pages and await ctx.allowed("ask")
+    bases = await ctx.knowledge.bases(ctx.asker) if from_documents else []
     if bases and not _is_single_word(question):
         found = await search_for(ctx, question, bases=bases, history=history, model=name)
         if found.evidence:
             drawn = answer_from(ctx, question, found, system=system, model=name, history=history)
-            async with aclosing(drawn) as parts:
-                async for part in parts:
-                    yield part
-            yield Notice("Drawn from the documents.", kind="footer")
+            await ctx.say_all(drawn)
+            await ctx.say(Notice("Drawn from the documents.", kind="footer"))
             return
     asked = _Prompt(name, family, system, who.said(ctx.author.key, question), history, who)
-    async with aclosing(_plain(ctx, asked, pages)) as parts:
-        async for part in parts:
-            yield part
+    await _plain(ctx, asked, pages)
     if bases:
-        yield Notice("Plain conversation, not from the documents.", kind="footer")
+        await ctx.say(Notice("Plain conversation, not from the documents.", kind="footer"))
     if note:
-        yield note
+        await ctx.say(note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +113,7 @@ class _Prompt:
     who: Speakers
 
 
-async def _plain(ctx: Context, asked: _Prompt, pages: Sequence[Page]) -> AsyncGenerator[Part, None]:
+async def _plain(ctx: Context, asked: _Prompt, pages: Sequence[Page]) -> None:
     model, history = asked.model, asked.history
     fitter = ctx.services.fitter
     quotes = _context_lines(ctx, history)
@@ -164,22 +156,25 @@ async def _plain(ctx: Context, asked: _Prompt, pages: Sequence[Page]) -> AsyncGe
         answer_tokens=SAMPLING.max_tokens,
     )
     missing = len(quotes) + len(pieces) - fitted.blocks
-    yield Explanation(
-        model=model,
-        turns_used=fitted.turns_used,
-        turns_left_out=fitted.turns_left_out,
-        left_out=(f"{missing} pieces of messages and files that did not fit",) if missing else (),
+    left_out = (f"{missing} pieces of messages and files that did not fit",) if missing else ()
+    await ctx.say(
+        Explanation(
+            model=model,
+            turns_used=fitted.turns_used,
+            turns_left_out=fitted.turns_left_out,
+            left_out=left_out,
+        )
     )
     sampling = replace(SAMPLING, max_tokens=fitted.max_tokens)
     echo = EchoFilter()
     async with aclosing(ctx.generate(fitted.messages, model=model, sampling=sampling)) as parts:
         async for part in parts:
             if not isinstance(part, Text):
-                yield part
+                await ctx.say(part)
             elif text := echo.feed(part.delta):
-                yield Text(text)
+                await ctx.say(Text(text))
     if rest := echo.finish():
-        yield Text(rest)
+        await ctx.say(Text(rest))
 
 
 def _is_single_word(said: str) -> bool:
@@ -216,7 +211,7 @@ async def _read_files(ctx: Context) -> tuple[list[Page], list[str]]:
     return pages, refused
 
 
-SKILL = Skill("chat", commands=(chat,), answer=answer, priority=1000)
+SKILL = Skill("chat", commands=(chat,), answer=answer, priority=1000, answers_as="chat")
 """Last in line: whatever free text no other skill wants."""
 
 

@@ -13,7 +13,6 @@ from bot.api import (
     Failed,
     Ingested,
     NotFound,
-    Part,
     Refused,
     Status,
     Text,
@@ -32,7 +31,7 @@ _OUTCOMES = {
 }
 
 
-async def add(ctx: Context, what: str, text: str, base: str | None) -> AsyncGenerator[Part, None]:
+async def add(ctx: Context, what: str, text: str, base: str | None) -> None:
     """All that was given: a text with its title or an address beside it, an address, files."""
     plain = what.strip("<>").partition("|")[0]
     address = plain if _URL.match(plain) else ""
@@ -50,9 +49,7 @@ async def add(ctx: Context, what: str, text: str, base: str | None) -> AsyncGene
         raise UsageError(
             "Name a URL, attach a file, or give a text: /docs add https://example.com/guide"
         )
-    async with aclosing(_add_all(things)) as steps:
-        async for part in steps:
-            yield part
+    await _add_all(ctx, things)
 
 
 def _add_address(ctx: Context, location: str, base: str | None) -> AsyncGenerator[Ingested, None]:
@@ -88,9 +85,7 @@ async def _add_file(
             yield step
 
 
-async def add_message(
-    ctx: Context, target: ContextMessage, base: str | None
-) -> AsyncGenerator[Part, None]:
+async def add_message(ctx: Context, target: ContextMessage, base: str | None) -> None:
     """From a message's menu: its files, else its links, else its text."""
     links = [link.rstrip(".,;:!?)") for link in _URL.findall(target.text)]
     if target.attachments:
@@ -103,9 +98,7 @@ async def add_message(
         things = [ctx.knowledge.add_bytes(name, text.encode(), base=base, by=ctx.author.key)]
     else:
         raise UsageError("This message has nothing that could be added.")
-    async with aclosing(_add_all(things)) as steps:
-        async for part in steps:
-            yield part
+    await _add_all(ctx, things)
 
 
 def _add_text(
@@ -129,16 +122,12 @@ def _first_line(text: str) -> str:
     )
 
 
-async def _add_all(
-    things: Sequence[AsyncGenerator[Ingested, None]],
-) -> AsyncGenerator[Part, None]:
+async def _add_all(ctx: Context, things: Sequence[AsyncGenerator[Ingested, None]]) -> None:
     """One after the other; what cannot be added is told at the end, and keeps no other back."""
     wrong: list[Failed | NotFound | Refused | UsageError] = []
     for thing in things:
         try:
-            async with aclosing(_report(thing)) as steps:
-                async for part in steps:
-                    yield part
+            await _report(ctx, thing)
         except (Failed, NotFound, Refused, UsageError) as exc:
             wrong.append(exc)
     if len(wrong) > 1:
@@ -147,7 +136,7 @@ async def _add_all(
         raise wrong[0]
 
 
-async def _report(steps: AsyncGenerator[Ingested, None]) -> AsyncGenerator[Part, None]:
+async def _report(ctx: Context, steps: AsyncGenerator[Ingested, None]) -> None:
     """An ingestion as its asker sees it: how far it is, then what became of each document."""
     counts: dict[str, int] = {}
     shown = 0
@@ -155,7 +144,7 @@ async def _report(steps: AsyncGenerator[Ingested, None]) -> AsyncGenerator[Part,
     async with aclosing(steps) as reports:
         async for step in reports:
             if step.state == "working":
-                yield _progress_status(step)
+                await ctx.say(_progress_status(step))
                 continue
             if step.state == "passed":
                 passed = step.detail
@@ -165,12 +154,12 @@ async def _report(steps: AsyncGenerator[Ingested, None]) -> AsyncGenerator[Part,
                 shown += 1
                 how = _OUTCOMES.get(step.state, step.state)
                 detail = f": {step.detail}" if step.detail else ""
-                yield Text(f"- {step.location}: {how}{detail}\n")
+                await ctx.say(Text(f"- {step.location}: {how}{detail}\n"))
     if sum(counts.values()) > 1:
         total = ", ".join(f"{number} {state}" for state, number in counts.items())
-        yield Text(f"\n{total}.")
+        await ctx.say(Text(f"\n{total}."))
     if passed:
-        yield Text(f"\n{passed}")
+        await ctx.say(Text(f"\n{passed}"))
 
 
 def _progress_status(step: Ingested) -> Status:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from bot.api import (
-    Asker,
     CommandCall,
     Completion,
     Context,
-    Denied,
     Example,
     NotFound,
     Notice,
     Option,
-    Part,
     Passage,
     Report,
     Skill,
@@ -27,7 +23,6 @@ from bot.api import (
     command,
     hookimpl,
     in_direct_message,
-    is_admin,
     is_private,
     private_base,
     source,
@@ -43,7 +38,7 @@ async def document_titles(asked: Completion) -> Sequence[str]:
     prefix = asked.prefix.casefold()
     return [
         one.title
-        for base in await knowledge.bases(Asker(asked.author, asked.conversation))
+        for base in await knowledge.bases(asked.asker)
         for one in await knowledge.list(base)
         if one.title.casefold().startswith(prefix)
     ][:25]
@@ -74,61 +69,44 @@ async def docs(
         str, Option("A text to add; what stands before it is its title", multiline=True)
     ] = "",
     base: Annotated[str | None, Option("Which knowledge base", max_length=60)] = None,
-) -> AsyncIterator[Part]:
+) -> None:
     """List, add, remove or search the documents that answers are drawn from, or see feedback."""
     target = ctx.event.target if isinstance(ctx.event, CommandCall) else None
     bases = await ctx.knowledge.bases(ctx.asker)
-    _require_visible(ctx, base, bases)
     if target is not None:
-        steps = add_message(ctx, target, _base_to_change(ctx, base))
+        done = add_message(ctx, target, await _base_to_change(ctx, "docs.add", base))
     elif action == "add":
-        steps = add(ctx, what.strip(), text.strip(), _base_to_change(ctx, base))
+        changed = await _base_to_change(ctx, "docs.add", base)
+        done = add(ctx, what.strip(), text.strip(), changed)
     elif text.strip() or ctx.attachments:
         raise UsageError(
             f"A text and a file are for /docs add, and nothing is done with them by "
             f"/docs {action}: choose add, or leave them out."
         )
     elif action == "remove":
-        changed = _base_to_change(ctx, base)
-        steps = _remove(ctx, what.strip(), [changed] if changed else bases)
+        changed = await _base_to_change(ctx, "docs.remove", base)
+        done = _remove(ctx, what.strip(), [changed] if changed else bases)
     elif action == "search":
-        steps = _search(ctx, what.strip(), [base] if base else bases)
+        done = _search(ctx, what.strip(), [base] if base else bases)
     elif action == "feedback":
-        ctx.require(is_admin)
-        steps = _feedback(ctx, [base] if base else bases)
+        await ctx.authorize("docs.feedback")
+        done = _feedback(ctx, [base] if base else bases)
     else:
-        steps = _list(ctx, [base] if base else bases)
-    async with aclosing(steps) as parts:
-        async for part in parts:
-            yield part
+        done = _list(ctx, [base] if base else bases)
+    await done
 
 
-def _require_visible(ctx: Context, base: str | None, bases: Sequence[str]) -> None:
-    """Raises `Denied` for a base that does not answer here; for a person's own, elsewhere than in
-    their direct messages."""
-    own = base == private_base(ctx.author) and in_direct_message(ctx.asker)
-    if base is None or base in bases or own:
-        return
-    if is_private(base):
-        raise Denied(
-            "What a person added in a direct message is theirs alone, and stays in direct messages."
-        )
-    ctx.require(is_admin)
-
-
-def _base_to_change(ctx: Context, base: str | None) -> str | None:
-    """The base that an addition or removal is for: in a direct message the person's own, which
-    needs nobody's leave; everywhere else it takes an admin. None is the default one.
-    """
-    own = private_base(ctx.author)
+async def _base_to_change(ctx: Context, action: str, base: str | None) -> str | None:
+    """The base that an addition or removal is for, if the person may: in a direct message their
+    own, unless they name another. None is the default one."""
     at_home = in_direct_message(ctx.asker) and ctx.conversation.platform != "terminal"
-    if at_home and base in (None, own):
-        return own
-    ctx.require(is_admin)
+    if at_home and base is None:
+        base = private_base(ctx.author)
+    await ctx.authorize(f"{action}:{base}" if base else action)
     return base
 
 
-async def _list(ctx: Context, bases: Sequence[str]) -> AsyncGenerator[Part, None]:
+async def _list(ctx: Context, bases: Sequence[str]) -> None:
     lines = []
     for base in bases:
         found = await ctx.knowledge.list(base)
@@ -139,29 +117,31 @@ async def _list(ctx: Context, bases: Sequence[str]) -> AsyncGenerator[Part, None
             lines.append(f"- {one.title} ({_passages(one.passages)}{state}): {one.location}")
         if len(found) > _MAX_SHOWN_ROWS:
             lines.append(f"- and {len(found) - _MAX_SHOWN_ROWS} more")
-    yield Text("\n".join(lines) or "There are no documents here yet.")
+    await ctx.say(Text("\n".join(lines) or "There are no documents here yet."))
 
 
-async def _search(ctx: Context, words: str, bases: Sequence[str]) -> AsyncGenerator[Part, None]:
+async def _search(ctx: Context, words: str, bases: Sequence[str]) -> None:
     if not words:
         raise UsageError("Say what to look for: /docs search how do I rotate the logs")
     if not bases:
-        yield Text("There are no documents here yet.")
+        await ctx.say(Text("There are no documents here yet."))
         return
     found = await ctx.knowledge.search(words, bases=bases)
     if not found.passages:
-        yield Text("Nothing in the documents comes near.")
+        await ctx.say(Text("Nothing in the documents comes near."))
         return
     verdict = "enough" if found.evidence else "not enough"
-    yield Text(
-        f"{_passages(len(found.passages))}, {verdict} evidence for an answer "
-        f"(confidence {found.confidence:.2f}):\n\n"
-        + "\n\n".join(
-            f"**[{n}] {_heading(p)}** ({p.score:.2f})\n" + _quote(p.text)
-            for n, p in enumerate(found.passages, 1)
+    await ctx.say(
+        Text(
+            f"{_passages(len(found.passages))}, {verdict} evidence for an answer "
+            f"(confidence {found.confidence:.2f}):\n\n"
+            + "\n\n".join(
+                f"**[{n}] {_heading(p)}** ({p.score:.2f})\n" + _quote(p.text)
+                for n, p in enumerate(found.passages, 1)
+            )
         )
     )
-    yield Sources(tuple(source(n, p) for n, p in enumerate(found.passages, 1)))
+    await ctx.say(Sources(tuple(source(n, p) for n, p in enumerate(found.passages, 1))))
 
 
 def _passages(count: int) -> str:
@@ -184,7 +164,7 @@ def _quote(text: str) -> str:
     return "\n".join(f"> {line}" for line in short.split("\n"))
 
 
-async def _feedback(ctx: Context, bases: Sequence[str]) -> AsyncGenerator[Part, None]:
+async def _feedback(ctx: Context, bases: Sequence[str]) -> None:
     """What people said of passages of the documents that answer here, the newest first.
 
     A document that was read again since is left out: somebody has seen to it. So is what a person
@@ -199,12 +179,12 @@ async def _feedback(ctx: Context, bases: Sequence[str]) -> AsyncGenerator[Part, 
         if source is not None and document is not None and document.at <= report.at:
             said.setdefault((source.document, source.passage), []).append(report)
     if not said:
-        yield Text("Nobody has said that a passage is wrong or outdated.")
+        await ctx.say(Text("Nobody has said that a passage is wrong or outdated."))
         return
     lines = [_report_line(reports) for reports in list(said.values())[:_MAX_SHOWN_ROWS]]
     if len(said) > _MAX_SHOWN_ROWS:
         lines.append(f"And {len(said) - _MAX_SHOWN_ROWS} more.")
-    yield Text("\n\n".join(lines))
+    await ctx.say(Text("\n\n".join(lines)))
 
 
 def _report_line(reports: Sequence[Report]) -> str:
@@ -219,7 +199,7 @@ def _report_line(reports: Sequence[Report]) -> str:
     )
 
 
-async def _remove(ctx: Context, what: str, bases: Sequence[str]) -> AsyncGenerator[Part, None]:
+async def _remove(ctx: Context, what: str, bases: Sequence[str]) -> None:
     """Remove from the first of these bases that has it."""
     if not what:
         raise UsageError("Name the document: /docs remove TITLE (see /docs list)")
@@ -230,7 +210,7 @@ async def _remove(ctx: Context, what: str, bases: Sequence[str]) -> AsyncGenerat
         except NotFound as exc:
             missing = exc
         else:
-            yield Notice(f"{gone.title} ({gone.location}) is removed from {gone.base}.")
+            await ctx.say(Notice(f"{gone.title} ({gone.location}) is removed from {gone.base}."))
             return
     raise missing
 

@@ -25,7 +25,11 @@ from bot.api import (
 async def command_names(asked: Completion) -> Sequence[str]:
     """Completes the name of a command."""
     prefix = asked.prefix.lstrip("/")
-    return [one.name for one in asked.services.commands if one.name.startswith(prefix)]
+    return [
+        one.name
+        for one in asked.services.commands
+        if one.name.startswith(prefix) and await asked.allowed(one.name)
+    ]
 
 
 @command("help", quick=True, examples=[Example("/help", says="/ask"), Example("/help rap")])
@@ -36,9 +40,10 @@ async def help_(
     ] = "",
 ) -> AsyncIterator[Part]:
     """What you can ask for, and how."""
-    mine = [one for one in ctx.services.commands if one.check is None or one.check(ctx.asker)]
+    mine = [one for one in ctx.services.commands if await ctx.allowed(one.name)]
     if not about:
-        yield Text(_overview(sorted(mine, key=lambda one: one.name)))
+        writes = await ctx.allowed("message") and await ctx.allowed("chat")
+        yield Text(_overview(sorted(mine, key=lambda one: one.name), writes=writes))
         return
     name = about.strip().lstrip("/").lower()
     found = next((one for one in mine if one.name == name), None)
@@ -49,11 +54,10 @@ async def help_(
     yield Text(_page(found))
 
 
-def _overview(commands: Sequence[Command]) -> str:
+def _overview(commands: Sequence[Command], *, writes: bool) -> str:
     lines = [f"- `{one.usage}`: {one.description}" for one in commands]
-    return "\n".join(
-        ["Just write to me, or use a command:", "", *lines, "", "`/help COMMAND` tells more."]
-    )
+    first = "Just write to me, or use a command:" if writes else "Use a command:"
+    return "\n".join([first, "", *lines, "", "`/help COMMAND` tells more."])
 
 
 def _page(found: Command) -> str:

@@ -17,7 +17,6 @@ from bot.api import (
     UsageError,
     command,
     hookimpl,
-    is_admin,
     model_names,
 )
 
@@ -73,8 +72,7 @@ async def _use(ctx: Context, name: str, width: Width) -> str:
     if not name:
         raise UsageError(f"Name a model: /model use {ctx.models.names()[0]}")
     scope = SCOPES[width]
-    if scope != "conversation":
-        ctx.require(is_admin)
+    await ctx.authorize(f"model.use:{scope}")
     await ctx.models.use(await ctx.model(name), scope, ctx.conversation, ctx.author.key)
     current, holds = await ctx.models.current(ctx.conversation)
     place = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Annotated
@@ -14,7 +14,6 @@ from bot.api import (
     Example,
     Explanation,
     Option,
-    Part,
     Sampling,
     Skill,
     Status,
@@ -46,19 +45,20 @@ async def rap(
     rounds: Annotated[int, Option("How many verses each", min_value=1, max_value=5)] = 2,
     style: Annotated[str, Option("In what style, such as old school", max_length=100)] = "",
     model: Annotated[str | None, Option("Which model answers", complete=model_names)] = None,
-) -> AsyncIterator[Part]:
+) -> None:
     """A rap battle between two performers, who take turns."""
     performers = parse(matchup)
     name = await ctx.model(model)
     family = (await ctx.models.capabilities(name)).family
-    yield Explanation(model=name)
+    await ctx.say(Explanation(model=name))
     verses: list[tuple[str, str]] = []
     for turn in range(rounds * 2):
         performer, opponent = performers[turn % 2], performers[1 - turn % 2]
         current = turn // 2 + 1
         heading = performer if rounds == 1 else f"{performer} · round {current}"
-        yield Status("working", f"{performer} takes the microphone", done=turn, total=rounds * 2)
-        yield Text(("\n\n" if turn else "") + f"**{heading}**\n\n")
+        words = f"{performer} takes the microphone"
+        await ctx.say(Status("working", words, done=turn, total=rounds * 2))
+        await ctx.say(Text(("\n\n" if turn else "") + f"**{heading}**\n\n"))
 
         def compose(
             n: int, performer: str = performer, opponent: str = opponent, current: int = current
@@ -82,31 +82,23 @@ async def rap(
             blocks=min(3, len(verses)),
             answer_tokens=SAMPLING.max_tokens,
         )
-        async with aclosing(_verse(ctx, name, fitted.messages, fitted.max_tokens)) as parts:
-            verse = ""
-            async for part in parts:
-                if isinstance(part, Text):
-                    verse += part.delta
-                yield part
+        verse = await _verse(ctx, name, fitted.messages, fitted.max_tokens)
         if not verse.strip():
-            yield Text("*(has no words left)*")
+            await ctx.say(Text("*(has no words left)*"))
         verses.append((performer, verse.strip()))
 
 
-async def _verse(
-    ctx: Context, model: str, messages: Sequence[ChatMessage], max_tokens: int
-) -> AsyncGenerator[Part, None]:
-    """One verse as it streams, without the blank lines and the name that models begin with."""
+async def _verse(ctx: Context, model: str, messages: Sequence[ChatMessage], max_tokens: int) -> str:
+    """Write one verse, without the blank lines that models begin with; returns it."""
     sampling = replace(SAMPLING, max_tokens=max_tokens)
-    begun = False
+    verse = ""
     async with aclosing(ctx.generate(messages, model=model, sampling=sampling, cache="")) as parts:
         async for part in parts:
-            if isinstance(part, Text) and not begun:
-                part = Text(part.delta.lstrip())
-                begun = bool(part.delta)
-                if not begun:
-                    continue
-            yield part
+            if isinstance(part, Text):
+                part = part if verse else Text(part.delta.lstrip())
+                verse += part.delta
+            await ctx.say(part)
+    return verse
 
 
 def parse(matchup: str) -> tuple[str, str]:

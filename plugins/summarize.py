@@ -8,7 +8,7 @@ of the text's own sentences, and says so.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Annotated
@@ -26,7 +26,6 @@ from bot.api import (
     Notice,
     Option,
     Page,
-    Part,
     Refused,
     Sampling,
     Skill,
@@ -119,20 +118,18 @@ async def summarize(
     ] = 0,
     language: Annotated[str, Option("Language of the summary", max_length=40)] = "",
     model: Annotated[str | None, Option("Which model answers", complete=model_names)] = None,
-) -> AsyncIterator[Part]:
+) -> None:
     """Summarise a page, a file, a message or the last messages."""
     name = await ctx.model(model)
-    yield Status("working", "reading what to summarise")
+    await ctx.say(Status("working", "reading what to summarise"))
     page = await find_page(ctx, source.strip(), last)
-    async with aclosing(_summarise(ctx, page, name, style, language)) as parts:
-        async for part in parts:
-            yield part
+    await _summarise(ctx, page, name, style, language)
 
 
-async def answer(ctx: Context) -> AsyncIterator[Part]:
+async def answer(ctx: Context) -> None:
     """Sum up the thread or channel in which somebody asks for it in free text."""
     name = await ctx.model()
-    yield Status("working", "reading what to summarise")
+    await ctx.say(Status("working", "reading what to summarise"))
     request = parse_request(ctx.event.text or "")
     assert request is not None  # `wants` has found it
     page = text_page(
@@ -140,14 +137,10 @@ async def answer(ctx: Context) -> AsyncIterator[Part]:
             ctx, request.last or (MAX_MESSAGES if request.thread else DEFAULT_MESSAGES)
         )
     )
-    async with aclosing(_summarise(ctx, page, name, request.style, "")) as parts:
-        async for part in parts:
-            yield part
+    await _summarise(ctx, page, name, request.style, "")
 
 
-async def _summarise(
-    ctx: Context, page: Page, model: str, style: Style, language: str
-) -> AsyncGenerator[Part, None]:
+async def _summarise(ctx: Context, page: Page, model: str, style: Style, language: str) -> None:
     can = await ctx.models.capabilities(model)
     job = Job(
         page.title,
@@ -159,32 +152,26 @@ async def _summarise(
         can.family,
         can.context or 4096,
     )
-    made = _quote_sentences(job) if is_small(can) else _write_summary(ctx, job)
-    async with aclosing(made) as parts:
-        async for part in parts:
-            yield part
+    await (_quote_sentences(ctx, job) if is_small(can) else _write_summary(ctx, job))
     if page.url:
-        yield Sources((Source(1, page.title, page.url),))
+        await ctx.say(Sources((Source(1, page.title, page.url),)))
     elif page.title:
-        yield Notice(f"{page.title}.", kind="footer")
+        await ctx.say(Notice(f"{page.title}.", kind="footer"))
     if is_small(can):
         history = await ctx.history.recent(str(ctx.conversation))
         if note := small_note(ctx, model, history):
-            yield note
+            await ctx.say(note)
 
 
-async def _quote_sentences(job: Job) -> AsyncGenerator[Part, None]:
+async def _quote_sentences(ctx: Context, job: Job) -> None:
     """Sentences of the text, word for word, instead of a model's."""
     found = await asyncio.to_thread(excerpts, job.text, EXCERPT_SENTENCES[job.style])
     if not found:
         raise Refused("There is no whole sentence in it that a summary could be made of.")
-    yield Explanation(
-        left_out=("All but the beginning of a long text.",)
-        if len(job.text) > READ_CHARACTERS
-        else ()
-    )
+    cut = len(job.text) > READ_CHARACTERS
+    await ctx.say(Explanation(left_out=("All but the beginning of a long text.",) if cut else ()))
     shown = as_points(found) if job.style == "bullets" else " ".join(found)
-    yield Text(f"In the text's own words:\n\n{shown}")
+    await ctx.say(Text(f"In the text's own words:\n\n{shown}"))
 
 
 def _language(ctx: Context) -> str:
@@ -193,7 +180,7 @@ def _language(ctx: Context) -> str:
     return _LANGUAGES.get(code, "")
 
 
-async def _write_summary(ctx: Context, job: Job) -> AsyncGenerator[Part, None]:
+async def _write_summary(ctx: Context, job: Job) -> None:
     """Summarise at once if the text fits, else its parts, and then their summaries."""
     settings = ctx.settings if isinstance(ctx.settings, SummarizeSettings) else SummarizeSettings()
     fitter = ctx.services.fitter
@@ -207,9 +194,8 @@ async def _write_summary(ctx: Context, job: Job) -> AsyncGenerator[Part, None]:
             break
         if split.more:
             left_out += split.more
-            yield Notice(
-                f"The text is long: {len(pieces)} of its {len(pieces) + split.more} parts are read."
-            )
+            every = len(pieces) + split.more
+            await ctx.say(Notice(f"The text is long: {len(pieces)} of its {every} parts are read."))
         summaries: dict[int, str] = {}
         sampling = replace(SAMPLING, max_tokens=min(MAX_PART_SUMMARY_TOKENS, room // 4))
         async with aclosing(
@@ -217,30 +203,19 @@ async def _write_summary(ctx: Context, job: Job) -> AsyncGenerator[Part, None]:
         ) as done:
             async for number, summary in done:
                 summaries[number] = summary
-                yield Status(
-                    "working",
-                    f"read part {len(summaries)} of {len(pieces)}",
-                    done=len(summaries),
-                    total=len(pieces),
-                )
+                done_words = f"read part {len(summaries)} of {len(pieces)}"
+                await ctx.say(Status("working", done_words, done=len(summaries), total=len(pieces)))
         text = "\n\n".join(summaries[n] for n in sorted(summaries) if summaries[n])
         if not text:
             raise Failed("The model wrote nothing about this text; try another one.")
     else:
         left_out += len(pieces) - 1
         text = pieces[0]
-    yield Explanation(
-        model=job.model,
-        left_out=(f"{left_out} parts of a long text",) if left_out else (),
-    )
+    why = (f"{left_out} parts of a long text",) if left_out else ()
+    await ctx.say(Explanation(model=job.model, left_out=why))
     messages = _prompt(ctx, job, "summarize", text=text, style=job.style)
-    async with aclosing(
-        ctx.generate(
-            messages, model=job.model, sampling=replace(SAMPLING, max_tokens=answer), cache=""
-        )
-    ) as stream:
-        async for part in stream:
-            yield part
+    sampling = replace(SAMPLING, max_tokens=answer)
+    await ctx.write(messages, model=job.model, sampling=sampling, cache="")
 
 
 async def _summarise_parts(
@@ -297,4 +272,13 @@ def plugin_settings() -> type[BaseModel]:
 
 @hookimpl
 def register_skills() -> Sequence[Skill]:
-    return [Skill("summarize", commands=(summarize,), answer=answer, wants=wants, priority=50)]
+    return [
+        Skill(
+            "summarize",
+            commands=(summarize,),
+            answer=answer,
+            wants=wants,
+            priority=50,
+            answers_as="summarize",
+        )
+    ]

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
 
 from backends.base import (
     Backend,
@@ -81,15 +80,13 @@ class Pool:
         """
         return self._served(model).replicas[0].backend
 
-    async def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+    def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Stream an answer, preceded by the place in the queue if the request has to wait.
 
         The last chunk has `usage`, whose `queue_s` is the time spent here. Closing the generator
         gives the slot or the place back at once. Raises a `BackendError`.
         """
-        async with aclosing(self._served(model).chat(request)) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        return self._served(model).chat(request)
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         """Embed texts as unit vectors, float32, shape (len(texts), dim).

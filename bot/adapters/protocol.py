@@ -38,7 +38,7 @@ class Core(Protocol):
 
     @property
     def commands(self) -> Sequence[Command]:
-        """The commands of all loaded plugins."""
+        """The commands of all loaded plugins, without those that are off everywhere."""
         ...
 
     @property
@@ -61,17 +61,33 @@ class Core(Protocol):
         ...
 
     async def complete(
-        self, command: str, option: str, prefix: str, author: Author, conversation: ConversationKey
+        self,
+        command: str,
+        option: str,
+        prefix: str,
+        author: Author,
+        conversation: ConversationKey,
+        *,
+        direct: bool = False,
     ) -> Sequence[str]:
-        """Suggestions for an option's value, best first, at most 25; empty where there are none."""
+        """Suggestions for an option's value, best first, at most 25; empty where there are none.
+        `direct` says that the conversation is a direct message."""
         ...
 
     async def channel_settings(self, conversation: ConversationKey) -> ChannelSettings:
         """The settings that are in force in a conversation's channel."""
         ...
 
-    async def may_use(self, command: str, author: Author, conversation: ConversationKey) -> bool:
-        """Whether a command's checks would let this person call it (for hiding, not safety)."""
+    async def commands_for(
+        self, author: Author, conversation: ConversationKey, *, direct: bool = False
+    ) -> Sequence[Command]:
+        """The commands that this person may use here; the others are not listed to them."""
+        ...
+
+    async def may_use(
+        self, command: str, author: Author, conversation: ConversationKey, *, direct: bool = False
+    ) -> bool:
+        """Whether this person may use a command here (for hiding: `accept` asks again)."""
         ...
 
 

@@ -180,6 +180,7 @@ def source(number: int, passage: Passage) -> Source:
         passage=passage.text,
         document=passage.document,
         at=passage.at,
+        base=passage.base,
     )
 
 

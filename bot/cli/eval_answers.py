@@ -10,6 +10,7 @@ from bot.commands.checks import Asker
 from bot.events import Message
 from bot.knowledge.retrieval.evaluation import Answer
 from bot.skills.context import Context
+from bot.turns.turn import Turn
 from bot.types import Author, ConversationKey, Text
 from bot.values import SearchResult
 
@@ -21,7 +22,7 @@ def make_answerer(app: App) -> Answer:
 
     async def answer(question: str, found: SearchResult) -> str:
         message = Message("evaluation", key, author, question, direct=True)
-        context = Context(message, "evaluation", Asker(author, key, True, True), app.services)
+        context = Context(Turn("evaluation", message, Asker(author, key, True, True)), app.services)
         system = context.prompts.render("system", "", persona="")
         said = ""
         parts = answer_from(context, question, found, system=system)

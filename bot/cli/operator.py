@@ -187,7 +187,7 @@ def manifest_discord(config: ConfigPath = None) -> None:
     here = read_installation(config)
     token = here.secrets.discord_token
     shown = token.get_secret_value() if token is not None else None
-    write(text_of(here.plugins.commands, here.config.discord, shown))
+    write(text_of(here.offered_commands, here.config.discord, shown))
 
 
 @manifest.command("slack")
@@ -204,4 +204,4 @@ def manifest_slack(
     settings = here.config.slack
     if url is not None:
         settings = settings.model_copy(update={"mode": "http", "public_url": url})
-    write(text_of(here.plugins.commands, settings), end=False)
+    write(text_of(here.offered_commands, settings), end=False)

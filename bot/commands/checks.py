@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.types import Author, ConversationKey
 
@@ -17,16 +17,42 @@ class Asker:
     direct: bool = False
     admin: bool = False
 
+    def at(self, place: ConversationKey) -> Asker:
+        """The same person in another conversation, which is direct only if it is this one's."""
+        if place == self.conversation:
+            return self
+        same = place.scope("channel") == self.conversation.scope("channel")
+        return replace(self, conversation=place, direct=self.direct and same)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a person may do something; `reason` is the sentence that a refused person reads."""
+
+    allowed: bool
+    reason: str = ""
+
+
+ALLOWED = Decision(True)
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A predicate on an `Asker`. A refusal reads: 'This needs {reason}.'"""
+    """A predicate on an `Asker`. A refusal reads: 'This needs {reason}.', unless `refusal` is a
+    sentence of its own."""
 
     test: Callable[[Asker], bool] = field(repr=False)
     reason: str
+    refusal: str = ""
 
     def __call__(self, asker: Asker) -> bool:
         return self.test(asker)
+
+    def decide(self, asker: Asker) -> Decision:
+        """The same with the sentence for a person who does not pass."""
+        if self.test(asker):
+            return ALLOWED
+        return Decision(False, self.refusal or f"This needs {self.reason}.")
 
     def __and__(self, other: Check) -> Check:
         return Check(lambda a: self(a) and other(a), f"{self.reason} and {other.reason}")
@@ -38,9 +64,11 @@ class Check:
         return Check(lambda a: not self(a), f"not {self.reason}")
 
 
-is_admin = Check(lambda a: a.admin, "an admin named in config.yaml")
+is_admin = Check(lambda a: a.admin, "an admin", "Only admins can do this.")
 """The person is an admin here."""
-in_direct_message = Check(lambda a: a.direct, "in a direct message")
+in_direct_message = Check(
+    lambda a: a.direct, "a direct message", "This is for direct messages alone."
+)
 """The person asks in a direct message."""
 anyone = Check(lambda a: True, "anyone")
 """Everybody passes."""
@@ -49,7 +77,7 @@ anyone = Check(lambda a: True, "anyone")
 def has_role(*roles: str) -> Check:
     """Return a check that a person has at least one of these role ids of the platform."""
     wanted = frozenset(roles)
-    return Check(lambda a: bool(wanted & a.author.roles), f"with the role {' or '.join(roles)}")
+    return Check(lambda a: bool(wanted & a.author.roles), f"the role {' or '.join(roles)}")
 
 
 def is_user(*keys: str) -> Check:

@@ -15,13 +15,11 @@ import types
 import typing
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
+from bot.commands.checks import Asker, Check
 from bot.errors import MissingOption, PluginError, UsageError
 from bot.types import Author, ConversationKey, Part, Value
-
-if TYPE_CHECKING:
-    from bot.commands.checks import Check
 
 MAX_TEXT_CHARACTERS = 4000
 """Longest value of a string option, in characters, unless the option says otherwise."""
@@ -45,6 +43,18 @@ class Completion:
     conversation: ConversationKey
     services: Any = field(repr=False)
     """The services that a skill's Context has (`bot.skills.services.Services`)."""
+    direct: bool = False
+    admin: bool = False
+
+    @property
+    def asker(self) -> Asker:
+        """The person who types."""
+        return Asker(self.author, self.conversation, self.direct, self.admin)
+
+    async def allowed(self, action: str) -> bool:
+        """Whether this person may do something here; what they may not is not suggested."""
+        decision = await self.services.authorize(self.asker, action, self.conversation)
+        return bool(decision.allowed)
 
 
 Completer = Callable[[Completion], Awaitable[Sequence[str]]]
@@ -265,17 +275,17 @@ def command(
     quick: bool = False,
     takes_file: bool = False,
     form: NeedsForm | None = None,
-) -> Callable[[Callable[..., AsyncIterator[Part]]], Command]:
+) -> Callable[[Callable[..., AsyncIterator[Part] | Awaitable[None]]], Command]:
     """Decorate a handler to declare a command; see `Command` for the arguments.
 
     The handler's docstring is the help text and its parameters after `ctx` are the options. Raises
-    `PluginError` if the handler is not an async generator, has no docstring, or has a parameter of
+    `PluginError` if the handler is no `async def`, has no docstring, or has a parameter of
     another type.
     """
 
-    def declare(handler: Callable[..., AsyncIterator[Part]]) -> Command:
-        if not inspect.isasyncgenfunction(handler):
-            raise PluginError(f"/{name}: the handler must be an async generator (use `yield`).")
+    def declare(handler: Callable[..., AsyncIterator[Part] | Awaitable[None]]) -> Command:
+        if not inspect.isasyncgenfunction(handler) and not inspect.iscoroutinefunction(handler):
+            raise PluginError(f"/{name}: the handler must be an `async def`.")
         description = inspect.getdoc(handler)
         if not description:
             raise PluginError(f"/{name}: the handler needs a docstring; it is the help text.")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from bot.commands.authorization import check_action
 from bot.config.base import LocalPath, Section
 from bot.types import Author
 
@@ -103,8 +104,12 @@ class PluginSettings(Section):
     """Settings by plugin name; each plugin's page says which it has."""
 
 
+ActionKey: TypeAlias = Annotated[str, AfterValidator(check_action)]
+"""What a rule is about: a command's name, or that of another action."""
+
+
 class CommandRule(Section):
-    """Who may use a command. Admins always may, unless it is off."""
+    """Who may use a command, or do something else. Admins always may, unless it is off."""
 
     enabled: bool = True
     """Whether the command can be used at all."""
@@ -158,8 +163,8 @@ class ChannelOverrides(Section):
     """Whether the bot answers in its threads without being mentioned."""
     file_over_chars: Positive | None = None
     """Length from which an answer is also attached as a file, in characters."""
-    commands: dict[str, CommandRule] = Field(default_factory=dict)
-    """Who may use which command here, by the command's name."""
+    commands: dict[ActionKey, CommandRule] = Field(default_factory=dict)
+    """Who may use which command, or do what else, here, by its name."""
 
 
 class LoggingSettings(Section):

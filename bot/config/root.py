@@ -11,6 +11,7 @@ from pydantic import Field
 from backends.pool.spec import ModelSpec, PoolLimits
 from bot.config.base import LocalPath, Section
 from bot.config.core import (
+    ActionKey,
     AdminSettings,
     BackupSettings,
     ChannelOverrides,
@@ -65,8 +66,8 @@ class Config(Section):
     """What one person and one channel may take of a model; what becomes of failing replicas."""
     chat: ChatSettings = ChatSettings()
     """How the bot behaves where nothing more particular is said."""
-    commands: dict[str, CommandRule] = Field(default_factory=dict)
-    """Who may use which command, by the command's name."""
+    commands: dict[ActionKey, CommandRule] = Field(default_factory=dict)
+    """Who may use which command, or do what else, by its name."""
     workspaces: dict[str, ChannelOverrides] = Field(default_factory=dict)
     """What is different in a workspace, by `platform:workspace`."""
     channels: dict[str, ChannelOverrides] = Field(default_factory=dict)
@@ -148,10 +149,19 @@ class Config(Section):
         merged["commands"] = commands
         return ChannelOverrides.model_construct(**merged)
 
-    def may_use(self, command: str, author: Author, conversation: ConversationKey) -> bool:
-        """Whether config.yaml lets this person use a command here; checks come on top of it."""
-        rule = self.resolve_channel(conversation).commands.get(command)
-        return rule is None or rule.allows(author, admin=self.is_admin(author))
+    def action_rule(self, action: str, conversation: ConversationKey) -> CommandRule | None:
+        """The rule that holds for an action here: the channel's, else the workspace's, else that of
+        everywhere."""
+        places = (place.commands for place in self.channel_overrides(conversation))
+        return next((c[action] for c in (*places, self.commands) if action in c), None)
+
+    def is_off(self, action: str) -> bool:
+        """Whether an action is off everywhere, so that nobody needs to be offered it."""
+        rule = self.commands.get(action)
+        places = (*self.workspaces.values(), *self.channels.values())
+        elsewhere = (place.commands.get(action) for place in places)
+        off = rule is not None and not rule.enabled
+        return off and not any(one is not None and one.enabled for one in elsewhere)
 
 
 def find_contradictions(config: Config) -> Sequence[tuple[str, str]]:

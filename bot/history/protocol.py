@@ -11,7 +11,9 @@ from backends.base import Usage
 from bot.history.attachments import AttachmentSnapshot
 from bot.types import Explanation, Scope, Source
 
-TurnStatus = Literal["running", "complete", "cancelled", "refused", "failed", "interrupted"]
+TurnStatus = Literal[
+    "running", "waiting", "complete", "cancelled", "refused", "failed", "interrupted"
+]
 Verdict = Literal["good", "bad", "wrong", "outdated"]
 
 
@@ -60,7 +62,8 @@ class HistoryStore(Protocol):
         ...
 
     async def open(self, question: StoredMessage, answer: StoredMessage) -> None:
-        """Store the person's turn, and the answer's as running, before any model is asked."""
+        """Store the person's turn, and the answer's as running, before any model is asked. Of a
+        question that is stored already, the text becomes the one that is asked now."""
         ...
 
     async def progress(self, turn: str, text: str) -> None:
@@ -71,9 +74,12 @@ class HistoryStore(Protocol):
         """Close a running answer with its text, status, model, usage and explanation."""
         ...
 
-    async def recent(self, conversation: str, *, limit: int = 200) -> Sequence[StoredMessage]:
+    async def recent(
+        self, conversation: str, *, limit: int = 200, until: str | None = None
+    ) -> Sequence[StoredMessage]:
         """Remembered turns, oldest first, at most `limit` of the newest; complete questions with
-        complete, cancelled or interrupted answers. A turn replaced by Regenerate is left out."""
+        complete, cancelled or interrupted answers. A turn replaced by Regenerate is left out. With
+        `until`, the id of an answer, only what was stored before it."""
         ...
 
     async def get(self, turn: str) -> StoredMessage | None:

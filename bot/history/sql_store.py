@@ -29,7 +29,10 @@ _claim = (
 )
 _prune = delete(processed_events).where(processed_events.c.at < bindparam("before"))
 _insert = insert(turns)
-_insert_new = insert(turns).on_conflict_do_nothing(index_elements=["id"])
+_insert_question = insert(turns)
+_insert_question = _insert_question.on_conflict_do_update(
+    index_elements=["id"], set_={"text": _insert_question.excluded.text}
+)
 # Written out, not bound: SQLite uses an index over part of a table only where it sees why it may.
 _is_running = turns.c.status == literal_column("'running'")
 _progress = (
@@ -47,6 +50,8 @@ _finish = (
 )
 _supersede = update(turns).where(turns.c.id == bindparam("turn")).values(superseded=True)
 _get = select(turns).where(turns.c.id == bindparam("turn"))
+_place = select(turns.c.seq).where(turns.c.id == bindparam("turn"))
+_NO_END = 2**62
 _running = select(turns).where(_is_running).order_by(turns.c.seq)
 _interrupt = update(turns).where(_is_running).values(status="interrupted")
 _by_event = (
@@ -77,6 +82,7 @@ _recent = (
         _answer.c.remember.is_(True),
         _answer.c.superseded.is_(False),
         _answer.c.status.in_(("complete", "cancelled", "interrupted")),
+        _question.c.seq < bindparam("until"),
     )
     .order_by(_question.c.seq.desc())
     .limit(bindparam("pairs"))
@@ -114,11 +120,10 @@ class SqlHistoryStore:
         return await self._database.write(job)
 
     async def open(self, question: StoredMessage, answer: StoredMessage) -> None:
-        """As the protocol says. A question that is stored already (Regenerate) stays as it is."""
         asked, answered = to_row(question), to_row(answer)
 
         def job(connection: Connection) -> None:
-            connection.execute(_insert_new, asked)
+            connection.execute(_insert_question, asked)
             connection.execute(_insert, answered)
 
         await self._database.write(job)
@@ -130,9 +135,18 @@ class SqlHistoryStore:
         row = {"turn": answer.id, "remember": answer.remember, **answer_columns(answer)}
         await self._execute(_finish, row)
 
-    async def recent(self, conversation: str, *, limit: int = 200) -> Sequence[StoredMessage]:
-        values = {"conversation": conversation, "pairs": (max(limit, 0) + 1) // 2}
+    async def recent(
+        self, conversation: str, *, limit: int = 200, until: str | None = None
+    ) -> Sequence[StoredMessage]:
         async with self._database.read() as connection:
+            end = None
+            if until is not None:
+                end = (await connection.execute(_place, {"turn": until})).scalar()
+            values = {
+                "conversation": conversation,
+                "pairs": (max(limit, 0) + 1) // 2,
+                "until": _NO_END if end is None else end,
+            }
             rows = (await connection.execute(_recent, values)).mappings().all()
         found: list[StoredMessage] = []
         for row in sorted(rows, key=lambda row: (row["seq"], row["answer_seq"])):

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Dialect,
+    ForeignKey,
     Index,
     Integer,
     String,
@@ -135,6 +136,20 @@ quoted = Table(
     Column("person", String, primary_key=True),
     Column("turn", String, primary_key=True, index=True),
     sqlite_with_rowid=False,
+)
+
+suspended = Table(
+    "suspended",
+    Base.metadata,
+    Column("turn", String, ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True),
+    Column("person", String, nullable=False),
+    Column("conversation", String, nullable=False),
+    Column("direct", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("resume_at", Moment, nullable=False, index=True),
+    Column("who", String, nullable=False),
+    Column("choice", String, nullable=False),
+    Column("by", String, nullable=False),
 )
 
 capabilities = Table(

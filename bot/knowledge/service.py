@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +14,13 @@ import structlog
 from bot.commands.checks import Asker
 from bot.config.knowledge import KnowledgeSettings
 from bot.errors import NotFound, ParlanceError, StorageError, UsageError, nearest
-from bot.knowledge.access import bases_for, default_base, is_private, private_base
+from bot.knowledge.access import (
+    ChosenBaseLookup,
+    DocumentAccess,
+    default_base,
+    is_private,
+    private_base,
+)
 from bot.knowledge.citations.support import Support, check_support
 from bot.knowledge.index.chroma import ChromaIndex
 from bot.knowledge.index.chroma_sync import are_all_searchable
@@ -30,7 +36,7 @@ from bot.knowledge.retrieval.query import Wording
 from bot.knowledge.retrieval.retriever import Rerank, Retriever
 from bot.storage.database import Database
 from bot.surrogates import repair_surrogates
-from bot.types import Author, ConversationKey
+from bot.types import Author
 from bot.values import Document, Ingested, Passage, SearchResult
 
 log = structlog.get_logger(__name__)
@@ -43,10 +49,6 @@ ALTERNATIVE_WEIGHT = 0.3
 """The weight of an alternative wording; the question itself weighs 1."""
 _REPAIR_PAUSE_S = 30.0
 """The pause between two attempts to rebuild damaged vectors."""
-
-
-ChosenBaseLookup = Callable[[ConversationKey], Awaitable[str | None]]
-"""Returns the knowledge base chosen for a conversation, or None."""
 
 
 class KnowledgeService:
@@ -69,8 +71,8 @@ class KnowledgeService:
         chosen_base: ChosenBaseLookup | None = None,
         rerank: Rerank | None = None,
     ) -> None:
-        self._chosen_base = chosen_base
         self._settings = settings or KnowledgeSettings()
+        self._access = DocumentAccess(self._settings.bases, chosen_base)
         self._embedder = embedder
         self._embedders: dict[str, Embedder] = {}
         self._store = KnowledgeStore(database)
@@ -101,13 +103,7 @@ class KnowledgeService:
         A base that was chosen for the conversation replaces all but the asker's private one.
         """
         stored = await self._store.bases()
-        names = bases_for(asker, self._settings.bases)
-        chosen = (
-            await self._chosen_base(asker.conversation) if self._chosen_base is not None else None
-        )
-        if chosen is not None:
-            names = [*filter(is_private, names), chosen]
-        return [name for name in names if name in stored]
+        return [name for name in await self._access.bases(asker) if name in stored]
 
     async def search(
         self,

@@ -65,9 +65,13 @@ class Delivery:
         await self._close()
 
     async def withdraw(self) -> None:
-        """End the reply with an empty view, because its question was deleted."""
+        """End the reply with an empty view, because its question was deleted; also when it has
+        ended with another view just now."""
         self._draft.withdraw()
-        await self._close()
+        if self._task is not None and self._task.done():
+            await self._send("finish", self._sink.finish, self._timeouts.finish_s)
+        else:
+            await self._close()
 
     def hurry(self) -> None:
         """Send the final view without delay, as the process ends; give up a call that hangs."""
@@ -117,6 +121,11 @@ class Delivery:
                 self._call = None if step == "finish" else call
                 await send(self._draft.view())
         except Exception:  # a platform's failure must not end the answer; the trace is logged
+            log.warning("reply.send_failed", step=step, exc_info=True)
+        except asyncio.CancelledError:  # of a library, unless it is this task that is cancelled
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
             log.warning("reply.send_failed", step=step, exc_info=True)
         finally:
             self._call = None

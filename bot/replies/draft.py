@@ -143,8 +143,9 @@ class Draft:
             self._notices.append(replace(notice, text=sanitize_text(notice.text)))
             self._wanted += notice.actions
         text = _join(self._shown)
-        if state == "complete":
-            after = AFTER_ANSWER if self._model and text.strip() else ()
+        if state in ("complete", "waiting"):
+            rated = self._model and state == "complete" and text.strip()
+            after = AFTER_ANSWER if rated else ()
             self._actions = (*self._wanted, *after)
         else:
             self._actions = TRY_AGAIN if again and self._model else ()

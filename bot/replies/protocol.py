@@ -19,7 +19,8 @@ class Sink(Protocol):
     and must try to get the whole text out another way (a new message, say).
 
     A last view that is "cancelled" and holds neither text nor notices means that the question was
-    deleted: what was shown of the answer is taken away.
+    deleted: what was shown of the answer is taken away. It may follow another last view, when the
+    question was deleted while that was being posted.
     """
 
     @property

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from bot.commands.access import Access, parse_access
+from bot.commands.authorization import PHRASES, describe_action
 from bot.commands.declaration import Option, check_text
 from bot.errors import NotFound, UsageError, nearest
 from bot.history.protocol import Preferences
@@ -21,7 +22,8 @@ _MAX_VALUE_CHARACTERS = 2_000
 MODEL_SETTING = MODEL_CHOICE
 """The setting that is the model which answers; /model chooses it, too."""
 COMMAND_PREFIX = "command."
-"""Prefix of the settings that say who may use a command; the command's name follows."""
+"""Prefix of the settings that say who may use a command, or do something else; the name of the
+action follows."""
 
 SETTING_OPTIONS: Final[Mapping[str, Option]] = {
     option.name: option
@@ -47,6 +49,7 @@ class ChosenSettings:
 
     `configured` returns the settings of config.yaml for a conversation; `bases` returns the names
     of the knowledge bases, `commands` those of the commands; `models` knows which model answers.
+    Who may use a command is a setting, and so is who may do something else (`PHRASES`).
     Choices are read once and cached: no other process writes them.
     """
 
@@ -94,9 +97,9 @@ class ChosenSettings:
         """The knowledge base that answers here; None where nobody chose one."""
         return (await self.resolve(conversation)).knowledge_base
 
-    async def access(self, command: str, conversation: ConversationKey) -> Access | None:
-        """Who may use a command here, where an admin chose; None where nobody did."""
-        found = await self._chosen(COMMAND_PREFIX + command, conversation)
+    async def access(self, action: str, conversation: ConversationKey) -> Access | None:
+        """Who may do something here, where an admin chose; None where nobody did."""
+        found = await self._chosen(COMMAND_PREFIX + action, conversation)
         return None if found is None else parse_access(found[1])
 
     async def _show_model(self, conversation: ConversationKey) -> Sequence[Setting]:
@@ -106,14 +109,19 @@ class ChosenSettings:
         return (Setting(MODEL_SETTING, "Which model answers here", name, scope),)
 
     async def _show_access(self, conversation: ConversationKey) -> Sequence[Setting]:
-        """The commands that somebody chose for; there are too many to show all."""
+        """The commands and actions that somebody chose for; there are too many to show all."""
         rows = []
-        for command in self._commands():
-            found = await self._chosen(COMMAND_PREFIX + command, conversation)
+        for action in self._actions():
+            found = await self._chosen(COMMAND_PREFIX + action, conversation)
             if found is not None:
-                about = f"Who may use /{command}"
-                rows.append(Setting(COMMAND_PREFIX + command, about, found[1], found[0]))
+                about = f"Who may {describe_action(action)}"
+                rows.append(Setting(COMMAND_PREFIX + action, about, found[1], found[0]))
         return rows
+
+    def _actions(self) -> Sequence[str]:
+        """What rules can be chosen for: each command, and what is asked for beside them."""
+        documents = (f"docs.read:{base}" for base in self._bases())
+        return tuple(dict.fromkeys((*self._commands(), *PHRASES, *documents)))
 
     def names(self) -> Sequence[str]:
         """The names of all settings that can be chosen."""
@@ -121,7 +129,7 @@ class ChosenSettings:
         return (
             *SETTING_OPTIONS,
             *model,
-            *(COMMAND_PREFIX + command for command in self._commands()),
+            *(COMMAND_PREFIX + action for action in self._actions()),
         )
 
     async def put(
@@ -182,6 +190,7 @@ class ChosenSettings:
 
 def _coerce_access(name: str, value: str) -> str:
     access = parse_access(value)
-    if name == f"{COMMAND_PREFIX}settings" and access.whom == "nobody":
+    changes = {f"{COMMAND_PREFIX}settings", f"{COMMAND_PREFIX}settings.change"}
+    if name in changes and access.whom == "nobody":
         raise UsageError("Then nobody could change it back; write admins instead.")
     return str(access)

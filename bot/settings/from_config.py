@@ -1,8 +1,12 @@
-"""Reads the settings of a conversation from config.yaml, and decides who may use a command."""
+"""Reads the settings of a conversation from config.yaml, and decides who may do what."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from bot.commands.authorization import Authorizer, Rules, StandingRule
 from bot.commands.checks import Asker
+from bot.commands.declaration import Command
 from bot.config import Config
 from bot.settings.channel_settings import ChosenSettings
 from bot.settings.values import ChannelSettings
@@ -21,13 +25,30 @@ def settings_from_config(config: Config, conversation: ConversationKey) -> Chann
     )
 
 
-async def may_use(config: Config, settings: ChosenSettings, command: str, asker: Asker) -> bool:
-    """Whether somebody may use a command: what an admin chose, else what config.yaml says; what
-    that turns off stays off."""
-    configured = config.resolve_channel(asker.conversation).commands.get(command)
-    if configured is not None and not configured.enabled:
-        return False
-    chosen = await settings.access(command, asker.conversation)
-    if chosen is not None:
-        return chosen.allows(asker.author, admin=asker.admin)
-    return config.may_use(command, asker.author, asker.conversation)
+def create_authorizer(
+    config: Config,
+    settings: ChosenSettings,
+    commands: Iterable[Command],
+    documents: StandingRule,
+) -> Authorizer:
+    """Put together what decides who may do what: the rules of config.yaml and of the admins, the
+    commands' own checks, and who may read which documents (`documents`)."""
+    about_documents = dict.fromkeys(("docs.read", "docs.add", "docs.remove"), documents)
+    return Authorizer(commands, _create_rules(config, settings), about_documents)
+
+
+def _create_rules(config: Config, settings: ChosenSettings) -> Rules:
+    """What an admin chose in chat, else what config.yaml says; what that turns off stays off."""
+
+    async def rule(action: str, asker: Asker) -> bool | None:
+        configured = config.action_rule(action, asker.conversation)
+        if configured is not None and not configured.enabled:
+            return False
+        chosen = await settings.access(action, asker.conversation)
+        if chosen is not None:
+            return chosen.allows(asker.author, admin=asker.admin)
+        if configured is None:
+            return None
+        return configured.allows(asker.author, admin=asker.admin)
+
+    return rule

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import (
     AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Mapping,
     Sequence,
 )
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal, NoReturn, Protocol
 
 from pydantic import BaseModel
 
@@ -21,12 +27,29 @@ from bot.commands.checks import Asker, Check
 from bot.errors import Denied, Failed, NotFound, Refused, nearest
 from bot.events import Attachment, CommandCall, Message
 from bot.history.protocol import HistoryStore
+from bot.history.suspensions import Suspension, history_until
 from bot.models.protocol import Models
 from bot.prompting.foreign_text import Trusted
 from bot.prompting.repetition_guard import REPETITION_NOTICE, RepetitionGuard
+from bot.settings.values import ChannelSettings
 from bot.skills.services import Knowledge, Prompts, Services, Web
-from bot.types import Author, ConversationKey, Explanation, File, Notice, Part, Status, Text
+from bot.types import (
+    Action,
+    Author,
+    ConversationKey,
+    Explanation,
+    File,
+    Notice,
+    Part,
+    Status,
+    Text,
+)
 from bot.values import Page
+
+MAX_SUSPENSION: Final = timedelta(days=30)
+"""The longest time for which a turn is suspended."""
+_STEPS: Final = "steps done"
+"""Key under which the results of `Context.step` are stored."""
 
 
 @dataclass(slots=True)
@@ -50,26 +73,103 @@ class TurnRecord:
         )
 
 
-@dataclass(slots=True)
-class Context:
-    """What a skill gets for one turn: the event, the person who asks, and the services.
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """How a suspended turn was resumed.
 
-    `turn` is the id of the answer. `deadline_s` is how long the turn may take, in seconds.
-    `persona` is the text that an admin set for the bot in this channel.
+    `state` is what the skill stored, `choice` the value of the button that was pressed (empty: the
+    time had come), and `by` the name of the person who pressed it.
     """
 
-    event: Message | CommandCall
-    turn: str
-    asker: Asker
-    services: Services = field(repr=False)
-    settings: BaseModel | None = None
-    """The plugin's own settings, validated (the hook `plugin_settings`)."""
-    persona: str = ""
-    record: TurnRecord = field(default_factory=TurnRecord)
-    deadline_s: float | None = None
+    state: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    choice: str = ""
+    by: str = ""
 
-    def __post_init__(self) -> None:
-        self.persona = Trusted(self.persona)
+
+class TurnSuspended(BaseException):  # no `except Exception` of a skill may hold it
+    """Ends the work of a turn that `Context.suspend` has suspended."""
+
+    def __init__(self, suspension: Suspension, actions: tuple[Action, ...]) -> None:
+        super().__init__()
+        self.suspension = suspension
+        self.actions = actions
+
+
+class CurrentTurn(Protocol):
+    """The turn that a context belongs to; `bot.turns.turn.Turn` is one."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def event(self) -> Message | CommandCall: ...
+
+    @property
+    def asker(self) -> Asker: ...
+
+    @property
+    def settings(self) -> ChannelSettings: ...
+
+    @property
+    def record(self) -> TurnRecord: ...
+
+    @property
+    def deadline_s(self) -> float | None: ...
+
+    @property
+    def resumed(self) -> Resumption | None: ...
+
+    async def say(self, part: Part) -> None: ...
+
+
+class Context:
+    """What a skill gets for one turn: the question, the person who asks, and the services.
+
+    `settings` are the plugin's own settings, validated (the hook `plugin_settings`). `resumed` is
+    None until the turn was suspended and resumed. `say` adds a part to the reply.
+    """
+
+    def __init__(
+        self, turn: CurrentTurn, services: Services, settings: BaseModel | None = None
+    ) -> None:
+        self._turn = turn
+        state = turn.resumed.state if turn.resumed is not None else {}
+        self._steps: dict[str, Any] = dict(state.get(_STEPS, {}))
+        self.services = services
+        self.settings = settings
+        self.persona = Trusted(turn.settings.persona)
+        """The text that an admin set for the bot in this channel."""
+        self.say = turn.say
+
+    @property
+    def turn(self) -> str:
+        """The id of the answer."""
+        return self._turn.id
+
+    @property
+    def event(self) -> Message | CommandCall:
+        """The question: a message or a call of a command."""
+        return self._turn.event
+
+    @property
+    def asker(self) -> Asker:
+        """The person who asks, where, and whether they are an admin."""
+        return self._turn.asker
+
+    @property
+    def record(self) -> TurnRecord:
+        """What is stored with the answer besides its text."""
+        return self._turn.record
+
+    @property
+    def deadline_s(self) -> float | None:
+        """How long the turn may take, in seconds."""
+        return self._turn.deadline_s
+
+    @property
+    def resumed(self) -> Resumption | None:
+        """How the turn was resumed; None if it was not suspended before."""
+        return self._turn.resumed
 
     @property
     def author(self) -> Author:
@@ -78,7 +178,7 @@ class Context:
 
     @property
     def conversation(self) -> ConversationKey:
-        """Where the question was asked."""
+        """Where it is asked."""
         return self.event.conversation
 
     @property
@@ -93,8 +193,9 @@ class Context:
 
     @property
     def history(self) -> HistoryStore:
-        """The stored messages of all conversations."""
-        return self.services.history
+        """The stored messages of all conversations; a resumed turn sees those of its beginning."""
+        history = self.services.history
+        return history if self.resumed is None else history_until(history, self.turn)
 
     @property
     def knowledge(self) -> Knowledge:
@@ -111,10 +212,25 @@ class Context:
         """The prompt templates."""
         return self.services.prompts
 
+    async def allowed(self, action: str) -> bool:
+        """Whether the person who asks may do something here, e.g. `docs.read:handbook`.
+
+        Actions are commands by name, those of the core, and a plugin's own, such as `polls.close`,
+        which everybody may do unless the operator or an admin sets a rule for it.
+        """
+        return (await self.services.authorize(self.asker, action, self.conversation)).allowed
+
+    async def authorize(self, action: str) -> None:
+        """Raise `Denied`, with the reason, unless the person who asks may do this here."""
+        decision = await self.services.authorize(self.asker, action, self.conversation)
+        if not decision.allowed:
+            raise Denied(decision.reason)
+
     def require(self, check: Check) -> None:
-        """Raise `Denied` unless the person who asks passes the check."""
-        if not check(self.asker):
-            raise Denied(f"This needs {check.reason}.")
+        """Raise `Denied`, with the reason, unless the person who asks passes the check."""
+        decision = check.decide(self.asker)
+        if not decision.allowed:
+            raise Denied(decision.reason)
 
     async def model(self, name: str | None = None) -> str:
         """Return the name of the model to use: `name`, or the model chosen for this conversation.
@@ -145,6 +261,65 @@ class Context:
         page = await self.web.read_bytes(attachment.name, await attachment.read(limit))
         self.record.read.append((attachment, page.title, page.text))
         return page
+
+    # --- the reply ----------------------------------------------------------------------------
+
+    async def say_all(self, parts: AsyncIterator[Part]) -> None:
+        """Add all parts of an iterator to the reply; one that is a generator is closed."""
+        try:
+            async for part in parts:
+                await self.say(part)
+        finally:
+            if isinstance(parts, AsyncGenerator):
+                await parts.aclose()
+
+    async def write(
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        model: str | None = None,
+        sampling: Sampling | None = None,
+        cache: str | None = None,
+    ) -> None:
+        """Call the model and add its answer to the reply; see `generate`."""
+        await self.say_all(self.generate(messages, model=model, sampling=sampling, cache=cache))
+
+    async def step(self, name: str, work: Callable[[], Awaitable[Any]]) -> Any:
+        """Do a piece of work once, even if the turn is suspended later: `await work()`, or what it
+        returned when it was done before. The value must be JSON."""
+        if name not in self._steps:
+            self._steps[name] = await work()
+        return self._steps[name]
+
+    async def suspend(
+        self,
+        state: Mapping[str, Any] | None = None,
+        *,
+        until: datetime | None = None,
+        buttons: Sequence[tuple[str, str]] = (),
+        who: Literal["asker", "admins"] = "asker",
+    ) -> NoReturn:
+        """Store the turn and end its work, until a button is pressed or the time has come.
+
+        The reply so far is shown with the buttons, each a (value, label). The turn's place in the
+        lane, in the limits, and its deadline are given back. When the turn is resumed, also after a
+        restart, the skill is called again with the same question and `resumed` set: `state` (JSON)
+        comes back there, and steps that were done are not done again. `who` may press: the person
+        who asked, or admins. At the latest it is resumed after `MAX_SUSPENSION`.
+        """
+        latest = datetime.now(UTC) + MAX_SUSPENSION
+        stored = {**(state or {}), _STEPS: self._steps} if self._steps else dict(state or {})
+        suspension = Suspension(
+            turn=self.turn,
+            person=self.author.key,
+            conversation=str(self.conversation),
+            direct=self.asker.direct,
+            state=stored,
+            resume_at=latest if until is None else min(until, latest),
+            who=who,
+        )
+        actions = tuple(Action("resume", label, value) for value, label in buttons)
+        raise TurnSuspended(suspension, actions)
 
     async def generate(
         self,

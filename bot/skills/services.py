@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from bot.commands.authorization import Authorize, Authorizer
 from bot.commands.checks import Asker
 from bot.commands.declaration import Command
 from bot.history.protocol import HistoryStore
@@ -149,6 +150,7 @@ class Services:
 
     `forget` deletes what the history and every plugin stored about a person (`platform:id`), and
     returns the number of deleted turns. `max_attachment_bytes` is the largest file that is read.
+    `authorize` decides who may do what; a skill asks it with `ctx.allowed` and `ctx.authorize`.
     """
 
     models: Models
@@ -163,3 +165,4 @@ class Services:
     fitter: Fitter = field(default_factory=Fitter)
     searching: Searching = Searching()
     max_attachment_bytes: int = 20 * 1024 * 1024
+    authorize: Authorize = field(default_factory=Authorizer, repr=False)

@@ -56,7 +56,8 @@ class Skill:
     """What a plugin registers: commands, and optionally a handler of free text.
 
     A message goes to the `answer` of the first skill whose `wants(message)` is true (or is None),
-    in the order of `priority`, lowest first.
+    in the order of `priority`, lowest first. Whoever may not write to the bot, or not use the
+    command `answers_as` (by default the skill's first), is refused instead.
     """
 
     name: str
@@ -65,3 +66,10 @@ class Skill:
     wants: Any | None = None
     priority: int = 100
     settings: Mapping[str, Any] = field(default_factory=dict)
+    answers_as: str = ""
+
+    @property
+    def message_actions(self) -> tuple[str, ...]:
+        """What a person must be allowed to do so that this skill answers their free text."""
+        action = self.answers_as or (self.commands[0].name if self.commands else "")
+        return ("message", action) if action else ("message",)

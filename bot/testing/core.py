@@ -8,25 +8,29 @@ import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from backends.base import Backend
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply
-from bot.commands.checks import Asker
+from bot.commands.authorization import Authorize, Subject
+from bot.commands.checks import Asker, Decision
 from bot.commands.parsing import split_command
+from bot.config import AdminSettings, CommandRule, Config
 from bot.errors import Failed, PluginError
 from bot.events import Attachment, CommandCall, ContextMessage, Event, Message
 from bot.history.reply_addresses import SqlReplies
 from bot.history.sql_store import SqlHistoryStore
 from bot.installation import SHIPPED_PLUGINS
+from bot.knowledge.access import DocumentAccess
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.page_reader import PageReader
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.channel_settings import ChosenSettings
 from bot.settings.choices_store import SqlPreferences
-from bot.settings.values import ChannelSettings
+from bot.settings.from_config import create_authorizer, settings_from_config
 from bot.skills.plugin_loader import Plugins, load_plugins
 from bot.skills.services import Services
 from bot.storage.database import Database
@@ -71,6 +75,36 @@ class Answer:
         return self.view.state
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedDecision:
+    """A question that was asked before something was done, and its answer."""
+
+    asker: Asker
+    action: str
+    place: ConversationKey
+    subject: Subject | None
+    decision: Decision
+
+
+class RecordingAuthorize:
+    """Implements `Authorize` by another, and keeps each decision."""
+
+    def __init__(self, authorize: Authorize) -> None:
+        self._authorize = authorize
+        self.decisions: list[RecordedDecision] = []
+
+    async def __call__(
+        self,
+        asker: Asker,
+        action: str,
+        place: ConversationKey,
+        subject: Subject | None = None,
+    ) -> Decision:
+        decision = await self._authorize(asker, action, place, subject)
+        self.decisions.append(RecordedDecision(asker, action, place, subject, decision))
+        return decision
+
+
 class _Sink:
     """Takes a reply without limits, and waits for its end."""
 
@@ -95,12 +129,13 @@ class _Sink:
 @dataclass(frozen=True, slots=True)
 class Parlance:
     """A running core. `model` is what answers (scripted, unless you brought another), `documents`
-    the shelf that /ask looks at, `plugins` what was loaded."""
+    the shelf that /ask looks at, `plugins` what was loaded, `decisions` who was allowed what."""
 
     model: ScriptedBackend
     documents: Shelf
     services: Services
     plugins: Plugins
+    decisions: Sequence[RecordedDecision]
     core: Core = field(repr=False)
     patience_s: float = 30.0
     """How long an answer may take before the test fails, in seconds."""
@@ -159,6 +194,7 @@ async def running_skills(
     replies: Sequence[str | Reply] = (),
     models: Sequence[Backend] = (),
     settings: Mapping[str, Mapping[str, Any]] | None = None,
+    commands: Mapping[str, Mapping[str, Any]] | None = None,
     pages: Mapping[str, str] | None = None,
     folder: Path | None = None,
     patience_s: float = 30.0,
@@ -167,8 +203,8 @@ async def running_skills(
     and those in `folders`.
 
     The model answers with `replies`, one after another, and then repeats its prompt; `models`
-    replaces it. `pages` are the web pages that can be read, by URL. Raises `PluginError` if one of
-    `plugins` cannot be loaded.
+    replaces it. `commands` are rules of who may do what, as in config.yaml. `pages` are the web
+    pages that can be read, by URL. Raises `PluginError` if one of `plugins` cannot be loaded.
     """
     found = load_plugins(
         SHIPPED_PLUGINS if plugins is None else tuple(plugins),
@@ -188,18 +224,24 @@ async def running_skills(
         ]
         document_reader = DocumentReader(found)
         stack.push_async_callback(document_reader.aclose)
-        open_turns, shelf, history = OpenTurns(), Shelf(), SqlHistoryStore(database)
+        shelf, history = Shelf(), SqlHistoryStore(database)
         scripted = ScriptedModels(*backends)
+        config = Config(
+            admins=AdminSettings(roles=(f"test:{_ADMIN}",)),
+            commands={name: CommandRule(**rule) for name, rule in (commands or {}).items()},
+        )
         channel_settings = ChosenSettings(
             SqlPreferences(database),
-            lambda _: ChannelSettings(),
+            partial(settings_from_config, config),
+            lambda: (*config.knowledge.bases,),
             commands=lambda: [command.name for command in found.commands],
             models=scripted,
         )
-
-        async def rule(command: str, asker: Asker) -> bool:
-            access = await channel_settings.access(command, asker.conversation)
-            return access is None or access.allows(asker.author, admin=asker.admin)
+        documents = DocumentAccess(config.knowledge.bases, channel_settings.knowledge_base)
+        authorize = RecordingAuthorize(
+            create_authorizer(config, channel_settings, found.commands, documents)
+        )
+        open_turns = OpenTurns(authorize)
 
         async def forget(person: str) -> int:
             for _, hook in found.forget:
@@ -216,6 +258,7 @@ async def running_skills(
             commands=found.commands,
             settings=channel_settings,
             forget=forget,
+            authorize=authorize,
         )
         core = assemble(
             found.skills,
@@ -223,16 +266,24 @@ async def running_skills(
             open_turns,
             SqlReplies(database),
             policy=Policy(
-                is_admin=lambda author: _ADMIN in author.roles,
+                is_admin=config.is_admin,
                 channel_settings=channel_settings.resolve,
-                rule=rule,
+                is_off=config.is_off,
             ),
             settings=found.settings,
         )
         for _, lifespan in found.lifespans:
             await stack.enter_async_context(lifespan(services))
         stack.push_async_callback(core.close)
-        yield Parlance(cast(ScriptedBackend, backends[0]), shelf, services, found, core, patience_s)
+        yield Parlance(
+            cast(ScriptedBackend, backends[0]),
+            shelf,
+            services,
+            found,
+            authorize.decisions,
+            core,
+            patience_s,
+        )
 
 
 class _Pages:

@@ -6,10 +6,12 @@ Everything is read from the history, so that a button still works after a restar
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backends.base import Usage
-from bot.errors import NotFound
+from bot.commands.authorization import UNKNOWN_ANSWER, Authorize, Subject
+from bot.commands.checks import ALLOWED, Asker, Decision
+from bot.errors import Denied, NotFound
 from bot.events import ActionCall
 from bot.history.attachments import AttachmentSnapshot, StoredContextMessage, StoredFile
 from bot.history.protocol import HistoryStore, StoredMessage, Verdict
@@ -35,35 +37,31 @@ class ButtonHandler:
     """Looks up the answer that a pressed button belongs to, and does what the button says."""
 
     store: HistoryStore
+    authorize: Authorize
 
-    async def answer(self, call: ActionCall) -> StoredMessage:
-        """Return the stored answer that a button belongs to.
+    async def find(
+        self, call: ActionCall, asker: Asker
+    ) -> tuple[StoredMessage, StoredMessage | None]:
+        """Return the stored answer that a button belongs to, and its question if that is kept.
 
         A button beside a displayed passage carries the answer's id in its value. Raises `NotFound`
-        if the answer is no longer stored, or is not visible to the person who pressed.
+        if the answer is no longer stored, `Denied` if the person may not use the button.
         """
         turn = await self.store.get(call.value.partition(_ANSWER_SEPARATOR)[2] or call.turn)
-        if turn is None or turn.role != "assistant" or not await self._is_visible_to(call, turn):
-            raise NotFound("This answer is no longer known here; please ask again.")
-        return turn
+        if turn is None or turn.role != "assistant":
+            raise NotFound(UNKNOWN_ANSWER)
+        question = await self.store.get(turn.answers) if turn.answers else None
+        subject = Subject(question.author if question else "", _place_of(turn))
+        action = f"button:{call.action}"
+        decision = await self.authorize(asker, action, call.conversation, subject)
+        if not decision.allowed:
+            raise Denied(decision.reason)
+        return turn, question
 
-    async def _is_visible_to(self, call: ActionCall, turn: StoredMessage) -> bool:
-        """Whether the person may see this answer: it is in the channel where the button was
-        pressed, or it answers their own question and was sent to them directly. This must be
-        checked, because a turn's id is not secret."""
-        try:
-            place = ConversationKey.parse(turn.conversation)
-        except ValueError:
-            return False
-        if is_same_channel(place, call.conversation):
-            return True
-        question = await self.store.get(turn.answers) if turn.answers and call.direct else None
-        asked = question is not None and question.author == call.author.key
-        return asked and place.scope("workspace") == call.conversation.scope("workspace")
-
-    async def press(self, call: ActionCall) -> Notice:
-        """Perform the button's action; returns the notice for the person. Raises `NotFound`."""
-        turn = await self.answer(call)
+    async def press(self, call: ActionCall, asker: Asker) -> Notice:
+        """Perform the button's action; returns the notice for the person. Raises `NotFound` or
+        `Denied`."""
+        turn, question = await self.find(call, asker)
         if call.action in _VERDICTS:
             verdict, thanks = _VERDICTS[call.action]
             passage = call.value.partition(_ANSWER_SEPARATOR)[0]
@@ -71,20 +69,48 @@ class ButtonHandler:
             return Notice(thanks, private=True)
         if call.action == "source":
             source = _source(turn.explanation, call.value)
+            decision = await self._may_read(source, asker, turn)
+            if not decision.allowed:
+                raise Denied(decision.reason)
             return Notice(
                 _passage(source), private=True, actions=_feedback_buttons(source, turn.id)
             )
-        return Notice(explain_answer(turn, await self._read_snapshot(turn, call)), private=True)
+        shown = replace(turn, explanation=await self._readable(turn, asker))
+        return Notice(
+            explain_answer(shown, await self._read_snapshot(question, call)), private=True
+        )
+
+    async def _readable(self, turn: StoredMessage, asker: Asker) -> Explanation:
+        """The explanation of an answer, without what the person may not read."""
+        why = turn.explanation or Explanation()
+        readable = [s for s in why.passages if (await self._may_read(s, asker, turn)).allowed]
+        if len(readable) == len(why.passages):
+            return why
+        return replace(why, passages=tuple(readable), left_out=())
+
+    async def _may_read(self, source: Source, asker: Asker, turn: StoredMessage) -> Decision:
+        """Whether the person may (still) read the documents of a source where it was cited. A page
+        that was read for the answer, or an earlier version's source, is in no knowledge base."""
+        place = _place_of(turn)
+        if not source.base or place is None:
+            return ALLOWED
+        return await self.authorize(asker, f"docs.read:{source.base}", place)
 
     async def _read_snapshot(
-        self, turn: StoredMessage, call: ActionCall
+        self, question: StoredMessage | None, call: ActionCall
     ) -> AttachmentSnapshot | None:
         """The attachments and quoted messages stored with the question; None for anybody but the
         person who asked, because a file sent with a command is private to them."""
-        question = await self.store.get(turn.answers) if turn.answers else None
         if question is None or question.author != call.author.key:
             return None
         return await self.store.material(question.id)
+
+
+def _place_of(turn: StoredMessage) -> ConversationKey | None:
+    try:
+        return ConversationKey.parse(turn.conversation)
+    except ValueError:
+        return None
 
 
 def explain_answer(turn: StoredMessage, snapshot: AttachmentSnapshot | None = None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,27 +14,29 @@ from bot.adapters.protocol import Question
 from bot.commands.checks import Asker
 from bot.commands.declaration import MAX_TEXT_CHARACTERS, Command, Completion, Option
 from bot.events import Event
+from bot.history.suspensions import Suspensions
 from bot.observability.redaction import Redactor
-from bot.replies.delivery import DeliveryTimeouts
+from bot.replies.delivery import Delivery, DeliveryTimeouts
+from bot.replies.draft import Draft
 from bot.replies.protocol import Replies, Sink
 from bot.settings.values import ChannelSettings
+from bot.skills.permitted_services import permit
 from bot.skills.services import Services
 from bot.skills.skill import Skill
 from bot.turns.intake import Intake
 from bot.turns.middleware import (
-    CommandRule,
     Metrics,
     Middleware,
     check_permissions,
-    is_allowed,
     log_turns,
     measure_turns,
     wrap,
 )
 from bot.turns.open_turns import OpenTurns
+from bot.turns.platforms import Platform, Platforms
 from bot.turns.quota import Quota
 from bot.turns.router import Router
-from bot.turns.turn import TurnDependencies, TurnLimits
+from bot.turns.runner import TurnDependencies, TurnLimits
 from bot.types import Author, ConversationKey
 
 log = structlog.get_logger(__name__)
@@ -47,6 +50,11 @@ def deny_admin(author: Author) -> bool:
     return False
 
 
+def is_never_off(command: str) -> bool:
+    """The default of `Policy.is_off`: every command is on somewhere."""
+    return False
+
+
 async def default_channel_settings(conversation: ConversationKey) -> ChannelSettings:
     """The default of `Policy.channel_settings`: the same settings everywhere."""
     return ChannelSettings()
@@ -56,17 +64,17 @@ async def default_channel_settings(conversation: ConversationKey) -> ChannelSett
 class Policy:
     """The rules about people and channels, from config.yaml and from choices made in chat.
 
-    `rule(command, asker)` says whether a person may use a command; the command's own check must
-    pass as well. `channel_settings(conversation)` is called for every turn. `quota_per_hour` is the
-    number of turns a person may start in an hour (None: no limit), `max_chars` the longest message
-    in characters.
+    `is_off(command)` says whether a command is off everywhere. `channel_settings(conversation)` is
+    called for every turn. `quota_per_hour` is the number of turns a person may start in an hour
+    (None: no limit), `max_chars` the longest message in characters. Who may do what is decided by
+    `Services.authorize`.
     """
 
     is_admin: Callable[[Author], bool] = deny_admin
     channel_settings: Callable[[ConversationKey], Awaitable[ChannelSettings]] = (
         default_channel_settings
     )
-    rule: CommandRule | None = None
+    is_off: Callable[[str], bool] = is_never_off
     quota_per_hour: int | None = None
     max_chars: int = MAX_TEXT_CHARACTERS
 
@@ -81,11 +89,12 @@ class Core:
     replies: Replies
     policy: Policy = field(repr=False)
     services: Services = field(repr=False)
+    platforms: Platforms = field(repr=False)
 
     @property
     def commands(self) -> Sequence[Command]:
-        """Every command of every skill; where two share a name, only the first."""
-        return self.router.commands
+        """Every command that somebody somewhere may use; where two share a name, only the first."""
+        return [c for c in self.router.commands if not self.policy.is_off(c.name)]
 
     async def accept(self, event: Event, sink: Sink) -> None:
         """Accept an event; the reply is written to `sink`."""
@@ -111,37 +120,80 @@ class Core:
         """The settings in effect in a conversation."""
         return await self.policy.channel_settings(conversation)
 
-    async def may_use(self, command: str, author: Author, conversation: ConversationKey) -> bool:
+    async def commands_for(
+        self, author: Author, conversation: ConversationKey, *, direct: bool = False
+    ) -> Sequence[Command]:
+        """The commands that this person may use in this conversation."""
+        asker = self._asker(author, conversation, direct)
+        authorize = self.services.authorize
+        return [
+            command
+            for command in self.commands
+            if (await authorize(asker, command.name, conversation)).allowed
+        ]
+
+    async def may_use(
+        self, command: str, author: Author, conversation: ConversationKey, *, direct: bool = False
+    ) -> bool:
         """Whether this person may use the command in this conversation. False for a command that
         does not exist."""
-        found = self._command(command)
-        if found is None:
+        if all(known.name != command for known in self.commands):
             return False
-        direct = conversation.workspace == "@dm" or conversation.user is not None
-        asker = Asker(author, conversation, direct, self.policy.is_admin(author))
-        return await is_allowed(asker, command, self.policy.rule) and (
-            found.check is None or found.check(asker)
-        )
+        asker = self._asker(author, conversation, direct)
+        return (await self.services.authorize(asker, command, conversation)).allowed
 
     async def complete(
-        self, command: str, option: str, prefix: str, author: Author, conversation: ConversationKey
+        self,
+        command: str,
+        option: str,
+        prefix: str,
+        author: Author,
+        conversation: ConversationKey,
+        *,
+        direct: bool = False,
     ) -> Sequence[str]:
         """Suggest up to 25 values for an option that start with `prefix`; none for a person who may
         not use the command."""
-        found = self._command(command)
+        found = next((c for c in self.commands if c.name == command), None)
         option_found = found.option(option) if found is not None else None
-        if option_found is None or not await self.may_use(command, author, conversation):
+        if option_found is None:
             return ()
-        completion = Completion(prefix, author, conversation, self.services)
+        if not await self.may_use(command, author, conversation, direct=direct):
+            return ()
+        asker = self._asker(author, conversation, direct)
+        services = permit(self.services, asker)
+        completion = Completion(prefix, author, conversation, services, direct, asker.admin)
         return (await _suggest(option_found, completion))[:MAX_SUGGESTIONS]
+
+    def connect(self, platform: Platform) -> None:
+        """Tell the core of a platform that is ready to send replies."""
+        self.platforms.connect(platform)
+
+    async def resume_turns(self) -> None:
+        """Resume suspended turns as their time comes, until cancelled."""
+        await self.intake.resumer.watch()
+
+    async def open_reply(
+        self, conversation: ConversationKey, audience: Author | None = None
+    ) -> Delivery:
+        """Begin a reply that no event asked for, in a conversation or for one person alone.
+
+        Add parts to it with `add`, and end it with `finish`. Raises `NotFound` if the platform is
+        not connected or the place is gone, and `Refused` if the bot may not write there.
+        """
+        turn = uuid.uuid4().hex
+        sink = await self.platforms.open_reply(conversation, audience, turn)
+        dependencies = self.intake.dependencies
+        draft = Draft(turn, sink.limits, redact=dependencies.redact)
+        return Delivery(sink, draft, timeouts=dependencies.timeouts)
 
     async def close(self, within_s: float = 1.5) -> None:
         """Stop all turns, store what was written, and end every reply, within about `within_s`
         seconds."""
         await self.intake.close(within_s)
 
-    def _command(self, name: str) -> Command | None:
-        return next((c for c in self.commands if c.name == name), None)
+    def _asker(self, author: Author, conversation: ConversationKey, direct: bool) -> Asker:
+        return Asker(author, conversation, direct, self.policy.is_admin(author))
 
 
 async def _suggest(option: Option, completion: Completion) -> Sequence[str]:
@@ -170,30 +222,34 @@ def assemble(
     middleware: Sequence[Middleware] = (),
     timeouts: DeliveryTimeouts | None = None,
     redact: Redactor | None = None,
+    suspensions: Suspensions | None = None,
 ) -> Core:
     """Build the core.
 
     `open_turns` must be the same object as `services.turns`. `redact` removes the operator's
     secrets from everything that is shown or stored of an answer. A turn passes through logging,
-    metrics, permissions, quota and `middleware`, in this order, before it reaches its skill.
+    metrics, permissions, quota and `middleware`, in this order, before it reaches its skill. A turn
+    can be suspended if `suspensions` are given.
     """
     policy = policy or Policy()
     limits = limits or TurnLimits()
     router = Router(skills, services, settings=settings, max_chars=policy.max_chars)
+    platforms = Platforms()
     layers: list[Middleware] = [log_turns]
     if metrics is not None:
         layers.append(measure_turns(metrics))
-    layers.append(check_permissions(policy.rule))
+    layers.append(check_permissions(services.authorize))
     if policy.quota_per_hour is not None:
-        layers.append(Quota(policy.quota_per_hour))
+        layers.append(Quota(policy.quota_per_hour).limit)
     dependencies = TurnDependencies(
         store=services.history,
         open_turns=open_turns,
-        handler=wrap(router.handle, *layers, *middleware),
+        handler=wrap(router.run, [*layers, *middleware]),
+        suspensions=suspensions,
         channel_settings=policy.channel_settings,
         limits=limits,
         timeouts=timeouts or DeliveryTimeouts(),
         redact=redact or Redactor(),
     )
-    intake = Intake(router, dependencies, policy.is_admin)
-    return Core(intake, open_turns, router, replies, policy, services)
+    intake = Intake(router, dependencies, policy.is_admin, services.authorize, platforms)
+    return Core(intake, open_turns, router, replies, policy, services, platforms)

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from bot.commands.authorization import Authorize
 from bot.commands.checks import Asker
 from bot.errors import Busy, Denied, NotFound
 from bot.events import ActionCall, CommandCall, Event, Message, MessageDeleted
@@ -19,14 +20,16 @@ from bot.history.protocol import StoredMessage
 from bot.replies.delivery import Delivery
 from bot.replies.draft import Draft
 from bot.replies.protocol import Sink
-from bot.turns.actions import ButtonHandler
+from bot.turns.actions import ButtonHandler, is_same_channel
 from bot.turns.lanes import Lanes
-from bot.turns.open_turns import OpenTurn
 from bot.turns.outcome import Outcome
+from bot.turns.platforms import Platforms
 from bot.turns.regenerate import rebuild_event
+from bot.turns.resumption import Resumer
 from bot.turns.router import Router
-from bot.turns.turn import TurnDependencies, TurnRunner, report_error
-from bot.types import Author, Notice
+from bot.turns.runner import TurnDependencies, TurnRunner, report_error
+from bot.turns.turn import Turn, unless_cancelled
+from bot.types import Author, ConversationKey, Notice
 
 log = structlog.get_logger(__name__)
 
@@ -44,16 +47,20 @@ class Intake:
         router: Router,
         dependencies: TurnDependencies,
         is_admin: Callable[[Author], bool],
+        authorize: Authorize,
+        platforms: Platforms,
     ) -> None:
         self._router = router
-        self._dependencies = dependencies
+        self.dependencies = self._dependencies = dependencies
         self._open_turns = dependencies.open_turns
         self._is_admin = is_admin
-        self._buttons = ButtonHandler(dependencies.store)
+        self._authorize = authorize
+        self._buttons = ButtonHandler(dependencies.store, authorize)
         self._lanes = Lanes()
         self._tasks: set[asyncio.Task[None]] = set()
         self._runners: set[TurnRunner] = set()
         self._closing = False
+        self.resumer = Resumer(dependencies, platforms, self._resume)
 
     async def accept(self, event: Event, sink: Sink) -> None:
         """Accept an event and return as soon as its task has started.
@@ -120,20 +127,42 @@ class Intake:
                 refused = None if route.quick else refused
             except Exception as error:  # noqa: BLE001 - told to the person by the turn's task
                 refused = error
-        immediate = refused is not None or (route is not None and route.quick)
-        turn = OpenTurn(uuid.uuid4().hex, event, self._asker(event), quick=immediate)
-        turn.first_asked_by = question.author if question is not None else ""
-        runner = TurnRunner(
-            self._dependencies,
-            turn,
-            sink,
-            route=route,
-            refused=refused,
-            ticket=None if immediate else self._lanes.enter(str(event.conversation)),
-            claimed=claimed or self._closing,  # the store may be closed before us
-            replaces=replaces,
-            question=question,
+        turn = Turn(
+            uuid.uuid4().hex,
+            event,
+            self._asker(event),
+            route,
+            quick=refused is not None or (route is not None and route.quick),
+            first_asked_by=question.author if question is not None else "",
         )
+        claimed = claimed or self._closing  # the store may be closed before us
+        return self._open(
+            turn, sink, refused=refused, claimed=claimed, replaces=replaces, question=question
+        )
+
+    def _resume(
+        self,
+        turn: Turn,
+        sink: Sink,
+        *,
+        question: StoredMessage,
+        answer: StoredMessage,
+        refused: Exception | None,
+    ) -> asyncio.Task[None]:
+        """Run a suspended turn on, in its lane; returns its task."""
+        if refused is None:
+            try:
+                turn.route = self._router.resolve(turn.event)
+            except Exception as error:  # noqa: BLE001 - told to the person by the turn's task
+                refused = error
+        runner = self._open(
+            turn, sink, refused=refused, claimed=True, question=question, continues=answer
+        )
+        return self._start(self._run(runner), turn.id)
+
+    def _open(self, turn: Turn, sink: Sink, **more: Any) -> TurnRunner:
+        ticket = None if turn.quick else self._lanes.enter(str(turn.event.conversation))
+        runner = TurnRunner(self._dependencies, turn, sink, ticket=ticket, **more)
         self._open_turns.add(turn)
         self._runners.add(runner)
         return runner
@@ -156,7 +185,7 @@ class Intake:
         turn = runner.turn
         with bound_contextvars(turn=turn.id, conversation=str(turn.event.conversation)):
             try:
-                await runner.run()
+                await unless_cancelled(runner.run())
             except Exception:  # a task's top: nothing above it would report this
                 log.exception("turn.lost")
             finally:
@@ -185,12 +214,10 @@ class Intake:
     async def _press(self, call: ActionCall, sink: Sink) -> None:
         with bound_contextvars(turn=call.turn, action=call.action):
             try:
-                if not await self._dependencies.store.claim(call.conversation.platform, call.id):
+                notice = await unless_cancelled(self._handle_press(call, sink))
+                if notice is None:
                     return
-                if call.action == "regenerate":
-                    await self._run(await self._regenerate(call, sink))
-                    return
-                outcome = Outcome("complete", await self._handle_button(call))
+                outcome = Outcome("complete", notice)
             except Exception as error:  # noqa: BLE001 - a task's top; the person is told
                 outcome = report_error(error)
                 if outcome.notice is not None:
@@ -199,36 +226,59 @@ class Intake:
             delivery = Delivery(sink, draft, timeouts=self._dependencies.timeouts)
             await delivery.finish(outcome.state, outcome.notice)
 
+    async def _handle_press(self, call: ActionCall, sink: Sink) -> Notice | None:
+        """Do what a button says; None if a turn replies, or if the press was handled before."""
+        if not await self._dependencies.store.claim(call.conversation.platform, call.id):
+            return None
+        match call.action:
+            case "regenerate":
+                await self._run(await self._regenerate(call, sink))
+            case "resume":
+                if self._closing:
+                    raise Busy(10, "I am being restarted; please press again in a moment.")
+                asker = self._asker(call)
+                answer, _ = await self._buttons.find(call, asker)
+                await asyncio.wait([await self.resumer.press(call, answer, asker, sink)])
+            case _:
+                return await self._handle_button(call)
+        return None
+
     async def _handle_button(self, call: ActionCall) -> Notice:
-        if call.action != "stop":
-            return await self._buttons.press(call)
         asker = self._asker(call)
+        if call.action != "stop":
+            return await self._buttons.press(call, asker)
         turn = self._open_turns.get(call.turn)
-        if turn is None and not call.turn:
-            stopped = await self._open_turns.stop(call.conversation, asker)
-        elif turn is None:
-            stopped = 0
-        elif not turn.may_be_stopped_by(asker):
-            raise Denied("Only the person who asked, or an admin, can stop this answer.")
+        subject = turn.subject if turn is not None else None
+        decision = await self._authorize(asker, "button:stop", call.conversation, subject)
+        if not decision.allowed:
+            raise Denied(decision.reason)
+        if turn is not None:
+            stopped = int(turn.stop("stopped", asker.author.name))
         else:
-            stopped = turn.stop("stopped", asker.author.name)
+            everything = not call.turn
+            stopped = await self._open_turns.stop(call.conversation, asker) if everything else 0
         words = "Stopped." if stopped else "There is nothing to stop; this answer has ended."
         return Notice(words, private=True)
 
     async def _regenerate(self, call: ActionCall, sink: Sink) -> TurnRunner:
         """Prepare a turn that answers a stored question again. Raises `NotFound`, `Denied` or
         `Busy`."""
-        answer = await self._buttons.answer(call)
+        answer, question = await self._buttons.find(call, self._asker(call))
         if answer.status == "running" and self._open_turns.get(answer.id) is not None:
             raise Busy(5, "This answer is still being written; stop it first.")
-        question = await self._dependencies.store.get(answer.answers) if answer.answers else None
         if question is None:
             raise NotFound("The question is no longer kept; please ask again.")
-        asker = self._asker(call)
-        if question.author != asker.author.key and not asker.admin:
-            raise Denied("Only the person who asked, or an admin, can have this answered again.")
         snapshot = await self._dependencies.store.material(question.id) or AttachmentSnapshot()
         if not question.text.strip() and not question.command and not snapshot.attachments:
             raise NotFound("The files of that question are gone; please send them again.")
-        event = rebuild_event(question, call, snapshot)
+        key = ConversationKey.parse(question.conversation)
+        event = rebuild_event(
+            question,
+            snapshot,
+            call.author,
+            id=call.id,
+            direct=call.direct and is_same_channel(key, call.conversation),
+            edited=call.value,
+            earlier=call.earlier,
+        )
         return self._create_runner(event, sink, claimed=True, replaces=answer, question=question)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import Callable
 from contextlib import suppress
 
 _UNNOTICED_WAIT_S = 0.05
@@ -24,11 +24,13 @@ class Ticket:
         """The number of tickets before this one; 0 means that it may run."""
         return self._lanes.position(self._key, self)
 
-    async def wait(self) -> AsyncGenerator[int, None]:
-        """Wait until this ticket may run, yielding its position each time it changes.
+    async def wait(self, report: Callable[[int], None]) -> None:
+        """Wait until this ticket may run, and report its position each time it changes.
 
-        Yields nothing if the wait is shorter than a person would notice.
+        Reports nothing if the wait is shorter than a person would notice.
         """
+        if not self.position:
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(_UNNOTICED_WAIT_S):
                 while self.position:
@@ -36,7 +38,7 @@ class Ticket:
                     await self._moved.wait()
         while position := self.position:
             self._moved.clear()
-            yield position
+            report(position)
             await self._moved.wait()
 
     def leave(self) -> None:

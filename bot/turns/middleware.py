@@ -1,26 +1,30 @@
-"""Middleware around the router's handler: permissions, metrics and logging."""
+"""Middleware around the skill of a turn: permissions, metrics and logging.
+
+Each is an async context manager: it runs before and after the skill, may raise before it, and sees
+how it ended.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Protocol, TypeAlias
 
 import structlog
 
-from bot.commands.checks import Asker
+from bot.commands.authorization import Authorize
 from bot.errors import Denied
+from bot.skills.context import TurnSuspended
 from bot.turns.outcome import outcome_of
-from bot.turns.router import Handler, RoutedTurn
-from bot.types import Part, State, Text
+from bot.turns.turn import Turn
+from bot.types import State
 
 log = structlog.get_logger(__name__)
 
-Middleware: TypeAlias = Callable[[Handler], Handler]
-
-CommandRule: TypeAlias = Callable[[str, Asker], Awaitable[bool]]
-"""`await rule(command, asker)`: whether config.yaml and the admins let a person use a command."""
+Middleware: TypeAlias = Callable[[Turn], AbstractAsyncContextManager[None]]
+"""`async with middleware(turn):` runs around the skill of a turn."""
 
 
 class Metrics(Protocol):
@@ -33,86 +37,76 @@ class Metrics(Protocol):
     def first_text(self, seconds: float) -> None: ...
 
 
-def wrap(handler: Handler, *middleware: Middleware) -> Handler:
-    """Wrap a handler in middleware; the first one given is the outermost."""
-    for layer in reversed(middleware):
-        handler = layer(handler)
-    return handler
+def wrap(
+    handler: Callable[[Turn], Awaitable[None]], layers: Sequence[Middleware]
+) -> Callable[[Turn], Awaitable[None]]:
+    """Wrap a handler in middleware; the first is the outermost."""
 
-
-def log_turns(handler: Handler) -> Handler:
-    """Log the start and the end of each turn, without any of its text."""
-
-    async def run(turn: RoutedTurn) -> AsyncGenerator[Part, None]:
-        began = time.perf_counter()
-        state: State = "complete"
-        log.info("turn.started", kind=turn.route.kind, skill=turn.route.skill)
-        try:
-            async with aclosing(handler(turn)) as parts:
-                async for part in parts:
-                    yield part
-        except BaseException as error:
-            state = _state(error)
-            raise
-        finally:
-            seconds = round(time.perf_counter() - began, 3)
-            log.info("turn.ended", state=state, seconds=seconds, model=turn.record.model or None)
+    async def run(turn: Turn) -> None:
+        async with AsyncExitStack() as stack:
+            for layer in layers:
+                await stack.enter_async_context(layer(turn))
+            await handler(turn)
 
     return run
+
+
+@asynccontextmanager
+async def log_turns(turn: Turn) -> AsyncIterator[None]:
+    """Log the start and the end of each turn, without any of its text."""
+    assert turn.route is not None
+    began = time.perf_counter()
+    state: State = "complete"
+    log.info("turn.started", kind=turn.route.kind, skill=turn.route.skill)
+    try:
+        yield
+    except BaseException as error:
+        state = _state(error)
+        raise
+    finally:
+        seconds = round(time.perf_counter() - began, 3)
+        log.info("turn.ended", state=state, seconds=seconds, model=turn.record.model or None)
 
 
 def measure_turns(metrics: Metrics) -> Middleware:
     """Count turns, and measure their duration and the time to their first text."""
 
-    def layer(handler: Handler) -> Handler:
-        async def run(turn: RoutedTurn) -> AsyncGenerator[Part, None]:
-            began = time.perf_counter()
-            state: State = "complete"
-            silent = True
-            metrics.turn_started(turn.route.kind)
-            try:
-                async with aclosing(handler(turn)) as parts:
-                    async for part in parts:
-                        if silent and isinstance(part, Text):
-                            silent = False
-                            metrics.first_text(time.perf_counter() - began)
-                        yield part
-            except BaseException as error:
-                state = _state(error)
-                raise
-            finally:
-                metrics.turn_ended(turn.route.kind, state, time.perf_counter() - began)
+    @asynccontextmanager
+    async def measure(turn: Turn) -> AsyncIterator[None]:
+        assert turn.route is not None
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        state: State = "complete"
+        metrics.turn_started(turn.route.kind)
+        try:
+            yield
+        except BaseException as error:
+            state = _state(error)
+            raise
+        finally:
+            if turn.first_text_at is not None:
+                metrics.first_text(turn.first_text_at - began)
+            metrics.turn_ended(turn.route.kind, state, clock() - began)
 
-        return run
-
-    return layer
+    return measure
 
 
-async def is_allowed(asker: Asker, command: str, rule: CommandRule | None) -> bool:
-    """Whether `rule` lets the person use a command; without a rule everybody may."""
-    return rule is None or await rule(command, asker)
+def check_permissions(authorize: Authorize) -> Middleware:
+    """Refuse a turn to a person who may not do what it takes (`Route.actions`). Raises `Denied`
+    before the skill runs."""
 
+    @asynccontextmanager
+    async def check(turn: Turn) -> AsyncIterator[None]:
+        for action in turn.route.actions if turn.route is not None else ():
+            decision = await authorize(turn.asker, action, turn.event.conversation)
+            if not decision.allowed:
+                raise Denied(decision.reason)
+        yield
 
-def check_permissions(rule: CommandRule | None = None) -> Middleware:
-    """Refuse a command to a person whom `rule` or the command's own check does not allow it. The
-    handler raises `Denied`."""
-
-    def layer(handler: Handler) -> Handler:
-        async def run(turn: RoutedTurn) -> AsyncGenerator[Part, None]:
-            command = turn.route.command
-            if command is not None:
-                if not await is_allowed(turn.asker, command.name, rule):
-                    raise Denied(f"You may not use /{command.name} here.")
-                if command.check is not None and not command.check(turn.asker):
-                    raise Denied(f"/{command.name} needs {command.check.reason}.")
-            async with aclosing(handler(turn)) as parts:
-                async for part in parts:
-                    yield part
-
-        return run
-
-    return layer
+    return check
 
 
 def _state(error: BaseException) -> State:
+    if isinstance(error, TurnSuspended):
+        return "waiting"
     return outcome_of(error).state if isinstance(error, Exception) else "cancelled"

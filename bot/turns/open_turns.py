@@ -5,104 +5,64 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Literal
 
 import structlog
 
+from bot.commands.authorization import Authorize, Authorizer
 from bot.commands.checks import Asker
-from bot.events import CommandCall, Message
+from bot.turns.turn import Turn
 from bot.types import Author, ConversationKey
 
 log = structlog.get_logger(__name__)
 
 _END_TIMEOUT_S = 10.0
 """How long to wait for stopped turns to end, as a platform may not accept their last edit."""
-StopReason = Literal["stopped", "question_deleted", "shutdown"]
-
-
-@dataclass(slots=True, eq=False)
-class OpenTurn:
-    """A turn that was accepted and has not ended. `work` is the task that a stop cancels."""
-
-    id: str
-    event: Message | CommandCall
-    asker: Asker
-    quick: bool = False
-    work: asyncio.Task[None] | None = field(default=None, repr=False)
-    stopped: StopReason | None = None
-    stopped_by: str = ""
-    first_asked_by: str = ""
-    """`Author.key` of the person who asked first, when a question is answered again."""
-    ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
-    """Set once nothing more of the turn is stored or sent."""
-
-    @property
-    def people(self) -> frozenset[str]:
-        """`Author.key` of everybody involved: who asks now, who asked first, and the authors of the
-        messages read as context."""
-        target = self.event.target if isinstance(self.event, CommandCall) else None
-        read = (*self.event.context, *([target] if target is not None else ()))
-        asked = (self.asker.author.key, self.first_asked_by)
-        return frozenset({*asked, *(message.by for message in read)})
-
-    def stop(self, reason: StopReason, by: str = "") -> bool:
-        """Cancel the work, even before it started. Returns False if it was already stopped or
-        done."""
-        if self.stopped is not None or (self.work is not None and self.work.done()):
-            return False
-        self.stopped = reason
-        self.stopped_by = by
-        if self.work is not None:
-            self.work.cancel()
-        return True
-
-    def may_be_stopped_by(self, asker: Asker) -> bool:
-        """Whether `asker` asked the question or is an admin."""
-        return asker.admin or asker.author.key == self.asker.author.key
 
 
 class OpenTurns:
-    """All open turns; skills reach it as `ctx.services.turns`.
+    """All open turns; skills reach it as `ctx.services.turns`. `authorize` decides who may stop
+    which; by default the person who asked, and admins.
 
     Quick commands are included, but they do not count towards any limit and are never stopped:
     /stop is one of them.
     """
 
-    def __init__(self) -> None:
-        self._open: dict[str, OpenTurn] = {}
-        self._events: dict[tuple[str, str], OpenTurn] = {}
+    def __init__(self, authorize: Authorize | None = None) -> None:
+        self._authorize = authorize or Authorizer()
+        self._open: dict[str, Turn] = {}
+        self._events: dict[tuple[str, str], Turn] = {}
+        """Also turns whose reply is still on its way."""
         self._counts: Counter[str] = Counter()
-        self._unended: set[OpenTurn] = set()
+        self._unended: set[Turn] = set()
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def __iter__(self) -> Iterator[OpenTurn]:
+    def __iter__(self) -> Iterator[Turn]:
         return iter(tuple(self._open.values()))
 
-    def add(self, turn: OpenTurn) -> None:
+    def add(self, turn: Turn) -> None:
         """Add a turn that was accepted."""
         self._open[turn.id] = turn
         self._unended.add(turn)
         self._events.setdefault(_event_key(turn), turn)
         self._counts.update(_count_keys(turn))
 
-    def remove(self, turn: OpenTurn) -> None:
+    def remove(self, turn: Turn) -> None:
         """Remove a turn whose work ended; its reply may still be on its way."""
         if self._open.pop(turn.id, None) is None:
             return
-        if self._events.get(_event_key(turn)) is turn:
-            del self._events[_event_key(turn)]
         for key in _count_keys(turn):
             self._counts[key] -= 1
             if not self._counts[key]:
                 del self._counts[key]
 
-    def end(self, turn: OpenTurn) -> None:
+    def end(self, turn: Turn) -> None:
         """Mark a turn as ended: nothing more of it is stored or sent."""
         self.remove(turn)
         self._unended.discard(turn)
+        if self._events.get(_event_key(turn)) is turn:
+            del self._events[_event_key(turn)]
         turn.ended.set()
 
     async def stop_person(self, person: str) -> None:
@@ -117,12 +77,12 @@ class OpenTurns:
         except TimeoutError:
             log.warning("turn.stop_timed_out", turns=len(affected))
 
-    def get(self, turn: str) -> OpenTurn | None:
+    def get(self, turn: str) -> Turn | None:
         """Return the open turn with this id."""
         return self._open.get(turn)
 
-    def find_by_event(self, platform: str, event_id: str) -> OpenTurn | None:
-        """Return the open turn that an event started."""
+    def find_by_event(self, platform: str, event_id: str) -> Turn | None:
+        """Return the turn that an event started, until its reply has ended."""
         return self._events.get((platform, event_id))
 
     def count_for_person(self, author: Author) -> int:
@@ -139,26 +99,27 @@ class OpenTurns:
         In a channel this includes the person's own turns in the channel's threads, because a
         mention in the channel is answered in a thread.
         """
-        return sum(
-            turn.stop("stopped", by.author.name)
-            for turn in self
-            if not turn.quick and _is_stopped_by(conversation, by, turn)
-        )
+        stopped = 0
+        for turn in self:
+            if not turn.quick and _is_meant(conversation, by, turn):
+                decision = await self._authorize(by, "button:stop", conversation, turn.subject)
+                stopped += decision.allowed and turn.stop("stopped", by.author.name)
+        return stopped
 
 
-def _is_stopped_by(conversation: ConversationKey, by: Asker, turn: OpenTurn) -> bool:
+def _is_meant(conversation: ConversationKey, by: Asker, turn: Turn) -> bool:
     there = turn.event.conversation
     if there == conversation:
-        return turn.may_be_stopped_by(by)
+        return True
     own = by.author.key == turn.asker.author.key
     return own and conversation.thread is None and there.scope("channel") == str(conversation)
 
 
-def _event_key(turn: OpenTurn) -> tuple[str, str]:
+def _event_key(turn: Turn) -> tuple[str, str]:
     return turn.event.conversation.platform, turn.event.id
 
 
-def _count_keys(turn: OpenTurn) -> tuple[str, ...]:
+def _count_keys(turn: Turn) -> tuple[str, ...]:
     if turn.quick:
         return ()
     return turn.asker.author.key, turn.event.conversation.scope("channel")

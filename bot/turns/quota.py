@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from bot.errors import Busy
-from bot.turns.router import Handler, RoutedTurn
-from bot.types import Part
+from bot.turns.turn import Turn
 
 
 class Quota:
     """A token bucket for each person: `per_hour` turns, refilled continuously.
 
-    It is middleware: call it with a handler to wrap that.
+    `limit` is the middleware that asks it.
     """
 
     def __init__(self, per_hour: int, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -43,17 +42,13 @@ class Quota:
         self._full_at[person] = full_at
         self._full_at.move_to_end(person)
 
-    def __call__(self, handler: Handler) -> Handler:
-        """Wrap a handler. Quick commands and the turns of admins are not counted."""
-
-        async def run(turn: RoutedTurn) -> AsyncGenerator[Part, None]:
-            if not turn.route.quick and not turn.asker.admin:
-                self.take(turn.asker.author.key)
-            async with aclosing(handler(turn)) as parts:
-                async for part in parts:
-                    yield part
-
-        return run
+    @asynccontextmanager
+    async def limit(self, turn: Turn) -> AsyncIterator[None]:
+        """Count a turn. Quick commands, turns of admins and resumed turns are not counted."""
+        counts = turn.route is not None and not turn.route.quick and turn.resumed is None
+        if counts and not turn.asker.admin:
+            self.take(turn.asker.author.key)
+        yield
 
 
 def _in_words(seconds: float) -> str:

@@ -15,10 +15,9 @@ from datetime import UTC, datetime
 import structlog
 
 from bot.history.attachments import take_snapshot
-from bot.history.protocol import HistoryStore, StoredMessage, TurnStatus
+from bot.history.protocol import HistoryStore, StoredMessage
 from bot.replies.draft import Draft
-from bot.turns.open_turns import OpenTurn
-from bot.turns.router import Route, RoutedTurn
+from bot.turns.turn import Turn, unless_cancelled
 
 log = structlog.get_logger(__name__)
 
@@ -27,8 +26,9 @@ class TurnRecorder:
     """Stores one question and its answer. Nothing is stored unless `open` is called.
 
     `every_s` is the number of seconds between two saves of a growing answer. When a question is
-    answered again, `question` is the stored question and `replaces` its earlier answer. `answer` is
-    the stored answer, once there is one.
+    answered again, `question` is the stored question and `replaces` its earlier answer; its text
+    may have been edited. When a suspended turn is resumed, `continues` is its answer so far, after
+    which new text is stored. `answer` is the stored answer, once there is one.
     """
 
     def __init__(
@@ -37,8 +37,10 @@ class TurnRecorder:
         every_s: float,
         question: StoredMessage | None = None,
         replaces: StoredMessage | None = None,
+        continues: StoredMessage | None = None,
     ) -> None:
-        self.answer: StoredMessage | None = None
+        self.answer = continues
+        self._before = continues.text.rstrip() if continues is not None else ""
         self._store = store
         self._every_s = every_s
         self._question = question
@@ -46,10 +48,16 @@ class TurnRecorder:
         self._opening: asyncio.Future[None] | None = None
         self._read = -1
 
-    async def open(self, turn: OpenTurn, route: Route) -> None:
+    async def open(self, turn: Turn) -> None:
         """Store the question, and an empty answer with the status `running`."""
-        event = turn.event
-        question = self._question or StoredMessage(
+        if self.answer is not None:
+            return
+        event, route = turn.event, turn.route
+        assert route is not None
+        stored = self._question
+        if stored is not None and not route.command:  # it may have been edited
+            stored = replace(stored, text=route.text)
+        question = stored or StoredMessage(
             id=uuid.uuid4().hex,
             conversation=str(event.conversation),
             role="user",
@@ -87,7 +95,7 @@ class TurnRecorder:
         await self._store.open(question, answer)
         self.answer = answer
 
-    async def save_attachments(self, turn: RoutedTurn) -> None:
+    async def save_attachments(self, turn: Turn) -> None:
         """Store the attachments and quoted messages that were read so far, for Regenerate."""
         read = turn.record.read
         if self.answer is None or self._question is not None or self._read == len(read):
@@ -101,52 +109,65 @@ class TurnRecorder:
                 log.exception("turn.attachments_not_stored")
 
     @asynccontextmanager
-    async def save_progress(self, draft: Draft) -> AsyncIterator[None]:
+    async def save_progress(self, turn: Turn, draft: Draft) -> AsyncIterator[None]:
         """Save the growing answer at intervals within the block, so that a crash loses little."""
         if self.answer is None:
             yield
             return
-        saver = asyncio.create_task(self._save_repeatedly(self.answer.id, draft), name="save")
+        saver = asyncio.create_task(self._save_repeatedly(turn, draft), name="save")
         try:
             yield
         finally:
             saver.cancel()
             await asyncio.wait([saver])
 
-    async def _save_repeatedly(self, turn: str, draft: Draft) -> None:
+    async def _save_repeatedly(self, turn: Turn, draft: Draft) -> None:
         saved = 0
         while True:
             await asyncio.sleep(self._every_s)
+            await self.save_attachments(turn)
             if draft.characters > saved:
                 saved = draft.characters
                 try:
-                    await self._store.progress(turn, draft.text)
+                    await self._store.progress(turn.id, self._whole(draft.text))
                 except Exception:  # the answer goes on; it is kept at its end
                     log.exception("turn.progress_not_stored")
 
-    async def close(
-        self, turn: RoutedTurn, text: str, status: TurnStatus, *, question_deleted: bool
-    ) -> None:
-        """Store the final answer. That of a deleted question is kept out of later prompts."""
+    def _whole(self, text: str) -> str:
+        """The answer with what was said before the turn was suspended."""
+        if not self._before or not text.strip():
+            return self._before or text
+        return f"{self._before}\n\n{text}"
+
+    async def close(self, turn: Turn, text: str) -> None:
+        """Store the answer of a turn that ended or was suspended."""
         if self._opening is not None:
             await asyncio.wait([self._opening])
-            if (error := self._opening.exception()) is not None:
+            if self._opening.cancelled():
+                log.warning("turn.question_not_stored", reason="it was cancelled")
+            elif (error := self._opening.exception()) is not None:
                 log.warning("turn.question_not_stored", reason=type(error).__name__)
-        if self.answer is None:
+        if self.answer is None or turn.state == "working":
             return
         await self.save_attachments(turn)
         record = turn.record
         answer = replace(
             self.answer,
-            text=text,
-            status=status,
+            text=self._whole(text),
+            status=turn.state,
             model=record.model,
             usage=record.usage,
             explanation=record.explanation,
         )
         try:
-            await self._store.finish(answer)
-            if question_deleted:
-                await self._store.supersede(answer.id)
+            await unless_cancelled(self._store.finish(answer))
         except Exception:  # the person gets the answer even where it cannot be kept
             log.exception("turn.answer_not_stored")
+
+    async def supersede(self) -> None:
+        """Keep the answer of a deleted question out of later prompts."""
+        if self.answer is not None:
+            try:
+                await unless_cancelled(self._store.supersede(self.answer.id))
+            except Exception:  # the reply is taken away all the same
+                log.exception("turn.answer_not_superseded")

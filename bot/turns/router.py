@@ -2,70 +2,26 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel
 
-from bot.commands.checks import Asker
 from bot.commands.declaration import MAX_TEXT_CHARACTERS, Command, check_text
 from bot.commands.parsing import find_command, main_option, parse_options
 from bot.errors import NotFound, UsageError
 from bot.events import CommandCall, ContextMessage, Message
-from bot.skills.context import Context, TurnRecord
+from bot.skills.context import Context
+from bot.skills.permitted_services import permit
 from bot.skills.services import Services
 from bot.skills.skill import Skill
-from bot.types import Part, Value
+from bot.turns.turn import Route, Turn
+from bot.types import Value
 
 _URL = re.compile(r"https?://[^\s<>|\"']+")
 _ADDRESSES = frozenset({"url", "link", "address", "page", "location", "source"})
 """Names of options that take the URL found in a message instead of its whole text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """The skill that answers an event, and the checked options it is called with."""
-
-    skill: str
-    run: Callable[..., Any] = field(repr=False)
-    command: Command | None = None
-    options: Mapping[str, Value | None] = field(default_factory=dict, repr=False)
-    text: str = field(default="", repr=False)
-    """What the person said, as it is stored in the history."""
-
-    @property
-    def quick(self) -> bool:
-        """Whether it is answered without a model, and at once, even while an answer is running."""
-        return self.command is not None and self.command.quick
-
-    @property
-    def remember(self) -> bool:
-        """Whether later prompts of the conversation include this turn."""
-        return self.command is None or self.command.remember
-
-    @property
-    def kind(self) -> str:
-        """The command's name, or "message"; used in logs and metrics."""
-        return self.command.name if self.command else "message"
-
-
-@dataclass(slots=True)
-class RoutedTurn:
-    """A routed event on its way through the middleware to its skill."""
-
-    event: Message | CommandCall
-    id: str
-    asker: Asker
-    route: Route
-    persona: str = ""
-    record: TurnRecord = field(default_factory=TurnRecord)
-    deadline_s: float | None = None
-
-
-Handler: TypeAlias = Callable[[RoutedTurn], AsyncGenerator[Part, None]]
-"""Runs a routed turn and yields its parts. `Router.handle` is one; middleware wraps another."""
 
 
 class Router:
@@ -104,24 +60,17 @@ class Router:
             return self._command(event)
         return self._message(event)
 
-    async def handle(self, turn: RoutedTurn) -> AsyncGenerator[Part, None]:
-        """Run the skill of a routed turn and yield its parts. This is the innermost handler."""
+    async def run(self, turn: Turn) -> None:
+        """Run the skill of a turn, which sends its reply with `Context.say`, or yields parts."""
+        assert turn.route is not None
         context = Context(
-            event=turn.event,
-            turn=turn.id,
-            asker=turn.asker,
-            services=self._services,
-            settings=self._settings.get(turn.route.skill),
-            persona=turn.persona,
-            record=turn.record,
-            deadline_s=turn.deadline_s,
+            turn, permit(self._services, turn.asker), self._settings.get(turn.route.skill)
         )
-        parts = turn.route.run(context, **turn.route.options)
-        try:
-            async for part in parts:
-                yield part
-        finally:
-            await parts.aclose()
+        answered = turn.route.run(context, **turn.route.options)
+        if inspect.isawaitable(answered):
+            await answered
+        else:
+            await context.say_all(answered)
 
     def _command(self, call: CommandCall) -> Route:
         command = find_command(call.name, self.commands)
@@ -136,6 +85,7 @@ class Router:
             command=command,
             options=command.bind(given),
             text=_describe_call(command, given),
+            actions=(command.name,),
         )
 
     def _message(self, message: Message) -> Route:
@@ -145,7 +95,12 @@ class Router:
         for skill in self._answerers:
             if skill.wants is None or skill.wants(message):
                 assert skill.answer is not None
-                return Route(skill=skill.name, run=skill.answer, text=message.text)
+                return Route(
+                    skill=skill.name,
+                    run=skill.answer,
+                    text=message.text,
+                    actions=skill.message_actions,
+                )
         raise NotFound("No skill here answers messages; see /help for the commands.")
 
 

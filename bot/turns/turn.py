@@ -1,227 +1,177 @@
-"""Runs one turn: a question and its answer, from the claim of the event to the end of the reply.
-
-The task of a turn owns its place in the lane, its delivery, and a second task for the work. A stop
-cancels only the work; the turn's task then stores what was written and ends the reply.
-"""
+"""A turn: one question with its answer, from its acceptance to the end of its reply."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeVar
 
-import structlog
-
-from backends.errors import DeadlineExceeded
-from bot.history.protocol import HistoryStore, StoredMessage
-from bot.observability.redaction import Redactor
-from bot.replies.delivery import Delivery, DeliveryTimeouts
-from bot.replies.draft import Draft
-from bot.replies.protocol import Sink
+from bot.commands.authorization import Subject
+from bot.commands.checks import Asker
+from bot.commands.declaration import Command
+from bot.events import CommandCall, Message
 from bot.settings.values import ChannelSettings
-from bot.turns.lanes import Ticket
-from bot.turns.open_turns import OpenTurn, OpenTurns
-from bot.turns.outcome import Outcome, empty_answer, outcome_of
-from bot.turns.recorder import TurnRecorder
-from bot.turns.router import Handler, Route, RoutedTurn
-from bot.types import ConversationKey, Explanation, Notice, Status
+from bot.skills.context import Resumption, TurnRecord
+from bot.types import Explanation, Part, State, Text, Value
 
-log = structlog.get_logger(__name__)
+StopReason = Literal["stopped", "question_deleted", "shutdown"]
+T = TypeVar("T")
 
 _MAX_LOOP_HOLD_S = 0.005
 """How long a skill that never awaits may hold the event loop, in seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class TurnLimits:
-    """How many turns may be open at once: in all, for a person, and in a channel.
+class ForeignCancellation(Exception):
+    """A `CancelledError` of a library or a plugin, though nobody stopped the turn."""
 
-    `deadline_s` is how long a turn may take and `save_every_s` how often its answer is saved, both
-    in seconds.
-    """
 
-    max_turns: int = 1000
-    per_person: int = 4
-    per_channel: int = 32
-    deadline_s: float = 600.0
-    save_every_s: float = 1.0
+class Output(Protocol):
+    """Takes the parts of a reply; `bot.replies.delivery.Delivery` is one."""
+
+    def add(self, part: Part) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class TurnDependencies:
-    """The objects that all turns of a process share."""
+class Route:
+    """The skill that answers an event, and the checked options it is called with."""
 
-    store: HistoryStore
-    open_turns: OpenTurns
-    handler: Handler
-    channel_settings: Callable[[ConversationKey], Awaitable[ChannelSettings]]
-    limits: TurnLimits = TurnLimits()
-    timeouts: DeliveryTimeouts = field(default_factory=DeliveryTimeouts)
-    redact: Redactor = field(default_factory=Redactor, repr=False)
+    skill: str
+    run: Callable[..., Any] = field(repr=False)
+    command: Command | None = None
+    options: Mapping[str, Value | None] = field(default_factory=dict, repr=False)
+    text: str = field(default="", repr=False)
+    """What the person said, as it is stored in the history."""
+    actions: tuple[str, ...] = ()
+    """What the person must be allowed to do so that the skill answers."""
+
+    @property
+    def quick(self) -> bool:
+        """Whether it is answered without a model, and at once, even while an answer is running."""
+        return self.command is not None and self.command.quick
+
+    @property
+    def remember(self) -> bool:
+        """Whether later prompts of the conversation include this turn."""
+        return self.command is None or self.command.remember
+
+    @property
+    def kind(self) -> str:
+        """The command's name, or "message"; used in logs and metrics."""
+        return self.command.name if self.command else "message"
 
 
-class TurnRunner:
-    """Runs one accepted event to its end.
+@dataclass(slots=True, eq=False)
+class Turn:
+    """One question with its answer.
 
-    Either `route` is set (the skill that answers) or `refused` (why none does). `claimed` says that
-    the event's id has been claimed already. When a question is answered again, `question` is the
-    stored question and `replaces` its earlier answer.
+    `id` is the id of the answer. `route` is the skill that answers; None where none does. A `quick`
+    turn is answered at once, beside the others of its conversation. `settings` are those of the
+    place when the turn began to run. `deadline_s` is how long the skill may take, in seconds.
+    `first_asked_by` is the `Author.key` of the person who asked first, when a question is answered
+    again. `resumed` is set when the turn was suspended before.
     """
 
-    def __init__(
-        self,
-        dependencies: TurnDependencies,
-        turn: OpenTurn,
-        sink: Sink,
-        *,
-        route: Route | None = None,
-        refused: Exception | None = None,
-        ticket: Ticket | None = None,
-        claimed: bool = False,
-        replaces: StoredMessage | None = None,
-        question: StoredMessage | None = None,
-    ) -> None:
-        self.turn = turn
-        self._dependencies = dependencies
-        self._route = route
-        self._refused = refused
-        self._ticket = ticket
-        self._claimed = claimed
-        self._recorder = TurnRecorder(
-            dependencies.store, dependencies.limits.save_every_s, question, replaces
-        )
-        self._draft = Draft(
-            turn.id,
-            sink.limits,
-            model=route is not None and not route.quick and not refused,
-            redact=dependencies.redact,
-        )
-        self._delivery = Delivery(sink, self._draft, timeouts=dependencies.timeouts)
-        self._routed_turn: RoutedTurn | None = None
+    id: str
+    event: Message | CommandCall
+    asker: Asker
+    route: Route | None = None
+    quick: bool = False
+    settings: ChannelSettings = field(default_factory=ChannelSettings)
+    record: TurnRecord = field(default_factory=TurnRecord)
+    deadline_s: float | None = None
+    first_asked_by: str = ""
+    resumed: Resumption | None = None
+    output: Output | None = field(default=None, repr=False)
+    save_read: Callable[[], Awaitable[None]] | None = field(default=None, repr=False)
+    """Stores what was read with the question; called before the model is asked."""
+    state: State = "working"
+    first_text_at: float | None = None
+    """The loop's time of the first text, in seconds."""
+    stopped: StopReason | None = None
+    stopped_by: str = ""
+    ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    """Set once nothing more of the turn is stored or sent."""
+    _work: asyncio.Task[None] | None = field(default=None, repr=False)
+    _paused_at: float = field(default=0.0, repr=False)
 
-    async def run(self) -> None:
-        """Answer, refuse or report an error, exactly once; do nothing for an event seen before."""
+    @property
+    def people(self) -> frozenset[str]:
+        """`Author.key` of everybody involved: who asks now, who asked first, and the authors of the
+        messages read as context."""
+        target = self.event.target if isinstance(self.event, CommandCall) else None
+        read = (*self.event.context, *([target] if target is not None else ()))
+        asked = (self.asker.author.key, self.first_asked_by)
+        return frozenset({*asked, *(message.by for message in read)})
+
+    async def say(self, part: Part) -> None:
+        """Add a part to the reply. Raises `Failed` if the answer becomes too long."""
+        if isinstance(part, Explanation):
+            self.record.explanation = part
+            if self.save_read is not None:
+                await self.save_read()
+            return
+        assert self.output is not None
+        self.output.add(part)
+        now = asyncio.get_running_loop().time()
+        if self.first_text_at is None and isinstance(part, Text):
+            self.first_text_at = now
+        elif now - self._paused_at < _MAX_LOOP_HOLD_S:
+            return
+        await asyncio.sleep(0)
+        self._paused_at = now
+
+    @property
+    def subject(self) -> Subject:
+        """Whose turn it is, and where, for the question who may stop it."""
+        return Subject(self.asker.author.key, self.event.conversation)
+
+    # --- stopping -----------------------------------------------------------------------------
+
+    async def work(self, skill: Awaitable[None]) -> bool:
+        """Run the skill in a task that a stop cancels; False if it was stopped.
+
+        Raises what the skill raises, and `ForeignCancellation`.
+        """
+        self._work = asyncio.ensure_future(skill)
+        if self.stopped:
+            self._work.cancel()
         try:
-            outcome = await self._run_to_outcome()
-            # The person may ask the next question while this answer is being sent.
-            self._dependencies.open_turns.remove(self.turn)
-            if outcome is not None:
-                await self._store_answer(outcome)
-                await self._finish_reply(outcome)
-        finally:
-            if self._ticket is not None:
-                self._ticket.leave()
-            await self._delivery.abandon()
-
-    def shut_down(self) -> None:
-        """Stop because the process ends: store what was written and end the reply without delay."""
-        self.turn.stop("shutdown")
-        self._delivery.hurry()
-
-    # --- how it ends --------------------------------------------------------------------------
-
-    async def _run_to_outcome(self) -> Outcome | None:
-        event = self.turn.event
-        try:
-            if not self._claimed and not await self._dependencies.store.claim(
-                event.conversation.platform, event.id
-            ):
-                return None
-            if self._refused is not None:
-                raise self._refused
-            self.turn.work = asyncio.create_task(self._do_work(), name=f"work {self.turn.id}")
-            if self.turn.stopped:
-                self.turn.work.cancel()
-            await self.turn.work
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if self.turn.stopped is None or (task is not None and task.cancelling()):
+            await unless_cancelled(self._work)
+        except ForeignCancellation:
+            if self.stopped is None:
                 raise
-            return self._stopped_outcome()
-        except Exception as error:  # noqa: BLE001 - a turn's errors become notices here
-            return report_error(error)
-        if self._draft.failed or self._draft.refused:
-            return Outcome("failed" if self._draft.failed else "refused")
-        return empty_answer() if self._draft.empty else Outcome("complete")
+            return False
+        finally:
+            self._work.cancel()  # of a turn whose own task is cancelled
+        return True
 
-    def _stopped_outcome(self) -> Outcome:
-        if self.turn.stopped == "shutdown":
-            words = "I was shut down before this was complete."
-        elif self._draft.characters:
-            words = f"Stopped by {self.turn.stopped_by}." if self.turn.stopped_by else "Stopped."
-        else:
-            words = "Stopped before anything was written."
-        return Outcome("cancelled", Notice(words, "footer"), again=True)
+    def stop(self, reason: StopReason, by: str = "") -> bool:
+        """Cancel the work, even before it started. Returns False if it was stopped or had ended.
 
-    async def _store_answer(self, outcome: Outcome) -> None:
-        if self._routed_turn is not None and outcome.state != "working":
-            deleted = self.turn.stopped == "question_deleted"
-            text = self._draft.whole_text
-            await self._recorder.close(
-                self._routed_turn, text, outcome.state, question_deleted=deleted
-            )
-
-    async def _finish_reply(self, outcome: Outcome) -> None:
-        if self.turn.stopped == "question_deleted":
-            await self._delivery.withdraw()
-        else:
-            again = outcome.again and self._recorder.answer is not None
-            await self._delivery.finish(outcome.state, outcome.notice, again=again)
-
-    # --- the work -----------------------------------------------------------------------------
-
-    async def _do_work(self) -> None:
-        """Wait for the lane, store the question, and run the skill."""
-        assert self._route is not None
-        settings = await self._dependencies.channel_settings(self.turn.event.conversation)
-        self._draft.file_over_chars = settings.file_over_chars
-        if self._ticket is not None:
-            async with aclosing(self._ticket.wait()) as positions:
-                async for position in positions:
-                    self._delivery.add(Status("queued", position=position))
-        limit = self._dependencies.limits.deadline_s
-        self._routed_turn = RoutedTurn(
-            event=self.turn.event,
-            id=self.turn.id,
-            asker=self.turn.asker,
-            route=self._route,
-            persona=settings.persona,
-            deadline_s=limit,
-        )
-        if not self._route.quick:
-            await self._recorder.open(self.turn, self._route)
-            await self._recorder.save_attachments(self._routed_turn)
-        async with self._recorder.save_progress(self._draft):
-            try:
-                async with asyncio.timeout(limit) as scope:
-                    await self._run_skill(self._routed_turn)
-            except TimeoutError as error:
-                if not scope.expired():
-                    raise
-                raise DeadlineExceeded(f"it took longer than {limit:.0f} s.") from error
-
-    async def _run_skill(self, turn: RoutedTurn) -> None:
-        clock = asyncio.get_running_loop().time
-        yielded_at = clock()
-        async with aclosing(self._dependencies.handler(turn)) as parts:
-            async for part in parts:
-                if isinstance(part, Explanation):
-                    turn.record.explanation = self._dependencies.redact.part(part)
-                    await self._recorder.save_attachments(turn)
-                    continue
-                first = not self._draft.characters
-                self._delivery.add(part)
-                if clock() - yielded_at > _MAX_LOOP_HOLD_S or (first and self._draft.characters):
-                    await asyncio.sleep(0)
-                    yielded_at = clock()
+        A turn whose question was deleted takes its answer away even when that is complete.
+        """
+        over = self._work is not None and self._work.done()
+        if reason == "question_deleted" and not self.ended.is_set():
+            over = self.stopped is not None and self.stopped != "stopped"
+        elif self.stopped is not None:
+            over = True
+        if over:
+            return False
+        self.stopped = reason
+        self.stopped_by = by
+        if self._work is not None:
+            self._work.cancel()
+        return True
 
 
-def report_error(error: Exception) -> Outcome:
-    """Log an error, with its stack trace unless the person caused it, and return its outcome."""
-    outcome = outcome_of(error)
-    if outcome.error_id is not None:
-        log.error("turn.failed", error_id=outcome.error_id, exc_info=error)
-    else:
-        log.info("turn.refused", reason=type(error).__name__)
-    return outcome
+async def unless_cancelled(awaited: Awaitable[T]) -> T:
+    """Await something of a turn's task. Raises `ForeignCancellation` for a `CancelledError` that
+    does not cancel this task: without this the turn would end in silence."""
+    try:
+        return await awaited
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise ForeignCancellation("something was cancelled that nobody had stopped") from error

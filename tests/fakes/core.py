@@ -11,8 +11,10 @@ from pydantic import BaseModel
 
 from backends.base import Backend, Capabilities, ChatMessage, ChatRequest, Chunk
 from backends.scripted.backend import ScriptedBackend
+from bot.commands.authorization import Authorize, Authorizer
 from bot.events import ActionCall, CommandCall, Event, Message, MessageDeleted
 from bot.history.protocol import HistoryStore
+from bot.history.suspensions import Suspensions
 from bot.replies.delivery import DeliveryTimeouts
 from bot.replies.protocol import Reply
 from bot.skills.services import Services
@@ -20,7 +22,7 @@ from bot.skills.skill import Skill
 from bot.turns.core import Core, Policy, assemble
 from bot.turns.middleware import Metrics, Middleware
 from bot.turns.open_turns import OpenTurns
-from bot.turns.turn import TurnLimits
+from bot.turns.runner import TurnLimits
 from bot.types import ActionName, Author, ConversationKey, Scope, Value, View
 from bot.values import ModelInfo
 from tests.fakes.history import MemoryHistoryStore
@@ -89,19 +91,24 @@ class Bench:
     skills: Sequence[Skill]
     store: HistoryStore = field(default_factory=MemoryHistoryStore)
     backend: ScriptedBackend = field(default_factory=lambda: ScriptedBackend("default"))
+    authorize: Authorize | None = None
+    """What decides who may do what; by default the commands' own checks."""
     policy: Policy = field(default_factory=lambda: Policy(is_admin=lambda a: a == ROOT))
     limits: TurnLimits = field(default_factory=TurnLimits)
     settings: Mapping[str, BaseModel | None] | None = None
     metrics: Metrics | None = None
     middleware: Sequence[Middleware] = ()
     timeouts: DeliveryTimeouts | None = None
+    suspensions: Suspensions | None = None
 
     def __post_init__(self) -> None:
-        open_turns = OpenTurns()
+        commands = [c for s in self.skills for c in s.commands]
+        authorize = self.authorize or Authorizer(commands)
+        open_turns = OpenTurns(authorize)
         nowhere = cast(Any, None)  # rooms that these skills never enter
         known = dict.fromkeys(Services.__dataclass_fields__, nowhere)
         known |= {"models": OneModel(self.backend), "history": self.store, "turns": open_turns}
-        known |= {"commands": [c for s in self.skills for c in s.commands]}
+        known |= {"commands": commands, "authorize": authorize}
         self.core: Core = assemble(
             self.skills,
             Services(**known),
@@ -113,6 +120,7 @@ class Bench:
             metrics=self.metrics,
             middleware=self.middleware,
             timeouts=self.timeouts,
+            suspensions=self.suspensions,
         )
 
     def message(

@@ -28,7 +28,8 @@ class MemoryHistoryStore:
         return fresh
 
     async def open(self, question: StoredMessage, answer: StoredMessage) -> None:
-        self.turns.setdefault(question.id, question)
+        stored = self.turns.setdefault(question.id, question)
+        self.turns[question.id] = replace(stored, text=question.text)
         self.turns[answer.id] = answer
 
     async def progress(self, turn: str, text: str) -> None:
@@ -39,9 +40,13 @@ class MemoryHistoryStore:
         if (old := self.turns.get(answer.id)) is not None and old.status == "running":
             self.turns[answer.id] = answer
 
-    async def recent(self, conversation: str, *, limit: int = 200) -> Sequence[StoredMessage]:
+    async def recent(
+        self, conversation: str, *, limit: int = 200, until: str | None = None
+    ) -> Sequence[StoredMessage]:
         found: list[StoredMessage] = []
         for question in self.turns.values():
+            if until is not None and question.id == self.turns[until].answers:
+                break
             answers = [
                 turn
                 for turn in self.turns.values()

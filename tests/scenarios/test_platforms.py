@@ -174,7 +174,8 @@ class TestModels:
         options = {"action": "use", "name": "other", "scope": "workspace"}
         await house.driver.command("model", options)
         await house.until(
-            lambda: "needs an admin" in house.text + "".join(house.driver.private()), "a refusal"
+            lambda: "Only admins can do this" in house.text + "".join(house.driver.private()),
+            "a refusal",
         )
         await house.driver.mention("hello there")
         await house.reads("You said: hello there")

@@ -150,7 +150,7 @@ async def test_stop_ends_the_answer_and_keeps_what_was_written(tmp_path: Path) -
         ("/model use gpt-5", "There is no model named 'gpt-5'."),
         ("/summarize ftp://example.com/x", "There is no page"),
         ("/summarize ../etc/passwd", "Give a URL such as"),
-        ("/docs add https://example.com/x", "This needs an admin named in config.yaml."),
+        ("/docs add https://example.com/x", "Only admins can do this."),
         ("/help wrap", "Did you mean /rap?"),
         ("", "Your message is empty"),
     ],

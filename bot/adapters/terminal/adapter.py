@@ -34,9 +34,20 @@ EXAMPLE_LINES = (
 )
 """Lines that are answered when standard input is empty, as in the README."""
 
-_TERMINAL_COMMANDS = ("/again", "/exit", "/outdated", "/quit", "/source", "/why", "/wrong")
+_TERMINAL_COMMANDS = (
+    "/again",
+    "/choose",
+    "/exit",
+    "/outdated",
+    "/quit",
+    "/source",
+    "/why",
+    "/wrong",
+)
 _SOURCE_COMMAND = re.compile(r"/(source|wrong|outdated)\s+\[?(\d{1,3})\]?")
 """The terminal's commands for the buttons about a source."""
+_CHOICE_COMMAND = re.compile(r"/choose\s+(\S{1,100})")
+"""The terminal's command for the buttons of an answer that waits for a choice."""
 
 
 @dataclass
@@ -188,6 +199,8 @@ class TerminalAdapter:
                 return self._build_action_call(key, "why") or "There is no answer yet."
             case "/again":
                 return self._build_action_call(key, "regenerate") or "There is no answer yet."
+        if (chosen := _CHOICE_COMMAND.fullmatch(text.strip())) is not None:
+            return self._build_action_call(key, "resume", chosen[1]) or "There is no answer yet."
         if (asked := _SOURCE_COMMAND.fullmatch(text.strip().lower())) is not None:
             action = cast(ActionName, asked[1])
             return self._build_action_call(key, action, asked[2]) or "There is no answer yet."

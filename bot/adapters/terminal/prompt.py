@@ -38,7 +38,8 @@ class CommandCompleter(Completer):
         self, document: Document, event: CompleteEvent
     ) -> AsyncGenerator[Completion, None]:
         text = document.text_before_cursor
-        found = await complete_text(text, self._core.commands, self._values)
+        commands = await self._core.commands_for(self._author, self._key, direct=True)
+        found = await complete_text(text, commands, self._values)
         if text and (words := [word for word in self._extra if word.startswith(text.lower())]):
             found = sorted([*found, *(Suggestion(word, 0) for word in words)], key=lambda s: s.text)
         for one in found:
@@ -50,7 +51,9 @@ class CommandCompleter(Completer):
             )
 
     async def _values(self, command: str, option: str, prefix: str) -> Sequence[str]:
-        return await self._core.complete(command, option, prefix, self._author, self._key)
+        return await self._core.complete(
+            command, option, prefix, self._author, self._key, direct=True
+        )
 
 
 class Prompt:

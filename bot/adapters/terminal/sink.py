@@ -162,6 +162,9 @@ def split_finished_blocks(text: str) -> Iterator[str]:
 
 
 def _source_lines(view: View) -> Iterator[str]:
+    for action in view.actions:
+        if action.name == "resume":
+            yield f"/choose {action.value}: {action.label}"
     if view.sources:
         yield "Sources:"
     for source in view.sources:

@@ -3,7 +3,10 @@ shelf. It calls the handler itself, so a test sees each part as it was yielded."
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+import asyncio
+import contextlib
+import inspect
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,25 +17,32 @@ from pydantic import BaseModel
 
 import plugins
 from backends.scripted.backend import ScriptedBackend
+from bot.commands.authorization import Authorizer
 from bot.commands.checks import Asker
 from bot.commands.declaration import Command
+from bot.config.knowledge import KnowledgeBase
 from bot.events import Attachment, CommandCall, ContextMessage, Message
 from bot.events import Reader as Earlier
 from bot.history.protocol import HistoryStore, StoredMessage
 from bot.history.sql_store import SqlHistoryStore
+from bot.knowledge.access import DocumentAccess
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.page_reader import PageReader
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.channel_settings import ChosenSettings
+from bot.settings.values import ChannelSettings
 from bot.skills.context import Context
+from bot.skills.permitted_services import permit
 from bot.skills.services import Services
 from bot.storage.database import Database
 from bot.testing.knowledge import Shelf
 from bot.testing.models import ScriptedModels
+from bot.turns.turn import Turn
 from bot.types import Author, ConversationKey, Explanation, Notice, Part, Sources, Status, Text
 from bot.web.fetch import Fetcher
 
 PROMPTS = Path(plugins.__file__).parent / "prompts"
+_DOCUMENTS = ("docs.read", "docs.add", "docs.remove")
 HERE = ConversationKey("discord", "guild", "channel")
 TERMINAL = ConversationKey("terminal", "local", "local")
 ANN = Author("discord", "1", "Ann")
@@ -65,6 +75,9 @@ class Said:
     """What a skill said, by kind of part."""
 
     parts: list[Part] = field(default_factory=list)
+
+    def add(self, part: Part) -> None:
+        self.parts.append(part)
 
     def of(self, kind: type[Any]) -> list[Any]:
         return [part for part in self.parts if isinstance(part, kind)]
@@ -144,7 +157,8 @@ class Stage:
             else Message(text=said, **common)
         )
         asker = Asker(author, conversation, direct, admin)
-        return Context(event, "t1", asker, self.services, settings, persona)
+        turn = Turn("t1", event, asker, settings=ChannelSettings(persona=persona), output=Said())
+        return Context(turn, permit(self.services, asker), settings)
 
     async def call(self, command: Command, /, *, options: Mapping[str, Any], **where: Any) -> Said:
         """Run a command with these options."""
@@ -153,11 +167,31 @@ class Stage:
         return await self.run(command.handler, context, **command.bind(options, partial=partial))
 
     async def run(
-        self, handler: Callable[..., AsyncIterator[Part]], ctx: Context, **options: Any
+        self,
+        handler: Callable[..., Any],
+        ctx: Context,
+        *,
+        until: Callable[[Part], bool] | None = None,
+        **options: Any,
     ) -> Said:
+        """Run a handler that sends its reply, or one that yields it; stop it at a part for which
+        `until` is true, as a stop of the turn does."""
         said = Said()
-        async for part in handler(ctx, **options):
+
+        async def say(part: Part) -> None:
             said.parts.append(part)
+            if until is not None and until(part):
+                work.cancel()
+                await asyncio.sleep(0)
+
+        async def answer() -> None:
+            answered = handler(ctx, **options)
+            await (answered if inspect.isawaitable(answered) else ctx.say_all(answered))
+
+        ctx.say = say
+        work = asyncio.create_task(answer())
+        with contextlib.suppress(*([asyncio.CancelledError] if until is not None else [])):
+            await work
         return said
 
     async def remember(self, *exchanges: tuple[str, str], author: Author = ANN) -> None:
@@ -186,6 +220,12 @@ class Stage:
             )
             await self.history.open(asked, given)
             await self.history.finish(replace(given, status="complete"))
+
+
+def authorizer(commands: Sequence[Command]) -> Authorizer:
+    """What decides who may do what where nobody set a rule."""
+    documents = DocumentAccess({"default": KnowledgeBase(default=True)})
+    return Authorizer(commands, standing=dict.fromkeys(_DOCUMENTS, documents))
 
 
 def attachment(name: str, data: bytes | str, size: int | None = None) -> Attachment:
@@ -230,6 +270,7 @@ async def stage(
                 turns=stopper,
                 commands=commands,
                 forget=forget,
+                authorize=authorizer(commands),
             ),
             forgotten,
             stopper,

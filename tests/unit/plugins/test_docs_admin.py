@@ -116,7 +116,7 @@ async def test_in_a_direct_message_documents_are_the_persons_own(on: Stage) -> N
     assert on.shelf.documents[URL].base == "@discord:1"
     for base in ("default", "board"):
         options = {"action": "remove", "what": URL, "base": base}
-        with pytest.raises(Denied, match="needs an admin"):
+        with pytest.raises(Denied, match="Only admins can do this"):
             await on.call(docs, options=options, direct=True)
 
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from contextlib import aclosing
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,14 +36,11 @@ async def test_performers_take_turns_and_hear_each_other(on: Stage) -> None:
 
 
 async def test_each_verse_streams_under_its_heading(on: Stage) -> None:
-    async with aclosing(rap.handler(on.context(), **rap.bind({"matchup": "A vs B"}))) as parts:  # type: ignore[type-var]
-        seen = []
-        async for part in parts:
-            if isinstance(part, Text):
-                seen.append(part.delta)
-            if len(seen) == 3:
-                break
-    assert seen == ["**A · round 1**\n\n", "I", " weave"]
+    options = rap.bind({"matchup": "A vs B"})
+    said = await on.run(
+        rap.handler, on.context(), until=lambda part: part == Text(" weave"), **options
+    )
+    assert [part.delta for part in said.of(Text)] == ["**A · round 1**\n\n", "I", " weave"]
     assert on.backend.cancelled == 1
 
 

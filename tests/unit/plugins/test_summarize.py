@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,10 +107,12 @@ async def test_a_part_that_fails_ends_the_others(on: Stage, model: ScriptedBacke
 
 async def test_stopping_in_the_middle_ends_every_part(on: Stage, model: ScriptedBackend) -> None:
     ctx = on.context(attachments=(attachment("book.txt", LONG),))
-    async with aclosing(summarize.handler(ctx, **summarize.bind({}))) as parts:  # type: ignore[type-var]
-        async for part in parts:
-            if isinstance(part, Status) and part.total:
-                break
+    await on.run(
+        summarize.handler,
+        ctx,
+        until=lambda part: isinstance(part, Status) and bool(part.total),
+        **summarize.bind({}),
+    )
     assert model.active == 0
 
 

@@ -31,7 +31,7 @@ from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.timing import Timing
 from bot.adapters.protocol import Core
 from bot.adapters.recent_questions import EDITED_PREFIX, RecentQuestion
-from bot.events import ActionCall, Attachment, CommandCall, ContextMessage
+from bot.events import ACTIONS_WITH_REPLY, ActionCall, Attachment, CommandCall, ContextMessage
 from bot.replies.protocol import Sink
 from bot.types import ActionName, Author, ConversationKey, Value
 
@@ -79,10 +79,17 @@ class Interactions:
         if (
             command is not None
             and needs_form(command, options, files=bool(files))
+            and await self._may_use(interaction, name)
             and await self._modals.open(interaction, command, options)
         ):
             return
         await self._accept_command(interaction, name, options, payloads.attachments_of(files))
+
+    async def _may_use(self, interaction: Interaction, name: str) -> bool:
+        """Whether the person may use a command: there is no form for whoever may not."""
+        key, author = self._conversation_and_author(interaction)
+        direct = payloads.is_direct(interaction)
+        return await self._core.may_use(name, author, key, direct=direct)
 
     async def on_form(self, interaction: Interaction) -> None:
         """Handle a submitted form."""
@@ -185,7 +192,8 @@ class Interactions:
         key, author = self._conversation_and_author(interaction)
         try:
             async with asyncio.timeout(_COMPLETION_TIMEOUT_S):
-                return await self._core.complete(name, option, prefix, author, key)
+                direct = payloads.is_direct(interaction)
+                return await self._core.complete(name, option, prefix, author, key, direct=direct)
         except TimeoutError:
             return ()
 
@@ -218,7 +226,7 @@ class Interactions:
             )
             return
         call = self._build_action_call(interaction, action, turn, value)
-        lazy = action != "regenerate"
+        lazy = action not in ACTIONS_WITH_REPLY
         sink = self._sink(self._posters(interaction), call.conversation, lazy=lazy)
         self._accept(call, sink, action)
 

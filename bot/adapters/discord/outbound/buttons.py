@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, cast, get_args
 
 import discord
 
@@ -37,7 +37,7 @@ def build_custom_id(action: Action, turn: str) -> str:
 class AnswerButton(
     discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
     template=(
-        r"parlance:(?P<action>stop|regenerate|good|bad|why|source|wrong|outdated)"
+        rf"parlance:(?P<action>{'|'.join(get_args(ActionName))})"
         r":(?P<turn>[^:]+):(?P<value>.*)"
     ),
 ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ class ReplySink:
         if original is not None:
             self._posted.append(Posted(original, self._posters[0], None))
         self._submitted_forms = 0
+        self._nonce = secrets.token_hex(8)
         self._paused = False
         self._failures = 0
         self._showing_stopped = False
@@ -185,7 +187,7 @@ class ReplySink:
 
     async def _send(self, poster: Poster, payload: Payload) -> None:
         # Two tries of the same message have the same nonce, so that it cannot appear twice.
-        nonce = f"{self.turn.replace('-', '')[:20]}.{self._submitted_forms}"[-25:]
+        nonce = f"{self._nonce}.{self._submitted_forms}"
         message = await poster.send(payload, self.turn, nonce)
         self._submitted_forms += 1
         self._posted.append(Posted(message, poster, payload))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -13,6 +13,7 @@ from bot.adapters.slack.inbound.users import PLATFORM
 from bot.adapters.slack.outbound.agent_status import AgentStatus
 from bot.adapters.slack.outbound.sink import ReplySink
 from bot.adapters.slack.transport.timing import Timing
+from bot.commands.declaration import Command
 from bot.events import ActionCall
 from bot.types import Author, ConversationKey
 
@@ -33,15 +34,23 @@ class AgentEvents:
     async def on_opened(self, event: Event) -> None:
         """Handle an opened tab of the app; the messages tab gets suggestions."""
         if event.get("tab") == "messages":
-            await self._agent_status.on_opened(str(event["channel"]), self._core.commands)
+            channel, team = str(event["channel"]), str(event.get("team") or "")
+            commands = await self._commands_for(str(event.get("user") or ""), team, channel)
+            await self._agent_status.on_opened(channel, commands)
 
     async def on_thread(self, event: Event) -> None:
         """Handle a conversation that a person begins in an assistant app."""
         thread = event.get("assistant_thread") or {}
         if thread.get("channel_id") and thread.get("thread_ts"):
-            await self._agent_status.on_thread_started(
-                str(thread["channel_id"]), str(thread["thread_ts"]), self._core.commands
-            )
+            channel, ts = str(thread["channel_id"]), str(thread["thread_ts"])
+            team = str((thread.get("context") or {}).get("team_id") or "")
+            commands = await self._commands_for(str(thread.get("user_id") or ""), team, channel)
+            await self._agent_status.on_thread_started(channel, ts, commands)
+
+    async def _commands_for(self, user: str, team: str, channel: str) -> Sequence[Command]:
+        """The commands whose examples may be suggested to a person in a direct conversation."""
+        key = ConversationKey(PLATFORM, team, channel)
+        return await self._core.commands_for(Author(PLATFORM, user, user), key, direct=True)
 
     async def on_stopped(self, event: Event, team: str) -> None:
         """Handle Slack's own Stop: stop the turns of that thread, as the bot's button does."""

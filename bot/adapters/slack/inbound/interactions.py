@@ -39,7 +39,7 @@ from bot.adapters.slack.transport.timing import Timing
 from bot.commands.declaration import Command
 from bot.commands.parsing import parse_options
 from bot.errors import MissingOption, UsageError
-from bot.events import ActionCall, CommandCall
+from bot.events import ACTIONS_WITH_REPLY, ActionCall, CommandCall
 from bot.replies.protocol import Sink
 from bot.types import ActionName, Author, ConversationKey, Value
 
@@ -93,6 +93,7 @@ class Interactions:
         if (
             command is not None
             and needs_form(command, text)
+            and await self._may_use(body, name)
             and await self._open(body, command, text)
         ):
             return
@@ -105,6 +106,14 @@ class Interactions:
             earlier=self._history_reader.make_reader(channel, None, own_id),
         )  # fmt: skip
         await self._core.accept(call, self._sink(key, author))
+
+    async def _may_use(self, body: Body, name: str) -> bool:
+        """Whether the person may use a command: there is no form for whoever may not."""
+        user, channel = str(body["user_id"]), str(body["channel_id"])
+        author = await self._history_reader.users.author(user, str(body.get("user_name") or ""))
+        direct = await self._direct.is_direct_with_bot(channel)
+        key = ConversationKey(PLATFORM, str(body["team_id"]), channel)
+        return await self._core.may_use(name, author, key, direct=direct)
 
     async def _open(self, body: Body, command: Command, text: str) -> bool:
         """Open a form, filled with the options that were given. Returns whether it is open.
@@ -200,7 +209,7 @@ class Interactions:
         call = await self._build_action_call(
             body, pressed, cast(ActionName, name), turn, value, own_id
         )
-        sink = self._sink(call.conversation, call.author, lazy=name != "regenerate")
+        sink = self._sink(call.conversation, call.author, lazy=name not in ACTIONS_WITH_REPLY)
         await self._core.accept(call, sink)
 
     async def _build_action_call(

@@ -362,9 +362,14 @@ admins: {users: [slack:boss], roles: [slack:ops]}
         assert config.is_admin(ops)
         assert not config.is_admin(dj)
         assert not config.is_admin(Author("discord", "boss", "other platform"))
-        assert config.may_use("rap", dj, self.HERE)
-        assert not config.may_use("rap", someone, self.HERE)
-        assert not config.may_use("rap", boss, away)
-        assert config.may_use("docs", ops, away)
-        assert not config.may_use("docs", dj, away)
-        assert config.may_use("ask", someone, away)
+
+        def may_use(command: str, author: Author, where: ConversationKey) -> bool:
+            rule = config.action_rule(command, where)
+            return rule is None or rule.allows(author, admin=config.is_admin(author))
+
+        assert may_use("rap", dj, self.HERE)
+        assert not may_use("rap", someone, self.HERE)
+        assert not may_use("rap", boss, away)
+        assert may_use("docs", ops, away)
+        assert not may_use("docs", dj, away)
+        assert may_use("ask", someone, away)

@@ -173,10 +173,10 @@ FAILURES = {
         """
         from bot.api import command
         @command("x")
-        async def x(ctx):
-            \"\"\"Never yields.\"\"\"
+        def x(ctx):
+            \"\"\"Never awaits.\"\"\"
         """,
-        "async generator",
+        "`async def`",
     ),
 }
 

@@ -20,7 +20,7 @@ from bot.settings.values import ChannelSettings
 from bot.skills.context import Context
 from bot.skills.skill import Skill
 from bot.turns.core import Policy
-from bot.turns.turn import TurnLimits
+from bot.turns.runner import TurnLimits
 from bot.types import ConversationKey, Limits, Notice, Part, Status, Text
 from tests.fakes.core import ADA, BOB, HERE, ROOT, Bench
 from tests.fakes.history import MemoryHistoryStore

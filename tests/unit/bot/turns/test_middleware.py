@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from backends.errors import BackendUnavailable
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply
+from bot.commands.authorization import Authorizer
 from bot.commands.checks import Asker, is_admin
 from bot.commands.declaration import command
 from bot.errors import Busy
@@ -20,7 +22,7 @@ from bot.skills.context import Context
 from bot.skills.skill import Skill
 from bot.turns.core import Policy
 from bot.turns.quota import Quota
-from bot.turns.router import Handler, RoutedTurn
+from bot.turns.turn import Turn
 from bot.types import Author, Notice, Part, Text
 from tests.fakes.core import ADA, BOB, ROOT, Bench
 from tests.fakes.skills import CHAT, stalling
@@ -55,15 +57,15 @@ def policy(**more: object) -> Policy:
 async def test_the_check_of_a_command_is_enforced(bench: Make) -> None:
     b = bench(ADMIN)
     refused = await b.say(b.call("model"))
-    assert refused.notices == (Notice("/model needs an admin named in config.yaml.", "refusal"),)
+    assert refused.notices == (Notice("Only admins can do this.", "refusal"),)
     assert (await b.say(b.call("model", ROOT))).text == "switched"
 
 
 async def test_the_rules_of_the_configuration_are_enforced(bench: Make) -> None:
-    async def rule(name: str, asker: Asker) -> bool:
-        return name != "help" or asker.author == BOB
+    async def rule(action: str, asker: Asker) -> bool:
+        return action != "help" or asker.author == BOB
 
-    b = bench(ADMIN, policy=policy(rule=rule))
+    b = bench(ADMIN, authorize=Authorizer(ADMIN.commands, rule))
     assert (await b.say(b.call("help"))).notices[0].text == "You may not use /help here."
     assert (await b.say(b.call("help", BOB))).text == "help"
 
@@ -194,18 +196,27 @@ async def test_two_turns_at_once_keep_their_ids_apart(
 # --- middleware of one's own ---------------------------------------------------------------------
 
 
-async def test_middleware_sees_the_job_and_every_part(bench: Make) -> None:
+async def test_middleware_runs_around_the_skill_and_sees_how_it_ends(bench: Make) -> None:
     seen: list[object] = []
 
-    def watch(handler: Handler) -> Handler:
-        async def run(job: RoutedTurn) -> AsyncGenerator[Part, None]:
-            seen.append(job.route.kind)
-            async for part in handler(job):
-                seen.append(type(part).__name__)
-                yield part
-
-        return run
+    @asynccontextmanager
+    async def watch(turn: Turn) -> AsyncIterator[None]:
+        assert turn.route is not None
+        seen.append(turn.route.kind)
+        try:
+            yield
+        except Exception as error:
+            seen.append(type(error).__name__)
+            raise
+        seen.append("done")
 
     b = bench(ADMIN, middleware=[watch])
     await b.say(b.call("help"))
-    assert seen == ["help", "Text"]
+    await b.say(b.call("help", text="one two three"))
+    b = bench(
+        CHAT,
+        backend=ScriptedBackend("default", replies=[Reply("x", error="unavailable")]),
+        middleware=[watch],
+    )
+    await b.say(b.message("hello"))
+    assert seen == ["help", "done", "message", "BackendUnavailable"]

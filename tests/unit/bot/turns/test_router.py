@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from backends.scripted.backend import ScriptedBackend
 from bot.adapters.protocol import Core
+from bot.commands.authorization import Authorizer
 from bot.commands.checks import has_role, is_admin
 from bot.commands.declaration import Completion, Option, command
 from bot.events import Attachment, ContextMessage, Message
@@ -280,11 +281,10 @@ async def test_suggestions_are_few_and_not_for_everybody(bench: Make) -> None:
 
 
 async def test_who_may_use_a_command(bench: Make) -> None:
-    async def rule(name: str, asker: Any) -> bool:
-        return not (name == "ask" and asker.author == BOB)
+    async def rule(action: str, asker: Any) -> bool:
+        return not (action == "ask" and asker.author == BOB)
 
-    policy = Policy(is_admin=lambda author: author == ROOT, rule=rule)
-    core = bench(SKILL, policy=policy).core
+    core = bench(SKILL, authorize=Authorizer(SKILL.commands, rule)).core
     mod = Author("test", "m", "Mod", frozenset({"mods"}))
     who = {"ada": ADA, "bob": BOB, "root": ROOT, "mod": mod}
     may = {
@@ -292,3 +292,5 @@ async def test_who_may_use_a_command(bench: Make) -> None:
         for command in ("ask", "admin", "nothing")
     }
     assert may == {"ask": ["ada", "root", "mod"], "admin": ["root", "mod"], "nothing": []}
+    listed = {n: [c.name for c in await core.commands_for(who[n], HERE)] for n in ("bob", "mod")}
+    assert listed == {"bob": ["summarize", "page"], "mod": ["ask", "summarize", "page", "admin"]}

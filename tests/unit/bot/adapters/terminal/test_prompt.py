@@ -48,7 +48,14 @@ class Suggesting:
         return
 
     async def complete(
-        self, command: str, option: str, prefix: str, author: Author, conversation: ConversationKey
+        self,
+        command: str,
+        option: str,
+        prefix: str,
+        author: Author,
+        conversation: ConversationKey,
+        *,
+        direct: bool = False,
     ) -> Sequence[str]:
         return [f"{option}-{prefix}"]
 
@@ -58,7 +65,14 @@ class Suggesting:
     async def channel_settings(self, conversation: ConversationKey) -> ChannelSettings:
         return ChannelSettings()
 
-    async def may_use(self, command: str, author: Author, conversation: ConversationKey) -> bool:
+    async def commands_for(
+        self, author: Author, conversation: ConversationKey, *, direct: bool = False
+    ) -> Sequence[Command]:
+        return self.commands
+
+    async def may_use(
+        self, command: str, author: Author, conversation: ConversationKey, *, direct: bool = False
+    ) -> bool:
         return True
 
 

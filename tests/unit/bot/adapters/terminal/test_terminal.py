@@ -55,7 +55,14 @@ class EchoCore:
         await sink.finish(View("t", text=text, state="complete"))
 
     async def complete(
-        self, command: str, option: str, prefix: str, author: Author, conversation: ConversationKey
+        self,
+        command: str,
+        option: str,
+        prefix: str,
+        author: Author,
+        conversation: ConversationKey,
+        *,
+        direct: bool = False,
     ) -> Sequence[str]:
         return ()
 
@@ -65,7 +72,14 @@ class EchoCore:
     async def channel_settings(self, conversation: ConversationKey) -> ChannelSettings:
         return ChannelSettings()
 
-    async def may_use(self, command: str, author: Author, conversation: ConversationKey) -> bool:
+    async def commands_for(
+        self, author: Author, conversation: ConversationKey, *, direct: bool = False
+    ) -> Sequence[Command]:
+        return self.commands
+
+    async def may_use(
+        self, command: str, author: Author, conversation: ConversationKey, *, direct: bool = False
+    ) -> bool:
         return True
 
 

@@ -1,0 +1,137 @@
+"""Stores suspended turns, so that they can be resumed by another process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, cast
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from bot.history.protocol import HistoryStore, StoredMessage
+from bot.history.tables import suspended, turns
+from bot.storage.database import Database
+
+_WAITING = select(turns.c.id).where(turns.c.status == "waiting")
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """A suspended turn.
+
+    `turn` is the id of its answer, `person` the `Author.key` of who asked, `direct` whether in a
+    direct message. `state` is the skill's own, `who` says who may press a button. It is resumed at
+    `resume_at` with `choice`, which `by` made: the value of a button, or empty if nobody chose.
+    """
+
+    turn: str
+    person: str
+    conversation: str
+    direct: bool
+    state: Mapping[str, Any] = field(repr=False)
+    resume_at: datetime
+    who: Literal["asker", "admins"] = "asker"
+    choice: str = ""
+    by: str = ""
+
+
+class Suspensions:
+    """The suspended turns in a `Database`, which it does not own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def save(self, suspension: Suspension) -> None:
+        """Store a turn that is being suspended; its answer must be stored already."""
+        row = {
+            "turn": suspension.turn,
+            "person": suspension.person,
+            "conversation": suspension.conversation,
+            "direct": suspension.direct,
+            "state": json.dumps(dict(suspension.state), ensure_ascii=False),
+            "resume_at": suspension.resume_at,
+            "who": suspension.who,
+            "choice": suspension.choice,
+            "by": suspension.by,
+        }
+
+        def job(connection: Connection) -> None:
+            connection.execute(delete(suspended).where(suspended.c.turn == suspension.turn))
+            connection.execute(insert(suspended), row)
+
+        await self._database.write(job)
+
+    async def get(self, turn: str) -> Suspension | None:
+        """Return the suspension of a turn that waits; None if it does not."""
+        return next(iter(await self._waiting(suspended.c.turn == turn)), None)
+
+    async def due(self, now: datetime) -> Sequence[Suspension]:
+        """Return the turns whose time has come, the oldest first."""
+        return await self._waiting(suspended.c.resume_at <= now)
+
+    async def next_time(self) -> datetime | None:
+        """When the next turn is due; None if none is suspended."""
+        async with self._database.read() as connection:
+            query = select(func.min(suspended.c.resume_at)).where(suspended.c.turn.in_(_WAITING))
+            found: datetime | None = (await connection.execute(query)).scalar()
+        return found
+
+    async def choose(self, turn: str, choice: str, by: str) -> bool:
+        """Have a turn resumed with this choice by the process that runs the bot; False if it does
+        not wait."""
+        values = {"choice": choice, "by": by, "resume_at": datetime.now(UTC)}
+
+        def job(connection: Connection) -> bool:
+            query = update(suspended).where(
+                suspended.c.turn == turn, suspended.c.turn.in_(_WAITING)
+            )
+            return connection.execute(query.values(values)).rowcount == 1
+
+        return await self._database.write(job)
+
+    async def take(self, turn: str) -> bool:
+        """Mark a turn as resumed, exactly once; False if somebody else has done it."""
+
+        def job(connection: Connection) -> bool:
+            waits = (turns.c.id == turn, turns.c.status == "waiting")
+            if connection.execute(update(turns).where(*waits).values(status="running")).rowcount:
+                connection.execute(delete(suspended).where(suspended.c.turn == turn))
+                return True
+            return False
+
+        return await self._database.write(job)
+
+    async def _waiting(self, condition: Any) -> Sequence[Suspension]:
+        query = (
+            select(suspended)
+            .where(condition, suspended.c.turn.in_(_WAITING))
+            .order_by(suspended.c.resume_at)
+        )
+        async with self._database.read() as connection:
+            return [_suspension(row) for row in (await connection.execute(query)).all()]
+
+
+def _suspension(row: Row[Any]) -> Suspension:
+    values = dict(row._mapping)
+    return Suspension(**{**values, "state": json.loads(values["state"])})
+
+
+def history_until(history: HistoryStore, turn: str) -> HistoryStore:
+    """Return a history as it was when a turn began: later turns of a conversation are not in it."""
+    return cast(HistoryStore, _HistoryUntil(history, turn))
+
+
+class _HistoryUntil:
+    def __init__(self, history: HistoryStore, turn: str) -> None:
+        self._history = history
+        self._turn = turn
+
+    async def recent(
+        self, conversation: str, *, limit: int = 200, until: str | None = None
+    ) -> Sequence[StoredMessage]:
+        return await self._history.recent(conversation, limit=limit, until=until or self._turn)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._history, name)

@@ -1,0 +1,189 @@
+"""The services as one person may use them: reading documents and choosing for others is asked for.
+
+A skill gets these, so that it cannot show what a person may not see by leaving out a question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk
+from bot.commands.authorization import Authorize
+from bot.commands.checks import Asker
+from bot.errors import Denied, NotFound
+from bot.models.protocol import Models
+from bot.models.selection import MODEL_CHOICE
+from bot.skills.services import Knowledge, Services, Settings
+from bot.types import ConversationKey, Scope
+from bot.values import Document, Ingested, ModelInfo, Passage, SearchResult, Setting, Support
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """The person for whom the services are used, where they are, and what decides."""
+
+    authorize: Authorize
+    asker: Asker
+
+    async def allowed(self, action: str) -> bool:
+        """Whether the person may do this here."""
+        return (await self.authorize(self.asker, action, self.asker.conversation)).allowed
+
+    async def require(self, action: str) -> None:
+        """Raise `Denied`, with the reason, unless the person may do this here."""
+        decision = await self.authorize(self.asker, action, self.asker.conversation)
+        if not decision.allowed:
+            raise Denied(decision.reason)
+
+
+def permit(services: Services, asker: Asker) -> Services:
+    """Return the services for one person."""
+    permission = Permission(services.authorize, asker)
+    settings = services.settings
+    return replace(
+        services,
+        knowledge=PermittedKnowledge(services.knowledge, permission),
+        models=PermittedModels(services.models, permission),
+        settings=None if settings is None else PermittedSettings(settings, permission),
+    )
+
+
+def on_base(action: str, base: str | None) -> str:
+    """The action for one knowledge base; without a name, for the default one."""
+    return f"{action}:{base}" if base else action
+
+
+@dataclass(frozen=True, slots=True)
+class PermittedKnowledge:
+    """The documents that a person may read here, and change. Implements `Knowledge`."""
+
+    knowledge: Knowledge
+    permission: Permission
+
+    async def bases(self, asker: Asker) -> Sequence[str]:
+        found = await self.knowledge.bases(asker)
+        return [base for base in found if await self.permission.allowed(f"docs.read:{base}")]
+
+    async def search(
+        self,
+        query: str,
+        *,
+        bases: Sequence[str] | None = None,
+        limit: int = 8,
+        before: Sequence[str] = (),
+        beside: Sequence[str] = (),
+    ) -> SearchResult:
+        if bases is None:
+            bases = await self.bases(self.permission.asker)
+        for base in bases:
+            await self.permission.require(f"docs.read:{base}")
+        return await self.knowledge.search(
+            query, bases=bases, limit=limit, before=before, beside=beside
+        )
+
+    async def add(
+        self, location: str, *, base: str | None = None, by: str = ""
+    ) -> AsyncGenerator[Ingested, None]:
+        await self.permission.require(on_base("docs.add", base))
+        async with aclosing(self.knowledge.add(location, base=base, by=by)) as steps:
+            async for step in steps:
+                yield step
+
+    async def add_bytes(
+        self, name: str, data: bytes, *, base: str | None = None, by: str = ""
+    ) -> AsyncGenerator[Ingested, None]:
+        await self.permission.require(on_base("docs.add", base))
+        async with aclosing(self.knowledge.add_bytes(name, data, base=base, by=by)) as steps:
+            async for step in steps:
+                yield step
+
+    async def list(self, base: str | None = None) -> Sequence[Document]:
+        if base is not None:
+            await self.permission.require(f"docs.read:{base}")
+            return await self.knowledge.list(base)
+        bases = await self.bases(self.permission.asker)
+        return [document for one in bases for document in await self.knowledge.list(one)]
+
+    async def remove(self, document: str, *, base: str | None = None) -> Document:
+        if base is not None:
+            await self.permission.require(f"docs.remove:{base}")
+            return await self.knowledge.remove(document, base=base)
+        missing = NotFound("There are no documents here.")
+        for one in await self.bases(self.permission.asker):
+            await self.permission.require(f"docs.remove:{one}")
+            try:
+                return await self.knowledge.remove(document, base=one)
+            except NotFound as error:
+                missing = error
+        raise missing
+
+    async def passage(self, passage: str) -> Passage | None:
+        found = await self.knowledge.passage(passage)
+        if found is None or not await self.permission.allowed(on_base("docs.read", found.base)):
+            return None
+        return found
+
+    async def check_support(self, answer: str, passages: Sequence[Passage]) -> Sequence[Support]:
+        return await self.knowledge.check_support(answer, passages)
+
+
+@dataclass(frozen=True, slots=True)
+class PermittedModels:
+    """The models, of which a person may choose one for themselves. Implements `Models`."""
+
+    models: Models
+    permission: Permission
+
+    def names(self) -> Sequence[str]:
+        return self.models.names()
+
+    async def current(self, conversation: ConversationKey) -> tuple[str, Scope]:
+        return await self.models.current(conversation)
+
+    async def use(self, name: str, scope: Scope, conversation: ConversationKey, by: str) -> None:
+        await self.permission.require(f"model.use:{scope}")
+        await self.models.use(name, scope, conversation, by)
+
+    async def describe(self) -> Sequence[ModelInfo]:
+        return await self.models.describe()
+
+    async def capabilities(self, model: str) -> Capabilities:
+        return await self.models.capabilities(model)
+
+    async def count(self, model: str, messages: Sequence[ChatMessage]) -> int:
+        return await self.models.count(model, messages)
+
+    def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        return self.models.chat(model, request)
+
+
+@dataclass(frozen=True, slots=True)
+class PermittedSettings:
+    """The settings, which a person may change as far as they are allowed to. Implements
+    `Settings`."""
+
+    settings: Settings
+    permission: Permission
+
+    def names(self) -> Sequence[str]:
+        return self.settings.names()
+
+    async def show(self, conversation: ConversationKey) -> Sequence[Setting]:
+        return await self.settings.show(conversation)
+
+    async def put(
+        self, name: str, value: str, scope: Scope, conversation: ConversationKey, by: str
+    ) -> None:
+        await self._require(name, scope)
+        await self.settings.put(name, value, scope, conversation, by)
+
+    async def clear(self, name: str, scope: Scope, conversation: ConversationKey) -> None:
+        await self._require(name, scope)
+        await self.settings.clear(name, scope, conversation)
+
+    async def _require(self, name: str, scope: Scope) -> None:
+        await self.permission.require(f"settings.change:{scope}")
+        if name == MODEL_CHOICE:
+            await self.permission.require(f"model.use:{scope}")

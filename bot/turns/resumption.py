@@ -1,0 +1,130 @@
+"""Resumes suspended turns: by a button, when their time has come, or for another process."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+
+from bot.commands.checks import Asker
+from bot.errors import Denied, NotFound, UserFacingError
+from bot.events import ActionCall
+from bot.history.attachments import AttachmentSnapshot
+from bot.history.protocol import StoredMessage
+from bot.history.suspensions import Suspension
+from bot.replies.protocol import Sink
+from bot.skills.context import Resumption
+from bot.turns.platforms import Platforms
+from bot.turns.regenerate import rebuild_event
+from bot.turns.runner import TurnDependencies
+from bot.turns.turn import Turn
+from bot.types import Author, ConversationKey
+
+log = structlog.get_logger(__name__)
+
+_POLL_INTERVAL_S = 5.0
+"""How often the store is asked, while turns are suspended, whether another process chose."""
+_GONE = "This was answered already, or its time is over."
+_UNKNOWN_RIGHTS = "I could not check what {name} may do here, so I did not go on."
+
+
+class Resume(Protocol):
+    """Runs a resumed turn; returns its task."""
+
+    def __call__(
+        self,
+        turn: Turn,
+        sink: Sink,
+        *,
+        question: StoredMessage,
+        answer: StoredMessage,
+        refused: Exception | None,
+    ) -> asyncio.Task[None]: ...
+
+
+class Resumer:
+    """Resumes each suspended turn exactly once, with the rights that its asker has now."""
+
+    def __init__(
+        self, dependencies: TurnDependencies, platforms: Platforms, resume: Resume
+    ) -> None:
+        self._store = dependencies.store
+        self._suspensions = dependencies.suspensions
+        self._platforms = platforms
+        self._resume = resume
+
+    async def press(
+        self, call: ActionCall, answer: StoredMessage, presser: Asker, sink: Sink
+    ) -> asyncio.Task[None]:
+        """Resume the turn of a pressed button; returns its task. Raises `NotFound` if it does not
+        wait, and `Denied` if this person may not press."""
+        suspension = await self._suspensions.get(answer.id) if self._suspensions else None
+        if suspension is None:
+            raise NotFound(_GONE)
+        own = presser.author.key == suspension.person
+        if not (presser.admin if suspension.who == "admins" else own):
+            raise Denied(
+                "Only an admin can decide this."
+                if suspension.who == "admins"
+                else "Only the person who asked can decide this."
+            )
+        asker = presser if own else await self._asker_now(suspension)
+        if asker is None:
+            raise Denied(_UNKNOWN_RIGHTS.format(name="the person who asked"))
+        resumption = Resumption(suspension.state, call.value, presser.author.name)
+        task = await self._continue(suspension, asker, resumption, sink)
+        if task is None:
+            raise NotFound(_GONE)
+        return task
+
+    async def watch(self) -> None:
+        """Resume turns as their time comes, until cancelled."""
+        if self._suspensions is None:
+            return
+        while True:
+            try:
+                for suspension in await self._suspensions.due(datetime.now(UTC)):
+                    await self._resume_due(suspension)
+            except Exception:  # the next one may succeed
+                log.exception("turn.resumption_failed")
+            await asyncio.sleep(_POLL_INTERVAL_S)
+
+    async def _resume_due(self, suspension: Suspension) -> None:
+        place = ConversationKey.parse(suspension.conversation)
+        try:
+            sink = await self._platforms.open_reply(place, None, suspension.turn)
+        except UserFacingError as error:
+            log.warning("turn.not_resumed", turn=suspension.turn, reason=str(error))
+            return
+        resumption = Resumption(suspension.state, suspension.choice, suspension.by)
+        await self._continue(suspension, await self._asker_now(suspension), resumption, sink)
+
+    async def _asker_now(self, suspension: Suspension) -> Asker | None:
+        place = ConversationKey.parse(suspension.conversation)
+        return await self._platforms.asker_now(suspension.person, place)
+
+    async def _continue(
+        self, suspension: Suspension, asker: Asker | None, resumption: Resumption, sink: Sink
+    ) -> asyncio.Task[None] | None:
+        """Run the turn on; None if it is resumed already. Without an asker it is refused."""
+        answer = await self._store.get(suspension.turn)
+        question = await self._store.get(answer.answers or "") if answer is not None else None
+        if answer is None or question is None or self._suspensions is None:
+            return None
+        if not await self._suspensions.take(suspension.turn):
+            return None
+        refused = None
+        place = ConversationKey.parse(suspension.conversation)
+        if asker is None:
+            platform, _, ident = suspension.person.partition(":")
+            author = Author(platform, ident, question.author_name)
+            asker = Asker(author, place, suspension.direct)
+            refused = Denied(_UNKNOWN_RIGHTS.format(name=question.author_name or "that person"))
+        snapshot = await self._store.material(question.id) or AttachmentSnapshot()
+        event = rebuild_event(
+            question, snapshot, asker.author, id=question.event_id, direct=suspension.direct
+        )
+        turn = Turn(suspension.turn, event, asker, resumed=resumption)
+        return self._resume(turn, sink, question=question, answer=answer, refused=refused)

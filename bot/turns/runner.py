@@ -1,0 +1,215 @@
+"""Runs one turn: a question and its answer, from the claim of the event to the end of the reply.
+
+The task of a turn owns its place in the lane, its delivery, and a second task for the work. A stop
+cancels only the work; the turn's task then stores what was written and ends the reply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+import structlog
+
+from backends.errors import DeadlineExceeded
+from bot.history.protocol import HistoryStore, StoredMessage
+from bot.history.suspensions import Suspensions
+from bot.observability.redaction import Redactor
+from bot.replies.delivery import Delivery, DeliveryTimeouts
+from bot.replies.draft import Draft
+from bot.replies.protocol import Sink
+from bot.settings.values import ChannelSettings
+from bot.skills.context import TurnSuspended
+from bot.turns.lanes import Ticket
+from bot.turns.open_turns import OpenTurns
+from bot.turns.outcome import Outcome, empty_answer, outcome_of
+from bot.turns.recorder import TurnRecorder
+from bot.turns.turn import Turn, unless_cancelled
+from bot.types import Actions, ConversationKey, Notice, Status
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[Turn], Awaitable[None]]
+"""Runs the skill of a routed turn, within the middleware."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnLimits:
+    """How many turns may be open at once: in all, for a person, and in a channel.
+
+    `deadline_s` is how long a turn may take and `save_every_s` how often its answer is saved, both
+    in seconds.
+    """
+
+    max_turns: int = 1000
+    per_person: int = 4
+    per_channel: int = 32
+    deadline_s: float = 600.0
+    save_every_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDependencies:
+    """The objects that all turns of a process share."""
+
+    store: HistoryStore
+    open_turns: OpenTurns
+    handler: Handler
+    channel_settings: Callable[[ConversationKey], Awaitable[ChannelSettings]]
+    suspensions: Suspensions | None = None
+    limits: TurnLimits = TurnLimits()
+    timeouts: DeliveryTimeouts = field(default_factory=DeliveryTimeouts)
+    redact: Redactor = field(default_factory=Redactor, repr=False)
+
+
+class TurnRunner:
+    """Runs one accepted turn to its end, or until it is suspended.
+
+    `refused` says why no skill answers. `claimed` says that the event's id has been claimed
+    already. When a question is answered again, `question` is the stored question and `replaces` its
+    earlier answer; when a suspended turn is resumed, `continues` is what was stored of its answer.
+    """
+
+    def __init__(
+        self,
+        dependencies: TurnDependencies,
+        turn: Turn,
+        sink: Sink,
+        *,
+        refused: Exception | None = None,
+        ticket: Ticket | None = None,
+        claimed: bool = False,
+        replaces: StoredMessage | None = None,
+        question: StoredMessage | None = None,
+        continues: StoredMessage | None = None,
+    ) -> None:
+        self.turn = turn
+        self._dependencies = dependencies
+        self._refused = refused
+        self._ticket = ticket
+        self._claimed = claimed
+        self._recorder = TurnRecorder(
+            dependencies.store, dependencies.limits.save_every_s, question, replaces, continues
+        )
+        route = turn.route
+        self._draft = Draft(
+            turn.id,
+            sink.limits,
+            model=route is not None and not route.quick and not refused,
+            redact=dependencies.redact,
+        )
+        self._delivery = Delivery(sink, self._draft, timeouts=dependencies.timeouts)
+        self._suspended = False
+        turn.output = self._delivery
+        turn.save_read = partial(self._recorder.save_attachments, turn)
+
+    async def run(self) -> None:
+        """Answer, refuse or report an error, exactly once; do nothing for an event seen before."""
+        try:
+            outcome = await self._run_to_outcome()
+            # The person may ask the next question while this answer is being sent.
+            self._dependencies.open_turns.remove(self.turn)
+            if outcome is not None:
+                self.turn.state = outcome.state
+                await self._store_answer(outcome)
+                await self._finish_reply(outcome)
+        finally:
+            if self._ticket is not None:
+                self._ticket.leave()
+            await self._delivery.abandon()
+
+    def shut_down(self) -> None:
+        """Stop because the process ends: store what was written and end the reply without delay."""
+        self.turn.stop("shutdown")
+        self._delivery.hurry()
+
+    # --- how it ends --------------------------------------------------------------------------
+
+    async def _run_to_outcome(self) -> Outcome | None:
+        turn = self.turn
+        platform = turn.event.conversation.platform
+        try:
+            if not self._claimed and not await unless_cancelled(
+                self._dependencies.store.claim(platform, turn.event.id)
+            ):
+                return None
+            if self._refused is not None:
+                raise self._refused
+            if not await turn.work(self._work()):
+                return self._stopped_outcome()
+        except Exception as error:  # noqa: BLE001 - a turn's errors become notices here
+            return report_error(error)
+        if self._suspended:
+            return Outcome("waiting")
+        if self._draft.failed or self._draft.refused:
+            return Outcome("failed" if self._draft.failed else "refused")
+        return empty_answer() if self._draft.empty else Outcome("complete")
+
+    def _stopped_outcome(self) -> Outcome:
+        if self.turn.stopped == "shutdown":
+            words = "I was shut down before this was complete."
+        elif self._draft.characters:
+            words = f"Stopped by {self.turn.stopped_by}." if self.turn.stopped_by else "Stopped."
+        else:
+            words = "Stopped before anything was written."
+        return Outcome("cancelled", Notice(words, "footer"), again=True)
+
+    async def _store_answer(self, outcome: Outcome) -> None:
+        explanation = self.turn.record.explanation
+        if explanation is not None:
+            self.turn.record.explanation = self._dependencies.redact.part(explanation)
+        await self._recorder.close(self.turn, self._draft.whole_text)
+
+    async def _finish_reply(self, outcome: Outcome) -> None:
+        if self.turn.stopped != "question_deleted":
+            again = outcome.again and self._recorder.answer is not None
+            await unless_cancelled(
+                self._delivery.finish(outcome.state, outcome.notice, again=again)
+            )
+        if self.turn.stopped == "question_deleted":  # perhaps while the answer was being posted
+            await self._recorder.supersede()
+            await unless_cancelled(self._delivery.withdraw())
+
+    # --- the work -----------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        """Wait for the lane, store the question, and run the skill."""
+        turn, limit = self.turn, self._dependencies.limits.deadline_s
+        assert turn.route is not None
+        turn.settings = await self._dependencies.channel_settings(turn.event.conversation)
+        turn.deadline_s = limit
+        self._draft.file_over_chars = turn.settings.file_over_chars
+        if self._ticket is not None:
+            await self._ticket.wait(self._show_position)
+        if not turn.route.quick:
+            await self._recorder.open(turn)
+            await self._recorder.save_attachments(turn)
+        async with self._recorder.save_progress(turn, self._draft):
+            try:
+                async with asyncio.timeout(limit) as scope:
+                    await self._dependencies.handler(turn)
+            except TurnSuspended as suspended:
+                if turn.route.quick or self._dependencies.suspensions is None:
+                    raise RuntimeError("a quick command cannot be suspended") from None
+                await self._dependencies.suspensions.save(suspended.suspension)
+                self._suspended = True
+                self._delivery.add(Actions(suspended.actions))
+            except TimeoutError as error:
+                if not scope.expired():
+                    raise
+                raise DeadlineExceeded(f"it took longer than {limit:.0f} s.") from error
+
+    def _show_position(self, position: int) -> None:
+        self._delivery.add(Status("queued", position=position))
+
+
+def report_error(error: Exception) -> Outcome:
+    """Log an error, with its stack trace unless the person caused it, and return its outcome."""
+    outcome = outcome_of(error)
+    if outcome.error_id is not None:
+        log.error("turn.failed", error_id=outcome.error_id, exc_info=error)
+    else:
+        log.info("turn.refused", reason=type(error).__name__)
+    return outcome
