@@ -1,4 +1,5 @@
-"""How Alembic runs here: on the connection that `bot.storage.migrations` hands over."""
+"""How Alembic runs here: on the connection that `bot.storage.migrations` hands over, or offline,
+for the SQL of another database."""
 
 from __future__ import annotations
 
@@ -50,4 +51,15 @@ def run(connection: Connection) -> None:
     context.run_migrations()
 
 
-run(context.config.attributes["connection"])
+def write_sql(dialect: str) -> None:
+    context.configure(
+        dialect_name=dialect, target_metadata=Base.metadata, dialect_opts={"paramstyle": "named"}
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+if context.is_offline_mode():
+    write_sql(context.config.attributes["dialect"])
+else:
+    run(context.config.attributes["connection"])

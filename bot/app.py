@@ -19,6 +19,7 @@ from backends.pool.pool import Pool
 from bot.adapters.protocol import Adapter, AdapterError
 from bot.errors import UserFacingError
 from bot.history.reply_addresses import SqlReplies
+from bot.history.retention import remove_expired_daily
 from bot.history.sql_store import SqlHistoryStore
 from bot.history.suspensions import Suspensions
 from bot.installation import Installation
@@ -85,10 +86,12 @@ class App:
 
         config = self.installation.config
         removing = remove_old_daily(config.database, config.backup.keep_days)
+        expiring = remove_expired_daily(self.database, config.history.keep_days)
         async with (
             _background(self.knowledge.repair_when_damaged(), "documents: mending"),
             _background(removing, "backups: removing old ones"),
             _background(self.core.resume_turns(), "suspended turns"),
+            _background(expiring, "history: removing what is too old"),
             asyncio.TaskGroup() as group,
         ):
             served = [

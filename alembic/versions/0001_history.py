@@ -44,8 +44,9 @@ def upgrade() -> None:
     op.create_index("ix_turns_answers", "turns", ["answers"])
     op.create_index("ix_turns_event", "turns", ["event_id", "platform"])
     op.create_index("ix_turns_author", "turns", ["author"])
+    running = sa.text("status = 'running'")
     op.create_index(
-        "ix_turns_running", "turns", ["status"], sqlite_where=sa.text("status = 'running'")
+        "ix_turns_running", "turns", ["status"], sqlite_where=running, postgresql_where=running
     )
     op.create_table(
         "processed_events",
@@ -83,6 +84,7 @@ def upgrade() -> None:
         "replies",
         ["platform", "at"],
         sqlite_where=sa.text("finished IS 0"),
+        postgresql_where=sa.text("finished IS FALSE"),
     )
     op.create_table(
         "feedback",

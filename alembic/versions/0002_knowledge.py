@@ -87,10 +87,11 @@ def upgrade() -> None:
         sa.Column("document", sa.String, nullable=False),
         sa.PrimaryKeyConstraint("base", "generation", "document", name="pk_knowledge_pending"),
     )
-    op.execute(
-        "CREATE VIRTUAL TABLE knowledge_fts USING fts5("
-        "title, heading, body, tokenize = 'porter unicode61 remove_diacritics 2')"
-    )
+    if op.get_context().dialect.name == "sqlite":
+        op.execute(
+            "CREATE VIRTUAL TABLE knowledge_fts USING fts5("
+            "title, heading, body, tokenize = 'porter unicode61 remove_diacritics 2')"
+        )
 
 
 def downgrade() -> None:

@@ -28,6 +28,23 @@ def _tables() -> dict[str, str]:
 
 
 def upgrade() -> None:
+    sqlite = op.get_context().dialect.name == "sqlite"
+    if sqlite:
+        _divide_full_text()
+    op.create_table(
+        "quoted",
+        sa.Column("person", sa.String, nullable=False),
+        sa.Column("turn", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("person", "turn", name="pk_quoted"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_quoted_turn", "quoted", ["turn"])
+    if sqlite:  # no other database is older than this
+        _forget_whose_is_not_known()
+
+
+def _divide_full_text() -> None:
+    """A table for each knowledge base in place of the one of all."""
     for base, table in _tables().items():
         op.execute(f"CREATE VIRTUAL TABLE {table} {_FTS}")
         op.execute(
@@ -38,15 +55,6 @@ def upgrade() -> None:
             ).bindparams(base=base)
         )
     op.execute("DROP TABLE knowledge_fts")
-    op.create_table(
-        "quoted",
-        sa.Column("person", sa.String, nullable=False),
-        sa.Column("turn", sa.String, nullable=False),
-        sa.PrimaryKeyConstraint("person", "turn", name="pk_quoted"),
-        sqlite_with_rowid=False,
-    )
-    op.create_index("ix_quoted_turn", "quoted", ["turn"])
-    _forget_whose_is_not_known()
 
 
 def _forget_whose_is_not_known() -> None:

@@ -185,6 +185,13 @@ class MetricsSettings(Section):
     """Address that it listens on."""
 
 
+class HistorySettings(Section):
+    """What people said, the answers, and what came with them."""
+
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """Days after which a question goes, with its answers, files and feedback; empty: kept."""
+
+
 class BackupSettings(Section):
     """Copies of the database in the folder `backups` beside it."""
 

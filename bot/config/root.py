@@ -18,6 +18,7 @@ from bot.config.core import (
     ChatSettings,
     CommandRule,
     FetchSettings,
+    HistorySettings,
     LimitSettings,
     LoggingSettings,
     MetricsSettings,
@@ -76,6 +77,8 @@ class Config(Section):
     """Fetching of pages that people name."""
     knowledge: KnowledgeSettings = KnowledgeSettings()
     """Documents: how they are cut, found and judged."""
+    history: HistorySettings = HistorySettings()
+    """Conversations, and how long they are kept."""
     backup: BackupSettings = BackupSettings()
     """Copies of the database."""
     plugins: PluginSettings = PluginSettings()

@@ -1,52 +1,83 @@
-"""Deleting what was kept of a person or a conversation, inside one of the writer's transactions."""
+"""Deletes what was kept of a person or a conversation, a batch of rows at a time.
+
+What is to go is said in `bot.storage.personal_data`; here is what has to be decided row by row.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, or_, select, text, update
 
 from bot.history.mapping import SNAPSHOT
-from bot.history.tables import choices, feedback, materials, quoted, replies, turns
+from bot.history.tables import choices, materials, quoted, replies, turns
+from bot.storage.batches import MAX_BATCH_ROWS, delete_batch, in_batches, update_batch
+from bot.storage.database import Database
+from bot.storage.personal_data import PERSONAL_DATA, Forgetting, PersonalData
 
 
-def forget(connection: Connection, person: str | None, conversation: str | None) -> int:
-    """Delete turns with all that hangs on them; returns how many. See `SqlHistoryStore.forget`."""
-    asked = select(turns.c.id)
+async def forget_person(database: Database, person: str) -> int:
+    """Delete what the database holds of a person, but for their own documents; returns the number
+    of turns. Calling it again goes on where an interrupted one stopped. Raises `StorageError`."""
+    count = await _count_turns(database, turns.c.author == person)
+    for data in PERSONAL_DATA:
+        if (batch := _batch(data, person)) is not None:
+            await in_batches(database, batch, changes=data.table)
+    return count
+
+
+async def forget_conversation(
+    database: Database, conversation: str, person: str | None = None
+) -> int:
+    """Delete a conversation, or what one person said there and the answers; returns the number of
+    turns. Raises `StorageError`."""
+    here = turns.c.conversation == conversation
     if person is not None:
-        asked = asked.where(turns.c.author == person)
-    if conversation is not None:
-        asked = asked.where(turns.c.conversation == conversation)
-    alone = person if conversation is None else None
-    if alone is not None:
-        _forget_choices(connection, alone)
-        _remove_quoted_messages(connection, alone)
-    # In this order: the rows that `asked` finds are the last to go.
-    gone = select(turns.c.id).where(or_(turns.c.id.in_(asked), turns.c.answers.in_(asked)))
-    deleted = _delete_turns(connection, [*connection.scalars(gone)])
-    if alone is not None:
-        connection.execute(delete(feedback).where(feedback.c.person == alone))
-    if conversation is not None and person is None:
-        connection.execute(delete(replies).where(replies.c.conversation == conversation))
-        connection.execute(delete(choices).where(choices.c.scope == conversation))
-    return deleted
+        here &= turns.c.author == person
+    count = await _count_turns(database, here)
+    await in_batches(database, lambda connection: delete_batch(connection, turns, here))
+    if person is None:
+        for table, where in (
+            (replies, replies.c.conversation == conversation),
+            (choices, choices.c.scope == conversation),
+        ):
+            batch = partial(delete_batch, table=table, where=where)
+            await in_batches(database, batch, changes=table)
+    return count
 
 
-def _delete_turns(connection: Connection, idents: list[str]) -> int:
-    rows = [{"turn_id": ident} for ident in idents]
-    columns = (feedback.c.turn, replies.c.turn, materials.c.turn, quoted.c.turn, turns.c.id)
-    for column in columns if rows else ():
-        connection.execute(delete(column.table).where(column == bindparam("turn_id")), rows)
-    return len(rows)
+async def _count_turns(database: Database, asked: ColumnElement[bool]) -> int:
+    """The number of these turns and the answers to them."""
+    found = select(turns.c.id).where(asked)
+    gone = select(turns.c.seq).where(or_(asked, turns.c.answers.in_(found)))
+    async with database.read() as connection:
+        return len((await connection.execute(gone)).all())
 
 
-def _remove_quoted_messages(connection: Connection, person: str) -> None:
-    """Take a person's messages out of what others asked. Where a question was about such a message
-    it holds the message itself, and so goes with its answers."""
-    theirs = select(quoted.c.turn).where(quoted.c.person == person)
-    kept = select(materials).where(materials.c.turn.in_(theirs))
-    about: list[str] = []
-    for row in connection.execute(kept).all():
+def _batch(data: PersonalData, person: str) -> Callable[[Connection], int] | None:
+    """What deletes or changes some of a person's rows of a table; None where something else does,
+    or nothing has to."""
+    if data.forgetting is Forgetting.DECIDED:
+        decide = _DECISIONS.get(data.name)
+        return None if decide is None else partial(decide, person=person)
+    if data.forgetting is Forgetting.DELETED:
+        where: Any = text(data.of).bindparams(person=person)
+        return partial(delete_batch, table=data.table, where=where)
+    if data.blank:
+        where = data.table.c[data.blank] == person
+        return partial(update_batch, table=data.table, where=where, values={data.blank: ""})
+    return None
+
+
+def _forget_quoted_messages(connection: Connection, person: str) -> int:
+    """Take some of a person's messages out of what others asked. Where a question was about such a
+    message it holds the message itself, and so goes with its answers."""
+    theirs = select(quoted.c.turn).where(quoted.c.person == person).limit(MAX_BATCH_ROWS)
+    found = list(connection.scalars(theirs))
+    about = []
+    for row in connection.execute(select(materials).where(materials.c.turn.in_(found))).all():
         material = SNAPSHOT.validate_json(row.kept)
         if material.target is not None and material.target.by == person:
             about.append(row.turn)
@@ -57,26 +88,36 @@ def _remove_quoted_messages(connection: Connection, person: str) -> None:
         if left:
             change = update(materials).where(here).values(kept=SNAPSHOT.dump_json(left).decode())
         connection.execute(change)
-    connection.execute(delete(quoted).where(quoted.c.person == person))
-    answers = connection.scalars(select(turns.c.id).where(turns.c.answers.in_(about)))
-    _delete_turns(connection, [*answers, *about])
+    connection.execute(delete(turns).where(turns.c.id.in_(about)))
+    done = quoted.c.turn.in_(found) & (quoted.c.person == person)
+    connection.execute(delete(quoted).where(done))
+    return len(found)
 
 
-def _forget_choices(connection: Connection, person: str) -> None:
+def _forget_choices(connection: Connection, person: str) -> int:
     """What a person chose for a conversation of theirs alone goes with it; what holds for others
     too stays, without their name."""
     chosen = select(choices.c.name, choices.c.scope).where(choices.c.by == person)
-    for name, scope in connection.execute(chosen).all():
+    found = connection.execute(chosen.limit(MAX_BATCH_ROWS)).all()
+    for name, scope in found:
         here = (choices.c.name == name) & (choices.c.scope == scope)
         if _is_theirs_alone(connection, person, scope):
             connection.execute(delete(choices).where(here))
         else:
             connection.execute(update(choices).where(here).values(by=""))
+    return len(found)
+
+
+_DECISIONS: Final[Mapping[str, Callable[..., int]]] = {
+    "choices": _forget_choices,
+    "quoted": _forget_quoted_messages,  # and `materials` with them
+}
 
 
 def _is_theirs_alone(connection: Connection, person: str, scope: str) -> bool:
     """Whether nobody else ever asked anything there, and they did."""
     below = turns.c.conversation.between(f"{scope}:", f"{scope};", symmetric=False)
-    here = (turns.c.conversation == scope) | below
-    people = select(turns.c.author).where(turns.c.role == "user", here).distinct().limit(2)
-    return list(connection.scalars(people)) == [person]
+    here = (turns.c.role == "user") & ((turns.c.conversation == scope) | below)
+    theirs = exists().where(here, turns.c.author == person)
+    others = exists().where(here, turns.c.author != person)
+    return bool(connection.scalar(select(theirs & ~others)))

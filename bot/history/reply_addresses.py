@@ -8,23 +8,38 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, literal, select
-from sqlalchemy.dialects.sqlite import insert
 
 from bot.history.protocol import StoredMessage
-from bot.history.tables import replies
+from bot.history.tables import replies, turns
 from bot.replies.protocol import Reply
 from bot.storage.database import Database
+from bot.storage.insert import Insert, InsertInto, InsertStatement
 from bot.types import ConversationKey
 
-_save = insert(replies)
-_save = _save.on_conflict_do_update(
-    index_elements=["turn"],
-    set_={
-        column: _save.excluded[column]
-        for column in ("platform", "conversation", "address", "finished", "at")
-    },
-)
-_note = insert(replies).on_conflict_do_nothing(index_elements=["turn"])
+_stored_answer = select(turns.c.id).where(turns.c.id == bindparam("of")).scalar_subquery()
+
+
+@InsertStatement
+def _save(insert_into: InsertInto) -> Insert:
+    insert = insert_into(replies).values(answer=_stored_answer)
+    return insert.on_conflict_do_update(
+        index_elements=["turn"],
+        set_={
+            column: insert.excluded[column]
+            for column in ("platform", "conversation", "address", "finished", "at", "answer")
+        },
+    )
+
+
+@InsertStatement
+def _note(insert_into: InsertInto) -> Insert:
+    return (
+        insert_into(replies)
+        .values(answer=_stored_answer)
+        .on_conflict_do_nothing(index_elements=["turn"])
+    )
+
+
 _get = select(replies).where(replies.c.turn == bindparam("turn"))
 _unfinished = (
     select(replies)
@@ -43,6 +58,7 @@ class SqlReplies:
     async def save(self, reply: Reply) -> None:
         row = {
             "turn": reply.turn,
+            "of": reply.turn,
             "platform": reply.platform,
             "conversation": reply.conversation,
             "address": json.dumps(dict(reply.address)),
@@ -51,7 +67,7 @@ class SqlReplies:
         }
 
         def job(connection: Connection) -> None:
-            connection.execute(_save, row)
+            connection.execute(_save(connection), row)
 
         await self._database.write(job)
 
@@ -72,6 +88,7 @@ class SqlReplies:
         rows = [
             {
                 "turn": turn.id,
+                "of": turn.id,
                 "platform": ConversationKey.parse(turn.conversation).platform,
                 "conversation": turn.conversation,
                 "address": "{}",
@@ -83,7 +100,7 @@ class SqlReplies:
 
         def job(connection: Connection) -> None:
             if rows:
-                connection.execute(_note, rows)
+                connection.execute(_note(connection), rows)
 
         await self._database.write(job)
 

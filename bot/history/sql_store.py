@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, literal_column, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, bindparam, delete, insert, literal_column, select, update
 
 from bot.history.attachments import AttachmentSnapshot
-from bot.history.erasure import forget
+from bot.history.erasure import forget_conversation, forget_person
 from bot.history.mapping import SNAPSHOT, answer_columns, find_source, to_message, to_row
 from bot.history.protocol import Report, StoredMessage, Verdict
-from bot.history.tables import feedback, materials, processed_events, quoted, turns
+from bot.history.tables import Moment, feedback, materials, processed_events, quoted, turns
 from bot.storage.database import Database
+from bot.storage.insert import Insert, InsertInto, InsertStatement
 
-EVENT_RETENTION = timedelta(days=7)
-"""A platform gives up redelivering an event long before this."""
-_CLAIMS_BETWEEN_PRUNES = 5000
-
-_claim = (
-    insert(processed_events)
-    .values(platform=bindparam("platform"), event_id=bindparam("event_id"), at=bindparam("at"))
-    .on_conflict_do_nothing()
-)
-_prune = delete(processed_events).where(processed_events.c.at < bindparam("before"))
 _insert = insert(turns)
-_insert_question = insert(turns)
-_insert_question = _insert_question.on_conflict_do_update(
-    index_elements=["id"], set_={"text": _insert_question.excluded.text}
-)
 # Written out, not bound: SQLite uses an index over part of a table only where it sees why it may.
 _is_running = turns.c.status == literal_column("'running'")
 _progress = (
@@ -87,17 +72,44 @@ _recent = (
     .order_by(_question.c.seq.desc())
     .limit(bindparam("pairs"))
 )
-_feedback = insert(feedback)
-_feedback = _feedback.on_conflict_do_update(
-    index_elements=["turn", "person", "passage"],
-    set_={"verdict": _feedback.excluded.verdict, "at": _feedback.excluded.at},
-)
-_keep = insert(materials).from_select(
-    ["turn", "kept"],  # of a turn that is forgotten meanwhile nothing is kept
-    select(turns.c.id, bindparam("kept")).where(turns.c.id == bindparam("of")),
-)
-_keep = _keep.on_conflict_do_update(index_elements=["turn"], set_={"kept": _keep.excluded.kept})
 _material = select(materials.c.kept).where(materials.c.turn == bindparam("of"))
+
+
+@InsertStatement
+def _claim(insert_into: InsertInto) -> Insert:
+    return insert_into(processed_events).on_conflict_do_nothing()
+
+
+@InsertStatement
+def _insert_question(insert_into: InsertInto) -> Insert:
+    insert = insert_into(turns)
+    return insert.on_conflict_do_update(index_elements=["id"], set_={"text": insert.excluded.text})
+
+
+@InsertStatement
+def _feedback(insert_into: InsertInto) -> Insert:
+    # Of an answer that is forgotten meanwhile nothing is kept.
+    of = select(
+        turns.c.id,
+        *(bindparam(name) for name in ("by", "about", "said")),
+        bindparam("now", type_=Moment),
+    ).where(turns.c.id == bindparam("of"))
+    columns = ["turn", "person", "passage", "verdict", "at"]
+    insert = insert_into(feedback).from_select(columns, of)
+    return insert.on_conflict_do_update(
+        index_elements=["turn", "person", "passage"],
+        set_={"verdict": insert.excluded.verdict, "at": insert.excluded.at},
+    )
+
+
+@InsertStatement
+def _keep(insert_into: InsertInto) -> Insert:
+    of = select(turns.c.id, bindparam("kept")).where(turns.c.id == bindparam("of"))
+    # Of a turn that is forgotten meanwhile nothing is kept.
+    insert = insert_into(materials).from_select(["turn", "kept"], of)
+    return insert.on_conflict_do_update(
+        index_elements=["turn"], set_={"kept": insert.excluded.kept}
+    )
 
 
 class SqlHistoryStore:
@@ -105,17 +117,12 @@ class SqlHistoryStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._claims = itertools.count()
 
     async def claim(self, platform: str, event_id: str) -> bool:
-        now = datetime.now(UTC)
-        prune = next(self._claims) % _CLAIMS_BETWEEN_PRUNES == 0
+        row = {"platform": platform, "event_id": event_id, "at": datetime.now(UTC)}
 
         def job(connection: Connection) -> bool:
-            if prune:
-                connection.execute(_prune, {"before": now - EVENT_RETENTION})
-            row = {"platform": platform, "event_id": event_id, "at": now}
-            return connection.execute(_claim, row).rowcount == 1
+            return connection.execute(_claim(connection), row).rowcount == 1
 
         return await self._database.write(job)
 
@@ -123,7 +130,7 @@ class SqlHistoryStore:
         asked, answered = to_row(question), to_row(answer)
 
         def job(connection: Connection) -> None:
-            connection.execute(_insert_question, asked)
+            connection.execute(_insert_question(connection), asked)
             connection.execute(_insert, answered)
 
         await self._database.write(job)
@@ -174,7 +181,7 @@ class SqlHistoryStore:
 
         def job(connection: Connection) -> None:
             connection.execute(delete(quoted).where(quoted.c.turn == question))
-            if connection.execute(_keep, values).rowcount and people:
+            if connection.execute(_keep(connection), values).rowcount and people:
                 connection.execute(insert(quoted), people)
 
         await self._database.write(job)
@@ -193,8 +200,13 @@ class SqlHistoryStore:
         return await self._database.write(job)
 
     async def feedback(self, turn: str, person: str, verdict: Verdict, passage: str = "") -> None:
-        row = {"turn": turn, "person": person, "passage": passage, "verdict": verdict}
-        await self._execute(_feedback, {**row, "at": datetime.now(UTC)})
+        now = datetime.now(UTC)
+        values = {"of": turn, "by": person, "about": passage, "said": verdict, "now": now}
+
+        def job(connection: Connection) -> None:
+            connection.execute(_feedback(connection), values)
+
+        await self._database.write(job)
 
     async def verdicts(self, turn: str) -> Sequence[tuple[str, str, Verdict]]:
         """What was said of an answer: (person, passage, verdict), oldest first."""
@@ -225,9 +237,11 @@ class SqlHistoryStore:
         The answers to a person's turns go with them, with the buttons and verdicts under those and
         what the questions came with.
         """
-        if person is None and conversation is None:
+        if conversation is not None:
+            return await forget_conversation(self._database, conversation, person)
+        if person is None:
             return 0
-        return await self._database.write(lambda c: forget(c, person, conversation))
+        return await forget_person(self._database, person)
 
     async def _execute(self, statement: Any, values: dict[str, Any]) -> None:
         def job(connection: Connection) -> None:

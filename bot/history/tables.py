@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-from bot.storage.engine import Base
+from bot.storage.engine import Base, belongs_to
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -55,7 +55,7 @@ turns = Table(
     Column("command", String, nullable=False),
     Column("options", Text, nullable=False),
     Column("event_id", String, nullable=False),
-    Column("answers", String),
+    Column("answers", String, belongs_to("turns.id")),
     Column("remember", Boolean, nullable=False),
     Column("superseded", Boolean, nullable=False),
     Column("model", String, nullable=False),
@@ -69,7 +69,13 @@ Index("ix_turns_recent", turns.c.conversation, turns.c.role, turns.c.remember, t
 Index("ix_turns_answers", turns.c.answers)
 Index("ix_turns_event", turns.c.event_id, turns.c.platform)
 Index("ix_turns_author", turns.c.author)
-Index("ix_turns_running", turns.c.status, sqlite_where=turns.c.status == "running")
+Index("ix_turns_at", turns.c.at)
+Index(
+    "ix_turns_running",
+    turns.c.status,
+    sqlite_where=turns.c.status == "running",
+    postgresql_where=turns.c.status == "running",
+)
 
 processed_events = Table(
     "processed_events",
@@ -100,6 +106,8 @@ replies = Table(
     Column("address", Text, nullable=False),
     Column("finished", Boolean, nullable=False),
     Column("at", Moment, nullable=False),
+    # The same turn where it is stored; that of a quick command is not.
+    Column("answer", String, belongs_to("turns.id"), index=True),
     sqlite_with_rowid=False,
 )
 Index(
@@ -107,16 +115,17 @@ Index(
     replies.c.platform,
     replies.c.at,
     sqlite_where=replies.c.finished.is_(False),
+    postgresql_where=replies.c.finished.is_(False),
 )
 
 feedback = Table(
     "feedback",
     Base.metadata,
-    Column("turn", String, primary_key=True),
-    Column("person", String, primary_key=True),
+    Column("turn", String, belongs_to("turns.id"), primary_key=True),
+    Column("person", String, primary_key=True, index=True),
     Column("passage", String, primary_key=True),
     Column("verdict", String, nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", Moment, nullable=False, index=True),
     sqlite_with_rowid=False,
 )
 
@@ -124,7 +133,7 @@ materials = Table(
     "materials",
     Base.metadata,
     # What a person's turn came with: apart from the turns, which are read by the hundred.
-    Column("turn", String, primary_key=True),
+    Column("turn", String, belongs_to("turns.id"), primary_key=True),
     Column("kept", Text, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -134,7 +143,7 @@ quoted = Table(
     Base.metadata,
     # Whose messages stand in the material of which turns.
     Column("person", String, primary_key=True),
-    Column("turn", String, primary_key=True, index=True),
+    Column("turn", String, belongs_to("materials.turn"), primary_key=True, index=True),
     sqlite_with_rowid=False,
 )
 

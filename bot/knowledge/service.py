@@ -237,11 +237,9 @@ class KnowledgeService:
     async def forget(self, author: Author) -> int:
         """Deletes the private documents of a person and returns their number.
 
-        Documents that they added for others stay, without their name.
+        Documents that they added for others stay; `bot.history.erasure` removes their name.
         """
-        count = await self._jobs.forget(private_base(author))
-        await self._store.disown(author.key)
-        return count
+        return await self._jobs.forget(private_base(author))
 
     async def warm(self) -> None:
         """Loads the embedders of all stored bases, and rebuilds missing vectors.

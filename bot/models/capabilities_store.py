@@ -6,19 +6,13 @@ from datetime import UTC, datetime
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.sqlite import insert
 
 from backends.base import Capabilities
 from bot.history.tables import capabilities
 from bot.storage.database import Database
+from bot.storage.insert import insert_into
 
 _CAPABILITIES: TypeAdapter[Capabilities] = TypeAdapter(Capabilities)
-
-_put = insert(capabilities)
-_put = _put.on_conflict_do_update(
-    index_elements=["replica"],
-    set_={"found": _put.excluded.found, "at": _put.excluded.at},
-)
 
 
 class SqlCapabilitiesStore:
@@ -48,6 +42,9 @@ class SqlCapabilitiesStore:
         }
 
         def job(connection: Connection) -> None:
-            connection.execute(_put, row)
+            insert = insert_into(connection, capabilities)
+            changed = {"found": insert.excluded.found, "at": insert.excluded.at}
+            replace = insert.on_conflict_do_update(index_elements=["replica"], set_=changed)
+            connection.execute(replace, row)
 
         await self._database.write(job)

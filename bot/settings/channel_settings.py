@@ -50,7 +50,6 @@ class ChosenSettings:
     `configured` returns the settings of config.yaml for a conversation; `bases` returns the names
     of the knowledge bases, `commands` those of the commands; `models` knows which model answers.
     Who may use a command is a setting, and so is who may do something else (`PHRASES`).
-    Choices are read once and cached: no other process writes them.
     """
 
     def __init__(
@@ -67,7 +66,6 @@ class ChosenSettings:
         self._bases = bases
         self._commands = commands
         self._models = models
-        self._known: dict[tuple[str, str], str | None] = {}
 
     async def resolve(self, conversation: ConversationKey) -> ChannelSettings:
         """The settings that hold in a conversation."""
@@ -147,7 +145,6 @@ class ChosenSettings:
         )
         key = conversation.scope(scope)
         await self._preferences.put(_STORED_PREFIX + name, key, coerced, by)
-        self._known[name, key] = coerced
 
     async def clear(self, name: str, scope: Scope, conversation: ConversationKey) -> None:
         """Remove a choice, so that the next wider scope holds. Raises `NotFound` for the name."""
@@ -157,19 +154,11 @@ class ChosenSettings:
             await self._preferences.clear(MODEL_SETTING, key)
             return
         await self._preferences.clear(_STORED_PREFIX + name, key)
-        self._known[name, key] = None
 
     async def _chosen(self, name: str, conversation: ConversationKey) -> tuple[Scope, str] | None:
-        for scope in SCOPES[1:]:  # a conversation has no settings of its own: its channel has
-            key = conversation.scope(scope)
-            if (name, key) not in self._known:
-                if len(self._known) > 50_000:
-                    self._known.clear()
-                self._known[name, key] = await self._preferences.get(_STORED_PREFIX + name, key)
-            value = self._known[name, key]
-            if value is not None:
-                return scope, value
-        return None
+        # A conversation has no settings of its own: its channel has.
+        scopes = [(scope, conversation.scope(scope)) for scope in SCOPES[1:]]
+        return await self._preferences.resolve(_STORED_PREFIX + name, scopes)
 
     def _check(self, name: str) -> None:
         known = self.names()

@@ -2,59 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, bindparam, delete, select
-from sqlalchemy.dialects.sqlite import insert
 
 from bot.history.tables import choices
 from bot.storage.database import Database
+from bot.storage.insert import Insert, InsertInto, InsertStatement
 from bot.types import Scope
 
-_put = insert(choices)
-_put = _put.on_conflict_do_update(
-    index_elements=["name", "scope"],
-    set_={column: _put.excluded[column] for column in ("value", "by", "at")},
-)
-_find = select(choices.c.scope, choices.c.value).where(
-    choices.c.name == bindparam("name"), choices.c.scope.in_(bindparam("scopes", expanding=True))
+
+@InsertStatement
+def _put(insert_into: InsertInto) -> Insert:
+    insert = insert_into(choices)
+    return insert.on_conflict_do_update(
+        index_elements=["name", "scope"],
+        set_={column: insert.excluded[column] for column in ("value", "by", "at")},
+    )
+
+
+_find = select(choices.c.name, choices.c.scope, choices.c.value).where(
+    choices.c.scope.in_(bindparam("scopes", expanding=True))
 )
 _clear = delete(choices).where(
     choices.c.name == bindparam("of_name"), choices.c.scope == bindparam("of_scope")
 )
 
 
+MAX_KNOWN_SCOPES = 10_000
+"""Scopes of which the choices are kept in memory."""
+
+
 class SqlPreferences:
-    """Implements `Preferences` on a `Database`, which it does not own."""
+    """Implements `Preferences` on a `Database`, which it does not own.
+
+    The choices of a scope are read together and kept until anything in the table changes.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._known: dict[str, Mapping[str, str]] = {}
+        self._version = database.version(choices)
 
     async def get(self, name: str, scope: str) -> str | None:
-        return (await self._values(name, [scope])).get(scope)
+        return (await self._read([scope]))[scope].get(name)
 
     async def put(self, name: str, scope: str, value: str, by: str) -> None:
         row = {"name": name, "scope": scope, "value": value, "by": by, "at": datetime.now(UTC)}
 
         def job(connection: Connection) -> None:
-            connection.execute(_put, row)
+            connection.execute(_put(connection), row)
 
-        await self._database.write(job)
+        await self._database.write(job, changes=choices)
 
     async def clear(self, name: str, scope: str) -> None:
         def job(connection: Connection) -> None:
             connection.execute(_clear, {"of_name": name, "of_scope": scope})
 
-        await self._database.write(job)
+        await self._database.write(job, changes=choices)
 
     async def resolve(
         self, name: str, scopes: Sequence[tuple[Scope, str]]
     ) -> tuple[Scope, str] | None:
-        values = await self._values(name, [key for _, key in scopes])
-        return next(((width, values[key]) for width, key in scopes if key in values), None)
+        found = await self._read([key for _, key in scopes])
+        return next(
+            ((width, found[key][name]) for width, key in scopes if name in found[key]), None
+        )
 
-    async def _values(self, name: str, scopes: Sequence[str]) -> dict[str, str]:
-        async with self._database.read() as connection:
-            rows = await connection.execute(_find, {"name": name, "scopes": scopes})
-            return {row.scope: row.value for row in rows}
+    async def _read(self, scopes: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """What was chosen for each of these scopes, by name."""
+        known = self._up_to_date()
+        found = {scope: known[scope] for scope in scopes if scope in known}
+        missing = {scope: dict[str, str]() for scope in scopes if scope not in known}
+        if missing:
+            async with self._database.read() as connection:
+                for row in await connection.execute(_find, {"scopes": list(missing)}):
+                    missing[row.scope][row.name] = row.value
+            if known is self._up_to_date():  # else what was read may be out of date already
+                if len(known) + len(missing) > MAX_KNOWN_SCOPES:
+                    known.clear()
+                known.update(missing)
+        return {**found, **missing}
+
+    def _up_to_date(self) -> dict[str, Mapping[str, str]]:
+        """What is known of the table as it is now: a new dictionary after every change."""
+        version = self._database.version(choices)
+        if version != self._version:
+            self._known, self._version = {}, version
+        return self._known

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -42,6 +43,7 @@ MAX_BATCH_WRITES = 256
 class _Write(Generic[T]):
     job: Job[T]
     done: asyncio.Future[T]
+    changes: Table | None
 
 
 class Database:
@@ -55,6 +57,7 @@ class Database:
         self._queue: asyncio.Queue[_Write[Any]] = asyncio.Queue(MAX_WAITING_WRITES)
         self._writer: asyncio.Task[None] | None = None
         self._closing = False
+        self._versions: Counter[Table] = Counter()
         self._scrubbing = asyncio.Lock()
         self._scrubbed = 0.0
 
@@ -75,17 +78,23 @@ class Database:
         except (SQLAlchemyError, sqlite3.Error) as exc:
             raise storage_error(self.path, exc) from exc
 
-    async def write(self, job: Job[T]) -> T:
+    async def write(self, job: Job[T], *, changes: Table | None = None) -> T:
         """Run a job in the writer's next transaction; returns what it returns, once committed.
 
-        A caller that is cancelled while it waits does not take its write back. Raises
-        `StorageError` where the database fails; other errors of the job come as they are.
+        `changes` is a table that gets a new `version` by it. A caller that is cancelled while it
+        waits does not take its write back. Raises `StorageError` where the database fails; other
+        errors of the job come as they are.
         """
         if self._closing or self._writer is None:
             raise StorageError("The database is closed.")
-        write = _Write(job, asyncio.get_running_loop().create_future())
+        write = _Write(job, asyncio.get_running_loop().create_future(), changes)
         await self._queue.put(write)
         return cast(T, await write.done)
+
+    def version(self, table: Table) -> int:
+        """A number that grows with every write that says that it changes the table: what was read
+        at another number may be out of date."""
+        return self._versions[table]
 
     async def scrub(self) -> None:
         """Rewrite the file, so that nothing that was deleted is left in it or in its log: SQLite
@@ -133,7 +142,10 @@ class Database:
             while len(batch) < MAX_BATCH_WRITES and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
             jobs = [write.job for write in batch]
-            _resolve(batch, await loop.run_in_executor(self._thread, self._commit, jobs))
+            results = await loop.run_in_executor(self._thread, self._commit, jobs)
+            # Also where a caller was cancelled, and before any of them goes on.
+            self._versions.update(write.changes for write in batch if write.changes is not None)
+            _resolve(batch, results)
             for _ in batch:
                 self._queue.task_done()
 

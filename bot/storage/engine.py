@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event
+from sqlalchemy import URL, Connection, Engine, ForeignKey, MetaData, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
@@ -30,6 +30,11 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+
+
+def belongs_to(owner: str) -> ForeignKey:
+    """For a column that names a row's owner, by `table.column`: the row is deleted with it."""
+    return ForeignKey(owner, ondelete="CASCADE")
 
 
 def sync_engine(path: Path) -> Engine:

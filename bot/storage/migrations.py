@@ -75,8 +75,12 @@ def _migrate(path: Path, folder: Path | None) -> Sequence[str]:
         if todo and present is not None:
             _copy(connection, path, present)
         if todo:
+            # A table that is written anew is dropped, and would take with it what belongs to it.
+            _driver(connection).execute("PRAGMA foreign_keys = OFF")
             with connection.begin():
                 command.upgrade(alembic_config(connection, folder), "head")
+                if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+                    raise StorageError(f"The database {path} has rows that belong to nothing.")
     return todo
 
 
@@ -108,7 +112,11 @@ def _connected(path: Path) -> Iterator[Connection]:
 def _copy(connection: Connection, path: Path, present: str) -> None:
     folder = backup_folder(path)
     make_folder(folder)
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    copy_into(driver, copy_path(path, folder, present))
+    copy_into(_driver(connection), copy_path(path, folder, present))
     remove_all_but_newest(path)
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver

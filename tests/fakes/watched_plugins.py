@@ -4,12 +4,12 @@ before."""
 from __future__ import annotations
 
 import importlib
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import aclosing
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bot.api import Command, Completion, Context, Option, Part, Skill, hookimpl
+from bot.api import Command, Completion, Context, Option, Skill, hookimpl
 from bot.installation import SHIPPED_PLUGINS
 
 
@@ -32,11 +32,10 @@ def _note(handler: str, person: str, services: Any) -> None:
 
 
 def _watch_handler(name: str, handler: Any) -> Any:
-    async def watched(ctx: Context, **options: Any) -> AsyncIterator[Part]:
+    async def watched(ctx: Context, **options: Any) -> None:
         _note(name, ctx.author.key, ctx.services)
-        async with aclosing(handler(ctx, **options)) as parts:
-            async for part in parts:
-                yield part
+        answered = handler(ctx, **options)
+        await (answered if inspect.isawaitable(answered) else ctx.say_all(answered))
 
     return watched
 

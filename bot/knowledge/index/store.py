@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.dialects.sqlite import insert
 
 from bot.knowledge.index import full_text
 from bot.knowledge.index.rows import BaseRow, DocumentRow, NewDocument, SourceRow, decompress_text
 from bot.knowledge.index.tables import bases, documents, passages, pending, sources, staged
 from bot.knowledge.index.writer import put_documents, remove_passages
+from bot.storage.batches import delete_batch, in_batches
 from bot.storage.database import Database
+from bot.storage.insert import insert_into
 
 _DOCUMENT_COLUMNS = [documents.c[name] for name in DocumentRow.__dataclass_fields__]
 
@@ -46,7 +48,7 @@ class KnowledgeStore:
         }
 
         def job(connection: Connection) -> None:
-            connection.execute(insert(bases).values(values).on_conflict_do_nothing())
+            connection.execute(insert_into(connection, bases).on_conflict_do_nothing(), values)
             full_text.make_table(connection, row.name)
 
         await self._db.write(job)
@@ -66,17 +68,21 @@ class KnowledgeStore:
 
     async def begin_source(self, row: SourceRow) -> None:
         """Stores a source before it is ingested, as incomplete."""
-        statement = insert(sources).values(
-            base=row.base,
-            location=row.location,
-            kind=row.kind,
-            added_by=row.added_by,
-            added_at=time.time(),
-        )
-        statement = statement.on_conflict_do_update(
-            index_elements=["base", "location"], set_={"kind": row.kind, "read_at": None}
-        )
-        await self._db.write(lambda connection: connection.execute(statement) and None)
+        values = {
+            "base": row.base,
+            "location": row.location,
+            "kind": row.kind,
+            "added_by": row.added_by,
+            "added_at": time.time(),
+        }
+
+        def job(connection: Connection) -> None:
+            statement = insert_into(connection, sources).on_conflict_do_update(
+                index_elements=["base", "location"], set_={"kind": row.kind, "read_at": None}
+            )
+            connection.execute(statement, values)
+
+        await self._db.write(job)
 
     async def end_source(self, row: SourceRow, *, keep: bool = True) -> None:
         """Marks a source as complete, or deletes it if `keep` is False."""
@@ -90,33 +96,26 @@ class KnowledgeStore:
 
     async def forget(self, base: str) -> int:
         """Delete a base with everything in it; returns how many documents it had."""
+        mine = sa.select(documents.c.id).where(documents.c.base == base)
+        half = sa.select(pending.c.document).where(pending.c.base == base)
 
-        def job(connection: Connection) -> int:
-            mine = sa.select(documents.c.id).where(documents.c.base == base)
+        def begin(connection: Connection) -> None:
             full_text.drop_table(connection, base)
-            half = sa.select(pending.c.document).where(pending.c.base == base)
             connection.execute(
                 sa.delete(staged).where(staged.c.document.in_(mine) | staged.c.document.in_(half))
             )
-            count = connection.execute(
-                sa.delete(documents).where(documents.c.base == base)
-            ).rowcount
-            for table in (passages, pending, sources):
-                connection.execute(sa.delete(table).where(table.c.base == base))
+
+        def some(connection: Connection) -> int:
+            return delete_batch(connection, documents, documents.c.base == base)
+
+        def end(connection: Connection) -> None:
+            connection.execute(sa.delete(sources).where(sources.c.base == base))
             connection.execute(sa.delete(bases).where(bases.c.name == base))
-            return count
 
-        return await self._db.write(job)
-
-    async def disown(self, person: str) -> None:
-        """Removes a person's name from what they added."""
-
-        def job(connection: Connection) -> None:
-            for table in (sources, documents):
-                mine = sa.update(table).where(table.c.added_by == person)
-                connection.execute(mine.values(added_by=""))
-
-        await self._db.write(job)
+        await self._db.write(begin)
+        count = await in_batches(self._db, some)
+        await self._db.write(end)
+        return count
 
     # --- documents -------------------------------------------------------------------------------
 
@@ -173,16 +172,19 @@ class KnowledgeStore:
             {"document": document, "generation": generation, "id": ident, "vectors": data}
             for document, ident, data in rows
         ]
-        statement = insert(staged).on_conflict_do_nothing()
-        if values:
-            await self._db.write(lambda connection: connection.execute(statement, values) and None)
+        await self._insert_new(staged, values)
 
     async def mark_pending(self, base: str, generation: int, idents: Sequence[str]) -> None:
         """Marks documents whose vectors in Chroma may differ from their passages from now on."""
         values = [{"base": base, "generation": generation, "document": i} for i in idents]
-        statement = insert(pending).on_conflict_do_nothing()
+        await self._insert_new(pending, values)
+
+    async def _insert_new(self, table: sa.Table, values: Sequence[Mapping[str, Any]]) -> None:
+        def job(connection: Connection) -> None:
+            connection.execute(insert_into(connection, table).on_conflict_do_nothing(), values)
+
         if values:
-            await self._db.write(lambda connection: connection.execute(statement, values) and None)
+            await self._db.write(job)
 
     async def pending(self, base: str | None = None) -> list[tuple[str, int, str]]:
         """Documents whose vectors may differ from their passages: base, generation, document."""
@@ -219,7 +221,7 @@ class KnowledgeStore:
             connection.execute(sa.delete(staged).where(staged.c.document == row.id))
             connection.execute(sa.delete(documents).where(documents.c.id == row.id))
             values = {"base": row.base, "generation": generation, "document": row.id}
-            connection.execute(insert(pending).values(values).on_conflict_do_nothing())
+            connection.execute(insert_into(connection, pending).on_conflict_do_nothing(), values)
 
         await self._db.write(job)
 

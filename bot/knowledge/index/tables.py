@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from bot.storage.engine import Base
+from bot.storage.engine import Base, belongs_to
 
 bases = sa.Table(
     "knowledge_bases",
@@ -38,7 +38,7 @@ documents = sa.Table(
     "knowledge_documents",
     Base.metadata,
     sa.Column("id", sa.String, primary_key=True),
-    sa.Column("base", sa.String, nullable=False),
+    sa.Column("base", sa.String, belongs_to("knowledge_bases.name"), nullable=False),
     sa.Column("source", sa.String, nullable=False),
     sa.Column("location", sa.String, nullable=False),
     sa.Column("title", sa.String, nullable=False),
@@ -48,7 +48,7 @@ documents = sa.Table(
     sa.Column("characters", sa.Integer, nullable=False),
     sa.Column("passages", sa.Integer, nullable=False),
     sa.Column("text", sa.LargeBinary, nullable=False),
-    sa.Column("added_by", sa.String, nullable=False),
+    sa.Column("added_by", sa.String, nullable=False, index=True),
     sa.Column("at", sa.Float, nullable=False),
     sa.UniqueConstraint("base", "location"),
 )
@@ -62,7 +62,7 @@ passages = sa.Table(
     sa.Column("id", sa.String, nullable=False),
     sa.Column("base", sa.String, nullable=False),
     sa.Column("generation", sa.Integer, nullable=False),
-    sa.Column("document", sa.String, nullable=False),
+    sa.Column("document", sa.String, belongs_to("knowledge_documents.id"), nullable=False),
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("heading", sa.String, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
@@ -87,7 +87,7 @@ staged = sa.Table(
 pending = sa.Table(
     "knowledge_pending",
     Base.metadata,
-    sa.Column("base", sa.String, primary_key=True),
+    sa.Column("base", sa.String, belongs_to("knowledge_bases.name"), primary_key=True),
     sa.Column("generation", sa.Integer, primary_key=True),
     sa.Column("document", sa.String, primary_key=True),
 )

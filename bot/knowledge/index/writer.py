@@ -7,11 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.dialects.sqlite import insert
 
 from bot.knowledge.index import full_text
 from bot.knowledge.index.rows import DocumentRow, NewDocument, PassageRow
 from bot.knowledge.index.tables import documents, passages, staged
+from bot.storage.insert import insert_into
 
 
 def put_documents(connection: Connection, new: Sequence[NewDocument], generation: int) -> None:
@@ -20,7 +20,7 @@ def put_documents(connection: Connection, new: Sequence[NewDocument], generation
         if not document.fresh:
             remove_passages(connection, document.row, generation)
             _unstage(connection, document.row.id, generation)
-    statement = insert(documents)
+    statement = insert_into(connection, documents)
     values = [{**_values(document.row), "text": document.packed} for document in new]
     changed = {name: statement.excluded[name] for name in values[0] if name != "id"}
     connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed), values)

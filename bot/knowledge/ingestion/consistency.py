@@ -29,7 +29,7 @@ class VerificationReport:
     documents: int = 0
     passages: int = 0
     orphan_passages: int = 0
-    """Rows without a document, or of an index that was never finished."""
+    """Rows of an index that was never finished."""
     full_text_added: int = 0
     full_text_removed: int = 0
     vectors_added: int = 0
@@ -128,13 +128,12 @@ async def _repair_vectors(
 
 
 def _remove_orphans(connection: Connection) -> int:
-    """Passages without a document or of a generation that is not live; what full text has of them
-    is taken out when that is repaired."""
+    """Passages of a generation that is not live; what full text has of them is taken out when that
+    is repaired."""
     live = sa.exists().where(
         bases.c.name == passages.c.base, bases.c.generation == passages.c.generation
     )
-    owned = sa.exists().where(documents.c.id == passages.c.document)
-    return connection.execute(sa.delete(passages).where(~live | ~owned)).rowcount
+    return connection.execute(sa.delete(passages).where(~live)).rowcount
 
 
 def _remove_stale_staged(connection: Connection) -> dict[str, frozenset[str]]:

@@ -171,7 +171,7 @@ class Stage:
         handler: Callable[..., Any],
         ctx: Context,
         *,
-        until: Callable[[Part], bool] | None = None,
+        until: Any = None,
         **options: Any,
     ) -> Said:
         """Run a handler that sends its reply, or one that yields it; stop it at a part for which

@@ -187,6 +187,6 @@ class TestNames:
             check_action(action)
 
     def test_in_config_yaml_a_typo_is_named(self) -> None:
-        for section in ({"commands": {"docs.raed": {}}}, {"commands": {"button:stpo": {}}}):
+        for name in ("docs.raed", "button:stpo"):
             with pytest.raises(ValueError, match=r"there is no such action|must be one of"):
-                Config.model_validate(section)
+                Config.model_validate({"commands": {name: {}}})

@@ -201,8 +201,8 @@ async def no_docstring(ctx: Any) -> AsyncIterator[Part]:
     yield Text("")
 
 
-async def no_yield(ctx: Any) -> None:
-    """It never yields."""
+def no_coroutine(ctx: Any) -> None:
+    """It never awaits."""
 
 
 async def odd_type(ctx: Any, what: list[str]) -> AsyncIterator[Part]:
@@ -219,7 +219,7 @@ async def unknown_type(ctx: Any, what: Missing) -> AsyncIterator[Part]:  # type:
     ("handler", "said"),
     [
         (no_docstring, "needs a docstring"),
-        (no_yield, "must be an async generator"),
+        (no_coroutine, "must be an `async def`"),
         (odd_type, "option 'what' has type"),
         (unknown_type, "import it outside TYPE_CHECKING"),
     ],

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, text
 from sqlalchemy.dialects.sqlite import dialect
 
 from bot.errors import StorageError
@@ -20,8 +20,8 @@ from bot.history import reply_addresses as replies_sql
 from bot.history import sql_store
 from bot.history.mapping import to_message, to_row
 from bot.history.reply_addresses import SqlReplies
-from bot.history.sql_store import EVENT_RETENTION, SqlHistoryStore
-from bot.history.tables import Moment, processed_events
+from bot.history.sql_store import SqlHistoryStore
+from bot.history.tables import Moment
 from bot.replies.protocol import Reply
 from bot.settings.choices_store import SqlPreferences
 from bot.storage.database import Database
@@ -64,23 +64,6 @@ class TestRestart:
             assert len(await store.recent(HERE)) == 4
         finally:
             await second.close()
-
-
-class TestEvents:
-    async def test_old_events_are_dropped_and_new_ones_kept(self, database: Database) -> None:
-        store = SqlHistoryStore(database)
-        now = datetime.now(UTC)
-        old = {"platform": "slack", "event_id": "old", "at": now - EVENT_RETENTION * 2}
-        new = {"platform": "slack", "event_id": "new", "at": now - EVENT_RETENTION / 2}
-
-        def insert(connection: Connection) -> None:
-            connection.execute(processed_events.insert(), [old, new])
-
-        await database.write(insert)
-        assert await store.claim("slack", "E1")
-        async with database.read() as connection:
-            kept = (await connection.execute(select(processed_events.c.event_id))).scalars().all()
-        assert sorted(kept) == ["E1", "new"]
 
 
 class TestOpen:
@@ -178,7 +161,6 @@ class TestLoad:
             (sql_store, "_by_event"),
             (sql_store, "_get"),
             (sql_store, "_finish"),
-            (sql_store, "_prune"),
             (replies_sql, "_unfinished"),
             (replies_sql, "_known"),
         ],

@@ -9,11 +9,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 
 from bot.errors import StorageError
 from bot.storage.backups import back_up
 from bot.storage.data_dir_lock import lock_data_dir
-from bot.storage.migrations import migrate
+from bot.storage.engine import sync_engine
+from bot.storage.migrations import alembic_config, migrate
 from bot.storage.restore import restore
 from tests.hostile.damage import cut, noise
 
@@ -95,13 +97,12 @@ def test_a_database_that_was_copied_by_hand_with_its_log(path: Path, tmp_path: P
 
 
 def test_an_older_one_is_migrated_at_the_next_start(path: Path, copy: Path) -> None:
-    with closing(sqlite3.connect(copy)) as database, database:
-        database.execute("DROP TABLE materials")
-        database.execute("DROP TABLE quoted")
-        database.execute("CREATE VIRTUAL TABLE knowledge_fts USING fts5(title, heading, body)")
-        database.execute("UPDATE alembic_version SET version_num = '0002'")
+    engine = sync_engine(copy)
+    with engine.begin() as connection:
+        command.downgrade(alembic_config(connection), "0002")
+    engine.dispose()
     put(copy, path)
-    assert list(asyncio.run(migrate(path))) == ["0003", "0004"]
+    assert list(asyncio.run(migrate(path)))[:2] == ["0003", "0004"]
     assert chosen(path) == ["first"]
 
 

@@ -1,0 +1,159 @@
+"""What each table of the database holds of a person, and when that goes: the one list of it.
+
+Forgetting a person (`bot.history.erasure`) and removing what is older than `history.keep_days`
+(`bot.history.retention`) do what this list says. Every table is in it; a test compares it with the
+tables of a migrated database. Tables are named, not imported: they belong to rooms above this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from sqlalchemy import Table
+
+from bot.storage.engine import Base
+
+EVENT_RETENTION = timedelta(days=7)
+"""A platform gives up redelivering an event long before this."""
+
+
+class Forgetting(StrEnum):
+    """What becomes of the rows of a person who is forgotten."""
+
+    DELETED = "deleted"
+    CASCADES = "deleted with the row that they belong to, by a foreign key"
+    DECIDED = "looked at one by one, by `bot.history.erasure`"
+    WITH_DOCUMENTS = "deleted with the person's own documents and indexes, by `KnowledgeService`"
+    STAYS = "kept"
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalData:
+    """One table. Conditions are SQL that every database knows."""
+
+    name: str
+    holds: str
+    """What it holds of a person."""
+    forgetting: Forgetting
+    why: str = ""
+    """Why rows are kept, if they are."""
+    of: str = ""
+    """The condition of a person's rows; `:person` is their key (`Author.key`)."""
+    blank: str = ""
+    """A column that is emptied where it has the person's key, in rows that are kept."""
+    at: str = ""
+    """The column, in microseconds, by which rows grow old; "" where they go with others or stay."""
+    expired: str = ""
+    """What else must be true of a row that is too old; `:before` is the time limit."""
+    keep_at_most: timedelta | None = None
+    """How long rows are kept whatever `history.keep_days` says."""
+
+    @property
+    def table(self) -> Table:
+        return Base.metadata.tables[self.name]
+
+
+PERSONAL_DATA: Sequence[PersonalData] = (
+    PersonalData(
+        "choices",
+        "who chose a setting; a setting of a direct message",
+        Forgetting.DECIDED,
+        of='"by" = :person',
+    ),
+    PersonalData(
+        "quoted",
+        "that a message of theirs is kept with a question",
+        Forgetting.DECIDED,
+        of="person = :person",
+    ),
+    PersonalData(
+        "materials",
+        "what their questions came with; messages of theirs that others asked about",
+        Forgetting.DECIDED,
+        of="turn IN (SELECT turn FROM quoted WHERE person = :person)"
+        " OR turn IN (SELECT id FROM turns WHERE author = :person)",
+    ),
+    PersonalData(
+        "feedback",
+        "what they said of answers",
+        Forgetting.DELETED,
+        of="person = :person",
+        at="at",
+    ),
+    PersonalData(
+        "turns",
+        "what they said, and the answers",
+        Forgetting.DELETED,
+        of="author = :person",
+        at="at",
+        # A question stays as long as an answer to it that is new or still being written.
+        expired="role = 'user' AND NOT EXISTS (SELECT 1 FROM turns AS newer WHERE"
+        " newer.answers = turns.id AND (newer.at >= :before OR newer.status IN ('running', 'waiting')))",
+    ),
+    PersonalData(
+        "replies",
+        "where the answers to them stand on the platform",
+        Forgetting.CASCADES,
+        of="answer IN (SELECT answer.id FROM turns AS answer JOIN turns AS question"
+        " ON question.id = answer.answers WHERE question.author = :person)",
+        at="at",
+        expired="answer IS NULL",
+    ),
+    PersonalData(
+        "suspended",
+        "what a turn of theirs waits for",
+        Forgetting.CASCADES,
+        of="person = :person",
+    ),
+    PersonalData(
+        "processed_events",
+        "the platform's numbers of messages, not whose they are",
+        Forgetting.STAYS,
+        why="an event that the platform delivers again would be answered again",
+        at="at",
+        keep_at_most=EVENT_RETENTION,
+    ),
+    PersonalData("capabilities", "nothing", Forgetting.STAYS, why="it is about models"),
+    PersonalData(
+        "knowledge_bases",
+        "that they have documents of their own",
+        Forgetting.WITH_DOCUMENTS,
+        of="name = '@' || :person",
+    ),
+    PersonalData(
+        "knowledge_sources",
+        "what they added",
+        Forgetting.WITH_DOCUMENTS,
+        of="base = '@' || :person OR added_by = :person",
+        blank="added_by",
+    ),
+    PersonalData(
+        "knowledge_documents",
+        "what they added",
+        Forgetting.WITH_DOCUMENTS,
+        of="base = '@' || :person OR added_by = :person",
+        blank="added_by",
+    ),
+    PersonalData(
+        "knowledge_passages",
+        "their own documents",
+        Forgetting.WITH_DOCUMENTS,
+        of="base = '@' || :person",
+    ),
+    PersonalData(
+        "knowledge_pending",
+        "that a document of theirs is being read",
+        Forgetting.WITH_DOCUMENTS,
+        of="base = '@' || :person",
+    ),
+    PersonalData(
+        "knowledge_staged",
+        "passages of a document of theirs that is being read",
+        Forgetting.WITH_DOCUMENTS,
+        of="document IN (SELECT document FROM knowledge_pending WHERE base = '@' || :person)",
+    ),
+)
+"""In the order in which a person is forgotten: what is decided row by row looks at the turns."""
