@@ -120,8 +120,9 @@ def guard_command(command: Command, plugin: str) -> Command:
     """Return a command of a plugin whose check and form never raise. A check that fails denies."""
     check, form = command.check, command.form
     if check is not None:
-        reason = getattr(check, "reason", _UNKNOWN_REASON)
-        check = Check(_guarded(check, plugin, f"check of /{command.name}"), str(reason))
+        test = _guarded(check, plugin, f"check of /{command.name}")
+        known = check if isinstance(check, Check) else Check(test, _UNKNOWN_REASON)
+        check = replace(known, test=test)
     if form is not None:
         form = _guarded(form, plugin, f"form of /{command.name}")
     return replace(command, plugin=plugin, check=check, form=form)

@@ -145,7 +145,8 @@ class TestAModelThatThinks:
     async def test_a_step_beside_the_answer_is_not_part_of_its_record(self, on: Stage) -> None:
         on.services = replace(on.services, searching=Searching(multi_query=True))
         ctx = on.context()
-        await search_for(ctx, ALONE, bases=["team"], model="default")
+        bases = await ctx.knowledge.bases(ctx.asker)
+        await search_for(ctx, ALONE, bases=bases, model="default")
         assert len(on.backend.requests) == 1
         assert (ctx.record.model, ctx.record.usage) == ("", None)
 
