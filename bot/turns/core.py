@@ -204,7 +204,7 @@ async def _suggest(option: Option, completion: Completion) -> Sequence[str]:
     try:
         async with asyncio.timeout(_COMPLETION_TIMEOUT_S):
             return list(await option.complete(completion))
-    except Exception:  # a suggestion that fails is no suggestion; a plugin wrote it
+    except (Exception, SystemExit):  # one that fails is no suggestion; a plugin wrote it
         log.warning("command.completion_failed", option=option.name, exc_info=True)
         return ()
 

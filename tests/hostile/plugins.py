@@ -154,6 +154,36 @@ ODD_CHECKS: Mapping[str, str] = {
 """Plugins with a command /roll whose check fails."""
 
 
+LEAVES = source(
+    '''
+    from typing import Annotated
+
+    from bot.api import Option
+
+
+    async def sides(asked):
+        sys.exit(3)
+
+
+    @command("roll")
+    async def roll(ctx, sides: Annotated[str, Option("How many", complete=sides)] = ""):
+        """Roll a die."""
+        yield Text("four")
+        sys.exit(3)
+
+
+    async def answer(ctx):
+        sys.exit(3)
+
+
+    @hookimpl
+    def register_skills():
+        return [Skill("roll", commands=(roll,), answer=answer, priority=1)]
+    '''
+)
+"""A plugin whose command, answer and completion end the process."""
+
+
 def skill(arguments: str) -> str:
     """A plugin with one skill of these arguments."""
     return source(

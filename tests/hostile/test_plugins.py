@@ -224,6 +224,17 @@ async def test_a_check_that_fails_denies_its_command_alone(tmp_path: Path) -> No
     assert errors_of(logs) == {name: ["plugin.predicate_failed"] for name in broken}
 
 
+async def test_a_skill_that_would_end_the_process_ends_its_turn(tmp_path: Path) -> None:
+    async with opened(tmp_path, dice=hostile.LEAVES) as app:
+        person = Person(app)
+        assert "went wrong on our side" in await person.say("hello")
+        said = await person.say("/roll")
+        assert said.startswith("four")
+        assert "went wrong on our side" in said
+        assert await app.core.complete("roll", "sides", "", ADA, HERE) == ()
+        assert await person.say("/greet") == "hello"
+
+
 @pytest.mark.parametrize("what", hostile.ODD_DECLARATIONS)
 def test_what_would_break_others_is_left_out_as_it_is_loaded(tmp_path: Path, what: str) -> None:
     source, said = hostile.ODD_DECLARATIONS[what]
