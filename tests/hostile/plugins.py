@@ -161,12 +161,20 @@ LEAVES = source(
     from bot.api import Option
 
 
-    async def sides(asked):
+    async def leaving(asked):
         sys.exit(3)
 
 
+    async def cancelled(asked):
+        raise asyncio.CancelledError
+
+
     @command("roll")
-    async def roll(ctx, sides: Annotated[str, Option("How many", complete=sides)] = ""):
+    async def roll(
+        ctx,
+        sides: Annotated[str, Option("How many", complete=leaving)] = "",
+        times: Annotated[str, Option("How often", complete=cancelled)] = "",
+    ):
         """Roll a die."""
         yield Text("four")
         sys.exit(3)
