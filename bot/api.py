@@ -31,7 +31,8 @@ from bot.answering.grounded_answer import answer_from, source
 from bot.answering.query_rewriting import search_for
 from bot.answering.small_model import answer_to, courtesy, is_small, small_note
 from bot.commands.checks import Asker, Check, anyone, has_role, in_direct_message, is_admin, is_user
-from bot.commands.declaration import Command, Completion, Example, Option, command
+from bot.commands.declaration import Command, Example, command
+from bot.commands.options import Completion, Option
 from bot.errors import (
     Busy,
     Denied,

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -41,9 +40,11 @@ from bot.prompting.templates import JinjaPrompts
 from bot.settings.channel_settings import ChosenSettings
 from bot.settings.choices_store import SqlPreferences
 from bot.settings.from_config import create_authorizer, named_roles, settings_from_config
+from bot.skills.plugin_declarations import Plugins
+from bot.skills.plugin_lifespans import run_lifespans
 from bot.skills.services import Searching, Services
 from bot.storage.backups import remove_old, remove_old_daily
-from bot.storage.data_dir_lock import lock_data_dir
+from bot.storage.data_dir_lock import hold_data_dir
 from bot.storage.database import Database
 from bot.turns.core import Core, Policy, assemble
 from bot.turns.erasure import Erasure
@@ -54,8 +55,6 @@ from bot.values import Ingested
 from bot.web.fetch import Fetcher
 
 log = structlog.get_logger(__name__)
-
-SHIPPED_PROMPTS = Path(__file__).resolve().parents[1] / "plugins" / "prompts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +67,8 @@ class App:
     knowledge: KnowledgeService
     services: Services
     core: Core
+    plugins: Plugins
+    """The plugins in effect: without the skills of those that could not start."""
     metrics: Metrics = field(repr=False)
     restart_pause_s: float = 1.0
     """Pause before an adapter that crashed is run again, in seconds; twice as long each time."""
@@ -162,7 +163,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
     config = installation.config
     async with AsyncExitStack() as stack:
         stack.enter_context(create_privately())
-        await stack.enter_async_context(_owned(config.data_dir))
+        await stack.enter_async_context(hold_data_dir(config.data_dir))
         await asyncio.to_thread(remove_old, config.database, config.backup.keep_days)
         database = await Database.open(config.database)
         stack.push_async_callback(database.close)
@@ -215,7 +216,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             history=history,
             knowledge=knowledge,
             web=web,
-            prompts=await asyncio.to_thread(JinjaPrompts, _prompt_folders(installation)),
+            prompts=await asyncio.to_thread(JinjaPrompts, installation.prompt_folders()),
             turns=open_turns,
             commands=installation.plugins.commands,
             settings=settings,
@@ -235,10 +236,15 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             max_attachment_bytes=config.limits.max_attachment_bytes,
             authorize=authorize,
         )
+        failed = await stack.enter_async_context(
+            run_lifespans(installation.plugins.lifespans, services)
+        )
+        plugins = installation.plugins.without_skills(failed)
+        services = replace(services, commands=plugins.commands)
         metrics = Metrics()
         metrics.watch_pool(pool.status)
         core = assemble(
-            installation.plugins.skills,
+            plugins.skills,
             services,
             open_turns,
             replies,
@@ -250,7 +256,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
                 max_chars=config.limits.max_message_chars,
                 named_roles=partial(named_roles, config, installation.plugins.commands, settings),
             ),
-            settings=installation.plugins.settings,
+            settings=plugins.settings,
             limits=TurnLimits(
                 max_turns=config.limits.max_turns,
                 per_person=config.limits.per_person,
@@ -262,9 +268,6 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             suspensions=Suspensions(database),
             platforms=platforms,
         )
-        for name, lifespan in installation.plugins.lifespans:
-            log.debug("plugin.started", plugin=name)
-            await stack.enter_async_context(lifespan(services))
         stack.push_async_callback(core.close)
         if config.metrics.port is not None:
             address = await stack.enter_async_context(
@@ -272,7 +275,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             )
             log.info("metrics.server_started", at=address)
             await stack.enter_async_context(_background(metrics.watch_loop(), "event loop lag"))
-        yield App(installation, database, pool, knowledge, services, core, metrics)
+        yield App(installation, database, pool, knowledge, services, core, plugins, metrics)
 
 
 def create_adapters(installation: Installation) -> list[Adapter]:
@@ -302,17 +305,6 @@ def create_adapters(installation: Installation) -> list[Adapter]:
 
 
 @asynccontextmanager
-async def _owned(data_dir: Path) -> AsyncIterator[None]:
-    """Hold the data directory; its files are opened and written in a thread."""
-    held = lock_data_dir(data_dir)
-    await asyncio.to_thread(held.__enter__)
-    try:
-        yield
-    finally:
-        await asyncio.to_thread(held.__exit__, None, None, None)
-
-
-@asynccontextmanager
 async def _background(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
     """Run something beside the block, and end it with the block."""
     task = asyncio.create_task(work, name=name)
@@ -326,10 +318,3 @@ async def _background(work: Coroutine[Any, Any, None], name: str) -> AsyncIterat
 def _reranker(installation: Installation, pool: Pool) -> Rerank | None:
     name = installation.config.knowledge.reranker
     return create_reranker(name, pool.backend(name)) if name is not None else None
-
-
-def _prompt_folders(installation: Installation) -> list[Path]:
-    own_folder = (
-        [installation.config.prompts_dir] if installation.config.prompts_dir is not None else []
-    )
-    return [*own_folder, *(Path(f) for f in installation.plugins.prompt_folders), SHIPPED_PROMPTS]

@@ -35,6 +35,7 @@ SHIPPED_PLUGINS = (
     "plugins.settings",
 )
 """Modules of the plugins that ship, in the order in which /help shows them."""
+SHIPPED_PROMPTS = Path(__file__).resolve().parents[1] / "plugins" / "prompts"
 
 
 def find_config(given: Path | None = None) -> Path:
@@ -127,6 +128,11 @@ class Installation:
     def specs(self) -> Mapping[str, ModelSpec]:
         """The models of config.yaml."""
         return self.config.models
+
+    def prompt_folders(self) -> list[Path]:
+        """The folders of prompt templates: the operator's own, those of plugins, the shipped."""
+        own = [self.config.prompts_dir] if self.config.prompts_dir is not None else []
+        return [*own, *map(Path, self.plugins.prompt_folders), SHIPPED_PROMPTS]
 
     def list_model_files(self) -> list[ModelFile]:
         """The files of every model, each once. Raises `ConfigError` for a model nobody serves."""

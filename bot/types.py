@@ -86,13 +86,12 @@ SCOPES: tuple[Scope, ...] = ("conversation", "channel", "workspace", "default")
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """A person or bot on a platform. `id` and `roles` are ids of the platform."""
+    """A person on a platform. `id` and `roles` are ids of the platform."""
 
     platform: str
     id: str
     name: str
     roles: frozenset[str] = frozenset()
-    is_bot: bool = False
     locale: str | None = None
 
     @property

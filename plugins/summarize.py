@@ -186,7 +186,7 @@ async def _write_summary(ctx: Context, job: Job) -> None:
     fitter = ctx.services.fitter
     answer = min(SAMPLING.max_tokens, job.window // 4)
     room = max(64, job.window - answer - _TEMPLATE_TOKENS)
-    text, parts_read, left_out = job.text, 0, 0
+    text, left_out = job.text, 0
     for _ in range(_MAX_ROUNDS):
         split = await fitter.split(ctx.models, job.model, text, room, most=settings.max_parts)
         pieces = split.pieces
@@ -196,7 +196,6 @@ async def _write_summary(ctx: Context, job: Job) -> None:
             left_out += split.more
             every = len(pieces) + split.more
             await ctx.say(Notice(f"The text is long: {len(pieces)} of its {every} parts are read."))
-        parts_read += len(pieces)
         summaries: dict[int, str] = {}
         sampling = replace(SAMPLING, max_tokens=min(MAX_PART_SUMMARY_TOKENS, room // 4))
         async with aclosing(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections import OrderedDict
 from collections.abc import Collection, Sequence
 
+from backends.lru import LruDict
 from backends.pool.replica import Replica
 
 _MAX_REMEMBERED_CONVERSATIONS = 4_096
@@ -24,7 +24,7 @@ class ReplicaRouter:
     def __init__(self, model: str, replicas: Sequence[Replica]) -> None:
         self._model = model
         self._replicas = tuple(replicas)
-        self._last: OrderedDict[str, int] = OrderedDict()
+        self._last: LruDict[str, int] = LruDict(_MAX_REMEMBERED_CONVERSATIONS)
 
     def choose(
         self,
@@ -60,12 +60,8 @@ class ReplicaRouter:
 
     def record_home(self, conversation: str | None, replica: Replica) -> None:
         """Record that the replica answered a turn of the conversation."""
-        if conversation is None:
-            return
-        self._last[conversation] = replica.index
-        self._last.move_to_end(conversation)
-        if len(self._last) > _MAX_REMEMBERED_CONVERSATIONS:
-            self._last.popitem(last=False)
+        if conversation is not None:
+            self._last[conversation] = replica.index
 
     def _score(self, conversation: str, replica: Replica) -> float:
         key = f"{self._model}\0{replica.index}\0{conversation}".encode()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -35,6 +35,7 @@ from backends.base import (
     Usage,
 )
 from backends.errors import BackendBusy, BackendError, ContextOverflow
+from backends.lru import LruDict
 from backends.pool.request_validation import check_request
 from backends.scripted.json import fit_to_schema
 from backends.scripted.script import (
@@ -99,7 +100,7 @@ class ScriptedBackend:
         self._answer = answer
         self._turns = deque(reply for reply in self.options.replies if reply.in_turn)
         self._failures: deque[tuple[BackendError, int]] = deque(maxlen=_MAX_REMEMBERED_REQUESTS)
-        self._seen: OrderedDict[str, list[str]] = OrderedDict()
+        self._seen: LruDict[str, list[str]] = LruDict(_MAX_REMEMBERED_REQUESTS)
         self._slots = asyncio.Semaphore(self.options.parallel) if self.options.parallel else None
 
     def fail_next(self, error: BackendError, *, after: int = 0) -> None:
@@ -260,17 +261,13 @@ class ScriptedBackend:
         """Return the words that an engine would have cached; at least one is always left to
         read.
         """
-        seen = self._seen.get(conversation or "", [])
+        seen = self._seen.get(conversation or "") or []
         pairs = zip(seen, prompt[:-1], strict=False)
         return sum(1 for _ in takewhile(lambda pair: pair[0].strip() == pair[1], pairs))
 
     def _remember(self, conversation: str | None, said: list[str]) -> None:
-        if conversation is None:
-            return
-        self._seen[conversation] = said
-        self._seen.move_to_end(conversation)
-        while len(self._seen) > _MAX_REMEMBERED_REQUESTS:
-            self._seen.popitem(last=False)
+        if conversation is not None:
+            self._seen[conversation] = said
 
     @asynccontextmanager
     async def _slot(self, ends: float | None) -> AsyncIterator[None]:

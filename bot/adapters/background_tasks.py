@@ -3,36 +3,91 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
+from backends.lru import LruDict
+from bot.replies.protocol import Sink
+from bot.types import Notice, View
+
 _log = structlog.get_logger(__name__)
+
+MAX_TASKS = 5000
+BUSY = "Too many questions are open just now; try again in about 30 s."
+"""What a person is told whose event is not taken."""
+REFUSAL = Notice(BUSY, "refusal", private=True)
+_MAX_REFUSALS = 20
+"""Refusals that are sent at the same time; further ones are left out."""
+_REFUSAL_PAUSE_S = 30.0
+"""Time after a refusal in which the same place gets no other, in seconds."""
+_REFUSAL_TIMEOUT_S = 30.0
+_MAX_REMEMBERED_PLACES = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """How to tell a person that their event is not taken.
+
+    `place` names the person and where they are. `send` tells them that the bot is busy.
+    """
+
+    place: str
+    send: Callable[[], Awaitable[object]]
+
+
+async def refuse(sink: Sink) -> None:
+    """End a reply that was never begun: the bot is too busy for it."""
+    async with asyncio.timeout(_REFUSAL_TIMEOUT_S):
+        await sink.finish(View(uuid.uuid4().hex, notices=(REFUSAL,), state="refused"))
 
 
 class BackgroundTasks:
-    """Owns the tasks of one platform. At most `limit` run at once; further ones are rejected."""
+    """Owns the tasks of one platform. At most `limit` run at once; further ones are refused."""
 
-    def __init__(self, platform: str, limit: int = 5000) -> None:
+    def __init__(
+        self,
+        platform: str,
+        limit: int = MAX_TASKS,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._platform = platform
         self._tasks: set[asyncio.Task[None]] = set()
         self._limit = limit
+        self._clock = clock
+        self._refusals: set[asyncio.Task[None]] = set()
+        self._refused_at: LruDict[str, float] = LruDict(_MAX_REMEMBERED_PLACES)
 
-    def start(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+    def start(
+        self, work: Coroutine[Any, Any, Any], name: str, refusal: Refusal | None = None
+    ) -> None:
         """Run `work` as a task and return at once; exceptions are logged, not raised.
 
-        When `limit` tasks run already, `work` is closed and an error is logged.
+        When `limit` tasks run already, `work` is closed, an error is logged, and the `refusal` is
+        sent. It cannot pile up: each place gets one in 30 seconds, and at most 20 are under way.
         """
-        if len(self._tasks) >= self._limit:
-            work.close()
-            _log.error(f"{self._platform}.task_rejected", dropped=name, running=len(self._tasks))
+        if len(self._tasks) < self._limit:
+            self._own(self._tasks, work, name)
             return
-        task = asyncio.create_task(self._run(work, name), name=f"{self._platform} {name}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        work.close()
+        _log.error(f"{self._platform}.task_rejected", dropped=name, running=len(self._tasks))
+        if refusal is not None and len(self._refusals) < _MAX_REFUSALS:
+            told_at = self._refused_at.get(refusal.place)
+            if told_at is None or self._clock() - told_at >= _REFUSAL_PAUSE_S:
+                self._refused_at[refusal.place] = self._clock()
+                self._own(self._refusals, refusal.send(), f"refusal of {name}")
 
-    async def _run(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+    def _own(self, tasks: set[asyncio.Task[None]], work: Awaitable[object], name: str) -> None:
+        task = asyncio.create_task(self._run(work, name), name=f"{self._platform} {name}")
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    async def _run(self, work: Awaitable[object], name: str) -> None:
         try:
             await work
         except Exception:  # noqa: BLE001  # a task's top: one event must not end the others
@@ -40,6 +95,7 @@ class BackgroundTasks:
 
     async def close(self) -> None:
         """Cancel the tasks that still run, and wait for them to end."""
-        for task in self._tasks:
+        running = [*self._tasks, *self._refusals]
+        for task in running:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 
-import structlog
-
+from backends.lru import LruDict
 from bot.commands.declaration import Command
 from bot.errors import UsageError
 from bot.types import Value
-
-_log = structlog.get_logger(__name__)
 
 ALREADY_SUBMITTED = "This form was sent already; its answer is in the channel."
 _MAX_REMEMBERED_FORMS = 1000
@@ -21,30 +17,19 @@ class SubmittedForms:
     """Remembers the latest accepted forms, by their id on the platform, to detect duplicates."""
 
     def __init__(self) -> None:
-        self._submitted_forms: OrderedDict[str, None] = OrderedDict()
+        self._submitted_forms: LruDict[str, None] = LruDict(_MAX_REMEMBERED_FORMS)
 
     def submit_once(self, form: str) -> bool:
         """Record a form as submitted. Returns False if it was recorded before."""
         if form in self._submitted_forms:
             return False
         self._submitted_forms[form] = None
-        if len(self._submitted_forms) > _MAX_REMEMBERED_FORMS:
-            self._submitted_forms.popitem(last=False)
         return True
 
 
 def wants_form(command: Command, given: Mapping[str, Value]) -> bool:
-    """Whether a command asks for a form although no required option is missing.
-
-    An exception in the plugin's check is logged and counts as no.
-    """
-    if command.form is None:
-        return False
-    try:
-        return command.form(given)
-    except Exception:  # noqa: BLE001  # a plugin wrote it; the call is answered without a form
-        _log.exception("form.check_failed", command=command.name)
-        return False
+    """Whether a command asks for a form although no required option is missing."""
+    return command.form is not None and command.form(given)
 
 
 def validate_form(command: Command, given: Mapping[str, Value]) -> dict[str, str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
+
+from backends.lru import LruDict
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -22,9 +23,8 @@ class LookupCache(Generic[K, V]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._look_up = look_up
-        self._max_entries = max_entries
         self._clock = clock
-        self._found: OrderedDict[K, tuple[float, V]] = OrderedDict()
+        self._found: LruDict[K, tuple[float, V]] = LruDict(max_entries)
 
     async def get(self, key: K, max_age_s: float) -> V:
         """The result for a key, looked up unless one is at most `max_age_s` seconds old."""
@@ -36,7 +36,4 @@ class LookupCache(Generic[K, V]):
         later = self._found.get(key)
         if later is None or later[0] <= asked:  # what was asked for first may come last
             self._found[key] = (asked, value)
-            self._found.move_to_end(key)
-            while len(self._found) > self._max_entries:
-                self._found.popitem(last=False)
         return value

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from backends.lru import LruDict
 from bot.adapters.protocol import Core, Question
 from bot.types import Author, ConversationKey, Limits, View
 
@@ -64,8 +64,7 @@ class RecentQuestions(Generic[S]):
     def __init__(self, core: Core, platform: str, max_questions: int = 2000) -> None:
         self._core = core
         self._platform = platform
-        self._max_questions = max_questions
-        self._questions: OrderedDict[str, RecentQuestion[S]] = OrderedDict()
+        self._questions: LruDict[str, RecentQuestion[S]] = LruDict(max_questions)
 
     def __contains__(self, message: str) -> bool:
         return message in self._questions
@@ -73,12 +72,10 @@ class RecentQuestions(Generic[S]):
     def remember(self, message: str, question: RecentQuestion[S]) -> None:
         """Add a question; the oldest one is dropped when there are too many."""
         self._questions[message] = question
-        while len(self._questions) > self._max_questions:
-            self._questions.popitem(last=False)
 
     def pop(self, message: str) -> RecentQuestion[S] | None:
         """Remove and return a question of this process; None if it is not remembered."""
-        return self._questions.pop(message, None)
+        return self._questions.pop(message)
 
     def messages_in_thread(self, thread: str) -> list[str]:
         """Message ids of the questions that were asked in a thread."""

@@ -16,13 +16,13 @@ from contextlib import aclosing
 
 import structlog
 
-from backends.base import ChatMessage, Sampling
-from backends.errors import BackendError
+from backends.base import ChatMessage, ChatRequest, Sampling
+from backends.errors import BackendError, DeadlineExceeded
+from bot.errors import UserFacingError
 from bot.history.protocol import StoredMessage
 from bot.knowledge.language.words import extract_terms, is_unspaced, stem
 from bot.prompting.foreign_text import Trusted
 from bot.skills.context import Context
-from bot.types import Text
 from bot.values import SearchResult
 
 log = structlog.get_logger(__name__)
@@ -137,24 +137,34 @@ def parse_alternatives(text: str, question: str) -> tuple[str, ...]:
 async def _ask(
     ctx: Context, task: str, sampling: Sampling, model: str | None, **values: str
 ) -> str:
-    """Ask a model with the prompt of a task; "" where it fails or exceeds the deadline."""
-    name = await ctx.model(model)
-    family = (await ctx.models.capabilities(name)).family
-    prompt = ctx.prompts.render(task, family, **values)
+    """Ask a model with the prompt of a task; "" where that fails or exceeds the deadline.
+
+    Whatever goes wrong is logged, never raised: the question is answered without this step. The
+    call is no part of the answer, so neither its usage nor its thoughts go into the turn's record.
+    """
+    deadline_s = ctx.services.searching.deadline_s
     said = ""
     try:
-        async with asyncio.timeout(ctx.services.searching.deadline_s):
-            parts = ctx.generate(
-                [ChatMessage("user", prompt)], model=name, sampling=sampling, cache=""
-            )
-            async with aclosing(parts) as stream:
-                async for part in stream:
-                    said += part.delta if isinstance(part, Text) else ""
-    except TimeoutError:
-        log.info("search.model_too_slow", task=task, model=name)
+        name = await ctx.model(model)
+        family = (await ctx.models.capabilities(name)).family
+        request = ChatRequest(
+            messages=(ChatMessage("user", ctx.prompts.render(task, family, **values)),),
+            sampling=sampling,
+            person=ctx.author.key,
+            channel=ctx.conversation.scope("channel"),
+            deadline_s=deadline_s,
+        )
+        async with asyncio.timeout(deadline_s), aclosing(ctx.models.chat(name, request)) as chunks:
+            async for chunk in chunks:
+                said += chunk.text
+    except (TimeoutError, DeadlineExceeded):
+        log.info("search.model_too_slow", task=task)
         return ""
-    except BackendError as error:
-        log.warning("search.model_failed", task=task, model=name, error=str(error))
+    except (BackendError, UserFacingError) as error:
+        log.warning("search.model_failed", task=task, error=str(error))
+        return ""
+    except Exception:  # the prompt may be an operator's, the engine a plugin's
+        log.warning("search.model_failed", task=task, exc_info=True)
         return ""
     return said
 

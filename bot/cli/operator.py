@@ -62,9 +62,9 @@ async def run_checks(here: Installation) -> list[dict[str, object]]:
 
     bases = {embedder_name(here.config, base): base for base in ("", *here.config.knowledge.bases)}
     rows: list[dict[str, object]] = []
-    for problem in here.plugins.problems:
-        rows.append({"what": f"plugin {problem.plugin}", "ok": False, "detail": problem.text})
     async with open_app(here) as app:
+        for problem in app.plugins.problems:
+            rows.append({"what": f"plugin {problem.plugin}", "ok": False, "detail": problem.text})
         give = create_embedders(here.config, app.pool)
         for name in app.pool.names():
             try:

@@ -17,125 +17,32 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
-from bot.commands.checks import Asker, Check
+from bot.commands.checks import Check
+from bot.commands.options import (
+    MAX_TEXT_CHARACTERS,
+    Completion,
+    Kind,
+    Option,
+    check_text,
+    format_number,
+)
 from bot.errors import MissingOption, PluginError, UsageError
-from bot.types import Author, ConversationKey, Part, Value
+from bot.types import Part, Value
 
-MAX_TEXT_CHARACTERS = 4000
-"""Longest value of a string option, in characters, unless the option says otherwise."""
+__all__ = [
+    "MAX_TEXT_CHARACTERS",
+    "Command",
+    "Completion",
+    "Example",
+    "Handler",
+    "NeedsForm",
+    "Option",
+    "check_text",
+    "command",
+    "format_number",
+]
 
-Kind = Literal["str", "int", "float", "bool"]
 _KINDS: Mapping[type, Kind] = {str: "str", int: "int", float: "float", bool: "bool"}
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """The request to a completer: values that start with `prefix`, for this person and place."""
-
-    prefix: str
-    author: Author
-    conversation: ConversationKey
-    services: Any = field(repr=False)
-    """The services that a skill's Context has (`bot.skills.services.Services`)."""
-    direct: bool = False
-    admin: bool = False
-
-    @property
-    def asker(self) -> Asker:
-        """The person who types."""
-        return Asker(self.author, self.conversation, self.direct, self.admin)
-
-    async def allowed(self, action: str) -> bool:
-        """Whether this person may do something here; what they may not is not suggested."""
-        decision = await self.services.authorize(self.asker, action, self.conversation)
-        return bool(decision.allowed)
-
-
-Completer = Callable[[Completion], Awaitable[Sequence[str]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option of a command.
-
-    In a handler's annotation give only the description, the limits and the completer; the rest is
-    filled in from the parameter.
-    """
-
-    description: str = ""
-    complete: Completer | None = None
-    min_value: float | None = None
-    max_value: float | None = None
-    max_length: int = MAX_TEXT_CHARACTERS
-    multiline: bool = False
-    takes_rest: bool = False
-    """When a call is written as text, this option takes the text that belongs to no other option.
-    By default that is the last required text option."""
-    name: str = ""
-    kind: Kind = "str"
-    choices: tuple[str, ...] = ()
-    required: bool = False
-    default: Value | None = None
-
-    def coerce(self, raw: Value) -> Value:
-        """Convert a value to the option's type and check it. Raises `UsageError`."""
-        value = self._convert(raw)
-        if isinstance(value, str):
-            self._check_text(value)
-        elif not isinstance(value, bool):
-            said, least, most = format_number(value), self.min_value, self.max_value
-            if least is not None and value < least:
-                raise UsageError(
-                    f"{self.name} must be at least {format_number(least)}, not {said}."
-                )
-            if most is not None and value > most:
-                raise UsageError(f"{self.name} must be at most {format_number(most)}, not {said}.")
-        return value
-
-    def _convert(self, raw: Value) -> Value:
-        if self.kind == "str":
-            return str(raw)
-        if self.kind == "bool":
-            word = str(raw).strip().lower()
-            if word in {"true", "yes", "on", "1"}:
-                return True
-            if word in {"false", "no", "off", "0"}:
-                return False
-            raise UsageError(f"{self.name} must be yes or no, not {raw!r:.40}.")
-        try:
-            number = int(raw) if self.kind == "int" else float(raw)
-            if number != number:
-                raise ValueError("nan is within every limit")
-        except (ValueError, OverflowError):
-            kind = "a whole number" if self.kind == "int" else "a number"
-            raise UsageError(f"{self.name} must be {kind}, not {raw!r:.40}.") from None
-        return number
-
-    def _check_text(self, value: str) -> None:
-        if self.choices and value not in self.choices:
-            raise UsageError(
-                f"{self.name} must be one of {', '.join(self.choices)}, not {value!r:.40}."
-            )
-        if self.required and not value.strip():
-            raise UsageError(f"{self.name} is empty.")
-        check_text(value, self.name, self.max_length)
-
-
-def format_number(number: float) -> str:
-    """A number in digits, as far as they can be read; `:g` would round 1234567."""
-    text = str(number) if isinstance(number, int) else f"{number:.15g}"
-    return text if len(text) <= 25 else text[:24] + "…"
-
-
-def check_text(value: str, what: str, limit: int = MAX_TEXT_CHARACTERS) -> None:
-    """Raise `UsageError` for a text longer than `limit` characters or with control characters.
-    `what` names the text in the message."""
-    if len(value) > limit:
-        raise UsageError(
-            f"{what} is too long: {len(value):,} characters, where {limit:,} are allowed."
-        )
-    if any((ord(c) < 32 and c not in "\n\r\t") or ord(c) == 127 for c in value):
-        raise UsageError(f"{what} holds control characters; please send plain text.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,17 +133,14 @@ class Command:
         return bound
 
     def schema(self) -> dict[str, Any]:
-        """Return the options as a JSON schema of type object, for a model that calls tools."""
-        kinds = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
-        properties: dict[str, Any] = {}
-        for option in self.options:
-            entry: dict[str, Any] = {"type": kinds[option.kind], "description": option.description}
-            if option.choices:
-                entry["enum"] = list(option.choices)
-            properties[option.name] = entry
+        """Return the options as a JSON schema of type object, for a model that calls tools.
+
+        What it accepts is what `bind` accepts of values that have the options' types, except for
+        control characters in a text.
+        """
         return {
             "type": "object",
-            "properties": properties,
+            "properties": {option.name: option.schema() for option in self.options},
             "required": [o.name for o in self.options if o.required],
             "additionalProperties": False,
         }

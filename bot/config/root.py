@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 from pydantic import Field
 
 from backends.pool.spec import ModelSpec, PoolLimits
@@ -104,11 +103,6 @@ class Config(Section):
     def index(self) -> Path:
         """The folder of the documents' vectors, which can be made again from the database."""
         return self.data_dir / "chroma"
-
-    @property
-    def model_folder(self) -> Path:
-        """Where model files are kept: `models_dir`, else a folder in the user's cache."""
-        return self.models_dir or Path(platformdirs.user_cache_dir("parlance")) / "models"
 
     @property
     def pool_limits(self) -> PoolLimits:

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 from backends.base import ChatMessage
 from backends.errors import ContextOverflow
+from backends.lru import LruDict
 from bot.history.protocol import StoredMessage
 from bot.prompting.speakers import Speakers
 from bot.prompting.text_split import iter_spans, split_text
@@ -41,9 +41,6 @@ _MAX_TOKEN_CHARACTERS = 16
 """A text of so many characters for each token does not fit, and tells how long its tokens are."""
 
 _NO_SPEAKERS = Speakers()
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +70,9 @@ class Fitter:
     """
 
     def __init__(self, *, conversations: int = 4096, counts: int = 20_000) -> None:
-        self._cuts: _LruCache[tuple[str, str], str] = _LruCache(conversations)
-        self._counts: _LruCache[tuple[str, str, str], int] = _LruCache(counts)
-        self._frames: _LruCache[str, tuple[int, int]] = _LruCache(64)
+        self._cuts: LruDict[tuple[str, str], str] = LruDict(conversations)
+        self._counts: LruDict[tuple[str, str, str], int] = LruDict(counts)
+        self._frames: LruDict[str, tuple[int, int]] = LruDict(64)
 
     async def fit(
         self,
@@ -135,7 +132,7 @@ class Fitter:
         if start > first:
             start = min(await measure.start(exchanges, start, room // 2), len(exchanges) - 1)
             if keep:
-                self._cuts.put(key, exchanges[start][0].id)
+                self._cuts[key] = exchanges[start][0].id
         return start
 
     async def _frame(self, models: Models, model: str) -> tuple[int, int]:
@@ -146,7 +143,7 @@ class Fitter:
             more = [*one, ChatMessage("assistant", "x"), *one]
             single, triple = await models.count(model, one), await models.count(model, more)
             known = (single - 1, max(0, -(-(triple - single - 2) // 2)))
-            self._frames.put(model, known)
+            self._frames[model] = known
         return known
 
     async def turn_tokens(
@@ -158,7 +155,7 @@ class Fitter:
         if known is None:
             around, each = await self._frame(models, model)
             known = await models.count(model, [_message(turn, who)]) - around + each
-            self._counts.put(key, known)
+            self._counts[key] = known
         return known
 
     async def split(
@@ -251,26 +248,6 @@ class _Measure:
             if taken > room:
                 return index + 1
         return first
-
-
-class _LruCache(Generic[K, V]):
-    """A dictionary of bounded size that drops the least recently used entry."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._values: OrderedDict[K, V] = OrderedDict()
-
-    def get(self, key: K) -> V | None:
-        value = self._values.get(key)
-        if value is not None:
-            self._values.move_to_end(key)
-        return value
-
-    def put(self, key: K, value: V) -> None:
-        self._values[key] = value
-        self._values.move_to_end(key)
-        if len(self._values) > self._most:
-            self._values.popitem(last=False)
 
 
 def _first_pieces(text: str, width: int, most: int) -> tuple[list[str], int]:

@@ -11,16 +11,12 @@ text has the same pages as the complete one: a page before the last never change
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
 from wcwidth import iter_graphemes
 
 from bot.surrogates import repair_surrogates
-
-Measure = Callable[[str], int]
-"""Returns the length of a text as the platform counts it. It must be additive over code points."""
 
 MIN_PAGE_CHARACTERS = 32
 """Smallest page limit; below it a page could not hold a code fence with any content."""
@@ -31,14 +27,9 @@ _WORD = re.compile(r"(?<=\S)[ \t]")
 _BLANK_LINES = re.compile(r"(?:[ \t]*\n)+")
 
 
-def utf16_units(text: str) -> int:
-    """Return the length of a text in UTF-16 code units, as JavaScript counts."""
-    return len(text) + sum(1 for c in text if c > "\uffff")
-
-
-def split(text: str, limit: int, *, measure: Measure = len) -> tuple[str, ...]:
-    """Split a text into pages of at most `limit` by `measure`; a blank text has none."""
-    splitter = Splitter(limit, measure=measure)
+def split(text: str, limit: int) -> tuple[str, ...]:
+    """Split a text into pages of at most `limit` characters; a blank text has none."""
+    splitter = Splitter(limit)
     splitter.append(text)
     return splitter.pages
 
@@ -74,11 +65,10 @@ class Splitter:
     `MIN_PAGE_CHARACTERS`.
     """
 
-    def __init__(self, limit: int, *, measure: Measure = len) -> None:
+    def __init__(self, limit: int) -> None:
         if limit < MIN_PAGE_CHARACTERS:
             raise ValueError(f"a page holds at least {MIN_PAGE_CHARACTERS} characters, not {limit}")
         self._limit = limit
-        self._measure = measure
         self._closed: list[str] = []
         self._fresh: list[str] = []
         self._held = ""
@@ -128,14 +118,14 @@ class Splitter:
             end = self._text.find("\n", self._at)
             line = self._text[self._at : end if end >= 0 else None]
             room = self._room(line, whole=end >= 0)
-            if self._measure(line) > room:
-                self._cut(self._at + self._count_fitting(line, room))
+            if len(line) > room:
+                self._cut(self._at + max(0, room))
                 return True
             if end < 0:
                 return False
             self._lines.append((self._at, self._fence))
             self._fence = self._fence_after(line)
-            self._taken += self._measure(line) + 1
+            self._taken += len(line) + 1
             self._at = end + 1
         return False
 
@@ -160,7 +150,7 @@ class Splitter:
         """The longest that a line may be, so that the page holds it and its closing fence."""
         room = self._limit - self._taken
         if self._carried is not None:
-            room -= self._measure(self._carried.opener)
+            room -= len(self._carried.opener)
         fence = self._fence
         if fence is None or (
             len(line) <= len(fence.closer)
@@ -182,17 +172,6 @@ class Splitter:
             return None
         words = info.split()
         return _Fence(indent, run, words[0] if words else "")
-
-    def _count_fitting(self, line: str, room: int) -> int:
-        """Return how many characters of the line fit into the room."""
-        low, high = 0, max(0, min(len(line), room))
-        while low < high:
-            middle = (low + high + 1) // 2
-            if self._measure(line[:middle]) <= room:
-                low = middle
-            else:
-                high = middle - 1
-        return low
 
     # --- cutting ------------------------------------------------------------------------------
 

@@ -35,7 +35,12 @@ def find_plugins(
         if not folder.is_dir():
             yield folder.name, str(folder), _raiser(f"there is no folder {folder}.")
             continue
-        for path in sorted(folder.iterdir()):
+        try:
+            paths = sorted(folder.iterdir())
+        except OSError as exc:
+            yield folder.name, str(folder), _raiser(f"{folder} cannot be read: {exc.strerror}.")
+            continue
+        for path in paths:
             if path.name.startswith(("_", ".")):
                 continue
             if path.suffix == ".py" and path.is_file():

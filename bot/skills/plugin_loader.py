@@ -7,90 +7,49 @@ engine or skill, the first wins and the other is reported.
 
 from __future__ import annotations
 
-import re
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import pluggy
 import structlog
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from backends.base import Engine
-from backends.pool.spec import redact_value
 from bot.commands.declaration import Command
 from bot.errors import PluginError, nearest
 from bot.skills import hookspecs
 from bot.skills.document_loader import Loader
+from bot.skills.plugin_checks import (
+    check_engine,
+    check_list,
+    check_loader,
+    check_prompts,
+    check_settings,
+    check_skill,
+    guard_command,
+    guard_skill,
+)
+from bot.skills.plugin_declarations import (
+    Lifespan,
+    PluginDescription,
+    PluginProblem,
+    Plugins,
+    PluginSources,
+)
 from bot.skills.plugin_discovery import find_plugins
-from bot.skills.services import Services
 from bot.skills.skill import Skill
+
+__all__ = ["PluginProblem", "Plugins", "load_plugins"]
 
 log = structlog.get_logger(__name__)
 
-_COMMAND_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_ORDER_MARKS = ("tryfirst", "trylast", "hookwrapper", "wrapper")
 
-Lifespan: TypeAlias = Callable[[Services], AbstractAsyncContextManager[None]]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class PluginProblem:
-    """Something of a plugin that was left out, and the reason in one sentence."""
-
-    plugin: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"plugin {self.plugin}: {self.text}"
-
-
-@dataclass(frozen=True, slots=True)
-class PluginDescription:
-    """One plugin, for `parlance plugins list`."""
-
-    name: str
-    origin: str
-    skills: tuple[str, ...] = ()
-    commands: tuple[str, ...] = ()
-    engines: tuple[str, ...] = ()
-    loaders: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PluginSources:
-    """Where plugins were searched for, and the settings from config.yaml by plugin name."""
-
-    modules: tuple[str, ...] = ()
-    folders: tuple[Path, ...] = ()
-    disabled: tuple[str, ...] = ()
-    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
-    installed: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Plugins:
-    """Everything that the loaded plugins declared. `settings` are validated, by skill name."""
-
-    skills: tuple[Skill, ...] = ()
-    commands: tuple[Command, ...] = ()
-    engines: tuple[Engine, ...] = ()
-    loaders: tuple[Loader, ...] = ()
-    prompt_folders: tuple[str, ...] = ()
-    lifespans: tuple[tuple[str, Lifespan], ...] = ()
-    forget: tuple[tuple[str, Callable[[str], None]], ...] = ()
-    settings: Mapping[str, BaseModel | None] = field(default_factory=dict)
-    problems: tuple[PluginProblem, ...] = ()
-    descriptions: tuple[PluginDescription, ...] = ()
-    sources: PluginSources = PluginSources()
-
-    def describe(self) -> Sequence[PluginDescription]:
-        """Return a description of each plugin that was found, also of those left out."""
-        return self.descriptions
 
 
 def load_plugins(
@@ -154,7 +113,9 @@ class _PluginCollector:
             plugin = load()
             self._register(name, plugin)
             declared = self._declared(name, plugin)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a plugin may raise anything
             self._leave_out(name, error)
         else:
             self._add(name, plugin, declared)
@@ -193,35 +154,37 @@ class _PluginCollector:
             self._manager.check_pending()
         except pluggy.PluginValidationError as error:
             raise PluginError(_first_line(error)) from error
-        if not self._manager.get_hookcallers(plugin):
+        callers = self._manager.get_hookcallers(plugin)
+        if not callers:
             raise PluginError("it has no hooks; decorate its functions with @hookimpl.")
+        for caller in callers:
+            for implementation in caller.get_hookimpls():
+                if implementation.plugin is plugin:
+                    _refuse_order(caller.name, implementation)
 
     def _declared(self, name: str, plugin: Any) -> _Declarations:
         """Call the plugin's hooks and check what they return. Raises `PluginError`."""
-        given = self._given.get(name)
-        model = self._call(plugin, "plugin_settings")
-        if model is None and given:
-            raise PluginError(f"plugins.settings.{name} is given, but it has no settings.")
-        if model is not None and not (isinstance(model, type) and issubclass(model, BaseModel)):
-            raise PluginError("plugin_settings must return a pydantic model class.")
-        try:
-            settings = model.model_validate(dict(given or {})) if model is not None else None
-        except ValidationError as error:
-            raise PluginError(_paths(f"plugins.settings.{name}", error)) from None
-        declared = _Declarations(
-            settings,
-            _all(self._call(plugin, "register_skills"), Skill, "register_skills"),
-            _all(self._call(plugin, "register_backends"), Engine, "register_backends"),
-            _all(self._call(plugin, "register_loaders"), Loader, "register_loaders"),
-            _all(self._call(plugin, "prompt_folders"), str, "prompt_folders"),
+        given = dict(self._given.get(name) or {})
+
+        def declared(hook: str, kind: type[T]) -> tuple[T, ...]:
+            return check_list(self._call(plugin, hook), kind, hook)
+
+        found = _Declarations(
+            check_settings(name, self._call(plugin, "plugin_settings"), given),
+            declared("register_skills", Skill),
+            declared("register_backends", Engine),
+            declared("register_loaders", Loader),
+            declared("prompt_folders", str),
         )
-        for skill in declared.skills:
-            for command in _all(skill.commands, Command, f"skill {skill.name}"):
-                if not _COMMAND_NAME.fullmatch(command.name):
-                    raise PluginError(
-                        f"/{command.name}: a command's name has at most 32 of a-z, 0-9, - and _."
-                    )
-        return declared
+        for skill in found.skills:
+            check_skill(skill)
+        for engine in found.engines:
+            check_engine(engine)
+        for loader in found.loaders:
+            check_loader(loader)
+        for folder in found.folders:
+            check_prompts(folder)
+        return found
 
     def _call(self, plugin: Any, hook: str, **arguments: Any) -> Any:
         for caller in self._manager.get_hookcallers(plugin) or ():
@@ -230,6 +193,13 @@ class _PluginCollector:
                     values = [arguments[name] for name in implementation.argnames]
                     return implementation.function(*values)
         return None
+
+    def _call_forget(self, plugin: Any, person: str) -> None:
+        try:
+            self._call(plugin, "forget_user", person=person)
+        except (asyncio.CancelledError, SystemExit) as error:
+            # raised from a thread, either would end the task that waits for it
+            raise PluginError(f"forget_user raised {type(error).__name__}.") from error
 
     def _has(self, plugin: Any, hook: str) -> bool:
         callers = self._manager.get_hookcallers(plugin) or ()
@@ -247,7 +217,7 @@ class _PluginCollector:
         if self._has(plugin, "lifespan"):
             self._lifespans.append((name, lambda s: self._call(plugin, "lifespan", services=s)))
         if self._has(plugin, "forget_user"):
-            self._forget.append((name, lambda p: self._call(plugin, "forget_user", person=p)))
+            self._forget.append((name, lambda person: self._call_forget(plugin, person)))
         self._descriptions[name] = replace(
             self._descriptions[name],
             skills=tuple(skill.name for skill in skills),
@@ -260,9 +230,9 @@ class _PluginCollector:
         """Add a skill with those of its commands whose names are free; None if its own is taken."""
         if not self._first(name, self._skills, skill.name, skill, "skill"):
             return None
-        commands = [replace(command, plugin=name) for command in skill.commands]
+        commands = [guard_command(command, name) for command in skill.commands]
         kept = [c for c in commands if self._first(name, self._commands, c.name, c, "command")]
-        self._skills[skill.name] = replace(skill, commands=tuple(kept))
+        self._skills[skill.name] = replace(guard_skill(skill, name), commands=tuple(kept))
         return self._skills[skill.name]
 
     def _first(self, name: str, known: dict[str, T], key: str, value: T, what: str) -> bool:
@@ -285,24 +255,14 @@ class _PluginCollector:
         self._problems.append(PluginProblem(plugin, text))
 
 
-def _all(values: Any, kind: type[T], what: str) -> tuple[T, ...]:
-    if values is None:
-        return ()
-    if isinstance(values, str) or not isinstance(values, Sequence):
-        raise PluginError(f"{what} must return a list of {kind.__name__}.")
-    for value in values:
-        if not isinstance(value, kind):
-            raise PluginError(f"{what} must hold {kind.__name__}, not {type(value).__name__}.")
-    return tuple(values)
-
-
-def _paths(prefix: str, error: ValidationError) -> str:
-    found = [
-        ".".join([prefix, *(str(step) for step in problem["loc"])])
-        + f": {redact_value(problem['msg'], problem['input'])}"
-        for problem in error.errors(include_url=False)
-    ]
-    return "; ".join(found) + "."
+def _refuse_order(hook: str, implementation: pluggy.HookImpl) -> None:
+    """Raise `PluginError` for a hook that asks for another order than that of the plugins."""
+    for mark in _ORDER_MARKS:
+        if getattr(implementation, mark):
+            raise PluginError(
+                f"{hook} is marked {mark}, which has no effect here: hooks are called in the order "
+                "in which plugins are found. Write @hookimpl alone."
+            )
 
 
 def _first_line(error: Exception) -> str:

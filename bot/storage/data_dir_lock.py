@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import json
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,6 +46,18 @@ def lock_data_dir(data_dir: Path) -> Iterator[None]:
         _write(held, {})
     finally:
         os.close(held)
+
+
+@asynccontextmanager
+async def hold_data_dir(data_dir: Path) -> AsyncIterator[None]:
+    """Lock the data directory as `lock_data_dir` does; its files are opened and written in a
+    thread."""
+    held = lock_data_dir(data_dir)
+    await asyncio.to_thread(held.__enter__)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(held.__exit__, None, None, None)
 
 
 def _now() -> str:

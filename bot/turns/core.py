@@ -38,6 +38,7 @@ from bot.turns.platforms import Platforms
 from bot.turns.quota import Quota
 from bot.turns.router import Router
 from bot.turns.runner import TurnDependencies, TurnLimits
+from bot.turns.turn import unless_cancelled
 from bot.types import Author, ConversationKey
 
 log = structlog.get_logger(__name__)
@@ -215,8 +216,8 @@ async def _suggest(option: Option, completion: Completion) -> Sequence[str]:
         return ()
     try:
         async with asyncio.timeout(_COMPLETION_TIMEOUT_S):
-            return list(await option.complete(completion))
-    except Exception:  # a suggestion that fails is no suggestion; a plugin wrote it
+            return list(await unless_cancelled(option.complete(completion)))
+    except (Exception, SystemExit):  # one that fails is no suggestion; a plugin wrote it
         log.warning("command.completion_failed", option=option.name, exc_info=True)
         return ()
 

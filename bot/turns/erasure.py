@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 TERMINAL_HISTORY_FILE = "terminal-history"
 """Name of the file in the data folder with the input history of the terminal."""
+_PLUGIN_TIMEOUT_S = 30.0
+"""How long a plugin may take to forget a person, in seconds; the others are asked after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ class Erasure:
         await self.knowledge.forget(Author(platform, ident, ""))
         for name, forget in self.hooks:
             try:
-                await asyncio.to_thread(forget, person)
+                async with asyncio.timeout(_PLUGIN_TIMEOUT_S):
+                    await asyncio.to_thread(forget, person)
             except Exception:  # a plugin that fails must not keep the others from forgetting
                 log.error("person.plugin_forget_failed", plugin=name, exc_info=True)
         if platform == "terminal":

@@ -66,11 +66,14 @@ class Router:
         context = Context(
             turn, permit(self._services, turn.asker), self._settings.get(turn.route.skill)
         )
-        answered = turn.route.run(context, **turn.route.options)
-        if inspect.isawaitable(answered):
-            await answered
-        else:
-            await context.say_all(answered)
+        try:
+            answered = turn.route.run(context, **turn.route.options)
+            if inspect.isawaitable(answered):
+                await answered
+            else:
+                await context.say_all(answered)
+        except SystemExit as error:  # raised in a task, it would end the process
+            raise RuntimeError(f"skill {turn.route.skill} tried to end the process") from error
 
     def _command(self, call: CommandCall) -> Route:
         command = find_command(call.name, self.commands)

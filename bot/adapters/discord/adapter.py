@@ -10,7 +10,8 @@ from pathlib import Path
 
 import structlog
 
-from bot.adapters.background_tasks import BackgroundTasks
+from bot.adapters.background_tasks import MAX_TASKS, BackgroundTasks
+from bot.adapters.backoff import Backoff
 from bot.adapters.discord.client import DiscordClient, ShardedDiscordClient
 from bot.adapters.discord.inbound.command_tree import register
 from bot.adapters.discord.inbound.handlers import Handlers
@@ -19,7 +20,6 @@ from bot.adapters.discord.outbound.new_reply import UNREACHABLE, open_reply
 from bot.adapters.discord.outbound.poster import ClientHolder
 from bot.adapters.discord.outbound.repair import repair
 from bot.adapters.discord.setup import manifest
-from bot.adapters.discord.transport.backoff import Backoff
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.gateway import log_in, stay_connected, stay_connected_sharded
 from bot.adapters.discord.transport.timing import Timing
@@ -55,6 +55,8 @@ class DiscordAdapter:
     timing: Timing = field(default_factory=Timing)
     name: str = "discord"
     _running: _Run | None = field(default=None, init=False, repr=False)
+    max_tasks: int = MAX_TASKS
+    """Events that are handled at the same time; the authors of further ones are refused."""
 
     async def run(self, core: Core) -> None:
         """Serve until cancelled, connecting again whenever the connection ends.
@@ -64,7 +66,9 @@ class DiscordAdapter:
         unfinished = await core.replies.unfinished(self.name)  # before this run adds its own
         client_holder = ClientHolder(self.timing.request_patience)
         membership = Membership(core, client_holder, self.timing)
-        handlers = Handlers(core, client_holder, self.timing, self.settings, membership)
+        handlers = Handlers(
+            core, client_holder, self.timing, self.settings, membership, self.max_tasks
+        )
         background_tasks = BackgroundTasks("discord")
         backoff = Backoff(self.timing.backoff_base, self.timing.backoff_cap)
         self._running = _Run(client_holder, core.replies, membership)

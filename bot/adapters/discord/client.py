@@ -9,12 +9,12 @@ from typing import Any
 import discord
 import structlog
 
+from bot.adapters.backoff import Backoff
 from bot.adapters.discord.inbound.command_tree import Tree, fill
 from bot.adapters.discord.inbound.form_recovery import ReopenFormButton, is_reopen_button
 from bot.adapters.discord.inbound.handlers import Handlers
 from bot.adapters.discord.outbound.buttons import AnswerButton, is_answer_button
 from bot.adapters.discord.outbound.poster import NO_PINGS
-from bot.adapters.discord.transport.backoff import Backoff
 from bot.adapters.discord.transport.timing import Timing
 from bot.commands.declaration import Command
 from bot.config.platforms import DiscordSettings
@@ -93,7 +93,7 @@ class DiscordClient(discord.Client):
     # --- what people do -------------------------------------------------------------------------
 
     async def on_message(self, message: discord.Message) -> None:
-        self.handlers.start("message", self.handlers.messages.on_message(message, self.own_id))
+        self.handlers.start_message(message, self.own_id)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         self.handlers.start("edit", self.handlers.messages.on_edited(payload.message, self.own_id))

@@ -15,7 +15,8 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.background_tasks import BackgroundTasks
+from bot.adapters.background_tasks import MAX_TASKS, BackgroundTasks
+from bot.adapters.backoff import Backoff
 from bot.adapters.protocol import AdapterError, Core
 from bot.adapters.slack.inbound.listeners import register_listeners
 from bot.adapters.slack.inbound.membership import Membership
@@ -24,7 +25,6 @@ from bot.adapters.slack.inbound.users import UserDirectory
 from bot.adapters.slack.outbound.new_reply import UNREACHABLE, open_reply
 from bot.adapters.slack.outbound.repair import repair
 from bot.adapters.slack.setup.doctor import Doctor
-from bot.adapters.slack.transport.backoff import Backoff
 from bot.adapters.slack.transport.client import Client
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.http_mode import HttpEndpoint
@@ -77,6 +77,8 @@ class SlackAdapter:
     timing: Timing = field(default_factory=Timing)
     base_url: str = "https://slack.com/api/"
     name: str = "slack"
+    max_tasks: int = MAX_TASKS
+    """Events that are handled at the same time; the authors of further ones are refused."""
     commands: Sequence[Command] = ()
     """Declared commands, which `check` compares with the live app's."""
     config_token: str | None = field(default=None, repr=False)
@@ -98,7 +100,7 @@ class SlackAdapter:
         if (missing := self._missing_secret()) is not None:
             raise AdapterError(missing)
         unfinished = await core.replies.unfinished(self.name)  # before this run adds its own
-        background_tasks = BackgroundTasks("slack")
+        background_tasks = BackgroundTasks("slack", self.max_tasks)
         watch = TokenWatch()
         async with _make_session() as session:
             client = self._make_client(self.bot_token, session, watch)

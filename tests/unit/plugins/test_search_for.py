@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.errors import BackendUnavailable
+from backends.base import ChatRequest
+from backends.errors import (
+    BackendBusy,
+    BackendError,
+    BackendUnavailable,
+    ContextOverflow,
+    DeadlineExceeded,
+    InvalidRequest,
+)
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply
-from bot.answering.query_rewriting import accept_rewrite, parse_alternatives
+from bot.answering.query_rewriting import accept_rewrite, parse_alternatives, search_for
+from bot.prompting.templates import JinjaPrompts
 from bot.skills.services import Searching
+from bot.types import File
 from plugins.ask_docs import ask
-from tests.unit.plugins.stage import Said, Stage
+from tests.unit.plugins.stage import PROMPTS, Said, Stage
 
 BEFORE = "How do the logs rotate?"
 FOLLOW_UP = "and as for Windows?"
@@ -76,9 +87,82 @@ class TestAModelThatFails:
     def model(self) -> ScriptedBackend:
         return ScriptedBackend("default", replies=("With the task scheduler [1].",))
 
-    async def test_is_done_without(self, on: Stage) -> None:
-        on.backend.fail_next(BackendUnavailable("The engine is gone."))
+    @pytest.mark.parametrize(
+        "error",
+        [
+            BackendUnavailable("The engine is gone."),
+            BackendBusy(30.0),
+            ContextOverflow(9000, 4096),
+            DeadlineExceeded("it took too long."),
+            InvalidRequest("It cannot stop at a line's end."),
+        ],
+        ids=lambda error: type(error).__name__,
+    )
+    @pytest.mark.parametrize("searching", [Searching(rewrite=True), Searching(multi_query=True)])
+    async def test_is_done_without(
+        self, on: Stage, error: BackendError, searching: Searching
+    ) -> None:
+        on.backend.fail_next(error)
+        said = await follow_up(on, searching)
+        assert on.shelf.queries == [f"{BEFORE} {FOLLOW_UP}"]
+        assert said.sources == [1]
+
+    async def test_is_done_without_where_the_prompt_is_broken(
+        self, on: Stage, tmp_path: Path
+    ) -> None:
+        (tmp_path / "rewrite.j2").write_text("{{ question / 2 }}")
+        prompts = await asyncio.to_thread(JinjaPrompts, [tmp_path, PROMPTS])
+        on.services = replace(on.services, prompts=prompts)
         said = await follow_up(on, Searching(rewrite=True))
+        assert on.shelf.queries == [f"{BEFORE} {FOLLOW_UP}"]
+        assert said.sources == [1]
+
+
+class TestAModelThatThinks:
+    @pytest.fixture
+    def model(self) -> ScriptedBackend:
+        return ScriptedBackend(
+            "default",
+            replies=(
+                Reply("<think>They ask of the logs, and of", match="Write that question"),
+                Reply("<think>Which words would they use", match="search queries"),
+                Reply("<think>Of Windows.</think>With the task scheduler [1].", match="numbered"),
+            ),
+        )
+
+    @pytest.mark.parametrize("shown", [False, True])
+    async def test_a_step_in_which_it_only_thought_is_done_without(
+        self, on: Stage, shown: bool
+    ) -> None:
+        on.models.show_thoughts = shown
+        said = await follow_up(on, Searching(rewrite=True, multi_query=True))
+        assert len(on.backend.requests) == 3
+        assert on.shelf.queries == [f"{BEFORE} {FOLLOW_UP}"]
+        assert said.text == "With the task scheduler [1]."
+        files = [part.data for part in said.of(File)]
+        assert files == ([b"Of Windows."] if shown else [])
+
+    async def test_a_step_beside_the_answer_is_not_part_of_its_record(self, on: Stage) -> None:
+        on.services = replace(on.services, searching=Searching(multi_query=True))
+        ctx = on.context()
+        bases = await ctx.knowledge.bases(ctx.asker)
+        await search_for(ctx, ALONE, bases=bases, model="default")
+        assert len(on.backend.requests) == 1
+        assert (ctx.record.model, ctx.record.usage) == ("", None)
+
+
+class TestAModelThatBreaksOff:
+    @pytest.fixture
+    def model(self) -> ScriptedBackend:
+        def answer(request: ChatRequest) -> str:
+            if "numbered" in request.messages[-1].content:
+                return "With the task scheduler [1]."
+            raise LookupError("A bug of an engine that somebody else wrote.")
+
+        return ScriptedBackend("default", answer=answer)
+
+    async def test_is_done_without(self, on: Stage) -> None:
+        said = await follow_up(on, Searching(rewrite=True, multi_query=True))
         assert on.shelf.queries == [f"{BEFORE} {FOLLOW_UP}"]
         assert said.sources == [1]
 

@@ -22,8 +22,6 @@ from bot.types import Value
 
 _log = structlog.get_logger(__name__)
 
-MAX_COMMANDS = 100
-MAX_MENUS = 15
 MAX_CHOICES = 25
 _MAX_CHOICE_CHARS = 100
 _MAX_DESCRIPTION_CHARS = 100

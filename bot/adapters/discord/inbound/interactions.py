@@ -11,7 +11,7 @@ import discord
 import structlog
 from discord import app_commands
 
-from bot.adapters.background_tasks import BackgroundTasks
+from bot.adapters.background_tasks import BUSY, BackgroundTasks, Refusal, refuse
 from bot.adapters.discord.inbound import history
 from bot.adapters.discord.inbound.membership import Membership
 from bot.adapters.discord.inbound.messages import Messages
@@ -147,13 +147,7 @@ class Interactions:
         if form is not None:
             direct = DirectPoster(self._client_holder, interaction.user.id)
             sink = self._modals.make_recovery_sink(interaction, form, sink, posters, direct)
-        self._background_tasks.start(self._accept(call, sink), f"/{name}")
-
-    async def _accept(self, call: CommandCall | ActionCall, sink: Sink) -> None:
-        """Hand over an event; one in a direct message gets the roles that Discord leaves out."""
-        if call.direct:
-            call = replace(call, author=await self._membership.with_roles(call.author))
-        await self._core.accept(call, sink)
+        self._accept(call, sink, f"/{name}")
 
     async def _acknowledge(self, interaction: Interaction, *, thinking: bool = False) -> int | None:
         """Acknowledge, before anything else. Returns the placeholder's id, if there is one.
@@ -230,12 +224,29 @@ class Interactions:
         await self._acknowledge(interaction)
         if action == "regenerate" and value.startswith(EDITED_PREFIX):
             number = int(value.removeprefix(EDITED_PREFIX))
-            self._background_tasks.start(self._ask_edited(interaction, turn, number), "asked again")
+            self._background_tasks.start(
+                self._ask_edited(interaction, turn, number),
+                "asked again",
+                Refusal(str(interaction.id), lambda: reply_ephemeral(interaction, BUSY)),
+            )
             return
         call = self._build_action_call(interaction, action, turn, value)
         lazy = action not in ACTIONS_WITH_REPLY
         sink = self._sink(self._posters(interaction), call.conversation, lazy=lazy)
-        self._background_tasks.start(self._accept(call, sink), action)
+        self._accept(call, sink, action)
+
+    def _accept(self, call: CommandCall | ActionCall, sink: Sink, name: str) -> None:
+        """Hand an event to the core, or refuse it where there are too many. Each person gets the
+        refusal, since the platform waits for an answer."""
+        self._background_tasks.start(
+            self._accept_with_roles(call, sink), name, Refusal(call.id, lambda: refuse(sink))
+        )
+
+    async def _accept_with_roles(self, call: CommandCall | ActionCall, sink: Sink) -> None:
+        """Hand over an event; one in a direct message gets the roles that Discord leaves out."""
+        if call.direct:
+            call = replace(call, author=await self._membership.with_roles(call.author))
+        await self._core.accept(call, sink)
 
     def _build_action_call(
         self, interaction: Interaction, action: ActionName, turn: str, value: str
@@ -276,7 +287,7 @@ class Interactions:
         sink = self._sink(self._posters(interaction), call.conversation)
         recent = RecentQuestion(call.id, call.value, call.conversation, call.author, sink)
         self._messages.recent_questions.remember(str(number), recent)
-        await self._accept(call, sink)
+        await self._accept_with_roles(call, sink)
         await interaction.delete_original_response()
 
     async def _find(self, interaction: Interaction, number: int) -> discord.Message | None:

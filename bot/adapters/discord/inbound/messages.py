@@ -10,7 +10,7 @@ from typing import Any
 import discord
 import structlog
 
-from bot.adapters.background_tasks import BackgroundTasks
+from bot.adapters.background_tasks import BUSY, BackgroundTasks
 from bot.adapters.discord.inbound import history
 from bot.adapters.discord.inbound.membership import Membership
 from bot.adapters.discord.outbound.poster import ChannelPoster, ClientHolder, DirectPoster, Poster
@@ -59,17 +59,36 @@ class Messages:
 
     async def on_message(self, message: discord.Message, own_id: int) -> None:
         """Handle a message; one that does not address the bot is ignored."""
-        if not payloads.is_from_a_person(message):
-            return
-        direct = payloads.is_direct_message(message)
-        if (
-            not direct
-            and not payloads.names_us(message, own_id)
-            and not await self._follows(message, own_id)
-        ):
+        if not await self._is_for_us(message, own_id):
             return
         self._background_tasks.start(self._typing(message.channel.id), "typing")
         await self._ask(message, own_id, await self._place(message, own_id), str(message.id))
+
+    @staticmethod
+    def may_be_for_us(message: discord.Message, own_id: int) -> bool:
+        """Whether a person writes to the bot, or in a thread that may be one of the bot's."""
+        return payloads.is_from_a_person(message) and (
+            payloads.is_direct_message(message)
+            or payloads.names_us(message, own_id)
+            or isinstance(message.channel, discord.Thread | discord.PartialMessageable)
+        )
+
+    async def _is_for_us(self, message: discord.Message, own_id: int) -> bool:
+        """Whether it addresses the bot, or follows up in a thread of the bot."""
+        return self.may_be_for_us(message, own_id) and (
+            payloads.is_direct_message(message)
+            or payloads.names_us(message, own_id)
+            or await self._follows(message, own_id)
+        )
+
+    async def refuse(self, message: discord.Message, own_id: int) -> None:
+        """Tell the author of a message that the bot is too busy for it, if it is for the bot."""
+        if await self._is_for_us(message, own_id):
+            poster = ChannelPoster(self._client_holder, message.channel.id, message.id)
+            try:
+                await poster.send(Payload(BUSY), "", "")
+            except FAILURES as exc:
+                _log.info("discord.refusal_failed", error=str(exc)[:200])
 
     async def _follows(self, message: discord.Message, own_id: int) -> bool:
         """Whether it is a follow-up in a thread of the bot, not addressed to somebody else."""

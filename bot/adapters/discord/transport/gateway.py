@@ -11,7 +11,7 @@ import discord
 import structlog
 from discord.gateway import DiscordWebSocket, ReconnectWebSocket
 
-from bot.adapters.discord.transport.backoff import Backoff
+from bot.adapters.backoff import Backoff
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.protocol import AdapterError
 

@@ -32,7 +32,7 @@ def author_of(person: Any, locale: str | None = None) -> Author:
     guild = getattr(person, "guild", None)
     everyone = guild.id if guild is not None else 0
     roles = frozenset(str(r.id) for r in getattr(person, "roles", ()) if r.id != everyone)
-    return Author(PLATFORM, str(person.id), person.display_name, roles, person.bot, locale)
+    return Author(PLATFORM, str(person.id), person.display_name, roles, locale)
 
 
 def is_direct(interaction: discord.Interaction[Any]) -> bool:

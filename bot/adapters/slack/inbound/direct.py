@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
+from backends.lru import LruDict
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 
 _log = structlog.get_logger(__name__)
@@ -25,7 +25,7 @@ class DirectChannels:
 
     def __init__(self, client: AsyncWebClient) -> None:
         self._client = client
-        self._ours: OrderedDict[str, None] = OrderedDict()
+        self._ours: LruDict[str, None] = LruDict(_MAX_CACHED_CHANNELS)
 
     async def is_direct_with_bot(self, channel: str) -> bool:
         """Whether a channel is a direct conversation of one person with the bot."""
@@ -39,7 +39,4 @@ class DirectChannels:
                 _log.info("slack.channel_check_failed", error=error_of(exc))
                 return False
         self._ours[channel] = None
-        self._ours.move_to_end(channel)
-        while len(self._ours) > _MAX_CACHED_CHANNELS:
-            self._ours.popitem(last=False)
         return True

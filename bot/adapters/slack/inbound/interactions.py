@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
@@ -30,6 +29,7 @@ from bot.adapters.slack.inbound.modal_views import (
     parse_files,
     parse_values,
 )
+from bot.adapters.slack.inbound.origin import Body, place_of, team_of
 from bot.adapters.slack.inbound.users import PLATFORM
 from bot.adapters.slack.outbound.agent_status import AgentStatus
 from bot.adapters.slack.outbound.ephemeral import EphemeralMessages
@@ -51,7 +51,6 @@ MENU = "parlance:menu:"
 GONE_BUTTON = "This button is from an earlier version and does nothing any more; please ask again."
 GONE_QUESTION = "The question is no longer there; please ask again."
 _ACTIONS = frozenset(get_args(ActionName))
-Body = Mapping[str, Any]
 
 
 class Interactions:
@@ -154,7 +153,7 @@ class Interactions:
         name, channel = form_origin(view)
         if not channel:
             return
-        key = ConversationKey(PLATFORM, _team(body), channel)
+        key = ConversationKey(PLATFORM, team_of(body), channel)
         author = await self._author(body)
         call = CommandCall(
             f"view:{body['trigger_id']}", key, author, name, parse_values(view),
@@ -183,7 +182,7 @@ class Interactions:
         """Handle an entry of a message's menu."""
         message, channel = body["message"], str(body["channel"]["id"])
         root = str(message.get("thread_ts") or message["ts"])
-        key = ConversationKey(PLATFORM, _team(body), channel, root)
+        key = ConversationKey(PLATFORM, team_of(body), channel, root)
         author = await self._author(body)
         target = await self._history_reader.read_target(channel, message, own_id)
         call = CommandCall(
@@ -216,11 +215,11 @@ class Interactions:
     async def _build_action_call(
         self, body: Body, pressed: Body, name: ActionName, turn: str, value: str, own_id: str
     ) -> ActionCall:
-        channel, root = _where(body)
+        channel, root = place_of(body)
         author = await self._author(body)
         call = ActionCall(
             f"button:{pressed.get('action_ts')}:{author.id}:{name}:{turn}",
-            ConversationKey(PLATFORM, _team(body), channel, root), author, name, turn, value,
+            ConversationKey(PLATFORM, team_of(body), channel, root), author, name, turn, value,
             direct=await self._direct.is_direct_with_bot(channel),
         )  # fmt: skip
         if name != "regenerate":
@@ -238,7 +237,7 @@ class Interactions:
 
     async def _ask_edited(self, body: Body, pressed: Body, turn: str, ts: str, own_id: str) -> None:
         """Answer the current text of a question that was edited."""
-        channel, root = _where(body)
+        channel, root = place_of(body)
         message = await self._history_reader.fetch_message(channel, root or ts, ts)
         if message is None:
             await self._reply_ephemeral(body, GONE_QUESTION)
@@ -256,7 +255,7 @@ class Interactions:
 
     async def _reply_ephemeral(self, body: Body, text: str) -> None:
         """Reply at once, visible to the person alone."""
-        channel, root = _where(body)
+        channel, root = place_of(body)
         try:
             await self._client.chat_postEphemeral(
                 channel=channel, user=str(body["user"]["id"]), text=text, thread_ts=root
@@ -287,13 +286,3 @@ def _given(command: Command, text: str) -> dict[str, Value]:
         return parse_options(text, command)
     except UsageError:
         return {}
-
-
-def _where(body: Body) -> tuple[str, str | None]:
-    """Channel and thread of an interaction; ephemeral messages have them in their container."""
-    place = {**(body.get("container") or {}), **(body.get("message") or {})}
-    return str(body["channel"]["id"]), place.get("thread_ts")
-
-
-def _team(body: Body) -> str:
-    return str((body.get("team") or {}).get("id") or (body.get("user") or {}).get("team_id") or "")

@@ -16,6 +16,7 @@ from bot.adapters.slack.inbound.history import HistoryReader
 from bot.adapters.slack.inbound.interactions import MENU, Interactions
 from bot.adapters.slack.inbound.messages import Messages
 from bot.adapters.slack.inbound.modal_views import FORM
+from bot.adapters.slack.inbound.origin import refusal_of
 from bot.adapters.slack.inbound.user_groups import UserGroups
 from bot.adapters.slack.inbound.users import UserDirectory
 from bot.adapters.slack.outbound.agent_status import AgentStatus
@@ -45,29 +46,35 @@ def register_listeners(
     agent_events = AgentEvents(core, client, timing, users, agent_status)
 
     async def on_mention(event: dict[str, Any], body: dict[str, Any]) -> None:
-        background_tasks.start(messages.on_mention(event, str(body["team_id"]), own_id), "mention")
+        team = str(body["team_id"])
+        work = messages.on_mention(event, team, own_id)
+        background_tasks.start(work, "mention", messages.refusal(event, team, own_id))
 
     async def on_message(event: dict[str, Any], body: dict[str, Any]) -> None:
-        background_tasks.start(messages.on_message(event, str(body["team_id"]), own_id), "message")
+        team = str(body["team_id"])
+        work = messages.on_message(event, team, own_id)
+        background_tasks.start(work, "message", messages.refusal(event, team, own_id))
 
     async def on_form(ack: Any, body: dict[str, Any]) -> None:
         if wrong := interactions.validate_form(body):
             await ack(response_action="errors", errors=wrong)
             return
         await ack()
-        background_tasks.start(interactions.on_form(body, own_id), "form")
+        background_tasks.start(interactions.on_form(body, own_id), "form", refusal_of(client, body))
 
     async def on_menu(ack: Any, body: dict[str, Any]) -> None:
         await ack()
-        background_tasks.start(interactions.on_menu(body, own_id), "menu")
+        background_tasks.start(interactions.on_menu(body, own_id), "menu", refusal_of(client, body))
 
     async def on_button(ack: Any, body: dict[str, Any], action: dict[str, Any]) -> None:
         await ack()
-        background_tasks.start(interactions.on_button(body, action, own_id), "button")
+        work = interactions.on_button(body, action, own_id)
+        background_tasks.start(work, "button", refusal_of(client, body))
 
     async def on_command(ack: Any, body: dict[str, Any]) -> None:
         await ack()
-        background_tasks.start(interactions.on_command(body, own_id), str(body["command"]))
+        work = interactions.on_command(body, own_id)
+        background_tasks.start(work, str(body["command"]), refusal_of(client, body))
 
     async def on_opened(event: dict[str, Any]) -> None:
         background_tasks.start(agent_events.on_opened(event), "opened")

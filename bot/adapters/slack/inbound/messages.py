@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.adapters.background_tasks import REFUSAL, Refusal
 from bot.adapters.protocol import Core
 from bot.adapters.recent_questions import EDITED_PREFIX, RecentQuestion, RecentQuestions, SilentSink
 from bot.adapters.slack.inbound.history import HistoryReader
@@ -17,6 +18,7 @@ from bot.adapters.slack.inbound.keyed_locks import KeyedLocks
 from bot.adapters.slack.inbound.text import find_mentions, is_from_a_person
 from bot.adapters.slack.inbound.users import PLATFORM
 from bot.adapters.slack.outbound.agent_status import AgentStatus
+from bot.adapters.slack.outbound.ephemeral import EphemeralMessages
 from bot.adapters.slack.outbound.render import button_block
 from bot.adapters.slack.outbound.sink import ReplySink
 from bot.adapters.slack.transport.errors import FAILURES, error_of
@@ -67,15 +69,26 @@ class Messages:
                     if await self._is_for_us(event, team, own_id):
                         await self._ask(event, await self._here(event, team), own_id)
 
+    def refusal(self, event: Event, team: str, own_id: str) -> Refusal | None:
+        """How to tell the author of a message that the bot is too busy for it; None where it cannot
+        be for the bot."""
+        mention = event.get("type") == "app_mention"
+        if not is_from_a_person(event, own_id) or not (mention or _may_be_for_us(event)):
+            return None
+        key, user = _key(event, team), str(event["user"])
+
+        async def send() -> None:
+            if mention or await self._is_for_us(event, team, own_id):
+                await EphemeralMessages(self._client, key, user).send_ephemeral(REFUSAL)
+
+        return Refusal(f"{key}:{user}", send)
+
     async def _is_for_us(self, event: Event, team: str, own_id: str) -> bool:
         """Whether it is direct, or a follow-up in a thread that addresses nobody else."""
         if _is_direct(event):
             return True
-        text, key = str(event.get("text") or ""), _key(event, team)
-        # One that names us comes a second time, as a mention.
-        if key.thread is None or find_mentions(text) or not (text.strip() or event.get("files")):
-            return False
-        if not await self._core.replies.known_thread(key):
+        key = _key(event, team)
+        if not _may_be_for_us(event) or not await self._core.replies.known_thread(key):
             return False
         return (await self._core.channel_settings(key)).follow_up
 
@@ -204,6 +217,14 @@ def _key(event: Event, team: str) -> ConversationKey:
 
 def _is_direct(event: Event) -> bool:
     return event.get("channel_type") == "im" or str(event["channel"]).startswith("D")
+
+
+def _may_be_for_us(event: Event) -> bool:
+    """Whether it is direct, or stands in a thread and addresses nobody. One that names us comes a
+    second time, as a mention."""
+    text = str(event.get("text") or "")
+    in_thread = event.get("thread_ts") is not None and not find_mentions(text)
+    return _is_direct(event) or (in_thread and bool(text.strip() or event.get("files")))
 
 
 def _place(event: Event) -> str:

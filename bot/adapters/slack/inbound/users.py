@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
+from backends.lru import LruDict
 from bot.adapters.lookup_cache import LookupCache
 from bot.adapters.slack.inbound.user_groups import UserGroups
 from bot.adapters.slack.transport.errors import FAILURES, error_of
@@ -59,7 +59,7 @@ class UserDirectory:
         self._groups = groups
         self._clock = clock
         self._present: LookupCache[str, User] = LookupCache(self._fetch, clock=clock)
-        self._cached: OrderedDict[str, User] = OrderedDict()
+        self._cached: LruDict[str, User] = LruDict(_MAX_CACHED_USERS)
         self._closed_until = 0.0
 
     async def author(self, user: str, name: str = "") -> Author:
@@ -94,7 +94,6 @@ class UserDirectory:
     async def _person(self, user: str) -> User:
         known = self._cached.get(user)
         if known is not None and known.until > self._clock():
-            self._cached.move_to_end(user)
             return known
         person = await self._look_up(user) or User(
             user,
@@ -103,9 +102,6 @@ class UserDirectory:
             self._clock() + _RETRY_S,
         )
         self._cached[user] = person
-        self._cached.move_to_end(user)
-        while len(self._cached) > _MAX_CACHED_USERS:
-            self._cached.popitem(last=False)
         return person
 
     async def _look_up(self, user: str) -> User | None:

@@ -7,7 +7,6 @@ same run.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
+from backends.lru import LruDict
 from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.slack.outbound.escaping import to_single_line
 from bot.adapters.slack.transport.errors import FAILURES, error_of
@@ -89,7 +89,7 @@ class AgentStatus:
         self._refresh_s = refresh_s
         self._refused: set[str] = set()
         self._open: dict[Place, _Session] = {}
-        self._greeted: OrderedDict[str, None] = OrderedDict()
+        self._greeted: LruDict[str, None] = LruDict(_MAX_GREETED_CHANNELS)
         self._refreshing = False
         self._agent: bool | None = None
 
@@ -238,8 +238,6 @@ class AgentStatus:
         if channel in self._greeted:
             return
         self._greeted[channel] = None
-        while len(self._greeted) > _MAX_GREETED_CHANNELS:
-            self._greeted.popitem(last=False)
         await self._suggest(channel, None, commands)
 
     async def _suggest(self, channel: str, thread: str | None, commands: Sequence[Command]) -> None:

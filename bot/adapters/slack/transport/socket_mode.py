@@ -21,8 +21,8 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.adapters.backoff import Backoff
 from bot.adapters.protocol import AdapterError
-from bot.adapters.slack.transport.backoff import Backoff
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
 from bot.adapters.slack.transport.tokens import retry_after, token_error

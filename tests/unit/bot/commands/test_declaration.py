@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.commands.declaration import (
     MAX_TEXT_CHARACTERS,
@@ -110,13 +112,75 @@ def test_a_missing_option_is_named_unless_binding_is_partial() -> None:
     assert rap.bind({}, partial=True)["matchup"] is None
 
 
-def test_the_schema_accepts_what_binding_accepts() -> None:
+def test_the_schema_has_all_that_is_declared_of_an_option() -> None:
     schema = rap.schema()
     jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate({"matchup": "A", "rounds": 2, "style": "new"}, schema)
-    for bad in ({}, {"matchup": 1}, {"matchup": "A", "style": "odd"}, {"matchup": "A", "x": 1}):
-        with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(bad, schema)
+    assert schema["required"] == ["matchup"]
+    assert schema["properties"] == {
+        "matchup": {
+            "type": "string",
+            "description": "Who battles whom",
+            "maxLength": 20,
+            "pattern": r"\S",
+        },
+        "rounds": {
+            "type": "integer",
+            "description": "Rounds",
+            "minimum": 1,
+            "maximum": 5,
+            "default": 2,
+        },
+        "speed": {"type": "number", "description": "Speed"},
+        "style": {
+            "type": "string",
+            "description": "Style",
+            "enum": ["old", "new"],
+            "default": "old",
+        },
+        "loud": {"type": "boolean", "description": "Loud", "default": False},
+        "mood": {"type": "string", "description": "Mood", "maxLength": 4000, "default": ""},
+    }
+
+
+def test_the_defaults_of_a_schema_are_what_is_bound_where_nothing_is_given() -> None:
+    bound = rap.bind({"matchup": "A vs B"})
+    for name, entry in rap.schema()["properties"].items():
+        if name != "matchup":
+            assert bound[name] == entry.get("default")
+
+
+_printable = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=25)
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "matchup": _printable,
+            "rounds": st.integers(-2, 8),
+            "speed": st.floats(allow_nan=False, allow_infinity=False) | st.integers(-9, 9),
+            "style": st.sampled_from(["old", "new", "odd", ""]),
+            "loud": st.booleans(),
+            "mood": _printable,
+            "other": st.integers(),
+        },
+    )
+)
+def test_the_schema_accepts_what_binding_accepts(given_values: dict[str, Any]) -> None:
+    try:
+        rap.bind(given_values)
+        bound = True
+    except UsageError:
+        bound = False
+    valid = jsonschema.Draft202012Validator(rap.schema()).is_valid(given_values)
+    assert valid == bound
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"matchup": 1}, {"matchup": "A", "rounds": "2"}, {"matchup": "A", "mood": None}]
+)
+def test_the_schema_accepts_no_value_of_another_type(wrong: dict[str, Any]) -> None:
+    assert not jsonschema.Draft202012Validator(rap.schema()).is_valid(wrong)
 
 
 def test_a_text_of_any_script_passes_and_a_long_one_does_not() -> None:

@@ -97,7 +97,7 @@ class TestLoad:
     def test_absolute_and_home_paths_are_kept(self, tmp_path: Path) -> None:
         config = load(write(tmp_path, "data_dir: /srv/parlance\nmodels_dir: ~/models"), {})
         assert config.data_dir == Path("/srv/parlance")
-        assert config.model_folder == Path.home() / "models"
+        assert config.models_dir == Path.home() / "models"
 
     def test_all_problems_are_named_at_once_with_the_nearest_key(self, tmp_path: Path) -> None:
         found = problems(
@@ -283,7 +283,7 @@ class TestEnvironment:
         config = load(path, environ)
         assert config.limits.max_queue == 8
         assert config.limits.per_person == 2
-        assert config.model_folder == Path("/srv/models")
+        assert config.models_dir == Path("/srv/models")
         assert config.fetch.allow_hosts == ("wiki.lan", "files.lan:8080")
         assert config.metrics.port is None
 

@@ -135,7 +135,7 @@ async def test_an_engine_that_does_not_tell_its_context_is_taken_for_a_small_one
 async def test_the_fitter_forgets_conversations_rather_than_grow() -> None:
     fitter = Fitter(conversations=2, counts=5)
     await fit(fitter, models(600), turns(40))
-    assert len(fitter._counts._values) == 5
+    assert len(fitter._counts) == 5
 
 
 async def test_a_long_text_is_split_into_pieces_that_fit() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import iter_graphemes
 
-from bot.replies.pagination import MIN_PAGE_CHARACTERS, Measure, Splitter, split, utf16_units
+from bot.replies.pagination import MIN_PAGE_CHARACTERS, Splitter, split
 
 PIECES = [
     "word ", "a longer sentence. ", "\n", "\n\n", "```\n", "```python\n", "~~~\n", "````md\n",
@@ -21,25 +21,22 @@ documents = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=12)), m
     "".join
 )
 limits = st.integers(MIN_PAGE_CHARACTERS, 120)
-measures = st.sampled_from([len, utf16_units])
 
 
 def squeezed(text: str) -> str:
     return re.sub(r"\s", "", text)
 
 
-@given(documents, limits, measures)
-def test_no_page_is_longer_than_the_limit_or_blank(text: str, limit: int, measure: Measure) -> None:
-    for page in split(text, limit, measure=measure):
-        assert measure(page) <= limit
+@given(documents, limits)
+def test_no_page_is_longer_than_the_limit_or_blank(text: str, limit: int) -> None:
+    for page in split(text, limit):
+        assert len(page) <= limit
         assert page.strip()
 
 
-@given(st.lists(st.sampled_from(PIECES), max_size=50), limits, measures)
-def test_a_page_before_the_last_never_changes(
-    pieces: list[str], limit: int, measure: Measure
-) -> None:
-    splitter = Splitter(limit, measure=measure)
+@given(st.lists(st.sampled_from(PIECES), max_size=50), limits)
+def test_a_page_before_the_last_never_changes(pieces: list[str], limit: int) -> None:
+    splitter = Splitter(limit)
     before: tuple[str, ...] = ()
     for piece in pieces:
         splitter.append(piece)
@@ -49,15 +46,13 @@ def test_a_page_before_the_last_never_changes(
         before = pages
 
 
-@given(documents, limits, measures, st.integers(1, 7))
-def test_pages_do_not_depend_on_the_size_of_the_pieces(
-    text: str, limit: int, measure: Measure, step: int
-) -> None:
-    splitter = Splitter(limit, measure=measure)
+@given(documents, limits, st.integers(1, 7))
+def test_pages_do_not_depend_on_the_size_of_the_pieces(text: str, limit: int, step: int) -> None:
+    splitter = Splitter(limit)
     for at in range(0, len(text), step):
         splitter.append(text[at : at + step])
-        assert all(measure(page) <= limit for page in splitter.pages)
-    assert splitter.pages == split(text, limit, measure=measure)
+        assert all(len(page) <= limit for page in splitter.pages)
+    assert splitter.pages == split(text, limit)
 
 
 @given(documents, limits)
@@ -170,12 +165,6 @@ def test_indentation_survives_a_cut_in_code() -> None:
 def test_an_info_string_as_long_as_a_page_is_text() -> None:
     text = "```" + "a" * 100 + "\ncode\n```"
     assert all(len(page) <= 40 for page in split(text, 40))
-
-
-def test_utf16_units_are_counted_where_a_platform_counts_them() -> None:
-    assert utf16_units("a😀") == 3
-    pages = split("😀" * 40, 32, measure=utf16_units)
-    assert [len(page) for page in pages] == [16, 16, 8]
 
 
 def test_halves_of_a_surrogate_pair_are_joined_and_lone_ones_replaced() -> None:

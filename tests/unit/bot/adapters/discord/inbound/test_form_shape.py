@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bot.adapters.discord.inbound.modal_views import build_form, needs_form, parse_values
 from bot.commands.declaration import Command, Option
+from bot.skills.plugin_checks import guard_command
 from tests.fakes.discord.forms import fields_of, problems, sent, shown
 from tests.fakes.discord.spec import problems as refused
 from tests.fakes.discord.state import Json
@@ -106,7 +107,7 @@ class TestShape:
         assert not needs_form(plan, {"times": 9}, files=False)
 
     def test_one_that_cannot_say_whether_it_wants_a_form_has_none(self) -> None:
-        broken = replace(plan, form=lambda given: bool(given["mode"]))
+        broken = guard_command(replace(plan, form=lambda given: bool(given["mode"])), "planner")
         assert not needs_form(broken, {}, files=False)
 
 

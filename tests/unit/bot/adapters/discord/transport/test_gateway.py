@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.discord.transport.backoff import Backoff
 from bot.adapters.protocol import AdapterError
 from tests.fakes.discord import FakeDiscord
 from tests.fakes.discord.gateway import MESSAGE_CONTENT
@@ -213,27 +212,3 @@ class TestShards:
         bot = make(settings={"message_content": True, "shards": 1})
         with pytest.raises(AdapterError, match="Message Content"):
             await asyncio.wait_for(bot.adapter.run(bot.bench.core), 5)
-
-
-class TestBackoff:
-    def test_it_grows_up_to_its_cap(self) -> None:
-        backoff = Backoff(0.5, 8.0)
-        waits = [backoff.delay() for _ in range(10)]
-        assert 0.25 <= waits[0] <= 0.5
-        assert all(w <= 8.0 for w in waits)
-        assert min(waits[5:]) >= 4.0
-
-    def test_a_session_that_holds_starts_it_anew(self) -> None:
-        backoff = Backoff(0.5, 8.0)
-        for _ in range(10):
-            backoff.delay()
-        backoff.record_opened()
-        assert backoff.delay() <= 0.5
-
-    def test_sessions_that_break_at_once_are_not_opened_by_the_thousand(self) -> None:
-        backoff = Backoff(0.5, 8.0)
-        waited = 0.0
-        for _ in range(1000):
-            backoff.record_opened()
-            waited += backoff.delay()
-        assert waited > 14 * 3600

@@ -12,6 +12,7 @@ from bot.adapters.slack.inbound.interactions import MENU
 from bot.adapters.slack.inbound.modal_views import FILE, build_form, form_origin
 from bot.commands.declaration import Command, Option, command
 from bot.skills.context import Context
+from bot.skills.plugin_checks import guard_command
 from bot.skills.skill import Skill
 from bot.types import Text
 from tests.fakes.skills import CHAT
@@ -143,7 +144,8 @@ class TestForms:
     async def test_a_call_whose_form_could_not_be_decided_on_was_never_answered(
         self, make: Any, people: Acting
     ) -> None:
-        broken = replace(paint, name="broken", form=lambda given: bool(given["size"]))
+        asks = replace(paint, name="broken", form=lambda given: bool(given["size"]))
+        broken = guard_command(asks, "painter")
         async with running(make(bench={"skills": (Skill("broken", commands=(broken,)),)})):
             await people.slash("broken", "a house")
             await says(people, "a house in red")

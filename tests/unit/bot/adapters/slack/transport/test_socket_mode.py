@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 
 from bot.adapters.protocol import AdapterError
-from bot.adapters.slack import Timing
-from bot.adapters.slack.transport.backoff import Backoff
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.bots import (
     CHANNEL,
@@ -300,31 +298,3 @@ class TestForGood:
         fake.fail_next("chat.postMessage", error="token_expired")
         await greeted(fake)
         await greeted(fake)
-
-
-class TestBackoff:
-    def test_a_try_that_hangs_and_the_pause_after_it_take_less_than_ten_seconds(self) -> None:
-        assert Timing().handshake + Timing().backoff_cap < 10
-
-    def test_it_grows_up_to_its_cap(self) -> None:
-        backoff = Backoff(0.5, 8.0)
-        waits = [backoff.delay() for _ in range(15)]
-        assert 0.25 <= waits[0] <= 0.5
-        assert all(w <= 8.0 for w in waits)
-        assert min(waits[6:]) >= 4.0
-
-    def test_only_a_greeting_starts_it_anew(self) -> None:
-        backoff = Backoff(0.5, 8.0)
-        for _ in range(10):
-            backoff.delay()
-        assert backoff.delay() >= 4.0
-        backoff.record_opened()
-        assert backoff.delay() <= 0.5
-
-    def test_connections_that_break_at_once_are_not_opened_by_the_thousand(self) -> None:
-        backoff = Backoff(0.5, 8.0)
-        waited = 0.0
-        for _ in range(100):
-            backoff.record_opened()
-            waited += backoff.delay()
-        assert waited > 30 * 60

@@ -1,0 +1,165 @@
+"""Checks what a plugin declares, and guards the predicates in it that are called later.
+
+A predicate of a plugin (`wants`, a command's check, `form`) is asked for every message or for every
+line of /help. One that fails says no, and its plugin is named in the log, once.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+from pydantic import BaseModel, ValidationError
+
+from backends.base import Engine
+from backends.pool.spec import redact_value
+from bot.commands.checks import Check
+from bot.commands.declaration import Command
+from bot.errors import PluginError
+from bot.skills.document_loader import Loader
+from bot.skills.skill import Skill
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+_COMMAND_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_UNKNOWN_REASON = "a permission that you do not have"
+
+
+def check_list(values: Any, kind: type[T], what: str) -> tuple[T, ...]:
+    """Return the values of a list as a tuple. Raises `PluginError` for anything else."""
+    if values is None:
+        return ()
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise PluginError(f"{what} must return a list of {kind.__name__}.")
+    for value in values:
+        if not isinstance(value, kind):
+            raise PluginError(f"{what} must hold {kind.__name__}, not {type(value).__name__}.")
+    return tuple(values)
+
+
+def check_settings(name: str, model: Any, given: dict[str, Any]) -> BaseModel | None:
+    """Validate a plugin's section of config.yaml. Raises `PluginError` with the path of each
+    mistake."""
+    if model is None and given:
+        raise PluginError(f"plugins.settings.{name} is given, but it has no settings.")
+    if model is None:
+        return None
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        raise PluginError("plugin_settings must return a pydantic model class.")
+    try:
+        settings = model.model_validate(given)
+    except ValidationError as error:
+        raise PluginError(_paths(f"plugins.settings.{name}", error)) from None
+    settings.model_dump()  # the names of secrets are read from it, so it must not fail there
+    return settings
+
+
+def check_skill(skill: Skill) -> None:
+    """Raise `PluginError` for a skill that would break the routing of other skills' messages."""
+    what = f"skill {skill.name}"
+    for command in check_list(skill.commands, Command, what):
+        if not _COMMAND_NAME.fullmatch(command.name):
+            raise PluginError(
+                f"/{command.name}: a command's name has at most 32 of a-z, 0-9, - and _."
+            )
+        if command.check is not None and not callable(command.check):
+            raise PluginError(f"/{command.name}: the check must be a Check.")
+    for name in ("answer", "wants"):
+        value = getattr(skill, name)
+        if value is not None and not callable(value):
+            raise PluginError(f"{what}: {name} must be a function.")
+    if not isinstance(skill.priority, int | float) or skill.priority != skill.priority:
+        raise PluginError(f"{what}: priority must be a number.")
+
+
+def check_engine(engine: Engine) -> None:
+    """Raise `PluginError` for an engine that no model could be created with."""
+    if not (isinstance(engine.options, type) and issubclass(engine.options, BaseModel)):
+        raise PluginError(f"engine {engine.name}: options must be a class of EngineOptions.")
+    if not callable(engine.create):
+        raise PluginError(f"engine {engine.name}: create must be a function.")
+
+
+def check_loader(loader: Loader) -> None:
+    """Raise `PluginError` for a loader that would break the choice of a loader for any file."""
+    for name in ("suffixes", "content_types", "names"):
+        values = getattr(loader, name)
+        if (
+            isinstance(values, str)
+            or not isinstance(values, Collection)
+            or not all(isinstance(value, str) for value in values)
+        ):
+            raise PluginError(f"loader {loader.name}: {name} must be a set of texts.")
+    if not callable(loader.load):
+        raise PluginError(f"loader {loader.name}: load must be a function.")
+
+
+def check_prompts(folder: str) -> None:
+    """Raise `PluginError` for a folder of prompts that cannot be read, or a template in it that
+    does not compile."""
+    from bot.prompting.templates import JinjaPrompts  # few plugins have prompts
+
+    JinjaPrompts([Path(folder)])
+
+
+def guard_skill(skill: Skill, plugin: str) -> Skill:
+    """Return a skill whose `wants` never raises."""
+    if skill.wants is None:
+        return skill
+    return replace(skill, wants=_guarded(skill.wants, plugin, f"wants of skill {skill.name}"))
+
+
+def guard_command(command: Command, plugin: str) -> Command:
+    """Return a command of a plugin whose check and form never raise. A check that fails denies."""
+    check, form = command.check, command.form
+    if check is not None:
+        test = _guarded(check, plugin, f"check of /{command.name}")
+        known = check if isinstance(check, Check) else Check(test, _UNKNOWN_REASON)
+        check = replace(known, test=test)
+    if form is not None:
+        form = _guarded(form, plugin, f"form of /{command.name}")
+    return replace(command, plugin=plugin, check=check, form=form)
+
+
+def _guarded(predicate: Callable[..., Any], plugin: str, what: str) -> Callable[..., bool]:
+    """Return a predicate that says no where the given one fails, or answers neither yes nor no."""
+    reported = False
+
+    def ask(*asked: Any) -> bool:
+        nonlocal reported
+        try:
+            return _truth(predicate(*asked))
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # a plugin may raise anything; nothing is awaited here
+            if not reported:
+                log.exception("plugin.predicate_failed", plugin=plugin, what=what)
+            reported = True
+            return False
+
+    return ask
+
+
+def _truth(answer: Any) -> bool:
+    """Whether an answer is true. A coroutine or a function always would be, and never is meant."""
+    if inspect.iscoroutine(answer):
+        answer.close()
+    if inspect.isawaitable(answer) or inspect.isasyncgen(answer) or callable(answer):
+        raise TypeError(f"it must answer True or False at once, not with {type(answer).__name__}")
+    return bool(answer)
+
+
+def _paths(prefix: str, error: ValidationError) -> str:
+    found = [
+        ".".join([prefix, *(str(step) for step in problem["loc"])])
+        + f": {redact_value(problem['msg'], problem['input'])}"
+        for problem in error.errors(include_url=False)
+    ]
+    return "; ".join(found) + "."

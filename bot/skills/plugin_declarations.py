@@ -1,0 +1,89 @@
+"""What the loaded plugins declared, and what of them was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel
+
+from backends.base import Engine
+from bot.commands.declaration import Command
+from bot.skills.document_loader import Loader
+from bot.skills.services import Services
+from bot.skills.skill import Skill
+
+Lifespan: TypeAlias = Callable[[Services], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class PluginProblem:
+    """Something of a plugin that was left out, and the reason in one sentence."""
+
+    plugin: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"plugin {self.plugin}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class PluginDescription:
+    """One plugin, for `parlance plugins list`."""
+
+    name: str
+    origin: str
+    skills: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    engines: tuple[str, ...] = ()
+    loaders: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PluginSources:
+    """Where plugins were searched for, and the settings from config.yaml by plugin name."""
+
+    modules: tuple[str, ...] = ()
+    folders: tuple[Path, ...] = ()
+    disabled: tuple[str, ...] = ()
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    installed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Plugins:
+    """Everything that the loaded plugins declared. `settings` are validated, by skill name."""
+
+    skills: tuple[Skill, ...] = ()
+    commands: tuple[Command, ...] = ()
+    engines: tuple[Engine, ...] = ()
+    loaders: tuple[Loader, ...] = ()
+    prompt_folders: tuple[str, ...] = ()
+    lifespans: tuple[tuple[str, Lifespan], ...] = ()
+    forget: tuple[tuple[str, Callable[[str], None]], ...] = ()
+    settings: Mapping[str, BaseModel | None] = field(default_factory=dict)
+    problems: tuple[PluginProblem, ...] = ()
+    descriptions: tuple[PluginDescription, ...] = ()
+    sources: PluginSources = PluginSources()
+
+    def describe(self) -> Sequence[PluginDescription]:
+        """Return a description of each plugin that was found, also of those left out."""
+        return self.descriptions
+
+    def without_skills(self, failed: Sequence[PluginProblem]) -> Plugins:
+        """Return the plugins without the skills of those that failed, whose problems are added.
+
+        What runs outside of a plugin's lifespan stays: engines, loaders, prompts, `forget_user`.
+        """
+        names = {problem.plugin for problem in failed}
+        gone = {skill for one in self.descriptions if one.name in names for skill in one.skills}
+        return replace(
+            self,
+            skills=tuple(skill for skill in self.skills if skill.name not in gone),
+            commands=tuple(one for one in self.commands if one.plugin not in names),
+            problems=(*self.problems, *failed),
+        )
