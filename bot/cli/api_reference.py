@@ -15,7 +15,7 @@ import bot.api
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.Assign | ast.AnnAssign
 
 GROUPS: Final = (
-    ("Skills and commands", ("bot.skills", "bot.commands.declaration")),
+    ("Skills and commands", ("bot.skills", "bot.commands.declaration", "bot.commands.options")),
     ("Who may do what", ("bot.commands.checks", "bot.knowledge.access")),
     ("Events", ("bot.events",)),
     ("Parts of an answer", ("bot.types",)),
