@@ -259,6 +259,7 @@ def assemble(
         store=services.history,
         open_turns=open_turns,
         handler=wrap(router.run, [*layers, *middleware]),
+        authorize=services.authorize,
         suspensions=suspensions,
         channel_settings=policy.channel_settings,
         limits=limits,
