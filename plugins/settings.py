@@ -44,7 +44,7 @@ async def setting_names(asked: Completion) -> Sequence[str]:
 async def settings(
     ctx: Context,
     action: Annotated[Literal["show", "set", "clear"], Option("What to do")] = "show",
-    name: Annotated[str, Option("Which setting", complete=setting_names, max_length=40)] = "",
+    name: Annotated[str, Option("Which setting", complete=setting_names, max_length=100)] = "",
     value: Annotated[str, Option("Its new value", max_length=2000, multiline=True)] = "",
     scope: Annotated[Width, Option("Where it holds")] = "channel",
 ) -> AsyncIterator[Part]:

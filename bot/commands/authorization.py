@@ -18,7 +18,7 @@ A rule for a name holds for all its arguments, unless the argument has a rule of
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias, get_args
 
@@ -114,6 +114,14 @@ def check_action(action: str) -> str:
     if argument and words is not None and argument not in words:
         raise ValueError(f"must be one of {', '.join(f'{name}:{one}' for one in sorted(words))}")
     return action
+
+
+def list_actions(bases: Sequence[str]) -> tuple[str, ...]:
+    """The actions that are no commands, those for all of a kind first; `bases` are the names of the
+    knowledge bases."""
+    parts = {name: sorted(words) for name, words in _WORDS_BY_NAME.items()}
+    parts |= {name: list(bases) for name in ("docs.read", "docs.add", "docs.remove")}
+    return (*PHRASES, *(f"{name}:{part}" for name, words in parts.items() for part in words))
 
 
 def describe_action(action: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from bot.commands.access import Access, parse_access
-from bot.commands.authorization import PHRASES, describe_action
+from bot.commands.authorization import describe_action, list_actions
 from bot.commands.declaration import Option, check_text
 from bot.errors import NotFound, Refused, UsageError, nearest
 from bot.history.protocol import Preferences
@@ -54,7 +54,7 @@ class ChosenSettings:
 
     `configured` returns the settings of config.yaml for a conversation; `bases` returns the names
     of the knowledge bases, `commands` those of the commands; `models` knows which model answers.
-    Who may use a command is a setting, and so is who may do something else (`PHRASES`).
+    Who may use a command is a setting, and so is who may do something else (`list_actions`).
     `role_problem(platform, roles)` says why a rule that names these roles could not work, if so.
     """
 
@@ -140,8 +140,7 @@ class ChosenSettings:
 
     def _actions(self) -> Sequence[str]:
         """What rules can be chosen for: each command, and what is asked for beside them."""
-        documents = (f"docs.read:{base}" for base in self._bases())
-        return tuple(dict.fromkeys((*self._commands(), *PHRASES, *documents)))
+        return tuple(dict.fromkeys((*self._commands(), *list_actions(self._bases()))))
 
     def names(self) -> Sequence[str]:
         """The names of all settings that can be chosen."""
@@ -206,8 +205,9 @@ class ChosenSettings:
 
     async def _coerce_access(self, name: str, value: str, platform: str) -> str:
         access = parse_access(value)
-        changes = {f"{COMMAND_PREFIX}settings", f"{COMMAND_PREFIX}settings.change"}
-        if name in changes and access.whom == "nobody":
+        changing = f"{COMMAND_PREFIX}settings"
+        of_settings = name == changing or name.startswith(f"{changing}.")
+        if of_settings and access.whom == "nobody":
             raise UsageError("Then nobody could change it back; write admins instead.")
         if access.roles and (problem := await self._role_problem(platform, access.roles)):
             raise Refused(problem)
