@@ -103,7 +103,8 @@ class ChosenSettings:
 
     async def knowledge_base(self, conversation: ConversationKey) -> str | None:
         """The knowledge base that answers here; None where nobody chose one."""
-        return (await self.resolve(conversation)).knowledge_base
+        found = await self._chosen("knowledge_base", conversation)
+        return found[1] if found is not None else self._configured(conversation).knowledge_base
 
     async def access(self, action: str, conversation: ConversationKey) -> Access | None:
         """Who may do something here, where an admin chose; None where nobody did."""

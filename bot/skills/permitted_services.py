@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk
 from bot.commands.authorization import Authorize
@@ -61,10 +61,14 @@ class PermittedKnowledge:
 
     knowledge: Knowledge
     permission: Permission
+    readable: set[str] = field(default_factory=set)
+    """The bases of which it was decided that the person may read them."""
 
     async def bases(self, asker: Asker) -> Sequence[str]:
         found = await self.knowledge.bases(asker)
-        return [base for base in found if await self.permission.allowed(f"docs.read:{base}")]
+        readable = [b for b in found if await self.permission.allowed(f"docs.read:{b}")]
+        self.readable.update(readable)
+        return readable
 
     async def search(
         self,
@@ -78,7 +82,8 @@ class PermittedKnowledge:
         if bases is None:
             bases = await self.bases(self.permission.asker)
         for base in bases:
-            await self.permission.require(f"docs.read:{base}")
+            if base not in self.readable:
+                await self.permission.require(f"docs.read:{base}")
         return await self.knowledge.search(
             query, bases=bases, limit=limit, before=before, beside=beside
         )
