@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, or_, select, text, update
 
 from bot.history.mapping import SNAPSHOT
 from bot.history.tables import choices, materials, quoted, replies, turns
@@ -51,9 +51,9 @@ async def forget_conversation(
 async def _count_turns(database: Database, asked: ColumnElement[bool]) -> int:
     """The number of these turns and the answers to them."""
     found = select(turns.c.id).where(asked)
-    gone = select(turns.c.seq).where(or_(asked, turns.c.answers.in_(found)))
+    gone = select(func.count()).select_from(turns).where(or_(asked, turns.c.answers.in_(found)))
     async with database.read() as connection:
-        return len((await connection.execute(gone)).all())
+        return await connection.scalar(gone) or 0
 
 
 def _batch(data: PersonalData, person: str) -> Callable[[Connection], int] | None:
