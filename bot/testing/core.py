@@ -124,7 +124,7 @@ class Parlance:
 
         `attachments` are files by name. Raises `TimeoutError` after `patience_s`.
         """
-        place = ConversationKey("test", "workspace", channel, user=user if direct else None)
+        place = ConversationKey("test", *(("@dm", user) if direct else ("workspace", channel)))
         author = Author("test", user, user.title(), frozenset({_ADMIN} if admin else ()))
         common: dict[str, Any] = {
             "id": uuid.uuid4().hex,

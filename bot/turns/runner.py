@@ -60,7 +60,7 @@ class TurnDependencies:
     open_turns: OpenTurns
     authorize: Authorize
     handler: Handler
-    channel_settings: Callable[[ConversationKey], Awaitable[ChannelSettings]]
+    channel_settings: Callable[[ConversationKey, str | None], Awaitable[ChannelSettings]]
     suspensions: Suspensions | None = None
     limits: TurnLimits = TurnLimits()
     timeouts: DeliveryTimeouts = field(default_factory=DeliveryTimeouts)
@@ -185,7 +185,9 @@ class TurnRunner:
         """Wait for the lane, store the question, and run the skill."""
         turn, limit = self.turn, self._dependencies.limits.deadline_s
         assert turn.route is not None
-        turn.settings = await self._dependencies.channel_settings(turn.event.conversation)
+        turn.settings = await self._dependencies.channel_settings(
+            turn.event.conversation, turn.asker.author.key
+        )
         turn.deadline_s = limit
         self._draft.file_over_chars = turn.settings.file_over_chars
         if self._ticket is not None:
