@@ -30,6 +30,7 @@ from bot.answering.excerpts import READ_CHARACTERS, as_points, excerpts
 from bot.answering.grounded_answer import answer_from, source
 from bot.answering.query_rewriting import search_for
 from bot.answering.small_model import answer_to, courtesy, is_small, small_note
+from bot.commands.access import parse_person
 from bot.commands.checks import Asker, Check, anyone, has_role, in_direct_message, is_admin, is_user
 from bot.commands.declaration import Command, Example, command
 from bot.commands.options import Completion, Option
@@ -169,6 +170,7 @@ __all__ = [
     "is_user",
     "model_names",
     "nearest",
+    "parse_person",
     "plain_name",
     "private_base",
     "quoted",

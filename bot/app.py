@@ -37,9 +37,13 @@ from bot.observability.metrics import Metrics
 from bot.observability.redaction import Redactor
 from bot.private_files import create_privately
 from bot.prompting.templates import JinjaPrompts
+from bot.settings.admins import Admins
+from bot.settings.admission import Admission
+from bot.settings.allowed_places import AllowedPlaces
 from bot.settings.channel_settings import ChosenSettings
 from bot.settings.choices_store import SqlPreferences
 from bot.settings.from_config import create_authorizer, named_roles, settings_from_config
+from bot.settings.moderation import Moderation
 from bot.skills.plugin_declarations import Plugins
 from bot.skills.plugin_lifespans import run_lifespans
 from bot.skills.services import Searching, Services
@@ -182,7 +186,12 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             Fetcher(config.fetch), document_reader, max_bytes=config.limits.max_attachment_bytes
         )
         models = ModelService(pool, preferences, config, SqlCapabilitiesStore(database))
-        platforms = Platforms(config.is_admin)
+        admins = Admins(preferences, config.is_admin)
+        moderation = Moderation(preferences, admins)
+        places = AllowedPlaces(preferences, config.allowed_workspaces, admins)
+        for chosen in (admins, moderation, places):
+            await chosen.load()
+        platforms = Platforms(admins.is_admin)
         settings = ChosenSettings(
             preferences,
             partial(settings_from_config, config),
@@ -220,6 +229,9 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             turns=open_turns,
             commands=installation.plugins.commands,
             settings=settings,
+            moderation=moderation,
+            places=places,
+            admins=admins,
             forget=Erasure(
                 database,
                 open_turns,
@@ -249,7 +261,8 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             open_turns,
             replies,
             policy=Policy(
-                is_admin=config.is_admin,
+                is_admin=admins.is_admin,
+                admission=Admission(moderation, places),
                 channel_settings=settings.resolve,
                 is_off=config.is_off,
                 quota_per_hour=config.limits.quota_per_hour,

@@ -33,6 +33,7 @@ SHIPPED_PLUGINS = (
     "plugins.model_switch",
     "plugins.docs_admin",
     "plugins.settings",
+    "plugins.moderation",
 )
 """Modules of the plugins that ship, in the order in which /help shows them."""
 SHIPPED_PROMPTS = Path(__file__).resolve().parents[1] / "plugins" / "prompts"

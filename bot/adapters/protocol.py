@@ -83,6 +83,16 @@ class Core(Protocol):
         `direct` says that the conversation is a direct message."""
         ...
 
+    def admits(
+        self, author: Author, conversation: ConversationKey, action: str = "message"
+    ) -> bool:
+        """Whether this person is answered here; `action` is the name of a command, or `message`.
+
+        What is not let in goes to `accept` all the same, which tells them why, but nothing is
+        prepared for an answer: no thread, no form.
+        """
+        ...
+
     async def channel_settings(self, conversation: ConversationKey) -> ChannelSettings:
         """The settings that are in force in a conversation's channel."""
         ...

@@ -16,7 +16,7 @@ Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.Assign 
 
 GROUPS: Final = (
     ("Skills and commands", ("bot.skills", "bot.commands.declaration", "bot.commands.options")),
-    ("Who may do what", ("bot.commands.checks", "bot.knowledge.access")),
+    ("Who may do what", ("bot.commands.checks", "bot.commands.access", "bot.knowledge.access")),
     ("Events", ("bot.events",)),
     ("Parts of an answer", ("bot.types",)),
     ("What services return", ("bot.values",)),

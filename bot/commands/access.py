@@ -23,6 +23,8 @@ _WHOM: dict[str, Whom] = {
 }
 _ROLE = re.compile(r"<@&(\w+)>|<!subteam\^(\w+)(?:\|[^>]*)?>|role:(\w+)")
 _USER = re.compile(r"<@!?(\w+)(?:\|[^>]*)?>|user:(\w+)")
+_PERSON = re.compile(r"(?:(?P<platform>[a-z_]+):)?(?P<id>\w+)")
+_HAS_DIGIT = re.compile(r"\d")
 _MAX_ROLES_AND_USERS = 50
 
 
@@ -47,6 +49,20 @@ class Access:
         if self.whom != "admins":
             return self.whom == "everyone"
         return admin or author.id in self.users or bool(author.roles & self.roles)
+
+
+def parse_person(text: str, platform: str) -> str:
+    """Parse a mention or an id of a person on `platform`; returns the `Author.key`.
+
+    Raises `UsageError` for anything else, such as a name, which may be anybody's.
+    """
+    word = text.strip()
+    if (user := _USER.fullmatch(word)) is not None:
+        return f"{platform}:{next(filter(None, user.groups()))}"
+    person = _PERSON.fullmatch(word)
+    if person is None or not (person["platform"] or _HAS_DIGIT.search(word)):
+        raise UsageError("Mention the person, or write user:ID; a name may be anybody's.")
+    return f"{person['platform'] or platform}:{person['id']}"
 
 
 def parse_access(text: str) -> Access:

@@ -27,7 +27,9 @@ class DiscordSettings(Section):
     """Number of connections, `auto` for what Discord recommends; empty: one, as most need."""
     guilds: tuple[int, ...] = ()
     """Servers in which the commands are registered; empty: everywhere."""
-    user_install: bool = True
+    allowed_servers: tuple[int, ...] = ()
+    """Servers in which the bot works, by id; empty: in every one that it is added to."""
+    user_install: bool = False
     """People may add the bot to their own account, and use its commands anywhere."""
     reply_chain: Annotated[int, Field(ge=0, le=50)] = 8
     """Messages read as context, of a chain of replies or of a thread that it is mentioned in."""
@@ -38,6 +40,8 @@ class SlackSettings(Section):
 
     enabled: bool = True
     """Connect when there is a token."""
+    allowed_workspaces: tuple[str, ...] = ()
+    """Workspaces in which the bot works, by id (`T…`); empty: in every one that it is added to."""
     mode: Literal["socket", "http"] = "socket"
     """`socket` needs SLACK_APP_TOKEN, `http` needs SLACK_SIGNING_SECRET and a public address."""
     host: str = "127.0.0.1"

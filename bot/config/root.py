@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,14 @@ class Config(Section):
         """The models that search documents and cannot answer: embedders, and the reranker."""
         reranker = self.knowledge.reranker
         return self.embedders if reranker is None else self.embedders | {reranker}
+
+    @property
+    def allowed_workspaces(self) -> Mapping[str, frozenset[str]]:
+        """Where the bot works, by platform; none named: everywhere."""
+        return {
+            "discord": frozenset(map(str, self.discord.allowed_servers)),
+            "slack": frozenset(self.slack.allowed_workspaces),
+        }
 
     def is_admin(self, author: Author) -> bool:
         """Whether config.yaml names this person, or one of their roles, as an admin."""

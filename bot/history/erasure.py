@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, or_, select, text, update
 
 from bot.history.mapping import SNAPSHOT
+from bot.history.protocol import MODERATION_CHOICES
 from bot.history.tables import choices, materials, quoted, replies, turns
 from bot.storage.batches import MAX_BATCH_ROWS, delete_batch, in_batches, update_batch
 from bot.storage.database import Database
@@ -102,7 +103,8 @@ def _forget_choices(connection: Connection, person: str) -> int:
     found = connection.execute(chosen.limit(MAX_BATCH_ROWS)).all()
     for name, scope in found:
         here = (choices.c.name == name) & (choices.c.scope == scope)
-        if _is_personal(scope) or _is_theirs_alone(connection, person, scope):
+        theirs = _is_personal(scope) or _is_theirs_alone(connection, person, scope)
+        if theirs and name not in MODERATION_CHOICES:
             connection.execute(delete(choices).where(here))
         else:
             connection.execute(update(choices).where(here).values(by=""))

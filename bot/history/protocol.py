@@ -128,6 +128,10 @@ class HistoryStore(Protocol):
         ...
 
 
+MODERATION_CHOICES = frozenset({"admin", "blocked", "paused", "place"})
+"""Names of values that keep people and places out, or in; they outlive who chose them."""
+
+
 class Preferences(Protocol):
     """Small values that people chose at run time, by scope key (`ConversationKey.scope`)."""
 

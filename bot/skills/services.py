@@ -140,6 +140,51 @@ class Settings(Protocol):
         ...
 
 
+class Moderation(Protocol):
+    """Whom the bot does not answer, and where it is paused. People are given by `Author.key`."""
+
+    def blocked(self) -> Sequence[str]:
+        """Return everybody who is blocked."""
+        ...
+
+    async def block(self, person: str, by: str) -> None:
+        """Block somebody everywhere. Raises `UsageError` for an admin."""
+        ...
+
+    async def unblock(self, person: str, by: str) -> bool:
+        """Take a block back; returns False where there was none."""
+        ...
+
+    async def pause(self, place: ConversationKey | None, by: str, reason: str = "") -> None:
+        """Pause a thread or a whole channel; everything where `place` is None."""
+        ...
+
+    async def resume(self, place: ConversationKey | None, by: str) -> bool:
+        """End a pause of exactly this place; returns False where there was none."""
+        ...
+
+
+class Places(Protocol):
+    """The servers and workspaces that the bot works in."""
+
+    async def redeem(self, text: str, conversation: ConversationKey, person: str) -> str:
+        """Allow the place if the text is the word of the log; returns what to say. Raises
+        `Denied`."""
+        ...
+
+
+class Admins(Protocol):
+    """The people who became admins at run time, by `Author.key`."""
+
+    def chosen(self) -> Sequence[str]:
+        """Return all of them."""
+        ...
+
+    async def remove(self, person: str, by: str) -> bool:
+        """Take it back; returns False where nothing was to be taken back."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Searching:
     """How a model helps with a search; off by default, as each step costs a call of the model.
@@ -171,6 +216,9 @@ class Services:
     turns: Turns
     commands: Sequence[Command]
     settings: Settings | None = None
+    moderation: Moderation | None = None
+    places: Places | None = None
+    admins: Admins | None = None
     forget: Callable[[str], Awaitable[int]] | None = None
     fitter: Fitter = field(default_factory=Fitter)
     searching: Searching = Searching()

@@ -26,9 +26,13 @@ from bot.knowledge.access import DocumentAccess
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.page_reader import PageReader
 from bot.prompting.templates import JinjaPrompts
+from bot.settings.admins import Admins
+from bot.settings.admission import Admission
+from bot.settings.allowed_places import AllowedPlaces
 from bot.settings.channel_settings import ChosenSettings
 from bot.settings.choices_store import SqlPreferences
 from bot.settings.from_config import create_authorizer, settings_from_config
+from bot.settings.moderation import Moderation
 from bot.skills.plugin_loader import Plugins, load_plugins
 from bot.skills.services import Services
 from bot.storage.database import Database
@@ -199,8 +203,12 @@ async def running_skills(
             admins=AdminSettings(roles=(f"test:{_ADMIN}",)),
             commands={name: CommandRule(**rule) for name, rule in (commands or {}).items()},
         )
+        preferences = SqlPreferences(database)
+        admins = Admins(preferences, config.is_admin)
+        moderation = Moderation(preferences, admins)
+        places = AllowedPlaces(preferences, {}, admins)
         channel_settings = ChosenSettings(
-            SqlPreferences(database),
+            preferences,
             partial(settings_from_config, config),
             lambda: (*config.knowledge.bases,),
             commands=lambda: [command.name for command in found.commands],
@@ -226,6 +234,9 @@ async def running_skills(
             turns=open_turns,
             commands=found.commands,
             settings=channel_settings,
+            moderation=moderation,
+            places=places,
+            admins=admins,
             forget=forget,
             authorize=authorize,
         )
@@ -235,7 +246,8 @@ async def running_skills(
             open_turns,
             SqlReplies(database),
             policy=Policy(
-                is_admin=config.is_admin,
+                is_admin=admins.is_admin,
+                admission=Admission(moderation, places),
                 channel_settings=channel_settings.resolve,
                 is_off=config.is_off,
             ),

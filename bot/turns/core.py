@@ -24,7 +24,7 @@ from bot.settings.values import ChannelSettings
 from bot.skills.permitted_services import permit
 from bot.skills.services import Services
 from bot.skills.skill import Skill
-from bot.turns.intake import Intake
+from bot.turns.intake import Admission, Intake
 from bot.turns.middleware import (
     Metrics,
     Middleware,
@@ -73,14 +73,16 @@ async def no_roles(platform: str) -> frozenset[str]:
 class Policy:
     """The rules about people and channels, from config.yaml and from choices made in chat.
 
-    `is_off(command)` says whether a command is off everywhere. `channel_settings(conversation,
-    person)` is called for every turn, `person` being the `Author.key` of who asks. `quota_per_hour`
-    is the number of turns a person may start in an hour (None: no limit), `max_chars` the longest
-    message in characters. `named_roles(platform)` returns the roles of that platform that any rule
-    names. Who may do what is decided by `Services.authorize`.
+    `admission` is asked before anything else is looked at. `is_off(command)` says whether a command
+    is off everywhere. `channel_settings(conversation, person)` is called for every turn, `person`
+    being the `Author.key` of who asks. `quota_per_hour` is the number of turns a person may start
+    in an hour (None: no limit), `max_chars` the longest message in characters.
+    `named_roles(platform)` returns the roles of that platform that any rule names. Who may do what
+    is decided by `Services.authorize`.
     """
 
     is_admin: Callable[[Author], bool] = deny_admin
+    admission: Admission | None = None
     channel_settings: Callable[[ConversationKey, str | None], Awaitable[ChannelSettings]] = (
         default_channel_settings
     )
@@ -159,7 +161,16 @@ class Core:
         if all(known.name != command for known in self.commands):
             return False
         asker = self._asker(author, conversation, direct)
+        if not self._admits(asker, command):
+            return False
         return (await self.services.authorize(asker, command, conversation)).allowed
+
+    def admits(
+        self, author: Author, conversation: ConversationKey, action: str = "message"
+    ) -> bool:
+        """Whether a message or command of this person would be answered here at all."""
+        direct = conversation.workspace == "@dm"
+        return self._admits(self._asker(author, conversation, direct), action)
 
     async def complete(
         self,
@@ -209,6 +220,10 @@ class Core:
 
     def _asker(self, author: Author, conversation: ConversationKey, direct: bool) -> Asker:
         return Asker(author, conversation, direct, self.policy.is_admin(author))
+
+    def _admits(self, asker: Asker, action: str) -> bool:
+        admission = self.policy.admission
+        return admission is None or admission.admits(asker, action)
 
 
 async def _suggest(option: Option, completion: Completion) -> Sequence[str]:
@@ -268,5 +283,7 @@ def assemble(
         timeouts=timeouts or DeliveryTimeouts(),
         redact=redact or Redactor(),
     )
-    intake = Intake(router, dependencies, policy.is_admin, services.authorize, platforms)
+    intake = Intake(
+        router, dependencies, policy.is_admin, services.authorize, platforms, policy.admission
+    )
     return Core(intake, open_turns, router, replies, policy, services, platforms)

@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -36,10 +36,33 @@ log = structlog.get_logger(__name__)
 _CANCEL_TIMEOUT_S = 0.3
 
 
+class Admission(Protocol):
+    """Says who is let in; an action is a command's name, `message`, or `button:NAME`."""
+
+    def admits(self, asker: Asker, action: str = "message") -> bool:
+        """Whether an event is let in; has no effect."""
+        ...
+
+    async def refusal(self, asker: Asker, action: str = "message", text: str = "") -> str | None:
+        """What to say to a person who is not let in; empty: nothing. None: they are let in."""
+        ...
+
+
+def _action_of(event: Message | CommandCall | ActionCall) -> str:
+    match event:
+        case Message():
+            return "message"
+        case CommandCall():
+            return event.name
+        case ActionCall():
+            return f"button:{event.action}"
+
+
 class Intake:
     """Accepts events and owns the task of each.
 
-    `is_admin` says whether config.yaml makes a person an admin.
+    `is_admin` says whether a person is an admin. `admission` is asked first about every event of a
+    person; None lets all in.
     """
 
     def __init__(
@@ -49,6 +72,7 @@ class Intake:
         is_admin: Callable[[Author], bool],
         authorize: Authorize,
         platforms: Platforms,
+        admission: Admission | None = None,
     ) -> None:
         self._router = router
         self.dependencies = self._dependencies = dependencies
@@ -56,6 +80,7 @@ class Intake:
         self._is_admin = is_admin
         self._authorize = authorize
         self._buttons = ButtonHandler(dependencies.store, authorize)
+        self._admission = admission
         self._lanes = Lanes()
         self._tasks: set[asyncio.Task[None]] = set()
         self._runners: set[TurnRunner] = set()
@@ -69,6 +94,9 @@ class Intake:
         this waits until the refusal has been sent, which slows the adapter down.
         """
         match event:
+            case Message() | CommandCall() | ActionCall() if not self._admits(event):
+                work = self._turn_away(event, sink)
+                name = event.id
             case Message() | CommandCall():
                 runner = self._create_runner(event, sink)
                 work = self._run(runner)
@@ -102,6 +130,30 @@ class Intake:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    # --- who is not let in --------------------------------------------------------------------
+
+    def _admits(self, event: Message | CommandCall | ActionCall) -> bool:
+        if self._admission is None:
+            return True
+        return self._admission.admits(self._asker(event), _action_of(event))
+
+    async def _turn_away(self, event: Message | CommandCall | ActionCall, sink: Sink) -> None:
+        """Tell a person who is not let in why, or take back what already stands of the reply."""
+        assert self._admission is not None
+        text = (event.text or "") if isinstance(event, Message) else ""
+        try:
+            words = None
+            if await self._dependencies.store.claim(event.conversation.platform, event.id):
+                words = await self._admission.refusal(self._asker(event), _action_of(event), text)
+            draft = Draft(uuid.uuid4().hex, sink.limits, redact=self._dependencies.redact)
+            delivery = Delivery(sink, draft, timeouts=self._dependencies.timeouts)
+            if words:
+                await delivery.finish("refused", Notice(words, "refusal", private=True))
+            else:
+                await delivery.withdraw()
+        except Exception:  # a task's top; there is nothing to answer
+            log.exception("turn.refusal_failed")
 
     # --- questions ----------------------------------------------------------------------------
 

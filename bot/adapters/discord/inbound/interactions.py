@@ -79,8 +79,10 @@ class Interactions:
     ) -> None:
         """Handle a slash command with its files; opens a form if something is missing."""
         command = self._modals.command(name)
+        key, author = self._conversation_and_author(interaction)
         if (
             command is not None
+            and self._core.admits(author, key, name)
             and needs_form(command, options, files=bool(files))
             and await self._may_use(interaction, name)
             and await self._modals.open(interaction, command, options)

@@ -61,8 +61,11 @@ class Messages:
         """Handle a message; one that does not address the bot is ignored."""
         if not await self._is_for_us(message, own_id):
             return
-        self._background_tasks.start(self._typing(message.channel.id), "typing")
-        await self._ask(message, own_id, await self._place(message, own_id), str(message.id))
+        key = _key(await self._channel(message), message)
+        if self._core.admits(payloads.author_of(message.author), key):
+            self._background_tasks.start(self._typing(message.channel.id), "typing")
+            key = await self._place(message, own_id)
+        await self._ask(message, own_id, key, str(message.id))
 
     @staticmethod
     def may_be_for_us(message: discord.Message, own_id: int) -> bool:

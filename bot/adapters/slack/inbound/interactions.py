@@ -90,15 +90,16 @@ class Interactions:
         name = str(body["command"]).removeprefix("/")
         text = str(body.get("text") or "")
         command = self._find_command(name)
+        user, channel = str(body["user_id"]), str(body["channel_id"])
+        key = ConversationKey(PLATFORM, str(body["team_id"]), channel)
         if (
             command is not None
+            and self._core.admits(Author(PLATFORM, user, user), key, name)
             and needs_form(command, text)
             and await self._may_use(body, name)
             and await self._open(body, command, text)
         ):
             return
-        user, channel = str(body["user_id"]), str(body["channel_id"])
-        key = ConversationKey(PLATFORM, str(body["team_id"]), channel)
         author = await self._history_reader.users.author(user, str(body.get("user_name") or ""))
         call = CommandCall(
             f"command:{body['trigger_id']}", key, author, name,

@@ -74,6 +74,11 @@ class Suggesting:
     async def question(self, platform: str, event: str) -> Question | None:
         return None
 
+    def admits(
+        self, author: Author, conversation: ConversationKey, action: str = "message"
+    ) -> bool:
+        return True
+
     async def channel_settings(self, conversation: ConversationKey) -> ChannelSettings:
         return ChannelSettings()
 

@@ -78,6 +78,11 @@ class EchoCore:
     async def question(self, platform: str, event: str) -> Question | None:
         return None
 
+    def admits(
+        self, author: Author, conversation: ConversationKey, action: str = "message"
+    ) -> bool:
+        return True
+
     async def channel_settings(self, conversation: ConversationKey) -> ChannelSettings:
         return ChannelSettings()
 

@@ -34,9 +34,20 @@ class TestRegistration:
         assert (what["type"], what["required"], what["max_length"]) == (3, True, 4000)
         assert (colour["type"], colour["autocomplete"], colour["required"]) == (3, True, False)
         assert (times["type"], times["min_value"], times["max_value"]) == (4, 1, 3)
-        assert paint["contexts"] == [0, 1, 2]
-        assert paint["integration_types"] == [0, 1]
         assert by_name(fake)["Note this down"]["type"] == 3
+
+    async def test_people_added_the_bot_to_their_own_account_where_nobody_chose_that(
+        self, make: Any, fake: FakeDiscord
+    ) -> None:
+        async with running(make()) as bot:
+            await registered(fake, bot)
+            for command in by_name(fake).values():
+                assert command["contexts"] == [0, 1]
+                assert command["integration_types"] == [0]
+        async with running(make(settings={"user_install": True})):
+            await registered(fake, times=2)
+            assert by_name(fake)["paint"]["contexts"] == [0, 1, 2]
+            assert by_name(fake)["paint"]["integration_types"] == [0, 1]
 
     async def test_again_only_when_they_have_changed(self, make: Any, fake: FakeDiscord) -> None:
         for _ in range(2):

@@ -1,0 +1,130 @@
+"""The servers and workspaces that the bot works in, and the words that add one.
+
+An operator who lists some keeps the bot quiet in all others. In such a place a one-time word, which
+stands in the log alone, proves that somebody is the operator.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from bot.errors import Denied
+from bot.history.protocol import Preferences
+from bot.settings.admins import Admins
+from bot.types import ConversationKey
+
+log = structlog.get_logger(__name__)
+
+PLACE_CHOICE = "place"
+"""The name under which an allowed place is stored; the scope is its workspace."""
+MAX_WRONG_TRIES = 5
+"""Wrong words in a place until its word is void."""
+WORD_LIFE_S = 3600.0
+"""How long a word can be used, in seconds; a void one is not replaced sooner."""
+_MAX_WORDS = 1_000
+"""Places for which there is a word at once; the oldest is dropped."""
+_WORD_BYTES = 8
+_WORD = re.compile(rf"[0-9a-f]{{{2 * _WORD_BYTES}}}")
+
+GREETING = (
+    "I have not been set up for this place, so I do nothing here. Whoever runs me finds a word in "
+    "my log: write /allow and that word here, or mention me with it."
+)
+
+
+@dataclass(slots=True)
+class _Word:
+    text: str
+    expires_at: float
+    tries_left: int = MAX_WRONG_TRIES
+
+
+class AllowedPlaces:
+    """Knows where the bot may work.
+
+    `configured` are the ids of the workspaces of each platform; a platform without any is open
+    everywhere. Direct messages of a platform whose workspaces they do not belong to are open, too.
+    `load` must be awaited before the first question; after that nothing is read any more.
+    """
+
+    def __init__(
+        self,
+        preferences: Preferences,
+        configured: Mapping[str, Collection[str]],
+        admins: Admins,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._preferences = preferences
+        self._configured = {platform: frozenset(ids) for platform, ids in configured.items() if ids}
+        self._admins = admins
+        self._clock = clock
+        self._chosen: set[str] = set()
+        self._words: OrderedDict[str, _Word] = OrderedDict()
+
+    async def load(self) -> None:
+        """Read which places were allowed in earlier processes."""
+        self._chosen = set(await self._preferences.of(PLACE_CHOICE))
+
+    def allows(self, conversation: ConversationKey) -> bool:
+        """Whether the bot works in the workspace of a conversation."""
+        listed = self._configured.get(conversation.platform)
+        if listed is None or conversation.workspace.startswith("@"):
+            return True
+        return conversation.workspace in listed or conversation.scope("workspace") in self._chosen
+
+    def greet(self, conversation: ConversationKey) -> str:
+        """What to say in a place that is not allowed: a sentence the first time, then nothing.
+
+        Writes a word to the log where none can be used.
+        """
+        new = conversation.scope("workspace") not in self._words
+        self._word(conversation)
+        return GREETING if new else ""
+
+    def is_word(self, text: str) -> bool:
+        """Whether a text is written as a word is."""
+        return _WORD.fullmatch(text.strip()) is not None
+
+    async def redeem(self, text: str, conversation: ConversationKey, person: str) -> str:
+        """Allow the place and make the person (`Author.key`) an admin, if the word is right.
+
+        Returns what to say. Raises `Denied` for a wrong word, and after too many of them.
+        """
+        if self.allows(conversation):
+            return "I work here already."
+        place = conversation.scope("workspace")
+        word = self._word(conversation)
+        if word.tries_left <= 0:
+            raise Denied("Too many wrong words; a new one will be in my log within the hour.")
+        word.tries_left -= 1  # before anything is awaited, so that no two tries count as one
+        if not secrets.compare_digest(text.strip().encode(), word.text.encode()):
+            log.warning("place.wrong_word", place=place, person=person, tries_left=word.tries_left)
+            raise Denied("That is not the word that my log shows for this place.")
+        word.tries_left = 0  # a word is used once
+        await self._admins.add(person, person)
+        await self._preferences.put(PLACE_CHOICE, place, "yes", person)
+        self._chosen.add(place)
+        self._words.pop(place, None)
+        log.warning("place.allowed", place=place, by=person)
+        return "Thank you: I work here from now on, and you are an admin."
+
+    def _word(self, conversation: ConversationKey) -> _Word:
+        """The word of a place; a new one where there is none or it has expired."""
+        place = conversation.scope("workspace")
+        word = self._words.get(place)
+        if word is None or word.expires_at <= self._clock():
+            word = _Word(secrets.token_hex(_WORD_BYTES), self._clock() + WORD_LIFE_S)
+            self._words[place] = word
+            self._words.move_to_end(place)
+            while len(self._words) > _MAX_WORDS:
+                self._words.popitem(last=False)
+            log.warning("place.not_allowed", place=place, word=word.text, tries=MAX_WRONG_TRIES)
+        return word
