@@ -39,11 +39,11 @@ from bot.private_files import create_privately
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.admins import Admins
 from bot.settings.admission import Admission
-from bot.settings.allowed_places import AllowedPlaces
 from bot.settings.channel_settings import ChosenSettings
 from bot.settings.choices_store import SqlPreferences
 from bot.settings.from_config import create_authorizer, named_roles, settings_from_config
 from bot.settings.moderation import Moderation
+from bot.settings.places import AllowedPlaces
 from bot.skills.plugin_declarations import Plugins
 from bot.skills.plugin_lifespans import run_lifespans
 from bot.skills.services import Searching, Services

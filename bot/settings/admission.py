@@ -9,8 +9,8 @@ from typing import Final
 
 from bot.commands.checks import Asker
 from bot.errors import Denied
-from bot.settings.allowed_places import AllowedPlaces
 from bot.settings.moderation import Moderation
+from bot.settings.places import AllowedPlaces
 
 ALLOW_COMMAND: Final = "allow"
 """The command that a person may use in a place that is not allowed."""

@@ -28,11 +28,11 @@ from bot.knowledge.loading.page_reader import PageReader
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.admins import Admins
 from bot.settings.admission import Admission
-from bot.settings.allowed_places import AllowedPlaces
 from bot.settings.channel_settings import ChosenSettings
 from bot.settings.choices_store import SqlPreferences
 from bot.settings.from_config import create_authorizer, settings_from_config
 from bot.settings.moderation import Moderation
+from bot.settings.places import AllowedPlaces
 from bot.skills.plugin_loader import Plugins, load_plugins
 from bot.skills.services import Services
 from bot.storage.database import Database

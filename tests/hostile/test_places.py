@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.settings.admission import BLOCKED
-from bot.settings.allowed_places import GREETING
+from bot.settings.places import GREETING
 from tests.fakes.discord.server import FakeDiscord
 from tests.fakes.discord.state import ADA, CHANNEL, DM, EVE, GUILD, ROOT
 from tests.fakes.slack.acting import ADA as SLACK_ADA
@@ -147,7 +147,7 @@ class TestDiscord:
     @pytest.mark.parametrize("discord", [(GUILD,)], indirect=True)
     async def test_a_blocked_person_moves_nothing(self, discord: OnDiscord) -> None:
         fake = discord.fake
-        await fake.say("hello", mention=True, author=EVE)
+        asked = await fake.say("hello", mention=True, author=EVE)
         await discord.shows("You said: hello")
         await fake.until(lambda: any("Regenerate" in fake.buttons(m) for m in fake.from_bot()))
         threads, requests = len(fake.threads()), len(discord.house.model.requests)
@@ -155,6 +155,7 @@ class TestDiscord:
         await discord.shows("is blocked")
         await fake.command("help", user=EVE)
         await discord.shows(BLOCKED)
+        await fake.edit(asked, "something else")
         for _ in range(3):
             await fake.say("hello again", mention=True, author=EVE)
             await fake.command("help", user=EVE)
@@ -164,6 +165,7 @@ class TestDiscord:
             await fake.say("hello again", channel=fake.world.add_private(450, 1, EVE), author=EVE)
         await discord.settled()
         await discord.shows(BLOCKED)
+        await discord.shows("You have changed your question", 0)
         assert len(fake.threads()) == threads
         assert fake.forms == []
         assert len(discord.house.model.requests) == requests + 1
@@ -230,6 +232,10 @@ async def slack(tmp_path: Path) -> AsyncIterator[OnSlack]:
 class TestSlack:
     async def test_only_the_word_opens_a_workspace(self, slack: OnSlack) -> None:
         people, views = slack.people, slack.people.fake.workspace.views
+        await people.fake.event({"type": "app_home_opened", "user": SLACK_ADA, "channel": "D1",
+                                 "tab": "messages"})  # fmt: skip
+        thread = {"user_id": SLACK_ADA, "channel_id": "D1", "thread_ts": "1700000000.000009"}
+        await people.fake.event({"type": "assistant_thread_started", "assistant_thread": thread})
         await people.say("hello", mention=True)
         await slack.shows(GREETING)
         await people.say("hello", mention=True, by=SLACK_EVE)
@@ -240,12 +246,14 @@ class TestSlack:
         await slack.shows("not the word that my log shows")
         assert len(people.fake.workspace.by("UBOT")) == 2
         assert views == []
+        assert not [c for c in people.fake.calls if c.method.startswith("assistant.")]
         assert not slack.house.model.requests
         (word,) = slack.words()
         await people.say(word, mention=True)
         await slack.shows(THANKS)
-        await people.say("hello", mention=True, by=SLACK_EVE)
+        asked = await people.say("hello", mention=True, by=SLACK_EVE)
         await slack.shows("You said: hello")
+        await slack.house.until(lambda: people.answers(), "a whole answer")
         await slack.house.restart()
         await people.slash("block", f"add {SLACK_EVE}", by=SLACK_ADA)
         await slack.shows("is blocked")
@@ -253,6 +261,7 @@ class TestSlack:
         await slack.shows(BLOCKED)
         before = json.dumps([m.shown for m in people.fake.workspace.by("UBOT")])
         await people.slash("help", by=SLACK_EVE)
+        await people.edit(asked, "something else")
         await people.say("hello", mention=True, by=SLACK_EVE)
         await people.press("Why this answer?", by=SLACK_EVE)
         await people.slash("admins", "list", by=SLACK_ADA)

@@ -254,6 +254,8 @@ class Messages:
         recent = await self.recent_questions.find(str(message.id)) if text else None
         if recent is None or not recent.turn or text == recent.text:
             return
+        if not self._core.admits(recent.author, recent.conversation):
+            return
         recent.text = text
         if recent.edit_offered:
             return  # the offer that stands there answers the text as it is when it is taken up

@@ -37,26 +37,28 @@ class AgentEvents:
         self._users = users
         self._agent_status = agent_status
 
-    async def on_opened(self, event: Event) -> None:
+    async def on_opened(self, event: Event, team: str) -> None:
         """Handle an opened tab of the app; the messages tab gets suggestions."""
         if event.get("tab") == "messages":
-            channel, team = str(event["channel"]), str(event.get("team") or "")
-            commands = await self._commands_for(str(event.get("user") or ""), team, channel)
-            await self._agent_status.on_opened(channel, commands)
+            channel = str(event["channel"])
+            if self._admits(event, team, channel):
+                commands = await self._commands_for(event, team, channel)
+                await self._agent_status.on_opened(channel, commands)
 
-    async def on_thread(self, event: Event) -> None:
+    async def on_thread(self, event: Event, team: str) -> None:
         """Handle a conversation that a person begins in an assistant app."""
         thread = event.get("assistant_thread") or {}
-        if thread.get("channel_id") and thread.get("thread_ts"):
-            channel, ts = str(thread["channel_id"]), str(thread["thread_ts"])
-            team = str((thread.get("context") or {}).get("team_id") or "")
-            commands = await self._commands_for(str(thread.get("user_id") or ""), team, channel)
+        if not (thread.get("channel_id") and thread.get("thread_ts")):
+            return
+        channel, ts = str(thread["channel_id"]), str(thread["thread_ts"])
+        if self._admits(thread, team, channel):
+            commands = await self._commands_for(thread, team, channel)
             await self._agent_status.on_thread_started(channel, ts, commands)
 
-    async def _commands_for(self, user: str, team: str, channel: str) -> Sequence[Command]:
+    async def _commands_for(self, event: Event, team: str, channel: str) -> Sequence[Command]:
         """The commands whose examples may be suggested to a person in a direct conversation."""
         key = ConversationKey(PLATFORM, team, channel)
-        return await self._core.commands_for(Author(PLATFORM, user, user), key, direct=True)
+        return await self._core.commands_for(_author(event), key, direct=True)
 
     async def on_stopped(self, event: Event, team: str) -> None:
         """Handle Slack's own Stop: stop the turns of that thread, as the bot's button does."""
@@ -72,6 +74,15 @@ class AgentEvents:
         await self._core.accept(call, sink)
         await self._agent_status.on_stopped(key)
 
+    def _admits(self, event: Event, team: str, channel: str) -> bool:
+        """Whether a message of the person would be answered there."""
+        return self._core.admits(_author(event), ConversationKey(PLATFORM, team, channel))
+
     def _lazy(self, key: ConversationKey, user: str) -> ReplySink:
         replies = self._core.replies
         return ReplySink(self._client, replies, key, self._timing, user=user, lazy=True)
+
+
+def _author(event: Event) -> Author:
+    user = str(event.get("user") or event.get("user_id") or "")
+    return Author(PLATFORM, user, user)

@@ -76,11 +76,11 @@ def register_listeners(
         work = interactions.on_command(body, own_id)
         background_tasks.start(work, str(body["command"]), refusal_of(client, body))
 
-    async def on_opened(event: dict[str, Any]) -> None:
-        background_tasks.start(agent_events.on_opened(event), "opened")
+    async def on_opened(event: dict[str, Any], body: dict[str, Any]) -> None:
+        background_tasks.start(agent_events.on_opened(event, str(body["team_id"])), "opened")
 
-    async def on_thread(event: dict[str, Any]) -> None:
-        background_tasks.start(agent_events.on_thread(event), "thread")
+    async def on_thread(event: dict[str, Any], body: dict[str, Any]) -> None:
+        background_tasks.start(agent_events.on_thread(event, str(body["team_id"])), "thread")
 
     async def on_stopped(event: dict[str, Any], body: dict[str, Any]) -> None:
         background_tasks.start(agent_events.on_stopped(event, str(body["team_id"])), "stop")

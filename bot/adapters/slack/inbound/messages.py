@@ -186,6 +186,8 @@ class Messages:
             recent = await self.recent_questions.find(f"{event['channel']}:{ts}")
             if recent is None or not recent.turn:
                 return
+            if not self._core.admits(recent.author, recent.conversation):
+                return
             text = await self._history_reader.readable_text(message, own_id)
             if not text or text == recent.text:
                 return

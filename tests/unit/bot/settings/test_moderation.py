@@ -18,9 +18,9 @@ from bot.history.sql_store import SqlHistoryStore
 from bot.history.tables import choices
 from bot.settings.admins import Admins
 from bot.settings.admission import BLOCKED, Admission
-from bot.settings.allowed_places import GREETING, MAX_WRONG_TRIES, WORD_LIFE_S, AllowedPlaces
 from bot.settings.choices_store import SqlPreferences
 from bot.settings.moderation import Moderation
+from bot.settings.places import GREETING, MAX_WRONG_TRIES, WORD_LIFE_S, AllowedPlaces
 from bot.storage.database import Database
 from bot.types import Author, ConversationKey
 
