@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
@@ -60,6 +60,8 @@ from bot.web.fetch import Fetcher
 
 log = structlog.get_logger(__name__)
 
+PlatformState = Literal["serving", "ended", "failed"]
+
 
 @dataclass(frozen=True, slots=True)
 class App:
@@ -76,6 +78,8 @@ class App:
     metrics: Metrics = field(repr=False)
     restart_pause_s: float = 1.0
     """Pause before an adapter that crashed is run again, in seconds; twice as long each time."""
+    platforms: dict[str, tuple[PlatformState, str]] = field(default_factory=dict)
+    """What has become of each adapter that was started, by its name, and why if it failed."""
 
     async def serve(self, adapters: Sequence[Adapter], *, restart: bool = True) -> None:
         """Run the adapters concurrently until all have ended, or this is cancelled.
@@ -87,23 +91,26 @@ class App:
         failures: list[AdapterError] = []
 
         async def run(adapter: Adapter) -> None:
+            self.platforms[adapter.name] = ("serving", "")
             try:
                 if restart:
                     await supervise(adapter, self.core, self.restart_pause_s)
                 else:
                     await adapter.run(self.core)
+                self.platforms[adapter.name] = ("ended", "")
             except AdapterError as error:
                 failures.append(error)
+                self.platforms[adapter.name] = ("failed", str(error))
                 log.error("platform.failed", platform=adapter.name, reason=str(error))
 
         config = self.installation.config
         removing = remove_old_daily(config.database, config.backup.keep_days)
         expiring = remove_expired_daily(self.database, config.history.keep_days)
         async with (
-            _background(self.knowledge.repair_when_damaged(), "documents: mending"),
-            _background(removing, "backups: removing old ones"),
-            _background(self.core.resume_turns(), "suspended turns"),
-            _background(expiring, "history: removing what is too old"),
+            background(self.knowledge.repair_when_damaged(), "documents: mending"),
+            background(removing, "backups: removing old ones"),
+            background(self.core.resume_turns(), "suspended turns"),
+            background(expiring, "history: removing what is too old"),
             asyncio.TaskGroup() as group,
         ):
             served = [
@@ -282,13 +289,6 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             platforms=platforms,
         )
         stack.push_async_callback(core.close)
-        if config.metrics.port is not None:
-            address = await stack.enter_async_context(
-                metrics.serve(config.metrics.host, config.metrics.port)
-            )
-            log.info("metrics.server_started", at=address)
-            await stack.enter_async_context(_background(metrics.watch_loop(), "event loop lag"))
-        yield App(installation, database, pool, knowledge, services, core, plugins, metrics)
 
 
 def create_adapters(installation: Installation) -> list[Adapter]:
@@ -312,13 +312,14 @@ def create_adapters(installation: Installation) -> list[Adapter]:
                 signing.get_secret_value() if signing is not None else None,
                 commands=installation.offered_commands,
                 config_token=secrets.get("SLACK_CONFIG_TOKEN"),
+                public_url=config.http.public_url,
             )
         )
     return adapters
 
 
 @asynccontextmanager
-async def _background(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
+async def background(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
     """Run something beside the block, and end it with the block."""
     task = asyncio.create_task(work, name=name)
     try:

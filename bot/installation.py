@@ -5,6 +5,7 @@ This starts nothing and loads no model, so `parlance check` and other commands c
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -124,6 +125,11 @@ class Installation:
             plugins,
             engines,
         )
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of the configuration, by which another one is noticed; tells nothing of it."""
+        return hashlib.sha256(self.config.model_dump_json().encode()).hexdigest()
 
     @property
     def specs(self) -> Mapping[str, ModelSpec]:

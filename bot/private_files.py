@@ -17,6 +17,7 @@ FILE_MODE = 0o600
 
 _DATA_DIR_ENTRIES = (
     "parlance.lock",
+    "parlance.sock",
     "parlance.db",
     "parlance.db-wal",
     "parlance.db-shm",

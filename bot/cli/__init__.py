@@ -11,7 +11,7 @@ from backends.errors import BackendError
 from backends.gil import shorten_switch_interval
 from backends.pool.spec import SpecError
 from bot.adapters.protocol import AdapterError
-from bot.cli import backups, docs, models, operator
+from bot.cli import backups, docs, models, operator, running_bot
 from bot.cli.console import write
 from bot.cli.run import run
 from bot.errors import ConfigError, ParlanceError
@@ -25,6 +25,8 @@ app = typer.Typer(
     help="A private chat bot for Discord, Slack and the terminal, on your own models.",
 )
 app.command()(run)
+app.command()(running_bot.status)
+app.command()(running_bot.stop)
 app.command()(operator.check)
 app.command()(operator.doctor)
 app.command()(backups.backup)

@@ -87,15 +87,14 @@ def remove(
 def status(config: ConfigPath = None, as_json: AsJson = False) -> None:
     """Each model and replica: its state, slots, queue, speed, cache hits and last error.
 
-    A bot that runs with metrics.port set is asked; else each engine is, which knows less.
+    A bot that runs is asked; else each engine is, which knows less.
     """
     here = read_installation(config)
     rows, running = run_async(read_statuses(here))
     show(rows, as_json=as_json)
     if not running and not as_json:
         console.print(
-            "\nThis is what the engines say now. Queue, speed and cache are known to the running "
-            "bot: set metrics.port in config.yaml to see them here."
+            "\nThis is what the engines say now. Queue, speed and cache are known to a running bot."
         )
 
 

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import shlex
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from bot.cli.console import AsJson, console, show, write
 from bot.cli.loop import run_async
 from bot.cli.options import ConfigPath, read_installation
+from bot.cli.running_bot import ask_running_bot, describe_running_bot
 from bot.installation import Installation
-from bot.private_files import find_exposed, find_exposed_data
-
-if TYPE_CHECKING:
-    from backends.base import Backend
-    from bot.knowledge.retrieval.embedder import Embedder
 
 plugins = typer.Typer(no_args_is_help=True, help="The plugins that were found.")
 manifest = typer.Typer(no_args_is_help=True, help="What a platform has to be told about the bot.")
@@ -29,7 +22,11 @@ def check(config: ConfigPath = None, as_json: AsJson = False) -> None:
     from bot.storage.migrations import pending
 
     here = read_installation(config)
-    rows = [{"what": "configuration", "ok": True, "detail": str(here.path)}]
+    rows: list[dict[str, object]] = [
+        {"what": "configuration", "ok": True, "detail": str(here.path)}
+    ]
+    for remark in here.config.remarks:
+        rows.append({"what": "configuration", "ok": True, "detail": remark})
     for problem in here.plugins.problems:
         rows.append({"what": f"plugin {problem.plugin}", "ok": False, "detail": problem.text})
     if not here.plugins.problems:
@@ -44,100 +41,32 @@ def check(config: ConfigPath = None, as_json: AsJson = False) -> None:
     exists = here.config.database.exists()
     detail = f"{len(ahead)} to apply at the next start" if ahead and exists else "up to date"
     rows.append({"what": "migrations", "ok": True, "detail": detail if exists else "new database"})
+    if (told := ask_running_bot(here, "status")) is not None:
+        rows.append(describe_running_bot(here, told))
     _show_checks(rows, as_json=as_json)
 
 
 def doctor(config: ConfigPath = None, as_json: AsJson = False) -> None:
-    """Try each thing: models, embedder, documents, platforms; says what to do."""
+    """Try each thing: models, embedder, documents, platforms; says what to do.
+
+    A bot that runs is asked to try them.
+    """
     here = read_installation(config)
-    rows = run_async(run_checks(here))
+    told = ask_running_bot(here, "doctor")
+    if told is None:
+        rows = run_async(_run_checks_alone(here))
+    else:
+        rows = [describe_running_bot(here, told), *told["rows"]]
     _show_checks(rows, as_json=as_json)
 
 
-async def run_checks(here: Installation) -> list[dict[str, object]]:
-    """Run all checks of `doctor`; returns one row each, with `what`, `ok` and `detail`."""
-    from backends.errors import BackendError
+async def _run_checks_alone(here: Installation) -> list[dict[str, object]]:
+    """Run the checks in this process, where no bot runs."""
     from bot.app import create_adapters, open_app
-    from bot.knowledge.embedders import create_embedders, embedder_name
+    from bot.doctor import run_checks
 
-    bases = {embedder_name(here.config, base): base for base in ("", *here.config.knowledge.bases)}
-    rows: list[dict[str, object]] = []
     async with open_app(here) as app:
-        for problem in app.plugins.problems:
-            rows.append({"what": f"plugin {problem.plugin}", "ok": False, "detail": problem.text})
-        give = create_embedders(here.config, app.pool)
-        for name in app.pool.names():
-            try:
-                able = await app.pool.probe(name)
-                embedder = await give(bases[name]) if name in bases else None
-            except BackendError as error:
-                rows.append({"what": f"model {name}", "ok": False, "detail": str(error)})
-                continue
-            detail = f"embeds, {able.dimension} dimensions" if not able.chat else "answers"
-            if able.context:
-                detail += f", context {able.context:,} tokens"
-            if embedder is not None:
-                detail += _describe_embedder(embedder, app.pool.backend(name))
-            rows.append({"what": f"model {name}", "ok": True, "detail": detail})
-        documents = await app.knowledge.list()
-        rows.append(
-            {
-                "what": "documents",
-                "ok": True,  # to have none is a choice
-                "detail": f"{len(documents)} documents"
-                if documents
-                else "none yet; `parlance docs add` adds some",
-            }
-        )
-        if complaint := await app.knowledge.find_vector_problem():
-            rows.append({"what": "vectors", "ok": False, "detail": complaint})
-    rows += await asyncio.to_thread(_check_private_files, here)
-    adapters = create_adapters(here)
-    for adapter in adapters:
-        problems = await adapter.check()
-        rows += [{"what": adapter.name, "ok": False, "detail": text} for text in problems]
-        if not problems:
-            rows.append({"what": adapter.name, "ok": True, "detail": "token and permissions work"})
-        # Only some adapters have more to say than what is to be changed.
-        notes: Sequence[str] = getattr(adapter, "notes", ())
-        rows += [{"what": adapter.name, "ok": True, "detail": text} for text in notes]
-    if not adapters:
-        detail = "no token is set, so `parlance run` chats in the terminal"
-        rows.append({"what": "platforms", "ok": True, "detail": detail})
-    return rows
-
-
-def _check_private_files(here: Installation) -> list[dict[str, object]]:
-    """Check for files that other users may read, and for keys too short to be redacted."""
-    found = [*find_exposed_data(here.config.data_dir), *find_exposed(here.path.parent / ".env")]
-    rows: list[dict[str, object]] = [
-        {
-            "what": "private files",
-            "ok": False,
-            "detail": f"others may read {path}; run `chmod {mode:o} {shlex.quote(str(path))}`",
-        }
-        for path, mode in found
-    ]
-    if not found:
-        detail = "only their owner can read the data"
-        rows.append({"what": "private files", "ok": True, "detail": detail})
-    if short := here.secrets.find_short_secrets():
-        detail = f"{', '.join(short)}: too short to be taken out of what is shown and logged"
-        rows.append({"what": "keys", "ok": True, "detail": detail})
-    return rows
-
-
-def _describe_embedder(embedder: Embedder, backend: Backend) -> str:
-    """How an embedder differs from the default one; a mistake there shows nowhere else."""
-    told = []
-    if embedder.query_prefix:
-        told.append(f"{embedder.query_prefix!r} before questions")
-    if embedder.passage_prefix:
-        told.append(f"{embedder.passage_prefix!r} before passages")
-    pooling = getattr(backend, "pooling", "mean")  # other engines than ONNX know by themselves
-    if pooling != "mean":
-        told.append(f"pooling {pooling}")
-    return "".join(f", {one}" for one in told)
+        return await run_checks(app, create_adapters(here))
 
 
 def _show_checks(rows: list[dict[str, object]], *, as_json: bool) -> None:
@@ -201,7 +130,7 @@ def manifest_slack(
     from bot.adapters.slack.setup.manifest import manifest as text_of
 
     here = read_installation(config)
-    settings = here.config.slack
+    settings, public_url = here.config.slack, here.config.http.public_url
     if url is not None:
-        settings = settings.model_copy(update={"mode": "http", "public_url": url})
-    write(text_of(here.offered_commands, settings), end=False)
+        settings, public_url = settings.model_copy(update={"mode": "http"}), url
+    write(text_of(here.offered_commands, settings, public_url), end=False)

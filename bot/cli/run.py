@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn
 
 from backends.errors import BackendError
+from bot.adapters.protocol import Adapter
 from bot.adapters.terminal import TerminalAdapter
 from bot.adapters.terminal.screen import make_progress
 from bot.app import App, create_adapters, open_app
@@ -20,6 +23,7 @@ from bot.cli.models import fetch_all
 from bot.cli.options import ConfigPath, read_installation
 from bot.installation import Installation, ModelFile
 from bot.observability.logs import configure
+from bot.ports import open_ports
 from bot.turns.erasure import TERMINAL_HISTORY_FILE
 
 _WARM_UP_STOP_S = 2.0
@@ -64,9 +68,13 @@ async def _serve(here: Installation, conversation: str | None) -> int:
         conversation=conversation,
         user=here.config.terminal.user,
     )
-    stopped = _stop_on_signals(not adapters and terminal.interactive)
+    stopped, stop = _stop_on_signals(not adapters and terminal.interactive)
+    serving: Sequence[Adapter] = adapters or [terminal]
     try:
-        async with open_app(here) as app:
+        async with (
+            open_app(here) as app,
+            open_ports(app, serving, partial(stop, int(signal.SIGTERM))),
+        ):
             await _ingest_once(app)
             warming = asyncio.create_task(app.warm_up(), name="warm up")
             # What is loaded by then stays. Looking through it takes the collector 150 ms, in which
@@ -77,7 +85,7 @@ async def _serve(here: Installation, conversation: str | None) -> int:
                     names = " and ".join(adapter.name for adapter in adapters)
                     errors.print(f"Parlance serves {names}. Ctrl-C ends it.")
                 # A chat that crashes ends; nobody reads what a pipe would be answered again.
-                await app.serve(adapters or [terminal], restart=bool(adapters))
+                await app.serve(serving, restart=bool(adapters))
             finally:
                 warming.cancel()
                 await asyncio.wait([warming], timeout=_WARM_UP_STOP_S)
@@ -90,8 +98,9 @@ async def _serve(here: Installation, conversation: str | None) -> int:
     return 0 if adapters else terminal.status
 
 
-def _stop_on_signals(interactive: bool) -> list[int]:
-    """Cancel the current task at the first signal; returns the signals that came.
+def _stop_on_signals(interactive: bool) -> tuple[list[int], Callable[[int], None]]:
+    """Cancel the current task at the first signal; returns the signals that came, and what does the
+    same as a signal.
 
     At a terminal Ctrl-C belongs to the chat: it stops an answer, or clears the line.
     """
@@ -107,7 +116,7 @@ def _stop_on_signals(interactive: bool) -> list[int]:
 
     for name in (signal.SIGTERM, signal.SIGHUP) if interactive else (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop, int(name))
-    return came
+    return came, stop
 
 
 async def _ingest_once(app: App) -> None:

@@ -176,13 +176,22 @@ class LoggingSettings(Section):
     """`console` is for people, `json` for machines; `auto` looks whether it is a terminal."""
 
 
-class MetricsSettings(Section):
-    """Prometheus metrics over HTTP."""
+class HttpSettings(Section):
+    """The one HTTP port: Slack's HTTP mode, metrics, health."""
 
-    port: Annotated[int, Field(ge=0, le=65535)] | None = None
-    """Port of the page `/metrics`; empty: no metrics are served."""
     host: str = "127.0.0.1"
     """Address that it listens on."""
+    port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """Port; empty: 3000 where Slack's HTTP mode or metrics need one, else none is opened."""
+    public_url: Annotated[str, Field(pattern=r"^https://[^\s/]+(/\S*)?$")] | None = None
+    """Address at which others reach it, through your proxy: `https://bot.example.org`."""
+
+
+class MetricsSettings(Section):
+    """Prometheus metrics, at `/metrics` of the HTTP port."""
+
+    enabled: bool = False
+    """Offer them; whoever reaches the HTTP port can then read them."""
 
 
 class HistorySettings(Section):

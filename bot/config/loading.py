@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from backends.pool.spec import redact_value
+from bot.config.moved_keys import take_moved_keys
 from bot.config.root import Config, find_contradictions
 from bot.config.secrets import TOKEN_SHAPES, is_secret_name, read_environment
 from bot.config.yaml_file import parse, read_file, text_keys
@@ -48,6 +49,8 @@ def load(
     }
 
     problems = dict(_find_misplaced_secrets(merged))
+    moved = take_moved_keys(merged)
+    problems.update(moved.problems)
     try:
         config = Config.model_validate(merged, context={"root": base.resolve()})
     except ValidationError as exc:
@@ -56,6 +59,7 @@ def load(
             if any(_within(other["loc"], error["loc"]) for other in errors):
                 continue  # it only follows from one further in
             at = _keys_only(error["loc"], merged)
+            at = moved.origins.get(at, at)
             if not any(at[: len(bad)] == bad for bad in problems):
                 said = redact_value(error["msg"], error["input"])
                 problems[at] = _explain_error(error["type"], at, said)
@@ -69,6 +73,7 @@ def load(
                 for at, what in problems.items()
             )
         )
+    config._remarks = tuple(moved.remarks)
     return config
 
 

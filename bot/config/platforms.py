@@ -43,13 +43,7 @@ class SlackSettings(Section):
     allowed_workspaces: tuple[str, ...] = ()
     """Workspaces in which the bot works, by id (`T…`); empty: in every one that it is added to."""
     mode: Literal["socket", "http"] = "socket"
-    """`socket` needs SLACK_APP_TOKEN, `http` needs SLACK_SIGNING_SECRET and a public address."""
-    host: str = "127.0.0.1"
-    """Address that the HTTP mode listens on."""
-    port: Annotated[int, Field(ge=0, le=65535)] = 3000
-    """Port that the HTTP mode listens on."""
-    public_url: Annotated[str, Field(pattern=r"^https://[^\s/]+(/\S*)?$")] | None = None
-    """Address at which Slack reaches the HTTP mode, for the manifest: `https://bot.example.org`."""
+    """`socket` needs SLACK_APP_TOKEN; `http` needs SLACK_SIGNING_SECRET and `http.public_url`."""
     agent: bool = True
     """The manifest declares the app an agent: streamed answers, suggestions, Slack's own Stop."""
     streaming: Literal["auto", "off"] = "auto"

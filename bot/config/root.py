@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from backends.pool.spec import ModelSpec, PoolLimits
 from bot.config.base import LocalPath, Section
@@ -19,6 +19,7 @@ from bot.config.core import (
     CommandRule,
     FetchSettings,
     HistorySettings,
+    HttpSettings,
     LimitSettings,
     LoggingSettings,
     MetricsSettings,
@@ -89,10 +90,18 @@ class Config(Section):
     """Discord."""
     slack: SlackSettings = SlackSettings()
     """Slack."""
+    http: HttpSettings = HttpSettings()
+    """The one HTTP port: Slack's HTTP mode, metrics, health."""
     logging: LoggingSettings = LoggingSettings()
     """What is written to standard error."""
     metrics: MetricsSettings = MetricsSettings()
-    """Prometheus metrics over HTTP."""
+    """Prometheus metrics."""
+    _remarks: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is written in an old way, and how to write it; one sentence each."""
+        return self._remarks
 
     @property
     def database(self) -> Path:

@@ -33,6 +33,7 @@ _NOISY_LOGGERS: Final = (
     "httpcore",
     "httpx",
     "slack_bolt",
+    "uvicorn",
 )
 
 

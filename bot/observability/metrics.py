@@ -1,19 +1,15 @@
 """Prometheus metrics: what is counted of turns, and how the models do.
 
-One `Metrics` for one App, with a registry of its own. `async with metrics.serve(host, port)` offers
-them at `/metrics`.
+One `Metrics` for one App, with a registry of its own. `bot.ports` offers them at `/metrics`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeAlias, get_args
 
-from aiohttp import web
 from prometheus_client import (
-    CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
     Gauge,
@@ -26,7 +22,6 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from backends.pool.replica import ReplicaState, ReplicaStatus
-from bot.errors import ConfigError
 
 PREFIX: Final = "parlance"
 
@@ -108,37 +103,6 @@ class Metrics:
             pool.refresh()
         # In a thread: those of the process are read from files.
         return await asyncio.to_thread(generate_latest, self.registry)
-
-    @asynccontextmanager
-    async def serve(self, host: str, port: int) -> AsyncGenerator[str, None]:
-        """Offer `/metrics` until the block ends; gives its address (port 0: a free one).
-
-        Raises `ConfigError` where the port is taken.
-        """
-
-        async def page(_: web.Request) -> web.Response:
-            return web.Response(
-                body=await self.text(), headers={"Content-Type": CONTENT_TYPE_LATEST}
-            )
-
-        application = web.Application()
-        application.router.add_get("/metrics", page)
-        runner = web.AppRunner(application, access_log=None, handle_signals=False)
-        await runner.setup()
-        try:
-            try:
-                await web.TCPSite(runner, host, port).start()
-            except OSError as exc:
-                why = exc.strerror or "it cannot be listened on"
-                raise ConfigError(f"metrics: {host}:{port} cannot be used: {why}.") from exc
-            name, bound = runner.addresses[0][:2]
-            yield (
-                f"http://[{name}]:{bound}/metrics"
-                if ":" in name
-                else (f"http://{name}:{bound}/metrics")
-            )
-        finally:
-            await runner.cleanup()
 
 
 class PoolCollector(Collector):

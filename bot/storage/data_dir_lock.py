@@ -36,7 +36,8 @@ def lock_data_dir(data_dir: Path) -> Iterator[None]:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StorageError(
-                f"{data_dir} is in use by {_holder(held)}; stop it, or name another data_dir."
+                f"{data_dir} is in use by {_holder(held)}; `parlance stop` ends a running bot. "
+                "Or name another data_dir."
             ) from None
         except OSError as exc:
             raise StorageError(f"{path} cannot be locked: {exc.strerror}.") from exc
@@ -58,6 +59,23 @@ async def hold_data_dir(data_dir: Path) -> AsyncIterator[None]:
         yield
     finally:
         await asyncio.to_thread(held.__exit__, None, None, None)
+
+
+def find_holder(data_dir: Path) -> str | None:
+    """Which process holds the lock, in words; None if none does."""
+    try:
+        seen = os.open(data_dir / LOCK_NAME, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(seen, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _holder(seen)
+    except OSError:
+        return None
+    finally:
+        os.close(seen)
+    return None
 
 
 def _now() -> str:

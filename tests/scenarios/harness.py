@@ -21,6 +21,7 @@ from backends.scripted.backend import ScriptedBackend
 from bot.adapters.protocol import Adapter
 from bot.app import App, open_app
 from bot.installation import Installation
+from bot.ports import Ports, open_ports
 from bot.types import ActionName, Value
 
 Person = Literal["ada", "eve", "root"]
@@ -46,6 +47,10 @@ class Driver(Protocol):
 
     def config(self) -> Mapping[str, Any]:
         """What config.yaml says more for this platform."""
+        ...
+
+    def opened(self, ports: Ports) -> None:
+        """Take note of where the house can be reached over HTTP."""
         ...
 
     def admins(self) -> Sequence[str]:
@@ -172,7 +177,10 @@ class House:
             async with open_app(here) as app:
                 self.app = app
                 ready.set_result(None)
-                await app.serve([self.driver.adapter(app)])
+                adapters = [self.driver.adapter(app)]
+                async with open_ports(app, adapters, stop=lambda: None) as ports:
+                    self.driver.opened(ports)
+                    await app.serve(adapters)
 
         self._task = asyncio.create_task(live())
         await asyncio.wait({self._task, ready}, return_when=asyncio.FIRST_COMPLETED)

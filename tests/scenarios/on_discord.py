@@ -14,6 +14,7 @@ from bot.adapters.discord import DiscordAdapter
 from bot.adapters.protocol import Adapter
 from bot.app import App, open_app
 from bot.installation import Installation
+from bot.ports import Ports
 from bot.types import ActionName, Value
 from tests.fakes.discord import TOKEN, FakeDiscord
 from tests.fakes.discord.running import QUICK
@@ -57,6 +58,9 @@ class DiscordDriver:
         config = app.installation.config
         self.fake.gateway.ready.clear()
         return DiscordAdapter(config.discord, TOKEN, config.data_dir, QUICK)
+
+    def opened(self, ports: Ports) -> None:
+        pass
 
     def config(self) -> Mapping[str, Any]:
         return {"discord": {"message_content": True}}

@@ -15,6 +15,7 @@ from bot.adapters.protocol import Adapter
 from bot.adapters.slack import SlackAdapter, Timing
 from bot.app import App, open_app
 from bot.installation import Installation
+from bot.ports import Ports
 from bot.types import ActionName, Value
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.state import Posted
@@ -58,6 +59,9 @@ class SlackDriver:
     def adapter(self, app: App) -> Adapter:
         self._connections = self.fake.connections
         return adapter_for(app, self.fake.api_url)
+
+    def opened(self, ports: Ports) -> None:
+        pass
 
     def config(self) -> Mapping[str, Any]:
         return {}

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from bot.adapters.protocol import Adapter
 from bot.adapters.terminal import TerminalAdapter
 from bot.app import App
+from bot.ports import Ports
 from bot.types import ActionName, Value
 from tests.scenarios.harness import Person
 
@@ -75,6 +76,9 @@ class TerminalDriver:
         return TerminalAdapter(
             Path(os.devnull), "main", stdin=stdin, stdout=self._out, stderr=self._out
         )
+
+    def opened(self, ports: Ports) -> None:
+        pass
 
     def config(self) -> Mapping[str, Any]:
         return {}

@@ -5,19 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import socket
-from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
-from backends.base import ChatMessage, ChatRequest
 from backends.files.catalog import CATALOG
-from backends.pool.pool import Pool
-from backends.pool.spec import ModelSpec
-from backends.scripted.backend import ENGINE
-from bot.observability.metrics import Metrics
-from tests.fakes.contexts import bare_context
 from tests.fakes.file_server import FileServer, ServedFile
 from tests.scenarios.process import Folder
 
@@ -60,36 +52,6 @@ async def test_what_is_there_can_be_listed(folder: Folder) -> None:
 
     assert "discord.com" in invite.out
     assert {row["model"] for row in status.json} == {"default", "embedder"}
-
-
-async def test_the_running_bot_is_asked_how_its_models_do(folder: Folder) -> None:
-    models = {
-        "default": {"replicas": [{"backend": "scripted"}, {"backend": "scripted"}]},
-        "embedder": {"backend": "scripted"},
-    }
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    folder.configure(models=models, metrics={"port": port})
-    before = await folder.run("models", "status", "--json")
-    assert {row["queue"] for row in before.json} == {None}  # nobody runs that could tell
-
-    specs = {name: ModelSpec.model_validate(spec) for name, spec in models.items()}
-    pool = Pool(specs, {"scripted": ENGINE}, bare_context())
-    metrics = Metrics()
-    metrics.watch_pool(pool.status)
-    async with aclosing(pool.chat("default", ChatRequest((ChatMessage("user", "hi"),)))) as chunks:
-        [chunk async for chunk in chunks]
-    async with metrics.serve("127.0.0.1", port):
-        ended = await folder.run("models", "status", "--json")
-    await pool.aclose()
-    rows = {(row["model"], row["replica"]): row for row in ended.json}
-    assert set(rows) == {("default", 0), ("default", 1), ("embedder", 0)}
-    first = rows["default", 0]
-    assert (first["ok"], first["state"], first["engine"]) == (True, "ready", "scripted")
-    assert (first["busy"], first["queue"], first["resident"]) == (0, 0, True)
-    assert first["tokens_per_s"] > 0
-    assert first["cache_hits"] == 0
-    assert rows["default", 1]["tokens_per_s"] is None
 
 
 async def test_models_are_fetched_verified_and_removed(folder: Folder) -> None:

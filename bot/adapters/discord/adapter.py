@@ -57,6 +57,12 @@ class DiscordAdapter:
     _running: _Run | None = field(default=None, init=False, repr=False)
     max_tasks: int = MAX_TASKS
     """Events that are handled at the same time; the authors of further ones are refused."""
+    _client: DiscordClient | None = field(default=None, init=False, repr=False)
+
+    @property
+    def connected(self) -> bool:
+        """Whether Discord's events arrive."""
+        return self._client is not None and self._client.connected
 
     async def run(self, core: Core) -> None:
         """Serve until cancelled, connecting again whenever the connection ends.
@@ -76,7 +82,7 @@ class DiscordAdapter:
         first = True
         try:
             while True:
-                client = self._make_client(core, handlers, backoff)
+                client = self._client = self._make_client(core, handlers, backoff)
                 try:
                     await log_in(client, self.token)
                     client_holder.set(client)
@@ -93,6 +99,7 @@ class DiscordAdapter:
                 except Exception as exc:  # noqa: BLE001  # whatever ends a client, another follows
                     _log.warning("discord.client_ended", error=f"{type(exc).__name__}: {exc}"[:200])
                 finally:
+                    self._client = None
                     client_holder.set(None)
                     await client.close()
                 await asyncio.sleep(backoff.delay())

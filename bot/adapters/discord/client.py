@@ -62,6 +62,8 @@ class DiscordClient(discord.Client):
             **options,
         )
         self.handlers = handlers
+        self.connected = False
+        """Whether the gateway's events arrive."""
         self._backoff = backoff
         self._timing = timing
         self.tree = Tree(self, handlers.interactions, user_install=settings.user_install)
@@ -80,10 +82,15 @@ class DiscordClient(discord.Client):
             await asyncio.sleep(self._timing.identify_pause)
 
     async def on_connect(self) -> None:
+        self.connected = True
         self._backoff.record_opened()
         _log.info("discord.connected", application=self.application_id)
 
+    async def on_disconnect(self) -> None:
+        self.connected = False
+
     async def on_resumed(self) -> None:
+        self.connected = True
         self._backoff.record_resumed()
         _log.info("discord.resumed")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -27,7 +27,7 @@ from bot.adapters.slack.outbound.repair import repair
 from bot.adapters.slack.setup.doctor import Doctor
 from bot.adapters.slack.transport.client import Client
 from bot.adapters.slack.transport.errors import FAILURES, error_of
-from bot.adapters.slack.transport.http_mode import HttpEndpoint
+from bot.adapters.slack.transport.http_mode import EVENTS_PATH, HttpEndpoint
 from bot.adapters.slack.transport.rate_limits import RateLimits
 from bot.adapters.slack.transport.socket_mode import SocketMode
 from bot.adapters.slack.transport.timing import Timing
@@ -42,6 +42,7 @@ from bot.commands.checks import Asker
 from bot.commands.declaration import Command
 from bot.config.platforms import SlackSettings
 from bot.errors import Refused
+from bot.http.messages import ASGIApp
 from bot.replies.protocol import Replies, Sink
 from bot.types import Author, ConversationKey
 
@@ -84,13 +85,27 @@ class SlackAdapter:
     config_token: str | None = field(default=None, repr=False)
     notes: Sequence[str] = field(default=(), init=False)
     """Results of `check` that need no change."""
+    public_url: str | None = None
+    """Address at which Slack reaches the HTTP port, for the manifest."""
     _endpoint: HttpEndpoint | None = field(default=None, init=False, repr=False)
     _running: _Run | None = field(default=None, init=False, repr=False)
+    _socket_mode: SocketMode | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.settings.mode == "http" and self.signing_secret:
+            self._endpoint = HttpEndpoint(self.signing_secret, self.timing)
 
     @property
-    def address(self) -> str | None:
-        """Address at which HTTP mode receives requests; None while it does not listen."""
-        return self._endpoint.address if self._endpoint is not None else None
+    def routes(self) -> Mapping[str, ASGIApp]:
+        """What the HTTP port must offer for this platform: Slack's requests in HTTP mode."""
+        return {EVENTS_PATH: self._endpoint} if self._endpoint is not None else {}
+
+    @property
+    def connected(self) -> bool:
+        """Whether Slack's events can arrive: a connection is open, or requests are taken."""
+        if self._endpoint is not None:
+            return self._endpoint.serving
+        return self._socket_mode is not None and self._socket_mode.connected
 
     async def run(self, core: Core) -> None:
         """Serve until cancelled, connecting again whenever the connection ends.
@@ -142,7 +157,8 @@ class SlackAdapter:
             )
             config = self._make_client(self.config_token, session) if self.config_token else None
             bot = self._make_client(self.bot_token, session)
-            report = await Doctor(self.settings, self.commands, bot, app, config).examine()
+            doctor = Doctor(self.settings, self.commands, bot, app, config, self.public_url)
+            report = await doctor.examine()
         self.notes = tuple(report.notes)
         return report.problems
 
@@ -230,14 +246,12 @@ class SlackAdapter:
     def _serve(
         self, app: AsyncApp, client: AsyncWebClient, session: aiohttp.ClientSession
     ) -> Coroutine[Any, Any, Any]:
-        if self.settings.mode == "http":
-            secret = str(self.signing_secret)
-            place = (self.settings.host, self.settings.port)
-            self._endpoint = HttpEndpoint(app, secret, *place, self.timing)
-            return self._endpoint.serve()
+        if self._endpoint is not None:
+            return self._endpoint.serve(app)
         # Its calls wait as our own backoff says.
         opening = Client(self.app_token, self.base_url, session=session, retry_handlers=[])
-        return SocketMode(app, opening, session, self.timing, client.auth_test).serve()
+        self._socket_mode = SocketMode(app, opening, session, self.timing, client.auth_test)
+        return self._socket_mode.serve()
 
     async def _until_refused(self, watch: TokenWatch, client: AsyncWebClient) -> None:
         """Raise `AdapterError` when Slack refuses the bot token while serving."""

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from backends.base import ChatMessage, Sampling
@@ -14,6 +14,8 @@ from backends.scripted.backend import ScriptedBackend
 from bot.adapters.slack import SlackAdapter, Timing
 from bot.commands.declaration import command
 from bot.config.platforms import SlackSettings
+from bot.http.routes import Routes
+from bot.http.server import serve_http
 from bot.skills.context import Context
 from bot.skills.skill import Skill
 from tests.fakes.core import Bench
@@ -51,25 +53,34 @@ SKILLS = (Skill("chat", commands=(say,), answer=_answer),)
 
 
 class ServedBot:
-    """The adapter as it runs, with its core."""
+    """The adapter as it runs, with its core, and an HTTP port where it needs one."""
 
     def __init__(self, fake: FakeSlack, adapter: SlackAdapter, bench: Bench) -> None:
         self.fake = fake
         self.adapter = adapter
         self.bench = bench
         self.task: asyncio.Task[None] | None = None
+        self.address = ""
+        """Where the HTTP port is; empty if there is none."""
+        self._port = AsyncExitStack()
 
     async def start(self) -> None:
         """Run, and wait until it hears Slack."""
-        before = self.fake.connections
+        await self._open_port()
         self.task = asyncio.create_task(self.adapter.run(self.bench.core))
         async with asyncio.timeout(15):
-            while not (self.adapter.address or self.fake.connections > before):
+            while not self.adapter.connected:
                 if self.task.done():
                     self.task.result()
                 await asyncio.sleep(0.005)
-        if self.adapter.address:
-            self.fake.events_url = f"{self.adapter.address}/slack/events"
+
+    async def _open_port(self) -> None:
+        routes = Routes()
+        for path, part in self.adapter.routes.items():
+            routes.mount(path, part)
+        if routes:
+            self.address = await self._port.enter_async_context(serve_http(routes, "127.0.0.1", 0))
+            self.fake.events_url = f"{self.address}/slack/events"
 
     async def stop(self) -> None:
         """End the answers, then the adapter."""
@@ -81,6 +92,7 @@ class ServedBot:
         if self.task is not None:
             self.task.cancel()
             await asyncio.gather(self.task, return_exceptions=True)
+        await self._port.aclose()
 
 
 def build_bot(

@@ -94,27 +94,6 @@ async def test_a_start_that_fails_lets_go_of_everything(tmp_path: Path) -> None:
         assert await ask(app.core, "hello", "1") == "You said: hello"
 
 
-async def test_metrics_are_served_and_the_loop_is_watched(tmp_path: Path) -> None:
-    async with open_app(await installed(tmp_path, metrics={"port": 0})) as app:
-        await ask(app.core, "hello", "1")
-        await asyncio.sleep(0.3)
-        text = (await app.metrics.text()).decode()
-    assert 'state="complete"} 1.0' in text
-    lag = next(x for x in text.splitlines() if "event_loop_lag_seconds_count" in x)
-    assert float(lag.split()[-1]) >= 1
-
-
-async def test_a_port_that_is_taken_is_said_and_lets_go_of_everything(tmp_path: Path) -> None:
-    server = await asyncio.start_server(lambda r, w: None, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
-        with pytest.raises(ConfigError, match=rf"metrics: 127\.0\.0\.1:{port} cannot be used"):
-            async with open_app(await installed(tmp_path, metrics={"port": port})):
-                pass
-    async with open_app(await installed(tmp_path)):
-        pass
-
-
 class Platform(FakePlatform):
     """An adapter that ends as it is told."""
 

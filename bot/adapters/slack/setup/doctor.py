@@ -43,6 +43,7 @@ class Doctor:
     bot: AsyncWebClient
     app: AsyncWebClient | None
     config: AsyncWebClient | None
+    public_url: str | None = None
 
     async def examine(self) -> Report:
         """Check everything that these tokens allow."""
@@ -90,7 +91,7 @@ class Doctor:
 
     async def _manifest(self, bot_id: str, config: AsyncWebClient, report: Report) -> None:
         try:
-            wanted = build_manifest(self.commands, self.settings)
+            wanted = build_manifest(self.commands, self.settings, self.public_url)
             app_id = str((await self.bot.bots_info(bot=bot_id))["bot"]["app_id"])
             live: Manifest = (await config.apps_manifest_export(app_id=app_id))["manifest"]
         except ConfigError as exc:

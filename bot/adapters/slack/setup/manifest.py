@@ -45,9 +45,13 @@ _MAX_DESCRIPTION_CHARS = 140
 _DESCRIPTION = "Answers on your own models, from your own documents."
 
 
-def manifest(commands: Sequence[Command], settings: SlackSettings | None = None) -> str:
+def manifest(
+    commands: Sequence[Command],
+    settings: SlackSettings | None = None,
+    public_url: str | None = None,
+) -> str:
     """The manifest as YAML, to paste into Slack's "from a manifest". Raises `ConfigError`."""
-    found = build_manifest(commands, settings or SlackSettings())
+    found = build_manifest(commands, settings or SlackSettings(), public_url)
     return yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=100)
 
 
@@ -56,11 +60,16 @@ def scopes(settings: SlackSettings) -> Mapping[str, str]:
     return {**SCOPES, **AGENT_SCOPES} if settings.agent else SCOPES
 
 
-def build_manifest(commands: Sequence[Command], settings: SlackSettings) -> dict[str, Any]:
-    """The manifest as Slack's API has it. Raises `ConfigError` for HTTP without an address."""
+def build_manifest(
+    commands: Sequence[Command], settings: SlackSettings, public_url: str | None = None
+) -> dict[str, Any]:
+    """The manifest as Slack's API has it, in HTTP mode with the address of the HTTP port.
+
+    Raises `ConfigError` for HTTP without an address.
+    """
     http = settings.mode == "http"
-    url = {"url": _request_url(settings)} if http else {}
-    request_url = {"request_url": _request_url(settings)} if http else {}
+    url = {"url": _request_url(public_url)} if http else {}
+    request_url = {"request_url": _request_url(public_url)} if http else {}
     features: dict[str, Any] = {
         "app_home": {
             "home_tab_enabled": False,
@@ -112,10 +121,10 @@ def _hint(command: Command) -> dict[str, str]:
     return {"usage_hint": hint} if hint else {}
 
 
-def _request_url(settings: SlackSettings) -> str:
-    if settings.public_url is None:
+def _request_url(public_url: str | None) -> str:
+    if public_url is None:
         raise ConfigError(
-            "slack.public_url: HTTP mode needs the address at which Slack reaches this bot, as "
-            "https://bot.example.org; set it in config.yaml or give it with --url."
+            "http.public_url: HTTP mode needs the address at which Slack reaches this bot, as "
+            "https://bot.example.org; `parlance manifest slack --url` takes one, too."
         )
-    return settings.public_url.rstrip("/") + EVENTS_PATH
+    return public_url.rstrip("/") + EVENTS_PATH

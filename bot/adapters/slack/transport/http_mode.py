@@ -3,97 +3,91 @@
 from __future__ import annotations
 
 import asyncio
+from typing import NoReturn
 
 import structlog
-from aiohttp import web
-from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
 
-from bot.adapters.protocol import AdapterError
 from bot.adapters.slack.transport.socket_mode import dispatch
 from bot.adapters.slack.transport.timing import Timing
+from bot.http.messages import HttpError, Message, Receive, Request, Response, Send, endpoint
 
 _log = structlog.get_logger(__name__)
 
 EVENTS_PATH = "/slack/events"
-HEALTH_PATH = "/health"
 MAX_BODY_BYTES = 1024 * 1024
 """Largest request body; Slack's largest is a form's state, some hundred kilobytes."""
 _SHUTDOWN_TIMEOUT_S = 3.0
-_MAX_BACKLOG_CONNECTIONS = 1024
-"""Connections that may wait to be accepted; a further one is retried by its sender."""
 
 
 class HttpEndpoint:
-    """A server for events, commands and interactions, all at `EVENTS_PATH`.
+    """The ASGI app for events, commands and interactions, to be mounted at `EVENTS_PATH`.
 
-    What is not signed with `secret` within the last five minutes is refused before it is read.
+    What is not signed with `secret` within the last five minutes is refused before it is parsed.
+    While no app is served, requests are answered with 503: Slack sends them again.
     """
 
-    def __init__(self, app: AsyncApp, secret: str, host: str, port: int, timing: Timing) -> None:
-        self._app = app
+    def __init__(self, secret: str, timing: Timing) -> None:
         self._verifier = SignatureVerifier(secret)
-        self._host = host
-        self._port = port
         self._body_timeout_s = timing.request
-        self.address: str | None = None
-        """Address that the server listens on; None while it does not."""
+        self._app: AsyncApp | None = None
+        self._pending = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._answer_at_path = endpoint("POST", self._answer)
 
-    async def serve(self) -> None:
-        """Serve until cancelled, then finish pending requests. Raises `AdapterError`."""
-        application = web.Application(client_max_size=MAX_BODY_BYTES)
-        application.router.add_post(EVENTS_PATH, self._request)
-        application.router.add_get(HEALTH_PATH, self._health)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT_S)
-        await runner.setup()
+    @property
+    def serving(self) -> bool:
+        """Whether requests are taken."""
+        return self._app is not None
+
+    async def serve(self, app: AsyncApp) -> NoReturn:
+        """Have an app handle the requests until cancelled, then finish pending ones."""
+        self._app = app
         try:
-            try:
-                site = web.TCPSite(runner, self._host, self._port, backlog=_MAX_BACKLOG_CONNECTIONS)
-                await site.start()
-            except OSError as exc:
-                raise AdapterError(
-                    f"Slack's requests cannot be received at {self._host}:{self._port} "
-                    f"({exc.strerror}): set slack.host and slack.port in config.yaml."
-                ) from exc
-            port = runner.addresses[0][1]
-            self.address = f"http://{self._host}:{port}"
-            _log.info("slack.server_started", at=self.address)
             await asyncio.Event().wait()
+            raise AssertionError("nothing ends the wait")
         finally:
-            self.address = None
-            await runner.cleanup()
+            self._app = None
+            try:
+                async with asyncio.timeout(_SHUTDOWN_TIMEOUT_S):
+                    await self._idle.wait()
+            except TimeoutError:
+                _log.warning("slack.requests_abandoned", pending=self._pending)
 
-    async def _health(self, request: web.Request) -> web.Response:
-        return web.json_response({"ok": True})
-
-    async def _request(self, request: web.Request) -> web.Response:
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        self._pending += 1
+        self._idle.clear()
         try:
-            async with asyncio.timeout(self._body_timeout_s):
-                body = (await request.read()).decode()
-        except TimeoutError:
-            return web.Response(status=408)
+            await self._answer_at_path(scope, receive, send)
+        finally:
+            self._pending -= 1
+            if not self._pending:
+                self._idle.set()
+
+    async def _answer(self, request: Request) -> Response:
+        app = self._app
+        if app is None:
+            return Response(503)
+        try:
+            body = (await request.body(MAX_BODY_BYTES, self._body_timeout_s)).decode()
         except UnicodeDecodeError:
-            return web.Response(status=400)
+            raise HttpError(400) from None
         if not self._is_signed(request, body):
             _log.info("slack.request_refused", bytes=len(body))
-            return web.Response(status=401)
-        try:
-            headers = {name: [value] for name, value in request.headers.items()}
-            bolt_request = AsyncBoltRequest(body=body, query=request.query_string, headers=headers)
-            answer: web.Response = await to_aiohttp_response(
-                await dispatch(self._app, bolt_request)
-            )
-            return answer
-        except Exception:  # noqa: BLE001  # a request's top: Slack sends it again
-            _log.exception("slack.request_failed")
-            return web.Response(status=500)
+            return Response(401)
+        headers = {name: list(values) for name, values in request.headers.items()}
+        answer = await dispatch(
+            app, AsyncBoltRequest(body=body, query=request.query, headers=headers)
+        )
+        return Response(answer.status, answer.body.encode(), answer.headers)
 
-    def _is_signed(self, request: web.Request, body: str) -> bool:
+    def _is_signed(self, request: Request, body: str) -> bool:
         """Whether the signature is valid; checked before Bolt reads the body."""
-        stamp = request.headers.get("X-Slack-Request-Timestamp", "")
-        signature = request.headers.get("X-Slack-Signature", "")
+        stamp = request.header("x-slack-request-timestamp")
+        signature = request.header("x-slack-signature")
         if not (stamp.isascii() and stamp.isdecimal() and len(stamp) < 20 and signature.isascii()):
             return False
         return self._verifier.is_valid(body, stamp, signature)

@@ -62,6 +62,11 @@ class SocketConnection:
         self._goodbye: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._reader = asyncio.create_task(self._read(), name="slack socket")
 
+    @property
+    def open(self) -> bool:
+        """Whether envelopes can still arrive."""
+        return not (self._reader.done() or self._goodbye.done())
+
     async def wait_closed(self) -> str:
         """Wait until Slack ends the connection or the socket closes; returns the reason."""
         ends: tuple[asyncio.Future[Any], ...] = (self._reader, self._goodbye)
@@ -142,6 +147,11 @@ class SocketMode:
         self._check_token = check_token
         self._backoff = Backoff(timing.backoff_base, timing.backoff_cap)
         self._connections: list[SocketConnection] = []
+
+    @property
+    def connected(self) -> bool:
+        """Whether a greeted connection is open."""
+        return any(connection.open for connection in self._connections)
 
     async def serve(self) -> NoReturn:
         """Stay connected until cancelled. Raises `AdapterError` if only an operator can help."""

@@ -278,14 +278,14 @@ class TestEnvironment:
             "PARLANCE_LIMITS__MAX_QUEUE": "8",
             "PARLANCE_MODELS_DIR": "/srv/models",
             "PARLANCE_FETCH__ALLOW_HOSTS": "[wiki.lan, 'files.lan:8080']",
-            "PARLANCE_METRICS__PORT": "",
+            "PARLANCE_HTTP__PORT": "",
         }
         config = load(path, environ)
         assert config.limits.max_queue == 8
         assert config.limits.per_person == 2
         assert config.models_dir == Path("/srv/models")
         assert config.fetch.allow_hosts == ("wiki.lan", "files.lan:8080")
-        assert config.metrics.port is None
+        assert config.http.port is None
 
     def test_comes_before_the_env_file(self, tmp_path: Path) -> None:
         (tmp_path / ".env").write_text(

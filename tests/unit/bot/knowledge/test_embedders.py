@@ -10,8 +10,9 @@ import yaml
 
 from backends.pool.pool import Pool
 from backends.registry import ENGINE_MODULES, load_engines
-from bot.cli.operator import run_checks
+from bot.app import open_app
 from bot.config import Config
+from bot.doctor import run_checks
 from bot.installation import Installation
 from bot.knowledge.embedders import create_embedders
 from tests.fakes.contexts import bare_context
@@ -60,7 +61,8 @@ async def test_doctor_said_nothing_of_what_stands_before_a_text(tmp_path: Path) 
         path = tmp_path / "config.yaml"
         path.write_text(yaml.safe_dump(said))
         here = await asyncio.to_thread(Installation.read, path)
-        rows = {row["what"]: str(row["detail"]) for row in await run_checks(here)}
+        async with open_app(here) as app:
+            rows = {row["what"]: str(row["detail"]) for row in await run_checks(app, [])}
     assert rows["model nomic"].endswith(
         ", 'search_query: ' before questions, 'search_document: ' before passages"
     )

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from contextlib import aclosing
 
-import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -16,7 +14,6 @@ from backends.errors import BackendError, BackendTimeout
 from backends.pool.pool import Pool
 from backends.pool.spec import ModelSpec, PoolLimits
 from backends.scripted.backend import ENGINE
-from bot.errors import ConfigError
 from bot.observability.metrics import Metrics
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -134,36 +131,6 @@ class TestPool:
         error = ("error", "The scripted engine kept silent for too long.")
         assert found["parlance_replica_last_error", tuple(sorted((error, *labels)))] == 1
         assert found["parlance_replica_failed_total", labels] == 1
-
-
-class TestServe:
-    async def test_the_page(self) -> None:
-        metrics = Metrics()
-        metrics.turn_started("ask")
-        async with (
-            metrics.serve("127.0.0.1", 0) as address,
-            aiohttp.ClientSession() as session,
-        ):
-            assert address.startswith("http://127.0.0.1:")
-            async with session.get(address) as answer:
-                assert answer.status == 200
-                assert answer.headers["Content-Type"].startswith("text/plain")
-                found = parsed(await answer.text())
-            async with session.get(address.replace("/metrics", "/")) as answer:
-                assert answer.status == 404
-            async with session.post(address) as answer:
-                assert answer.status == 405
-        assert found["parlance_turns_open", (("kind", "ask"),)] == 1
-        async with aiohttp.ClientSession() as session:
-            with pytest.raises(aiohttp.ClientConnectorError):
-                await session.get(address)
-
-    async def test_a_taken_port_is_named(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
-            with pytest.raises(ConfigError, match=f"127.0.0.1:{port} cannot be used"):
-                async with Metrics().serve("127.0.0.1", port):
-                    pytest.fail("two on one port")
 
 
 class _NoFiles:

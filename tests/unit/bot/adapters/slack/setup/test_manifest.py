@@ -12,6 +12,7 @@ import yaml
 from bot.adapters.slack import SlackAdapter
 from bot.adapters.slack.setup.manifest import SCOPES, build_manifest, manifest, scopes
 from bot.app import create_adapters
+from bot.config import HttpSettings
 from bot.config.platforms import SlackSettings
 from bot.errors import ConfigError
 from bot.installation import Installation
@@ -22,7 +23,8 @@ from tests.scenarios.process import Folder
 
 COMMANDS = SKILLS[0].commands
 CONFIG_TOKEN = "xoxe.xoxp-test-config"
-HTTP = SlackSettings(mode="http", public_url="https://bot.example.org/")
+HTTP = SlackSettings(mode="http")
+URL = "https://bot.example.org/"
 
 
 class TestManifest:
@@ -38,7 +40,7 @@ class TestManifest:
         assert set(found["oauth_config"]["scopes"]["bot"]) == set(scopes(SlackSettings()))
 
     def test_http_names_one_address_for_everything(self) -> None:
-        found = yaml.safe_load(manifest(COMMANDS, HTTP))
+        found = yaml.safe_load(manifest(COMMANDS, HTTP, URL))
         address = "https://bot.example.org/slack/events"
         assert found["settings"]["socket_mode_enabled"] is False
         assert found["settings"]["event_subscriptions"]["request_url"] == address
@@ -46,13 +48,13 @@ class TestManifest:
         assert {c["url"] for c in found["features"]["slash_commands"]} == {address}
 
     def test_http_without_an_address_says_which_key_is_missing(self) -> None:
-        with pytest.raises(ConfigError, match=r"slack\.public_url"):
-            manifest(COMMANDS, SlackSettings(mode="http"))
+        with pytest.raises(ConfigError, match=r"http\.public_url"):
+            manifest(COMMANDS, HTTP)
 
     @pytest.mark.parametrize("url", ["http://bot.example.org", "bot.example.org", "https://", ""])
     def test_an_address_that_slack_would_not_take(self, url: str) -> None:
         with pytest.raises(ValueError, match="public_url"):
-            SlackSettings(public_url=url)
+            HttpSettings(public_url=url)
 
     def test_an_app_need_not_be_an_agent(self) -> None:
         plain = build_manifest(COMMANDS, SlackSettings(agent=False))
@@ -172,11 +174,11 @@ class TestDoctor:
         assert "the command /old, which no loaded plugin has" in note
 
     async def test_where_http_requests_go(self, fake: FakeSlack, live: dict[str, Any]) -> None:
-        fake.methods.manifest = build_manifest(COMMANDS, HTTP)
-        adapter = self.adapter(fake, settings=HTTP, signing_secret=SIGNING_SECRET)
+        fake.methods.manifest = build_manifest(COMMANDS, HTTP, URL)
+        http = {"settings": HTTP, "signing_secret": SIGNING_SECRET}
+        adapter = self.adapter(fake, **http, public_url=URL)
         assert list(await adapter.check()) == []
-        elsewhere = HTTP.model_copy(update={"public_url": "https://elsewhere.example.org"})
-        adapter = self.adapter(fake, settings=elsewhere, signing_secret=SIGNING_SECRET)
+        adapter = self.adapter(fake, **http, public_url="https://elsewhere.example.org")
         problems = list(await adapter.check())
         assert [p.split()[0] for p in problems] == ["Events", "Buttons", "Commands"]
         assert all("https://elsewhere.example.org/slack/events" in p for p in problems)

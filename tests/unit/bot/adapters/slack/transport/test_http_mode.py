@@ -18,6 +18,7 @@ from bot.adapters.protocol import AdapterError
 from bot.adapters.slack import SlackAdapter
 from bot.adapters.slack.transport.http_mode import MAX_BODY_BYTES
 from bot.app import App
+from bot.ports import Ports
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.bots import (
     ADA,
@@ -40,7 +41,7 @@ from tests.fakes.slack.posting import SIGNING_SECRET, signed
 from tests.scenarios.harness import House
 from tests.scenarios.on_slack import SlackDriver
 
-HTTP: dict[str, Any] = {"settings": {"mode": "http", "port": 0}, "signing_secret": SIGNING_SECRET}
+HTTP: dict[str, Any] = {"settings": {"mode": "http"}, "signing_secret": SIGNING_SECRET}
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ async def post(
     async with (
         aiohttp.ClientSession() as session,
         session.post(
-            f"{bot.adapter.address}{path}", data=io.BytesIO(body.encode()), headers=headers
+            f"{bot.address}{path}", data=io.BytesIO(body.encode()), headers=headers
         ) as answer,
     ):
         return answer.status, await answer.text()
@@ -136,11 +137,13 @@ class HttpDriver(SlackDriver):
         return self.served
 
     def config(self) -> Mapping[str, Any]:
-        return {"slack": HTTP["settings"]}
+        return {"slack": HTTP["settings"], "http": {"port": 0}}
+
+    def opened(self, ports: Ports) -> None:
+        self.fake.events_url = f"{ports.http}/slack/events"
 
     async def connected(self) -> None:
-        await until(self.fake, lambda: self.served.address, "listening")
-        self.fake.events_url = f"{self.served.address}/slack/events"
+        await until(self.fake, lambda: self.served.connected, "listening")
 
 
 async def test_the_whole_application_over_http(tmp_path: Path) -> None:
@@ -220,7 +223,7 @@ class TestRequests:
             await self.dawdle(bot, fake)
 
     async def dawdle(self, bot: ServedBot, fake: FakeSlack) -> None:
-        address = str(bot.adapter.address).removeprefix("http://")
+        address = str(bot.address).removeprefix("http://")
         host, _, port = address.partition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(b"POST /slack/events HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
@@ -229,14 +232,14 @@ class TestRequests:
         assert b" 408 " in line
         writer.close()
 
-    async def test_other_paths_and_health(self, bot: ServedBot) -> None:
+    async def test_other_paths_and_methods(self, bot: ServedBot) -> None:
         assert (await post(bot, mention(), path="/"))[0] == 404
+        assert (await post(bot, mention(), path="/slack/events/more"))[0] == 404
         async with (
             aiohttp.ClientSession() as session,
-            session.get(f"{bot.adapter.address}/health") as answer,
+            session.get(f"{bot.address}/slack/events") as answer,
         ):
-            assert answer.status == 200
-            assert await answer.json() == {"ok": True}
+            assert answer.status == 405
 
     async def test_an_event_that_nobody_listens_to_is_taken(self, bot: ServedBot) -> None:
         body = {"type": "event_callback", "team_id": "T1", "event": {"type": "team_rename"}}
@@ -254,7 +257,7 @@ class TestRequests:
 
 class TestStartAndStop:
     async def test_without_the_secret(self, build: Any) -> None:
-        bot = build(settings={"mode": "http", "port": 0})
+        bot = build(settings={"mode": "http"})
         with pytest.raises(AdapterError, match="SLACK_SIGNING_SECRET"):
             await asyncio.wait_for(bot.adapter.run(bot.bench.core), 5)
         assert list(await bot.adapter.check()) == [
@@ -262,11 +265,11 @@ class TestStartAndStop:
             "Credentials."
         ]
 
-    async def test_a_port_that_is_taken(self, bot: ServedBot, build: Any) -> None:
-        port = int(str(bot.adapter.address).rpartition(":")[2])
-        other = build(**HTTP | {"settings": {"mode": "http", "port": port}})
-        with pytest.raises(AdapterError, match=r"set slack\.host and slack\.port"):
-            await asyncio.wait_for(other.adapter.run(other.bench.core), 5)
+    async def test_before_the_bot_is_known_slack_is_told_to_come_again(self, build: Any) -> None:
+        bot = build(**HTTP)
+        await bot._open_port()
+        assert (await post(bot, mention()))[0] == 503
+        await bot.kill()
 
     async def test_a_running_answer_is_ended_before_the_server_is(
         self, build: Any, fake: FakeSlack
@@ -277,7 +280,7 @@ class TestStartAndStop:
         await begun(fake, CHANNEL)
         await bot.stop()
         assert "shut down" in str(answers(fake, CHANNEL)[-1].blocks)
-        assert bot.adapter.address is None
+        assert not bot.adapter.connected
 
     async def test_a_token_that_is_revoked_while_it_runs(self, build: Any, fake: FakeSlack) -> None:
         bot = build(**HTTP)

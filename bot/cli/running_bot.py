@@ -1,0 +1,111 @@
+"""The commands `parlance status` and `stop`, and asking a running bot."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from bot.cli.console import AsJson, console, show, show_json
+from bot.cli.loop import run_async
+from bot.cli.options import ConfigPath, read_installation
+from bot.control.client import ask
+from bot.control.client import stop as stop_running
+from bot.control.protocol import NotRunning
+from bot.installation import Installation
+from bot.storage.data_dir_lock import find_holder
+
+DEFAULT_STOP_S = 60.0
+"""Longest time that `parlance stop` waits, in seconds."""
+
+
+async def ask_async(here: Installation, command: str) -> Any | None:
+    """What the bot that runs here answers; None if none runs. Raises `ControlError`."""
+    try:
+        return await ask(here.config.data_dir, command)
+    except NotRunning:
+        return None
+
+
+def ask_running_bot(here: Installation, command: str) -> Any | None:
+    """What the bot that runs here answers; None if none runs. Raises `ControlError`."""
+    return run_async(ask_async(here, command))
+
+
+def describe_running_bot(here: Installation, told: Any) -> dict[str, object]:
+    """A row of `check` and `doctor` about the bot that answered."""
+    same = told["configuration"] == here.fingerprint
+    note = "" if same else "; it was started with another configuration: restart it to apply this"
+    detail = f"process {told['pid']} since {_local_time(told['since'])}{note}"
+    return {"what": "running bot", "ok": True, "detail": detail}
+
+
+def status(config: ConfigPath = None, as_json: AsJson = False) -> None:
+    """Show whether the bot runs: since when, its platforms, models, open turns and documents."""
+    here = read_installation(config)
+    told = ask_running_bot(here, "status")
+    if told is None and as_json:
+        show_json({"running": False})
+        raise typer.Exit(1)
+    if told is None:
+        raise _not_running(here)
+    if as_json:
+        show_json({"running": True, **told})
+        return
+    console.print(
+        f"Parlance runs since {_local_time(told['since'])} (process {told['pid']}).",
+        soft_wrap=True,
+    )
+    rows = [
+        {"what": one["name"], "state": one["state"], "detail": one["detail"]}
+        for one in told["platforms"]
+    ]
+    rows += [
+        {"what": _model_name(one), "state": one["state"], "detail": _describe_model(one)}
+        for one in told["models"]
+    ]
+    rows.append({"what": "open turns", "state": f"{told['open_turns']:,}", "detail": ""})
+    rows.append({"what": "documents", "state": f"{told['documents']:,}", "detail": ""})
+    show(rows, as_json=False)
+
+
+def stop(
+    config: ConfigPath = None,
+    within: Annotated[
+        float, typer.Option(min=1.0, max=3600.0, help="Longest time to wait, in seconds.")
+    ] = DEFAULT_STOP_S,
+) -> None:
+    """End the running bot in order, and wait until it is gone."""
+    here = read_installation(config)
+    try:
+        pid = run_async(stop_running(here.config.data_dir, within))
+    except NotRunning:
+        raise _not_running(here) from None
+    console.print(f"Parlance (process {pid}) has stopped.")
+
+
+def _not_running(here: Installation) -> NotRunning:
+    holder = find_holder(here.config.data_dir)
+    if holder is None:
+        return NotRunning("Parlance is not running here.")
+    return NotRunning(
+        f"Parlance is not running here, but {here.config.data_dir} is in use by {holder}: another "
+        "command, or a bot that is just starting or ending."
+    )
+
+
+def _model_name(row: dict[str, Any]) -> str:
+    number = f" ({row['replica'] + 1})" if row["replica"] else ""
+    return f"model {row['model']}{number}"
+
+
+def _describe_model(row: dict[str, Any]) -> str:
+    loaded = {True: "loaded", False: "not loaded", None: ""}[row["resident"]]
+    busy = f"{row['busy']} of {row['slots']} slots busy, {row['queue']} waiting"
+    error = f"last error: {row['last_error']}" if row["last_error"] else ""
+    return "; ".join(part for part in (loaded, busy, error) if part)
+
+
+def _local_time(since: str) -> str:
+    return datetime.fromisoformat(since).astimezone().strftime("%Y-%m-%d %H:%M")

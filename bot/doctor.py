@@ -1,0 +1,113 @@
+"""Tries each thing that a bot needs, for `parlance doctor`: models, documents, files, platforms."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Sequence
+
+from backends.base import Backend
+from backends.errors import BackendError
+from bot.adapters.protocol import Adapter
+from bot.app import App
+from bot.installation import Installation
+from bot.knowledge.embedders import create_embedders, embedder_name
+from bot.knowledge.retrieval.embedder import Embedder
+from bot.private_files import find_exposed, find_exposed_data
+
+Row = dict[str, object]
+
+
+async def run_checks(app: App, adapters: Sequence[Adapter]) -> list[Row]:
+    """Run all checks of `parlance doctor`; returns one row each, with `what`, `ok` and `detail`.
+
+    `adapters` are those of the platforms that have a token.
+    """
+    here = app.installation
+    rows: list[Row] = []
+    for problem in app.plugins.problems:
+        rows.append({"what": f"plugin {problem.plugin}", "ok": False, "detail": problem.text})
+    rows += await _check_models(app)
+    documents = await app.knowledge.list()
+    rows.append(
+        {
+            "what": "documents",
+            "ok": True,  # to have none is a choice
+            "detail": f"{len(documents)} documents"
+            if documents
+            else "none yet; `parlance docs add` adds some",
+        }
+    )
+    if complaint := await app.knowledge.find_vector_problem():
+        rows.append({"what": "vectors", "ok": False, "detail": complaint})
+    rows += await asyncio.to_thread(_check_private_files, here)
+    for adapter in adapters:
+        rows += await _check_platform(adapter)
+    if not adapters:
+        detail = "no token is set, so `parlance run` chats in the terminal"
+        rows.append({"what": "platforms", "ok": True, "detail": detail})
+    return rows
+
+
+async def _check_models(app: App) -> list[Row]:
+    config = app.installation.config
+    bases = {embedder_name(config, base): base for base in ("", *config.knowledge.bases)}
+    give = create_embedders(config, app.pool)
+    rows: list[Row] = []
+    for name in app.pool.names():
+        try:
+            able = await app.pool.probe(name)
+            embedder = await give(bases[name]) if name in bases else None
+        except BackendError as error:
+            rows.append({"what": f"model {name}", "ok": False, "detail": str(error)})
+            continue
+        detail = f"embeds, {able.dimension} dimensions" if not able.chat else "answers"
+        if able.context:
+            detail += f", context {able.context:,} tokens"
+        if embedder is not None:
+            detail += _describe_embedder(embedder, app.pool.backend(name))
+        rows.append({"what": f"model {name}", "ok": True, "detail": detail})
+    return rows
+
+
+async def _check_platform(adapter: Adapter) -> list[Row]:
+    problems = await adapter.check()
+    rows: list[Row] = [{"what": adapter.name, "ok": False, "detail": text} for text in problems]
+    if not problems:
+        rows.append({"what": adapter.name, "ok": True, "detail": "token and permissions work"})
+    # Only some adapters have more to say than what is to be changed.
+    notes: Sequence[str] = getattr(adapter, "notes", ())
+    return rows + [{"what": adapter.name, "ok": True, "detail": text} for text in notes]
+
+
+def _check_private_files(here: Installation) -> list[Row]:
+    """Check for files that other users may read, and for keys too short to be redacted."""
+    found = [*find_exposed_data(here.config.data_dir), *find_exposed(here.path.parent / ".env")]
+    rows: list[Row] = [
+        {
+            "what": "private files",
+            "ok": False,
+            "detail": f"others may read {path}; run `chmod {mode:o} {shlex.quote(str(path))}`",
+        }
+        for path, mode in found
+    ]
+    if not found:
+        detail = "only their owner can read the data"
+        rows.append({"what": "private files", "ok": True, "detail": detail})
+    if short := here.secrets.find_short_secrets():
+        detail = f"{', '.join(short)}: too short to be taken out of what is shown and logged"
+        rows.append({"what": "keys", "ok": True, "detail": detail})
+    return rows
+
+
+def _describe_embedder(embedder: Embedder, backend: Backend) -> str:
+    """How an embedder differs from the default one; a mistake there shows nowhere else."""
+    told = []
+    if embedder.query_prefix:
+        told.append(f"{embedder.query_prefix!r} before questions")
+    if embedder.passage_prefix:
+        told.append(f"{embedder.passage_prefix!r} before passages")
+    pooling = getattr(backend, "pooling", "mean")  # other engines than ONNX know by themselves
+    if pooling != "mean":
+        told.append(f"pooling {pooling}")
+    return "".join(f", {one}" for one in told)

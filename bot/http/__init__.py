@@ -1,0 +1,1 @@
+"""The one HTTP port: an ASGI app on which parts are mounted, and its server."""

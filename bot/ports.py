@@ -1,0 +1,107 @@
+"""Opens what a running bot is reached by: the control socket, and the HTTP port if needed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from bot.adapters.protocol import Adapter
+from bot.app import App, background
+from bot.control.server import serve_control
+from bot.doctor import run_checks
+from bot.http.messages import ASGIApp, Request, Response, endpoint
+from bot.http.routes import Routes
+from bot.status import describe_platform, describe_process, now, report
+
+log = structlog.get_logger(__name__)
+
+DEFAULT_HTTP_PORT = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What was opened; `http` is the address of the HTTP port, None if there is none."""
+
+    http: str | None
+
+
+@asynccontextmanager
+async def open_ports(
+    app: App, adapters: Sequence[Adapter], stop: Callable[[], None]
+) -> AsyncIterator[Ports]:
+    """Let commands of the same user ask the app, and `stop` it; serve HTTP if it is configured.
+
+    `adapters` are those that the app serves. Raises `ConfigError` if the HTTP port is taken.
+    """
+    since = now()
+
+    async def status() -> dict[str, Any]:
+        return await report(app, adapters, since)
+
+    async def doctor() -> dict[str, Any]:
+        platforms = [adapter for adapter in adapters if adapter.name != "terminal"]
+        return {**describe_process(app, since), "rows": await run_checks(app, platforms)}
+
+    commands = {"status": status, "doctor": doctor}
+    config = app.installation.config
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(serve_control(config.data_dir, commands, stop))
+        address = None
+        routes = _routes(app, adapters)
+        if routes or config.http.port is not None:
+            serve_http = await asyncio.to_thread(_load_server)
+            _mount_health(routes, app, adapters)
+            port = DEFAULT_HTTP_PORT if config.http.port is None else config.http.port
+            address = await stack.enter_async_context(serve_http(routes, config.http.host, port))
+            log.info("http.server_started", at=address)
+        if config.metrics.enabled:
+            await stack.enter_async_context(background(app.metrics.watch_loop(), "event loop lag"))
+        yield Ports(address)
+
+
+def _load_server() -> Callable[[ASGIApp, str, int], AbstractAsyncContextManager[str]]:
+    """Import the server, which most do not need."""
+    from bot.http.server import serve_http
+
+    return serve_http
+
+
+def _routes(app: App, adapters: Sequence[Adapter]) -> Routes:
+    """What is to be reached over HTTP."""
+    routes = Routes()
+    for adapter in adapters:
+        parts: Mapping[str, ASGIApp] = getattr(adapter, "routes", {})  # only some have any
+        for path, part in parts.items():
+            routes.mount(path, part)
+
+    async def metrics(_: Request) -> Response:
+        return Response(
+            body=await app.metrics.text(), headers={"content-type": CONTENT_TYPE_LATEST}
+        )
+
+    if app.installation.config.metrics.enabled:
+        routes.mount("/metrics", endpoint("GET", metrics))
+    return routes
+
+
+def _mount_health(routes: Routes, app: App, adapters: Sequence[Adapter]) -> None:
+    async def health(_: Request) -> Response:
+        return _json(200, b'{"ok": true}')
+
+    async def ready(_: Request) -> Response:
+        states = {describe_platform(app, adapter)["state"] for adapter in adapters}
+        well = states == {"connected"}
+        return _json(200 if well else 503, b'{"ok": true}' if well else b'{"ok": false}')
+
+    routes.mount("/health", endpoint("GET", health))
+    routes.mount("/ready", endpoint("GET", ready))
+
+
+def _json(status: int, body: bytes) -> Response:
+    return Response(status, body, {"content-type": "application/json"})

@@ -1,0 +1,131 @@
+"""What the commands do beside a running bot: they ask it through the control socket."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.storage.data_dir_lock import lock_data_dir
+from tests.scenarios.process import SLOW, Folder, end_of, read_until
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    made = Folder(tmp_path)
+    made.configure()
+    return made
+
+
+@asynccontextmanager
+async def running(folder: Folder) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A bot that has answered, and reads on."""
+    async with folder.started("run") as process:
+        assert process.stdin is not None
+        process.stdin.write(b"hello\n")
+        await read_until(process, "You said: hello")
+        yield process
+
+
+async def test_commands_ask_the_running_bot_instead_of_refusing(folder: Folder) -> None:
+    async with running(folder) as process:
+        doctor, models, refused = await asyncio.gather(
+            folder.run("doctor", "--json"),
+            folder.run("models", "status", "--json"),
+            folder.run("docs", "list"),
+        )
+        folder.configure(limits={"per_person": 7})
+        check = await folder.run("check", "--json")
+        assert process.returncode is None
+    for ended in (doctor, models, check):
+        ended.no_trace()
+        assert (ended.status, ended.err) == (0, "")
+
+    rows = {row["what"]: row for row in doctor.json}
+    assert rows["running bot"]["detail"].startswith(f"process {process.pid} since 2")
+    assert "another configuration" not in rows["running bot"]["detail"]
+    assert rows["model default"]["detail"].startswith("answers")
+    assert rows["documents"]["detail"].startswith("none yet")
+    assert rows["platforms"]["ok"]
+    rows = {row["what"]: row for row in check.json}
+    assert "another configuration" in rows["running bot"]["detail"]
+
+    row = next(row for row in models.json if row["model"] == "default")
+    assert (row["state"], row["queue"], row["busy"]) == ("ready", 0, 0)
+    assert row["tokens_per_s"] > 0  # which only the process that answered can know
+
+    assert refused.no_trace().status == 1
+    assert f"is in use by process {process.pid}" in refused.said
+    assert "`parlance stop`" in refused.said
+
+
+async def test_status_says_what_runs_and_stop_waits_until_it_is_gone(folder: Folder) -> None:
+    papers = folder.path / "papers"
+    papers.mkdir()
+    (papers / "lamp.md").write_text("# Lamps\n\nSwitch the lamp off.", "utf-8")
+    slow = {"backend": "scripted", "replies": [{"match": "take", "text": SLOW}], "tokens_per_s": 5}
+    folder.configure(
+        models={"default": slow, "embedder": {"backend": "scripted"}},
+        knowledge={"sync": [{"path": "papers"}]},
+    )
+    async with running(folder) as process:
+        assert process.stdin is not None
+        process.stdin.write(b"take your time\n")
+        await read_until(process, "slow001")
+        as_json, shown = await asyncio.gather(folder.run("status", "--json"), folder.run("status"))
+        stopped = (await folder.run("stop")).no_trace()
+        gone = not await asyncio.to_thread(Path(f"/proc/{process.pid}/exe").exists)
+        ended = (await end_of(process)).no_trace()
+
+    assert gone
+    told = as_json.json
+    assert (told["running"], told["pid"]) == (True, process.pid)
+    assert told["platforms"] == [{"name": "terminal", "state": "connected", "detail": ""}]
+    assert {row["model"] for row in told["models"]} == {"default", "embedder"}
+    assert (told["open_turns"], told["documents"]) == (1, 1)
+    first, *rows = shown.no_trace().out.splitlines()
+    assert first.startswith("Parlance runs since 2")
+    assert first.endswith(f"(process {process.pid}).")
+    assert any(row.split()[:3] == ["model", "default", "ready"] for row in rows)
+    assert any(row.split() == ["open", "turns", "1"] for row in rows)
+
+    assert stopped.status == 0
+    assert stopped.out == f"Parlance (process {process.pid}) has stopped.\n"
+    assert ended.status == 128 + signal.SIGTERM
+    assert "I was shut down before this was complete." in ended.out
+    assert [turn["status"] for turn in folder.turns()][-1] == "cancelled"
+    assert not (folder.path / "data" / "parlance.sock").exists()
+
+
+async def test_where_no_bot_runs(folder: Folder) -> None:
+    async with running(folder) as process:
+        process.kill()
+        await process.wait()
+    left = folder.path / "data" / "parlance.sock"
+    assert stat.S_ISSOCK(left.lstat().st_mode)
+    status, as_json, stop = await asyncio.gather(
+        folder.run("status"), folder.run("status", "--json"), folder.run("stop")
+    )
+    assert status.said == "Parlance is not running here."
+    assert as_json.json == {"running": False}
+    assert stop.said == "Parlance is not running here."
+    assert {status.status, as_json.status, stop.status} == {1}
+
+    await asyncio.to_thread((held := lock_data_dir(folder.path / "data")).__enter__)
+    try:
+        busy = (await folder.run("status")).no_trace()
+    finally:
+        await asyncio.to_thread(held.__exit__, None, None, None)
+    assert "is in use by process" in busy.said
+    assert busy.status == 1
+
+    doctor = (await folder.run("doctor", "--json")).no_trace()
+    assert doctor.status == 0
+    assert "running bot" not in {row["what"] for row in doctor.json}
+    async with running(folder) as process:
+        assert (await folder.run("status", "--json")).json["pid"] == process.pid
