@@ -10,7 +10,7 @@ import typer
 from bot.cli.console import AsJson, console, show, write
 from bot.cli.loop import run_async
 from bot.cli.options import ConfigPath, read_installation
-from bot.cli.running_bot import ask_running_bot, describe_running_bot
+from bot.cli.running_bot import ask_running_bot, check_running_bot, describe_running_bot
 from bot.installation import Installation
 
 plugins = typer.Typer(no_args_is_help=True, help="The plugins that were found.")
@@ -41,8 +41,7 @@ def check(config: ConfigPath = None, as_json: AsJson = False) -> None:
     exists = here.config.database.exists()
     detail = f"{len(ahead)} to apply at the next start" if ahead and exists else "up to date"
     rows.append({"what": "migrations", "ok": True, "detail": detail if exists else "new database"})
-    if (told := ask_running_bot(here, "status")) is not None:
-        rows.append(describe_running_bot(here, told))
+    rows += check_running_bot(here)
     _show_checks(rows, as_json=as_json)
 
 

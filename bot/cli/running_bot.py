@@ -12,7 +12,7 @@ from bot.cli.loop import run_async
 from bot.cli.options import ConfigPath, read_installation
 from bot.control.client import ask
 from bot.control.client import stop as stop_running
-from bot.control.protocol import NotRunning
+from bot.control.protocol import COMMAND_TIMEOUT_S, STATUS_TIMEOUT_S, ControlError, NotRunning
 from bot.installation import Installation
 from bot.storage.data_dir_lock import find_holder
 
@@ -22,8 +22,9 @@ DEFAULT_STOP_S = 60.0
 
 async def ask_async(here: Installation, command: str) -> Any | None:
     """What the bot that runs here answers; None if none runs. Raises `ControlError`."""
+    timeout_s = STATUS_TIMEOUT_S if command == "status" else COMMAND_TIMEOUT_S
     try:
-        return await ask(here.config.data_dir, command)
+        return await ask(here.config.data_dir, command, timeout_s)
     except NotRunning:
         return None
 
@@ -31,6 +32,15 @@ async def ask_async(here: Installation, command: str) -> Any | None:
 def ask_running_bot(here: Installation, command: str) -> Any | None:
     """What the bot that runs here answers; None if none runs. Raises `ControlError`."""
     return run_async(ask_async(here, command))
+
+
+def check_running_bot(here: Installation) -> list[dict[str, object]]:
+    """A row of `check` about the bot that runs here, if one does."""
+    try:
+        told = ask_running_bot(here, "status")
+    except ControlError as error:
+        return [{"what": "running bot", "ok": False, "detail": str(error)}]
+    return [] if told is None else [describe_running_bot(here, told)]
 
 
 def describe_running_bot(here: Installation, told: Any) -> dict[str, object]:

@@ -13,6 +13,7 @@ from bot.control.address import socket_address
 from bot.control.protocol import (
     COMMAND_TIMEOUT_S,
     MAX_ANSWER_BYTES,
+    NO_MESSAGE,
     REQUEST_TIMEOUT_S,
     STOP,
     ControlError,
@@ -38,7 +39,8 @@ async def stop(data_dir: Path, within_s: float) -> int:
     """
     async with _connected(data_dir) as (reader, writer):
         told = await _exchange(reader, writer, STOP, REQUEST_TIMEOUT_S)
-        pid = int(told["pid"])
+        if not isinstance(told, dict) or not isinstance(pid := told.get("pid"), int):
+            raise ControlError(NO_MESSAGE)
         try:
             async with asyncio.timeout(within_s):
                 await reader.read()  # the connection ends with the process
@@ -100,4 +102,6 @@ async def _exchange(
     answer = decode(line)
     if "error" in answer:
         raise ControlError(str(answer["error"]))
-    return answer.get("result")
+    if "result" not in answer:
+        raise ControlError(NO_MESSAGE)
+    return answer["result"]

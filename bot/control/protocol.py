@@ -19,8 +19,13 @@ MAX_REQUEST_BYTES = 4096
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 REQUEST_TIMEOUT_S = 5.0
 """Time for a request to arrive, and for an answer to be taken."""
+STATUS_TIMEOUT_S = 10.0
+"""Time for the answer of a bot that only tells what it knows."""
 COMMAND_TIMEOUT_S = 600.0
 """Time for a command; `doctor` may load every model."""
+
+
+NO_MESSAGE = "What came over the control socket is no message of Parlance."
 
 
 class ControlError(ParlanceError):
@@ -43,7 +48,7 @@ def decode(line: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         message = None
     if not line.endswith(b"\n") or not isinstance(message, dict):
-        raise ControlError("This is not a message of the control socket.")
+        raise ControlError(NO_MESSAGE)
     if message.get("version") != VERSION:
         raise ControlError(
             "The running bot is of another version of Parlance; restart it, then ask again."

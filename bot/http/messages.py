@@ -102,7 +102,7 @@ def endpoint(method: str, answer: Callable[[Request], Awaitable[Response]]) -> A
             except HttpError as refused:
                 response = Response(refused.status)
             except Exception:
-                log.exception("http.request_failed", path=scope["path"])
+                log.exception("http.request_failed", path=scope["root_path"])
                 response = Response(500)
         await respond(send, response)
 

@@ -6,6 +6,9 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import structlog
 import uvicorn
@@ -16,32 +19,42 @@ from bot.http.messages import ASGIApp
 
 log = structlog.get_logger(__name__)
 
-MAX_CONNECTIONS = 512
-"""Connections that are open at once; a request on a further one is refused with 503."""
-MAX_HEAD_BYTES = 32 * 1024
-"""Longest first line with headers; a longer one is refused with 400."""
-HEAD_TIMEOUT_S = 10.0
-"""Time for the first line and the headers to arrive; after it the connection is closed."""
-KEEP_ALIVE_S = 30
-"""Time for which a connection is kept for the next request."""
-CLOSE_TIMEOUT_S = 5.0
-"""Time for what was answered to be taken, once a connection is closed."""
-SHUTDOWN_TIMEOUT_S = 3
-"""Time for requests that are being answered to end, when the server does."""
 _MAX_BACKLOG_CONNECTIONS = 1024
 
 
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """What clients may take; times in seconds."""
+
+    connections: int = 512
+    """Connections that are served at once. On a further one requests are refused with 503; beyond
+    twice as many, connections are closed."""
+    head_bytes: int = 32 * 1024
+    """Longest first line with headers; a longer one is refused with 400."""
+    head_s: float = 10.0
+    """Time for the first line and the headers to arrive, and for what is left of a refused body."""
+    keep_alive_s: int = 30
+    """Time for which a connection is kept for the next request."""
+    close_s: float = 5.0
+    """Time for an answer to be taken, once its connection is closed."""
+    shutdown_s: int = 3
+    """Time for requests that are being answered to end, when the server does."""
+
+
 @asynccontextmanager
-async def serve_http(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
+async def serve_http(
+    app: ASGIApp, host: str, port: int, limits: HttpLimits | None = None
+) -> AsyncIterator[str]:
     """Serve an app until the block ends; gives its address (port 0: a free one).
 
     Raises `ConfigError` if the port cannot be listened on.
     """
+    limits = limits or HttpLimits()
     sockets = await _bind(host, port)
     bound, number = sockets[0].getsockname()[:2]
     config = uvicorn.Config(
         app,
-        http=_BoundedProtocol,
+        http=partial(_BoundedProtocol, limits),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         log_config=None,
@@ -50,10 +63,10 @@ async def serve_http(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
         server_header=False,
         date_header=False,  # whose clock would tick ten times a second
         backlog=_MAX_BACKLOG_CONNECTIONS,
-        limit_concurrency=MAX_CONNECTIONS,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
-        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        limit_concurrency=limits.connections,
+        timeout_keep_alive=limits.keep_alive_s,
+        timeout_graceful_shutdown=limits.shutdown_s,
+        h11_max_incomplete_event_size=limits.head_bytes,
     )
     config.load()
     # Without `Server.serve`, which takes the process's signals for itself.
@@ -95,11 +108,16 @@ class _BoundedProtocol(H11Protocol):
     answer.
     """
 
-    _waiting: asyncio.TimerHandle | None = None
+    def __init__(self, limits: HttpLimits, **options: Any) -> None:
+        super().__init__(**options)
+        self._limits = limits
+        self._waiting: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._watch()
+        if len(self.connections) > 2 * self._limits.connections:
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unwatch()
@@ -111,13 +129,13 @@ class _BoundedProtocol(H11Protocol):
 
     def timeout_keep_alive_handler(self) -> None:
         super().timeout_keep_alive_handler()
-        self.loop.call_later(CLOSE_TIMEOUT_S, self.transport.abort)
+        self.loop.call_later(self._limits.close_s, self.transport.abort)
 
     def _watch(self) -> None:
         if self.cycle is not None and not self.cycle.response_complete:
             self._unwatch()
         elif self._waiting is None:
-            self._waiting = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.abort)
+            self._waiting = self.loop.call_later(self._limits.head_s, self.transport.abort)
 
     def _unwatch(self) -> None:
         if self._waiting is not None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from bot.storage.data_dir_lock import lock_data_dir
@@ -129,3 +131,35 @@ async def test_where_no_bot_runs(folder: Folder) -> None:
     assert "running bot" not in {row["what"] for row in doctor.json}
     async with running(folder) as process:
         assert (await folder.run("status", "--json")).json["pid"] == process.pid
+
+
+async def test_a_bot_that_cannot_be_asked_does_not_end_the_check(folder: Folder) -> None:
+    (folder.path / "data").mkdir()
+
+    def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'{"version": 99}\n')
+        writer.close()
+
+    async with await asyncio.start_unix_server(answer, folder.path / "data" / "parlance.sock"):
+        check = (await folder.run("check", "--json")).no_trace()
+    rows = {row["what"]: row for row in check.json}
+    assert rows["configuration"]["ok"]
+    assert not rows["running bot"]["ok"]
+    assert "another version" in rows["running bot"]["detail"]
+    assert check.status == 1
+
+
+async def test_the_http_port_of_a_process(folder: Folder) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    folder.configure(http={"port": port}, metrics={"enabled": True})
+    async with running(folder), aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+        async with session.get("/ready") as answer:
+            assert (answer.status, await answer.json()) == (200, {"ok": True})
+        async with session.get("/metrics") as answer:
+            assert 'parlance_model_queue{model="default"} 0.0' in await answer.text()
+        folder.configure(http={"port": port}, data_dir="elsewhere")
+        second = (await folder.run("run", stdin=b"hello\n")).no_trace()
+    assert f"The HTTP port 127.0.0.1:{port} cannot be opened" in second.said
+    assert second.status == 2
+    assert second.out == ""

@@ -128,3 +128,9 @@ async def test_a_bot_that_was_asked_to_stop_and_stays_is_told_of(tmp_path: Path)
         with pytest.raises(ControlError, match=f"process {os.getpid()}.*has not ended"):
             await stop(tmp_path, within_s=0.2)
     assert asked.is_set()
+
+
+async def test_a_bot_that_does_not_answer_in_time_is_told_of(tmp_path: Path) -> None:
+    async with serve_control(tmp_path, {"wait": asyncio.Event().wait}, never):
+        with pytest.raises(ControlError, match="has not answered within"):
+            await ask(tmp_path, "wait", timeout_s=0.1)
