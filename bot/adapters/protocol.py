@@ -124,6 +124,10 @@ class Adapter(Protocol):
     The core calls the methods below `check` while the adapter is connected (`Core.connect`).
     `person` is an `Author.key`. Where the platform cannot tell something in a few seconds, the
     answer is the one that permits least.
+
+    It may have more, which is used where it is there: `connected`, whether its events arrive now;
+    `routes`, ASGI apps that the HTTP port offers for it, by path; and `notes`, what `check` found
+    that needs no change.
     """
 
     name: str

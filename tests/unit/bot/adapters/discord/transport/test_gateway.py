@@ -212,3 +212,17 @@ class TestShards:
         bot = make(settings={"message_content": True, "shards": 1})
         with pytest.raises(AdapterError, match="Message Content"):
             await asyncio.wait_for(bot.adapter.run(bot.bench.core), 5)
+
+
+@pytest.mark.parametrize("shards", [None, 2])
+async def test_whether_discord_is_connected_can_be_told(
+    make: Any, fake: FakeDiscord, shards: int | None
+) -> None:
+    async with running(make(settings={"shards": shards})) as bot:
+        await fake.until(lambda: bot.adapter.connected, "connected")
+        fake.gateway.refuse = 1000
+        fake.gateway.drop()
+        await fake.until(lambda: not bot.adapter.connected, "away")
+        fake.gateway.refuse = 0
+        await fake.until(lambda: bot.adapter.connected, "back")
+    assert not bot.adapter.connected

@@ -298,3 +298,14 @@ class TestForGood:
         fake.fail_next("chat.postMessage", error="token_expired")
         await greeted(fake)
         await greeted(fake)
+
+
+async def test_whether_slack_is_connected_can_be_told(
+    served_bot: ServedBot, fake: FakeSlack
+) -> None:
+    assert served_bot.adapter.connected
+    fake.refuse_sockets = True
+    await fake.drop_sockets()
+    await until(fake, lambda: not served_bot.adapter.connected, "away")
+    fake.refuse_sockets = False
+    await until(fake, lambda: served_bot.adapter.connected, "back")
