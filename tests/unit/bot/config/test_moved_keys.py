@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from bot.config import load
+from bot.cli import app
+from bot.config import Config, load
 from bot.errors import ConfigError
 
 
-def read(folder: Path, text: str, environ: dict[str, str] | None = None):  # type: ignore[no-untyped-def]
+def read(folder: Path, text: str, environ: dict[str, str] | None = None) -> Config:
     path = folder / "config.yaml"
     path.write_text(text, "utf-8")
     return load(path, environ or {})
@@ -71,3 +74,15 @@ def test_a_variable_and_a_value_that_is_wrong(tmp_path: Path) -> None:
 
 def test_what_is_written_in_the_new_way_needs_no_word(tmp_path: Path) -> None:
     assert read(tmp_path, "http: {port: 8080}\nmetrics: {enabled: true}").remarks == ()
+
+
+def test_parlance_check_says_where_a_key_went(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "models: {default: {backend: scripted}}\nembedder: default\nmetrics: {port: 9100}\n",
+        "utf-8",
+    )
+    ended = CliRunner().invoke(app, ["check", "--json", "--config", str(path)])
+    told = [row["detail"] for row in json.loads(ended.stdout) if row["what"] == "configuration"]
+    assert told[1].startswith("metrics.port is now http.port and metrics.enabled;")
+    assert ended.exit_code == 0
