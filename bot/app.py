@@ -289,6 +289,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             platforms=platforms,
         )
         stack.push_async_callback(core.close)
+        yield App(installation, database, pool, knowledge, services, core, plugins, metrics)
 
 
 def create_adapters(installation: Installation) -> list[Adapter]:
