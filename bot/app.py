@@ -17,6 +17,7 @@ import structlog
 
 from backends.pool.pool import Pool
 from bot.adapters.protocol import Adapter, AdapterError
+from bot.adapters.supervisor import supervise
 from bot.errors import UserFacingError
 from bot.history.reply_addresses import SqlReplies
 from bot.history.retention import remove_expired_daily
@@ -38,7 +39,7 @@ from bot.private_files import create_privately
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.channel_settings import ChosenSettings
 from bot.settings.choices_store import SqlPreferences
-from bot.settings.from_config import create_authorizer, settings_from_config
+from bot.settings.from_config import create_authorizer, named_roles, settings_from_config
 from bot.skills.plugin_declarations import Plugins
 from bot.skills.plugin_lifespans import run_lifespans
 from bot.skills.services import Searching, Services
@@ -48,6 +49,7 @@ from bot.storage.database import Database
 from bot.turns.core import Core, Policy, assemble
 from bot.turns.erasure import Erasure
 from bot.turns.open_turns import OpenTurns
+from bot.turns.platforms import Platforms
 from bot.turns.runner import TurnLimits
 from bot.values import Ingested
 from bot.web.fetch import Fetcher
@@ -68,18 +70,24 @@ class App:
     plugins: Plugins
     """The plugins in effect: without the skills of those that could not start."""
     metrics: Metrics = field(repr=False)
+    restart_pause_s: float = 1.0
+    """Pause before an adapter that crashed is run again, in seconds; twice as long each time."""
 
-    async def serve(self, adapters: Sequence[Adapter]) -> None:
+    async def serve(self, adapters: Sequence[Adapter], *, restart: bool = True) -> None:
         """Run the adapters concurrently until all have ended, or this is cancelled.
 
-        An adapter that fails is logged and the others go on; raises `AdapterError` if all have
-        failed. When it is cancelled, open replies are ended before the adapters are.
+        One that crashes is run again after a pause; without `restart`, its error ends them all. One
+        that raises `AdapterError` has ended, and the others go on; raises it if all have failed so.
+        When it is cancelled, open replies are ended before the adapters are.
         """
         failures: list[AdapterError] = []
 
         async def run(adapter: Adapter) -> None:
             try:
-                await adapter.run(self.core)
+                if restart:
+                    await supervise(adapter, self.core, self.restart_pause_s)
+                else:
+                    await adapter.run(self.core)
             except AdapterError as error:
                 failures.append(error)
                 log.error("platform.failed", platform=adapter.name, reason=str(error))
@@ -174,18 +182,20 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             Fetcher(config.fetch), document_reader, max_bytes=config.limits.max_attachment_bytes
         )
         models = ModelService(pool, preferences, config, SqlCapabilitiesStore(database))
+        platforms = Platforms(config.is_admin)
         settings = ChosenSettings(
             preferences,
             partial(settings_from_config, config),
             lambda: (*config.knowledge.bases,),
             commands=lambda: [command.name for command in installation.plugins.commands],
             models=models,
+            role_problem=platforms.role_problem,
         )
         authorize = create_authorizer(
             config,
             settings,
             installation.plugins.commands,
-            DocumentAccess(config.knowledge.bases, settings.knowledge_base),
+            DocumentAccess(config.knowledge.bases, settings.knowledge_base, platforms.channels_of),
         )
         knowledge = KnowledgeService(
             database,
@@ -196,6 +206,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             document_reader=document_reader,
             chosen_base=settings.knowledge_base,
             rerank=_reranker(installation, pool),
+            channels_of=platforms.channels_of,
         )
         stack.push_async_callback(knowledge.aclose)
 
@@ -243,6 +254,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
                 is_off=config.is_off,
                 quota_per_hour=config.limits.quota_per_hour,
                 max_chars=config.limits.max_message_chars,
+                named_roles=partial(named_roles, config, installation.plugins.commands, settings),
             ),
             settings=plugins.settings,
             limits=TurnLimits(
@@ -254,6 +266,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             metrics=metrics,
             redact=Redactor(installation.secrets.known()),
             suspensions=Suspensions(database),
+            platforms=platforms,
         )
         stack.push_async_callback(core.close)
         if config.metrics.port is not None:

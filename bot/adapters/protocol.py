@@ -6,10 +6,12 @@ for the reply, and knows nothing of skills, models or history.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.commands.checks import Asker
 from bot.commands.declaration import Command
 from bot.events import Event
 from bot.replies.protocol import Replies, Reply, Sink
@@ -44,6 +46,13 @@ class Core(Protocol):
     @property
     def replies(self) -> Replies:
         """The stored addresses of replies, by turn."""
+        ...
+
+    def connect(self, adapter: Adapter) -> AbstractContextManager[None]:
+        """Register an adapter under its name for the duration of a `with` block.
+
+        An adapter enters it in `run` as soon as it can answer the methods below `check`.
+        """
         ...
 
     async def accept(self, event: Event, sink: Sink) -> None:
@@ -90,9 +99,22 @@ class Core(Protocol):
         """Whether this person may use a command here (for hiding: `accept` asks again)."""
         ...
 
+    async def named_roles(self, platform: str) -> frozenset[str]:
+        """The ids of the roles and groups of a platform that any rule names.
+
+        Where none does, an adapter that has to ask for a person's roles need not. Ids that belong
+        to another platform may be among them.
+        """
+        ...
+
 
 class Adapter(Protocol):
-    """A chat platform: receives events, and shows replies."""
+    """A chat platform: receives events, and shows replies.
+
+    The core calls the methods below `check` while the adapter is connected (`Core.connect`).
+    `person` is an `Author.key`. Where the platform cannot tell something in a few seconds, the
+    answer is the one that permits least.
+    """
 
     name: str
 
@@ -108,6 +130,39 @@ class Adapter(Protocol):
 
         Returns what the operator should change, one sentence each; empty when all is well.
         """
+        ...
+
+    async def open_reply(
+        self, conversation: ConversationKey, audience: Author | None, *, turn: str
+    ) -> Sink:
+        """Begin a reply that no event asked for; nothing is shown before the sink is used.
+
+        With `audience` only that person sees it, and the reply is kept under the conversation of
+        their direct messages; None is everybody in the conversation's channel or thread. What is
+        stored of the reply of `turn` (an id) tells which messages the new one stands beneath.
+        Raises `NotFound` where the place is gone, `Refused` where the bot may not write, and
+        `Failed` where the platform cannot be reached.
+        """
+        ...
+
+    async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
+        """The person as they are now in a place: name, roles, whether it is a direct message.
+
+        None where they are not (any more) among those who can read there, or the platform cannot
+        tell. `Asker.admin` is left for the core to fill in.
+        """
+        ...
+
+    async def channels_of(self, person: str, channels: Collection[str]) -> frozenset[str]:
+        """Those of the channels that a person can read, as far as the platform can tell.
+
+        Each is written as in config.yaml, `platform:workspace:channel`; `platform:workspace` is
+        returned for a member of the workspace.
+        """
+        ...
+
+    async def role_problem(self, roles: Collection[str]) -> str | None:
+        """Why a rule that names these role ids could not work, in a sentence; None if it can."""
         ...
 
 

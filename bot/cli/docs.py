@@ -19,6 +19,7 @@ from bot.cli.loop import run_async
 from bot.cli.options import ConfigPath, read_installation
 from bot.control_characters import escape_controls
 from bot.errors import UserFacingError
+from bot.knowledge.access import is_private
 from bot.observability.logs import configure
 from bot.replies.links import sanitize_text
 from bot.values import Ingested
@@ -168,7 +169,9 @@ def search(
     """The passages that a question finds, with their scores; no model is asked."""
 
     async def work(app: Any) -> Any:
-        return await app.knowledge.search(query, bases=[base] if base else None, limit=limit)
+        every = {one.base for one in await app.knowledge.list() if not is_private(one.base)}
+        bases = [base] if base else sorted(every)
+        return await app.knowledge.search(query, bases=bases, limit=limit)
 
     found = run_with_app(config, work)
     if as_json:

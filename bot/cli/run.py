@@ -76,7 +76,8 @@ async def _serve(here: Installation, conversation: str | None) -> int:
                 if adapters:
                     names = " and ".join(adapter.name for adapter in adapters)
                     errors.print(f"Parlance serves {names}. Ctrl-C ends it.")
-                await app.serve(adapters or [terminal])
+                # A chat that crashes ends; nobody reads what a pipe would be answered again.
+                await app.serve(adapters or [terminal], restart=bool(adapters))
             finally:
                 warming.cancel()
                 await asyncio.wait([warming], timeout=_WARM_UP_STOP_S)

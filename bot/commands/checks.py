@@ -44,6 +44,7 @@ class Check:
     test: Callable[[Asker], bool] = field(repr=False)
     reason: str
     refusal: str = ""
+    roles: frozenset[str] = frozenset()
 
     def __call__(self, asker: Asker) -> bool:
         return self.test(asker)
@@ -55,13 +56,15 @@ class Check:
         return Decision(False, self.refusal or f"This needs {self.reason}.")
 
     def __and__(self, other: Check) -> Check:
-        return Check(lambda a: self(a) and other(a), f"{self.reason} and {other.reason}")
+        reason = f"{self.reason} and {other.reason}"
+        return Check(lambda a: self(a) and other(a), reason, roles=self.roles | other.roles)
 
     def __or__(self, other: Check) -> Check:
-        return Check(lambda a: self(a) or other(a), f"{self.reason} or {other.reason}")
+        reason = f"{self.reason} or {other.reason}"
+        return Check(lambda a: self(a) or other(a), reason, roles=self.roles | other.roles)
 
     def __invert__(self) -> Check:
-        return Check(lambda a: not self(a), f"not {self.reason}")
+        return Check(lambda a: not self(a), f"not {self.reason}", roles=self.roles)
 
 
 is_admin = Check(lambda a: a.admin, "an admin", "Only admins can do this.")
@@ -75,9 +78,11 @@ anyone = Check(lambda a: True, "anyone")
 
 
 def has_role(*roles: str) -> Check:
-    """Return a check that a person has at least one of these role ids of the platform."""
+    """Return a check that a person has at least one of these role ids of the platform (on Slack:
+    ids of user groups)."""
     wanted = frozenset(roles)
-    return Check(lambda a: bool(wanted & a.author.roles), f"the role {' or '.join(roles)}")
+    reason = f"the role {' or '.join(roles)}"
+    return Check(lambda a: bool(wanted & a.author.roles), reason, roles=wanted)
 
 
 def is_user(*keys: str) -> Check:

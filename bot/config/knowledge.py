@@ -7,13 +7,15 @@ from typing import Annotated
 from pydantic import Field
 
 from bot.config.base import LocalPath, Section
+from bot.config.core import PersonKey
+from bot.types import Author
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0, le=120)]
 
 
 class KnowledgeBase(Section):
-    """A named collection of documents, and where it answers."""
+    """A named collection of documents, where it answers, and whom."""
 
     description: str = ""
     """What is in it, for people."""
@@ -25,6 +27,24 @@ class KnowledgeBase(Section):
     """Channels in which it answers, each as `platform:workspace:channel`."""
     default: bool = False
     """It answers wherever no other base is bound; one base at most."""
+    users: tuple[PersonKey, ...] = ()
+    """Only these people (and admins) are answered from it, each as `platform:id`."""
+    roles: tuple[PersonKey, ...] = ()
+    """Only people with one of these roles or user groups (and admins), each as `platform:id`."""
+
+    @property
+    def restricted(self) -> bool:
+        """Whether it is for certain people only."""
+        return bool(self.users or self.roles)
+
+    def admits(self, author: Author, *, admin: bool) -> bool:
+        """Whether this person may be answered from it, where it answers at all."""
+        return (
+            admin
+            or not self.restricted
+            or author.key in self.users
+            or any(f"{author.platform}:{role}" in self.roles for role in author.roles)
+        )
 
 
 class SyncFolder(Section):

@@ -135,6 +135,10 @@ class Preferences(Protocol):
         """The value chosen for this scope; None where nothing was."""
         ...
 
+    async def starting_with(self, prefix: str) -> Sequence[tuple[str, str, str]]:
+        """Every choice whose name begins so, as name, scope and value."""
+        ...
+
     async def put(self, name: str, scope: str, value: str, by: str) -> None:
         """Choose a value, in place of the one before; `by` is the person's `Author.key`."""
         ...

@@ -91,6 +91,15 @@ class Suspensions:
 
         return await self._database.write(job)
 
+    async def postpone(self, turn: str, until: datetime) -> None:
+        """Resume a turn later."""
+
+        def job(connection: Connection) -> None:
+            query = update(suspended).where(suspended.c.turn == turn)
+            connection.execute(query.values(resume_at=until))
+
+        await self._database.write(job)
+
     async def take(self, turn: str) -> bool:
         """Mark a turn as resumed, exactly once; False if somebody else has done it."""
 

@@ -15,10 +15,13 @@ from bot.commands.checks import Asker
 from bot.config.knowledge import KnowledgeSettings
 from bot.errors import NotFound, ParlanceError, StorageError, UsageError, nearest
 from bot.knowledge.access import (
+    ChannelsOf,
     ChosenBaseLookup,
     DocumentAccess,
     default_base,
     is_private,
+    no_channels,
+    nothing_chosen,
     private_base,
 )
 from bot.knowledge.citations.support import Support, check_support
@@ -68,11 +71,12 @@ class KnowledgeService:
         fetcher: Fetcher,
         settings: KnowledgeSettings | None = None,
         document_reader: DocumentReader | None = None,
-        chosen_base: ChosenBaseLookup | None = None,
+        chosen_base: ChosenBaseLookup = nothing_chosen,
         rerank: Rerank | None = None,
+        channels_of: ChannelsOf = no_channels,
     ) -> None:
         self._settings = settings or KnowledgeSettings()
-        self._access = DocumentAccess(self._settings.bases, chosen_base)
+        self._access = DocumentAccess(self._settings.bases, chosen_base, channels_of)
         self._embedder = embedder
         self._embedders: dict[str, Embedder] = {}
         self._store = KnowledgeStore(database)
@@ -100,7 +104,7 @@ class KnowledgeService:
     async def bases(self, asker: Asker) -> Sequence[str]:
         """Returns the knowledge bases that may answer here and have documents, most specific first.
 
-        A base that was chosen for the conversation replaces all but the asker's private one.
+        `DocumentAccess.bases` says which those are.
         """
         stored = await self._store.bases()
         return [name for name in await self._access.bases(asker) if name in stored]
@@ -114,7 +118,7 @@ class KnowledgeService:
         before: Sequence[str] = (),
         beside: Sequence[str] = (),
     ) -> SearchResult:
-        """Searches the bases (all but private ones without `bases`); best passages first.
+        """Searches the bases (without `bases`, all that are for everybody); best passages first.
 
         `before` are the earlier questions of the conversation, oldest first: a short follow-up is
         searched together with them. `beside` are alternative wordings, which weigh less. Raises
@@ -127,7 +131,7 @@ class KnowledgeService:
             )
         query = repair_surrogates(query)
         stored = await self._store.bases()
-        names = bases if bases is not None else [name for name in stored if not is_private(name)]
+        names = bases if bases is not None else [*filter(self._access.is_for_everybody, stored)]
         searched_bases: dict[str, tuple[BaseRow, Embedder]] = {}
         for name in names:
             base = stored.get(name)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from bot.commands.access import Access, parse_access
 from bot.commands.authorization import PHRASES, describe_action
 from bot.commands.declaration import Option, check_text
-from bot.errors import NotFound, UsageError, nearest
+from bot.errors import NotFound, Refused, UsageError, nearest
 from bot.history.protocol import Preferences
 from bot.models.protocol import Models
 from bot.models.selection import MODEL_CHOICE
@@ -44,12 +44,18 @@ SETTING_OPTIONS: Final[Mapping[str, Option]] = {
 """The settings that can be chosen at run time; the names are those of `ChannelSettings`."""
 
 
+async def no_role_problem(platform: str, roles: Collection[str]) -> str | None:
+    """The `role_problem` of a process without platforms: any role may be named."""
+    return None
+
+
 class ChosenSettings:
     """The settings of channels and workspaces: config.yaml, overridden by what admins chose.
 
     `configured` returns the settings of config.yaml for a conversation; `bases` returns the names
     of the knowledge bases, `commands` those of the commands; `models` knows which model answers.
     Who may use a command is a setting, and so is who may do something else (`PHRASES`).
+    `role_problem(platform, roles)` says why a rule that names these roles could not work, if so.
     """
 
     def __init__(
@@ -60,12 +66,16 @@ class ChosenSettings:
         *,
         commands: Callable[[], Sequence[str]] = tuple,
         models: Models | None = None,
+        role_problem: Callable[[str, Collection[str]], Awaitable[str | None]] = no_role_problem,
     ) -> None:
         self._preferences = preferences
         self._configured = configured
         self._bases = bases
         self._commands = commands
         self._models = models
+        self._role_problem = role_problem
+        self._changes = 0
+        self._roles_by_scope: Sequence[tuple[str, frozenset[str]]] | None = None
 
     async def resolve(self, conversation: ConversationKey) -> ChannelSettings:
         """The settings that hold in a conversation."""
@@ -100,6 +110,18 @@ class ChosenSettings:
         found = await self._chosen(COMMAND_PREFIX + action, conversation)
         return None if found is None else parse_access(found[1])
 
+    async def named_roles(self, platform: str) -> frozenset[str]:
+        """The roles that the chosen rules name which hold on a platform."""
+        while (found := self._roles_by_scope) is None:
+            changes = self._changes
+            rows = await self._preferences.starting_with(_STORED_PREFIX + COMMAND_PREFIX)
+            if changes == self._changes:  # else it may miss what was chosen meanwhile
+                self._roles_by_scope = [
+                    (scope, parse_access(value).roles) for _, scope, value in rows
+                ]
+        holding = (roles for scope, roles in found if scope.split(":")[0] in {platform, ""})
+        return frozenset[str]().union(*holding)
+
     async def _show_model(self, conversation: ConversationKey) -> Sequence[Setting]:
         if self._models is None:
             return ()
@@ -133,18 +155,19 @@ class ChosenSettings:
     async def put(
         self, name: str, value: str, scope: Scope, conversation: ConversationKey, by: str
     ) -> None:
-        """Choose a value. Raises `NotFound` for the name, `UsageError` for the value."""
+        """Choose a value. Raises `NotFound` for the name, `UsageError` for the value, and `Refused`
+        for a role that the platform could not tell of."""
         self._check(name)
         if name == MODEL_SETTING and self._models is not None:
             await self._models.use(value.strip(), scope, conversation, by)
             return
-        coerced = (
-            _coerce_access(name, value)
-            if name.startswith(COMMAND_PREFIX)
-            else self._coerce(name, value)
-        )
+        if name.startswith(COMMAND_PREFIX):
+            coerced = await self._coerce_access(name, value, conversation.platform)
+        else:
+            coerced = self._coerce(name, value)
         key = conversation.scope(scope)
         await self._preferences.put(_STORED_PREFIX + name, key, coerced, by)
+        self._forget_roles()
 
     async def clear(self, name: str, scope: Scope, conversation: ConversationKey) -> None:
         """Remove a choice, so that the next wider scope holds. Raises `NotFound` for the name."""
@@ -154,6 +177,11 @@ class ChosenSettings:
             await self._preferences.clear(MODEL_SETTING, key)
             return
         await self._preferences.clear(_STORED_PREFIX + name, key)
+        self._forget_roles()
+
+    def _forget_roles(self) -> None:
+        self._changes += 1
+        self._roles_by_scope = None
 
     async def _chosen(self, name: str, conversation: ConversationKey) -> tuple[Scope, str] | None:
         # A conversation has no settings of its own: its channel has.
@@ -176,10 +204,11 @@ class ChosenSettings:
             raise UsageError(f"knowledge_base must be one of {', '.join(bases)}.")
         return coerced
 
-
-def _coerce_access(name: str, value: str) -> str:
-    access = parse_access(value)
-    changes = {f"{COMMAND_PREFIX}settings", f"{COMMAND_PREFIX}settings.change"}
-    if name in changes and access.whom == "nobody":
-        raise UsageError("Then nobody could change it back; write admins instead.")
-    return str(access)
+    async def _coerce_access(self, name: str, value: str, platform: str) -> str:
+        access = parse_access(value)
+        changes = {f"{COMMAND_PREFIX}settings", f"{COMMAND_PREFIX}settings.change"}
+        if name in changes and access.whom == "nobody":
+            raise UsageError("Then nobody could change it back; write admins instead.")
+        if access.roles and (problem := await self._role_problem(platform, access.roles)):
+            raise Refused(problem)
+        return str(access)

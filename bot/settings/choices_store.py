@@ -25,6 +25,7 @@ def _put(insert_into: InsertInto) -> Insert:
 _find = select(choices.c.name, choices.c.scope, choices.c.value).where(
     choices.c.scope.in_(bindparam("scopes", expanding=True))
 )
+_every = select(choices.c.name, choices.c.scope, choices.c.value)
 _clear = delete(choices).where(
     choices.c.name == bindparam("of_name"), choices.c.scope == bindparam("of_scope")
 )
@@ -47,6 +48,12 @@ class SqlPreferences:
 
     async def get(self, name: str, scope: str) -> str | None:
         return (await self._read([scope]))[scope].get(name)
+
+    async def starting_with(self, prefix: str) -> Sequence[tuple[str, str, str]]:
+        found = _every.where(choices.c.name.startswith(prefix, autoescape=True))
+        async with self._database.read() as connection:
+            rows = (await connection.execute(found)).all()
+        return [(row.name, row.scope, row.value) for row in rows]
 
     async def put(self, name: str, scope: str, value: str, by: str) -> None:
         row = {"name": name, "scope": scope, "value": value, "by": by, "at": datetime.now(UTC)}

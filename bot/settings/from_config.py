@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bot.commands.authorization import Authorizer, Rules, StandingRule
 from bot.commands.checks import Asker
@@ -52,3 +52,24 @@ def _create_rules(config: Config, settings: ChosenSettings) -> Rules:
         return configured.allows(asker.author, admin=asker.admin)
 
     return rule
+
+
+async def named_roles(
+    config: Config, commands: Sequence[Command], settings: ChosenSettings, platform: str
+) -> frozenset[str]:
+    """The ids of the roles of a platform that a rule of config.yaml, the check of a command or an
+    admin's choice names."""
+    begin = f"{platform}:"
+    configured = (r.removeprefix(begin) for r in _configured_roles(config) if r.startswith(begin))
+    checked = (command.check.roles for command in commands if command.check is not None)
+    return frozenset(configured).union(*checked, await settings.named_roles(platform))
+
+
+def _configured_roles(config: Config) -> Iterable[str]:
+    yield from config.admins.roles
+    for base in config.knowledge.bases.values():
+        yield from base.roles
+    places = (*config.workspaces.values(), *config.channels.values())
+    for rules in (config.commands, *(place.commands for place in places)):
+        for rule in rules.values():
+            yield from rule.roles

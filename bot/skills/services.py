@@ -34,6 +34,7 @@ class Knowledge(Protocol):
     ) -> SearchResult:
         """Search for passages; returns at most `limit`, best first.
 
+        Without `bases` it searches those that are for everybody, wherever they answer.
         `before` are the conversation's earlier questions, oldest first, which complete a short
         follow-up question. `beside` are other wordings of the query, which weigh less.
         """

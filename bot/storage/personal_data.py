@@ -91,7 +91,8 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         at="at",
         # A question stays as long as an answer to it that is new or still being written.
         expired="role = 'user' AND NOT EXISTS (SELECT 1 FROM turns AS newer WHERE"
-        " newer.answers = turns.id AND (newer.at >= :before OR newer.status IN ('running', 'waiting')))",
+        " newer.answers = turns.id"
+        " AND (newer.at >= :before OR newer.status IN ('running', 'waiting')))",
     ),
     PersonalData(
         "replies",
@@ -106,7 +107,7 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         "suspended",
         "what a turn of theirs waits for",
         Forgetting.CASCADES,
-        of="person = :person",
+        of='person = :person OR "by" = :person',
     ),
     PersonalData(
         "processed_events",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import structlog
 from pydantic import BaseModel
 
-from bot.adapters.protocol import Question
+from bot.adapters.protocol import Adapter, Question
 from bot.commands.checks import Asker
 from bot.commands.declaration import MAX_TEXT_CHARACTERS, Command, Completion, Option
 from bot.events import Event
@@ -33,7 +34,7 @@ from bot.turns.middleware import (
     wrap,
 )
 from bot.turns.open_turns import OpenTurns
-from bot.turns.platforms import Platform, Platforms
+from bot.turns.platforms import Platforms
 from bot.turns.quota import Quota
 from bot.turns.router import Router
 from bot.turns.runner import TurnDependencies, TurnLimits
@@ -61,13 +62,19 @@ async def default_channel_settings(conversation: ConversationKey) -> ChannelSett
     return ChannelSettings()
 
 
+async def no_roles(platform: str) -> frozenset[str]:
+    """The default of `Policy.named_roles`: no rule names a role."""
+    return frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The rules about people and channels, from config.yaml and from choices made in chat.
 
     `is_off(command)` says whether a command is off everywhere. `channel_settings(conversation)` is
     called for every turn. `quota_per_hour` is the number of turns a person may start in an hour
-    (None: no limit), `max_chars` the longest message in characters. Who may do what is decided by
+    (None: no limit), `max_chars` the longest message in characters. `named_roles(platform)` returns
+    the roles of that platform that any rule names. Who may do what is decided by
     `Services.authorize`.
     """
 
@@ -78,6 +85,7 @@ class Policy:
     is_off: Callable[[str], bool] = is_never_off
     quota_per_hour: int | None = None
     max_chars: int = MAX_TEXT_CHARACTERS
+    named_roles: Callable[[str], Awaitable[frozenset[str]]] = no_roles
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +98,20 @@ class Core:
     replies: Replies
     policy: Policy = field(repr=False)
     services: Services = field(repr=False)
-    platforms: Platforms = field(repr=False)
+    platforms: Platforms
 
     @property
     def commands(self) -> Sequence[Command]:
         """Every command that somebody somewhere may use; where two share a name, only the first."""
         return [c for c in self.router.commands if not self.policy.is_off(c.name)]
+
+    def connect(self, adapter: Adapter) -> AbstractContextManager[None]:
+        """Register an adapter under its name, for the duration of a `with` block."""
+        return self.platforms.connect(adapter)
+
+    async def named_roles(self, platform: str) -> frozenset[str]:
+        """The ids of the roles and groups of this platform that any rule names."""
+        return await self.policy.named_roles(platform)
 
     async def accept(self, event: Event, sink: Sink) -> None:
         """Accept an event; the reply is written to `sink`."""
@@ -166,10 +182,6 @@ class Core:
         completion = Completion(prefix, author, conversation, services, direct, asker.admin)
         return (await _suggest(option_found, completion))[:MAX_SUGGESTIONS]
 
-    def connect(self, platform: Platform) -> None:
-        """Tell the core of a platform that is ready to send replies."""
-        self.platforms.connect(platform)
-
     async def resume_turns(self) -> None:
         """Resume suspended turns as their time comes, until cancelled."""
         await self.intake.resumer.watch()
@@ -179,11 +191,11 @@ class Core:
     ) -> Delivery:
         """Begin a reply that no event asked for, in a conversation or for one person alone.
 
-        Add parts to it with `add`, and end it with `finish`. Raises `NotFound` if the platform is
-        not connected or the place is gone, and `Refused` if the bot may not write there.
+        Add parts to it with `add`, and end it with `finish`. Raises `Refused` if the platform is
+        not connected or the bot may not write there, and `NotFound` if the place is gone.
         """
         turn = uuid.uuid4().hex
-        sink = await self.platforms.open_reply(conversation, audience, turn)
+        sink = await self.platforms.open_reply(conversation, audience, turn=turn)
         dependencies = self.intake.dependencies
         draft = Draft(turn, sink.limits, redact=dependencies.redact)
         return Delivery(sink, draft, timeouts=dependencies.timeouts)
@@ -224,6 +236,7 @@ def assemble(
     timeouts: DeliveryTimeouts | None = None,
     redact: Redactor | None = None,
     suspensions: Suspensions | None = None,
+    platforms: Platforms | None = None,
 ) -> Core:
     """Build the core.
 
@@ -235,7 +248,7 @@ def assemble(
     policy = policy or Policy()
     limits = limits or TurnLimits()
     router = Router(skills, services, settings=settings, max_chars=policy.max_chars)
-    platforms = Platforms()
+    platforms = platforms or Platforms(policy.is_admin)
     layers: list[Middleware] = [log_turns]
     if metrics is not None:
         layers.append(measure_turns(metrics))

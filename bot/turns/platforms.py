@@ -1,50 +1,92 @@
-"""The platforms that are connected, by name, for what the core asks of them without an event."""
+"""The platforms that are connected, and what the core asks of them without an event."""
 
 from __future__ import annotations
 
-from typing import Protocol
+import asyncio
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
+import structlog
+
+from bot.adapters.protocol import Adapter
 from bot.commands.checks import Asker
-from bot.errors import NotFound
+from bot.errors import Refused
 from bot.replies.protocol import Sink
 from bot.types import Author, ConversationKey
 
+_log = structlog.get_logger(__name__)
 
-class Platform(Protocol):
-    """The part of an adapter that the core may call."""
-
-    name: str
-
-    async def open_reply(
-        self, conversation: ConversationKey, audience: Author | None, *, turn: str
-    ) -> Sink: ...
-
-    async def asker_now(self, person: str, place: ConversationKey) -> Asker | None: ...
+_LOOKUP_TIMEOUT_S = 10.0
+"""Longest wait for a platform that does not keep to its own limits."""
 
 
 class Platforms:
-    """The connected platforms."""
+    """Finds a platform by its name. What a platform cannot tell in time is answered with no."""
 
-    def __init__(self) -> None:
-        self._connected: dict[str, Platform] = {}
+    def __init__(self, is_admin: Callable[[Author], bool]) -> None:
+        self._is_admin = is_admin
+        self._adapters: dict[str, Adapter] = {}
 
-    def connect(self, platform: Platform) -> None:
-        """Add a platform that is ready."""
-        self._connected[platform.name] = platform
+    @contextmanager
+    def connect(self, adapter: Adapter) -> Iterator[None]:
+        """Register an adapter under its name, for the duration of a `with` block."""
+        self._adapters[adapter.name] = adapter
+        try:
+            yield
+        finally:
+            if self._adapters.get(adapter.name) is adapter:
+                del self._adapters[adapter.name]
 
     async def open_reply(
-        self, conversation: ConversationKey, audience: Author | None, turn: str
+        self, conversation: ConversationKey, audience: Author | None, *, turn: str
     ) -> Sink:
-        """Begin a reply that no event asked for: in the place, or for one person alone.
+        """Begin a reply that no event asked for, as `Adapter.open_reply` does.
 
-        Raises `NotFound` if the platform is not connected, and what the platform raises.
+        Raises `Refused` where the platform is not connected, and what the adapter raises.
         """
-        platform = self._connected.get(conversation.platform)
-        if platform is None:
-            raise NotFound(f"{conversation.platform} is not connected.")
-        return await platform.open_reply(conversation, audience, turn=turn)
+        adapter = self._adapters.get(conversation.platform)
+        if adapter is None:
+            raise Refused("The platform of this conversation is not connected.")
+        return await adapter.open_reply(conversation, audience, turn=turn)
 
     async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
-        """The person with the rights that they have in a place now; None if nobody can tell."""
-        platform = self._connected.get(place.platform)
-        return None if platform is None else await platform.asker_now(person, place)
+        """The person (an `Author.key`) as they are now in a place; None if nobody can tell, or
+        they are not there any more."""
+        adapter = self._adapters.get(place.platform)
+        if adapter is None or person.partition(":")[0] != place.platform:
+            return None
+        try:
+            async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
+                asker = await adapter.asker_now(person, place)
+        except Exception:  # noqa: BLE001  # a platform may be anybody's
+            _log.warning("platform.asker_lookup_failed", platform=place.platform, exc_info=True)
+            return None
+        return None if asker is None else replace(asker, admin=self._is_admin(asker.author))
+
+    async def channels_of(self, person: str, channels: Collection[str]) -> frozenset[str]:
+        """Those of the channels and workspaces, as config.yaml writes them, that a person can
+        read. Only their own platform is asked."""
+        platform = person.partition(":")[0]
+        adapter = self._adapters.get(platform)
+        own = frozenset(channel for channel in channels if channel.partition(":")[0] == platform)
+        if adapter is None or not own:
+            return frozenset()
+        try:
+            async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
+                return own & await adapter.channels_of(person, own)
+        except Exception:  # noqa: BLE001  # a platform may be anybody's
+            _log.warning("platform.channel_lookup_failed", platform=platform, exc_info=True)
+            return frozenset()
+
+    async def role_problem(self, platform: str, roles: Collection[str]) -> str | None:
+        """Why a rule that names these roles could not work, in a sentence; None if it can."""
+        adapter = self._adapters.get(platform)
+        if adapter is None or not roles:
+            return None
+        try:
+            async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
+                return await adapter.role_problem(roles)
+        except Exception:  # noqa: BLE001  # a platform may be anybody's
+            _log.warning("platform.role_lookup_failed", platform=platform, exc_info=True)
+            return "The platform cannot be asked about roles just now; try again in a minute."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 _POLL_INTERVAL_S = 5.0
 """How often the store is asked, while turns are suspended, whether another process chose."""
+_RETRY_INTERVAL = timedelta(minutes=1)
+"""When a turn is tried again whose platform is not connected, or does not let the bot write."""
 _GONE = "This was answered already, or its time is over."
 _UNKNOWN_RIGHTS = "I could not check what {name} may do here, so I did not go on."
 
@@ -92,11 +94,13 @@ class Resumer:
             await asyncio.sleep(_POLL_INTERVAL_S)
 
     async def _resume_due(self, suspension: Suspension) -> None:
+        assert self._suspensions is not None
         place = ConversationKey.parse(suspension.conversation)
         try:
-            sink = await self._platforms.open_reply(place, None, suspension.turn)
+            sink = await self._platforms.open_reply(place, None, turn=suspension.turn)
         except UserFacingError as error:
-            log.warning("turn.not_resumed", turn=suspension.turn, reason=str(error))
+            log.info("turn.not_resumed", turn=suspension.turn, reason=str(error))
+            await self._suspensions.postpone(suspension.turn, datetime.now(UTC) + _RETRY_INTERVAL)
             return
         resumption = Resumption(suspension.state, suspension.choice, suspension.by)
         await self._continue(suspension, await self._asker_now(suspension), resumption, sink)

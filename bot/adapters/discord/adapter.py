@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from bot.adapters.backoff import Backoff
 from bot.adapters.discord.client import DiscordClient, ShardedDiscordClient
 from bot.adapters.discord.inbound.command_tree import register
 from bot.adapters.discord.inbound.handlers import Handlers
+from bot.adapters.discord.inbound.membership import Membership
+from bot.adapters.discord.outbound.new_reply import UNREACHABLE, open_reply
 from bot.adapters.discord.outbound.poster import ClientHolder
 from bot.adapters.discord.outbound.repair import repair
 from bot.adapters.discord.setup import manifest
@@ -21,9 +24,22 @@ from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.gateway import log_in, stay_connected, stay_connected_sharded
 from bot.adapters.discord.transport.timing import Timing
 from bot.adapters.protocol import AdapterError, Core
+from bot.commands.checks import Asker
 from bot.config.platforms import DiscordSettings
+from bot.errors import Refused
+from bot.replies.protocol import Replies, Sink
+from bot.types import Author, ConversationKey
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What the core's questions need of the run that is under way."""
+
+    client_holder: ClientHolder
+    replies: Replies
+    membership: Membership
 
 
 @dataclass
@@ -40,6 +56,7 @@ class DiscordAdapter:
     name: str = "discord"
     max_tasks: int = MAX_TASKS
     """Events that are handled at the same time; the authors of further ones are refused."""
+    _running: _Run | None = field(default=None, init=False, repr=False)
 
     async def run(self, core: Core) -> None:
         """Serve until cancelled, connecting again whenever the connection ends.
@@ -48,9 +65,14 @@ class DiscordAdapter:
         """
         unfinished = await core.replies.unfinished(self.name)  # before this run adds its own
         client_holder = ClientHolder(self.timing.request_patience)
-        handlers = Handlers(core, client_holder, self.timing, self.settings, self.max_tasks)
+        membership = Membership(core, client_holder, self.timing)
+        handlers = Handlers(
+            core, client_holder, self.timing, self.settings, membership, self.max_tasks
+        )
         background_tasks = BackgroundTasks("discord")
         backoff = Backoff(self.timing.backoff_base, self.timing.backoff_cap)
+        self._running = _Run(client_holder, core.replies, membership)
+        connected = ExitStack()
         first = True
         try:
             while True:
@@ -60,6 +82,7 @@ class DiscordAdapter:
                     client_holder.set(client)
                     background_tasks.start(self._register_commands(client), "registering commands")
                     if first:
+                        connected.enter_context(core.connect(self))
                         background_tasks.start(
                             repair(unfinished, core.replies, client_holder), "repair"
                         )
@@ -74,6 +97,8 @@ class DiscordAdapter:
                     await client.close()
                 await asyncio.sleep(backoff.delay())
         finally:
+            connected.close()
+            self._running = None
             client_holder.close()
             await background_tasks.close()
             await handlers.close()
@@ -81,6 +106,33 @@ class DiscordAdapter:
     async def check(self) -> Sequence[str]:
         """What the operator should change, one sentence each; empty when all is well."""
         return await manifest.check(self.settings, self.token)
+
+    async def open_reply(
+        self, conversation: ConversationKey, audience: Author | None, *, turn: str
+    ) -> Sink:
+        """Begin a reply without an event; for one person alone it is a direct message.
+
+        A person who takes no direct messages is noticed only when it is sent. Raises `NotFound`,
+        `Refused` and `Failed`, as the protocol says.
+        """
+        if (run := self._running) is None:
+            raise Refused(UNREACHABLE)
+        holder, timing = run.client_holder, self.timing
+        return await open_reply(holder, run.replies, timing, conversation, audience, turn)
+
+    async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
+        """A person as they are now in a place; None if they cannot read there."""
+        run = self._running
+        return None if run is None else await run.membership.asker_now(person, place)
+
+    async def channels_of(self, person: str, channels: Collection[str]) -> frozenset[str]:
+        """Those of the channels and servers that a person can read."""
+        run = self._running
+        return frozenset() if run is None else await run.membership.channels_of(person, channels)
+
+    async def role_problem(self, roles: Collection[str]) -> str | None:
+        """None: Discord says with each event which roles a person has."""
+        return None
 
     def _make_client(self, core: Core, handlers: Handlers, backoff: Backoff) -> DiscordClient:
         parts = (self.settings, handlers, core.commands, backoff, self.timing)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -18,6 +19,10 @@ from bot.adapters.background_tasks import MAX_TASKS, BackgroundTasks
 from bot.adapters.backoff import Backoff
 from bot.adapters.protocol import AdapterError, Core
 from bot.adapters.slack.inbound.listeners import register_listeners
+from bot.adapters.slack.inbound.membership import Membership
+from bot.adapters.slack.inbound.user_groups import UserGroups
+from bot.adapters.slack.inbound.users import UserDirectory
+from bot.adapters.slack.outbound.new_reply import UNREACHABLE, open_reply
 from bot.adapters.slack.outbound.repair import repair
 from bot.adapters.slack.setup.doctor import Doctor
 from bot.adapters.slack.transport.client import Client
@@ -33,8 +38,12 @@ from bot.adapters.slack.transport.tokens import (
     retry_after,
     token_error,
 )
+from bot.commands.checks import Asker
 from bot.commands.declaration import Command
 from bot.config.platforms import SlackSettings
+from bot.errors import Refused
+from bot.replies.protocol import Replies, Sink
+from bot.types import Author, ConversationKey
 
 _log = structlog.get_logger(__name__)
 
@@ -42,6 +51,16 @@ _CALL_TIMEOUT_S = 30.0
 _MAX_CONNECTIONS = 200
 _MAX_RATE_LIMIT_RETRIES = 3
 """Times that one call is retried after a rate limit, before it fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What the core's questions need of the run that is under way."""
+
+    client: AsyncWebClient
+    replies: Replies
+    membership: Membership
+    groups: UserGroups
 
 
 @dataclass
@@ -66,6 +85,7 @@ class SlackAdapter:
     notes: Sequence[str] = field(default=(), init=False)
     """Results of `check` that need no change."""
     _endpoint: HttpEndpoint | None = field(default=None, init=False, repr=False)
+    _running: _Run | None = field(default=None, init=False, repr=False)
 
     @property
     def address(self) -> str | None:
@@ -88,16 +108,23 @@ class SlackAdapter:
                 me = await self._identify(client)
                 # Bolt looks at files while it is put together.
                 app = await asyncio.to_thread(self._make_bolt, me)
+                groups = UserGroups(client, partial(core.named_roles, self.name))
+                users = UserDirectory(client, groups)
+                membership = Membership(client, users, self.timing, str(me["team_id"]))
+                self._running = _Run(client, core.replies, membership, groups)
                 register_listeners(
                     app, core, client, self.timing, background_tasks, str(me["bot_user_id"]),
+                    users, groups,
                     thread_context=self.settings.thread_context,
                     streaming=self.settings.agent and self.settings.streaming == "auto",
                 )  # fmt: skip
                 background_tasks.start(repair(client, core, unfinished, self.timing), "repair")
-                await _run_until_first(
-                    self._serve(app, client, session), self._until_refused(watch, client)
-                )
+                with core.connect(self):
+                    await _run_until_first(
+                        self._serve(app, client, session), self._until_refused(watch, client)
+                    )
             finally:
+                self._running = None
                 await background_tasks.close()
 
     async def check(self) -> Sequence[str]:
@@ -118,6 +145,33 @@ class SlackAdapter:
             report = await Doctor(self.settings, self.commands, bot, app, config).examine()
         self.notes = tuple(report.notes)
         return report.problems
+
+    async def open_reply(
+        self, conversation: ConversationKey, audience: Author | None, *, turn: str
+    ) -> Sink:
+        """Begin a reply without an event; for one person alone it is a direct message.
+
+        Raises `NotFound`, `Refused` and `Failed`, as the protocol says.
+        """
+        if (run := self._running) is None:
+            raise Refused(UNREACHABLE)
+        client, timing = run.client, self.timing
+        return await open_reply(client, run.replies, timing, conversation, audience, turn)
+
+    async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
+        """A person as they are now in a place; None if they are not in it."""
+        run = self._running
+        return None if run is None else await run.membership.asker_now(person, place)
+
+    async def channels_of(self, person: str, channels: Collection[str]) -> frozenset[str]:
+        """Those of the channels that a person is in."""
+        run = self._running
+        return frozenset() if run is None else await run.membership.channels_of(person, channels)
+
+    async def role_problem(self, roles: Collection[str]) -> str | None:
+        """Why a rule that names these user groups could not work; None if it can."""
+        run = self._running
+        return None if run is None else await run.groups.problem(roles)
 
     def _missing_secret(self) -> str | None:
         if self.settings.mode == "http":

@@ -11,7 +11,7 @@ import re
 import signal
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,10 @@ from bot.adapters.terminal.lines import read_lines
 from bot.adapters.terminal.prompt import Prompt
 from bot.adapters.terminal.screen import Screen
 from bot.adapters.terminal.sink import PlainSink, ReplySink, ScreenSink
+from bot.commands.checks import Asker
+from bot.errors import Refused
 from bot.events import ActionCall, CommandCall, Event, Message
+from bot.replies.protocol import Sink
 from bot.types import ActionName, Author, ConversationKey
 
 EXAMPLE_LINES = (
@@ -72,6 +75,7 @@ class TerminalAdapter:
         self._run = uuid.uuid4().hex[:12]
         self._author = Author("terminal", self.user, _find_user_name(), locale=_find_language())
         self._last: ReplySink | None = None
+        self._screen: Screen | None = None
 
     @property
     def interactive(self) -> bool:
@@ -85,22 +89,53 @@ class TerminalAdapter:
         for stream in (self.stdout, self.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # a terminal may not know every character
-        if self.stdin is None or self.stdin.closed:
-            await self._play_example(core)
-        elif self.interactive:
-            await self._chat(core)
-        else:
-            await self._answer_lines(core)
+        with core.connect(self):
+            if self.stdin is None or self.stdin.closed:
+                await self._play_example(core)
+            elif self.interactive:
+                await self._chat(core)
+            else:
+                await self._answer_lines(core)
 
     async def check(self) -> Sequence[str]:
         """Nothing needs to be checked."""
         return ()
 
+    # --- without an event -----------------------------------------------------------------------
+
+    async def open_reply(
+        self, conversation: ConversationKey, audience: Author | None, *, turn: str
+    ) -> Sink:
+        """Begin a reply without an event; it is printed when it is whole.
+
+        Raises `Refused` for anybody but the person at the terminal.
+        """
+        if audience is not None and audience.key != self._author.key:
+            raise Refused("Nobody else reads this terminal.")
+        if self._screen is not None:
+            return ScreenSink(self._screen, late=True)
+        return PlainSink(self.stdout, self.stderr, late=True)
+
+    async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
+        """The person at the terminal, who is in each of its conversations; None for another."""
+        ours = person == self._author.key and place == self._key(place.channel)
+        return Asker(self._author, place, direct=True) if ours else None
+
+    async def channels_of(self, person: str, channels: Collection[str]) -> frozenset[str]:
+        """The terminal's own conversations, all of them for the person at it."""
+        here = (self.name, "local")
+        ours = {channel for channel in channels if tuple(channel.split(":")[:2]) == here}
+        return frozenset(ours if person == self._author.key else ())
+
+    async def role_problem(self, roles: Collection[str]) -> str | None:
+        """None: a rule that is set here may be for another platform."""
+        return None
+
     # --- the three ways in ----------------------------------------------------------------------
 
     async def _chat(self, core: Core) -> None:
         key = self._key(self.conversation or "main")
-        console = Screen()
+        console = self._screen = Screen()
         prompt = Prompt(core, self._author, key, self.history_file, _TERMINAL_COMMANDS)
         greeting = (
             "Parlance. Ask away; ",

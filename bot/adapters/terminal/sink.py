@@ -22,19 +22,25 @@ _MAX_MESSAGE_CHARS = 1_000_000_000
 
 
 class ReplySink:
-    """Base of both sinks: keeps the last view, and sets `finished` at the end."""
+    """Base of both sinks: keeps the last view, and sets `finished` at the end.
+
+    A `late` reply is shown at its end alone: one that nobody asked for, which may come while
+    another is being written, or a line is.
+    """
 
     limits = Limits(max_chars=_MAX_MESSAGE_CHARS, edit_interval_s=0.05)
 
-    def __init__(self) -> None:
+    def __init__(self, *, late: bool = False) -> None:
         self.view: View | None = None
         self.finished = asyncio.Event()
+        self._late = late
 
     async def start(self, view: View) -> None:
-        self.show(view)
+        await self.update(view)
 
     async def update(self, view: View) -> None:
-        self.show(view)
+        if not self._late:
+            self.show(view)
 
     async def finish(self, view: View) -> None:
         try:
@@ -58,8 +64,8 @@ class PlainSink(ReplySink):
     `broken` is the error after which `out` takes no more text, else None.
     """
 
-    def __init__(self, out: TextIO, err: TextIO) -> None:
-        super().__init__()
+    def __init__(self, out: TextIO, err: TextIO, *, late: bool = False) -> None:
+        super().__init__(late=late)
         self._out = out
         self._err = err
         self._written = 0
@@ -99,8 +105,8 @@ class PlainSink(ReplySink):
 class ScreenSink(ReplySink):
     """Streams rendered Markdown: finished blocks stay, the block being written is redrawn."""
 
-    def __init__(self, console: Console) -> None:
-        super().__init__()
+    def __init__(self, console: Console, *, late: bool = False) -> None:
+        super().__init__(late=late)
         self._console = console
         self._live = Live(console=console, transient=True, refresh_per_second=15)
         self._printed = 0

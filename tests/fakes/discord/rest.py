@@ -188,7 +188,22 @@ async def _put_commands(rest: Rest, match: re.Match[str], call: Call) -> Any:
 
 @_route("POST", "/users/@me/channels")
 async def _open_direct(rest: Rest, match: re.Match[str], call: Call) -> Any:
-    return rest.world.channel(400)
+    return rest.world.direct(int(call.body["recipient_id"]))
+
+
+@_route("GET", rf"/guilds/{GUILD}/members/(\d+)")
+async def _get_member(rest: Rest, match: re.Match[str], call: Call) -> Any:
+    person = int(match[1])
+    if person not in rest.world.users or person in rest.world.left:
+        raise Unknown(10007, "Unknown Member")
+    return rest.world.member(person)
+
+
+@_route("GET", r"/channels/(\d+)/thread-members/(\d+)")
+async def _get_thread_member(rest: Rest, match: re.Match[str], call: Call) -> Any:
+    if (int(match[1]), int(match[2])) not in rest.world.in_threads:
+        raise Unknown(10007, "Unknown Member")
+    return {"id": match[1], "user_id": match[2], "join_timestamp": stamp(), "flags": 0}
 
 
 @_route("GET", r"/channels/(\d+)")

@@ -286,7 +286,8 @@ class FakeDiscord:
             seen |= {"guild_id": str(GUILD)}
             author = int(message["author"]["id"])
             if "member" not in seen:
-                seen["member"] = {**self.world.member(author), "roles": seen.pop("roles", [])}
+                member = self.world.member(author)
+                seen["member"] = {**member, "roles": seen.pop("roles", member["roles"])}
         named = any(m["id"] == str(BOT) for m in message["mentions"])
         intents = self.gateway.session.intents
         if not (direct or named or intents & MESSAGE_CONTENT):

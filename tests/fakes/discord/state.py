@@ -68,6 +68,13 @@ class World:
     interactions: dict[str, Json] = field(default_factory=dict)
     nonces: dict[tuple[int, str], int] = field(default_factory=dict)
     closed_channels: set[int] = field(default_factory=set)
+    roles: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """The roles that people have in the server now."""
+    owner: int = ADA
+    left: set[int] = field(default_factory=set)
+    """People who are not in the server any more."""
+    in_threads: set[tuple[int, int]] = field(default_factory=set)
+    """Private threads and people who were added to them."""
     bot_permissions: int = ALL_PERMISSIONS
     people_permissions: int = ALL_PERMISSIONS
     no_context: bool = False
@@ -119,6 +126,17 @@ class World:
         }
         return number
 
+    def direct(self, person: int) -> Json:
+        """The channel of the bot's direct messages with somebody, made if need be. Raises
+        `Unknown`."""
+        if person not in self.users:
+            raise Unknown(50007, "Cannot send messages to this user", 403)
+        for channel in self.channels.values():
+            people = channel.get("recipients", ())
+            if channel["type"] == DIRECT and [p["id"] for p in people] == [str(person)]:
+                return channel
+        return self.channels[self.add_private(4000 + person, DIRECT, person)]
+
     def context(self, channel: int) -> int:
         """Where an interaction there happens: in a server, with the bot alone, or elsewhere."""
         people = self.channels[channel].get("recipients")
@@ -149,7 +167,7 @@ class World:
         return {
             "id": str(GUILD),
             "name": "The Lab",
-            "owner_id": str(ADA),
+            "owner_id": str(self.owner),
             "roles": [everyone, ours, {**everyone, "id": "260", "name": "staff"}],
             "members": [self.member(BOT)],
             "channels": [c for c in kinds if c["type"] == TEXT],
@@ -183,11 +201,11 @@ class World:
             "joined_at": "2024-01-01T00:00:00+00:00",
         }
 
-    def member(self, user: int, roles: tuple[int, ...] = ()) -> Json:
+    def member(self, user: int) -> Json:
         """A person as a member of the server."""
         return {
             "user": self.users[user],
-            "roles": [str(r) for r in roles],
+            "roles": [str(r) for r in self.roles.get(user, ())],
             "joined_at": "2024-01-01T00:00:00+00:00",
             "deaf": False,
             "mute": False,

@@ -145,8 +145,35 @@ class Methods(AgentMethods):
         return {**said, **thread, **ours, **m.more}
 
     def conversations_info(self, a: Mapping[str, Any]) -> Answer:
-        direct = a["channel"].startswith("D")
-        return {"ok": True, "channel": {"id": a["channel"], "name": "general", "is_im": direct}}
+        channel = a["channel"]
+        direct, away = channel.startswith("D"), channel in self.away
+        if channel in self.workspace.gone or (direct and away):
+            return failed("channel_not_found")
+        said = {"id": channel, "name": "general", "is_im": direct, "is_member": not away}
+        more = {"user": self.workspace.directs.get(channel, "U0ADA")} if direct else {}
+        archived = channel in self.workspace.archived
+        return {"ok": True, "channel": {**said, **more, "is_archived": archived}}
+
+    def conversations_open(self, a: Mapping[str, Any]) -> Answer:
+        if self.workspace.people.get(a["users"], {}).get("deleted"):
+            return failed("user_disabled")
+        known = [c for c, user in self.workspace.directs.items() if user == a["users"]]
+        channel = known[0] if known else f"D{a['users']}"
+        self.workspace.directs[channel] = a["users"]
+        return {"ok": True, "channel": {"id": channel}}
+
+    def users_conversations(self, a: Mapping[str, Any]) -> Answer:
+        found = [c for c, people in self.workspace.channels.items() if a["user"] in people]
+        start = int(a.get("cursor") or 0)
+        end = start + min(int(a.get("limit") or 100), self.page)
+        more = {"response_metadata": {"next_cursor": str(end)}} if end < len(found) else {}
+        return {"ok": True, "channels": [{"id": c} for c in found[start:end]], **more}
+
+    def usergroups_list(self, a: Mapping[str, Any]) -> Answer:
+        if str(a.get("include_users")).lower() not in {"1", "true"}:
+            return {"ok": True, "usergroups": [{"id": g} for g in self.workspace.groups]}
+        groups = [{"id": g, "users": users} for g, users in self.workspace.groups.items()]
+        return {"ok": True, "usergroups": groups}
 
     def users_info(self, a: Mapping[str, Any]) -> Answer:
         user = {"id": a["user"], "name": a["user"].lower(), "real_name": "A Person", "locale": "en"}

@@ -79,6 +79,15 @@ class Workspace:
         self.prompts: dict[tuple[str, str], list[dict[str, str]]] = {}
         self.people: dict[str, dict[str, Any]] = {}
         """What `users.info` says of somebody more than of anybody."""
+        self.groups: dict[str, list[str]] = {}
+        """The members of each user group."""
+        self.channels: dict[str, list[str]] = {}
+        """The people in each channel; the bot is in those that are not `Methods.away`."""
+        self.archived: set[str] = set()
+        self.gone: set[str] = set()
+        """Channels that were deleted."""
+        self.directs: dict[str, str] = {}
+        """The bot's direct conversations: the person by the channel."""
 
     def ts(self) -> str:
         """A new time stamp, later than all before it."""

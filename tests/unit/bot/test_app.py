@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from bot.errors import ConfigError, StorageError
 from bot.events import Message
 from bot.installation import Installation
 from bot.types import Author, ConversationKey
+from tests.fakes.platforms import FakePlatform
 
 ADA = Author("terminal", "operator", "Ada")
 HERE = ConversationKey("terminal", "local", "main")
@@ -113,11 +115,11 @@ async def test_a_port_that_is_taken_is_said_and_lets_go_of_everything(tmp_path: 
         pass
 
 
-class Platform:
+class Platform(FakePlatform):
     """An adapter that ends as it is told."""
 
     def __init__(self, name: str, ends: Exception | None = None) -> None:
-        self.name = name
+        super().__init__(name)
         self.served = False
         self._ends = ends
 
@@ -127,9 +129,6 @@ class Platform:
         await asyncio.sleep(0.05)
         self.served = True
 
-    async def check(self) -> tuple[str, ...]:
-        return ()
-
 
 async def test_a_platform_that_refuses_us_does_not_end_the_others(here: Installation) -> None:
     async with open_app(here) as app:
@@ -138,6 +137,55 @@ async def test_a_platform_that_refuses_us_does_not_end_the_others(here: Installa
         assert works.served
         with pytest.raises(AdapterError, match="The token is wrong"):
             await app.serve([Platform("broken", AdapterError("The token is wrong."))])
+
+
+class Unsteady(Platform):
+    """An adapter that crashes in its first runs."""
+
+    def __init__(self, name: str, *crashes: BaseException) -> None:
+        super().__init__(name)
+        self._crashes = list(crashes)
+        self.runs = 0
+
+    async def run(self, core: Core) -> None:
+        self.runs += 1
+        if self._crashes:
+            raise self._crashes.pop(0)
+        await super().run(core)
+
+
+async def test_a_bug_in_one_platform_ended_all_platforms(here: Installation) -> None:
+    async with open_app(here) as opened:
+        app = replace(opened, restart_pause_s=0.01)
+        works = Platform("works")
+        unsteady = Unsteady("unsteady", KeyError("a bug"), asyncio.CancelledError("a library's"))
+        await app.serve([unsteady, works])
+        assert works.served
+        assert (unsteady.runs, unsteady.served) == (3, True)
+
+
+async def test_a_platform_that_refuses_us_after_a_crash_is_not_run_again(
+    here: Installation,
+) -> None:
+    async with open_app(here) as opened:
+        app = replace(opened, restart_pause_s=0.01)
+        refused = Unsteady("refused", ValueError("a bug"), AdapterError("The token is wrong."))
+        with pytest.raises(AdapterError, match="The token is wrong"):
+            await app.serve([refused])
+        assert refused.runs == 2
+
+
+async def test_a_platform_that_crashes_for_ever_can_be_ended(here: Installation) -> None:
+    async with open_app(here) as opened:
+        app = replace(opened, restart_pause_s=0.001)
+        broken = Unsteady("broken", *(ValueError("a bug") for _ in range(1000)))
+        serving = asyncio.create_task(app.serve([broken]))
+        async with asyncio.timeout(10):
+            while broken.runs < 3:
+                await asyncio.sleep(0.001)
+        serving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await serving
 
 
 async def test_documents_are_read_in_and_a_folder_that_is_not_there_is_passed_over(

@@ -155,7 +155,8 @@ class Walk:
             turn = (await self.core.send(asked)).view.turn
             call = ActionCall(f"b-{author.id}", HERE, author, name, turn, "1")
             answer = await self._send(f"button {name}", author, call)
-            assert answer.state == "complete", (name, answer.text)
+            state = "refused" if name == "resume" else "complete"  # nothing waits for it
+            assert answer.state == state, (name, answer.text)
             self.check(f"button {name}", author, f"button:{name}")
 
     async def settings(self) -> None:

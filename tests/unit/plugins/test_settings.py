@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.commands.declaration import Completion
-from bot.errors import Failed, NotFound, UsageError
+from bot.errors import Failed, NotFound, Refused, UsageError
 from bot.settings.channel_settings import ChosenSettings
 from bot.settings.choices_store import SqlPreferences
 from bot.settings.values import ChannelSettings
@@ -121,3 +121,45 @@ async def test_forgetting_needs_a_second_word_and_deletes_for_good(on: Stage) ->
 async def test_where_nothing_can_be_set_it_says_who_can(on: Stage) -> None:
     with pytest.raises(Failed, match="an operator sets them"):
         await on.call(settings, options={}, admin=True)
+
+
+async def _no_groups(platform: str, roles: Collection[str]) -> str | None:
+    return "Slack tells no groups." if platform == "slack" else None
+
+
+async def test_a_rule_for_a_group_that_cannot_be_read_is_refused_in_a_sentence(
+    choices: SqlPreferences,
+) -> None:
+    chosen = ChosenSettings(
+        choices,
+        lambda _: ChannelSettings(),
+        commands=lambda: ["rap"],
+        role_problem=_no_groups,
+    )
+    with pytest.raises(Refused, match="Slack tells no groups"):
+        await chosen.put("command.rap", "<!subteam^S1>", "channel", ABROAD, "slack:ann")
+    assert await chosen.access("rap", ABROAD) is None
+    await chosen.put("command.rap", "user:U1", "channel", ABROAD, "slack:ann")
+    await chosen.put("command.rap", "role:7", "channel", HERE, "discord:ann")
+    assert await chosen.access("rap", HERE) is not None
+
+
+async def test_it_is_known_which_roles_the_rules_name(choices: SqlPreferences) -> None:
+    def opened() -> ChosenSettings:
+        return ChosenSettings(choices, lambda _: ChannelSettings(), commands=lambda: ["rap"])
+
+    chosen = opened()
+    assert await chosen.named_roles("discord") == set()
+    await chosen.put("command.rap", "user:U1", "channel", HERE, "discord:ann")
+    assert await chosen.named_roles("discord") == set()
+    await chosen.put("command.rap", "role:7 role:8", "channel", HERE, "discord:ann")
+    for known in (chosen, opened()):
+        assert await known.named_roles("discord") == {"7", "8"}
+        assert await known.named_roles("slack") == set()
+    await chosen.put("command.rap", "role:9", "default", HERE, "discord:ann")
+    assert await chosen.named_roles("slack") == {"9"}
+    assert await chosen.named_roles("discord") == {"7", "8", "9"}
+    await chosen.clear("command.rap", "default", HERE)
+    assert await chosen.named_roles("slack") == set()
+    await chosen.clear("command.rap", "channel", HERE)
+    assert await chosen.named_roles("discord") == set()

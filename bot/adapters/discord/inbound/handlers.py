@@ -9,6 +9,7 @@ import discord
 
 from bot.adapters.background_tasks import BackgroundTasks, Refusal
 from bot.adapters.discord.inbound.interactions import Interactions
+from bot.adapters.discord.inbound.membership import Membership
 from bot.adapters.discord.inbound.messages import Messages
 from bot.adapters.discord.outbound.poster import ClientHolder
 from bot.adapters.discord.transport.timing import Timing
@@ -25,6 +26,7 @@ class Handlers:
         client_holder: ClientHolder,
         timing: Timing,
         settings: DiscordSettings,
+        membership: Membership,
         max_tasks: int,
     ) -> None:
         self._background_tasks = BackgroundTasks("discord", max_tasks)
@@ -33,11 +35,12 @@ class Handlers:
             client_holder,
             timing,
             self._background_tasks,
+            membership,
             chain=settings.reply_chain,
             content=settings.message_content,
         )
         self.interactions = Interactions(
-            core, client_holder, timing, self._background_tasks, self.messages
+            core, client_holder, timing, self._background_tasks, self.messages, membership
         )
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:

@@ -13,6 +13,7 @@ from discord import app_commands
 
 from bot.adapters.background_tasks import BUSY, BackgroundTasks, Refusal, refuse
 from bot.adapters.discord.inbound import history
+from bot.adapters.discord.inbound.membership import Membership
 from bot.adapters.discord.inbound.messages import Messages
 from bot.adapters.discord.inbound.modal_views import needs_form
 from bot.adapters.discord.inbound.modals import Modals, SubmittedForm
@@ -54,12 +55,14 @@ class Interactions:
         timing: Timing,
         background_tasks: BackgroundTasks,
         messages: Messages,
+        membership: Membership,
     ) -> None:
         self._core = core
         self._client_holder = client_holder
         self._timing = timing
         self._background_tasks = background_tasks
         self._messages = messages
+        self._membership = membership
         self._modals = Modals(core)
 
     def _sink(self, posters: Sequence[Poster], key: ConversationKey, **more: Any) -> ReplySink:
@@ -144,7 +147,20 @@ class Interactions:
         if form is not None:
             direct = DirectPoster(self._client_holder, interaction.user.id)
             sink = self._modals.make_recovery_sink(interaction, form, sink, posters, direct)
-        self._accept(call, sink, f"/{name}")
+        self._start(call, sink, f"/{name}")
+
+    def _start(self, call: CommandCall | ActionCall, sink: Sink, name: str) -> None:
+        """Have an event handed over, or refused where there are too many. Everybody gets the
+        refusal, since the platform waits for an answer."""
+        self._background_tasks.start(
+            self._accept(call, sink), name, Refusal(call.id, lambda: refuse(sink))
+        )
+
+    async def _accept(self, call: CommandCall | ActionCall, sink: Sink) -> None:
+        """Hand over an event; one in a direct message gets the roles that Discord leaves out."""
+        if call.direct:
+            call = replace(call, author=await self._membership.with_roles(call.author))
+        await self._core.accept(call, sink)
 
     async def _acknowledge(self, interaction: Interaction, *, thinking: bool = False) -> int | None:
         """Acknowledge, before anything else. Returns the placeholder's id, if there is one.
@@ -193,6 +209,8 @@ class Interactions:
         try:
             async with asyncio.timeout(_COMPLETION_TIMEOUT_S):
                 direct = payloads.is_direct(interaction)
+                if direct:
+                    author = await self._membership.with_roles(author)
                 return await self._core.complete(name, option, prefix, author, key, direct=direct)
         except TimeoutError:
             return ()
@@ -228,14 +246,7 @@ class Interactions:
         call = self._build_action_call(interaction, action, turn, value)
         lazy = action not in ACTIONS_WITH_REPLY
         sink = self._sink(self._posters(interaction), call.conversation, lazy=lazy)
-        self._accept(call, sink, action)
-
-    def _accept(self, call: CommandCall | ActionCall, sink: Sink, name: str) -> None:
-        """Hand an event to the core, or refuse it where there are too many. Each person gets the
-        refusal, since the platform waits for an answer."""
-        self._background_tasks.start(
-            self._core.accept(call, sink), name, Refusal(call.id, lambda: refuse(sink))
-        )
+        self._start(call, sink, action)
 
     def _build_action_call(
         self, interaction: Interaction, action: ActionName, turn: str, value: str
@@ -276,7 +287,7 @@ class Interactions:
         sink = self._sink(self._posters(interaction), call.conversation)
         recent = RecentQuestion(call.id, call.value, call.conversation, call.author, sink)
         self._messages.recent_questions.remember(str(number), recent)
-        await self._core.accept(call, sink)
+        await self._accept(call, sink)
         await interaction.delete_original_response()
 
     async def _find(self, interaction: Interaction, number: int) -> discord.Message | None:

@@ -12,6 +12,7 @@ import structlog
 
 from bot.adapters.background_tasks import BUSY, BackgroundTasks
 from bot.adapters.discord.inbound import history
+from bot.adapters.discord.inbound.membership import Membership
 from bot.adapters.discord.outbound.poster import ChannelPoster, ClientHolder, DirectPoster, Poster
 from bot.adapters.discord.outbound.render import Payload
 from bot.adapters.discord.outbound.sink import ReplySink
@@ -42,6 +43,7 @@ class Messages:
         client_holder: ClientHolder,
         timing: Timing,
         background_tasks: BackgroundTasks,
+        membership: Membership,
         *,
         chain: int,
         content: bool,
@@ -50,6 +52,7 @@ class Messages:
         self._client_holder = client_holder
         self._timing = timing
         self._background_tasks = background_tasks
+        self._membership = membership
         self._chain = chain
         self._content = content
         self.recent_questions: RecentQuestions[ReplySink] = RecentQuestions(core, payloads.PLATFORM)
@@ -130,7 +133,9 @@ class Messages:
     async def _ask(
         self, message: discord.Message, own_id: int, key: ConversationKey, event: str
     ) -> None:
-        author = payloads.author_of(message.author)
+        author, direct = payloads.author_of(message.author), payloads.is_direct_message(message)
+        if direct:
+            author = await self._membership.with_roles(author)
         text = payloads.to_readable(message, own_id)
         here = payloads.place_of(key)
         posters: list[Poster] = []
@@ -153,7 +158,7 @@ class Messages:
                 conversation=key,
                 author=author,
                 text=text,
-                direct=payloads.is_direct_message(message),
+                direct=direct,
                 attachments=payloads.attachments_of(message.attachments),
                 context=await self._read_context(message, own_id, earlier),
                 at=message.created_at,

@@ -46,7 +46,8 @@ class ReplySink:
 
     `posters` are tried in order; those after the first are fallbacks. `original` is the id of the
     placeholder that deferring an interaction has made. A `lazy` reply shows nothing before its end
-    (for a press of a button that may need no reply).
+    (for a press of a button that may need no reply). `earlier` are the ids of messages in the same
+    channel that the answer consists of already; they are kept with it, and not touched.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class ReplySink:
         prompt: str = "",
         original: int | None = None,
         lazy: bool = False,
+        earlier: Sequence[str] = (),
     ) -> None:
         self._posters = list(posters)
         self._replies = replies
@@ -66,11 +68,12 @@ class ReplySink:
         self._timing = timing
         self._prompt = prompt
         self._lazy = lazy
+        self._earlier = tuple(earlier)
         self._posted: list[Posted] = []
         if original is not None:
             self._posted.append(Posted(original, self._posters[0], None))
-        self._submitted_forms = 0
         self._nonce = secrets.token_hex(8)
+        self._messages_sent = 0
         self._paused = False
         self._failures = 0
         self._showing_stopped = False
@@ -187,9 +190,9 @@ class ReplySink:
 
     async def _send(self, poster: Poster, payload: Payload) -> None:
         # Two tries of the same message have the same nonce, so that it cannot appear twice.
-        nonce = f"{self._nonce}.{self._submitted_forms}"
+        nonce = f"{self._nonce}.{self._messages_sent}"
         message = await poster.send(payload, self.turn, nonce)
-        self._submitted_forms += 1
+        self._messages_sent += 1
         self._posted.append(Posted(message, poster, payload))
 
     async def _leave_expired(self) -> None:
@@ -212,7 +215,7 @@ class ReplySink:
         self._saved = self.messages
         address = {
             "channel": str(self._posted[-1].poster.channel) if self._posted else "",
-            "messages": ",".join(self.messages),
+            "messages": ",".join((*self._earlier, *self.messages)),
             "prompt": self._prompt,
         }
         conversation = str(self._conversation)

@@ -20,3 +20,7 @@ class Timing:
     identify_pause: float = 5.0
     ready_timeout: float = 2.0
     request_patience: float = 30.0
+    lookup: float = 3.0
+    """A question about a person or a place that is not answered after this is given up."""
+    lookup_reuse: float = 1.0
+    """What Discord has said of a person is used again for so long."""

@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.protocol import Core
 from bot.adapters.recent_questions import SilentSink
-from bot.adapters.slack.inbound.users import PLATFORM
+from bot.adapters.slack.inbound.users import PLATFORM, UserDirectory
 from bot.adapters.slack.outbound.agent_status import AgentStatus
 from bot.adapters.slack.outbound.sink import ReplySink
 from bot.adapters.slack.transport.timing import Timing
@@ -24,11 +24,17 @@ class AgentEvents:
     """Greets people, suggests questions, and stops answers."""
 
     def __init__(
-        self, core: Core, client: AsyncWebClient, timing: Timing, agent_status: AgentStatus
+        self,
+        core: Core,
+        client: AsyncWebClient,
+        timing: Timing,
+        users: UserDirectory,
+        agent_status: AgentStatus,
     ) -> None:
         self._core = core
         self._client = client
         self._timing = timing
+        self._users = users
         self._agent_status = agent_status
 
     async def on_opened(self, event: Event) -> None:
@@ -59,7 +65,7 @@ class AgentEvents:
         direct = channel.startswith("D")
         call = ActionCall(
             f"stopped:{channel}:{key.thread}:{event.get('event_ts')}",
-            key, Author(PLATFORM, user, user), "stop", "", direct=direct,
+            key, await self._users.author(user), "stop", "", direct=direct,
         )  # fmt: skip
         # In a direct conversation the answer itself says that it was stopped.
         sink = SilentSink() if direct else self._lazy(key, user)

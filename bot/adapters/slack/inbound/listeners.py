@@ -17,6 +17,7 @@ from bot.adapters.slack.inbound.interactions import MENU, Interactions
 from bot.adapters.slack.inbound.messages import Messages
 from bot.adapters.slack.inbound.modal_views import FORM
 from bot.adapters.slack.inbound.origin import refusal_of
+from bot.adapters.slack.inbound.user_groups import UserGroups
 from bot.adapters.slack.inbound.users import UserDirectory
 from bot.adapters.slack.outbound.agent_status import AgentStatus
 from bot.adapters.slack.transport.timing import Timing
@@ -29,20 +30,20 @@ def register_listeners(
     timing: Timing,
     background_tasks: BackgroundTasks,
     own_id: str,
+    users: UserDirectory,
+    groups: UserGroups,
     *,
     thread_context: int = 20,
     streaming: bool = False,
 ) -> None:
     """Register a listener with Bolt for every kind of event."""
-    history_reader = HistoryReader(
-        client, UserDirectory(client), Files(client), depth=thread_context
-    )
+    history_reader = HistoryReader(client, users, Files(client), depth=thread_context)
     agent_status = AgentStatus(
         client, background_tasks, streaming=streaming, refresh_s=timing.status_refresh
     )
     messages = Messages(core, client, timing, history_reader, agent_status)
     interactions = Interactions(core, client, timing, history_reader, messages, agent_status)
-    agent_events = AgentEvents(core, client, timing, agent_status)
+    agent_events = AgentEvents(core, client, timing, users, agent_status)
 
     async def on_mention(event: dict[str, Any], body: dict[str, Any]) -> None:
         team = str(body["team_id"])
@@ -93,7 +94,18 @@ def register_listeners(
     app.event("assistant_thread_started")(on_thread)
     app.event("assistant_thread_context_changed")(on_nothing)
     app.event("agent_session_stopped")(on_stopped)
+    _forget_changed_groups(app, groups)
     app.view(FORM)(on_form)
     app.shortcut(re.compile("^" + re.escape(MENU)))(on_menu)
     app.action(re.compile("^parlance:"))(on_button)
     app.command(re.compile("^/"))(on_command)  # also those that are no longer there
+
+
+def _forget_changed_groups(app: AsyncApp, groups: UserGroups) -> None:
+    """Have the user groups read again when Slack says that one of them changed."""
+
+    async def on_changed() -> None:
+        groups.forget()
+
+    for event in ("subteam_created", "subteam_members_changed", "subteam_updated"):
+        app.event(event)(on_changed)

@@ -1,4 +1,4 @@
-"""Looks up people's names and languages, with a cache."""
+"""Looks up people's names, languages and user groups, with a cache."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from backends.lru import LruDict
+from bot.adapters.lookup_cache import LookupCache
+from bot.adapters.slack.inbound.user_groups import UserGroups
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.types import Author
 
@@ -28,22 +30,35 @@ _MAX_NAMES = 50
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person as far as they could be looked up; cached until `until` (monotonic seconds)."""
+    """A person as far as they could be looked up; cached until `until` (monotonic seconds).
+
+    `active` is False for somebody whose account was deactivated.
+    """
 
     id: str
     name: str
     locale: str | None
     until: float
+    active: bool = True
 
 
 class UserDirectory:
-    """Looks people up. If a lookup fails or takes too long, the id serves as the name."""
+    """Looks people up. If a lookup fails or takes too long, the id serves as the name.
+
+    `groups` knows who is in which user group; without it nobody is in one.
+    """
 
     def __init__(
-        self, client: AsyncWebClient, *, clock: Callable[[], float] = time.monotonic
+        self,
+        client: AsyncWebClient,
+        groups: UserGroups | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
+        self._groups = groups
         self._clock = clock
+        self._present: LookupCache[str, User] = LookupCache(self._fetch, clock=clock)
         self._cached: LruDict[str, User] = LruDict(_MAX_CACHED_USERS)
         self._closed_until = 0.0
 
@@ -51,7 +66,19 @@ class UserDirectory:
         """The author of an event; `name` from the event is used if the lookup fails."""
         person = await self._person(user)
         shown = name if name and person.name == user else person.name
-        return Author(PLATFORM, user, shown, locale=person.locale)
+        return Author(PLATFORM, user, shown, await self._groups_of(user), locale=person.locale)
+
+    async def present_author(self, user: str, max_age_s: float) -> Author | None:
+        """Somebody as they are now, or were `max_age_s` seconds ago; None if their account was
+        deactivated. Raises one of `FAILURES`."""
+        person = await self._present.get(user, max_age_s)
+        if not person.active:
+            return None
+        groups = await self._groups_of(user)
+        return Author(PLATFORM, user, person.name, groups, locale=person.locale)
+
+    async def _groups_of(self, user: str) -> frozenset[str]:
+        return await self._groups.groups_of(user) if self._groups is not None else frozenset()
 
     async def names(self, users: Iterable[str]) -> dict[str, str]:
         """Display names by id, of the first 50."""
@@ -82,15 +109,19 @@ class UserDirectory:
             return None
         try:
             async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
-                answer = await self._client.users_info(user=user, include_locale=True)
+                return await self._fetch(user)
         except FAILURES as exc:
             if error_of(exc) == "missing_scope":
                 self._closed_until = self._clock() + _FORBIDDEN_RETRY_S
             _log.info("slack.user_lookup_failed", error=error_of(exc))
             return None
+
+    async def _fetch(self, user: str) -> User:
+        answer = await self._client.users_info(user=user, include_locale=True)
         found = answer.get("user") or {}
         profile = found.get("profile") or {}
         names = (profile.get("display_name"), profile.get("real_name"), found.get("real_name"))
         name = next((n for n in (*names, found.get("name")) if n), user)
         locale = str(found.get("locale") or "") or None
-        return User(user, str(name), locale, self._clock() + _CACHE_S)
+        active = not found.get("deleted", False)
+        return User(user, str(name), locale, self._clock() + _CACHE_S, active)

@@ -25,7 +25,10 @@ _MAX_SECTIONS = 3
 
 
 class EphemeralMessages:
-    """Sends messages that one person alone can see, and uploads an answer's files."""
+    """Sends messages that one person alone can see, and uploads an answer's files.
+
+    An empty `user` is nobody in particular: everybody in the place sees what is sent then.
+    """
 
     def __init__(self, client: AsyncWebClient, place: ConversationKey, user: str) -> None:
         self._client = client
@@ -57,7 +60,8 @@ class EphemeralMessages:
 
     async def _reply_ephemeral(self, text: str, blocks: list[Block]) -> bool:
         post = self._client.chat_postMessage
-        if self._place.channel.startswith("D") and await self.try_request(
+        open_to_all = self._place.channel.startswith("D") or not self._user
+        if open_to_all and await self.try_request(
             post(
                 channel=self._place.channel,
                 thread_ts=self._place.thread,
@@ -66,6 +70,8 @@ class EphemeralMessages:
             )
         ):
             return True
+        if not self._user:
+            return False
         if not self._place.channel.startswith("D") and await self.try_request(
             self._client.chat_postEphemeral(
                 channel=self._place.channel,

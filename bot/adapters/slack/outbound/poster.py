@@ -42,7 +42,8 @@ class Posted:
 class Poster:
     """Posts messages in a channel or thread. Every call can raise one of `FAILURES`.
 
-    Where the bot is not a member, as with commands and menus, the answer goes to the person.
+    Where the bot is not a member, as with commands and menus, the answer goes to the person; an
+    empty `user` is nobody in particular.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Poster:
         try:
             return await self._send(payload, turn)
         except SlackApiError as exc:
-            if error_of(exc) not in _NO_ACCESS_ERRORS or self._moved:
+            if error_of(exc) not in _NO_ACCESS_ERRORS or self._moved or not self._user:
                 raise
         await self._move_to_direct_message()
         return await self._send(payload, turn)

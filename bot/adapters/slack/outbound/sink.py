@@ -41,7 +41,10 @@ class ReplySink:
 
     `user` is the person who alone sees private notices. A `lazy` reply shows nothing before its
     end. Where `agent_status` opens a session for it, the answer is streamed and Slack shows its
-    status; otherwise a message is posted and edited. `question` is the session's title.
+    status; otherwise a message is posted and edited. `question` is the session's title. A reply
+    that no event asked for has an empty `user` where it is for everybody: then private notices are
+    left out. `earlier` are the time stamps, divided by commas, of messages in the same channel that
+    the answer consists of already; they are kept with it, and not touched.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class ReplySink:
         lazy: bool = False,
         agent_status: AgentStatus | None = None,
         question: str = "",
+        earlier: str = "",
     ) -> None:
         self._replies = replies
         self._conversation = conversation
@@ -63,6 +67,7 @@ class ReplySink:
         self._lazy = lazy
         self._agent_status = agent_status or AgentStatus(client)
         self._question = question
+        self._earlier = earlier
         self._poster = Poster(client, conversation, user, self._agent_status)
         self._ephemeral = EphemeralMessages(client, conversation, user)
         self._direct = conversation.channel.startswith("D")
@@ -148,7 +153,8 @@ class ReplySink:
         if not finished and (messages == self._saved or not (messages or waiting)):
             return
         self._saved = messages
-        address = {"channel": self._poster.channel, "messages": messages}
+        every = ",".join(filter(None, (self._earlier, messages)))
+        address = {"channel": self._poster.channel, "messages": every}
         if waiting:
             address["thread"] = str(self._conversation.thread)
         key = str(self._conversation)
@@ -193,7 +199,8 @@ class ReplySink:
 
     async def _finish(self, view: View) -> None:
         payloads = render(view, private=not self._direct)
-        private_notices = [] if self._direct else [n for n in view.notices if n.private]
+        for_person = bool(self._user) and not self._direct
+        private_notices = [n for n in view.notices if n.private] if for_person else []
         if self._lazy:
             payloads, private_notices = (
                 [],

@@ -16,20 +16,29 @@ from bot.errors import ConfigError
 SCOPES: Mapping[str, str] = {
     "app_mentions:read": "hear that somebody mentions it",
     "channels:history": "follow up in threads of channels",
+    "channels:read": "tell which channels somebody is in",
     "chat:write": "answer",
     "commands": "offer commands and shortcuts",
     "files:read": "read what is attached to a question",
     "files:write": "attach long answers",
     "groups:history": "follow up in threads of private channels",
+    "groups:read": "tell which private channels somebody is in",
     "im:history": "hear direct messages",
+    "im:read": "tell whose direct messages it is in",
+    "im:write": "begin a direct message",
     "mpim:history": "follow up in group messages",
+    "mpim:read": "tell which group messages somebody is in",
+    "usergroups:read": "tell who is in a user group that a rule names",
     "users:read": "know people's names",
 }
 """Each scope, and what the bot needs it for."""
 AGENT_SCOPES: Mapping[str, str] = {
     "assistant:write": "stream answers and suggest questions, as an agent does",
 }
-EVENTS = ("app_mention", "message.channels", "message.groups", "message.im", "message.mpim")
+EVENTS = (
+    "app_mention", "message.channels", "message.groups", "message.im", "message.mpim",
+    "subteam_created", "subteam_members_changed", "subteam_updated",
+)  # fmt: skip
 AGENT_EVENTS = ("agent_session_stopped", "app_home_opened")
 _MAX_NAME_CHARS = 24
 _MAX_DESCRIPTION_CHARS = 140

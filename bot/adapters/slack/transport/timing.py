@@ -24,3 +24,9 @@ class Timing:
     """A status line is said again after this; Slack takes it away after two minutes."""
     request: float = 3.0
     """A request of Slack's (HTTP mode) that is not there after this is refused."""
+    lookup: float = 3.0
+    """A question about a person or a place that is not answered after this is given up."""
+    lookup_reuse: float = 1.0
+    """What Slack has said of a person in one place is used again for so long."""
+    channels_reuse: float = 60.0
+    """What Slack has said of all channels of a person is used again for so long."""

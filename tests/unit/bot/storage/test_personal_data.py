@@ -114,6 +114,7 @@ def plant(connection: Connection, person: str) -> None:
         ("materials", {"turn": other, "kept": kept}),
         ("quoted", {"turn": other, "person": person}),
         ("choices", {"name": person, "by": person}),
+        ("suspended", {"turn": answer, "person": person}),
         ("processed_events", {"event_id": person}),
         ("capabilities", {"replica": person}),
         ("knowledge_bases", {"name": mine}),

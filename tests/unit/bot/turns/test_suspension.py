@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,6 +14,7 @@ import pytest
 from backends.base import ChatMessage
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply
+from bot.adapters.protocol import Core
 from bot.commands.checks import Asker
 from bot.commands.declaration import command
 from bot.errors import Refused
@@ -88,6 +89,18 @@ class Platform:
         platform, _, ident = person.partition(":")
         return Asker(Author(platform, ident, ident.title()), place)
 
+    async def run(self, core: Core) -> None:
+        await asyncio.Event().wait()
+
+    async def check(self) -> Sequence[str]:
+        return ()
+
+    async def channels_of(self, person: str, channels: Collection[str]) -> frozenset[str]:
+        return frozenset()
+
+    async def role_problem(self, roles: Collection[str]) -> str | None:
+        return None
+
 
 @dataclass
 class Process:
@@ -115,7 +128,7 @@ async def process(folder: Path, backend: ScriptedBackend | None = None) -> Async
         model = backend or ScriptedBackend("default", replies=["careful"])
         bench = Bench([DEPLOY, CHAT], store=history, backend=model, suspensions=suspensions)
         platform = Platform()
-        bench.core.connect(platform)
+        stack.enter_context(bench.core.connect(platform))
         watching = asyncio.create_task(bench.core.resume_turns())
         try:
             yield Process(bench, platform, history, suspensions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any
 
 import pytest
 import yaml
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.discord import DiscordAdapter
 from bot.adapters.protocol import AdapterError
 from bot.adapters.slack import SlackAdapter
+from bot.adapters.slack.transport.tokens import TokenWatch
 from bot.app import App, open_app
 from bot.installation import Installation
 from bot.replies.protocol import Reply
@@ -362,28 +365,73 @@ class TestRepair:
         assert "interrupted by a restart" in message.shown
 
 
+class Crashing(SlackAdapter):
+    """Has a bug that shows in its first two runs, once it is connected."""
+
+    fake: FakeSlack
+    crashes = 0
+
+    async def _until_refused(self, watch: TokenWatch, client: AsyncWebClient) -> None:
+        if self.crashes < 2:
+            self.crashes += 1
+            await self.fake.until(lambda: self.fake.connections == self.crashes)
+            raise KeyError("a bug")
+        await super()._until_refused(watch, client)
+
+
 class TestTheOtherPlatform:
     @pytest.mark.parametrize("when", ["at the start", "while it runs"])
     async def test_it_goes_on_when_slack_refuses_the_token(
         self, fake: FakeSlack, tmp_path: Path, when: str
     ) -> None:
+        if when == "at the start":
+            fake.tokens.remove(BOT_TOKEN)
+        await self.opened(tmp_path, fake, self.both)
+
+    async def test_it_goes_on_while_slack_crashes_and_begins_again(
+        self, fake: FakeSlack, tmp_path: Path
+    ) -> None:
+        await self.opened(tmp_path, fake, self.crashing)
+
+    async def opened(
+        self,
+        folder: Path,
+        fake: FakeSlack,
+        story: Callable[[App, FakeSlack, FakeDiscord, Path], Awaitable[None]],
+    ) -> None:
         app_config = {
-            "data_dir": str(tmp_path / "data"),
+            "data_dir": str(folder / "data"),
             "models": {"default": {"backend": "scripted"}, "embedder": {"backend": "scripted"}},
             "embedder": "embedder",
             "knowledge": {"bases": {}},
         }
-        path = tmp_path / "config.yaml"
+        path = folder / "config.yaml"
         await asyncio.to_thread(path.write_text, yaml.safe_dump(app_config))
-        if when == "at the start":
-            fake.tokens.remove(BOT_TOKEN)
         discord = FakeDiscord()
         async with discord:
             with discord.address():
                 here = await asyncio.to_thread(Installation.read, path)
                 async with open_app(here) as app:
-                    await self.both(app, fake, discord, tmp_path)
+                    await story(app, fake, discord, folder)
             assert discord.wrong == []
+
+    async def crashing(self, app: App, fake: FakeSlack, discord: FakeDiscord, folder: Path) -> None:
+        config = app.installation.config
+        slack = Crashing(config.slack, BOT_TOKEN, APP_TOKEN, timing=SWIFT, base_url=fake.api_url)
+        slack.fake = fake
+        other = DiscordAdapter(config.discord, TOKEN, folder, QUICK)
+        serving = asyncio.create_task(replace(app, restart_pause_s=0.02).serve([other, slack]))
+        await discord.until(discord.gateway.ready.is_set, "Discord is there")
+        await fake.until(lambda: fake.connections == 3)
+        await greeted(fake)
+        await discord.say("hello", channel=DISCORD_DM)
+        await discord.until(
+            lambda: [m for m in discord.from_bot(DISCORD_DM) if "You said" in m["content"]],
+            "an answer on Discord",
+        )
+        assert discord.gateway.identifies == 1
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
 
     async def both(self, app: App, fake: FakeSlack, discord: FakeDiscord, folder: Path) -> None:
         config = app.installation.config

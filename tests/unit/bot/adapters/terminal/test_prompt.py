@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,7 +14,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from bot.adapters.protocol import Question
+from bot.adapters.protocol import Adapter, Question
 from bot.adapters.terminal.prompt import CommandCompleter, Prompt
 from bot.api import Context, Option, Part, Text, command
 from bot.commands.declaration import Command
@@ -43,6 +43,12 @@ class Suggesting:
 
     commands: Sequence[Command] = (model,)
     replies: Replies
+
+    def connect(self, adapter: Adapter) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    async def named_roles(self, platform: str) -> frozenset[str]:
+        return frozenset()
 
     async def accept(self, event: Event, sink: Sink) -> None:
         return

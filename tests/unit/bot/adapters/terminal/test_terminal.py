@@ -6,13 +6,15 @@ import asyncio
 import io
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bot.adapters.protocol import Question
+from bot.adapters.protocol import Adapter, Question
 from bot.adapters.terminal import TerminalAdapter
 from bot.adapters.terminal.lines import read_lines
 from bot.adapters.terminal.sink import (
@@ -21,6 +23,7 @@ from bot.adapters.terminal.sink import (
     split_finished_blocks,
 )
 from bot.commands.declaration import Command
+from bot.errors import Refused
 from bot.events import CommandCall, Event, Message
 from bot.replies.protocol import Replies, Sink
 from bot.replies.wording import status_text
@@ -37,6 +40,12 @@ class EchoCore:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.tasks: list[asyncio.Task[None]] = []
+
+    def connect(self, adapter: Adapter) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    async def named_roles(self, platform: str) -> frozenset[str]:
+        return frozenset()
 
     async def accept(self, event: Event, sink: Sink) -> None:
         self.events.append(event)
@@ -204,3 +213,55 @@ def test_a_status_says_what_is_going_on() -> None:
     assert (
         status_text(Status("working", "reading part", done=2, total=7)) == "reading part (2 of 7)"
     )
+
+
+class TestWithoutAnEvent:
+    """What the core asks of the terminal by itself."""
+
+    HERE = ConversationKey("terminal", "local", "main")
+
+    def adapter(self) -> TerminalAdapter:
+        return TerminalAdapter(
+            Path(os.devnull),
+            "main",
+            stdin=io.StringIO(),
+            stdout=io.StringIO(),
+            stderr=io.StringIO(),
+        )
+
+    async def test_a_reply_is_printed_when_it_is_whole(self) -> None:
+        adapter = self.adapter()
+        sink = await adapter.open_reply(self.HERE, None, turn="t")
+        assert isinstance(adapter.stdout, io.StringIO)
+        await sink.start(View("t", text="The rep"))
+        await sink.update(View("t", text="The report"))
+        assert adapter.stdout.getvalue() == ""
+        await sink.finish(View("t", text="The report is there.", state="complete"))
+        assert adapter.stdout.getvalue() == "The report is there.\n\n"
+
+    async def test_on_a_screen_it_is_not_drawn_while_it_grows(self) -> None:
+        out = io.StringIO()
+        sink = ScreenSink(Console(file=out, force_terminal=True, width=80), late=True)
+        await sink.start(View("t", text="The rep", status=Status("writing")))
+        assert out.getvalue() == ""
+        await sink.finish(View("t", text="The report is there.", state="complete"))
+        assert "The report is there." in out.getvalue()
+
+    async def test_there_is_one_person(self) -> None:
+        adapter = self.adapter()
+        asker = await adapter.asker_now("terminal:operator", self.HERE)
+        assert asker is not None
+        assert (asker.author.id, asker.direct) == ("operator", True)
+        assert await adapter.open_reply(self.HERE, asker.author, turn="t") is not None
+        eve = Author("terminal", "eve", "Eve")
+        with pytest.raises(Refused, match="Nobody else"):
+            await adapter.open_reply(self.HERE, eve, turn="t")
+        assert await adapter.asker_now(eve.key, self.HERE) is None
+        elsewhere = ConversationKey("discord", "1", "2")
+        assert await adapter.asker_now("terminal:operator", elsewhere) is None
+
+    async def test_its_channels_are_those_of_the_person(self) -> None:
+        adapter, asked = self.adapter(), ["terminal:local", "terminal:local:main", "discord:1:2"]
+        assert await adapter.channels_of("terminal:operator", asked) == {*asked[:2]}
+        assert await adapter.channels_of("terminal:eve", asked) == frozenset()
+        assert await adapter.role_problem(["r"]) is None

@@ -1,0 +1,113 @@
+"""The registry of platforms, over adapters that answer as they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pytest
+
+from bot.commands.checks import Asker
+from bot.errors import NotFound, Refused
+from bot.replies.protocol import Sink
+from bot.turns.platforms import Platforms
+from bot.types import Author, ConversationKey
+from tests.fakes.core import HERE, ROOT
+from tests.fakes.platforms import FakePlatform
+from tests.fakes.sink import RecordingSink
+
+ADA = Author("test", "ada", "Ada", frozenset({"r1"}))
+ABROAD = ConversationKey("other", "work", "general")
+
+
+class Knowing(FakePlatform):
+    """Knows Ada and Root in every place, and everybody in every channel."""
+
+    def __init__(self, name: str = "test") -> None:
+        super().__init__(name)
+        self.sink = RecordingSink()
+
+    async def open_reply(
+        self, conversation: ConversationKey, audience: Author | None, *, turn: str
+    ) -> Sink:
+        if conversation.channel == "gone":
+            raise NotFound("The channel is no longer there.")
+        return self.sink
+
+    async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
+        known = {one.key: one for one in (ADA, ROOT)}
+        return Asker(known[person], place) if person in known else None
+
+    async def channels_of(self, person: str, channels: Collection[str]) -> frozenset[str]:
+        return frozenset({*channels, "test:work:more"})
+
+    async def role_problem(self, roles: Collection[str]) -> str | None:
+        return f"no {', '.join(roles)}"
+
+
+class Broken(FakePlatform):
+    """Has a bug in everything."""
+
+    async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
+        raise KeyError(person)
+
+    async def channels_of(self, person: str, channels: Collection[str]) -> frozenset[str]:
+        raise ValueError("a bug")
+
+    async def role_problem(self, roles: Collection[str]) -> str | None:
+        raise OSError("a bug")
+
+
+@pytest.fixture
+def platforms() -> Platforms:
+    return Platforms(lambda author: author == ROOT)
+
+
+async def test_a_platform_is_asked_while_it_is_connected(platforms: Platforms) -> None:
+    for _ in range(2):
+        assert await platforms.asker_now(ADA.key, HERE) is None
+        assert await platforms.channels_of(ADA.key, ["test:work:general"]) == frozenset()
+        assert await platforms.role_problem("test", ["r1"]) is None
+        with pytest.raises(Refused, match="not connected"):
+            await platforms.open_reply(HERE, None, turn="t1")
+        adapter = Knowing()
+        with platforms.connect(adapter):
+            assert await platforms.asker_now(ADA.key, HERE) == Asker(ADA, HERE)
+            assert await platforms.open_reply(HERE, ADA, turn="t1") is adapter.sink
+            assert await platforms.role_problem("test", ["r1"]) == "no r1"
+            assert await platforms.role_problem("test", []) is None
+
+
+async def test_the_core_says_who_is_an_admin(platforms: Platforms) -> None:
+    with platforms.connect(Knowing()):
+        root = await platforms.asker_now(ROOT.key, HERE)
+        assert root == Asker(ROOT, HERE, admin=True)
+
+
+async def test_nobody_is_a_person_of_another_platform(platforms: Platforms) -> None:
+    with platforms.connect(Knowing()), platforms.connect(Knowing("other")):
+        assert await platforms.asker_now(ADA.key, ABROAD) is None
+        asked = ["test:work:general", "other:work:general"]
+        assert await platforms.channels_of(ADA.key, asked) == {"test:work:general"}
+
+
+async def test_a_bug_in_a_platform_is_a_no(platforms: Platforms) -> None:
+    with platforms.connect(Broken()):
+        assert await platforms.asker_now(ADA.key, HERE) is None
+        assert await platforms.channels_of(ADA.key, ["test:work:general"]) == frozenset()
+        assert "cannot be asked" in (await platforms.role_problem("test", ["r1"]) or "")
+
+
+async def test_a_place_that_is_gone_is_said(platforms: Platforms) -> None:
+    gone = ConversationKey("test", "work", "gone")
+    with platforms.connect(Knowing()), pytest.raises(NotFound):
+        await platforms.open_reply(gone, None, turn="t1")
+
+
+async def test_the_end_of_an_earlier_run_leaves_the_later_one_connected(
+    platforms: Platforms,
+) -> None:
+    earlier = platforms.connect(Knowing())
+    earlier.__enter__()
+    with platforms.connect(Knowing()):
+        earlier.__exit__(None, None, None)
+        assert await platforms.asker_now(ADA.key, HERE) is not None
