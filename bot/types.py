@@ -25,8 +25,9 @@ Value: TypeAlias = str | int | float | bool
 class ConversationKey:
     """Where a conversation takes place.
 
-    `str(key)` identifies it in the database, in the lanes and in the prompt cache. In a direct
-    message `user` is the person's id; `thread` is None outside of threads.
+    `str(key)` identifies it in the database, in the lanes and in the prompt cache. `thread` is None
+    outside of threads. `user` is set only in a key under which something is stored that one person
+    chose for themselves in a channel (`scope`).
     """
 
     platform: str
@@ -53,17 +54,38 @@ class ConversationKey:
             unquote(marks["u"]) if "u" in marks else None,
         )
 
-    def scope(self, width: Scope) -> str:
-        """Return the key under which a setting of this scope is stored; empty for `default`."""
+    def scope(self, width: Scope, person: str | None = None) -> str:
+        """Return the key under which a setting of this scope is stored; empty for `default`.
+
+        `person` is an `Author.key`; the scope `person` needs it and raises `ValueError` without.
+        Outside of threads `conversation` is that person's scope; without a person, the channel's.
+        """
+        if width == "conversation" and self.thread is None and person is not None:
+            width = "person"
         match width:
             case "conversation":
                 return str(self)
+            case "person":
+                user = (person or "").partition(":")[2]
+                if not user:
+                    raise ValueError("the scope of a person needs the person")
+                return str(ConversationKey(self.platform, self.workspace, self.channel, user=user))
             case "channel":
                 return str(ConversationKey(self.platform, self.workspace, self.channel))
             case "workspace":
                 return ":".join(quote(p, safe="@") for p in (self.platform, self.workspace))
             case "default":
                 return ""
+
+    def scopes(self, person: str | None = None) -> tuple[tuple[Scope, str], ...]:
+        """Return the scopes that hold here for a person (an `Author.key`), narrowest first, each
+        with its key: the thread, the person in this channel, the channel, the workspace, all."""
+        widths: list[Scope] = ["channel", "workspace", "default"]
+        if person is not None:
+            widths.insert(0, "person")
+        if self.thread is not None:
+            widths.insert(0, "conversation")
+        return tuple((width, self.scope(width, person)) for width in widths)
 
 
 @lru_cache(maxsize=4096)  # the same few keys are written many times in each turn
@@ -78,10 +100,12 @@ def _written(
     return text
 
 
-Scope = Literal["conversation", "channel", "workspace", "default"]
-"""How far a choice of a person reaches, such as that of a model."""
+Scope = Literal["conversation", "person", "channel", "workspace", "default"]
+"""How far a choice reaches, such as that of a model: one thread, one person in one channel with its
+threads, or everybody in a channel, in a workspace, everywhere."""
 SCOPES: tuple[Scope, ...] = ("conversation", "channel", "workspace", "default")
-"""The scopes of a setting, narrowest first: the order in which it is looked up."""
+"""The scopes that hold for everybody, narrowest first. `ConversationKey.scopes` returns those in
+which a choice is looked up for a person."""
 
 
 @dataclass(frozen=True, slots=True)

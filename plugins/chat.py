@@ -211,7 +211,7 @@ async def _read_files(ctx: Context) -> tuple[list[Page], list[str]]:
     return pages, refused
 
 
-SKILL = Skill("chat", commands=(chat,), answer=answer, priority=1000, answers_as="chat")
+SKILL = Skill("chat", commands=(chat,), answer=answer, priority=1000)
 """Last in line: whatever free text no other skill wants."""
 
 

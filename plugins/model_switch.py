@@ -21,17 +21,19 @@ from bot.api import (
 )
 
 Width = Literal["here", "channel", "workspace", "default"]
-SCOPES: Mapping[Width, Scope] = {
-    "here": "conversation",
-    "channel": "channel",
-    "workspace": "workspace",
-    "default": "default",
-}
 WORDS: Mapping[Scope, str] = {
-    "conversation": "chosen for this conversation",
+    "conversation": "chosen for this thread",
+    "person": "chosen by you",
     "channel": "chosen for this channel",
     "workspace": "chosen for this workspace",
     "default": "the default",
+}
+ANSWERS: Mapping[Scope, str] = {
+    "conversation": "everybody in this thread",
+    "person": "you in this channel",
+    "channel": "everybody in this channel who has not chosen another",
+    "workspace": "everybody in this workspace where nothing else is chosen",
+    "default": "wherever nothing else is chosen",
 }
 
 
@@ -46,7 +48,9 @@ async def model(
         Literal["list", "use", "info"], Option("What to do: list, use or info")
     ] = "list",
     name: Annotated[str, Option("The model's name", complete=model_names, max_length=100)] = "",
-    scope: Annotated[Width, Option("For whom: wider than here needs an admin")] = "here",
+    scope: Annotated[
+        Width, Option("For whom: here is you, or the thread; wider needs an admin")
+    ] = "here",
 ) -> AsyncIterator[Part]:
     """List the models, choose the one that answers, or look at one."""
     match action:
@@ -59,10 +63,10 @@ async def model(
 
 
 async def _list(ctx: Context) -> str:
-    current, scope = await ctx.models.current(ctx.conversation)
+    current, scope = await ctx.models.current(ctx.conversation, ctx.author.key)
     lines = []
     for one in await ctx.models.describe():
-        mark = f" ← answers here, {WORDS[scope]}" if one.name == current else ""
+        mark = f" ← answers here, {_chosen(ctx, scope)}" if one.name == current else ""
         about = f": {one.description}" if one.description else ""
         lines.append(f"- **{one.name}** ({one.engine}, {one.state}){about}{mark}")
     return "\n".join(lines)
@@ -71,23 +75,24 @@ async def _list(ctx: Context) -> str:
 async def _use(ctx: Context, name: str, width: Width) -> str:
     if not name:
         raise UsageError(f"Name a model: /model use {ctx.models.names()[0]}")
-    scope = SCOPES[width]
+    scope: Scope = ctx.asker.here if width == "here" else width
     await ctx.authorize(f"model.use:{scope}")
     await ctx.models.use(await ctx.model(name), scope, ctx.conversation, ctx.author.key)
-    current, holds = await ctx.models.current(ctx.conversation)
-    place = {
-        "conversation": "in this conversation",
-        "channel": "in this channel",
-        "workspace": "in this workspace",
-        "default": "wherever nothing else is chosen",
-    }[scope]
+    current, holds = await ctx.models.current(ctx.conversation, ctx.author.key)
+    whom = "you here" if ctx.asker.direct and scope == "channel" else ANSWERS[scope]
     if current != name:
-        return f"{name} now answers {place}; here {current} does, {WORDS[holds]}."
-    return f"{name} now answers {place}."
+        return f"{name} now answers {whom}; you get {current} here, {_chosen(ctx, holds)}."
+    return f"{name} now answers {whom}."
+
+
+def _chosen(ctx: Context, scope: Scope) -> str:
+    """By whom, or for what, the model was chosen."""
+    direct = ctx.asker.direct and scope == "channel"
+    return "chosen for this conversation" if direct else WORDS[scope]
 
 
 async def _info(ctx: Context, name: str) -> str:
-    current, scope = await ctx.models.current(ctx.conversation)
+    current, scope = await ctx.models.current(ctx.conversation, ctx.author.key)
     wanted = await ctx.model(name) if name else current
     about = next((one for one in await ctx.models.describe() if one.name == wanted), None)
     can = await ctx.models.capabilities(wanted)
@@ -108,7 +113,7 @@ async def _info(ctx: Context, name: str) -> str:
         lines.append(f"- Knows: {', '.join(able)}")
     lines += [f"- {note}" for note in can.notes]
     if wanted == current:
-        lines.append(f"- Answers here: {WORDS[scope]}")
+        lines.append(f"- Answers here: {_chosen(ctx, scope)}")
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""`/settings` for admins, and `/forget` for everyone."""
+"""`/settings`: how the bot behaves, and for whom; and `/forget`."""
 
 from __future__ import annotations
 
@@ -19,16 +19,23 @@ from bot.api import (
     UsageError,
     command,
     hookimpl,
-    is_admin,
 )
 
-Width = Literal["channel", "workspace", "default"]
+Width = Literal["here", "channel", "workspace", "default"]
 WORDS: Mapping[Scope | None, str] = {
+    "conversation": "chosen for this thread",
+    "person": "chosen by you",
     "channel": "chosen for this channel",
     "workspace": "chosen for this workspace",
     "default": "chosen for everywhere",
-    "conversation": "chosen here",
-    None: "from config.yaml",
+    None: "as it comes",
+}
+PLACES: Mapping[Scope, str] = {
+    "conversation": "for everybody in this thread",
+    "person": "for you in this channel",
+    "channel": "for everybody in this channel",
+    "workspace": "for everybody in this workspace",
+    "default": "for everybody, everywhere",
 }
 
 
@@ -40,38 +47,50 @@ async def setting_names(asked: Completion) -> Sequence[str]:
     return [name for name in names if name.startswith(asked.prefix)]
 
 
-@command("settings", checks=is_admin, quick=True, examples=[Example("/settings show")])
+@command("settings", quick=True, examples=[Example("/settings show")])
 async def settings(
     ctx: Context,
     action: Annotated[Literal["show", "set", "clear"], Option("What to do")] = "show",
-    name: Annotated[str, Option("Which setting", complete=setting_names, max_length=40)] = "",
+    name: Annotated[str, Option("Which setting", complete=setting_names, max_length=100)] = "",
     value: Annotated[str, Option("Its new value", max_length=2000, multiline=True)] = "",
-    scope: Annotated[Width, Option("Where it holds")] = "channel",
+    scope: Annotated[
+        Width | None, Option("Where it holds: here is you, or the thread; wider needs an admin")
+    ] = None,
 ) -> AsyncIterator[Part]:
-    """How I behave here: persona, model, documents, threads, follow-ups, who may use a command."""
+    """How I behave here: model, persona, files; for admins also documents, threads, commands."""
     service = ctx.services.settings
     if service is None:
         raise Failed("Settings cannot be changed here; an operator sets them in config.yaml.")
     if action == "show":
-        rows = await service.show(ctx.conversation)
+        rows = await service.show(ctx.conversation, ctx.author.key)
         yield Text(
             "\n".join(
                 f"- **{row.name}**: {row.value or '(nothing)'} ({WORDS[row.scope]}). "
                 f"{row.description}."
                 for row in rows
+                if service.may_choose(row.name, ctx.asker.here, ctx.asker)
             )
         )
         return
     if not name:
         raise UsageError("Name the setting; /settings show lists them.")
+    where = _scope(ctx, scope)
+    place = "here" if ctx.asker.direct and where == "channel" else PLACES[where]
     if action == "clear":
-        await service.clear(name, scope, ctx.conversation)
-        yield Notice(f"{name} is no longer chosen for the {scope}.")
+        await service.clear(name, where, ctx.conversation, ctx.author.key)
+        yield Notice(f"{name} is no longer chosen {place}.")
         return
     if not value:
         raise UsageError(f"Give a value: /settings set {name} VALUE")
-    await service.put(name, value, scope, ctx.conversation, ctx.author.key)
-    yield Notice(f"{name} is set for the {scope}; it holds from the next message on.")
+    await service.put(name, value, where, ctx.conversation, ctx.author.key)
+    yield Notice(f"{name} is set {place}; it holds from the next message on.")
+
+
+def _scope(ctx: Context, width: Width | None) -> Scope:
+    """The scope that was meant: of an admin who names none it is the channel."""
+    if width is None:
+        width = "channel" if ctx.asker.admin else "here"
+    return ctx.asker.here if width == "here" else width
 
 
 @command("forget", quick=True)

@@ -272,13 +272,4 @@ def plugin_settings() -> type[BaseModel]:
 
 @hookimpl
 def register_skills() -> Sequence[Skill]:
-    return [
-        Skill(
-            "summarize",
-            commands=(summarize,),
-            answer=answer,
-            wants=wants,
-            priority=50,
-            answers_as="summarize",
-        )
-    ]
+    return [Skill("summarize", commands=(summarize,), answer=answer, wants=wants, priority=50)]

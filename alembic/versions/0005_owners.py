@@ -26,7 +26,9 @@ _OWNERS = (
     ("knowledge_pending", "base", "knowledge_bases", "name"),
 )
 """A table and its column, the owner's table and its column; owners come first."""
-_WITHOUT_ROWID = ("replies", "feedback", "materials", "quoted")
+_OPTIONS = {"turns": {"sqlite_autoincrement": True}, "materials": {"sqlite_with_rowid": True}}
+"""What SQLite is told of a table that is written anew. Without a rowid it would read whole every
+row that it passes on the way to one; those of `materials` are too large for that."""
 
 
 def upgrade() -> None:
@@ -38,7 +40,7 @@ def upgrade() -> None:
             _remove_from_full_text(gone)
         op.execute(f"DELETE FROM {table} WHERE {gone}")
     for table, column, owner, key in _OWNERS:
-        with op.batch_alter_table(table, table_kwargs=_options(table)) as batch:
+        with op.batch_alter_table(table, table_kwargs=_OPTIONS.get(table, {})) as batch:
             name = f"fk_{table}_{column}_{owner}"
             batch.create_foreign_key(name, owner, [column], [key], ondelete="CASCADE")
     op.create_index("ix_turns_at", "turns", ["at"])
@@ -46,13 +48,6 @@ def upgrade() -> None:
     op.create_index("ix_feedback_at", "feedback", ["at"])
     op.create_index("ix_feedback_person", "feedback", ["person"])
     op.create_index("ix_knowledge_documents_added_by", "knowledge_documents", ["added_by"])
-
-
-def _options(table: str) -> dict[str, bool]:
-    """What SQLite must be told again when it writes a table anew."""
-    if table == "turns":
-        return {"sqlite_autoincrement": True}
-    return {"sqlite_with_rowid": False} if table in _WITHOUT_ROWID else {}
 
 
 def _remove_from_full_text(gone: str) -> None:
@@ -74,7 +69,8 @@ def downgrade() -> None:
     op.drop_index("ix_replies_answer", "replies")
     op.drop_index("ix_turns_at", "turns")
     for table, column, owner, _ in reversed(_OWNERS):
-        with op.batch_alter_table(table, table_kwargs=_options(table)) as batch:
+        options = {"sqlite_with_rowid": False} if table == "materials" else _OPTIONS.get(table, {})
+        with op.batch_alter_table(table, table_kwargs=options) as batch:
             batch.drop_constraint(f"fk_{table}_{column}_{owner}", type_="foreignkey")
             if table == "replies":
                 batch.drop_column("answer")

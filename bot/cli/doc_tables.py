@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -10,6 +11,10 @@ from typing import Final
 
 from bot.cli.api_reference import api_reference
 from bot.config import describe_keys
+from bot.storage.personal_data import PERSONAL_DATA, Forgetting, PersonalData
+
+for _module in ("bot.history.tables", "bot.knowledge.index.tables"):
+    importlib.import_module(_module)  # the list of personal data names them
 
 _REPEATED = re.compile(r"^(channels\.<name>\.|workspaces\.<name>\.commands\.)")
 
@@ -26,9 +31,36 @@ def configuration_table() -> str:
     return "\n".join(lines)
 
 
+def personal_data_table() -> str:
+    """What each table of the database holds of a person, and when that goes."""
+    lines = [
+        "| table | what it holds of a person | when they are forgotten | when it is old |",
+        "|---|---|---|---|",
+    ]
+    for data in PERSONAL_DATA:
+        forgotten = f"{data.forgetting}: {data.why}" if data.why else f"{data.forgetting}"
+        if data.blank:
+            forgotten += "; in other rows their name is removed"
+        lines.append(f"| `{data.name}` | {data.holds} | {forgotten} | {_when_old(data)} |")
+    return "\n".join(lines)
+
+
+def _when_old(data: PersonalData) -> str:
+    if data.keep_at_most is not None:
+        return (
+            f"deleted after {data.keep_at_most.days} days, or `history.keep_days` if that is less"
+        )
+    if data.at:
+        return "deleted after `history.keep_days`"
+    if data.table.foreign_keys and data.forgetting is Forgetting.DECIDED:
+        return "deleted with the question"
+    return "kept until it is changed or removed"
+
+
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "configuration": configuration_table,
     "api": api_reference,
+    "personal_data": personal_data_table,
 }
 """What is generated, by the name in the marker before it."""
 

@@ -18,13 +18,13 @@ A rule for a name holds for all its arguments, unless the argument has a rule of
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias, get_args
 
 from bot.commands.checks import ALLOWED, Asker, Decision, is_admin
 from bot.commands.declaration import Command
-from bot.types import SCOPES, ActionName, ConversationKey, Scope
+from bot.types import ActionName, ConversationKey, Scope
 
 PHRASES: Final[Mapping[str, str]] = {
     "message": "write to me",
@@ -41,16 +41,15 @@ PHRASES: Final[Mapping[str, str]] = {
 
 _WORDS_BY_NAME: Final[Mapping[str, frozenset[str]]] = {
     "button": frozenset(get_args(ActionName)),
-    "settings.change": frozenset(SCOPES),
-    "model.use": frozenset(SCOPES),
+    "settings.change": frozenset(get_args(Scope)),
+    "model.use": frozenset(get_args(Scope)),
 }
 _WITH_ARGUMENT = frozenset({"docs.read", "docs.add", "docs.remove", "tool", *_WORDS_BY_NAME})
 _CORE_PREFIXES = frozenset(name.partition(".")[0] for name in PHRASES if "." in name)
 _ACTION = re.compile(r"[a-z0-9][a-z0-9_-]*(?:\.[a-z0-9][a-z0-9_-]*)?(?::[^\s:](?:.*\S)?)?")
 _MAX_ACTION_CHARACTERS = 200
 
-OWN_SCOPES: frozenset[Scope] = frozenset({"conversation"})
-"""Scopes in which people choose for themselves; a choice for others needs an admin."""
+_OWN_SCOPES: frozenset[Scope] = frozenset({"conversation", "person"})
 _ADMINS_ALONE = frozenset({"docs.add", "docs.remove", "docs.feedback"})
 _BY_SCOPE = frozenset({"settings.change", "model.use"})
 
@@ -116,6 +115,14 @@ def check_action(action: str) -> str:
     return action
 
 
+def list_actions(bases: Sequence[str]) -> tuple[str, ...]:
+    """The actions that are no commands, those for all of a kind first; `bases` are the names of the
+    knowledge bases."""
+    parts = {name: sorted(words) for name, words in _WORDS_BY_NAME.items()}
+    parts |= {name: list(bases) for name in ("docs.read", "docs.add", "docs.remove")}
+    return (*PHRASES, *(f"{name}:{part}" for name, words in parts.items() for part in words))
+
+
 def describe_action(action: str) -> str:
     """Say what an action does, as it follows 'you may': 'use /ask', 'write to me'."""
     name = action.partition(":")[0]
@@ -160,7 +167,7 @@ class Authorizer:
             ruled = await standing(Request(asker, name, argument, subject))
             if ruled is not None:
                 return ruled
-        if rule is None and _is_for_admins(name, argument):
+        if rule is None and _is_for_admins(name, argument, asker):
             return is_admin.decide(asker)
         return ALLOWED
 
@@ -171,8 +178,13 @@ class Authorizer:
         return await self._rules(name, asker) if found is None and name != action else found
 
 
-def _is_for_admins(name: str, argument: str) -> bool:
-    return name in _ADMINS_ALONE or (name in _BY_SCOPE and argument not in OWN_SCOPES)
+def own_scopes(asker: Asker) -> frozenset[Scope]:
+    """The scopes in which people choose for themselves; a choice for others needs an admin."""
+    return _OWN_SCOPES | {"channel"} if asker.direct else _OWN_SCOPES
+
+
+def _is_for_admins(name: str, argument: str, asker: Asker) -> bool:
+    return name in _ADMINS_ALONE or (name in _BY_SCOPE and argument not in own_scopes(asker))
 
 
 async def decide_button(request: Request) -> Decision | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from bot.types import Author, ConversationKey
+from bot.types import Author, ConversationKey, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,14 @@ class Asker:
     conversation: ConversationKey
     direct: bool = False
     admin: bool = False
+
+    @property
+    def here(self) -> Scope:
+        """The scope that "here" means to them: the thread; the whole of a direct conversation;
+        elsewhere the person alone in this channel. A choice for it needs no admin."""
+        if self.direct:
+            return "channel"
+        return "person" if self.conversation.thread is None else "conversation"
 
     def at(self, place: ConversationKey) -> Asker:
         """The same person in another conversation, which is direct only if it is this one's."""
@@ -39,7 +47,10 @@ ALLOWED = Decision(True)
 @dataclass(frozen=True, slots=True)
 class Check:
     """A predicate on an `Asker`. A refusal reads: 'This needs {reason}.', unless `refusal` is a
-    sentence of its own."""
+    sentence of its own.
+
+    `roles` are the role ids that it looks at, so that a platform knows whether to ask for them.
+    """
 
     test: Callable[[Asker], bool] = field(repr=False)
     reason: str

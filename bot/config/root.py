@@ -131,12 +131,10 @@ class Config(Section):
 
     def channel_overrides(self, conversation: ConversationKey) -> Iterator[ChannelOverrides]:
         """The overrides of the conversation's channel, then those of its workspace."""
-        for section, key in (
-            (self.channels, conversation.scope("channel")),
-            (self.workspaces, conversation.scope("workspace")),
-        ):
-            if key in section:
-                yield section[key]
+        if self.channels and (key := conversation.scope("channel")) in self.channels:
+            yield self.channels[key]
+        if self.workspaces and (key := conversation.scope("workspace")) in self.workspaces:
+            yield self.workspaces[key]
 
     def resolve_channel(self, conversation: ConversationKey) -> ChannelOverrides:
         """The settings in force in a conversation: its channel's, its workspace's, then `chat`'s.

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, or_, select, text, update
 
 from bot.history.mapping import SNAPSHOT
 from bot.history.tables import choices, materials, quoted, replies, turns
 from bot.storage.batches import MAX_BATCH_ROWS, delete_batch, in_batches, update_batch
 from bot.storage.database import Database
 from bot.storage.personal_data import PERSONAL_DATA, Forgetting, PersonalData
+from bot.types import ConversationKey
 
 
 async def forget_person(database: Database, person: str) -> int:
@@ -51,9 +52,9 @@ async def forget_conversation(
 async def _count_turns(database: Database, asked: ColumnElement[bool]) -> int:
     """The number of these turns and the answers to them."""
     found = select(turns.c.id).where(asked)
-    gone = select(turns.c.seq).where(or_(asked, turns.c.answers.in_(found)))
+    gone = select(func.count()).select_from(turns).where(or_(asked, turns.c.answers.in_(found)))
     async with database.read() as connection:
-        return len((await connection.execute(gone)).all())
+        return await connection.scalar(gone) or 0
 
 
 def _batch(data: PersonalData, person: str) -> Callable[[Connection], int] | None:
@@ -101,7 +102,7 @@ def _forget_choices(connection: Connection, person: str) -> int:
     found = connection.execute(chosen.limit(MAX_BATCH_ROWS)).all()
     for name, scope in found:
         here = (choices.c.name == name) & (choices.c.scope == scope)
-        if _is_theirs_alone(connection, person, scope):
+        if _is_personal(scope) or _is_theirs_alone(connection, person, scope):
             connection.execute(delete(choices).where(here))
         else:
             connection.execute(update(choices).where(here).values(by=""))
@@ -112,6 +113,14 @@ _DECISIONS: Final[Mapping[str, Callable[..., int]]] = {
     "choices": _forget_choices,
     "quoted": _forget_quoted_messages,  # and `materials` with them
 }
+
+
+def _is_personal(scope: str) -> bool:
+    """Whether it holds for one person in a channel: the person who chose it."""
+    try:
+        return ConversationKey.parse(scope).user is not None
+    except ValueError:
+        return False
 
 
 def _is_theirs_alone(connection: Connection, person: str, scope: str) -> bool:

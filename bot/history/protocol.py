@@ -147,6 +147,14 @@ class Preferences(Protocol):
         """Take a choice back, so that the next wider scope counts."""
         ...
 
+    async def choices(self, scopes: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """What was chosen for each of these scopes, by name."""
+        ...
+
+    async def of(self, name: str) -> Mapping[str, str]:
+        """Every value of one name, by scope."""
+        ...
+
     async def resolve(
         self, name: str, scopes: Sequence[tuple[Scope, str]]
     ) -> tuple[Scope, str] | None:

@@ -134,8 +134,8 @@ materials = Table(
     Base.metadata,
     # What a person's turn came with: apart from the turns, which are read by the hundred.
     Column("turn", String, belongs_to("turns.id"), primary_key=True),
+    # With a rowid: SQLite would read every row whole that it passes on the way to one.
     Column("kept", Text, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 quoted = Table(

@@ -17,12 +17,20 @@ class Models(Protocol):
         """Names of the models that can chat, in config.yaml's order."""
         ...
 
-    async def current(self, conversation: ConversationKey) -> tuple[str, Scope]:
-        """The model that answers here, and the scope whose choice that is."""
+    async def current(
+        self, conversation: ConversationKey, person: str | None = None
+    ) -> tuple[str, Scope]:
+        """The model that answers a person (`Author.key`) here, and the scope whose choice that is.
+
+        Without a person, what one chose for themselves is left out.
+        """
         ...
 
     async def use(self, name: str, scope: Scope, conversation: ConversationKey, by: str) -> None:
-        """Choose a model. Raises `NotFound`, or `Failed` if it cannot answer; the old one stays."""
+        """Choose a model. Raises `NotFound`, or `Failed` if it cannot answer; the old one stays.
+
+        `by` is the `Author.key` of the person who chooses; the scope `person` is theirs.
+        """
         ...
 
     async def describe(self) -> Sequence[ModelInfo]:

@@ -17,7 +17,7 @@ from backends.pool.spec import ModelSpec
 from bot.config import ChannelOverrides, Config
 from bot.errors import Failed, NotFound, nearest
 from bot.history.protocol import Preferences
-from bot.types import SCOPES, ConversationKey, Scope
+from bot.types import ConversationKey, Scope
 from bot.values import ModelInfo
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,8 @@ class CapabilitiesStore(Protocol):
 class ModelService:
     """Implements `bot.models.protocol.Models` with the pool, config.yaml and what people chose.
 
-    Which model answers: the choice stored for the conversation, its channel or its workspace; else
+    Which model answers: the choice stored for the thread, for the person in the channel, for the
+    channel or for its workspace; else
     what config.yaml says of the channel or the workspace; else the stored default; else
     `default_model`.
     """
@@ -62,8 +63,11 @@ class ModelService:
             and ((found := able.get(self._keys[name])) is None or found.chat)
         ]
 
-    async def current(self, conversation: ConversationKey) -> tuple[str, Scope]:
-        stored = await self._stored(conversation, SCOPES[:-1])
+    async def current(
+        self, conversation: ConversationKey, person: str | None = None
+    ) -> tuple[str, Scope]:
+        *narrow, default = conversation.scopes(person)
+        stored = await self._stored(narrow)
         if stored is not None:
             return stored
         sections: tuple[tuple[Scope, Mapping[str, ChannelOverrides]], ...] = (
@@ -74,7 +78,7 @@ class ModelService:
             place = section.get(conversation.scope(width))
             if place is not None and place.model is not None:
                 return place.model, width
-        stored = await self._stored(conversation, SCOPES[-1:])
+        stored = await self._stored([default])
         return stored or (self._config.default_model, "default")
 
     async def use(self, name: str, scope: Scope, conversation: ConversationKey, by: str) -> None:
@@ -89,8 +93,9 @@ class ModelService:
         await self._keep(name, able)
         if not able.chat:
             raise Failed(f"{name} embeds documents and cannot chat, so nothing was changed.")
-        await self._preferences.put(MODEL_CHOICE, conversation.scope(scope), name, by)
-        log.info("model.chosen", model=name, scope=scope, place=conversation.scope(scope), by=by)
+        key = conversation.scope(scope, by)
+        await self._preferences.put(MODEL_CHOICE, key, name, by)
+        log.info("model.chosen", model=name, scope=scope, place=key, by=by)
 
     async def describe(self) -> Sequence[ModelInfo]:
         """Every model, those that embed included, in config.yaml's order; loads none."""
@@ -114,11 +119,8 @@ class ModelService:
 
     # --- choices ----------------------------------------------------------------------------------
 
-    async def _stored(
-        self, conversation: ConversationKey, widths: Sequence[Scope]
-    ) -> tuple[str, Scope] | None:
+    async def _stored(self, scopes: Sequence[tuple[Scope, str]]) -> tuple[str, Scope] | None:
         """The narrowest stored choice that still names a model."""
-        scopes = [(width, conversation.scope(width)) for width in widths]
         while scopes:
             found = await self._preferences.resolve(MODEL_CHOICE, scopes)
             if found is None:
@@ -126,8 +128,9 @@ class ModelService:
             width, name = found
             if name in self._pool.names():
                 return name, width
-            self._report_unknown(name, conversation.scope(width))
-            scopes = scopes[[w for w, _ in scopes].index(width) + 1 :]
+            place = [w for w, _ in scopes].index(width)
+            self._report_unknown(name, scopes[place][1])
+            scopes = scopes[place + 1 :]
         return None
 
     def _report_unknown(self, name: str, place: str) -> None:

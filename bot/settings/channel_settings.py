@@ -7,14 +7,15 @@ from dataclasses import replace
 from typing import Any, Final
 
 from bot.commands.access import Access, parse_access
-from bot.commands.authorization import PHRASES, describe_action
+from bot.commands.authorization import describe_action, list_actions
+from bot.commands.checks import Asker
 from bot.commands.declaration import Option, check_text
 from bot.errors import NotFound, Refused, UsageError, nearest
 from bot.history.protocol import Preferences
 from bot.models.protocol import Models
 from bot.models.selection import MODEL_CHOICE
 from bot.settings.values import ChannelSettings
-from bot.types import SCOPES, ConversationKey, Scope
+from bot.types import ConversationKey, Scope
 from bot.values import Setting
 
 _STORED_PREFIX = "setting:"
@@ -44,18 +45,34 @@ SETTING_OPTIONS: Final[Mapping[str, Option]] = {
 """The settings that can be chosen at run time; the names are those of `ChannelSettings`."""
 
 
+PERSONAL_SETTINGS: Final = frozenset({MODEL_SETTING, "persona", "file_over_chars"})
+"""The settings that change only the answers a person gets, so that anybody may choose them for
+themselves. The others decide when the bot speaks, from what, and to whom."""
+
+
+def may_choose(name: str, scope: Scope, asker: Asker) -> bool:
+    """Whether somebody may choose a setting for a scope: an admin everything, others for "here"
+    what is personal. A persona speaks in a thread to others as well, and needs an admin there."""
+    if asker.admin:
+        return True
+    if scope != asker.here or name not in PERSONAL_SETTINGS:
+        return False
+    return name != "persona" or scope != "conversation"
+
+
 async def no_role_problem(platform: str, roles: Collection[str]) -> str | None:
     """The `role_problem` of a process without platforms: any role may be named."""
     return None
 
 
 class ChosenSettings:
-    """The settings of channels and workspaces: config.yaml, overridden by what admins chose.
+    """The settings in force: config.yaml, overridden by what people chose.
 
     `configured` returns the settings of config.yaml for a conversation; `bases` returns the names
     of the knowledge bases, `commands` those of the commands; `models` knows which model answers.
-    Who may use a command is a setting, and so is who may do something else (`PHRASES`).
-    `role_problem(platform, roles)` says why a rule that names these roles could not work, if so.
+    Who may use a command is a setting, and so is who may do something else (`list_actions`).
+    `role_problem(platform, roles)` says why a rule that names these roles could not work, if so. A
+    `person` is an `Author.key`; without one, what somebody chose for themselves is left out.
     """
 
     def __init__(
@@ -77,37 +94,41 @@ class ChosenSettings:
         self._changes = 0
         self._roles_by_scope: Sequence[tuple[str, frozenset[str]]] | None = None
 
-    async def resolve(self, conversation: ConversationKey) -> ChannelSettings:
-        """The settings that hold in a conversation."""
-        chosen: dict[str, Any] = {}
-        for name, option in SETTING_OPTIONS.items():
-            found = await self._chosen(name, conversation)
-            if found is not None:
-                chosen[name] = option.coerce(found[1])
-        return replace(self._configured(conversation), **chosen)
+    async def resolve(
+        self, conversation: ConversationKey, person: str | None = None
+    ) -> ChannelSettings:
+        """The settings that hold for a person in a conversation."""
+        chosen = await self._chosen(conversation, person)
+        values: dict[str, Any] = {
+            name: option.coerce(chosen[name][1])
+            for name, option in SETTING_OPTIONS.items()
+            if name in chosen
+        }
+        configured = self._configured(conversation)
+        return replace(configured, **values) if values else configured
 
-    async def show(self, conversation: ConversationKey) -> Sequence[Setting]:
-        """Every setting as it stands here."""
-        now = await self.resolve(conversation)
+    async def show(
+        self, conversation: ConversationKey, person: str | None = None
+    ) -> Sequence[Setting]:
+        """Every setting as it stands here for a person."""
+        now = await self.resolve(conversation, person)
+        chosen = await self._chosen(conversation, person)
         rows = []
         for name, option in SETTING_OPTIONS.items():
-            found = await self._chosen(name, conversation)
             value = getattr(now, name)
             text = ("yes" if value else "no") if option.kind == "bool" else str(value or "")
-            rows.append(Setting(name, option.description, text, found[0] if found else None))
-        return [
-            *rows,
-            *await self._show_model(conversation),
-            *await self._show_access(conversation),
-        ]
+            scope = chosen[name][0] if name in chosen else None
+            rows.append(Setting(name, option.description, text, scope))
+        return [*rows, *await self._show_model(conversation, person), *self._show_access(chosen)]
 
     async def knowledge_base(self, conversation: ConversationKey) -> str | None:
         """The knowledge base that answers here; None where nobody chose one."""
-        return (await self.resolve(conversation)).knowledge_base
+        found = (await self._chosen(conversation)).get("knowledge_base")
+        return found[1] if found is not None else self._configured(conversation).knowledge_base
 
     async def access(self, action: str, conversation: ConversationKey) -> Access | None:
         """Who may do something here, where an admin chose; None where nobody did."""
-        found = await self._chosen(COMMAND_PREFIX + action, conversation)
+        found = (await self._chosen(conversation)).get(COMMAND_PREFIX + action)
         return None if found is None else parse_access(found[1])
 
     async def named_roles(self, platform: str) -> frozenset[str]:
@@ -122,26 +143,30 @@ class ChosenSettings:
         holding = (roles for scope, roles in found if scope.split(":")[0] in {platform, ""})
         return frozenset[str]().union(*holding)
 
-    async def _show_model(self, conversation: ConversationKey) -> Sequence[Setting]:
+    def may_choose(self, name: str, scope: Scope, asker: Asker) -> bool:
+        """Whether somebody may choose a setting for a scope; see `may_choose`."""
+        return may_choose(name, scope, asker)
+
+    async def _show_model(
+        self, conversation: ConversationKey, person: str | None
+    ) -> Sequence[Setting]:
         if self._models is None:
             return ()
-        name, scope = await self._models.current(conversation)
+        name, scope = await self._models.current(conversation, person)
         return (Setting(MODEL_SETTING, "Which model answers here", name, scope),)
 
-    async def _show_access(self, conversation: ConversationKey) -> Sequence[Setting]:
+    def _show_access(self, chosen: Mapping[str, tuple[Scope, str]]) -> Sequence[Setting]:
         """The commands and actions that somebody chose for; there are too many to show all."""
-        rows = []
-        for action in self._actions():
-            found = await self._chosen(COMMAND_PREFIX + action, conversation)
-            if found is not None:
-                about = f"Who may {describe_action(action)}"
-                rows.append(Setting(COMMAND_PREFIX + action, about, found[1], found[0]))
-        return rows
+        names = [(action, COMMAND_PREFIX + action) for action in self._actions()]
+        return [
+            Setting(name, f"Who may {describe_action(action)}", chosen[name][1], chosen[name][0])
+            for action, name in names
+            if name in chosen
+        ]
 
     def _actions(self) -> Sequence[str]:
         """What rules can be chosen for: each command, and what is asked for beside them."""
-        documents = (f"docs.read:{base}" for base in self._bases())
-        return tuple(dict.fromkeys((*self._commands(), *PHRASES, *documents)))
+        return tuple(dict.fromkeys((*self._commands(), *list_actions(self._bases()))))
 
     def names(self) -> Sequence[str]:
         """The names of all settings that can be chosen."""
@@ -156,8 +181,13 @@ class ChosenSettings:
         self, name: str, value: str, scope: Scope, conversation: ConversationKey, by: str
     ) -> None:
         """Choose a value. Raises `NotFound` for the name, `UsageError` for the value, and `Refused`
-        for a role that the platform could not tell of."""
+        for a role that the platform could not tell of.
+
+        `by` is the `Author.key` of the person who chooses; the scope `person` is theirs.
+        """
         self._check(name)
+        if scope == "person" and name not in PERSONAL_SETTINGS:
+            raise UsageError(f"{name} holds for everybody; choose it for the channel.")
         if name == MODEL_SETTING and self._models is not None:
             await self._models.use(value.strip(), scope, conversation, by)
             return
@@ -165,14 +195,16 @@ class ChosenSettings:
             coerced = await self._coerce_access(name, value, conversation.platform)
         else:
             coerced = self._coerce(name, value)
-        key = conversation.scope(scope)
+        key = conversation.scope(scope, by)
         await self._preferences.put(_STORED_PREFIX + name, key, coerced, by)
         self._forget_roles()
 
-    async def clear(self, name: str, scope: Scope, conversation: ConversationKey) -> None:
+    async def clear(
+        self, name: str, scope: Scope, conversation: ConversationKey, by: str | None = None
+    ) -> None:
         """Remove a choice, so that the next wider scope holds. Raises `NotFound` for the name."""
         self._check(name)
-        key = conversation.scope(scope)
+        key = conversation.scope(scope, by)
         if name == MODEL_SETTING:
             await self._preferences.clear(MODEL_SETTING, key)
             return
@@ -183,10 +215,18 @@ class ChosenSettings:
         self._changes += 1
         self._roles_by_scope = None
 
-    async def _chosen(self, name: str, conversation: ConversationKey) -> tuple[Scope, str] | None:
-        # A conversation has no settings of its own: its channel has.
-        scopes = [(scope, conversation.scope(scope)) for scope in SCOPES[1:]]
-        return await self._preferences.resolve(_STORED_PREFIX + name, scopes)
+    async def _chosen(
+        self, conversation: ConversationKey, person: str | None = None
+    ) -> Mapping[str, tuple[Scope, str]]:
+        """The choices that hold here, by the setting's name: the narrowest scope's of each."""
+        scopes = conversation.scopes(person)
+        found = await self._preferences.choices([key for _, key in scopes])
+        return {
+            name.removeprefix(_STORED_PREFIX): (scope, value)
+            for scope, key in reversed(scopes)
+            for name, value in found[key].items()
+            if name.startswith(_STORED_PREFIX)
+        }
 
     def _check(self, name: str) -> None:
         known = self.names()
@@ -206,8 +246,9 @@ class ChosenSettings:
 
     async def _coerce_access(self, name: str, value: str, platform: str) -> str:
         access = parse_access(value)
-        changes = {f"{COMMAND_PREFIX}settings", f"{COMMAND_PREFIX}settings.change"}
-        if name in changes and access.whom == "nobody":
+        changing = f"{COMMAND_PREFIX}settings"
+        of_settings = name == changing or name.startswith(f"{changing}.")
+        if of_settings and access.whom == "nobody":
             raise UsageError("Then nobody could change it back; write admins instead.")
         if access.roles and (problem := await self._role_problem(platform, access.roles)):
             raise Refused(problem)

@@ -47,7 +47,12 @@ class SqlPreferences:
         self._version = database.version(choices)
 
     async def get(self, name: str, scope: str) -> str | None:
-        return (await self._read([scope]))[scope].get(name)
+        return (await self.choices([scope]))[scope].get(name)
+
+    async def of(self, name: str) -> Mapping[str, str]:
+        async with self._database.read() as connection:
+            rows = await connection.execute(_every.where(choices.c.name == name))
+            return {row.scope: row.value for row in rows}
 
     async def starting_with(self, prefix: str) -> Sequence[tuple[str, str, str]]:
         found = _every.where(choices.c.name.startswith(prefix, autoescape=True))
@@ -72,12 +77,12 @@ class SqlPreferences:
     async def resolve(
         self, name: str, scopes: Sequence[tuple[Scope, str]]
     ) -> tuple[Scope, str] | None:
-        found = await self._read([key for _, key in scopes])
+        found = await self.choices([key for _, key in scopes])
         return next(
             ((width, found[key][name]) for width, key in scopes if name in found[key]), None
         )
 
-    async def _read(self, scopes: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+    async def choices(self, scopes: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
         """What was chosen for each of these scopes, by name."""
         known = self._up_to_date()
         found = {scope: known[scope] for scope in scopes if scope in known}

@@ -233,12 +233,12 @@ class Context:
             raise Denied(decision.reason)
 
     async def model(self, name: str | None = None) -> str:
-        """Return the name of the model to use: `name`, or the model chosen for this conversation.
+        """Return the name of the model to use: `name`, or the one that answers this person here.
 
         Raises `NotFound` if there is no model of that name.
         """
         if name is None:
-            return (await self.models.current(self.conversation))[0]
+            return (await self.models.current(self.conversation, self.author.key))[0]
         if name not in self.models.names():
             near = nearest(name, self.models.names())
             hint = f" Did you mean {near}?" if near else ""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk
-from bot.commands.authorization import Authorize
+from bot.commands.authorization import Authorize, own_scopes
 from bot.commands.checks import Asker
 from bot.errors import Denied, NotFound
 from bot.models.protocol import Models
@@ -61,10 +61,14 @@ class PermittedKnowledge:
 
     knowledge: Knowledge
     permission: Permission
+    readable: set[str] = field(default_factory=set)
+    """The bases of which it was decided that the person may read them."""
 
     async def bases(self, asker: Asker) -> Sequence[str]:
         found = await self.knowledge.bases(asker)
-        return [base for base in found if await self.permission.allowed(f"docs.read:{base}")]
+        readable = [b for b in found if await self.permission.allowed(f"docs.read:{b}")]
+        self.readable.update(readable)
+        return readable
 
     async def search(
         self,
@@ -78,7 +82,8 @@ class PermittedKnowledge:
         if bases is None:
             bases = await self.bases(self.permission.asker)
         for base in bases:
-            await self.permission.require(f"docs.read:{base}")
+            if base not in self.readable:
+                await self.permission.require(f"docs.read:{base}")
         return await self.knowledge.search(
             query, bases=bases, limit=limit, before=before, beside=beside
         )
@@ -139,8 +144,10 @@ class PermittedModels:
     def names(self) -> Sequence[str]:
         return self.models.names()
 
-    async def current(self, conversation: ConversationKey) -> tuple[str, Scope]:
-        return await self.models.current(conversation)
+    async def current(
+        self, conversation: ConversationKey, person: str | None = None
+    ) -> tuple[str, Scope]:
+        return await self.models.current(conversation, person)
 
     async def use(self, name: str, scope: Scope, conversation: ConversationKey, by: str) -> None:
         await self.permission.require(f"model.use:{scope}")
@@ -170,8 +177,13 @@ class PermittedSettings:
     def names(self) -> Sequence[str]:
         return self.settings.names()
 
-    async def show(self, conversation: ConversationKey) -> Sequence[Setting]:
-        return await self.settings.show(conversation)
+    async def show(
+        self, conversation: ConversationKey, person: str | None = None
+    ) -> Sequence[Setting]:
+        return await self.settings.show(conversation, person)
+
+    def may_choose(self, name: str, scope: Scope, asker: Asker) -> bool:
+        return self.settings.may_choose(name, scope, asker)
 
     async def put(
         self, name: str, value: str, scope: Scope, conversation: ConversationKey, by: str
@@ -179,11 +191,17 @@ class PermittedSettings:
         await self._require(name, scope)
         await self.settings.put(name, value, scope, conversation, by)
 
-    async def clear(self, name: str, scope: Scope, conversation: ConversationKey) -> None:
+    async def clear(
+        self, name: str, scope: Scope, conversation: ConversationKey, by: str | None = None
+    ) -> None:
         await self._require(name, scope)
-        await self.settings.clear(name, scope, conversation)
+        await self.settings.clear(name, scope, conversation, by)
 
     async def _require(self, name: str, scope: Scope) -> None:
+        asker = self.permission.asker
+        if scope in own_scopes(asker) and not self.settings.may_choose(name, scope, asker):
+            # What is not personal is a change for everybody, also where only they are.
+            scope = "workspace" if asker.direct else "channel"
         await self.permission.require(f"settings.change:{scope}")
         if name == MODEL_CHOICE:
             await self.permission.require(f"model.use:{scope}")

@@ -114,20 +114,29 @@ class Settings(Protocol):
         """Return the names of all settings that can be changed."""
         ...
 
-    async def show(self, conversation: ConversationKey) -> Sequence[Setting]:
-        """Return the settings in effect in a conversation; of the command permissions, only those
-        that were changed in chat."""
+    def may_choose(self, name: str, scope: Scope, asker: Asker) -> bool:
+        """Tell whether somebody may set a value for a scope."""
+        ...
+
+    async def show(
+        self, conversation: ConversationKey, person: str | None = None
+    ) -> Sequence[Setting]:
+        """Return the settings in effect for a person (`Author.key`) in a conversation; of the
+        command permissions, only those that were changed in chat."""
         ...
 
     async def put(
         self, name: str, value: str, scope: Scope, conversation: ConversationKey, by: str
     ) -> None:
-        """Set a value for a scope. Raises `NotFound` for an unknown name and `UsageError` for a bad
-        value."""
+        """Set a value for a scope; `by` is the `Author.key` of the person who sets it. Raises
+        `NotFound` for an unknown name and `UsageError` for a bad value."""
         ...
 
-    async def clear(self, name: str, scope: Scope, conversation: ConversationKey) -> None:
-        """Remove the value set for a scope. Raises `NotFound` for an unknown name."""
+    async def clear(
+        self, name: str, scope: Scope, conversation: ConversationKey, by: str | None = None
+    ) -> None:
+        """Remove the value set for a scope; the scope `person` needs `by`. Raises `NotFound` for
+        an unknown name."""
         ...
 
 

@@ -24,9 +24,11 @@ class Forgetting(StrEnum):
     """What becomes of the rows of a person who is forgotten."""
 
     DELETED = "deleted"
-    CASCADES = "deleted with the row that they belong to, by a foreign key"
-    DECIDED = "looked at one by one, by `bot.history.erasure`"
-    WITH_DOCUMENTS = "deleted with the person's own documents and indexes, by `KnowledgeService`"
+    CASCADES = "deleted with the row that it belongs to"
+    DECIDED = "decided row by row"
+    """By `bot.history.erasure`."""
+    WITH_DOCUMENTS = "deleted with their own documents"
+    """By `KnowledgeService.forget`, with what is outside of the database."""
     STAYS = "kept"
 
 
@@ -39,7 +41,7 @@ class PersonalData:
     """What it holds of a person."""
     forgetting: Forgetting
     why: str = ""
-    """Why rows are kept, if they are."""
+    """Why rows are kept, or what is decided."""
     of: str = ""
     """The condition of a person's rows; `:person` is their key (`Author.key`)."""
     blank: str = ""
@@ -61,18 +63,21 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         "choices",
         "who chose a setting; a setting of a direct message",
         Forgetting.DECIDED,
+        why="a setting of a place that is theirs alone goes; others lose the name",
         of='"by" = :person',
     ),
     PersonalData(
         "quoted",
         "that a message of theirs is kept with a question",
         Forgetting.DECIDED,
+        why="the message is taken out of what is kept with the question",
         of="person = :person",
     ),
     PersonalData(
         "materials",
         "what their questions came with; messages of theirs that others asked about",
         Forgetting.DECIDED,
+        why="with their questions; a question about a message of theirs goes as a whole",
         of="turn IN (SELECT turn FROM quoted WHERE person = :person)"
         " OR turn IN (SELECT id FROM turns WHERE author = :person)",
     ),

@@ -15,8 +15,6 @@ from typing import Any, cast
 from backends.base import Backend
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply
-from bot.commands.authorization import Authorize, Subject
-from bot.commands.checks import Asker, Decision
 from bot.commands.parsing import split_command
 from bot.config import AdminSettings, CommandRule, Config
 from bot.errors import Failed, PluginError
@@ -34,6 +32,7 @@ from bot.settings.from_config import create_authorizer, settings_from_config
 from bot.skills.plugin_loader import Plugins, load_plugins
 from bot.skills.services import Services
 from bot.storage.database import Database
+from bot.testing.decisions import RecordedDecision, RecordingAuthorize
 from bot.testing.knowledge import Shelf
 from bot.testing.models import ScriptedModels
 from bot.turns.core import Core, Policy, assemble
@@ -73,36 +72,6 @@ class Answer:
     @property
     def state(self) -> State:
         return self.view.state
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedDecision:
-    """A question that was asked before something was done, and its answer."""
-
-    asker: Asker
-    action: str
-    place: ConversationKey
-    subject: Subject | None
-    decision: Decision
-
-
-class RecordingAuthorize:
-    """Implements `Authorize` by another, and keeps each decision."""
-
-    def __init__(self, authorize: Authorize) -> None:
-        self._authorize = authorize
-        self.decisions: list[RecordedDecision] = []
-
-    async def __call__(
-        self,
-        asker: Asker,
-        action: str,
-        place: ConversationKey,
-        subject: Subject | None = None,
-    ) -> Decision:
-        decision = await self._authorize(asker, action, place, subject)
-        self.decisions.append(RecordedDecision(asker, action, place, subject, decision))
-        return decision
 
 
 class _Sink:
@@ -155,7 +124,7 @@ class Parlance:
 
         `attachments` are files by name. Raises `TimeoutError` after `patience_s`.
         """
-        place = ConversationKey("test", "workspace", channel, user=user if direct else None)
+        place = ConversationKey("test", *(("@dm", user) if direct else ("workspace", channel)))
         author = Author("test", user, user.title(), frozenset({_ADMIN} if admin else ()))
         common: dict[str, Any] = {
             "id": uuid.uuid4().hex,

@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 from backends.base import Backend, Capabilities, ChatMessage, ChatRequest, Chunk
 from backends.thinking import ThinkingSplitter
-from bot.types import SCOPES, ConversationKey, Scope
+from bot.types import ConversationKey, Scope
 from bot.values import ModelInfo
 
 
@@ -22,19 +22,21 @@ class ScriptedModels:
 
     def __init__(self, *backends: Backend) -> None:
         self.backends = {backend.name: backend for backend in backends}
-        self.chosen: dict[tuple[Scope, str], str] = {}
+        self.chosen: dict[str, str] = {}
 
     def names(self) -> Sequence[str]:
         return list(self.backends)
 
-    async def current(self, conversation: ConversationKey) -> tuple[str, Scope]:
-        for scope in SCOPES:
-            if (scope, conversation.scope(scope)) in self.chosen:
-                return self.chosen[scope, conversation.scope(scope)], scope
+    async def current(
+        self, conversation: ConversationKey, person: str | None = None
+    ) -> tuple[str, Scope]:
+        for scope, key in conversation.scopes(person):
+            if key in self.chosen:
+                return self.chosen[key], scope
         return next(iter(self.backends)), "default"
 
     async def use(self, name: str, scope: Scope, conversation: ConversationKey, by: str) -> None:
-        self.chosen[scope, conversation.scope(scope)] = name
+        self.chosen[conversation.scope(scope, by)] = name
 
     async def describe(self) -> Sequence[ModelInfo]:
         return [ModelInfo(name, f"Speaks {name}", "scripted", "ready") for name in self.backends]

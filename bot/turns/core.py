@@ -57,7 +57,9 @@ def is_never_off(command: str) -> bool:
     return False
 
 
-async def default_channel_settings(conversation: ConversationKey) -> ChannelSettings:
+async def default_channel_settings(
+    conversation: ConversationKey, person: str | None
+) -> ChannelSettings:
     """The default of `Policy.channel_settings`: the same settings everywhere."""
     return ChannelSettings()
 
@@ -71,15 +73,15 @@ async def no_roles(platform: str) -> frozenset[str]:
 class Policy:
     """The rules about people and channels, from config.yaml and from choices made in chat.
 
-    `is_off(command)` says whether a command is off everywhere. `channel_settings(conversation)` is
-    called for every turn. `quota_per_hour` is the number of turns a person may start in an hour
-    (None: no limit), `max_chars` the longest message in characters. `named_roles(platform)` returns
-    the roles of that platform that any rule names. Who may do what is decided by
-    `Services.authorize`.
+    `is_off(command)` says whether a command is off everywhere. `channel_settings(conversation,
+    person)` is called for every turn, `person` being the `Author.key` of who asks. `quota_per_hour`
+    is the number of turns a person may start in an hour (None: no limit), `max_chars` the longest
+    message in characters. `named_roles(platform)` returns the roles of that platform that any rule
+    names. Who may do what is decided by `Services.authorize`.
     """
 
     is_admin: Callable[[Author], bool] = deny_admin
-    channel_settings: Callable[[ConversationKey], Awaitable[ChannelSettings]] = (
+    channel_settings: Callable[[ConversationKey, str | None], Awaitable[ChannelSettings]] = (
         default_channel_settings
     )
     is_off: Callable[[str], bool] = is_never_off
@@ -134,8 +136,8 @@ class Core:
         return Question(event, answer.id, question.text, key, author, cut_off)
 
     async def channel_settings(self, conversation: ConversationKey) -> ChannelSettings:
-        """The settings in effect in a conversation."""
-        return await self.policy.channel_settings(conversation)
+        """The settings in effect in a conversation, without what people chose for themselves."""
+        return await self.policy.channel_settings(conversation, None)
 
     async def commands_for(
         self, author: Author, conversation: ConversationKey, *, direct: bool = False
@@ -259,6 +261,7 @@ def assemble(
         store=services.history,
         open_turns=open_turns,
         handler=wrap(router.run, [*layers, *middleware]),
+        authorize=services.authorize,
         suspensions=suspensions,
         channel_settings=policy.channel_settings,
         limits=limits,

@@ -121,12 +121,13 @@ class Intake:
         """Route an event and enter it in its lane, without awaiting, so that events keep their
         order."""
         route, refused = None, self._capacity_error(event)
+        actions: tuple[str, ...] = ()
         if refused is None or (isinstance(event, CommandCall) and not self._closing):
             try:
                 route = self._router.resolve(event)
                 refused = None if route.quick else refused
             except Exception as error:  # noqa: BLE001 - told to the person by the turn's task
-                refused = error
+                refused, actions = error, self._router.actions_of(event)
         turn = Turn(
             uuid.uuid4().hex,
             event,
@@ -135,9 +136,14 @@ class Intake:
             quick=refused is not None or (route is not None and route.quick),
             first_asked_by=question.author if question is not None else "",
         )
-        claimed = claimed or self._closing  # the store may be closed before us
         return self._open(
-            turn, sink, refused=refused, claimed=claimed, replaces=replaces, question=question
+            turn,
+            sink,
+            refused=refused,
+            actions=actions,
+            claimed=claimed or self._closing,  # the store may be closed before us
+            replaces=replaces,
+            question=question,
         )
 
     def _resume(

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Protocol, TypeAlias
 
 import structlog
 
 from bot.commands.authorization import Authorize
+from bot.commands.checks import Asker
 from bot.errors import Denied
 from bot.skills.context import TurnSuspended
 from bot.turns.outcome import outcome_of
@@ -91,16 +92,21 @@ def measure_turns(metrics: Metrics) -> Middleware:
     return measure
 
 
+async def require(authorize: Authorize, asker: Asker, actions: Iterable[str]) -> None:
+    """Raise `Denied`, with the reason, unless a person may do all of this where they are."""
+    for action in actions:
+        decision = await authorize(asker, action, asker.conversation)
+        if not decision.allowed:
+            raise Denied(decision.reason)
+
+
 def check_permissions(authorize: Authorize) -> Middleware:
     """Refuse a turn to a person who may not do what it takes (`Route.actions`). Raises `Denied`
     before the skill runs."""
 
     @asynccontextmanager
     async def check(turn: Turn) -> AsyncIterator[None]:
-        for action in turn.route.actions if turn.route is not None else ():
-            decision = await authorize(turn.asker, action, turn.event.conversation)
-            if not decision.allowed:
-                raise Denied(decision.reason)
+        await require(authorize, turn.asker, turn.route.actions if turn.route is not None else ())
         yield
 
     return check

@@ -60,6 +60,12 @@ class Router:
             return self._command(event)
         return self._message(event)
 
+    def actions_of(self, event: Message | CommandCall) -> tuple[str, ...]:
+        """What a person must be allowed to do, before they are told what is wrong with an input."""
+        if isinstance(event, Message):
+            return ("message",)
+        return tuple(c.name for c in self.commands if c.name == event.name.lower())
+
     async def run(self, turn: Turn) -> None:
         """Run the skill of a turn, which sends its reply with `Context.say`, or yields parts."""
         assert turn.route is not None

@@ -14,6 +14,7 @@ from functools import partial
 import structlog
 
 from backends.errors import DeadlineExceeded
+from bot.commands.authorization import Authorize
 from bot.history.protocol import HistoryStore, StoredMessage
 from bot.history.suspensions import Suspensions
 from bot.observability.redaction import Redactor
@@ -23,6 +24,7 @@ from bot.replies.protocol import Sink
 from bot.settings.values import ChannelSettings
 from bot.skills.context import TurnSuspended
 from bot.turns.lanes import Ticket
+from bot.turns.middleware import require
 from bot.turns.open_turns import OpenTurns
 from bot.turns.outcome import Outcome, empty_answer, outcome_of
 from bot.turns.recorder import TurnRecorder
@@ -56,8 +58,9 @@ class TurnDependencies:
 
     store: HistoryStore
     open_turns: OpenTurns
+    authorize: Authorize
     handler: Handler
-    channel_settings: Callable[[ConversationKey], Awaitable[ChannelSettings]]
+    channel_settings: Callable[[ConversationKey, str | None], Awaitable[ChannelSettings]]
     suspensions: Suspensions | None = None
     limits: TurnLimits = TurnLimits()
     timeouts: DeliveryTimeouts = field(default_factory=DeliveryTimeouts)
@@ -67,9 +70,10 @@ class TurnDependencies:
 class TurnRunner:
     """Runs one accepted turn to its end, or until it is suspended.
 
-    `refused` says why no skill answers. `claimed` says that the event's id has been claimed
-    already. When a question is answered again, `question` is the stored question and `replaces` its
-    earlier answer; when a suspended turn is resumed, `continues` is what was stored of its answer.
+    `refused` says why no skill answers, to whoever may do `actions`. `claimed` says that the
+    event's id has been claimed already. When a question is answered again, `question` is the stored
+    question and `replaces` its earlier answer; when a suspended turn is resumed, `continues` is
+    what was stored of its answer.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class TurnRunner:
         sink: Sink,
         *,
         refused: Exception | None = None,
+        actions: tuple[str, ...] = (),
         ticket: Ticket | None = None,
         claimed: bool = False,
         replaces: StoredMessage | None = None,
@@ -88,6 +93,7 @@ class TurnRunner:
         self.turn = turn
         self._dependencies = dependencies
         self._refused = refused
+        self._actions = actions
         self._ticket = ticket
         self._claimed = claimed
         self._recorder = TurnRecorder(
@@ -136,6 +142,7 @@ class TurnRunner:
             ):
                 return None
             if self._refused is not None:
+                await require(self._dependencies.authorize, turn.asker, self._actions)
                 raise self._refused
             if not await turn.work(self._work()):
                 return self._stopped_outcome()
@@ -178,7 +185,9 @@ class TurnRunner:
         """Wait for the lane, store the question, and run the skill."""
         turn, limit = self.turn, self._dependencies.limits.deadline_s
         assert turn.route is not None
-        turn.settings = await self._dependencies.channel_settings(turn.event.conversation)
+        turn.settings = await self._dependencies.channel_settings(
+            turn.event.conversation, turn.asker.author.key
+        )
         turn.deadline_s = limit
         self._draft.file_over_chars = turn.settings.file_over_chars
         if self._ticket is not None:

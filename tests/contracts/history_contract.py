@@ -279,6 +279,12 @@ class HistoryContract:
         await store.keep("q-1", AttachmentSnapshot((StoredFile("a.md", "A", "late"),)))
         assert await store.material("q-1") is None
 
+    async def test_nobody_has_no_name(self, store: HistoryStore) -> None:
+        """The empty name stands where an answer's author would."""
+        await exchange(store, asked("1"))
+        assert await store.forget(person="") == 0
+        assert await store.get("a-1") is not None
+
     async def test_forgetting_a_conversation(self, store: HistoryStore) -> None:
         await exchange(store, asked("1"))
         await exchange(store, asked("2", "slack:T1:C2"))

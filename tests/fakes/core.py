@@ -46,7 +46,9 @@ class OneModel:
     def names(self) -> Sequence[str]:
         return [self.backend.name]
 
-    async def current(self, conversation: ConversationKey) -> tuple[str, Scope]:
+    async def current(
+        self, conversation: ConversationKey, person: str | None = None
+    ) -> tuple[str, Scope]:
         return self.backend.name, "default"
 
     async def use(self, name: str, scope: Scope, conversation: ConversationKey, by: str) -> None:

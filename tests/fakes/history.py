@@ -107,7 +107,7 @@ class MemoryHistoryStore:
         asked = {
             t.id
             for t in self.turns.values()
-            if (person is not None and t.author == person)
+            if (person and t.author == person)
             or (conversation is not None and t.conversation == conversation)
         }
         about = set[str]()

@@ -151,6 +151,22 @@ async def test_rows_that_sqlite_has_moved_about_leave_no_copy(tmp_path: Path, se
     await database.close()
 
 
+HOSTILE_PEOPLE = ("slack:%", "slack:_da", "slack:' OR '1'='1", ":person", "slack:ada\0", "", "@")
+"""Keys of people that would match more than themselves if they were part of the SQL."""
+
+
+@pytest.mark.parametrize("person", HOSTILE_PEOPLE)
+async def test_nobody_is_forgotten_in_place_of_another(tmp_path: Path, person: str) -> None:
+    database = await Database.open(tmp_path / "parlance.db")
+    store = SqlHistoryStore(database)
+    await exchange(store, asked("1"))
+    await store.feedback("a-1", "slack:ada", "good")
+    await store.forget(person=person)
+    assert await store.get("a-1") is not None
+    assert len(await store.verdicts("a-1")) == 1
+    await database.close()
+
+
 async def test_what_was_typed_in_the_terminal_goes_with_who_typed_it(house: House) -> None:
     data = house.folder / "data"
     (data / TERMINAL_HISTORY_FILE).write_text(f"\n# now\n+tell me of a {WORD}\n", "utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -15,6 +16,7 @@ from bot.testing import Parlance, running_skills
 from bot.types import Author, ConversationKey, View
 from bot.values import Passage
 
+ROOT = Path(__file__).resolve().parents[2]
 QUESTION = "When does the lamp burn?"
 HERE = ConversationKey("test", "workspace", "general")
 NOBODY = {"enabled": False}
@@ -172,32 +174,20 @@ async def _ask(core: Parlance) -> View:
 
 
 class TestOwnActions:
-    """A plugin asks for an action of its own, which the operator can set rules for."""
-
-    PLUGIN = """
-from bot.api import Skill, Text, command, hookimpl
-
-
-@command("poll")
-async def poll(ctx, close: bool = False):
-    \"\"\"Hold a poll.\"\"\"
-    if close:
-        await ctx.authorize("polls.close")
-    yield Text("closed" if close else f"may close: {await ctx.allowed('polls.close')}")
-
-
-@hookimpl
-def register_skills():
-    return [Skill("poll", commands=(poll,))]
-"""
+    """A plugin asks for an action of its own, which the operator can set rules for; the plugin is
+    the documentation's."""
 
     async def test_it_is_decided_with_the_others(self, run: Run, tmp_path: Path) -> None:
         folder = tmp_path / "plugins"
         folder.mkdir()
-        (folder / "poll.py").write_text(self.PLUGIN)
+        page = (ROOT / "docs" / "plugins.md").read_text("utf-8")
+        section = page[page.index("\n## Permission") :]
+        shown = re.search(r"```python\n(.*?)```", section, re.DOTALL)
+        assert shown is not None
+        (folder / "poll.py").write_text(shown[1])
         rules = {"polls.close": {"admins_only": True}}
         async with run(folders=(folder,), commands=rules) as core:
-            assert (await core.say("/poll")).text == "may close: False"
+            assert (await core.say("/poll")).text == "Vote!"
             assert (await core.say("/poll close=yes")).text == "You may not do this here."
-            assert (await core.say("/poll close=yes", admin=True)).text == "closed"
-            assert (await core.say("/poll", admin=True)).text == "may close: True"
+            assert (await core.say("/poll close=yes", admin=True)).text == "The poll is closed."
+            assert "Close it with" in (await core.say("/poll", admin=True)).text

@@ -73,7 +73,7 @@ async def test_a_conversation_goes_on_across_commands(here: Parlance) -> None:
 async def test_a_switch_of_models_takes_effect_at_once_and_is_kept(here: Parlance) -> None:
     assert (await here.say("/model use other channel")).state == "refused"
     assert (await here.say("/model use other here")).text == (
-        "other now answers in this conversation."
+        "other now answers you in this channel."
     )
     assert (await here.say("hello")).text.startswith("Other here.")
     assert (await here.say("hello", channel="elsewhere")).text.startswith("You said: hello")
@@ -90,7 +90,8 @@ async def test_a_long_page_shows_how_far_it_is(here: Parlance) -> None:
 
 
 async def test_a_persona_that_an_admin_sets_is_spoken_at_once(here: Parlance) -> None:
-    assert (await here.say("/settings set persona You are a pirate.")).state == "refused"
+    set_for_all = "/settings set persona You are a pirate. scope=channel"
+    assert (await here.say(set_for_all)).state == "refused"
     said = await here.say("/settings set persona You are a pirate.", admin=True)
     assert said.state == "complete"
     await here.say("Good morning")
@@ -98,6 +99,20 @@ async def test_a_persona_that_an_admin_sets_is_spoken_at_once(here: Parlance) ->
     await here.say("/settings clear persona", admin=True)
     await here.say("Good morning")
     assert "pirate" not in here.model.requests[-1].messages[0].content
+
+
+async def test_what_a_person_chooses_in_a_channel_holds_for_them_alone(here: Parlance) -> None:
+    said = await here.say("/settings set persona You are a pirate.")
+    assert "for you in this channel" in said.text
+    said = await here.say("/model use other")
+    assert said.text == "other now answers you in this channel."
+    assert (await here.say("hello")).text.startswith("Other here.")
+    await here.say("Good morning", user="bob")
+    assert "pirate" not in here.model.requests[-1].messages[0].content
+    said = await here.say("/model use other", user="bob", direct=True)
+    assert said.text == "other now answers you here."
+    assert (await here.say("hello", user="bob", direct=True)).text.startswith("Other here.")
+    assert not (await here.say("hello", user="bob")).text.startswith("Other here.")
 
 
 async def test_a_person_can_have_themselves_forgotten(here: Parlance) -> None:

@@ -54,9 +54,9 @@ class DiscordAdapter:
     data_dir: Path
     timing: Timing = field(default_factory=Timing)
     name: str = "discord"
+    _running: _Run | None = field(default=None, init=False, repr=False)
     max_tasks: int = MAX_TASKS
     """Events that are handled at the same time; the authors of further ones are refused."""
-    _running: _Run | None = field(default=None, init=False, repr=False)
 
     async def run(self, core: Core) -> None:
         """Serve until cancelled, connecting again whenever the connection ends.

@@ -260,7 +260,8 @@ class TestOff:
         async with running_skills(**plugins, commands=off) as core:
             assert list(core.core.commands) == []
             for command in commands:
-                for door, call in calls(command):
+                wrong = ("a call that is written wrongly", {"options": {"nothing": 1}})
+                for door, call in (*calls(command), wrong):
                     author = person()
                     event = CommandCall(f"e-{author.id}", HERE, author, command.name, **call)
                     answer = await core.send(event)

@@ -35,13 +35,31 @@ def test_the_usual_keys_are_readable() -> None:
 
 
 def test_scopes_widen_from_the_conversation() -> None:
-    key = ConversationKey("slack", "T1", "C1", "1700.5", "U1")
+    key = ConversationKey("slack", "T1", "C1", "1700.5")
     assert [key.scope(width) for width in SCOPES] == [
-        "slack:T1:C1:t=1700.5:u=U1",
+        "slack:T1:C1:t=1700.5",
         "slack:T1:C1",
         "slack:T1",
         "",
     ]
+    assert key.scopes("slack:U1") == (
+        ("conversation", "slack:T1:C1:t=1700.5"),
+        ("person", "slack:T1:C1:u=U1"),
+        ("channel", "slack:T1:C1"),
+        ("workspace", "slack:T1"),
+        ("default", ""),
+    )
+    assert ("person", "slack:T1:C1:u=U1") not in key.scopes()
+
+
+def test_outside_of_threads_a_conversation_is_one_persons() -> None:
+    key = ConversationKey("slack", "T1", "C1")
+    assert key.scope("conversation", "slack:U1") == key.scope("person", "slack:U1")
+    assert key.scope("conversation") == key.scope("channel") == "slack:T1:C1"
+    assert [width for width, _ in key.scopes()] == ["channel", "workspace", "default"]
+    for nobody in (None, "", "slack", "slack:"):
+        with pytest.raises(ValueError, match="needs the person"):
+            key.scope("person", nobody)
 
 
 def test_what_people_say_is_not_in_a_repr() -> None:

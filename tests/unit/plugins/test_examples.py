@@ -53,7 +53,7 @@ async def test_the_fixture_of_plugin_authors_talks_like_a_person(parlance: Parla
     answer = await parlance.say("Write a poem")
     assert (answer.text, answer.state) == ("A short poem.\n\n" + answer.notices[0], "complete")
     assert answer.notices == ("Plain conversation, not from the documents.",)
-    assert (await parlance.say("/settings", user="bob")).state == "refused"
+    assert (await parlance.say("/docs list base=x", user="bob")).state == "refused"
     assert await parlance.complete("help", "about", "ra") == ["rap"]
     files = {"note.txt": "Buy milk."}
     assert "Buy milk." in (await parlance.say("Read it", attachments=files)).text

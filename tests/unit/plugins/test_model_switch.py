@@ -10,12 +10,14 @@ from bot.commands.declaration import Completion
 from bot.errors import Denied, NotFound, UsageError
 from bot.skills.skill import model_names
 from bot.testing.models import ScriptedModels
-from bot.types import ConversationKey
+from bot.types import Author, ConversationKey
 from bot.values import ModelInfo
 from plugins.model_switch import model
 from tests.unit.plugins.stage import ANN, HERE, Stage
 
 ELSEWHERE = ConversationKey("discord", "guild", "other")
+THREAD = ConversationKey("discord", "guild", "channel", "thread")
+BOB = Author("discord", "2", "Bob")
 
 
 async def test_the_list_says_which_model_answers_here_and_why(on: Stage) -> None:
@@ -25,14 +27,56 @@ async def test_the_list_says_which_model_answers_here_and_why(on: Stage) -> None
     )
 
 
-async def test_anyone_may_choose_for_a_conversation_and_it_takes_effect_at_once(on: Stage) -> None:
+async def test_anyone_may_choose_for_themselves_and_it_takes_effect_at_once(on: Stage) -> None:
     said = await on.call(model, options={"action": "use", "name": "small"})
-    assert said.notices == ["small now answers in this conversation."]
-    assert await on.models.current(HERE) == ("small", "conversation")
-    assert await on.models.current(ELSEWHERE) == ("default", "default")
-    assert "small** (scripted, ready): Speaks small ← answers here, chosen for this" in (
+    assert said.notices == ["small now answers you in this channel."]
+    assert await on.models.current(HERE, ANN.key) == ("small", "person")
+    assert await on.models.current(THREAD, ANN.key) == ("small", "person")
+    assert await on.models.current(ELSEWHERE, ANN.key) == ("default", "default")
+    assert "small** (scripted, ready): Speaks small ← answers here, chosen by you" in (
         (await on.call(model, options={})).text
     )
+
+
+@pytest.mark.parametrize("admin", [False, True])
+async def test_a_persons_choice_in_a_channel_changed_the_channel_for_all(
+    admin: bool, on: Stage
+) -> None:
+    await on.call(model, options={"action": "use", "name": "small", "scope": "here"}, admin=admin)
+    assert await on.models.current(HERE, BOB.key) == ("default", "default")
+    assert await on.models.current(HERE) == ("default", "default")
+    assert await on.context(author=BOB).model() == "default"
+    assert await on.context().model() == "small"
+
+
+async def test_in_a_thread_here_is_the_thread_for_everybody(on: Stage) -> None:
+    options = {"action": "use", "name": "small"}
+    said = await on.call(model, options=options, conversation=THREAD)
+    assert said.notices == ["small now answers everybody in this thread."]
+    assert await on.models.current(THREAD, BOB.key) == ("small", "conversation")
+    assert await on.models.current(HERE, ANN.key) == ("default", "default")
+
+
+async def test_in_a_direct_message_here_is_the_whole_conversation(on: Stage) -> None:
+    direct = ConversationKey("slack", "T1", "D1")
+    options = {"action": "use", "name": "small"}
+    said = await on.call(model, options=options, conversation=direct, direct=True)
+    assert said.notices == ["small now answers you here."]
+    thread = replace(direct, thread="9.1")
+    assert await on.models.current(thread) == ("small", "channel")
+    shown = await on.call(model, options={}, conversation=thread, direct=True)
+    assert "answers here, chosen for this conversation" in shown.text
+
+
+async def test_a_plugin_that_knows_no_persons_scope_changes_the_channel_for_nobody_else(
+    on: Stage,
+) -> None:
+    """Plugins of third parties say "conversation" and leave the person out."""
+    await on.models.use("small", "conversation", HERE, ANN.key)
+    assert await on.models.current(HERE) == ("default", "default")
+    assert await on.models.current(HERE, ANN.key) == ("small", "person")
+    await on.models.use("small", "conversation", THREAD, ANN.key)
+    assert await on.models.current(THREAD) == ("small", "conversation")
 
 
 @pytest.mark.parametrize("scope", ["channel", "workspace", "default"])
@@ -51,7 +95,8 @@ async def test_a_narrower_choice_that_still_holds_is_said(on: Stage) -> None:
         model, options={"action": "use", "name": "default", "scope": "channel"}, admin=True
     )
     assert said.notices == [
-        "default now answers in this channel; here small does, chosen for this conversation."
+        "default now answers everybody in this channel who has not chosen another; "
+        "you get small here, chosen by you."
     ]
 
 

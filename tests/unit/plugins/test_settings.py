@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from pathlib import Path
@@ -7,17 +8,18 @@ from pathlib import Path
 import pytest
 
 from bot.commands.declaration import Completion
-from bot.errors import Failed, NotFound, Refused, UsageError
+from bot.errors import Denied, Failed, NotFound, Refused, UsageError
 from bot.settings.channel_settings import ChosenSettings
 from bot.settings.choices_store import SqlPreferences
 from bot.settings.values import ChannelSettings
 from bot.storage.database import Database
-from bot.types import ConversationKey
+from bot.types import Author, ConversationKey
 from plugins.settings import forget, setting_names, settings
 from tests.unit.plugins.stage import ANN, HERE, Stage
 
 THREAD = ConversationKey("discord", "guild", "channel", "thread")
 ELSEWHERE = ConversationKey("discord", "guild", "other")
+BOB = Author("discord", "2", "Bob")
 ABROAD = ConversationKey("slack", "team", "channel")
 
 
@@ -30,7 +32,12 @@ async def choices(tmp_path: Path) -> AsyncIterator[SqlPreferences]:
 
 @pytest.fixture
 def chosen(choices: SqlPreferences, on: Stage) -> ChosenSettings:
-    made = ChosenSettings(choices, lambda _: ChannelSettings(persona="Plain."), lambda: ["docs"])
+    made = ChosenSettings(
+        choices,
+        lambda _: ChannelSettings(persona="Plain."),
+        lambda: ["docs"],
+        commands=lambda: ["help"],
+    )
     on.services = replace(on.services, settings=made)
     return made
 
@@ -40,7 +47,9 @@ async def test_a_choice_holds_in_its_channel_threads_included(
 ) -> None:
     options = {"action": "set", "name": "persona", "value": "You are a pirate."}
     said = await on.call(settings, options=options, admin=True)
-    assert said.notices == ["persona is set for the channel; it holds from the next message on."]
+    assert said.notices == [
+        "persona is set for everybody in this channel; it holds from the next message on."
+    ]
     assert (await chosen.resolve(HERE)).persona == "You are a pirate."
     assert (await chosen.resolve(THREAD)).persona == "You are a pirate."
     assert (await chosen.resolve(ELSEWHERE)).persona == "Plain."
@@ -59,6 +68,112 @@ async def test_the_narrower_choice_wins_and_can_be_taken_back(
     assert (await chosen.resolve(HERE)).follow_up is True
 
 
+async def test_anybody_may_choose_for_themselves_what_is_personal(
+    on: Stage, chosen: ChosenSettings
+) -> None:
+    options = {"action": "set", "name": "persona", "value": "Be brief."}
+    said = await on.call(settings, options=options)
+    assert said.notices == [
+        "persona is set for you in this channel; it holds from the next message on."
+    ]
+    for place in (HERE, THREAD):
+        assert (await chosen.resolve(place, ANN.key)).persona == "Be brief."
+        assert (await chosen.resolve(place, BOB.key)).persona == "Plain."
+        assert (await chosen.resolve(place)).persona == "Plain."
+    shown = (await on.call(settings, options={})).text
+    assert "- **persona**: Be brief. (chosen by you)." in shown
+    assert "follow_up" not in shown
+    said = await on.call(settings, options={"action": "clear", "name": "persona"})
+    assert said.notices == ["persona is no longer chosen for you in this channel."]
+    assert (await chosen.resolve(HERE, ANN.key)).persona == "Plain."
+
+
+@pytest.mark.parametrize("action", ["set", "clear"])
+@pytest.mark.parametrize(
+    ("name", "scope", "place"),
+    [
+        ("persona", "channel", HERE),
+        ("file_over_chars", "workspace", HERE),
+        ("file_over_chars", "default", HERE),
+        ("persona", "here", THREAD),
+        ("follow_up", "here", HERE),
+        ("follow_up", "here", THREAD),
+        ("thread_per_mention", None, HERE),
+        ("knowledge_base", "here", THREAD),
+        ("command.help", "here", THREAD),
+        ("command.help", None, HERE),
+    ],
+)
+async def test_what_others_see_needs_an_admin(
+    name: str,
+    scope: str | None,
+    place: ConversationKey,
+    action: str,
+    on: Stage,
+    chosen: ChosenSettings,
+) -> None:
+    before = await chosen.resolve(place, ANN.key)
+    options = {"action": action, "name": name, "value": "900"}
+    where = {} if scope is None else {"scope": scope}
+    with pytest.raises(Denied, match="admin"):
+        await on.call(settings, options={**options, **where}, conversation=place)
+    assert await chosen.resolve(place, ANN.key) == before
+
+
+async def test_in_a_thread_here_is_the_thread(on: Stage, chosen: ChosenSettings) -> None:
+    options = {"action": "set", "name": "file_over_chars", "value": "900"}
+    said = await on.call(settings, options=options, conversation=THREAD)
+    assert said.notices[0].startswith("file_over_chars is set for everybody in this thread")
+    assert (await chosen.resolve(THREAD, BOB.key)).file_over_chars == 900
+    assert (await chosen.resolve(HERE, ANN.key)).file_over_chars == 6000
+    options = {"action": "set", "name": "follow_up", "value": "no", "scope": "here"}
+    await on.call(settings, options=options, conversation=THREAD, admin=True)
+    assert (await chosen.resolve(THREAD)).follow_up is False
+    assert (await chosen.resolve(HERE)).follow_up is True
+
+
+async def test_in_a_direct_message_everything_personal_is_ones_own(
+    on: Stage, chosen: ChosenSettings
+) -> None:
+    direct = ConversationKey("discord", "@dm", "77")
+    options = {"action": "set", "name": "persona", "value": "Be brief."}
+    said = await on.call(settings, options=options, conversation=direct, direct=True)
+    assert said.notices == ["persona is set here; it holds from the next message on."]
+    assert (await chosen.resolve(direct)).persona == "Be brief."
+
+
+async def test_what_cannot_be_personal_says_so(on: Stage, chosen: ChosenSettings) -> None:
+    options = {"action": "set", "name": "follow_up", "value": "no", "scope": "here"}
+    with pytest.raises(UsageError, match="holds for everybody; choose it for the channel"):
+        await on.call(settings, options=options, admin=True)
+
+
+async def test_a_choice_of_before_persons_had_their_own_is_the_channels(
+    on: Stage, chosen: ChosenSettings, choices: SqlPreferences
+) -> None:
+    """What was stored for a conversation without a thread has the channel's key."""
+    await choices.put("setting:persona", "discord:guild:channel", "Old.", "discord:1")
+    assert (await chosen.resolve(HERE, BOB.key)).persona == "Old."
+    assert (await chosen.resolve(THREAD)).persona == "Old."
+    assert "Old. (chosen for this channel)" in (await on.call(settings, options={})).text
+
+
+async def test_a_new_choice_was_overwritten_by_an_older_read(
+    choices: SqlPreferences, chosen: ChosenSettings
+) -> None:
+    """A read that began before a choice, and ends after it, is not what later ones see."""
+    read = asyncio.create_task(chosen.resolve(HERE))
+    for _ in range(200):
+        written = asyncio.create_task(chosen.put("persona", "New.", "channel", HERE, ANN.key))
+        await asyncio.gather(read, written)
+        assert (await chosen.resolve(HERE)).persona == "New."
+        read = asyncio.create_task(chosen.resolve(HERE))
+        cleared = asyncio.create_task(chosen.clear("persona", "channel", HERE))
+        await asyncio.gather(read, cleared)
+        assert (await chosen.resolve(HERE)).persona == "Plain."
+        read = asyncio.create_task(chosen.resolve(HERE))
+
+
 async def test_choices_survive_a_restart(
     on: Stage, chosen: ChosenSettings, choices: SqlPreferences
 ) -> None:
@@ -74,9 +189,9 @@ async def test_settings_are_shown_with_where_they_come_from(
     options = {"action": "set", "name": "knowledge_base", "value": "docs", "scope": "workspace"}
     await on.call(settings, options=options, admin=True)
     text = (await on.call(settings, options={}, admin=True)).text
-    assert "- **persona**: Plain. (from config.yaml)." in text
+    assert "- **persona**: Plain. (as it comes)." in text
     assert "- **knowledge_base**: docs (chosen for this workspace)." in text
-    assert "- **follow_up**: yes (from config.yaml)." in text
+    assert "- **follow_up**: yes (as it comes)." in text
 
 
 @pytest.mark.parametrize(

@@ -147,20 +147,7 @@ class Interactions:
         if form is not None:
             direct = DirectPoster(self._client_holder, interaction.user.id)
             sink = self._modals.make_recovery_sink(interaction, form, sink, posters, direct)
-        self._start(call, sink, f"/{name}")
-
-    def _start(self, call: CommandCall | ActionCall, sink: Sink, name: str) -> None:
-        """Have an event handed over, or refused where there are too many. Everybody gets the
-        refusal, since the platform waits for an answer."""
-        self._background_tasks.start(
-            self._accept(call, sink), name, Refusal(call.id, lambda: refuse(sink))
-        )
-
-    async def _accept(self, call: CommandCall | ActionCall, sink: Sink) -> None:
-        """Hand over an event; one in a direct message gets the roles that Discord leaves out."""
-        if call.direct:
-            call = replace(call, author=await self._membership.with_roles(call.author))
-        await self._core.accept(call, sink)
+        self._accept(call, sink, f"/{name}")
 
     async def _acknowledge(self, interaction: Interaction, *, thinking: bool = False) -> int | None:
         """Acknowledge, before anything else. Returns the placeholder's id, if there is one.
@@ -246,7 +233,20 @@ class Interactions:
         call = self._build_action_call(interaction, action, turn, value)
         lazy = action not in ACTIONS_WITH_REPLY
         sink = self._sink(self._posters(interaction), call.conversation, lazy=lazy)
-        self._start(call, sink, action)
+        self._accept(call, sink, action)
+
+    def _accept(self, call: CommandCall | ActionCall, sink: Sink, name: str) -> None:
+        """Hand an event to the core, or refuse it where there are too many. Each person gets the
+        refusal, since the platform waits for an answer."""
+        self._background_tasks.start(
+            self._accept_with_roles(call, sink), name, Refusal(call.id, lambda: refuse(sink))
+        )
+
+    async def _accept_with_roles(self, call: CommandCall | ActionCall, sink: Sink) -> None:
+        """Hand over an event; one in a direct message gets the roles that Discord leaves out."""
+        if call.direct:
+            call = replace(call, author=await self._membership.with_roles(call.author))
+        await self._core.accept(call, sink)
 
     def _build_action_call(
         self, interaction: Interaction, action: ActionName, turn: str, value: str
@@ -287,7 +287,7 @@ class Interactions:
         sink = self._sink(self._posters(interaction), call.conversation)
         recent = RecentQuestion(call.id, call.value, call.conversation, call.author, sink)
         self._messages.recent_questions.remember(str(number), recent)
-        await self._accept(call, sink)
+        await self._accept_with_roles(call, sink)
         await interaction.delete_original_response()
 
     async def _find(self, interaction: Interaction, number: int) -> discord.Message | None:

@@ -68,12 +68,34 @@ class TestInChat:
 
     async def test_what_needs_an_admin_needs_one_still(self, parlance: Parlance) -> None:
         await parlance.say("/settings set command.settings everyone", admin=True)
-        assert "Only admins can do this." in (await parlance.say("/settings show")).text
+        said = await parlance.say("/settings set command.settings everyone")
+        assert "admin" in said.text
+        assert "command.settings" not in (await parlance.say("/settings show")).text
 
     async def test_nobody_can_lock_everybody_out(self, parlance: Parlance) -> None:
         said = await parlance.say("/settings set command.settings nobody", admin=True)
         assert "nobody could change it back" in said.text
         assert (await parlance.say("/settings show", admin=True)).state == "complete"
+
+    async def test_the_right_to_change_settings_stays_with_somebody(
+        self, parlance: Parlance
+    ) -> None:
+        for name in ("command.settings.change", "command.settings.change:channel"):
+            said = await parlance.say(f"/settings set {name} nobody", admin=True)
+            assert "nobody could change it back" in said.text
+
+    async def test_an_admin_says_who_may_do_something_else(self, parlance: Parlance) -> None:
+        await parlance.say("/settings set command.message user:bob", admin=True)
+        assert (await parlance.say("hello", user="bob")).state == "complete"
+        refused = await parlance.say("hello", user="ann")
+        assert refused.text == "You may not write to me here."
+        shown = await parlance.say("/settings show", admin=True)
+        assert (
+            "**command.message**: user:bob (chosen for this channel). Who may write" in shown.text
+        )
+        for name in ("button:regenerate", "docs.read:default", "model.use:workspace"):
+            answer = await parlance.say(f"/settings set command.{name} admins", admin=True)
+            assert answer.state == "complete", answer.text
 
     async def test_the_model_is_a_setting_like_the_others(self, parlance: Parlance) -> None:
         said = await parlance.say("/settings set model default", admin=True)

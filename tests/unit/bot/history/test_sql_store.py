@@ -25,6 +25,7 @@ from bot.history.tables import Moment
 from bot.replies.protocol import Reply
 from bot.settings.choices_store import SqlPreferences
 from bot.storage.database import Database
+from bot.types import ConversationKey
 from tests.contracts.history_contract import HERE, HistoryContract, answering, asked, exchange
 
 
@@ -105,6 +106,19 @@ class TestForget:
         assert await store.verdicts("a-2") == []
         assert await replies.get("a-1") is None
         assert await choices.get("model", HERE) == "tiny"
+        assert await _rows_with(database, "slack:ada") == []
+
+    async def test_what_a_person_chose_for_themselves_goes_with_them(
+        self, database: Database, store: SqlHistoryStore
+    ) -> None:
+        choices, key = SqlPreferences(database), ConversationKey.parse(HERE)
+        await exchange(store, asked("1", author="slack:bob"))
+        for person in ("slack:ada", "slack:bob"):
+            await choices.put("setting:persona", key.scope("person", person), "x", person)
+        await choices.put("model", "slack:T1", "tiny", "slack:ada")
+        await store.forget(person="slack:ada")
+        assert list(await choices.of("setting:persona")) == [key.scope("person", "slack:bob")]
+        assert await choices.of("model") == {"slack:T1": "tiny"}
         assert await _rows_with(database, "slack:ada") == []
 
     async def test_a_conversation_goes_with_its_choices_and_buttons(

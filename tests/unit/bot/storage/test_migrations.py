@@ -138,6 +138,18 @@ def test_a_migration_that_leaves_a_row_without_its_owner_changes_nothing(tmp_pat
     assert rows(path)["materials"] == []
 
 
+def test_sqlite_gets_each_table_with_its_columns_owners_and_options(tmp_path: Path) -> None:
+    path = tmp_path / "parlance.db"
+    asyncio.run(migrate(path))
+    with closing(sqlite3.connect(path)) as file:
+        made = dict(file.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'"))
+    for table in Base.metadata.tables.values():
+        wanted = str(CreateTable(table).compile(dialect=registry.load("sqlite")()))
+        _, *lines = parts(made[table.name].strip())
+        _, *others = parts(wanted.strip())
+        assert sorted(lines) == sorted(others), table.name
+
+
 @pytest.fixture(scope="module")
 def postgresql_script() -> str:
     """All migrations as the SQL of PostgreSQL, rendered without a connection."""

@@ -52,7 +52,7 @@ def test_what_is_said_of_a_table_fits_it(data: PersonalData) -> None:
     assert data.holds
     people = PERSON_COLUMNS & {column.name for column in data.table.columns}
     assert all(column in data.of for column in people), "its rows of a person are not found"
-    assert (data.forgetting is Forgetting.STAYS) == bool(data.why)
+    assert (data.forgetting in {Forgetting.STAYS, Forgetting.DECIDED}) == bool(data.why)
     assert data.of or data.forgetting is Forgetting.STAYS
     assert not data.blank or data.blank in data.table.columns
     if data.at:

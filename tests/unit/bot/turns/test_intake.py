@@ -140,7 +140,7 @@ async def test_what_is_written_is_kept_while_it_is_written(
 
 
 async def test_the_length_of_a_file_is_the_channels(bench: Make) -> None:
-    async def place(conversation: ConversationKey) -> ChannelSettings:
+    async def place(conversation: ConversationKey, person: str | None) -> ChannelSettings:
         return ChannelSettings(file_over_chars=10 if conversation == HERE else 1000)
 
     b = bench(CHAT, policy=Policy(channel_settings=place))

@@ -229,7 +229,7 @@ async def test_a_skill_gets_its_settings_the_persona_and_who_asks(bench: Make) -
         seen.append(ctx)
         yield Text("seen")
 
-    async def place(conversation: ConversationKey) -> ChannelSettings:
+    async def place(conversation: ConversationKey, person: str | None) -> ChannelSettings:
         return ChannelSettings(persona="a pirate")
 
     b = bench(

@@ -38,10 +38,16 @@ async def model(
     yield Text(action + name)
 
 
+@command("modest")
+async def modest(ctx: Context) -> AsyncGenerator[Part, None]:
+    """A command that Ada may not use."""
+    yield Text("no")
+
+
 class Suggesting:
     """A core that suggests for every value."""
 
-    commands: Sequence[Command] = (model,)
+    commands: Sequence[Command] = (model, modest)
     replies: Replies
 
     def connect(self, adapter: Adapter) -> AbstractContextManager[None]:
@@ -74,7 +80,7 @@ class Suggesting:
     async def commands_for(
         self, author: Author, conversation: ConversationKey, *, direct: bool = False
     ) -> Sequence[Command]:
-        return self.commands
+        return (model,)
 
     async def may_use(
         self, command: str, author: Author, conversation: ConversationKey, *, direct: bool = False

@@ -22,7 +22,7 @@ def finished(fake: FakeDiscord, channel: int | None = None) -> list[Json]:
 
 
 def place(**settings: Any) -> Policy:
-    async def of(conversation: ConversationKey) -> ChannelSettings:
+    async def of(conversation: ConversationKey, person: str | None) -> ChannelSettings:
         return ChannelSettings(**settings)
 
     return Policy(channel_settings=of)

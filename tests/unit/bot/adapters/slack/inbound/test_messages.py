@@ -26,7 +26,7 @@ from tests.fakes.slack.running import Bot, running
 
 
 def place(**settings: Any) -> Policy:
-    async def of(conversation: ConversationKey) -> ChannelSettings:
+    async def of(conversation: ConversationKey, person: str | None) -> ChannelSettings:
         return ChannelSettings(**settings)
 
     return Policy(channel_settings=of)

@@ -79,6 +79,21 @@ class TestTheCommandLine:
         assert printed["settings"]["interactivity"]["request_url"] == f"{url}/slack/events"
         assert "/ask" in {command["command"] for command in printed["features"]["slash_commands"]}
 
+    async def test_what_is_off_everywhere_is_left_out(self, folder: Folder) -> None:
+        folder.configure(
+            commands={"ask": {"enabled": False}, "rap": {"enabled": False}},
+            channels={"slack:T1:C1": {"commands": {"rap": {"enabled": True}}}},
+        )
+        printed = yaml.safe_load((await folder.run("manifest", "slack")).no_trace().out)
+        offered = {command["command"] for command in printed["features"]["slash_commands"]}
+        assert "/ask" not in offered
+        assert "/rap" in offered
+        menus = {menu["name"] for menu in printed["features"]["shortcuts"]}
+        assert "Ask about this" not in menus
+        discord = (await folder.run("manifest", "discord")).no_trace().out
+        assert "/ask" not in discord
+        assert "/rap" in discord
+
     def test_the_doctor_compares_the_loaded_commands(self, folder: Folder) -> None:
         env = f"SLACK_BOT_TOKEN={BOT_TOKEN}\nSLACK_CONFIG_TOKEN={CONFIG_TOKEN}\n"
         (folder.path / ".env").write_text(env)
