@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from bot.adapters.terminal.sink import ReplySink
 from bot.app import create_adapters, open_app
 from bot.errors import ConfigError, StorageError
 from bot.events import Message
+from bot.history.protocol import HistoryStore, StoredMessage
 from bot.installation import Installation
 from bot.types import Author, ConversationKey
 from tests.fakes.platforms import FakePlatform
@@ -165,6 +167,36 @@ async def test_a_platform_that_crashes_for_ever_can_be_ended(here: Installation)
         serving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await serving
+
+
+class UntilForgotten(FakePlatform):
+    """An adapter that runs until the old message is gone."""
+
+    def __init__(self, history: HistoryStore) -> None:
+        super().__init__("waiting")
+        self._history = history
+
+    async def run(self, core: Core) -> None:
+        while await self._history.get("old") is not None:
+            await asyncio.sleep(0.01)
+
+    async def check(self) -> tuple[str, ...]:
+        return ()
+
+
+async def test_what_is_too_old_is_removed_at_the_start(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    old = StoredMessage("old", str(HERE), "user", "hello", ADA.key, now - timedelta(days=40))
+    new = replace(old, id="new", at=now)
+    async with open_app(await installed(tmp_path, history={"keep_days": 30})) as app:
+        history = app.services.history
+        for question in (old, new):
+            answer = replace(question, id=f"to-{question.id}", role="assistant")
+            await history.open(question, replace(answer, answers=question.id))
+        async with asyncio.timeout(10):
+            await app.serve([UntilForgotten(history)])
+        assert await history.get("to-old") is None
+        assert await history.get("to-new") is not None
 
 
 async def test_documents_are_read_in_and_a_folder_that_is_not_there_is_passed_over(

@@ -37,11 +37,11 @@ async def installed(folder: Path, **sections: Any) -> Installation:
     return await asyncio.to_thread(write, folder, **sections)
 
 
-class Platform:
+class Platform(FakePlatform):
     """An adapter that tells whether it is connected."""
 
     def __init__(self, name: str, ends: AdapterError | None = None) -> None:
-        self.name = name
+        super().__init__(name)
         self.connected = False
         self._ends = ends
 
@@ -49,9 +49,6 @@ class Platform:
         if self._ends is not None:
             raise self._ends
         await asyncio.Event().wait()
-
-    async def check(self) -> tuple[str, ...]:
-        return ()
 
 
 async def get(url: str | None) -> tuple[int, str]:
