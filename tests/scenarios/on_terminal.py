@@ -36,6 +36,7 @@ CANNOT = {
     "test_feedback_is_kept": "a pipe has no buttons",
     "test_a_deleted_question_takes_its_answer_along": "what was typed cannot be taken back",
     "test_an_admin_says_who_may_use_a_command_and_it_stays_so": "one person writes into a pipe",
+    "test_what_holds_for_a_command_holds_for_a_mention": "one person writes into a pipe",
     "test_others_may_not": "whoever writes into the pipe is the operator",
     "test_who_asks_too_much_at_once_is_told_to_wait": "a pipe asks one thing after another",
     "test_killed_in_mid_answer_nothing_is_lost_and_nothing_comes_twice": "told of a real process",

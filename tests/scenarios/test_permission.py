@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from bot.events import ActionCall, ContextMessage, Message
 from bot.testing import Parlance, running_skills
 from bot.types import Author, ConversationKey, View
 from bot.values import Passage
+from tests.fakes.plugin_folder import plugins_in
 
 ROOT = Path(__file__).resolve().parents[2]
 QUESTION = "When does the lamp burn?"
@@ -177,14 +178,16 @@ class TestOwnActions:
     """A plugin asks for an action of its own, which the operator can set rules for; the plugin is
     the documentation's."""
 
-    async def test_it_is_decided_with_the_others(self, run: Run, tmp_path: Path) -> None:
-        folder = tmp_path / "plugins"
-        folder.mkdir()
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Iterator[Path]:
         page = (ROOT / "docs" / "plugins.md").read_text("utf-8")
         section = page[page.index("\n## Permission") :]
         shown = re.search(r"```python\n(.*?)```", section, re.DOTALL)
         assert shown is not None
-        (folder / "poll.py").write_text(shown[1])
+        with plugins_in(tmp_path, poll=shown[1]):
+            yield tmp_path
+
+    async def test_it_is_decided_with_the_others(self, run: Run, folder: Path) -> None:
         rules = {"polls.close": {"admins_only": True}}
         async with run(folders=(folder,), commands=rules) as core:
             assert (await core.say("/poll")).text == "Vote!"

@@ -195,6 +195,21 @@ class TestSettings:
         await house.driver.command("chat", {"message": "hello there"}, by="root")
         await house.reads("You said: hello there")
 
+    async def test_what_holds_for_a_command_holds_for_a_mention(self, house: House) -> None:
+        options = {"action": "set", "name": "command.chat", "value": "admins"}
+        await house.driver.command("settings", options, by="root")
+        await house.sees("command.chat is set for the channel")
+        await house.driver.mention("hello there")
+        await house.until(
+            lambda: "You may not use /chat here" in house.text + "".join(house.driver.private()),
+            "a refusal",
+        )
+        await house.driver.command("help")
+        await house.until(lambda: "/rap" in house.text + "".join(house.driver.private()), "help")
+        assert "`/chat" not in house.text + "".join(house.driver.private())
+        await house.driver.mention("are you there?", by="root")
+        await house.reads("You said: are you there?")
+
 
 class TestTrouble:
     async def test_who_asks_too_much_at_once_is_told_to_wait(self, make_house: Any) -> None:

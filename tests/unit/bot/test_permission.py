@@ -31,6 +31,7 @@ from bot.skills.permitted_services import (
 from bot.skills.services import Knowledge, Settings
 from bot.testing import Answer, Parlance, running_skills
 from bot.types import SCOPES, ActionName, Author, ConversationKey, Value
+from tests.fakes.plugin_folder import plugins_in
 from tests.fakes.watched_plugins import REACHED
 from tests.hostile.permissions import BEHIND_THE_BACK
 
@@ -202,12 +203,16 @@ async def test_nothing_is_reached_without_a_decision(core: Parlance) -> None:
     assert {c.menu for c in commands if c.menu} <= walk.doors
 
 
+@pytest.fixture
+def folder(way: str, tmp_path: Path) -> Iterator[Path]:
+    """A folder with the plugin that goes this way."""
+    with plugins_in(tmp_path, behind=BEHIND_THE_BACK[way]):
+        yield tmp_path
+
+
 @pytest.mark.parametrize("way", sorted(BEHIND_THE_BACK))
-async def test_a_skill_that_asks_nobody_is_caught(way: str, tmp_path: Path) -> None:
-    folder = tmp_path / "plugins"
-    folder.mkdir()
-    (folder / "behind.py").write_text(BEHIND_THE_BACK[way])
-    async with running_skills(plugins=(WATCHED,), folders=(folder,), folder=tmp_path) as core:
+async def test_a_skill_that_asks_nobody_is_caught(way: str, folder: Path) -> None:
+    async with running_skills(plugins=(WATCHED,), folders=(folder,), folder=folder) as core:
         walk = Walk(core)
         await walk.commands()
     assert [one.partition(":")[0] for one in walk.unasked] == [f"/behind, {way}"]
