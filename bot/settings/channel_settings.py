@@ -91,8 +91,6 @@ class ChosenSettings:
         self._commands = commands
         self._models = models
         self._role_problem = role_problem
-        self._changes = 0
-        self._roles_by_scope: Sequence[tuple[str, frozenset[str]]] | None = None
 
     async def resolve(
         self, conversation: ConversationKey, person: str | None = None
@@ -133,15 +131,9 @@ class ChosenSettings:
 
     async def named_roles(self, platform: str) -> frozenset[str]:
         """The roles that the chosen rules name which hold on a platform."""
-        while (found := self._roles_by_scope) is None:
-            changes = self._changes
-            rows = await self._preferences.starting_with(_STORED_PREFIX + COMMAND_PREFIX)
-            if changes == self._changes:  # else it may miss what was chosen meanwhile
-                self._roles_by_scope = [
-                    (scope, parse_access(value).roles) for _, scope, value in rows
-                ]
-        holding = (roles for scope, roles in found if scope.split(":")[0] in {platform, ""})
-        return frozenset[str]().union(*holding)
+        rows = await self._preferences.starting_with(_STORED_PREFIX + COMMAND_PREFIX)
+        here = (value for _, scope, value in rows if scope.split(":")[0] in {platform, ""})
+        return frozenset[str]().union(*(parse_access(value).roles for value in here))
 
     def may_choose(self, name: str, scope: Scope, asker: Asker) -> bool:
         """Whether somebody may choose a setting for a scope; see `may_choose`."""
@@ -197,7 +189,6 @@ class ChosenSettings:
             coerced = self._coerce(name, value)
         key = conversation.scope(scope, by)
         await self._preferences.put(_STORED_PREFIX + name, key, coerced, by)
-        self._forget_roles()
 
     async def clear(
         self, name: str, scope: Scope, conversation: ConversationKey, by: str | None = None
@@ -209,11 +200,6 @@ class ChosenSettings:
             await self._preferences.clear(MODEL_SETTING, key)
             return
         await self._preferences.clear(_STORED_PREFIX + name, key)
-        self._forget_roles()
-
-    def _forget_roles(self) -> None:
-        self._changes += 1
-        self._roles_by_scope = None
 
     async def _chosen(
         self, conversation: ConversationKey, person: str | None = None
