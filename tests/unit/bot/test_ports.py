@@ -20,6 +20,7 @@ from bot.control.client import ask
 from bot.errors import ConfigError
 from bot.installation import Installation
 from bot.ports import open_ports
+from tests.fakes.platforms import FakePlatform
 
 
 def write(folder: Path, **sections: Any) -> Installation:
