@@ -107,9 +107,10 @@ class TestListed:
             for name in hidden:
                 assert "There is no command" in (await core.say(f"/help {name}")).text
             assert await core.complete("help", "about", "") == sorted(
-                ["help", "stop", "rap", "model", "docs", "forget"], key=_as_declared(core)
+                ["help", "stop", "rap", "model", "docs", "settings", "forget", "allow"],
+                key=_as_declared(core),
             )
-            assert "/settings" not in text
+            assert "/block" not in text
 
     async def test_nothing_is_suggested_for_a_command_one_may_not_use(self, run: Run) -> None:
         async with run(commands={"ask": NOBODY}) as core:

@@ -134,6 +134,9 @@ class Walk:
                 event = CommandCall(f"e-{author.id}", HERE, author, command.name, **call)
                 await self._send(door, author, event)
                 self.check(door, author, command.name)
+                assert self.core.services.moderation is not None
+                for place in (HERE, None):  # /pause did its work
+                    await self.core.services.moderation.resume(place, author.key)
 
     async def messages(self) -> None:
         for text, action in ((QUESTION, "chat"), ("sum up this channel", "summarize")):
@@ -327,7 +330,7 @@ def a_value(parameter: inspect.Parameter) -> Any:
 FREE = {
     PermittedKnowledge: {"bases", "passage", "check_support"},  # asked of what they return
     PermittedModels: {"names", "current", "describe", "capabilities", "count", "chat"},
-    PermittedSettings: {"names", "show"},
+    PermittedSettings: {"names", "show", "may_choose"},
 }
 """What needs no permission of its own: what answers need, and what is decided afterwards."""
 
