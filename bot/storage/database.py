@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
@@ -53,6 +53,8 @@ class Database:
         self.path = path
         self._readers = read_engine(path)
         self._engine = sync_engine(path)
+        self._connection: Connection | None = None
+        """The connection of the writing thread, opened again after an error."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="parlance-writer")
         self._queue: asyncio.Queue[_Write[Any]] = asyncio.Queue(MAX_WAITING_WRITES)
         self._writer: asyncio.Task[None] | None = None
@@ -131,8 +133,18 @@ class Database:
             self._writer = None
         await self._readers.dispose()
         # The last connection to close writes the log back into the file, which may take a while.
-        await asyncio.to_thread(self._engine.dispose)
+        await asyncio.to_thread(self._close_writer)
         self._thread.shutdown(wait=False)
+
+    def _close_writer(self) -> None:
+        self._drop_connection()
+        self._engine.dispose()
+
+    def _drop_connection(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            with suppress(SQLAlchemyError, sqlite3.Error):
+                connection.close()
 
     async def _write_all(self) -> None:
         """The writer: the only task that hands work to the writing thread."""
@@ -152,9 +164,11 @@ class Database:
     def _commit(self, jobs: list[Job[Any]]) -> list[tuple[Any, Exception | None]]:
         """In the writing thread: all jobs in one transaction, or else each in its own."""
         try:
-            with self._engine.begin() as connection:
+            connection = self._connection = self._connection or self._engine.connect()
+            with connection.begin():
                 return [(job(connection), None) for job in jobs]
         except Exception as exc:  # noqa: BLE001 - a job's error belongs to its caller, whatever it is
+            self._drop_connection()
             if len(jobs) == 1:
                 return [(None, self._as_storage_error(exc))]
             return [outcome for job in jobs for outcome in self._commit([job])]
