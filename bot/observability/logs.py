@@ -1,6 +1,8 @@
 """Logging: for people on a terminal, as JSON otherwise; no secret and no message gets through.
 
-Every module logs with `structlog.get_logger(__name__)`; libraries' own records take the same way.
+Every module logs with `structlog.get_logger(__name__)`, and its lines are written directly: by way
+of `logging` a line would cost twice as much. The records of libraries come by `logging` and are
+rendered alike.
 Whoever runs a turn binds its id with `structlog.contextvars.bound_contextvars(turn=…)`, and every
 line written inside carries it.
 """
@@ -8,10 +10,12 @@ line written inside carries it.
 from __future__ import annotations
 
 import io
+import json
 import logging
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from textwrap import indent
 from typing import IO, Any, Final, TextIO
 
@@ -37,20 +41,8 @@ _NOISY_LOGGERS: Final = (
 )
 
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=repr)
 _COLOUR: Final = re.compile(r"(\x1b\[[0-9;]*m)")
-
-
-class _Formatter(structlog.stdlib.ProcessorFormatter):
-    """Redacts the finished line, so that no processor, traceback or library is forgotten."""
-
-    def __init__(self, redact: Redactor, **options: Any) -> None:
-        super().__init__(**options)
-        self._redact = redact
-
-    def format(self, record: logging.LogRecord) -> str:
-        # Between the colours: their ends are letters, which would belong to a token behind them.
-        pieces = _COLOUR.split(super().format(record))
-        return "".join(piece if at % 2 else self._redact(piece) for at, piece in enumerate(pieces))
 
 
 class _StandardError(logging.StreamHandler[IO[str]]):
@@ -62,6 +54,48 @@ class _StandardError(logging.StreamHandler[IO[str]]):
     @property
     def stream(self) -> IO[str]:  # type: ignore[override]
         return sys.stderr
+
+
+class _LineLogger:
+    """What structlog hands the finished lines of one module to."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+    def write(self, line: str) -> None:
+        """Write a line. Does nothing where standard error is closed or gone."""
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+
+    debug = info = warning = error = critical = write
+
+
+class _Renderer:
+    """Makes the line of an event. It is redacted last, so that no processor, traceback or library
+    is forgotten."""
+
+    def __init__(self, steps: Sequence[Processor], redact: Redactor) -> None:
+        self._steps = steps
+        self._redact = redact
+
+    def __call__(self, logger: WrappedLogger, name: str, event: EventDict) -> str:
+        try:
+            line = self._render(logger, name, event)
+        except Exception as error:  # noqa: BLE001 - a value that cannot be shown ends nobody's work
+            failed = {"event": "log.line_failed", "level": "error", "reason": type(error).__name__}
+            line = self._render(logger, name, failed)
+        if "\x1b" not in line:
+            return self._redact(line)
+        # Between the colours: their ends are letters, which would belong to a token behind them.
+        pieces = _COLOUR.split(line)
+        return "".join(piece if at % 2 else self._redact(piece) for at, piece in enumerate(pieces))
+
+    def _render(self, logger: WrappedLogger, name: str, event: EventDict) -> str:
+        line: Any = event
+        for step in self._steps:
+            line = step(logger, name, line)
+        return str(line)
 
 
 def configure(settings: LoggingSettings | None = None, known: Iterable[str] = ()) -> None:
@@ -78,20 +112,16 @@ def configure(settings: LoggingSettings | None = None, known: Iterable[str] = ()
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
-        structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
         structlog.processors.StackInfoRenderer(),
         withhold_words,
     ]
+    render = _Renderer(_renderers(console), Redactor(known))
     handler = _StandardError()
     handler.setFormatter(
-        _Formatter(
-            Redactor(known),
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_renderers(console),
-            ],
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.PositionalArgumentsFormatter(), *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
     root = logging.getLogger()
@@ -102,13 +132,9 @@ def configure(settings: LoggingSettings | None = None, known: Iterable[str] = ()
     for name in _NOISY_LOGGERS:
         logging.getLogger(name).setLevel(max(level, logging.WARNING) if level > 10 else level)
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*shared, render],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=_LineLogger,
         cache_logger_on_first_use=False,
     )
 
@@ -123,9 +149,12 @@ def _renderers(console: bool) -> list[Processor]:
     return [
         structlog.processors.format_exc_info,
         structlog.processors.UnicodeDecoder(),
-        structlog.processors.JSONRenderer(ensure_ascii=False, default=repr),
-        lambda _, __, line: escape_controls(str(line)),
+        _write_json,
     ]
+
+
+def _write_json(_: WrappedLogger, __: str, event: EventDict) -> str:
+    return escape_controls(_ENCODER.encode(event))
 
 
 def _write_out(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
-from bot.config.secrets import TOKEN_SHAPES, find_token_start
+from bot.config.secrets import TOKEN_MARKS, TOKEN_SHAPES, find_token_start
 from bot.types import Action, Actions, Explanation, File, Notice, Source, Sources, Status, Text
 
 REDACTED: Final = "[secret]"
@@ -27,13 +27,14 @@ P = TypeVar("P")
 @dataclass(frozen=True, slots=True)
 class _Kind:
     """One kind of secret: what it looks like, and where the end of a text may be the beginning of
-    one (else the text's length)."""
+    one (else the text's length). `mark` is found quickly in any text that holds one."""
 
+    mark: re.Pattern[str]
     pattern: re.Pattern[str]
     begins: Callable[[str], int]
 
 
-_TOKEN_KIND = _Kind(TOKEN_SHAPES, find_token_start)
+_TOKEN_KIND = _Kind(TOKEN_MARKS, TOKEN_SHAPES, find_token_start)
 
 
 class Redactor:
@@ -45,11 +46,12 @@ class Redactor:
         self._kinds = [_TOKEN_KIND]
         if words:
             pattern = re.compile("|".join(map(re.escape, self._forms)))
-            self._kinds.insert(0, _Kind(pattern, self._form_begins))
+            self._kinds.insert(0, _Kind(pattern, pattern, self._form_begins))
 
     def __call__(self, text: str) -> str:
         for kind in self._kinds:
-            text = kind.pattern.sub(REDACTED, text)
+            if kind.mark.search(text):
+                text = kind.pattern.sub(REDACTED, text)
         return text
 
     def growing(self) -> GrowingText:
@@ -142,17 +144,20 @@ class _Stage:
 
     def take(self, delta: str, *, whole: bool) -> str:
         text = self.held + delta
-        cut = len(text) if whole else self._safe(text)
+        marked = self.kind.mark.search(text) is not None
+        cut = len(text) if whole else self._safe(text, marked)
         self.held, text = text[cut:], text[:cut]
-        # A shape looks at the character before it, which may have been given out already.
-        shown = self.kind.pattern.sub(REDACTED, self.before + text)[len(self.before) :]
+        shown = text
+        if marked:
+            # A shape looks at the character before it, which may have been given out already.
+            shown = self.kind.pattern.sub(REDACTED, self.before + text)[len(self.before) :]
         self.before = text[-1:] or self.before
         return shown
 
-    def _safe(self, text: str) -> int:
+    def _safe(self, text: str, marked: bool) -> int:
         """How much of the text may be redacted now, whatever follows."""
         cut = self.kind.begins(text)
-        for found in self.kind.pattern.finditer(text):
+        for found in self.kind.pattern.finditer(text) if marked else ():
             if found.start() < cut < found.end():  # what seems to begin is a part of a whole one
                 cut = found.end() + self.kind.begins(text[found.end() :])
         return cut

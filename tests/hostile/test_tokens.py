@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bot.config.secrets import TOKEN_MARKS, TOKEN_SHAPES
 from bot.observability.redaction import Redactor
 from bot.replies.draft import Draft
 from bot.types import Limits, Text
@@ -69,6 +72,11 @@ def test_no_view_of_a_growing_answer_shows_half_a_token(token: str, size: int) -
     for earlier in seen:
         assert seen[-1].text.startswith(earlier.text)
         assert "".join(earlier.pages).strip() == earlier.text.strip()
+
+
+@given(st.from_regex(TOKEN_SHAPES))
+def test_every_token_has_a_mark(text: str) -> None:
+    assert TOKEN_MARKS.search(text)
 
 
 def test_no_text_takes_long() -> None:

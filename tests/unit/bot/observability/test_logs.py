@@ -144,6 +144,41 @@ def test_what_people_said_is_not_logged_from_info_on(capsys: pytest.CaptureFixtu
     assert second["text"] == "my diary"
 
 
+class Unshowable:
+    def __repr__(self) -> str:
+        raise RuntimeError("no word of this")
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_a_value_that_cannot_be_shown_ends_nobodys_work(
+    capsys: pytest.CaptureFixture[str], form: Literal["console", "json"]
+) -> None:
+    set_up(form)
+    structlog.get_logger("ours").warning("odd", value=Unshowable())
+    logging.getLogger("theirs").warning("odd", extra={"value": Unshowable()})
+    structlog.get_logger("ours").warning("even")
+    written = capsys.readouterr().err
+    assert "log.line_failed" in written
+    assert "even" in written
+    assert "no word of this" not in written
+
+
+def test_the_work_goes_on_where_nobody_reads_the_log() -> None:
+    code = (
+        "import sys, structlog\nfrom bot.observability.logs import configure\nconfigure()\n"
+        "log = structlog.get_logger('m')\nsys.stderr.close()\nlog.info('closed')\n"
+        "sys.stderr = None\nlog.info('gone')\nprint('on')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[4],
+    )
+    assert done.stdout == "on\n"
+
+
 def test_a_second_configuration_replaces_the_first(capsys: pytest.CaptureFixture[str]) -> None:
     set_up("console")
     set_up("json")
