@@ -21,10 +21,15 @@ Head = dict[str, Any]
 
 def pack_frame(head: Mapping[str, Any], body: bytes = b"") -> bytes:
     """Return a head and a body as the bytes of a frame."""
+    return pack_head(head, len(body)) + body
+
+
+def pack_head(head: Mapping[str, Any], body_bytes: int) -> bytes:
+    """Return the beginning of a frame, which a body of so many bytes follows."""
     encoded = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode(
         "utf-8", "surrogatepass"
     )
-    return LENGTHS_FORMAT.pack(len(encoded), len(body)) + encoded + body
+    return LENGTHS_FORMAT.pack(len(encoded), body_bytes) + encoded
 
 
 def unpack_lengths(prefix: bytes) -> tuple[int, int]:

@@ -61,6 +61,7 @@ class Delivery:
         self, state: State, notice: Notice | None = None, *, again: bool = False
     ) -> None:
         """End the reply, and wait until the platform took the final view or was given up."""
+        await self._draft.take_in()
         self._draft.end(state, notice, again=again)
         await self._close()
 
@@ -119,6 +120,7 @@ class Delivery:
             self._changed.clear()
             async with asyncio.timeout(timeout_s) as call:
                 self._call = None if step == "finish" else call
+                await self._draft.take_in()
                 await send(self._draft.view())
         except Exception:  # a platform's failure must not end the answer; the trace is logged
             log.warning("reply.send_failed", step=step, exc_info=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from bot.control_characters import strip_controls
@@ -27,6 +28,8 @@ from bot.types import (
 
 MAX_ANSWER_CHARACTERS = 400_000
 """Longest answer; far beyond what a model writes unless it runs wild."""
+MAX_SLICE_CHARACTERS = 3_000
+"""How much of a text is taken in at once: at worst it takes some milliseconds."""
 MAX_EXTRAS = 50
 """Most notices of one reply, most files, and most buttons."""
 
@@ -42,6 +45,9 @@ TRY_AGAIN = (Action("regenerate", "Try again"),)
 
 class Draft:
     """Collects the parts of one turn; `view` returns the reply as it stands.
+
+    A long text that was added is taken in by what reads it, which holds the event loop; call
+    `take_in` before, which does not.
 
     Secrets are redacted everywhere. `text` is the answer for the history; the views are also free
     of control characters and of misleading links and images. `model` says that a model answers, so
@@ -166,6 +172,13 @@ class Draft:
         self._sources = ()
         self.end("cancelled")
 
+    async def take_in(self) -> None:
+        """Take in the text added so far, in slices between which others have their turn."""
+        while self._fresh:
+            self._take_slice()
+            if self._fresh:
+                await asyncio.sleep(0)
+
     def view(self) -> View:
         """Return the reply as it stands now."""
         self._redact_new_text()
@@ -187,16 +200,30 @@ class Draft:
             raise Failed(
                 f"The answer grew beyond {MAX_ANSWER_CHARACTERS:,} characters and was ended there."
             )
-        self._fresh.append(delta)
+        for at in range(0, len(delta), MAX_SLICE_CHARACTERS):
+            self._fresh.append(delta[at : at + MAX_SLICE_CHARACTERS])
         self._status = None
 
     def _redact_new_text(self, *, whole: bool = False) -> None:
         """Redact the text added since the last call. Done only when the text is read."""
-        if self._fresh or (whole and self._growing.held):
-            text = self._growing.take("".join(self._fresh), whole=whole)
-            self._fresh.clear()
-            self._text.append(text)
-            self._show(self._links.feed(strip_controls(text)))
+        while self._fresh:
+            self._take_slice()
+        if whole and self._growing.held:
+            self._add_redacted(self._growing.take("", whole=True))
+
+    def _take_slice(self) -> None:
+        size = count = 0
+        while count < len(self._fresh) and size < MAX_SLICE_CHARACTERS:
+            size += len(self._fresh[count])
+            count += 1
+        text = "".join(self._fresh[:count])
+        del self._fresh[:count]
+        self._add_redacted(self._growing.take(text))
+        self._splitter.take_in()
+
+    def _add_redacted(self, text: str) -> None:
+        self._text.append(text)
+        self._show(self._links.feed(strip_controls(text)))
 
     def _show(self, text: str) -> None:
         self._shown.append(text)

@@ -81,14 +81,18 @@ class Splitter:
         if delta:
             self._fresh.append(delta)
 
-    @property
-    def pages(self) -> tuple[str, ...]:
-        """The pages so far. The last one may still change."""
+    def take_in(self) -> None:
+        """Split the text added so far."""
         if self._fresh:
             self._text += self._clean("".join(self._fresh))
             self._fresh.clear()
             while self._fill():
                 pass
+
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """The pages so far. The last one may still change."""
+        self.take_in()
         lines = [*self._lines, (self._at, self._fence)]
         last = self._render(self._text, lines) if self._text.strip() else ""
         return (*self._closed, last) if last else tuple(self._closed)

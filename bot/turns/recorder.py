@@ -128,6 +128,7 @@ class TurnRecorder:
             await self.save_attachments(turn)
             if draft.characters > saved:
                 saved = draft.characters
+                await draft.take_in()
                 try:
                     await self._store.progress(turn.id, self._whole(draft.text))
                 except Exception:  # the answer goes on; it is kept at its end

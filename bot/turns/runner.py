@@ -148,6 +148,7 @@ class TurnRunner:
                 return self._stopped_outcome()
         except Exception as error:  # noqa: BLE001 - a turn's errors become notices here
             return report_error(error)
+        await self._draft.take_in()
         if self._suspended:
             return Outcome("waiting")
         if self._draft.failed or self._draft.refused:
@@ -167,6 +168,7 @@ class TurnRunner:
         explanation = self.turn.record.explanation
         if explanation is not None:
             self.turn.record.explanation = self._dependencies.redact.part(explanation)
+        await self._draft.take_in()
         await self._recorder.close(self.turn, self._draft.whole_text)
 
     async def _finish_reply(self, outcome: Outcome) -> None:

@@ -15,7 +15,7 @@ import sys
 from contextlib import suppress
 
 from backends.errors import BackendProtocolError
-from backends.worker.frames import LENGTHS_FORMAT, Head, pack_frame, parse_head, unpack_lengths
+from backends.worker.frames import LENGTHS_FORMAT, Head, pack_head, parse_head, unpack_lengths
 from bot.config.knowledge import LoadingSettings
 from bot.errors import Refused
 from bot.knowledge.loading.document import RawDocument
@@ -24,11 +24,12 @@ from bot.knowledge.loading.memory_watch import watch_memory
 from bot.knowledge.loading.sitemap import Sitemap
 from bot.skills.document_loader import Loaded
 
-Frame = tuple[Head, bytes]
+Frame = tuple[Head, bytearray]
 
 IDLE_TIMEOUT_S = 30.0
 """How long an idle process is kept."""
 _START_TIMEOUT_S = 60.0
+_MAX_WRITE_BYTES = 256 * 1024
 _CHILD_PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from bot.knowledge.loading.child import main; main()"
@@ -90,7 +91,8 @@ class LoaderProcess:
             "for_search": for_search,
         }
         answer, text = await self._read(raw.title, head, raw.data)
-        return Loaded(text.decode("utf-8", "surrogatepass"), str(answer["title"]))
+        words = await asyncio.to_thread(text.decode, "utf-8", "surrogatepass")
+        return Loaded(words, str(answer["title"]))
 
     async def sitemap(self, data: bytes, url: str) -> Sitemap | None:
         """Reads the sitemap of a URL; None if it is not one. Raises as `load` does."""
@@ -202,13 +204,17 @@ class _LoaderChild:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
-        stdin.write(pack_frame(head, body))
+        stdin.write(pack_head(head, len(body)))
+        whole = memoryview(body)
+        for at in range(0, len(whole), _MAX_WRITE_BYTES):  # the pipe copies what it cannot take
+            stdin.write(whole[at : at + _MAX_WRITE_BYTES])
+            await stdin.drain()
         await stdin.drain()
         head_size, body_size = unpack_lengths(await stdout.readexactly(LENGTHS_FORMAT.size))
         answer = parse_head(await stdout.readexactly(head_size))
         if not isinstance(answer.get("op"), str):
             raise BackendProtocolError("A child process sent something that is no answer.")
-        return answer, await stdout.readexactly(body_size)
+        return answer, await _read_body(stdout, body_size)
 
     def kill(self) -> None:
         """End it, and all that a loader may have started."""
@@ -219,6 +225,19 @@ class _LoaderChild:
 
     async def wait(self) -> int:
         return await self._process.wait()
+
+
+async def _read_body(stream: asyncio.StreamReader, size: int) -> bytearray:
+    """Read a body piece by piece: whole, it would be copied at once. Raises `EOFError`."""
+    body = bytearray(size)
+    at = 0
+    while at < size:
+        piece = await stream.read(size - at)
+        if not piece:
+            raise EOFError
+        body[at : at + len(piece)] = piece
+        at += len(piece)
+    return body
 
 
 def _environment() -> dict[str, str]:
