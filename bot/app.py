@@ -56,7 +56,7 @@ from bot.turns.open_turns import OpenTurns
 from bot.turns.platforms import Platforms
 from bot.turns.runner import TurnLimits
 from bot.values import Ingested
-from bot.web.fetch import Fetcher
+from bot.web.late_fetch import LateFetcher
 
 log = structlog.get_logger(__name__)
 
@@ -190,7 +190,9 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
         document_reader = DocumentReader(installation.plugins, config.knowledge.loading)
         stack.push_async_callback(document_reader.aclose)
         web = PageReader(
-            Fetcher(config.fetch), document_reader, max_bytes=config.limits.max_attachment_bytes
+            LateFetcher(config.fetch),
+            document_reader,
+            max_bytes=config.limits.max_attachment_bytes,
         )
         models = ModelService(pool, preferences, config, SqlCapabilitiesStore(database))
         admins = Admins(preferences, config.is_admin)

@@ -10,8 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
 
 from backends.base import (
     Capabilities,
@@ -210,6 +208,9 @@ def check_request(request: ChatRequest) -> None:
     if "" in sampling.stop:
         raise InvalidRequest("A stop string must have at least one character.")
     if sampling.json_schema is not None:
+        from jsonschema import Draft202012Validator  # few ask for one, and all wait for imports
+        from jsonschema.exceptions import SchemaError
+
         try:
             Draft202012Validator.check_schema(dict(sampling.json_schema))
         except SchemaError as error:

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn
 from rich.text import Text
 
-from bot.adapters.terminal.screen import make_progress
+from bot.adapters.terminal.screen import make_progress, markdown
 from bot.cli.console import AsJson, console, errors, say, show, show_json, to_json_value
 from bot.cli.loop import run_async
 from bot.cli.options import ConfigPath, read_installation
@@ -185,7 +184,7 @@ def search(
         where = escape_controls(passage.location + heading)
         scores = f"{passage.score:.2f} (meaning {passage.dense:.2f}, words {passage.lexical:.2f})"
         console.print(Text.assemble((scores, "bold"), f"  {where}"), soft_wrap=True)
-        console.print(Markdown(sanitize_text(passage.text)))
+        console.print(markdown(sanitize_text(passage.text)))
         console.print()
 
 

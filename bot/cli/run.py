@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 import signal
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -25,8 +26,11 @@ from bot.installation import Installation, ModelFile
 from bot.observability.logs import configure
 from bot.ports import open_ports
 from bot.turns.erasure import TERMINAL_HISTORY_FILE
+from bot.web.late_fetch import CLIENT_MODULE
 
 _WARM_UP_STOP_S = 2.0
+_LATE_MODULES = ("rich.markdown", "jsonschema", CLIENT_MODULE)
+"""Imported behind the first prompt instead of before it: the first question may need them."""
 
 
 def run(
@@ -76,7 +80,7 @@ async def _serve(here: Installation, conversation: str | None) -> int:
             open_ports(app, serving, partial(stop, int(signal.SIGTERM))),
         ):
             await _ingest_once(app)
-            warming = asyncio.create_task(app.warm_up(), name="warm up")
+            warming = asyncio.create_task(_warm_up(app), name="warm up")
             # What is loaded by then stays. Looking through it takes the collector 150 ms, in which
             # everybody would wait.
             warming.add_done_callback(lambda _: gc.freeze())
@@ -96,6 +100,12 @@ async def _serve(here: Installation, conversation: str | None) -> int:
         # A service that is told to end has done its work; a pipe that is may not be answered yet.
         return 0 if adapters and stopped[0] == signal.SIGTERM else 128 + stopped[0]
     return 0 if adapters else terminal.status
+
+
+async def _warm_up(app: App) -> None:
+    for name in _LATE_MODULES:
+        await asyncio.to_thread(importlib.import_module, name)
+    await app.warm_up()
 
 
 def _stop_on_signals(interactive: bool) -> tuple[list[int], Callable[[int], None]]:

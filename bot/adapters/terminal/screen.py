@@ -28,6 +28,13 @@ class Screen(Console):
                 yield segment._replace(text=strip_controls(segment.text))
 
 
+def markdown(text: str) -> RenderableType:
+    """A text as rendered Markdown."""
+    from rich.markdown import Markdown  # its parsers take as long to import as all else of Rich
+
+    return Markdown(text)
+
+
 def make_progress(screen: Screen, *columns: ProgressColumn, **options: Any) -> Progress:
     """A progress bar with a description in front of it."""
     words = TextColumn("{task.description}", markup=False)

@@ -9,10 +9,10 @@ from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.markdown import Markdown
 from rich.spinner import Spinner
 from rich.text import Text as Line
 
+from bot.adapters.terminal.screen import markdown
 from bot.control_characters import strip_controls
 from bot.replies.wording import notice_text, source_text, status_text
 from bot.types import Limits, View
@@ -118,10 +118,10 @@ class ScreenSink(ReplySink):
             self._live.start()
         rest = view.text[self._printed :]
         for block in split_finished_blocks(rest):
-            self._console.print(Markdown(block))
+            self._console.print(markdown(block))
             self._printed += len(block)
         tail = view.text[self._printed :]
-        parts: list[RenderableType] = [Markdown(tail)] if tail.strip() else []
+        parts: list[RenderableType] = [markdown(tail)] if tail.strip() else []
         if view.status is not None:
             parts.append(Spinner("dots", Line(status_text(view.status), style="dim")))
         self._live.update(Group(*parts))
@@ -131,14 +131,14 @@ class ScreenSink(ReplySink):
         self._live.stop()
         tail = view.text[self._printed :]
         if tail.strip():
-            self._console.print(Markdown(tail))
+            self._console.print(markdown(tail))
         self._printed = len(view.text)
         for line in _source_lines(view):
             self._console.print(Line(line, style="cyan"))
         for notice in view.notices:
             text = notice_text(notice)
             if notice.kind == "info":
-                self._console.print(Markdown(text.replace("\n", "  \n")))  # its lines stay lines
+                self._console.print(markdown(text.replace("\n", "  \n")))  # its lines stay lines
             else:
                 styles = {"error": "red", "refusal": "yellow", "footer": "dim"}
                 self._console.print(Line(text, style=styles[notice.kind]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import stat
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
 from bot.errors import NotFound, Refused
@@ -13,7 +13,9 @@ from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.skills.document_loader import Loaded
 from bot.values import Page
-from bot.web.fetch import Fetched
+
+if TYPE_CHECKING:
+    from bot.web.fetch import Fetched
 
 
 class BytesFetcher(Protocol):
