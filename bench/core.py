@@ -24,6 +24,7 @@ import psutil
 import structlog
 
 from backends.scripted.backend import ScriptedBackend
+from bench.lag import watched
 from bench.rows import Row
 from bot.config.core import LoggingSettings
 from bot.events import Message
@@ -104,8 +105,9 @@ async def ask(core: Core, number: int, sink: TimingSink) -> TimingSink:
     return sink
 
 
-async def overhead(rounds: int) -> Sequence[float]:
-    """Seconds from an event to its first text, with 50 conversations going on at 20 tokens/s."""
+async def overhead(rounds: int) -> tuple[Sequence[float], float]:
+    """Seconds from an event to its first text, with 50 conversations going on at 20 tokens/s; and
+    the 99th percentile of the event loop's lag meanwhile."""
     backend = ScriptedBackend("default", replies=[ANSWER], cycle=True, tokens_per_s=20)
     found: list[float] = []
 
@@ -115,10 +117,11 @@ async def overhead(rounds: int) -> Sequence[float]:
             sink = await ask(dispatcher, number, TimingSink())
             found.append(sink.first_text - sink.asked - 1 / 20)
 
-    async with core(backend) as dispatcher, asyncio.TaskGroup() as group:
-        for number in range(CONVERSATIONS):
-            group.create_task(converse(dispatcher, number))
-    return found
+    async with core(backend) as dispatcher, watched() as lag:
+        async with asyncio.TaskGroup() as group:
+            for number in range(CONVERSATIONS):
+                group.create_task(converse(dispatcher, number))
+        return found, lag.take()["p99"]
 
 
 async def throughput(turns: int) -> float:
@@ -178,7 +181,7 @@ def logging_as_in_production() -> Iterator[None]:
 async def rows(quick: bool) -> list[Row]:
     """The rows of the core."""
     with logging_as_in_production():
-        waits = await overhead(2 if quick else 5)
+        waits, lag = await overhead(2 if quick else 5)
         rate = await throughput(500 if quick else 3_000)
         left = await memory(2_000 if quick else 10_000)
     p50 = statistics.median(waits) * 1e3
@@ -186,6 +189,7 @@ async def rows(quick: bool) -> list[Row]:
     return [
         Row("core overhead, 50 conversations, p50", p50, "ms", "≤ 10", p50 <= 10),
         Row("core overhead, 50 conversations, p99", p99, "ms", "", None),
+        Row("event-loop lag, 50 conversations, p99", lag * 1e3, "ms", "≤ 50", lag <= 0.05),
         Row("turns with history on disk", rate, "turns/s", "≥ 300", rate >= 300),
         Row("memory added by 10,000 conversations", left, "MB", "≤ 30", left <= 30),
     ]

@@ -12,12 +12,12 @@ import argparse
 import asyncio
 import json
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 from backends.gil import shorten_switch_interval
+from bench.lag import Lag
 from bot.adapters.discord import DiscordAdapter
 from bot.adapters.protocol import Adapter
 from bot.adapters.slack import SlackAdapter
@@ -27,28 +27,7 @@ from bot.installation import Installation
 from bot.observability.logs import configure
 from tests.fakes.discord import TOKEN, FakeDiscord
 
-_TICK_S = 0.01
 SLACK_TOKENS = ("xoxb-test-bot-token", "xapp-test-app-token")
-
-
-class Lag:
-    """How much later than it wanted a task is woken, again and again."""
-
-    def __init__(self) -> None:
-        self.seen: list[float] = []
-
-    async def watch(self) -> None:
-        """Measure until cancelled."""
-        while True:
-            began = time.perf_counter()
-            await asyncio.sleep(_TICK_S)
-            self.seen.append(time.perf_counter() - began - _TICK_S)
-
-    def take(self) -> dict[str, float]:
-        """Percentiles in seconds since the last time."""
-        ordered, self.seen = sorted(self.seen) or [0.0], []
-        last = len(ordered) - 1
-        return {"p50": ordered[last // 2], "p99": ordered[int(last * 0.99)], "max": ordered[-1]}
 
 
 def _adapters(app: App, arguments: argparse.Namespace) -> Iterator[Adapter]:
