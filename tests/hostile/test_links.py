@@ -16,6 +16,7 @@ from bot.replies.link_words import misleads
 from bot.replies.links import LinkFilter, sanitize_text
 from bot.replies.pagination import split
 from bot.types import Limits, Notice, Source, Sources, Status, Text
+from tests.hostile.answers import ANSWERS
 from tests.hostile.links import CODE, EVIL, NO_CODE, PIECES, SHOWN
 
 answers = st.lists(st.sampled_from(PIECES), max_size=24).map("".join)
@@ -152,3 +153,17 @@ def test_a_view_only_grows(answer: str) -> None:
         before = draft.view().text
     draft.end("complete")
     assert draft.view().text == sanitize_text(answer)
+
+
+@pytest.mark.parametrize("text", ANSWERS.values(), ids=ANSWERS)
+async def test_a_long_answer_is_the_same_however_it_was_taken_in(text: str) -> None:
+    piece, word = (Draft("t1", Limits(2_000, 0.0)) for _ in range(2))
+    piece.add(Text(text))
+    await piece.take_in()
+    for at in range(0, len(text), 11):
+        word.add(Text(text[at : at + 11]))
+        if at % 1_100 == 0:
+            word.view()
+    for draft in (piece, word):
+        draft.end("complete")
+    assert piece.view() == word.view()
