@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import structlog
@@ -18,13 +17,12 @@ import structlog
 from backends.pool.pool import Pool
 from bot.adapters.protocol import Adapter, AdapterError
 from bot.adapters.supervisor import supervise
+from bot.assembly import load_rules, open_core
 from bot.errors import UserFacingError
 from bot.history.reply_addresses import SqlReplies
 from bot.history.retention import remove_expired_daily
 from bot.history.sql_store import SqlHistoryStore
-from bot.history.suspensions import Suspensions
 from bot.installation import Installation
-from bot.knowledge.access import DocumentAccess
 from bot.knowledge.embedders import create_embedders
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.page_reader import PageReader
@@ -37,24 +35,13 @@ from bot.observability.metrics import Metrics
 from bot.observability.redaction import Redactor
 from bot.private_files import create_privately
 from bot.prompting.templates import JinjaPrompts
-from bot.settings.admins import Admins
-from bot.settings.admission import Admission
-from bot.settings.channel_settings import ChosenSettings
 from bot.settings.choices_store import SqlPreferences
-from bot.settings.from_config import create_authorizer, named_roles, settings_from_config
-from bot.settings.moderation import Moderation
-from bot.settings.places import AllowedPlaces
 from bot.skills.plugin_declarations import Plugins
-from bot.skills.plugin_lifespans import run_lifespans
-from bot.skills.services import Searching, Services
+from bot.skills.services import Services
 from bot.storage.backups import remove_old, remove_old_daily
 from bot.storage.data_dir_lock import hold_data_dir
 from bot.storage.database import Database
-from bot.turns.core import Core, Policy, assemble
-from bot.turns.erasure import Erasure
-from bot.turns.open_turns import OpenTurns
-from bot.turns.platforms import Platforms
-from bot.turns.runner import TurnLimits
+from bot.turns.core import Core
 from bot.values import Ingested
 from bot.web.late_fetch import LateFetcher
 
@@ -195,26 +182,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             max_bytes=config.limits.max_attachment_bytes,
         )
         models = ModelService(pool, preferences, config, SqlCapabilitiesStore(database))
-        admins = Admins(preferences, config.is_admin)
-        moderation = Moderation(preferences, admins)
-        places = AllowedPlaces(preferences, config.allowed_workspaces, admins)
-        for chosen in (admins, moderation, places):
-            await chosen.load()
-        platforms = Platforms(admins.is_admin)
-        settings = ChosenSettings(
-            preferences,
-            partial(settings_from_config, config),
-            lambda: (*config.knowledge.bases,),
-            commands=lambda: [command.name for command in installation.plugins.commands],
-            models=models,
-            role_problem=platforms.role_problem,
-        )
-        authorize = create_authorizer(
-            config,
-            settings,
-            installation.plugins.commands,
-            DocumentAccess(config.knowledge.bases, settings.knowledge_base, platforms.channels_of),
-        )
+        rules = await load_rules(config, installation.plugins, preferences, models)
         knowledge = KnowledgeService(
             database,
             config.index,
@@ -222,76 +190,39 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             fetcher=web,
             settings=config.knowledge,
             document_reader=document_reader,
-            chosen_base=settings.knowledge_base,
+            chosen_base=rules.settings.knowledge_base,
             rerank=_reranker(installation, pool),
-            channels_of=platforms.channels_of,
+            channels_of=rules.platforms.channels_of,
         )
         stack.push_async_callback(knowledge.aclose)
 
-        open_turns = OpenTurns(authorize)
-        services = Services(
-            models=models,
-            history=history,
-            knowledge=knowledge,
-            web=web,
-            prompts=await asyncio.to_thread(JinjaPrompts, installation.prompt_folders()),
-            turns=open_turns,
-            commands=installation.plugins.commands,
-            settings=settings,
-            moderation=moderation,
-            places=places,
-            admins=admins,
-            forget=Erasure(
-                database,
-                open_turns,
-                history,
-                knowledge,
-                installation.plugins.forget,
-                config.data_dir,
-            ),
-            searching=Searching(
-                rewrite=config.knowledge.rewrite,
-                multi_query=config.knowledge.multi_query,
-                deadline_s=config.knowledge.query_deadline_s,
-            ),
-            max_attachment_bytes=config.limits.max_attachment_bytes,
-            authorize=authorize,
-        )
-        failed = await stack.enter_async_context(
-            run_lifespans(installation.plugins.lifespans, services)
-        )
-        plugins = installation.plugins.without_skills(failed)
-        services = replace(services, commands=plugins.commands)
         metrics = Metrics()
         metrics.watch_pool(pool.status)
-        core = assemble(
-            plugins.skills,
-            services,
-            open_turns,
-            replies,
-            policy=Policy(
-                is_admin=admins.is_admin,
-                admission=Admission(moderation, places),
-                channel_settings=settings.resolve,
-                is_off=config.is_off,
-                quota_per_hour=config.limits.quota_per_hour,
-                max_chars=config.limits.max_message_chars,
-                named_roles=partial(named_roles, config, installation.plugins.commands, settings),
-            ),
-            settings=plugins.settings,
-            limits=TurnLimits(
-                max_turns=config.limits.max_turns,
-                per_person=config.limits.per_person,
-                per_channel=config.limits.per_channel,
-                deadline_s=config.limits.turn_deadline_s,
-            ),
-            metrics=metrics,
-            redact=Redactor(installation.secrets.known()),
-            suspensions=Suspensions(database),
-            platforms=platforms,
+        made = await stack.enter_async_context(
+            open_core(
+                config,
+                installation.plugins,
+                rules,
+                database,
+                models=models,
+                knowledge=knowledge,
+                web=web,
+                prompts=await asyncio.to_thread(JinjaPrompts, installation.prompt_folders()),
+                data_dir=config.data_dir,
+                metrics=metrics,
+                redact=Redactor(installation.secrets.known()),
+            )
         )
-        stack.push_async_callback(core.close)
-        yield App(installation, database, pool, knowledge, services, core, plugins, metrics)
+        yield App(
+            installation,
+            database,
+            pool,
+            knowledge,
+            made.services,
+            made.core,
+            made.plugins,
+            metrics,
+        )
 
 
 def create_adapters(installation: Installation) -> list[Adapter]:

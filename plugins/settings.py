@@ -43,8 +43,10 @@ async def setting_names(asked: Completion) -> Sequence[str]:
     """Completes the name of a setting."""
     if asked.services.settings is None:
         return []
-    names = asked.services.settings.names()
-    return [name for name in names if name.startswith(asked.prefix)]
+    service, asker = asked.services.settings, asked.asker
+    names = [name for name in service.names() if name.startswith(asked.prefix)]
+    every = await asked.allowed("settings.change:channel")
+    return [name for name in names if every or service.may_choose(name, asker.here, asker)]
 
 
 @command("settings", quick=True, examples=[Example("/settings show")])

@@ -8,39 +8,29 @@ import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from backends.base import Backend
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply
+from bot.assembly import load_rules, open_core
 from bot.commands.parsing import split_command
 from bot.config import AdminSettings, CommandRule, Config
 from bot.errors import Failed, PluginError
 from bot.events import Attachment, CommandCall, ContextMessage, Event, Message
-from bot.history.reply_addresses import SqlReplies
-from bot.history.sql_store import SqlHistoryStore
 from bot.installation import SHIPPED_PLUGINS
-from bot.knowledge.access import DocumentAccess
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.page_reader import PageReader
 from bot.prompting.templates import JinjaPrompts
-from bot.settings.admins import Admins
-from bot.settings.admission import Admission
-from bot.settings.channel_settings import ChosenSettings
 from bot.settings.choices_store import SqlPreferences
-from bot.settings.from_config import create_authorizer, settings_from_config
-from bot.settings.moderation import Moderation
-from bot.settings.places import AllowedPlaces
 from bot.skills.plugin_loader import Plugins, load_plugins
 from bot.skills.services import Services
 from bot.storage.database import Database
 from bot.testing.decisions import RecordedDecision, RecordingAuthorize
 from bot.testing.knowledge import Shelf
 from bot.testing.models import ScriptedModels
-from bot.turns.core import Core, Policy, assemble
-from bot.turns.open_turns import OpenTurns
+from bot.turns.core import Core
 from bot.types import Author, ConversationKey, File, Limits, Source, State, Status, View
 from bot.web.fetch import Fetched
 
@@ -197,72 +187,36 @@ async def running_skills(
         ]
         document_reader = DocumentReader(found)
         stack.push_async_callback(document_reader.aclose)
-        shelf, history = Shelf(), SqlHistoryStore(database)
-        scripted = ScriptedModels(*backends)
+        shelf, scripted = Shelf(), ScriptedModels(*backends)
         config = Config(
             admins=AdminSettings(roles=(f"test:{_ADMIN}",)),
             commands={name: CommandRule(**rule) for name, rule in (commands or {}).items()},
         )
-        preferences = SqlPreferences(database)
-        admins = Admins(preferences, config.is_admin)
-        moderation = Moderation(preferences, admins)
-        places = AllowedPlaces(preferences, {}, admins)
-        channel_settings = ChosenSettings(
-            preferences,
-            partial(settings_from_config, config),
-            lambda: (*config.knowledge.bases,),
-            commands=lambda: [command.name for command in found.commands],
-            models=scripted,
+        rules = await load_rules(
+            config, found, SqlPreferences(database), scripted, watch=RecordingAuthorize
         )
-        documents = DocumentAccess(config.knowledge.bases, channel_settings.knowledge_base)
-        authorize = RecordingAuthorize(
-            create_authorizer(config, channel_settings, found.commands, documents)
+        made = await stack.enter_async_context(
+            open_core(
+                config,
+                found,
+                rules,
+                database,
+                models=scripted,
+                knowledge=shelf,
+                web=PageReader(_Pages(pages or {}), document_reader),
+                prompts=JinjaPrompts([*(Path(one) for one in found.prompt_folders), _PROMPTS]),
+                data_dir=folder,
+            )
         )
-        open_turns = OpenTurns(authorize)
-
-        async def forget(person: str) -> int:
-            for _, hook in found.forget:
-                await asyncio.to_thread(hook, person)
-            return await history.forget(person=person)
-
-        services = Services(
-            models=scripted,
-            history=history,
-            knowledge=shelf,
-            web=PageReader(_Pages(pages or {}), document_reader),
-            prompts=JinjaPrompts([*(Path(one) for one in found.prompt_folders), _PROMPTS]),
-            turns=open_turns,
-            commands=found.commands,
-            settings=channel_settings,
-            moderation=moderation,
-            places=places,
-            admins=admins,
-            forget=forget,
-            authorize=authorize,
-        )
-        core = assemble(
-            found.skills,
-            services,
-            open_turns,
-            SqlReplies(database),
-            policy=Policy(
-                is_admin=admins.is_admin,
-                admission=Admission(moderation, places),
-                channel_settings=channel_settings.resolve,
-                is_off=config.is_off,
-            ),
-            settings=found.settings,
-        )
-        for _, lifespan in found.lifespans:
-            await stack.enter_async_context(lifespan(services))
-        stack.push_async_callback(core.close)
+        if made.plugins.problems != found.problems:
+            raise PluginError("; ".join(map(str, made.plugins.problems)))
         yield Parlance(
             cast(ScriptedBackend, backends[0]),
             shelf,
-            services,
-            found,
-            authorize.decisions,
-            core,
+            made.services,
+            made.plugins,
+            cast(RecordingAuthorize, rules.authorize).decisions,
+            made.core,
             patience_s,
         )
 

@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 
 from bot.commands.checks import Asker
 from bot.errors import NotFound
+from bot.knowledge.access import private_base
 from bot.knowledge.citations import support
 from bot.knowledge.retrieval.followup import combine_with_history, is_follow_up
+from bot.types import Author
 from bot.values import Document, Ingested, Passage, SearchResult
 
 
@@ -89,6 +91,13 @@ class Shelf:
         if document not in self.documents:
             raise NotFound(f"There is no document {document!r}; see /docs list.")
         return self.documents.pop(document)
+
+    async def forget(self, author: Author) -> None:
+        """Delete a person's own documents."""
+        own = private_base(author)
+        theirs = [key for key, one in self.documents.items() if one.base == own]
+        for key in theirs:
+            del self.documents[key]
 
     async def check_support(
         self, answer: str, passages: Sequence[Passage]

@@ -24,7 +24,8 @@ from bot.settings.values import ChannelSettings
 from bot.skills.permitted_services import permit
 from bot.skills.services import Services
 from bot.skills.skill import Skill
-from bot.turns.intake import Admission, Intake
+from bot.turns.admission import Admission
+from bot.turns.intake import Intake
 from bot.turns.middleware import (
     Metrics,
     Middleware,

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
 from bot.errors import StorageError
 from bot.history.protocol import HistoryStore
-from bot.knowledge.service import KnowledgeService
+from bot.skills.services import Knowledge
 from bot.storage.database import Database
 from bot.turns.open_turns import OpenTurns
 from bot.types import Author
@@ -24,6 +25,14 @@ _PLUGIN_TIMEOUT_S = 30.0
 """How long a plugin may take to forget a person, in seconds; the others are asked after it."""
 
 
+class DocumentsOfPeople(Knowledge, Protocol):
+    """The documents, some of which belong to one person."""
+
+    async def forget(self, author: Author) -> object:
+        """Delete a person's own documents, and who added the others."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Erasure:
     """Implements `Services.forget`. `hooks` are pairs of a plugin's name and its `forget_user`."""
@@ -31,7 +40,7 @@ class Erasure:
     database: Database
     open_turns: OpenTurns
     history: HistoryStore
-    knowledge: KnowledgeService
+    knowledge: DocumentsOfPeople
     hooks: Sequence[tuple[str, Callable[[str], None]]]
     data_dir: Path
 

@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -21,6 +21,7 @@ from bot.replies.delivery import Delivery
 from bot.replies.draft import Draft
 from bot.replies.protocol import Sink
 from bot.turns.actions import ButtonHandler, is_same_channel
+from bot.turns.admission import Admission, EverybodyAdmitted, action_of, turn_away
 from bot.turns.lanes import Lanes
 from bot.turns.outcome import Outcome
 from bot.turns.platforms import Platforms
@@ -34,28 +35,6 @@ from bot.types import Author, ConversationKey, Notice
 log = structlog.get_logger(__name__)
 
 _CANCEL_TIMEOUT_S = 0.3
-
-
-class Admission(Protocol):
-    """Says who is let in; an action is a command's name, `message`, or `button:NAME`."""
-
-    def admits(self, asker: Asker, action: str = "message") -> bool:
-        """Whether an event is let in; has no effect."""
-        ...
-
-    async def refusal(self, asker: Asker, action: str = "message", text: str = "") -> str | None:
-        """What to say to a person who is not let in; empty: nothing. None: they are let in."""
-        ...
-
-
-def _action_of(event: Message | CommandCall | ActionCall) -> str:
-    match event:
-        case Message():
-            return "message"
-        case CommandCall():
-            return event.name
-        case ActionCall():
-            return f"button:{event.action}"
 
 
 class Intake:
@@ -80,7 +59,7 @@ class Intake:
         self._is_admin = is_admin
         self._authorize = authorize
         self._buttons = ButtonHandler(dependencies.store, authorize)
-        self._admission = admission
+        self._admission = admission or EverybodyAdmitted()
         self._lanes = Lanes()
         self._tasks: set[asyncio.Task[None]] = set()
         self._runners: set[TurnRunner] = set()
@@ -95,7 +74,9 @@ class Intake:
         """
         match event:
             case Message() | CommandCall() | ActionCall() if not self._admits(event):
-                work = self._turn_away(event, sink)
+                work = turn_away(
+                    self._admission, self._dependencies, event, self._asker(event), sink
+                )
                 name = event.id
             case Message() | CommandCall():
                 runner = self._create_runner(event, sink)
@@ -131,31 +112,10 @@ class Intake:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    # --- who is not let in --------------------------------------------------------------------
+    # --- questions ----------------------------------------------------------------------------
 
     def _admits(self, event: Message | CommandCall | ActionCall) -> bool:
-        if self._admission is None:
-            return True
-        return self._admission.admits(self._asker(event), _action_of(event))
-
-    async def _turn_away(self, event: Message | CommandCall | ActionCall, sink: Sink) -> None:
-        """Tell a person who is not let in why, or take back what already stands of the reply."""
-        assert self._admission is not None
-        text = (event.text or "") if isinstance(event, Message) else ""
-        try:
-            words = None
-            if await self._dependencies.store.claim(event.conversation.platform, event.id):
-                words = await self._admission.refusal(self._asker(event), _action_of(event), text)
-            draft = Draft(uuid.uuid4().hex, sink.limits, redact=self._dependencies.redact)
-            delivery = Delivery(sink, draft, timeouts=self._dependencies.timeouts)
-            if words:
-                await delivery.finish("refused", Notice(words, "refusal", private=True))
-            else:
-                await delivery.withdraw()
-        except Exception:  # a task's top; there is nothing to answer
-            log.exception("turn.refusal_failed")
-
-    # --- questions ----------------------------------------------------------------------------
+        return self._admission.admits(self._asker(event), action_of(event))
 
     def _asker(self, event: Message | CommandCall | ActionCall) -> Asker:
         admin = self._is_admin(event.author)
@@ -170,8 +130,7 @@ class Intake:
         replaces: StoredMessage | None = None,
         question: StoredMessage | None = None,
     ) -> TurnRunner:
-        """Route an event and enter it in its lane, without awaiting, so that events keep their
-        order."""
+        """Route an event and enter it in its lane; nothing is awaited, so events keep their order."""
         route, refused = None, self._capacity_error(event)
         actions: tuple[str, ...] = ()
         if refused is None or (isinstance(event, CommandCall) and not self._closing):
@@ -319,8 +278,7 @@ class Intake:
         return Notice(words, private=True)
 
     async def _regenerate(self, call: ActionCall, sink: Sink) -> TurnRunner:
-        """Prepare a turn that answers a stored question again. Raises `NotFound`, `Denied` or
-        `Busy`."""
+        """Prepare to answer a stored question again. Raises `NotFound`, `Denied` or `Busy`."""
         answer, question = await self._buttons.find(call, self._asker(call))
         if answer.status == "running" and self._open_turns.get(answer.id) is not None:
             raise Busy(5, "This answer is still being written; stop it first.")

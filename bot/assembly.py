@@ -1,0 +1,177 @@
+"""Puts a core together: who may do what, the settings, the services, the plugins, the turns.
+
+The bot (`bot.app`) and the tests of plugins (`bot.testing`) both use it, with other models,
+documents and web pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from bot.commands.authorization import Authorize
+from bot.config import Config
+from bot.history.reply_addresses import SqlReplies
+from bot.history.sql_store import SqlHistoryStore
+from bot.history.suspensions import Suspensions
+from bot.knowledge.access import DocumentAccess
+from bot.models.protocol import Models
+from bot.observability.redaction import Redactor
+from bot.prompting.templates import JinjaPrompts
+from bot.settings.admins import Admins
+from bot.settings.admission import Admission
+from bot.settings.channel_settings import ChosenSettings
+from bot.settings.choices_store import SqlPreferences
+from bot.settings.from_config import create_authorizer, named_roles, settings_from_config
+from bot.settings.moderation import Moderation
+from bot.settings.places import AllowedPlaces
+from bot.skills.plugin_declarations import Plugins
+from bot.skills.plugin_lifespans import run_lifespans
+from bot.skills.services import Searching, Services, Web
+from bot.storage.database import Database
+from bot.turns.core import Core, Policy, assemble
+from bot.turns.erasure import DocumentsOfPeople, Erasure
+from bot.turns.middleware import Metrics
+from bot.turns.open_turns import OpenTurns
+from bot.turns.platforms import Platforms
+from bot.turns.runner import TurnLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the operator and the admins have set, and what decides by it who may do what."""
+
+    admins: Admins
+    admission: Admission
+    moderation: Moderation
+    places: AllowedPlaces
+    settings: ChosenSettings
+    platforms: Platforms
+    authorize: Authorize
+
+
+@dataclass(frozen=True, slots=True)
+class AssembledCore:
+    """A core with its services, and the plugins in effect: without those that could not start."""
+
+    core: Core
+    services: Services
+    plugins: Plugins
+
+
+def unwatched(authorize: Authorize) -> Authorize:
+    """The default of `load_rules(watch=)`: nobody watches the decisions."""
+    return authorize
+
+
+async def load_rules(
+    config: Config,
+    plugins: Plugins,
+    preferences: SqlPreferences,
+    models: Models,
+    *,
+    watch: Callable[[Authorize], Authorize] = unwatched,
+) -> Rules:
+    """Read the rules of config.yaml and those that were chosen in chat.
+
+    `watch` may wrap what decides, to see the decisions.
+    """
+    admins = Admins(preferences, config.is_admin)
+    moderation = Moderation(preferences, admins)
+    places = AllowedPlaces(preferences, config.allowed_workspaces, admins)
+    for chosen in (admins, moderation, places):
+        await chosen.load()
+    platforms = Platforms(admins.is_admin)
+    settings = ChosenSettings(
+        preferences,
+        partial(settings_from_config, config),
+        lambda: (*config.knowledge.bases,),
+        commands=lambda: [command.name for command in plugins.commands],
+        models=models,
+        role_problem=platforms.role_problem,
+    )
+    documents = DocumentAccess(
+        config.knowledge.bases, settings.knowledge_base, platforms.channels_of
+    )
+    authorize = watch(create_authorizer(config, settings, plugins.commands, documents))
+    admission = Admission(moderation, places)
+    return Rules(admins, admission, moderation, places, settings, platforms, authorize)
+
+
+@asynccontextmanager
+async def open_core(
+    config: Config,
+    plugins: Plugins,
+    rules: Rules,
+    database: Database,
+    *,
+    models: Models,
+    knowledge: DocumentsOfPeople,
+    web: Web,
+    prompts: JinjaPrompts,
+    data_dir: Path,
+    metrics: Metrics | None = None,
+    redact: Redactor | None = None,
+) -> AsyncIterator[AssembledCore]:
+    """Start the plugins and the core on these parts, which it does not own; end both afterwards.
+
+    `data_dir` is the folder in which the terminal keeps its typed lines.
+    """
+    async with AsyncExitStack() as stack:
+        open_turns, history = OpenTurns(rules.authorize), SqlHistoryStore(database)
+        services = Services(
+            models=models,
+            history=history,
+            knowledge=knowledge,
+            web=web,
+            prompts=prompts,
+            turns=open_turns,
+            commands=plugins.commands,
+            settings=rules.settings,
+            moderation=rules.moderation,
+            places=rules.places,
+            admins=rules.admins,
+            forget=Erasure(database, open_turns, history, knowledge, plugins.forget, data_dir),
+            searching=Searching(
+                rewrite=config.knowledge.rewrite,
+                multi_query=config.knowledge.multi_query,
+                deadline_s=config.knowledge.query_deadline_s,
+            ),
+            max_attachment_bytes=config.limits.max_attachment_bytes,
+            authorize=rules.authorize,
+        )
+        failed = await stack.enter_async_context(run_lifespans(plugins.lifespans, services))
+        declared = plugins.commands
+        plugins = plugins.without_skills(failed)
+        services = replace(services, commands=plugins.commands)
+        core = assemble(
+            plugins.skills,
+            services,
+            open_turns,
+            SqlReplies(database),
+            policy=Policy(
+                is_admin=rules.admins.is_admin,
+                admission=rules.admission,
+                channel_settings=rules.settings.resolve,
+                is_off=config.is_off,
+                quota_per_hour=config.limits.quota_per_hour,
+                max_chars=config.limits.max_message_chars,
+                named_roles=partial(named_roles, config, declared, rules.settings),
+            ),
+            settings=plugins.settings,
+            limits=TurnLimits(
+                max_turns=config.limits.max_turns,
+                per_person=config.limits.per_person,
+                per_channel=config.limits.per_channel,
+                deadline_s=config.limits.turn_deadline_s,
+            ),
+            metrics=metrics,
+            redact=redact,
+            suspensions=Suspensions(database),
+            platforms=rules.platforms,
+        )
+        stack.push_async_callback(core.close)
+        yield AssembledCore(core, services, plugins)

@@ -1,0 +1,76 @@
+"""Turns away people who are not let in, before anything else looks at their event."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Protocol
+
+import structlog
+
+from bot.commands.checks import Asker
+from bot.events import ActionCall, CommandCall, Message
+from bot.replies.delivery import Delivery
+from bot.replies.draft import Draft
+from bot.replies.protocol import Sink
+from bot.turns.runner import TurnDependencies
+from bot.turns.turn import unless_cancelled
+from bot.types import Notice
+
+log = structlog.get_logger(__name__)
+
+
+class Admission(Protocol):
+    """Says who is let in; an action is a command's name, `message`, or `button:NAME`."""
+
+    def admits(self, asker: Asker, action: str = "message") -> bool:
+        """Whether an event is let in; has no effect."""
+        ...
+
+    async def refusal(self, asker: Asker, action: str = "message", text: str = "") -> str | None:
+        """What to say to a person who is not let in; empty: nothing. None: they are let in."""
+        ...
+
+
+class EverybodyAdmitted:
+    """The `Admission` of a process that turns nobody away."""
+
+    def admits(self, asker: Asker, action: str = "message") -> bool:
+        return True
+
+    async def refusal(self, asker: Asker, action: str = "message", text: str = "") -> str | None:
+        return None
+
+
+def action_of(event: Message | CommandCall | ActionCall) -> str:
+    """The action of an event, as `Admission` is asked for it."""
+    match event:
+        case Message():
+            return "message"
+        case CommandCall():
+            return event.name
+        case ActionCall():
+            return f"button:{event.action}"
+
+
+async def turn_away(
+    admission: Admission,
+    dependencies: TurnDependencies,
+    event: Message | CommandCall | ActionCall,
+    asker: Asker,
+    sink: Sink,
+) -> None:
+    """Tell a person who is not let in why, or take back what already stands of the reply."""
+    text = (event.text or "") if isinstance(event, Message) else ""
+    platform = event.conversation.platform
+    try:
+        words = None
+        if await unless_cancelled(dependencies.store.claim(platform, event.id)):
+            words = await unless_cancelled(admission.refusal(asker, action_of(event), text))
+        draft = Draft(uuid.uuid4().hex, sink.limits, redact=dependencies.redact)
+        delivery = Delivery(sink, draft, timeouts=dependencies.timeouts)
+        if words:
+            await delivery.finish("refused", Notice(words, "refusal", private=True))
+        else:
+            await delivery.withdraw()
+    except Exception:  # a task's top; there is nothing to answer
+        log.exception("turn.refusal_failed")
