@@ -130,7 +130,7 @@ class Intake:
         replaces: StoredMessage | None = None,
         question: StoredMessage | None = None,
     ) -> TurnRunner:
-        """Route an event and enter it in its lane; nothing is awaited, so events keep their order."""
+        """Route an event and enter it in its lane; awaits nothing, so events keep their order."""
         route, refused = None, self._capacity_error(event)
         actions: tuple[str, ...] = ()
         if refused is None or (isinstance(event, CommandCall) and not self._closing):
