@@ -47,8 +47,12 @@ async def serve_control(
     The data folder must be locked by this process: a socket that is there is a dead process's. If
     there can be no socket, a warning is logged and the block runs without.
     """
+    opening = asyncio.create_task(asyncio.to_thread(_listen, data_dir))
     try:
-        listening = await asyncio.to_thread(_listen, data_dir)
+        listening = await asyncio.shield(opening)
+    except asyncio.CancelledError:  # the thread goes on, and opens it all the same
+        (await opening).close()
+        raise
     except OSError as exc:
         log.warning("control.unavailable", reason=exc.strerror or str(exc))
         yield

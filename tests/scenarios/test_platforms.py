@@ -163,7 +163,7 @@ class TestModels:
     async def test_an_admin_switches_the_model_and_it_stays_switched(self, house: House) -> None:
         options = {"action": "use", "name": "other", "scope": "workspace"}
         await house.driver.command("model", options, by="root")
-        await house.reads("other now answers in this workspace")
+        await house.reads("other now answers everybody in this workspace")
         await house.driver.mention("hello there")
         await house.reads("The other model: hello there")
         await house.restart()
@@ -185,7 +185,7 @@ class TestSettings:
     async def test_an_admin_says_who_may_use_a_command_and_it_stays_so(self, house: House) -> None:
         options = {"action": "set", "name": "command.chat", "value": "admins"}
         await house.driver.command("settings", options, by="root")
-        await house.sees("command.chat is set for the channel")
+        await house.sees("command.chat is set ")
         await house.restart()
         await house.driver.command("chat", {"message": "hello there"})
         await house.until(
@@ -198,7 +198,7 @@ class TestSettings:
     async def test_what_holds_for_a_command_holds_for_a_mention(self, house: House) -> None:
         options = {"action": "set", "name": "command.chat", "value": "admins"}
         await house.driver.command("settings", options, by="root")
-        await house.sees("command.chat is set for the channel")
+        await house.sees("command.chat is set ")
         await house.driver.mention("hello there")
         await house.until(
             lambda: "You may not use /chat here" in house.text + "".join(house.driver.private()),

@@ -77,7 +77,7 @@ async def test_a_message_is_added_to_the_documents_by_an_admin(
 ) -> None:
     message = people.write("The lighthouse keeper is called Ferdinand.")
     await people.menu(f"{MENU}docs", message)
-    await house.until(lambda: "needs" in house.text + "".join(people.private()), "a refusal")
+    await house.until(lambda: "Only admins" in house.text + "".join(people.private()), "a refusal")
     await people.menu(f"{MENU}docs", message, by=ROOT)
     await house.reads("added")
     await people.slash("docs", "list")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 LATE = frozenset(
     {
+        "aiohttp",
         "alembic",
         "bot.storage.migrations",
         "bot.web.fetch",
@@ -21,6 +22,7 @@ LATE = frozenset(
         "rich.markdown",
         "slack_bolt",
         "tokenizers",
+        "uvicorn",
     }
 )
 """For the first question, other commands, or another configuration."""
