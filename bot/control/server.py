@@ -7,7 +7,7 @@ import os
 import socket
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,22 +51,24 @@ async def serve_control(
     try:
         listening = await asyncio.shield(opening)
     except asyncio.CancelledError:  # the thread goes on, and opens it all the same
-        (await opening).close()
+        with suppress(OSError):
+            (await opening).close()
         raise
     except OSError as exc:
         log.warning("control.unavailable", reason=exc.strerror or str(exc))
         yield
         return
     connections = _Connections(commands, stop)
-    server = await asyncio.start_unix_server(
-        connections.accept, sock=listening, limit=MAX_REQUEST_BYTES
-    )
-    try:
-        yield
-    finally:
-        server.close()
-        await connections.close()
-        await asyncio.to_thread(_remove, data_dir)
+    with closing(listening):
+        server = await asyncio.start_unix_server(
+            connections.accept, sock=listening, limit=MAX_REQUEST_BYTES
+        )
+        try:
+            yield
+        finally:
+            server.close()
+            await connections.close()
+            await asyncio.to_thread(_remove, data_dir)
 
 
 def _listen(data_dir: Path) -> socket.socket:

@@ -61,9 +61,15 @@ class HistoryStore(Protocol):
         """Mark an event as taken; False when it was before (a redelivery, also after a restart)."""
         ...
 
-    async def open(self, question: StoredMessage, answer: StoredMessage) -> None:
+    async def open(
+        self, question: StoredMessage, answer: StoredMessage, *, claim: bool = False
+    ) -> bool:
         """Store the person's turn, and the answer's as running, before any model is asked. Of a
-        question that is stored already, the text becomes the one that is asked now."""
+        question that is stored already, the text becomes the one that is asked now.
+
+        With `claim` the question's event is marked as taken as well; False, and nothing is stored,
+        when it was before.
+        """
         ...
 
     async def progress(self, turn: str, text: str) -> None:

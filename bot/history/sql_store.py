@@ -11,7 +11,14 @@ from sqlalchemy import Connection, bindparam, delete, insert, literal_column, se
 
 from bot.history.attachments import AttachmentSnapshot
 from bot.history.erasure import forget_conversation, forget_person
-from bot.history.mapping import SNAPSHOT, answer_columns, find_source, to_message, to_row
+from bot.history.mapping import (
+    SNAPSHOT,
+    answer_columns,
+    find_source,
+    platform_of,
+    to_message,
+    to_row,
+)
 from bot.history.protocol import Report, StoredMessage, Verdict
 from bot.history.tables import Moment, feedback, materials, processed_events, quoted, turns
 from bot.storage.database import Database
@@ -126,14 +133,21 @@ class SqlHistoryStore:
 
         return await self._database.write(job)
 
-    async def open(self, question: StoredMessage, answer: StoredMessage) -> None:
+    async def open(
+        self, question: StoredMessage, answer: StoredMessage, *, claim: bool = False
+    ) -> bool:
         asked, answered = to_row(question), to_row(answer)
+        platform = platform_of(question.conversation)
+        event = {"platform": platform, "event_id": question.event_id, "at": datetime.now(UTC)}
 
-        def job(connection: Connection) -> None:
+        def job(connection: Connection) -> bool:
+            if claim and connection.execute(_claim(connection), event).rowcount != 1:
+                return False
             connection.execute(_insert_question(connection), asked)
             connection.execute(_insert, answered)
+            return True
 
-        await self._database.write(job)
+        return await self._database.write(job)
 
     async def progress(self, turn: str, text: str) -> None:
         await self._execute(_progress, {"turn": turn, "text": text})

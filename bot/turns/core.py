@@ -151,7 +151,8 @@ class Core:
         return [
             command
             for command in self.commands
-            if (await authorize(asker, command.name, conversation)).allowed
+            if self._admits(asker, command.name)
+            and (await authorize(asker, command.name, conversation)).allowed
         ]
 
     async def may_use(

@@ -69,8 +69,8 @@ class Intake:
     async def accept(self, event: Event, sink: Sink) -> None:
         """Accept an event and return as soon as its task has started.
 
-        A mistake of the person is reported in the reply, not raised. When too many tasks are open,
-        this waits until the refusal has been sent, which slows the adapter down.
+        A mistake of the person is reported in the reply, not raised. With too many tasks open, this
+        waits until the refusal has been sent, which slows the adapter down.
         """
         match event:
             case Message() | CommandCall() | ActionCall() if not self._admits(event):
@@ -79,15 +79,14 @@ class Intake:
                 )
                 name = event.id
             case Message() | CommandCall():
+                if self._open_turns.find_by_event(event.conversation.platform, event.id):
+                    return  # delivered again while it is being answered
                 runner = self._create_runner(event, sink)
-                work = self._run(runner)
-                name = runner.turn.id
+                work, name = self._run(runner), runner.turn.id
             case ActionCall():
-                work = self._press(event, sink)
-                name = event.id
+                work, name = self._press(event, sink), event.id
             case MessageDeleted():
-                work = self._delete_question(event)
-                name = event.id
+                work, name = self._delete_question(event), event.id
         task = self._start(work, name)
         if self._closing or len(self._tasks) > 2 * self._dependencies.limits.max_turns:
             await asyncio.wait([task])

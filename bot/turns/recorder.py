@@ -48,10 +48,11 @@ class TurnRecorder:
         self._opening: asyncio.Future[None] | None = None
         self._read = -1
 
-    async def open(self, turn: Turn) -> None:
-        """Store the question, and an empty answer with the status `running`."""
+    async def open(self, turn: Turn, *, claim: bool = False) -> bool:
+        """Store the question, and an empty answer with the status `running`. With `claim` the event
+        is claimed as well; False, and nothing is stored, if it was claimed before."""
         if self.answer is not None:
-            return
+            return True
         event, route = turn.event, turn.route
         assert route is not None
         stored = self._question
@@ -83,17 +84,26 @@ class TurnRecorder:
             answers=question.id,
             status="running",
         )
-        self._opening = asyncio.ensure_future(self._store_question(question, answer))
+        self._opening = asyncio.ensure_future(self._store_question(question, answer, claim))
         await asyncio.shield(self._opening)  # a Stop now must not leave a turn open for ever
+        return self.answer is not None
 
-    async def _store_question(self, question: StoredMessage, answer: StoredMessage) -> None:
+    async def _store_question(
+        self, question: StoredMessage, answer: StoredMessage, claim: bool
+    ) -> None:
         if self._replaces is not None:
             others = await self._store.recent(question.conversation)
             stale = {turn.id for turn in others if turn.answers == question.id}
             for turn in stale | {self._replaces.id}:
                 await self._store.supersede(turn)
-        await self._store.open(question, answer)
-        self.answer = answer
+        if await self._store.open(question, answer, claim=claim):
+            self.answer = answer
+
+    async def is_open(self) -> bool:
+        """Whether the question and its answer are stored; waits if they are just being stored."""
+        if self._opening is not None:
+            await asyncio.wait([self._opening])
+        return self.answer is not None
 
     async def save_attachments(self, turn: Turn) -> None:
         """Store the attachments and quoted messages that were read so far, for Regenerate."""

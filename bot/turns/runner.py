@@ -67,6 +67,10 @@ class TurnDependencies:
     redact: Redactor = field(default_factory=Redactor, repr=False)
 
 
+class SeenBefore(Exception):
+    """The event of a turn was accepted before."""
+
+
 class TurnRunner:
     """Runs one accepted turn to its end, or until it is suspended.
 
@@ -108,6 +112,10 @@ class TurnRunner:
         )
         self._delivery = Delivery(sink, self._draft, timeouts=dependencies.timeouts)
         self._suspended = False
+        # A turn that runs at once claims its event as it stores the question, in one transaction.
+        self._claims_with_question = (
+            not (claimed or turn.quick) and ticket is not None and not ticket.position
+        )
         turn.output = self._delivery
         turn.save_read = partial(self._recorder.save_attachments, turn)
 
@@ -135,17 +143,17 @@ class TurnRunner:
 
     async def _run_to_outcome(self) -> Outcome | None:
         turn = self.turn
-        platform = turn.event.conversation.platform
         try:
-            if not self._claimed and not await unless_cancelled(
-                self._dependencies.store.claim(platform, turn.event.id)
-            ):
+            if not (self._claimed or self._claims_with_question) and not await self._claim():
                 return None
             if self._refused is not None:
                 await require(self._dependencies.authorize, turn.asker, self._actions)
                 raise self._refused
             if not await turn.work(self._work()):
-                return self._stopped_outcome()
+                opened = await self._recorder.is_open() or not self._claims_with_question
+                return self._stopped_outcome() if opened or await self._claim() else None
+        except SeenBefore:
+            return None
         except Exception as error:  # noqa: BLE001 - a turn's errors become notices here
             return report_error(error)
         await self._draft.take_in()
@@ -154,6 +162,11 @@ class TurnRunner:
         if self._draft.failed or self._draft.refused:
             return Outcome("failed" if self._draft.failed else "refused")
         return empty_answer() if self._draft.empty else Outcome("complete")
+
+    async def _claim(self) -> bool:
+        event = self.turn.event
+        claim = self._dependencies.store.claim(event.conversation.platform, event.id)
+        return await unless_cancelled(claim)
 
     def _stopped_outcome(self) -> Outcome:
         if self.turn.stopped == "shutdown":
@@ -195,7 +208,9 @@ class TurnRunner:
         if self._ticket is not None:
             await self._ticket.wait(self._show_position)
         if not turn.route.quick:
-            await self._recorder.open(turn)
+            claim = self._claims_with_question
+            if not await self._recorder.open(turn, claim=claim):
+                raise SeenBefore
             await self._recorder.save_attachments(turn)
         async with self._recorder.save_progress(turn, self._draft):
             try:

@@ -67,6 +67,17 @@ class HistoryContract:
         assert await store.claim("discord", "E1")
         assert await store.claim("slack", "E2")
 
+    async def test_a_question_is_stored_and_its_event_claimed_at_once_or_neither(
+        self, store: HistoryStore
+    ) -> None:
+        question = asked("q1")
+        assert await store.open(question, answering(question), claim=True)
+        platform = question.conversation.partition(":")[0]
+        assert not await store.claim(platform, question.event_id)
+        again = replace(asked("q2"), event_id=question.event_id)
+        assert not await store.open(again, answering(again), claim=True)
+        assert await store.get(again.id) is None
+
     async def test_of_many_claims_at_once_one_wins(self, store: HistoryStore) -> None:
         won = await asyncio.gather(*(store.claim("slack", "E1") for _ in range(50)))
         assert won.count(True) == 1

@@ -27,10 +27,16 @@ class MemoryHistoryStore:
         self._claimed.add((platform, event_id))
         return fresh
 
-    async def open(self, question: StoredMessage, answer: StoredMessage) -> None:
+    async def open(
+        self, question: StoredMessage, answer: StoredMessage, *, claim: bool = False
+    ) -> bool:
+        platform = question.conversation.partition(":")[0]
+        if claim and not await self.claim(platform, question.event_id):
+            return False
         stored = self.turns.setdefault(question.id, question)
         self.turns[question.id] = replace(stored, text=question.text)
         self.turns[answer.id] = answer
+        return True
 
     async def progress(self, turn: str, text: str) -> None:
         if (old := self.turns.get(turn)) is not None and old.status == "running":

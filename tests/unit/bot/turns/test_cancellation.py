@@ -66,10 +66,12 @@ class Cancels(MemoryHistoryStore):
             await cancelled_future()
         return await super().claim(platform, event_id)
 
-    async def open(self, question: StoredMessage, answer: StoredMessage) -> None:
+    async def open(
+        self, question: StoredMessage, answer: StoredMessage, *, claim: bool = False
+    ) -> bool:
         if self.call == "open":
             await cancelled_future()
-        await super().open(question, answer)
+        return await super().open(question, answer, claim=claim)
 
     async def finish(self, answer: StoredMessage) -> None:
         if self.call == "finish":

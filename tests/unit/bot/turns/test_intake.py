@@ -251,9 +251,11 @@ class FullDisk(MemoryHistoryStore):
         self._fail("claim")
         return await super().claim(platform, event_id)
 
-    async def open(self, question: StoredMessage, answer: StoredMessage) -> None:
+    async def open(
+        self, question: StoredMessage, answer: StoredMessage, *, claim: bool = False
+    ) -> bool:
         self._fail("open")
-        await super().open(question, answer)
+        return await super().open(question, answer, claim=claim)
 
     async def finish(self, answer: StoredMessage) -> None:
         self._fail("finish")
