@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +43,8 @@ class Suspensions:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.changed = asyncio.Event()
+        """Set when a turn of this process has begun to wait."""
 
     async def save(self, suspension: Suspension) -> None:
         """Store a turn that is being suspended; its answer must be stored already."""

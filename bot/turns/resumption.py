@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -26,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 _POLL_INTERVAL_S = 5.0
 """How often the store is asked, while turns are suspended, whether another process chose."""
+_SHORTEST_PAUSE_S = 0.2
 _RETRY_INTERVAL = timedelta(minutes=1)
 """When a turn is tried again whose platform is not connected, or does not let the bot write."""
 _GONE = "This was answered already, or its time is over."
@@ -86,12 +88,22 @@ class Resumer:
         if self._suspensions is None:
             return
         while True:
+            self._suspensions.changed.clear()
+            pause: float | None = _POLL_INTERVAL_S
             try:
                 for suspension in await self._suspensions.due(datetime.now(UTC)):
                     await self._resume_due(suspension)
+                following = await self._suspensions.next_time()
+                if following is None:
+                    pause = None  # nobody else can suspend a turn
+                else:
+                    left = (following - datetime.now(UTC)).total_seconds()
+                    pause = min(max(left, _SHORTEST_PAUSE_S), _POLL_INTERVAL_S)
             except Exception:  # the next one may succeed
                 log.exception("turn.resumption_failed")
-            await asyncio.sleep(_POLL_INTERVAL_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._suspensions.changed.wait()
 
     async def _resume_due(self, suspension: Suspension) -> None:
         assert self._suspensions is not None

@@ -183,6 +183,8 @@ class TurnRunner:
             self.turn.record.explanation = self._dependencies.redact.part(explanation)
         await self._draft.take_in()
         await self._recorder.close(self.turn, self._draft.whole_text)
+        if self._suspended and self._dependencies.suspensions is not None:
+            self._dependencies.suspensions.changed.set()
 
     async def _finish_reply(self, outcome: Outcome) -> None:
         if self.turn.stopped != "question_deleted":

@@ -182,7 +182,8 @@ class Walk:
             options = {"action": "use", "name": "default", "scope": width}
             event = CommandCall(f"e-{author.id}", HERE, author, "model", options)
             await self._send(f"model for {scope}", author, event)
-            self.check(f"model for {scope}", author, f"model.use:{scope}")
+            asked = "person" if scope == "conversation" else scope
+            self.check(f"model for {scope}", author, f"model.use:{asked}")
 
     async def everywhere(self) -> None:
         await self.commands()

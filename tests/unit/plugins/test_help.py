@@ -10,7 +10,7 @@ from bot.errors import NotFound
 from plugins.help import command_names, help_, stop
 from plugins.model_switch import model
 from plugins.settings import settings
-from tests.unit.plugins.stage import ANN, HERE, Stage
+from tests.unit.plugins.stage import ANN, HERE, Stage, authorizer
 
 
 async def test_help_is_made_from_the_commands(on: Stage) -> None:
@@ -36,7 +36,8 @@ async def test_an_unknown_command_gets_the_nearest(on: Stage) -> None:
 
 
 async def test_people_are_not_shown_what_they_may_not_use(on: Stage) -> None:
-    on.services = replace(on.services, commands=(replace(settings, check=is_admin), model))
+    commands = (replace(settings, check=is_admin), model)
+    on.services = replace(on.services, commands=commands, authorize=authorizer(commands))
     assert "/settings" not in (await on.call(help_, options={})).text
     assert "/settings" in (await on.call(help_, options={}, admin=True)).text
     with pytest.raises(NotFound):

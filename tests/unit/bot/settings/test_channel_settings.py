@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from bot.settings.channel_settings import ChosenSettings
 from bot.settings.choices_store import SqlPreferences
 from bot.settings.values import ChannelSettings
 from bot.storage.database import Database
-from bot.types import ConversationKey, Scope
+from bot.types import ConversationKey
 
 HERE = ConversationKey("slack", "T1", "C1")
 
@@ -25,15 +25,8 @@ class SlowPreferences(SqlPreferences):
         self.let_go = asyncio.Event()
         self.has_read = asyncio.Event()
 
-    async def get(self, name: str, scope: str) -> str | None:
-        found = await super().get(name, scope)
-        await self._wait()
-        return found
-
-    async def resolve(
-        self, name: str, scopes: Sequence[tuple[Scope, str]]
-    ) -> tuple[Scope, str] | None:
-        found = await super().resolve(name, scopes)
+    async def choices(self, scopes: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        found = await super().choices(scopes)
         await self._wait()
         return found
 

@@ -219,6 +219,7 @@ async def test_whether_discord_is_connected_can_be_told(
     make: Any, fake: FakeDiscord, shards: int | None
 ) -> None:
     async with running(make(settings={"shards": shards})) as bot:
+        await fake.until(lambda: fake.gateway.identifies == (shards or 1), "all shards")
         await fake.until(lambda: bot.adapter.connected, "connected")
         fake.gateway.refuse = 1000
         fake.gateway.drop()
