@@ -206,7 +206,7 @@ class TerminalAdapter:
         def stop() -> None:
             turn = sink.view.turn if sink.view else ""
             call = ActionCall(self._id(), event.conversation, self._author, "stop", turn)
-            stops.append(loop.create_task(core.accept(call, ReplySink())))
+            stops.append(loop.create_task(core.accept(call, ReplySink()), name="terminal stop"))
 
         if stoppable:
             loop.add_signal_handler(signal.SIGINT, stop)

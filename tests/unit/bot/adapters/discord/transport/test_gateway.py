@@ -225,7 +225,9 @@ async def test_whether_discord_is_connected_can_be_told(
         fake.gateway.drop()
         await fake.until(lambda: not bot.adapter.connected, "away")
         fake.gateway.refuse = 0
-        again = lambda: fake.gateway.resumes + fake.gateway.identifies >= 2 * (shards or 1)  # noqa: E731
-        await fake.until(again, "all shards again")
+        greeted = 2 * (shards or 1)
+        await fake.until(
+            lambda: fake.gateway.resumes + fake.gateway.identifies >= greeted, "all shards again"
+        )
         await fake.until(lambda: bot.adapter.connected, "back")
     assert not bot.adapter.connected
