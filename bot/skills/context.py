@@ -11,9 +11,8 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal, NoReturn, Protocol
+from typing import Any, Final, Literal, NoReturn
 
 from pydantic import BaseModel
 
@@ -31,13 +30,12 @@ from bot.history.suspensions import Suspension, history_until
 from bot.models.protocol import Models
 from bot.prompting.foreign_text import Trusted
 from bot.prompting.repetition_guard import REPETITION_NOTICE, RepetitionGuard
-from bot.settings.values import ChannelSettings
+from bot.skills.current_turn import CurrentTurn, Resumption, TurnRecord, TurnSuspended
 from bot.skills.services import Knowledge, Prompts, Services, Web
 from bot.types import (
     Action,
     Author,
     ConversationKey,
-    Explanation,
     File,
     Notice,
     Part,
@@ -50,76 +48,6 @@ MAX_SUSPENSION: Final = timedelta(days=30)
 """The longest time for which a turn is suspended."""
 _STEPS: Final = "steps done"
 """Key under which the results of `Context.step` are stored."""
-
-
-@dataclass(slots=True)
-class TurnRecord:
-    """What is stored with an answer besides its text; filled in while the skill runs."""
-
-    model: str = ""
-    usage: Usage | None = None
-    explanation: Explanation | None = None
-    read: list[tuple[Attachment, str, str]] = field(default_factory=list, repr=False)
-    """The files that were read, each with its title and text; stored with the question."""
-
-    def add(self, usage: Usage) -> None:
-        """Add the usage of one more model call of the same turn."""
-        old = self.usage
-        if old is None:
-            self.usage = usage
-            return
-        self.usage = Usage(
-            *(getattr(old, f) + getattr(usage, f) for f in Usage.__dataclass_fields__)
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Resumption:
-    """How a suspended turn was resumed.
-
-    `state` is what the skill stored, `choice` the value of the button that was pressed (empty: the
-    time had come), and `by` the name of the person who pressed it.
-    """
-
-    state: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    choice: str = ""
-    by: str = ""
-
-
-class TurnSuspended(BaseException):  # no `except Exception` of a skill may hold it
-    """Ends the work of a turn that `Context.suspend` has suspended."""
-
-    def __init__(self, suspension: Suspension, actions: tuple[Action, ...]) -> None:
-        super().__init__()
-        self.suspension = suspension
-        self.actions = actions
-
-
-class CurrentTurn(Protocol):
-    """The turn that a context belongs to; `bot.turns.turn.Turn` is one."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def event(self) -> Message | CommandCall: ...
-
-    @property
-    def asker(self) -> Asker: ...
-
-    @property
-    def settings(self) -> ChannelSettings: ...
-
-    @property
-    def record(self) -> TurnRecord: ...
-
-    @property
-    def deadline_s(self) -> float | None: ...
-
-    @property
-    def resumed(self) -> Resumption | None: ...
-
-    async def say(self, part: Part) -> None: ...
 
 
 class Context:

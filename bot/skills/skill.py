@@ -14,7 +14,8 @@ from typing import Any
 
 from bot.commands.declaration import Command, Completion
 from bot.models.protocol import Models
-from bot.skills.context import Context, TurnRecord
+from bot.skills.context import Context
+from bot.skills.current_turn import TurnRecord
 from bot.skills.services import Knowledge, Prompts, Services, Settings, Turns, Web
 from bot.values import Document, Ingested, ModelInfo, Page, Passage, SearchResult, Setting
 

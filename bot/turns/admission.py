@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Protocol
 
 import structlog
 
 from bot.commands.checks import Asker
 from bot.events import ActionCall, CommandCall, Message
-from bot.replies.delivery import Delivery
-from bot.replies.draft import Draft
 from bot.replies.protocol import Sink
 from bot.turns.runner import TurnDependencies
 from bot.turns.turn import unless_cancelled
@@ -66,8 +63,7 @@ async def turn_away(
         words = None
         if await unless_cancelled(dependencies.store.claim(platform, event.id)):
             words = await unless_cancelled(admission.refusal(asker, action_of(event), text))
-        draft = Draft(uuid.uuid4().hex, sink.limits, redact=dependencies.redact)
-        delivery = Delivery(sink, draft, timeouts=dependencies.timeouts)
+        delivery = dependencies.begin_reply(sink)
         if words:
             await delivery.finish("refused", Notice(words, "refusal", private=True))
         else:

@@ -18,7 +18,6 @@ from bot.events import Event
 from bot.history.suspensions import Suspensions
 from bot.observability.redaction import Redactor
 from bot.replies.delivery import Delivery, DeliveryTimeouts
-from bot.replies.draft import Draft
 from bot.replies.protocol import Replies, Sink
 from bot.settings.values import ChannelSettings
 from bot.skills.permitted_services import permit
@@ -211,9 +210,7 @@ class Core:
         """
         turn = uuid.uuid4().hex
         sink = await self.platforms.open_reply(conversation, audience, turn=turn)
-        dependencies = self.intake.dependencies
-        draft = Draft(turn, sink.limits, redact=dependencies.redact)
-        return Delivery(sink, draft, timeouts=dependencies.timeouts)
+        return self.intake.dependencies.begin_reply(sink, turn)
 
     async def close(self, within_s: float = 1.5) -> None:
         """Stop all turns, store what was written, and end every reply, within about `within_s`

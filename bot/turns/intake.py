@@ -17,8 +17,6 @@ from bot.errors import Busy, Denied, NotFound
 from bot.events import ActionCall, CommandCall, Event, Message, MessageDeleted
 from bot.history.attachments import AttachmentSnapshot
 from bot.history.protocol import StoredMessage
-from bot.replies.delivery import Delivery
-from bot.replies.draft import Draft
 from bot.replies.protocol import Sink
 from bot.turns.actions import ButtonHandler, is_same_channel
 from bot.turns.admission import Admission, EverybodyAdmitted, action_of, turn_away
@@ -54,7 +52,7 @@ class Intake:
         admission: Admission | None = None,
     ) -> None:
         self._router = router
-        self.dependencies = self._dependencies = dependencies
+        self.dependencies = dependencies
         self._open_turns = dependencies.open_turns
         self._is_admin = is_admin
         self._authorize = authorize
@@ -75,7 +73,7 @@ class Intake:
         match event:
             case Message() | CommandCall() | ActionCall() if not self._admits(event):
                 work = turn_away(
-                    self._admission, self._dependencies, event, self._asker(event), sink
+                    self._admission, self.dependencies, event, self._asker(event), sink
                 )
                 name = event.id
             case Message() | CommandCall():
@@ -88,7 +86,7 @@ class Intake:
             case MessageDeleted():
                 work, name = self._delete_question(event), event.id
         task = self._start(work, name)
-        if self._closing or len(self._tasks) > 2 * self._dependencies.limits.max_turns:
+        if self._closing or len(self._tasks) > 2 * self.dependencies.limits.max_turns:
             await asyncio.wait([task])
 
     async def close(self, within_s: float = 1.5) -> None:
@@ -178,13 +176,13 @@ class Intake:
 
     def _open(self, turn: Turn, sink: Sink, **more: Any) -> TurnRunner:
         ticket = None if turn.quick else self._lanes.enter(str(turn.event.conversation))
-        runner = TurnRunner(self._dependencies, turn, sink, ticket=ticket, **more)
+        runner = TurnRunner(self.dependencies, turn, sink, ticket=ticket, **more)
         self._open_turns.add(turn)
         self._runners.add(runner)
         return runner
 
     def _capacity_error(self, event: Message | CommandCall) -> Exception | None:
-        limits = self._dependencies.limits
+        limits = self.dependencies.limits
         if self._closing:
             return Busy(10, "I am being restarted; please ask again in a moment.")
         if len(self._open_turns) >= limits.max_turns:
@@ -216,7 +214,7 @@ class Intake:
         if turn is not None:
             turn.stop("question_deleted", event.author.name)
             return
-        store = self._dependencies.store
+        store = self.dependencies.store
         try:
             question = await store.by_event(platform, event.of)
             for answer in await store.recent(question.conversation) if question else ():
@@ -238,13 +236,11 @@ class Intake:
                 outcome = report_error(error)
                 if outcome.notice is not None:
                     outcome = replace(outcome, notice=replace(outcome.notice, private=True))
-            draft = Draft(uuid.uuid4().hex, sink.limits, redact=self._dependencies.redact)
-            delivery = Delivery(sink, draft, timeouts=self._dependencies.timeouts)
-            await delivery.finish(outcome.state, outcome.notice)
+            await self.dependencies.begin_reply(sink).finish(outcome.state, outcome.notice)
 
     async def _handle_press(self, call: ActionCall, sink: Sink) -> Notice | None:
         """Do what a button says; None if a turn replies, or if the press was handled before."""
-        if not await self._dependencies.store.claim(call.conversation.platform, call.id):
+        if not await self.dependencies.store.claim(call.conversation.platform, call.id):
             return None
         match call.action:
             case "regenerate":
@@ -283,7 +279,7 @@ class Intake:
             raise Busy(5, "This answer is still being written; stop it first.")
         if question is None:
             raise NotFound("The question is no longer kept; please ask again.")
-        snapshot = await self._dependencies.store.material(question.id) or AttachmentSnapshot()
+        snapshot = await self.dependencies.store.material(question.id) or AttachmentSnapshot()
         if not question.text.strip() and not question.command and not snapshot.attachments:
             raise NotFound("The files of that question are gone; please send them again.")
         key = ConversationKey.parse(question.conversation)

@@ -17,7 +17,7 @@ import structlog
 from bot.commands.authorization import Authorize
 from bot.commands.checks import Asker
 from bot.errors import Denied
-from bot.skills.context import TurnSuspended
+from bot.skills.current_turn import TurnSuspended
 from bot.turns.outcome import outcome_of
 from bot.turns.turn import Turn
 from bot.types import State

@@ -16,7 +16,7 @@ from bot.history.attachments import AttachmentSnapshot
 from bot.history.protocol import StoredMessage
 from bot.history.suspensions import Suspension
 from bot.replies.protocol import Sink
-from bot.skills.context import Resumption
+from bot.skills.current_turn import Resumption
 from bot.turns.platforms import Platforms
 from bot.turns.regenerate import rebuild_event
 from bot.turns.runner import TurnDependencies

@@ -7,6 +7,7 @@ cancels only the work; the turn's task then stores what was written and ends the
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,7 +23,7 @@ from bot.replies.delivery import Delivery, DeliveryTimeouts
 from bot.replies.draft import Draft
 from bot.replies.protocol import Sink
 from bot.settings.values import ChannelSettings
-from bot.skills.context import TurnSuspended
+from bot.skills.current_turn import TurnSuspended
 from bot.turns.lanes import Ticket
 from bot.turns.middleware import require
 from bot.turns.open_turns import OpenTurns
@@ -65,6 +66,11 @@ class TurnDependencies:
     limits: TurnLimits = TurnLimits()
     timeouts: DeliveryTimeouts = field(default_factory=DeliveryTimeouts)
     redact: Redactor = field(default_factory=Redactor, repr=False)
+
+    def begin_reply(self, sink: Sink, turn: str = "") -> Delivery:
+        """Begin a reply that no turn of a skill writes, with an id of its own or a given one."""
+        draft = Draft(turn or uuid.uuid4().hex, sink.limits, redact=self.redact)
+        return Delivery(sink, draft, timeouts=self.timeouts)
 
 
 class SeenBefore(Exception):

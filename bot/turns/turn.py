@@ -12,7 +12,7 @@ from bot.commands.checks import Asker
 from bot.commands.declaration import Command
 from bot.events import CommandCall, Message
 from bot.settings.values import ChannelSettings
-from bot.skills.context import Resumption, TurnRecord
+from bot.skills.current_turn import Resumption, TurnRecord
 from bot.types import Explanation, Part, State, Text, Value
 
 StopReason = Literal["stopped", "question_deleted", "shutdown"]

@@ -1,0 +1,84 @@
+"""The turn that a skill is called for, as the skill sees it, and how it is suspended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from backends.base import Usage
+from bot.commands.checks import Asker
+from bot.events import Attachment, CommandCall, Message
+from bot.history.suspensions import Suspension
+from bot.settings.values import ChannelSettings
+from bot.types import Action, Explanation, Part
+
+
+@dataclass(slots=True)
+class TurnRecord:
+    """What is stored with an answer besides its text; filled in while the skill runs."""
+
+    model: str = ""
+    usage: Usage | None = None
+    explanation: Explanation | None = None
+    read: list[tuple[Attachment, str, str]] = field(default_factory=list, repr=False)
+    """The files that were read, each with its title and text; stored with the question."""
+
+    def add(self, usage: Usage) -> None:
+        """Add the usage of one more model call of the same turn."""
+        old = self.usage
+        if old is None:
+            self.usage = usage
+            return
+        self.usage = Usage(
+            *(getattr(old, f) + getattr(usage, f) for f in Usage.__dataclass_fields__)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """How a suspended turn was resumed.
+
+    `state` is what the skill stored, `choice` the value of the button that was pressed (empty: the
+    time had come), and `by` the name of the person who pressed it.
+    """
+
+    state: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    choice: str = ""
+    by: str = ""
+
+
+class TurnSuspended(BaseException):  # no `except Exception` of a skill may hold it
+    """Ends the work of a turn that `Context.suspend` has suspended."""
+
+    def __init__(self, suspension: Suspension, actions: tuple[Action, ...]) -> None:
+        super().__init__()
+        self.suspension = suspension
+        self.actions = actions
+
+
+class CurrentTurn(Protocol):
+    """The turn that a context belongs to; `bot.turns.turn.Turn` is one."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def event(self) -> Message | CommandCall: ...
+
+    @property
+    def asker(self) -> Asker: ...
+
+    @property
+    def settings(self) -> ChannelSettings: ...
+
+    @property
+    def record(self) -> TurnRecord: ...
+
+    @property
+    def deadline_s(self) -> float | None: ...
+
+    @property
+    def resumed(self) -> Resumption | None: ...
+
+    async def say(self, part: Part) -> None: ...
