@@ -164,6 +164,8 @@ class Intake:
         refused: Exception | None,
     ) -> asyncio.Task[None]:
         """Run a suspended turn on, in its lane; returns its task."""
+        if refused is None and not self._admits(turn.event):
+            refused = Denied("I may not go on with this here just now.")
         if refused is None:
             try:
                 turn.route = self._router.resolve(turn.event)

@@ -24,6 +24,8 @@ from bot.history.suspensions import Suspensions
 from bot.skills.context import Context
 from bot.skills.skill import Skill
 from bot.storage.database import Database
+from bot.turns.admission import Admission
+from bot.turns.core import Policy
 from bot.turns.turn import Turn
 from bot.types import Author, ConversationKey, Notice, Text, View
 from tests.fakes.core import ADA, BOB, HERE, ROOT, Bench
@@ -119,14 +121,19 @@ class Process:
 
 
 @asynccontextmanager
-async def process(folder: Path, backend: ScriptedBackend | None = None) -> AsyncIterator[Process]:
+async def process(
+    folder: Path, backend: ScriptedBackend | None = None, admission: Admission | None = None
+) -> AsyncIterator[Process]:
     async with AsyncExitStack() as stack:
         database = await Database.open(folder / "parlance.db")
         stack.push_async_callback(database.close)
         history, suspensions = SqlHistoryStore(database), Suspensions(database)
         await history.interrupt_running()
         model = backend or ScriptedBackend("default", replies=["careful"])
-        bench = Bench([DEPLOY, CHAT], store=history, backend=model, suspensions=suspensions)
+        policy = Policy(is_admin=lambda author: author == ROOT, admission=admission)
+        bench = Bench(
+            [DEPLOY, CHAT], store=history, backend=model, policy=policy, suspensions=suspensions
+        )
         platform = Platform()
         stack.enter_context(bench.core.connect(platform))
         watching = asyncio.create_task(bench.core.resume_turns())
@@ -228,6 +235,37 @@ async def test_a_person_who_has_left_is_refused_and_it_is_said(tmp_path: Path) -
         stored = await on.history.get(shown.turn)
         assert stored is not None
         assert stored.status == "refused"
+
+
+async def test_somebody_who_was_blocked_meanwhile_does_not_go_on(tmp_path: Path) -> None:
+    """A block and a pause were asked of events alone, and a turn goes on without one."""
+
+    class Blocked:
+        def __init__(self) -> None:
+            self.people: set[str] = set()
+
+        def admits(self, asker: Asker, action: str = "message") -> bool:
+            return asker.author.key not in self.people
+
+        async def refusal(
+            self, asker: Asker, action: str = "message", text: str = ""
+        ) -> str | None:
+            return None if self.admits(asker, action) else "You are blocked."
+
+    admission = Blocked()
+    async with process(tmp_path, admission=admission) as on:
+        await on.bench.say(on.bench.call("deploy", what="x", hour=1))
+        view = await on.until_opened()
+        assert view.state == "complete"
+        on.platform.opened.clear()
+        later = datetime.now(UTC) + timedelta(seconds=0.3)
+        shown = await on.bench.say(on.bench.call("approve"))
+        admission.people.add(ADA.key)
+        await on.suspensions.postpone(shown.turn, later)
+        on.suspensions.changed.set()
+        view = await on.until_opened()
+        assert (view.state, view.text) == ("refused", "")
+        assert view.notices[0].text == "I may not go on with this here just now."
 
 
 async def test_only_the_person_who_asked_may_press_and_for_admins_only_an_admin(
