@@ -11,7 +11,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, Literal, NoReturn
 
 from pydantic import BaseModel
@@ -26,14 +26,13 @@ from bot.commands.checks import Asker, Check
 from bot.errors import Denied, Failed, NotFound, Refused, nearest
 from bot.events import Attachment, CommandCall, Message
 from bot.history.protocol import HistoryStore
-from bot.history.suspensions import Suspension, history_until
+from bot.history.suspensions import history_until
 from bot.models.protocol import Models
 from bot.prompting.foreign_text import Trusted
 from bot.prompting.repetition_guard import REPETITION_NOTICE, RepetitionGuard
-from bot.skills.current_turn import CurrentTurn, Resumption, TurnRecord, TurnSuspended
+from bot.skills.current_turn import CurrentTurn, Resumption, TurnRecord, suspend_turn
 from bot.skills.services import Knowledge, Prompts, Services, Web
 from bot.types import (
-    Action,
     Author,
     ConversationKey,
     File,
@@ -44,8 +43,6 @@ from bot.types import (
 )
 from bot.values import Page
 
-MAX_SUSPENSION: Final = timedelta(days=30)
-"""The longest time for which a turn is suspended."""
 _STEPS: Final = "steps done"
 """Key under which the results of `Context.step` are stored."""
 
@@ -235,19 +232,8 @@ class Context:
         comes back there, and steps that were done are not done again. `who` may press: the person
         who asked, or admins. At the latest it is resumed after `MAX_SUSPENSION`.
         """
-        latest = datetime.now(UTC) + MAX_SUSPENSION
         stored = {**(state or {}), _STEPS: self._steps} if self._steps else dict(state or {})
-        suspension = Suspension(
-            turn=self.turn,
-            person=self.author.key,
-            conversation=str(self.conversation),
-            direct=self.asker.direct,
-            state=stored,
-            resume_at=latest if until is None else min(until, latest),
-            who=who,
-        )
-        actions = tuple(Action("resume", label, value) for value, label in buttons)
-        raise TurnSuspended(suspension, actions)
+        raise suspend_turn(self._turn, stored, until, buttons, who)
 
     async def generate(
         self,

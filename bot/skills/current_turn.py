@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal, Protocol
 
 from backends.base import Usage
 from bot.commands.checks import Asker
@@ -12,6 +13,9 @@ from bot.events import Attachment, CommandCall, Message
 from bot.history.suspensions import Suspension
 from bot.settings.values import ChannelSettings
 from bot.types import Action, Explanation, Part
+
+MAX_SUSPENSION: Final = timedelta(days=30)
+"""The longest time for which a turn is suspended."""
 
 
 @dataclass(slots=True)
@@ -82,3 +86,25 @@ class CurrentTurn(Protocol):
     def resumed(self) -> Resumption | None: ...
 
     async def say(self, part: Part) -> None: ...
+
+
+def suspend_turn(
+    turn: CurrentTurn,
+    state: Mapping[str, Any],
+    until: datetime | None,
+    buttons: Sequence[tuple[str, str]],
+    who: Literal["asker", "admins"],
+) -> TurnSuspended:
+    """Return what ends the work of a turn until a button (value, label) is pressed, or `until`."""
+    latest = datetime.now(UTC) + MAX_SUSPENSION
+    suspension = Suspension(
+        turn=turn.id,
+        person=turn.event.author.key,
+        conversation=str(turn.event.conversation),
+        direct=turn.asker.direct,
+        state=state,
+        resume_at=latest if until is None else min(until, latest),
+        who=who,
+    )
+    actions = tuple(Action("resume", label, value) for value, label in buttons)
+    return TurnSuspended(suspension, actions)
