@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
-import psutil
 import pytest
 from structlog.testing import capture_logs
 
@@ -32,6 +31,7 @@ from bot.web.fetch import Fetcher
 from tests.fakes.plugin_folder import plugins_in
 from tests.hostile.files import HOSTILE, pdf_encrypted
 from tests.hostile.loaders import PLUGIN
+from tests.processes import has_ended, until_ended
 from tests.scenarios.process import ROOT, Folder
 
 LITTLE = LoadingSettings(cpu_s=1, wall_s=30.0, memory_mb=256)
@@ -87,19 +87,6 @@ def _end(event: Ingested) -> str:
 
 def pid_of(document_reader: DocumentReader) -> int | None:
     return document_reader.pid
-
-
-def gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-async def until_gone(pid: int) -> None:
-    async with asyncio.timeout(20):
-        while not gone(pid):
-            await asyncio.sleep(0.02)
 
 
 def folder_of(path: Path, files: dict[str, bytes]) -> Path:
@@ -197,7 +184,7 @@ async def test_a_cancelled_ingestion_leaves_no_process(
     pid = int(note.read_text())
     task.cancel()
     await asyncio.wait([task])
-    assert gone(pid)
+    assert has_ended(pid)
 
 
 def _written(note: Path) -> bool:
@@ -216,7 +203,7 @@ async def test_the_process_is_kept_for_a_while_and_then_ended() -> None:
         assert pid is not None
         await document_reader.load(RawDocument("b.html", PAGE.encode()))
         assert pid_of(document_reader) == pid
-        await until_gone(pid)
+        await until_ended(pid)
         assert pid_of(document_reader) is None
         await document_reader.load(RawDocument("c.html", PAGE.encode()))
 
@@ -243,7 +230,7 @@ async def test_the_process_ends_with_its_parent(tmp_path: Path) -> None:
             await asyncio.sleep(0.02)
     parent.send_signal(signal.SIGKILL)
     await parent.wait()
-    await until_gone(int(note.read_text()))
+    await until_ended(int(note.read_text()))
 
 
 async def test_the_parsers_are_not_loaded_where_people_are_answered(tmp_path: Path) -> None:

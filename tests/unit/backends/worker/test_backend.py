@@ -11,7 +11,6 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from backends.base import (
@@ -43,6 +42,7 @@ from backends.worker.backend import WorkerBackend, create_worker
 from backends.worker.wire import error_from_json, error_to_json, import_reference
 from tests.fakes.contexts import bare_context
 from tests.fakes.ggufs import tiny_bert
+from tests.processes import has_ended, until_ended
 
 REPLIES: list[dict[str, Any]] = [
     {"match": "story", "text": " ".join(f"word{n}" for n in range(200))},
@@ -115,10 +115,6 @@ async def chunks(worker: Backend, text: str = "hello", **fields: Any) -> list[Ch
 
 async def said(worker: Backend, text: str = "hello") -> str:
     return "".join(chunk.text for chunk in await chunks(worker, text))
-
-
-def alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 async def test_many_answers_run_side_by_side_in_one_child(worker: WorkerBackend) -> None:
@@ -203,7 +199,7 @@ async def test_nothing_is_left_after_closing() -> None:
     assert any("worker of m" in name for name in tasks)
     await worker.aclose()
     await worker.aclose()
-    assert not alive(pid)
+    assert has_ended(pid)
     assert not any("worker of m" in task.get_name() for task in asyncio.all_tasks())
     with pytest.raises(BackendUnavailable, match="has been stopped"):
         await chunks(worker)
@@ -234,9 +230,7 @@ async def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
     pid = int(await parent.stdout.readline())
     parent.kill()
     await parent.wait()
-    async with asyncio.timeout(10):
-        while alive(pid):
-            await asyncio.sleep(0.01)
+    await until_ended(pid)
 
 
 async def test_an_engine_that_cannot_start_rests_and_says_why() -> None:

@@ -18,6 +18,7 @@ from backends.openai_compatible.backend import OpenAICompatibleBackend
 from backends.openai_compatible.options import OpenAICompatibleOptions
 from backends.worker.server_process import ServerProcess
 from tests.fakes.contexts import bare_context
+from tests.processes import until_ended
 
 SCRIPT = str(Path(__file__).parents[3] / "fakes" / "model_server.py")
 Start = Callable[..., ServerProcess]
@@ -49,12 +50,6 @@ def servers(of: int | None = None) -> list[psutil.Process]:
     return found
 
 
-async def gone(process: psutil.Process) -> None:
-    async with asyncio.timeout(10):
-        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            await asyncio.sleep(0.01)
-
-
 async def healthy(url: str) -> bool:
     async with httpx.AsyncClient(trust_env=False) as client:
         return (await client.get(url.removesuffix("/v1") + "/health")).status_code == 200
@@ -69,7 +64,7 @@ async def test_it_starts_at_first_use_and_nothing_is_left_after_closing(start: S
     assert await healthy(urls[0])
     (child,) = servers()
     await server.aclose()
-    await gone(child)
+    await until_ended(child.pid)
     assert not servers()
     with pytest.raises(BackendUnavailable, match="stopped"):
         await server.url()
@@ -80,7 +75,7 @@ async def test_a_server_that_was_killed_is_started_again(start: Start) -> None:
     first = await server.url()
     (child,) = servers()
     child.send_signal(signal.SIGKILL)
-    await gone(child)
+    await until_ended(child.pid)
     async with asyncio.timeout(20):
         while True:
             try:
@@ -141,7 +136,7 @@ async def test_it_dies_with_its_parent() -> None:
             await asyncio.sleep(0.01)
     assert parent.stdin is not None
     parent.stdin.close()  # as the kernel does for a parent that was killed
-    await gone(children[0])
+    await until_ended(children[0].pid)
     await parent.wait()
 
 
