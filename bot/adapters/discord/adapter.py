@@ -76,13 +76,13 @@ class DiscordAdapter:
             core, client_holder, self.timing, self.settings, membership, self.max_tasks
         )
         background_tasks = BackgroundTasks("discord")
-        backoff = Backoff(self.timing.backoff_base, self.timing.backoff_cap)
+        backoff = self._make_backoff()
         self._running = _Run(client_holder, core.replies, membership)
         connected = ExitStack()
         first = True
         try:
             while True:
-                client = self._client = self._make_client(core, handlers, backoff)
+                client = self._client = self._make_client(core, handlers)
                 try:
                     await log_in(client, self.token)
                     client_holder.set(client)
@@ -141,8 +141,11 @@ class DiscordAdapter:
         """None: Discord says with each event which roles a person has."""
         return None
 
-    def _make_client(self, core: Core, handlers: Handlers, backoff: Backoff) -> DiscordClient:
-        parts = (self.settings, handlers, core.commands, backoff, self.timing)
+    def _make_backoff(self) -> Backoff:
+        return Backoff(self.timing.backoff_base, self.timing.backoff_cap)
+
+    def _make_client(self, core: Core, handlers: Handlers) -> DiscordClient:
+        parts = (self.settings, handlers, core.commands, self.timing)
         match self.settings.shards:
             case None:
                 return DiscordClient(*parts)
@@ -153,7 +156,7 @@ class DiscordAdapter:
 
     async def _stay_connected(self, client: DiscordClient, backoff: Backoff) -> None:
         if isinstance(client, ShardedDiscordClient):
-            await stay_connected_sharded(client, self.timing.backoff_cap, client.shard_missing)
+            await stay_connected_sharded(client, self._make_backoff)
         else:
             await stay_connected(client, backoff)
 

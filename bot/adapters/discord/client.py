@@ -9,7 +9,6 @@ from typing import Any
 import discord
 import structlog
 
-from bot.adapters.backoff import Backoff
 from bot.adapters.discord.inbound.command_tree import Tree, fill
 from bot.adapters.discord.inbound.form_recovery import ReopenFormButton, is_reopen_button
 from bot.adapters.discord.inbound.handlers import Handlers
@@ -47,7 +46,6 @@ class DiscordClient(discord.Client):
         settings: DiscordSettings,
         handlers: Handlers,
         commands: Iterable[Command],
-        backoff: Backoff,
         timing: Timing,
         **options: Any,
     ) -> None:
@@ -62,9 +60,7 @@ class DiscordClient(discord.Client):
             **options,
         )
         self.handlers = handlers
-        self.connected = False
-        """Whether the gateway's events arrive."""
-        self._backoff = backoff
+        self._is_open = False
         self._timing = timing
         self.tree = Tree(self, handlers.interactions, user_install=settings.user_install)
         fill(self.tree, tuple(commands), handlers.interactions, settings.guilds)
@@ -81,17 +77,20 @@ class DiscordClient(discord.Client):
         if not initial:
             await asyncio.sleep(self._timing.identify_pause)
 
+    @property
+    def connected(self) -> bool:
+        """Whether the gateway's events arrive."""
+        return self._is_open
+
     async def on_connect(self) -> None:
-        self.connected = True
-        self._backoff.record_opened()
+        self._is_open = True
         _log.info("discord.connected", application=self.application_id)
 
     async def on_disconnect(self) -> None:
-        self.connected = False
+        self._is_open = False
 
     async def on_resumed(self) -> None:
-        self.connected = True
-        self._backoff.record_resumed()
+        self._is_open = True
         _log.info("discord.resumed")
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
@@ -138,24 +137,22 @@ class DiscordClient(discord.Client):
 
 
 class ShardedDiscordClient(DiscordClient, discord.AutoShardedClient):
-    """A client with one connection for each shard; `shard_missing` is set while any is down."""
+    """A client with one connection for each shard."""
 
     def __init__(self, *parts: Any, **options: Any) -> None:
         super().__init__(*parts, **options)
-        self.shard_missing = asyncio.Event()
-        self._missing: set[int] = set()
+        self._open_shards: set[int] = set()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the events of every shard arrive."""
+        return len(self._open_shards) == self.shard_count
 
     async def on_shard_disconnect(self, shard_id: int) -> None:
-        self._missing.add(shard_id)
-        self.shard_missing.set()
+        self._open_shards.discard(shard_id)
 
     async def on_shard_connect(self, shard_id: int) -> None:
-        self._mark_present(shard_id)
+        self._open_shards.add(shard_id)
 
     async def on_shard_resumed(self, shard_id: int) -> None:
-        self._mark_present(shard_id)
-
-    def _mark_present(self, shard_id: int) -> None:
-        self._missing.discard(shard_id)
-        if not self._missing:
-            self.shard_missing.clear()
+        self._open_shards.add(shard_id)

@@ -14,6 +14,7 @@ from aiohttp import WSMsgType, web
 from tests.fakes.discord.state import APPLICATION, BOT, GUILD, TOKEN, Json, World
 
 MESSAGE_CONTENT = 1 << 15
+_SESSION_END_CODES = frozenset({4007, 4009})
 
 
 @dataclass
@@ -43,9 +44,16 @@ class Gateway:
         self.token = TOKEN
         self.sessions: dict[str, Session] = {}
         self.forget_sessions = False
+        """Whether the next RESUME is refused."""
+        self.refused_resumes = 0
+        self.ignore_resumes = False
+        """Whether a RESUME gets no answer, and the connection is cut."""
+        self.resume_address = ""
+        """Where sessions are to be resumed, if not here."""
         self.close_identify: int | None = None
         self.ready = asyncio.Event()
         self._address = address
+        self._ended: set[str] = set()
         self._transports: dict[web.WebSocketResponse, Any] = {}
 
     @property
@@ -106,7 +114,7 @@ class Gateway:
                 "user": self.world.users[BOT],
                 "guilds": [{"id": str(GUILD), "unavailable": True}],
                 "session_id": session.id,
-                "resume_gateway_url": self._address(),
+                "resume_gateway_url": self.resume_address or self._address(),
                 "application": {"id": str(APPLICATION), "flags": 0},
                 "shard": [shard, shards],
             },
@@ -116,9 +124,14 @@ class Gateway:
         self.ready.set()
 
     async def _resume(self, socket: web.WebSocketResponse, data: Json) -> None:
-        session = self.sessions.get(data["session_id"])
+        known = data["session_id"] not in self._ended
+        session = self.sessions.get(data["session_id"]) if known else None
+        if self.ignore_resumes:
+            await socket.close(code=4000)
+            return
         if session is None or self.forget_sessions:
             self.forget_sessions = False
+            self.refused_resumes += 1
             await self._send(socket, {"op": 9, "d": False})
             return
         self.resumes += 1
@@ -169,7 +182,9 @@ class Gateway:
             await socket.send_str(text)
 
     async def close(self, code: int) -> None:
-        """Close every connection with a code."""
+        """Close every connection with a code; some end the session, too."""
+        if code in _SESSION_END_CODES:
+            self._ended |= set(self.sessions)
         for socket in self._sockets:
             await socket.close(code=code)
 

@@ -1,14 +1,17 @@
-"""Keeps the gateway connection up: reconnects with backoff after every kind of failure."""
+"""Keeps the gateway connections up: resumes with backoff after every kind of failure."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 import discord
 import structlog
+import yarl
 from discord.gateway import DiscordWebSocket, ReconnectWebSocket
 
 from bot.adapters.backoff import Backoff
@@ -18,8 +21,11 @@ from bot.adapters.protocol import AdapterError
 _log = structlog.get_logger(__name__)
 
 _MIN_CONNECTION_S = 1.0
-_MAX_RESUMES = 3
-"""Tries to take a session up again, before a new one is opened."""
+_HANDSHAKE_S = 60.0
+_MAX_UNANSWERED_RESUMES = 5
+"""Connections in a row on which Discord greets and says nothing to RESUME, before a new session."""
+_SESSION_END_CODES = frozenset({4007, 4009})
+"""Close codes after which Discord does not resume the session."""
 
 TOKEN_REFUSED = (
     "Discord refuses the token: set DISCORD_TOKEN to the one that the Developer Portal shows under "
@@ -51,90 +57,178 @@ def final_error(exc: BaseException) -> AdapterError | None:
     return None
 
 
-async def stay_connected(client: discord.Client, backoff: Backoff) -> None:
-    """Hold one connection for ever, resuming the session wherever Discord allows it.
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a later connection needs to resume a session, so that Discord sends what was missed."""
+
+    id: str
+    sequence: int | None
+    gateway: yarl.URL
+
+
+class Starts:
+    """Opens one session at a time, since Discord allows one IDENTIFY in five seconds."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.initial = True
+        """Whether no session was opened yet: the first one needs no pause."""
+
+
+class Connection:
+    """One connection to the gateway, for all servers or for one shard.
 
     It stands in for `Client.connect`, which gives up on a refused first handshake and on a frame
-    that it cannot read, waits up to a quarter of an hour between tries, and then is closed.
-    Raises `AdapterError`.
+    that it cannot read, waits up to a quarter of an hour between tries, and then is closed; and for
+    the shards of `AutoShardedClient`, which drop their session with the first try that fails.
     """
-    session: dict[str, Any] = {}
-    initial = True
-    failures = 0
-    while not client.is_closed():
-        connected = time.monotonic()
+
+    def __init__(
+        self,
+        client: discord.Client,
+        backoff: Backoff,
+        starts: Starts | None = None,
+        shard_id: int | None = None,
+    ) -> None:
+        self._client = client
+        self._backoff = backoff
+        self._starts = starts or Starts()
+        self._shard_id = shard_id
+        self._ws: DiscordWebSocket | None = None
+        self._session: Session | None = None
+        self._tries = 0
+        """Connections in a row on which Discord has told nothing."""
+        self._unanswered = 0
+        """Those of them that Discord has greeted, and on which it has not answered RESUME."""
+
+    async def hold(self) -> None:
+        """Stay connected for ever, and resume the session until Discord refuses it.
+
+        Returns when the client is closed. Raises `AdapterError`.
+        """
         try:
-            opening = DiscordWebSocket.from_client(
-                client, initial=initial, shard_id=client.shard_id, **session
-            )
-            client.ws = await asyncio.wait_for(opening, timeout=60.0)
-            initial = False
-            failures = 0
+            while not self._client.is_closed():
+                began = time.monotonic()
+                try:
+                    await self._serve()
+                except ReconnectWebSocket as exc:
+                    self._tell_disconnected()
+                    if not exc.resume:
+                        self._session = None
+                    _log.info("discord.reconnecting", resume=self._session is not None)
+                    if time.monotonic() - began < _MIN_CONNECTION_S:
+                        await asyncio.sleep(self._backoff.delay())
+                except Exception as exc:  # a frame can be malformed in any way
+                    if (error := final_error(exc)) is not None:
+                        raise error from exc
+                    await self._recover(exc)
+        finally:
+            if self._ws is not None:
+                await self._ws.close(code=1000)
+
+    async def _serve(self) -> None:
+        """Open a connection and read it until it ends, which always raises."""
+        resumed = self._session
+        ws = await self._open()
+        begins_at = ws.sequence
+        answered = False
+        try:
             while True:
-                await client.ws.poll_event()
-        except ReconnectWebSocket as exc:
-            client.dispatch("disconnect")
-            session = _session(client.ws) if exc.resume else {}
-            _log.info("discord.reconnecting", resume=exc.resume)
-            if time.monotonic() - connected < _MIN_CONNECTION_S:
-                await asyncio.sleep(backoff.delay())
-        except Exception as exc:  # a frame can be malformed in any way
-            if (error := final_error(exc)) is not None:
-                raise error from exc
-            expected = isinstance(exc, (discord.DiscordException, aiohttp.ClientError, OSError))
-            client.dispatch("disconnect")
-            if client.ws is not None:
-                await client.ws.close(code=4000)
-            failures += 1
-            session = _session(client.ws) if failures <= _MAX_RESUMES else {}
-            wait = backoff.delay()
-            _log.warning(
-                "discord.connection_lost",
-                error=f"{type(exc).__name__}: {exc}"[:200],
-                retry_s=round(wait, 1),
-                exc_info=None if expected else exc,
+                await ws.poll_event()
+                if not answered and ws.sequence != begins_at:  # READY, RESUMED, or what was missed
+                    answered = True
+                    self._record_answered(resumed=resumed is not None)
+        finally:
+            self._session = _session_of(ws)
+            if resumed is not None and not answered:
+                self._unanswered += 1
+                if self._unanswered >= _MAX_UNANSWERED_RESUMES:
+                    self._session = None
+
+    async def _open(self) -> DiscordWebSocket:
+        self._tries += 1
+        if (session := self._session) is not None:
+            # Where the session's own address stays silent, every second try goes to the usual one.
+            own = session.gateway if self._tries % 2 else None
+            self._ws = await self._handshake(
+                resume=True, session=session.id, sequence=session.sequence, gateway=own
             )
-            await asyncio.sleep(wait)
+        else:
+            self._unanswered = 0
+            async with self._starts.lock:
+                self._ws = await self._handshake(initial=self._starts.initial)
+                self._starts.initial = False
+        if self._shard_id is None:
+            self._client.ws = self._ws
+        return self._ws
+
+    async def _handshake(self, **options: Any) -> DiscordWebSocket:
+        opening = DiscordWebSocket.from_client(self._client, shard_id=self._shard_id, **options)
+        return await asyncio.wait_for(opening, timeout=_HANDSHAKE_S)
+
+    def _record_answered(self, *, resumed: bool) -> None:
+        self._tries = self._unanswered = 0
+        if resumed:
+            self._backoff.record_resumed()
+        else:
+            self._backoff.record_opened()
+
+    async def _recover(self, exc: Exception) -> None:
+        """Close what is left of a connection, and wait for the next try."""
+        expected = isinstance(exc, (discord.DiscordException, aiohttp.ClientError, OSError))
+        self._tell_disconnected()
+        if self._ws is not None:
+            await self._ws.close(code=4000)  # with this code the session can be resumed
+        wait = self._backoff.delay()
+        _log.warning(
+            "discord.connection_lost",
+            error=f"{type(exc).__name__}: {exc}"[:200],
+            retry_s=round(wait, 1),
+            resume=self._session is not None,
+            exc_info=None if expected else exc,
+        )
+        await asyncio.sleep(wait)
+
+    def _tell_disconnected(self) -> None:
+        self._client.dispatch("disconnect")
+        if self._shard_id is not None:
+            self._client.dispatch("shard_disconnect", self._shard_id)
 
 
-def _session(ws: DiscordWebSocket | None) -> dict[str, Any]:
-    """What a later connection needs to resume this session; empty if it cannot be resumed."""
-    if ws is None or ws.session_id is None:
-        return {}
-    return {
-        "resume": True,
-        "session": ws.session_id,
-        "sequence": ws.sequence,
-        "gateway": ws.gateway,
-    }
+def _session_of(ws: DiscordWebSocket) -> Session | None:
+    """The session of a connection that has ended; None if it has none, or none any more."""
+    if ws.session_id is None or ws.socket.close_code in _SESSION_END_CODES:
+        return None
+    return Session(ws.session_id, ws.sequence, ws.gateway)
+
+
+async def stay_connected(client: discord.Client, backoff: Backoff) -> None:
+    """Hold one connection for ever. Raises `AdapterError`."""
+    await Connection(client, backoff).hold()
 
 
 async def stay_connected_sharded(
-    client: discord.AutoShardedClient, patience_s: float, disconnected: asyncio.Event
+    client: discord.AutoShardedClient, make_backoff: Callable[[], Backoff]
 ) -> None:
-    """Hold discord.py's own sharded connection until it fails, or has been away for too long.
+    """Hold one connection for each shard for ever; each has its own backoff.
 
-    `disconnected` is set while any shard is away. Raises `AdapterError`, or whatever ended it.
+    Raises `AdapterError`, and what the request for the number of shards raises.
     """
-    connection = asyncio.ensure_future(client.connect())
+    if not client.shard_count:  # Discord says how many there should be
+        client.shard_count, _, _ = await client.http.get_bot_gateway()
+    state = client._connection
+    state.shard_count, state.shard_ids = client.shard_count, range(client.shard_count)
+    starts = Starts()
+    shards = [
+        asyncio.ensure_future(Connection(client, make_backoff(), starts, number).hold())
+        for number in state.shard_ids
+    ]
     try:
-        while not connection.done():
-            any_missing = asyncio.ensure_future(disconnected.wait())
-            await asyncio.wait({connection, any_missing}, return_when=asyncio.FIRST_COMPLETED)
-            any_missing.cancel()
-            if connection.done():
-                break
-            await asyncio.wait({connection}, timeout=patience_s)
-            if disconnected.is_set() and not connection.done():
-                raise TimeoutError("a shard was away for too long")
-        await connection
-    except (discord.DiscordException, aiohttp.ClientError, OSError) as exc:
-        if (error := final_error(exc)) is not None:
-            raise error from exc
-        raise
+        await asyncio.gather(*shards)
     finally:
-        connection.cancel()
-        await asyncio.gather(connection, return_exceptions=True)
+        for shard in shards:
+            shard.cancel()
+        await asyncio.gather(*shards, return_exceptions=True)
 
 
 async def log_in(client: discord.Client, token: str) -> None:

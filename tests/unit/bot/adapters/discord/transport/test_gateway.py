@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import pytest
@@ -83,7 +84,7 @@ class TestBreaks:
             thread = await fake.say("long", mention=True)
             await begun(fake)
             await self.break_(fake, how)
-            if "session" in how:  # what is said before the new one is opened, nobody hears
+            if "session" in how or how == "4009":  # what is said before the new one, nobody hears
                 await fake.until(lambda: len(fake.gateway.sessions) == 2)
             await greeted(fake)
             await fake.until(lambda: finished(fake, thread))
@@ -99,6 +100,69 @@ class TestBreaks:
         await greeted(fake)
         assert fake.gateway.resumes == 1
         assert fake.gateway.identifies == 1
+
+    @pytest.mark.parametrize("shards", [None, 1, 2])
+    async def test_what_is_asked_in_an_outage_of_many_tries_is_answered_once(
+        self, make: Any, fake: FakeDiscord, shards: int | None
+    ) -> None:
+        async with running(make(settings={"shards": shards})) as bot:
+            await fake.until(lambda: len(fake.gateway.sessions) == (shards or 1))
+            await fake.until(lambda: bot.adapter.connected, "connected")
+            fake.gateway.refuse = 1000
+            fake.gateway.drop()
+            await fake.until(lambda: fake.gateway.refusals, "away")
+            await fake.say("meanwhile", mention=True)
+            await fake.until(lambda: fake.gateway.refusals > 6 * (shards or 1), "many tries")
+            fake.gateway.refuse = 0
+            await fake.until(lambda: finished(fake), "an answer")
+            await greeted(fake)
+            await fake.until(lambda: fake.gateway.resumes == (shards or 1), "every shard is back")
+            assert fake.gateway.identifies == (shards or 1)
+            assert len(bot.bench.backend.requests) == 2
+
+    @pytest.mark.parametrize("shards", [None, 2])
+    async def test_a_session_that_is_not_resumed_any_more_is_followed_by_a_new_one(
+        self, make: Any, fake: FakeDiscord, shards: int | None
+    ) -> None:
+        async with running(make(settings={"shards": shards})):
+            await fake.until(lambda: len(fake.gateway.sessions) == (shards or 1))
+            fake.gateway.refuse = 6
+            fake.gateway.forget_sessions = True
+            fake.gateway.drop()
+            await fake.until(lambda: fake.gateway.refused_resumes, "refused")
+            await fake.until(lambda: len(fake.gateway.sessions) == (shards or 1) + 1, "a new one")
+            await greeted(fake)
+            assert fake.gateway.refused_resumes == 1
+            assert fake.gateway.resumes == (shards or 1) - 1  # the other shard keeps its own
+
+    @pytest.mark.parametrize("code", [4007, 4009])
+    async def test_a_code_that_ends_the_session_is_followed_by_a_new_one(
+        self, bot: Bot, fake: FakeDiscord, code: int
+    ) -> None:
+        await fake.gateway.close(code)
+        await fake.until(lambda: len(fake.gateway.sessions) == 2)
+        await greeted(fake)
+        assert fake.gateway.refused_resumes == 0
+
+    async def test_a_session_whose_own_address_is_dead_is_resumed_at_the_usual_one(
+        self, make: Any, fake: FakeDiscord
+    ) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            fake.gateway.resume_address = f"ws://127.0.0.1:{probe.getsockname()[1]}/gateway"
+            async with running(make()):
+                fake.gateway.drop()
+                await fake.until(lambda: fake.gateway.resumes)
+                await greeted(fake)
+                assert fake.gateway.identifies == 1
+
+    async def test_a_resume_that_is_never_answered_gives_way_to_a_new_session(
+        self, bot: Bot, fake: FakeDiscord
+    ) -> None:
+        fake.gateway.ignore_resumes = True
+        fake.gateway.drop()
+        await fake.until(lambda: len(fake.gateway.sessions) == 2)
+        await greeted(fake)
 
     async def test_a_refused_first_handshake(self, make: Any, fake: FakeDiscord) -> None:
         fake.gateway.refuse = 3
