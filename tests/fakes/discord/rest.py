@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from tests.fakes.discord import forms
 from tests.fakes.discord.state import (
     APPLICATION,
     BOT,
     DIRECT,
+    EPHEMERAL,
     GUILD,
     Call,
     Json,
@@ -20,7 +22,6 @@ from tests.fakes.discord.state import (
 )
 
 Handler = Callable[["Rest", re.Match[str], Call], Awaitable[Any]]
-EPHEMERAL = 64
 _FORM = 9
 _CONTENT = 1 << 18 | 1 << 19
 """Flags of an application that has the Message Content intent."""
@@ -93,13 +94,13 @@ class Rest:
         body: Json = call.body
         if message["author"]["id"] != str(BOT):
             raise Unknown(50005, "Cannot edit a message authored by another user", 403)
+        changes: Json = {}
         for name in ("content", "components"):
             if name in body:
-                message[name] = body[name] or ([] if name == "components" else "")
+                changes[name] = body[name] or ([] if name == "components" else "")
         if "attachments" in body:
-            message["attachments"] = self._attachments(call)
-        message["edited_timestamp"] = stamp()
-        message.setdefault("edits", []).append(call.at)
+            changes["attachments"] = self._attachments(call)
+        self.world.change_message(int(message["id"]), call.at, **changes)
         await self._announce("MESSAGE_UPDATE", message)
         return message
 
@@ -215,6 +216,7 @@ async def _get_channel(rest: Rest, match: re.Match[str], call: Call) -> Any:
 async def _type(rest: Rest, match: re.Match[str], call: Call) -> Any:
     rest.world.channel(int(match[1]))
     rest.typing.append(int(match[1]))
+    rest.world.timeline.add("typing", "parlance", match[1])
 
 
 @_route("POST", r"/channels/(\d+)/messages")
@@ -252,7 +254,17 @@ async def _edit(rest: Rest, match: re.Match[str], call: Call) -> Any:
 async def _delete(rest: Rest, match: re.Match[str], call: Call) -> Any:
     rest.world.channel(int(match[1]))
     rest.world.message(int(match[2]), int(match[1]))
-    del rest.world.messages[int(match[2])]
+    rest.world.remove_message(int(match[2]))
+
+
+@_route("PUT", r"/channels/(\d+)/messages/(\d+)/reactions/([^/]+)/@me")
+async def _react(rest: Rest, match: re.Match[str], call: Call) -> Any:
+    rest.world.react(int(match[1]), int(match[2]), unquote(match[3]))
+
+
+@_route("DELETE", r"/channels/(\d+)/messages/(\d+)/reactions/([^/]+)/@me")
+async def _take_reaction_back(rest: Rest, match: re.Match[str], call: Call) -> Any:
+    rest.world.react(int(match[1]), int(match[2]), unquote(match[3]), gone=True)
 
 
 @_route("POST", r"/channels/(\d+)/messages/(\d+)/threads")
@@ -313,4 +325,4 @@ async def _edit_webhook(rest: Rest, match: re.Match[str], call: Call) -> Any:
 
 @_route("DELETE", rf"/webhooks/{APPLICATION}/([^/]+)/messages/([^/]+)")
 async def _delete_webhook(rest: Rest, match: re.Match[str], call: Call) -> Any:
-    del rest.world.messages[int(_webhook_message(rest, match)["id"])]
+    rest.world.remove_message(int(_webhook_message(rest, match)["id"]))

@@ -17,7 +17,8 @@ from aiohttp import web
 import discord
 from tests.fakes.discord import forms
 from tests.fakes.discord.gateway import MESSAGE_CONTENT, Gateway
-from tests.fakes.discord.rest import EPHEMERAL, Rest
+from tests.fakes.discord.rate_limits import Buckets, Verdict
+from tests.fakes.discord.rest import Rest
 from tests.fakes.discord.spec import problems
 from tests.fakes.discord.state import (
     ADA,
@@ -25,13 +26,13 @@ from tests.fakes.discord.state import (
     BOT,
     CHANNEL,
     DIRECT,
+    EPHEMERAL,
     GUILD,
     PUBLIC_THREAD,
     Call,
     Json,
     Unknown,
     World,
-    stamp,
 )
 
 _OPTION_TYPES = {str: 3, int: 4, bool: 5, float: 10}
@@ -55,15 +56,18 @@ class FakeDiscord:
     """`async with FakeDiscord() as fake:` serves; `with fake.address():` points discord.py at it.
 
     Every request is recorded in `calls` and validated; what was wrong with one is in `wrong`.
-    The forms that were opened are in `forms`.
+    The forms that were opened are in `forms`, and what was shown when in `timeline`. With `limits`
+    requests beyond Discord's rate limits are refused.
     """
 
-    def __init__(self, *, validate: bool = True) -> None:
+    def __init__(self, *, validate: bool = True, limits: Buckets | None = None) -> None:
         self.validate = validate
+        self.limits = limits
         self.world = World()
         self.gateway = Gateway(self.world, lambda: f"ws://127.0.0.1:{self.port}/gateway")
         self.rest = Rest(self.world, self.gateway, lambda: f"http://127.0.0.1:{self.port}")
         self.calls: list[Call] = []
+        self.timeline = self.world.timeline
         self.wrong = self.rest.wrong
         self.forms = self.rest.forms
         self.port = 0
@@ -122,6 +126,15 @@ class FakeDiscord:
         public = re.match(r"/(interactions|webhooks)/", call.path)
         if not public and request.headers.get("Authorization") != f"Bot {self.gateway.token}":
             return self._json(call, 401, {"message": "401: Unauthorized", "code": 0})
+        verdict = self.limits.count(call.method, call.path) if self.limits else Verdict({})
+        if verdict.retry_after is not None:
+            self.timeline.add("refused", "parlance", "", "", f"{call.method} {call.path}")
+            return self._json(call, 429, verdict.body, verdict.headers)
+        answer = await self._answer(call)
+        answer.headers.update(verdict.headers)
+        return answer
+
+    async def _answer(self, call: Call) -> web.Response:
         fault = next((f for f in self._faults if self._hits(f, call)), None)
         if fault is not None:
             fault.times -= 1
@@ -258,13 +271,13 @@ class FakeDiscord:
     async def edit(self, number: int, text: str) -> None:
         """Somebody changes what they wrote."""
         message = self.world.message(number)
-        message |= {"content": text, "edited_timestamp": stamp()}
+        self.world.change_message(number, time.monotonic(), content=text)
         kind = self.world.channels[int(message["channel_id"])]["type"]
         await self._tell("MESSAGE_UPDATE", message, kind)
 
     async def delete(self, number: int) -> None:
         """Somebody deletes a message."""
-        message = self.world.messages.pop(number)
+        message = self.world.remove_message(number)
         gone = {"id": str(number), "channel_id": message["channel_id"]}
         direct = self.world.channels[int(message["channel_id"])]["type"] == DIRECT
         where = {} if direct else {"guild_id": str(GUILD)}
@@ -274,7 +287,7 @@ class FakeDiscord:
         """Somebody deletes a thread, with all that is in it."""
         thread = self.world.channels.pop(number)
         for message in self.world.in_channel(number):
-            del self.world.messages[int(message["id"])]
+            self.world.remove_message(int(message["id"]))
         about = {k: thread[k] for k in ("id", "guild_id", "parent_id", "type")}
         await self.gateway.dispatch("THREAD_DELETE", about)
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.fakes.timeline import Kind, Timeline
+
 EPOCH_MS = 1_420_070_400_000
 BOT = 100
 APPLICATION = BOT
@@ -23,6 +25,7 @@ ADA = 1
 EVE = 2
 ROOT = 3
 TOKEN = base64.b64encode(str(APPLICATION).encode()).decode().rstrip("=") + ".fake.token"
+EPHEMERAL = 64
 TEXT, DIRECT, GROUP, PUBLIC_THREAD = 0, 1, 3, 11
 HAS_THREAD = 1 << 5
 ALL_PERMISSIONS = (1 << 50) - 1
@@ -77,6 +80,9 @@ class World:
     """Private threads and people who were added to them."""
     bot_permissions: int = ALL_PERMISSIONS
     people_permissions: int = ALL_PERMISSIONS
+    reactions: dict[int, list[str]] = field(default_factory=dict)
+    """The bot's own reactions, by message."""
+    timeline: Timeline = field(default_factory=Timeline)
     no_context: bool = False
     """Interactions do not say where they happen."""
 
@@ -251,7 +257,49 @@ class World:
             **more,
         }
         self.messages[number] = message
+        self.note("ephemeral" if message["flags"] & EPHEMERAL else "create", message)
         return message
+
+    def change_message(self, number: int, at: float, **changes: Any) -> Json:
+        """Edit a message; the times of its edits are kept with it."""
+        message = self.messages[number]
+        message |= changes
+        message["edited_timestamp"] = stamp()
+        message.setdefault("edits", []).append(at)
+        self.note("edit", message)
+        return message
+
+    def remove_message(self, number: int) -> Json:
+        """Delete a message."""
+        message = self.messages.pop(number)
+        self.note("delete", message)
+        return message
+
+    def react(self, channel: int, number: int, emoji: str, *, gone: bool = False) -> None:
+        """Put the bot's reaction on a message, or take it back. Raises `Unknown`."""
+        self.message(number, channel)
+        ours = self.reactions.setdefault(number, [])
+        if not gone and emoji not in ours:
+            ours.append(emoji)
+        elif gone and emoji in ours:
+            ours.remove(emoji)
+        kind: Kind = "reaction gone" if gone else "reaction"
+        self.timeline.add(kind, "parlance", channel, number, emoji)
+
+    def note(self, kind: Kind, message: Json) -> None:
+        """Write down what happened to a message."""
+        embeds = [e.get("description", "") for e in message["embeds"]]
+        labels = [b.get("label", "") for row in message["components"] for b in row["components"]]
+        payload = {k: v for k, v in message.items() if k not in {"edits", "author"}}
+        self.timeline.add(
+            kind,
+            message["author"]["username"],
+            message["channel_id"],
+            message["id"],
+            "\n".join(filter(None, [message["content"], *embeds])),
+            buttons=[label for label in labels if label],
+            payload=payload,
+        )
 
     def add_file(self, base: str, name: str, data: bytes, size: int | None = None) -> Json:
         """Keep a file; returns the attachment."""

@@ -62,8 +62,10 @@ class Acting:
 
     async def edit(self, ts: str, text: str, *, channel: str = CHANNEL, **more: Any) -> None:
         """Change a message."""
-        message = self.fake.workspace.messages[channel, ts]
+        workspace = self.fake.workspace
+        message = workspace.messages[channel, ts]
         before, message.text = message.text, text
+        workspace.record_edit(message)
         said = {"type": "message", "user": message.user, "ts": ts}
         if message.thread_ts:
             said["thread_ts"] = message.thread_ts
@@ -77,7 +79,7 @@ class Acting:
         """Take a message back; one on which a thread hangs leaves a tombstone."""
         workspace = self.fake.workspace
         message = workspace.messages[channel, ts]
-        message.deleted = True
+        workspace.remove(message)
         said = {"type": "message", "user": message.user, "ts": ts, "text": message.text}
         if message.thread_ts:
             said["thread_ts"] = message.thread_ts
@@ -204,5 +206,4 @@ def buttons(message: Posted) -> list[dict[str, Any]]:
 
 def seen(message: Posted) -> str:
     """Text and small print."""
-    small = [e["text"] for b in message.blocks if b["type"] == "context" for e in b["elements"]]
-    return "\n".join([message.shown, *small])
+    return "\n".join([message.shown, *message.small_print])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,7 +67,7 @@ class AgentMethods:
             return failed("no_text")
         message = self.workspace.messages[a["channel"], a["ts"]]
         message.text += a["markdown_text"]
-        message.edits.append(time.monotonic())
+        self.workspace.record_edit(message)
         return {"ok": True, "channel": message.channel, "ts": message.ts}
 
     def chat_stopStream(self, a: Mapping[str, Any]) -> Answer:
@@ -80,7 +79,7 @@ class AgentMethods:
         message.text += a.get("markdown_text") or ""
         message.blocks = blocks_of(a)
         message.streaming = False
-        message.edits.append(time.monotonic())
+        self.workspace.record_edit(message)
         place = (message.channel, message.thread_ts or "")
         if place in self.workspace.sessions:
             self.workspace.sessions[place] = "active"
@@ -120,6 +119,7 @@ class AgentMethods:
             return failed("not_allowed_token_type")
         place = (a["channel_id"], a["thread_ts"])
         self.workspace.statuses.setdefault(place, []).append(a["status"])
+        self.workspace.timeline.add("status", BOT, "/".join(place), "", a["status"])
         return {"ok": True}
 
     def assistant_threads_setTitle(self, a: Mapping[str, Any]) -> Answer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -79,15 +78,29 @@ class Methods(AgentMethods):
         message.streamed = False
         if a.get("blocks") is not None:
             message.blocks = blocks_of(a)
-        message.edits.append(time.monotonic())
+        self.workspace.record_edit(message)
         return {"ok": True, "channel": message.channel, "ts": message.ts, "text": message.text}
 
     def chat_delete(self, a: Mapping[str, Any]) -> Answer:
         message = self.workspace.find(a["channel"], a["ts"])
         if message is None:
             return failed("message_not_found")
-        message.deleted = True
+        self.workspace.remove(message)
         return {"ok": True, "channel": message.channel, "ts": message.ts}
+
+    def reactions_add(self, a: Mapping[str, Any]) -> Answer:
+        if self.workspace.find(a["channel"], a["timestamp"]) is None:
+            return failed("message_not_found")
+        if not self.workspace.react(a["channel"], a["timestamp"], a["name"]):
+            return failed("already_reacted")
+        return {"ok": True}
+
+    def reactions_remove(self, a: Mapping[str, Any]) -> Answer:
+        if self.workspace.find(a["channel"], a["timestamp"]) is None:
+            return failed("message_not_found")
+        if not self.workspace.react(a["channel"], a["timestamp"], a["name"], gone=True):
+            return failed("no_reaction")
+        return {"ok": True}
 
     def conversations_replies(self, a: Mapping[str, Any]) -> Answer:
         thread = [

@@ -8,12 +8,14 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import ClientSession, WSMsgType, web
 
 from tests.fakes.slack.methods import Methods
 from tests.fakes.slack.posting import signed, written
+from tests.fakes.slack.rate_tiers import RateTiers, refusal
 from tests.fakes.slack.rules import Wrong, check_call, check_error, check_previews
 from tests.fakes.slack.state import Call, Fault, Workspace, method_matches
 
@@ -23,10 +25,13 @@ class FakeSlack:
 
     Every call is recorded in `calls` and validated; what was wrong with one is in `wrong`, which a
     test's fixture asserts to be empty. `acks` maps an envelope's id to when it was acknowledged.
+    With `tiers` calls beyond Slack's rate limits are refused. `timeline` tells what was shown when.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, tiers: RateTiers | None = None) -> None:
+        self.tiers = tiers
         self.workspace = Workspace()
+        self.timeline = self.workspace.timeline
         self.methods = Methods(self.workspace)
         self.calls: list[Call] = []
         self.wrong: list[str] = []
@@ -212,6 +217,11 @@ class FakeSlack:
             return web.json_response({"ok": False, "error": "invalid_auth"})
         if (method == "apps.connections.open") != token.startswith("xapp-"):
             return web.json_response({"ok": False, "error": "not_allowed_token_type"})
+        if self.tiers and (wait := self.tiers.refuse(method, arguments)) is not None:
+            self.calls[-1] = replace(self.calls[-1], limited=True)
+            self.timeline.add("refused", "UBOT", "", "", method)
+            body, headers = refusal(wait)
+            return web.json_response(body, status=429, headers=headers)
         if fault := self._fault(method):
             if fault.page is not None:
                 kind, text = fault.page

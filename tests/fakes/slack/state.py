@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import itertools
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from tests.fakes.timeline import Kind, Timeline
 
 
 @dataclass
@@ -39,6 +42,17 @@ class Posted:
         ]
         return "\n".join([self.text, *said] if self.streamed else said or [self.text])
 
+    @property
+    def small_print(self) -> list[str]:
+        """The elements of the context blocks."""
+        return [e["text"] for b in self.blocks if b["type"] == "context" for e in b["elements"]]
+
+    @property
+    def labels(self) -> list[str]:
+        """What stands on the buttons."""
+        rows = [b["elements"] for b in self.blocks if b["type"] == "actions"]
+        return [e["text"]["text"] for row in rows for e in row if "text" in e]
+
 
 @dataclass(frozen=True)
 class Call:
@@ -47,6 +61,8 @@ class Call:
     method: str
     arguments: Mapping[str, Any]
     at: float
+    limited: bool = False
+    """Whether it was refused for its rate."""
 
 
 @dataclass
@@ -67,6 +83,7 @@ class Workspace:
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
+        self.timeline = Timeline()
         self.messages: dict[tuple[str, str], Posted] = {}
         self.views: list[dict[str, Any]] = []
         self.files: dict[str, bytes] = {}
@@ -75,6 +92,8 @@ class Workspace:
         self.sessions: dict[tuple[str, str], str] = {}
         self.statuses: dict[tuple[str, str], list[str]] = {}
         """By channel and thread: all that the status line has said."""
+        self.reactions: dict[tuple[str, str], list[str]] = {}
+        """The bot's own reactions, by channel and message."""
         self.titles: dict[tuple[str, str], str] = {}
         self.prompts: dict[tuple[str, str], list[dict[str, str]]] = {}
         self.people: dict[str, dict[str, Any]] = {}
@@ -96,7 +115,38 @@ class Workspace:
     def add(self, message: Posted) -> Posted:
         """Keep a message."""
         self.messages[message.channel, message.ts] = message
+        self._note("create" if message.ephemeral_to is None else "ephemeral", message)
         return message
+
+    def record_edit(self, message: Posted) -> None:
+        """Note that a message was changed."""
+        message.edits.append(time.monotonic())
+        self._note("edit", message)
+
+    def remove(self, message: Posted) -> None:
+        """Delete a message."""
+        message.deleted = True
+        self._note("delete", message)
+
+    def react(self, channel: str, ts: str, name: str, *, gone: bool = False) -> bool:
+        """Put the bot's reaction on a message, or take it back; whether anything changed."""
+        ours = self.reactions.setdefault((channel, ts), [])
+        if gone is (name not in ours):
+            return False
+        if gone:
+            ours.remove(name)
+        else:
+            ours.append(name)
+        self.timeline.add("reaction gone" if gone else "reaction", "UBOT", channel, ts, name)
+        return True
+
+    def _note(self, kind: Kind, message: Posted) -> None:
+        place = f"{message.channel}/{message.thread_ts}" if message.thread_ts else message.channel
+        content = "\n".join([message.shown, *message.small_print])
+        payload = {"text": message.text, "blocks": message.blocks, "to": message.ephemeral_to}
+        self.timeline.add(
+            kind, message.user, place, message.ts, content, buttons=message.labels, payload=payload
+        )
 
     def find(self, channel: str, ts: str) -> Posted | None:
         """The message, unless it was deleted."""
