@@ -70,7 +70,7 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> None:
     if not said and not pages:
         raise Refused(refused[0] if refused else "Your message is empty; ask me something.")
     for reason in refused:
-        await ctx.say(Notice(reason))
+        await ctx.say(Notice(reason, kind="footer"))
     question = said or "Say in a few sentences what this is about."
     name = await ctx.model(model)
     capabilities = await ctx.models.capabilities(name)

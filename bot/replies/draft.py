@@ -97,15 +97,16 @@ class Draft:
         return _join(self._text)
 
     @property
+    def wordless(self) -> bool:
+        """Whether the reply has neither text nor a file yet."""
+        # What is held back because it may be the beginning of a secret is never blank.
+        return not (self._files or self.text.strip() or self._growing.held)
+
+    @property
     def empty(self) -> bool:
-        """Whether the reply has no text, file, notice or source yet."""
-        return not (
-            self._files
-            or self._notices
-            or self._sources
-            or self.text.strip()
-            or self._growing.held  # never blank
-        )
+        """Whether nothing of the reply answers yet: a status or a small print does not."""
+        noticed = any(notice.kind != "footer" for notice in self._notices)
+        return self.wordless and not noticed and not self._sources
 
     @property
     def refused(self) -> bool:
@@ -144,6 +145,9 @@ class Draft:
         self._status = None
         self._redact_new_text(whole=True)
         self._show(self._links.finish())
+        if self.wordless:  # then there is nothing that a small print could be about
+            self._notices = [one for one in self._notices if one.kind != "footer"]
+            self._sources = () if state == "failed" else self._sources
         if notice is not None:
             notice = self._redact.part(notice)
             self._notices.append(replace(notice, text=sanitize_text(notice.text)))

@@ -287,6 +287,7 @@ class Context:
                 elif guard.feed(chunk.text):
                     yield Notice(REPETITION_NOTICE, kind="footer")
                     break
+        self.record.silent = not answers
         if thoughts:
             yield File("thoughts.md", "".join(thoughts).strip().encode())
         if thinks and not answers:

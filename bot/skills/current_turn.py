@@ -25,6 +25,8 @@ class TurnRecord:
     model: str = ""
     usage: Usage | None = None
     explanation: Explanation | None = None
+    silent: bool = False
+    """Whether the model was asked and its last answer had no word."""
     read: list[tuple[Attachment, str, str]] = field(default_factory=list, repr=False)
     """The files that were read, each with its title and text; stored with the question."""
 

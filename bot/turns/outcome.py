@@ -48,9 +48,10 @@ def outcome_of(error: BaseException) -> Outcome:
             return _failed("Something went wrong on our side.")
 
 
-def empty_answer() -> Outcome:
-    """The outcome of a skill that ended without any text, file, notice or source."""
-    return _failed("The model gave an empty answer; asking in other words may help.")
+def empty_answer(model: str) -> Outcome:
+    """The outcome of a skill that ended without an answer; `model` is the one it asked, if any."""
+    words = "The model gave no answer." if model else "There is no answer to this."
+    return Outcome("failed", Notice(words, "error"), again=True)
 
 
 def _failed(sentence: str) -> Outcome:

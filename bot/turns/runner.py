@@ -167,7 +167,9 @@ class TurnRunner:
             return Outcome("waiting")
         if self._draft.failed or self._draft.refused:
             return Outcome("failed" if self._draft.failed else "refused")
-        return empty_answer() if self._draft.empty else Outcome("complete")
+        if self._draft.empty or (turn.record.silent and self._draft.wordless):
+            return empty_answer(turn.record.model)
+        return Outcome("complete")
 
     async def _claim(self) -> bool:
         event = self.turn.event

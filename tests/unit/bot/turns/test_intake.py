@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from backends.base import ChatMessage
 from backends.errors import BackendBusy, BackendUnavailable, ContextOverflow, InvalidRequest
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply
@@ -21,7 +23,7 @@ from bot.skills.context import Context
 from bot.skills.skill import Skill
 from bot.turns.core import Policy
 from bot.turns.runner import TurnLimits
-from bot.types import ConversationKey, Limits, Notice, Part, Status, Text
+from bot.types import ConversationKey, Limits, Notice, Part, Source, Sources, Status, Text
 from tests.fakes.core import ADA, BOB, HERE, ROOT, Bench
 from tests.fakes.history import MemoryHistoryStore
 from tests.fakes.sink import RecordingSink
@@ -205,11 +207,38 @@ async def test_the_id_of_an_error_is_in_the_log_with_its_trace(
     assert "the words of a person" not in written
 
 
-async def test_an_answer_without_a_word_is_an_error_and_not_silence(bench: Make) -> None:
-    b = bench(CHAT, backend=ScriptedBackend("default", replies=["  "]))
+async def with_small_print(ctx: Context) -> AsyncIterator[Part]:
+    """What conversation and summaries do: words of the model, and what it was made of."""
+    async with aclosing(ctx.generate([ChatMessage("user", "hello")])) as parts:
+        async for part in parts:
+            yield part
+    yield Sources((Source(1, "Logs", "docs/logs.md"),))
+    yield Notice("Plain conversation, not from the documents.", "footer")
+
+
+async def test_an_answer_without_a_word_is_one_sentence_and_can_be_tried_again(
+    bench: Make,
+) -> None:
+    """It was a small print alone, under nothing."""
+    b = bench(
+        Skill("chat", answer=with_small_print),
+        backend=ScriptedBackend("default", replies=["  ", "Here I am."]),
+    )
     view = await b.say(b.message("hello"))
-    assert view.state == "failed"
-    assert "empty answer" in view.notices[0].text
+    assert (view.state, view.text.strip(), view.sources) == ("failed", "", ())
+    assert [notice.text for notice in view.notices] == ["The model gave no answer."]
+    assert [(a.name, a.label) for a in view.actions] == [("regenerate", "Try again")]
+    again = await b.say(b.press("regenerate", view.turn))
+    assert (again.state, again.text, len(again.notices)) == ("complete", "Here I am.", 1)
+
+
+async def test_a_skill_that_asks_no_model_and_says_nothing_does_not_blame_one(bench: Make) -> None:
+    async def nothing(ctx: Context) -> None:
+        await ctx.say(Notice("A small print.", "footer"))
+
+    b = bench(Skill("nothing", answer=nothing))
+    view = await b.say(b.message("hello"))
+    assert [notice.text for notice in view.notices] == ["There is no answer to this."]
 
 
 async def test_a_refusal_that_a_skill_yields_is_one(bench: Make, history: HistoryStore) -> None:
