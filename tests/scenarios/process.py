@@ -100,6 +100,12 @@ class Folder:
         before: Callable[[], None] | None = None,
     ) -> AsyncGenerator[asyncio.subprocess.Process, None]:
         """A process that is killed at the end of the block, should it still run."""
+
+        def prepare() -> None:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where a shell's job starts us
+            if before is not None:
+                before()
+
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -110,7 +116,7 @@ class Folder:
             stdin=stdin,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            preexec_fn=before,
+            preexec_fn=prepare,
         )
         try:
             yield process
