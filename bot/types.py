@@ -275,6 +275,8 @@ class View:
     files: tuple[File, ...] = ()
     notices: tuple[Notice, ...] = ()
     state: State = "working"
+    audience: Literal["everyone", "asker"] = "everyone"
+    """Who is to see it; "asker" is obeyed as far as the platform can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,10 +284,20 @@ class Limits:
     """What a platform allows in a reply.
 
     `max_chars` is the longest message, `edit_interval_s` the shortest time between two edits in
-    seconds, and `streams` whether a reply may be edited while it is written.
+    seconds, and `streams` whether a reply may be edited while it is written. The others say which
+    calls a `MessagePort` answers.
     """
 
     max_chars: int
     edit_interval_s: float
     max_file_bytes: int = 8 * 1024 * 1024
     streams: bool = True
+    edits: bool = True
+    """Whether a message can be changed; without, a reply is posted when it is complete."""
+    deletes: bool = True
+    ephemeral: bool = False
+    """Whether a message can be shown to the asker alone."""
+    reactions: bool = False
+    typing: bool = False
+    files: Literal["in message", "apart", "none"] = "in message"
+    """Whether files are part of a message, are uploaded by themselves, or cannot be sent."""

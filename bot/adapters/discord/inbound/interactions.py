@@ -17,6 +17,7 @@ from bot.adapters.discord.inbound.membership import Membership
 from bot.adapters.discord.inbound.messages import Messages
 from bot.adapters.discord.inbound.modal_views import needs_form
 from bot.adapters.discord.inbound.modals import Modals, SubmittedForm
+from bot.adapters.discord.outbound.port import ReplySink, make_sink
 from bot.adapters.discord.outbound.poster import (
     GONE_COMMAND,
     ChannelPoster,
@@ -26,7 +27,6 @@ from bot.adapters.discord.outbound.poster import (
     Poster,
     reply_ephemeral,
 )
-from bot.adapters.discord.outbound.sink import ReplySink
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.timing import Timing
@@ -66,7 +66,10 @@ class Interactions:
         self._modals = Modals(core)
 
     def _sink(self, posters: Sequence[Poster], key: ConversationKey, **more: Any) -> ReplySink:
-        return ReplySink(posters, self._core.replies, key, self._timing, **more)
+        background = self._background_tasks.start
+        return make_sink(
+            posters, self._core.replies, key, self._timing, background=background, **more
+        )
 
     # --- commands, forms and menus ---------------------------------------------------------------
 
@@ -145,7 +148,7 @@ class Interactions:
             ),
         )
         posters = self._posters(interaction)
-        sink: Sink = self._sink(posters, key, original=original)
+        sink: Sink = self._sink(posters, key, placeholder=original)
         if form is not None:
             direct = DirectPoster(self._client_holder, interaction.user.id)
             sink = self._modals.make_recovery_sink(interaction, form, sink, posters, direct)

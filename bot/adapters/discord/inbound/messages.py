@@ -13,9 +13,9 @@ import structlog
 from bot.adapters.background_tasks import BUSY, BackgroundTasks
 from bot.adapters.discord.inbound import history
 from bot.adapters.discord.inbound.membership import Membership
+from bot.adapters.discord.outbound.port import ReplySink, make_sink
 from bot.adapters.discord.outbound.poster import ChannelPoster, ClientHolder, DirectPoster, Poster
 from bot.adapters.discord.outbound.render import Payload
-from bot.adapters.discord.outbound.sink import ReplySink
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.timing import Timing
@@ -147,7 +147,10 @@ class Messages:
         posters.append(ChannelPoster(self._client_holder, message.channel.id, message.id))
         if message.guild is not None:
             posters.append(DirectPoster(self._client_holder, message.author.id))
-        sink = ReplySink(posters, self._core.replies, key, self._timing, prompt=str(message.id))
+        sink = make_sink(
+            posters, self._core.replies, key, self._timing,
+            prompt=str(message.id), background=self._background_tasks.start,
+        )  # fmt: skip
         self.recent_questions.remember(
             str(message.id), RecentQuestion(event, text, key, author, sink)
         )

@@ -8,13 +8,13 @@ from typing import Any
 
 import discord
 
+from bot.adapters.discord.outbound.port import make_sink
 from bot.adapters.discord.outbound.poster import ChannelPoster, ClientHolder
-from bot.adapters.discord.outbound.sink import ReplySink
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.timing import Timing
 from bot.errors import Failed, NotFound, Refused
-from bot.replies.protocol import Replies
+from bot.replies.protocol import Replies, Sink
 from bot.types import Author, ConversationKey
 
 PLACE_GONE = "The channel or thread is no longer there."
@@ -30,7 +30,7 @@ async def open_reply(
     conversation: ConversationKey,
     audience: Author | None,
     turn: str,
-) -> ReplySink:
+) -> Sink:
     """Begin a reply, to everybody in a place or, as a direct message, to one person.
 
     It stands beneath what is stored of the reply of `turn`. Raises `NotFound`, `Refused`, `Failed`.
@@ -49,7 +49,7 @@ async def open_reply(
     if stored is not None and stored.address.get("channel") == str(channel):
         earlier = [n for n in stored.address.get("messages", "").split(",") if n]
     poster = ChannelPoster(client_holder, channel, int(earlier[-1]) if earlier else None)
-    return ReplySink([poster], replies, conversation, timing, earlier=earlier)
+    return make_sink([poster], replies, conversation, timing, earlier=earlier)
 
 
 async def _find_direct(client_holder: ClientHolder, person: Author) -> int:

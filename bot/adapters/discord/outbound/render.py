@@ -16,6 +16,7 @@ MAX_PAGE_CHARS = 1900
 """Longest page, in characters; the rest of a message is for lines below and for escaping."""
 MAX_FILES = 10
 INTERRUPTED = "-# ⚠️ This answer was interrupted by a restart."
+CUT_OFF_TEXT = "⚠️ The rest of this answer could not be delivered; please ask again."
 
 _MARKUP = re.compile(r"<(?=@[!&]?\d+>|#\d+>|/[^<>\n]{1,100}:\d+>|t:-?\d+|a?:\w{1,32}:\d+>|id:\w+>)")
 _EVERYONE = re.compile(r"@(?=everyone|here)", re.IGNORECASE)

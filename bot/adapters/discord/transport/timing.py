@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.replies.message_sink import ReplyTiming
+
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(ReplyTiming):
     """Intervals and timeouts, in seconds unless noted. Tests use shorter ones."""
 
-    edit_interval: float = 1.0
     token_life: float = 14.5 * 60
     """After this an interaction's token is not used any more; Discord ends it after 15 minutes."""
-    retry_base: float = 1.0
-    attempts: int = 6
-    """Rounds in which the end of an answer is tried, with doubling pauses between them."""
     backoff_base: float = 0.5
     backoff_cap: float = 8.0
     identify_pause: float = 5.0

@@ -11,7 +11,7 @@ from bot.adapters.protocol import Core
 from bot.adapters.recent_questions import SilentSink
 from bot.adapters.slack.inbound.users import PLATFORM, UserDirectory
 from bot.adapters.slack.outbound.agent_status import AgentStatus
-from bot.adapters.slack.outbound.sink import ReplySink
+from bot.adapters.slack.outbound.port import ReplySink, make_sink
 from bot.adapters.slack.transport.timing import Timing
 from bot.commands.declaration import Command
 from bot.events import ActionCall
@@ -80,7 +80,7 @@ class AgentEvents:
 
     def _lazy(self, key: ConversationKey, user: str) -> ReplySink:
         replies = self._core.replies
-        return ReplySink(self._client, replies, key, self._timing, user=user, lazy=True)
+        return make_sink(self._client, replies, key, self._timing, user=user, lazy=True)
 
 
 def _author(event: Event) -> Author:

@@ -33,7 +33,7 @@ from bot.adapters.slack.inbound.origin import Body, place_of, team_of
 from bot.adapters.slack.inbound.users import PLATFORM
 from bot.adapters.slack.outbound.agent_status import AgentStatus
 from bot.adapters.slack.outbound.ephemeral import EphemeralMessages
-from bot.adapters.slack.outbound.sink import ReplySink
+from bot.adapters.slack.outbound.port import ReplySink, make_sink
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
 from bot.commands.declaration import Command
@@ -75,7 +75,7 @@ class Interactions:
         self._submitted_forms = SubmittedForms()
 
     def _sink(self, key: ConversationKey, author: Author, *, lazy: bool = False) -> ReplySink:
-        return ReplySink(
+        return make_sink(
             self._client, self._core.replies, key, self._timing,
             user=author.id, lazy=lazy, agent_status=self._agent_status,
         )  # fmt: skip

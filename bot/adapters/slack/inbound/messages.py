@@ -19,8 +19,8 @@ from bot.adapters.slack.inbound.text import find_mentions, is_from_a_person
 from bot.adapters.slack.inbound.users import PLATFORM
 from bot.adapters.slack.outbound.agent_status import AgentStatus
 from bot.adapters.slack.outbound.ephemeral import EphemeralMessages
+from bot.adapters.slack.outbound.port import ReplySink, make_sink
 from bot.adapters.slack.outbound.render import button_block
-from bot.adapters.slack.outbound.sink import ReplySink
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
 from bot.events import Message, MessageDeleted
@@ -118,7 +118,7 @@ class Messages:
             self._history_reader.users.author(user),
             self._history_reader.readable_text(event, own_id),
         )
-        sink = ReplySink(
+        sink = make_sink(
             self._client, self._core.replies, key, self._timing,
             user=user, agent_status=self._agent_status, question=text,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Ephemeral messages for the asker alone, and uploads of an answer's files."""
+"""Ephemeral messages for the asker alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.adapters.slack.outbound.render import (
     split_text,
 )
 from bot.adapters.slack.transport.errors import FAILURES, error_of
-from bot.types import ConversationKey, File, Notice
+from bot.types import ConversationKey, Notice
 
 _log = structlog.get_logger(__name__)
 
@@ -25,7 +25,7 @@ _MAX_SECTIONS = 3
 
 
 class EphemeralMessages:
-    """Sends messages that one person alone can see, and uploads an answer's files.
+    """Sends messages that one person alone can see.
 
     An empty `user` is nobody in particular: everybody in the place sees what is sent then.
     """
@@ -46,7 +46,7 @@ class EphemeralMessages:
             blocks: list[Block] = [{"type": "markdown", "text": part}]
             if notice.actions and number == len(parts):
                 blocks.append(button_block(notice.actions, turn))
-            await self._reply_ephemeral(escape_markup(part[:2000]), blocks)
+            await self.show(escape_markup(part[:2000]), blocks)
 
     async def return_values(self, words: str, text: str) -> None:
         """Show the person their own text unchanged, after an explaining sentence."""
@@ -54,11 +54,12 @@ class EphemeralMessages:
         for first in range(0, len(pieces), _MAX_SECTIONS):
             said = [] if first else [words]
             blocks = [_section(one) for one in [*said, *pieces[first : first + _MAX_SECTIONS]]]
-            if not await self._reply_ephemeral(words, blocks):
+            if not await self.show(words, blocks):
                 _log.warning("slack.form_values_lost", user=self._user)
                 return
 
-    async def _reply_ephemeral(self, text: str, blocks: list[Block]) -> bool:
+    async def show(self, text: str, blocks: list[Block]) -> bool:
+        """Show a message to the person alone; returns whether that succeeded."""
         post = self._client.chat_postMessage
         open_to_all = self._place.channel.startswith("D") or not self._user
         if open_to_all and await self.try_request(
@@ -83,20 +84,6 @@ class EphemeralMessages:
         ):
             return True
         return await self.try_request(post(channel=self._user, text=text, blocks=blocks))
-
-    async def attach(self, file: File) -> None:
-        """Upload a file into the thread; if Slack refuses it, the person is told."""
-        try:
-            await self._client.files_upload_v2(
-                channel=self._place.channel,
-                thread_ts=self._place.thread,
-                filename=file.name,
-                title=file.name,
-                content=file.data,
-            )
-        except FAILURES as exc:
-            _log.warning("slack.file_refused", file=file.name, error=error_of(exc))
-            await self.send_ephemeral(Notice(f"The file {file.name} could not be attached."))
 
     async def try_request(self, request: Awaitable[object]) -> bool:
         """Make a call that may fail; returns whether it succeeded."""

@@ -7,7 +7,7 @@ import asyncio
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.slack.outbound.sink import ReplySink
+from bot.adapters.slack.outbound.port import ReplySink, make_sink
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
 from bot.errors import Failed, NotFound, Refused
@@ -52,10 +52,10 @@ async def open_reply(
     except FAILURES as exc:
         raise Failed(UNREACHABLE) from exc
     stored = await replies.get(turn)
-    earlier = ""
+    earlier: list[str] = []
     if stored is not None and stored.address.get("channel") == place.channel:
-        earlier = stored.address.get("messages", "")
-    return ReplySink(
+        earlier = [ts for ts in stored.address.get("messages", "").split(",") if ts]
+    return make_sink(
         client, replies, place, timing,
         user=audience.id if audience is not None else "", earlier=earlier,
     )  # fmt: skip

@@ -19,6 +19,7 @@ MAX_ELEMENT_CHARS = 2_900
 MAX_ELEMENTS = 3
 """Elements of small print in one message; more of them go into the next message."""
 INTERRUPTED = "⚠️ This answer was interrupted by a restart."
+CUT_OFF_TEXT = "⚠️ The rest of this answer could not be delivered; please ask again."
 FEEDBACK = "parlance:feedback"
 _MAX_PIECE_CHARS = 500
 _MARKS = {"error": "⚠️ ", "refusal": "⛔ ", "info": "", "footer": ""}
@@ -35,6 +36,12 @@ class Payload:
     buttons: tuple[Action, ...] = ()
     brief: str = ""
     """What a notification shows where there is no text."""
+    growing: bool = False
+    """Whether text may still be added; it is streamed then."""
+
+    def layouts(self, turn: str) -> list[list[Block]]:
+        """The message's blocks in three layouts, to be tried in order."""
+        return [self.blocks(turn, feedback=True), self.blocks(turn), self.plain_blocks(turn)]
 
     def blocks(self, turn: str, *, feedback: bool = False) -> list[Block]:
         """The message's blocks; `turn` is what its buttons carry."""

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.replies.message_sink import ReplyTiming
+
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(ReplyTiming):
     """Intervals and timeouts, in seconds unless noted. Tests use shorter ones."""
 
-    edit_interval: float = 1.0
-    retry_base: float = 1.0
-    attempts: int = 6
-    """Rounds in which the end of an answer is tried, with doubling pauses between them."""
     backoff_base: float = 0.5
     backoff_cap: float = 4.0
     """Longest pause between two connection attempts."""

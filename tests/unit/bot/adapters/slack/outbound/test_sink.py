@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.adapters.slack.outbound.sink import ReplySink
+from bot.adapters.slack.outbound.port import ReplySink, make_sink
 from bot.adapters.slack.transport.client import Client
 from bot.adapters.slack.transport.timing import Timing
 from bot.types import ConversationKey, File, View
@@ -25,7 +25,7 @@ async def slack() -> AsyncIterator[FakeSlack]:
 
 def _sink(slack: FakeSlack, kept: MemoryReplies) -> ReplySink:
     client = Client(token="xoxb-test-bot-token", base_url=slack.api_url)
-    return ReplySink(client, kept, KEY, Timing(), user="U1")
+    return make_sink(client, kept, KEY, Timing(), user="U1")
 
 
 async def test_a_file_of_an_answer_was_dropped_in_silence(slack: FakeSlack) -> None:

@@ -12,8 +12,13 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 
 from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.slack.outbound.agent_status import AgentStatus
-from bot.adapters.slack.outbound.render import MAX_MARKDOWN_CHARS, MAX_PAGE_CHARS, render_pages
-from bot.adapters.slack.outbound.sink import CUT_OFF_TEXT, ReplySink
+from bot.adapters.slack.outbound.port import ReplySink, make_sink
+from bot.adapters.slack.outbound.render import (
+    CUT_OFF_TEXT,
+    MAX_MARKDOWN_CHARS,
+    MAX_PAGE_CHARS,
+    render_pages,
+)
 from bot.adapters.slack.outbound.stream import escaped_stable_prefix
 from bot.adapters.slack.transport.client import Client
 from bot.adapters.slack.transport.timing import Timing
@@ -46,7 +51,7 @@ class Desk:
 
     def begin(self, place: ConversationKey = DIRECT) -> tuple[ReplySink, Draft]:
         self.turns += 1
-        sink = ReplySink(
+        sink = make_sink(
             self.client,
             self.kept,
             place,
@@ -410,7 +415,7 @@ class TestTheEnd:
 
 class TestEphemeralMessages:
     async def _tell(self, desk: Desk, place: ConversationKey, **more: Any) -> None:
-        sink = ReplySink(desk.client, desk.kept, place, QUICK, user="U1", lazy=True)
+        sink = make_sink(desk.client, desk.kept, place, QUICK, user="U1", lazy=True)
         draft = Draft("t9", sink.limits)
         draft.end("complete", Notice("**Model**: default\n**Times**: reading 0.1 s", private=True))
         await sink.start(draft.view())

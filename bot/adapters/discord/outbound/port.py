@@ -1,0 +1,193 @@
+"""The messages of a reply on Discord: through an interaction, in a channel, or directly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import discord
+import structlog
+
+from bot.adapters.discord.outbound.poster import (
+    ChannelPoster,
+    DirectPoster,
+    InteractionPoster,
+    Poster,
+)
+from bot.adapters.discord.outbound.render import (
+    CUT_OFF_TEXT,
+    MAX_MESSAGE_CHARS,
+    MAX_PAGE_CHARS,
+    Payload,
+    render,
+)
+from bot.adapters.discord.transport.errors import FAILURES
+from bot.adapters.discord.transport.payloads import DIRECT
+from bot.adapters.discord.transport.timing import Timing
+from bot.replies.message_port import MessageClosed, MessagePort, PortError, PortRefused
+from bot.replies.message_sink import MessageSink
+from bot.replies.protocol import Replies
+from bot.types import ConversationKey, Limits, View
+
+_log = structlog.get_logger(__name__)
+
+_REFUSED_STATUSES = frozenset({401, 403, 404})
+_UNKNOWN_MESSAGE_CODE = 10008
+ReplySink: TypeAlias = MessageSink[Payload]
+_MOVED_NOTICE = Payload("-# The answer goes on below.")
+
+
+@contextmanager
+def _as_port_errors() -> Iterator[None]:
+    """Raise discord.py's exceptions as a port's."""
+    try:
+        yield
+    except discord.HTTPException as exc:
+        refused = exc.status in _REFUSED_STATUSES
+        raise (PortRefused if refused else PortError)(str(exc)) from exc
+    except FAILURES as exc:
+        raise PortError(str(exc) or type(exc).__name__) from exc
+
+
+class DiscordPort(MessagePort[Payload]):
+    """Posts at the first poster that Discord does not refuse; an interaction's token runs out.
+
+    `prompt` is the id of the question's message. `placeholder` is the id of the message that
+    deferring an interaction has made.
+    """
+
+    def __init__(
+        self,
+        posters: Sequence[Poster],
+        timing: Timing,
+        *,
+        prompt: str = "",
+        placeholder: str | None = None,
+        direct: bool = False,
+    ) -> None:
+        self._prompt = prompt
+        self._turn = ""
+        self.limits = Limits(max_chars=MAX_PAGE_CHARS, edit_interval_s=timing.edit_interval)
+        self._use(posters)
+        self._poster_of: dict[str, Poster] = {}
+        if placeholder is not None:
+            self._poster_of[placeholder] = self._posters[0]
+        self.direct = direct
+
+    def render(self, view: View) -> Sequence[Payload]:
+        return render(view, private=self.limits.ephemeral and not self.direct)
+
+    async def prepare(self, view: View) -> None:
+        self._turn = view.turn
+
+    async def post(self, message: Payload, key: str) -> str:
+        refused: PortRefused | None = None
+        for poster in self._usable():
+            try:
+                with _as_port_errors():
+                    id_ = str(await poster.send(message, self._turn, key))
+            except PortRefused as exc:
+                _log.info("discord.send_refused", turn=self._turn, error=str(exc)[:200])
+                refused = exc
+                continue
+            self._use([poster, *(other for other in self._posters if other is not poster)])
+            self._poster_of[id_] = poster
+            return id_
+        raise refused or PortRefused("there is nowhere to post")
+
+    async def edit(self, message_id: str, message: Payload) -> None:
+        poster = self._poster_of[message_id]
+        if isinstance(poster, InteractionPoster) and poster.is_expired:
+            await self._leave(poster, message_id)
+        try:
+            with _as_port_errors():
+                await self._poster_of[message_id].edit(int(message_id), message, self._turn)
+        except PortRefused as exc:
+            gone = getattr(exc.__cause__, "code", 0) == _UNKNOWN_MESSAGE_CODE
+            others = [other for other in self._posters if other is not poster]
+            if gone or not isinstance(poster, InteractionPoster) or not others:
+                raise
+            self._use(others)  # the token is refused; the channel may take the edit
+            self._poster_of[message_id] = others[0]
+            await self.edit(message_id, message)
+
+    async def delete(self, message_id: str) -> None:
+        with _as_port_errors():
+            await self._poster_of[message_id].delete(int(message_id))
+
+    async def ephemeral(self, message: Payload) -> None:
+        with _as_port_errors():
+            for poster in self._posters:
+                if isinstance(poster, InteractionPoster):
+                    await poster.send_ephemeral(message, self._turn)
+                    return
+                if isinstance(poster, DirectPoster):  # the token has ended meanwhile
+                    await poster.send(message, self._turn, "")
+                    return
+
+    async def typing(self) -> None:
+        if isinstance(poster := self._posters[0], ChannelPoster):
+            with _as_port_errors():
+                await poster.typing()
+
+    def cut_off(self, shown: Payload | None) -> Payload:
+        text = shown.content[: MAX_MESSAGE_CHARS - len(CUT_OFF_TEXT) - 1] if shown else ""
+        return Payload(f"{text}\n{CUT_OFF_TEXT}".strip())
+
+    def address(self, message_ids: Sequence[str]) -> Mapping[str, str]:
+        if not message_ids:
+            return {}
+        channel = self._poster_of.get(message_ids[-1], self._posters[0]).channel
+        return {
+            "channel": str(channel),
+            "messages": ",".join(message_ids),
+            "prompt": self._prompt,
+        }
+
+    def _usable(self) -> list[Poster]:
+        """The posters in the order to be tried, without those whose token is too old."""
+        left = [
+            p for p in self._posters if not isinstance(p, InteractionPoster) or not p.is_expired
+        ]
+        if left and len(left) < len(self._posters):
+            self._use(left)
+        return list(self._posters)
+
+    def _use(self, posters: Sequence[Poster]) -> None:
+        """Set the posters; ephemeral messages belong to interactions."""
+        self._posters = list(posters)
+        ephemeral = any(isinstance(poster, InteractionPoster) for poster in posters)
+        channel = isinstance(self._posters[0], ChannelPoster)
+        self.limits = replace(self.limits, ephemeral=ephemeral, typing=channel)
+
+    async def _leave(self, poster: Poster, message_id: str) -> None:
+        """Change to ordinary messages before an interaction's token ends.
+
+        The latest message says so, and is closed; a page before it can be edited in the channel.
+        """
+        if (others := self._usable())[0] is poster:
+            return  # there is no other
+        if message_id == next(reversed(self._poster_of)):
+            with suppress(PortError), _as_port_errors():
+                await poster.edit(int(message_id), _MOVED_NOTICE, self._turn)
+            raise MessageClosed("the token ends")
+        self._poster_of[message_id] = others[0]
+
+
+def make_sink(
+    posters: Sequence[Poster],
+    replies: Replies,
+    conversation: ConversationKey,
+    timing: Timing,
+    *,
+    prompt: str = "",
+    placeholder: int | None = None,
+    **more: Any,
+) -> ReplySink:
+    """The reply to an event; `more` goes to `MessageSink`."""
+    original = str(placeholder) if placeholder is not None else None
+    direct = conversation.workspace == DIRECT
+    port = DiscordPort(posters, timing, prompt=prompt, placeholder=original, direct=direct)
+    return MessageSink(port, replies, conversation, timing, placeholder=original, **more)

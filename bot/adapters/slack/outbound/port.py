@@ -1,0 +1,285 @@
+"""The messages of a reply on Slack: posted and edited, or streamed where Slack shows a Stop."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, TypeAlias
+
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.adapters.slack.outbound.agent_status import AgentStatus, is_permanent
+from bot.adapters.slack.outbound.ephemeral import EphemeralMessages
+from bot.adapters.slack.outbound.render import (
+    CUT_OFF_TEXT,
+    MAX_MARKDOWN_CHARS,
+    MAX_PAGE_CHARS,
+    Block,
+    Payload,
+    render,
+    render_pages,
+    status_line,
+)
+from bot.adapters.slack.outbound.stream import STOPPED, Stream, StreamOver, escaped_stable_prefix
+from bot.adapters.slack.transport.errors import FAILURES, error_of
+from bot.adapters.slack.transport.timing import Timing
+from bot.replies.message_port import MessagePort, PortError, PortRefused
+from bot.replies.message_sink import MessageSink
+from bot.replies.protocol import Replies
+from bot.types import ConversationKey, File, Limits, View
+
+_log = structlog.get_logger(__name__)
+
+_NO_ACCESS_ERRORS = frozenset({"not_in_channel", "channel_not_found"})
+_REFUSED_ERRORS = _NO_ACCESS_ERRORS | {"message_not_found"}
+_INVALID_BLOCKS_ERRORS = frozenset({"invalid_blocks", "invalid_blocks_format"})
+
+
+@contextmanager
+def _as_port_errors() -> Iterator[None]:
+    """Raise the Web API's exceptions as a port's."""
+    try:
+        yield
+    except FAILURES as exc:
+        refused = error_of(exc) in _REFUSED_ERRORS
+        raise (PortRefused if refused else PortError)(error_of(exc)) from exc
+
+
+class SlackPort(MessagePort[Payload]):
+    """Posts in a channel or thread; where the bot is not a member, the answer goes to the person.
+
+    `user` is the asker, who alone sees private notices; it is empty for a reply that no event asked
+    for and that is for everybody: then private notices are left out. Where `agent_status` opens a
+    session for the reply, its messages are streamed and Slack shows its status. `question` is the
+    session's title.
+    """
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        replies: Replies,
+        conversation: ConversationKey,
+        timing: Timing,
+        *,
+        user: str,
+        agent_status: AgentStatus | None = None,
+        question: str = "",
+    ) -> None:
+        self._client = client
+        self._replies = replies
+        self._conversation = conversation
+        self._place = conversation
+        self._user = user
+        self._agent_status = agent_status or AgentStatus(client)
+        self._question = question
+        self._ephemeral = EphemeralMessages(client, conversation, user)
+        self._turn = ""
+        self._session: bool | None = None
+        self._streaming = False
+        self._streams: dict[str, Stream] = {}
+        self.direct = conversation.channel.startswith("D")
+        self.limits = Limits(
+            max_chars=MAX_PAGE_CHARS,
+            edit_interval_s=timing.edit_interval,
+            ephemeral=True,
+            files="apart",
+        )
+
+    async def prepare(self, view: View) -> None:
+        """Open a session of Slack's for an answer that can be stopped, and show its status."""
+        self._turn = view.turn
+        if self._session is None and any(action.name == "stop" for action in view.actions):
+            new = not await self._replies.known_thread(self._conversation)
+            self._session = self._streaming = await self._agent_status.begin(
+                self._conversation, self._user, self._question, new=new
+            )
+        self._streaming = self._streaming and view.state == "working"
+        if self._streaming:
+            await self._agent_status.set_status(self._conversation, status_line(view))
+
+    def render(self, view: View) -> Sequence[Payload]:
+        if not self._streaming:
+            return render(view, private=not self.direct)
+        *full_pages, last = render_pages(view) or [""]
+        texts = [*full_pages, escaped_stable_prefix(last)]
+        return [Payload(text, growing=True) for text in texts if text.strip()]
+
+    async def post(self, message: Payload, key: str) -> str:
+        with _as_port_errors():
+            if message.growing and (ts := await self._begin_stream(message.text)) is not None:
+                return ts
+            try:
+                return await self._post(message)
+            except SlackApiError as exc:
+                moved = self._place is not self._conversation
+                if error_of(exc) not in _NO_ACCESS_ERRORS or moved or not self._user:
+                    raise
+            await self._move_to_direct_message()
+            return await self._post(message)
+
+    async def _post(self, message: Payload) -> str:
+        answer = await self._call_with_fallbacks(
+            message.layouts(self._turn),
+            lambda blocks: self._client.chat_postMessage(
+                channel=self._place.channel,
+                thread_ts=self._place.thread,
+                text=message.fallback,
+                blocks=blocks,
+            ),
+        )
+        return str(answer["ts"])
+
+    async def _move_to_direct_message(self) -> None:
+        """Switch to direct messages with the person, and tell them why."""
+        place = self._place
+        words = f"I am not in <#{place.channel}>, so I answer here; invite me there with /invite."
+        if place.channel.startswith("D"):
+            words = "I am not in that conversation, so I answer here."
+        told = await self._client.chat_postMessage(channel=self._user, text=words)
+        self._place = ConversationKey(place.platform, place.workspace, str(told["channel"]))
+
+    async def edit(self, message_id: str, message: Payload) -> None:
+        with _as_port_errors():
+            stream = self._streams.get(message_id)
+            if stream is not None and stream.open and await self._continue(stream, message):
+                return
+            await self._call_with_fallbacks(
+                message.layouts(self._turn),
+                lambda blocks: self._client.chat_update(
+                    channel=self._place.channel,
+                    ts=message_id,
+                    text=message.fallback,
+                    blocks=blocks,
+                ),
+            )
+
+    async def delete(self, message_id: str) -> None:
+        stream = self._streams.get(message_id)
+        if stream is not None and stream.open:
+            with suppress(*FAILURES):  # it may well be deleted all the same
+                await stream.end(stream.sent, [])
+        with _as_port_errors():
+            await self._client.chat_delete(channel=self._place.channel, ts=message_id)
+
+    async def ephemeral(self, message: Payload) -> None:
+        if self._user:
+            blocks = message.blocks(self._turn)
+            if not await self._ephemeral.show(message.fallback, blocks):
+                raise PortError("no ephemeral message")
+
+    async def upload(self, file: File) -> None:
+        with _as_port_errors():
+            await self._client.files_upload_v2(
+                channel=self._place.channel,
+                thread_ts=self._place.thread,
+                filename=file.name,
+                title=file.name,
+                content=file.data,
+            )
+
+    def cut_off(self, shown: Payload | None) -> Payload:
+        room = MAX_MARKDOWN_CHARS - len(CUT_OFF_TEXT) - 2
+        text = shown.text[:room] if shown is not None else ""
+        return Payload(f"{text}\n\n{CUT_OFF_TEXT}".strip())
+
+    def address(self, message_ids: Sequence[str]) -> Mapping[str, str]:
+        address = {"channel": self._place.channel, "messages": ",".join(message_ids)}
+        if message_ids:
+            return address
+        # A status line is all that stands there; a restart has to end the session.
+        return {**address, "thread": str(self._conversation.thread)} if self._streaming else {}
+
+    async def close(self) -> None:
+        if self._session:
+            self._session = False
+            await self._agent_status.end(self._conversation)
+
+    # --- a stream -------------------------------------------------------------------------------
+
+    async def _begin_stream(self, text: str) -> str | None:
+        """Post a message that text can be appended to; None where Slack refuses that."""
+        try:
+            stream = await Stream.begin(self._client, self._place, self._user, text)
+        except SlackApiError as exc:
+            if is_permanent(error_of(exc)):
+                self._agent_status.mark_unavailable("stream", error_of(exc))
+            self._end_streaming(error_of(exc))
+            return None
+        self._streams[stream.ts] = stream
+        return stream.ts
+
+    async def _continue(self, stream: Stream, message: Payload) -> bool:
+        """Add to a stream what a message has more, or close it with the final form of the message.
+
+        Returns False if the stream has ended and the message has to be edited.
+        """
+        if not message.growing:
+            return await self._close(stream, message)
+        try:
+            await stream.grow(message.text)
+        except StreamOver as exc:
+            self._end_streaming(str(exc))
+            if str(exc) == STOPPED:  # they are not shown more; the turn is being stopped
+                raise PortRefused(STOPPED) from exc
+        return stream.open
+
+    def _end_streaming(self, why: str) -> None:
+        _log.info("slack.stream_ended", turn=self._turn, why=why)
+        self._streaming = False
+
+    async def _close(self, stream: Stream, message: Payload) -> bool:
+        closed: bool = await self._call_with_fallbacks(
+            [message.footer_blocks(self._turn, feedback=True), message.footer_blocks(self._turn)],
+            lambda blocks: stream.end(message.text, blocks),
+        )
+        return closed
+
+    # --- blocks that Slack may refuse -----------------------------------------------------------
+
+    async def _call_with_fallbacks(
+        self, layouts: Sequence[list[Block]], call: Callable[[list[Block]], Awaitable[Any]]
+    ) -> Any:
+        """Make a call with the first of several block layouts that Slack accepts.
+
+        The layouts are: Slack's own feedback buttons, ordinary buttons, plain text. If Slack
+        refuses the first, it is not tried again in this run.
+        """
+        fancy, ordinary = layouts[:2]
+        left = list(layouts if self._agent_status.is_available("feedback") else layouts[1:])
+        while True:
+            blocks = left.pop(0)
+            try:
+                answer = await call(blocks)
+            except SlackApiError as exc:
+                left = [layout for layout in left if layout != blocks]
+                if error_of(exc) not in _INVALID_BLOCKS_ERRORS or not left:
+                    raise
+                _log.info("slack.blocks_refused", error=error_of(exc))
+                continue
+            if blocks == ordinary != fancy and self._agent_status.is_available("feedback"):
+                self._agent_status.mark_unavailable("feedback", "invalid_blocks")
+            return answer
+
+
+ReplySink: TypeAlias = MessageSink[Payload]
+
+
+def make_sink(
+    client: AsyncWebClient,
+    replies: Replies,
+    conversation: ConversationKey,
+    timing: Timing,
+    *,
+    user: str,
+    agent_status: AgentStatus | None = None,
+    question: str = "",
+    **more: Any,
+) -> ReplySink:
+    """The reply to an event; `more` goes to `MessageSink`."""
+    port = SlackPort(
+        client, replies, conversation, timing,
+        user=user, agent_status=agent_status, question=question,
+    )  # fmt: skip
+    return MessageSink(port, replies, conversation, timing, **more)

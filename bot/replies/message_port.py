@@ -1,0 +1,97 @@
+"""The interface of a platform's messages: what `MessageSink` needs to show a reply on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, TypeVar
+
+from bot.types import File, Limits, View
+
+
+class PortError(Exception):
+    """The platform did not do what it was asked; another try may succeed."""
+
+
+class PortRefused(PortError):
+    """The platform refuses it, and would refuse it again: the message is gone, the place closed."""
+
+
+class MessageClosed(PortError):
+    """A message stays as it is and cannot be changed any more; the answer goes on in a new one."""
+
+
+class Unconfirmed(PortError):
+    """A message may have been posted or not, and nothing tells; it is not posted again."""
+
+
+PORT_FAILURES = (PortError, OSError)
+"""What a port may raise; `TimeoutError` and `ConnectionError` are an `OSError`."""
+
+P = TypeVar("P")
+"""A platform's own form of one message, which it renders, compares with `==`, and posts."""
+
+
+class MessagePort(Protocol[P]):
+    """The messages of one reply on one platform.
+
+    A platform derives its port from this class. It must have `limits`, `render` and `post`; each
+    other method is called only where `limits` says so, or does nothing unless it is overridden.
+    A message is known by the id, a text, that `post` returned. Every call may raise one of
+    `PORT_FAILURES`.
+    """
+
+    limits: Limits
+    """What the platform allows; a port may change it while the reply is written."""
+    direct: bool = False
+    """Whether the reply is in a conversation with the asker alone."""
+
+    def render(self, view: View) -> Sequence[P]:
+        """The messages that show a view, in order. Notices that are `private` are left out where
+        `limits.ephemeral` is set, unless the reply is direct."""
+        ...
+
+    async def post(self, message: P, key: str) -> str:
+        """Post a message and return its id. The same key again is the same message: one that was
+        posted though its first call failed must not appear twice. Raises `Unconfirmed`."""
+        ...
+
+    async def edit(self, message_id: str, message: P) -> None:
+        """Replace what a message shows (`limits.edits`). Raises `MessageClosed`."""
+        raise PortRefused("no edits")
+
+    async def delete(self, message_id: str) -> None:
+        """Delete a message (`limits.deletes`)."""
+        raise PortRefused("no deletions")
+
+    async def ephemeral(self, message: P) -> None:
+        """Show a message to the asker alone (`limits.ephemeral`)."""
+        raise PortRefused("no ephemeral messages")
+
+    async def upload(self, file: File) -> None:
+        """Attach a file below the answer (`limits.files` is "apart")."""
+        raise PortRefused("no files")
+
+    async def react(self, mark: str, instead_of: str | None) -> None:
+        """Put an emoji to the question, and take an earlier one away (`limits.reactions`)."""
+        raise PortRefused("no reactions")
+
+    async def typing(self) -> None:
+        """Show for some seconds that something is being written (`limits.typing`)."""
+        return
+
+    async def prepare(self, view: View) -> None:
+        """Called before a view is rendered; shows what a platform has beside messages."""
+        return
+
+    def cut_off(self, shown: P | None) -> P | None:
+        """An unfinished message with a mark that the rest could not be delivered; None to leave it
+        as it is."""
+        return None
+
+    def address(self, message_ids: Sequence[str]) -> Mapping[str, str]:
+        """What is stored to find the reply again; empty while nothing is shown of it."""
+        return {"messages": ",".join(message_ids)} if message_ids else {}
+
+    async def close(self) -> None:
+        """Release what the reply holds; called after each last view."""
+        return
