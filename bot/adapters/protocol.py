@@ -126,8 +126,9 @@ class Adapter(Protocol):
     answer is the one that permits least.
 
     It may have more, which is used where it is there: `connected`, whether its events arrive now;
-    `routes`, ASGI apps that the HTTP port offers for it, by path; and `notes`, what `check` found
-    that needs no change.
+    `routes`, ASGI apps that the HTTP port offers for it, by path; `notes`, what `check` found
+    that needs no change; and `withdraw_reply(reply)`, which takes the messages of an answer away
+    that another one has replaced.
     """
 
     name: str

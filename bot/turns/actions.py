@@ -51,12 +51,15 @@ class ButtonHandler:
         if turn is None or turn.role != "assistant":
             raise NotFound(UNKNOWN_ANSWER)
         question = await self.store.get(turn.answers) if turn.answers else None
-        subject = Subject(question.author if question else "", _place_of(turn))
+        await self.allow(call, asker, Subject(question.author if question else "", _place_of(turn)))
+        return turn, question
+
+    async def allow(self, call: ActionCall, asker: Asker, subject: Subject | None) -> None:
+        """Raise `Denied`, with the reason, unless the person may use the button."""
         action = f"button:{call.action}"
         decision = await self.authorize(asker, action, call.conversation, subject)
         if not decision.allowed:
             raise Denied(decision.reason)
-        return turn, question
 
     async def press(self, call: ActionCall, asker: Asker) -> Notice:
         """Perform the button's action; returns the notice for the person. Raises `NotFound` or

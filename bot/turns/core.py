@@ -283,6 +283,12 @@ def assemble(
         redact=redact or Redactor(),
     )
     intake = Intake(
-        router, dependencies, policy.is_admin, services.authorize, platforms, policy.admission
+        router,
+        dependencies,
+        policy.is_admin,
+        services.authorize,
+        platforms,
+        replies,
+        policy.admission,
     )
     return Core(intake, open_turns, router, replies, policy, services, platforms)

@@ -13,22 +13,21 @@ from structlog.contextvars import bound_contextvars
 
 from bot.commands.authorization import Authorize
 from bot.commands.checks import Asker
-from bot.errors import Busy, Denied, NotFound
+from bot.errors import Busy, Denied
 from bot.events import ActionCall, CommandCall, Event, Message, MessageDeleted
-from bot.history.attachments import AttachmentSnapshot
 from bot.history.protocol import StoredMessage
-from bot.replies.protocol import Sink
-from bot.turns.actions import ButtonHandler, is_same_channel
+from bot.replies.protocol import Replies, Sink
+from bot.turns.actions import ButtonHandler
 from bot.turns.admission import Admission, EverybodyAdmitted, action_of, turn_away
 from bot.turns.lanes import Lanes
 from bot.turns.outcome import Outcome
 from bot.turns.platforms import Platforms
-from bot.turns.regenerate import rebuild_event
+from bot.turns.regenerate import Regenerator
 from bot.turns.resumption import Resumer
 from bot.turns.router import Router
 from bot.turns.runner import TurnDependencies, TurnRunner, report_error
 from bot.turns.turn import Turn, unless_cancelled
-from bot.types import Author, ConversationKey, Notice
+from bot.types import Author, Notice
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +48,7 @@ class Intake:
         is_admin: Callable[[Author], bool],
         authorize: Authorize,
         platforms: Platforms,
+        replies: Replies,
         admission: Admission | None = None,
     ) -> None:
         self._router = router
@@ -57,7 +57,10 @@ class Intake:
         self._is_admin = is_admin
         self._authorize = authorize
         self._buttons = ButtonHandler(dependencies.store, authorize)
+        self._regenerator = Regenerator(dependencies.open_turns, self._buttons)
         self._admission = admission or EverybodyAdmitted()
+        self._platforms = platforms
+        self._replies = replies
         self._lanes = Lanes()
         self._tasks: set[asyncio.Task[None]] = set()
         self._runners: set[TurnRunner] = set()
@@ -143,6 +146,7 @@ class Intake:
             route,
             quick=refused is not None or (route is not None and route.quick),
             first_asked_by=question.author if question is not None else "",
+            question=question.id if question is not None else "",
         )
         return self._open(
             turn,
@@ -246,7 +250,7 @@ class Intake:
             return None
         match call.action:
             case "regenerate":
-                await self._run(await self._regenerate(call, sink))
+                await self._regenerate(call, sink)
             case "resume":
                 if self._closing:
                     raise Busy(10, "I am being restarted; please press again in a moment.")
@@ -274,24 +278,15 @@ class Intake:
         words = "Stopped." if stopped else "There is nothing to stop; this answer has ended."
         return Notice(words, private=True)
 
-    async def _regenerate(self, call: ActionCall, sink: Sink) -> TurnRunner:
-        """Prepare to answer a stored question again. Raises `NotFound`, `Denied` or `Busy`."""
-        answer, question = await self._buttons.find(call, self._asker(call))
-        if answer.status == "running" and self._open_turns.get(answer.id) is not None:
-            raise Busy(5, "This answer is still being written; stop it first.")
-        if question is None:
-            raise NotFound("The question is no longer kept; please ask again.")
-        snapshot = await self.dependencies.store.material(question.id) or AttachmentSnapshot()
-        if not question.text.strip() and not question.command and not snapshot.attachments:
-            raise NotFound("The files of that question are gone; please send them again.")
-        key = ConversationKey.parse(question.conversation)
-        event = rebuild_event(
-            question,
-            snapshot,
-            call.author,
-            id=call.id,
-            direct=call.direct and is_same_channel(key, call.conversation),
-            edited=call.value,
-            earlier=call.earlier,
+    async def _regenerate(self, call: ActionCall, sink: Sink) -> None:
+        """Answer a question again, in place of its earlier answer. Raises `NotFound`, `Denied` or
+        `Busy`."""
+        if self._closing:
+            raise Busy(10, "I am being restarted; please press again in a moment.")
+        again = await self._regenerator.prepare(call, self._asker(call))
+        runner = self._create_runner(
+            again.event, sink, claimed=True, replaces=again.replaces, question=again.question
         )
-        return self._create_runner(event, sink, claimed=True, replaces=answer, question=question)
+        await self._run(runner)
+        if again.replaces is not None and runner.turn.state == "complete":
+            await self._platforms.withdraw_reply(await self._replies.get(again.replaces.id))

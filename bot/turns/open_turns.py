@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import structlog
 
@@ -71,11 +71,24 @@ class OpenTurns:
         affected = [turn for turn in self._unended if person in turn.people and not turn.quick]
         for turn in affected:
             turn.stop("question_deleted" if turn.asker.author.key == person else "stopped")
-        try:
-            async with asyncio.timeout(_END_TIMEOUT_S):
-                await asyncio.gather(*(turn.ended.wait() for turn in affected))
-        except TimeoutError:
-            log.warning("turn.stop_timed_out", turns=len(affected))
+        await _wait_for_ends(affected)
+
+    async def replace(self, answer: str, question: str, by: str) -> Turn | None:
+        """Stop the answer with this id, and others to the same stored question, which is answered
+        anew, and wait until they have been taken away. Returns the former if it was open."""
+        stale = [
+            turn
+            for turn in self._unended
+            if turn.id == answer or (question and turn.question == question)
+        ]
+        for turn in stale:
+            turn.stop("replaced", by)
+        await _wait_for_ends(stale)
+        return next((turn for turn in stale if turn.id == answer), None)
+
+    def get_unended(self, turn: str) -> Turn | None:
+        """Return the turn with this id, until its reply has ended."""
+        return next((one for one in self._unended if one.id == turn), None)
 
     def get(self, turn: str) -> Turn | None:
         """Return the open turn with this id."""
@@ -105,6 +118,14 @@ class OpenTurns:
                 decision = await self._authorize(by, "button:stop", conversation, turn.subject)
                 stopped += decision.allowed and turn.stop("stopped", by.author.name)
         return stopped
+
+
+async def _wait_for_ends(turns: Sequence[Turn]) -> None:
+    try:
+        async with asyncio.timeout(_END_TIMEOUT_S):
+            await asyncio.gather(*(turn.ended.wait() for turn in turns))
+    except TimeoutError:
+        log.warning("turn.stop_timed_out", turns=len(turns))
 
 
 def _is_meant(conversation: ConversationKey, by: Asker, turn: Turn) -> bool:

@@ -12,7 +12,7 @@ import structlog
 from bot.adapters.protocol import Adapter
 from bot.commands.checks import Asker
 from bot.errors import Refused
-from bot.replies.protocol import Sink
+from bot.replies.protocol import Reply, Sink
 from bot.types import Author, ConversationKey
 
 _log = structlog.get_logger(__name__)
@@ -49,6 +49,19 @@ class Platforms:
         if adapter is None:
             raise Refused("The platform of this conversation is not connected.")
         return await adapter.open_reply(conversation, audience, turn=turn)
+
+    async def withdraw_reply(self, reply: Reply | None) -> None:
+        """Take the messages of an answer away that another one has replaced, where the platform
+        can."""
+        adapter = self._adapters.get(reply.platform) if reply is not None else None
+        withdraw = getattr(adapter, "withdraw_reply", None)
+        if reply is None or withdraw is None:
+            return
+        try:
+            async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
+                await withdraw(reply)
+        except Exception:  # noqa: BLE001  # a platform may be anybody's
+            _log.warning("platform.reply_not_withdrawn", platform=reply.platform, exc_info=True)
 
     async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
         """The person (an `Author.key`) as they are now in a place; None if nobody can tell, or

@@ -71,6 +71,7 @@ class TurnRecorder:
             event_id=event.id,
             remember=route.remember,
         )
+        turn.question = question.id
         answer = replace(
             question,
             id=turn.id,
@@ -176,7 +177,7 @@ class TurnRecorder:
             log.exception("turn.answer_not_stored")
 
     async def supersede(self) -> None:
-        """Keep the answer of a deleted question out of later prompts."""
+        """Keep an answer that was taken away out of later prompts."""
         if self.answer is not None:
             try:
                 await unless_cancelled(self._store.supersede(self.answer.id))

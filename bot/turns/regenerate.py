@@ -1,13 +1,75 @@
-"""Rebuilds the event of a stored question, so that it can be answered again or go on."""
+"""Prepares a question to be answered again, and rebuilds the event of a stored question."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
-from bot.events import CommandCall, Message, Reader
+from bot.commands.checks import Asker
+from bot.errors import NotFound
+from bot.events import ActionCall, CommandCall, Message, Reader
 from bot.history.attachments import AttachmentSnapshot
 from bot.history.protocol import StoredMessage
+from bot.turns.actions import ButtonHandler, is_same_channel
+from bot.turns.open_turns import OpenTurns
 from bot.types import Author, ConversationKey
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """A question that is answered again: its event, the stored question, and the answer that the
+    new one replaces; None where nothing was stored yet."""
+
+    event: Message | CommandCall
+    question: StoredMessage | None = None
+    replaces: StoredMessage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Regenerator:
+    """Prepares a question to be answered again. An answer to it that is still being written, or
+    waits to be, is stopped and taken away first."""
+
+    open_turns: OpenTurns
+    buttons: ButtonHandler
+
+    async def prepare(self, call: ActionCall, asker: Asker) -> Repetition:
+        """Return the question of a pressed button. Raises `NotFound` or `Denied`."""
+        question_id = ""
+        if (turn := self.open_turns.get_unended(call.turn)) is not None:
+            await self.buttons.allow(call, asker, turn.subject)
+        else:
+            _, question = await self.buttons.find(call, asker)
+            question_id = question.id if question is not None else ""
+        open_turn = await self.open_turns.replace(
+            call.turn, question_id or (turn.question if turn is not None else ""), asker.author.name
+        )
+        if open_turn is not None and await self.buttons.store.get(call.turn) is None:
+            return await self._repeat_unstored(open_turn.event, call)
+        answer, question = await self.buttons.find(call, asker)
+        if question is None:
+            raise NotFound("The question is no longer kept; please ask again.")
+        snapshot = await self.buttons.store.material(question.id) or AttachmentSnapshot()
+        if not question.text.strip() and not question.command and not snapshot.attachments:
+            raise NotFound("The files of that question are gone; please send them again.")
+        key = ConversationKey.parse(question.conversation)
+        event = rebuild_event(
+            question,
+            snapshot,
+            call.author,
+            id=call.id,
+            direct=call.direct and is_same_channel(key, call.conversation),
+            edited=call.value,
+            earlier=call.earlier,
+        )
+        return Repetition(event, question, answer)
+
+    async def _repeat_unstored(self, event: Message | CommandCall, call: ActionCall) -> Repetition:
+        """Ask what still waited to be asked, with its edited text."""
+        await self.buttons.store.claim(event.conversation.platform, event.id)
+        if isinstance(event, Message) and call.value:
+            event = replace(event, text=call.value)
+        return Repetition(event)
 
 
 def rebuild_event(

@@ -29,7 +29,7 @@ from bot.turns.middleware import require
 from bot.turns.open_turns import OpenTurns
 from bot.turns.outcome import Outcome, empty_answer, outcome_of
 from bot.turns.recorder import TurnRecorder
-from bot.turns.turn import Turn, unless_cancelled
+from bot.turns.turn import WITHDRAWN, Turn, unless_cancelled
 from bot.types import Actions, ConversationKey, Notice, Status
 
 log = structlog.get_logger(__name__)
@@ -195,12 +195,12 @@ class TurnRunner:
             self._dependencies.suspensions.changed.set()
 
     async def _finish_reply(self, outcome: Outcome) -> None:
-        if self.turn.stopped != "question_deleted":
+        if self.turn.stopped not in WITHDRAWN:
             again = outcome.again and self._recorder.answer is not None
             await unless_cancelled(
                 self._delivery.finish(outcome.state, outcome.notice, again=again)
             )
-        if self.turn.stopped == "question_deleted":  # perhaps while the answer was being posted
+        if self.turn.stopped in WITHDRAWN:  # perhaps while the answer was being posted
             await self._recorder.supersede()
             await unless_cancelled(self._delivery.withdraw())
 

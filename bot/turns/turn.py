@@ -15,7 +15,9 @@ from bot.settings.values import ChannelSettings
 from bot.skills.current_turn import Resumption, TurnRecord
 from bot.types import Explanation, Part, State, Text, Value
 
-StopReason = Literal["stopped", "question_deleted", "shutdown"]
+StopReason = Literal["stopped", "question_deleted", "answer_deleted", "replaced", "shutdown"]
+WITHDRAWN: frozenset[StopReason] = frozenset({"question_deleted", "answer_deleted", "replaced"})
+"""Reasons of a stop after which nothing of the answer is shown or read any more."""
 T = TypeVar("T")
 
 _MAX_LOOP_HOLD_S = 0.005
@@ -69,7 +71,8 @@ class Turn:
     turn is answered at once, beside the others of its conversation. `settings` are those of the
     place when the turn began to run. `deadline_s` is how long the skill may take, in seconds.
     `first_asked_by` is the `Author.key` of the person who asked first, when a question is answered
-    again. `resumed` is set when the turn was suspended before.
+    again. `question` is the id of the stored question, once there is one. `resumed`
+    is set when the turn was suspended before.
     """
 
     id: str
@@ -81,6 +84,7 @@ class Turn:
     record: TurnRecord = field(default_factory=TurnRecord)
     deadline_s: float | None = None
     first_asked_by: str = ""
+    question: str = ""
     resumed: Resumption | None = None
     output: Output | None = field(default=None, repr=False)
     save_read: Callable[[], Awaitable[None]] | None = field(default=None, repr=False)
@@ -149,11 +153,12 @@ class Turn:
     def stop(self, reason: StopReason, by: str = "") -> bool:
         """Cancel the work, even before it started. Returns False if it was stopped or had ended.
 
-        A turn whose question was deleted takes its answer away even when that is complete.
+        A turn whose question was deleted or is answered anew takes its answer away even when that
+        is complete.
         """
         over = self._work is not None and self._work.done()
-        if reason == "question_deleted" and not self.ended.is_set():
-            over = self.stopped is not None and self.stopped != "stopped"
+        if reason in WITHDRAWN and not self.ended.is_set():
+            over = self.stopped == "shutdown" or self.stopped in WITHDRAWN
         elif self.stopped is not None:
             over = True
         if over:

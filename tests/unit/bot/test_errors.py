@@ -71,7 +71,7 @@ def test_an_unexpected_error_says_nothing_of_itself() -> None:
 
 def test_two_errors_have_two_ids() -> None:
     assert outcome_of(OSError()).error_id != outcome_of(OSError()).error_id
-    assert empty_answer().error_id
+    assert empty_answer("default").error_id is None, "the log has nothing more about it"
 
 
 def test_busy_says_when_to_come_back_and_never_at_once() -> None:

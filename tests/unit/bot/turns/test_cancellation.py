@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import pytest
 
 from backends.scripted.backend import ScriptedBackend
-from bot.history.protocol import StoredMessage
+from backends.scripted.script import Reply
+from bot.adapters.protocol import Adapter
+from bot.history.protocol import HistoryStore, StoredMessage
+from bot.replies.protocol import Reply as StoredReply
 from bot.skills.context import Context
 from bot.skills.skill import Skill
 from bot.types import Part, Text, View
-from tests.fakes.core import Bench
+from tests.fakes.core import BOB, HERE, Bench
 from tests.fakes.history import MemoryHistoryStore
 from tests.fakes.sink import RecordingSink
 from tests.fakes.skills import CHAT, stalling
@@ -20,6 +25,12 @@ from tests.fakes.skills import CHAT, stalling
 pytestmark = pytest.mark.usefixtures("json_log")
 
 Make = Callable[..., Bench]
+
+
+async def until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not true():
+            await asyncio.sleep(0.002)
 
 
 async def cancelled_future() -> None:
@@ -159,3 +170,112 @@ async def test_a_question_deleted_while_its_answer_is_posted_takes_the_answer_wi
             await asyncio.sleep(0.002)
     assert (sink.view.state, sink.view.text, sink.view.actions) == ("cancelled", "", ())
     assert await b.store.recent(str(question.conversation)) == []
+
+
+# --- questions that are answered anew while they are answered -------------------------------------
+
+
+def only_answers(view: View, turns: Sequence[StoredMessage]) -> bool:
+    return [turn.id for turn in turns if turn.role == "assistant"] == [view.turn]
+
+
+async def test_answer_the_new_one_stops_the_running_answer_and_takes_its_place(
+    bench: Make, history: HistoryStore
+) -> None:
+    """It was refused: "This answer is still being written; stop it first."."""
+    b = bench(CHAT, backend=stalling(), store=history)
+    sink = await b.begin(b.message("what is a bollard"))
+    old = await sink.until_text("one two")
+    new = await b.say(b.press("regenerate", old.turn, value="what is a bollock"))
+    gone = await sink.end()
+    assert (gone.state, gone.text, gone.notices, gone.actions) == ("cancelled", "", (), ())
+    assert (new.state, new.text) == ("complete", "You said: what is a bollock")
+    recent = await history.recent(str(HERE))
+    assert [turn.text for turn in recent] == ["what is a bollock", new.text]
+    assert only_answers(new, recent)
+
+
+async def test_answer_the_new_one_while_the_question_still_waits_asks_it_once(
+    bench: Make, history: HistoryStore
+) -> None:
+    """What waited was not stored yet, so the button was not known."""
+    b = bench(CHAT, backend=stalling(), store=history)
+    running = await b.begin(b.message("before it"))
+    first = await running.until_text("one two")
+    question = b.message("what is a bollard")
+    sink = await b.begin(question)
+    await until(lambda: sink.calls)
+    anew = await b.begin(b.press("regenerate", sink.view.turn, value="what is a bollock"))
+    assert (await sink.end()).text == ""
+    await b.say(b.press("stop", first.turn))
+    assert (await anew.end()).text == "You said: what is a bollock"
+    stored = await history.by_event("test", question.id)
+    assert stored is not None
+    assert stored.text == "what is a bollock"
+    assert [t.text for t in await history.recent(str(HERE))][2:] == [
+        "what is a bollock",
+        "You said: what is a bollock",
+    ]
+    assert len(b.core.open_turns) == 0
+
+
+async def test_regenerate_pressed_twice_leaves_one_answer(
+    bench: Make, history: HistoryStore
+) -> None:
+    replies: list[Any] = ["first", Reply("one two three", stall_after=2), "third"]
+    b = bench(CHAT, backend=ScriptedBackend("default", replies=replies), store=history)
+    old = await b.say(b.message("hello"))
+    second = await b.begin(b.press("regenerate", old.turn))
+    await second.until_text("one two")
+    third = await b.say(b.press("regenerate", old.turn))
+    assert ((await second.end()).text, third.text) == ("", "third")
+    assert only_answers(third, await history.recent(str(HERE)))
+
+
+async def test_an_answer_is_replaced_only_by_whom_it_belongs_to(bench: Make) -> None:
+    b = bench(CHAT, backend=stalling())
+    sink = await b.begin(b.message("hello"))
+    old = await sink.until_text("one two")
+    refused = await b.say(b.press("regenerate", old.turn, BOB))
+    assert refused.state == "refused"
+    assert not sink.finished.is_set()
+    await b.say(b.press("stop", old.turn))
+
+
+async def test_an_answer_replaced_while_it_is_posted_is_taken_away(bench: Make) -> None:
+    b = bench(CHAT, backend=ScriptedBackend("default", replies=["an answer"]))
+    sink = SlowEnd()
+    await b.begin(b.message("hello"), sink)
+    await sink.posting.wait()
+    again = await b.begin(b.press("regenerate", sink.calls[0][1].turn))
+    await asyncio.sleep(0.01)
+    sink.go_on.set()
+    assert (await again.end()).text == "You said: hello"
+    assert (sink.view.state, sink.view.text) == ("cancelled", "")
+
+
+@dataclass
+class Withdraws:
+    """A platform that can take an answer away."""
+
+    name: str = "test"
+    gone: list[str] = field(default_factory=list)
+
+    async def withdraw_reply(self, reply: StoredReply) -> None:
+        self.gone.append(reply.turn)
+
+
+async def test_regenerate_takes_the_earlier_answer_away_once_the_new_one_is_there(
+    bench: Make,
+) -> None:
+    """Both stood there with buttons."""
+    b = bench(CHAT, backend=ScriptedBackend("default", replies=["first", "  ", "third"]))
+    platform = Withdraws()
+    old = await b.say(b.message("hello"))
+    await b.core.replies.save(StoredReply(old.turn, "test", str(HERE), {"messages": "1"}, True))
+    with b.core.connect(cast(Adapter, platform)):
+        failed = await b.say(b.press("regenerate", old.turn))
+        assert (failed.state, platform.gone) == ("failed", [])
+        await b.say(b.press("regenerate", old.turn))
+        await until(lambda: platform.gone)
+    assert platform.gone == [old.turn]
