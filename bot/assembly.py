@@ -142,6 +142,7 @@ async def open_core(
             ),
             max_attachment_bytes=config.limits.max_attachment_bytes,
             authorize=rules.authorize,
+            written=rules.platforms.written,
         )
         failed = await stack.enter_async_context(run_lifespans(plugins.lifespans, services))
         declared = plugins.commands

@@ -10,6 +10,7 @@ from bot.api import (
     Completion,
     Context,
     Example,
+    Message,
     NotFound,
     Notice,
     Option,
@@ -20,6 +21,8 @@ from bot.api import (
     hookimpl,
     nearest,
 )
+
+_GREETING_EXAMPLES = 3
 
 
 async def command_names(asked: Completion) -> Sequence[str]:
@@ -87,6 +90,31 @@ async def stop(ctx: Context) -> AsyncIterator[Part]:
     yield Notice("Stopped." if stopped else "Nothing is being written here.", private=True)
 
 
+async def greet(ctx: Context) -> None:
+    """Answer a person who names the bot and says nothing more."""
+    mine = [one for one in ctx.services.commands if await ctx.allowed(one.name)]
+    if not mine:
+        await ctx.say(Text("Hello!"))
+        return
+    asked = [one for one in sorted(mine, key=_by_use) if one.examples and one.name != "help"]
+    lines = [f"- {ctx.written(one.examples[0].call)}" for one in asked[:_GREETING_EXAMPLES]]
+    if any(one.name == "help" for one in mine):
+        lines += ["", f"{ctx.written('/help')} lists everything."]
+    await ctx.say(Text("\n".join(["Hello! Ask me something, for example:", "", *lines])))
+
+
+def _by_use(one: Command) -> bool:
+    """Commands that a model answers come first."""
+    return one.quick
+
+
+def _is_empty(message: Message) -> bool:
+    return not message.text.strip() and not message.attachments
+
+
 @hookimpl
 def register_skills() -> Sequence[Skill]:
-    return [Skill("help", commands=(help_, stop))]
+    return [
+        Skill("help", commands=(help_, stop)),
+        Skill("greeting", answer=greet, wants=_is_empty, priority=0, quick=True),
+    ]

@@ -93,6 +93,12 @@ class Core(Protocol):
         """
         ...
 
+    def answers_in_place(self, text: str, *, files: bool = False) -> bool:
+        """Whether a message with this text is answered where it stands: no thread is opened for
+        one that is empty (without `files`, either), or that calls a quick command such as `stop`.
+        """
+        ...
+
     async def channel_settings(self, conversation: ConversationKey) -> ChannelSettings:
         """The settings that are in force in a conversation's channel."""
         ...
@@ -127,8 +133,9 @@ class Adapter(Protocol):
 
     It may have more, which is used where it is there: `connected`, whether its events arrive now;
     `routes`, ASGI apps that the HTTP port offers for it, by path; `notes`, what `check` found
-    that needs no change; and `withdraw_reply(reply)`, which takes the messages of an answer away
-    that another one has replaced.
+    that needs no change; `withdraw_reply(reply)`, which takes the messages of an answer away that
+    another one has replaced; and `written(call)`, how a call such as `/ask how so?` is shown to
+    people, as Markdown.
     """
 
     name: str

@@ -1,5 +1,8 @@
 """Parses commands that are written as text: `/rap Ada Lovelace vs Charles Babbage rounds=3`.
 
+A text is a call where it begins with `/name`, or where it is one of `BARE_WORDS` alone. A path such
+as `/etc/hosts` is free text, and so is what follows in `//name`, without its first slash.
+
 Options are given in order or as `name=value`, quoted where they hold spaces. One of them takes what
 people just write, verbatim: the one marked `takes_rest`, else the last required text, else the last
 text. Named options stand before or after it; within it, and where the name is not an option's,
@@ -10,7 +13,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from bot.commands.declaration import Command, Option, check_text
@@ -25,13 +28,35 @@ _LAST = re.compile(rf"(?:^|(?<=\s))({_NAME})=({_QUOTED}|[^\s\"']*)\Z", re.DOTALL
 _SIMILARITY_CUTOFF = 0.8
 _MIN_SIMILAR_CHARACTERS = 4
 _EXTRA_CHARACTERS = 1_000
+BARE_WORDS = frozenset({"help", "stop"})
+"""Names of commands that need no slash where they are all that is said."""
+_MAX_BARE_CHARACTERS = 12
+_CALL = re.compile(r"/([a-z0-9_-]{1,32})(?!\S)\s*", re.IGNORECASE)
+_ROOT_FOLDERS = frozenset(
+    (
+        *("bin", "boot", "data", "dev", "etc", "home", "lib", "media", "mnt", "opt"),
+        *("proc", "root", "run", "sbin", "srv", "sys", "tmp", "usr", "var"),
+    )
+)
 
 
-def split_command(text: str) -> tuple[str, str]:
-    """Split `/ask how so?` into `("ask", "how so?")`. Without a slash the name is empty."""
+def split_command(text: str, commands: Collection[str]) -> tuple[str, str]:
+    """Split `/ask how so?` into `("ask", "how so?")`. The name is empty for free text.
+
+    `commands` are the names that there are: a folder such as `/tmp` is free text unless it is one
+    of them; any other name may be unknown.
+    """
     text = text.strip()
-    found = re.match(r"/(\S+)\s*", text)
-    return (found[1].lower(), text[found.end() :]) if found else ("", text)
+    said = text.lstrip(",:; ")  # "@Parlance, help"
+    if len(said) <= _MAX_BARE_CHARACTERS:
+        word = said.rstrip(".!?").lower()
+        if word in BARE_WORDS and word in commands:
+            return word, ""
+    if (found := _CALL.match(said)) is not None:
+        name = found[1].lower()
+        if name in commands or name not in _ROOT_FOLDERS:
+            return name, said[found.end() :]
+    return "", text[1:] if text.startswith("//") and _CALL.match(text, 1) else text
 
 
 def find_command(name: str, commands: Iterable[Command]) -> Command:

@@ -90,7 +90,10 @@ def _claim(insert_into: InsertInto) -> Insert:
 @InsertStatement
 def _insert_question(insert_into: InsertInto) -> Insert:
     insert = insert_into(turns)
-    return insert.on_conflict_do_update(index_elements=["id"], set_={"text": insert.excluded.text})
+    edited = ("text", "command", "options", "remember")
+    return insert.on_conflict_do_update(
+        index_elements=["id"], set_={name: insert.excluded[name] for name in edited}
+    )
 
 
 @InsertStatement

@@ -137,6 +137,10 @@ class Context:
         """The prompt templates."""
         return self.services.prompts
 
+    def written(self, call: str) -> str:
+        """Return a call such as `/ask how so?` as it is written on this platform, in Markdown."""
+        return self.services.written(self.conversation.platform, call)
+
     async def allowed(self, action: str) -> bool:
         """Whether the person who asks may do something here, e.g. `docs.read:handbook`.
 

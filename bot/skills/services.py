@@ -224,3 +224,5 @@ class Services:
     searching: Searching = Searching()
     max_attachment_bytes: int = 20 * 1024 * 1024
     authorize: Authorize = field(default_factory=Authorizer, repr=False)
+    written: Callable[[str, str], str] = field(default=lambda platform, call: f"`{call}`")
+    """How a call such as `/ask how so?` is shown on a platform, as Markdown."""

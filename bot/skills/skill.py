@@ -58,7 +58,9 @@ class Skill:
 
     A message goes to the `answer` of the first skill whose `wants(message)` is true (or is None),
     in the order of `priority`, lowest first. Whoever may not write to the bot, or not use the
-    command `answers_as` (by default the skill's first), is refused instead.
+    command `answers_as` (by default the skill's first), is refused instead. A message without text
+    and files is offered only to skills with a `wants`. `quick`: messages are answered without a
+    model, at once, and are not stored.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Skill:
     priority: int = 100
     settings: Mapping[str, Any] = field(default_factory=dict)
     answers_as: str = ""
+    quick: bool = False
 
     @property
     def message_actions(self) -> tuple[str, ...]:

@@ -15,10 +15,9 @@ from backends.base import Backend
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply
 from bot.assembly import load_rules, open_core
-from bot.commands.parsing import split_command
 from bot.config import AdminSettings, CommandRule, Config
 from bot.errors import Failed, PluginError
-from bot.events import Attachment, CommandCall, ContextMessage, Event, Message
+from bot.events import Attachment, ContextMessage, Event, Message
 from bot.installation import SHIPPED_PLUGINS
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.page_reader import PageReader
@@ -120,18 +119,11 @@ class Parlance:
         """
         place = ConversationKey("test", *(("@dm", user) if direct else ("workspace", channel)))
         author = Author("test", user, user.title(), frozenset({_ADMIN} if admin else ()))
-        common: dict[str, Any] = {
-            "id": uuid.uuid4().hex,
-            "conversation": place,
-            "author": author,
-            "direct": direct,
-            "attachments": tuple(_attachment(*file) for file in (attachments or {}).items()),
-            "context": tuple(context),
-        }
-        name, rest = split_command(text)
-        if name:
-            return await self.send(CommandCall(name=name, text=rest, **common))
-        return await self.send(Message(text=text, **common))
+        files = tuple(_attachment(*file) for file in (attachments or {}).items())
+        message = Message(
+            uuid.uuid4().hex, place, author, text, direct, files, context=tuple(context)
+        )
+        return await self.send(message)
 
     async def send(self, event: Event) -> Answer:
         """Send an event to the core, and wait for the answer."""

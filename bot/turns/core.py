@@ -117,6 +117,10 @@ class Core:
         """The ids of the roles and groups of this platform that any rule names."""
         return await self.policy.named_roles(platform)
 
+    def answers_in_place(self, text: str, *, files: bool = False) -> bool:
+        """Whether a message with this text is answered where it stands, without a thread."""
+        return self.router.answers_in_place(text, files=files)
+
     async def accept(self, event: Event, sink: Sink) -> None:
         """Accept an event; the reply is written to `sink`."""
         await self.intake.accept(event, sink)

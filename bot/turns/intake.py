@@ -73,6 +73,8 @@ class Intake:
         A mistake of the person is reported in the reply, not raised. With too many tasks open, this
         waits until the refusal has been sent, which slows the adapter down.
         """
+        if isinstance(event, Message):
+            event = self._router.read(event)
         match event:
             case Message() | CommandCall() | ActionCall() if not self._admits(event):
                 work = turn_away(
@@ -285,7 +287,11 @@ class Intake:
             raise Busy(10, "I am being restarted; please press again in a moment.")
         again = await self._regenerator.prepare(call, self._asker(call))
         runner = self._create_runner(
-            again.event, sink, claimed=True, replaces=again.replaces, question=again.question
+            self._router.read(again.event),
+            sink,
+            claimed=True,
+            replaces=again.replaces,
+            question=again.question,
         )
         await self._run(runner)
         if again.replaces is not None and runner.turn.state == "complete":

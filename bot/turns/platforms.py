@@ -63,6 +63,11 @@ class Platforms:
         except Exception:  # noqa: BLE001  # a platform may be anybody's
             _log.warning("platform.reply_not_withdrawn", platform=reply.platform, exc_info=True)
 
+    def written(self, platform: str, call: str) -> str:
+        """How a call such as `/ask how so?` is shown on a platform, as Markdown."""
+        write = getattr(self._adapters.get(platform), "written", None)
+        return f"`{call}`" if write is None else str(write(call))
+
     async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
         """The person (an `Author.key`) as they are now in a place; None if nobody can tell, or
         they are not there any more."""

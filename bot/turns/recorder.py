@@ -56,8 +56,14 @@ class TurnRecorder:
         event, route = turn.event, turn.route
         assert route is not None
         stored = self._question
-        if stored is not None and not route.command:  # it may have been edited
-            stored = replace(stored, text=route.text)
+        if stored is not None and event.text is not None:  # it may have been edited
+            stored = replace(
+                stored,
+                text=route.text,
+                command=route.kind if route.command else "",
+                options=dict(route.options),
+                remember=route.remember,
+            )
         question = stored or StoredMessage(
             id=uuid.uuid4().hex,
             conversation=str(event.conversation),

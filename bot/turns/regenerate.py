@@ -83,7 +83,7 @@ def rebuild_event(
     earlier: Reader | None = None,
 ) -> Message | CommandCall:
     """Return the stored question as an event of a person, with the attachments and context that it
-    had at first. `edited` is its text, if that has changed."""
+    had at first. `edited` is its text, if that has changed; it may call a command."""
     key = ConversationKey.parse(question.conversation)
     shared: dict[str, Any] = {
         "direct": direct,
@@ -91,7 +91,7 @@ def rebuild_event(
         "context": snapshot.context,
         "earlier": earlier,
     }
-    if not question.command:
+    if edited or not question.command:
         return Message(id, key, author, edited or question.text, **shared)
     options = {name: value for name, value in question.options.items() if value is not None}
     target = snapshot.target.restore() if snapshot.target is not None else None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pydantic import BaseModel
 
 from bot.commands.declaration import MAX_TEXT_CHARACTERS, Command, check_text
-from bot.commands.parsing import find_command, main_option, parse_options
+from bot.commands.parsing import find_command, main_option, parse_options, split_command
 from bot.errors import NotFound, UsageError
 from bot.events import CommandCall, ContextMessage, Message
 from bot.skills.context import Context
@@ -53,6 +54,35 @@ class Router:
                     self._owners[command.name] = skill.name
                     commands.append(command)
         self.commands: tuple[Command, ...] = tuple(commands)
+
+    def read(self, event: Message | CommandCall) -> Message | CommandCall:
+        """Return the call that a message writes, such as `/ask how so?` or `stop`; any other event
+        as it is."""
+        if isinstance(event, CommandCall):
+            return event
+        name, rest = split_command(event.text, self._owners)
+        if not name:
+            return event if rest == event.text.strip() else replace(event, text=rest)
+        return CommandCall(
+            event.id,
+            event.conversation,
+            event.author,
+            name,
+            text=rest,
+            direct=event.direct,
+            attachments=event.attachments,
+            context=event.context,
+            at=event.at,
+            earlier=event.earlier,
+        )
+
+    def answers_in_place(self, text: str, *, files: bool = False) -> bool:
+        """Whether a message is answered where it stands, rather than in a thread of its own: it
+        holds nothing, or calls a quick command, or one that does not exist."""
+        name, rest = split_command(text, self._owners)
+        if not name:
+            return not rest and not files
+        return all(command.quick for command in self.commands if command.name == name)
 
     def resolve(self, event: Message | CommandCall) -> Route:
         """Choose the skill for an event and check its input. Raises `UsageError` or `NotFound`."""
@@ -98,10 +128,10 @@ class Router:
         )
 
     def _message(self, message: Message) -> Route:
-        if not message.text.strip() and not message.attachments:
-            raise UsageError("Your message is empty; ask me something, or see /help.")
+        empty = not message.text.strip() and not message.attachments
+        answerers = [one for one in self._answerers if not empty or one.wants is not None]
         check_text(message.text, "Your message", self._max_chars)
-        for skill in self._answerers:
+        for skill in answerers:
             if skill.wants is None or skill.wants(message):
                 assert skill.answer is not None
                 return Route(
@@ -109,7 +139,10 @@ class Router:
                     run=skill.answer,
                     text=message.text,
                     actions=skill.message_actions,
+                    at_once=skill.quick,
                 )
+        if empty:
+            raise UsageError("Your message is empty; ask me something.")
         raise NotFound("No skill here answers messages; see /help for the commands.")
 
 

@@ -46,11 +46,13 @@ class Route:
     """What the person said, as it is stored in the history."""
     actions: tuple[str, ...] = ()
     """What the person must be allowed to do so that the skill answers."""
+    at_once: bool = False
+    """Whether a message is answered as a quick command is."""
 
     @property
     def quick(self) -> bool:
         """Whether it is answered without a model, and at once, even while an answer is running."""
-        return self.command is not None and self.command.quick
+        return self.at_once if self.command is None else self.command.quick
 
     @property
     def remember(self) -> bool:

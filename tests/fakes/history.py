@@ -34,7 +34,13 @@ class MemoryHistoryStore:
         if claim and not await self.claim(platform, question.event_id):
             return False
         stored = self.turns.setdefault(question.id, question)
-        self.turns[question.id] = replace(stored, text=question.text)
+        self.turns[question.id] = replace(
+            stored,
+            text=question.text,
+            command=question.command,
+            options=question.options,
+            remember=question.remember,
+        )
         self.turns[answer.id] = answer
         return True
 

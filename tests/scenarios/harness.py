@@ -248,6 +248,12 @@ class House:
         """Wait until a text is shown, perhaps as the beginning of a longer one."""
         await self.until(lambda: text in self.text, f"see {text!r}")
 
+    async def hears(self, text: str) -> None:
+        """Wait until the person can read a text, whether others can or not."""
+        await self.until(
+            lambda: text in self.text or text in "\n".join(self.driver.private()), f"hear {text!r}"
+        )
+
     async def is_told(self, text: str) -> None:
         """Wait until the person alone is told something."""
         await self.until(lambda: text in "\n".join(self.driver.private()), f"be told {text!r}")

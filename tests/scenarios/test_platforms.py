@@ -282,3 +282,43 @@ class TestTrouble:
         assert "take your time" in asked
         assert "slow010" in asked
         assert len(house.model.requests) == 1
+
+
+class TestCommandsInWords:
+    """A command is understood wherever the bot is written to, as a text."""
+
+    async def test_help_is_a_word(self, house: House) -> None:
+        await house.driver.mention("Help!")
+        await house.hears("Answer from the team's documents")
+        assert not house.model.requests
+
+    async def test_a_command_is_written_after_the_mention_and_in_a_thread(
+        self, house: House
+    ) -> None:
+        await house.driver.mention("/chat hello there")
+        await house.reads("You said: hello there")
+        await house.driver.follow_up("/chat model=other and here")
+        await house.reads("The other model: and here")
+
+    async def test_stop_is_a_word(self, make_house: Any) -> None:
+        house = await make_house(tokens_per_s=60)
+        await house.driver.mention("take your time")
+        await house.sees("slow004")
+        await house.driver.mention("stop")
+        await house.reads("Stopped by")
+        await house.until(lambda: house.model.cancelled == 1, "the model stopped")
+
+    async def test_a_misspelt_command_is_named_with_the_nearest(self, house: House) -> None:
+        await house.driver.mention("/aks how do I rotate the logs?")
+        await house.hears("There is no command /aks. Did you mean /ask?")
+        assert not house.model.requests
+
+    async def test_a_path_is_a_question(self, house: House) -> None:
+        await house.driver.mention("/etc/hosts is gone")
+        await house.reads("You said: /etc/hosts is gone")
+
+    async def test_whoever_says_nothing_is_greeted_with_examples(self, house: House) -> None:
+        await house.driver.mention("")
+        await house.hears("Hello! Ask me something, for example:")
+        await house.hears("how do I write a skill?")
+        assert not house.model.requests

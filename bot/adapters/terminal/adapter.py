@@ -26,7 +26,7 @@ from bot.adapters.terminal.screen import Screen
 from bot.adapters.terminal.sink import PlainSink, ReplySink, ScreenSink
 from bot.commands.checks import Asker
 from bot.errors import Refused
-from bot.events import ActionCall, CommandCall, Event, Message
+from bot.events import ActionCall, Event, Message
 from bot.replies.protocol import Sink
 from bot.types import ActionName, Author, ConversationKey
 
@@ -239,12 +239,7 @@ class TerminalAdapter:
         if (asked := _SOURCE_COMMAND.fullmatch(text.strip().lower())) is not None:
             action = cast(ActionName, asked[1])
             return self._build_action_call(key, action, asked[2]) or "There is no answer yet."
-        if text.startswith("/") and not text.startswith("//"):
-            name, _, rest = text[1:].partition(" ")
-            return CommandCall(
-                self._id(), key, self._author, name.lower(), text=rest.strip(), direct=True
-            )
-        return Message(self._id(), key, self._author, text.removeprefix("/"), direct=True)
+        return Message(self._id(), key, self._author, text, direct=True)
 
     def _build_action_call(
         self, key: ConversationKey, action: ActionName, value: str = ""

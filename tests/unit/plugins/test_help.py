@@ -7,7 +7,7 @@ import pytest
 from bot.commands.checks import is_admin
 from bot.commands.declaration import Completion
 from bot.errors import NotFound
-from plugins.help import command_names, help_, stop
+from plugins.help import command_names, greet, help_, stop
 from plugins.model_switch import model
 from plugins.settings import settings
 from tests.unit.plugins.stage import ANN, HERE, Stage, authorizer
@@ -46,6 +46,23 @@ async def test_people_are_not_shown_what_they_may_not_use(on: Stage) -> None:
 
 async def test_names_of_commands_are_completed(on: Stage) -> None:
     assert await command_names(Completion("/h", ANN, HERE, on.services)) == ["help"]
+
+
+async def test_who_says_nothing_is_greeted_with_examples_of_what_they_may_use(
+    on: Stage,
+) -> None:
+    text = (await on.run(greet, on.context(""))).text
+    assert [line for line in text.splitlines() if line.startswith("- ")] == [
+        "- `/ask how do I write a skill?`",
+        "- `/rap Ada Lovelace vs Charles Babbage`",
+    ]
+    assert text.endswith("`/help` lists everything.")
+    on.services = replace(on.services, commands=(replace(settings, check=is_admin), model))
+    on.services = replace(on.services, authorize=authorizer(on.services.commands))
+    text = (await on.run(greet, on.context(""))).text
+    assert "/settings" not in text
+    assert "/model list" in text
+    assert "/help" not in text
 
 
 async def test_stop_says_whether_there_was_something_to_stop(on: Stage) -> None:

@@ -121,10 +121,13 @@ class Messages:
         key = _key(channel, message)
         if not isinstance(channel, discord.TextChannel):
             return key
+        text = payloads.to_readable(message, own_id)
+        if self._core.answers_in_place(text, files=bool(message.attachments)):
+            return key
         if not (await self._core.channel_settings(key)).thread_per_mention:
             return key
         try:
-            title = payloads.thread_title(payloads.to_readable(message, own_id))
+            title = payloads.thread_title(text)
             thread = str((await message.create_thread(name=title)).id)
         except discord.HTTPException as exc:
             if exc.code != 160004:  # it has a thread already, which then has its id

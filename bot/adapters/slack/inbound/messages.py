@@ -15,7 +15,7 @@ from bot.adapters.protocol import Core
 from bot.adapters.recent_questions import EDITED_PREFIX, RecentQuestion, RecentQuestions, SilentSink
 from bot.adapters.slack.inbound.history import HistoryReader
 from bot.adapters.slack.inbound.keyed_locks import KeyedLocks
-from bot.adapters.slack.inbound.text import find_mentions, is_from_a_person
+from bot.adapters.slack.inbound.text import find_mentions, is_from_a_person, to_readable
 from bot.adapters.slack.inbound.users import PLATFORM
 from bot.adapters.slack.outbound.agent_status import AgentStatus
 from bot.adapters.slack.outbound.ephemeral import EphemeralMessages
@@ -55,7 +55,7 @@ class Messages:
         if not is_from_a_person(event, own_id):
             return
         async with self._locks.lock_for(_place(event)):
-            await self._ask(event, await self._where(event, team), own_id)
+            await self._ask(event, await self._where(event, team, own_id), own_id)
 
     async def on_message(self, event: Event, team: str, own_id: str) -> None:
         """Handle a message event: a direct message, a follow-up, an edit, a deletion."""
@@ -67,7 +67,7 @@ class Messages:
             case _ if is_from_a_person(event, own_id):
                 async with self._locks.lock_for(_place(event)):
                     if await self._is_for_us(event, team, own_id):
-                        await self._ask(event, await self._here(event, team), own_id)
+                        await self._ask(event, await self._here(event, team, own_id), own_id)
 
     def refusal(self, event: Event, team: str, own_id: str) -> Refusal | None:
         """How to tell the author of a message that the bot is too busy for it; None where it cannot
@@ -92,16 +92,24 @@ class Messages:
             return False
         return (await self._core.channel_settings(key)).follow_up
 
-    async def _where(self, event: Event, team: str) -> ConversationKey:
+    async def _where(self, event: Event, team: str, own_id: str) -> ConversationKey:
         """The conversation of the answer: the thread, or a new one if the settings want it."""
         key = _key(event, team)
+        if self._answers_in_place(event, own_id):
+            return key
         if key.thread is None and (await self._core.channel_settings(key)).thread_per_mention:
             return ConversationKey(PLATFORM, team, key.channel, str(event["ts"]))
         return key
 
-    async def _here(self, event: Event, team: str) -> ConversationKey:
+    def _answers_in_place(self, event: Event, own_id: str) -> bool:
+        text = to_readable(str(event.get("text") or ""), own_id)
+        return self._core.answers_in_place(text, files=bool(event.get("files")))
+
+    async def _here(self, event: Event, team: str, own_id: str) -> ConversationKey:
         """The conversation a message is in; for an agent each direct question has a thread."""
         key = _key(event, team)
+        if self._answers_in_place(event, own_id):
+            return key
         if key.thread is None and _is_direct(event):
             thread = replace(key, thread=str(event["ts"]))
             if await self._agent_status.is_agent(thread):

@@ -194,14 +194,31 @@ def test_the_main_option_is_the_last_required_text() -> None:
     [
         ("/ask foo bar", ("ask", "foo bar")),
         ("  /ASK\nfoo\n bar ", ("ask", "foo\n bar")),
+        (", /ask foo", ("ask", "foo")),
+        ("/aks foo", ("aks", "foo")),
         ("/stop", ("stop", "")),
+        ("stop", ("stop", "")),
+        (" Help! ", ("help", "")),
+        ("help me", ("", "help me")),
+        ("history", ("", "history")),
         ("hello", ("", "hello")),
         ("/ ask", ("", "/ ask")),
+        ("/etc/hosts is gone", ("", "/etc/hosts is gone")),
+        ("/etc is full", ("", "/etc is full")),
+        ("/run.sh fails", ("", "/run.sh fails")),
+        ("//ask is a command", ("", "/ask is a command")),
+        ("// a remark", ("", "// a remark")),
+        ("//host/share", ("", "//host/share")),
         ("", ("", "")),
     ],
 )
 def test_a_command_is_split_from_what_follows(text: str, split: tuple[str, str]) -> None:
-    assert split_command(text) == split
+    assert split_command(text, {"ask", "stop", "help", "history"}) == split
+
+
+def test_a_word_or_a_folder_is_what_the_commands_make_of_it() -> None:
+    assert split_command("stop", {"ask"}) == ("", "stop")
+    assert split_command("/run 3 times", {"run"}) == ("run", "3 times")
 
 
 def test_an_unknown_command_gets_the_nearest() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
@@ -21,6 +22,7 @@ from bot.skills.skill import Skill
 from bot.turns.core import Policy
 from bot.types import Author, ConversationKey, Part, Text
 from tests.fakes.core import ADA, BOB, HERE, ROOT, Bench
+from tests.fakes.sink import RecordingSink
 
 pytestmark = pytest.mark.usefixtures("json_log")
 
@@ -125,6 +127,98 @@ async def test_an_unknown_command_is_refused_with_the_nearest(bench: Make) -> No
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("/ask how so? style=long", "how so?|None|long"),
+        (", /ask\nhow so?", "how so?|None|short"),
+        ("/etc/hosts is empty", "echo /etc/hosts is empty"),
+        ("//ask is a command", "echo /ask is a command"),
+        ("ask", "echo ask"),
+    ],
+)
+async def test_a_message_that_calls_a_command_is_the_call(
+    bench: Make, text: str, said: str
+) -> None:
+    b = bench(SKILL, ECHO)
+    assert (await b.say(b.message(text))).text == said
+
+
+async def test_a_message_that_calls_what_is_not_there_is_refused_with_the_nearest(
+    bench: Make,
+) -> None:
+    b = bench(SKILL, ECHO)
+    view = await b.say(b.message("/sumarize this"))
+    assert view.state == "refused"
+    assert view.notices[0].text == "There is no command /sumarize. Did you mean /summarize?"
+
+
+async def test_a_call_in_a_message_needs_what_the_command_needs(bench: Make) -> None:
+    b = bench(SKILL, ECHO)
+    assert (await b.say(b.message("/admin x"))).state == "refused"
+    assert (await b.say(b.message("/admin x", author=ROOT))).text == "done"
+
+
+async def test_a_quick_command_in_a_message_does_not_wait_for_an_answer(bench: Make) -> None:
+    @command("stop", quick=True)
+    async def stop(ctx: Context) -> AsyncIterator[Part]:
+        """Stop."""
+        yield Text(str(await ctx.services.turns.stop(ctx.conversation, ctx.asker)))
+
+    async def forever(ctx: Context) -> AsyncIterator[Part]:
+        yield Text("on and on")
+        await asyncio.Event().wait()
+
+    b = bench(Skill("all", commands=(stop,), answer=forever))
+    running = RecordingSink()
+    await b.core.accept(b.message("go"), running)
+    await running.until_text("on and on")
+    assert (await b.say(b.message("Stop!"))).text == "1"
+    assert (await running.end()).state == "cancelled"
+    questions = [turn.text for turn in await b.store.recent(str(HERE)) if turn.role == "user"]
+    assert questions == ["go"]
+
+
+async def test_a_question_that_was_edited_into_a_call_is_that_call(bench: Make) -> None:
+    b = bench(SKILL, ECHO)
+    turn = (await b.say(b.message("how so?"))).turn
+    again = await b.say(b.press("regenerate", turn, value="/ask why? style=long"))
+    assert again.text == "why?|None|long"
+    assert (await b.say(b.press("regenerate", again.turn))).text == "why?|None|long"
+    back = await b.say(b.press("regenerate", again.turn, value="how so?"))
+    assert back.text == "echo how so?"
+
+
+async def test_an_empty_message_goes_only_to_a_skill_that_asks_for_it(bench: Make) -> None:
+    async def greet(ctx: Context) -> AsyncIterator[Part]:
+        yield Text("hello")
+
+    greeting = Skill("greeting", answer=greet, wants=lambda m: not m.text.strip(), quick=True)
+    b = bench(SKILL, ECHO, greeting)
+    assert (await b.say(b.message("  "))).text == "hello"
+    assert await b.store.recent(str(HERE)) == []
+    assert (await bench(SKILL, ECHO).say(b.message(""))).state == "refused"
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "in_place"),
+    [
+        ("", False, True),
+        ("", True, False),
+        ("why?", False, False),
+        ("/ask why?", False, False),
+        ("/aks why?", False, True),
+        ("/quick", True, True),
+    ],
+)
+async def test_what_is_quick_is_answered_where_it_stands(
+    bench: Make, text: str, files: bool, in_place: bool
+) -> None:
+    quick = replace(ask, name="quick", quick=True)
+    core: Core = bench(Skill("all", commands=(ask, quick)), ECHO).core
+    assert core.answers_in_place(text, files=files) is in_place
+
+
+@pytest.mark.parametrize(
     ("name", "said", "text"),
     [
         ("ask", "look: https://example.org", "look: https://example.org|None|short"),
@@ -186,7 +280,7 @@ async def test_a_message_that_cannot_be_answered_is_refused(
     assert said in view.notices[0].text
 
 
-@pytest.mark.parametrize("text", ["مرحبا\u200f", "a\u200bb", "😀" * 2000, "```\n~~~\n```", "/x"])
+@pytest.mark.parametrize("text", ["مرحبا\u200f", "a\u200bb", "😀" * 2000, "```\n~~~\n```", "/x/y"])
 async def test_odd_messages_are_answered(bench: Make, text: str) -> None:
     b = bench(ECHO)
     assert (await b.say(b.message(text))).text == f"echo {text}"

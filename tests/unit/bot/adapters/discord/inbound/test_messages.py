@@ -204,10 +204,27 @@ class TestWhatIsSaid:
         assert "film.mkv is too large" in reply["content"]
         assert "are read" in reply["content"]
 
-    async def test_an_empty_mention_gets_a_word(self, bot: Bot, fake: FakeDiscord) -> None:
-        question = await fake.say("", mention=True)
-        (reply,) = await fake.until(lambda: fake.from_bot(question))
+    async def test_an_empty_mention_gets_a_word_and_no_thread(
+        self, bot: Bot, fake: FakeDiscord
+    ) -> None:
+        await fake.say("", mention=True)
+        (reply,) = await fake.until(lambda: fake.from_bot(CHANNEL))
         assert "empty" in reply["content"]
+        assert not fake.threads()
+
+    async def test_a_command_that_is_not_there_opens_no_thread(
+        self, bot: Bot, fake: FakeDiscord
+    ) -> None:
+        await fake.say("/piant a boat", mention=True)
+        (reply,) = await fake.until(lambda: fake.from_bot(CHANNEL))
+        assert "There is no command /piant. Did you mean /paint?" in reply["content"]
+        assert not fake.threads()
+        assert asked(bot) == []
+
+    async def test_a_command_after_the_mention_is_called(self, bot: Bot, fake: FakeDiscord) -> None:
+        await fake.say("/paint a boat colour=green", mention=True)
+        await fake.until(lambda: any("a boat in green" in m["content"] for m in fake.from_bot()))
+        assert asked(bot) == []
 
     @pytest.mark.parametrize(
         "text",

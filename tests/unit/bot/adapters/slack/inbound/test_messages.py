@@ -82,6 +82,27 @@ class TestWhoIsSpokenTo:
             await answered_times(people, 1, DIRECT)
             assert len(bot.asked()) == 2
 
+    async def test_a_command_is_understood_in_a_thread_where_slack_has_none(
+        self, bot: Bot, people: Acting
+    ) -> None:
+        question = await people.say("/paint a boat", mention=True)
+        await answered_times(people, 1)
+        await people.say("/paint a tower colour=green", thread=question)
+        await answered_times(people, 2)
+        assert [m.shown for m in people.answers()] == [
+            "a boat in red, 1 times",
+            "a tower in green, 1 times",
+        ]
+        assert bot.asked() == []
+
+    @pytest.mark.parametrize("text", ["", "/piant a boat"])
+    async def test_what_is_no_question_opens_no_thread(
+        self, bot: Bot, people: Acting, text: str
+    ) -> None:
+        await people.say(text, mention=True)
+        await people.fake.until(lambda: people.fake.workspace.by(US))
+        assert people.fake.workspace.by(US)[0].thread_ts is None
+
     async def test_in_a_thread_of_others_it_keeps_silent(self, bot: Bot, people: Acting) -> None:
         root = people.write("ours")
         await people.say("not for you", thread=root)
