@@ -26,7 +26,7 @@ from bot.commands.options import (
     check_text,
     format_number,
 )
-from bot.errors import MissingOption, PluginError, UsageError
+from bot.errors import MissingOption, PluginError, UsageError, nearest
 from bot.types import Part, Value
 
 __all__ = [
@@ -110,16 +110,24 @@ class Command:
         """Return the option of that name."""
         return next((o for o in self.options if o.name == name), None)
 
+    def unknown_option(self, name: str) -> UsageError:
+        """The error for a name that is no option, with the nearest one or all that there are."""
+        names = [option.name for option in self.options]
+        if not names:
+            return UsageError(f"/{self.name} takes nothing after it.")
+        near = nearest(name, names)
+        hint = f"Did you mean {near}=?" if near else f"It has: {', '.join(names)}."
+        return UsageError(f"/{self.name} has no option {name:.40}. {hint}")
+
     def bind(self, given: Mapping[str, Value], *, partial: bool = False) -> dict[str, Value | None]:
         """Check the given values and fill in the defaults; returns a value for every option.
 
         Raises `MissingOption` for the first required option that is absent (not with `partial`),
         and `UsageError` for unknown names and bad values.
         """
-        unknown = [name for name in given if self.option(name) is None]
-        if unknown:
-            names = ", ".join(o.name for o in self.options) or "none"
-            raise UsageError(f"/{self.name} has no option {unknown[0]!r:.40}; it has: {names}.")
+        for name in given:
+            if self.option(name) is None:
+                raise self.unknown_option(name)
         bound: dict[str, Value | None] = {}
         for option in self.options:
             if option.name in given:

@@ -5,8 +5,8 @@ as `/etc/hosts` is free text, and so is what follows in `//name`, without its fi
 
 Options are given in order or as `name=value`, quoted where they hold spaces. One of them takes what
 people just write, verbatim: the one marked `takes_rest`, else the last required text, else the last
-text. Named options stand before or after it; within it, and where the name is not an option's,
-`x=y` is part of the text.
+text. Named options stand before or after it. Within it, and where the name is not an option's,
+`x=y` is part of the text, except behind a named option at the end: there it is an unknown option.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ _LAST = re.compile(rf"(?:^|(?<=\s))({_NAME})=({_QUOTED}|[^\s\"']*)\Z", re.DOTALL
 _SIMILARITY_CUTOFF = 0.8
 _MIN_SIMILAR_CHARACTERS = 4
 _EXTRA_CHARACTERS = 1_000
+_MAX_NAMED_AT_END = 32
 BARE_WORDS = frozenset({"help", "stop"})
 """Names of commands that need no slash where they are all that is said."""
 _MAX_BARE_CHARACTERS = 12
@@ -103,6 +104,7 @@ class _Reading:
 
     def take_named(self) -> None:
         """Take `name=value` off both ends."""
+        self._check_end()
         while (found := _LAST.search(self.rest)) and self._accept(found[1]):
             self.rest = self.rest[: found.start()].rstrip()
             self._give(found[1], _unquote(found[2]))
@@ -114,17 +116,28 @@ class _Reading:
             self.rest = rest
             self._give(name, _unquote(value))
 
+    def _check_end(self) -> None:
+        """Raise `UsageError` for an unknown option among those at the end, where it would hide
+        the ones before it."""
+        rest, unknown = self.rest, ""
+        for _ in range(_MAX_NAMED_AT_END):
+            if (found := _LAST.search(rest)) is None:
+                return
+            if self.command.option(found[1]) is None:
+                unknown = found[1]
+            elif unknown:
+                raise self.command.unknown_option(unknown)
+            rest = rest[: found.start()].rstrip()
+
     def _accept(self, name: str) -> bool:
         """Whether `name` is an option. Raises `UsageError` if it looks like a misspelt one."""
         names = [option.name for option in self.command.options]
         if name in names:
             return True
         if len(name) >= _MIN_SIMILAR_CHARACTERS and (
-            near := difflib.get_close_matches(name.lower(), names, n=1, cutoff=_SIMILARITY_CUTOFF)
+            difflib.get_close_matches(name.lower(), names, n=1, cutoff=_SIMILARITY_CUTOFF)
         ):
-            raise UsageError(
-                f"/{self.command.name} has no option {name!r:.40}. Did you mean {near[0]}=?"
-            )
+            raise self.command.unknown_option(name)
         return False
 
     def _give(self, name: str, value: str) -> None:
@@ -179,8 +192,9 @@ class _Reading:
     def _refuse_rest(self) -> None:
         if self.main is not None:
             raise UsageError(f"{self.main.name} is given twice; once is enough.")
-        if not self.command.options:
-            raise UsageError(f"/{self.command.name} takes nothing after it.")
+        named = _FIRST.match(self.rest)
+        if named is not None or not self.command.options:
+            raise self.command.unknown_option(named[1] if named is not None else "")
         raise UsageError(
             f"/{self.command.name} does not know what {self.rest!r:.40} is. "
             f"Write: {self.command.usage}"

@@ -44,7 +44,7 @@ async def test_a_refused_line_is_told_and_the_rest_is_answered(folder: Folder) -
     ended = (await folder.run("run", stdin=typed)).no_trace()
     assert sentences(ended.out) == [
         "There is no command /sumarize. Did you mean /summarize?",
-        "/rap has no option 'rond'. Did you mean rounds=?",
+        "/rap has no option rond. Did you mean rounds=?",
         "You said: hello �",
         "Your message is too long: 100,000 characters, where 4,000 are allowed.",
         "You said: bye",

@@ -313,6 +313,11 @@ class TestCommandsInWords:
         await house.hears("There is no command /aks. Did you mean /ask?")
         assert not house.model.requests
 
+    async def test_an_unknown_option_is_named(self, house: House) -> None:
+        await house.driver.mention("/rap A vs B rounds=1 colour=red")
+        await house.hears("/rap has no option colour. It has: matchup, rounds, style, model.")
+        assert not house.model.requests
+
     async def test_a_path_is_a_question(self, house: House) -> None:
         await house.driver.mention("/etc/hosts is gone")
         await house.reads("You said: /etc/hosts is gone")

@@ -96,7 +96,7 @@ def test_values_are_bound_converted_and_filled_in() -> None:
         ({"matchup": "x" * 21}, "matchup is too long: 21 characters, where 20 are allowed."),
         ({"matchup": " "}, "matchup is empty."),
         ({"matchup": "a\x00b"}, "matchup holds control characters; please send plain text."),
-        ({"matchup": "x", "round": 1}, "/rap has no option 'round'"),
+        ({"matchup": "x", "round": 1}, "/rap has no option round. Did you mean rounds=?"),
     ],
 )
 def test_what_cannot_be_bound_is_said_in_one_sentence(given: dict[str, Any], said: str) -> None:

@@ -74,6 +74,9 @@ class Suggesting:
     async def question(self, platform: str, event: str) -> Question | None:
         return None
 
+    def answers_in_place(self, text: str, *, files: bool = False) -> bool:
+        return True
+
     def admits(
         self, author: Author, conversation: ConversationKey, action: str = "message"
     ) -> bool:

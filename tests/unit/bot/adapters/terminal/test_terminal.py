@@ -78,6 +78,9 @@ class EchoCore:
     async def question(self, platform: str, event: str) -> Question | None:
         return None
 
+    def answers_in_place(self, text: str, *, files: bool = False) -> bool:
+        return True
+
     def admits(
         self, author: Author, conversation: ConversationKey, action: str = "message"
     ) -> bool:
@@ -137,7 +140,7 @@ async def test_an_empty_input_plays_the_example(tmp_path: Path) -> None:
         core = EchoCore()
         await adapter.run(core)
         assert "> /ask How do I write a skill?" in out.getvalue()
-        assert "you said: How do I write a skill?" in out.getvalue()
+        assert "you said: /ask How do I write a skill?" in out.getvalue()
         assert len(core.events) == 3
 
 
