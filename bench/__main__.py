@@ -2,7 +2,7 @@
 
     python -m bench [ROOM ...] [--quick]
 
-The rooms are core, engine, pool, retrieval, platforms and start; without one all are run.
+The rooms are core, engine, pool, retrieval, platforms, replies and start; without one all are run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rich.table import Table
 from backends.gil import shorten_switch_interval
 from bench.rows import Row
 
-ROOMS = ("start", "core", "platforms", "pool", "engine", "retrieval")
+ROOMS = ("start", "core", "platforms", "replies", "pool", "engine", "retrieval")
 OUTPUT = Path("build/bench.json")
 
 

@@ -15,6 +15,7 @@ from tests.fakes.discord.state import CHANNEL, Json
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.agents import BOT
 from tests.fakes.slack.state import Posted
+from tests.fakes.timeline import Timeline
 
 CHANNELS = 25
 """Channels over which the conversations are spread."""
@@ -45,6 +46,17 @@ class Half(Protocol):
 
     def gaps(self) -> list[float]:
         """The times between edits of one message, in seconds, over all messages."""
+        ...
+
+    @property
+    def timeline(self) -> Timeline: ...
+
+    def place(self, conversation: int) -> tuple[str, str]:
+        """Where it is answered, and the message of its question, as the timeline has them."""
+        ...
+
+    def calls(self) -> tuple[int, int]:
+        """The calls so far, and those of them that were refused for their rate."""
         ...
 
 
@@ -97,6 +109,16 @@ class DiscordHalf:
         edits: list[Json] = [m for m in self.fake.from_bot() if "edits" in m]
         return [b - a for m in edits for a, b in pairwise(m["edits"])]
 
+    @property
+    def timeline(self) -> Timeline:
+        return self.fake.timeline
+
+    def place(self, conversation: int) -> tuple[str, str]:
+        return str(conversation), str(conversation)  # the thread of a message has its id
+
+    def calls(self) -> tuple[int, int]:
+        return len(self.fake.calls), sum(call.status == 429 for call in self.fake.calls)
+
 
 class SlackHalf:
     """Slack: acknowledged envelopes, mentions that open threads, edited messages."""
@@ -136,6 +158,8 @@ class SlackHalf:
         self._asked = [
             (f"C{100 + n % CHANNELS}", f"{began + n:.0f}.{n:06d}") for n in range(len(texts))
         ]
+        for n, (text, (channel, ts)) in enumerate(zip(texts, self._asked, strict=True)):
+            self.fake.workspace.add(Posted(channel, ts, f"U{1000 + n}", f"<@{BOT}> {text}"))
         await asyncio.gather(*(
             self.fake.event({
                 "type": "app_mention", "text": f"<@{BOT}> {text}", "channel": channel,
@@ -154,3 +178,14 @@ class SlackHalf:
 
     def gaps(self) -> list[float]:
         return [b - a for m in self.fake.workspace.by(BOT) for a, b in pairwise(m.edits)]
+
+    @property
+    def timeline(self) -> Timeline:
+        return self.fake.timeline
+
+    def place(self, conversation: int) -> tuple[str, str]:
+        channel, ts = self._asked[conversation]
+        return f"{channel}/{ts}", ts
+
+    def calls(self) -> tuple[int, int]:
+        return len(self.fake.calls), sum(call.limited for call in self.fake.calls)

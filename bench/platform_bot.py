@@ -2,8 +2,9 @@
 
     python -m bench.platform_bot CONFIG [--discord PORT] [--slack URL]
 
-It measures how late its event loop is; a line on standard input asks for the figures since the
-last one, and the end of the input ends it.
+It measures how late its event loop is, and when the answers of a model with the backend `timed`
+ended. The line `lag` or `ends` on standard input asks for the figures since the last one, and the
+end of the input ends it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from backends.gil import shorten_switch_interval
+from backends.registry import ENGINE_MODULES
 from bench.lag import Lag
+from bench.timed_backend import take_ends
 from bot.adapters.discord import DiscordAdapter
 from bot.adapters.protocol import Adapter
 from bot.adapters.slack import SlackAdapter
@@ -48,8 +51,9 @@ async def serve(arguments: argparse.Namespace) -> None:
     async with open_app(here) as app:
         serving = asyncio.create_task(app.serve(list(_adapters(app, arguments))))
         watching = asyncio.create_task(lag.watch())
-        while await lines.readline():
-            sys.stdout.write(json.dumps(lag.take()) + "\n")
+        while asked := await lines.readline():
+            found = take_ends() if asked.strip() == b"ends" else lag.take()
+            sys.stdout.write(json.dumps(found) + "\n")
             sys.stdout.flush()
         for task in (watching, serving):
             task.cancel()
@@ -65,6 +69,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with ExitStack() as stack:
         configure(LoggingSettings(level="info", format="json"))
+        ENGINE_MODULES["timed"] = "bench.timed_backend"
         if arguments.discord:
             fake = FakeDiscord()  # only its address is used: it serves in the other process
             fake.port = arguments.discord

@@ -30,6 +30,7 @@ TOKENS_PER_S = 20
 ACK_MS = 300.0
 LAG_MS = 100.0
 EDIT_S = 1.0
+_MODEL = {"backend": "scripted", "tokens_per_s": TOKENS_PER_S}
 _PATIENCE_S = 240.0
 
 
@@ -45,12 +46,12 @@ HALVES: list[Callable[[AsyncExitStack], Awaitable[Half]]] = [_discord, _slack]
 """The platforms that are measured; the conversations are shared out among them."""
 
 
-def _config(folder: Path) -> Path:
+def _config(folder: Path, model: Mapping[str, Any]) -> Path:
     many = 10_000
     said = {
         "data_dir": str(folder / "data"),
         "models": {
-            "default": {"backend": "scripted", "tokens_per_s": TOKENS_PER_S},
+            "default": dict(model),
             "embedder": {"backend": "scripted"},
         },
         "embedder": "embedder",
@@ -63,10 +64,13 @@ def _config(folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def _bot(halves: Sequence[Half]) -> AsyncIterator[Callable[..., Any]]:
-    """The bot in its process. Yields what asks it for the lag of its event loop so far."""
+async def bot_process(
+    halves: Sequence[Half], model: Mapping[str, Any]
+) -> AsyncIterator[Callable[[str], Awaitable[Mapping[str, float]]]]:
+    """The bot in its process, on a model with these options. Yields what asks it for figures: of
+    the `lag` of its event loop so far, or of when the model's answers came to their `ends`."""
     with tempfile.TemporaryDirectory() as folder:
-        config = await asyncio.to_thread(_config, Path(folder))
+        config = await asyncio.to_thread(_config, Path(folder), model)
         arguments = [word for half in halves for word in half.arguments()]
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -76,28 +80,28 @@ async def _bot(halves: Sequence[Half]) -> AsyncIterator[Callable[..., Any]]:
             *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            limit=1 << 20,
             stderr=asyncio.subprocess.DEVNULL,  # the log: lines are made, and not kept
         )
         assert process.stdin is not None
         assert process.stdout is not None
         stdin, stdout = process.stdin, process.stdout
 
-        async def lag() -> Mapping[str, float]:
-            """Percentiles in seconds since the last time it was asked."""
-            stdin.write(b"lag\n")
+        async def figures(what: str) -> Mapping[str, float]:
+            stdin.write(f"{what}\n".encode())
             await stdin.drain()
             answer: Mapping[str, float] = json.loads(await stdout.readline())
             return answer
 
         try:
             await asyncio.gather(*(half.connected() for half in halves))
-            yield lag
+            yield figures
         finally:
             stdin.close()
             await process.wait()
 
 
-def _percentile(values: Sequence[float], percent: float) -> float:
+def percentile(values: Sequence[float], percent: float) -> float:
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, math.ceil(len(ordered) * percent / 100) - 1)]
 
@@ -128,26 +132,26 @@ async def rows(quick: bool) -> list[Row]:
     found: list[Row] = []
     async with AsyncExitStack() as stack:
         halves = [await make(stack) for make in HALVES]
-        async with _bot(halves) as lag:
+        async with bot_process(halves, _MODEL) as figures:
             for half in halves:
                 took = await half.acknowledge(EVENTS)
                 found.append(
-                    _at_most(
+                    at_most(
                         f"{half.name}: acknowledgement, {EVENTS} events at once, p99",
-                        _percentile(took, 99) * 1000,
+                        percentile(took, 99) * 1000,
                         "ms",
                         ACK_MS,
                     )
                 )
-            await lag()
+            await figures("lag")
             wrong, seconds = await _conversations(halves, 40 if quick else 120)
-            late = await lag()
+            late = await figures("lag")
             names = " and ".join(half.name for half in halves)
             what = f"{CONVERSATIONS} conversations at once on {names}"
             gaps = [gap for half in halves for gap in half.gaps()]
             fastest = min(gaps, default=math.inf)
             found += [
-                _at_most(f"{what}: answers lost, doubled or out of order", wrong, "answers", 0),
+                at_most(f"{what}: answers lost, doubled or out of order", wrong, "answers", 0),
                 Row(
                     f"{what}: shortest time between two edits of a message",
                     fastest,
@@ -155,11 +159,11 @@ async def rows(quick: bool) -> list[Row]:
                     f"≥ {EDIT_S:g}",
                     fastest >= EDIT_S * 0.95,  # the clocks of two processes and a socket between
                 ),
-                _at_most(f"{what}: event-loop lag, p99", late["p99"] * 1000, "ms", LAG_MS),
+                at_most(f"{what}: event-loop lag, p99", late["p99"] * 1000, "ms", LAG_MS),
                 Row(f"{what}: until the last was answered", seconds, "s", "", None),
             ]
     return found
 
 
-def _at_most(name: str, value: float, unit: str, most: float) -> Row:
+def at_most(name: str, value: float, unit: str, most: float) -> Row:
     return Row(name, value, unit, f"≤ {most:g}", value <= most)

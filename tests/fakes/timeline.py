@@ -37,12 +37,12 @@ class Timeline:
     """The steps so far. `begin` sets the time of the first one to 0."""
 
     steps: list[Step] = field(default_factory=list)
-    _began: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=time.monotonic)
 
     def begin(self) -> None:
         """Forget what was, and count from now."""
         self.steps.clear()
-        self._began = time.monotonic()
+        self.began = time.monotonic()
 
     def add(
         self,
@@ -55,7 +55,7 @@ class Timeline:
         buttons: Sequence[str] = (),
         payload: Mapping[str, Any] | None = None,
     ) -> None:
-        at = time.monotonic() - self._began
+        at = time.monotonic() - self.began
         step = Step(at, kind, by, str(place), str(message), content, tuple(buttons), payload or {})
         self.steps.append(step)
 
