@@ -26,6 +26,7 @@ from bot.adapters.protocol import Adapter
 from bot.adapters.slack import SlackAdapter
 from bot.app import App, open_app
 from bot.config.core import LoggingSettings
+from bot.config.platforms import DiscordSettings, SlackSettings
 from bot.installation import Installation
 from bot.observability.logs import configure
 from tests.fakes.discord import TOKEN, FakeDiscord
@@ -36,9 +37,9 @@ SLACK_TOKENS = ("xoxb-test-bot-token", "xapp-test-app-token")
 def _adapters(app: App, arguments: argparse.Namespace) -> Iterator[Adapter]:
     config = app.installation.config
     if arguments.discord:
-        yield DiscordAdapter(config.discord, TOKEN, config.data_dir)
+        yield DiscordAdapter(config.section(DiscordSettings), TOKEN, config.data_dir)
     if arguments.slack:
-        yield SlackAdapter(config.slack, *SLACK_TOKENS, base_url=arguments.slack)
+        yield SlackAdapter(config.section(SlackSettings), *SLACK_TOKENS, base_url=arguments.slack)
 
 
 async def serve(arguments: argparse.Namespace) -> None:

@@ -26,6 +26,8 @@ from backends.errors import (
     InvalidRequest,
     ModelNotFound,
 )
+from bot.adapters.platform import Findings, Platform, PlatformContext
+from bot.adapters.protocol import Adapter, AdapterError, Core, Question
 from bot.answering.excerpts import READ_CHARACTERS, as_points, excerpts
 from bot.answering.grounded_answer import answer_from, source
 from bot.answering.query_rewriting import search_for
@@ -34,6 +36,7 @@ from bot.commands.access import parse_person
 from bot.commands.checks import Asker, Check, anyone, has_role, in_direct_message, is_admin, is_user
 from bot.commands.declaration import Command, Example, command
 from bot.commands.options import Completion, Option
+from bot.config.base import PlatformSettings
 from bot.errors import (
     Busy,
     Denied,
@@ -44,7 +47,15 @@ from bot.errors import (
     UserFacingError,
     nearest,
 )
-from bot.events import Attachment, CommandCall, ContextMessage, Message
+from bot.events import (
+    ActionCall,
+    Attachment,
+    CommandCall,
+    ContextMessage,
+    Event,
+    Message,
+    MessageDeleted,
+)
 from bot.history.protocol import HistoryStore, Report, StoredMessage
 from bot.knowledge.access import is_private, private_base
 from bot.knowledge.citations.stream_filter import CitationFilter
@@ -52,6 +63,8 @@ from bot.prompting.context_window import Fitted
 from bot.prompting.echo_filter import EchoFilter
 from bot.prompting.foreign_text import Trusted
 from bot.prompting.speakers import Speakers, plain_name, quoted, speakers
+from bot.replies.protocol import Replies, Reply, Sink
+from bot.replies.wording import notice_text, source_text, status_text
 from bot.skills.context import Context
 from bot.skills.document_loader import Loaded, Loader
 from bot.skills.hookspecs import hookimpl
@@ -65,6 +78,7 @@ from bot.types import (
     ConversationKey,
     Explanation,
     File,
+    Limits,
     Notice,
     Part,
     Scope,
@@ -73,6 +87,7 @@ from bot.types import (
     Status,
     Text,
     Value,
+    View,
 )
 from bot.values import Document, Ingested, ModelInfo, Page, Passage, SearchResult, Setting
 
@@ -85,7 +100,10 @@ __all__ = [
     "READ_CHARACTERS",
     "SCOPES",
     "Action",
+    "ActionCall",
     "Actions",
+    "Adapter",
+    "AdapterError",
     "Asker",
     "Attachment",
     "Author",
@@ -107,6 +125,7 @@ __all__ = [
     "ContextMessage",
     "ContextOverflow",
     "ConversationKey",
+    "Core",
     "DeadlineExceeded",
     "Denied",
     "Document",
@@ -114,17 +133,21 @@ __all__ = [
     "Engine",
     "EngineContext",
     "EngineOptions",
+    "Event",
     "Example",
     "Explanation",
     "Failed",
     "File",
+    "Findings",
     "Fitted",
     "HistoryStore",
     "Ingested",
     "InvalidRequest",
+    "Limits",
     "Loaded",
     "Loader",
     "Message",
+    "MessageDeleted",
     "ModelInfo",
     "ModelNotFound",
     "NotFound",
@@ -133,14 +156,21 @@ __all__ = [
     "Page",
     "Part",
     "Passage",
+    "Platform",
+    "PlatformContext",
+    "PlatformSettings",
+    "Question",
     "Quote",
     "Refused",
+    "Replies",
+    "Reply",
     "Report",
     "Sampling",
     "Scope",
     "SearchResult",
     "Services",
     "Setting",
+    "Sink",
     "Skill",
     "Source",
     "Sources",
@@ -154,6 +184,7 @@ __all__ = [
     "UsageError",
     "UserFacingError",
     "Value",
+    "View",
     "answer_from",
     "answer_to",
     "anyone",
@@ -170,6 +201,7 @@ __all__ = [
     "is_user",
     "model_names",
     "nearest",
+    "notice_text",
     "parse_person",
     "plain_name",
     "private_base",
@@ -177,5 +209,7 @@ __all__ = [
     "search_for",
     "small_note",
     "source",
+    "source_text",
     "speakers",
+    "status_text",
 ]

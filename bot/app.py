@@ -1,7 +1,7 @@
 """The composition root: creates all services from an installation and connects them.
 
 async with open_app(installation) as app:
-    await app.serve(app.adapters())
+    await app.serve(create_adapters(installation).adapters)
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import structlog
@@ -33,6 +33,7 @@ from bot.models.capabilities_store import SqlCapabilitiesStore
 from bot.models.selection import ModelService
 from bot.observability.metrics import Metrics
 from bot.observability.redaction import Redactor
+from bot.platforms import forget_hooks
 from bot.private_files import create_privately
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.choices_store import SqlPreferences
@@ -182,7 +183,9 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             max_bytes=config.limits.max_attachment_bytes,
         )
         models = ModelService(pool, preferences, config, SqlCapabilitiesStore(database))
-        rules = await load_rules(config, installation.plugins, preferences, models)
+        hooks = (*installation.plugins.forget, *forget_hooks(installation))
+        plugins = replace(installation.plugins, forget=hooks)
+        rules = await load_rules(config, plugins, preferences, models)
         knowledge = KnowledgeService(
             database,
             config.index,
@@ -201,14 +204,13 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
         made = await stack.enter_async_context(
             open_core(
                 config,
-                installation.plugins,
+                plugins,
                 rules,
                 database,
                 models=models,
                 knowledge=knowledge,
                 web=web,
                 prompts=await asyncio.to_thread(JinjaPrompts, installation.prompt_folders()),
-                data_dir=config.data_dir,
                 metrics=metrics,
                 redact=Redactor(installation.secrets.known()),
             )
@@ -223,33 +225,6 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             made.plugins,
             metrics,
         )
-
-
-def create_adapters(installation: Installation) -> list[Adapter]:
-    """Return the adapters of the platforms whose tokens are set; others are not even imported."""
-    config, secrets = installation.config, installation.secrets
-    adapters: list[Adapter] = []
-    if config.discord.enabled and secrets.discord_token is not None:
-        from bot.adapters.discord import DiscordAdapter
-
-        token = secrets.discord_token.get_secret_value()
-        adapters.append(DiscordAdapter(config.discord, token, config.data_dir))
-    if config.slack.enabled and secrets.slack_bot_token is not None:
-        from bot.adapters.slack import SlackAdapter
-
-        app, signing = secrets.slack_app_token, secrets.slack_signing_secret
-        adapters.append(
-            SlackAdapter(
-                config.slack,
-                secrets.slack_bot_token.get_secret_value(),
-                app.get_secret_value() if app is not None else None,
-                signing.get_secret_value() if signing is not None else None,
-                commands=installation.offered_commands,
-                config_token=secrets.get("SLACK_CONFIG_TOKEN"),
-                public_url=config.http.public_url,
-            )
-        )
-    return adapters
 
 
 @asynccontextmanager

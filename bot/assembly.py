@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from bot.commands.authorization import Authorize
 from bot.config import Config
@@ -112,14 +111,10 @@ async def open_core(
     knowledge: DocumentsOfPeople,
     web: Web,
     prompts: JinjaPrompts,
-    data_dir: Path,
     metrics: Metrics | None = None,
     redact: Redactor | None = None,
 ) -> AsyncIterator[AssembledCore]:
-    """Start the plugins and the core on these parts, which it does not own; end both afterwards.
-
-    `data_dir` is the folder in which the terminal keeps its typed lines.
-    """
+    """Start the plugins and the core on these parts, which it does not own; end both afterwards."""
     async with AsyncExitStack() as stack:
         open_turns, history = OpenTurns(rules.authorize), SqlHistoryStore(database)
         services = Services(
@@ -134,7 +129,7 @@ async def open_core(
             moderation=rules.moderation,
             places=rules.places,
             admins=rules.admins,
-            forget=Erasure(database, open_turns, history, knowledge, plugins.forget, data_dir),
+            forget=Erasure(database, open_turns, history, knowledge, plugins.forget),
             searching=Searching(
                 rewrite=config.knowledge.rewrite,
                 multi_query=config.knowledge.multi_query,

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Sequence
+
+import structlog
 
 from backends.base import Backend
 from backends.errors import BackendError
+from bot.adapters.platform import Findings
 from bot.adapters.protocol import Adapter
 from bot.app import App
 from bot.installation import Installation
 from bot.knowledge.embedders import create_embedders, embedder_name
 from bot.knowledge.retrieval.embedder import Embedder
+from bot.platforms import create_adapters, find_platform
 from bot.private_files import find_exposed, find_exposed_data
 
+log = structlog.get_logger(__name__)
+
 Row = dict[str, object]
+_PLATFORM_TIMEOUT_S = 60.0
 
 
-async def run_checks(app: App, adapters: Sequence[Adapter]) -> list[Row]:
-    """Run all checks of `parlance doctor`; returns one row each, with `what`, `ok` and `detail`.
-
-    `adapters` are those of the platforms that have a token.
-    """
+async def run_checks(app: App) -> list[Row]:
+    """Run all checks of `parlance doctor`; returns one row each, with `what`, `ok` and `detail`."""
     here = app.installation
     rows: list[Row] = []
     for problem in app.plugins.problems:
@@ -41,9 +44,13 @@ async def run_checks(app: App, adapters: Sequence[Adapter]) -> list[Row]:
     if complaint := await app.knowledge.find_vector_problem():
         rows.append({"what": "vectors", "ok": False, "detail": complaint})
     rows += await asyncio.to_thread(_check_private_files, here)
-    for adapter in adapters:
-        rows += await _check_platform(adapter)
-    if not adapters:
+    created = create_adapters(here)
+    for problem in created.problems:
+        rows.append({"what": f"plugin {problem.plugin}", "ok": False, "detail": problem.text})
+    if not created.alone:
+        for adapter in created.adapters:
+            rows += await _check_platform(here, adapter)
+    elif created.adapters:
         detail = "no token is set, so `parlance run` chats in the terminal"
         rows.append({"what": "platforms", "ok": True, "detail": detail})
     return rows
@@ -70,14 +77,24 @@ async def _check_models(app: App) -> list[Row]:
     return rows
 
 
-async def _check_platform(adapter: Adapter) -> list[Row]:
-    problems = await adapter.check()
-    rows: list[Row] = [{"what": adapter.name, "ok": False, "detail": text} for text in problems]
-    if not problems:
-        rows.append({"what": adapter.name, "ok": True, "detail": "token and permissions work"})
-    # Only some adapters have more to say than what is to be changed.
-    notes: Sequence[str] = getattr(adapter, "notes", ())
-    return rows + [{"what": adapter.name, "ok": True, "detail": text} for text in notes]
+async def _check_platform(here: Installation, adapter: Adapter) -> list[Row]:
+    platform = find_platform(here, adapter.name)
+    found = Findings(notes=["configured; it has no check of its own"])
+    if platform.doctor is not None:
+        try:
+            async with asyncio.timeout(_PLATFORM_TIMEOUT_S):
+                found = await platform.doctor(here.platform_context(platform))
+        except Exception as error:  # a platform may be anybody's
+            log.warning("platform.check_failed", platform=platform.name, exc_info=True)
+            found = Findings([f"its check failed: {type(error).__name__}: {error}"])
+        else:
+            if not found.problems:
+                found = Findings(notes=["token and permissions work", *found.notes])
+    return [
+        {"what": platform.name, "ok": ok, "detail": text}
+        for ok, texts in ((False, found.problems), (True, found.notes))
+        for text in texts
+    ]
 
 
 def _check_private_files(here: Installation) -> list[Row]:

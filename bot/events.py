@@ -154,3 +154,4 @@ class MessageDeleted:
 
 
 Event: TypeAlias = Message | CommandCall | ActionCall | MessageDeleted
+"""Whatever an adapter hands to the core."""

@@ -18,14 +18,16 @@ from backends.files.store import ModelStore
 from backends.pool.pool import Pool
 from backends.pool.spec import ModelSpec, ResolvedReplica, SpecError
 from backends.registry import load_engines
+from bot.adapters.platform import Platform, PlatformContext
 from bot.commands.declaration import Command
-from bot.config import Config, Secrets, load
+from bot.config import Config, Secrets, WrittenConfig
 from bot.config.resources import INSTALLED, resource
 from bot.config.secrets import find_secret_variables
 from bot.errors import ConfigError
 from bot.skills.plugin_loader import Plugins, load_plugins
 
 SHIPPED_PLUGINS = (
+    "bot.shipped_platforms",
     "plugins.help",
     "plugins.chat",
     "plugins.ask_docs",
@@ -99,13 +101,16 @@ class Installation:
         """
         found = find_config(path)
         base = base_folder(found)
-        config = load(found, base=base)
+        written = WrittenConfig.read(found, base=base)
+        wanted_plugins = written.plugins()
         plugins = load_plugins(
             SHIPPED_PLUGINS,
-            folders=config.plugins.folders,
-            disabled=config.plugins.disabled,
-            settings=config.plugins.settings,
+            folders=wanted_plugins.folders,
+            disabled=wanted_plugins.disabled,
+            settings=wanted_plugins.settings,
         )
+        sections = {platform.name: platform.settings for platform in plugins.platforms}
+        config = written.validate(sections, plugins.left_out)
         wanted = {r.backend for spec in config.models.values() for r in spec.replicas}
         engines = {engine.name: engine for engine in plugins.engines} | load_engines(wanted)
         options = [
@@ -113,7 +118,11 @@ class Installation:
             for _, replicas in _resolved(config.models, engines)
             for replica in replicas
         ]
-        judged = [*options, *filter(None, plugins.settings.values())]
+        judged = [
+            *options,
+            *filter(None, plugins.settings.values()),
+            *config.platforms.values(),
+        ]
         named = find_secret_variables(
             [config.model_dump(), *(model.model_dump() for model in judged)]
         )
@@ -129,7 +138,23 @@ class Installation:
     @property
     def fingerprint(self) -> str:
         """A digest of the configuration, by which another one is noticed; tells nothing of it."""
-        return hashlib.sha256(self.config.model_dump_json().encode()).hexdigest()
+        config = self.config
+        said = [config.model_dump_json()]
+        said += [f"{name}={one.model_dump_json()}" for name, one in config.platforms.items()]
+        return hashlib.sha256("\n".join(said).encode()).hexdigest()
+
+    def platform_context(
+        self, platform: Platform, conversation: str | None = None
+    ) -> PlatformContext:
+        """What is set up for a platform, and what it may use."""
+        return PlatformContext(
+            settings=self.config.platforms[platform.name],
+            secret=self.secrets.get,
+            data_dir=self.config.data_dir,
+            commands=self.offered_commands,
+            public_url=self.config.http.public_url,
+            conversation=conversation,
+        )
 
     @property
     def specs(self) -> Mapping[str, ModelSpec]:

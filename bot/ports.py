@@ -45,8 +45,7 @@ async def open_ports(
         return await report(app, adapters, since)
 
     async def doctor() -> dict[str, Any]:
-        platforms = [adapter for adapter in adapters if adapter.name != "terminal"]
-        return {**describe_process(app, since), "rows": await run_checks(app, platforms)}
+        return {**describe_process(app, since), "rows": await run_checks(app)}
 
     commands = {"status": status, "doctor": doctor}
     config = app.installation.config

@@ -51,7 +51,7 @@ class Core(Protocol):
     def connect(self, adapter: Adapter) -> AbstractContextManager[None]:
         """Register an adapter under its name for the duration of a `with` block.
 
-        An adapter enters it in `run` as soon as it can answer the methods below `check`.
+        An adapter enters it in `run` as soon as it can answer the methods below `run`.
         """
         ...
 
@@ -127,15 +127,15 @@ class Core(Protocol):
 class Adapter(Protocol):
     """A chat platform: receives events, and shows replies.
 
-    The core calls the methods below `check` while the adapter is connected (`Core.connect`).
+    The core calls the methods below `run` while the adapter is connected (`Core.connect`).
     `person` is an `Author.key`. Where the platform cannot tell something in a few seconds, the
     answer is the one that permits least.
 
     It may have more, which is used where it is there: `connected`, whether its events arrive now;
-    `routes`, ASGI apps that the HTTP port offers for it, by path; `notes`, what `check` found
-    that needs no change; `withdraw_reply(reply)`, which takes the messages of an answer away that
-    another one has replaced; and `written(call)`, how a call such as `/ask how so?` is shown to
-    people, as Markdown.
+    `routes`, ASGI apps that the HTTP port offers for it, by path; `withdraw_reply(reply)`, which
+    takes the messages of an answer away that another one has replaced; and `written(call)`, how a
+    call such as `/ask how so?` is shown to people, as Markdown. A platform that is served `alone`
+    may have `interactive`, whether Ctrl-C belongs to it, and `status`, the exit status.
     """
 
     name: str
@@ -144,13 +144,6 @@ class Adapter(Protocol):
         """Serve until cancelled. Returns when the platform is done (end of input).
 
         Reconnects by itself with backoff. Raises `AdapterError` where only an operator can help.
-        """
-        ...
-
-    async def check(self) -> Sequence[str]:
-        """Check tokens and permissions for `parlance doctor`, without changing anything.
-
-        Returns what the operator should change, one sentence each; empty when all is well.
         """
         ...
 

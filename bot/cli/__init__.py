@@ -29,13 +29,13 @@ app.command()(running_bot.status)
 app.command()(running_bot.stop)
 app.command()(operator.check)
 app.command()(operator.doctor)
+app.command()(operator.manifest)
 app.command()(backups.backup)
 app.command()(backups.restore)
 app.command("docs-tables", hidden=True)(operator.docs_tables)
 app.add_typer(models.commands, name="models")
 app.add_typer(docs.commands, name="docs")
 app.add_typer(operator.plugins, name="plugins")
-app.add_typer(operator.manifest, name="manifest")
 
 
 def main() -> None:

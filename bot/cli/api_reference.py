@@ -24,6 +24,7 @@ GROUPS: Final = (
     ("Prompts", ("bot.prompting",)),
     ("History", ("bot.history",)),
     ("Models and engines", ("backends.base",)),
+    ("Platforms", ("bot.adapters", "bot.config", "bot.replies")),
     ("Errors", ("bot.errors", "backends.errors")),
     ("Earlier names", ("bot.api",)),
 )

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from bot.answering.grounded_answer import answer_from
 from bot.app import App
 from bot.commands.checks import Asker
+from bot.config import TerminalSettings
 from bot.events import Message
 from bot.knowledge.retrieval.evaluation import Answer
 from bot.skills.context import Context
@@ -17,7 +18,7 @@ from bot.values import SearchResult
 
 def make_answerer(app: App) -> Answer:
     """Make a function that answers a question from the passages that were found."""
-    author = Author("terminal", app.installation.config.terminal.user, "operator")
+    author = Author("terminal", app.installation.config.section(TerminalSettings).user, "operator")
     key = ConversationKey("terminal", "local", "evaluation")
 
     async def answer(question: str, found: SearchResult) -> str:

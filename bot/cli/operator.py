@@ -14,7 +14,6 @@ from bot.cli.running_bot import ask_running_bot, check_running_bot, describe_run
 from bot.installation import Installation
 
 plugins = typer.Typer(no_args_is_help=True, help="The plugins that were found.")
-manifest = typer.Typer(no_args_is_help=True, help="What a platform has to be told about the bot.")
 
 
 def check(config: ConfigPath = None, as_json: AsJson = False) -> None:
@@ -61,11 +60,11 @@ def doctor(config: ConfigPath = None, as_json: AsJson = False) -> None:
 
 async def _run_checks_alone(here: Installation) -> list[dict[str, object]]:
     """Run the checks in this process, where no bot runs."""
-    from bot.app import create_adapters, open_app
+    from bot.app import open_app
     from bot.doctor import run_checks
 
     async with open_app(here) as app:
-        return await run_checks(app, create_adapters(here))
+        return await run_checks(app)
 
 
 def _show_checks(rows: list[dict[str, object]], *, as_json: bool) -> None:
@@ -85,6 +84,7 @@ def plugins_list(config: ConfigPath = None, as_json: AsJson = False) -> None:
             "commands": ", ".join(f"/{name}" for name in found.commands),
             "engines": ", ".join(found.engines),
             "loaders": ", ".join(found.loaders),
+            "platforms": ", ".join(found.platforms),
             "origin": found.origin,
             "problems": " ".join(found.problems),
         }
@@ -107,29 +107,14 @@ def docs_tables(
         raise typer.Exit(1)
 
 
-@manifest.command("discord")
-def manifest_discord(config: ConfigPath = None) -> None:
-    """The invite link with the exact permissions, and what to switch on."""
-    from bot.adapters.discord.setup.manifest import manifest as text_of
-
-    here = read_installation(config)
-    token = here.secrets.discord_token
-    shown = token.get_secret_value() if token is not None else None
-    write(text_of(here.offered_commands, here.config.discord, shown))
-
-
-@manifest.command("slack")
-def manifest_slack(
+def manifest(
+    platform: Annotated[str, typer.Argument(help="Name of the platform, such as slack.")],
     config: ConfigPath = None,
     url: Annotated[
-        str | None, typer.Option(help="HTTP mode: where Slack reaches this bot, https://….")
+        str | None, typer.Option(help="Where the platform reaches this bot, https://….")
     ] = None,
 ) -> None:
-    """The app manifest for the loaded plugins, as YAML."""
-    from bot.adapters.slack.setup.manifest import manifest as text_of
+    """Print what a platform has to be told about the bot: a manifest, or an invite link."""
+    from bot.platforms import print_manifest
 
-    here = read_installation(config)
-    settings, public_url = here.config.slack, here.config.http.public_url
-    if url is not None:
-        settings, public_url = settings.model_copy(update={"mode": "http"}), url
-    write(text_of(here.offered_commands, settings, public_url), end=False)
+    write(print_manifest(read_installation(config), platform, url).removesuffix("\n"))

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import importlib
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated
 
@@ -14,18 +14,16 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn
 
 from backends.errors import BackendError
-from bot.adapters.protocol import Adapter
-from bot.adapters.terminal import TerminalAdapter
 from bot.adapters.terminal.screen import make_progress
-from bot.app import App, create_adapters, open_app
+from bot.app import App, open_app
 from bot.cli.console import errors, redact
 from bot.cli.loop import run_async
 from bot.cli.models import fetch_all
 from bot.cli.options import ConfigPath, read_installation
 from bot.installation import Installation, ModelFile
 from bot.observability.logs import configure
+from bot.platforms import CreatedAdapters, create_adapters
 from bot.ports import open_ports
-from bot.turns.erasure import TERMINAL_HISTORY_FILE
 from bot.web.late_fetch import CLIENT_MODULE
 
 _WARM_UP_STOP_S = 2.0
@@ -42,15 +40,17 @@ def run(
     """Start Parlance: the platforms whose tokens are set, or a chat in the terminal."""
     here = read_installation(config)
     logging = here.config.logging
-    if not create_adapters(here) and logging.level == "info":
+    created = create_adapters(here, conversation=conversation)
+    if created.alone and logging.level == "info":
         logging = logging.model_copy(update={"level": "warning"})  # the chat has the screen
     configure(logging, here.secrets.known())
-    for problem in here.plugins.problems:
+    created.require()
+    for problem in (*here.plugins.problems, *created.problems):
         errors.print(redact(f"Left out: {problem}"), style="yellow")
     if missing := here.find_missing_files():
         errors.print("Fetching the models; this happens once.")
         _fetch(here, missing)
-    raise typer.Exit(run_async(_serve(here, conversation)))
+    raise typer.Exit(run_async(_serve(here, created)))
 
 
 def _fetch(here: Installation, missing: list[ModelFile]) -> None:
@@ -65,15 +65,10 @@ def _fetch(here: Installation, missing: list[ModelFile]) -> None:
             errors.print(redact(f"Model {file.model}: {error}"), style="yellow")
 
 
-async def _serve(here: Installation, conversation: str | None) -> int:
-    adapters = create_adapters(here)
-    terminal = TerminalAdapter(
-        here.config.data_dir / TERMINAL_HISTORY_FILE,
-        conversation=conversation,
-        user=here.config.terminal.user,
-    )
-    stopped, stop = _stop_on_signals(not adapters and terminal.interactive)
-    serving: Sequence[Adapter] = adapters or [terminal]
+async def _serve(here: Installation, created: CreatedAdapters) -> int:
+    serving, service = created.adapters, not created.alone
+    interactive = any(getattr(adapter, "interactive", False) for adapter in serving)
+    stopped, stop = _stop_on_signals(interactive)
     try:
         async with (
             open_app(here) as app,
@@ -85,11 +80,11 @@ async def _serve(here: Installation, conversation: str | None) -> int:
             # everybody would wait.
             warming.add_done_callback(lambda _: gc.freeze())
             try:
-                if adapters:
-                    names = " and ".join(adapter.name for adapter in adapters)
+                if service:
+                    names = " and ".join(adapter.name for adapter in serving)
                     errors.print(f"Parlance serves {names}. Ctrl-C ends it.")
                 # A chat that crashes ends; nobody reads what a pipe would be answered again.
-                await app.serve(serving, restart=bool(adapters))
+                await app.serve(serving, restart=service)
             finally:
                 warming.cancel()
                 await asyncio.wait([warming], timeout=_WARM_UP_STOP_S)
@@ -98,8 +93,8 @@ async def _serve(here: Installation, conversation: str | None) -> int:
             raise
     if stopped:
         # A service that is told to end has done its work; a pipe that is may not be answered yet.
-        return 0 if adapters and stopped[0] == signal.SIGTERM else 128 + stopped[0]
-    return 0 if adapters else terminal.status
+        return 0 if service and stopped[0] == signal.SIGTERM else 128 + stopped[0]
+    return max(getattr(adapter, "status", 0) for adapter in serving)
 
 
 async def _warm_up(app: App) -> None:

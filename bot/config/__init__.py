@@ -1,5 +1,6 @@
 """The configuration: the settings of config.yaml and `.env`, their loading and validation."""
 
+from bot.config.base import PlatformSettings
 from bot.config.core import (
     AdminSettings,
     BackupSettings,
@@ -15,7 +16,7 @@ from bot.config.core import (
     PoolSettings,
 )
 from bot.config.knowledge import KnowledgeBase, KnowledgeSettings, SyncFolder
-from bot.config.loading import load
+from bot.config.loading import WrittenConfig, load
 from bot.config.platforms import DiscordSettings, SlackSettings, TerminalSettings
 from bot.config.reference import Row, describe_keys
 from bot.config.root import Config
@@ -37,6 +38,7 @@ __all__ = [
     "LimitSettings",
     "LoggingSettings",
     "MetricsSettings",
+    "PlatformSettings",
     "PluginSettings",
     "PoolSettings",
     "Row",
@@ -44,6 +46,7 @@ __all__ = [
     "SlackSettings",
     "SyncFolder",
     "TerminalSettings",
+    "WrittenConfig",
     "describe_keys",
     "is_secret_name",
     "load",

@@ -24,6 +24,21 @@ class Section(BaseModel):
     )
 
 
+class PlatformSettings(Section):
+    """Base class of a platform's section, which is called in config.yaml as the platform is.
+
+    Every key needs a default.
+    """
+
+    enabled: bool = True
+    """Serve the platform where it is configured."""
+
+    @property
+    def workspaces(self) -> frozenset[str]:
+        """The ids of the workspaces in which the bot works; empty: in every one."""
+        return frozenset()
+
+
 def _from_root(path: Path, info: ValidationInfo) -> Path:
     path = path.expanduser()
     root = (info.context or {}).get("root")

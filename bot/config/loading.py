@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import re
-import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from backends.pool.spec import redact_value
+from bot.config.base import PlatformSettings
+from bot.config.core import PluginSettings
 from bot.config.moved_keys import take_moved_keys
+from bot.config.platforms import SHIPPED_SECTIONS
+from bot.config.problems import (
+    Location,
+    explain_error,
+    has_key,
+    keys_only,
+    name_location,
+    spare_sections,
+    within,
+)
 from bot.config.root import Config, find_contradictions
 from bot.config.secrets import TOKEN_SHAPES, is_secret_name, read_environment
 from bot.config.yaml_file import parse, read_file, text_keys
@@ -25,56 +36,132 @@ PREFIX = "PARLANCE_"
 RESERVED = frozenset({"PARLANCE_CONFIG"})
 """Variables with the prefix that are no keys of config.yaml."""
 
+_UNKNOWN = {"type": "extra_forbidden", "msg": "", "input": None}
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
-Location = tuple[str | int, ...]
 
 
-def load(
-    path: Path, environ: Mapping[str, str] | None = None, *, base: Path | None = None
-) -> Config:
-    """Read config.yaml, the file `.env` and the environment (the process's by default).
+@dataclass(frozen=True, slots=True)
+class WrittenConfig:
+    """What config.yaml, `.env` and the environment say, before it is known what may stand there.
 
-    `base` is the folder of `.env` and of relative paths, that of config.yaml by default. Raises
-    `ConfigError` with one line for each problem. No line holds a value that was given.
+    The platforms have sections in it, and which platforms there are is known when the plugins are
+    loaded, which it names, too. `base` is the folder of `.env` and of relative paths.
     """
-    written = read_file(path)
-    base = base or path.parent
-    given = _environment_overrides(read_environment(base / ".env", environ))
-    merged = _merge_overrides(written, {at: value for at, (_, value) in given.items()})
-    variables = {
-        at[:end]: name
-        for at, (name, _) in given.items()
-        for end in range(1, len(at) + 1)
-        if end == len(at) or not _has(written, at[:end])
-    }
 
-    problems = dict(_find_misplaced_secrets(merged))
-    moved = take_moved_keys(merged)
-    problems.update(moved.problems)
-    try:
-        config = Config.model_validate(merged, context={"root": base.resolve()})
-    except ValidationError as exc:
-        errors = exc.errors(include_url=False)
+    path: Path
+    base: Path
+    values: Mapping[str, Any] = field(repr=False)
+    environ: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def read(
+        cls, path: Path, environ: Mapping[str, str] | None = None, *, base: Path | None = None
+    ) -> WrittenConfig:
+        """Read the files and the environment (the process's by default). Raises `ConfigError`."""
+        base = base or path.parent
+        return cls(path, base, read_file(path), read_environment(base / ".env", environ))
+
+    def plugins(self) -> PluginSettings:
+        """The section `plugins`, or its defaults where `validate` will refuse it."""
+        said = _merge_overrides(self.values, _values(self._overrides(("plugins",))))
+        try:
+            return PluginSettings.model_validate(said.get("plugins", {}), context=self._context)
+        except ValidationError:
+            return PluginSettings()
+
+    def validate(
+        self, platforms: Mapping[str, type[PlatformSettings]], left_out: Sequence[str] = ()
+    ) -> Config:
+        """Check everything, with these platforms' sections. Raises `ConfigError` with one line for
+        each problem; no line holds a value that was given.
+
+        `left_out` are plugins that are not loaded: a section that may be for one of them is only
+        remarked on.
+        """
+        overrides = self._overrides((*Config.model_fields, *platforms))
+        merged = _merge_overrides(self.values, _values(overrides))
+        problems = dict(_find_misplaced_secrets(merged))
+        moved = take_moved_keys(merged)
+        problems.update(moved.problems)
+        remarks = list(moved.remarks)
+        spare = spare_sections(merged, platforms)
+        core = {name: value for name, value in merged.items() if name not in spare}
+        config, sections, errors = _validated(core, platforms, self._context)
+        if left_out:
+            who = ", ".join(left_out)
+            remarks += [f"{name} is for no platform; left out were: {who}." for name in spare]
+        elif not any(error["loc"][0] == "plugins" for error in errors):
+            errors += [{"loc": (name,), **_UNKNOWN} for name in spare]
         for error in errors:
-            if any(_within(other["loc"], error["loc"]) for other in errors):
+            if any(within(other["loc"], error["loc"]) for other in errors):
                 continue  # it only follows from one further in
-            at = _keys_only(error["loc"], merged)
+            at = keys_only(error["loc"], merged)
             at = moved.origins.get(at, at)
             if not any(at[: len(bad)] == bad for bad in problems):
                 said = redact_value(error["msg"], error["input"])
-                problems[at] = _explain_error(error["type"], at, said)
-    else:
-        for where, what in find_contradictions(config):
-            problems.setdefault(tuple(where.split(".")), what)
-    if problems:
-        raise ConfigError(
-            "\n".join(
-                f"{_name_location(at, path, variables)}: {what}{'' if what.endswith('?') else '.'}"
-                for at, what in problems.items()
+                problems[at] = explain_error(error["type"], at, said, platforms)
+        if config is not None:
+            for where, what in find_contradictions(config):
+                problems.setdefault(tuple(where.split(".")), what)
+        if problems or config is None:
+            variables = _variables(overrides, self.values)
+            raise ConfigError(
+                "\n".join(
+                    f"{name_location(at, self.path, variables)}: {what}"
+                    f"{'' if what.endswith('?') else '.'}"
+                    for at, what in problems.items()
+                )
             )
-        )
-    config._remarks = tuple(moved.remarks)
-    return config
+        config._platforms = sections
+        config._remarks = tuple(remarks)
+        return config
+
+    @property
+    def _context(self) -> dict[str, Path]:
+        return {"root": self.base.resolve()}
+
+    def _overrides(self, sections: Collection[str]) -> dict[Location, tuple[str, Any]]:
+        return _environment_overrides(self.environ, sections)
+
+
+def load(
+    path: Path,
+    environ: Mapping[str, str] | None = None,
+    *,
+    base: Path | None = None,
+    platforms: Mapping[str, type[PlatformSettings]] = SHIPPED_SECTIONS,
+) -> Config:
+    """Read config.yaml, the file `.env` and the environment, with the sections of `platforms`.
+
+    Raises `ConfigError`, as `WrittenConfig.validate` does.
+    """
+    return WrittenConfig.read(path, environ, base=base).validate(platforms)
+
+
+def _validated(
+    merged: Mapping[str, Any],
+    platforms: Mapping[str, type[PlatformSettings]],
+    context: Mapping[str, Path],
+) -> tuple[Config | None, dict[str, PlatformSettings], list[Any]]:
+    """The core's sections, those of the platforms, and pydantic's errors in either."""
+    sections: dict[str, PlatformSettings] = {}
+    errors: list[Any] = []
+    config = None
+    core = {name: value for name, value in merged.items() if name not in platforms}
+    try:
+        config = Config.model_validate(core, context=context)
+    except ValidationError as exc:
+        errors += exc.errors(include_url=False)
+    for name, model in platforms.items():
+        try:
+            sections[name] = model.model_validate(merged.get(name, {}), context=context)
+        except ValidationError as exc:
+            found = exc.errors(include_url=False)
+            errors += [{**error, "loc": (name, *error["loc"])} for error in found]
+        except Exception as exc:  # noqa: BLE001 - a platform may be anybody's
+            said = f"cannot be checked ({type(exc).__name__})"
+            errors.append({"loc": (name,), "type": "failed", "msg": said, "input": None})
+    return config, sections, errors
 
 
 # --- what stands in the wrong place ---------------------------------------------------------------
@@ -103,10 +190,12 @@ def _find_misplaced_secrets(value: Any, at: Location = ()) -> Iterator[tuple[Loc
 # --- the environment -----------------------------------------------------------------------------
 
 
-def _environment_overrides(variables: Mapping[str, str]) -> dict[Location, tuple[str, Any]]:
+def _environment_overrides(
+    variables: Mapping[str, str], sections: Collection[str]
+) -> dict[Location, tuple[str, Any]]:
     """Keys of config.yaml that the environment sets, each with its variable's name.
 
-    A variable whose first word is no key of config.yaml is somebody else's, unless it is nearly
+    A variable whose first word is none of `sections` is somebody else's, unless it is nearly
     one: then it is taken for a typo and refused with the rest.
     """
     found: dict[Location, tuple[str, Any]] = {}
@@ -114,7 +203,7 @@ def _environment_overrides(variables: Mapping[str, str]) -> dict[Location, tuple
         if not name.startswith(PREFIX) or name in RESERVED:
             continue
         at = tuple(name.removeprefix(PREFIX).lower().split("__"))
-        if at[0] in Config.model_fields or nearest(at[0], Config.model_fields):
+        if at[0] in sections or nearest(at[0], sections):
             found[at] = (name, _parse_value(text))
     return found
 
@@ -132,7 +221,23 @@ def _parse_value(text: str) -> Any:
     return text
 
 
-def _merge_overrides(written: dict[str, Any], given: Mapping[Location, Any]) -> dict[str, Any]:
+def _values(overrides: Mapping[Location, tuple[str, Any]]) -> dict[Location, Any]:
+    return {at: value for at, (_, value) in overrides.items()}
+
+
+def _variables(
+    overrides: Mapping[Location, tuple[str, Any]], written: Mapping[str, Any]
+) -> dict[Location, str]:
+    """The variable that each key comes from, and each mapping that config.yaml does not have."""
+    return {
+        at[:end]: name
+        for at, (name, _) in overrides.items()
+        for end in range(1, len(at) + 1)
+        if end == len(at) or not has_key(written, at[:end])
+    }
+
+
+def _merge_overrides(written: Mapping[str, Any], given: Mapping[Location, Any]) -> dict[str, Any]:
     merged: dict[str, Any] = text_keys(written)
     for at, value in given.items():
         here = merged
@@ -142,80 +247,3 @@ def _merge_overrides(written: dict[str, Any], given: Mapping[Location, Any]) -> 
             here = inner
         here[str(at[-1])] = value
     return merged
-
-
-# --- the words -----------------------------------------------------------------------------------
-
-
-def _keys_only(loc: Location, written: Any) -> Location:
-    """Pydantic's location without the marks that it adds for unions and validators."""
-    kept: list[str | int] = []
-    here = written
-    for step in loc:
-        if step in (here if isinstance(here, dict) else range(_length(here))):
-            here = here[step]
-        elif step == loc[-1] and isinstance(step, str) and step.isidentifier():
-            here = None
-        else:
-            continue
-        kept.append(step)
-    return tuple(kept) or loc
-
-
-def _within(inner: Location, outer: Location) -> bool:
-    return len(inner) > len(outer) and inner[: len(outer)] == outer
-
-
-def _has(written: Any, at: Location) -> bool:
-    for key in at:
-        if not isinstance(written, dict) or key not in written:
-            return False
-        written = written[key]
-    return True
-
-
-def _length(value: Any) -> int:
-    return len(value) if isinstance(value, list) else 0
-
-
-def _name_location(at: Location, path: Path, variables: Mapping[Location, str]) -> str:
-    for end in range(len(at), 0, -1):
-        if at[:end] in variables:
-            return variables[at[:end]]
-    return f"{path.name}: {'.'.join(map(str, at))}" if at else path.name
-
-
-def _explain_error(kind: str, at: Location, message: str) -> str:
-    if kind == "extra_forbidden":
-        near = nearest(str(at[-1]), _sibling_keys(at))
-        hint = f"; did you mean {'.'.join(map(str, (*at[:-1], near)))}?" if near else ""
-        return f"there is no such key{hint}"
-    if kind == "missing":
-        return "this key is missing"
-    message = message.removeprefix("Input ").rstrip(".")
-    return message[:1].lower() + message[1:] if not message[:2].isupper() else message
-
-
-def _sibling_keys(at: Location) -> frozenset[str]:
-    """The keys that would be known beside the last one of a path."""
-    known: set[str] = set()
-    for model in _models_at(Config, at[:-1]):
-        known.update(model.model_fields)
-    return frozenset(known)
-
-
-def _models_at(hint: Any, at: Location) -> Iterator[type[BaseModel]]:
-    origin = typing.get_origin(hint)
-    if isinstance(hint, type) and issubclass(hint, BaseModel):
-        if not at:
-            yield hint
-        elif (field := hint.model_fields.get(str(at[0]))) is not None:
-            yield from _models_at(field.annotation, at[1:])
-    elif origin in (typing.Union, UnionType):
-        for inner in typing.get_args(hint):
-            yield from _models_at(inner, at)
-    elif origin is typing.Annotated:
-        yield from _models_at(typing.get_args(hint)[0], at)
-    elif at and origin in (dict, tuple, list):
-        arguments = typing.get_args(hint)
-        yield from _models_at(arguments[1] if origin is dict else arguments[0], at[1:])

@@ -1,22 +1,26 @@
-"""The sections of config.yaml that concern the chat platforms."""
+"""The sections of config.yaml for the platforms that ship."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from bot.config.base import Section
+from bot.config.base import PlatformSettings
 
 
-class TerminalSettings(Section):
+class TerminalSettings(PlatformSettings):
     """The chat in the terminal, used when no platform has a token."""
 
+    enabled: bool = True
+    """Chat in the terminal where no other platform is configured."""
     user: str = "operator"
     """Id of the person at the keyboard: `terminal:operator` in `admins.users`."""
 
 
-class DiscordSettings(Section):
+class DiscordSettings(PlatformSettings):
     """Discord; starts when DISCORD_TOKEN is set."""
 
     enabled: bool = True
@@ -34,8 +38,13 @@ class DiscordSettings(Section):
     reply_chain: Annotated[int, Field(ge=0, le=50)] = 8
     """Messages read as context, of a chain of replies or of a thread that it is mentioned in."""
 
+    @property
+    def workspaces(self) -> frozenset[str]:
+        """The servers in which the bot works; empty: every one."""
+        return frozenset(map(str, self.allowed_servers))
 
-class SlackSettings(Section):
+
+class SlackSettings(PlatformSettings):
     """Slack; starts when SLACK_BOT_TOKEN is set, with SLACK_APP_TOKEN or SLACK_SIGNING_SECRET."""
 
     enabled: bool = True
@@ -51,8 +60,19 @@ class SlackSettings(Section):
     thread_context: Annotated[int, Field(ge=0, le=100)] = 20
     """Messages of a thread that are read as context, the newest ones."""
 
+    @property
+    def workspaces(self) -> frozenset[str]:
+        """The workspaces in which the bot works; empty: every one."""
+        return frozenset(self.allowed_workspaces)
+
     @field_validator("streaming", mode="before")
     @classmethod
     def _word(cls, value: object) -> object:
         """YAML reads `off` and `on` as truth values."""
         return {False: "off", True: "auto"}[value] if isinstance(value, bool) else value
+
+
+SHIPPED_SECTIONS: Mapping[str, type[PlatformSettings]] = MappingProxyType(
+    {"terminal": TerminalSettings, "discord": DiscordSettings, "slack": SlackSettings}
+)
+"""The sections of the platforms that ship, by their names."""

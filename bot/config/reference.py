@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from bot.config.base import Section
+from bot.config.base import PlatformSettings, Section
+from bot.config.platforms import SHIPPED_SECTIONS
 from bot.config.root import Config
 
 
@@ -25,9 +26,12 @@ class Row(NamedTuple):
     description: str
 
 
-def describe_keys() -> list[Row]:
-    """All keys, in the order of the shipped config.yaml."""
-    return list(_rows(Config, ""))
+def describe_keys(
+    platforms: Mapping[str, type[PlatformSettings]] = SHIPPED_SECTIONS,
+) -> list[Row]:
+    """All keys: those of the core, then those of the platforms."""
+    sections = (row for name, model in platforms.items() for row in _rows(model, f"{name}."))
+    return [*_rows(Config, ""), *sections]
 
 
 def _rows(model: type[Section], prefix: str) -> Iterator[Row]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import Field, PrivateAttr
 
 from backends.pool.spec import ModelSpec, PoolLimits
-from bot.config.base import LocalPath, Section
+from bot.config.base import LocalPath, PlatformSettings, Section
 from bot.config.core import (
     ActionKey,
     AdminSettings,
@@ -27,7 +27,6 @@ from bot.config.core import (
     PoolSettings,
 )
 from bot.config.knowledge import KnowledgeSettings
-from bot.config.platforms import DiscordSettings, SlackSettings, TerminalSettings
 from bot.surrogates import repair_surrogates
 from bot.types import Author, ConversationKey
 
@@ -45,8 +44,14 @@ def _default_models() -> dict[str, ModelSpec]:
     return {name: ModelSpec.model_validate(entry) for name, entry in entries.items()}
 
 
+SectionT = TypeVar("SectionT", bound=PlatformSettings)
+
+
 class Config(Section):
-    """What config.yaml says, with what the environment overrides."""
+    """What config.yaml says, with what the environment overrides.
+
+    The sections of the platforms are in `platforms`: plugins add to them.
+    """
 
     data_dir: LocalPath = Path("data")
     """Folder of the database, the index and the lock; relative to config.yaml."""
@@ -84,19 +89,25 @@ class Config(Section):
     """Copies of the database."""
     plugins: PluginSettings = PluginSettings()
     """Which plugins are loaded."""
-    terminal: TerminalSettings = TerminalSettings()
-    """The chat in the terminal."""
-    discord: DiscordSettings = DiscordSettings()
-    """Discord."""
-    slack: SlackSettings = SlackSettings()
-    """Slack."""
     http: HttpSettings = HttpSettings()
     """The one HTTP port: Slack's HTTP mode, metrics, health."""
     logging: LoggingSettings = LoggingSettings()
     """What is written to standard error."""
     metrics: MetricsSettings = MetricsSettings()
     """Prometheus metrics."""
+    _platforms: Mapping[str, PlatformSettings] = PrivateAttr(default_factory=dict)
     _remarks: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def platforms(self) -> Mapping[str, PlatformSettings]:
+        """The sections of the platforms, by their names."""
+        return self._platforms
+
+    def section(self, kind: type[SectionT]) -> SectionT:
+        """The section of the platform with this class of settings; its defaults if there is none
+        of it."""
+        found = (one for one in self._platforms.values() if isinstance(one, kind))
+        return next(found, None) or kind()
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -137,10 +148,7 @@ class Config(Section):
     @property
     def allowed_workspaces(self) -> Mapping[str, frozenset[str]]:
         """Where the bot works, by platform; none named: everywhere."""
-        return {
-            "discord": frozenset(map(str, self.discord.allowed_servers)),
-            "slack": frozenset(self.slack.allowed_workspaces),
-        }
+        return {name: section.workspaces for name, section in self._platforms.items()}
 
     def is_admin(self, author: Author) -> bool:
         """Whether config.yaml names this person, or one of their roles, as an admin."""

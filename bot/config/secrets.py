@@ -120,22 +120,6 @@ class Secrets:
         value = self._values.get(name)
         return value.get_secret_value() if value is not None else None
 
-    @property
-    def discord_token(self) -> SecretStr | None:
-        return self._values.get("DISCORD_TOKEN")
-
-    @property
-    def slack_bot_token(self) -> SecretStr | None:
-        return self._values.get("SLACK_BOT_TOKEN")
-
-    @property
-    def slack_app_token(self) -> SecretStr | None:
-        return self._values.get("SLACK_APP_TOKEN")
-
-    @property
-    def slack_signing_secret(self) -> SecretStr | None:
-        return self._values.get("SLACK_SIGNING_SECRET")
-
     def known(self) -> frozenset[str]:
         """The secret values that must be redacted everywhere."""
         return frozenset(value for _, value in self._secret_items() if _is_distinctive(value))

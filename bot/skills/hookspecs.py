@@ -13,6 +13,7 @@ import pluggy
 from pydantic import BaseModel
 
 from backends.base import Engine
+from bot.adapters.platform import Platform
 from bot.skills.document_loader import Loader
 from bot.skills.services import Services
 from bot.skills.skill import Skill
@@ -36,6 +37,11 @@ def register_backends() -> Sequence[Engine]:  # type: ignore[empty-body]
 @hookspec
 def register_loaders() -> Sequence[Loader]:  # type: ignore[empty-body]
     """Return loaders of document formats."""
+
+
+@hookspec
+def register_platforms() -> Sequence[Platform]:  # type: ignore[empty-body]
+    """Return chat platforms, each with a section of its own in config.yaml."""
 
 
 @hookspec

@@ -18,8 +18,10 @@ from pydantic import BaseModel, ValidationError
 
 from backends.base import Engine
 from backends.pool.spec import redact_value
+from bot.adapters.platform import Platform
 from bot.commands.checks import Check
 from bot.commands.declaration import Command
+from bot.config import Config, PlatformSettings
 from bot.errors import PluginError
 from bot.skills.document_loader import Loader
 from bot.skills.skill import Skill
@@ -29,6 +31,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 _COMMAND_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_PLATFORM_NAME = re.compile(r"[a-z][a-z0-9]{0,15}(?:_[a-z0-9]{1,16})?")
 _UNKNOWN_REASON = "a permission that you do not have"
 
 
@@ -99,6 +102,25 @@ def check_loader(loader: Loader) -> None:
             raise PluginError(f"loader {loader.name}: {name} must be a set of texts.")
     if not callable(loader.load):
         raise PluginError(f"loader {loader.name}: load must be a function.")
+
+
+def check_platform(platform: Platform) -> None:
+    """Raise `PluginError` for a platform that could have no section in config.yaml, or that could
+    not be called."""
+    what = f"platform {platform.name}"
+    if not isinstance(platform.name, str) or not _PLATFORM_NAME.fullmatch(platform.name):
+        raise PluginError(f"{what}: a platform's name is a word of a-z and 0-9, or two with a _.")
+    if platform.name in Config.model_fields:
+        raise PluginError(f"{what}: config.yaml has a section of that name for something else.")
+    settings = platform.settings
+    if not (isinstance(settings, type) and issubclass(settings, PlatformSettings)):
+        raise PluginError(f"{what}: settings must be a class of PlatformSettings.")
+    if required := [n for n, field in settings.model_fields.items() if field.is_required()]:
+        raise PluginError(f"{what}: settings must have a default for {', '.join(required)}.")
+    for name in ("create", "manifest", "doctor", "forget"):
+        value = getattr(platform, name)
+        if not (callable(value) or (value is None and name != "create")):
+            raise PluginError(f"{what}: {name} must be a function.")
 
 
 def check_prompts(folder: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 
 from backends.base import Engine
+from bot.adapters.platform import Platform
 from bot.commands.declaration import Command
 from bot.skills.document_loader import Loader
 from bot.skills.services import Services
@@ -40,7 +41,13 @@ class PluginDescription:
     commands: tuple[str, ...] = ()
     engines: tuple[str, ...] = ()
     loaders: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+
+    @property
+    def declares(self) -> bool:
+        """Whether anything of it is in effect."""
+        return bool(self.skills or self.engines or self.loaders or self.platforms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,7 @@ class Plugins:
     commands: tuple[Command, ...] = ()
     engines: tuple[Engine, ...] = ()
     loaders: tuple[Loader, ...] = ()
+    platforms: tuple[Platform, ...] = ()
     prompt_folders: tuple[str, ...] = ()
     lifespans: tuple[tuple[str, Lifespan], ...] = ()
     forget: tuple[tuple[str, Callable[[str], None]], ...] = ()
@@ -73,6 +81,18 @@ class Plugins:
     def describe(self) -> Sequence[PluginDescription]:
         """Return a description of each plugin that was found, also of those left out."""
         return self.descriptions
+
+    @property
+    def left_out(self) -> Sequence[str]:
+        """The names of the plugins that failed, or are disabled, without those that ship."""
+        shipped = {module.rpartition(".")[2] for module in self.sources.modules}
+        failed = {one.name for one in self.descriptions if one.problems and not one.declares}
+        return sorted({*failed, *self.sources.disabled} - shipped)
+
+    def plugin_of(self, platform: str) -> str:
+        """The name of the plugin that a platform comes from."""
+        owners = (one.name for one in self.descriptions if platform in one.platforms)
+        return next(owners, platform)
 
     def without_skills(self, failed: Sequence[PluginProblem]) -> Plugins:
         """Return the plugins without the skills of those that failed, whose problems are added.

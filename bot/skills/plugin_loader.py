@@ -2,7 +2,7 @@
 
 Plugins are searched for in this order: the plugins that ship, installed packages with the entry
 point `parlance.plugins`, and folders that config.yaml names. Where two declare the same command,
-engine or skill, the first wins and the other is reported.
+engine, platform or skill, the first wins and the other is reported.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import structlog
 from pydantic import BaseModel
 
 from backends.base import Engine
+from bot.adapters.platform import Platform
 from bot.commands.declaration import Command
 from bot.errors import PluginError, nearest
 from bot.skills import hookspecs
@@ -27,6 +28,7 @@ from bot.skills.plugin_checks import (
     check_engine,
     check_list,
     check_loader,
+    check_platform,
     check_prompts,
     check_settings,
     check_skill,
@@ -82,6 +84,7 @@ class _Declarations:
     skills: tuple[Skill, ...]
     engines: tuple[Engine, ...]
     loaders: tuple[Loader, ...]
+    platforms: tuple[Platform, ...]
     folders: tuple[str, ...]
 
 
@@ -96,6 +99,7 @@ class _PluginCollector:
         self._commands: dict[str, Command] = {}
         self._engines: dict[str, Engine] = {}
         self._loaders: list[Loader] = []
+        self._platforms: dict[str, Platform] = {}
         self._folders: list[str] = []
         self._lifespans: list[tuple[str, Lifespan]] = []
         self._forget: list[tuple[str, Callable[[str], None]]] = []
@@ -136,6 +140,7 @@ class _PluginCollector:
             commands=tuple(self._commands.values()),
             engines=tuple(self._engines.values()),
             loaders=tuple(self._loaders),
+            platforms=tuple(self._platforms.values()),
             prompt_folders=tuple(self._folders),
             lifespans=tuple(self._lifespans),
             forget=tuple(self._forget),
@@ -174,6 +179,7 @@ class _PluginCollector:
             declared("register_skills", Skill),
             declared("register_backends", Engine),
             declared("register_loaders", Loader),
+            declared("register_platforms", Platform),
             declared("prompt_folders", str),
         )
         for skill in found.skills:
@@ -182,6 +188,8 @@ class _PluginCollector:
             check_engine(engine)
         for loader in found.loaders:
             check_loader(loader)
+        for platform in found.platforms:
+            check_platform(platform)
         for folder in found.folders:
             check_prompts(folder)
         return found
@@ -210,6 +218,11 @@ class _PluginCollector:
         engines = [
             e for e in declared.engines if self._first(name, self._engines, e.name, e, "engine")
         ]
+        platforms = [
+            p
+            for p in declared.platforms
+            if self._first(name, self._platforms, p.name, p, "platform")
+        ]
         for skill in skills:
             self._settings[skill.name] = declared.settings
         self._loaders += declared.loaders
@@ -224,6 +237,7 @@ class _PluginCollector:
             commands=tuple(c.name for skill in skills for c in skill.commands),
             engines=tuple(engine.name for engine in engines),
             loaders=tuple(loader.name for loader in declared.loaders),
+            platforms=tuple(platform.name for platform in platforms),
         )
 
     def _skill(self, name: str, skill: Skill) -> Skill | None:

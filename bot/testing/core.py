@@ -197,7 +197,6 @@ async def running_skills(
                 knowledge=shelf,
                 web=PageReader(_Pages(pages or {}), document_reader),
                 prompts=JinjaPrompts([*(Path(one) for one in found.prompt_folders), _PROMPTS]),
-                data_dir=folder,
             )
         )
         if made.plugins.problems != found.problems:

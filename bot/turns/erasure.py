@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -19,8 +18,6 @@ from bot.types import Author
 
 log = structlog.get_logger(__name__)
 
-TERMINAL_HISTORY_FILE = "terminal-history"
-"""Name of the file in the data folder with the input history of the terminal."""
 _PLUGIN_TIMEOUT_S = 30.0
 """How long a plugin may take to forget a person, in seconds; the others are asked after it."""
 
@@ -35,14 +32,14 @@ class DocumentsOfPeople(Knowledge, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """Implements `Services.forget`. `hooks` are pairs of a plugin's name and its `forget_user`."""
+    """Implements `Services.forget`. `hooks` are pairs of a plugin's or platform's name, and what
+    forgets a person there."""
 
     database: Database
     open_turns: OpenTurns
     history: HistoryStore
     knowledge: DocumentsOfPeople
     hooks: Sequence[tuple[str, Callable[[str], None]]]
-    data_dir: Path
 
     async def __call__(self, person: str) -> int:
         """Delete what is stored about a person (`platform:id`); returns the number of turns."""
@@ -56,8 +53,6 @@ class Erasure:
                     await asyncio.to_thread(forget, person)
             except Exception:  # a plugin that fails must not keep the others from forgetting
                 log.error("person.plugin_forget_failed", plugin=name, exc_info=True)
-        if platform == "terminal":
-            await asyncio.to_thread((self.data_dir / TERMINAL_HISTORY_FILE).unlink, missing_ok=True)
         try:
             await self.database.scrub()
         except StorageError as error:

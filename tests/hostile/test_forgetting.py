@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bot.history.sql_store import SqlHistoryStore
+from bot.shipped_platforms import TERMINAL_HISTORY_FILE
 from bot.storage.database import Database
-from bot.turns.erasure import TERMINAL_HISTORY_FILE
 from tests.contracts.history_contract import asked, exchange
 from tests.fakes.discord.state import ADA, CHANNEL, DM, EVE, ROOT
 from tests.scenarios.harness import SLOW, House

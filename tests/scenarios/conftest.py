@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios import on_slack, on_slack_agent, on_terminal
+from tests.scenarios import on_lines, on_slack, on_slack_agent, on_terminal
 from tests.scenarios.harness import Driver, House
 from tests.scenarios.on_discord import DiscordDriver
+from tests.scenarios.on_lines import LinesDriver
 from tests.scenarios.on_slack import SlackDriver
 from tests.scenarios.on_slack_agent import AgentDriver
 from tests.scenarios.on_terminal import TerminalDriver
@@ -21,6 +22,7 @@ __all__ = ["plain_traces"]
 
 DRIVERS: dict[str, Callable[[], Awaitable[Driver]]] = {
     "discord": lambda: DiscordDriver().open(),
+    "lines": lambda: LinesDriver().open(),
     "slack": lambda: SlackDriver().open(),
     "slack-agent": lambda: AgentDriver().open(),
     "terminal": lambda: TerminalDriver().open(),
@@ -28,6 +30,7 @@ DRIVERS: dict[str, Callable[[], Awaitable[Driver]]] = {
 """Every platform; each makes a driver that is ready for an adapter."""
 
 CANNOT = {
+    "lines": on_lines.CANNOT,
     "slack": on_slack.CANNOT,
     "slack-agent": on_slack_agent.CANNOT,
     "terminal": on_terminal.CANNOT,

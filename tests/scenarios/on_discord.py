@@ -13,6 +13,7 @@ from typing import Any, Literal
 from bot.adapters.discord import DiscordAdapter
 from bot.adapters.protocol import Adapter
 from bot.app import App, open_app
+from bot.config.platforms import DiscordSettings
 from bot.installation import Installation
 from bot.ports import Ports
 from bot.types import ActionName, Value
@@ -57,7 +58,7 @@ class DiscordDriver:
     def adapter(self, app: App) -> Adapter:
         config = app.installation.config
         self.fake.gateway.ready.clear()
-        return DiscordAdapter(config.discord, TOKEN, config.data_dir, QUICK)
+        return DiscordAdapter(config.section(DiscordSettings), TOKEN, config.data_dir, QUICK)
 
     def opened(self, ports: Ports) -> None:
         pass
@@ -148,7 +149,9 @@ async def _serve(port: int, config: Path) -> None:
     with fake.address():
         async with open_app(Installation.read(config)) as app:
             settings = app.installation.config
-            await app.serve([DiscordAdapter(settings.discord, TOKEN, settings.data_dir, QUICK)])
+            await app.serve(
+                [DiscordAdapter(settings.section(DiscordSettings), TOKEN, settings.data_dir, QUICK)]
+            )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from bot.adapters.protocol import Adapter
 from bot.adapters.slack import SlackAdapter, Timing
 from bot.app import App, open_app
+from bot.config.platforms import SlackSettings
 from bot.installation import Installation
 from bot.ports import Ports
 from bot.types import ActionName, Value
@@ -172,7 +173,8 @@ class SlackDriver:
 def adapter_for(app: App, base_url: str) -> SlackAdapter:
     """The real adapter, pointed at another Slack."""
     return SlackAdapter(
-        app.installation.config.slack, "xoxb-test-bot-token", "xapp-test-app-token",
+        app.installation.config.section(SlackSettings),
+        "xoxb-test-bot-token", "xapp-test-app-token",
         timing=QUICK, base_url=base_url,
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ import re
 import signal
 import sys
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,10 +96,6 @@ class TerminalAdapter:
                 await self._chat(core)
             else:
                 await self._answer_lines(core)
-
-    async def check(self) -> Sequence[str]:
-        """Nothing needs to be checked."""
-        return ()
 
     # --- without an event -----------------------------------------------------------------------
 

@@ -15,11 +15,12 @@ import yaml
 
 from bot.adapters.protocol import AdapterError, Core
 from bot.adapters.terminal.sink import ReplySink
-from bot.app import create_adapters, open_app
+from bot.app import open_app
 from bot.errors import ConfigError, StorageError
 from bot.events import Message
 from bot.history.protocol import HistoryStore, StoredMessage
 from bot.installation import Installation
+from bot.platforms import create_adapters
 from bot.types import Author, ConversationKey
 from tests.fakes.platforms import FakePlatform
 
@@ -213,7 +214,9 @@ async def test_documents_are_read_in_and_a_folder_that_is_not_there_is_passed_ov
 
 
 def test_without_tokens_there_is_no_platform(here: Installation) -> None:
-    assert create_adapters(here) == []
+    created = create_adapters(here)
+    assert created.alone
+    assert [adapter.name for adapter in created.adapters] == ["terminal"]
 
 
 def test_what_is_configured_is_read_without_loading_it(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -105,6 +107,18 @@ async def test_hook_register_loaders(running: Running, plugins: Plugins) -> None
         files = {"film.subs": "SUBTITLES\nHello.\nBye."}
         await parlance.say("What do they say?", attachments=files)
         assert "Hello.\n\nBye." in parlance.model.requests[0].messages[-1].content
+
+
+async def test_hook_register_platforms(running: Running, plugins: Plugins) -> None:
+    (platform,) = plugins.platforms
+    context: Any = SimpleNamespace(settings=platform.settings(question="Is it late?"))
+    adapter: Any = platform.create(context)
+    async with running() as parlance:
+        await adapter.run(parlance.core)
+        async with asyncio.timeout(10):
+            while not adapter.paper.text:
+                await asyncio.sleep(0.01)
+        assert adapter.paper.text.startswith("You said: Is it late?")
 
 
 @pytest.mark.may_block  # it looks for plugins itself, as a start does

@@ -62,7 +62,7 @@ async def test_doctor_said_nothing_of_what_stands_before_a_text(tmp_path: Path) 
         path.write_text(yaml.safe_dump(said))
         here = await asyncio.to_thread(Installation.read, path)
         async with open_app(here) as app:
-            rows = {row["what"]: str(row["detail"]) for row in await run_checks(app, [])}
+            rows = {row["what"]: str(row["detail"]) for row in await run_checks(app)}
     assert rows["model nomic"].endswith(
         ", 'search_query: ' before questions, 'search_document: ' before passages"
     )

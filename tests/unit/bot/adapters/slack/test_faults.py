@@ -18,6 +18,7 @@ from bot.adapters.protocol import AdapterError
 from bot.adapters.slack import SlackAdapter
 from bot.adapters.slack.transport.tokens import TokenWatch
 from bot.app import App, open_app
+from bot.config.platforms import DiscordSettings, SlackSettings
 from bot.installation import Installation
 from bot.replies.protocol import Reply
 from bot.types import ConversationKey
@@ -417,9 +418,11 @@ class TestTheOtherPlatform:
 
     async def crashing(self, app: App, fake: FakeSlack, discord: FakeDiscord, folder: Path) -> None:
         config = app.installation.config
-        slack = Crashing(config.slack, BOT_TOKEN, APP_TOKEN, timing=SWIFT, base_url=fake.api_url)
+        slack = Crashing(
+            config.section(SlackSettings), BOT_TOKEN, APP_TOKEN, timing=SWIFT, base_url=fake.api_url
+        )
         slack.fake = fake
-        other = DiscordAdapter(config.discord, TOKEN, folder, QUICK)
+        other = DiscordAdapter(config.section(DiscordSettings), TOKEN, folder, QUICK)
         serving = asyncio.create_task(replace(app, restart_pause_s=0.02).serve([other, slack]))
         await discord.until(discord.gateway.ready.is_set, "Discord is there")
         await fake.until(lambda: fake.connections == 3)
@@ -436,9 +439,9 @@ class TestTheOtherPlatform:
     async def both(self, app: App, fake: FakeSlack, discord: FakeDiscord, folder: Path) -> None:
         config = app.installation.config
         slack = SlackAdapter(
-            config.slack, BOT_TOKEN, APP_TOKEN, timing=SWIFT, base_url=fake.api_url
+            config.section(SlackSettings), BOT_TOKEN, APP_TOKEN, timing=SWIFT, base_url=fake.api_url
         )
-        other = DiscordAdapter(config.discord, TOKEN, folder, QUICK)
+        other = DiscordAdapter(config.section(DiscordSettings), TOKEN, folder, QUICK)
         serving = asyncio.create_task(app.serve([slack, other]))
         await discord.until(discord.gateway.ready.is_set, "Discord is there")
         if BOT_TOKEN in fake.tokens:

@@ -11,11 +11,11 @@ import yaml
 
 from bot.adapters.slack import SlackAdapter
 from bot.adapters.slack.setup.manifest import SCOPES, build_manifest, manifest, scopes
-from bot.app import create_adapters
 from bot.config import HttpSettings
 from bot.config.platforms import SlackSettings
 from bot.errors import ConfigError
 from bot.installation import Installation
+from bot.platforms import create_adapters
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.bots import APP_TOKEN, BOT_TOKEN, SKILLS, SWIFT
 from tests.fakes.slack.posting import SIGNING_SECRET
@@ -99,7 +99,7 @@ class TestTheCommandLine:
     def test_the_doctor_compares_the_loaded_commands(self, folder: Folder) -> None:
         env = f"SLACK_BOT_TOKEN={BOT_TOKEN}\nSLACK_CONFIG_TOKEN={CONFIG_TOKEN}\n"
         (folder.path / ".env").write_text(env)
-        (adapter,) = create_adapters(Installation.read(folder.path / "config.yaml"))
+        (adapter,) = create_adapters(Installation.read(folder.path / "config.yaml")).adapters
         assert isinstance(adapter, SlackAdapter)
         assert {"chat", "ask"} <= {command.name for command in adapter.commands}
         assert adapter.config_token == CONFIG_TOKEN

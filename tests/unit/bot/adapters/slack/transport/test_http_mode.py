@@ -18,6 +18,7 @@ from bot.adapters.protocol import AdapterError
 from bot.adapters.slack import SlackAdapter
 from bot.adapters.slack.transport.http_mode import MAX_BODY_BYTES
 from bot.app import App
+from bot.config.platforms import SlackSettings
 from bot.ports import Ports
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.bots import (
@@ -131,8 +132,8 @@ class HttpDriver(SlackDriver):
 
     def adapter(self, app: App) -> SlackAdapter:
         self.served = SlackAdapter(
-            app.installation.config.slack, BOT_TOKEN, signing_secret=SIGNING_SECRET,
-            timing=SWIFT, base_url=self.fake.api_url,
+            app.installation.config.section(SlackSettings), BOT_TOKEN,
+            signing_secret=SIGNING_SECRET, timing=SWIFT, base_url=self.fake.api_url,
         )  # fmt: skip
         return self.served
 

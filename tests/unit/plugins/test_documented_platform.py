@@ -1,0 +1,42 @@
+"""The page for authors of platforms shows the code of the example, which the stories play."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+EXAMPLE = ROOT / "examples" / "parlance-lines" / "parlance_lines.py"
+PAGE = (ROOT / "docs" / "platforms.md").read_text("utf-8")
+MAX_EXAMPLE_LINES = 400
+
+
+def shown() -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+
+
+def test_the_page_shows_code() -> None:
+    assert len(shown()) >= 5
+
+
+@pytest.mark.parametrize("code", shown(), ids=lambda code: code.strip().splitlines()[0].strip())
+def test_what_the_page_shows_is_the_examples_code(code: str) -> None:
+    assert code in EXAMPLE.read_text("utf-8")
+
+
+def test_the_example_is_short_and_imports_the_api_alone() -> None:
+    text = EXAMPLE.read_text("utf-8")
+    assert len(text.splitlines()) <= MAX_EXAMPLE_LINES
+    imported = {
+        node.module or "" for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)
+    } | {
+        alias.name
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    own = {name for name in imported if name.split(".")[0] in {"bot", "backends", "plugins"}}
+    assert own == {"bot.api"}
