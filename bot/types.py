@@ -185,7 +185,7 @@ class Sources:
 
 
 ActionName = Literal[
-    "stop", "regenerate", "resume", "good", "bad", "why", "source", "wrong", "outdated"
+    "stop", "regenerate", "resume", "good", "bad", "why", "source", "wrong", "outdated", "share"
 ]
 
 
@@ -253,6 +253,9 @@ Part: TypeAlias = Text | Status | Sources | Actions | File | Notice | Explanatio
 
 # --- what delivery hands to a platform -----------------------------------------------------------
 
+Audience = Literal["everyone", "asker"]
+"""Who reads a reply: everybody in the conversation, or only the person who asked."""
+
 State = Literal["working", "waiting", "complete", "cancelled", "refused", "failed"]
 """`waiting` is a reply whose turn is suspended: nothing is added to it until it is resumed."""
 
@@ -263,7 +266,9 @@ class View:
 
     `text` is the whole answer so far. `pages` is the same text split for the platform, each at most
     `Limits.max_chars` long; a page before the last never changes again. `status` is set only while
-    `state` is "working". `notices` are in the order in which they were yielded.
+    `state` is "working". `notices` are in the order in which they were yielded. `audience` may
+    become "asker" when the reply ends as a refusal: what everybody was shown is then taken away.
+    `heading` is small print above the text that says whose question this answers; empty for none.
     """
 
     turn: str
@@ -275,8 +280,8 @@ class View:
     files: tuple[File, ...] = ()
     notices: tuple[Notice, ...] = ()
     state: State = "working"
-    audience: Literal["everyone", "asker"] = "everyone"
-    """Who is to see it; "asker" is obeyed as far as the platform can."""
+    audience: Audience = "everyone"
+    heading: str = ""
 
 
 @dataclass(frozen=True, slots=True)

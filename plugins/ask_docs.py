@@ -31,6 +31,7 @@ MAX_QUESTION_CHARACTERS = 4000
 @command(
     "ask",
     remember=True,
+    question="question",
     menu="Ask about this",
     examples=[Example("/ask how do I write a skill?")],
 )

@@ -51,6 +51,7 @@ async def answer(ctx: Context) -> None:
 @command(
     "chat",
     remember=True,
+    question="message",
     takes_file=True,
     examples=[Example("/chat What is a good name for a lighthouse?")],
 )

@@ -49,6 +49,7 @@ async def document_titles(asked: Completion) -> Sequence[str]:
     menu="Add to documents",
     takes_file=True,
     form=lambda given: given.get("action") == "add" and set(given) <= {"action", "base"},
+    private=lambda given: given.get("action", "list") not in {"add", "remove"},
     examples=[Example("/docs list"), Example("/docs search how do I write a skill")],
 )
 async def docs(

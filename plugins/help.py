@@ -35,7 +35,12 @@ async def command_names(asked: Completion) -> Sequence[str]:
     ]
 
 
-@command("help", quick=True, examples=[Example("/help", says="/ask"), Example("/help rap")])
+@command(
+    "help",
+    quick=True,
+    private=True,
+    examples=[Example("/help", says="/ask"), Example("/help rap")],
+)
 async def help_(
     ctx: Context,
     about: Annotated[
@@ -83,7 +88,7 @@ def _page(found: Command) -> str:
     return "\n".join(lines)
 
 
-@command("stop", quick=True)
+@command("stop", quick=True, private=True)
 async def stop(ctx: Context) -> AsyncIterator[Part]:
     """Stop the answer that is being written here."""
     stopped = await ctx.services.turns.stop(ctx.conversation, ctx.asker)

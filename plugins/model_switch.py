@@ -40,6 +40,7 @@ ANSWERS: Mapping[Scope, str] = {
 @command(
     "model",
     quick=True,
+    private=lambda given: given.get("action") != "use" or given.get("scope", "here") == "here",
     examples=[Example("/model list"), Example("/model use default here", says="default")],
 )
 async def model(

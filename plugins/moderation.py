@@ -24,7 +24,7 @@ _MAX_LISTED = 50
 _ELSEWHERE = "This cannot be changed here."
 
 
-@command("block", checks=is_admin, quick=True, examples=[Example("/block list")])
+@command("block", checks=is_admin, quick=True, private=True, examples=[Example("/block list")])
 async def block(
     ctx: Context,
     action: Annotated[Literal["add", "remove", "list"], Option("What to do")],
@@ -48,7 +48,11 @@ async def block(
 
 
 @command(
-    "pause", checks=is_admin, quick=True, examples=[Example("/pause here on", says="Paused here")]
+    "pause",
+    checks=is_admin,
+    quick=True,
+    private=True,
+    examples=[Example("/pause here on", says="Paused here")],
 )
 async def pause(
     ctx: Context,
@@ -70,7 +74,7 @@ async def pause(
         yield Notice(f"I was not paused {where}.", private=True)
 
 
-@command("admins", checks=is_admin, quick=True, examples=[Example("/admins list")])
+@command("admins", checks=is_admin, quick=True, private=True, examples=[Example("/admins list")])
 async def admins(
     ctx: Context,
     action: Annotated[Literal["list", "remove"], Option("What to do")] = "list",
@@ -90,7 +94,7 @@ async def admins(
         yield Notice(f"{key} did not become an admin with /allow.", private=True)
 
 
-@command("allow", quick=True)
+@command("allow", quick=True, private=True)
 async def allow(
     ctx: Context, word: Annotated[str, Option("The word from my log", max_length=100)]
 ) -> AsyncIterator[Part]:

@@ -49,7 +49,7 @@ async def setting_names(asked: Completion) -> Sequence[str]:
     return [name for name in names if every or service.may_choose(name, asker.here, asker)]
 
 
-@command("settings", quick=True, examples=[Example("/settings show")])
+@command("settings", quick=True, private=True, examples=[Example("/settings show")])
 async def settings(
     ctx: Context,
     action: Annotated[Literal["show", "set", "clear"], Option("What to do")] = "show",
@@ -95,7 +95,7 @@ def _scope(ctx: Context, width: Width | None) -> Scope:
     return ctx.asker.here if width == "here" else width
 
 
-@command("forget", quick=True)
+@command("forget", quick=True, private=True)
 async def forget(
     ctx: Context,
     confirm: Annotated[bool, Option("Write confirm=yes to delete it for good")] = False,

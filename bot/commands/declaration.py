@@ -61,6 +61,8 @@ class Handler(Protocol):
 
 NeedsForm = Callable[[Mapping[str, Value]], bool]
 """Whether a call with the given options should open a form."""
+IsPrivate = Callable[[Mapping[str, Value]], bool]
+"""Whether the answer to a call with the given options is for the asker alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,10 @@ class Command:
     calls carry no files an option `file` is added.
     `form`: a function of the given options; where it returns true, a platform that has forms opens
     one, even if no required option is missing.
+    `private`: the answer is for the asker alone, who may share it; a function of the given options
+    where that depends on the call. A refusal is for the asker alone whatever this says, and what
+    was called from a message's menu is answered where the message stands.
+    `question`: the name of the option that holds the question; it stands above a public answer.
     """
 
     name: str
@@ -89,6 +95,12 @@ class Command:
     takes_file: bool = False
     form: NeedsForm | None = field(default=None, repr=False)
     plugin: str = ""
+    private: bool | IsPrivate = field(default=False, repr=False)
+    question: str = ""
+
+    def is_private(self, given: Mapping[str, Value]) -> bool:
+        """Whether the answer to a call with these options, unchecked, is for the asker alone."""
+        return self.private(given) if callable(self.private) else self.private
 
     @property
     def usage(self) -> str:
@@ -164,12 +176,14 @@ def command(
     quick: bool = False,
     takes_file: bool = False,
     form: NeedsForm | None = None,
+    private: bool | IsPrivate = False,
+    question: str = "",
 ) -> Callable[[Callable[..., AsyncIterator[Part] | Awaitable[None]]], Command]:
     """Decorate a handler to declare a command; see `Command` for the arguments.
 
     The handler's docstring is the help text and its parameters after `ctx` are the options. Raises
     `PluginError` if the handler is no `async def`, has no docstring, or has a parameter of
-    another type.
+    another type, and if `question` names none of its options.
     """
 
     def declare(handler: Callable[..., AsyncIterator[Part] | Awaitable[None]]) -> Command:
@@ -178,10 +192,13 @@ def command(
         description = inspect.getdoc(handler)
         if not description:
             raise PluginError(f"/{name}: the handler needs a docstring; it is the help text.")
+        options = _options(name, handler)
+        if question and question not in {option.name for option in options}:
+            raise PluginError(f"/{name}: there is no option {question!r} to hold the question.")
         return Command(
             name=name,
             description=" ".join(description.split("\n\n")[0].split()),
-            options=_options(name, handler),
+            options=options,
             handler=typing.cast(Handler, handler),
             examples=tuple(examples),
             check=checks,
@@ -190,6 +207,8 @@ def command(
             quick=quick,
             takes_file=takes_file,
             form=form,
+            private=private,
+            question=question,
         )
 
     return declare

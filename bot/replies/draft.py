@@ -13,6 +13,7 @@ from bot.replies.pagination import MIN_PAGE_CHARACTERS, Splitter
 from bot.types import (
     Action,
     Actions,
+    Audience,
     Explanation,
     File,
     Limits,
@@ -41,6 +42,9 @@ AFTER_ANSWER = (
     Action("why", "Why this answer?"),
 )
 TRY_AGAIN = (Action("regenerate", "Try again"),)
+SHARE = (Action("share", "Share"),)
+MAX_SHAREABLE_CHARACTERS = 20_000
+"""Longest text for the asker alone that can be shared with everybody."""
 
 
 class Draft:
@@ -53,6 +57,9 @@ class Draft:
     of control characters and of misleading links and images. `model` says that a model answers, so
     that the reply gets a Stop button and, at its end, buttons for feedback. An answer longer than
     `file_over_chars` characters is attached as a file as well (0: never).
+
+    A `private` reply is for the asker alone, and so is every refusal; in a `direct` conversation
+    nobody else is there, and nothing is kept from anybody. `heading` stands above a public reply.
     """
 
     def __init__(
@@ -63,6 +70,9 @@ class Draft:
         model: bool = False,
         file_over_chars: int = 0,
         redact: Redactor | None = None,
+        private: bool = False,
+        direct: bool = False,
+        heading: str = "",
     ) -> None:
         self.turn = turn
         self.file_over_chars = file_over_chars
@@ -70,8 +80,11 @@ class Draft:
         self.characters = 0
         self._limits = limits
         self._model = model
-        self._splitter = Splitter(max(MIN_PAGE_CHARACTERS, limits.max_chars))
         self._redact = redact or Redactor()
+        self._direct = direct
+        self._audience: Audience = "asker" if private and not direct else "everyone"
+        self._heading = sanitize_text(self._redact(" ".join(heading.split())))
+        self._splitter = self._new_splitter()
         self._growing = self._redact.growing()
         self._links = LinkFilter()
         self._fresh: list[str] = []
@@ -153,14 +166,36 @@ class Draft:
             self._notices.append(replace(notice, text=sanitize_text(notice.text)))
             self._wanted += notice.actions
         text = _join(self._shown)
+        if state == "refused" and not self._direct:
+            self._refuse_privately(text)
         if state in ("complete", "waiting"):
-            rated = self._model and state == "complete" and text.strip()
-            after = AFTER_ANSWER if rated else ()
-            self._actions = (*self._wanted, *after)
+            written = state == "complete" and bool(text.strip())
+            self._actions = (*self._wanted, *self._buttons_below(text) * written)
         else:
             self._actions = TRY_AGAIN if again and self._model else ()
-        if self.file_over_chars and len(text) > self.file_over_chars:
+        everyone = self._audience == "everyone"
+        if everyone and self.file_over_chars and len(text) > self.file_over_chars:
             self._attach(File("answer.md", text.encode(), "text/markdown; charset=utf-8"))
+
+    def _buttons_below(self, text: str) -> tuple[Action, ...]:
+        """The buttons below a complete answer, besides those of the skill."""
+        if self._audience == "asker":
+            return SHARE if len(text) <= MAX_SHAREABLE_CHARACTERS else ()
+        return AFTER_ANSWER if self._model else ()
+
+    def _refuse_privately(self, text: str) -> None:
+        """Keep a refusal from everybody else; what was done before it stays where it is."""
+        if text.strip() or self._files or self._sources:
+            self._notices = [
+                replace(notice, private=True) if notice.kind == "refusal" else notice
+                for notice in self._notices
+            ]
+        else:
+            self._audience = "asker"
+
+    def _new_splitter(self) -> Splitter:
+        size = self._limits.max_chars - (len(self._heading) + 1 if self._heading else 0)
+        return Splitter(max(MIN_PAGE_CHARACTERS, size))
 
     def withdraw(self) -> None:
         """Empty the reply and end it, because its question was deleted."""
@@ -169,7 +204,7 @@ class Draft:
         self._fresh.clear()
         self._text.clear()
         self._shown.clear()
-        self._splitter = Splitter(max(MIN_PAGE_CHARACTERS, self._limits.max_chars))
+        self._splitter = self._new_splitter()
         self._files.clear()
         self._notices.clear()
         self._wanted.clear()
@@ -196,6 +231,8 @@ class Draft:
             files=tuple(self._files),
             notices=tuple(self._notices),
             state=self.state,
+            audience=self._audience,
+            heading=self._heading if self._audience == "everyone" else "",
         )
 
     def _write(self, delta: str) -> None:

@@ -30,6 +30,7 @@ _MAX_FAILED_UPDATES = 5
 _MAX_ERROR_CHARS = 200
 UNCONFIRMED = Notice("Part of this answer may be missing: I could not check whether it arrived.")
 FILE_LEFT_OUT = "The file {name} could not be attached."
+FILE_NOT_PRIVATE = "{name} cannot be shown to you alone here; ask me in a direct message to get it."
 
 Background = Callable[[Coroutine[Any, Any, None], str], None]
 """Starts a task with a name; whoever owns it awaits it."""
@@ -281,11 +282,12 @@ class MessageSink(Generic[P]):
                 await self._try_request(self._port.edit(posted.id, marked))
 
     async def _send_files(self, view: View) -> None:
-        how = self.limits.files
+        how, alone = self.limits.files, self._is_for_asker_alone(view)
         for file in view.files if how != "in message" else ():
-            if how == "apart" and await self._try_request(self._port.upload(file)):
+            if how == "apart" and not alone and await self._try_request(self._port.upload(file)):
                 continue
-            await self._say(Notice(FILE_LEFT_OUT.format(name=file.name)))
+            words = FILE_NOT_PRIVATE if alone else FILE_LEFT_OUT
+            await self._say(Notice(words.format(name=file.name)))
 
     # --- words for the asker alone --------------------------------------------------------------
 

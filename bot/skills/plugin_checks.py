@@ -1,7 +1,8 @@
 """Checks what a plugin declares, and guards the predicates in it that are called later.
 
-A predicate of a plugin (`wants`, a command's check, `form`) is asked for every message or for every
-line of /help. One that fails says no, and its plugin is named in the log, once.
+A predicate of a plugin (`wants`, a command's check, `form`, `private`) is asked for every message
+or for every line of /help. One that fails gives the careful answer, and its plugin is named in the
+log, once.
 """
 
 from __future__ import annotations
@@ -139,19 +140,25 @@ def guard_skill(skill: Skill, plugin: str) -> Skill:
 
 
 def guard_command(command: Command, plugin: str) -> Command:
-    """Return a command of a plugin whose check and form never raise. A check that fails denies."""
-    check, form = command.check, command.form
+    """Return a command of a plugin whose check, form and private never raise. A check that fails
+    denies; where `private` fails, the answer is for the asker alone."""
+    check, form, private = command.check, command.form, command.private
     if check is not None:
         test = _guarded(check, plugin, f"check of /{command.name}")
         known = check if isinstance(check, Check) else Check(test, _UNKNOWN_REASON)
         check = replace(known, test=test)
     if form is not None:
         form = _guarded(form, plugin, f"form of /{command.name}")
-    return replace(command, plugin=plugin, check=check, form=form)
+    if callable(private):
+        private = _guarded(private, plugin, f"private of /{command.name}", when_failed=True)
+    return replace(command, plugin=plugin, check=check, form=form, private=private)
 
 
-def _guarded(predicate: Callable[..., Any], plugin: str, what: str) -> Callable[..., bool]:
-    """Return a predicate that says no where the given one fails, or answers neither yes nor no."""
+def _guarded(
+    predicate: Callable[..., Any], plugin: str, what: str, *, when_failed: bool = False
+) -> Callable[..., bool]:
+    """Return a predicate that answers `when_failed` where the given one fails, or answers neither
+    yes nor no."""
     reported = False
 
     def ask(*asked: Any) -> bool:
@@ -164,7 +171,7 @@ def _guarded(predicate: Callable[..., Any], plugin: str, what: str) -> Callable[
             if not reported:
                 log.exception("plugin.predicate_failed", plugin=plugin, what=what)
             reported = True
-            return False
+            return when_failed
 
     return ask
 

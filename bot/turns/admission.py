@@ -63,7 +63,7 @@ async def turn_away(
         words = None
         if await unless_cancelled(dependencies.store.claim(platform, event.id)):
             words = await unless_cancelled(admission.refusal(asker, action_of(event), text))
-        delivery = dependencies.begin_reply(sink)
+        delivery = dependencies.begin_reply(sink, private=True, direct=asker.direct)
         if words:
             await delivery.finish("refused", Notice(words, "refusal", private=True))
         else:

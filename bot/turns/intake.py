@@ -26,6 +26,7 @@ from bot.turns.regenerate import Regenerator
 from bot.turns.resumption import Resumer
 from bot.turns.router import Router
 from bot.turns.runner import TurnDependencies, TurnRunner, report_error
+from bot.turns.share import share
 from bot.turns.turn import Turn, unless_cancelled
 from bot.types import Author, Notice
 
@@ -244,7 +245,8 @@ class Intake:
                 outcome = report_error(error)
                 if outcome.notice is not None:
                     outcome = replace(outcome, notice=replace(outcome.notice, private=True))
-            await self.dependencies.begin_reply(sink).finish(outcome.state, outcome.notice)
+            reply = self.dependencies.begin_reply(sink, private=True, direct=call.direct)
+            await reply.finish(outcome.state, outcome.notice)
 
     async def _handle_press(self, call: ActionCall, sink: Sink) -> Notice | None:
         """Do what a button says; None if a turn replies, or if the press was handled before."""
@@ -259,6 +261,8 @@ class Intake:
                 asker = self._asker(call)
                 answer, _ = await self._buttons.find(call, asker)
                 await asyncio.wait([await self.resumer.press(call, answer, asker, sink)])
+            case "share":
+                await share(call, self._asker(call), self.dependencies, sink)
             case _:
                 return await self._handle_button(call)
         return None

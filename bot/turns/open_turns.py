@@ -10,6 +10,7 @@ import structlog
 
 from bot.commands.authorization import Authorize, Authorizer
 from bot.commands.checks import Asker
+from bot.turns.private_replies import PrivateReplies
 from bot.turns.turn import Turn
 from bot.types import Author, ConversationKey
 
@@ -34,6 +35,8 @@ class OpenTurns:
         """Also turns whose reply is still on its way."""
         self._counts: Counter[str] = Counter()
         self._unended: set[Turn] = set()
+        self.private_replies = PrivateReplies()
+        """Replies of turns that have ended, which can still be shared."""
 
     def __len__(self) -> int:
         return len(self._open)
@@ -67,7 +70,9 @@ class OpenTurns:
 
     async def stop_person(self, person: str) -> None:
         """Stop every turn of a person (`platform:id`) and every turn that reads their messages,
-        and wait until these have ended. Quick commands store nothing and are not stopped."""
+        and wait until these have ended. Quick commands store nothing and are not stopped; what they
+        have told the person can no longer be shared."""
+        self.private_replies.forget_person(person)
         affected = [turn for turn in self._unended if person in turn.people and not turn.quick]
         for turn in affected:
             turn.stop("question_deleted" if turn.asker.author.key == person else "stopped")

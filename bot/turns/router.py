@@ -125,6 +125,7 @@ class Router:
             options=command.bind(given),
             text=_describe_call(command, given),
             actions=(command.name,),
+            private=call.target is None and command.is_private(given),
         )
 
     def _message(self, message: Message) -> Route:

@@ -24,6 +24,7 @@ from bot.replies.draft import Draft
 from bot.replies.protocol import Sink
 from bot.settings.values import ChannelSettings
 from bot.skills.current_turn import TurnSuspended
+from bot.turns.heading import asked_heading
 from bot.turns.lanes import Ticket
 from bot.turns.middleware import require
 from bot.turns.open_turns import OpenTurns
@@ -67,9 +68,25 @@ class TurnDependencies:
     timeouts: DeliveryTimeouts = field(default_factory=DeliveryTimeouts)
     redact: Redactor = field(default_factory=Redactor, repr=False)
 
-    def begin_reply(self, sink: Sink, turn: str = "") -> Delivery:
-        """Begin a reply that no turn of a skill writes, with an id of its own or a given one."""
-        draft = Draft(turn or uuid.uuid4().hex, sink.limits, redact=self.redact)
+    def begin_reply(
+        self,
+        sink: Sink,
+        turn: str = "",
+        *,
+        private: bool = False,
+        direct: bool = False,
+        heading: str = "",
+    ) -> Delivery:
+        """Begin a reply that no turn of a skill writes, with an id of its own or a given one; see
+        `Draft` for who reads it."""
+        draft = Draft(
+            turn or uuid.uuid4().hex,
+            sink.limits,
+            redact=self.redact,
+            private=private,
+            direct=direct,
+            heading=heading,
+        )
         return Delivery(sink, draft, timeouts=self.timeouts)
 
 
@@ -115,6 +132,9 @@ class TurnRunner:
             sink.limits,
             model=route is not None and not route.quick and not refused,
             redact=dependencies.redact,
+            private=route is not None and route.private,
+            direct=turn.asker.direct,
+            heading=asked_heading(turn, question) if continues is None else "",
         )
         self._delivery = Delivery(sink, self._draft, timeouts=dependencies.timeouts)
         self._suspended = False
@@ -196,6 +216,7 @@ class TurnRunner:
 
     async def _finish_reply(self, outcome: Outcome) -> None:
         if self.turn.stopped not in WITHDRAWN:
+            self._dependencies.open_turns.private_replies.remember(self.turn, self._draft)
             again = outcome.again and self._recorder.answer is not None
             await unless_cancelled(
                 self._delivery.finish(outcome.state, outcome.notice, again=again)

@@ -48,6 +48,8 @@ class Route:
     """What the person must be allowed to do so that the skill answers."""
     at_once: bool = False
     """Whether a message is answered as a quick command is."""
+    private: bool = False
+    """Whether the answer is for the asker alone."""
 
     @property
     def quick(self) -> bool:

@@ -59,6 +59,12 @@ class Methods(AgentMethods):
         return {"ok": True, "channel": message.channel, "ts": message.ts, "message": {}}
 
     def chat_postEphemeral(self, a: Mapping[str, Any]) -> Answer:
+        thread = a.get("thread_ts")
+        if thread and not any(
+            m.thread_ts == thread and m.ephemeral_to is None and not m.deleted
+            for m in self.workspace.messages.values()
+        ):  # "only shown if there is already an active thread"
+            return {"ok": True, "message_ts": self.workspace.ts()}
         message = Posted(
             a["channel"], self.workspace.ts(), BOT, a.get("text") or "", blocks_of(a),
             a.get("thread_ts"), ephemeral_to=a["user"],

@@ -111,7 +111,8 @@ async def test_hook_register_loaders(running: Running, plugins: Plugins) -> None
 
 async def test_hook_register_platforms(running: Running, plugins: Plugins) -> None:
     (platform,) = plugins.platforms
-    context: Any = SimpleNamespace(settings=platform.settings(question="Is it late?"))
+    settings = platform.settings.model_validate({"question": "Is it late?"})
+    context: Any = SimpleNamespace(settings=settings)
     adapter: Any = platform.create(context)
     async with running() as parlance:
         await adapter.run(parlance.core)

@@ -43,6 +43,7 @@ Interaction: TypeAlias = "discord.Interaction[Any]"
 _COMPLETION_TIMEOUT_S = 2.0
 GONE_BUTTON = "This button is from an earlier version and does nothing any more; please ask again."
 GONE_QUESTION = "The question is no longer there; please ask again."
+MAY_NOT_WRITE = "You may not write here, so this cannot be shared."
 
 
 class Interactions:
@@ -124,7 +125,8 @@ class Interactions:
         target: discord.Message | None = None,
         form: SubmittedForm | None = None,
     ) -> None:
-        original = await self._acknowledge(interaction, thinking=True)
+        private = target is None and self._is_private(interaction, name, options)
+        original = await self._acknowledge(interaction, thinking=True, private=private)
         own_id: int = interaction.client.own_id
         may_read = self._make_permission_check(interaction)
         context_message: ContextMessage | None = None
@@ -147,20 +149,31 @@ class Interactions:
                 self._client_holder, own_id, place, may_read, before=interaction.id
             ),
         )
-        posters = self._posters(interaction)
-        sink: Sink = self._sink(posters, key, placeholder=original)
+        posters = self._posters(interaction, private=private)
+        sink: Sink = self._sink(posters, key, placeholder=original, private=private)
         if form is not None:
             direct = DirectPoster(self._client_holder, interaction.user.id)
             sink = self._modals.make_recovery_sink(interaction, form, sink, posters, direct)
         self._accept(call, sink, f"/{name}")
 
-    async def _acknowledge(self, interaction: Interaction, *, thinking: bool = False) -> int | None:
+    def _is_private(
+        self, interaction: Interaction, name: str, options: Mapping[str, Value]
+    ) -> bool:
+        """Whether the answer to a command is for the asker alone, among others who are there."""
+        command = self._modals.command(name)
+        alone = payloads.is_direct(interaction)
+        return command is not None and not alone and command.is_private(options)
+
+    async def _acknowledge(
+        self, interaction: Interaction, *, thinking: bool = False, private: bool = False
+    ) -> int | None:
         """Acknowledge, before anything else. Returns the placeholder's id, if there is one.
 
-        If Discord does not take it (too late, or it is down) the answer goes to the channel.
+        If Discord does not take it (too late, or it is down) the answer goes to the channel; one
+        that is `private` goes to the person.
         """
         try:
-            answer = await interaction.response.defer(thinking=thinking)
+            answer = await interaction.response.defer(thinking=thinking, ephemeral=private)
         except FAILURES as exc:
             _log.warning("discord.defer_failed", error=str(exc)[:200])
             return None
@@ -176,13 +189,22 @@ class Interactions:
 
         return may_read
 
-    def _posters(self, interaction: Interaction) -> list[Poster]:
+    @staticmethod
+    def _may_write(interaction: Interaction) -> bool:
+        """Whether the person may write where they acted; outside of servers everybody may."""
+        may = interaction.permissions
+        in_thread = isinstance(interaction.channel, discord.Thread)
+        allowed = may.send_messages_in_threads if in_thread else may.send_messages
+        return interaction.guild_id is None or allowed
+
+    def _posters(self, interaction: Interaction, *, private: bool = False) -> list[Poster]:
         channel = interaction.channel_id or 0
         posters: list[Poster] = []
         if interaction.response.is_done():
             life = self._timing.token_life
-            posters.append(InteractionPoster(interaction.followup, channel, life))
-        posters.append(ChannelPoster(self._client_holder, channel))
+            posters.append(InteractionPoster(interaction.followup, channel, life, private=private))
+        if not private:
+            posters.append(ChannelPoster(self._client_holder, channel))
         if not payloads.is_direct(interaction):
             posters.append(DirectPoster(self._client_holder, interaction.user.id))
         return posters
@@ -234,6 +256,9 @@ class Interactions:
                 "asked again",
                 Refusal(str(interaction.id), lambda: reply_ephemeral(interaction, BUSY)),
             )
+            return
+        if action == "share" and not self._may_write(interaction):
+            await reply_ephemeral(interaction, MAY_NOT_WRITE)
             return
         call = self._build_action_call(interaction, action, turn, value)
         lazy = action not in ACTIONS_WITH_REPLY

@@ -184,10 +184,12 @@ def make_sink(
     *,
     prompt: str = "",
     placeholder: int | None = None,
+    private: bool = False,
     **more: Any,
 ) -> ReplySink:
-    """The reply to an event; `more` goes to `MessageSink`."""
+    """The reply to an event; `more` goes to `MessageSink`. Only the asker sees what the posters of
+    a `private` one post."""
     original = str(placeholder) if placeholder is not None else None
-    direct = conversation.workspace == DIRECT
+    direct = private or conversation.workspace == DIRECT
     port = DiscordPort(posters, timing, prompt=prompt, placeholder=original, direct=direct)
     return MessageSink(port, replies, conversation, timing, placeholder=original, **more)

@@ -149,7 +149,10 @@ class ChannelPoster:
 
 
 class InteractionPoster:
-    """Posts replies to an interaction with its token, which works for `life_s` seconds."""
+    """Posts replies to an interaction with its token, which works for `life_s` seconds.
+
+    Only the person who acted sees what is `private`.
+    """
 
     def __init__(
         self,
@@ -157,8 +160,11 @@ class InteractionPoster:
         channel: int,
         life_s: float,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        private: bool = False,
     ) -> None:
         self.channel = channel
+        self._private = private
         self._webhook = webhook
         self._clock = clock
         self._expires = clock() + life_s
@@ -172,7 +178,9 @@ class InteractionPoster:
         return self._clock() >= self._expires
 
     async def send(self, payload: Payload, turn: str, nonce: str) -> int:
-        message = await self._webhook.send(wait=True, **_send_options(payload, turn))
+        message = await self._webhook.send(
+            wait=True, ephemeral=self._private, **_send_options(payload, turn)
+        )
         self.placeholder_replaced = True
         return int(message.id)
 

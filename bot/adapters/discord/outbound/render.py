@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from discord.utils import escape_markdown
+
 from bot.replies.link_words import misleads
 from bot.replies.wording import notice_text, status_text
 from bot.types import Action, File, Notice, Source, View
@@ -44,6 +46,11 @@ def escape(text: str) -> str:
     text = _MARKUP.sub("<" + _GAP, text)
     text = _EVERYONE.sub("@" + _GAP, text)
     return _SUBTEXT.sub("\\\\", text)
+
+
+def heading_line(heading: str) -> str:
+    """The small print above an answer, in which no markup counts."""
+    return "-# " + escape(escape_markdown(heading))
 
 
 def notice_line(notice: Notice) -> str:
@@ -98,8 +105,11 @@ def render(view: View, *, private: bool = False) -> list[Payload]:
 
     With `private`, private notices are left out, since they are shown to the asker another way.
     """
-    contents = [part for page in _pages(view) for part in split_text(escape(page)) if part.strip()]
-    for line in _footer_lines(view, private):
+    pages, footer = [escape(page) for page in _pages(view)], list(_footer_lines(view, private))
+    if view.heading and (pages or footer or view.files):
+        pages[:1] = [f"{heading_line(view.heading)}\n{pages[0] if pages else ''}".rstrip()]
+    contents = [part for page in pages for part in split_text(page) if part.strip()]
+    for line in footer:
         for part in split_text(line):
             if contents and len(contents[-1]) + 1 + len(part) <= MAX_MESSAGE_CHARS:
                 contents[-1] += "\n" + part

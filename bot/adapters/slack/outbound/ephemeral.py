@@ -58,8 +58,12 @@ class EphemeralMessages:
                 _log.warning("slack.form_values_lost", user=self._user)
                 return
 
-    async def show(self, text: str, blocks: list[Block]) -> bool:
-        """Show a message to the person alone; returns whether that succeeded."""
+    async def show(self, text: str, blocks: list[Block], *, in_thread: bool = True) -> bool:
+        """Show a message to the person alone; returns whether that succeeded.
+
+        Outside of a thread in which there are answers already (`in_thread`) Slack would not show
+        it: it goes to the channel.
+        """
         post = self._client.chat_postMessage
         open_to_all = self._place.channel.startswith("D") or not self._user
         if open_to_all and await self.try_request(
@@ -77,7 +81,7 @@ class EphemeralMessages:
             self._client.chat_postEphemeral(
                 channel=self._place.channel,
                 user=self._user,
-                thread_ts=self._place.thread,
+                thread_ts=self._place.thread if in_thread else None,
                 text=text,
                 blocks=blocks,
             )

@@ -77,6 +77,7 @@ class SlackPort(MessagePort[Payload]):
         self._ephemeral = EphemeralMessages(client, conversation, user)
         self._turn = ""
         self._session: bool | None = None
+        self._known_thread: bool | None = None
         self._streaming = False
         self._streams: dict[str, Stream] = {}
         self.direct = conversation.channel.startswith("D")
@@ -90,8 +91,11 @@ class SlackPort(MessagePort[Payload]):
     async def prepare(self, view: View) -> None:
         """Open a session of Slack's for an answer that can be stopped, and show its status."""
         self._turn = view.turn
-        if self._session is None and any(action.name == "stop" for action in view.actions):
-            new = not await self._replies.known_thread(self._conversation)
+        if self._known_thread is None:  # asked before anything of this reply is there
+            self._known_thread = await self._replies.known_thread(self._conversation)
+        stops = any(action.name == "stop" for action in view.actions)
+        if self._session is None and stops and not view.heading:  # nothing stands above a stream
+            new = not self._known_thread
             self._session = self._streaming = await self._agent_status.begin(
                 self._conversation, self._user, self._question, new=new
             )
@@ -166,7 +170,8 @@ class SlackPort(MessagePort[Payload]):
     async def ephemeral(self, message: Payload) -> None:
         if self._user:
             blocks = message.blocks(self._turn)
-            if not await self._ephemeral.show(message.fallback, blocks):
+            in_thread = bool(self._known_thread)
+            if not await self._ephemeral.show(message.fallback, blocks, in_thread=in_thread):
                 raise PortError("no ephemeral message")
 
     async def upload(self, file: File) -> None:

@@ -43,10 +43,13 @@ class Payload:
         """The message's blocks in three layouts, to be tried in order."""
         return [self.blocks(turn, feedback=True), self.blocks(turn), self.plain_blocks(turn)]
 
+    heading: str = ""
+    """Small print above the text, in which no markup counts."""
+
     def blocks(self, turn: str, *, feedback: bool = False) -> list[Block]:
         """The message's blocks; `turn` is what its buttons carry."""
         text = [{"type": "markdown", "text": self.text}] if self.text.strip() else []
-        return [*text, *self.footer_blocks(turn, feedback=feedback)]
+        return [*self._heading_blocks(), *text, *self.footer_blocks(turn, feedback=feedback)]
 
     def plain_blocks(self, turn: str) -> list[Block]:
         """The message's blocks as plain text, for when Slack rejects the Markdown."""
@@ -56,7 +59,11 @@ class Payload:
             for piece in pieces
             if piece.strip()
         ]
-        return [*text, *self.footer_blocks(turn)]
+        return [*self._heading_blocks(), *text, *self.footer_blocks(turn)]
+
+    def _heading_blocks(self) -> list[Block]:
+        line = {"type": "plain_text", "text": self.heading, "emoji": False}
+        return [{"type": "context", "elements": [line]}] if self.heading else []
 
     def footer_blocks(self, turn: str, *, feedback: bool = False) -> list[Block]:
         """The blocks below the text. With `feedback`, 👍 and 👎 are Slack's own element."""
@@ -146,6 +153,7 @@ def render(view: View, *, private: bool) -> list[Payload]:
     if not texts and not small:
         return []
     payloads = [Payload(text) for text in texts or [""]]
+    payloads[0] = replace(payloads[0], heading=view.heading)
     brief = said[0][0] if said else ""
     payloads[-1] = replace(payloads[-1], brief=brief)
     for element in small:

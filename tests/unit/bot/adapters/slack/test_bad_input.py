@@ -25,10 +25,11 @@ async def told(people: Acting) -> str:
 
 
 async def test_an_empty_mention_gets_a_word(bot: Bot, people: Acting) -> None:
-    question = await people.say("", mention=True)
-    said = await told(people)
-    assert "Your message is empty" in said
-    assert people.fake.workspace.by(US)[0].thread_ts == question
+    await people.say("", mention=True)
+    await people.fake.until(people.private)
+    assert "Your message is empty" in people.private()[0]
+    assert people.public() == []
+    assert people.fake.workspace.by(US)[0].thread_ts is None, "there is no thread to show it in"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,9 @@ async def test_a_file_of_fifty_megabytes_is_refused_with_the_limit(
 ) -> None:
     file = people.file("film.mkv", b"x", size=50 * 2**20, mimetype="video/x-matroska")
     await people.say("", mention=True, files=[file], subtype="file_share")
-    assert "film.mkv is too large: 50.0 MB" in await told(people)
+    await people.fake.until(people.private)
+    assert "film.mkv is too large: 50.0 MB" in people.private()[0]
+    await people.fake.until(lambda: not people.public())
     assert not bot.asked()
 
 

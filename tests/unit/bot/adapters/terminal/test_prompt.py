@@ -90,9 +90,6 @@ class Suggesting:
     ) -> Sequence[Command]:
         return (model,)
 
-    def answers_in_place(self, text: str, *, files: bool = False) -> bool:
-        return False
-
     async def may_use(
         self, command: str, author: Author, conversation: ConversationKey, *, direct: bool = False
     ) -> bool:

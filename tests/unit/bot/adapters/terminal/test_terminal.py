@@ -94,9 +94,6 @@ class EchoCore:
     ) -> Sequence[Command]:
         return self.commands
 
-    def answers_in_place(self, text: str, *, files: bool = False) -> bool:
-        return False
-
     async def may_use(
         self, command: str, author: Author, conversation: ConversationKey, *, direct: bool = False
     ) -> bool:

@@ -75,9 +75,10 @@ class TestRefused:
     ) -> None:
         await hand_in(fake, how, LONG)
         await fake.until(lambda: kept(fake), "given back")
-        (answer,) = fake.from_bot(CHANNEL)
-        assert said in answer["content"]
-        assert "Line 1" not in str(answer), "others are shown nothing of it"
+        shown_to_all = str(fake.from_bot(CHANNEL))
+        assert said in str(fake.from_bot(CHANNEL, private=how == "refused"))
+        assert (shown_to_all == "[]") == (how == "refused")
+        assert "Line 1" not in shown_to_all, "others are shown nothing of it"
         await fake.press(REOPEN_LABEL)
         await fake.until(lambda: len(fake.forms) == 2, "the form")
         assert shown(fake.forms[-1])["option:what"] == LONG.strip()
@@ -124,7 +125,7 @@ class TestRefused:
         await hand_in(fake, "taken", "a trip")
         await fake.until(lambda: "taken: a trip" in str(fake.from_bot(CHANNEL)), "taken")
         await hand_in(fake, "refused", "")
-        await fake.until(lambda: "desk is closed" in str(fake.from_bot(CHANNEL)), "refused")
+        await fake.until(lambda: "desk is closed" in str(fake.from_bot(private=True)), "refused")
         await fake.command("paint", {"what": "a boat"})
         await fake.until(lambda: "a boat in red" in str(fake.from_bot(CHANNEL)), "answered")
         assert kept(fake) == []

@@ -31,6 +31,11 @@ async def answered(fake: FakeDiscord, text: str, channel: int = CHANNEL) -> None
     await fake.until(lambda: text in str(fake.from_bot(channel)), text)
 
 
+async def refused(fake: FakeDiscord, text: str) -> None:
+    await fake.until(lambda: text in str(fake.from_bot(private=True)), text)
+    assert fake.from_bot(CHANNEL) == []
+
+
 class TestLast:
     async def test_the_messages_before_a_command_oldest_first(
         self, bot: Bot, fake: FakeDiscord
@@ -127,7 +132,7 @@ class TestNotAllowed:
     async def test_who_may_not_read_is_not_read_to(self, bot: Bot, fake: FakeDiscord) -> None:
         talk(fake, "secret")
         await fake.command("recap", user=EVE, may=NO_HISTORY)
-        await answered(fake, "You may not read the earlier messages here")
+        await refused(fake, "You may not read the earlier messages here")
         assert "secret" not in str(fake.from_bot())
         assert not fake.requests("GET", "/messages$")
 
@@ -142,14 +147,14 @@ class TestNotAllowed:
         root = talk(fake, "shall we?")
         fake.world.add_thread(root, "shall we?")
         await fake.command("Recap", target=root, user=EVE, may=NO_HISTORY)
-        await answered(fake, "You may not read the earlier messages here")
+        await refused(fake, "You may not read the earlier messages here")
 
     async def test_where_we_may_not_read_the_right_to_give_is_named(
         self, bot: Bot, fake: FakeDiscord
     ) -> None:
         fake.fail_next("GET", "/messages$", 403, code=50001)
         await fake.command("recap")
-        await answered(fake, "View Channels and Read Message History")
+        await refused(fake, "View Channels and Read Message History")
 
     async def test_without_the_message_content_intent_the_switch_is_named(
         self, bot: Bot, fake: FakeDiscord
@@ -157,7 +162,7 @@ class TestNotAllowed:
         fake.rest.flags = 0
         talk(fake, "what nobody shows us")
         await fake.command("recap")
-        await answered(fake, "Message Content Intent in the Developer Portal")
+        await refused(fake, "Message Content Intent in the Developer Portal")
 
     async def test_what_is_said_to_us_is_read_without_the_intent(
         self, bot: Bot, fake: FakeDiscord
@@ -171,4 +176,4 @@ class TestNotAllowed:
     async def test_a_platform_that_is_down_says_so(self, bot: Bot, fake: FakeDiscord) -> None:
         fake.fail_next("GET", "/messages$", 503)
         await fake.command("recap")
-        await answered(fake, "does not hand the earlier messages out")
+        await refused(fake, "does not hand the earlier messages out")

@@ -161,7 +161,7 @@ class TestSending:
         url = f"http://127.0.0.1:{fake.port}"
         big = fake.world.add_file(url, "film.mp4", b"x", size=50 * 2**20)
         await fake.submit(files={"file": [big]})
-        await says(fake, "film.mp4 is too large")
+        await told(fake, "film.mp4 is too large")
 
     async def test_sent_again_by_a_redelivery_it_is_answered_once(
         self, bot: Bot, fake: FakeDiscord

@@ -33,7 +33,7 @@ async def test_no_form_opens_for_who_may_not_use_the_command(make: Any, fake: Fa
     authorize = Authorizer((hand,), not_for_eve)
     async with running(make(bench={"skills": DESK, "authorize": authorize})):
         await fake.command("hand", {}, channel=CHANNEL, user=EVE)
-        await fake.until(lambda: "You may not use /hand here" in str(fake.from_bot(CHANNEL)))
+        await fake.until(lambda: "You may not use /hand here" in str(fake.from_bot(private=True)))
         assert not fake.forms
         await fake.command("hand", {}, channel=CHANNEL)
         await fake.until(lambda: fake.forms, "a form")

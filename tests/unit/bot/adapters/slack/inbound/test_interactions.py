@@ -299,6 +299,7 @@ class TestButtons:
         await people.fake.until(people.answers)
         answer = people.answers()[0]
         answer.ephemeral_to = ADA
+        people.write("an answer of somebody else", thread=root)
         await people.press("Why this answer?")
         await says(people, "**Model**")
         assert people.fake.workspace.by(US)[-1].thread_ts == root

@@ -1,0 +1,27 @@
+"""Shows everybody a reply that was for one person alone, when that person presses Share."""
+
+from __future__ import annotations
+
+from bot.commands.checks import Asker
+from bot.events import ActionCall
+from bot.replies.protocol import Sink
+from bot.turns.heading import shared_heading
+from bot.turns.middleware import require
+from bot.turns.runner import TurnDependencies
+
+
+async def share(call: ActionCall, asker: Asker, dependencies: TurnDependencies, sink: Sink) -> None:
+    """Post the reply once more, with the name of who shared it.
+
+    Raises `NotFound` for a reply that is no longer kept, and `Denied` for a person who may no
+    longer do what it answers.
+    """
+    replies = dependencies.open_turns.private_replies
+    shared = replies.find(call.turn, asker)
+    await require(dependencies.authorize, asker, ("button:share", *shared.actions))
+    replies.forget(call.turn)
+    heading = shared_heading(call.author)
+    reply = dependencies.begin_reply(sink, direct=call.direct, heading=heading)
+    for part in shared.parts():
+        reply.add(part)
+    await reply.finish("complete")
