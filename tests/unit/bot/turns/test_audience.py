@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pytest
 
 from bot.commands.authorization import Authorizer
-from bot.commands.checks import Asker, Decision
+from bot.commands.checks import Asker
 from bot.commands.declaration import Command, Option, command
 from bot.errors import NotFound, PluginError, Refused
 from bot.installation import SHIPPED_PLUGINS
@@ -157,12 +157,10 @@ class TestRefused:
         assert view.audience == "asker"
 
     async def test_so_was_who_is_denied(self) -> None:
-        async def nobody(
-            asker: Asker, action: str, place: ConversationKey, subject: Any = None
-        ) -> Decision:
-            return Decision(False, "You may not.")
+        async def nobody(action: str, asker: Asker) -> bool | None:
+            return False
 
-        bench = Bench(SKILLS, authorize=nobody)
+        bench = Bench(SKILLS, authorize=Authorizer((), nobody))
         for event in (bench.message("hello"), bench.call("ask", question="x")):
             assert (await bench.say(event)).audience == "asker"
 
