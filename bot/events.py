@@ -153,5 +153,18 @@ class MessageDeleted:
     at: datetime = field(default_factory=_now)
 
 
-Event: TypeAlias = Message | CommandCall | ActionCall | MessageDeleted
+@dataclass(frozen=True, slots=True)
+class AnswerDeleted:
+    """Somebody who may do so deleted a message of the answer with the id `turn`, which is stopped.
+
+    Platforms do not tell who it was. An answer that is complete stays as it is.
+    """
+
+    id: str
+    conversation: ConversationKey
+    turn: str
+    at: datetime = field(default_factory=_now)
+
+
+Event: TypeAlias = Message | CommandCall | ActionCall | MessageDeleted | AnswerDeleted
 """Whatever an adapter hands to the core."""

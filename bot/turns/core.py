@@ -126,8 +126,11 @@ class Core:
         await self.intake.accept(event, sink)
 
     async def question(self, platform: str, event: str) -> Question | None:
-        """Find the stored question of an event, also from before a restart; None if there is none
-        or it has no answer."""
+        """Find the question of an event, also from before a restart; None if there is none or it
+        has no answer."""
+        if (turn := self.open_turns.find_by_event(platform, event)) is not None:
+            asked = turn.event
+            return Question(event, turn.id, asked.text or "", asked.conversation, asked.author)
         question = await self.services.history.by_event(platform, event)
         answer = (
             await self.services.history.answer_to(question.id) if question is not None else None

@@ -14,7 +14,7 @@ from structlog.contextvars import bound_contextvars
 from bot.commands.authorization import Authorize
 from bot.commands.checks import Asker
 from bot.errors import Busy, Denied
-from bot.events import ActionCall, CommandCall, Event, Message, MessageDeleted
+from bot.events import ActionCall, AnswerDeleted, CommandCall, Event, Message, MessageDeleted
 from bot.history.protocol import StoredMessage
 from bot.replies.protocol import Replies, Sink
 from bot.turns.actions import ButtonHandler
@@ -91,6 +91,10 @@ class Intake:
                 work, name = self._press(event, sink), event.id
             case MessageDeleted():
                 work, name = self._delete_question(event), event.id
+            case AnswerDeleted():
+                if (turn := self._open_turns.get(event.turn)) is not None:
+                    turn.stop("answer_deleted")
+                return
         task = self._start(work, name)
         if self._closing or len(self._tasks) > 2 * self.dependencies.limits.max_turns:
             await asyncio.wait([task])

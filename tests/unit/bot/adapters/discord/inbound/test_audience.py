@@ -17,9 +17,8 @@ from bot.turns.private_replies import NO_LONGER_KEPT
 from bot.turns.runner import TurnLimits
 from bot.types import Notice, Text
 from tests.fakes.discord import FakeDiscord
-from tests.fakes.discord.rest import EPHEMERAL
 from tests.fakes.discord.running import SKILLS, Bot, running
-from tests.fakes.discord.state import ALL_PERMISSIONS, CHANNEL, DM
+from tests.fakes.discord.state import ALL_PERMISSIONS, CHANNEL, DM, EPHEMERAL
 
 LONG = "\n".join(f"line {n:03} of a list that is longer than a message" for n in range(100))
 SEND_MESSAGES = 1 << 11
