@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from bot.types import Notice, View
 _log = structlog.get_logger(__name__)
 
 MAX_TASKS = 5000
+MAX_TASKS_PER_PLACE = 200
 BUSY = "Too many questions are open just now; try again in about 30 s."
 """What a person is told whose event is not taken."""
 REFUSAL = Notice(BUSY, "refusal", private=True)
@@ -47,7 +49,8 @@ async def refuse(sink: Sink) -> None:
 
 
 class BackgroundTasks:
-    """Owns the tasks of one platform. At most `limit` run at once; further ones are refused."""
+    """Owns the tasks of one platform. At most `limit` run at once, and at most 200 of those that
+    belong to one place; further ones are refused."""
 
     def __init__(
         self,
@@ -58,21 +61,32 @@ class BackgroundTasks:
     ) -> None:
         self._platform = platform
         self._tasks: set[asyncio.Task[None]] = set()
+        self._by_place: Counter[str] = Counter()
         self._limit = limit
         self._clock = clock
         self._refusals: set[asyncio.Task[None]] = set()
         self._refused_at: LruDict[str, float] = LruDict(_MAX_REMEMBERED_PLACES)
 
     def start(
-        self, work: Coroutine[Any, Any, Any], name: str, refusal: Refusal | None = None
+        self,
+        work: Coroutine[Any, Any, Any],
+        name: str,
+        refusal: Refusal | None = None,
+        *,
+        place: str | None = None,
     ) -> None:
         """Run `work` as a task and return at once; exceptions are logged, not raised.
 
-        When `limit` tasks run already, `work` is closed, an error is logged, and the `refusal` is
+        When too many tasks run already, `work` is closed, an error is logged, and the `refusal` is
         sent. It cannot pile up: each place gets one in 30 seconds, and at most 20 are under way.
         """
-        if len(self._tasks) < self._limit:
-            self._own(self._tasks, work, name)
+        if len(self._tasks) < self._limit and (
+            place is None or self._by_place[place] < MAX_TASKS_PER_PLACE
+        ):
+            task = self._own(self._tasks, work, name)
+            if place is not None:
+                self._by_place[place] += 1
+                task.add_done_callback(lambda _: self._leave(place))
             return
         work.close()
         _log.error(f"{self._platform}.task_rejected", dropped=name, running=len(self._tasks))
@@ -82,10 +96,18 @@ class BackgroundTasks:
                 self._refused_at[refusal.place] = self._clock()
                 self._own(self._refusals, refusal.send(), f"refusal of {name}")
 
-    def _own(self, tasks: set[asyncio.Task[None]], work: Awaitable[object], name: str) -> None:
+    def _leave(self, place: str) -> None:
+        self._by_place[place] -= 1
+        if not self._by_place[place]:
+            del self._by_place[place]
+
+    def _own(
+        self, tasks: set[asyncio.Task[None]], work: Awaitable[object], name: str
+    ) -> asyncio.Task[None]:
         task = asyncio.create_task(self._run(work, name), name=f"{self._platform} {name}")
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+        return task
 
     async def _run(self, work: Awaitable[object], name: str) -> None:
         try:

@@ -99,22 +99,19 @@ class DiscordClient(discord.Client):
     # --- what people do -------------------------------------------------------------------------
 
     async def on_message(self, message: discord.Message) -> None:
-        self.handlers.start_message(message, self.own_id)
+        self.handlers.messages.on_message(message, self.own_id)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        self.handlers.start("edit", self.handlers.messages.on_edited(payload.message, self.own_id))
+        self.handlers.messages.on_edited(payload.message, self.own_id)
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        gone = {payload.message_id}
-        self.handlers.start("deletion", self.handlers.messages.on_deleted(gone))
+        self.handlers.messages.on_deleted(payload.channel_id, {payload.message_id})
 
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
-        gone = payload.message_ids
-        self.handlers.start("deletion", self.handlers.messages.on_deleted(gone))
+        self.handlers.messages.on_deleted(payload.channel_id, payload.message_ids)
 
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
-        gone = payload.thread_id
-        self.handlers.start("deletion", self.handlers.messages.on_thread_deleted(gone))
+        self.handlers.messages.on_thread_deleted(payload.thread_id)
 
     async def on_answer_button(
         self, interaction: discord.Interaction[Any], action: ActionName, turn: str, value: str

@@ -241,6 +241,7 @@ class SlackAdapter:
             client=Client(base_url=self.base_url),
             authorize=authorize,
             signing_secret=self.signing_secret or "",
+            ignoring_self_events_enabled=False,  # they tell that an answer was deleted
         )
 
     def _serve(

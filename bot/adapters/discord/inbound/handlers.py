@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import Any
-
-import discord
-
-from bot.adapters.background_tasks import BackgroundTasks, Refusal
+from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.discord.inbound.interactions import Interactions
 from bot.adapters.discord.inbound.membership import Membership
 from bot.adapters.discord.inbound.messages import Messages
@@ -41,23 +36,6 @@ class Handlers:
         )
         self.interactions = Interactions(
             core, client_holder, timing, self._background_tasks, self.messages, membership
-        )
-
-    def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        """Run the handling of an event as a background task; returns at once."""
-        self._background_tasks.start(work, name)
-
-    def start_message(self, message: discord.Message, own_id: int) -> None:
-        """Handle a message as a background task; where there are too many, its author is told."""
-        self._background_tasks.start(
-            self.messages.on_message(message, own_id),
-            "message",
-            Refusal(
-                f"{message.channel.id}:{message.author.id}",
-                lambda: self.messages.refuse(message, own_id),
-            )
-            if self.messages.may_be_for_us(message, own_id)
-            else None,
         )
 
     async def close(self) -> None:

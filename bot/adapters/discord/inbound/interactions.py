@@ -30,8 +30,8 @@ from bot.adapters.discord.outbound.poster import (
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.timing import Timing
+from bot.adapters.inbox import EDITED_PREFIX
 from bot.adapters.protocol import Core
-from bot.adapters.recent_questions import EDITED_PREFIX, RecentQuestion
 from bot.events import ACTIONS_WITH_REPLY, ActionCall, Attachment, CommandCall, ContextMessage
 from bot.replies.protocol import Sink
 from bot.types import ActionName, Author, ConversationKey, Value
@@ -68,9 +68,10 @@ class Interactions:
 
     def _sink(self, posters: Sequence[Poster], key: ConversationKey, **more: Any) -> ReplySink:
         background = self._background_tasks.start
-        return make_sink(
+        sink = make_sink(
             posters, self._core.replies, key, self._timing, background=background, **more
         )
+        return self._messages.inbox.follow(sink, key)
 
     # --- commands, forms and menus ---------------------------------------------------------------
 
@@ -306,19 +307,23 @@ class Interactions:
 
     async def _ask_edited(self, interaction: Interaction, turn: str, number: int) -> None:
         """Answer the current text of a question that was edited."""
-        message = await self._find(interaction, number)
-        if message is None:
-            await reply_ephemeral(interaction, GONE_QUESTION)
-            return
-        own_id = interaction.client.own_id
-        call = self._build_action_call(
-            interaction, "regenerate", turn, payloads.to_readable(message, own_id)
-        )
-        sink = self._sink(self._posters(interaction), call.conversation)
-        recent = RecentQuestion(call.id, call.value, call.conversation, call.author, sink)
-        self._messages.recent_questions.remember(str(number), recent)
-        await self._accept_with_roles(call, sink)
-        await interaction.delete_original_response()
+        key, _ = self._conversation_and_author(interaction)
+        async with self._messages.inbox.turn_in(key):
+            message = await self._find(interaction, number)
+            if message is None:
+                await reply_ephemeral(interaction, GONE_QUESTION)
+                return
+            own_id = interaction.client.own_id
+            call = self._build_action_call(
+                interaction, "regenerate", turn, payloads.to_readable(message, own_id)
+            )
+            sink = self._sink(self._posters(interaction), call.conversation)
+            own = message.author.id == interaction.user.id
+            if own:
+                self._messages.inbox.answer_again(str(number), call, sink)
+            await self._accept_with_roles(call, sink)
+        if own:  # the core refuses everybody else
+            await interaction.delete_original_response()
 
     async def _find(self, interaction: Interaction, number: int) -> discord.Message | None:
         """Find a message in the interaction's channel or its parent; None if it is in neither."""

@@ -1,29 +1,33 @@
-"""Handles messages: decides whether to answer and where, collects context; edits, deletions."""
+"""Decodes Discord's messages: whether one is for the bot, where it is answered, what it says."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import discord
 import structlog
 
-from bot.adapters.background_tasks import BUSY, BackgroundTasks
+from bot.adapters.background_tasks import BUSY, BackgroundTasks, Refusal
 from bot.adapters.discord.inbound import history
 from bot.adapters.discord.inbound.membership import Membership
+from bot.adapters.discord.outbound.first_reply import FirstReply
+from bot.adapters.discord.outbound.offers import Offers
 from bot.adapters.discord.outbound.port import ReplySink, make_sink
 from bot.adapters.discord.outbound.poster import ChannelPoster, ClientHolder, DirectPoster, Poster
 from bot.adapters.discord.outbound.render import Payload
+from bot.adapters.discord.outbound.thread_poster import ThreadPoster
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.timing import Timing
+from bot.adapters.inbox import Answer, Inbox, Incoming
 from bot.adapters.protocol import Core
-from bot.adapters.recent_questions import EDITED_PREFIX, RecentQuestion, RecentQuestions, SilentSink
 from bot.errors import UserFacingError
-from bot.events import ContextMessage, Message, MessageDeleted, Reader
-from bot.types import Action, ConversationKey
+from bot.events import ContextMessage, Message, Reader
+from bot.types import ConversationKey
 
 _log = structlog.get_logger(__name__)
 
@@ -55,20 +59,49 @@ class Messages:
         self._membership = membership
         self._chain = chain
         self._content = content
-        self.recent_questions: RecentQuestions[ReplySink] = RecentQuestions(core, payloads.PLATFORM)
+        self.inbox = Inbox(
+            core,
+            payloads.PLATFORM,
+            Offers(core.replies, client_holder),
+            background_tasks,
+            retry_pause_s=timing.retry_base,
+        )
 
-    async def on_message(self, message: discord.Message, own_id: int) -> None:
-        """Handle a message; one that does not address the bot is ignored."""
-        if not await self._is_for_us(message, own_id):
+    # --- what Discord tells ---------------------------------------------------------------------
+
+    def on_message(self, message: discord.Message, own_id: int) -> None:
+        """Handle a message; where too many are waiting, its author is told."""
+        if self._may_be_for_us(message, own_id):
+            place = str(message.channel.id)
+            refusal = Refusal(
+                f"{place}:{message.author.id}", partial(self._refuse, message, own_id)
+            )
+            decode = partial(self._decode, message, own_id)
+            self.inbox.receive(place, str(message.id), decode, refusal)
+
+    def on_edited(self, message: discord.Message, own_id: int) -> None:
+        """Handle an edited message. Discord also tells when it has looked a link up, or when the
+        bot itself edits."""
+        if message.edited_at is None or message.author.bot:
             return
-        key = _key(await self._channel(message), message)
-        if self._core.admits(payloads.author_of(message.author), key):
-            self._background_tasks.start(self._typing(message.channel.id), "typing")
-            key = await self._place(message, own_id)
-        await self._ask(message, own_id, key, str(message.id))
+
+        async def read() -> str:
+            return payloads.to_readable(message, own_id)
+
+        self.inbox.edited(str(message.channel.id), str(message.id), read)
+
+    def on_deleted(self, channel: int, messages: Collection[int]) -> None:
+        """Handle deleted messages."""
+        self.inbox.deleted(str(channel), [str(number) for number in messages])
+
+    def on_thread_deleted(self, thread: int) -> None:
+        """Handle a deleted thread: its questions count as deleted."""
+        self.inbox.thread_deleted(str(thread), str(thread))
+
+    # --- whether it is for the bot, and where it is answered ------------------------------------
 
     @staticmethod
-    def may_be_for_us(message: discord.Message, own_id: int) -> bool:
+    def _may_be_for_us(message: discord.Message, own_id: int) -> bool:
         """Whether a person writes to the bot, or in a thread that may be one of the bot's."""
         return payloads.is_from_a_person(message) and (
             payloads.is_direct_message(message)
@@ -78,13 +111,13 @@ class Messages:
 
     async def _is_for_us(self, message: discord.Message, own_id: int) -> bool:
         """Whether it addresses the bot, or follows up in a thread of the bot."""
-        return self.may_be_for_us(message, own_id) and (
+        return self._may_be_for_us(message, own_id) and (
             payloads.is_direct_message(message)
             or payloads.names_us(message, own_id)
             or await self._follows(message, own_id)
         )
 
-    async def refuse(self, message: discord.Message, own_id: int) -> None:
+    async def _refuse(self, message: discord.Message, own_id: int) -> None:
         """Tell the author of a message that the bot is too busy for it, if it is for the bot."""
         if await self._is_for_us(message, own_id):
             poster = ChannelPoster(self._client_holder, message.channel.id, message.id)
@@ -115,66 +148,79 @@ class Messages:
                 return channel
         return channel
 
-    async def _place(self, message: discord.Message, own_id: int) -> ConversationKey:
-        """The conversation of the answer; opens a thread if the channel's settings want one."""
+    async def _decode(self, message: discord.Message, own_id: int) -> Incoming | None:
+        """Where a message is answered; None for one that does not address the bot."""
+        if not await self._is_for_us(message, own_id):
+            return None
         channel = await self._channel(message)
         key = _key(channel, message)
-        if not isinstance(channel, discord.TextChannel):
-            return key
         text = payloads.to_readable(message, own_id)
-        if self._core.answers_in_place(text, files=bool(message.attachments)):
-            return key
-        if not (await self._core.channel_settings(key)).thread_per_mention:
-            return key
-        try:
-            title = payloads.thread_title(text)
-            thread = str((await message.create_thread(name=title)).id)
-        except discord.HTTPException as exc:
-            if exc.code != 160004:  # it has a thread already, which then has its id
-                _log.info("discord.thread_not_created", status=exc.status, code=exc.code)
-                return key
-            thread = str(message.id)
-        return ConversationKey(key.platform, key.workspace, key.channel, thread)
+        in_place = self._core.answers_in_place(text, files=bool(message.attachments))
+        if opens := not in_place and await self._opens_thread(channel, own_id, key):
+            key = replace(key, thread=str(message.id))
+        elif not in_place and self._core.admits(payloads.author_of(message.author), key):
+            self._background_tasks.start(self._typing(message.channel.id), "typing")
+        return Incoming(key, partial(self._read, message, own_id, key, opens=opens))
 
-    async def _ask(
-        self, message: discord.Message, own_id: int, key: ConversationKey, event: str
-    ) -> None:
+    async def _opens_thread(self, channel: Any, own_id: int, key: ConversationKey) -> bool:
+        """Whether a question in a channel gets a thread of its own."""
+        if not isinstance(channel, discord.TextChannel):
+            return False
+        wanted = (await self._core.channel_settings(key)).thread_per_mention
+        return wanted and _may_open_thread(channel, own_id)
+
+    # --- the question ---------------------------------------------------------------------------
+
+    async def _read(
+        self, message: discord.Message, own_id: int, key: ConversationKey, *, opens: bool
+    ) -> tuple[Message, Answer]:
+        """Read a question and its context, and make the reply to it."""
         author, direct = payloads.author_of(message.author), payloads.is_direct_message(message)
         if direct:
             author = await self._membership.with_roles(author)
-        text = payloads.to_readable(message, own_id)
-        here = payloads.place_of(key)
-        posters: list[Poster] = []
-        if here != message.channel.id:
-            posters.append(ChannelPoster(self._client_holder, here))
-        posters.append(ChannelPoster(self._client_holder, message.channel.id, message.id))
-        if message.guild is not None:
-            posters.append(DirectPoster(self._client_holder, message.author.id))
-        sink = make_sink(
-            posters, self._core.replies, key, self._timing,
-            prompt=str(message.id), background=self._background_tasks.start,
-        )  # fmt: skip
-        self.recent_questions.remember(
-            str(message.id), RecentQuestion(event, text, key, author, sink)
-        )
         may_read = partial(self._may_read, message)
         earlier = history.make_reader(
             self._client_holder, own_id, message.channel.id, may_read, before=message.id
         )
-        await self._core.accept(
-            Message(
-                id=event,
-                conversation=key,
-                author=author,
-                text=text,
-                direct=direct,
-                attachments=payloads.attachments_of(message.attachments),
-                context=await self._read_context(message, own_id, earlier),
-                at=message.created_at,
-                earlier=earlier,
-            ),
-            sink,
+        text = payloads.to_readable(message, own_id)
+        event = Message(
+            id=str(message.id),
+            conversation=key,
+            author=author,
+            text=text,
+            direct=direct,
+            attachments=payloads.attachments_of(message.attachments),
+            context=await self._read_context(message, own_id, earlier),
+            at=message.created_at,
+            earlier=earlier,
         )
+        reply = await self._make_reply(message, key, text, opens=opens)
+        return event, self.inbox.follow(reply, key)
+
+    async def _make_reply(
+        self, message: discord.Message, key: ConversationKey, text: str, *, opens: bool
+    ) -> ReplySink | FirstReply:
+        def sink(*first: Poster) -> ReplySink:
+            posters = [*first, ChannelPoster(self._client_holder, message.channel.id, message.id)]
+            if message.guild is not None:
+                posters.append(DirectPoster(self._client_holder, message.author.id))
+            return make_sink(
+                posters, self._core.replies, key, self._timing,
+                prompt=str(message.id), background=self._background_tasks.start,
+            )  # fmt: skip
+
+        if key.thread is None or await self._core.replies.known_thread(key):
+            return sink()
+        settings = await self._core.channel_settings(key)
+        silent = not (self._content and settings.follow_up)
+        if not opens:
+            return FirstReply(sink(), None, lambda: silent) if silent else sink()
+        archive_after_min = getattr(message.channel, "default_auto_archive_duration", 1440)
+        thread = ThreadPoster(
+            self._client_holder, message.channel.id, message.id, payloads.thread_title(text),
+            archive_after_min,
+        )  # fmt: skip
+        return FirstReply(sink(thread), sink(), lambda: silent and thread.is_open)
 
     async def _read_context(
         self, message: discord.Message, own_id: int, earlier: Reader
@@ -211,70 +257,16 @@ class Messages:
         except FAILURES as exc:
             _log.debug("discord.typing_failed", error=str(exc)[:200])
 
-    # --- a question is deleted or edited --------------------------------------------------------
-
-    async def on_deleted(self, messages: Iterable[int]) -> None:
-        """Handle deleted messages: cancel their turns, and remove unfinished answers."""
-        for number in messages:
-            recent = self.recent_questions.pop(str(number))
-            if recent is not None and recent.sink is not None:
-                recent.sink.stop_showing()
-            elif recent is None:
-                recent = await self._find_from_earlier_process(number)
-            if recent is None:
-                continue
-            event = MessageDeleted(
-                f"deleted.{number}", recent.conversation, recent.author, recent.event
-            )
-            await self._core.accept(event, SilentSink())
-
-    async def _find_from_earlier_process(self, message: int) -> RecentQuestion[ReplySink] | None:
-        """Find a deleted question of an earlier process; remove its answer if it was cut off."""
-        question = await self._core.question(payloads.PLATFORM, str(message))
-        if question is None:
-            return None
-        if question.cut_off and (reply := await self._core.replies.get(question.turn)):
-            poster = ChannelPoster(self._client_holder, int(reply.address.get("channel") or 0))
-            for number in reply.address.get("messages", "").split(","):
-                if number:
-                    await self._delete(poster, int(number))
-        return RecentQuestion.from_earlier_process(question)
-
-    async def _delete(self, poster: ChannelPoster, number: int) -> None:
-        try:
-            await poster.delete(number)
-        except FAILURES as exc:
-            _log.info("discord.delete_failed", message=number, error=str(exc)[:200])
-
-    async def on_thread_deleted(self, thread: int) -> None:
-        """Handle a deleted thread: its questions count as deleted."""
-        await self.on_deleted(
-            int(message) for message in self.recent_questions.messages_in_thread(str(thread))
-        )
-
-    async def on_edited(self, message: discord.Message, own_id: int) -> None:
-        """Handle an edited question: offer to answer the new text."""
-        if message.edited_at is None or message.author.bot:
-            return  # Discord has looked a link up, or we are writing
-        text = payloads.to_readable(message, own_id)
-        recent = await self.recent_questions.find(str(message.id)) if text else None
-        if recent is None or not recent.turn or text == recent.text:
-            return
-        if not self._core.admits(recent.author, recent.conversation):
-            return
-        recent.text = text
-        if recent.edit_offered:
-            return  # the offer that stands there answers the text as it is when it is taken up
-        recent.edit_offered = True
-        value = f"{EDITED_PREFIX}{message.id}"
-        offer = Payload(
-            "-# You have changed your question.",
-            (Action("regenerate", "Answer the new one", value),),
-        )
-        poster = ChannelPoster(self._client_holder, payloads.place_of(recent.conversation))
-        await poster.send(offer, recent.turn, f"edit.{message.id}"[-25:])
-
 
 def _key(channel: Any, message: discord.Message) -> ConversationKey:
     guild = message.guild.id if message.guild else None
     return payloads.key_of(channel, guild, direct=payloads.is_direct_message(message))
+
+
+def _may_open_thread(channel: discord.TextChannel, own_id: int) -> bool:
+    """Whether the bot may answer in a thread there, as far as it is known before it tries."""
+    us = channel.guild.get_member(own_id)
+    if us is None:
+        return True
+    permissions = channel.permissions_for(us)
+    return permissions.create_public_threads and permissions.send_messages_in_threads

@@ -8,7 +8,7 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.protocol import Core
-from bot.adapters.recent_questions import SilentSink
+from bot.adapters.silent_sink import SilentSink
 from bot.adapters.slack.inbound.users import PLATFORM, UserDirectory
 from bot.adapters.slack.outbound.agent_status import AgentStatus
 from bot.adapters.slack.outbound.port import ReplySink, make_sink

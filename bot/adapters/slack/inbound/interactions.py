@@ -15,8 +15,8 @@ from bot.adapters.form_validation import (
     validate_form,
     wants_form,
 )
+from bot.adapters.inbox import EDITED_PREFIX
 from bot.adapters.protocol import Core
-from bot.adapters.recent_questions import EDITED_PREFIX, RecentQuestion
 from bot.adapters.slack.inbound.direct import DirectChannels
 from bot.adapters.slack.inbound.history import HistoryReader
 from bot.adapters.slack.inbound.messages import Messages
@@ -75,10 +75,11 @@ class Interactions:
         self._submitted_forms = SubmittedForms()
 
     def _sink(self, key: ConversationKey, author: Author, *, lazy: bool = False) -> ReplySink:
-        return make_sink(
+        sink = make_sink(
             self._client, self._core.replies, key, self._timing,
             user=author.id, lazy=lazy, agent_status=self._agent_status,
         )  # fmt: skip
+        return self._messages.inbox.follow(sink, key, f"{key.channel}:")
 
     def _find_command(self, name: str) -> Command | None:
         return next((c for c in self._core.commands if c.name == name), None)
@@ -239,20 +240,22 @@ class Interactions:
     async def _ask_edited(self, body: Body, pressed: Body, turn: str, ts: str, own_id: str) -> None:
         """Answer the current text of a question that was edited."""
         channel, root = place_of(body)
-        message = await self._history_reader.fetch_message(channel, root or ts, ts)
-        if message is None:
-            await self._reply_ephemeral(body, GONE_QUESTION)
-            return
-        text = await self._history_reader.readable_text(message, own_id)
-        call = await self._build_action_call(body, pressed, "regenerate", turn, text, own_id)
-        sink = self._sink(call.conversation, call.author)
-        own = message.get("user") == call.author.id
-        if own:
-            recent = RecentQuestion(call.id, text, call.conversation, call.author, sink)
-            self._messages.recent_questions.remember(f"{channel}:{ts}", recent)
-        await self._core.accept(call, sink)
-        if own:
-            await self._messages.remove(channel, str((body.get("message") or {}).get("ts")))
+        inbox = self._messages.inbox
+        async with inbox.turn_in(ConversationKey(PLATFORM, team_of(body), channel, root)):
+            message = await self._history_reader.fetch_message(channel, root or ts, ts)
+            if message is None:
+                await self._reply_ephemeral(body, GONE_QUESTION)
+                return
+            text = await self._history_reader.readable_text(message, own_id)
+            call = await self._build_action_call(body, pressed, "regenerate", turn, text, own_id)
+            sink = self._sink(call.conversation, call.author)
+            own = message.get("user") == call.author.id
+            if own:
+                inbox.answer_again(f"{channel}:{ts}", call, sink)
+            await self._core.accept(call, sink)
+        if own:  # the core refuses everybody else
+            shown = str((body.get("message") or {}).get("ts"))
+            await self._messages.offers.remove_message(channel, shown)
 
     async def _reply_ephemeral(self, body: Body, text: str) -> None:
         """Reply at once, visible to the person alone."""

@@ -41,19 +41,15 @@ def register_listeners(
     agent_status = AgentStatus(
         client, background_tasks, streaming=streaming, refresh_s=timing.status_refresh
     )
-    messages = Messages(core, client, timing, history_reader, agent_status)
+    messages = Messages(core, client, timing, background_tasks, history_reader, agent_status)
     interactions = Interactions(core, client, timing, history_reader, messages, agent_status)
     agent_events = AgentEvents(core, client, timing, users, agent_status)
 
     async def on_mention(event: dict[str, Any], body: dict[str, Any]) -> None:
-        team = str(body["team_id"])
-        work = messages.on_mention(event, team, own_id)
-        background_tasks.start(work, "mention", messages.refusal(event, team, own_id))
+        messages.on_mention(event, str(body["team_id"]), own_id)
 
     async def on_message(event: dict[str, Any], body: dict[str, Any]) -> None:
-        team = str(body["team_id"])
-        work = messages.on_message(event, team, own_id)
-        background_tasks.start(work, "message", messages.refusal(event, team, own_id))
+        messages.on_message(event, str(body["team_id"]), own_id)
 
     async def on_form(ack: Any, body: dict[str, Any]) -> None:
         if wrong := interactions.validate_form(body):

@@ -140,8 +140,9 @@ class TestNotAllowed:
         fake.world.people_permissions = NO_HISTORY
         talk(fake, "secret")
         async with running(make()):
-            thread = await fake.say("recap", mention=True, author=EVE)
-            await answered(fake, "You may not read the earlier messages here", thread)
+            await fake.say("recap", mention=True, author=EVE)
+            await answered(fake, "You may not read the earlier messages here", CHANNEL)
+            assert not fake.threads()
 
     async def test_the_menu_of_a_thread_neither(self, bot: Bot, fake: FakeDiscord) -> None:
         root = talk(fake, "shall we?")

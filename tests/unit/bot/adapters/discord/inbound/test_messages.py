@@ -36,11 +36,13 @@ def asked(bot: Bot) -> list[str]:
 async def test_a_mention_is_answered_in_a_thread_of_its_own(bot: Bot, fake: FakeDiscord) -> None:
     question = await fake.say("What is a lighthouse?", mention=True)
     (answer,) = await fake.until(lambda: finished(fake, question))
-    assert answer["content"] == "You said: What is a lighthouse?"
+    said, small = answer["content"].split("\n")
+    assert said == "You said: What is a lighthouse?"
+    assert small == "-# In this thread, mention me or reply to me to go on."
     assert fake.threads()[0]["name"] == "What is a lighthouse?"
     assert fake.buttons(answer) == ["Regenerate", "👍", "👎", "Why this answer?"]
     assert not fake.from_bot(CHANNEL)
-    assert CHANNEL in fake.rest.typing
+    assert CHANNEL not in fake.rest.typing
 
 
 async def test_in_place_the_answer_is_a_reply_that_pings_nobody(
@@ -333,6 +335,47 @@ class TestEditsAndDeletions:
         (word,) = await fake.until(lambda: fake.from_bot(private=True))
         assert "Only the person who asked" in word["content"]
         assert len(finished(fake)) == 1
+        await fake.press("Answer the new one")
+        await fake.until(lambda: len(finished(fake)) == 2)
+
+    async def test_after_a_new_answer_a_further_edit_is_offered_again(
+        self, bot: Bot, fake: FakeDiscord
+    ) -> None:
+        question = await fake.say("one plus one", mention=True)
+        await fake.until(lambda: finished(fake))
+        for word in ("two", "three"):
+            await fake.edit(question, f"<@{BOT}> one plus {word}")
+            await fake.until(lambda: "Answer the new one" in str(fake.from_bot()))
+            await fake.press("Answer the new one")
+            said = f"You said: one plus {word}"
+            await fake.until(lambda said=said: said in str(finished(fake)))  # type: ignore[misc]
+            await fake.until(lambda: "Answer the new one" not in str(fake.from_bot()))
+        assert asked(bot) == ["one plus one", "one plus two", "one plus three"]
+
+    async def test_an_offer_that_discord_does_not_take_is_posted_again(
+        self, bot: Bot, fake: FakeDiscord
+    ) -> None:
+        question = await fake.say("one plus one", mention=True)
+        await fake.until(lambda: finished(fake))
+        fake.fail_next("POST", f"/{question}/messages$", 403, code=50001)
+        await fake.edit(question, f"<@{BOT}> one plus two")
+        await fake.until(lambda: "Answer the new one" in str(fake.from_bot()))
+
+    async def test_an_offer_that_never_got_through_comes_with_the_edit_that_is_told_again(
+        self, bot: Bot, fake: FakeDiscord
+    ) -> None:
+        question = await fake.say("one plus one", mention=True)
+        await fake.until(lambda: finished(fake))
+        sent = len(fake.requests("POST", f"/{question}/messages$"))
+        fake.fail_next("POST", f"/{question}/messages$", 403, code=50001, times=4)
+        await fake.edit(question, f"<@{BOT}> one plus two")
+        await fake.until(lambda: len(fake.requests("POST", f"/{question}/messages$")) == sent + 4)
+        await fake.edit(question, f"<@{BOT}> one plus two")
+        await fake.until(lambda: "Answer the new one" in str(fake.from_bot()))
+        await fake.edit(question, f"<@{BOT}> one plus two")
+        await fake.say("next", channel=DM)
+        await fake.until(lambda: finished(fake, DM))
+        assert str(fake.from_bot()).count("Answer the new one") == 1
 
     async def test_a_link_that_discord_looks_up_is_no_edit(
         self, bot: Bot, fake: FakeDiscord

@@ -364,6 +364,36 @@ class TestEditsAndDeletions:
         await people.fake.until(lambda: "You have changed" not in "".join(people.public()))
         assert len(bot.bench.store.superseded) == 1  # type: ignore[attr-defined]
 
+    async def test_an_offer_that_slack_does_not_take_is_posted_again(
+        self, bot: Bot, people: Acting
+    ) -> None:
+        question = await people.say("one plus one", mention=True)
+        await answered_times(people, 1)
+        people.fake.fail_next("chat.postMessage", error="internal_error")
+        await people.edit(question, f"<@{US}> one plus two")
+        await people.fake.until(lambda: "You have changed" in "".join(people.public()))
+
+    async def test_an_offer_that_never_got_through_comes_with_the_edit_that_is_told_again(
+        self, bot: Bot, people: Acting
+    ) -> None:
+        question = await people.say("one plus one", mention=True)
+        await answered_times(people, 1)
+
+        def calls() -> int:
+            return sum(call.method == "chat.postMessage" for call in people.fake.calls)
+
+        sent = calls()
+        people.fake.fail_next("chat.postMessage", error="internal_error", times=4)
+        await people.edit(question, f"<@{US}> one plus two")
+        await people.fake.until(lambda: calls() == sent + 4)
+        for _ in range(2):
+            people.fake.workspace.messages[CHANNEL, question].text = "one plus one"
+            await people.edit(question, f"<@{US}> one plus two")
+            await people.fake.until(lambda: "You have changed" in "".join(people.public()))
+        await people.say("next", channel=DIRECT)
+        await answered_times(people, 2)
+        assert sum("You have changed" in text for text in people.public()) == 1
+
     async def test_an_edited_question_that_is_gone_says_so(self, bot: Bot, people: Acting) -> None:
         question = await people.say("one plus one", mention=True)
         await answered_times(people, 1)

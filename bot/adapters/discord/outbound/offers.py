@@ -1,0 +1,43 @@
+"""Posts the offer to answer an edited question anew, and removes answers that were cut off."""
+
+from __future__ import annotations
+
+import structlog
+
+from bot.adapters.discord.outbound.poster import ChannelPoster, ClientHolder
+from bot.adapters.discord.outbound.render import Payload
+from bot.adapters.discord.transport import payloads
+from bot.adapters.discord.transport.errors import FAILURES
+from bot.adapters.inbox import EDITED_NOTICE, RecentQuestion, edited_action
+from bot.replies.protocol import Replies, Reply
+
+_log = structlog.get_logger(__name__)
+
+
+class Offers:
+    """The `InboxPort` of Discord."""
+
+    failures = FAILURES
+
+    def __init__(self, replies: Replies, client_holder: ClientHolder) -> None:
+        self._replies = replies
+        self._client_holder = client_holder
+
+    async def offer(self, question: RecentQuestion, message: str, turn: str) -> None:
+        """Offer to answer an edited question anew, where its answer stands."""
+        reply = await self._replies.get(turn)
+        place = int(reply.address.get("channel") or 0) if reply is not None else 0
+        poster = ChannelPoster(
+            self._client_holder, place or payloads.place_of(question.conversation)
+        )
+        payload = Payload(f"-# {EDITED_NOTICE}", (edited_action(message),))
+        await poster.send(payload, turn, f"edit.{turn}"[:25])
+
+    async def remove(self, reply: Reply) -> None:
+        """Delete the messages of a reply that was cut off."""
+        poster = ChannelPoster(self._client_holder, int(reply.address.get("channel") or 0))
+        for number in filter(None, reply.address.get("messages", "").split(",")):
+            try:
+                await poster.delete(int(number))
+            except FAILURES as exc:
+                _log.info("discord.delete_failed", message=number, error=str(exc)[:200])
