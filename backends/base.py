@@ -71,6 +71,9 @@ class Sampling:
 class ChatRequest:
     """A prompt, how to answer it, and for whom.
 
+    Where the last message is the assistant's, the answer goes on from its end, if the model can
+    (`Capabilities.continues`). `written_tokens` are the ids of that message, as an engine gave
+    them in `Chunk.tokens`; without them, or where they do not fit, its text is read.
     `conversation` is the key under which an engine may keep its cache. Admission is fair by
     `person` and `channel`. `deadline_s` counts from the moment the pool accepts the request.
     """
@@ -82,6 +85,7 @@ class ChatRequest:
     channel: str | None = None
     deadline_s: float | None = None
     tools: tuple[Tool, ...] = ()
+    written_tokens: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,8 @@ class Chunk:
 
     Only the last chunk of a complete stream has `finish` and `usage`. `thinking` is text of the
     model's thoughts, from an engine that separates them; the pool passes it on only if the model's
-    entry says `thinking: show`.
+    entry says `thinking: show`. `tokens` are the ids of an answer that ended at its length limit,
+    in the last chunk of an engine that goes on from them.
     """
 
     text: str = ""
@@ -128,6 +133,7 @@ class Chunk:
     finish: FinishReason | None = None
     usage: Usage | None = None
     thinking: str = ""
+    tokens: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +152,8 @@ class Capabilities:
     """What a model can do; numbers are 0 where unknown or not applicable.
 
     `parameters` is the number of weights, `tokens_per_s` the speed of a single answer at the last
-    probe. `thinking`: the model thinks before it answers. Each of `notes` is a sentence about a
+    probe. `thinking`: the model thinks before it answers. `continues`: it goes on from the end of a
+    message of its own. Each of `notes` is a sentence about a
     request option that this engine ignores.
     """
 
@@ -161,6 +168,7 @@ class Capabilities:
     parameters: int = 0
     tokens_per_s: float = 0.0
     thinking: bool = False
+    continues: bool = False
     notes: tuple[str, ...] = ()
 
 

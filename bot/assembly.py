@@ -19,6 +19,7 @@ from bot.history.suspensions import Suspensions
 from bot.knowledge.access import DocumentAccess
 from bot.models.protocol import Models
 from bot.observability.redaction import Redactor
+from bot.prompting.context_window import Fitter
 from bot.prompting.templates import JinjaPrompts
 from bot.settings.admins import Admins
 from bot.settings.admission import Admission
@@ -118,6 +119,7 @@ async def open_core(
     async with AsyncExitStack() as stack:
         open_turns, history = OpenTurns(rules.authorize), SqlHistoryStore(database)
         services = Services(
+            fitter=Fitter(answer_tokens=config.limits.max_answer_tokens),
             models=models,
             history=history,
             knowledge=knowledge,

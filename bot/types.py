@@ -140,7 +140,8 @@ Stage = Literal["queued", "loading", "reading", "thinking", "writing", "working"
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What is going on before or between the text. A new status replaces the last.
+    """What is going on before or between the text. A new status replaces the last; it is shown,
+    also beneath text, until the model's own first word (`writing`) or the end.
 
     `text` describes it where the stage alone is not enough ("part 3 of 7"). `done` of `total` steps
     are finished. `position` is the place in the queue (1 is next), `wait_s` the expected wait and
@@ -185,7 +186,17 @@ class Sources:
 
 
 ActionName = Literal[
-    "stop", "regenerate", "resume", "good", "bad", "why", "source", "wrong", "outdated", "share"
+    "stop",
+    "regenerate",
+    "continue",
+    "resume",
+    "good",
+    "bad",
+    "why",
+    "source",
+    "wrong",
+    "outdated",
+    "share",
 ]
 
 

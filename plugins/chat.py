@@ -38,7 +38,7 @@ from bot.api import (
     speakers,
 )
 
-SAMPLING = Sampling(temperature=0.7, repeat_penalty=1.1, max_tokens=768)
+SAMPLING = Sampling(temperature=0.7, repeat_penalty=1.1)
 MAX_FILE_PIECES = 64
 PIECE_TOKENS = 256
 
@@ -154,7 +154,6 @@ async def _plain(ctx: Context, asked: _Prompt, pages: Sequence[Page]) -> None:
         blocks=len(quotes) + len(pieces),
         history=history,
         who=asked.who,
-        answer_tokens=SAMPLING.max_tokens,
     )
     missing = len(quotes) + len(pieces) - fitted.blocks
     left_out = (f"{missing} pieces of messages and files that did not fit",) if missing else ()

@@ -86,6 +86,7 @@ async def rap(
         if not verse.strip():
             await ctx.say(Text("*(has no words left)*"))
         verses.append((performer, verse.strip()))
+    ctx.record.cut = None  # a verse ends where its time is over
 
 
 async def _verse(ctx: Context, model: str, messages: Sequence[ChatMessage], max_tokens: int) -> str:

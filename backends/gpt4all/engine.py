@@ -184,6 +184,7 @@ class GPT4AllBackend:
             embed=embeds,
             dimension=dimension if embeds and isinstance(dimension, int) else 0,
             thinking=is_thinking_template(head.template),
+            continues=not embeds,
             template=head.template,
             family=head.family,
             notes=() if embeds else (UNSUPPORTED_SAMPLING_NOTE,),

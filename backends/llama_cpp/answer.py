@@ -9,7 +9,7 @@ from backends.base import Usage
 from backends.llama_cpp.cache import Sequence, common_prefix
 from backends.llama_cpp.job import Job
 from backends.llama_cpp.sampling import Sampler
-from backends.llama_cpp.templates import Prompt
+from backends.llama_cpp.templates import Prompt, continues_answer
 from backends.llama_cpp.text import TextStream
 
 _NO_SEQUENCE = Sequence(-1)
@@ -25,6 +25,7 @@ class Answer:
     def __init__(self, job: Job, prompt: Prompt, sampler: Sampler, stop: Collection[str]) -> None:
         self.job = job
         self.prompt = len(prompt.tokens)
+        self._answer_at = self.prompt - len(prompt.written)
         self.target = prompt.tokens
         self.sampler = sampler
         self.text = TextStream(stop, prompt.lead)
@@ -84,6 +85,15 @@ class Answer:
         self.target.append(token)
         self.written += 1
         return self.text.feed(raw)
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """The tokens of the answer, with those that were written before; empty where the text
+        before was read without them."""
+        goes_on = continues_answer(self.job.request.messages)
+        if goes_on and self._answer_at == self.prompt:
+            return ()
+        return tuple(self.target[self._answer_at :])
 
     def usage(self) -> Usage:
         now = time.monotonic()

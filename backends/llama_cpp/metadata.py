@@ -84,6 +84,7 @@ class ModelMetadata:
             chat=named in FORMATS or bool(head.template),
             tools=self.offers_tools,
             json_schema=True,
+            continues=True,
             thinking=is_thinking_template(FORMATS.get(named or "", head.template)),
             template=named or find_family(head.template),
             family=head.family,

@@ -35,6 +35,7 @@ class RequestBuilder:
             known,
             tools=job.request.tools,
             thinks=sampling.json_schema is None,  # the grammar would hold the thoughts to it too
+            written=job.request.written_tokens,
         )
         if len(prompt.tokens) >= self.limit:
             raise ContextOverflow(len(prompt.tokens), self.limit)
@@ -42,4 +43,6 @@ class RequestBuilder:
             compile_grammar(sampling.json_schema) if sampling.json_schema is not None else None
         )
         sampler = Sampler(self._model, resolve_settings(sampling, self._options), grammar)
-        return Answer(job, prompt, sampler, sampling.stop)
+        answer = Answer(job, prompt, sampler, sampling.stop)
+        answer.text.skip(b"".join(map(self._model.visible_bytes, prompt.written[-4:])))
+        return answer

@@ -278,7 +278,8 @@ class Scheduler:
             self.prompt_tokens += usage.prompt_tokens
             self.cached_tokens += usage.cached_tokens
             self.completion_tokens += usage.completion_tokens
-            self._outbox.append((answer.job, Chunk(finish=finish, usage=usage)))
+            tokens = answer.tokens if finish == "length" else ()
+            self._outbox.append((answer.job, Chunk(finish=finish, usage=usage, tokens=tokens)))
             self._leave(answer)
 
     def _say_reading(self, answer: Answer) -> None:

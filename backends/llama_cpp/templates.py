@@ -31,11 +31,13 @@ class Prompt:
     """A prompt as token ids.
 
     `lead` is text that stands at the prompt's end and belongs to the answer: the opening tag of
-    thoughts that the model continues.
+    thoughts that the model continues. `written` are the last of the tokens, which the model wrote
+    before, where the answer goes on from them.
     """
 
     tokens: list[int]
     lead: str = ""
+    written: tuple[int, ...] = ()
 
 
 class ChatTemplate:
@@ -90,15 +92,22 @@ class ChatTemplate:
         *,
         tools: Sequence[Tool] = (),
         thinks: bool = True,
+        written: Sequence[int] = (),
     ) -> Prompt:
         """Render the prompt as `encode` does, offering tools; without `thinks` the model skips its
-        thoughts.
+        thoughts. If the last message is the assistant's, the prompt ends with its text, or with
+        the tokens of it that were `written` before.
         """
         guard = ControlTokenGuard(self._model)
         safe = [self._unforged(guard(each)) for each in _openai_messages(messages)]
+        begun = safe.pop()["content"] if continues_answer(messages) else ""
+        if begun and self._is_text_of(written, messages[-1].content):
+            before = self.prompt(messages[:-1], known, tools=tools, thinks=False)
+            return Prompt([*before.tokens, *written], written=tuple(written))
         text = self._render(safe, guard([tool_to_json(tool) for tool in tools]) or None)
-        if not (thinks and self._thinks):
+        if begun or not (thinks and self._thinks):
             text = _end_thinking(text)
+        text += begun
         kept, start = self._keep(text.encode(), known)
         bos = not kept and self._model.adds_bos and not text.startswith(self._model.bos or "\0")
         rest = text.encode()[start:].decode() if start else text
@@ -106,8 +115,15 @@ class ChatTemplate:
 
     def text(self, messages: Sequence[ChatMessage]) -> str:
         """Return the prompt as text, for an engine with its own tokenizer."""
-        text = self._render(_openai_messages(messages), None)
-        return text if self._thinks else _end_thinking(text)
+        dialogue = _openai_messages(messages)
+        begun = dialogue.pop()["content"] if continues_answer(messages) else ""
+        text = self._render(dialogue, None)
+        return (_end_thinking(text) if begun or not self._thinks else text) + begun
+
+    def _is_text_of(self, tokens: Sequence[int], text: str) -> bool:
+        """Whether a model of this vocabulary wrote the text with these tokens."""
+        pieces = b"".join(map(self._model.piece, tokens))
+        return bool(tokens) and pieces.decode("utf-8", "ignore").strip() == text.strip()
 
     def _unforged(self, message: dict[str, Any]) -> dict[str, Any]:
         """Return a message that cannot end itself with marks that this template writes as text."""
@@ -168,6 +184,11 @@ class ChatTemplate:
             return False
         following = self._model.tokenize(rest.decode("utf-8", "ignore"))
         return bool(following) and self._model.is_mark(following[0])
+
+
+def continues_answer(messages: Sequence[ChatMessage]) -> bool:
+    """Whether the last message is one of the assistant's that the answer goes on from."""
+    return len(messages) > 1 and messages[-1].role == "assistant" and not messages[-1].tool_calls
 
 
 def _end_thinking(prompt: str) -> str:

@@ -23,6 +23,10 @@ class TextStream:
         self.stopped = False
         """Whether a stop string was met; nothing comes after it."""
 
+    def skip(self, raw: bytes) -> None:
+        """Begin within a character whose first bytes were written before; they are not returned."""
+        self._decoder.decode(raw)
+
     def feed(self, raw: bytes) -> str:
         """Take the bytes of a token; return the text that is now certain."""
         return self._led(self._release(self._decoder.decode(raw)))

@@ -120,12 +120,13 @@ class OllamaBackend:
         if self.resident is False:
             yield Chunk(progress=Progress("loading"))
         messages = self._marks.escape_messages(request.messages)
+        thinks = self._options.thinking != "off" and messages[-1].role != "assistant"
         parts = await self._client.chat(
             self._options.model,
             [message_to_json(each, messages) for each in messages],
             tools=[tool_to_json(tool) for tool in request.tools] or None,
             stream=True,
-            think=False if self._options.thinking == "off" else None,
+            think=None if thinks else False,
             format=dict(request.sampling.json_schema) if request.sampling.json_schema else None,
             options=self._sampling(request),
             keep_alive=self._options.keep_alive,
@@ -205,6 +206,7 @@ class OllamaBackend:
             dimension=parse_count(facts.get(f"{family}.embedding_length")) if embeds else 0,
             tools="tools" in able,
             thinking="thinking" in able,
+            continues="completion" in able,
             json_schema="completion" in able,
             template=shown.template or "",
             family=family,

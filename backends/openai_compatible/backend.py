@@ -41,7 +41,12 @@ from backends.errors import (
 from backends.openai_compatible.errors import CLIENT_ERRORS, translate_error
 from backends.openai_compatible.options import OpenAICompatibleOptions
 from backends.openai_compatible.probe import Connection
-from backends.openai_compatible.wire import SchemaStyle, StreamAssembler, build_request_body
+from backends.openai_compatible.wire import (
+    CONTINUING_SERVERS,
+    SchemaStyle,
+    StreamAssembler,
+    build_request_body,
+)
 from backends.pool.request_validation import check_request
 from backends.remote import TokenEstimator, deadline_at, wait_bounded, watch_stream
 from backends.thinking import TEMPLATE_THINKING_SWITCHES, THINKING_TAGS, is_thinking_template
@@ -134,8 +139,11 @@ class OpenAICompatibleBackend:
 
     async def _create(self, connection: Connection, body: dict[str, Any], ends: float) -> Any:
         quiet: dict[str, Any] = {}
-        if self._options.thinking == "off":
+        goes_on = body["messages"][-1]["role"] == "assistant"
+        if self._options.thinking == "off" or goes_on:
             quiet = {"chat_template_kwargs": dict(TEMPLATE_THINKING_SWITCHES)}
+        if goes_on:
+            quiet |= CONTINUING_SERVERS.get(connection.properties.owner, {})
         extra = {**quiet, **self._options.extra, **body.pop("extra_body", {})}
         return await wait_bounded(
             connection.client.chat.completions.create(
@@ -197,6 +205,7 @@ class OpenAICompatibleBackend:
             dimension=dimension,
             tools=bool(properties.tools if options.tools is None else options.tools),
             json_schema=options.json_schema and options.chat,
+            continues=properties.owner in CONTINUING_SERVERS,
             thinking=options.starts_thinking or is_thinking_template(properties.template),
             template=properties.template,
             family=connection.model,

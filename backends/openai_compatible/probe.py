@@ -26,6 +26,8 @@ class ServerProperties:
     slots: int = 0
     template: str = ""
     tools: bool | None = None
+    owner: str = ""
+    """What its list of models calls their owner, which tells servers apart."""
     marks: ChatMarkEscaper = field(default_factory=ChatMarkEscaper, repr=False)
 
 
@@ -86,6 +88,7 @@ class Connection:
             self.model = models[0].id
         for model in models:
             if model.id == self.model or len(models) == 1:
+                self.properties = replace(self.properties, owner=model.owned_by or "")
                 self._take_model(model.model_extra or {})
         if any(model.owned_by == "llamacpp" for model in models):
             return None  # llama-server answers to every name

@@ -13,6 +13,13 @@ from backends.errors import BackendProtocolError
 SchemaStyle = Literal["json_schema", "json_object"]
 """How a server wants a schema: OpenAI's own way, or llama-cpp-python's older one."""
 
+CONTINUING_SERVERS: Mapping[str, Mapping[str, bool]] = {
+    "llamacpp": {},
+    "vllm": {"add_generation_prompt": False, "continue_final_message": True},
+}
+"""Servers that go on from a last message of the assistant's, by `owned_by` in their list of models,
+with what they must be told so that they do."""
+
 _FINISH_REASONS: Mapping[str, FinishReason] = {
     "stop": "stop",
     "length": "length",

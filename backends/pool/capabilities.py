@@ -22,6 +22,7 @@ def combine_capabilities(able: Sequence[Capabilities], thoughts: int = 0) -> Cap
         json_schema=all(each.json_schema for each in able),
         template=first.template,
         thinking=any(each.thinking for each in able),
+        continues=all(each.continues for each in able),
         notes=tuple(dict.fromkeys(note for each in able for note in each.notes)),
         parameters=min(each.parameters for each in able),
         family=first.family if all(each.family == first.family for each in able) else "",

@@ -184,6 +184,7 @@ class ScriptedBackend:
             dimension=self.options.dimension,
             tools=True,
             json_schema=True,
+            continues=self.options.continues,
             template="scripted",
             family=self.options.family,
         )
@@ -236,7 +237,7 @@ class ScriptedBackend:
         if self._answer is not None:
             made = self._answer(request)
             return Reply(made) if isinstance(made, str) else made
-        last = request.messages[-1].content
+        last = _last_message(request).content
         for reply in self.options.replies:
             if not reply.in_turn and reply.fits(last):
                 return reply
@@ -250,7 +251,9 @@ class ScriptedBackend:
     def _text(
         self, reply: Reply, request: ChatRequest, room: int
     ) -> tuple[list[str], FinishReason]:
-        text = reply.text.replace("{text}", request.messages[-1].content)
+        text = reply.text.replace("{text}", _last_message(request).content)
+        if self.options.continues and request.messages[-1].role == "assistant":
+            text = text.removeprefix(request.messages[-1].content)
         if request.sampling.json_schema is not None:
             text = fit_to_schema(text, request.sampling.json_schema)
         cuts = [at for stop in request.sampling.stop if (at := text.find(stop)) >= 0]
@@ -295,6 +298,12 @@ class ScriptedBackend:
             raise FAILURE_ERRORS["deadline"]() from None
         finally:
             self.waiting -= 1
+
+
+def _last_message(request: ChatRequest) -> ChatMessage:
+    """The last message that is not the beginning of the answer."""
+    asked = [message for message in request.messages if message.role != "assistant"]
+    return asked[-1] if asked else request.messages[-1]
 
 
 def _create(name: str, options: ScriptedOptions, context: EngineContext) -> Backend:

@@ -22,7 +22,7 @@ from bot.types import Action, Actions, Explanation, Notice, Part, Source, Source
 from bot.values import Passage, SearchResult
 
 _CITATION = re.compile(r"[ \t]?\[((?:\d{1,3})(?:\s*[,;]\s*\d{1,3}){0,15})\]")
-SAMPLING = Sampling(temperature=0.2, repeat_penalty=1.1, max_tokens=512)
+SAMPLING = Sampling(temperature=0.2, repeat_penalty=1.1)
 """Close to the text. The penalty keeps small models from saying the same sentence for ever."""
 
 MAX_PASSAGES_SHARE = 0.5
@@ -65,6 +65,7 @@ async def answer_from(
         if note := small_note(ctx, name, history):
             yield note
         return
+    answer_tokens = sampling.max_tokens if sampling is not None else None
     sampling = sampling or SAMPLING
     sampling = replace(sampling, stop=(*sampling.stop, _FENCE_END))
 
@@ -85,7 +86,7 @@ async def answer_from(
         blocks=len(found.passages),
         history=history,
         who=speakers(history, ctx.author),
-        answer_tokens=sampling.max_tokens,
+        answer_tokens=answer_tokens,
         share=MAX_PASSAGES_SHARE,
     )
     used = [source(number, p) for number, p in enumerate(found.passages[: fitted.blocks], 1)]
@@ -102,7 +103,7 @@ async def answer_from(
     parts = ctx.generate(
         fitted.messages,
         model=name,
-        sampling=replace(sampling, max_tokens=min(sampling.max_tokens, fitted.max_tokens)),
+        sampling=replace(sampling, max_tokens=fitted.max_tokens),
     )
     async with aclosing(parts) as stream:
         async for part in stream:

@@ -57,6 +57,7 @@ UNKNOWN_ANSWER = "This answer is no longer known here; please ask again."
 _OWN_BUTTONS: Final[Mapping[str, str]] = {
     "stop": "Only the person who asked, or an admin, can stop this answer.",
     "regenerate": "Only the person who asked, or an admin, can have this answered again.",
+    "continue": "Only the person who asked, or an admin, can have this answer go on.",
 }
 
 

@@ -47,6 +47,9 @@ class LimitSettings(Section):
     """Turns that one channel may have open at once."""
     quota_per_hour: Positive | None = None
     """Turns that one person may start in an hour; empty means without limit."""
+    max_answer_tokens: Positive = 2048
+    """Longest answer in one go, in tokens, where the model's context has room for it; a button has
+    it go on."""
     max_message_chars: Positive = 4000
     """Longest message that is accepted, in characters."""
     max_attachment_bytes: Positive = 20 * 1024 * 1024

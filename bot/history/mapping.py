@@ -10,12 +10,13 @@ from pydantic import TypeAdapter
 
 from backends.base import Usage
 from bot.history.attachments import AttachmentSnapshot
-from bot.history.protocol import StoredMessage
+from bot.history.protocol import Cut, StoredMessage
 from bot.types import Explanation, Source
 
 _USAGE: TypeAdapter[Usage] = TypeAdapter(Usage)
 SNAPSHOT: TypeAdapter[AttachmentSnapshot] = TypeAdapter(AttachmentSnapshot)
 _EXPLANATION: TypeAdapter[Explanation] = TypeAdapter(Explanation)
+_CUT: TypeAdapter[Cut] = TypeAdapter(Cut)
 
 
 def platform_of(conversation: str) -> str:
@@ -45,19 +46,20 @@ def to_row(turn: StoredMessage) -> dict[str, Any]:
 
 def answer_columns(turn: StoredMessage) -> dict[str, Any]:
     """The columns that change while an answer is written."""
-    usage, why = turn.usage, turn.explanation
+    usage, why, cut = turn.usage, turn.explanation, turn.cut
     return {
         "text": turn.text,
         "status": turn.status,
         "model": turn.model,
         "usage": None if usage is None else _USAGE.dump_json(usage).decode(),
         "explanation": None if why is None else _EXPLANATION.dump_json(why).decode(),
+        "cut": None if cut is None else _CUT.dump_json(cut).decode(),
     }
 
 
 def to_message(row: Mapping[Any, Any]) -> StoredMessage:
     """The message of a row of `turns`."""
-    usage, why = row["usage"], row["explanation"]
+    usage, why, cut = row["usage"], row["explanation"], row["cut"]
     return StoredMessage(
         id=row["id"],
         conversation=row["conversation"],
@@ -75,6 +77,7 @@ def to_message(row: Mapping[Any, Any]) -> StoredMessage:
         status=row["status"],
         usage=None if usage is None else _USAGE.validate_json(usage),
         explanation=None if why is None else _EXPLANATION.validate_json(why),
+        cut=None if cut is None else _CUT.validate_json(cut),
     )
 
 

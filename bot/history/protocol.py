@@ -18,12 +18,26 @@ Verdict = Literal["good", "bad", "wrong", "outdated"]
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """Where an answer ended because it reached its length limit, so that it can go on.
+
+    `text` is what the model wrote in its last call, which was the turn's `call`th; `tokens` are the
+    ids of that text where the engine goes on from those.
+    """
+
+    model: str
+    text: str = field(repr=False)
+    tokens: tuple[int, ...] = field(default=(), repr=False)
+    call: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class StoredMessage:
     """One turn of a conversation: what a person said, or what was answered.
 
-    Turns are append-only: an answer's row is written to only while it is "running". `remember`
-    says whether the turn is part of the prompt of later ones. An answer's `answers` is the id of
-    the person's turn.
+    Turns are append-only: an answer's row is written to only while it is "running"; one that was
+    cut is reopened to go on. `remember` says whether the turn is part of the prompt of later ones.
+    An answer's `answers` is the id of the person's turn.
     """
 
     id: str
@@ -42,6 +56,7 @@ class StoredMessage:
     status: TurnStatus = "complete"
     usage: Usage | None = None
     explanation: Explanation | None = field(default=None, repr=False)
+    cut: Cut | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +93,11 @@ class HistoryStore(Protocol):
 
     async def finish(self, answer: StoredMessage) -> None:
         """Close a running answer with its text, status, model, usage and explanation."""
+        ...
+
+    async def reopen(self, turn: str) -> bool:
+        """Mark a complete answer that was cut as running again; False if it is none, or is running
+        already."""
         ...
 
     async def recent(

@@ -36,9 +36,14 @@ _finish = (
     .values(
         {
             name: bindparam(name)
-            for name in ("text", "status", "model", "usage", "explanation", "remember")
+            for name in ("text", "status", "model", "usage", "explanation", "cut", "remember")
         }
     )
+)
+_reopen = (
+    update(turns)
+    .where(turns.c.id == bindparam("turn"), turns.c.status == "complete", turns.c.cut.is_not(None))
+    .values(status="running")
 )
 _supersede = update(turns).where(turns.c.id == bindparam("turn")).values(superseded=True)
 _get = select(turns).where(turns.c.id == bindparam("turn"))
@@ -158,6 +163,12 @@ class SqlHistoryStore:
     async def finish(self, answer: StoredMessage) -> None:
         row = {"turn": answer.id, "remember": answer.remember, **answer_columns(answer)}
         await self._execute(_finish, row)
+
+    async def reopen(self, turn: str) -> bool:
+        def job(connection: Connection) -> bool:
+            return connection.execute(_reopen, {"turn": turn}).rowcount == 1
+
+        return await self._database.write(job)
 
     async def recent(
         self, conversation: str, *, limit: int = 200, until: str | None = None

@@ -62,6 +62,7 @@ turns = Table(
     Column("status", String, nullable=False),
     Column("usage", Text),
     Column("explanation", Text),
+    Column("cut", Text),
     UniqueConstraint("id"),
     sqlite_autoincrement=True,
 )

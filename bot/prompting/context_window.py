@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 DEFAULT_CONTEXT_TOKENS = 4096
 """Assumed where an engine does not tell its model's context, in tokens."""
 
+DEFAULT_ANSWER_TOKENS = 2048
+"""The longest answer, in tokens, where nothing else is configured."""
+
 _CITATION = re.compile(r"[ \t]?\[\d{1,3}\]")
 _QUOTE_SIGN = re.compile(r"^>[ \t]?", re.MULTILINE)
 
@@ -67,9 +70,17 @@ class Fitter:
     """Fits prompts, and remembers token counts and where each conversation was cut.
 
     What it remembers is a cache: bounded, lost at a restart, and never needed to be right.
+    `answer_tokens` is how long an answer may become where its skill sets no limit.
     """
 
-    def __init__(self, *, conversations: int = 4096, counts: int = 20_000) -> None:
+    def __init__(
+        self,
+        *,
+        conversations: int = 4096,
+        counts: int = 20_000,
+        answer_tokens: int = DEFAULT_ANSWER_TOKENS,
+    ) -> None:
+        self._answer_tokens = answer_tokens
         self._cuts: LruDict[tuple[str, str], str] = LruDict(conversations)
         self._counts: LruDict[tuple[str, str, str], int] = LruDict(counts)
         self._frames: LruDict[str, tuple[int, int]] = LruDict(64)
@@ -84,7 +95,7 @@ class Fitter:
         blocks: int = 0,
         history: Sequence[StoredMessage] = (),
         who: Speakers = _NO_SPEAKERS,
-        answer_tokens: int = 512,
+        answer_tokens: int | None = None,
         share: float | None = None,
     ) -> Fitted:
         """Make a prompt of as much as fits.
@@ -92,10 +103,13 @@ class Fitter:
         `compose(n)` is the last message with the first n of the `blocks`, which are ranked: the
         later ones are left out first. `who` names the speakers of the history. `share` is how
         much of the room the last message may take up with blocks; by default 0.7 where there is
-        history, else all. Raises `ContextOverflow` where the question alone is too long.
+        history, else all. `answer_tokens` is the longest answer; by default what the window has
+        room for, up to the limit of all answers. Raises `ContextOverflow` where the question alone
+        is too long.
         """
         window = (await models.capabilities(model)).context or DEFAULT_CONTEXT_TOKENS
-        answer = max(1, min(answer_tokens, window // 4))
+        longest = self._answer_tokens if answer_tokens is None else answer_tokens
+        answer = max(1, min(longest, window // 4))
         measure = _Measure(self, models, model, window - answer - _MARGIN_TOKENS, who)
         used, base, cost = await measure.blocks(
             system,
@@ -112,6 +126,9 @@ class Fitter:
             if start == len(exchanges) or await measure.fits(messages):
                 break
             start += 1
+        if answer_tokens is None and answer < longest:
+            taken = await measure.estimate(messages, window - longest)
+            answer = max(answer, min(longest, window - taken - _MARGIN_TOKENS))
         return Fitted(messages, answer, used, len(chosen), len(history) - len(chosen))
 
     async def _cut(
@@ -199,6 +216,15 @@ class _Measure:
     async def fits(self, messages: Sequence[ChatMessage], budget: int | None = None) -> bool:
         limit = self.budget if budget is None else budget
         return _max_tokens(messages) <= limit or await self.count(messages) <= limit
+
+    async def estimate(self, messages: Sequence[ChatMessage], enough: int) -> int:
+        """What the messages take, with something to spare as some engines estimate; at most that,
+        if it is not more than `enough`."""
+        most = _max_tokens(messages) + _MARGIN_TOKENS
+        if most <= enough:
+            return most
+        counted = await self.count(messages)
+        return counted + counted // 8
 
     async def count(self, messages: Sequence[ChatMessage]) -> int:
         return await self._models.count(self.model, messages)

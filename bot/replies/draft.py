@@ -56,7 +56,8 @@ class Draft:
     Secrets are redacted everywhere. `text` is the answer for the history; the views are also free
     of control characters and of misleading links and images. `model` says that a model answers, so
     that the reply gets a Stop button and, at its end, buttons for feedback. An answer longer than
-    `file_over_chars` characters is attached as a file as well (0: never).
+    `file_over_chars` characters is attached as a file as well (0: never). `opening` is shown before
+    the first text, and is no part of the answer: the code fence that a reply goes on in.
 
     A `private` reply is for the asker alone, and so is every refusal; in a `direct` conversation
     nobody else is there, and nothing is kept from anybody. `heading` stands above a public reply.
@@ -73,8 +74,10 @@ class Draft:
         private: bool = False,
         direct: bool = False,
         heading: str = "",
+        opening: str = "",
     ) -> None:
         self.turn = turn
+        self._opening = opening
         self.file_over_chars = file_over_chars
         self.state: State = "working"
         self.characters = 0
@@ -138,6 +141,8 @@ class Draft:
             return
         part = self._redact.part(part)
         match part:
+            case Status("writing", ""):
+                self._status = None  # the model's words show it
             case Status():
                 self._status = replace(part, text=sanitize_text(part.text)) if part.text else part
             case Sources(items):
@@ -172,7 +177,8 @@ class Draft:
             written = state == "complete" and bool(text.strip())
             self._actions = (*self._wanted, *self._buttons_below(text) * written)
         else:
-            self._actions = TRY_AGAIN if again and self._model else ()
+            offered = notice.actions if notice is not None else ()
+            self._actions = offered or (TRY_AGAIN if again and self._model else ())
         everyone = self._audience == "everyone"
         if everyone and self.file_over_chars and len(text) > self.file_over_chars:
             self._attach(File("answer.md", text.encode(), "text/markdown; charset=utf-8"))
@@ -243,7 +249,6 @@ class Draft:
             )
         for at in range(0, len(delta), MAX_SLICE_CHARACTERS):
             self._fresh.append(delta[at : at + MAX_SLICE_CHARACTERS])
-        self._status = None
 
     def _redact_new_text(self, *, whole: bool = False) -> None:
         """Redact the text added since the last call. Done only when the text is read."""
@@ -264,6 +269,8 @@ class Draft:
 
     def _add_redacted(self, text: str) -> None:
         self._text.append(text)
+        if text:
+            text, self._opening = self._opening + text, ""
         self._show(self._links.feed(strip_controls(text)))
 
     def _show(self, text: str) -> None:

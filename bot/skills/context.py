@@ -25,9 +25,10 @@ from backends.base import (
 from bot.commands.checks import Asker, Check
 from bot.errors import Denied, Failed, NotFound, Refused, nearest
 from bot.events import Attachment, CommandCall, Message
-from bot.history.protocol import HistoryStore
+from bot.history.protocol import Cut, HistoryStore
 from bot.history.suspensions import history_until
 from bot.models.protocol import Models
+from bot.prompting.continuation import ContinuedPrompt, RepetitionFilter, continue_prompt
 from bot.prompting.foreign_text import Trusted
 from bot.prompting.repetition_guard import REPETITION_NOTICE, RepetitionGuard
 from bot.skills.current_turn import CurrentTurn, Resumption, TurnRecord, suspend_turn
@@ -59,6 +60,7 @@ class Context:
     ) -> None:
         self._turn = turn
         state = turn.resumed.state if turn.resumed is not None else {}
+        self._calls = 0
         self._steps: dict[str, Any] = dict(state.get(_STEPS, {}))
         self.services = services
         self.settings = settings
@@ -118,9 +120,11 @@ class Context:
 
     @property
     def history(self) -> HistoryStore:
-        """The stored messages of all conversations; a resumed turn sees those of its beginning."""
+        """The stored messages of all conversations; a turn that goes on sees those of its
+        beginning."""
         history = self.services.history
-        return history if self.resumed is None else history_until(history, self.turn)
+        began_before = self.resumed is not None or self._turn.continues is not None
+        return history_until(history, self.turn) if began_before else history
 
     @property
     def knowledge(self) -> Knowledge:
@@ -250,16 +254,24 @@ class Context:
         """Call the model and yield `Status` and `Text` parts as they arrive.
 
         Model and token usage are recorded with the answer. A model that repeats itself is ended,
-        with a notice. Reasoning that a model writes before its answer is not yielded as text; with
-        `thinking: show` in the model's configuration it comes as a file after the answer. `cache`
-        names the prompt cache to use: by default the conversation's, "" for none. Raises
-        `BackendError`, and `Failed` if the model wrote nothing but reasoning.
+        with a notice. An answer that reaches its length limit can go on later: the skill is then
+        called again, and the model goes on from its own words. Reasoning that a model writes before
+        its answer is not yielded as text; with `thinking: show` in the model's configuration it
+        comes as a file after the answer. `cache` names the prompt cache to use: by default the
+        conversation's, "" for none. Raises `BackendError`, and `Failed` if the model wrote nothing
+        but reasoning.
         """
         name = await self.model(model)
         self.record.model = name
+        self.record.cut = None
+        self._calls += 1
+        call = self._calls
+        prompt = await self._continue(name, messages, sampling or Sampling())
+        repetition = RepetitionFilter(prompt.begun if prompt.repeats else "")
         request = ChatRequest(
-            messages=tuple(messages),
-            sampling=sampling or Sampling(),
+            messages=prompt.messages,
+            sampling=prompt.sampling,
+            written_tokens=prompt.tokens,
             conversation=str(self.conversation) if cache is None else cache or None,
             person=self.author.key,
             channel=self.conversation.scope("channel"),
@@ -268,6 +280,7 @@ class Context:
         guard = RepetitionGuard()
         thinks = answers = False
         thoughts: list[str] = []
+        written = [prompt.begun]
         usage: Usage | None = None
         async with aclosing(self.models.chat(name, request)) as chunks:
             async for chunk in chunks:
@@ -282,9 +295,17 @@ class Context:
                     )
                 if chunk.thinking:
                     thoughts.append(chunk.thinking)
-                if chunk.text:
-                    answers = answers or bool(chunk.text.strip())
-                    yield Text(chunk.text)
+                text = repetition.feed(chunk.text)
+                if chunk.finish is not None:
+                    text += repetition.finish()
+                if text:
+                    if text.strip() and not answers:
+                        answers = True
+                        yield Status("writing")
+                    written.append(text)
+                    yield Text(text)
+                if chunk.finish == "length" and answers:
+                    self.record.cut = Cut(name, "".join(written), chunk.tokens, call)
                 if chunk.usage is not None:
                     usage = chunk.usage
                     self.record.add(usage)
@@ -295,8 +316,18 @@ class Context:
         if thoughts:
             yield File("thoughts.md", "".join(thoughts).strip().encode())
         if thinks and not answers:
-            written = f"{usage.completion_tokens:,} tokens" if usage is not None else "some time"
+            spent = f"{usage.completion_tokens:,} tokens" if usage is not None else "some time"
             raise Failed(
-                f"{name} only thought, for {written}, and came to no answer; ask for less at once, "
+                f"{name} only thought, for {spent}, and came to no answer; ask for less at once, "
                 "or choose another model with /model."
             )
+
+    async def _continue(
+        self, model: str, messages: Sequence[ChatMessage], sampling: Sampling
+    ) -> ContinuedPrompt:
+        """The prompt of a call, with the beginning of the answer if it goes on from there."""
+        cut = self._turn.continues
+        if cut is None or self._calls != cut.call:
+            return ContinuedPrompt(tuple(messages), sampling)
+        self._turn.go_on()
+        return await continue_prompt(self.models, model, messages, sampling, cut)

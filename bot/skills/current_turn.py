@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, Protocol
 from backends.base import Usage
 from bot.commands.checks import Asker
 from bot.events import Attachment, CommandCall, Message
+from bot.history.protocol import Cut
 from bot.history.suspensions import Suspension
 from bot.settings.values import ChannelSettings
 from bot.types import Action, Explanation, Part
@@ -27,6 +28,8 @@ class TurnRecord:
     explanation: Explanation | None = None
     silent: bool = False
     """Whether the model was asked and its last answer had no word."""
+    cut: Cut | None = field(default=None, repr=False)
+    """Where the model's last answer reached its length limit."""
     read: list[tuple[Attachment, str, str]] = field(default_factory=list, repr=False)
     """The files that were read, each with its title and text; stored with the question."""
 
@@ -86,6 +89,11 @@ class CurrentTurn(Protocol):
 
     @property
     def resumed(self) -> Resumption | None: ...
+
+    @property
+    def continues(self) -> Cut | None: ...
+
+    def go_on(self) -> None: ...
 
     async def say(self, part: Part) -> None: ...
 

@@ -19,6 +19,7 @@ from bot.history.protocol import StoredMessage
 from bot.replies.protocol import Replies, Sink
 from bot.turns.actions import ButtonHandler
 from bot.turns.admission import Admission, EverybodyAdmitted, action_of, turn_away
+from bot.turns.continuation import prepare_continuation
 from bot.turns.lanes import Lanes
 from bot.turns.outcome import Outcome
 from bot.turns.platforms import Platforms
@@ -174,7 +175,7 @@ class Intake:
         answer: StoredMessage,
         refused: Exception | None,
     ) -> asyncio.Task[None]:
-        """Run a suspended turn on, in its lane; returns its task."""
+        """Run a turn on that was suspended or cut, in its lane; returns its task."""
         if refused is None and not self._admits(turn.event):
             refused = Denied("I may not go on with this here just now.")
         if refused is None:
@@ -194,7 +195,7 @@ class Intake:
         self._runners.add(runner)
         return runner
 
-    def _capacity_error(self, event: Message | CommandCall) -> Exception | None:
+    def _capacity_error(self, event: Message | CommandCall | ActionCall) -> Exception | None:
         limits = self.dependencies.limits
         if self._closing:
             return Busy(10, "I am being restarted; please ask again in a moment.")
@@ -257,11 +258,13 @@ class Intake:
         if not await self.dependencies.store.claim(call.conversation.platform, call.id):
             return None
         match call.action:
+            case "regenerate" | "continue" | "resume" if self._closing:
+                raise Busy(10, "I am being restarted; please press again in a moment.")
             case "regenerate":
                 await self._regenerate(call, sink)
+            case "continue":
+                await self._continue(call, sink)
             case "resume":
-                if self._closing:
-                    raise Busy(10, "I am being restarted; please press again in a moment.")
                 asker = self._asker(call)
                 answer, _ = await self._buttons.find(call, asker)
                 await asyncio.wait([await self.resumer.press(call, answer, asker, sink)])
@@ -288,11 +291,20 @@ class Intake:
         words = "Stopped." if stopped else "There is nothing to stop; this answer has ended."
         return Notice(words, private=True)
 
+    async def _continue(self, call: ActionCall, sink: Sink) -> None:
+        """Have an answer go on that reached its length limit. Raises `NotFound`, `Denied` or
+        `Busy`."""
+        if (busy := self._capacity_error(call)) is not None:
+            raise busy
+        more = await prepare_continuation(self._buttons, call, self._asker(call))
+        task = self._resume(
+            more.turn, sink, question=more.question, answer=more.answer, refused=None
+        )
+        await asyncio.wait([task])
+
     async def _regenerate(self, call: ActionCall, sink: Sink) -> None:
         """Answer a question again, in place of its earlier answer. Raises `NotFound`, `Denied` or
         `Busy`."""
-        if self._closing:
-            raise Busy(10, "I am being restarted; please press again in a moment.")
         again = await self._regenerator.prepare(call, self._asker(call))
         runner = self._create_runner(
             self._router.read(again.event),

@@ -24,13 +24,13 @@ class Ticket:
         """The number of tickets before this one; 0 means that it may run."""
         return self._lanes.position(self._key, self)
 
-    async def wait(self, report: Callable[[int], None]) -> None:
+    async def wait(self, report: Callable[[int], None]) -> bool:
         """Wait until this ticket may run, and report its position each time it changes.
 
-        Reports nothing if the wait is shorter than a person would notice.
+        Returns whether it has reported one, which it does not if the wait is shorter than a person
+        would notice.
         """
-        if not self.position:
-            return
+        reported = False
         with suppress(TimeoutError):
             async with asyncio.timeout(_UNNOTICED_WAIT_S):
                 while self.position:
@@ -39,7 +39,9 @@ class Ticket:
         while position := self.position:
             self._moved.clear()
             report(position)
+            reported = True
             await self._moved.wait()
+        return reported
 
     def leave(self) -> None:
         """Leave the lane, so that the next ticket moves up."""

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from backends.errors import BackendBusy, BackendError, ContextOverflow, InvalidRequest
 from bot.errors import Busy, UserFacingError
-from bot.types import Notice, State
+from bot.types import Action, Notice, State
+
+LENGTH_NOTICE = "The answer reached its length limit."
+CONTINUE = Action("continue", "Continue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,11 @@ def empty_answer(model: str) -> Outcome:
     """The outcome of a skill that ended without an answer; `model` is the one it asked, if any."""
     words = "The model gave no answer." if model else "There is no answer to this."
     return Outcome("failed", Notice(words, "error"), again=True)
+
+
+def cut_answer() -> Outcome:
+    """The outcome of an answer that reached its length limit, and can go on."""
+    return Outcome("complete", Notice(LENGTH_NOTICE, "footer", actions=(CONTINUE,)))
 
 
 def _failed(sentence: str) -> Outcome:

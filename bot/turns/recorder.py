@@ -27,8 +27,9 @@ class TurnRecorder:
 
     `every_s` is the number of seconds between two saves of a growing answer. When a question is
     answered again, `question` is the stored question and `replaces` its earlier answer; its text
-    may have been edited. When a suspended turn is resumed, `continues` is its answer so far, after
-    which new text is stored. `answer` is the stored answer, once there is one.
+    may have been edited. When a suspended turn is resumed or an answer that was cut goes on,
+    `continues` is the answer so far, after which new text is stored. `answer` is the stored
+    answer, once there is one.
     """
 
     def __init__(
@@ -40,7 +41,10 @@ class TurnRecorder:
         continues: StoredMessage | None = None,
     ) -> None:
         self.answer = continues
-        self._before = continues.text.rstrip() if continues is not None else ""
+        self._before = continues.text if continues is not None else ""
+        self._joint = ""
+        if continues is not None and continues.cut is None:
+            self._before, self._joint = self._before.rstrip(), "\n\n"
         self._store = store
         self._every_s = every_s
         self._question = question
@@ -152,10 +156,10 @@ class TurnRecorder:
                     log.exception("turn.progress_not_stored")
 
     def _whole(self, text: str) -> str:
-        """The answer with what was said before the turn was suspended."""
+        """The answer with what was said before the turn was suspended, or was cut."""
         if not self._before or not text.strip():
             return self._before or text
-        return f"{self._before}\n\n{text}"
+        return f"{self._before}{self._joint}{text}"
 
     async def close(self, turn: Turn, text: str) -> None:
         """Store the answer of a turn that ended or was suspended."""
@@ -169,6 +173,9 @@ class TurnRecorder:
             return
         await self.save_attachments(turn)
         record = turn.record
+        if self.answer.cut is not None and not text.strip():  # nothing new: it can still go on
+            await self._finish(replace(self.answer, status="complete"))
+            return
         answer = replace(
             self.answer,
             text=self._whole(text),
@@ -176,7 +183,13 @@ class TurnRecorder:
             model=record.model,
             usage=record.usage,
             explanation=record.explanation,
+            cut=record.cut if turn.state == "complete" else None,
         )
+        if self.answer.cut is not None and turn.state in ("failed", "refused"):
+            answer = replace(answer, status="interrupted")  # what stood there stays in prompts
+        await self._finish(answer)
+
+    async def _finish(self, answer: StoredMessage) -> None:
         try:
             await unless_cancelled(self._store.finish(answer))
         except Exception:  # the person gets the answer even where it cannot be kept

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import structlog
@@ -21,6 +21,7 @@ from bot.history.suspensions import Suspensions
 from bot.observability.redaction import Redactor
 from bot.replies.delivery import Delivery, DeliveryTimeouts
 from bot.replies.draft import Draft
+from bot.replies.fences import open_fence
 from bot.replies.protocol import Sink
 from bot.settings.values import ChannelSettings
 from bot.skills.current_turn import TurnSuspended
@@ -28,7 +29,7 @@ from bot.turns.heading import asked_heading
 from bot.turns.lanes import Ticket
 from bot.turns.middleware import require
 from bot.turns.open_turns import OpenTurns
-from bot.turns.outcome import Outcome, empty_answer, outcome_of
+from bot.turns.outcome import CONTINUE, Outcome, cut_answer, empty_answer, outcome_of
 from bot.turns.recorder import TurnRecorder
 from bot.turns.turn import WITHDRAWN, Turn, unless_cancelled
 from bot.types import Actions, ConversationKey, Notice, Status
@@ -135,6 +136,7 @@ class TurnRunner:
             private=route is not None and route.private,
             direct=turn.asker.direct,
             heading=asked_heading(turn, question) if continues is None else "",
+            opening=_opening(continues),
         )
         self._delivery = Delivery(sink, self._draft, timeouts=dependencies.timeouts)
         self._suspended = False
@@ -189,7 +191,7 @@ class TurnRunner:
             return Outcome("failed" if self._draft.failed else "refused")
         if self._draft.empty or (turn.record.silent and self._draft.wordless):
             return empty_answer(turn.record.model)
-        return Outcome("complete")
+        return cut_answer() if turn.record.cut is not None else Outcome("complete")
 
     async def _claim(self) -> bool:
         event = self.turn.event
@@ -209,6 +211,9 @@ class TurnRunner:
         explanation = self.turn.record.explanation
         if explanation is not None:
             self.turn.record.explanation = self._dependencies.redact.part(explanation)
+        if (cut := self.turn.record.cut) is not None:
+            shown = self._dependencies.redact(cut.text)
+            self.turn.record.cut = cut if shown == cut.text else replace(cut, text=shown, tokens=())
         await self._draft.take_in()
         await self._recorder.close(self.turn, self._draft.whole_text)
         if self._suspended and self._dependencies.suspensions is not None:
@@ -216,6 +221,8 @@ class TurnRunner:
 
     async def _finish_reply(self, outcome: Outcome) -> None:
         if self.turn.stopped not in WITHDRAWN:
+            if self.turn.continues is not None and self._draft.wordless:
+                outcome = _offer_again(outcome)
             self._dependencies.open_turns.private_replies.remember(self.turn, self._draft)
             again = outcome.again and self._recorder.answer is not None
             await unless_cancelled(
@@ -236,8 +243,8 @@ class TurnRunner:
         )
         turn.deadline_s = limit
         self._draft.file_over_chars = turn.settings.file_over_chars
-        if self._ticket is not None:
-            await self._ticket.wait(self._show_position)
+        if self._ticket is not None and await self._ticket.wait(self._show_position):
+            self._delivery.add(Status("working"))
         if not turn.route.quick:
             claim = self._claims_with_question
             if not await self._recorder.open(turn, claim=claim):
@@ -260,6 +267,18 @@ class TurnRunner:
 
     def _show_position(self, position: int) -> None:
         self._delivery.add(Status("queued", position=position))
+
+
+def _opening(continues: StoredMessage | None) -> str:
+    """What is shown before an answer that goes on: the code fence in which it was cut."""
+    fence = open_fence(continues.text) if continues is not None and continues.cut else ""
+    return f"{fence}\n" if fence else ""
+
+
+def _offer_again(outcome: Outcome) -> Outcome:
+    """The outcome of an answer that did not go on: it stands as it was, and still can."""
+    notice = outcome.notice or Notice("The model had nothing to add.", "footer")
+    return replace(outcome, notice=replace(notice, actions=(CONTINUE,)), again=False)
 
 
 def report_error(error: Exception) -> Outcome:

@@ -11,9 +11,10 @@ from bot.commands.authorization import Subject
 from bot.commands.checks import Asker
 from bot.commands.declaration import Command
 from bot.events import CommandCall, Message
+from bot.history.protocol import Cut
 from bot.settings.values import ChannelSettings
 from bot.skills.current_turn import Resumption, TurnRecord
-from bot.types import Explanation, Part, State, Text, Value
+from bot.types import Explanation, Part, State, Status, Text, Value
 
 StopReason = Literal["stopped", "question_deleted", "answer_deleted", "replaced", "shutdown"]
 WITHDRAWN: frozenset[StopReason] = frozenset({"question_deleted", "answer_deleted", "replaced"})
@@ -90,6 +91,9 @@ class Turn:
     first_asked_by: str = ""
     question: str = ""
     resumed: Resumption | None = None
+    continues: Cut | None = field(default=None, repr=False)
+    """Where its answer was cut, if it goes on. Until the model goes on, which `go_on` says, nothing
+    is added to the reply: it stands there already."""
     output: Output | None = field(default=None, repr=False)
     save_read: Callable[[], Awaitable[None]] | None = field(default=None, repr=False)
     """Stores what was read with the question; called before the model is asked."""
@@ -102,6 +106,10 @@ class Turn:
     """Set once nothing more of the turn is stored or sent."""
     _work: asyncio.Task[None] | None = field(default=None, repr=False)
     _paused_at: float = field(default=0.0, repr=False)
+    _is_repeating: bool = field(default=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._is_repeating = self.continues is not None
 
     @property
     def people(self) -> frozenset[str]:
@@ -114,6 +122,8 @@ class Turn:
 
     async def say(self, part: Part) -> None:
         """Add a part to the reply. Raises `Failed` if the answer becomes too long."""
+        if self._is_repeating and not isinstance(part, Explanation | Status):
+            return
         if isinstance(part, Explanation):
             self.record.explanation = part
             if self.save_read is not None:
@@ -128,6 +138,10 @@ class Turn:
             return
         await asyncio.sleep(0)
         self._paused_at = now
+
+    def go_on(self) -> None:
+        """From now on the skill says what was not said before the answer was cut."""
+        self._is_repeating = False
 
     @property
     def subject(self) -> Subject:

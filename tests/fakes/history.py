@@ -52,6 +52,13 @@ class MemoryHistoryStore:
         if (old := self.turns.get(answer.id)) is not None and old.status == "running":
             self.turns[answer.id] = answer
 
+    async def reopen(self, turn: str) -> bool:
+        old = self.turns.get(turn)
+        if old is None or old.status != "complete" or old.cut is None:
+            return False
+        self.turns[turn] = replace(old, status="running")
+        return True
+
     async def recent(
         self, conversation: str, *, limit: int = 200, until: str | None = None
     ) -> Sequence[StoredMessage]:

@@ -26,6 +26,7 @@ class OpenAIServer(SpeechServer):
     def __init__(self, *, llama: bool = True) -> None:
         super().__init__()
         self.llama = llama
+        self.owner = "somebody"
         self.models = ["tiny"]
         self.context = 512
         self.key: str | None = None
@@ -66,7 +67,7 @@ class OpenAIServer(SpeechServer):
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
-        owner = "llamacpp" if self.llama and len(self.models) == 1 else "somebody"
+        owner = "llamacpp" if self.llama and len(self.models) == 1 else self.owner
         data = [
             {"id": name, "object": "model", "created": 1, "owned_by": owner}
             | ({} if self.llama else {"max_model_len": self.context})

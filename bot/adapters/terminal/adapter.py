@@ -39,6 +39,7 @@ EXAMPLE_LINES = (
 
 _TERMINAL_COMMANDS = (
     "/again",
+    "/continue",
     "/choose",
     "/exit",
     "/outdated",
@@ -230,6 +231,8 @@ class TerminalAdapter:
                 return self._build_action_call(key, "why") or "There is no answer yet."
             case "/again":
                 return self._build_action_call(key, "regenerate") or "There is no answer yet."
+            case "/continue":
+                return self._build_action_call(key, "continue") or "There is no answer yet."
         if (chosen := _CHOICE_COMMAND.fullmatch(text.strip())) is not None:
             return self._build_action_call(key, "resume", chosen[1]) or "There is no answer yet."
         if (asked := _SOURCE_COMMAND.fullmatch(text.strip().lower())) is not None:

@@ -55,6 +55,18 @@ async def chunks(backend: OllamaBackend, asked: ChatRequest | None = None) -> li
         return [chunk async for chunk in stream]
 
 
+async def test_it_goes_on_from_the_assistants_words_without_thinking_anew(
+    server: OllamaServer, backend: OllamaBackend
+) -> None:
+    assert (await backend.capabilities()).continues
+    begun = ChatMessage("assistant", "Once upon a")
+    asked = ChatRequest((ChatMessage("user", "A story."), begun), Sampling(max_tokens=3))
+    assert (await chunks(backend, asked))[-1].finish == "length"
+    [body] = server.bodies("/api/chat")
+    assert body["messages"][-1] == {"role": "assistant", "content": "Once upon a"}
+    assert body["think"] is False
+
+
 async def test_the_context_and_keep_alive_go_with_every_request(server: OllamaServer) -> None:
     backend = make(server.url, keep_alive="10m", options={"num_thread": 2, "num_ctx": 9})
     await chunks(

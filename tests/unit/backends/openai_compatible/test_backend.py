@@ -86,6 +86,32 @@ async def test_only_what_was_asked_for_goes_into_the_body(server: OpenAIServer) 
     }
 
 
+@pytest.mark.parametrize(
+    ("llama", "owner", "continues", "told"),
+    [
+        (True, "llamacpp", True, {}),
+        (False, "vllm", True, {"add_generation_prompt": False, "continue_final_message": True}),
+        (False, "somebody", False, {}),
+    ],
+)
+async def test_a_server_that_goes_on_from_the_assistants_words_is_told_to(
+    llama: bool, owner: str, continues: bool, told: dict[str, bool]
+) -> None:
+    async with OpenAIServer(llama=llama) as server:
+        server.owner = owner
+        backend = make(server.base)
+        assert (await backend.capabilities()).continues is continues
+        begun = ChatMessage("assistant", "Once upon a")
+        asked = ChatRequest((ChatMessage("user", "A story."), begun), Sampling(max_tokens=3))
+        last = (await chunks(backend, asked))[-1]
+        await backend.aclose()
+    [body] = server.bodies(CHAT)
+    assert last.finish == "length"
+    assert body["messages"][-1] == {"role": "assistant", "content": "Once upon a"}
+    assert {k: v for k, v in body.items() if k.endswith(("_prompt", "_message"))} == told
+    assert body["chat_template_kwargs"]["enable_thinking"] is False
+
+
 async def test_timings_and_usage_of_llama_server_become_the_usage(
     backend: OpenAICompatibleBackend,
 ) -> None:

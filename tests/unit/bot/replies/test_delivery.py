@@ -44,6 +44,7 @@ async def test_start_then_updates_then_one_finish(sink: RecordingSink) -> None:
     delivery = deliver(sink)
     delivery.add(Status("reading", tokens=3100))
     await settle()
+    delivery.add(Status("writing"))
     delivery.add(Text("Hello"))
     await settle()
     delivery.add(Text(" you"))

@@ -181,8 +181,9 @@ def test_postgresql_is_told_nothing_that_sqlite_alone_knows(postgresql_script: s
 
 
 def parts(definition: str) -> Iterator[str]:
-    """The columns and constraints of a table's definition."""
-    for line in definition.split("\n"):
+    """The columns and constraints of a table's definition. SQLite writes a column that was added
+    later behind the one before it."""
+    for line in re.split(r"\n|, (?=\w+ [A-Z]+\b)", definition):
         if part := line.strip().removesuffix(","):
             yield part
 

@@ -241,6 +241,30 @@ async def test_a_skill_that_asks_no_model_and_says_nothing_does_not_blame_one(be
     assert [notice.text for notice in view.notices] == ["There is no answer to this."]
 
 
+async def quoting(ctx: Context) -> None:
+    """What comes at once is no word of the model's."""
+    await ctx.say(Status("working", "reading the documents"))
+    await ctx.say(Text("> From the documents.\n\n"))
+    await ctx.write([ChatMessage("user", "hello")])
+
+
+async def test_a_status_stays_beneath_a_quotation_until_the_models_own_first_word(
+    bench: Make,
+) -> None:
+    """The quotation stood there for many seconds as if it were all."""
+    model = ScriptedBackend("default", replies=["The word."], first_token_s=0.1, tokens_per_s=50)
+    b = bench(Skill("quoting", answer=quoting), backend=model)
+    sink = await b.begin(b.message("hello"))
+    await sink.end()
+    shown = [(view.text, view.status) for _, view, _ in sink.calls]
+    quoted = [status for text, status in shown if text.strip() == "> From the documents."]
+    assert quoted
+    assert all(quoted), "something is said to be going on"
+    assert [status for text, status in shown if "word" in text] == [None] * len(
+        [text for text, _ in shown if "word" in text]
+    )
+
+
 async def test_a_refusal_that_a_skill_yields_is_one(bench: Make, history: HistoryStore) -> None:
     async def refuse(ctx: Context) -> AsyncIterator[Part]:
         yield Notice("Not today.", "refusal")
@@ -339,7 +363,7 @@ async def test_a_conversation_takes_one_turn_at_a_time_in_order(bench: Make) -> 
     assert most == 1
     waited = [view.status for _, view, _ in sinks[2].calls if view.status]
     assert waited[0] == Status("queued", position=2)
-    assert waited[-1] == Status("queued", position=1)
+    assert waited[-2:] == [Status("queued", position=1), Status("working")]
 
 
 async def test_conversations_run_side_by_side(bench: Make) -> None:

@@ -1,0 +1,57 @@
+"""Prepares an answer that reached its length limit to go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bot.commands.checks import Asker
+from bot.errors import NotFound
+from bot.events import ActionCall
+from bot.history.attachments import AttachmentSnapshot
+from bot.history.protocol import StoredMessage
+from bot.turns.actions import ButtonHandler, is_same_channel
+from bot.turns.regenerate import rebuild_event
+from bot.turns.turn import Turn
+from bot.types import ConversationKey
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """A turn whose answer goes on, with what is stored of it."""
+
+    turn: Turn
+    question: StoredMessage
+    answer: StoredMessage
+
+
+async def prepare_continuation(
+    buttons: ButtonHandler, call: ActionCall, asker: Asker
+) -> Continuation:
+    """Mark the answer of a pressed button as running again, which only the first press can do.
+
+    Raises `NotFound` if it does not wait to go on, and `Denied` if this person may not press.
+    """
+    answer, question = await buttons.find(call, asker)
+    if question is None:
+        raise NotFound("The question is no longer kept; please ask again.")
+    snapshot = await buttons.store.material(question.id) or AttachmentSnapshot()
+    key = ConversationKey.parse(question.conversation)
+    event = rebuild_event(
+        question,
+        snapshot,
+        call.author,
+        id=call.id,
+        direct=call.direct and is_same_channel(key, call.conversation),
+        earlier=call.earlier,
+    )
+    if answer.cut is None or not await buttons.store.reopen(answer.id):
+        raise NotFound("This answer is complete, or goes on already.")
+    turn = Turn(
+        answer.id,
+        event,
+        replace(asker, conversation=key, direct=event.direct),
+        first_asked_by=question.author,
+        question=question.id,
+        continues=answer.cut,
+    )
+    return Continuation(turn, question, answer)
