@@ -138,9 +138,7 @@ class ActionCall:
     earlier: Reader | None = field(default=None, compare=False, repr=False)
 
 
-ACTIONS_WITH_REPLY: frozenset[ActionName] = frozenset(
-    {"regenerate", "continue", "resume", "share"}
-)
+ACTIONS_WITH_REPLY: frozenset[ActionName] = frozenset({"regenerate", "continue", "resume", "share"})
 """Buttons after which a turn writes a new reply; the others show a notice at most."""
 
 

@@ -51,7 +51,7 @@ async def help_(
     mine = [one for one in ctx.services.commands if await ctx.allowed(one.name)]
     if not about:
         writes = await ctx.allowed("message") and await ctx.allowed("chat")
-        yield Text(_overview(sorted(mine, key=lambda one: one.name), writes=writes))
+        yield Text(_overview(ctx, sorted(mine, key=lambda one: one.name), writes=writes))
         return
     name = about.strip().lstrip("/").lower()
     found = next((one for one in mine if one.name == name), None)
@@ -59,17 +59,29 @@ async def help_(
         near = nearest(name, [one.name for one in mine])
         hint = f" Did you mean /{near}?" if near else " Write /help to see them all."
         raise NotFound(f"There is no command /{name:.60}.{hint}")
-    yield Text(_page(found))
+    yield Text(_page(ctx, found))
 
 
-def _overview(commands: Sequence[Command], *, writes: bool) -> str:
-    lines = [f"- `{one.usage}`: {one.description}" for one in commands]
-    first = "Just write to me, or use a command:" if writes else "Use a command:"
-    return "\n".join([first, "", *lines, "", "`/help COMMAND` tells more."])
+def _overview(ctx: Context, commands: Sequence[Command], *, writes: bool) -> str:
+    first = "Just write to me, or use a command." if writes else "Use a command."
+    asking = [one for one in commands if not one.quick]
+    groups = {"Ask": asking, "Settings and more": [one for one in commands if one.quick]}
+    lines = [first]
+    for title, found in groups.items():
+        if found:
+            lines += ["", f"**{title}**"]
+            lines += [f"- {ctx.written(_short_usage(one))}: {one.description}" for one in found]
+    return "\n".join([*lines, "", f"{ctx.written('/help NAME')} tells more about one of them."])
 
 
-def _page(found: Command) -> str:
-    lines = [f"`{found.usage}`", "", found.description]
+def _short_usage(one: Command) -> str:
+    """What a call needs; the rest is told by the command's own page."""
+    required = [option.name.upper() for option in one.options if option.required]
+    return " ".join([f"/{one.name}", *required])
+
+
+def _page(ctx: Context, found: Command) -> str:
+    lines = [ctx.written(found.usage), "", found.description]
     if found.options:
         lines += ["", "Options:"]
     for option in found.options:
@@ -82,7 +94,7 @@ def _page(found: Command) -> str:
             words.append(f"{option.default} unless given")
         lines.append(f"- `{option.name}`: {'; '.join(words)}")
     if found.examples:
-        lines += ["", "Examples:", *(f"- `{example.call}`" for example in found.examples)]
+        lines += ["", "Examples:", *(f"- {ctx.written(one.call)}" for one in found.examples)]
     if found.menu:
         lines += ["", f"Also in the menu of a message: {found.menu}"]
     return "\n".join(lines)

@@ -20,7 +20,7 @@ from bot.skills.hookspecs import __file__ as hookspecs_file
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 HOOKS = re.findall(r"^def (\w+)\(", Path(hookspecs_file).read_text("utf-8"), re.MULTILINE)
-_COMMAND = re.compile(r"(?:^|[`/(])parlance((?: [a-z][a-z-]*)+)([^`\n]*)", re.MULTILINE)
+_COMMAND = re.compile(r"(?:^|[`(]|bin/)parlance((?: [a-z][a-z-]*)+)([^`\n]*)", re.MULTILINE)
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 

@@ -51,6 +51,9 @@ class SlackSettings(PlatformSettings):
     """Connect when there is a token."""
     allowed_workspaces: tuple[str, ...] = ()
     """Workspaces in which the bot works, by id (`T…`); empty: in every one that it is added to."""
+    command_prefix: Annotated[str, Field(pattern=r"^[a-z0-9_-]{0,16}$")] = ""
+    """Begins the name of every command, where other apps have the same: `parlance-` makes
+    /parlance-ask. `/parlance ask` works in any case."""
     mode: Literal["socket", "http"] = "socket"
     """`socket` needs SLACK_APP_TOKEN; `http` needs SLACK_SIGNING_SECRET and `http.public_url`."""
     agent: bool = True

@@ -18,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.adapters.background_tasks import MAX_TASKS, BackgroundTasks
 from bot.adapters.backoff import Backoff
 from bot.adapters.protocol import AdapterError, Core
+from bot.adapters.slack.command_names import CommandNames
 from bot.adapters.slack.inbound.listeners import register_listeners
 from bot.adapters.slack.inbound.membership import Membership
 from bot.adapters.slack.inbound.user_groups import UserGroups
@@ -129,7 +130,7 @@ class SlackAdapter:
                 self._running = _Run(client, core.replies, membership, groups)
                 register_listeners(
                     app, core, client, self.timing, background_tasks, str(me["bot_user_id"]),
-                    users, groups,
+                    users, groups, names=self._names,
                     thread_context=self.settings.thread_context,
                     streaming=self.settings.agent and self.settings.streaming == "auto",
                 )  # fmt: skip
@@ -188,6 +189,14 @@ class SlackAdapter:
         """Why a rule that names these user groups could not work; None if it can."""
         run = self._running
         return None if run is None else await run.groups.problem(roles)
+
+    def written(self, call: str) -> str:
+        """A call such as `/ask how so?` as it is written in Slack, in Markdown."""
+        return self._names.written(call)
+
+    @property
+    def _names(self) -> CommandNames:
+        return CommandNames(self.settings.command_prefix)
 
     def _missing_secret(self) -> str | None:
         if self.settings.mode == "http":

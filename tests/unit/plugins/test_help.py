@@ -15,8 +15,15 @@ from tests.unit.plugins.stage import ANN, HERE, Stage, authorizer
 
 async def test_help_is_made_from_the_commands(on: Stage) -> None:
     text = (await on.call(help_, options={})).text
-    assert "- `/ask QUESTION [model=…]`: Answer from the team's documents, with sources." in text
-    assert text.index("/ask") < text.index("/help") < text.index("/rap")
+    assert "- `/ask QUESTION`: Answer from the team's documents, with sources." in text
+    assert text.index("/ask") < text.index("/rap") < text.index("/help")
+    on.services = replace(on.services, written=lambda platform, call: f"<{platform} {call}>")
+    text = (await on.call(help_, options={})).text
+    assert "- <discord /ask QUESTION>: Answer" in text
+    assert text.endswith("<discord /help NAME> tells more about one of them.")
+    text = (await on.call(help_, options={"about": "ask"})).text
+    assert text.startswith("<discord /ask QUESTION [model=…]>")
+    assert "- <discord /ask how do I write a skill?>" in text
 
 
 async def test_one_command_is_explained_with_its_options_and_examples(on: Stage) -> None:

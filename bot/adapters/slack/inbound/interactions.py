@@ -17,6 +17,7 @@ from bot.adapters.form_validation import (
 )
 from bot.adapters.inbox import EDITED_PREFIX
 from bot.adapters.protocol import Core
+from bot.adapters.slack.command_names import CommandNames
 from bot.adapters.slack.inbound.direct import DirectChannels
 from bot.adapters.slack.inbound.history import HistoryReader
 from bot.adapters.slack.inbound.messages import Messages
@@ -39,7 +40,7 @@ from bot.adapters.slack.transport.timing import Timing
 from bot.commands.declaration import Command
 from bot.commands.parsing import parse_options
 from bot.errors import MissingOption, UsageError
-from bot.events import ACTIONS_WITH_REPLY, ActionCall, CommandCall
+from bot.events import ACTIONS_WITH_REPLY, ActionCall, CommandCall, Message
 from bot.replies.protocol import Sink
 from bot.types import ActionName, Author, ConversationKey, Value
 
@@ -64,7 +65,9 @@ class Interactions:
         history_reader: HistoryReader,
         messages: Messages,
         agent_status: AgentStatus,
+        names: CommandNames,
     ) -> None:
+        self._names = names
         self._core = core
         self._client = client
         self._timing = timing
@@ -88,8 +91,10 @@ class Interactions:
 
     async def on_command(self, body: Body, own_id: str) -> None:
         """Handle a slash command; opens a form if something is missing."""
-        name = str(body["command"]).removeprefix("/")
-        text = str(body.get("text") or "")
+        known = [command.name for command in self._core.commands]
+        name, text = self._names.split_call(
+            str(body["command"]), str(body.get("text") or ""), known
+        )
         command = self._find_command(name)
         user, channel = str(body["user_id"]), str(body["channel_id"])
         key = ConversationKey(PLATFORM, str(body["team_id"]), channel)
@@ -102,11 +107,14 @@ class Interactions:
         ):
             return
         author = await self._history_reader.users.author(user, str(body.get("user_name") or ""))
-        call = CommandCall(
-            f"command:{body['trigger_id']}", key, author, name,
-            text=text, direct=await self._direct.is_direct_with_bot(channel),
-            earlier=self._history_reader.make_reader(channel, None, own_id),
-        )  # fmt: skip
+        direct = await self._direct.is_direct_with_bot(channel)
+        earlier = self._history_reader.make_reader(channel, None, own_id)
+        id_ = f"command:{body['trigger_id']}"
+        call: CommandCall | Message = CommandCall(
+            id_, key, author, name, text=text, direct=direct, earlier=earlier
+        )
+        if not name:  # a question to `/parlance`
+            call = Message(id_, key, author, text, direct, earlier=earlier)
         await self._core.accept(call, self._sink(key, author))
 
     async def _may_use(self, body: Body, name: str) -> bool:

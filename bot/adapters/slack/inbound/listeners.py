@@ -10,6 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.protocol import Core
+from bot.adapters.slack.command_names import CommandNames
 from bot.adapters.slack.inbound.agent_events import AgentEvents
 from bot.adapters.slack.inbound.files import Files
 from bot.adapters.slack.inbound.history import HistoryReader
@@ -33,6 +34,7 @@ def register_listeners(
     users: UserDirectory,
     groups: UserGroups,
     *,
+    names: CommandNames,
     thread_context: int = 20,
     streaming: bool = False,
 ) -> None:
@@ -41,8 +43,8 @@ def register_listeners(
     agent_status = AgentStatus(
         client, background_tasks, streaming=streaming, refresh_s=timing.status_refresh
     )
-    messages = Messages(core, client, timing, background_tasks, history_reader, agent_status)
-    interactions = Interactions(core, client, timing, history_reader, messages, agent_status)
+    messages = Messages(core, client, timing, background_tasks, history_reader, agent_status, names)
+    interactions = Interactions(core, client, timing, history_reader, messages, agent_status, names)
     agent_events = AgentEvents(core, client, timing, users, agent_status)
 
     async def on_mention(event: dict[str, Any], body: dict[str, Any]) -> None:

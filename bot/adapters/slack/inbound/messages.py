@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.adapters.background_tasks import REFUSAL, BackgroundTasks, Refusal
 from bot.adapters.inbox import Answer, Inbox, Incoming
 from bot.adapters.protocol import Core
+from bot.adapters.slack.command_names import CommandNames
 from bot.adapters.slack.inbound.history import HistoryReader
 from bot.adapters.slack.inbound.text import find_mentions, is_from_a_person, to_readable
 from bot.adapters.slack.inbound.users import PLATFORM
@@ -38,7 +39,9 @@ class Messages:
         background_tasks: BackgroundTasks,
         history_reader: HistoryReader,
         agent_status: AgentStatus,
+        names: CommandNames,
     ) -> None:
+        self._names = names
         self._core = core
         self._client = client
         self._timing = timing
@@ -128,8 +131,11 @@ class Messages:
         return key
 
     def _answers_in_place(self, event: Event, own_id: str) -> bool:
-        text = to_readable(str(event.get("text") or ""), own_id)
+        text = self._named(to_readable(str(event.get("text") or ""), own_id))
         return self._core.answers_in_place(text, files=bool(event.get("files")))
+
+    def _named(self, text: str) -> str:
+        return self._names.in_text(text, [command.name for command in self._core.commands])
 
     async def _here(self, event: Event, team: str, own_id: str) -> ConversationKey:
         """The conversation a message is in; for an agent each direct question has a thread."""
@@ -154,6 +160,7 @@ class Messages:
             self._history_reader.users.author(user),
             self._history_reader.readable_text(event, own_id),
         )
+        text = self._named(text)
         message = Message(
             id=f"{channel}:{ts}",
             conversation=key,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
 
+from bot.adapters.slack.command_names import MAX_NAME_CHARS, ROOT_COMMAND, CommandNames
 from bot.adapters.slack.inbound.interactions import MENU
 from bot.adapters.slack.transport.http_mode import EVENTS_PATH
 from bot.commands.declaration import Command
@@ -78,14 +79,7 @@ def build_manifest(
         },
         "bot_user": {"display_name": "Parlance", "always_online": True},
         "slash_commands": [
-            {
-                "command": f"/{command.name}",
-                **url,
-                "description": command.description[:_MAX_DESCRIPTION_CHARS],
-                **_hint(command),
-                "should_escape": False,
-            }
-            for command in commands
+            {**one, **url, "should_escape": False} for one in _slash_commands(commands, settings)
         ],
         "shortcuts": [
             {
@@ -114,6 +108,27 @@ def build_manifest(
             "token_rotation_enabled": False,
         },
     }
+
+
+def _slash_commands(
+    commands: Sequence[Command], settings: SlackSettings
+) -> Iterator[dict[str, str]]:
+    """Every command under its name in Slack, and the one that takes the others as a word."""
+    names = CommandNames(settings.command_prefix)
+    known = {command.name: names.in_slack(command.name) for command in commands}
+    if ROOT_COMMAND not in known.values():
+        yield {
+            "command": f"/{ROOT_COMMAND}",
+            "description": "Ask something, or call any command.",
+            "usage_hint": "QUESTION, help, or a command such as ask QUESTION",
+        }
+    for command in commands:
+        if len(known[command.name]) <= MAX_NAME_CHARS:
+            yield {
+                "command": f"/{known[command.name]}",
+                "description": command.description[:_MAX_DESCRIPTION_CHARS],
+                **_hint(command),
+            }
 
 
 def _hint(command: Command) -> dict[str, str]:

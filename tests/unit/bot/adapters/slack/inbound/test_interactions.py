@@ -33,6 +33,42 @@ class TestCommands:
         await people.slash("paint", "a house colour=green times=2")
         await says(people, "a house in green, 2 times")
 
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("team-paint", "a house"),
+            ("paint", "a house"),
+            ("parlance", "paint a house"),
+            ("parlance", "/team-paint a house"),
+            ("parlance", " Paint  a house "),
+        ],
+    )
+    async def test_a_command_has_a_prefix_and_is_a_word_of_parlance(
+        self, make: Any, people: Acting, name: str, text: str
+    ) -> None:
+        async with running(make(settings={"command_prefix": "team-"})) as bot:
+            await people.slash(name, text)
+            await says(people, "a house in red, 1 times")
+            assert bot.asked() == []
+
+    async def test_what_parlance_is_told_without_a_command_is_a_question(
+        self, bot: Bot, people: Acting
+    ) -> None:
+        await people.slash("parlance", "what is a lighthouse?")
+        await says(people, "You said: what is a lighthouse?")
+        await people.slash("parlance", "/paimt a house")
+        await says(people, "There is no command /paimt. Did you mean /paint?")
+        await people.slash("parlance")
+        await says(people, "There is no command /help.")
+
+    @pytest.mark.parametrize("text", ["/team-paint a house", "/parlance paint a house"])
+    async def test_a_mention_may_name_a_command_as_slack_does(
+        self, make: Any, people: Acting, text: str
+    ) -> None:
+        async with running(make(settings={"command_prefix": "team-"})):
+            await people.say(text, mention=True)
+            await says(people, "a house in red, 1 times")
+
     async def test_a_mistake_is_explained(self, bot: Bot, people: Acting) -> None:
         await people.slash("paint", "a house times=7")
         await says(people, "times must be at most 3, not 7.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,21 @@ class TestManifest:
         found = yaml.safe_load(manifest(COMMANDS))
         assert found["settings"]["socket_mode_enabled"] is True
         assert "url" not in str(found)
-        (said,) = found["features"]["slash_commands"]
-        assert said["command"] == "/say"
+        root, said = found["features"]["slash_commands"]
+        assert (root["command"], said["command"]) == ("/parlance", "/say")
         assert said["usage_hint"] == "WHAT"
         (menu,) = found["features"]["shortcuts"]
         assert (menu["name"], menu["type"]) == ("Say this again", "message")
         assert set(found["oauth_config"]["scopes"]["bot"]) == set(scopes(SlackSettings()))
+
+    def test_a_prefix_keeps_the_commands_apart_from_those_of_other_apps(self) -> None:
+        settings = SlackSettings(command_prefix="parlance-")
+        long = [replace(COMMANDS[0], name="x" * 24)]
+        found = build_manifest([*COMMANDS, *long], settings)
+        names = [c["command"] for c in found["features"]["slash_commands"]]
+        assert names == ["/parlance", "/parlance-say"]  # Slack takes at most 32 characters
+        with pytest.raises(ValueError, match="command_prefix"):
+            SlackSettings(command_prefix="Team X ")
 
     def test_http_names_one_address_for_everything(self) -> None:
         found = yaml.safe_load(manifest(COMMANDS, HTTP, URL))
@@ -126,6 +136,15 @@ class TestDoctor:
         assert list(await adapter.check()) == []
         assert adapter.notes == ()
 
+    async def test_commands_without_the_prefix_are_named(
+        self, fake: FakeSlack, live: dict[str, Any]
+    ) -> None:
+        adapter = self.adapter(fake, settings=SlackSettings(command_prefix="parlance-"))
+        (problem,) = await adapter.check()
+        assert problem.startswith("The app does not know the command /parlance-say: paste")
+        (note,) = adapter.notes
+        assert "/say" in note
+
     async def test_it_says_what_it_could_not_compare(
         self, fake: FakeSlack, live: dict[str, Any]
     ) -> None:
@@ -168,7 +187,7 @@ class TestDoctor:
             "is no agent",
         ):
             assert [p for p in problems if said in p], said
-        assert len(problems) == 7
+        assert len(problems) == 8
         assert all("\n" not in p for p in problems)
         (note,) = adapter.notes
         assert "the command /old, which no loaded plugin has" in note
