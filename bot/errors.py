@@ -11,6 +11,7 @@
         ├── Busy                come back in `retry_after_s`
         ├── NotFound            no such command, document, model …
         ├── Refused             an input that is not accepted: a URL, a file, a size
+        │   └── Recording       a voice message or a video
         └── Failed              the work was tried and could not be done
 
 A `UserFacingError` says in one sentence what was wrong and what to do. It never contains a secret
@@ -76,6 +77,10 @@ class NotFound(UserFacingError):
 
 class Refused(UserFacingError):
     """The input is not accepted: a URL, a file, a size, a character."""
+
+
+class Recording(Refused):
+    """A voice message, another recording or a video, which nobody here listens to or watches."""
 
 
 class Failed(UserFacingError):

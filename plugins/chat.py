@@ -16,6 +16,7 @@ from bot.api import (
     Notice,
     Option,
     Page,
+    Recording,
     Refused,
     Sampling,
     Skill,
@@ -206,6 +207,8 @@ async def _read_files(ctx: Context) -> tuple[list[Page], list[str]]:
     for file in (*ctx.attachments, *quoted[-3:]):
         try:
             pages.append(await ctx.read(file))
+        except Recording as exc:
+            refused.append(str(exc))
         except UserFacingError as exc:
             refused.append(f"{file.name:.100} is left out: {exc}")
     return pages, refused

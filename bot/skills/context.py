@@ -23,7 +23,7 @@ from backends.base import (
     Usage,
 )
 from bot.commands.checks import Asker, Check
-from bot.errors import Denied, Failed, NotFound, Refused, nearest
+from bot.errors import Denied, Failed, NotFound, Recording, Refused, nearest
 from bot.events import Attachment, CommandCall, Message
 from bot.history.protocol import Cut, HistoryStore
 from bot.history.suspensions import history_until
@@ -32,6 +32,7 @@ from bot.prompting.continuation import ContinuedPrompt, RepetitionFilter, contin
 from bot.prompting.foreign_text import Trusted
 from bot.prompting.repetition_guard import REPETITION_NOTICE, RepetitionGuard
 from bot.skills.current_turn import CurrentTurn, Resumption, TurnRecord, suspend_turn
+from bot.skills.recordings import recording_refusal
 from bot.skills.services import Knowledge, Prompts, Services, Web
 from bot.types import (
     Author,
@@ -191,7 +192,13 @@ class Context:
                 f"{attachment.name:.100} has {attachment.size / 1024**2:.0f} MB; "
                 f"files up to {limit / 1024**2:.0f} MB are read."
             )
-        page = await self.web.read_bytes(attachment.name, await attachment.read(limit))
+        data = await attachment.read(limit)
+        try:
+            page = await self.web.read_bytes(attachment.name, data)
+        except Refused as error:
+            if words := recording_refusal(attachment):
+                raise Recording(words) from error
+            raise
         self.record.read.append((attachment, page.title, page.text))
         return page
 
