@@ -44,9 +44,11 @@ bench: $(DEV) ## print the benchmark table, and write build/bench.json
 soak: $(DEV) ## half an hour of mixed load with cancels, failures and model switches
 	$(PY) -m bench.soak $(ARGS)
 
-test-peers: $(DEV) build/peers/local-slack ## the stories on an independent Slack (needs npm, unshare, ip)
+# They listen on every interface, so they are started where there is but the loopback one.
+test-peers: $(DEV) build/peers/local-slack build/peers/discord/.installed ## the stories on a Slack and a Discord of others (needs npm, node, unshare, ip)
 	unshare -r -n sh -c 'ip link set lo up && \
-		LOCAL_SLACK=build/peers/local-slack exec $(PY) -m pytest -m peers tests/peers'
+		LOCAL_SLACK=build/peers/local-slack DISCORD_TWIN=build/peers/discord \
+		exec $(PY) -m pytest -m peers tests/peers'
 
 PEER := local-slack-linux-x64
 PEER_VERSION := 0.1.8
@@ -58,6 +60,12 @@ build/peers/local-slack:
 		tar -xzf $(PEER)-$(PEER_VERSION).tgz package/bin/local-slack && \
 		echo "$(PEER_SHA256)  package/bin/local-slack" | sha256sum --check --quiet && \
 		chmod +x package/bin/local-slack && mv package/bin/local-slack local-slack
+
+# Packages as the lock file says, each checked against its hash; none of their scripts is run.
+TWIN := tests/peers/discord_twin
+build/peers/discord/.installed: $(TWIN)/package.json $(TWIN)/package-lock.json $(TWIN)/.npmrc
+	@mkdir -p build/peers/discord && cp $^ build/peers/discord/
+	@cd build/peers/discord && npm ci --silent && touch .installed
 
 docs: $(DEV) ## write the generated tables of docs/ again
 	$(PY) -m bot docs-tables --write

@@ -14,6 +14,7 @@ import yaml
 
 from bot.adapters.protocol import Adapter
 from bot.app import App
+from bot.ports import Ports
 from bot.types import ActionName, Value
 from tests.fakes.slack.state import Posted
 from tests.scenarios.harness import WITHIN_S, Person
@@ -35,7 +36,6 @@ _POLL_S = 0.03
 
 CANNOT = {
     "test_who_does_not_know_the_options_is_helped": "Slack completes no options; a form opens",
-    "test_a_deleted_question_takes_its_answer_along": "nobody can delete through its control API",
     "test_killed_before_anything_was_shown_it_is_told_all_the_same": "it has no faults on demand",
     "test_a_platform_that_fails_gets_it_all_the_same": "it has no faults on demand",
 }
@@ -109,6 +109,9 @@ class LocalSlackDriver:
     def adapter(self, app: App) -> Adapter:
         return adapter_for(app, f"{self.url}/api/")
 
+    def opened(self, ports: Ports) -> None:
+        pass
+
     def config(self) -> Mapping[str, Any]:
         return {}
 
@@ -147,6 +150,12 @@ class LocalSlackDriver:
     async def find_out(self, name: str, option: str, prefix: str) -> Sequence[str]:
         raise AssertionError("Slack completes no options")
 
+    async def fill_in(
+        self, name: str, options: Mapping[str, Value], typed: Mapping[str, str],
+        by: Person = "ada",
+    ) -> NoReturn:  # fmt: skip
+        raise AssertionError("its forms are not played here")
+
     async def press(self, action: ActionName, by: Person = "ada") -> None:
         message, button = next(
             (m, e) for m in reversed(self._by_bot()) for e in buttons(m) if action_of(e) == action
@@ -157,7 +166,7 @@ class LocalSlackDriver:
         )  # fmt: skip
 
     async def delete(self) -> None:
-        raise AssertionError("nobody can delete through its control API")
+        await self._control("delete-message", channel=_CHANNEL, ts=self._asked)
 
     def _by_bot(self, *, ephemeral: bool = False) -> list[Posted]:
         return [

@@ -23,7 +23,7 @@ from tests.fakes.discord.state import ADA, EVE, ROOT, Json
 from tests.scenarios.harness import Person
 
 _PEOPLE: Mapping[Person, int] = {"ada": ADA, "eve": EVE, "root": ROOT}
-_LABELS: Mapping[ActionName, tuple[str, ...]] = {
+LABELS: Mapping[ActionName, tuple[str, ...]] = {
     "stop": ("Stop",),
     "regenerate": ("Regenerate", "Try again"),
     "good": ("👍",),
@@ -106,7 +106,7 @@ class DiscordDriver:
     def _shown(self, action: ActionName) -> str | None:
         seen = [*self.fake.from_bot(), *self.fake.from_bot(private=True)]
         shown = [label for m in seen for label in self.fake.buttons(m)]
-        return next((label for label in reversed(shown) if label in _LABELS[action]), None)
+        return next((label for label in reversed(shown) if label in LABELS[action]), None)
 
     async def press(self, action: ActionName, by: Person = "ada") -> None:
         label = await self.fake.until(lambda: self._shown(action), f"a button: {action}")
