@@ -33,7 +33,16 @@ from bot.answering.grounded_answer import answer_from, source
 from bot.answering.query_rewriting import search_for
 from bot.answering.small_model import answer_to, courtesy, is_small, small_note
 from bot.commands.access import parse_person
-from bot.commands.checks import Asker, Check, anyone, has_role, in_direct_message, is_admin, is_user
+from bot.commands.checks import (
+    Asker,
+    Check,
+    anyone,
+    at_this_machine,
+    has_role,
+    in_direct_message,
+    is_admin,
+    is_user,
+)
 from bot.commands.declaration import Command, Example, command
 from bot.commands.options import Completion, Option
 from bot.config.base import PlatformSettings
@@ -191,6 +200,7 @@ __all__ = [
     "answer_to",
     "anyone",
     "as_points",
+    "at_this_machine",
     "command",
     "courtesy",
     "excerpts",

@@ -79,22 +79,24 @@ async def _check_models(app: App) -> list[Row]:
 
 async def _check_platform(here: Installation, adapter: Adapter) -> list[Row]:
     platform = find_platform(here, adapter.name)
-    found = Findings(notes=["configured; it has no check of its own"])
-    if platform.doctor is not None:
-        try:
-            async with asyncio.timeout(_PLATFORM_TIMEOUT_S):
-                found = await platform.doctor(here.platform_context(platform))
-        except Exception as error:  # a platform may be anybody's
-            log.warning("platform.check_failed", platform=platform.name, exc_info=True)
-            found = Findings([f"its check failed: {type(error).__name__}: {error}"])
-        else:
-            if not found.problems:
-                found = Findings(notes=["token and permissions work", *found.notes])
-    return [
-        {"what": platform.name, "ok": ok, "detail": text}
-        for ok, texts in ((False, found.problems), (True, found.notes))
-        for text in texts
-    ]
+
+    def rows(found: Findings) -> list[Row]:
+        said = [(False, text) for text in found.problems] + [(True, text) for text in found.notes]
+        return [{"what": platform.name, "ok": ok, "detail": text} for ok, text in said]
+
+    if platform.doctor is None:
+        return rows(Findings(notes=["configured; it has no check of its own"]))
+    try:
+        async with asyncio.timeout(_PLATFORM_TIMEOUT_S):
+            found = await platform.doctor(here.platform_context(platform))
+        well = [] if found.problems else ["token and permissions work"]
+        return rows(Findings(found.problems, [*well, *found.notes]))
+    except (Exception, SystemExit, asyncio.CancelledError) as error:  # it may be anybody's
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise  # we are cancelled, and not something within the check
+        log.warning("platform.check_failed", platform=platform.name, exc_info=True)
+        return rows(Findings([f"its check failed: {type(error).__name__}: {error}"]))
 
 
 def _check_private_files(here: Installation) -> list[Row]:

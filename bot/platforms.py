@@ -8,15 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import structlog
-
 from bot.adapters.platform import Platform
 from bot.adapters.protocol import Adapter, AdapterError
-from bot.errors import ConfigError, NotFound, nearest
+from bot.errors import ConfigError, Failed, NotFound, nearest
 from bot.installation import Installation
 from bot.skills.plugin_declarations import PluginProblem
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +63,18 @@ def find_platform(here: Installation, name: str) -> Platform:
 
 
 def print_manifest(here: Installation, name: str, url: str | None) -> str:
-    """What a platform has to be told about the bot. Raises `NotFound` where it is told nothing."""
+    """What a platform has to be told about the bot. Raises `NotFound` where it is told nothing, and
+    `Failed` where its own code cannot say it."""
     platform = find_platform(here, name)
     if platform.manifest is None:
         raise NotFound(f"{name} needs to be told nothing about the bot.")
-    return platform.manifest(here.platform_context(platform), url)
+    try:
+        return str(platform.manifest(here.platform_context(platform), url))
+    except (AdapterError, ConfigError):
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise Failed(f"platform {name}: its manifest could not be made: {what}.") from error
 
 
 def forget_hooks(here: Installation) -> Sequence[tuple[str, Callable[[str], None]]]:
@@ -96,6 +99,7 @@ def _create(
     conversation: str | None,
     problems: list[PluginProblem],
 ) -> Adapter | None:
+    unexpected: BaseException | None = None
     try:
         adapter: Any = platform.create(here.platform_context(platform, conversation))
         if inspect.iscoroutine(adapter):
@@ -104,11 +108,12 @@ def _create(
             raise AdapterError(f"it must be an adapter named {platform.name}, or None")
     except (AdapterError, ConfigError) as error:
         reason = str(error)
-    except Exception as error:
-        log.warning("platform.not_created", platform=platform.name, exc_info=True)
-        reason = f"{type(error).__name__}: {error}"
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a platform may be anybody's
+        unexpected, reason = error, f"{type(error).__name__}: {error}"
     else:
         return adapter  # type: ignore[no-any-return]  # what else it lacks shows when it is served
     text = f"platform {platform.name} could not be created: {reason.rstrip('.')}."
-    problems.append(PluginProblem(here.plugins.plugin_of(platform.name), text))
+    problems.append(PluginProblem(here.plugins.plugin_of(platform.name), text, unexpected))
     return None

@@ -17,6 +17,7 @@ from bot.api import (
     Status,
     Text,
     UsageError,
+    at_this_machine,
     is_admin,
 )
 
@@ -58,7 +59,7 @@ def _add_address(ctx: Context, location: str, base: str | None) -> AsyncGenerato
 
 def _add_path(ctx: Context, what: str, base: str | None) -> AsyncGenerator[Ingested, None]:
     """What is no address: in the terminal a path. Raises `Refused` before anything is added."""
-    if ctx.conversation.platform != "terminal":
+    if not at_this_machine(ctx.asker):
         if ctx.attachments:
             raise Refused(
                 f"{what!r:.60} is no URL, and a file has its own title: leave it out, and attach "

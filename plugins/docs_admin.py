@@ -20,6 +20,7 @@ from bot.api import (
     Sources,
     Text,
     UsageError,
+    at_this_machine,
     command,
     hookimpl,
     in_direct_message,
@@ -100,7 +101,7 @@ async def docs(
 async def _base_to_change(ctx: Context, action: str, base: str | None) -> str | None:
     """The base that an addition or removal is for, if the person may: in a direct message their
     own, unless they name another. None is the default one."""
-    at_home = in_direct_message(ctx.asker) and ctx.conversation.platform != "terminal"
+    at_home = in_direct_message(ctx.asker) and not at_this_machine(ctx.asker)
     if at_home and base is None:
         base = private_base(ctx.author)
     await ctx.authorize(f"{action}:{base}" if base else action)

@@ -17,6 +17,7 @@ from bot.api import (
     Page,
     Refused,
     UsageError,
+    at_this_machine,
     plain_name,
     quoted,
 )
@@ -84,7 +85,7 @@ async def _read_named(ctx: Context, source: str) -> Page:
     if re.match(r"[a-z][a-z0-9+.-]*://", plain, re.IGNORECASE):
         return await ctx.web.read(plain)
     pasted = len(source.split()) >= MIN_PASTED_WORDS
-    if ctx.conversation.platform == "terminal" and not pasted:
+    if at_this_machine(ctx.asker) and not pasted:
         return await ctx.web.read_file(source)
     if re.fullmatch(r"[\w-]+(\.[\w-]+)+(/\S*)?", plain):
         return await ctx.web.read(f"https://{plain}")

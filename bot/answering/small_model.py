@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from backends.base import Capabilities
+from bot.commands.checks import at_this_machine
 from bot.commands.declaration import Command
 from bot.history.protocol import StoredMessage
 from bot.skills.context import Context
@@ -111,7 +112,7 @@ def small_note(ctx: Context, model: str, history: Sequence[StoredMessage]) -> No
     """A notice that the model is very small, for the first answer of a conversation, else None."""
     if any(turn.role == "assistant" and turn.model in ("", model) for turn in history):
         return None
-    if ctx.conversation.platform == "terminal":
+    if at_this_machine(ctx.asker):
         more = "docs/models.md shows how to get a larger one."
     else:
         more = "ask the person who runs me for a larger one."

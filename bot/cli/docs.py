@@ -16,6 +16,7 @@ from bot.adapters.terminal.screen import make_progress, markdown
 from bot.cli.console import AsJson, console, errors, say, show, show_json, to_json_value
 from bot.cli.loop import run_async
 from bot.cli.options import ConfigPath, read_installation
+from bot.config import TerminalSettings
 from bot.control_characters import escape_controls
 from bot.errors import UserFacingError
 from bot.knowledge.access import is_private
@@ -94,9 +95,10 @@ def add(
 
     async def work(app: Any) -> int:
         refused = 0
+        by = f"terminal:{app.installation.config.section(TerminalSettings).user}"
         for location in locations:
             try:
-                events = app.knowledge.add(location, base=base, by="terminal:operator")
+                events = app.knowledge.add(location, base=base, by=by)
                 states = await show_ingestion(events)
             except UserFacingError as exc:  # the others are read all the same
                 say(str(exc))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated
 
+import structlog
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn
 
@@ -25,6 +26,8 @@ from bot.observability.logs import configure
 from bot.platforms import CreatedAdapters, create_adapters
 from bot.ports import open_ports
 from bot.web.late_fetch import CLIENT_MODULE
+
+log = structlog.get_logger(__name__)
 
 _WARM_UP_STOP_S = 2.0
 _LATE_MODULES = ("rich.markdown", "jsonschema", CLIENT_MODULE)
@@ -47,6 +50,8 @@ def run(
     created.require()
     for problem in (*here.plugins.problems, *created.problems):
         errors.print(redact(f"Left out: {problem}"), style="yellow")
+        if problem.error is not None:
+            log.warning("platform.not_created", exc_info=problem.error)
     if missing := here.find_missing_files():
         errors.print("Fetching the models; this happens once.")
         _fetch(here, missing)

@@ -84,6 +84,10 @@ in_direct_message = Check(
     lambda a: a.direct, "a direct message", "This is for direct messages alone."
 )
 """The person asks in a direct message."""
+at_this_machine = Check(
+    lambda a: a.conversation.platform == "terminal", "the terminal of this machine"
+)
+"""The person sits at the machine that Parlance runs on: they may name its files."""
 anyone = Check(lambda a: True, "anyone")
 """Everybody passes."""
 

@@ -154,7 +154,10 @@ def _validated(
         errors += exc.errors(include_url=False)
     for name, model in platforms.items():
         try:
-            sections[name] = model.model_validate(merged.get(name, {}), context=context)
+            section = model.model_validate(merged.get(name, {}), context=context)
+            section.model_dump_json()  # secrets are found in it, and a change is noticed by it
+            section.workspaces  # noqa: B018 - so that it fails here, and not when it is served
+            sections[name] = section
         except ValidationError as exc:
             found = exc.errors(include_url=False)
             errors += [{**error, "loc": (name, *error["loc"])} for error in found]

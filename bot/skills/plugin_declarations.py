@@ -26,6 +26,8 @@ class PluginProblem:
 
     plugin: str
     text: str
+    error: BaseException | None = field(default=None, compare=False, repr=False)
+    """What was raised, for the log; None where the sentence says everything."""
 
     def __str__(self) -> str:
         return f"plugin {self.plugin}: {self.text}"

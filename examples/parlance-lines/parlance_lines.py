@@ -56,6 +56,7 @@ MAX_KEPT_LINES = 20
 """Lines that are kept for a conversation while nobody is in it."""
 MAX_KEPT_CONVERSATIONS = 500
 HELLO_TIMEOUT_S = 10.0
+HANG_UP_TIMEOUT_S = 1.0
 INTERRUPTED = "This answer was interrupted by a restart; please ask again."
 _WORD = re.compile(r"[A-Za-z0-9._-]{1,32}")
 _CONVERSATION = re.compile(r"@?[A-Za-z0-9._-]{1,32}")
@@ -201,9 +202,9 @@ class LinesAdapter:
 
         try:
             server = await asyncio.start_server(greet, HOST, self.port, limit=MAX_LINE_BYTES)
-        except OSError as error:
+        except OSError:
             raise AdapterError(
-                f"lines.port: {self.port} cannot be used: {error.strerror}."
+                f"lines.port: {self.port} cannot be used; does another program have it?"
             ) from None
         async with server:
             self.port = server.sockets[0].getsockname()[1]
@@ -235,7 +236,7 @@ class LinesAdapter:
         """A person as they are now in a conversation; None if they are not in it. Who is not
         connected is nowhere."""
         ident = person.partition(":")[2]
-        if ident not in self._rooms.people(place.channel):
+        if place != _key(place.channel) or ident not in self._rooms.people(place.channel):
             return None
         return Asker(_author(ident), place, direct=place.channel.startswith("@"))
 
@@ -269,6 +270,7 @@ class LinesAdapter:
                 return
             connection = Connection(person, writer)
             self._rooms.connections.add(connection)
+            self._rooms.join(connection, f"@{person}")
             writing = asyncio.create_task(connection.write(), name=f"lines to {person}")
             connection.send(f"- you Hello {person}.")
             while line := await reader.readline():
@@ -279,10 +281,7 @@ class LinesAdapter:
         finally:
             if connection is not None:
                 self._rooms.connections.discard(connection)
-            if writing is not None:
-                writing.cancel()
-                await asyncio.gather(writing, return_exceptions=True)
-            writer.close()
+            await _hang_up(writer, writing)
 
     def _known(self, line: bytes) -> str | None:
         """The person who says hello with the right token; None for anybody else."""
@@ -316,6 +315,21 @@ class LinesAdapter:
         for reply in await core.replies.unfinished(self.name):
             self._rooms.tell(ConversationKey.parse(reply.conversation).channel, INTERRUPTED)
             await core.replies.save(replace(reply, finished=True))
+
+
+async def _hang_up(writer: asyncio.StreamWriter, writing: asyncio.Task[None] | None) -> None:
+    """Close a connection; what the client does not read in time is lost."""
+    writer.close()
+    try:
+        if writing is not None:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+        async with asyncio.timeout(HANG_UP_TIMEOUT_S):
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        pass  # it is gone, or does not read
+    finally:
+        writer.transport.abort()
 
 
 def _key(conversation: str) -> ConversationKey:

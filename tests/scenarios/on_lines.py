@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -75,9 +76,11 @@ class LinesClient:
     async def close(self) -> None:
         """Hang up."""
         if self._reading is not None and self._writer is not None:
-            self._writer.close()
             self._reading.cancel()
+            self._writer.close()
             await asyncio.gather(self._reading, return_exceptions=True)
+            with suppress(OSError):
+                await self._writer.wait_closed()
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         try:
