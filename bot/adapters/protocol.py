@@ -16,7 +16,7 @@ from bot.commands.declaration import Command
 from bot.events import Event
 from bot.replies.protocol import Replies, Reply, Sink
 from bot.settings.values import ChannelSettings
-from bot.types import Author, ConversationKey
+from bot.types import Author, ConversationKey, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,11 @@ class Core(Protocol):
         What is not let in goes to `accept` all the same, which tells them why, but nothing is
         prepared for an answer: no thread, no form.
         """
+        ...
+
+    async def introduce(self, conversation: ConversationKey, once_per: Scope) -> None:
+        """Say how to ask, in a conversation to which the bot was invited; nothing where it has
+        done so in this scope before, may not write, or does not work."""
         ...
 
     def answers_in_place(self, text: str, *, files: bool = False) -> bool:

@@ -35,6 +35,8 @@ class DiscordSettings(PlatformSettings):
     """Servers in which the bot works, by id; empty: in every one that it is added to."""
     user_install: bool = False
     """People may add the bot to their own account, and use its commands anywhere."""
+    introduction: bool = True
+    """Say once how to ask, on a server that the bot is added to."""
     reply_chain: Annotated[int, Field(ge=0, le=50)] = 8
     """Messages read as context, of a chain of replies or of a thread that it is mentioned in."""
 
@@ -60,6 +62,8 @@ class SlackSettings(PlatformSettings):
     """The manifest declares the app an agent: streamed answers, suggestions, Slack's own Stop."""
     streaming: Literal["auto", "off"] = "auto"
     """`auto`: answers are streamed where Slack shows its own Stop, and edited elsewhere."""
+    introduction: bool = True
+    """Say once how to ask, in a channel that the bot is invited to."""
     thread_context: Annotated[int, Field(ge=0, le=100)] = 20
     """Messages of a thread that are read as context, the newest ones."""
 

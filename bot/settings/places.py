@@ -28,6 +28,8 @@ MAX_WRONG_TRIES = 5
 """Wrong words in a place until its word is void."""
 WORD_LIFE_S = 3600.0
 """How long a word can be used, in seconds; a void one is not replaced sooner."""
+INTRODUCTION = "introduced"
+"""The name under which it is stored that the bot has introduced itself; the scope is where."""
 _MAX_WORDS = 1_000
 """Places for which there is a word at once; the oldest is dropped."""
 _WORD_BYTES = 8
@@ -68,6 +70,7 @@ class AllowedPlaces:
         self._clock = clock
         self._chosen: set[str] = set()
         self._words: OrderedDict[str, _Word] = OrderedDict()
+        self._introducing: set[str] = set()
 
     async def load(self) -> None:
         """Read which places were allowed in earlier processes."""
@@ -88,6 +91,20 @@ class AllowedPlaces:
         new = conversation.scope("workspace") not in self._words
         self._word(conversation)
         return GREETING if new else ""
+
+    async def introduce_once(self, scope: str) -> bool:
+        """Whether the bot has not introduced itself in a place, also not in an earlier process;
+        it counts as done from now on."""
+        if scope in self._introducing:
+            return False
+        self._introducing.add(scope)
+        try:
+            if await self._preferences.get(INTRODUCTION, scope) is not None:
+                return False
+            await self._preferences.put(INTRODUCTION, scope, "yes", "")
+        finally:
+            self._introducing.discard(scope)
+        return True
 
     def is_word(self, text: str) -> bool:
         """Whether a text is written as a word is."""

@@ -167,6 +167,11 @@ class Moderation(Protocol):
 class Places(Protocol):
     """The servers and workspaces that the bot works in."""
 
+    async def introduce_once(self, scope: str) -> bool:
+        """Return whether the bot has not introduced itself in a place (`ConversationKey.scope`);
+        it counts as done from now on."""
+        ...
+
     async def redeem(self, text: str, conversation: ConversationKey, person: str) -> str:
         """Allow the place if the text is the word of the log; returns what to say. Raises
         `Denied`."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from bot.adapters.protocol import Adapter, Question
 from bot.commands.checks import Asker
 from bot.commands.declaration import MAX_TEXT_CHARACTERS, Command, Completion, Option
+from bot.errors import UserFacingError
 from bot.events import Event
 from bot.history.suspensions import Suspensions
 from bot.observability.redaction import Redactor
@@ -39,12 +40,17 @@ from bot.turns.quota import Quota
 from bot.turns.router import Router
 from bot.turns.runner import TurnDependencies, TurnLimits
 from bot.turns.turn import unless_cancelled
-from bot.types import Author, ConversationKey
+from bot.types import Author, ConversationKey, Scope, Text
 
 log = structlog.get_logger(__name__)
 
 MAX_SUGGESTIONS = 25
 _COMPLETION_TIMEOUT_S = 2.0
+INTRODUCTION = (
+    "Hello! I answer questions, also from documents that people here give me. "
+    "Mention me and ask, or write to me directly."
+)
+HELP = " {help} shows everything that I can do."
 
 
 def deny_admin(author: Author) -> bool:
@@ -218,6 +224,24 @@ class Core:
         turn = uuid.uuid4().hex
         sink = await self.platforms.open_reply(conversation, audience, turn=turn)
         return self.intake.dependencies.begin_reply(sink, turn)
+
+    async def introduce(self, conversation: ConversationKey, once_per: Scope) -> None:
+        """Say how to ask, in a conversation to which the bot was invited; once in that scope, also
+        over restarts."""
+        places, platform = self.services.places, conversation.platform
+        if places is None or not self.admits(Author(platform, "", ""), conversation):
+            return
+        if not await places.introduce_once(conversation.scope(once_per)):
+            return
+        try:
+            reply = await self.open_reply(conversation)
+        except UserFacingError as error:
+            log.info("place.not_introduced", place=str(conversation), reason=str(error))
+            return
+        knows_help = any(command.name == "help" for command in self.commands)
+        more = HELP.format(help=self.platforms.written(platform, "/help")) if knows_help else ""
+        reply.add(Text(INTRODUCTION + more))
+        await reply.finish("complete")
 
     async def close(self, within_s: float = 1.5) -> None:
         """Stop all turns, store what was written, and end every reply, within about `within_s`

@@ -113,6 +113,9 @@ class DiscordClient(discord.Client):
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
         self.handlers.messages.on_thread_deleted(payload.thread_id)
 
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        self.handlers.start_introduction(guild)
+
     async def on_answer_button(
         self, interaction: discord.Interaction[Any], action: ActionName, turn: str, value: str
     ) -> None:

@@ -131,6 +131,7 @@ class SlackAdapter:
                 register_listeners(
                     app, core, client, self.timing, background_tasks, str(me["bot_user_id"]),
                     users, groups, names=self._names,
+                    introduction=self.settings.introduction,
                     thread_context=self.settings.thread_context,
                     streaming=self.settings.agent and self.settings.streaming == "auto",
                 )  # fmt: skip

@@ -19,9 +19,10 @@ from bot.adapters.slack.inbound.messages import Messages
 from bot.adapters.slack.inbound.modal_views import FORM
 from bot.adapters.slack.inbound.origin import refusal_of
 from bot.adapters.slack.inbound.user_groups import UserGroups
-from bot.adapters.slack.inbound.users import UserDirectory
+from bot.adapters.slack.inbound.users import PLATFORM, UserDirectory
 from bot.adapters.slack.outbound.agent_status import AgentStatus
 from bot.adapters.slack.transport.timing import Timing
+from bot.types import ConversationKey
 
 
 def register_listeners(
@@ -35,6 +36,7 @@ def register_listeners(
     groups: UserGroups,
     *,
     names: CommandNames,
+    introduction: bool = True,
     thread_context: int = 20,
     streaming: bool = False,
 ) -> None:
@@ -88,6 +90,7 @@ def register_listeners(
 
     app.event("app_mention")(on_mention)
     app.event("message")(on_message)
+    _introduce_where_invited(app, core, background_tasks, own_id if introduction else "")
     app.event("app_home_opened")(on_opened)
     app.event("assistant_thread_started")(on_thread)
     app.event("assistant_thread_context_changed")(on_nothing)
@@ -97,6 +100,19 @@ def register_listeners(
     app.shortcut(re.compile("^" + re.escape(MENU)))(on_menu)
     app.action(re.compile("^parlance:"))(on_button)
     app.command(re.compile("^/"))(on_command)  # also those that are no longer there
+
+
+def _introduce_where_invited(
+    app: AsyncApp, core: Core, background_tasks: BackgroundTasks, own_id: str
+) -> None:
+    """Have the bot say how to ask in a channel that it joins; never without an `own_id`."""
+
+    async def on_joined(event: dict[str, Any], body: dict[str, Any]) -> None:
+        if event.get("user") == own_id:
+            key = ConversationKey(PLATFORM, str(body["team_id"]), str(event["channel"]))
+            background_tasks.start(core.introduce(key, "channel"), "introduction")
+
+    app.event("member_joined_channel")(on_joined)
 
 
 def _forget_changed_groups(app: AsyncApp, groups: UserGroups) -> None:

@@ -37,7 +37,8 @@ AGENT_SCOPES: Mapping[str, str] = {
     "assistant:write": "stream answers and suggest questions, as an agent does",
 }
 EVENTS = (
-    "app_mention", "message.channels", "message.groups", "message.im", "message.mpim",
+    "app_mention", "member_joined_channel",
+    "message.channels", "message.groups", "message.im", "message.mpim",
     "subteam_created", "subteam_members_changed", "subteam_updated",
 )  # fmt: skip
 AGENT_EVENTS = ("agent_session_stopped", "app_home_opened")

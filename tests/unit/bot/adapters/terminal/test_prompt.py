@@ -21,7 +21,7 @@ from bot.commands.declaration import Command
 from bot.events import Event
 from bot.replies.protocol import Replies, Sink
 from bot.settings.values import ChannelSettings
-from bot.types import Author, ConversationKey
+from bot.types import Author, ConversationKey, Scope
 
 ADA = Author("terminal", "operator", "Ada")
 HERE = ConversationKey("terminal", "local", "main")
@@ -72,6 +72,9 @@ class Suggesting:
         return [f"{option}-{prefix}"]
 
     async def question(self, platform: str, event: str) -> Question | None:
+        return None
+
+    async def introduce(self, conversation: ConversationKey, once_per: Scope) -> None:
         return None
 
     def answers_in_place(self, text: str, *, files: bool = False) -> bool:

@@ -28,7 +28,7 @@ from bot.events import CommandCall, Event, Message
 from bot.replies.protocol import Replies, Sink
 from bot.replies.wording import status_text
 from bot.settings.values import ChannelSettings
-from bot.types import Author, ConversationKey, Notice, Source, Status, View
+from bot.types import Author, ConversationKey, Notice, Scope, Source, Status, View
 
 
 class EchoCore:
@@ -76,6 +76,9 @@ class EchoCore:
         return ()
 
     async def question(self, platform: str, event: str) -> Question | None:
+        return None
+
+    async def introduce(self, conversation: ConversationKey, once_per: Scope) -> None:
         return None
 
     def answers_in_place(self, text: str, *, files: bool = False) -> bool:
