@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import PurePath
 from typing import Protocol
 
 from bot.types import Scope
+
+
+def document_name(location: str, source: str = "") -> str:
+    """Return what people read of where a document is: a URL as it is, and of a file the path within
+    `source`, the folder that was added, or its name; the rest of a path is the operator's own."""
+    path = PurePath(location)
+    if "://" in location[:12]:
+        return location
+    if source and source != location and path.is_relative_to(source):
+        return path.relative_to(source).as_posix()
+    return path.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +40,8 @@ class Passage:
     `text` fits into the embedder's window; `context` includes the neighbouring passages. `score` is
     the combined relevance from 0 to 1; `dense` and `lexical` are the scores of the two indexes.
     `near` is the cosine similarity of each sentence to the question; empty for a single sentence.
+    `source` is what was added, the folder that the document is in for example; `name` is what
+    people read of where it is.
     """
 
     id: str
@@ -43,6 +57,11 @@ class Passage:
     at: datetime | None = None
     base: str = ""
     near: tuple[float, ...] = field(default=(), repr=False)
+    source: str = ""
+
+    @property
+    def name(self) -> str:
+        return document_name(self.location, self.source)
 
 
 class Support(Protocol):
@@ -77,7 +96,11 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document in a knowledge base. `location` is its URL or path, `at` when it was read."""
+    """A document in a knowledge base. `location` is its URL or path, `at` when it was read.
+
+    `source` is what was added, the folder that it is in for example; `name` is what people read of
+    where it is.
+    """
 
     id: str
     base: str
@@ -88,6 +111,11 @@ class Document:
     at: datetime
     added_by: str = ""
     status: str = "ready"
+    source: str = ""
+
+    @property
+    def name(self) -> str:
+        return document_name(self.location, self.source)
 
 
 @dataclass(frozen=True, slots=True)

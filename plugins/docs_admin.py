@@ -113,13 +113,17 @@ async def _list(ctx: Context, bases: Sequence[str]) -> None:
     for base in bases:
         found = await ctx.knowledge.list(base)
         if len(bases) > 1 and found:
-            lines.append(f"**{base}**")
+            lines.append(f"**{_base_name(base)}**")
         for one in found[:_MAX_SHOWN_ROWS]:
             state = "" if one.status == "ready" else f", {one.status}"
-            lines.append(f"- {one.title} ({_passages(one.passages)}{state}): {one.location}")
+            lines.append(f"- {one.title} ({_passages(one.passages)}{state}): {one.name}")
         if len(found) > _MAX_SHOWN_ROWS:
             lines.append(f"- and {len(found) - _MAX_SHOWN_ROWS} more")
     await ctx.say(Text("\n".join(lines) or "There are no documents here yet."))
+
+
+def _base_name(base: str) -> str:
+    return "your own documents" if is_private(base) else base
 
 
 async def _search(ctx: Context, words: str, bases: Sequence[str]) -> None:
@@ -212,7 +216,8 @@ async def _remove(ctx: Context, what: str, bases: Sequence[str]) -> None:
         except NotFound as exc:
             missing = exc
         else:
-            await ctx.say(Notice(f"{gone.title} ({gone.location}) is removed from {gone.base}."))
+            where = _base_name(gone.base)
+            await ctx.say(Notice(f"{gone.title} ({gone.name}) is removed from {where}."))
             return
     raise missing
 

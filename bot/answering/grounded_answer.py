@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from pathlib import Path
 
 from backends.base import Sampling
 from bot.answering.extractive_quote import quote, quote_beginning
@@ -175,7 +174,7 @@ def source(number: int, passage: Passage) -> Source:
     return Source(
         number=number,
         title=passage.title,
-        location=_shown_location(passage.location),
+        location=passage.name,
         heading=passage.heading,
         score=passage.score,
         passage=passage.text,
@@ -183,11 +182,6 @@ def source(number: int, passage: Passage) -> Source:
         at=passage.at,
         base=passage.base,
     )
-
-
-def _shown_location(location: str) -> str:
-    """A URL as it is; of a path the folder and the name, since the rest is the operator's own."""
-    return location if "://" in location else "/".join(Path(location).parts[-2:])
 
 
 def label(passage: Passage) -> str:

@@ -314,4 +314,5 @@ def _document(row: DocumentRow) -> Document:
         characters=row.characters,
         at=datetime.fromtimestamp(row.at, UTC),
         added_by=row.added_by,
+        source=row.source,
     )

@@ -89,7 +89,8 @@ class ModelService:
         try:
             able = await self._pool.probe(name)
         except BackendError as exc:
-            raise Failed(f"{name} cannot answer just now, so nothing was changed: {exc}") from exc
+            log.warning("model.probe_failed", model=name, reason=str(exc))
+            raise Failed(f"{name} cannot answer just now, so nothing was changed.") from exc
         await self._keep(name, able)
         if not able.chat:
             raise Failed(f"{name} embeds documents and cannot chat, so nothing was changed.")
@@ -221,5 +222,4 @@ def _figures(status: ReplicaStatus) -> Iterator[str]:
     if status.cache_hits is not None:
         yield f"{status.cache_hits:.0%} of prompts from the cache"
     if status.last_error:
-        when = "last error" if status.state != "ready" else "well again after"
-        yield f"{when}: {status.last_error}"
+        yield "not reached just now" if status.state != "ready" else "well again after an error"

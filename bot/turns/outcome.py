@@ -5,7 +5,14 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from backends.errors import BackendBusy, BackendError, ContextOverflow, InvalidRequest
+from backends.errors import (
+    BackendBusy,
+    BackendError,
+    ContextOverflow,
+    DeadlineExceeded,
+    InvalidRequest,
+    ModelNotFound,
+)
 from bot.errors import Busy, UserFacingError
 from bot.types import Action, Notice, State
 
@@ -28,9 +35,15 @@ class Outcome:
 
 
 def outcome_of(error: BaseException) -> Outcome:
-    """Return a refusal for what a person can change, an error with an id for everything else."""
+    """Return a refusal for what a person can change, an error with an id for everything else.
+
+    What an engine says of itself names servers, files and protocols: it is for the log alone.
+    """
     match error:
-        case Busy() | BackendBusy():
+        case BackendBusy():
+            words = f"The model is busy; try again in about {error.retry_after_s:.0f} s."
+            return Outcome("refused", Notice(words, "refusal"), again=True)
+        case Busy():
             return Outcome("refused", Notice(str(error), "refusal"), again=True)
         case UserFacingError():
             return Outcome("refused", Notice(str(error), "refusal"))
@@ -44,9 +57,13 @@ def outcome_of(error: BaseException) -> Outcome:
                 ),
             )
         case InvalidRequest():
-            return Outcome("refused", Notice(str(error), "refusal"))
+            return _failed("The model cannot answer this. Try other words, or see /model.")
+        case DeadlineExceeded():
+            return _failed("The answer took too long, so I ended it.")
+        case ModelNotFound():
+            return _failed("This model is not available. Choose another with /model.")
         case BackendError():
-            return _failed(f"The model could not answer: {error}")
+            return _failed("The model could not answer. Please try again in a moment.")
         case _:
             return _failed("Something went wrong on our side.")
 
@@ -64,5 +81,5 @@ def cut_answer() -> Outcome:
 
 def _failed(sentence: str) -> Outcome:
     error_id = secrets.token_hex(4)
-    text = f"{sentence.rstrip('.')}. The operator finds more in the log under {error_id}."
+    text = f"{sentence} (Error {error_id}, for whoever runs me.)"
     return Outcome("failed", Notice(text, "error", error_id=error_id), again=True)

@@ -31,6 +31,7 @@ LABELS: Mapping[ActionName, tuple[str, ...]] = {
     "why": ("Why this answer?",),
     "source": ("[1]",),
     "outdated": ("Outdated",),
+    "share": ("Share",),
 }
 
 

@@ -14,6 +14,10 @@ CANNOT = {
     **on_slack.CANNOT,
     "test_why_is_told_to_the_asker_alone": "nobody else is there",
     "test_others_cannot_stop_it": "nobody else is there",
+    "test_a_list_is_for_who_asked_until_they_share_it": "nobody else is there",
+    "test_after_a_restart_a_list_is_asked_for_again": "nobody else is there",
+    "test_a_commands_answer_says_who_asked_what": "nobody else is there",
+    "test_a_command_written_the_wrong_way_is_nobody_elses_business": "nobody else is there",
 }
 """Stories that cannot be played here, and why."""
 

@@ -41,6 +41,10 @@ CANNOT = {
     "test_what_holds_for_a_command_holds_for_a_mention": "one person writes into a pipe",
     "test_others_may_not": "whoever writes into the pipe is the operator",
     "test_who_asks_too_much_at_once_is_told_to_wait": "a pipe asks one thing after another",
+    "test_a_list_is_for_who_asked_until_they_share_it": "one person reads a pipe",
+    "test_after_a_restart_a_list_is_asked_for_again": "one person reads a pipe",
+    "test_a_commands_answer_says_who_asked_what": "what was typed stands above its answer",
+    "test_a_command_written_the_wrong_way_is_nobody_elses_business": "one person reads a pipe",
     "test_killed_in_mid_answer_nothing_is_lost_and_nothing_comes_twice": "told of a real process",
     "test_a_platform_that_fails_gets_it_all_the_same": "a pipe does not answer with a status",
 }

@@ -142,7 +142,7 @@ class TestDocuments:
         await house.driver.press("outdated", by="eve")
         await house.is_told("this passage is outdated")
         await house.driver.command("docs", {"action": "feedback"}, by="root")
-        await house.reads("(1 × outdated, last on 20")
+        await house.is_told("(1 × outdated, last on 20")
 
     async def test_a_text_typed_into_a_form_answers(self, house: House) -> None:
         rule = "The lighthouse lamp is lit by Jonas every evening at nine."
@@ -185,7 +185,7 @@ class TestSettings:
     async def test_an_admin_says_who_may_use_a_command_and_it_stays_so(self, house: House) -> None:
         options = {"action": "set", "name": "command.chat", "value": "admins"}
         await house.driver.command("settings", options, by="root")
-        await house.sees("command.chat is set ")
+        await house.is_told("command.chat is set ")
         await house.restart()
         await house.driver.command("chat", {"message": "hello there"})
         await house.until(
@@ -198,7 +198,7 @@ class TestSettings:
     async def test_what_holds_for_a_command_holds_for_a_mention(self, house: House) -> None:
         options = {"action": "set", "name": "command.chat", "value": "admins"}
         await house.driver.command("settings", options, by="root")
-        await house.sees("command.chat is set ")
+        await house.is_told("command.chat is set ")
         await house.driver.mention("hello there")
         await house.until(
             lambda: "You may not use /chat here" in house.text + "".join(house.driver.private()),
@@ -211,6 +211,49 @@ class TestSettings:
         await house.reads("You said: are you there?")
 
 
+class TestAudience:
+    async def test_a_list_is_for_who_asked_until_they_share_it(self, house: House) -> None:
+        await house.driver.command("help")
+        await house.is_told("Just write to me")
+        assert house.text == ""
+        await house.driver.press("share")
+        await house.reads("Just write to me")
+        assert "shared:" in house.text
+        await house.driver.press("share")
+        await house.is_told("was shared already")
+
+    async def test_after_a_restart_a_list_is_asked_for_again(self, house: House) -> None:
+        await house.driver.command("docs", {"action": "list"})
+        await house.is_told("There are no documents here yet")
+        await house.restart()
+        await house.driver.press("share")
+        await house.is_told("call the command again")
+        assert house.text == ""
+
+    async def test_a_commands_answer_says_who_asked_what(self, house: House) -> None:
+        await house.driver.command("chat", {"message": "hello there"})
+        await house.reads("You said: hello there")
+        assert "asked: hello there" in house.text
+        await house.driver.press("regenerate")
+        await house.until(lambda: house.text.count("asked: hello there") == 2, "said again")
+
+    async def test_a_command_written_the_wrong_way_is_nobody_elses_business(
+        self, house: House
+    ) -> None:
+        await house.driver.command("docs", {"action": "search"})
+        await house.is_told("Say what to look for")
+        await house.driver.command("chat", {"message": "x", "model": "nonesuch"})
+        await house.is_told("There is no model named")
+        await house.until(lambda: house.text == "", "nothing is left before the others")
+
+    async def test_no_address_of_a_model_is_shown(self, house: House) -> None:
+        said = "http://10.0.0.7:8080 closed the connection in mid-answer."
+        house.model.fail_next(BackendUnavailable(said))
+        await house.driver.mention("hello there")
+        await house.reads("The model could not answer")
+        assert "10.0.0.7" not in house.text + "".join(house.driver.private())
+
+
 class TestTrouble:
     async def test_who_asks_too_much_at_once_is_told_to_wait(self, make_house: Any) -> None:
         house = await make_house(tokens_per_s=20)
@@ -218,7 +261,8 @@ class TestTrouble:
             await house.driver.mention("take your time")
         await house.until(lambda: house.text.count("slow000") == 4, "four answers")
         await house.driver.mention("one more")
-        await house.sees("You have 4 questions open")
+        words = "You have 4 questions open"
+        await house.until(lambda: words in house.text + "".join(house.driver.private()), words)
 
     async def test_a_model_that_fails_before_its_first_word(self, house: House) -> None:
         house.model.fail_next(BackendUnavailable("The engine cannot be reached."))

@@ -181,4 +181,5 @@ def to_passage(candidate: Candidate, around: Mapping[tuple[str, int], str]) -> P
         at=datetime.fromtimestamp(row.at, UTC),
         base=row.base,
         near=tuple(round(value, 4) for value in candidate.near),
+        source=row.source,
     )

@@ -55,6 +55,7 @@ _PASSAGE_ROWS = sa.select(
     passages.c.vectors,
     documents.c.title,
     documents.c.location,
+    documents.c.source,
     documents.c.at,
 ).join(documents, documents.c.id == passages.c.document)
 

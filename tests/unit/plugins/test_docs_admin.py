@@ -217,3 +217,23 @@ async def test_a_text_called_c_plus_plus_took_the_place_of_one_called_c(on: Stag
         options = {"action": "add", "what": title, "text": "A language."}
         await on.call(docs, options=options, admin=True)
     assert list(on.shelf.documents) == ["c.md", "c++.md", "c#.md"]
+
+
+async def test_lists_and_removals_showed_paths_of_the_server(on: Stage) -> None:
+    path, folder = "/srv/anna/docs/guides/logs.md", "/srv/anna/docs"
+    await on.call(docs, options={"action": "add", "what": path}, admin=True, conversation=TERMINAL)
+    on.shelf.documents[path] = replace(on.shelf.documents[path], title="Logs", source=folder)
+    listed = await on.call(docs, options={})
+    assert listed.text == "- Logs (1 passage): guides/logs.md"
+    removed = await on.call(docs, options={"action": "remove", "what": path}, admin=True)
+    assert removed.notices == ["Logs (guides/logs.md) is removed from default."]
+
+
+async def test_ones_own_documents_were_called_by_an_internal_name(on: Stage) -> None:
+    on.shelf.own = ("@discord:1", "default")
+    for base in ("@discord:1", "default"):
+        await on.call(docs, options={"action": "add", "what": URL + base}, admin=True)
+        on.shelf.documents[URL + base] = replace(on.shelf.documents[URL + base], base=base)
+    listed = await on.call(docs, options={}, direct=True)
+    assert "**your own documents**" in listed.text
+    assert "**@discord:1**" not in listed.text

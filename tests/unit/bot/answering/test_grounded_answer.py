@@ -44,7 +44,10 @@ def test_how_the_stream_is_cut_makes_no_difference(text: str, cuts: list[int]) -
 
 
 def test_a_source_shows_no_path_of_the_machine() -> None:
-    here = Passage("p", "d", "Logs", "/srv/parlance/docs/logs.md", "", "Logs rotate.")
+    path, folder = "/srv/parlance/docs/logs.md", "/srv/parlance"
+    here = Passage("p", "d", "Logs", path, "", "Logs rotate.", source=folder)
+    alone = Passage("p", "d", "Logs", path, "", "Logs rotate.", source=path)
     page = Passage("p", "d", "Logs", "https://example.com/a/b/logs", "", "Logs rotate.")
     assert source(1, here).location == "docs/logs.md"
+    assert source(1, alone).location == "logs.md"
     assert source(1, page).location == "https://example.com/a/b/logs"

@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 
 from backends.base import ChatMessage
-from backends.errors import BackendBusy, BackendUnavailable, ContextOverflow, InvalidRequest
+from backends.errors import (
+    BackendBusy,
+    BackendUnavailable,
+    ContextOverflow,
+    DeadlineExceeded,
+    InvalidRequest,
+    ModelNotFound,
+)
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply
 from bot.commands.declaration import command
@@ -160,8 +167,15 @@ async def test_the_length_of_a_file_is_the_channels(bench: Make) -> None:
         (Denied("This needs an admin."), "refused", "This needs an admin."),
         (BackendBusy(12), "refused", "try again in about 12 s"),
         (ContextOverflow(5000, 2048), "refused", "5,000 tokens, where its context holds 2,048"),
-        (InvalidRequest("max_tokens must be at least 1."), "refused", "max_tokens must be"),
-        (BackendUnavailable("Ollama is not running."), "failed", "Ollama is not running."),
+        (BackendBusy(5, "secret at http://10.0.0.7 is busy"), "refused", "again in about 5 s"),
+        (
+            InvalidRequest("secret at http://10.0.0.7: no."),
+            "failed",
+            "cannot answer this",
+        ),
+        (BackendUnavailable("secret at http://10.0.0.7 is down."), "failed", "could not answer"),
+        (DeadlineExceeded("secret: it took 600 s."), "failed", "The answer took too long"),
+        (ModelNotFound("/srv/secret.gguf is missing."), "failed", "This model is not available"),
         (ZeroDivisionError("secret detail"), "failed", "Something went wrong on our side."),
     ],
 )
