@@ -40,8 +40,7 @@ class Passage:
     `text` fits into the embedder's window; `context` includes the neighbouring passages. `score` is
     the combined relevance from 0 to 1; `dense` and `lexical` are the scores of the two indexes.
     `near` is the cosine similarity of each sentence to the question; empty for a single sentence.
-    `source` is what was added, the folder that the document is in for example; `name` is what
-    people read of where it is.
+    `source` is what was added, the folder that the document is in for example.
     """
 
     id: str
@@ -61,6 +60,7 @@ class Passage:
 
     @property
     def name(self) -> str:
+        """What people read of where it is: a URL, or the path within the folder, or the name."""
         return document_name(self.location, self.source)
 
 
@@ -98,8 +98,7 @@ class SearchResult:
 class Document:
     """A document in a knowledge base. `location` is its URL or path, `at` when it was read.
 
-    `source` is what was added, the folder that it is in for example; `name` is what people read of
-    where it is.
+    `source` is what was added, the folder that it is in for example.
     """
 
     id: str
@@ -115,6 +114,7 @@ class Document:
 
     @property
     def name(self) -> str:
+        """What people read of where it is: a URL, or the path within the folder, or the name."""
         return document_name(self.location, self.source)
 
 
