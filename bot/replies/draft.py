@@ -163,6 +163,7 @@ class Draft:
         self._status = None
         self._redact_new_text(whole=True)
         self._show(self._links.finish())
+        self._splitter.finish()
         if self.wordless:  # then there is nothing that a small print could be about
             self._notices = [one for one in self._notices if one.kind != "footer"]
             self._sources = () if state == "failed" else self._sources

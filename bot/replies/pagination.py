@@ -1,8 +1,10 @@
 """Splits long answers into pages for platforms with short messages.
 
 A page ends at a paragraph if possible, else at a line, a sentence, a word, and only then between
-two characters as a person sees them (grapheme clusters, UAX #29). A code fence that is split is
-closed on its page and opened again, with its language, on the next.
+two characters as a person sees them (grapheme clusters, UAX #29); not within a link, code, a
+mention, a spoiler or emphasis where a cut before it leaves the page half full. A code fence that is
+split is closed on its page and opened again, with its language, on the next; a table that goes on
+has its head again.
 
 A split depends only on the text before it and on the one character after the page. So a growing
 text has the same pages as the complete one: a page before the last never changes.
@@ -11,19 +13,17 @@ text has the same pages as the complete one: a page before the last never change
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from itertools import pairwise
 
 from wcwidth import iter_graphemes
 
+from bot.replies.fences import Fence
+from bot.replies.page_breaks import Line, find_break
+from bot.replies.tables import TableHead, parse_head
 from bot.surrogates import repair_surrogates
 
 MIN_PAGE_CHARACTERS = 32
 """Smallest page limit; below it a page could not hold a code fence with any content."""
 
-_FENCE = re.compile(r"^([ \t]*+)(`{3,}+(?=[^`\n]*+$)|~{3,}+)([^\n]*+)$")
-_SENTENCE = re.compile(r"[.!?…]['\")\]”’»*_]*(?=[ \t])|[。！？][」』”’）]*")
-_WORD = re.compile(r"(?<=\S)[ \t]")
 _BLANK_LINES = re.compile(r"(?:[ \t]*\n)+")
 
 
@@ -31,30 +31,8 @@ def split(text: str, limit: int) -> tuple[str, ...]:
     """Split a text into pages of at most `limit` characters; a blank text has none."""
     splitter = Splitter(limit)
     splitter.append(text)
+    splitter.finish()
     return splitter.pages
-
-
-@dataclass(frozen=True, slots=True)
-class _Fence:
-    indent: str
-    run: str
-    info: str
-
-    @property
-    def opener(self) -> str:
-        return f"{self.indent}{self.run}{self.info}\n"
-
-    @property
-    def closer(self) -> str:
-        return self.indent + self.run
-
-    def closed_by(self, line: str) -> bool:
-        mark = line.strip()
-        return len(mark) >= len(self.run) and not mark.strip(self.run[0])
-
-    def may_be_closed_by(self, line: str) -> bool:
-        """Whether the line may still grow into the closing one."""
-        return not line.strip().strip(self.run[0])
 
 
 class Splitter:
@@ -73,13 +51,22 @@ class Splitter:
         self._fresh: list[str] = []
         self._held = ""
         self._text = ""
-        self._lines: list[tuple[int, _Fence | None]] = []
+        self._final = False
+        self._lines: list[Line] = []
         self._begin(None, trim=False)
 
     def append(self, delta: str) -> None:
         """Add to the end of the text."""
         if delta:
             self._fresh.append(delta)
+
+    def finish(self) -> None:
+        """The text is complete: show an end that might have become something else."""
+        self.take_in()
+        self._final = True
+        self._text += self._clean(" ")[:-1]
+        while self._fill():
+            pass
 
     def take_in(self) -> None:
         """Split the text added so far."""
@@ -93,8 +80,8 @@ class Splitter:
     def pages(self) -> tuple[str, ...]:
         """The pages so far. The last one may still change."""
         self.take_in()
-        lines = [*self._lines, (self._at, self._fence)]
-        last = self._render(self._text, lines) if self._text.strip() else ""
+        lines: list[Line] = [*self._lines, (self._at, self._block)]
+        last = self._render(self._text, lines, whole=self._final)
         return (*self._closed, last) if last else tuple(self._closed)
 
     # --- taking the text in -------------------------------------------------------------------
@@ -106,10 +93,10 @@ class Splitter:
             text, self._held = text[:-1], text[-1]
         return repair_surrogates(text.replace("\r\n", "\n").replace("\r", "\n"))
 
-    def _begin(self, carried: _Fence | None, *, trim: bool) -> None:
-        """Begin a page; `carried` is the fence that the page before left open, `trim` says that it
-        was split after a word."""
-        self._carried = self._fence = carried
+    def _begin(self, carried: Fence | TableHead | None, *, trim: bool) -> None:
+        """Begin a page; `carried` is the fence or table that the page before left open, `trim` says
+        that it was split after a word."""
+        self._carried = self._block = carried
         self._trim = trim
         self._lines.clear()
         self._at = self._taken = 0
@@ -121,26 +108,32 @@ class Splitter:
         while self._at < len(self._text):
             end = self._text.find("\n", self._at)
             line = self._text[self._at : end if end >= 0 else None]
-            room = self._room(line, whole=end >= 0)
+            if isinstance(self._block, Fence) and self._block.left_by(line):
+                self._block = None
+            room = self._room(line, whole=end >= 0 or self._final)
             if len(line) > room:
                 self._cut(self._at + max(0, room))
                 return True
             if end < 0:
                 return False
-            self._lines.append((self._at, self._fence))
-            self._fence = self._fence_after(line)
+            self._lines.append((self._at, self._block))
+            self._block = self._block_after(line)
             self._taken += len(line) + 1
             self._at = end + 1
         return False
 
     def _drop_leading(self) -> None:
-        """Remove what must not begin a page: blank lines, the space after a word, a closing
-        fence."""
+        """Remove what must not begin a page: blank lines, the space after a word, a closing fence,
+        the head of a table that does not go on."""
         if self._carried is not None:
             line, newline, rest = self._text.partition("\n")
-            if not (newline and self._carried.closed_by(line)):
+            if isinstance(self._carried, Fence):
+                if newline and self._carried.closed_by(line):
+                    self._text = rest
+                elif not (self._text and self._carried.left_by(line)):
+                    return
+            elif self._carried.goes_on(line) or self._carried.may_go_on(self._text):
                 return
-            self._text = rest
             self._begin(None, trim=False)
         if blank := _BLANK_LINES.match(self._text):
             self._text = self._text[blank.end() :]
@@ -155,112 +148,60 @@ class Splitter:
         room = self._limit - self._taken
         if self._carried is not None:
             room -= len(self._carried.opener)
-        fence = self._fence
-        if fence is None or (
+        fence = self._block
+        if not isinstance(fence, Fence) or (
             len(line) <= len(fence.closer)
             and (fence.closed_by(line) or (not whole and fence.may_be_closed_by(line)))
         ):
             return room
         return room - len(fence.closer) - 1
 
-    def _fence_after(self, line: str) -> _Fence | None:
-        """Return the fence that is open after a complete line. A fence too wide to be repeated on
-        the next page is taken as text."""
-        if self._fence is not None:
-            return None if self._fence.closed_by(line) else self._fence
-        found = _FENCE.match(line)
-        if found is None or len(line) > self._limit // 4:
+    def _block_after(self, line: str) -> Fence | TableHead | None:
+        """Return the fence or table that is open after a complete line. One whose beginning is too
+        long to be repeated on the next page is taken as text."""
+        if isinstance(self._block, Fence):
+            return None if self._block.closed_by(line) else self._block
+        fence = Fence.parse(line)
+        if fence is not None:
+            wide = len(line) > self._limit // 4 or len(fence.closer) > self._limit // 8
+            return None if wide else fence
+        if isinstance(self._block, TableHead):
+            return self._block if self._block.goes_on(line) else None
+        if len(self._lines) < 2:
             return None
-        indent, run, info = found.groups()
-        if len(indent) + len(run) > self._limit // 8:
-            return None
-        words = info.split()
-        return _Fence(indent, run, words[0] if words else "")
-
-    # --- cutting ------------------------------------------------------------------------------
+        head = parse_head(self._text[self._lines[-2][0] : self._at - 1], line)
+        return head if head is not None and len(head.opener) <= self._limit // 4 else None
 
     def _cut(self, end: int) -> None:
         """Close the page at the best position up to `end`, and begin the next."""
-        self._lines.append((self._at, self._fence))
-        at = self._find_split(end)
+        self._lines.append((self._at, self._block))
+        at = find_break(self._text, self._lines, end)
         resume = at + 1 if self._text[at : at + 1] == "\n" else at
-        lines = [(start, fence) for start, fence in self._lines if start <= resume]
-        fence = lines[-1][1]
-        page = self._render(self._text[:at], lines)
+        lines = [(start, block) for start, block in self._lines if start <= resume]
+        start, block = lines[-1]
+        page = self._render(self._text[:at], lines, whole=True)
         if page:
             self._closed.append(page)
         self._text = self._text[resume:]
-        self._begin(fence, trim=resume == at and fence is None)
-
-    def _find_split(self, end: int) -> int:
-        """Choose where the page ends: the best kind of position that leaves it half full or more,
-        else the best kind that there is."""
-        for least in (end // 2, 1):
-            for last in (self._paragraph, self._break, self._sentence, self._word):
-                at = last(least, end)
-                if at:
-                    return at
-        start = 0
-        for cluster in iter_graphemes(self._text[: end + 1]):
-            if start + len(cluster) > end:
-                break
-            start += len(cluster)
-        return start or max(end, 1)
-
-    def _paragraph(self, least: int, end: int) -> int:
-        for (above, _), (start, fence) in reversed(list(pairwise(self._lines))):
-            if fence is None and least < start <= end + 1 and not self._text[above:start].strip():
-                return start - 1
-        return 0
-
-    def _break(self, least: int, end: int) -> int:
-        """The last end of a line, but not between a fence's opening and what is in it."""
-        for (_, above), (start, fence) in reversed(list(pairwise(self._lines))):
-            if least < start <= end + 1 and not (above is None and fence is not None):
-                return start - 1
-        return 0
-
-    def _sentence(self, least: int, end: int) -> int:
-        found = 0
-        for match in _SENTENCE.finditer(self._text, least, end + 1):
-            at = match.end()
-            if at <= end and self._is_outside_fences(at) and self._is_between_graphemes(at):
-                found = at
-        return found
-
-    def _word(self, least: int, end: int) -> int:
-        found = 0
-        for match in _WORD.finditer(self._text, least, end + 1):
-            if self._is_between_graphemes(match.start()):
-                found = match.start()
-        return found
-
-    def _is_outside_fences(self, at: int) -> bool:
-        """Whether a position is outside every code fence."""
-        return next((f for start, f in reversed(self._lines) if start <= at), None) is None
-
-    def _is_between_graphemes(self, at: int) -> bool:
-        """Whether a position is between two characters as a person sees them."""
-        start = max(0, at - 32)
-        ends = start
-        for cluster in iter_graphemes(self._text[start : at + 1]):
-            if ends == at:
-                return True
-            ends += len(cluster)
-        return False
+        if isinstance(block, TableHead) and start < resume:
+            block = None  # it was cut within a row
+        self._begin(block, trim=resume == at and block is None)
 
     # --- showing ------------------------------------------------------------------------------
 
-    def _render(self, text: str, lines: list[tuple[int, _Fence | None]]) -> str:
-        """Return a page as it is sent, with an open code fence reopened before and closed after."""
+    def _render(self, text: str, lines: list[Line], *, whole: bool) -> str:
+        """Return a page as it is sent, with an open code fence reopened before and closed after. An
+        end that is not `whole` and may still become the closing fence is left out."""
+        if not text.strip():
+            return ""
         opener = self._carried.opener if self._carried is not None else ""
         start, fence = lines[-1]
         last = text[start:]
-        if fence is None or fence.closed_by(last):
+        if not isinstance(fence, Fence) or fence.closed_by(last):
             return (opener + text).rstrip()
-        if fence.may_be_closed_by(last):
+        if not whole and fence.may_be_closed_by(last):
             text = text[:start]
-        inside = next((s for s, f in reversed(lines) if f is not fence), None)
+        inside = next((s for s, block in reversed(lines) if block is not fence), None)
         if inside is None:
             body = opener + text
         elif text[text.find("\n", inside) + 1 :].strip():

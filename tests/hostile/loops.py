@@ -7,6 +7,7 @@ from typing import Any
 
 from backends.base import Chunk
 from backends.thinking import ThinkingSplitter
+from bot.adapters.discord.outbound.render import escape as escape_discord
 from bot.adapters.slack.inbound.text import to_readable as readable_slack
 from bot.adapters.slack.outbound import escaping
 from bot.adapters.slack.outbound.stream import escaped_stable_prefix
@@ -29,6 +30,7 @@ from bot.prompting.repetition_guard import RepetitionGuard
 from bot.prompting.speakers import Speakers, plain_name
 from bot.prompting.text_split import split_text
 from bot.replies.pagination import Splitter, split
+from bot.replies.tables import draw_tables
 from bot.surrogates import repair_surrogates
 from bot.web.decoding import decode, is_binary
 from bot.web.extract import extract
@@ -130,6 +132,9 @@ LOOPS: dict[str, Callable[[str], Any]] = {
     "repair_surrogates": repair_surrogates,
     "decoding": lambda text: (is_binary(d := text.encode("utf-8", "replace")), decode(d)),
     "plain text": lambda text: extract(text.encode("utf-8", "replace") or b"a", "a.txt"),
+    "pages of Slack": lambda text: split(text, 11_000),
+    "tables": draw_tables,
+    "discord escape": escape_discord,
     "slack escape": escaping.escape,
     "slack settled": escaping.stable_prefix,
     "slack stream": escaped_stable_prefix,

@@ -14,6 +14,7 @@ from typing import Any, Literal, NoReturn
 from bot.adapters.discord import DiscordAdapter
 from bot.adapters.protocol import Adapter
 from bot.app import App
+from bot.config.platforms import DiscordSettings
 from bot.ports import Ports
 from bot.types import ActionName, Value
 from tests.fakes.discord import TOKEN, FakeDiscord
@@ -115,7 +116,7 @@ class DiscordTwinDriver:
 
     def adapter(self, app: App) -> Adapter:
         config = app.installation.config
-        return DiscordAdapter(config.discord, TOKEN, config.data_dir, QUICK)
+        return DiscordAdapter(config.section(DiscordSettings), TOKEN, config.data_dir, QUICK)
 
     def opened(self, ports: Ports) -> None:
         pass

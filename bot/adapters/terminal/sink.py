@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterator
 from typing import TextIO
 
@@ -14,10 +13,10 @@ from rich.text import Text as Line
 
 from bot.adapters.terminal.screen import markdown
 from bot.control_characters import strip_controls
+from bot.replies.fences import Fence
 from bot.replies.wording import notice_text, source_text, status_text
 from bot.types import Limits, View
 
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _MAX_MESSAGE_CHARS = 1_000_000_000
 
 
@@ -153,16 +152,19 @@ def split_finished_blocks(text: str) -> Iterator[str]:
     The blocks, joined, are a prefix of `text`.
     """
     start = position = 0
-    fence = ""
+    fence: Fence | None = None
     for line in text.splitlines(keepends=True):
         position += len(line)
-        mark = _FENCE.match(line)
-        if mark:
-            if not fence:
-                fence = mark.group(1)
-            elif line.strip().startswith(fence) and not line.strip().strip(fence[0]):
-                fence = ""
-        if not fence and not line.strip() and line.endswith("\n") and text[start:position].strip():
+        if fence is None or fence.left_by(line):
+            fence = Fence.parse(line.rstrip("\n"))
+        elif fence.closed_by(line):
+            fence = None
+        if (
+            fence is None
+            and not line.strip()
+            and line.endswith("\n")
+            and text[start:position].strip()
+        ):
             yield text[start:position]
             start = position
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 
 from discord.utils import escape_markdown
 
+from bot.replies.code import split_code
 from bot.replies.link_words import misleads
+from bot.replies.pages import fit_pages, split_text
+from bot.replies.tables import draw_tables
 from bot.replies.wording import notice_text, status_text
 from bot.types import Action, File, Notice, Source, View
 
@@ -21,8 +24,13 @@ INTERRUPTED = "-# ⚠️ This answer was interrupted by a restart."
 CUT_OFF_TEXT = "⚠️ The rest of this answer could not be delivered; please ask again."
 
 _MARKUP = re.compile(r"<(?=@[!&]?\d+>|#\d+>|/[^<>\n]{1,100}:\d+>|t:-?\d+|a?:\w{1,32}:\d+>|id:\w+>)")
-_EVERYONE = re.compile(r"@(?=everyone|here)", re.IGNORECASE)
+_EVERYONE = re.compile(
+    r"(?<![\w.+-])@(?=everyone|here)|(?<=[\w.+-])@(?=(?:everyone|here)(?![\w-]*\.\w))",
+    re.IGNORECASE,
+)
+"""Not within an e-mail address whose host begins like that."""
 _SUBTEXT = re.compile(r"^(?=-# )", re.MULTILINE)
+_LATER_SUBTEXT = re.compile(r"(?<=\n)(?=-# )")
 _GAP = "\u200b"
 _MARKS = {"error": "⚠️ ", "refusal": "⛔ ", "info": "", "footer": "-# "}
 
@@ -37,15 +45,19 @@ class Payload:
 
 
 def escape(text: str) -> str:
-    """Text that Discord shows as it is written.
+    """Text that Discord shows as it is written; code is left alone, since nothing works in it.
 
     A mention, a channel, a clickable command, a timestamp or an emoji by id is taken apart by a
     zero-width space, and so is `@everyone`. Small print at the start of a line, which only the bot
     itself writes (sources, status), loses its meaning.
     """
-    text = _MARKUP.sub("<" + _GAP, text)
-    text = _EVERYONE.sub("@" + _GAP, text)
-    return _SUBTEXT.sub("\\\\", text)
+    shown = ""
+    for piece, code in split_code(text):
+        if not code:
+            piece = _EVERYONE.sub("@" + _GAP, _MARKUP.sub("<" + _GAP, piece))
+            piece = (_SUBTEXT if shown[-1:] in ("", "\n") else _LATER_SUBTEXT).sub("\\\\", piece)
+        shown += piece
+    return shown
 
 
 def heading_line(heading: str) -> str:
@@ -90,27 +102,18 @@ def _shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def split_text(text: str, limit: int = MAX_MESSAGE_CHARS) -> Iterator[str]:
-    """Cut a text that escaping has made too long, at a line or a space where there is one."""
-    while len(text) > limit:
-        places = (text.rfind(mark, limit // 2, limit) for mark in ("\n", " "))
-        cut = next((place + 1 for place in places if place > 0), limit)
-        yield text[:cut]
-        text = text[cut:]
-    yield text
-
-
 def render(view: View, *, private: bool = False) -> list[Payload]:
     """The messages that show a view, in order; empty when there is nothing to show.
 
     With `private`, private notices are left out, since they are shown to the asker another way.
     """
-    pages, footer = [escape(page) for page in _pages(view)], list(_footer_lines(view, private))
-    if view.heading and (pages or footer or view.files):
-        pages[:1] = [f"{heading_line(view.heading)}\n{pages[0] if pages else ''}".rstrip()]
-    contents = [part for page in pages for part in split_text(page) if part.strip()]
+    heading = f"{heading_line(view.heading)}\n" if view.heading else ""
+    contents = list(fit_pages(view, MAX_MESSAGE_CHARS - len(heading), _show))
+    footer = list(_footer_lines(view, private))
+    if heading and (contents or footer or view.files):
+        contents[:1] = [heading + "".join(contents[:1])]
     for line in footer:
-        for part in split_text(line):
+        for part in split_text(line, MAX_MESSAGE_CHARS):
             if contents and len(contents[-1]) + 1 + len(part) <= MAX_MESSAGE_CHARS:
                 contents[-1] += "\n" + part
             else:
@@ -127,15 +130,15 @@ def render(view: View, *, private: bool = False) -> list[Payload]:
 def render_ephemeral(notices: Sequence[Notice]) -> list[Payload]:
     """Private notices as messages, split at lines; the last one has the notices' buttons."""
     text = "\n".join(notice_line(notice) for notice in notices)
-    payloads = [Payload(part) for part in split_text(text) if part.strip()]
+    payloads = [Payload(part) for part in split_text(text, MAX_MESSAGE_CHARS) if part.strip()]
     buttons = tuple(action for notice in notices for action in notice.actions)
     if payloads and buttons:
         payloads[-1] = replace(payloads[-1], buttons=buttons)
     return payloads
 
 
-def _pages(view: View) -> tuple[str, ...]:
-    return view.pages or ((view.text,) if view.text else ())
+def _show(page: str) -> str:
+    return escape(draw_tables(page))
 
 
 def _footer_lines(view: View, private: bool) -> Iterator[str]:

@@ -9,13 +9,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.slack.outbound.escaping import escape_markup
 from bot.adapters.slack.outbound.render import (
+    MAX_MARKDOWN_CHARS,
     MAX_PLAIN_CHARS,
     Block,
     button_block,
     notice_line,
-    split_text,
 )
 from bot.adapters.slack.transport.errors import FAILURES, error_of
+from bot.replies.pages import split_text
 from bot.types import ConversationKey, Notice
 
 _log = structlog.get_logger(__name__)
@@ -41,7 +42,7 @@ class EphemeralMessages:
         `turn` is what the notice's buttons belong to. Somebody in whose channel we are not gets a
         direct message.
         """
-        parts = list(split_text(notice_line(notice)))
+        parts = list(split_text(notice_line(notice), MAX_MARKDOWN_CHARS))
         for number, part in enumerate(parts, 1):
             blocks: list[Block] = [{"type": "markdown", "text": part}]
             if notice.actions and number == len(parts):

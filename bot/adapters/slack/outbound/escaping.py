@@ -10,17 +10,20 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
+from bot.replies.code import settled_length, split_code
+
 _BREAK = "\u200b"
 _OPEN = r"(?:<|&(?:amp;)*(?:lt|\#0*60|\#x0*3c);?)"
 _NUMBERED = r"&(?:amp;)*\#x?[0-9a-f]"
 _MARK = rf"(?:[!@#]|&(?:amp;)*(?:excl|commat|num);?|{_NUMBERED}++;?)"
 _TO_ALL = r"(?:channel|here|everyone|group|subteam|date)"
+_ID = r"(?:&|(?-i:[A-Z0-9][A-Z0-9\\]{0,60})[|>&])"
 _SCHEME = r"[a-z][a-z0-9+.-]*\\*(?::|&)"
 _CONTROL = re.compile(
     rf"""({_OPEN})(?=
         \\*{_MARK}[\\!@\#]*(?:[a-z]*[&\\]|{_TO_ALL})
         | \\*{_NUMBERED}+{_TO_ALL}
-        | \\*(?:[@\#]|&(?:amp;)*(?:commat|num|\#x?[0-9a-f]+);?)\\*[a-z0-9&]
+        | \\*(?:[@\#]|&(?:amp;)*(?:commat|num|\#x?[0-9a-f]+);?)\\*{_ID}
         | (?<=<){_SCHEME}[^\s<>|]*(?:\||&(?:amp;)*(?:vert|verbar|\#x?[0-9a-f]+))
         | (?<!<){_SCHEME}
     )""",
@@ -35,8 +38,13 @@ _LONGEST_OPEN_CHARACTERS = 401
 def escape(text: str) -> str:
     """Escape Slack's control sequences in Markdown: pings, channel names, labelled links.
 
-    Other uses of `<`, as in code, stay as they are.
+    Other uses of `<` stay as they are, and so does code, in which Slack reads none.
     """
+    pieces = split_code(text, certain=True)
+    return "".join(piece if code else _escape_words(piece) for piece, code in pieces)
+
+
+def _escape_words(text: str) -> str:
     return _CONTROL.sub(lambda m: m[1] + _BREAK, text)
 
 
@@ -45,7 +53,7 @@ def stable_prefix(text: str) -> str:
     start = max(0, len(text) - _LONGEST_OPEN_CHARACTERS)
     start = max((mark.end() for mark in _SETTLES.finditer(text, start)), default=start)
     found = _OPENS.search(text, start)
-    return text if found is None else text[: found.start()]
+    return text[: min(settled_length(text), len(text) if found is None else found.start())]
 
 
 def escape_markup(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.adapters.slack.outbound.escaping import escape, escape_markup, format_link
 from bot.replies.link_words import misleads
+from bot.replies.pages import fit_pages, split_text
 from bot.replies.wording import notice_text, source_text, status_text
 from bot.types import Action, Notice, Source, View
 
@@ -117,20 +118,9 @@ def notice_line(notice: Notice) -> str:
     return _MARKS[notice.kind] + escape(notice_text(notice))
 
 
-def split_text(text: str, limit: int = MAX_MARKDOWN_CHARS) -> Iterator[str]:
-    """Cut a text that has become too long, at a line or a space where there is one."""
-    while len(text) > limit:
-        cut = max(text.rfind("\n", limit // 2, limit), text.rfind(" ", limit // 2, limit))
-        cut = limit if cut <= 0 else cut + 1
-        yield text[:cut]
-        text = text[cut:]
-    yield text
-
-
 def render_pages(view: View) -> list[str]:
     """The answer itself as Markdown pages, each fit for one message."""
-    pages = view.pages or ((view.text,) if view.text else ())
-    return [part for page in pages for part in split_text(escape(page)) if part.strip()]
+    return list(fit_pages(view, MAX_MARKDOWN_CHARS, escape))
 
 
 def render(view: View, *, private: bool) -> list[Payload]:
@@ -143,7 +133,7 @@ def render(view: View, *, private: bool) -> list[Payload]:
     for notice in notices:
         if notice.kind == "footer":
             continue
-        for part in split_text(notice_line(notice)):
+        for part in split_text(notice_line(notice), MAX_MARKDOWN_CHARS):
             if texts and len(texts[-1]) + len(part) + 2 <= MAX_MARKDOWN_CHARS:
                 texts[-1] += "\n\n" + part
             else:

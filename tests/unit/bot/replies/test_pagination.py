@@ -9,13 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import iter_graphemes
 
+from bot.replies.fences import Fence
 from bot.replies.pagination import MIN_PAGE_CHARACTERS, Splitter, split
 
 PIECES = [
     "word ", "a longer sentence. ", "\n", "\n\n", "```\n", "```python\n", "~~~\n", "````md\n",
     "    indented\n", "- item\n", "x" * 45, "👨‍👩‍👧", "e\u0301", "🇩🇪", " \u0301", "。", "日本語",
     "``", "`", "\t",
-    "[link](https://example.org/?a=b) ", "  ", "\r\n", "# Heading\n", "क्षि",
+    "> ", "> ```\n", "- ```sh\n", "| a | b |\n", "|---|---|\n", "> | a |\n", "> |---|\n", "**",
+    "||", "[link](https://example.org/?a=b) ", "  ", "\r\n", "# Heading\n", "क्षि",
 ]  # fmt: skip
 documents = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=12)), max_size=60).map(
     "".join
@@ -52,12 +54,15 @@ def test_pages_do_not_depend_on_the_size_of_the_pieces(text: str, limit: int, st
     for at in range(0, len(text), step):
         splitter.append(text[at : at + step])
         assert all(len(page) <= limit for page in splitter.pages)
+    before = splitter.pages[:-1]
+    splitter.finish()
+    assert splitter.pages[: len(before)] == before
     assert splitter.pages == split(text, limit)
 
 
 @given(documents, limits)
 def test_nothing_but_blanks_is_lost(text: str, limit: int) -> None:
-    plain = text.replace("`", "").replace("~", "")
+    plain = text.replace("`", "").replace("~", "").replace("|", "")
     assert squeezed("".join(split(plain, limit))) == squeezed(plain)
 
 
@@ -177,3 +182,132 @@ def test_halves_of_a_surrogate_pair_are_joined_and_lone_ones_replaced() -> None:
 def test_a_limit_too_small_for_a_fence_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 32"):
         Splitter(8)
+
+
+PARTS = (
+    "[the long label of this link here](https://example.com/a/b/c?d=e)",
+    "![a picture of it](https://example.com/a(b).png 'its title')",
+    "`inline code here and there`",
+    "``code with a ` tick``",
+    "**bold words here and there**",
+    "__bold *and [a link](https://x.example) in* it__",
+    "~~struck out words~~",
+    "||a spoiler here and there||",
+    "<@123456789012345678>",
+    "</model list:123456789>",
+    "<https://example.com/a/b/c>",
+    "[a remark in brackets]",
+)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_page_was_cut_within_a_link_code_or_a_spoiler(part: str) -> None:
+    words = "lorem ipsum dolor " * 20
+    for length in range(100, 201):
+        text = f"{words[:length].rstrip()} {part} {words}"
+        pages = split(text, 200)
+        assert any(part in page for page in pages), pages
+        assert min(map(len, pages[:-1])) >= 100
+
+
+@pytest.mark.parametrize("part", [part for part in PARTS if not part.startswith("__")])
+def test_where_there_are_no_spaces_the_cut_is_before_it_too(part: str) -> None:
+    for length in range(101, 200):
+        pages = split("漢" * length + part + "漢" * 100, 200)
+        assert any(part in page for page in pages), pages
+
+
+@pytest.mark.parametrize("mark", ["[", "`", "**", "||", "<@", "*", "[a](", "_"])
+def test_what_is_never_closed_does_not_make_pages_short(mark: str) -> None:
+    pages = split(f"{mark}word " + "word " * 200, 100)
+    assert all(len(page) > 50 for page in pages[:-1])
+
+
+def _in_quotation(lines: str) -> str:
+    return "".join(f"> {line}" for line in lines.splitlines(keepends=True))
+
+
+@pytest.mark.parametrize(
+    ("opening", "body", "closing"),
+    [
+        ("> ```python\n", "> line = compute()\n", "> ```"),
+        (">```\n", ">x = 1\n", ">```"),
+        ("> > ~~~\n", "> > x = 1\n", "> > ~~~"),
+        ("- ```python\n", "  line = compute()\n", "  ```"),
+        ("10. ```sh\n", "    ls -l\n", "    ```"),
+        ("> - ```\n", ">   a b c\n", ">   ```"),
+        ("    ```js\n", "    a();\n", "    ```"),
+        ("\t* ```js\n", "\t  a();\n", "\t  ```"),
+    ],
+)
+def test_a_fence_in_a_quotation_or_list_lost_its_balance(
+    opening: str, body: str, closing: str
+) -> None:
+    run = closing.strip(" \t>")
+    pages = split(f"Look:\n\n{opening}{body * 90}{closing}\nDone.", 200)
+    assert len(pages) > 3
+    for page in pages:
+        assert page.count(run) == 2
+        assert len(page) <= 200
+    assert pages[-1].endswith(f"{run}\nDone.")
+    assert "".join(pages).count(body.strip()) == 90
+
+
+def test_a_quotation_that_ends_ends_its_fence() -> None:
+    text = "> ```\n> code\nword " + "word " * 30
+    assert all("```" not in page for page in split(text, 64)[1:])
+
+
+TABLE_HEAD = "| Name | Age |\n|------|----:|\n"
+
+
+@pytest.mark.parametrize("prefix", ["", "> ", "  "])
+def test_a_table_that_went_on_had_no_head(prefix: str) -> None:
+    rows = "".join(f"{prefix}| person {n} | {n} |\n" for n in range(60))
+    head = "".join(prefix + line for line in TABLE_HEAD.splitlines(keepends=True))
+    pages = split(f"They are:\n\n{head}{rows}\nAfter the table. " + "Words. " * 40, 200)
+    with_rows = [page for page in pages if "person" in page]
+    assert len(with_rows) > 5
+    assert all(head.strip() in page for page in with_rows)
+    assert not any("Age" in page for page in pages if "person" not in page)
+    assert re.findall(r"person (\d+)", "".join(pages)) == [str(n) for n in range(60)]
+
+
+def test_a_table_is_not_cut_between_its_names_and_its_rows() -> None:
+    for words in range(1, 40):
+        pages = split("word " * words + f"\n{TABLE_HEAD}| Ada | 36 |\n", 120)
+        assert any(f"{TABLE_HEAD}| Ada | 36 |" in page for page in pages), pages
+
+
+def test_a_head_as_wide_as_a_page_is_not_repeated() -> None:
+    names = "| " + "name " * 10 + "|"
+    pages = split(f"{names}\n|---|\n" + "| row |\n" * 40, 100)
+    assert "".join(pages).count("name name") < 10
+
+
+def test_a_last_line_within_a_longer_fence_was_dropped() -> None:
+    splitter = Splitter(100)
+    splitter.append("````md\ncode\n```")
+    assert splitter.pages == ("````md\ncode\n````",)
+    splitter.finish()
+    assert splitter.pages == ("````md\ncode\n```\n````",)
+
+
+@given(documents, limits)
+def test_every_page_has_balanced_fences(text: str, limit: int) -> None:
+    for page in split(text, limit):
+        assert not _open_fence(page, limit), page
+
+
+def _open_fence(page: str, limit: int) -> Fence | None:
+    fence: Fence | None = None
+    for line in page.split("\n"):
+        if fence is not None and fence.left_by(line):
+            fence = None
+        if fence is None:
+            fence = Fence.parse(line)
+            if fence is not None and (len(line) > limit // 4 or len(fence.closer) > limit // 8):
+                return None  # too long to be repeated: it is taken as text
+        elif fence.closed_by(line):
+            fence = None
+    return fence

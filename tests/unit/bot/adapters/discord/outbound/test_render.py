@@ -16,15 +16,21 @@ from bot.adapters.discord.outbound.render import (
     render,
     render_ephemeral,
     source_lines,
-    split_text,
 )
 from bot.adapters.discord.transport.payloads import thread_title
+from bot.replies.pages import split_text
 from bot.replies.pagination import split
 from bot.types import Action, File, Notice, Source, State, Status, View
 
 FORGED = re.compile(
     r"<@[!&]?\d+>|<#\d+>|</[\w -]+:\d+>|<t:-?\d+(:\w)?>|<a?:\w+:\d+>|<id:\w+>|@everyone|@here"
 )
+
+WRITTEN = re.compile(
+    r"^```[^`\n]*\n.*?(?:^```$|\Z)|(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)|[\w.+-]@(?:everyone|here)[\w-]*\.\w",
+    re.DOTALL | re.MULTILINE,
+)
+"""What is shown as it is written: code and e-mail addresses."""
 
 
 class TestEscape:
@@ -45,7 +51,7 @@ class TestEscape:
             "@here",
             "@EVERYONE",
             "<<@1>>",
-            "`<@1>`",
+            "x@everyone",
         ],
     )
     def test_markup_loses_its_meaning_and_stays_readable(self, text: str) -> None:
@@ -53,16 +59,25 @@ class TestEscape:
         assert not FORGED.search(shown)
         assert shown.replace("\u200b", "") == text
 
-    @pytest.mark.parametrize("text", ["a < b", "<b>", "#1", "<https://a.org>", "x@y.org", "**b**"])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "a < b", "<b>", "#1", "<https://a.org>", "x@y.org", "**b**", "support@here.com",
+            "a.b+c@everyone-else.example", "`<@1>`", "``@everyone ` @here``",
+            "```java\nList<@NonNull String> names = load();\n```",
+            '```python\nawait ctx.send("@everyone")\n```', "```haml\n-# a comment\n%p hello\n```",
+            "> ```\n> @here\n> ```", "- ~~~\n  <@1>\n  ~~~", "a `b`-# c",
+        ],
+    )  # fmt: skip
     def test_other_text_is_left_alone(self, text: str) -> None:
         assert escape(text) == text
 
     def test_small_print_is_ours_alone(self) -> None:
         assert escape("a\n-# [1] A forged source") == "a\n\\-# [1] A forged source"
 
-    @given(st.text(st.sampled_from("<@!&#/:>1a -\neveryoneht\u200b"), max_size=80))
+    @given(st.text(st.sampled_from("<@!&#/:>1a -\neveryoneht\u200b`."), max_size=80))
     def test_nothing_gets_through(self, text: str) -> None:
-        shown = escape(text)
+        shown = WRITTEN.sub("", escape(text))
         assert not FORGED.search(shown)
         assert not re.search(r"^-# ", shown, re.MULTILINE)
 
@@ -109,6 +124,67 @@ class TestPages:
 
     def test_an_answer_that_was_taken_back_is_nothing(self) -> None:
         assert render(View("t", state="cancelled")) == []
+
+
+TABLE = """\
+Before it:
+
+| Name | **Age** | Note |
+|:--|--:|:-:|
+| Ada | 36 | `a` |
+| 日本 | 7 | 😀😀 |
+
+After it."""
+
+
+class TestTables:
+    def test_a_table_was_raw_pipes(self) -> None:
+        (payload,) = render(page_view(TABLE))
+        assert payload.content == (
+            "Before it:\n\n```\nName  Age  Note\n----  ---  ----\n"
+            "Ada    36   a\n日本    7  😀😀\n```\n\nAfter it."
+        )
+
+    def test_a_table_that_is_too_wide_is_a_list(self) -> None:
+        row = "| Ada | " + "word " * 20 + "| [x](https://x.example) |"
+        (payload,) = render(page_view(f"| Name | Notes | |\n|---|---|---|\n{row}\n{row}"))
+        words = ("word " * 20).strip()
+        item = f"**Ada**\n- Notes: {words}\n- [x](https://x.example)"
+        assert payload.content == f"{item}\n{item}"
+
+    def test_links_stay_links(self) -> None:
+        (payload,) = render(page_view("| a | b |\n|---|---|\n| 1 | https://x.example |"))
+        assert payload.content == "**1**\n- b: https://x.example"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "```\n| a |\n|---|\n| 1 |\n```", "a | b\nc | d", "| a | b |\n|---|\n| 1 | 2 |",
+            "| a |\n", "text\n|---|\nmore", "> ```\n> | a |\n> |---|\n> ```",
+        ],
+    )  # fmt: skip
+    def test_what_is_no_table_is_left_alone(self, text: str) -> None:
+        assert render(page_view(text))[0].content == text.strip()
+
+    def test_a_table_of_many_pages_has_its_names_on_each(self) -> None:
+        rows = "".join(f"| {n} | a longer cell, {n} | x |\n" for n in range(400))
+        payloads = render(page_view(f"| No | What | |\n|--:|---|---|\n{rows}\nAfter it."))
+        assert len(payloads) > 5
+        for payload in payloads:
+            assert re.match(r"```\n *No  What\n-+  ---", payload.content)
+            assert payload.content.count("```") == 2
+            assert len(payload.content) <= MAX_MESSAGE_CHARS
+        shown = "\n".join(p.content for p in payloads)
+        assert re.findall(r"a longer cell, (\d+)", shown) == [str(n) for n in range(400)]
+        assert payloads[-1].content.endswith("```\n\nAfter it.")
+
+    @given(
+        st.lists(st.sampled_from(["| a ", "|", "---", ":-:|", "\n", "x", "\\", "`", "> ", "é日"]))
+    )
+    def test_no_cell_is_lost(self, pieces: list[str]) -> None:
+        text = "".join(pieces)
+        shown = "".join(p.content for p in render(page_view(text)))
+        assert [c for c in shown if c in "ax日"] == [c for c in text if c in "ax日"]
 
 
 class TestSmallPrint:

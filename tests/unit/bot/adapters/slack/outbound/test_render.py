@@ -7,6 +7,7 @@ import re
 
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from bot.adapters.slack.outbound.escaping import (
     escape,
@@ -27,15 +28,23 @@ from bot.types import Action, Notice, Source, Status, View
 from tests.fakes.slack.rules import check_call
 
 PIECES = (
-    "<", ">", "&", ";", "|", "!", "@", "#", "\\", ":", "/", " ", "\n", "`", "*", "&lt;", "&gt;",
+    "<", ">", "&", ";", "|", "!", "@", "#", "\\", ":", "/", " ", "\n", "`", "```\n", "> ", "*",
+    "&lt;", "&gt;",
     "&amp;", "&#60;", "&#x3c;", "&#33;", "&excl;", "&commat;", "&num;", "&#64;", "&vert;", "&#124;",
     "channel", "here", "everyone", "subteam", "^S1", "date", "U123", "C123", "https", "mailto", "a",
 )  # fmt: skip
 HOSTILE = st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=14).map("".join)
 CONTROL = re.compile(
-    r"<(!(channel|here|everyone|group|subteam|date)|[@#][A-Z0-9]|[a-z][a-z0-9+.-]*:[^\s<>|]*\|)",
+    r"<(!(channel|here|everyone|group|subteam|date)|(?-i:[@#][A-Z0-9]+[|>])|[a-z][a-z0-9+.-]*:[^\s<>|]*\|)",
     re.IGNORECASE,
 )
+
+COMMON_MARK = MarkdownIt("commonmark").enable("table")
+CODE = (
+    re.compile(r"```[^`\n]*\n.*?(?:```|\Z)|(?<!`)(`+)(?!`)(?:(?!\1).)*?[^`]\1(?!`)", re.DOTALL),
+    re.compile(r"^(?:> |- |  )?```[^`\n]*\n.*?(?:^(?:> |  )?```$|\Z)|`[^`\n]+`", re.DOTALL | re.M),
+)
+"""What simple renderers take for code."""
 
 OURS = re.compile(r"<https://x\.example/[^<>|\s]*\|[^<>|\n]*>")
 
@@ -48,14 +57,30 @@ def readings(text: str) -> list[str]:
     return found + [reading.replace("\\", "") for reading in found]
 
 
+def outside_code(text: str) -> list[str]:
+    """What renderers take for words rather than code, by a parser of CommonMark and by patterns."""
+    inline = (token for token in COMMON_MARK.parse(text) if token.type in ("inline", "html_block"))
+    words = (
+        "".join("" if one.type == "code_inline" else one.content or "\n" for one in token.children)
+        if token.children
+        else token.content
+        for token in inline
+    )
+    return ["\n".join(words), *(pattern.sub("\0", text) for pattern in CODE)]
+
+
 def harmful(text: str) -> list[str]:
     return [found[0] for reading in readings(text) if (found := CONTROL.search(reading))]
+
+
+def pinging(text: str) -> list[str]:
+    return [found for words in outside_code(text) for found in harmful(words)]
 
 
 class TestMarkup:
     @given(HOSTILE)
     def test_nothing_written_can_ping_or_pass_for_markup(self, text: str) -> None:
-        assert harmful(escape(text)) == []
+        assert pinging(escape(text)) == []
         assert harmful(to_single_line(text, 50)) == []
 
     @given(HOSTILE)
@@ -69,11 +94,11 @@ class TestMarkup:
     def test_a_stream_never_has_to_take_anything_back(self, begun: str, more: str) -> None:
         first = stable_prefix(escape(begun))
         assert escape(begun + more).startswith(first)
-        assert harmful(first) == []
+        assert pinging(first) == []
 
     @given(HOSTILE)
     def test_what_is_held_back_of_a_stream_comes_in_the_end(self, text: str) -> None:
-        assert stable_prefix(text + " ") == text + " "
+        assert stable_prefix(text + "\n") == text + "\n"
 
     def test_the_usual_ways_to_ping(self) -> None:
         for said in (
@@ -87,9 +112,22 @@ class TestMarkup:
     def test_code_and_addresses_were_changed_without_need(self) -> None:
         for said in (
             "<!DOCTYPE html>", "<!-- a remark -->", "vector<int>& v", "<https://x.example>",
-            "if a < b | c", "sed 's/<\\/b>//'", "List<#>", "AT&T",
+            "if a < b | c", "sed 's/<\\/b>//'", "List<#>", "AT&T", "List<@NonNull String> names",
+            "<#if user??>Hello <@greet name=user/></#if>", "`<!channel>`", "``<@U123> ` <#C1>``",
+            "```\n<!here> and <@U123>\n```\nafter", "> ```py\n> <!here>\n> ```",
+            "- ```\n  <!here>\n  ```", "```\n<@U123>",
         ):  # fmt: skip
             assert escape(said) == said
+
+    def test_what_only_some_take_for_code_is_no_excuse(self) -> None:
+        for said in (
+            "` <!channel>", "`a <!channel>\nb`", "\\`<!channel>`", "~~~\n<!channel>\n~~~",
+            "```a`b\n<!channel>\n```", "```\na```\n<!channel>\n```", "<a href=`<!channel>`>",
+            "> ```\n<!channel>\n> ```", "- ```\n<!channel>\n  ```", "```\n```\n<!channel>\n```",
+            "[a `<!channel>](x)`", "| a `b | <!channel>` |", "<!-- `<!channel>` -->",
+            "````\n<!channel>\n````",
+        ):  # fmt: skip
+            assert escape(said) != said
 
     def test_a_link_stays_one(self) -> None:
         made = format_link("https://x.example/a|b<c>?q=1&r=2", "A | <title> & more")

@@ -27,7 +27,7 @@ from bot.types import ConversationKey, Limits, Notice, Part, Source, Sources, St
 from tests.fakes.core import MemoryReplies
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.state import Posted
-from tests.unit.bot.adapters.slack.outbound.test_render import HOSTILE, harmful
+from tests.unit.bot.adapters.slack.outbound.test_render import HOSTILE, pinging
 
 THREAD = "1700000000.000001"
 DIRECT = ConversationKey("slack", "T1", "D1", THREAD)
@@ -112,7 +112,7 @@ class TestStreaming:
         await desk.write(pieces(CODE))
         (message,) = desk.messages()
         assert without_breaks(message.text) == CODE
-        assert harmful(message.text) == []
+        assert pinging(message.text) == []
         assert message.thread_ts == THREAD
         assert not message.streaming
         assert {"chat.update", "chat.postMessage"}.isdisjoint(desk.methods())
@@ -188,7 +188,7 @@ class TestWhatIsAdded:
                 now = escaped_stable_prefix(page) if index == len(pages) - 1 else page
                 if now.startswith(sent.get(index, "")):
                     sent[index] = now
-        assert [harmful(page) for page in sent.values() if harmful(page)] == []
+        assert [found for page in sent.values() if (found := pinging(page))] == []
 
     @given(st.text(alphabet="ab \n.<&", max_size=90), st.lists(st.integers(0, 99), max_size=9))
     def test_in_the_end_it_is_a_part_of_the_page(self, text: str, cuts: list[int]) -> None:
