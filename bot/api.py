@@ -73,6 +73,14 @@ from bot.prompting.context_window import Fitted
 from bot.prompting.echo_filter import EchoFilter
 from bot.prompting.foreign_text import Trusted
 from bot.prompting.speakers import Speakers, plain_name, quoted, speakers
+from bot.replies.message_port import (
+    MessageClosed,
+    MessagePort,
+    PortError,
+    PortRefused,
+    Unconfirmed,
+)
+from bot.replies.message_sink import MessageSink, ReplyTiming
 from bot.replies.protocol import Replies, Reply, Sink
 from bot.replies.wording import notice_text, source_text, status_text
 from bot.skills.context import Context
@@ -157,7 +165,10 @@ __all__ = [
     "Loaded",
     "Loader",
     "Message",
+    "MessageClosed",
     "MessageDeleted",
+    "MessagePort",
+    "MessageSink",
     "ModelInfo",
     "ModelNotFound",
     "NotFound",
@@ -169,12 +180,15 @@ __all__ = [
     "Platform",
     "PlatformContext",
     "PlatformSettings",
+    "PortError",
+    "PortRefused",
     "Question",
     "Quote",
     "Recording",
     "Refused",
     "Replies",
     "Reply",
+    "ReplyTiming",
     "Report",
     "Sampling",
     "Scope",
@@ -191,6 +205,7 @@ __all__ = [
     "Text",
     "Trusted",
     "Turn",
+    "Unconfirmed",
     "Usage",
     "UsageError",
     "UserFacingError",

@@ -22,7 +22,7 @@ TERMINAL_HISTORY_FILE = "terminal-history"
 
 
 def _create_terminal(context: PlatformContext) -> Adapter:
-    from bot.adapters.terminal import TerminalAdapter
+    from bot.adapters.terminal.adapter import TerminalAdapter
 
     return TerminalAdapter(
         context.data_dir / TERMINAL_HISTORY_FILE,

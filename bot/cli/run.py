@@ -51,7 +51,7 @@ def run(
     for problem in (*here.plugins.problems, *created.problems):
         errors.print(redact(f"Left out: {problem}"), style="yellow")
         if problem.error is not None:
-            log.warning("platform.not_created", exc_info=problem.error)
+            log.warning("plugin.load_failed", plugin=problem.plugin, exc_info=problem.error)
     if missing := here.find_missing_files():
         errors.print("Fetching the models; this happens once.")
         _fetch(here, missing)

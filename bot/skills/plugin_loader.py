@@ -15,7 +15,6 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 import pluggy
-import structlog
 from pydantic import BaseModel
 
 from backends.base import Engine
@@ -46,8 +45,6 @@ from bot.skills.plugin_discovery import find_plugins
 from bot.skills.skill import Skill
 
 __all__ = ["PluginProblem", "Plugins", "load_plugins"]
-
-log = structlog.get_logger(__name__)
 
 _ORDER_MARKS = ("tryfirst", "trylast", "hookwrapper", "wrapper")
 
@@ -262,11 +259,11 @@ class _PluginCollector:
         if isinstance(error, PluginError):
             self._report(name, str(error))
         else:
-            self._report(name, f"it could not be loaded: {type(error).__name__}: {error}")
-            log.warning("plugin.load_failed", plugin=name, exc_info=error)
+            said = f"it could not be loaded: {type(error).__name__}: {error}"
+            self._report(name, said, error)
 
-    def _report(self, plugin: str, text: str) -> None:
-        self._problems.append(PluginProblem(plugin, text))
+    def _report(self, plugin: str, text: str, error: BaseException | None = None) -> None:
+        self._problems.append(PluginProblem(plugin, text, error))
 
 
 def _refuse_order(hook: str, implementation: pluggy.HookImpl) -> None:

@@ -18,7 +18,7 @@ import uuid
 from collections import deque
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from bot.api import (
     AdapterError,
@@ -31,10 +31,14 @@ from bot.api import (
     Findings,
     Limits,
     Message,
+    MessagePort,
+    MessageSink,
     Platform,
     PlatformContext,
     PlatformSettings,
     Refused,
+    Replies,
+    ReplyTiming,
     Sink,
     View,
     hookimpl,
@@ -143,36 +147,43 @@ class Rooms:
             del self._kept[next(iter(self._kept))]
 
 
-@dataclass
-class LinesSink:
-    """One reply: it is sent when it is whole, since a line cannot be changed any more."""
+class LinesPort(MessagePort[str]):
+    """Posts the messages of one reply as lines; the rest of a reply is `MessageSink`'s.
 
-    rooms: Rooms
-    place: str
-    person: str
-    """Whom a private notice is for."""
-    limits: Limits = field(
-        default_factory=lambda: Limits(max_chars=4000, edit_interval_s=1.0, streams=False)
+    `person` is the asker; empty for a reply that no event asked for.
+    """
+
+    limits = Limits(
+        max_chars=4000,
+        edit_interval_s=1.0,
+        streams=False,
+        edits=False,
+        deletes=False,
+        ephemeral=True,
+        files="none",
     )
 
-    async def start(self, view: View) -> None:
-        """Do nothing: there is nothing to show yet."""
+    def __init__(self, rooms: Rooms, place: str, person: str) -> None:
+        self._rooms = rooms
+        self._place = place
+        self._person = person
+        self.direct = place.startswith("@")
 
-    async def update(self, view: View) -> None:
-        """Do nothing: the limits say that replies do not stream."""
+    def render(self, view: View) -> Sequence[str]:
+        """The lines that show a reply: its pages, its sources, then what the bot itself says."""
+        alone = not self.direct
+        notices = [n for n in view.notices if not (n.private and alone)]
+        lines = [*view.pages, "\n".join(map(source_text, view.sources))]
+        return [line for line in (*lines, *map(notice_text, notices)) if line.strip()]
 
-    async def finish(self, view: View) -> None:
-        """Send everything."""
-        for page in view.pages:
-            if page.strip():
-                self.rooms.tell(self.place, page)
-        if foot := "\n".join(map(source_text, view.sources)):
-            self.rooms.tell(self.place, foot)
-        for file in view.files:
-            self.rooms.tell(self.place, f"{file.name} cannot be sent here.")
-        for notice in view.notices:
-            alone = self.person if notice.private else None
-            self.rooms.tell(self.place, notice_text(notice), alone)
+    async def post(self, message: str, key: str) -> str:
+        """Tell everybody in the conversation."""
+        self._rooms.tell(self._place, message)
+        return key
+
+    async def ephemeral(self, message: str) -> None:
+        """Tell the asker alone."""
+        self._rooms.tell(self._place, message, self._person)
 
 
 class LinesAdapter:
@@ -188,6 +199,7 @@ class LinesAdapter:
         self._ids = itertools.count(1)
         self._rooms = Rooms()
         self._clients: set[asyncio.Task[None]] = set()
+        self._replies: Replies | None = None
 
     async def run(self, core: Core) -> None:
         """Serve until cancelled. Raises `AdapterError` if the port is taken."""
@@ -208,6 +220,7 @@ class LinesAdapter:
             ) from None
         async with server:
             self.port = server.sockets[0].getsockname()[1]
+            self._replies = core.replies
             try:
                 with core.connect(self):
                     await self._tell_of_interrupted(core)
@@ -226,11 +239,13 @@ class LinesAdapter:
     ) -> Sink:
         """Begin a reply that no event asked for; for one person it goes to their own
         conversation. Raises `Refused` where nobody would read it."""
+        if self._replies is None:
+            raise Refused("Nobody is connected.")
         if audience is None:
-            return LinesSink(self._rooms, conversation.channel, "")
+            return self._reply(self._replies, conversation, "")
         if audience.id not in {connection.person for connection in self._rooms.connections}:
             raise Refused("This person is not connected.")
-        return LinesSink(self._rooms, f"@{audience.id}", audience.id)
+        return self._reply(self._replies, _key(f"@{audience.id}"), audience.id)
 
     async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
         """A person as they are now in a conversation; None if they are not in it. Who is not
@@ -301,7 +316,11 @@ class LinesAdapter:
         if not text.strip():
             return
         event = self._event(_author(connection.person), _key(place), unescape(text), own)
-        await core.accept(event, LinesSink(self._rooms, place, connection.person))
+        await core.accept(event, self._reply(core.replies, event.conversation, connection.person))
+
+    def _reply(self, replies: Replies, place: ConversationKey, person: str) -> Sink:
+        port = LinesPort(self._rooms, place.channel, person)
+        return MessageSink(port, replies, place, ReplyTiming())
 
     def _event(self, author: Author, key: ConversationKey, text: str, direct: bool) -> Event:
         ident = f"{self._run}-{next(self._ids)}"

@@ -174,10 +174,11 @@ async def test_a_mistake_in_a_section_is_one_sentence(
 
 async def test_a_section_whose_plugin_was_left_out_ends_nothing(folder: Folder) -> None:
     write(folder, plugins={"radio_plugin": "1 / 0\n"}, radio={"port": 1})
-    ended = await folder.run("check", "--json")
+    ended = (await folder.run("check", "--json")).no_trace()
     details = [row["detail"] for row in ended.json]
     assert "radio is for no platform; left out were: radio_plugin." in details
     assert any("ZeroDivisionError" in detail for detail in details)
+    assert ended.err == ""  # nor does a trace stand before the JSON
     answered = await folder.run("run", stdin=b"hello\n")
     assert "You said: hello" in answered.out
 
@@ -237,18 +238,19 @@ async def test_the_doctor_looks_at_a_platform_of_a_third_party(folder: Folder) -
 _CREATE = """
 import sys
 from pathlib import Path
+import bot.cli.run
 from bot.installation import Installation
 from bot.platforms import create_adapters
 created = create_adapters(Installation.read(Path(sys.argv[1])))
 print(*(adapter.name for adapter in created.adapters))
-print(*sorted({"discord", "slack_bolt", "slack_sdk"} & set(sys.modules)))
+print(*sorted({"discord", "prompt_toolkit", "slack_bolt", "slack_sdk"} & set(sys.modules)))
 """
 
 
 @pytest.mark.parametrize(
     ("token", "served", "imported"),
     [
-        ({}, "terminal", ""),
+        ({}, "terminal", "prompt_toolkit"),
         ({"DISCORD_TOKEN": "a.b.c"}, "discord", "discord"),
         ({"SLACK_BOT_TOKEN": "xoxb"}, "slack", "slack_bolt slack_sdk"),
     ],

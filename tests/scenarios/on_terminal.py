@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bot.adapters.protocol import Adapter
-from bot.adapters.terminal import TerminalAdapter
+from bot.adapters.terminal.adapter import TerminalAdapter
 from bot.app import App
 from bot.ports import Ports
 from bot.types import ActionName, Value

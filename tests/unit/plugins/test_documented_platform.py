@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
+import tomllib
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -24,7 +27,15 @@ def test_the_page_shows_code() -> None:
 
 @pytest.mark.parametrize("code", shown(), ids=lambda code: code.strip().splitlines()[0].strip())
 def test_what_the_page_shows_is_the_examples_code(code: str) -> None:
-    assert code in EXAMPLE.read_text("utf-8")
+    ours = {ast.unparse(node) for node in ast.walk(ast.parse(EXAMPLE.read_text("utf-8")))}
+    for node in ast.parse(textwrap.dedent(code)).body:
+        assert ast.unparse(node) in ours or is_beginning(node, ours)
+
+
+def is_beginning(node: ast.stmt, ours: Collection[str]) -> bool:
+    """Whether a class is shown, and the example's goes on after what is shown."""
+    shown_class = isinstance(node, ast.ClassDef)
+    return shown_class and any(one.startswith(f"{ast.unparse(node)}\n") for one in ours)
 
 
 def test_the_example_is_short_and_imports_the_api_alone() -> None:
@@ -40,3 +51,10 @@ def test_the_example_is_short_and_imports_the_api_alone() -> None:
     }
     own = {name for name in imported if name.split(".")[0] in {"bot", "backends", "plugins"}}
     assert own == {"bot.api"}
+
+
+def test_the_example_can_be_installed() -> None:
+    project = tomllib.loads((EXAMPLE.parent / "pyproject.toml").read_text("utf-8"))
+    assert project["project"]["entry-points"]["parlance.plugins"] == {"lines": EXAMPLE.stem}
+    assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"] == [EXAMPLE.name]
+    assert (EXAMPLE.parent / "README.md").read_text("utf-8").strip()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from bot.adapters.protocol import Adapter, Question
-from bot.adapters.terminal import TerminalAdapter
+from bot.adapters.terminal.adapter import TerminalAdapter
 from bot.adapters.terminal.lines import read_lines
 from bot.adapters.terminal.sink import (
     PlainSink,
