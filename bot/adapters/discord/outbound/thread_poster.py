@@ -16,6 +16,10 @@ _THREAD_EXISTS_CODE = 160004
 _UNKNOWN_MESSAGE_CODE = 10008
 
 
+class QuestionGone(Exception):
+    """The message that is to be answered was deleted, so its answer is posted nowhere."""
+
+
 class ThreadPoster(ChannelPoster):
     """Posts in the thread of the message `prompt`, which has the message's id as its own.
 
@@ -52,7 +56,7 @@ class ThreadPoster(ChannelPoster):
             await super().typing()
 
     async def _open(self) -> None:
-        """Open the thread. Raises one of `FAILURES` if Discord is down or the message is gone."""
+        """Open the thread. Raises one of `FAILURES` if Discord is down, and `QuestionGone`."""
         client = await self._client_holder.client()
         prompt = self.channel
         try:
@@ -63,7 +67,9 @@ class ThreadPoster(ChannelPoster):
                 auto_archive_duration=self._archive_after_min,
             )
         except discord.HTTPException as exc:
-            if exc.status >= 500 or exc.code == _UNKNOWN_MESSAGE_CODE:
+            if exc.code == _UNKNOWN_MESSAGE_CODE:
+                raise QuestionGone from exc
+            if exc.status >= 500:
                 raise
             if exc.code != _THREAD_EXISTS_CODE:
                 _log.info("discord.thread_not_created", status=exc.status, code=exc.code)
