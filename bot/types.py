@@ -176,6 +176,8 @@ class Source:
     at: datetime | None = None
     base: str = ""
     """The knowledge base that its document is in; empty for a page."""
+    also: tuple[int, ...] = ()
+    """Further numbers that the text cites it by: those of other passages of the same section."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ MAX_QUESTION_CHARACTERS = 4000
     remember=True,
     question="question",
     menu="Ask about this",
+    reads_history="in threads",
     examples=[Example("/ask how do I write a skill?")],
 )
 async def ask(

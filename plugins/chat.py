@@ -93,7 +93,6 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> None:
         if found.evidence:
             drawn = answer_from(ctx, question, found, system=system, model=name, history=history)
             await ctx.say_all(drawn)
-            await ctx.say(Notice("Drawn from the documents.", kind="footer"))
             return
     asked = _Prompt(name, family, system, who.said(ctx.author.key, question), history, who)
     await _plain(ctx, asked, pages)

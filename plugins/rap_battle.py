@@ -34,6 +34,7 @@ SAMPLING = Sampling(temperature=0.8, top_p=0.95, repeat_penalty=1.2, max_tokens=
 
 @command(
     "rap",
+    reads_history="never",
     examples=[
         Example("/rap Ada Lovelace vs Charles Babbage", says="Ada Lovelace"),
         Example("/rap tea vs coffee rounds=1 style=haiku", says="coffee"),

@@ -101,6 +101,7 @@ class Job:
     "summarize",
     remember=True,
     menu="Summarise",
+    reads_history="never",
     takes_file=True,
     examples=[
         Example("/summarize https://example.com/article style=prose"),

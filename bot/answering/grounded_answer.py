@@ -17,7 +17,7 @@ from bot.prompting.echo_filter import EchoFilter
 from bot.prompting.foreign_text import Trusted, escape_numbers
 from bot.prompting.speakers import speakers
 from bot.skills.context import Context
-from bot.types import Action, Actions, Explanation, Notice, Part, Source, Sources, Text
+from bot.types import Explanation, Notice, Part, Source, Sources, Text
 from bot.values import Passage, SearchResult
 
 _CITATION = re.compile(r"[ \t]?\[((?:\d{1,3})(?:\s*[,;]\s*\d{1,3}){0,15})\]")
@@ -31,8 +31,6 @@ _FENCE_END = "</document-"
 """What ends a document in the prompt; some models end their answer with it, too."""
 
 _MAX_UNCITED_SOURCES = 3
-_MAX_SOURCE_BUTTONS = 8
-"""Most sources that have a button; there are others under an answer."""
 _MAX_DOUBTFUL_SENTENCES = 3
 
 
@@ -118,8 +116,7 @@ async def answer_from(
     if not cited:
         borne_out = [await _has_sentence_from(passage, said) for passage in given]
         cited = [one for one, does in zip(used, borne_out, strict=True) if does]
-    for shown in _sources(cited or used[:_MAX_UNCITED_SOURCES]):
-        yield shown
+    yield _sources(cited or used[:_MAX_UNCITED_SOURCES])
     checked = await ctx.knowledge.check_support(said, given)
     doubtful = [_shorten(one.text) for one in checked if not one.supported]
     if doubtful:
@@ -138,17 +135,17 @@ def _quotation(question: str, found: SearchResult) -> Iterator[Part]:
         searched=found.searched,
     )
     yield Text(f"> {quotation.text} [{quotation.number}]")
-    yield from _sources([used])
+    yield _sources([used])
 
 
-def _sources(shown: Sequence[Source]) -> Iterator[Part]:
-    yield Sources(tuple(shown))
-    yield Actions(
-        tuple(
-            Action("source", f"[{one.number}]", str(one.number))
-            for one in shown[:_MAX_SOURCE_BUTTONS]
-        )
-    )
+def _sources(shown: Sequence[Source]) -> Sources:
+    """The sources as they are listed: several passages of one section are one entry."""
+    sections: dict[tuple[str, ...], Source] = {}
+    for one in shown:
+        key = (one.base, one.document, one.location, one.title, one.heading)
+        first = sections.get(key)
+        sections[key] = one if first is None else replace(first, also=(*first.also, one.number))
+    return Sources(tuple(sections.values()))
 
 
 async def _has_sentence_from(passage: Passage, said: str) -> bool:

@@ -59,6 +59,7 @@ class Handler(Protocol):
     def __call__(self, ctx: Any, /, **options: Any) -> AsyncIterator[Part]: ...
 
 
+ReadsHistory = Literal["always", "in threads", "never"]
 NeedsForm = Callable[[Mapping[str, Value]], bool]
 """Whether a call with the given options should open a form."""
 IsPrivate = Callable[[Mapping[str, Value]], bool]
@@ -73,6 +74,8 @@ class Command:
     `menu`: label of the entry in a message's context menu (Discord) or shortcuts (Slack); the
     message becomes the call's `target`, and no option is required.
     `quick`: it is answered without a model, and at once, even while an answer is running.
+    `reads_history`: where it reads the earlier messages of the conversation, and so waits for the
+    answers before it; calls that do not read them run side by side.
     `takes_file`: a file may come with the call, as an attachment of the event; on platforms where
     calls carry no files an option `file` is added.
     `form`: a function of the given options; where it returns true, a platform that has forms opens
@@ -97,6 +100,7 @@ class Command:
     plugin: str = ""
     private: bool | IsPrivate = field(default=False, repr=False)
     question: str = ""
+    reads_history: ReadsHistory = "always"
 
     def is_private(self, given: Mapping[str, Value]) -> bool:
         """Whether the answer to a call with these options, unchecked, is for the asker alone."""
@@ -178,6 +182,7 @@ def command(
     form: NeedsForm | None = None,
     private: bool | IsPrivate = False,
     question: str = "",
+    reads_history: ReadsHistory = "always",
 ) -> Callable[[Callable[..., AsyncIterator[Part] | Awaitable[None]]], Command]:
     """Decorate a handler to declare a command; see `Command` for the arguments.
 
@@ -209,6 +214,7 @@ def command(
             form=form,
             private=private,
             question=question,
+            reads_history=reads_history,
         )
 
     return declare

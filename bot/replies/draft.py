@@ -35,12 +35,9 @@ MAX_EXTRAS = 50
 """Most notices of one reply, most files, and most buttons."""
 
 STOP = Action("stop", "Stop")
-AFTER_ANSWER = (
-    Action("regenerate", "Regenerate"),
-    Action("good", "👍"),
-    Action("bad", "👎"),
-    Action("why", "Why this answer?"),
-)
+REGENERATE = Action("regenerate", "Regenerate")
+FEEDBACK = (Action("good", "👍"), Action("bad", "👎"), Action("why", "Why this answer?"))
+AFTER_ANSWER = (REGENERATE, *FEEDBACK)
 TRY_AGAIN = (Action("regenerate", "Try again"),)
 SHARE = (Action("share", "Share"),)
 MAX_SHAREABLE_CHARACTERS = 20_000
@@ -54,10 +51,11 @@ class Draft:
     `take_in` before, which does not.
 
     Secrets are redacted everywhere. `text` is the answer for the history; the views are also free
-    of control characters and of misleading links and images. `model` says that a model answers, so
-    that the reply gets a Stop button and, at its end, buttons for feedback. An answer longer than
-    `file_over_chars` characters is attached as a file as well (0: never). `opening` is shown before
-    the first text, and is no part of the answer: the code fence that a reply goes on in.
+    of control characters and of misleading links and images. `model` says that a model may answer,
+    so that the reply gets a Stop button. `after` are the buttons of a complete answer. An answer
+    longer than `file_over_chars` characters is attached as a file as well (0: never). `opening` is
+    shown before the first text, and is no part of the answer: the code fence that a reply goes on
+    in.
 
     A `private` reply is for the asker alone, and so is every refusal; in a `direct` conversation
     nobody else is there, and nothing is kept from anybody. `heading` stands above a public reply.
@@ -83,6 +81,7 @@ class Draft:
         self.characters = 0
         self._limits = limits
         self._model = model
+        self.after: tuple[Action, ...] = ()
         self._redact = redact or Redactor()
         self._direct = direct
         self._audience: Audience = "asker" if private and not direct else "everyone"
@@ -188,7 +187,7 @@ class Draft:
         """The buttons below a complete answer, besides those of the skill."""
         if self._audience == "asker":
             return SHARE if len(text) <= MAX_SHAREABLE_CHARACTERS else ()
-        return AFTER_ANSWER if self._model else ()
+        return self.after
 
     def _refuse_privately(self, text: str) -> None:
         """Keep a refusal from everybody else; what was done before it stays where it is."""

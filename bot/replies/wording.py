@@ -32,7 +32,8 @@ def source_text(source: Source) -> str:
     if source.heading:
         where += f" › {source.heading}"
     title = f"{source.title} — " if source.title and source.title != source.location else ""
-    return f"[{source.number}] {title}{where}"
+    numbers = "".join(f"[{number}]" for number in (source.number, *source.also))
+    return f"{numbers} {title}{where}"
 
 
 def notice_text(notice: Notice) -> str:

@@ -306,11 +306,11 @@ class Context:
                 if chunk.finish is not None:
                     text += repetition.finish()
                 if text:
+                    written.append(text)
+                    yield Text(text)
                     if text.strip() and not answers:
                         answers = True
                         yield Status("writing")
-                    written.append(text)
-                    yield Text(text)
                 if chunk.finish == "length" and answers:
                     self.record.cut = Cut(name, "".join(written), chunk.tokens, call)
                 if chunk.usage is not None:

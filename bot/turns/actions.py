@@ -30,6 +30,8 @@ _MAX_PASSAGE_CHARACTERS = 3_000
 _ANSWER_SEPARATOR = "@"
 """Separates the number of a source from the id of its answer in a button's value."""
 _MAX_QUOTE_CHARACTERS = 300
+_MAX_SOURCE_BUTTONS = 8
+"""Most passages that have a button in an explanation, which lists them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class ButtonHandler:
             await self.store.feedback(turn.id, call.author.key, verdict, passage)
             return Notice(thanks, private=True)
         if call.action == "source":
-            source = _source(turn.explanation, call.value)
+            source = _source(turn.explanation, call.value.partition(_ANSWER_SEPARATOR)[0])
             decision = await self._may_read(source, asker, turn)
             if not decision.allowed:
                 raise Denied(decision.reason)
@@ -79,9 +81,8 @@ class ButtonHandler:
                 _passage(source), private=True, actions=_feedback_buttons(source, turn.id)
             )
         shown = replace(turn, explanation=await self._readable(turn, asker))
-        return Notice(
-            explain_answer(shown, await self._read_snapshot(question, call)), private=True
-        )
+        snapshot = await self._read_snapshot(question, call)
+        return Notice(explain_answer(shown, snapshot), private=True, actions=_source_buttons(shown))
 
     async def _readable(self, turn: StoredMessage, asker: Asker) -> Explanation:
         """The explanation of an answer, without what the person may not read."""
@@ -194,6 +195,14 @@ def _passage(source: Source) -> str:
     quoted = "\n".join(f"> {line}" for line in text.splitlines())
     read = f", read on {source.at:%Y-%m-%d}" if source.at is not None else ""
     return f"**{_title(source)}**\n{source.location}{read}\n\n{quoted}"
+
+
+def _source_buttons(turn: StoredMessage) -> tuple[Action, ...]:
+    passages = turn.explanation.passages if turn.explanation is not None else ()
+    return tuple(
+        Action("source", f"[{one.number}]", f"{one.number}{_ANSWER_SEPARATOR}{turn.id}")
+        for one in passages[:_MAX_SOURCE_BUTTONS]
+    )
 
 
 def _feedback_buttons(source: Source, turn: str) -> tuple[Action, ...]:

@@ -189,7 +189,11 @@ class Intake:
         return self._start(self._run(runner), turn.id)
 
     def _open(self, turn: Turn, sink: Sink, **more: Any) -> TurnRunner:
-        ticket = None if turn.quick else self._lanes.enter(str(turn.event.conversation))
+        ticket = None
+        if not turn.quick:
+            place, route = turn.event.conversation, turn.route
+            alone = route is None or route.reads_history(place)
+            ticket = self._lanes.enter(str(place), alone=alone)
         runner = TurnRunner(self.dependencies, turn, sink, ticket=ticket, **more)
         self._open_turns.add(turn)
         self._runners.add(runner)

@@ -1,4 +1,5 @@
-"""Queues turns by conversation: each conversation has a lane in which one turn runs at a time."""
+"""Queues turns by conversation, in lanes: a turn that reads the conversation waits for all before
+it, and all behind it wait for it; others run side by side, and are stored in their order."""
 
 from __future__ import annotations
 
@@ -12,16 +13,22 @@ _UNNOTICED_WAIT_S = 0.05
 
 class Ticket:
     """A place in a lane. Its holder must call `leave` at the end, also after an error; calling it
-    twice is harmless."""
+    twice is harmless.
 
-    def __init__(self, lanes: Lanes, key: str) -> None:
+    `alone` says that no other ticket of the lane may run beside this one.
+    """
+
+    def __init__(self, lanes: Lanes, key: str, alone: bool = True) -> None:
+        self.alone = alone
+        self.stored = False
+        """Whether its question is stored, so that those behind it may be stored."""
         self._lanes = lanes
         self._key = key
         self._moved = asyncio.Event()
 
     @property
     def position(self) -> int:
-        """The number of tickets before this one; 0 means that it may run."""
+        """The number of tickets that this one waits for; 0 means that it may run."""
         return self._lanes.position(self._key, self)
 
     async def wait(self, report: Callable[[int], None]) -> bool:
@@ -42,6 +49,12 @@ class Ticket:
             reported = True
             await self._moved.wait()
         return reported
+
+    def let_pass(self) -> None:
+        """Say that the question is stored: a ticket that may run beside this one now may."""
+        if not self.stored:
+            self.stored = True
+            self._lanes.move(self._key)
 
     def leave(self) -> None:
         """Leave the lane, so that the next ticket moves up."""
@@ -65,15 +78,17 @@ class Lanes:
         """The number of tickets in a lane, including the one that runs."""
         return len(self._lanes.get(key, ()))
 
-    def enter(self, key: str) -> Ticket:
+    def enter(self, key: str, *, alone: bool = True) -> Ticket:
         """Add a ticket at the end of the lane `key`."""
-        ticket = Ticket(self, key)
+        ticket = Ticket(self, key, alone)
         self._lanes.setdefault(key, deque()).append(ticket)
         return ticket
 
     def position(self, key: str, ticket: Ticket) -> int:
-        """The number of tickets before this one in its lane."""
-        return self._lanes[key].index(ticket)
+        """The number of tickets in its lane that a ticket waits for."""
+        lane = self._lanes[key]
+        before = (lane[at] for at in range(lane.index(ticket)))
+        return sum(ticket.alone or other.alone or not other.stored for other in before)
 
     def leave(self, key: str, ticket: Ticket) -> None:
         """Remove a ticket from its lane, and wake those behind it."""
@@ -83,5 +98,9 @@ class Lanes:
         lane.remove(ticket)
         if not lane:
             del self._lanes[key]
-        for other in lane:
-            other.move()
+        self.move(key)
+
+    def move(self, key: str) -> None:
+        """Wake the tickets of a lane, because one of them may run now."""
+        for ticket in self._lanes.get(key, ()):
+            ticket.move()

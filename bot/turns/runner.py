@@ -20,11 +20,11 @@ from bot.history.protocol import HistoryStore, StoredMessage
 from bot.history.suspensions import Suspensions
 from bot.observability.redaction import Redactor
 from bot.replies.delivery import Delivery, DeliveryTimeouts
-from bot.replies.draft import Draft
+from bot.replies.draft import AFTER_ANSWER, FEEDBACK, Draft
 from bot.replies.fences import open_fence
 from bot.replies.protocol import Sink
 from bot.settings.values import ChannelSettings
-from bot.skills.current_turn import TurnSuspended
+from bot.skills.current_turn import TurnRecord, TurnSuspended
 from bot.turns.heading import asked_heading
 from bot.turns.lanes import Ticket
 from bot.turns.middleware import require
@@ -32,7 +32,7 @@ from bot.turns.open_turns import OpenTurns
 from bot.turns.outcome import CONTINUE, Outcome, cut_answer, empty_answer, outcome_of
 from bot.turns.recorder import TurnRecorder
 from bot.turns.turn import WITHDRAWN, Turn, unless_cancelled
-from bot.types import Actions, ConversationKey, Notice, Status
+from bot.types import Action, Actions, ConversationKey, Notice, Status
 
 log = structlog.get_logger(__name__)
 
@@ -225,6 +225,7 @@ class TurnRunner:
                 outcome = _offer_again(outcome)
             self._dependencies.open_turns.private_replies.remember(self.turn, self._draft)
             again = outcome.again and self._recorder.answer is not None
+            self._draft.after = _buttons_after(self.turn.record)
             await unless_cancelled(
                 self._delivery.finish(outcome.state, outcome.notice, again=again)
             )
@@ -249,6 +250,8 @@ class TurnRunner:
             claim = self._claims_with_question
             if not await self._recorder.open(turn, claim=claim):
                 raise SeenBefore
+            if self._ticket is not None:
+                self._ticket.let_pass()
             await self._recorder.save_attachments(turn)
         async with self._recorder.save_progress(turn, self._draft):
             try:
@@ -273,6 +276,14 @@ def _opening(continues: StoredMessage | None) -> str:
     """What is shown before an answer that goes on: the code fence in which it was cut."""
     fence = open_fence(continues.text) if continues is not None and continues.cut else ""
     return f"{fence}\n" if fence else ""
+
+
+def _buttons_after(record: TurnRecord) -> tuple[Action, ...]:
+    """The buttons under an answer: what no model wrote would be the same again, and a list is not
+    an answer that could be good."""
+    if not (record.model or record.explanation):
+        return ()
+    return AFTER_ANSWER if record.model else FEEDBACK
 
 
 def _offer_again(outcome: Outcome) -> Outcome:

@@ -14,7 +14,7 @@ from bot.events import CommandCall, Message
 from bot.history.protocol import Cut
 from bot.settings.values import ChannelSettings
 from bot.skills.current_turn import Resumption, TurnRecord
-from bot.types import Explanation, Part, State, Status, Text, Value
+from bot.types import ConversationKey, Explanation, Part, State, Status, Text, Value
 
 StopReason = Literal["stopped", "question_deleted", "answer_deleted", "replaced", "shutdown"]
 WITHDRAWN: frozenset[StopReason] = frozenset({"question_deleted", "answer_deleted", "replaced"})
@@ -61,6 +61,11 @@ class Route:
     def remember(self) -> bool:
         """Whether later prompts of the conversation include this turn."""
         return self.command is None or self.command.remember
+
+    def reads_history(self, place: ConversationKey) -> bool:
+        """Whether the skill reads what was said before, and so waits for the answers to it."""
+        where = self.command.reads_history if self.command is not None else "always"
+        return where == "always" or (where == "in threads" and place.thread is not None)
 
     @property
     def kind(self) -> str:

@@ -135,3 +135,24 @@ async def test_a_document_cannot_pass_off_a_citation_or_leave_its_fence(on: Stag
 async def test_a_model_that_is_not_there_is_named_with_the_nearest(on: Stage) -> None:
     with pytest.raises(NotFound, match="Did you mean small"):
         await on.call(ask, options={**QUESTION, "model": "smal"})
+
+
+class TestSources:
+    @pytest.fixture
+    def model(self) -> ScriptedBackend:
+        return ScriptedBackend("default", replies=["Nightly [1]. Nine days [2]. By hand [3]."])
+
+    async def test_two_passages_of_a_section_are_one_source_with_both_numbers(
+        self, on: Stage
+    ) -> None:
+        """The same section was listed twice."""
+        on.shelf.put("Logs", "Rotate the logs with logrotate every night.", "Rotation")
+        on.shelf.put("Logs", "Keep rotated logs for nine days.", "Rotation")
+        on.shelf.put("Backups", "Rotate the logs of backups by hand.", "Rotation")
+        said = await on.call(ask, options={"question": "how rotate the logs?"})
+        [listed] = said.of(Sources)
+        assert sorted((one.title, len(one.also)) for one in listed.items) == [
+            ("Backups", 0),
+            ("Logs", 1),
+        ]
+        assert sorted(n for one in listed.items for n in (one.number, *one.also)) == [1, 2, 3]

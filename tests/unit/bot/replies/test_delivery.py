@@ -9,7 +9,7 @@ import pytest
 
 from bot.errors import Failed
 from bot.replies.delivery import Delivery, DeliveryTimeouts
-from bot.replies.draft import MAX_ANSWER_CHARACTERS, MAX_EXTRAS, Draft
+from bot.replies.draft import AFTER_ANSWER, MAX_ANSWER_CHARACTERS, MAX_EXTRAS, Draft
 from bot.types import (
     Action,
     Actions,
@@ -183,6 +183,7 @@ def draft(max_chars: int = 2000, model: bool = True, max_file_bytes: int = 10**6
 
 def test_a_working_answer_has_stop_and_a_complete_one_has_its_buttons() -> None:
     reply = draft()
+    reply.after = AFTER_ANSWER
     reply.add(Actions((Action("source", "[1]", "1"),)))
     assert [a.name for a in reply.view().actions] == ["stop"]
     reply.add(Text("yes"))
