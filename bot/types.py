@@ -235,13 +235,15 @@ class Notice:
     """A message of the bot itself, as opposed to the model's answer.
 
     A turn with a refusal or an error ends as such. `error_id` is also in the log. A `private`
-    notice is shown only to the person who asked, where the platform can do that.
+    notice is shown only to the person who asked, where the platform can do that. `detail` is for
+    operators, with addresses and file names; only the terminal shows it.
     """
 
     text: str
     kind: NoticeKind = "info"
     private: bool = False
     error_id: str | None = None
+    detail: str = field(default="", kw_only=True)
     actions: tuple[Action, ...] = ()
     """Buttons that belong to the notice, where the platform has buttons."""
 

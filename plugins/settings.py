@@ -62,7 +62,7 @@ async def settings(
     """How I behave here: model, persona, files; for admins also documents, threads, commands."""
     service = ctx.services.settings
     if service is None:
-        raise Failed("Settings cannot be changed here; an operator sets them in config.yaml.")
+        raise Failed("Settings cannot be changed here; whoever runs me sets them.")
     if action == "show":
         rows = await service.show(ctx.conversation, ctx.author.key)
         yield Text(
@@ -102,7 +102,7 @@ async def forget(
 ) -> AsyncIterator[Part]:
     """Delete what I have kept of you: messages, answers, documents of your own, feedback."""
     if ctx.services.forget is None:
-        raise Failed("Nothing can be deleted here; ask the operator.")
+        raise Failed("Nothing can be deleted here; please ask whoever runs me.")
     if not confirm:
         yield Notice(
             "This deletes your messages, my answers to them, your own documents and your feedback, "

@@ -64,7 +64,7 @@ def _translate_response(
             f"{source} refuses the key; set api_key_env to one that it takes."
         )
     if status == 429 or (status == 503 and "busy" in said):
-        return BackendBusy(5.0, f"{source} is busy; try again in a few seconds.")
+        return BackendBusy(5.0)
     if "does not support" in said or status in (400, 422):
         return InvalidRequest(f"{source} refuses the request: {said}")
     if status == 503:

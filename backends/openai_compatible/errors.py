@@ -100,7 +100,7 @@ def _translate_status_error(error: openai.APIStatusError, source: str, model: st
             f"{source} refuses the key; set api_key_env to one that it takes."
         )
     if status == 429:
-        return BackendBusy(_retry_after(error), f"{source} is busy; try again in a few seconds.")
+        return BackendBusy(_retry_after(error))
     if status == 503 and "loading" in said.lower():
         return BackendUnavailable(f"{source} is still loading its model.")
     if status == 503:

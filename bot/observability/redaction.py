@@ -74,7 +74,10 @@ class Redactor:
             case Status():
                 return replace(part, text=self(part.text))
             case Notice():
-                return replace(part, text=self(part.text), actions=self._all(part.actions))
+                actions = self._all(part.actions)
+                return replace(
+                    part, text=self(part.text), detail=self(part.detail), actions=actions
+                )
             case Sources(items):
                 return Sources(self._all(items))
             case Source():

@@ -323,10 +323,9 @@ class Context:
         if thoughts:
             yield File("thoughts.md", "".join(thoughts).strip().encode())
         if thinks and not answers:
-            spent = f"{usage.completion_tokens:,} tokens" if usage is not None else "some time"
             raise Failed(
-                f"{name} only thought, for {spent}, and came to no answer; ask for less at once, "
-                "or choose another model with /model."
+                f"{name} thought about it and came to no answer; ask for less at once, or choose "
+                "another model with /model."
             )
 
     async def _continue(

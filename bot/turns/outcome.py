@@ -48,22 +48,23 @@ def outcome_of(error: BaseException) -> Outcome:
         case UserFacingError():
             return Outcome("refused", Notice(str(error), "refusal"))
         case ContextOverflow():
-            return Outcome(
-                "refused",
-                Notice(
-                    f"This is too long for the model: {error.tokens:,} tokens, where its context "
-                    f"holds {error.limit:,}. Shorten it, or choose another model with /model.",
-                    "refusal",
-                ),
+            share = max(1, 100 * error.limit // max(error.tokens, 1))
+            words = (
+                f"This is too long for the model, which can read about {share} % of it. "
+                "Shorten it, or choose another model with /model."
             )
+            return Outcome("refused", Notice(words, "refusal", detail=str(error)))
         case InvalidRequest():
-            return _failed("The model cannot answer this. Try other words, or see /model.")
+            words = "The model cannot answer this. Try other words, or see /model."
+            return _failed(words, str(error))
         case DeadlineExceeded():
-            return _failed("The answer took too long, so I ended it.")
+            return _failed("The answer took too long, so I ended it.", str(error))
         case ModelNotFound():
-            return _failed("This model is not available. Choose another with /model.")
+            words = "This model is not available. Choose another with /model."
+            return _failed(words, str(error))
         case BackendError():
-            return _failed("The model could not answer. Please try again in a moment.")
+            words = "The model could not answer. Please try again in a moment."
+            return _failed(words, str(error))
         case _:
             return _failed("Something went wrong on our side.")
 
@@ -79,7 +80,7 @@ def cut_answer() -> Outcome:
     return Outcome("complete", Notice(LENGTH_NOTICE, "footer", actions=(CONTINUE,)))
 
 
-def _failed(sentence: str) -> Outcome:
+def _failed(sentence: str, detail: str = "") -> Outcome:
     error_id = secrets.token_hex(4)
-    text = f"{sentence} (Error {error_id}, for whoever runs me.)"
-    return Outcome("failed", Notice(text, "error", error_id=error_id), again=True)
+    text = f"{sentence} An admin can look it up under {error_id}."
+    return Outcome("failed", Notice(text, "error", error_id=error_id, detail=detail), again=True)

@@ -152,8 +152,7 @@ class AddressPolicy:
         if f"{spelled}:{port}".lower() in {entry.lower() for entry in self.allow_hosts}:
             return
         raise Refused(
-            f"Pages are fetched from ports 80 and 443 only, not from {port}; an operator can "
-            "allow the host under fetch.allow_hosts."
+            f"I read pages from ports 80 and 443 only, not from {port}; an operator can allow it."
         )
 
     async def resolve(self, host: str, port: int) -> Sequence[str]:
@@ -171,7 +170,7 @@ class AddressPolicy:
             return addresses
         if not all(is_public(a) and not self.ours(a) for a in addresses):
             raise Refused(
-                f"{host:.100} is an address of a private network or of this machine, which is "
-                "never fetched; an operator can allow the host under fetch.allow_hosts."
+                f"{host:.100} belongs to this machine or to a private network, so I do not read it; "
+                "an operator can allow it."
             )
         return addresses

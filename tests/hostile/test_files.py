@@ -146,7 +146,7 @@ async def test_a_loader_that_breaks_or_takes_too_much_refuses_its_document_alone
         "z.fine": "added",
     }
     for log in logs:
-        assert f"more in the log under {log['error_id']}." in " ".join(unexpected)
+        assert f"look it up under {log['error_id']}." in " ".join(unexpected)
     assert "ZeroDivisionError" in str(logs[0]["exc_info"])
     assert len(unexpected) == len(logs) == 2
     texts = [await service.text(one.id) for one in await service.list() if one.title != "z"]
@@ -289,7 +289,7 @@ async def test_one_document_does_not_keep_the_bot_from_starting(tmp_path: Path) 
     ran = await folder.run("run", stdin=b"hello\n")
     assert ran.status == 0, ran.err
     assert "has no document that can be read, only 1 .png." in ran.err
-    assert "sum.divide could not be read. The operator finds more in the log under" in ran.err
+    assert "sum.divide could not be read. An admin can look it up under" in ran.err
     assert "ZeroDivisionError" in ran.err
     assert "closed.pdf is encrypted; save it without a password and add it again." in ran.err
     listed = (await folder.run("docs", "list", "--json")).no_trace()

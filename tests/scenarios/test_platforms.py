@@ -265,9 +265,11 @@ class TestTrouble:
         await house.until(lambda: words in house.text + "".join(house.driver.private()), words)
 
     async def test_a_model_that_fails_before_its_first_word(self, house: House) -> None:
-        house.model.fail_next(BackendUnavailable("The engine cannot be reached."))
+        house.model.fail_next(BackendUnavailable("http://10.0.0.7:8080 cannot be reached."))
         await house.driver.mention("hello there")
-        await house.reads("The model could not answer")
+        await house.reads("The model could not answer just now.")
+        # The address is for the operator alone, who is the one at the terminal.
+        assert ("10.0.0.7" in house.text) is (house.driver.name == "terminal")
         await house.driver.mention("and now?")
         await house.reads("You said: and now?")
 

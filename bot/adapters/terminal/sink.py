@@ -15,7 +15,7 @@ from bot.adapters.terminal.screen import markdown
 from bot.control_characters import strip_controls
 from bot.replies.fences import Fence
 from bot.replies.wording import notice_text, source_text, status_text
-from bot.types import Limits, View
+from bot.types import Limits, Notice, View
 
 _MAX_MESSAGE_CHARS = 1_000_000_000
 
@@ -79,7 +79,7 @@ class PlainSink(ReplySink):
         self.show(view)
         lines = [f"{line}\n" for line in _source_lines(view)]
         for notice in view.notices:
-            text = notice_text(notice) + "\n"
+            text = _notice_text(notice) + "\n"
             if notice.kind == "error":
                 self._err.write(strip_controls(text))
             else:
@@ -135,7 +135,7 @@ class ScreenSink(ReplySink):
         for line in _source_lines(view):
             self._console.print(Line(line, style="cyan"))
         for notice in view.notices:
-            text = notice_text(notice)
+            text = _notice_text(notice)
             if notice.kind == "info":
                 self._console.print(markdown(text.replace("\n", "  \n")))  # its lines stay lines
             else:
@@ -144,6 +144,11 @@ class ScreenSink(ReplySink):
         if view.state == "cancelled" and not view.notices:
             self._console.print(Line("Stopped.", style="dim"))
         self._console.print()
+
+
+def _notice_text(notice: Notice) -> str:
+    """A notice with what an operator wants to know more, since nobody else reads the terminal."""
+    return f"{notice_text(notice)}\n{notice.detail}".strip()
 
 
 def split_finished_blocks(text: str) -> Iterator[str]:

@@ -306,9 +306,7 @@ class IngestionJobs:
         if base not in self._settings.bases and not is_private(base):
             near = nearest(base, self._settings.bases)
             hint = f" Did you mean {near!r}?" if near else ""
-            raise NotFound(
-                f"There is no knowledge base {base[:60]!r} in config.yaml (knowledge.bases).{hint}"
-            )
+            raise NotFound(f"There is no knowledge base {base[:60]!r}.{hint}")
 
 
 def _find_vanished(rows: Sequence[DocumentRow]) -> list[DocumentRow]:

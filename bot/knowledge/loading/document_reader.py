@@ -82,7 +82,7 @@ async def refuse_on_error(called: str, work: Awaitable[T]) -> T:
         error_id = secrets.token_hex(4)
         log.error("knowledge.document_failed", error_id=error_id, exc_info=error)
         raise Refused(
-            f"{called} could not be read. The operator finds more in the log under {error_id}."
+            f"{called} could not be read. An admin can look it up under {error_id}."
         ) from error
 
 

@@ -88,8 +88,8 @@ def check_embedder(base: str, made_by: str, dimension: int, embedder: Embedder) 
     """Raises `Refused` if the vectors of a base were made by another embedder."""
     if (made_by, dimension) != (embedder.id, embedder.dimension):
         raise Refused(
-            f"The documents of {base!r} were read with the embedder {made_by}, and config.yaml "
-            f"names {embedder.id}; run: parlance docs rebuild {base}"
+            f"The documents of {base!r} were read with another embedder than the one of now, and "
+            f"have to be read again; an operator runs: docs rebuild {base}"
         )
 
 

@@ -29,8 +29,8 @@ _OWN_MESSAGE_TYPES = frozenset(
 """Types of the bot's own messages that count; others, such as a thread's start, are Discord's."""
 
 CONTENT_HIDDEN = (
-    "Discord does not show me what others write here: an operator has to switch on Message Content "
-    "Intent in the Developer Portal under Bot, and set discord.message_content to true."
+    "Discord does not show me what others write here; an operator can switch it on (Message "
+    "Content Intent)."
 )
 PERSON_MAY_NOT_READ = (
     "You may not read the earlier messages here, so I do not read them out to you either."

@@ -88,8 +88,8 @@ class Files:
                         break  # the page to sign in on
                     return await _read_bounded(answer, name, limit)
         raise Failed(
-            f"Slack does not let me read {name}; an admin has to give the app the scope "
-            "files:read and install it again."
+            f"Slack does not let me read {name}; an admin has to install me again "
+            "with the rights that I need (files:read)."
         )
 
     def _is_slack_host(self, url: str) -> bool:

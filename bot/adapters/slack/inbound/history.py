@@ -263,8 +263,8 @@ def _explain_error(error: str) -> UserFacingError:
         return Refused("I am not in this channel and cannot read it; invite me with /invite.")
     if error == "missing_scope":
         return Failed(
-            "Slack does not let me read messages here; an admin has to compare the app's scopes "
-            "with `parlance manifest slack` and install it again."
+            "Slack does not let me read messages here; an admin has to install me again with the "
+            "rights that I need."
         )
     if error == "thread_not_found":
         return NotFound("That thread is no longer there.")

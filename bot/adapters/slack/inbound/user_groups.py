@@ -22,8 +22,8 @@ _MAX_READS = 3
 _MISSING_SCOPE = "missing_scope"
 
 SCOPE_MISSING = (
-    "Slack does not let me see who is in a user group, so this rule would let nobody in: an "
-    "operator has to give the app the scope usergroups:read and install it again."
+    "Slack does not let me see who is in a user group, so this rule would let nobody in; an "
+    "admin has to install me again with the rights that I need (usergroups:read)."
 )
 NOT_NOW = "Slack does not say just now who is in which user group; try again in a minute."
 

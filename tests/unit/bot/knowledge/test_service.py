@@ -108,9 +108,9 @@ async def test_an_embedder_change_is_refused_with_the_command_that_rebuilds(
     await service.aclose()
     room.embedder_id = "another"
     service = room.service()
-    with pytest.raises(Refused, match="parlance docs rebuild default"):
+    with pytest.raises(Refused, match="docs rebuild default"):
         await drain(service.add(str(room.file("logs.md", LOGS))))
-    with pytest.raises(Refused, match="parlance docs rebuild default"):
+    with pytest.raises(Refused, match="docs rebuild default"):
         await service.search("starter")
 
 

@@ -176,7 +176,7 @@ async def test_the_length_of_a_file_is_the_channels(bench: Make) -> None:
         (Busy(7), "refused", "try again in about 7 s"),
         (Denied("This needs an admin."), "refused", "This needs an admin."),
         (BackendBusy(12), "refused", "try again in about 12 s"),
-        (ContextOverflow(5000, 2048), "refused", "5,000 tokens, where its context holds 2,048"),
+        (ContextOverflow(5000, 2048), "refused", "which can read about 40 % of it"),
         (BackendBusy(5, "secret at http://10.0.0.7 is busy"), "refused", "again in about 5 s"),
         (
             InvalidRequest("secret at http://10.0.0.7: no."),
@@ -205,6 +205,7 @@ async def test_an_error_becomes_one_notice_and_what_was_written_stays(
     [notice] = view.notices
     assert said.rstrip(".") in notice.text
     assert "secret" not in notice.text
+    assert "Ollama" not in notice.text
     assert (notice.error_id is None) == (state == "refused")
     assert notice.kind == ("refusal" if state == "refused" else "error")
     assert sink.steps.count("finish") == 1

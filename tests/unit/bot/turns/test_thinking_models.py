@@ -31,7 +31,7 @@ async def test_a_model_that_only_thinks_is_said_to(parlance: Parlance) -> None:
     assert answer.state == "refused"
     assert answer.view.text == ""
     (notice,) = answer.notices
-    assert "default only thought, for 7 tokens, and came to no answer" in notice
+    assert "default thought about it and came to no answer" in notice
     assert "one two" not in notice
 
 

@@ -163,7 +163,7 @@ class TestNotAllowed:
         fake.rest.flags = 0
         talk(fake, "what nobody shows us")
         await fake.command("recap")
-        await refused(fake, "Message Content Intent in the Developer Portal")
+        await refused(fake, "an operator can switch it on (Message Content Intent)")
 
     async def test_what_is_said_to_us_is_read_without_the_intent(
         self, bot: Bot, fake: FakeDiscord
