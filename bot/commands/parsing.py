@@ -29,6 +29,8 @@ _SIMILARITY_CUTOFF = 0.8
 _MIN_SIMILAR_CHARACTERS = 4
 _EXTRA_CHARACTERS = 1_000
 _MAX_NAMED_AT_END = 32
+_MAX_NAMED_CHARACTERS = 500
+"""How far from the end a `name=value` is looked for, as a search costs the square of it."""
 BARE_WORDS = frozenset({"help", "stop"})
 """Names of commands that need no slash where they are all that is said."""
 _MAX_BARE_CHARACTERS = 12
@@ -121,7 +123,7 @@ class _Reading:
         the ones before it."""
         rest, unknown = self.rest, ""
         for _ in range(_MAX_NAMED_AT_END):
-            if (found := _LAST.search(rest)) is None:
+            if (found := _LAST.search(rest, max(0, len(rest) - _MAX_NAMED_CHARACTERS))) is None:
                 return
             if self.command.option(found[1]) is None:
                 unknown = found[1]

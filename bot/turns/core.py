@@ -26,6 +26,7 @@ from bot.skills.services import Services
 from bot.skills.skill import Skill
 from bot.turns.admission import Admission
 from bot.turns.intake import Intake
+from bot.turns.introduction import introduction
 from bot.turns.middleware import (
     Metrics,
     Middleware,
@@ -46,11 +47,6 @@ log = structlog.get_logger(__name__)
 
 MAX_SUGGESTIONS = 25
 _COMPLETION_TIMEOUT_S = 2.0
-INTRODUCTION = (
-    "Hello! I answer questions, also from documents that people here give me. "
-    "Mention me and ask, or write to me directly."
-)
-HELP = " {help} shows everything that I can do."
 
 
 def deny_admin(author: Author) -> bool:
@@ -238,9 +234,9 @@ class Core:
         except UserFacingError as error:
             log.info("place.not_introduced", place=str(conversation), reason=str(error))
             return
-        knows_help = any(command.name == "help" for command in self.commands)
-        more = HELP.format(help=self.platforms.written(platform, "/help")) if knows_help else ""
-        reply.add(Text(INTRODUCTION + more))
+        has_help = any(command.name == "help" for command in self.commands)
+        help_call = self.platforms.written(platform, "/help") if has_help else ""
+        reply.add(Text(introduction(help_call)))
         await reply.finish("complete")
 
     async def close(self, within_s: float = 1.5) -> None:

@@ -170,7 +170,7 @@ class AddressPolicy:
             return addresses
         if not all(is_public(a) and not self.ours(a) for a in addresses):
             raise Refused(
-                f"{host:.100} belongs to this machine or to a private network, so I do not read it; "
-                "an operator can allow it."
+                f"{host:.100} belongs to this machine or to a private network, so I do not read "
+                "it; an operator can allow it."
             )
         return addresses

@@ -11,6 +11,7 @@ from bot.adapters.discord.outbound.render import escape as escape_discord
 from bot.adapters.slack.inbound.text import to_readable as readable_slack
 from bot.adapters.slack.outbound import escaping
 from bot.adapters.slack.outbound.stream import escaped_stable_prefix
+from bot.commands.parsing import parse_options, split_command
 from bot.knowledge.citations.claims import extract_claims
 from bot.knowledge.citations.number_check import find_misplaced_figures
 from bot.knowledge.citations.numbers import find_figures
@@ -34,6 +35,7 @@ from bot.replies.tables import draw_tables
 from bot.surrogates import repair_surrogates
 from bot.web.decoding import decode, is_binary
 from bot.web.extract import extract
+from plugins.rap_battle import rap
 
 _SPEAKERS = Speakers({"a": "Ada", "b": "Bo", "c": "Cy"})
 _REDACT = Redactor(["a-secret-of-the-operator", "another"])
@@ -135,6 +137,8 @@ LOOPS: dict[str, Callable[[str], Any]] = {
     "pages of Slack": lambda text: split(text, 11_000),
     "tables": draw_tables,
     "discord escape": escape_discord,
+    "call in a message": lambda text: split_command(text, {"ask", "help", "stop"}),
+    "options of a call": lambda text: parse_options(text, rap),
     "slack escape": escaping.escape,
     "slack settled": escaping.stable_prefix,
     "slack stream": escaped_stable_prefix,
