@@ -82,7 +82,7 @@ from bot.replies.message_port import (
 )
 from bot.replies.message_sink import MessageSink, ReplyTiming
 from bot.replies.protocol import Replies, Reply, Sink
-from bot.replies.wording import notice_text, source_text, status_text
+from bot.replies.wording import notice_text, source_line, status_text
 from bot.skills.context import Context
 from bot.skills.document_loader import Loaded, Loader
 from bot.skills.hookspecs import hookimpl
@@ -236,7 +236,7 @@ __all__ = [
     "search_for",
     "small_note",
     "source",
-    "source_text",
+    "source_line",
     "speakers",
     "status_text",
 ]

@@ -2,38 +2,124 @@
 
 from __future__ import annotations
 
-from bot.types import Notice, Source, Status
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
+from bot.types import Action, Notice, Source, Status, View
+
+MAX_BUTTONS = 5
+"""Most buttons under an answer: one row."""
+SEPARATOR = " · "
+_THINKING = Status("thinking")
+_STAGES = {
+    "queued": "Waiting",
+    "loading": "Loading the model",
+    "reading": "Reading",
+    "thinking": "Thinking",
+    "writing": "Writing",
+    "working": "Working",
+}
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
+_MAX_TITLE_CHARACTERS = 80
+_MAX_HEADING_CHARACTERS = 60
 
 
 def status_text(status: Status) -> str:
-    """Put a status into words: `queued, number 3, ~20 s`, `thinking, 12 s so far`."""
-    if status.text:
-        words = status.text
-    elif status.stage == "queued" and status.position:
-        words = f"queued, number {status.position}"
-    elif status.stage == "loading":
-        words = "loading the model"
-    elif status.stage == "reading" and status.tokens:
-        words = f"reading {status.tokens:,} tokens"
-    else:
-        words = status.stage
-    if status.elapsed_s and status.elapsed_s >= 1:
-        words += f", {status.elapsed_s:.0f} s so far"
-    if status.wait_s:
-        words += f", ~{status.wait_s:.0f} s"
+    """Put a status into words: `Waiting, number 3 in line, about 20 s …`, `Thinking …, 12 s`."""
+    words = " ".join(status.text.split()).rstrip(".… ") or _STAGES[status.stage]
+    words = words[:1].upper() + words[1:]
+    if status.stage == "queued" and status.position:
+        words += f", number {status.position} in line"
     if status.total:
-        words += f" ({status.done or 0} of {status.total})"
+        words += f", {status.done or 0} of {status.total}"
+    if status.wait_s:
+        words += f", about {status.wait_s:.0f} s"
+    elapsed = status.elapsed_s or 0
+    return f"{words} …" + (f", {elapsed:.0f} s" if elapsed >= 1 else "")
+
+
+def shown_status(view: View) -> str:
+    """What is said of a reply that is being worked on: its status, also beside text; empty if there
+    is nothing to say."""
+    if view.state != "working":
+        return ""
+    status = view.status if view.status is not None or view.text else _THINKING
+    return status_text(status) if status is not None else ""
+
+
+def button_row(view: View) -> tuple[Action, ...]:
+    """The buttons under a reply: one row, but every choice that it waits for."""
+    return view.actions if view.state == "waiting" else view.actions[:MAX_BUTTONS]
+
+
+def source_line(
+    sources: Sequence[Source], show: Callable[[str, str], str], limit: int
+) -> Iterator[str]:
+    """The sources of an answer in one line, or several if it is longer than `limit`:
+    `[1] Logs › Rotation · 12 Nov · [2] …`. A source that is named twice stands there once.
+
+    `show` returns a title as the platform shows it, given the title and a web address, which is
+    empty for a file: where that is stored is the operator's own.
+    """
+    merged: dict[tuple[str, str, str], list[Source]] = {}
+    for source in sources:
+        merged.setdefault((source.title, source.location, source.heading), []).append(source)
+    return join_items((_source_item(same, show) for same in merged.values()), limit)
+
+
+def join_items(items: Iterable[str], limit: int, separator: str = SEPARATOR) -> Iterator[str]:
+    """Join items to lines of at most `limit` characters."""
+    line = ""
+    for item in items:
+        if line and len(line) + len(separator) + len(item) > limit:
+            yield line
+            line = ""
+        line += (separator if line else "") + item
+    if line:
+        yield line
+
+
+def _source_item(same: Sequence[Source], show: Callable[[str, str], str]) -> str:
+    numbers = ", ".join(str(number) for source in same for number in (source.number, *source.also))
+    on_the_web = same[0].location.startswith(("https://", "http://"))
+    title = show(source_title(same[0]), same[0].location if on_the_web else "")
+    read = max((source.at for source in same if source.at is not None), default=None)
+    return f"[{numbers}] {title}" + (f"{SEPARATOR}{_date(read)}" if read is not None else "")
+
+
+def source_title(source: Source) -> str:
+    """The title of a source with its heading. A title written from right to left does not change
+    the order of what stands around it."""
+    title = source.title
+    if not title or title == source.location:
+        title = source.location
+        if "://" not in title:
+            title = PurePosixPath(title.replace("\\", "/")).name
+    words = shorten(title, _MAX_TITLE_CHARACTERS)
+    if source.heading and source.heading != source.title:
+        words += " › " + shorten(source.heading, _MAX_HEADING_CHARACTERS)
+    return isolate(words)
+
+
+def isolate(words: str) -> str:
+    """Keep a text with letters that are written from right to left from turning what is around."""
+    if any(unicodedata.bidirectional(character) in ("R", "AL") for character in words):
+        return _ISOLATE + words + _END_ISOLATE
     return words
 
 
-def source_text(source: Source) -> str:
-    """Describe a source in one line: `[1] Logs — docs/logs.md › Rotation`."""
-    where = source.location
-    if source.heading:
-        where += f" › {source.heading}"
-    title = f"{source.title} — " if source.title and source.title != source.location else ""
-    numbers = "".join(f"[{number}]" for number in (source.number, *source.also))
-    return f"{numbers} {title}{where}"
+def _date(at: datetime) -> str:
+    words = f"{at.day} {_MONTHS[at.month - 1]}"
+    return words if at.year == datetime.now(UTC).year else f"{words} {at.year}"
+
+
+def shorten(text: str, limit: int) -> str:
+    """A text in one line of at most `limit` characters."""
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def notice_text(notice: Notice) -> str:

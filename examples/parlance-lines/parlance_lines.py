@@ -43,11 +43,12 @@ from bot.api import (
     View,
     hookimpl,
     notice_text,
-    source_text,
+    source_line,
 )
 
 NAME = "lines"
 HOST = "127.0.0.1"
+MAX_LINE_CHARACTERS = 4000
 TOKEN = "LINES_TOKEN"
 MIN_TOKEN_CHARS = 16
 MAX_LINE_BYTES = 16 * 1024
@@ -147,6 +148,10 @@ class Rooms:
             del self._kept[next(iter(self._kept))]
 
 
+def _source(title: str, url: str) -> str:
+    return f"{title} ({url})" if url and url != title else title
+
+
 class LinesPort(MessagePort[str]):
     """Posts the messages of one reply as lines; the rest of a reply is `MessageSink`'s.
 
@@ -154,7 +159,7 @@ class LinesPort(MessagePort[str]):
     """
 
     limits = Limits(
-        max_chars=4000,
+        max_chars=MAX_LINE_CHARACTERS,
         edit_interval_s=1.0,
         streams=False,
         edits=False,
@@ -173,7 +178,7 @@ class LinesPort(MessagePort[str]):
         """The lines that show a reply: its pages, its sources, then what the bot itself says."""
         alone = not self.direct
         notices = [n for n in view.notices if not (n.private and alone)]
-        lines = [*view.pages, "\n".join(map(source_text, view.sources))]
+        lines = [*view.pages, *source_line(view.sources, _source, MAX_LINE_CHARACTERS)]
         return [line for line in (*lines, *map(notice_text, notices)) if line.strip()]
 
     async def post(self, message: str, key: str) -> str:

@@ -128,7 +128,7 @@ class DiscordDriver:
     def _unfinished(self, message: Json) -> bool:
         return (
             "Stop" in self.fake.buttons(message)
-            or re.search(r"^-# ⏳", message["content"], re.MULTILINE) is not None
+            or re.search(r"^(?:-# )?⏳", message["content"], re.MULTILINE) is not None
             or not (message["content"] or message["attachments"])
         )
 

@@ -14,7 +14,7 @@ from rich.text import Text as Line
 from bot.adapters.terminal.screen import markdown
 from bot.control_characters import strip_controls
 from bot.replies.fences import Fence
-from bot.replies.wording import notice_text, source_text, status_text
+from bot.replies.wording import notice_text, shown_status, source_line
 from bot.types import Limits, Notice, View
 
 _MAX_MESSAGE_CHARS = 1_000_000_000
@@ -122,7 +122,7 @@ class ScreenSink(ReplySink):
         tail = view.text[self._printed :]
         parts: list[RenderableType] = [markdown(tail)] if tail.strip() else []
         if view.status is not None:
-            parts.append(Spinner("dots", Line(status_text(view.status), style="dim")))
+            parts.append(Spinner("dots", Line(shown_status(view), style="dim")))
         self._live.update(Group(*parts))
 
     def close(self, view: View) -> None:
@@ -178,7 +178,8 @@ def _source_lines(view: View) -> Iterator[str]:
     for action in view.actions:
         if action.name == "resume":
             yield f"/choose {action.value}: {action.label}"
-    if view.sources:
-        yield "Sources:"
-    for source in view.sources:
-        yield f"  {source_text(source)}"
+    yield from source_line(view.sources, _show_source, _MAX_MESSAGE_CHARS)
+
+
+def _show_source(title: str, url: str) -> str:
+    return f"{title} ({url})" if url and url != title else title

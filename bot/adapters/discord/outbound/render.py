@@ -12,7 +12,7 @@ from bot.replies.code import split_code
 from bot.replies.link_words import misleads
 from bot.replies.pages import fit_pages, split_text
 from bot.replies.tables import draw_tables
-from bot.replies.wording import notice_text, status_text
+from bot.replies.wording import button_row, notice_text, shown_status, source_line
 from bot.types import Action, File, Notice, Source, View
 
 MAX_MESSAGE_CHARS = 2000
@@ -20,6 +20,8 @@ MAX_MESSAGE_CHARS = 2000
 MAX_PAGE_CHARS = 1900
 """Longest page, in characters; the rest of a message is for lines below and for escaping."""
 MAX_FILES = 10
+STATUS_MARK = "⏳ "
+"""Begins the line that says what is going on."""
 INTERRUPTED = "-# ⚠️ This answer was interrupted by a restart."
 CUT_OFF_TEXT = "⚠️ The rest of this answer could not be delivered; please ask again."
 
@@ -31,6 +33,7 @@ _EVERYONE = re.compile(
 """Not within an e-mail address whose host begins like that."""
 _SUBTEXT = re.compile(r"^(?=-# )", re.MULTILINE)
 _LATER_SUBTEXT = re.compile(r"(?<=\n)(?=-# )")
+_LINKABLE = re.compile(r"https?://[^\s<>]{1,300}$")
 _GAP = "\u200b"
 _MARKS = {"error": "⚠️ ", "refusal": "⛔ ", "info": "", "footer": "-# "}
 
@@ -74,32 +77,19 @@ def notice_line(notice: Notice) -> str:
     return mark + text
 
 
-def source_lines(sources: tuple[Source, ...]) -> Iterator[str]:
-    """The sources below an answer, one line of small print each."""
-    for source in sources:
-        title = _shorten(source.title or source.location, 80)
-        if source.heading and source.heading != source.title:
-            title += " › " + _shorten(source.heading, 60)
-        title = escape(title)
-        if re.match(r"https?://[^\s<>]{1,300}$", source.location):
-            link = source.location.replace("(", "%28").replace(")", "%29")
-            hides = misleads(title, source.location)
-            yield f"-# [{source.number}] " + (
-                f"<{link}>" if hides else f"[{_link_text(title)}](<{link}>)"
-            )
-        else:
-            where = _shorten(source.location, 120)
-            tail = f" ({escape(where)})" if where and where != source.title else ""
-            yield f"-# [{source.number}] {title}{tail}"
+def source_lines(sources: Sequence[Source]) -> Iterator[str]:
+    """The sources below an answer, as small print."""
+    return (f"-# {line}" for line in source_line(sources, _show_source, MAX_PAGE_CHARS))
 
 
-def _link_text(text: str) -> str:
-    return text.replace("[", "(").replace("]", ")")
-
-
-def _shorten(text: str, limit: int) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+def _show_source(title: str, url: str) -> str:
+    title = escape(title)
+    if not _LINKABLE.match(url):
+        return title
+    link = url.replace("(", "%28").replace(")", "%29")
+    if misleads(title, url):
+        return f"<{link}>"
+    return f"[{title.replace('[', '(').replace(']', ')')}](<{link}>)"
 
 
 def render(view: View, *, private: bool = False) -> list[Payload]:
@@ -123,7 +113,7 @@ def render(view: View, *, private: bool = False) -> list[Payload]:
     if not contents:
         return []
     payloads = [Payload(content) for content in contents]
-    payloads[-1] = Payload(contents[-1], view.actions, view.files[:MAX_FILES])
+    payloads[-1] = Payload(contents[-1], button_row(view), view.files[:MAX_FILES])
     return payloads
 
 
@@ -142,12 +132,9 @@ def _show(page: str) -> str:
 
 
 def _footer_lines(view: View, private: bool) -> Iterator[str]:
-    if view.state == "working":
-        status = view.status
-        if status is not None and (not view.text or status.text or status.total):
-            yield f"-# ⏳ {escape(status_text(status))} …"
-        elif not view.text:
-            yield "-# ⏳ thinking …"
+    if status := shown_status(view):
+        # By itself it is what a notification says, so it is no small print then.
+        yield ("-# " if view.text else "") + STATUS_MARK + escape(status)
     yield from source_lines(view.sources)
     for notice in view.notices:
         if not (private and notice.private):

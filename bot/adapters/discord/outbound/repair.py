@@ -11,7 +11,12 @@ import discord
 import structlog
 
 from bot.adapters.discord.outbound.poster import ChannelPoster, ClientHolder
-from bot.adapters.discord.outbound.render import INTERRUPTED, MAX_MESSAGE_CHARS, Payload
+from bot.adapters.discord.outbound.render import (
+    INTERRUPTED,
+    MAX_MESSAGE_CHARS,
+    STATUS_MARK,
+    Payload,
+)
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.replies.protocol import Replies, Reply
@@ -19,7 +24,7 @@ from bot.types import Action, ConversationKey
 
 _log = structlog.get_logger(__name__)
 
-_STATUS = re.compile(r"^-# ⏳ .*$\n?", re.MULTILINE)
+_STATUS = re.compile(rf"^(?:-# )?{STATUS_MARK}.*$\n?", re.MULTILINE)
 _AGAIN = (Action("regenerate", "Try again"),)
 _MARK = Payload(INTERRUPTED, _AGAIN)
 

@@ -11,6 +11,7 @@ import aiohttp
 import discord
 
 from bot.adapters.discord.transport.errors import FAILURES
+from bot.control_characters import strip_controls
 from bot.errors import Failed, Refused
 from bot.events import Attachment, ContextMessage
 from bot.types import Author, ConversationKey
@@ -24,7 +25,7 @@ _MENTION = re.compile(r"<@!?(\d+)>")
 _ROLE = re.compile(r"<@&(\d+)>")
 _CHANNEL = re.compile(r"<#(\d+)>")
 _EMOJI = re.compile(r"<a?:(\w+):\d+>")
-_SMALL_PRINT = re.compile(r"^-# .*$\n?", re.MULTILINE)
+_SMALL_PRINT = re.compile(r"^(?:-# |⏳ ).*$\n?", re.MULTILINE)
 
 
 def author_of(person: Any, locale: str | None = None) -> Author:
@@ -206,7 +207,7 @@ def too_large(name: str, size: int, limit: int) -> Refused:
 
 def thread_title(text: str) -> str:
     """A name for the thread of a question: its first line, at most 80 characters."""
-    line = " ".join(text.split())
+    line = " ".join(strip_controls(text).split())
     if not line:
         return "Question"
     if len(line) <= 80:

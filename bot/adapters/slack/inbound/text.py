@@ -81,6 +81,9 @@ def extract_answer(message: Mapping[str, Any]) -> str:
     if any(str(element.get("action_id", "")).startswith(_STOP_ACTION) for element in pressed):
         return ""
     said = [str(b.get("text") or "") for b in blocks if b.get("type") == "markdown"]
+    said = said or list(_sections(message))
+    if not said and blocks:
+        return ""  # small print alone; the text beside it is for notifications
     text = "\n".join(said) if said else to_readable(str(message.get("text") or ""), "")
     return "" if text.startswith(_WORKING_MARK) else text.replace("<\u200b", "<").strip()
 

@@ -268,9 +268,9 @@ def _status(words: str) -> str:
     """The status line for these words, which Slack shows after the app's name."""
     if not words:
         return ""
-    first = words.split()[0].rstrip(",:")
-    begin = "is" if first.endswith("ing") or first == "queued" else "is working:"
-    return to_single_line(f"{begin} {words} …", _MAX_STATUS_CHARS)
+    if words.split()[0].rstrip(",").endswith("ing"):
+        return to_single_line(f"is {words[0].lower()}{words[1:]}", _MAX_STATUS_CHARS)
+    return to_single_line(f"is working: {words}", _MAX_STATUS_CHARS)
 
 
 def _warnings(answer: Any) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
+from bot.control_characters import strip_controls
 from bot.replies.code import settled_length, split_code
 
 _BREAK = "\u200b"
@@ -70,5 +71,5 @@ def format_link(url: str, label: str) -> str:
 
 def to_single_line(text: str, limit: int) -> str:
     """Text for a title or a status: a single line, harmless, cut with an ellipsis."""
-    line = escape(" ".join(text.split()))
+    line = escape(" ".join(strip_controls(text).split()))
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

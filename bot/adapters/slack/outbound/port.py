@@ -20,7 +20,6 @@ from bot.adapters.slack.outbound.render import (
     Payload,
     render,
     render_pages,
-    status_line,
 )
 from bot.adapters.slack.outbound.stream import STOPPED, Stream, StreamOver, escaped_stable_prefix
 from bot.adapters.slack.transport.errors import FAILURES, error_of
@@ -28,6 +27,7 @@ from bot.adapters.slack.transport.timing import Timing
 from bot.replies.message_port import MessagePort, PortError, PortRefused
 from bot.replies.message_sink import MessageSink
 from bot.replies.protocol import Replies
+from bot.replies.wording import shown_status
 from bot.types import ConversationKey, File, Limits, View
 
 _log = structlog.get_logger(__name__)
@@ -53,7 +53,7 @@ class SlackPort(MessagePort[Payload]):
     `user` is the asker, who alone sees private notices; it is empty for a reply that no event asked
     for and that is for everybody: then private notices are left out. Where `agent_status` opens a
     session for the reply, its messages are streamed and Slack shows its status. `question` is the
-    session's title.
+    session's title, and begins notifications.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class SlackPort(MessagePort[Payload]):
             )
         self._streaming = self._streaming and view.state == "working"
         if self._streaming:
-            await self._agent_status.set_status(self._conversation, status_line(view))
+            await self._agent_status.set_status(self._conversation, shown_status(view))
 
     def render(self, view: View) -> Sequence[Payload]:
         if not self._streaming:
@@ -129,7 +129,7 @@ class SlackPort(MessagePort[Payload]):
             lambda blocks: self._client.chat_postMessage(
                 channel=self._place.channel,
                 thread_ts=self._place.thread,
-                text=message.fallback,
+                text=message.notification(self._question),
                 blocks=blocks,
             ),
         )
@@ -154,7 +154,7 @@ class SlackPort(MessagePort[Payload]):
                 lambda blocks: self._client.chat_update(
                     channel=self._place.channel,
                     ts=message_id,
-                    text=message.fallback,
+                    text=message.notification(self._question),
                     blocks=blocks,
                 ),
             )
@@ -171,7 +171,7 @@ class SlackPort(MessagePort[Payload]):
         if self._user:
             blocks = message.blocks(self._turn)
             in_thread = bool(self._known_thread)
-            if not await self._ephemeral.show(message.fallback, blocks, in_thread=in_thread):
+            if not await self._ephemeral.show(message.notification(), blocks, in_thread=in_thread):
                 raise PortError("no ephemeral message")
 
     async def upload(self, file: File) -> None:

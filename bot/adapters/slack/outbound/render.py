@@ -7,10 +7,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.adapters.slack.outbound.escaping import escape, escape_markup, format_link
+from bot.control_characters import strip_controls
 from bot.replies.link_words import misleads
 from bot.replies.pages import fit_pages, split_text
-from bot.replies.wording import notice_text, source_text, status_text
-from bot.types import Action, Notice, Source, View
+from bot.replies.wording import (
+    button_row,
+    join_items,
+    notice_text,
+    shorten,
+    shown_status,
+    source_line,
+    source_title,
+)
+from bot.types import Action, Notice, View
 
 MAX_PAGE_CHARS = 11_000
 """Longest page, in characters; the rest of a message is for escaping and notices."""
@@ -23,6 +32,9 @@ INTERRUPTED = "⚠️ This answer was interrupted by a restart."
 CUT_OFF_TEXT = "⚠️ The rest of this answer could not be delivered; please ask again."
 FEEDBACK = "parlance:feedback"
 _MAX_PIECE_CHARS = 500
+_MAX_QUESTION_CHARS = 80
+_MAX_NOTIFICATION_CHARS = 2_000
+_MAX_URL_CHARS = 1_000
 _MARKS = {"error": "⚠️ ", "refusal": "⛔ ", "info": "", "footer": ""}
 _VERDICTS = frozenset({"good", "bad"})
 Block = dict[str, Any]
@@ -77,10 +89,12 @@ class Payload:
             blocks.append(button_block(others, turn))
         return [*blocks, feedback_block(turn)]
 
-    @property
-    def fallback(self) -> str:
-        """What a notification shows."""
-        return escape_markup((self.text.strip() or self.brief)[:2000])
+    def notification(self, question: str = "") -> str:
+        """What a notification shows: the question in short, then how the message begins."""
+        asked = shorten(question, _MAX_QUESTION_CHARS)
+        said = self.text.strip() or self.brief
+        words = f"{asked} — {said}" if asked and said else asked or said
+        return escape_markup(strip_controls(words)[:_MAX_NOTIFICATION_CHARS])
 
 
 def button_block(actions: Sequence[Action], turn: str) -> Block:
@@ -139,7 +153,8 @@ def render(view: View, *, private: bool) -> list[Payload]:
             else:
                 texts.append(part)
     said = list(_small(view, notices))
-    small = tuple(_elements(line for _, lines in said for line in lines))
+    lines = (line for _, lines in said for line in lines)
+    small = tuple(join_items(lines, MAX_ELEMENT_CHARS, "\n"))
     if not texts and not small:
         return []
     payloads = [Payload(text) for text in texts or [""]]
@@ -153,58 +168,31 @@ def render(view: View, *, private: bool) -> list[Payload]:
             payloads.append(Payload("", (element,), brief=brief))
         else:
             payloads[-1] = replace(last, small=(*last.small, element))
-    payloads[-1] = replace(payloads[-1], buttons=view.actions)
+    payloads[-1] = replace(payloads[-1], buttons=button_row(view))
     return payloads
 
 
 def _small(view: View, notices: Sequence[Notice]) -> Iterator[tuple[str, Iterable[str]]]:
     """Small print: each as it is, and as lines in Slack's own markup."""
-    if words := status_line(view):
-        yield f"⏳ {words} …", _lines(f"⏳ {words} …")
-    for source in view.sources:
-        yield source_text(source), _source_lines(source)
+    if status := shown_status(view):
+        yield status, _lines(f"⏳ {status}")
+    if view.sources:
+        lines = list(source_line(view.sources, _show_source, MAX_ELEMENT_CHARS))
+        yield source_title(view.sources[0]), lines
     for notice in notices:
         if notice.kind == "footer":
             text = " ".join(notice_text(notice).split())
             yield text, _lines(text)
 
 
-def status_line(view: View) -> str:
-    """The status in words; empty if the growing text shows it well enough."""
-    status = view.status
-    if view.state != "working":
-        return ""
-    if status is not None and (not view.text or status.text or status.total):
-        return status_text(status)
-    return "" if view.text else "thinking"
-
-
-def _source_lines(source: Source) -> Iterable[str]:
-    """A source as lines; its title is a link if its location is a web address."""
-    if not source.location.startswith(("https://", "http://")):
-        return _lines(source_text(source))
-    hides = misleads(source.title, source.location)
-    title = format_link(
-        source.location, source.location if hides else source.title or source.location
-    )
-    heading = f" › {escape_markup(source.heading)}" if source.heading else ""
-    line = f"[{source.number}] {title}{heading}"
-    return [line] if len(line) <= MAX_ELEMENT_CHARS else _lines(source_text(source))
+def _show_source(title: str, url: str) -> str:
+    """A source's title, as a link if it is on the web."""
+    if not url or len(url) > _MAX_URL_CHARS:
+        return escape_markup(title)
+    return format_link(url, url if misleads(title, url) else title)
 
 
 def _lines(text: str) -> Iterator[str]:
     """Text for Slack's own markup, in pieces that are never split within an entity."""
     text = " ".join(text.split())
     return (escape_markup(piece) for piece in split_text(text, _MAX_PIECE_CHARS))
-
-
-def _elements(lines: Iterable[str]) -> Iterator[str]:
-    """Join lines into texts that fit a context element."""
-    element = ""
-    for line in lines:
-        if element and len(element) + 1 + len(line) > MAX_ELEMENT_CHARS:
-            yield element
-            element = ""
-        element += ("\n" if element else "") + line
-    if element:
-        yield element

@@ -183,7 +183,7 @@ async def test_plain_sink_writes_sources_and_notices_after_the_text() -> None:
     failed = Notice("It broke.", "error", error_id="ab12")
     await sink.start(View("t", text="Half"))
     await sink.finish(View("t", text="Half done", sources=(source,), notices=(failed,)))
-    assert out.getvalue() == "Half done\n\nSources:\n  [1] Logs — docs/logs.md › Rotation\n\n"
+    assert out.getvalue() == "Half done\n\n[1] Logs › Rotation\n\n"
     assert err.getvalue() == "It broke. (error ab12)\n"
 
 
@@ -215,13 +215,21 @@ def test_finished_blocks_wait_for_the_end_of_a_fence() -> None:
     assert list(split_finished_blocks("```\na\n\nb\n```\n\nc")) == ["```\na\n\nb\n```\n\n"]
 
 
-def test_a_status_says_what_is_going_on() -> None:
-    assert status_text(Status("queued", position=3, wait_s=20.4)) == "queued, number 3, ~20 s"
-    assert status_text(Status("reading", tokens=3100)) == "reading 3,100 tokens"
-    assert status_text(Status("loading")) == "loading the model"
-    assert (
-        status_text(Status("working", "reading part", done=2, total=7)) == "reading part (2 of 7)"
-    )
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        (Status("queued"), "Waiting …"),
+        (Status("queued", position=3, wait_s=20.4), "Waiting, number 3 in line, about 20 s …"),
+        (Status("reading", tokens=3100), "Reading …"),
+        (Status("loading"), "Loading the model …"),
+        (Status("thinking", elapsed_s=12.3), "Thinking …, 12 s"),
+        (Status("working", "reading the parts", done=2, total=7), "Reading the parts, 2 of 7 …"),
+        (Status("working", "looking in the\ndocuments …"), "Looking in the documents …"),
+        (Status("working", ". …"), "Working …"),
+    ],
+)
+def test_a_status_is_in_peoples_words(status: Status, says: str) -> None:
+    assert status_text(status) == says
 
 
 class TestWithoutAnEvent:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -20,6 +22,7 @@ from bot.adapters.discord.outbound.render import (
 from bot.adapters.discord.transport.payloads import thread_title
 from bot.replies.pages import split_text
 from bot.replies.pagination import split
+from bot.replies.wording import status_text
 from bot.types import Action, File, Notice, Source, State, Status, View
 
 FORGED = re.compile(
@@ -188,42 +191,56 @@ class TestTables:
 
 
 class TestSmallPrint:
-    @pytest.mark.parametrize(
-        ("status", "says"),
-        [
-            (Status("queued", position=3, wait_s=20), "queued, number 3, ~20 s"),
-            (Status("loading"), "loading the model"),
-            (Status("reading", tokens=3100), "reading 3,100 tokens"),
-            (Status("writing"), "writing"),
-            (Status("working", "part", done=3, total=7), "part (3 of 7)"),
-        ],
-    )
-    def test_status_in_words(self, status: Status, says: str) -> None:
+    @pytest.mark.parametrize("status", [None, Status("thinking"), Status("reading", tokens=61)])
+    def test_a_notification_spoke_of_tokens(self, status: Status | None) -> None:
         (payload,) = render(View("t", status=status))
-        assert payload.content == f"-# ⏳ {says} …"
+        words = "Thinking" if status is None else status.stage.capitalize()
+        assert payload.content == f"⏳ {words} …"
 
-    def test_a_step_of_a_longer_job_is_shown_under_text(self) -> None:
-        view = page_view("so far", "working", status=Status("working", "part", done=3, total=7))
-        assert render(view)[0].content == "so far\n-# ⏳ part (3 of 7) …"
+    @pytest.mark.parametrize("status", [Status("thinking", elapsed_s=12), Status("writing")])
+    def test_a_status_was_hidden_by_text(self, status: Status) -> None:
+        view = page_view("so far", "working", status=status)
+        assert render(view)[0].content == f"so far\n-# ⏳ {status_text(status)}"
 
-    def test_sources_in_one_line_each(self) -> None:
+    def test_sources_stand_in_one_quiet_line(self) -> None:
+        at = datetime(2024, 11, 12, tzinfo=UTC)
+        logs = Source(1, "Logs [old]", "https://docs.example/a(b)", "Rotation", at=at)
         sources = (
-            Source(1, "Logs [old]", "https://docs.example/a(b)", "Rotation"),
-            Source(2, "notes.md", "docs/notes.md"),
-            Source(3, "x" * 500, "<@1>"),
+            logs,
+            Source(2, "notes.md", "/srv/secret/notes.md", "Notes"),
+            replace(logs, number=3, at=at - timedelta(days=90)),
+            Source(4, "/srv/secret/plan.md", "/srv/secret/plan.md"),
+            Source(5, "bank.example", "https://evil.example"),
         )
-        lines = list(source_lines(sources))
-        assert lines[0] == "-# [1] [Logs (old) › Rotation](<https://docs.example/a%28b%29>)"
-        assert lines[1] == "-# [2] notes.md (docs/notes.md)"
-        assert len(lines[2]) < 250
-        assert "<@1>" not in lines[2]
+        assert list(source_lines(sources)) == [
+            "-# [1, 3] [Logs (old) › Rotation](<https://docs.example/a%28b%29>) · 12 Nov 2024"
+            " · [2] notes.md › Notes · [4] plan.md · [5] <https://evil.example>"
+        ]
+
+    def test_the_year_of_a_source_is_said_where_it_is_another(self) -> None:
+        now = datetime.now(UTC)
+        (line,) = source_lines([Source(1, "a", "a", at=now)])
+        assert re.fullmatch(r"-# \[1\] a · \d{1,2} [A-Z][a-z]{2}", line)
+
+    def test_a_title_from_right_to_left_does_not_turn_the_line(self) -> None:
+        (line,) = source_lines([Source(1, "שלום", "a.md"), Source(2, "<@1>" + "x" * 500, "b.md")])
+        assert line.startswith("-# [1] \u2068שלום\u2069 · [2] <\u200b@1>xxx")
+        assert len(line) < 200
 
     def test_many_sources_go_on_in_the_next_message(self) -> None:
-        sources = tuple(Source(n, "t" * 80, "l" * 120) for n in range(40))
+        sources = tuple(Source(n, f"{n} " + "t" * 80, "l" * 120) for n in range(40))
         payloads = render(page_view("text", sources=sources))
         assert len(payloads) > 1
         assert all(len(p.content) <= MAX_MESSAGE_CHARS for p in payloads)
-        assert sum(p.content.count("-# [") for p in payloads) == 40
+        shown = "\n".join(p.content for p in payloads)
+        assert re.findall(r"\[(\d+)\]", shown) == [str(n) for n in range(40)]
+
+    def test_buttons_are_one_row(self) -> None:
+        actions = tuple(Action("source", f"[{n}]", str(n)) for n in range(7))
+        assert len(render(page_view("text", actions=actions))[0].buttons) == 5
+        choices = tuple(Action("resume", f"{n}", str(n)) for n in range(7))
+        (payload,) = render(page_view("Which?", "waiting", actions=choices))
+        assert len(payload.buttons) == 7
 
     def test_an_error_names_its_id_once(self) -> None:
         view = View("t", notices=(Notice("It failed.", "error", error_id="ab12"),), state="failed")

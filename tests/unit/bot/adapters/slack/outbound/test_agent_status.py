@@ -228,7 +228,7 @@ class TestStatusLine:
         chores = BackgroundTasks("slack")
         agent_status = AgentStatus(_client(fake), chores, streaming=True, refresh_s=0.01)
         assert await agent_status.begin(PLACE, ADA, "What?")
-        await agent_status.set_status(PLACE, "loading the model")
+        await agent_status.set_status(PLACE, "Loading the model …")
         at = (DM, str(PLACE.thread))
         await until(fake, lambda: len(fake.workspace.statuses[at]) > 3, "said again")
         assert set(fake.workspace.statuses[at]) == {"is loading the model …"}
@@ -244,10 +244,10 @@ class TestStatusLine:
         fake.methods.agent = True
         agent_status = AgentStatus(_client(fake), streaming=True)
         await agent_status.begin(PLACE, ADA, "What?")
-        await agent_status.set_status(PLACE, "reading 3,100 tokens")
+        await agent_status.set_status(PLACE, "Reading the parts …")
         await agent_status.set_status(PLACE, "")
         at = (DM, str(PLACE.thread))
-        assert fake.workspace.statuses[at] == ["is reading 3,100 tokens …"]
+        assert fake.workspace.statuses[at] == ["is reading the parts …"]
         assert fake.workspace.sessions[at] == "processing"
 
     async def test_it_ends_with_the_last_of_two_answers(self, fake: FakeSlack) -> None:
@@ -263,11 +263,11 @@ class TestStatusLine:
     @pytest.mark.parametrize(
         ("words_", "status"),
         [
-            ("queued, number 3, ~20 s", "is queued, number 3, ~20 s …"),
-            ("thinking", "is thinking …"),
+            ("Waiting, number 3 in line …", "is waiting, number 3 in line …"),
+            ("Thinking …, 12 s", "is thinking …, 12 s"),
             (
-                "Ada takes the microphone (1 of 4)",
-                "is working: Ada takes the microphone (1 of 4) …",
+                "Ada takes the microphone, 1 of 4 …",
+                "is working: Ada takes the microphone, 1 of 4 …",
             ),
         ],
     )

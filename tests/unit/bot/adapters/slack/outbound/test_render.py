@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -154,19 +156,20 @@ class TestSmallPrint:
         )
         payloads = _checked(render(_view(sources=sources), private=True))
         small = "\n".join(text for p in payloads for text in p.small)
-        assert [f"[{n}] Title {n} — docs/" in small for n in range(1, 60)] == [True] * 59
+        assert [f"[{n}] Title {n} › Rotation" in small for n in range(1, 60)] == [True] * 59
+        assert "docs/" not in small
         assert max(len(text) for p in payloads for text in p.small) <= MAX_ELEMENT_CHARS
         assert "&lt;more&gt;" in small
 
     def test_buttons_stand_under_the_last_of_it(self) -> None:
-        sources = tuple(Source(n, "T", "x" * 2000) for n in range(1, 10))
+        sources = tuple(Source(n, f"{n} " + "T" * 80, f"{n}") for n in range(1, 200))
         payloads = _checked(render(_view(sources=sources, actions=AFTER_ANSWER), private=True))
         assert len(payloads) > 1
         assert [bool(p.buttons) for p in payloads] == [False] * (len(payloads) - 1) + [True]
 
     def test_a_message_is_not_made_longer_than_slack_takes(self) -> None:
         page = "Words. " * 1700
-        sources = tuple(Source(n, "T", "x" * 200) for n in range(1, 30))
+        sources = tuple(Source(n, f"{n} " + "T" * 80, f"{n}") for n in range(1, 30))
         view = View("t1", text=page, pages=(page,), sources=sources, state="complete")
         payloads = _checked(render(view, private=True))
         sizes = [len(p.text) + sum(map(len, p.small)) for p in payloads]
@@ -177,7 +180,7 @@ class TestSmallPrint:
     def test_a_source_on_the_web_is_a_link(self) -> None:
         source = Source(1, "Logs", "https://x.example/logs?a=1&b=2", heading="Rotation")
         (payload,) = render(_view(sources=(source,)), private=True)
-        assert payload.small == ("[1] <https://x.example/logs?a=1&amp;b=2|Logs> › Rotation",)
+        assert payload.small == ("[1] <https://x.example/logs?a=1&amp;b=2|Logs › Rotation>",)
 
     def test_a_document_cannot_forge_markup_by_its_name(self) -> None:
         source = Source(1, "<!channel>", "<@U123>|x", heading="<https://evil.example|bank>")
@@ -196,15 +199,38 @@ class TestSmallPrint:
                     rest = OURS.sub("", text)
                     assert "<" not in rest
                     assert ">" not in rest
-                assert "<" not in payload.fallback
+                assert "<" not in payload.notification(words)
 
     def test_an_escaped_text_was_escaped_again_for_the_notification(self) -> None:
         view = View(
             "t1", status=Status("working", "reading <b>"), actions=(Action("stop", "Stop"),)
         )
         (payload,) = render(view, private=True)
-        assert payload.fallback == "⏳ reading &lt;b&gt; …"
-        assert payload.small == ("⏳ reading &lt;b&gt; …",)
+        assert payload.notification() == "Reading &lt;b&gt; …"
+        assert payload.small == ("⏳ Reading &lt;b&gt; …",)
+
+    def test_a_notification_spoke_of_tokens(self) -> None:
+        (payload,) = render(View("t1", status=Status("reading", tokens=61)), private=True)
+        asked = "How do I\nrotate <!channel> the logs? " + "And more. " * 20
+        said = payload.notification(asked)
+        assert said.startswith("How do I rotate &lt;!channel&gt; the logs? And more.")
+        assert said.endswith("… — Reading …")
+        assert len(said) < 120
+        assert render(_view(), private=True)[0].notification("Why?") == "Why? — Answer."
+
+    def test_a_status_was_hidden_by_text(self) -> None:
+        view = View("t1", text="So far", pages=("So far",), status=Status("thinking", elapsed_s=9))
+        (payload,) = _checked(render(view, private=True))
+        assert payload.small == ("⏳ Thinking …, 9 s",)
+
+    def test_a_source_stood_there_twice(self) -> None:
+        at = datetime(2024, 11, 12, tzinfo=UTC)
+        source = Source(1, "Logs", "https://x.example/logs", at=at)
+        sources = (source, Source(2, "plan.md", "/srv/secret/plan.md"), replace(source, number=3))
+        (payload,) = _checked(render(_view(sources=sources), private=True))
+        assert payload.small == (
+            "[1, 3] <https://x.example/logs|Logs> · 12 Nov 2024 · [2] plan.md",
+        )
 
 
 class TestPages:
