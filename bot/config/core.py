@@ -148,7 +148,8 @@ class ChatSettings(Section):
     follow_up: bool = True
     """In a thread that the bot has joined it answers without being mentioned."""
     file_over_chars: Positive = 6000
-    """An answer that is longer is also attached as a file, in characters."""
+    """An answer that is longer, in characters, and takes more than one message is also attached as
+    a file."""
 
 
 class ChannelOverrides(Section):
@@ -165,7 +166,7 @@ class ChannelOverrides(Section):
     follow_up: bool | None = None
     """Whether the bot answers in its threads without being mentioned."""
     file_over_chars: Positive | None = None
-    """Length from which an answer is also attached as a file, in characters."""
+    """Length in characters from which an answer of several messages is also attached as a file."""
     commands: dict[ActionKey, CommandRule] = Field(default_factory=dict)
     """Who may use which command, or do what else, here, by its name."""
 

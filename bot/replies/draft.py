@@ -8,6 +8,7 @@ from dataclasses import replace
 from bot.control_characters import strip_controls
 from bot.errors import Failed
 from bot.observability.redaction import Redactor
+from bot.replies.bidi import DirectionControls
 from bot.replies.links import LinkFilter, sanitize_text
 from bot.replies.pagination import MIN_PAGE_CHARACTERS, Splitter
 from bot.types import (
@@ -89,6 +90,7 @@ class Draft:
         self._splitter = self._new_splitter()
         self._growing = self._redact.growing()
         self._links = LinkFilter()
+        self._controls = DirectionControls()
         self._fresh: list[str] = []
         self._text: list[str] = []
         self._shown: list[str] = []
@@ -147,12 +149,12 @@ class Draft:
             case Sources(items):
                 self._sources = tuple(map(_sanitize_source, items))
             case Actions(items):
-                self._wanted = [*self._wanted, *items][:MAX_EXTRAS]
+                self._wanted = [*self._wanted, *map(_sanitize_action, items)][:MAX_EXTRAS]
             case File():
                 self._attach(part)
             case Notice():
                 if len(self._notices) < MAX_EXTRAS:
-                    self._notices.append(replace(part, text=sanitize_text(part.text)))
+                    self._notices.append(_sanitize_notice(part))
             case Explanation():
                 pass  # kept with the turn, shown only when asked for
 
@@ -167,8 +169,8 @@ class Draft:
             self._notices = [one for one in self._notices if one.kind != "footer"]
             self._sources = () if state == "failed" else self._sources
         if notice is not None:
-            notice = self._redact.part(notice)
-            self._notices.append(replace(notice, text=sanitize_text(notice.text)))
+            notice = _sanitize_notice(self._redact.part(notice))
+            self._notices.append(notice)
             self._wanted += notice.actions
         text = _join(self._shown)
         if state == "refused" and not self._direct:
@@ -179,8 +181,8 @@ class Draft:
         else:
             offered = notice.actions if notice is not None else ()
             self._actions = offered or (TRY_AGAIN if again and self._model else ())
-        everyone = self._audience == "everyone"
-        if everyone and self.file_over_chars and len(text) > self.file_over_chars:
+        long = len(self._splitter.pages) > 1 and len(text) > self.file_over_chars
+        if self._audience == "everyone" and self.file_over_chars and long:
             self._attach(File("answer.md", text.encode(), "text/markdown; charset=utf-8"))
 
     def _buttons_below(self, text: str) -> tuple[Action, ...]:
@@ -207,6 +209,7 @@ class Draft:
         """Empty the reply and end it, because its question was deleted."""
         self._growing = self._redact.growing()
         self._links = LinkFilter()
+        self._controls = DirectionControls()
         self._fresh.clear()
         self._text.clear()
         self._shown.clear()
@@ -271,7 +274,7 @@ class Draft:
         self._text.append(text)
         if text:
             text, self._opening = self._opening + text, ""
-        self._show(self._links.feed(strip_controls(text)))
+        self._show(self._links.feed(strip_controls(self._controls.feed(text))))
 
     def _show(self, text: str) -> None:
         self._shown.append(text)
@@ -282,7 +285,7 @@ class Draft:
             return
         size, max_bytes = len(file.data), self._limits.max_file_bytes
         if size <= max_bytes:
-            self._files.append(file)
+            self._files.append(replace(file, name=strip_controls(file.name)))
         elif len(self._notices) < MAX_EXTRAS:
             self._notices.append(
                 Notice(
@@ -296,6 +299,15 @@ def _join(pieces: list[str]) -> str:
     """Join the pieces, and replace them in the list by the result."""
     pieces[:] = ["".join(pieces)]
     return pieces[0]
+
+
+def _sanitize_action(action: Action) -> Action:
+    return replace(action, label=strip_controls(action.label))
+
+
+def _sanitize_notice(notice: Notice) -> Notice:
+    actions = tuple(map(_sanitize_action, notice.actions))
+    return replace(notice, text=sanitize_text(notice.text), actions=actions)
 
 
 def _sanitize_source(source: Source) -> Source:

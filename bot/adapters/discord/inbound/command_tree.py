@@ -17,6 +17,7 @@ import structlog
 from discord import app_commands
 
 from bot.commands.declaration import Command, Option
+from bot.control_characters import strip_controls
 from bot.private_files import make_folder
 from bot.types import Value
 
@@ -160,7 +161,10 @@ def _make_completer(
         else:
             found = await receiver.on_complete(interaction, name, option.name, str(current))
         fitting = [value for value in found if 0 < len(value) <= _MAX_CHOICE_CHARS]
-        return [app_commands.Choice(name=v, value=v) for v in fitting[:MAX_CHOICES]]
+        return [
+            app_commands.Choice(name=strip_controls(v) or "…", value=v)
+            for v in fitting[:MAX_CHOICES]
+        ]
 
     return complete
 

@@ -163,8 +163,15 @@ async def test_the_length_of_a_file_is_the_channels(bench: Make) -> None:
         return ChannelSettings(file_over_chars=10 if conversation == HERE else 1000)
 
     b = bench(CHAT, policy=Policy(channel_settings=place))
-    assert [f.name for f in (await b.say(b.message("a long question"))).files] == ["answer.md"]
-    assert (await b.say(b.message("a long question", where=ELSEWHERE))).files == ()
+
+    def short_messages() -> RecordingSink:
+        return RecordingSink(limits=Limits(32, 0.0))
+
+    asked = "a long question " * 10
+    answer = await b.say(b.message(asked), short_messages())
+    assert [file.name for file in answer.files] == ["answer.md"]
+    assert (await b.say(b.message(asked, where=ELSEWHERE), short_messages())).files == ()
+    assert (await b.say(b.message(asked))).files == ()  # it fits one message
 
 
 # --- how a turn ends -----------------------------------------------------------------------------
