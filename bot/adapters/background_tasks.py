@@ -45,7 +45,9 @@ class Refusal:
 async def refuse(sink: Sink) -> None:
     """End a reply that was never begun: the bot is too busy for it."""
     async with asyncio.timeout(_REFUSAL_TIMEOUT_S):
-        await sink.finish(View(uuid.uuid4().hex, notices=(REFUSAL,), state="refused"))
+        await sink.finish(
+            View(uuid.uuid4().hex, notices=(REFUSAL,), state="refused", audience="asker")
+        )
 
 
 class BackgroundTasks:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.discord.inbound import modal_views as on_discord
+from bot.adapters.forms import needs_form
 from bot.adapters.slack.inbound import modal_views as on_slack
 from bot.commands.declaration import Command
 from bot.testing import Parlance, running_skills
@@ -42,8 +43,8 @@ def minutes(parlance: Parlance) -> Command:
 
 async def test_it_opens_where_the_text_is_missing(minutes: Command) -> None:
     given = {"meeting": "Monday"}
-    assert on_discord.needs_form(minutes, given, files=False)
-    assert not on_discord.needs_form(minutes, {**given, "said": "We met."}, files=False)
+    assert needs_form(minutes, given)
+    assert not needs_form(minutes, {**given, "said": "We met."})
     modal = on_discord.build_form(minutes, 1, given)
     assert modal is not None
     fields = [field["component"] for field in modal.to_dict()["components"]]

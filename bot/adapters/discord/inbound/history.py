@@ -48,6 +48,16 @@ def reads_history(permissions: discord.Permissions) -> bool:
     return permissions.view_channel and permissions.read_message_history
 
 
+def make_permission_check(interaction: discord.Interaction[Any]) -> PermissionCheck:
+    """A check whether the person may read the channel; outside of servers everybody may."""
+    may = interaction.guild_id is None or reads_history(interaction.permissions)
+
+    async def may_read() -> bool:
+        return may
+
+    return may_read
+
+
 def make_reader(
     client_holder: ClientHolder,
     own_id: int,

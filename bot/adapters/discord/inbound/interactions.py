@@ -13,9 +13,8 @@ from discord import app_commands
 
 from bot.adapters.background_tasks import BUSY, BackgroundTasks, Refusal, refuse
 from bot.adapters.discord.inbound import history
-from bot.adapters.discord.inbound.membership import Membership
+from bot.adapters.discord.inbound.membership import Membership, may_write
 from bot.adapters.discord.inbound.messages import Messages
-from bot.adapters.discord.inbound.modal_views import needs_form
 from bot.adapters.discord.inbound.modals import Modals, SubmittedForm
 from bot.adapters.discord.outbound.port import ReplySink, make_sink
 from bot.adapters.discord.outbound.poster import (
@@ -30,6 +29,7 @@ from bot.adapters.discord.outbound.poster import (
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.timing import Timing
+from bot.adapters.forms import Forms, needs_form
 from bot.adapters.inbox import EDITED_PREFIX
 from bot.adapters.protocol import Core
 from bot.events import ACTIONS_WITH_REPLY, ActionCall, Attachment, CommandCall, ContextMessage
@@ -64,7 +64,8 @@ class Interactions:
         self._background_tasks = background_tasks
         self._messages = messages
         self._membership = membership
-        self._modals = Modals(core)
+        self._forms = Forms(core)
+        self._modals = Modals(self._forms)
 
     def _sink(self, posters: Sequence[Poster], key: ConversationKey, **more: Any) -> ReplySink:
         background = self._background_tasks.start
@@ -83,23 +84,17 @@ class Interactions:
         files: Sequence[discord.Attachment] = (),
     ) -> None:
         """Handle a slash command with its files; opens a form if something is missing."""
-        command = self._modals.command(name)
+        command = self._forms.command(name)
         key, author = self._conversation_and_author(interaction)
+        direct = payloads.is_direct(interaction)
         if (
             command is not None
-            and self._core.admits(author, key, name)
             and needs_form(command, options, files=bool(files))
-            and await self._may_use(interaction, name)
+            and await self._forms.may_open(command, author, key, direct=direct)
             and await self._modals.open(interaction, command, options)
         ):
             return
         await self._accept_command(interaction, name, options, payloads.attachments_of(files))
-
-    async def _may_use(self, interaction: Interaction, name: str) -> bool:
-        """Whether the person may use a command: there is no form for whoever may not."""
-        key, author = self._conversation_and_author(interaction)
-        direct = payloads.is_direct(interaction)
-        return await self._core.may_use(name, author, key, direct=direct)
 
     async def on_form(self, interaction: Interaction) -> None:
         """Handle a submitted form."""
@@ -129,7 +124,7 @@ class Interactions:
         private = target is None and self._is_private(interaction, name, options)
         original = await self._acknowledge(interaction, thinking=True, private=private)
         own_id: int = interaction.client.own_id
-        may_read = self._make_permission_check(interaction)
+        may_read = history.make_permission_check(interaction)
         context_message: ContextMessage | None = None
         if target is not None:
             thread = history.make_thread_reader(self._client_holder, own_id, target, may_read)
@@ -161,7 +156,7 @@ class Interactions:
         self, interaction: Interaction, name: str, options: Mapping[str, Value]
     ) -> bool:
         """Whether the answer to a command is for the asker alone, among others who are there."""
-        command = self._modals.command(name)
+        command = self._forms.command(name)
         alone = payloads.is_direct(interaction)
         return command is not None and not alone and command.is_private(options)
 
@@ -179,24 +174,6 @@ class Interactions:
             _log.warning("discord.defer_failed", error=str(exc)[:200])
             return None
         return answer.message_id if answer is not None and thinking else None
-
-    @staticmethod
-    def _make_permission_check(interaction: Interaction) -> history.PermissionCheck:
-        """A check whether the person may read the channel; outside of servers everybody may."""
-        may = interaction.guild_id is None or history.reads_history(interaction.permissions)
-
-        async def may_read() -> bool:
-            return may
-
-        return may_read
-
-    @staticmethod
-    def _may_write(interaction: Interaction) -> bool:
-        """Whether the person may write where they acted; outside of servers everybody may."""
-        may = interaction.permissions
-        in_thread = isinstance(interaction.channel, discord.Thread)
-        allowed = may.send_messages_in_threads if in_thread else may.send_messages
-        return interaction.guild_id is None or allowed
 
     def _posters(self, interaction: Interaction, *, private: bool = False) -> list[Poster]:
         channel = interaction.channel_id or 0
@@ -258,7 +235,7 @@ class Interactions:
                 Refusal(str(interaction.id), lambda: reply_ephemeral(interaction, BUSY)),
             )
             return
-        if action == "share" and not self._may_write(interaction):
+        if action == "share" and not may_write(interaction):
             await reply_ephemeral(interaction, MAY_NOT_WRITE)
             return
         call = self._build_action_call(interaction, action, turn, value)
@@ -285,7 +262,7 @@ class Interactions:
         key, author = self._conversation_and_author(interaction)
         earlier = None
         if action == "regenerate" and interaction.message is not None:
-            own_id, may_read = interaction.client.own_id, self._make_permission_check(interaction)
+            own_id, may_read = interaction.client.own_id, history.make_permission_check(interaction)
             earlier = history.make_answer_reader(
                 self._client_holder, own_id, interaction.message, may_read, interaction.channel
             )

@@ -26,6 +26,14 @@ _MAX_SERVERS = 25
 """Servers that are asked about one person; a base is bound to few."""
 
 
+def may_write(interaction: discord.Interaction[Any]) -> bool:
+    """Whether the person may write where they acted; outside of servers everybody may."""
+    may = interaction.permissions
+    in_thread = isinstance(interaction.channel, discord.Thread)
+    allowed = may.send_messages_in_threads if in_thread else may.send_messages
+    return interaction.guild_id is None or allowed
+
+
 class Membership:
     """Looks people up in servers, channels and threads; what Discord cannot tell is a no.
 

@@ -12,9 +12,7 @@ from typing import Any, TypeAlias
 import discord
 from discord import ui
 
-from bot.adapters.form_validation import wants_form
 from bot.commands.declaration import Command, Option, format_number
-from bot.errors import MissingOption, UsageError
 from bot.types import Value
 
 FORM = "parlance:form:"
@@ -30,17 +28,6 @@ _MAX_TITLE_CHARS = 45
 
 Item: TypeAlias = "ui.Item[Any]"
 Payload: TypeAlias = Mapping[str, Any]
-
-
-def needs_form(command: Command, given: Mapping[str, Value], *, files: bool) -> bool:
-    """Whether a call lacks something that a form asks for; other errors go into the answer."""
-    try:
-        command.bind(given)
-    except MissingOption:
-        return True
-    except UsageError:
-        return False
-    return not files and wants_form(command, given)
 
 
 def build_form(command: Command, opened_by: int, given: Mapping[str, Value]) -> ui.Modal | None:

@@ -31,9 +31,8 @@ from bot.adapters.discord.outbound.poster import (
 )
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
-from bot.adapters.form_recovery import ATTACH_FILE_AGAIN, FormRecoverySink, has_typed_values
-from bot.adapters.form_validation import ALREADY_SUBMITTED, SubmittedForms, validate_form
-from bot.adapters.protocol import Core
+from bot.adapters.form_recovery import ATTACH_FILE_AGAIN
+from bot.adapters.forms import ALREADY_SUBMITTED, Forms, validate_form
 from bot.commands.declaration import Command
 from bot.events import Attachment
 from bot.replies.protocol import Sink
@@ -58,15 +57,10 @@ class SubmittedForm:
 
 
 class Modals:
-    """Opens forms and accepts them; the ids of submitted ones are remembered for a while."""
+    """Opens Discord's forms, and accepts them."""
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
-        self._submitted_forms = SubmittedForms()
-
-    def command(self, name: str) -> Command | None:
-        """The command of that name."""
-        return next((c for c in self._core.commands if c.name == name), None)
+    def __init__(self, forms: Forms) -> None:
+        self._forms = forms
 
     async def open(
         self, interaction: Interaction, command: Command, given: Mapping[str, Value]
@@ -89,7 +83,7 @@ class Modals:
         sent: Any = interaction.data or {}
         name, opened_by = form_origin(str(sent.get("custom_id", "")))
         filled = parse_values(sent)
-        command = self.command(name)
+        command = self._forms.command(name)
         if command is None:
             await reply_ephemeral(
                 interaction, GONE_COMMAND if name else GONE_FORM, **build_recovery_file(filled)
@@ -101,7 +95,7 @@ class Modals:
             sentence = " ".join(wrong.values())[:1800] + file_hint
             await self._return_values(interaction, sentence, name, filled)
             return None
-        if not self._submitted_forms.submit_once(f"{opened_by}:{interaction.user.id}"):
+        if not self._forms.submit_once(f"{opened_by}:{interaction.user.id}"):
             await self._return_values(interaction, ALREADY_SUBMITTED + file_hint, name, filled)
             return None
         attachments = payloads.attachments_from_data(files)
@@ -126,11 +120,8 @@ class Modals:
 
         `posters` are those of the reply; `direct` is used if the interaction has expired.
         """
-        if not has_typed_values(self.command(filled.name), filled.options):
-            return sink
 
-        async def return_values(sentence: str) -> None:
-            words = sentence + (ATTACH_FILE_AGAIN if filled.attachments else "")
+        async def return_values(words: str) -> None:
             if any(
                 isinstance(one, InteractionPoster)
                 and one.placeholder_replaced
@@ -143,11 +134,13 @@ class Modals:
             except FAILURES as exc:
                 _log.warning("discord.form_values_lost", command=filled.name, error=str(exc)[:200])
 
-        return FormRecoverySink(sink, return_values)
+        return self._forms.recover(
+            filled.name, filled.options, sink, return_values, files=bool(filled.attachments)
+        )
 
     async def reopen(self, interaction: Interaction, name: str) -> None:
         """Open a form again with the values of the message's recovery embeds."""
-        command = self.command(name)
+        command = self._forms.command(name)
         if command is None:
             await reply_ephemeral(interaction, GONE_COMMAND)
             return

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast, get_args
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.form_recovery import ATTACH_FILE_AGAIN, FormRecoverySink, has_typed_values
-from bot.adapters.form_validation import (
-    ALREADY_SUBMITTED,
-    SubmittedForms,
-    validate_form,
-    wants_form,
-)
+from bot.adapters.forms import ALREADY_SUBMITTED, Forms, needs_form, validate_form
 from bot.adapters.inbox import EDITED_PREFIX
 from bot.adapters.protocol import Core
 from bot.adapters.slack.command_names import CommandNames
@@ -39,7 +34,7 @@ from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
 from bot.commands.declaration import Command
 from bot.commands.parsing import parse_options
-from bot.errors import MissingOption, UsageError
+from bot.errors import UsageError
 from bot.events import ACTIONS_WITH_REPLY, ActionCall, CommandCall, Message
 from bot.replies.protocol import Sink
 from bot.types import ActionName, Author, ConversationKey, Value
@@ -75,7 +70,7 @@ class Interactions:
         self._messages = messages
         self._agent_status = agent_status
         self._direct = DirectChannels(client)
-        self._submitted_forms = SubmittedForms()
+        self._forms = Forms(core)
 
     def _sink(self, key: ConversationKey, author: Author, *, lazy: bool = False) -> ReplySink:
         sink = make_sink(
@@ -83,9 +78,6 @@ class Interactions:
             user=author.id, lazy=lazy, agent_status=self._agent_status,
         )  # fmt: skip
         return self._messages.inbox.follow(sink, key, f"{key.channel}:")
-
-    def _find_command(self, name: str) -> Command | None:
-        return next((c for c in self._core.commands if c.name == name), None)
 
     # --- commands and forms ---------------------------------------------------------------------
 
@@ -95,19 +87,19 @@ class Interactions:
         name, text = self._names.split_call(
             str(body["command"]), str(body.get("text") or ""), known
         )
-        command = self._find_command(name)
+        command = self._forms.command(name)
         user, channel = str(body["user_id"]), str(body["channel_id"])
         key = ConversationKey(PLATFORM, str(body["team_id"]), channel)
-        if (
-            command is not None
-            and self._core.admits(Author(PLATFORM, user, user), key, name)
-            and needs_form(command, text)
-            and await self._may_use(body, name)
-            and await self._open(body, command, text)
-        ):
-            return
         author = await self._history_reader.users.author(user, str(body.get("user_name") or ""))
         direct = await self._direct.is_direct_with_bot(channel)
+        if (
+            command is not None
+            and (given := _given(command, text)) is not None
+            and needs_form(command, given)
+            and await self._forms.may_open(command, author, key, direct=direct)
+            and await self._open(body, command, given)
+        ):
+            return
         earlier = self._history_reader.make_reader(channel, None, own_id)
         id_ = f"command:{body['trigger_id']}"
         call: CommandCall | Message = CommandCall(
@@ -117,20 +109,12 @@ class Interactions:
             call = Message(id_, key, author, text, direct, earlier=earlier)
         await self._core.accept(call, self._sink(key, author))
 
-    async def _may_use(self, body: Body, name: str) -> bool:
-        """Whether the person may use a command: there is no form for whoever may not."""
-        user, channel = str(body["user_id"]), str(body["channel_id"])
-        author = await self._history_reader.users.author(user, str(body.get("user_name") or ""))
-        direct = await self._direct.is_direct_with_bot(channel)
-        key = ConversationKey(PLATFORM, str(body["team_id"]), channel)
-        return await self._core.may_use(name, author, key, direct=direct)
-
-    async def _open(self, body: Body, command: Command, text: str) -> bool:
+    async def _open(self, body: Body, command: Command, given: Mapping[str, Value]) -> bool:
         """Open a form, filled with the options that were given. Returns whether it is open.
 
         None opens if a given text does not fit its field, or Slack refuses (after three seconds).
         """
-        view = build_form(command, str(body["channel_id"]), _given(command, text))
+        view = build_form(command, str(body["channel_id"]), given)
         if view is None:
             return False
         try:
@@ -147,14 +131,14 @@ class Interactions:
         version requires) is explained in the answer.
         """
         view = body["view"]
-        command = self._find_command(form_origin(view)[0])
+        command = self._forms.command(form_origin(view)[0])
         if command is None:
             return {}
         fields = field_ids(view)
         found = validate_form(command, parse_values(view))
         if wrong := {name: why for name, why in found.items() if name in fields}:
             return wrong
-        first = self._submitted_forms.submit_once(str(view["id"]))
+        first = self._forms.submit_once(str(view["id"]))
         return {} if first else dict.fromkeys(fields[:1], ALREADY_SUBMITTED)
 
     async def on_form(self, body: Body, own_id: str) -> None:
@@ -175,16 +159,13 @@ class Interactions:
 
     def _make_recovery_sink(self, call: CommandCall) -> Sink:
         """The reply to a form, which returns the values if the command fails."""
-        sink = self._sink(call.conversation, call.author)
-        if not has_typed_values(self._find_command(call.name), call.options):
-            return sink
 
-        async def return_values(sentence: str) -> None:
-            words = sentence + (ATTACH_FILE_AGAIN if call.attachments else "")
+        async def return_values(words: str) -> None:
             ephemeral = EphemeralMessages(self._client, call.conversation, call.author.id)
             await ephemeral.return_values(words, format_values(call.options))
 
-        return FormRecoverySink(sink, return_values)
+        sink, files = self._sink(call.conversation, call.author), bool(call.attachments)
+        return self._forms.recover(call.name, call.options, sink, return_values, files=files)
 
     # --- menus and buttons ----------------------------------------------------------------------
 
@@ -281,20 +262,9 @@ class Interactions:
         return await self._history_reader.users.author(str(user["id"]), name)
 
 
-def needs_form(command: Command, text: str) -> bool:
-    """Whether a call lacks something that a form asks for; other errors go into the answer."""
-    try:
-        given = parse_options(text, command)
-        command.bind(given)
-    except MissingOption:
-        return True
-    except UsageError:
-        return False
-    return wants_form(command, given)
-
-
-def _given(command: Command, text: str) -> dict[str, Value]:
+def _given(command: Command, text: str) -> dict[str, Value] | None:
+    """The options that a text gives; None if it is written the wrong way, which the answer says."""
     try:
         return parse_options(text, command)
     except UsageError:
-        return {}
+        return None

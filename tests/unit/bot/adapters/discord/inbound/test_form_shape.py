@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bot.adapters.discord.inbound.modal_views import build_form, needs_form, parse_values
+from bot.adapters.discord.inbound.modal_views import build_form, parse_values
+from bot.adapters.forms import needs_form
 from bot.commands.declaration import Command, Option
 from bot.skills.plugin_checks import guard_command
 from tests.fakes.discord.forms import fields_of, problems, sent, shown

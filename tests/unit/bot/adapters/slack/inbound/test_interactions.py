@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.form_validation import ALREADY_SUBMITTED
+from bot.adapters.forms import ALREADY_SUBMITTED
 from bot.adapters.slack.inbound.interactions import MENU
 from bot.adapters.slack.inbound.modal_views import FILE, build_form, form_origin
 from bot.commands.declaration import Command, Option, command
