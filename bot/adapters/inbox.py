@@ -19,7 +19,7 @@ import structlog
 from backends.lru import LruDict
 from bot.adapters.background_tasks import BackgroundTasks, Refusal
 from bot.adapters.event_order import EventOrder, Ticket
-from bot.adapters.protocol import Core
+from bot.adapters.protocol import Core, Question
 from bot.adapters.silent_sink import SilentSink
 from bot.events import ActionCall, AnswerDeleted, Message, MessageDeleted
 from bot.replies.protocol import Reply, Sink
@@ -112,6 +112,8 @@ class InboxPort(Protocol):
 class Inbox:
     """The messages of one platform, and the latest `max_questions` questions among them.
 
+    `port` is needed where messages can be edited and have buttons.
+
     The ids of messages are the platform's; of one place they are delivered in order. An offer that
     cannot be posted is tried again, at first after `retry_pause_s` seconds.
     """
@@ -120,8 +122,8 @@ class Inbox:
         self,
         core: Core,
         platform: str,
-        port: InboxPort,
         background_tasks: BackgroundTasks,
+        port: InboxPort | None = None,
         *,
         retry_pause_s: float = 1.0,
         max_questions: int = MAX_QUESTIONS,
@@ -155,7 +157,8 @@ class Inbox:
 
     def edited(self, place: str, message: str, read: Callable[[], Awaitable[str]]) -> None:
         """A message was edited, maybe a question; `read` returns its text as people see it."""
-        self._background_tasks.start(self._edit(place, message, read), "edit")
+        if self._port is not None:
+            self._background_tasks.start(self._edit(self._port, place, message, read), "edit")
 
     def deleted(self, place: str, messages: Collection[str]) -> None:
         """Messages were deleted: questions, parts of the bot's own answers, or any others."""
@@ -214,7 +217,9 @@ class Inbox:
 
     # --- a question is edited -------------------------------------------------------------------
 
-    async def _edit(self, place: str, message: str, read: Callable[[], Awaitable[str]]) -> None:
+    async def _edit(
+        self, port: InboxPort, place: str, message: str, read: Callable[[], Awaitable[str]]
+    ) -> None:
         async with self._order.take(_place_key(place)):
             question = await self._find(message)
             if question is None or question.deleted:
@@ -226,7 +231,7 @@ class Inbox:
             if not await self._is_to_be_offered(question, read):
                 return
             question.offered = True
-        await self._offer(question, message)
+        await self._offer(port, question, message)
 
     async def _is_to_be_offered(
         self, question: RecentQuestion, read: Callable[[], Awaitable[str]]
@@ -238,7 +243,7 @@ class Inbox:
         text = await read()
         return bool(text) and text != question.text and not question.deleted
 
-    async def _offer(self, question: RecentQuestion, message: str) -> None:
+    async def _offer(self, port: InboxPort, question: RecentQuestion, message: str) -> None:
         for attempt in range(_MAX_OFFER_TRIES):
             if attempt:
                 await asyncio.sleep(self._retry_pause_s * 2 ** (attempt - 1))
@@ -246,9 +251,9 @@ class Inbox:
             if question.deleted or not turn:
                 break
             try:
-                await self._port.offer(question, message, turn)
+                await port.offer(question, message, turn)
                 return
-            except self._port.failures as exc:
+            except port.failures as exc:
                 _log.info(f"{self._platform}.offer_failed", error=str(exc)[:200])
         question.offered = False  # the next edit tries again
 
@@ -265,9 +270,13 @@ class Inbox:
         if question is None:
             stored = await self._core.question(self._platform, message)
             if stored is not None:
-                question = self._questions[message] = RecentQuestion(
-                    stored.conversation, stored.event, stored.author, stored.text
-                )
+                question = self._remember(message, stored)
+        return question
+
+    def _remember(self, message: str, stored: Question) -> RecentQuestion:
+        question = self._questions[message] = RecentQuestion(
+            stored.conversation, stored.event, stored.author, stored.text
+        )
         return question
 
     # --- messages are deleted -------------------------------------------------------------------
@@ -278,13 +287,15 @@ class Inbox:
             for message in messages:
                 if (question := self._questions.get(message)) is not None:
                     await self._delete_question(message, question)
-        answers = self._answers_in(unknown)
-        for event in answers:
+        for event in self._answers_in(unknown):
             await self._core.accept(event, SilentSink())
-        for message in unknown if not answers else ():
-            await self._remove_cut_off(message)
-            if (question := await self._find(message)) is not None:
-                await self._delete_question(message, question)
+        for message in unknown:
+            stored = await self._core.question(self._platform, message)
+            if stored is None:
+                continue
+            if stored.cut_off:
+                await self._remove_answer(stored.turn)
+            await self._delete_question(message, self._remember(message, stored))
 
     async def _delete_question(self, message: str, question: RecentQuestion) -> None:
         """Stop the turn of a question; one that was not handed over yet never will be."""
@@ -306,12 +317,9 @@ class Inbox:
             if answer.turn and any(prefix + own in messages for own in answer.messages)
         ]
 
-    async def _remove_cut_off(self, message: str) -> None:
-        """Remove the answer that an earlier process did not finish."""
-        question = await self._core.question(self._platform, message)
-        if question is None or not question.cut_off:
-            return
-        if (reply := await self._core.replies.get(question.turn)) is not None:
+    async def _remove_answer(self, turn: str) -> None:
+        reply = await self._core.replies.get(turn)
+        if reply is not None and self._port is not None:
             await self._port.remove(reply)
 
 

@@ -62,8 +62,8 @@ class Messages:
         self.inbox = Inbox(
             core,
             payloads.PLATFORM,
-            Offers(core.replies, client_holder),
             background_tasks,
+            Offers(core.replies, client_holder),
             retry_pause_s=timing.retry_base,
         )
 

@@ -49,7 +49,7 @@ class Messages:
         self._agent_status = agent_status
         self.offers = Offers(client)
         self.inbox = Inbox(
-            core, PLATFORM, self.offers, background_tasks, retry_pause_s=timing.retry_base
+            core, PLATFORM, background_tasks, self.offers, retry_pause_s=timing.retry_base
         )
 
     # --- what Slack tells -----------------------------------------------------------------------

@@ -8,9 +8,8 @@ from typing import Any
 
 from bot.adapters.background_tasks import MAX_TASKS_PER_PLACE, BackgroundTasks, Refusal
 from bot.adapters.event_order import EventOrder
-from bot.adapters.inbox import Answer, Inbox, Incoming, RecentQuestion
+from bot.adapters.inbox import Answer, Inbox, Incoming
 from bot.events import Message
-from bot.replies.protocol import Reply
 from bot.skills.context import Context
 from bot.skills.skill import Skill
 from bot.types import ConversationKey, Text
@@ -32,18 +31,6 @@ class Shown(RecordingSink):
         raise AssertionError("nothing is deleted here")
 
 
-class Nothing:
-    """A platform on which nothing can be offered."""
-
-    failures = (OSError,)
-
-    async def offer(self, question: RecentQuestion, message: str, turn: str) -> None:
-        raise AssertionError("nothing is edited here")
-
-    async def remove(self, reply: Reply) -> None:
-        raise AssertionError("nothing is cut off here")
-
-
 class Platform:
     """Writes messages, each of which can be held up while it is looked at, or read."""
 
@@ -54,9 +41,7 @@ class Platform:
         self.held: dict[str, asyncio.Event] = {}
         self.background_tasks = BackgroundTasks("test")
         bench = Bench([Skill("listener", answer=self._answer)])
-        self.inbox = Inbox(
-            bench.core, "test", Nothing(), self.background_tasks, max_questions=max_questions
-        )
+        self.inbox = Inbox(bench.core, "test", self.background_tasks, max_questions=max_questions)
 
     async def _answer(self, ctx: Context) -> Any:
         self.asked.append(ctx.event.text or "")
