@@ -69,8 +69,8 @@ DISCORD_WRITES: Mapping[str, OnDiscord] = {
     "remove": _docs("remove", what=TITLE),
     "remove from the own base": _docs("remove", what=TITLE, base=_OWN),
 }
-BUTTONS = ("[1]", "Why this answer?", "Regenerate")
-"""Under an answer that was given at home."""
+BUTTONS = ("Why this answer?", "[1]", "Regenerate")
+"""Under an answer that was given at home; the second is under what the first shows."""
 
 # --- Slack ---------------------------------------------------------------------------------------
 

@@ -115,7 +115,8 @@ class OnDiscord(Watched):
     async def presses(self, label: str, user: int, at: int) -> None:
         """Press the newest such button of what stands at home, as if the message stood there."""
         before = self.ended()
-        shown = [m for m in self.fake.from_bot(DM) if label in self.fake.buttons(m)][-1]
+        there = [*self.fake.from_bot(DM), *self.fake.from_bot(DM, private=True)]
+        shown = [m for m in there if label in self.fake.buttons(m)][-1]
         await self.fake.press(label, message=int(shown["id"]), user=user, channel=at)
         await self.answered(before, label)
 
@@ -155,6 +156,7 @@ class TestDiscord:
         at = DISCORD_PLACES[place]
         for name in ("chat", "ask"):
             await discord.tries(DISCORD_WAYS[name], DM, name)  # which is remembered there
+        await discord.presses(BUTTONS[0], ADA, DM)
         before = await discord.titles()
         discord.look_away()
         for name, way in {**DISCORD_WAYS, **DISCORD_WRITES}.items():
@@ -176,6 +178,7 @@ class TestDiscord:
 
     async def test_elsewhere_than_at_home(self, discord: OnDiscord) -> None:
         await discord.tries(DISCORD_WAYS["ask"], DM, "an answer with buttons")
+        await discord.presses(BUTTONS[0], ADA, DM)
         discord.look_away()
         eve = discord.fake.world.add_private(450, 1, EVE)
         for label in BUTTONS:  # as if Eve could have them in her own direct messages

@@ -136,6 +136,8 @@ class TestDocuments:
             "ask", {"question": "Who has lit the lighthouse lamp every evening at nine?"}
         )
         await house.reads("You said:")
+        await house.driver.press("why")
+        await house.is_told("Passages")
         await house.driver.press("source")
         await house.is_told(rule)
         await house.is_told("read on 20")
@@ -155,6 +157,8 @@ class TestDocuments:
             "ask", {"question": "Who has lit the lighthouse lamp every evening at nine?"}
         )
         await house.reads("You said:")
+        await house.driver.press("why")
+        await house.is_told("Passages")
         await house.driver.press("source")
         await house.is_told(rule)
 

@@ -178,6 +178,8 @@ def _source_lines(view: View) -> Iterator[str]:
     for action in view.actions:
         if action.name == "resume":
             yield f"/choose {action.value}: {action.label}"
+        elif action.name == "continue":
+            yield f"/continue: {action.label}"
     yield from source_line(view.sources, _show_source, _MAX_MESSAGE_CHARS)
 
 

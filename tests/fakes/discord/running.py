@@ -34,6 +34,7 @@ LONG = Sampling(max_tokens=20_000)
 
 async def _answer(ctx: Context) -> Any:
     if ctx.event.text == "recap" and ctx.event.earlier is not None:
+        ctx.record.model = "default"
         yield _lines(await ctx.event.earlier(3))
         return
     lines = [f"{q.author}: {q.text}" for q in ctx.event.context]
@@ -49,7 +50,8 @@ def _lines(quotes: Sequence[ContextMessage]) -> Text:
 
 @command("recap", menu="Recap")
 async def recap(ctx: Context, last: int = 3) -> Any:
-    """Say once more what was said."""
+    """Say once more what was said, as a model would."""
+    ctx.record.model = "default"
     target = getattr(ctx.event, "target", None)
     read = target.replies if target is not None else ctx.event.earlier
     yield _lines(await read(last)) if read is not None else Text("there is nothing to read")
@@ -66,7 +68,8 @@ async def paint(
     colour: Annotated[str, Option("Which colour", complete=_colours)] = "red",
     times: Annotated[int, Option("How often", min_value=1, max_value=3)] = 1,
 ) -> Any:
-    """Paint something."""
+    """Paint something, as a model would."""
+    ctx.record.model = "default"
     yield Text(f"{what} in {colour}, {times} times")
 
 

@@ -43,13 +43,15 @@ async def paint(
     times: Annotated[int, Option("How often", min_value=1, max_value=3)] = 1,
     framed: Annotated[bool, Option("With a frame")] = False,
 ) -> Any:
-    """Paint something."""
+    """Paint something, as a model would."""
+    ctx.record.model = "default"
     yield Text(f"{what} in {colour}, {times} times{', framed' if framed else ''}")
 
 
 @command("read", menu="Read this", takes_file=True, form=lambda given: given.get("what") == "file")
 async def read(ctx: Context, what: str = "", last: int = 0) -> Any:
-    """Say what stands here: in a thread, in a message, in a file, or in the channel."""
+    """Say what stands here, as a model would: in a thread, a message, a file, or the channel."""
+    ctx.record.model = "default"
     call = ctx.event
     target = call.target if isinstance(call, CommandCall) else None
     if target is not None and target.replies is not None:
