@@ -166,7 +166,7 @@ class LocalSlackDriver:
         )  # fmt: skip
 
     async def delete(self) -> None:
-        await self._control("delete-message", channel=_CHANNEL, ts=self._asked)
+        await self._control("delete-message", channel=_CHANNEL, ts=self._asked, user=_PEOPLE["ada"])
 
     def _by_bot(self, *, ephemeral: bool = False) -> list[Posted]:
         return [
