@@ -50,7 +50,7 @@ class TestIntroduction:
         await house.until(lambda: introductions(house), "an introduction")
         (said,) = introductions(house)
         assert "Mention me and ask" in said
-        assert "`/help` shows everything" in said
+        assert "shows everything that I can do." in said
         await invite(house)
         await house.restart()
         await invite(house)

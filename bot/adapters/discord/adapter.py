@@ -16,6 +16,7 @@ from bot.adapters.discord.client import DiscordClient, ShardedDiscordClient
 from bot.adapters.discord.inbound.command_tree import register
 from bot.adapters.discord.inbound.handlers import Handlers
 from bot.adapters.discord.inbound.membership import Membership
+from bot.adapters.discord.outbound.command_links import set_links, written
 from bot.adapters.discord.outbound.new_reply import UNREACHABLE, open_reply
 from bot.adapters.discord.outbound.poster import ClientHolder
 from bot.adapters.discord.outbound.repair import repair
@@ -141,6 +142,10 @@ class DiscordAdapter:
         """None: Discord says with each event which roles a person has."""
         return None
 
+    def written(self, call: str) -> str:
+        """A call such as `/ask how so?` as Discord shows it, in Markdown."""
+        return written(call)
+
     def _make_backoff(self) -> Backoff:
         return Backoff(self.timing.backoff_base, self.timing.backoff_cap)
 
@@ -167,7 +172,6 @@ class DiscordAdapter:
             return
         state = self.data_dir / "discord_commands.json"
         try:
-            if await register(client.tree, application, self.settings.guilds, state):
-                _log.info("discord.commands_registered")
+            set_links(await register(client.tree, application, self.settings.guilds, state))
         except FAILURES as exc:
             _log.error("discord.registration_failed", error=str(exc)[:500])

@@ -202,8 +202,11 @@ def _commands_in(tree: Tree, guild: int) -> list[Any]:
     return sorted(tree.get_commands(guild=place), key=lambda c: (c.__class__.__name__, c.name))
 
 
-async def register(tree: Tree, application: int, guilds: Sequence[int], state: Path) -> bool:
-    """Register the commands with Discord if they have changed; returns whether it did.
+async def register(
+    tree: Tree, application: int, guilds: Sequence[int], state: Path
+) -> Mapping[str, int]:
+    """Register the commands with Discord if they have changed; returns their ids by name, none
+    where they differ from server to server.
 
     The file `state` records what was registered last, by application. Raises discord.py's
     exceptions.
@@ -211,16 +214,24 @@ async def register(tree: Tree, application: int, guilds: Sequence[int], state: P
     known = await asyncio.to_thread(_read, state)
     before = known.get(str(application), {})
     print_now = compute_fingerprint(tree, guilds)
-    if before.get("hash") == print_now:
-        return False
-    await tree.sync()
+    if before.get("hash") == print_now and "ids" in before:
+        ids: Mapping[str, int] = before["ids"]
+        return ids
+    registered = await tree.sync()
     for guild in guilds:
-        await tree.sync(guild=discord.Object(guild))
+        registered += await tree.sync(guild=discord.Object(guild))
     for guild in set(before.get("guilds", ())) - set(guilds):
         await tree.sync(guild=discord.Object(guild))  # nothing of ours is left there
-    known[str(application)] = {"hash": print_now, "guilds": list(guilds)}
+    ids = _ids_by_name(registered) if len(guilds) <= 1 else {}
+    known[str(application)] = {"hash": print_now, "guilds": list(guilds), "ids": ids}
     await asyncio.to_thread(_write, state, known)
-    return True
+    _log.info("discord.commands_registered")
+    return ids
+
+
+def _ids_by_name(registered: Sequence[app_commands.AppCommand]) -> dict[str, int]:
+    slash = discord.AppCommandType.chat_input
+    return {command.name: command.id for command in registered if command.type is slash}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from discord.utils import escape_markdown
 
+from bot.adapters.discord.outbound.command_links import take_apart
 from bot.replies.code import split_code
 from bot.replies.link_words import misleads
 from bot.replies.pages import fit_pages, split_text
@@ -50,14 +51,14 @@ class Payload:
 def escape(text: str) -> str:
     """Text that Discord shows as it is written; code is left alone, since nothing works in it.
 
-    A mention, a channel, a clickable command, a timestamp or an emoji by id is taken apart by a
+    A mention, a channel, a command of others, a timestamp or an emoji by id is taken apart by a
     zero-width space, and so is `@everyone`. Small print at the start of a line, which only the bot
     itself writes (sources, status), loses its meaning.
     """
     shown = ""
     for piece, code in split_code(text):
         if not code:
-            piece = _EVERYONE.sub("@" + _GAP, _MARKUP.sub("<" + _GAP, piece))
+            piece = _EVERYONE.sub("@" + _GAP, _MARKUP.sub(take_apart, piece))
             piece = (_SUBTEXT if shown[-1:] in ("", "\n") else _LATER_SUBTEXT).sub("\\\\", piece)
         shown += piece
     return shown
