@@ -167,7 +167,6 @@ async def test_stop_ends_the_answer_and_keeps_what_was_written(tmp_path: Path) -
         ("/summarize ../etc/passwd", "Give a URL such as"),
         ("/docs add https://example.com/x", "Only admins can do this."),
         ("/help wrap", "Did you mean /rap?"),
-        ("", "Your message is empty"),
     ],
 )
 async def test_bad_input_gets_one_sentence(line: str, sentence: str, here: Parlance) -> None:

@@ -247,7 +247,7 @@ class TestReading:
         await says(people, "cannot read it; invite me with /invite")
 
     @pytest.mark.parametrize(
-        ("error", "hint"), [("missing_scope", "manifest slack"), ("fatal_error", "try again")]
+        ("error", "hint"), [("missing_scope", "install me again"), ("fatal_error", "try again")]
     )
     async def test_what_cannot_be_read_is_said(
         self, bot: Bot, people: Acting, error: str, hint: str
