@@ -63,7 +63,7 @@ def outcome_of(error: BaseException) -> Outcome:
             words = "This model is not available. Choose another with /model."
             return _failed(words, str(error))
         case BackendError():
-            words = "The model could not answer. Please try again in a moment."
+            words = "The model could not answer just now."
             return _failed(words, str(error))
         case _:
             return _failed("Something went wrong on our side.")

@@ -24,10 +24,8 @@ from bot.api import (
     AdapterError,
     Asker,
     Author,
-    CommandCall,
     ConversationKey,
     Core,
-    Event,
     Findings,
     Limits,
     Message,
@@ -320,19 +318,13 @@ class LinesAdapter:
         self._rooms.join(connection, place)
         if not text.strip():
             return
-        event = self._event(_author(connection.person), _key(place), unescape(text), own)
-        await core.accept(event, self._reply(core.replies, event.conversation, connection.person))
+        ident, key = f"{self._run}-{next(self._ids)}", _key(place)
+        event = Message(ident, key, _author(connection.person), unescape(text), direct=own)
+        await core.accept(event, self._reply(core.replies, key, connection.person))
 
     def _reply(self, replies: Replies, place: ConversationKey, person: str) -> Sink:
         port = LinesPort(self._rooms, place.channel, person)
         return MessageSink(port, replies, place, ReplyTiming())
-
-    def _event(self, author: Author, key: ConversationKey, text: str, direct: bool) -> Event:
-        ident = f"{self._run}-{next(self._ids)}"
-        if text.startswith("/") and not text.startswith("//"):
-            name, _, rest = text[1:].partition(" ")
-            return CommandCall(ident, key, author, name.lower(), text=rest.strip(), direct=direct)
-        return Message(ident, key, author, text.removeprefix("/"), direct=direct)
 
     async def _tell_of_interrupted(self, core: Core) -> None:
         """Say of each reply that an earlier process has left unfinished what has become of it."""

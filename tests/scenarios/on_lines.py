@@ -35,6 +35,11 @@ CANNOT = {
     "test_who_asks_too_much_at_once_is_told_to_wait": _UNCHANGED,
     "test_a_platform_that_fails_gets_it_all_the_same": "a connection does not answer with a status",
     "test_an_answer_that_a_restart_cuts_off_says_so": _UNCHANGED,
+    "test_a_list_is_for_who_asked_until_they_share_it": _NO_BUTTONS,
+    "test_after_a_restart_a_list_is_asked_for_again": _NO_BUTTONS,
+    "test_a_commands_answer_says_who_asked_what": _NO_BUTTONS,
+    "test_stop_is_a_word": _UNCHANGED,
+    "test_whoever_says_nothing_is_greeted_with_examples": "a line without a text only joins",
     "test_killed_before_anything_was_shown_it_is_told_all_the_same": _NO_BUTTONS,
     "test_killed_in_mid_answer_nothing_is_lost_and_nothing_comes_twice": _UNCHANGED,
 }
