@@ -14,10 +14,9 @@ _TOKEN = re.compile(r"\\[^\n]|`+|\*+|_+|~~|\|\||!?\[|\]|<|\n")
 _ANGLE = re.compile(r"<(?:/[^<>\n]{1,100}:\d{1,30}|[@#:/!a-zA-Z][^\s<>]{0,2000})>")
 _ANGLE_SO_FAR = re.compile(r"<(?:/[^<>\n]{0,130}|[@#:!a-zA-Z][^\s<>]{0,2000})?\Z")
 _TARGET = re.compile(
-    r"\([ \t]*(?:<[^<>\n]{0,2000}>|(?:[^\s()<>]|\([^\s()<>]{0,500}\)){0,2000})"
-    r"(?:[ \t]+(?:\"[^\"\n]{0,300}\"|'[^'\n]{0,300}'))?[ \t]*\)"
+    r"\([ \t]{0,50}+(?:<[^<>\n]{0,2000}>|(?:[^\s()<>]|\([^\s()<>]{0,500}\)){0,2000}+)"
+    r"(?:[ \t]{1,50}+(?:\"[^\"\n]{0,300}\"|'[^'\n]{0,300}'))?[ \t]{0,50}+\)"
 )
-_TARGET_SO_FAR = re.compile(r"(?:\([^\s]{0,2000}(?:[ \t]+(?:[\"'][^\n]{0,300})?)?)?\Z")
 _LONGEST_TARGET_CHARACTERS = 2_400
 _MARKS = "*_~|`!<["
 """Characters that may be the beginning of a mark where a text ends with them."""
@@ -160,13 +159,10 @@ class _Finder:
         if found is not None:
             self._spans.whole.append(found.span())
             return found.end()
-        if self._may_end_later(_ANGLE_SO_FAR, token.start(), end):
+        near = end - token.start() <= _LONGEST_TARGET_CHARACTERS
+        if near and _ANGLE_SO_FAR.match(self._text, token.start(), end):
             self._growing.append(token.start())
         return token.end()
-
-    def _may_end_later(self, so_far: re.Pattern[str], at: int, end: int) -> bool:
-        near = end - at <= _LONGEST_TARGET_CHARACTERS
-        return near and so_far.match(self._text, at, end) is not None
 
     def _push(self, mark: str, at: int) -> None:
         self._opened.append((mark, at))
@@ -190,10 +186,18 @@ class _Finder:
         if target is not None:
             self._spans.whole.append((start, target.end()))
             return target.end()
-        if self._may_end_later(_TARGET_SO_FAR, token.end(), end):
+        if self._may_be_target(token.end(), end):
             self._growing.append(start)
         self._spans.styled.append((start, token.end()))
         return token.end()
+
+    def _may_be_target(self, at: int, end: int) -> bool:
+        """Whether the text may end within the address or the title of a link."""
+        if end - at > _LONGEST_TARGET_CHARACTERS:
+            return False
+        address, _, title = self._text[at:end].partition(" ")
+        whole = "\n" in address or "\n" in title
+        return not whole and address[:1] in ("", "(") and title[:1] in ("", '"', "'")
 
     def _toggle_spoiler(self, token: re.Match[str]) -> None:
         if self._spoiler is None:
