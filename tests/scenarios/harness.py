@@ -98,6 +98,10 @@ class Driver(Protocol):
         """Take the last question back."""
         ...
 
+    async def delete_answer(self) -> None:
+        """Delete the bot's last message, as a moderator may."""
+        ...
+
     def messages(self) -> Sequence[str]:
         """The bot's messages as everybody sees them, oldest first; what is small print included."""
         ...

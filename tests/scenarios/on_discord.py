@@ -116,6 +116,9 @@ class DiscordDriver:
     async def delete(self) -> None:
         await self.fake.delete(self._asked)
 
+    async def delete_answer(self) -> None:
+        await self.fake.delete(int(self.fake.from_bot()[-1]["id"]))
+
     def messages(self) -> Sequence[str]:
         return [m["content"] for m in self.fake.from_bot()]
 

@@ -139,10 +139,18 @@ class SlackDriver:
         })  # fmt: skip
 
     async def delete(self) -> None:
+        await self._tell_deleted(self._asked, PEOPLE["ada"])
+
+    async def delete_answer(self) -> None:
+        answer = self.fake.workspace.by("UBOT", self.channel)[-1]
+        answer.deleted = True
+        await self._tell_deleted(answer.ts, "UBOT")
+
+    async def _tell_deleted(self, ts: str, user: str) -> None:
         await self.fake.event({
             "type": "message", "subtype": "message_deleted", "channel": self.channel,
-            "channel_type": self.kind, "ts": self._ts(), "deleted_ts": self._asked,
-            "previous_message": {"user": PEOPLE["ada"], "ts": self._asked},
+            "channel_type": self.kind, "ts": self._ts(), "deleted_ts": ts,
+            "previous_message": {"user": user, "ts": ts},
         })  # fmt: skip
 
     def messages(self) -> Sequence[str]:

@@ -37,6 +37,7 @@ CANNOT = {
     "test_why_is_told_to_the_asker_alone": "one person reads a pipe",
     "test_feedback_is_kept": "a pipe has no buttons",
     "test_a_deleted_question_takes_its_answer_along": "what was typed cannot be taken back",
+    "test_an_answer_that_a_moderator_deletes_is_not_posted_again": "what was printed stays",
     "test_an_admin_says_who_may_use_a_command_and_it_stays_so": "one person writes into a pipe",
     "test_what_holds_for_a_command_holds_for_a_mention": "one person writes into a pipe",
     "test_others_may_not": "whoever writes into the pipe is the operator",
@@ -122,6 +123,9 @@ class TerminalDriver:
 
     async def press(self, action: ActionName, by: Person = "ada") -> None:
         self._type(_WORDS[action])
+
+    async def delete_answer(self) -> None:
+        raise AssertionError("what was printed cannot be taken back")
 
     async def delete(self) -> None:
         raise AssertionError("what was typed cannot be taken back")

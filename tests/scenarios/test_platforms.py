@@ -125,6 +125,18 @@ class TestAnswers:
         await house.until(lambda: "slow" not in house.text, "nothing left of the answer")
         assert house.model.cancelled == 1
 
+    async def test_an_answer_that_a_moderator_deletes_is_not_posted_again(
+        self, make_house: Any
+    ) -> None:
+        house = await make_house(tokens_per_s=60)
+        await house.driver.mention("take your time")
+        await house.sees("slow004")
+        await house.driver.delete_answer()
+        await house.until(lambda: house.model.cancelled, "an end of it")
+        await house.driver.mention("hello there")
+        await house.reads("You said: hello there")
+        assert "slow" not in house.text
+
 
 class TestDocuments:
     async def test_a_typed_text_answers_and_its_passage_is_judged(self, house: House) -> None:
