@@ -96,8 +96,8 @@ class HistoryStore(Protocol):
         ...
 
     async def reopen(self, turn: str) -> bool:
-        """Mark a complete answer that was cut as running again; False if it is none, or is running
-        already."""
+        """Mark a complete answer that was cut as running again; False if it is none, is running
+        already, or was replaced."""
         ...
 
     async def recent(

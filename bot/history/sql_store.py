@@ -42,7 +42,12 @@ _finish = (
 )
 _reopen = (
     update(turns)
-    .where(turns.c.id == bindparam("turn"), turns.c.status == "complete", turns.c.cut.is_not(None))
+    .where(
+        turns.c.id == bindparam("turn"),
+        turns.c.status == "complete",
+        turns.c.cut.is_not(None),
+        turns.c.superseded.is_(False),
+    )
     .values(status="running")
 )
 _supersede = update(turns).where(turns.c.id == bindparam("turn")).values(superseded=True)

@@ -54,7 +54,7 @@ class MemoryHistoryStore:
 
     async def reopen(self, turn: str) -> bool:
         old = self.turns.get(turn)
-        if old is None or old.status != "complete" or old.cut is None:
+        if old is None or old.status != "complete" or old.cut is None or turn in self.superseded:
             return False
         self.turns[turn] = replace(old, status="running")
         return True

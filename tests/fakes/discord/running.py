@@ -68,7 +68,7 @@ async def paint(
     colour: Annotated[str, Option("Which colour", complete=_colours)] = "red",
     times: Annotated[int, Option("How often", min_value=1, max_value=3)] = 1,
 ) -> Any:
-    """Paint something, as a model would."""
+    """Paint something."""
     ctx.record.model = "default"
     yield Text(f"{what} in {colour}, {times} times")
 

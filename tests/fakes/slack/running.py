@@ -43,7 +43,7 @@ async def paint(
     times: Annotated[int, Option("How often", min_value=1, max_value=3)] = 1,
     framed: Annotated[bool, Option("With a frame")] = False,
 ) -> Any:
-    """Paint something, as a model would."""
+    """Paint something."""
     ctx.record.model = "default"
     yield Text(f"{what} in {colour}, {times} times{', framed' if framed else ''}")
 

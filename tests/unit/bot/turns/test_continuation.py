@@ -148,6 +148,15 @@ async def test_where_the_model_fails_the_answer_stands_and_can_still_go_on(tmp_p
         assert (await b.say(b.press("continue", view.turn))).text == " five"
 
 
+async def test_an_answer_that_was_replaced_does_not_go_on(tmp_path: Path) -> None:
+    async with process(tmp_path, scripted("one two three four five")) as b:
+        view = await b.say(b.message("count"))
+        new = await b.say(b.press("regenerate", view.turn))
+        assert (await b.say(b.press("continue", view.turn))).state == "refused"
+        assert (await b.say(b.press("continue", new.turn))).text == " five"
+        assert await kept(b) == ["count", "one two three four five"]
+
+
 async def test_an_answer_that_is_complete_does_not_go_on(tmp_path: Path) -> None:
     async with process(tmp_path, scripted("one two")) as b:
         view = await b.say(b.message("count"))
