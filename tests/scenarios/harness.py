@@ -28,6 +28,9 @@ Person = Literal["ada", "eve", "root"]
 """Ada asks, Eve is somebody else, Root is an admin."""
 
 WITHIN_S = 15.0
+TIME_SCALE = 100.0
+"""How much faster the platforms' clocks run: their rate limits hold as they would for a bot whose
+intervals are not shortened for the tests."""
 STORY = " ".join(f"word{n:03}{'x' * 26}" for n in range(300))
 """What the model answers to "tell a story": 10,199 characters."""
 SLOW = " ".join(f"slow{n:03}" for n in range(600))

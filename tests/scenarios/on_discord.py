@@ -18,9 +18,11 @@ from bot.installation import Installation
 from bot.ports import Ports
 from bot.types import ActionName, Value
 from tests.fakes.discord import TOKEN, FakeDiscord
+from tests.fakes.discord.rate_limits import Buckets
 from tests.fakes.discord.running import QUICK
 from tests.fakes.discord.state import ADA, EVE, ROOT, Json
-from tests.scenarios.harness import Person
+from tests.fakes.rate_limits import Clock
+from tests.scenarios.harness import TIME_SCALE, Person
 
 _PEOPLE: Mapping[Person, int] = {"ada": ADA, "eve": EVE, "root": ROOT}
 LABELS: Mapping[ActionName, tuple[str, ...]] = {
@@ -42,7 +44,7 @@ class DiscordDriver:
     stops = True
 
     def __init__(self) -> None:
-        self.fake = FakeDiscord()
+        self.fake = FakeDiscord(limits=Buckets(Clock(TIME_SCALE)))
         self._stack = ExitStack()
         self._asked = 0
 

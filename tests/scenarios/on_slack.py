@@ -18,9 +18,11 @@ from bot.config.platforms import SlackSettings
 from bot.installation import Installation
 from bot.ports import Ports
 from bot.types import ActionName, Value
+from tests.fakes.rate_limits import Clock
 from tests.fakes.slack import FakeSlack
+from tests.fakes.slack.rate_tiers import RateTiers
 from tests.fakes.slack.state import Posted
-from tests.scenarios.harness import Person
+from tests.scenarios.harness import TIME_SCALE, Person
 
 PEOPLE: Mapping[Person, str] = {"ada": "U0ADA", "eve": "U0EVE", "root": "U0ROOT"}
 QUICK = Timing(
@@ -44,7 +46,7 @@ class SlackDriver:
     kind = "channel"
 
     def __init__(self) -> None:
-        self.fake = FakeSlack()
+        self.fake = FakeSlack(tiers=RateTiers(Clock(TIME_SCALE)))
         self._ids = itertools.count(1)
         self._asked = ""
         self._connections = 0
