@@ -463,6 +463,20 @@ class TestText:
         assert extract_answer({"text": "said &lt;this&gt;"}) == "said <this>"
         assert extract_answer({"text": "⏳ thinking …"}) == ""
 
+    def test_the_words_of_a_notification_are_no_answer(self) -> None:
+        small = {"type": "context", "elements": [{"type": "mrkdwn", "text": "⏳ Thinking …"}]}
+        assert extract_answer({"text": "Why? — Thinking …", "blocks": [small]}) == ""
+        plain = {"type": "section", "text": {"type": "plain_text", "text": "Because."}}
+        assert extract_answer({"text": "Why? — Because.", "blocks": [plain]}) == "Because."
+
+
+async def test_a_notification_begins_with_the_question(bot: Bot, people: Acting) -> None:
+    await people.say("How do I rotate\nthe logs?", mention=True)
+    calls = people.fake.calls
+    await people.fake.until(lambda: "chat.postMessage" in [call.method for call in calls])
+    (posted,) = [call for call in calls if call.method == "chat.postMessage"]
+    assert posted.arguments["text"].startswith("How do I rotate the logs? — ")
+
 
 async def test_one_conversation_does_not_hold_up_another(make: Any, people: Acting) -> None:
     people.fake.fail_next("conversations.replies", status=429, retry_after=1)
