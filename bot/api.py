@@ -80,8 +80,9 @@ from bot.replies.message_port import (
     PortRefused,
     Unconfirmed,
 )
-from bot.replies.message_sink import MessageSink, ReplyTiming
+from bot.replies.message_sink import MessageSink
 from bot.replies.protocol import Replies, Reply, Sink
+from bot.replies.reply_options import ReplyTiming
 from bot.replies.wording import notice_text, source_line, status_text
 from bot.skills.context import Context
 from bot.skills.document_loader import Loaded, Loader

@@ -5,11 +5,12 @@ Unlike a message, the text that was typed into a form is shown nowhere else.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from bot.commands.declaration import Command
 from bot.errors import UsageError
-from bot.replies.protocol import Sink
+from bot.replies.protocol import PacedSink, Sink
 from bot.types import Limits, Value, View
 
 FORM_RETURNED = "Nothing came of what you typed into the form; here it is again, for you alone."
@@ -39,6 +40,13 @@ class FormRecoverySink:
 
     async def update(self, view: View) -> None:
         await self._sink.update(view)
+
+    def next_edit(self) -> asyncio.Future[None]:
+        if isinstance(self._sink, PacedSink):
+            return self._sink.next_edit()
+        free = asyncio.get_running_loop().create_future()
+        free.set_result(None)
+        return free
 
     async def finish(self, view: View) -> None:
         begun = bool(view.text.strip())

@@ -20,7 +20,19 @@ class TerminalSettings(PlatformSettings):
     """Id of the person at the keyboard: `terminal:operator` in `admins.users`."""
 
 
-class DiscordSettings(PlatformSettings):
+class ReplySettings(PlatformSettings):
+    """How replies are shown on a chat platform."""
+
+    acknowledge: bool = False
+    """Put 👀 to a question while it is being answered, then ✅, or ⚠️ where that did not work."""
+    only_when_done: bool = False
+    """Show an answer's text only when it is complete."""
+    edit_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """This process's part of the edits that the platform takes, where several serve the same place.
+    """
+
+
+class DiscordSettings(ReplySettings):
     """Discord; starts when DISCORD_TOKEN is set."""
 
     enabled: bool = True
@@ -46,7 +58,7 @@ class DiscordSettings(PlatformSettings):
         return frozenset(map(str, self.allowed_servers))
 
 
-class SlackSettings(PlatformSettings):
+class SlackSettings(ReplySettings):
     """Slack; starts when SLACK_BOT_TOKEN is set, with SLACK_APP_TOKEN or SLACK_SIGNING_SECRET."""
 
     enabled: bool = True

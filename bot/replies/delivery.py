@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from bot.replies.draft import Draft
-from bot.replies.protocol import Sink
+from bot.replies.protocol import PacedSink, Sink
 from bot.types import Notice, Part, State, View
 
 log = structlog.get_logger(__name__)
@@ -34,7 +34,8 @@ class Delivery:
     """Sends one reply to its sink.
 
     The sink's `start` is called at the first part (or at the end), `finish` exactly once and last.
-    Between two edits there are at least `limits.edit_interval_s` seconds. Call `add` for each part
+    Between two updates there are at least `limits.edit_interval_s` seconds; the final view does not
+    wait. Call `add` for each part
     and then `finish`; a reply that will not be finished is given up with `abandon`.
     """
 
@@ -46,7 +47,7 @@ class Delivery:
         self._timeouts = timeouts or DeliveryTimeouts()
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
-        self._hurry = asyncio.Event()
+        self._due: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._call: asyncio.Timeout | None = None
 
@@ -75,8 +76,7 @@ class Delivery:
             await self._close()
 
     def hurry(self) -> None:
-        """Send the final view without delay, as the process ends; give up a call that hangs."""
-        self._hurry.set()
+        """Give up a call that hangs before the final view, as the process ends."""
         if self._call is not None and not self._call.expired():
             self._call.reschedule(asyncio.get_running_loop().time() + _HURRIED_CALL_TIMEOUT_S)
 
@@ -89,6 +89,8 @@ class Delivery:
 
     async def _close(self) -> None:
         self._over.set()
+        if self._due is not None:
+            self._due.cancel()
         self._changed.set()
         await self._start_sending()
 
@@ -98,20 +100,38 @@ class Delivery:
         return self._task
 
     async def _send_all(self) -> None:
-        clock = asyncio.get_running_loop().time
-        interval = self._sink.limits.edit_interval_s
         await self._send("start", self._sink.start, self._timeouts.call_s)
-        next_edit = clock()
+        loop = asyncio.get_running_loop()
+        next_edit = loop.time()
         while not self._over.is_set():
             await self._changed.wait()
-            await _pause(next_edit - clock(), self._over)
-            if self._over.is_set() or not self._sink.limits.streams:
+            if not self._sink.limits.streams:
                 await self._over.wait()
                 break
+            await self._wait_until(next_edit)
+            if isinstance(self._sink, PacedSink):
+                await self._wait_for(self._sink.next_edit())
+            if self._over.is_set():
+                break
             await self._send("update", self._sink.update, self._timeouts.call_s)
-            next_edit = clock() + interval
-        await _pause(next_edit - clock(), self._hurry)
+            next_edit = loop.time() + self._sink.limits.edit_interval_s
         await self._send("finish", self._sink.finish, self._timeouts.finish_s)
+
+    async def _wait_until(self, at: float) -> None:
+        """Wait for a time on the loop's clock, but not longer than until the end."""
+        loop = asyncio.get_running_loop()
+        if at > loop.time():
+            due = loop.create_future()
+            timer = loop.call_at(at, due.cancel)
+            await self._wait_for(due)
+            timer.cancel()
+
+    async def _wait_for(self, due: asyncio.Future[None]) -> None:
+        """Wait until it is done, or cancel it at the end."""
+        if self._over.is_set():
+            due.cancel()
+        self._due = due
+        await asyncio.wait([due])
 
     async def _send(
         self, step: str, send: Callable[[View], Awaitable[None]], timeout_s: float
@@ -131,11 +151,3 @@ class Delivery:
             log.warning("reply.send_failed", step=step, exc_info=True)
         finally:
             self._call = None
-
-
-async def _pause(seconds: float, unless: asyncio.Event) -> None:
-    """Wait, but not longer than until the event is set."""
-    if seconds > 0 and not unless.is_set():
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await unless.wait()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
+from bot.replies.edit_budget import EditBudget
 from bot.types import File, Limits, View
 
 
@@ -20,10 +21,21 @@ class MessageClosed(PortError):
     """A message stays as it is and cannot be changed any more; the answer goes on in a new one."""
 
 
+class RateLimited(PortError):
+    """The platform has taken too many calls of this method; it names the seconds to wait."""
+
+    def __init__(self, reason: str, retry_after_s: float) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+
+
 class Unconfirmed(PortError):
     """A message may have been posted or not, and nothing tells; it is not posted again."""
 
 
+Method = Literal["post", "edit", "delete"]
+Mark = Literal["seen", "done", "failed"]
+"""What the bot puts to a question, as an emoji of the platform."""
 PORT_FAILURES = (PortError, OSError)
 """What a port may raise; `TimeoutError` and `ConnectionError` are an `OSError`."""
 
@@ -71,13 +83,18 @@ class MessagePort(Protocol[P]):
         """Attach a file below the answer (`limits.files` is "apart")."""
         raise PortRefused("no files")
 
-    async def react(self, mark: str, instead_of: str | None) -> None:
-        """Put an emoji to the question, and take an earlier one away (`limits.reactions`)."""
+    async def react(self, mark: Mark, instead_of: Mark | None) -> None:
+        """Put a mark to the question, and take an earlier one away (`limits.reactions`)."""
         raise PortRefused("no reactions")
 
     async def typing(self) -> None:
         """Show for some seconds that something is being written (`limits.typing`)."""
         return
+
+    def budget(self, method: Method, message_id: str = "") -> EditBudget | None:
+        """What a call counts against; None where the platform does not count it, or waits by
+        itself. The budget of "edit" without a message is the one of the whole reply."""
+        return None
 
     async def prepare(self, view: View) -> None:
         """Called before a view is rendered; shows what a platform has beside messages."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bot.types import ConversationKey, Limits, View
 
@@ -13,10 +14,10 @@ class Sink(Protocol):
     """One reply on one platform.
 
     Delivery calls `start` once, then `update` at most once per `limits.edit_interval_s`, and
-    `finish` exactly once with the last view, whatever happened. A call may take as long as the
-    platform makes it wait: while it does, newer views replace each other and only the latest is
-    sent. An exception out of `start` or `update` does not end the answer: `finish` is still called
-    and must try to get the whole text out another way (a new message, say).
+    without a pause `finish`, exactly once with the last view, whatever happened. A call may take as
+    long as the platform makes it wait: while it does, newer views replace each other and only the
+    latest is sent. An exception out of `start` or `update` does not end the answer: `finish` is
+    still called and must try to get the whole text out another way (a new message, say).
 
     A last view that is "cancelled" and holds neither text nor notices means that the question was
     deleted: what was shown of the answer is taken away. It may follow another last view, when the
@@ -38,6 +39,18 @@ class Sink(Protocol):
 
     async def finish(self, view: View) -> None:
         """Show the final view, and release what the reply holds."""
+        ...
+
+
+@runtime_checkable
+class PacedSink(Sink, Protocol):
+    """A sink whose edits wait for those of other replies.
+
+    Before each `update` Delivery asks for it, and then sends the view as it is when it is granted.
+    """
+
+    def next_edit(self) -> asyncio.Future[None]:
+        """Ask for the next edit; the future is done when it may be made, and may be cancelled."""
         ...
 
 

@@ -71,7 +71,7 @@ class DiscordAdapter:
         Raises `AdapterError` where only an operator can help.
         """
         unfinished = await core.replies.unfinished(self.name)  # before this run adds its own
-        client_holder = ClientHolder(self.timing.request_patience)
+        client_holder = ClientHolder(self.timing.request_patience, self.settings)
         membership = Membership(core, client_holder, self.timing)
         handlers = Handlers(
             core, client_holder, self.timing, self.settings, membership, self.max_tasks

@@ -12,7 +12,6 @@ import aiohttp
 import structlog
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
-from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.background_tasks import MAX_TASKS, BackgroundTasks
@@ -29,7 +28,7 @@ from bot.adapters.slack.setup.doctor import Doctor
 from bot.adapters.slack.transport.client import Client
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.http_mode import EVENTS_PATH, HttpEndpoint
-from bot.adapters.slack.transport.rate_limits import RateLimits
+from bot.adapters.slack.transport.rate_limits import ConnectionErrors, RateLimits
 from bot.adapters.slack.transport.socket_mode import SocketMode
 from bot.adapters.slack.transport.timing import Timing
 from bot.adapters.slack.transport.tokens import (
@@ -211,9 +210,10 @@ class SlackAdapter:
             token=token,
             base_url=self.base_url,
             session=session,
+            options=self.settings,
             retry_handlers=[
                 *([watch] if watch is not None else []),
-                AsyncConnectionErrorRetryHandler(),
+                ConnectionErrors(),
                 RateLimits(max_retry_count=_MAX_RATE_LIMIT_RETRIES),
             ],
         )

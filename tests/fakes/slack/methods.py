@@ -53,7 +53,7 @@ class Methods(AgentMethods):
             return failed("invalid_blocks")
         message = Posted(
             a["channel"], self.workspace.ts(), BOT, a.get("text") or a.get("markdown_text") or "",
-            blocks_of(a), a.get("thread_ts"),
+            blocks_of(a), a.get("thread_ts"), metadata=a.get("metadata") or {},
         )  # fmt: skip
         self.workspace.add(message)
         return {"ok": True, "channel": message.channel, "ts": message.ts, "message": {}}
@@ -148,7 +148,11 @@ class Methods(AgentMethods):
         start, limit = int(a.get("cursor") or 0), min(int(a.get("limit") or 100), self.page)
         end = start + limit
         more = {"response_metadata": {"next_cursor": str(end)}} if end < len(found) else {}
-        messages = [self.message(m) for m in found[start:end]]
+        asked = str(a.get("include_all_metadata", "")).lower() in {"1", "true"}
+        messages = [
+            {**self.message(m), **({"metadata": m.metadata} if asked and m.metadata else {})}
+            for m in found[start:end]
+        ]
         return {"ok": True, "messages": messages, "has_more": bool(more), **more}
 
     def message(self, m: Posted) -> Answer:

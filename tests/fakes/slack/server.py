@@ -95,11 +95,13 @@ class FakeSlack:
         retry_after: float | None = None,
         times: int = 1,
         page: tuple[str, str] | None = None,
+        cut: bool = False,
     ) -> None:
-        """Answer the next calls of a method (a regular expression) with an error."""
+        """Answer the next calls of a method (a regular expression) with an error; with `cut` the
+        call is done, and the connection is cut before the answer."""
         if error and re.fullmatch(r"[\w.]+", method):
             check_error(method, error)
-        self._faults.append(Fault(method, times, status, error, retry_after, page))
+        self._faults.append(Fault(method, times, status, error, retry_after, page, cut))
 
     async def drop_sockets(self) -> None:
         """Cut every Socket Mode connection without a word."""
@@ -222,7 +224,8 @@ class FakeSlack:
             self.timeline.add("refused", "UBOT", "", "", method)
             body, headers = refusal(wait)
             return web.json_response(body, status=429, headers=headers)
-        if fault := self._fault(method):
+        fault = self._fault(method)
+        if fault is not None and not fault.cut:
             if fault.page is not None:
                 kind, text = fault.page
                 return web.Response(text=text, content_type=kind, status=fault.status)
@@ -237,6 +240,8 @@ class FakeSlack:
             self.wrong.append(f"{method}: not a method of this server")
             return web.json_response({"ok": False, "error": "unknown_method"})
         body = handler(arguments)
+        if fault is not None and request.transport is not None:
+            request.transport.abort()
         text = json.dumps(body).replace("{base}", f"http://127.0.0.1:{self.port}")
         return web.json_response(text=text, headers={"X-OAuth-Scopes": self.methods.scopes})
 

@@ -31,6 +31,7 @@ class Posted:
     edits: list[float] = field(default_factory=list)
     more: dict[str, Any] = field(default_factory=dict)
     """What Slack says more of a person's message: `files`, `bot_id`, `subtype`, `attachments`."""
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     @property
     def shown(self) -> str:
@@ -76,6 +77,8 @@ class Fault:
     retry_after: float | None = None
     page: tuple[str, str] | None = None
     """A content type and a text instead of Slack's JSON, as a proxy answers."""
+    cut: bool = False
+    """The call is done, and the connection is cut before the answer."""
 
 
 class Workspace:

@@ -184,7 +184,7 @@ class Interactions:
         if not private:
             posters.append(ChannelPoster(self._client_holder, channel))
         if not payloads.is_direct(interaction):
-            posters.append(DirectPoster(self._client_holder, interaction.user.id))
+            posters.append(DirectPoster(self._client_holder, interaction.user.id, channel))
         return posters
 
     def _conversation_and_author(self, interaction: Interaction) -> tuple[ConversationKey, Author]:

@@ -203,7 +203,9 @@ class Messages:
         def sink(*first: Poster) -> ReplySink:
             posters = [*first, ChannelPoster(self._client_holder, message.channel.id, message.id)]
             if message.guild is not None:
-                posters.append(DirectPoster(self._client_holder, message.author.id))
+                posters.append(
+                    DirectPoster(self._client_holder, message.author.id, message.channel.id)
+                )
             return make_sink(
                 posters, self._core.replies, key, self._timing,
                 prompt=str(message.id), background=self._background_tasks.start,

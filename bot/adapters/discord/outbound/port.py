@@ -26,7 +26,15 @@ from bot.adapters.discord.outbound.render import (
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.payloads import DIRECT
 from bot.adapters.discord.transport.timing import Timing
-from bot.replies.message_port import MessageClosed, MessagePort, PortError, PortRefused
+from bot.replies.edit_budget import EditBudget
+from bot.replies.message_port import (
+    Mark,
+    MessageClosed,
+    MessagePort,
+    Method,
+    PortError,
+    PortRefused,
+)
 from bot.replies.message_sink import MessageSink
 from bot.replies.protocol import Replies
 from bot.types import ConversationKey, Limits, View
@@ -34,6 +42,7 @@ from bot.types import ConversationKey, Limits, View
 _log = structlog.get_logger(__name__)
 
 _REFUSED_STATUSES = frozenset({401, 403, 404})
+_MARKS: Mapping[Mark, str] = {"seen": "👀", "done": "✅", "failed": "⚠️"}
 _UNKNOWN_MESSAGE_CODE = 10008
 ReplySink: TypeAlias = MessageSink[Payload]
 _MOVED_NOTICE = Payload("-# The answer goes on below.")
@@ -54,8 +63,8 @@ def _as_port_errors() -> Iterator[None]:
 class DiscordPort(MessagePort[Payload]):
     """Posts at the first poster that Discord does not refuse; an interaction's token runs out.
 
-    `prompt` is the id of the question's message. `placeholder` is the id of the message that
-    deferring an interaction has made.
+    `prompt` is the id of the question's message, `asked_in` its channel. `placeholder` is the id of
+    the message that deferring an interaction has made.
     """
 
     def __init__(
@@ -64,14 +73,21 @@ class DiscordPort(MessagePort[Payload]):
         timing: Timing,
         *,
         prompt: str = "",
+        asked_in: ChannelPoster | None = None,
         placeholder: str | None = None,
         direct: bool = False,
     ) -> None:
         self._prompt = prompt
         self._turn = ""
-        self.limits = Limits(max_chars=MAX_PAGE_CHARS, edit_interval_s=timing.edit_interval)
+        self.limits = Limits(
+            max_chars=MAX_PAGE_CHARS,
+            edit_interval_s=timing.edit_interval,
+            reactions=asked_in is not None and bool(prompt),
+        )
         self._use(posters)
+        self._asked_in = asked_in
         self._poster_of: dict[str, Poster] = {}
+        self._tried: dict[str, Payload] = {}
         if placeholder is not None:
             self._poster_of[placeholder] = self._posters[0]
         self.direct = direct
@@ -92,8 +108,13 @@ class DiscordPort(MessagePort[Payload]):
                 _log.info("discord.send_refused", turn=self._turn, error=str(exc)[:200])
                 refused = exc
                 continue
+            except PortError:
+                self._tried.setdefault(key, message)
+                raise
             self._use([poster, *(other for other in self._posters if other is not poster)])
             self._poster_of[id_] = poster
+            if self._tried.pop(key, message) != message:  # its earlier form may stand there
+                await self.edit(id_, message)
             return id_
         raise refused or PortRefused("there is nowhere to post")
 
@@ -124,6 +145,7 @@ class DiscordPort(MessagePort[Payload]):
                     await poster.send_ephemeral(message, self._turn)
                     return
                 if isinstance(poster, DirectPoster):  # the token has ended meanwhile
+                    poster.place = None
                     await poster.send(message, self._turn, "")
                     return
 
@@ -131,6 +153,17 @@ class DiscordPort(MessagePort[Payload]):
         if isinstance(poster := self._posters[0], ChannelPoster):
             with _as_port_errors():
                 await poster.typing()
+
+    async def react(self, mark: Mark, instead_of: Mark | None) -> None:
+        if self._asked_in is not None:
+            before = _MARKS[instead_of] if instead_of is not None else None
+            with _as_port_errors():
+                await self._asked_in.react(int(self._prompt), _MARKS[mark], before)
+
+    def budget(self, method: Method, message_id: str = "") -> EditBudget | None:
+        """The edits of a channel; an interaction has its own limits, and discord.py waits."""
+        poster = self._poster_of.get(message_id, self._posters[0])
+        return poster.edits if method == "edit" and isinstance(poster, ChannelPoster) else None
 
     def cut_off(self, shown: Payload | None) -> Payload:
         text = shown.content[: MAX_MESSAGE_CHARS - len(CUT_OFF_TEXT) - 1] if shown else ""
@@ -190,6 +223,16 @@ def make_sink(
     """The reply to an event; `more` goes to `MessageSink`. Only the asker sees what the posters of
     a `private` one post."""
     original = str(placeholder) if placeholder is not None else None
-    direct = private or conversation.workspace == DIRECT
-    port = DiscordPort(posters, timing, prompt=prompt, placeholder=original, direct=direct)
-    return MessageSink(port, replies, conversation, timing, placeholder=original, **more)
+    channels = [poster for poster in posters if isinstance(poster, ChannelPoster)]
+    port = DiscordPort(
+        posters,
+        timing,
+        prompt=prompt,
+        asked_in=next((poster for poster in channels if poster.answers(prompt)), None),
+        placeholder=original,
+        direct=private or conversation.workspace == DIRECT,
+    )
+    options = channels[0].reply_options if channels else None
+    return MessageSink(
+        port, replies, conversation, timing, placeholder=original, options=options, **more
+    )

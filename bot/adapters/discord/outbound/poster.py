@@ -16,9 +16,14 @@ from discord.webhook.async_ import async_context
 from bot.adapters.discord.outbound.buttons import build_button_view
 from bot.adapters.discord.outbound.render import Payload
 from bot.adapters.discord.transport.errors import FAILURES
+from bot.replies.edit_budget import EditBudget, EditBudgets, Rate
+from bot.replies.reply_options import DefaultReplyOptions, ReplyOptions
 
 _log = structlog.get_logger(__name__)
 
+_EDITS = Rate(per_s=0.9, burst=4, kept=2)
+"""Discord takes five edits in five seconds in a channel; discord.py waits where there are more."""
+_MAX_NONCE_CHARS = 25
 NO_PINGS = discord.AllowedMentions.none()
 NO_PREVIEWS = discord.MessageFlags(suppress_embeds=True)
 """A preview fetches an address that the model wrote, maybe because a document told it to."""
@@ -26,9 +31,14 @@ GONE_COMMAND = "This command is no longer there; /help lists those that are."
 
 
 class ClientHolder:
-    """Holds the client that is logged in; it changes when the adapter reconnects."""
+    """Holds the client that is logged in; it changes when the adapter reconnects.
 
-    def __init__(self, patience_s: float = 30.0) -> None:
+    `budgets` are those of the client's channels, and `reply_options` hold for all replies.
+    """
+
+    def __init__(self, patience_s: float = 30.0, options: ReplyOptions | None = None) -> None:
+        self.reply_options: ReplyOptions = options or DefaultReplyOptions()
+        self.budgets = EditBudgets(self.reply_options.edit_share)
         self._client: discord.Client | None = None
         self._there = asyncio.Event()
         self._patience_s = patience_s
@@ -117,6 +127,7 @@ class ChannelPoster:
         self, client_holder: ClientHolder, channel: int, prompt: int | None = None
     ) -> None:
         self.channel = channel
+        self.reply_options = client_holder.reply_options
         self._client_holder = client_holder
         self._prompt = prompt
 
@@ -142,6 +153,24 @@ class ChannelPoster:
     async def delete(self, message: int) -> None:
         target = (await self._client_holder.client()).get_partial_messageable(self.channel)
         await target.get_partial_message(message).delete()
+
+    def answers(self, message: str) -> bool:
+        """Whether the first message that is posted will be a reply to this one."""
+        return str(self._prompt) == message
+
+    async def react(self, message: int, emoji: str, instead_of: str | None) -> None:
+        """Put an emoji to a message, and take an earlier one of ours away."""
+        target = (await self._client_holder.client()).get_partial_messageable(self.channel)
+        asked = target.get_partial_message(message)
+        if instead_of is not None:
+            client = await self._client_holder.client()
+            await asked.remove_reaction(instead_of, discord.Object(client.application_id or 0))
+        await asked.add_reaction(emoji)
+
+    @property
+    def edits(self) -> EditBudget:
+        """What Discord takes of edits in the channel."""
+        return self._client_holder.budgets.budget(f"{self.channel} edits", _EDITS)
 
     async def typing(self) -> None:
         """Show that something is being written; Discord takes it away after ten seconds."""
@@ -210,16 +239,24 @@ class InteractionPoster:
 
 
 class DirectPoster(ChannelPoster):
-    """Posts direct messages to a person, the fallback where the channel cannot be used."""
+    """Posts direct messages to a person, the fallback where the channel cannot be used.
 
-    def __init__(self, client_holder: ClientHolder, person: int) -> None:
+    `place` is the id of that channel: the first message says why it comes here.
+    """
+
+    def __init__(self, client_holder: ClientHolder, person: int, place: int | None = None) -> None:
         super().__init__(client_holder, 0)
         self._person = person
+        self.place = place
 
     async def send(self, payload: Payload, turn: str, nonce: str) -> int:
         if not self.channel:
             client = await self._client_holder.client()
             self.channel = (await client.create_dm(discord.Object(self._person))).id
+        if self.place is not None:
+            reason = Payload(f"I may not write in <#{self.place}>, so I answer here.")
+            await super().send(reason, turn, f"{nonce}.r"[-_MAX_NONCE_CHARS:] if nonce else "")
+            self.place = None
         return await super().send(payload, turn, nonce)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.replies.message_sink import ReplyTiming
+from bot.replies.reply_options import ReplyTiming
 
 
 @dataclass(frozen=True, slots=True)

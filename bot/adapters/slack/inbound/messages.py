@@ -173,7 +173,7 @@ class Messages:
         )
         sink = make_sink(
             self._client, self._core.replies, key, self._timing,
-            user=user, agent_status=self._agent_status, question=text,
+            user=user, agent_status=self._agent_status, question=text, prompt=ts,
         )  # fmt: skip
         return message, self.inbox.follow(sink, key, f"{channel}:")
 

@@ -19,6 +19,7 @@ from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.slack.outbound.escaping import to_single_line
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.commands.declaration import Command
+from bot.replies.posted_messages import Background
 from bot.types import ConversationKey
 
 _log = structlog.get_logger(__name__)
@@ -92,6 +93,11 @@ class AgentStatus:
         self._greeted: LruDict[str, None] = LruDict(_MAX_GREETED_CHANNELS)
         self._refreshing = False
         self._agent: bool | None = None
+
+    @property
+    def background(self) -> Background | None:
+        """Starts a task that the adapter owns; None where there is nobody to own it."""
+        return self._background_tasks.start if self._background_tasks is not None else None
 
     def is_available(self, what: str) -> bool:
         """Whether Slack has not refused a feature yet: "session", "stream", "feedback" …"""

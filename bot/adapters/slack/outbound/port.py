@@ -22,9 +22,17 @@ from bot.adapters.slack.outbound.render import (
     render_pages,
 )
 from bot.adapters.slack.outbound.stream import STOPPED, Stream, StreamOver, escaped_stable_prefix
+from bot.adapters.slack.outbound.unconfirmed_posts import (
+    UnconfirmedPosts,
+    may_have_been_done,
+    metadata_of,
+)
+from bot.adapters.slack.transport.client import Client
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
-from bot.replies.message_port import MessagePort, PortError, PortRefused
+from bot.adapters.slack.transport.tokens import retry_after
+from bot.replies.edit_budget import EditBudget, EditBudgets, Rate
+from bot.replies.message_port import Mark, MessagePort, Method, PortError, PortRefused, RateLimited
 from bot.replies.message_sink import MessageSink
 from bot.replies.protocol import Replies
 from bot.replies.wording import shown_status
@@ -32,6 +40,13 @@ from bot.types import ConversationKey, File, Limits, View
 
 _log = structlog.get_logger(__name__)
 
+_UPDATES = Rate(per_s=40 / 60, burst=10, kept=4)
+"""Slack takes 50 calls a minute of a method of tier 3, for a workspace."""
+_APPENDS = Rate(per_s=85 / 60, burst=15, kept=0)
+"""A method of tier 4: 100 calls a minute."""
+_POSTS = Rate(per_s=1.0, burst=20)
+"""Slack takes one message a second in a channel, and short bursts."""
+_MARKS: Mapping[Mark, str] = {"seen": "eyes", "done": "white_check_mark", "failed": "warning"}
 _NO_ACCESS_ERRORS = frozenset({"not_in_channel", "channel_not_found"})
 _REFUSED_ERRORS = _NO_ACCESS_ERRORS | {"message_not_found"}
 _INVALID_BLOCKS_ERRORS = frozenset({"invalid_blocks", "invalid_blocks_format"})
@@ -43,6 +58,8 @@ def _as_port_errors() -> Iterator[None]:
     try:
         yield
     except FAILURES as exc:
+        if error_of(exc) in {"ratelimited", "rate_limited"}:
+            raise RateLimited(error_of(exc), retry_after(exc)) from exc
         refused = error_of(exc) in _REFUSED_ERRORS
         raise (PortRefused if refused else PortError)(error_of(exc)) from exc
 
@@ -53,7 +70,7 @@ class SlackPort(MessagePort[Payload]):
     `user` is the asker, who alone sees private notices; it is empty for a reply that no event asked
     for and that is for everybody: then private notices are left out. Where `agent_status` opens a
     session for the reply, its messages are streamed and Slack shows its status. `question` is the
-    session's title, and begins notifications.
+    session's title, and begins notifications; `prompt` is the time stamp of its message.
     """
 
     def __init__(
@@ -66,6 +83,7 @@ class SlackPort(MessagePort[Payload]):
         user: str,
         agent_status: AgentStatus | None = None,
         question: str = "",
+        prompt: str = "",
     ) -> None:
         self._client = client
         self._replies = replies
@@ -80,11 +98,15 @@ class SlackPort(MessagePort[Payload]):
         self._known_thread: bool | None = None
         self._streaming = False
         self._streams: dict[str, Stream] = {}
+        self._unconfirmed = UnconfirmedPosts(client)
+        self._budgets = client.budgets if isinstance(client, Client) else EditBudgets()
+        self._prompt = prompt
         self.direct = conversation.channel.startswith("D")
         self.limits = Limits(
             max_chars=MAX_PAGE_CHARS,
             edit_interval_s=timing.edit_interval,
             ephemeral=True,
+            reactions=bool(prompt),
             files="apart",
         )
 
@@ -114,25 +136,34 @@ class SlackPort(MessagePort[Payload]):
         with _as_port_errors():
             if message.growing and (ts := await self._begin_stream(message.text)) is not None:
                 return ts
+            if (ts := await self._unconfirmed.find(key, message.text, self._place)) is not None:
+                await self._update(ts, message)  # what stands there may be an earlier form
+                return ts
             try:
-                return await self._post(message)
+                return await self._post(message, key)
             except SlackApiError as exc:
                 moved = self._place is not self._conversation
                 if error_of(exc) not in _NO_ACCESS_ERRORS or moved or not self._user:
                     raise
             await self._move_to_direct_message()
-            return await self._post(message)
+            return await self._post(message, key)
 
-    async def _post(self, message: Payload) -> str:
-        answer = await self._call_with_fallbacks(
-            message.layouts(self._turn),
-            lambda blocks: self._client.chat_postMessage(
-                channel=self._place.channel,
-                thread_ts=self._place.thread,
-                text=message.notification(self._question),
-                blocks=blocks,
-            ),
-        )
+    async def _post(self, message: Payload, key: str) -> str:
+        try:
+            answer = await self._call_with_fallbacks(
+                message.layouts(self._turn),
+                lambda blocks: self._client.chat_postMessage(
+                    channel=self._place.channel,
+                    thread_ts=self._place.thread,
+                    text=message.notification(self._question),
+                    blocks=blocks,
+                    metadata=metadata_of(self._turn, key),
+                ),
+            )
+        except FAILURES as exc:
+            if may_have_been_done(exc):
+                self._unconfirmed.add(key, message.text)
+            raise
         return str(answer["ts"])
 
     async def _move_to_direct_message(self) -> None:
@@ -149,15 +180,18 @@ class SlackPort(MessagePort[Payload]):
             stream = self._streams.get(message_id)
             if stream is not None and stream.open and await self._continue(stream, message):
                 return
-            await self._call_with_fallbacks(
-                message.layouts(self._turn),
-                lambda blocks: self._client.chat_update(
-                    channel=self._place.channel,
-                    ts=message_id,
-                    text=message.notification(self._question),
-                    blocks=blocks,
-                ),
-            )
+            await self._update(message_id, message)
+
+    async def _update(self, ts: str, message: Payload) -> None:
+        await self._call_with_fallbacks(
+            message.layouts(self._turn),
+            lambda blocks: self._client.chat_update(
+                channel=self._place.channel,
+                ts=ts,
+                text=message.notification(self._question),
+                blocks=blocks,
+            ),
+        )
 
     async def delete(self, message_id: str) -> None:
         stream = self._streams.get(message_id)
@@ -183,6 +217,24 @@ class SlackPort(MessagePort[Payload]):
                 title=file.name,
                 content=file.data,
             )
+
+    async def react(self, mark: Mark, instead_of: Mark | None) -> None:
+        at = {"channel": self._conversation.channel, "timestamp": self._prompt}
+        with _as_port_errors():
+            if instead_of is not None:
+                await self._client.reactions_remove(name=_MARKS[instead_of], **at)
+            await self._client.reactions_add(name=_MARKS[mark], **at)
+
+    def budget(self, method: Method, message_id: str = "") -> EditBudget | None:
+        place = self._place
+        if method == "post":
+            return self._budgets.budget(f"{place.channel} chat.postMessage", _POSTS)
+        if method == "delete":
+            return self._budgets.budget(f"{place.workspace} chat.delete", _UPDATES)
+        stream = self._streams.get(message_id)
+        if self._streaming or (stream is not None and stream.open):
+            return self._budgets.budget(f"{place.workspace} chat.appendStream", _APPENDS)
+        return self._budgets.budget(f"{place.workspace} chat.update", _UPDATES)
 
     def cut_off(self, shown: Payload | None) -> Payload:
         room = MAX_MARKDOWN_CHARS - len(CUT_OFF_TEXT) - 2
@@ -280,11 +332,16 @@ def make_sink(
     user: str,
     agent_status: AgentStatus | None = None,
     question: str = "",
+    prompt: str = "",
     **more: Any,
 ) -> ReplySink:
     """The reply to an event; `more` goes to `MessageSink`."""
     port = SlackPort(
         client, replies, conversation, timing,
-        user=user, agent_status=agent_status, question=question,
+        user=user, agent_status=agent_status, question=question, prompt=prompt,
     )  # fmt: skip
-    return MessageSink(port, replies, conversation, timing, **more)
+    options = client.reply_options if isinstance(client, Client) else None
+    background = agent_status.background if agent_status is not None else None
+    return MessageSink(
+        port, replies, conversation, timing, options=options, background=background, **more
+    )

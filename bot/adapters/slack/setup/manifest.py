@@ -36,6 +36,9 @@ SCOPES: Mapping[str, str] = {
 AGENT_SCOPES: Mapping[str, str] = {
     "assistant:write": "stream answers and suggest questions, as an agent does",
 }
+REACTION_SCOPES: Mapping[str, str] = {
+    "reactions:write": "put an emoji to a question that it answers",
+}
 EVENTS = (
     "app_mention", "member_joined_channel",
     "message.channels", "message.groups", "message.im", "message.mpim",
@@ -59,7 +62,9 @@ def manifest(
 
 def scopes(settings: SlackSettings) -> Mapping[str, str]:
     """The bot's scopes, and what each is for."""
-    return {**SCOPES, **AGENT_SCOPES} if settings.agent else SCOPES
+    agent = AGENT_SCOPES if settings.agent else {}
+    reactions = REACTION_SCOPES if settings.acknowledge else {}
+    return {**SCOPES, **agent, **reactions}
 
 
 def build_manifest(

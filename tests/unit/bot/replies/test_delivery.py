@@ -23,6 +23,7 @@ from bot.types import (
     Text,
 )
 from tests.fakes.sink import RecordingSink
+from tests.fakes.virtual_time import run_in_virtual_time
 
 SOON = DeliveryTimeouts(call_s=0.05, finish_s=0.05)
 
@@ -73,10 +74,26 @@ async def test_edits_keep_their_distance_and_only_the_latest_view_is_sent() -> N
         delivery.add(Text(f"{number} "))
         await asyncio.sleep(0.005)
     await delivery.finish("complete")
-    edits = [at for step, _, at in sink.calls if step != "start"]
+    edits = [at for step, _, at in sink.calls if step == "update"]
     assert all(later - earlier >= 0.099 for earlier, later in pairwise(edits))
     assert len(edits) < 10
     assert sink.view.text == "".join(f"{number} " for number in range(40))
+
+
+def test_the_final_view_waited_for_the_distance_between_two_edits() -> None:
+    async def last_two() -> list[float]:
+        sink = RecordingSink(Limits(2000, 30.0))
+        delivery = deliver(sink)
+        delivery.add(Text("Written."))
+        await asyncio.sleep(1)
+        delivery.add(Text(" More."))
+        await asyncio.sleep(1)
+        await delivery.finish("complete")
+        assert sink.steps == ["start", "update", "finish"]
+        assert sink.view.text == "Written. More."
+        return [at for _, _, at in sink.calls[1:]]
+
+    assert run_in_virtual_time(last_two()) == [1.0, 2.0]
 
 
 async def test_each_reply_has_its_own_clock() -> None:

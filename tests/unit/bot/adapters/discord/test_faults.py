@@ -126,6 +126,31 @@ async def test_where_it_may_not_write_the_person_hears_it_directly(
         fake.fail_next("POST", "/threads$", 403)
         await fake.say("hello", mention=True)
         await fake.until(lambda: finished(fake, DM))
+        reason, *_ = fake.from_bot(DM)
+        assert reason["content"] == f"I may not write in <#{CHANNEL}>, so I answer here."
+
+
+async def test_an_old_form_of_a_message_was_left_to_pass_for_the_answer(
+    make: Any, fake: FakeDiscord
+) -> None:
+    async with running(make(bench=speaking())):
+        # It is posted, but the answer to that is lost; the same nonce brings it back as it was.
+        fake.fail_next("POST", "/messages$", 429, via=False, after=True, times=5)
+        await fake.say("long", channel=DM)
+        await fake.until(lambda: finished(fake, DM))
+        assert whole(fake)
+        assert len(fake.from_bot(DM)) == 2
+
+
+async def test_typing_was_shown_in_the_channel_and_the_answer_in_a_thread(
+    make: Any, fake: FakeDiscord
+) -> None:
+    async with running(make()):
+        thread = await fake.say("hello", mention=True)
+        await fake.until(lambda: finished(fake))
+        typed = [r.path for r in fake.requests("POST", "/typing$")]
+        assert typed
+        assert all(f"/channels/{thread}/" in path for path in typed)
 
 
 async def test_ten_thousand_characters_arrive_in_order(make: Any, fake: FakeDiscord) -> None:

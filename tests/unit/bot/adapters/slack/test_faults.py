@@ -91,7 +91,6 @@ class TestRateLimits:
         self, build: Any, fake: FakeSlack
     ) -> None:
         interval = 0.2
-        fake.fail_next("chat.update", status=429, retry_after=0.05)
         timing = replace(SWIFT, edit_interval=interval)
         async with served(build(bench=speaking(tokens_per_s=200), timing=timing)):
             await write(fake, "long", CHANNEL)
@@ -175,6 +174,37 @@ class TestSends:
             )
             assert "word0" in message.shown
             assert not unfinished(message)
+
+
+class TestLostAcknowledgements:
+    """Slack does what it is asked, and the connection is cut before its answer."""
+
+    @pytest.mark.parametrize("place", [CHANNEL, DM])
+    async def test_a_message_was_posted_twice(
+        self, build: Any, fake: FakeSlack, place: str
+    ) -> None:
+        fake.fail_next("chat.postMessage", cut=True)
+        async with served(build(settings={"streaming": "off"}, bench=speaking())):
+            await write(fake, "long", place)
+            await whole(fake, place)
+        assert len(answers(fake, place)) == 1
+
+    async def test_the_last_words_were_posted_twice(self, build: Any, fake: FakeSlack) -> None:
+        text = " ".join(f"word{n:05}" for n in range(2000))  # two messages
+        async with served(build(bench=speaking(text, 20_000))):
+            fake.fail_next("chat.postMessage", cut=True, times=2)
+            await write(fake, "long", CHANNEL)
+            await whole(fake, CHANNEL, text)
+        assert len(answers(fake, CHANNEL)) == 2
+
+    async def test_one_that_did_not_arrive_is_posted_again(
+        self, build: Any, fake: FakeSlack
+    ) -> None:
+        fake.fail_next("chat.postMessage", status=500, times=2)
+        async with served(build(bench=speaking())):
+            await write(fake, "long", CHANNEL)
+            await whole(fake, CHANNEL)
+        assert len(answers(fake, CHANNEL)) == 1
 
 
 class TestDoubles:

@@ -23,6 +23,7 @@ from bot.adapters.slack.outbound.stream import escaped_stable_prefix
 from bot.adapters.slack.transport.client import Client
 from bot.adapters.slack.transport.timing import Timing
 from bot.replies.draft import Draft
+from bot.replies.reply_options import DefaultReplyOptions
 from bot.types import ConversationKey, Limits, Notice, Part, Source, Sources, Status, Text
 from tests.fakes.core import MemoryReplies
 from tests.fakes.slack import FakeSlack
@@ -40,7 +41,8 @@ class Desk:
 
     def __init__(self, fake: FakeSlack, *, streaming: bool = True) -> None:
         self.fake = fake
-        self.client = Client(token="xoxb-test-bot-token", base_url=fake.api_url)
+        many = DefaultReplyOptions(edit_share=1000)  # what is shown is looked at, not how often
+        self.client = Client(token="xoxb-test-bot-token", base_url=fake.api_url, options=many)
         self.client.retry_handlers.append(AsyncRateLimitErrorRetryHandler(max_retry_count=3))
         self.chores = BackgroundTasks("slack")
         self.agent_status = AgentStatus(

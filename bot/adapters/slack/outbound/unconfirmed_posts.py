@@ -1,0 +1,98 @@
+"""Finds out whether a message was posted whose acknowledgement was lost.
+
+Each message carries metadata: the turn, and a key that no other message has.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.adapters.slack.transport.errors import error_of
+from bot.replies.message_port import Unconfirmed
+from bot.types import ConversationKey
+
+_log = structlog.get_logger(__name__)
+
+_EVENT_TYPE = "parlance_reply"
+_MAX_THREAD_MESSAGES = 1000
+"""Messages of a thread that are looked through, the oldest first, as Slack returns them."""
+_MAX_CHANNEL_MESSAGES = 100
+"""Messages of a channel that are looked through, the newest first."""
+_FAILED_ERRORS = frozenset({
+    "fatal_error", "internal_error", "request_timeout", "service_unavailable",
+})  # fmt: skip
+"""Errors after which the call may have been done all the same."""
+_TRANSIENT_ERRORS = _FAILED_ERRORS | {"ratelimited", "rate_limited"}
+
+
+def metadata_of(turn: str, key: str) -> dict[str, Any]:
+    """The metadata of one message of a reply."""
+    return {"event_type": _EVENT_TYPE, "event_payload": {"turn": turn, "key": key}}
+
+
+def may_have_been_done(exc: BaseException) -> bool:
+    """Whether a call that failed may have been done: no answer came, or Slack itself failed."""
+    if not isinstance(exc, SlackApiError):
+        return True
+    return exc.response.status_code >= 500 or error_of(exc) in _FAILED_ERRORS
+
+
+class UnconfirmedPosts:
+    """The messages of one reply whose posting was not confirmed, by their keys."""
+
+    def __init__(self, client: AsyncWebClient) -> None:
+        self._client = client
+        self._texts: dict[str, str] = {}
+
+    def add(self, key: str, text: str) -> None:
+        """Note that nothing tells whether a message with this text stands there."""
+        self._texts[key] = text
+
+    async def find(self, key: str, text: str, place: ConversationKey) -> str | None:
+        """The time stamp of the message of a key; None where there is none, so that it can be
+        posted.
+
+        Raises `Unconfirmed` where nothing tells whether the same text stands there already, and
+        whatever the Web API raises where that may be known later.
+        """
+        if key not in self._texts:
+            return None
+        try:
+            return await self._look(key, place)
+        except SlackApiError as exc:
+            if exc.response.status_code >= 500 or error_of(exc) in _TRANSIENT_ERRORS:
+                raise
+            why = error_of(exc)
+        except LookupError as exc:
+            why = str(exc)
+        _log.warning("slack.may_have_been_sent", error=why)
+        if self._texts[key] == text:
+            raise Unconfirmed(why)
+        return None  # what may stand there is an unfinished one
+
+    async def _look(self, key: str, place: ConversationKey) -> str | None:
+        """The message of a key in its thread or channel. Raises `LookupError` if there are more
+        messages than are looked through."""
+        if place.thread is not None:
+            answer = await self._client.conversations_replies(
+                channel=place.channel,
+                ts=place.thread,
+                limit=_MAX_THREAD_MESSAGES,
+                include_all_metadata=True,
+            )
+        else:
+            answer = await self._client.conversations_history(
+                channel=place.channel, limit=_MAX_CHANNEL_MESSAGES, include_all_metadata=True
+            )
+        messages: list[dict[str, Any]] = answer.get("messages") or []
+        for message in messages:
+            metadata = message.get("metadata") or {}
+            if (metadata.get("event_payload") or {}).get("key") == key:
+                return str(message["ts"])
+        if place.thread is not None and answer.get("has_more"):
+            raise LookupError("a thread of too many messages")
+        return None
