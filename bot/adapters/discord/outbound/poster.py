@@ -160,11 +160,10 @@ class ChannelPoster:
 
     async def react(self, message: int, emoji: str, instead_of: str | None) -> None:
         """Put an emoji to a message, and take an earlier one of ours away."""
-        target = (await self._client_holder.client()).get_partial_messageable(self.channel)
-        asked = target.get_partial_message(message)
-        if instead_of is not None:
-            client = await self._client_holder.client()
-            await asked.remove_reaction(instead_of, discord.Object(client.application_id or 0))
+        client = await self._client_holder.client()
+        asked = client.get_partial_messageable(self.channel).get_partial_message(message)
+        if instead_of is not None and client.user is not None:
+            await asked.remove_reaction(instead_of, client.user)
         await asked.add_reaction(emoji)
 
     @property

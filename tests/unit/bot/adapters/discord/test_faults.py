@@ -153,6 +153,28 @@ async def test_typing_was_shown_in_the_channel_and_the_answer_in_a_thread(
         assert all(f"/channels/{thread}/" in path for path in typed)
 
 
+async def test_a_question_is_acknowledged_and_then_marked_as_answered(
+    make: Any, fake: FakeDiscord
+) -> None:
+    async with running(make(settings={"acknowledge": True})):
+        question = await fake.say("hello", mention=True)
+        await fake.until(lambda: len(fake.rest.reactions) == 3)
+    assert fake.rest.reactions == [
+        (question, "+", "👀"),
+        (question, "-", "👀"),
+        (question, "+", "✅"),
+    ]
+
+
+async def test_text_only_when_it_is_done(make: Any, fake: FakeDiscord) -> None:
+    async with running(make(settings={"only_when_done": True}, bench=speaking())):
+        await fake.say("long", channel=DM)
+        await fake.until(lambda: finished(fake))
+        assert whole(fake)
+        assert "word0" not in str(fake.requests("POST", "/messages$")[0].body)
+        assert len(fake.requests("PATCH", "/messages/")) == 1
+
+
 async def test_ten_thousand_characters_arrive_in_order(make: Any, fake: FakeDiscord) -> None:
     text = " ".join(f"word{n:05}" for n in range(1000))
     async with running(make(bench=speaking(text, 20_000))):
