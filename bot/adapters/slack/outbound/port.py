@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
@@ -11,12 +11,12 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.slack.outbound.agent_status import AgentStatus, is_permanent
+from bot.adapters.slack.outbound.block_layouts import call_with_fallbacks
 from bot.adapters.slack.outbound.ephemeral import EphemeralMessages
 from bot.adapters.slack.outbound.render import (
     CUT_OFF_TEXT,
     MAX_MARKDOWN_CHARS,
     MAX_PAGE_CHARS,
-    Block,
     Payload,
     render,
     render_pages,
@@ -29,9 +29,10 @@ from bot.adapters.slack.outbound.unconfirmed_posts import (
 )
 from bot.adapters.slack.transport.client import Client
 from bot.adapters.slack.transport.errors import FAILURES, error_of
+from bot.adapters.slack.transport.rate_limits import APPENDS, POSTS, UPDATES
 from bot.adapters.slack.transport.timing import Timing
 from bot.adapters.slack.transport.tokens import retry_after
-from bot.replies.edit_budget import EditBudget, EditBudgets, Rate
+from bot.replies.edit_budget import EditBudget, EditBudgets
 from bot.replies.message_port import Mark, MessagePort, Method, PortError, PortRefused, RateLimited
 from bot.replies.message_sink import MessageSink
 from bot.replies.protocol import Replies
@@ -40,16 +41,9 @@ from bot.types import ConversationKey, File, Limits, View
 
 _log = structlog.get_logger(__name__)
 
-_UPDATES = Rate(per_s=40 / 60, burst=10, kept=4)
-"""Slack takes 50 calls a minute of a method of tier 3, for a workspace."""
-_APPENDS = Rate(per_s=85 / 60, burst=15, kept=0)
-"""A method of tier 4: 100 calls a minute."""
-_POSTS = Rate(per_s=1.0, burst=20)
-"""Slack takes one message a second in a channel, and short bursts."""
 _MARKS: Mapping[Mark, str] = {"seen": "eyes", "done": "white_check_mark", "failed": "warning"}
 _NO_ACCESS_ERRORS = frozenset({"not_in_channel", "channel_not_found"})
 _REFUSED_ERRORS = _NO_ACCESS_ERRORS | {"message_not_found"}
-_INVALID_BLOCKS_ERRORS = frozenset({"invalid_blocks", "invalid_blocks_format"})
 
 
 @contextmanager
@@ -150,7 +144,8 @@ class SlackPort(MessagePort[Payload]):
 
     async def _post(self, message: Payload, key: str) -> str:
         try:
-            answer = await self._call_with_fallbacks(
+            answer = await call_with_fallbacks(
+                self._agent_status,
                 message.layouts(self._turn),
                 lambda blocks: self._client.chat_postMessage(
                     channel=self._place.channel,
@@ -183,7 +178,8 @@ class SlackPort(MessagePort[Payload]):
             await self._update(message_id, message)
 
     async def _update(self, ts: str, message: Payload) -> None:
-        await self._call_with_fallbacks(
+        await call_with_fallbacks(
+            self._agent_status,
             message.layouts(self._turn),
             lambda blocks: self._client.chat_update(
                 channel=self._place.channel,
@@ -228,13 +224,13 @@ class SlackPort(MessagePort[Payload]):
     def budget(self, method: Method, message_id: str = "") -> EditBudget | None:
         place = self._place
         if method == "post":
-            return self._budgets.budget(f"{place.channel} chat.postMessage", _POSTS)
+            return self._budgets.budget(f"{place.channel} chat.postMessage", POSTS)
         if method == "delete":
-            return self._budgets.budget(f"{place.workspace} chat.delete", _UPDATES)
+            return self._budgets.budget(f"{place.workspace} chat.delete", UPDATES)
         stream = self._streams.get(message_id)
         if self._streaming or (stream is not None and stream.open):
-            return self._budgets.budget(f"{place.workspace} chat.appendStream", _APPENDS)
-        return self._budgets.budget(f"{place.workspace} chat.update", _UPDATES)
+            return self._budgets.budget(f"{place.workspace} chat.appendStream", APPENDS)
+        return self._budgets.budget(f"{place.workspace} chat.update", UPDATES)
 
     def cut_off(self, shown: Payload | None) -> Payload:
         room = MAX_MARKDOWN_CHARS - len(CUT_OFF_TEXT) - 2
@@ -287,37 +283,12 @@ class SlackPort(MessagePort[Payload]):
         self._streaming = False
 
     async def _close(self, stream: Stream, message: Payload) -> bool:
-        closed: bool = await self._call_with_fallbacks(
+        closed: bool = await call_with_fallbacks(
+            self._agent_status,
             [message.footer_blocks(self._turn, feedback=True), message.footer_blocks(self._turn)],
             lambda blocks: stream.end(message.text, blocks),
         )
         return closed
-
-    # --- blocks that Slack may refuse -----------------------------------------------------------
-
-    async def _call_with_fallbacks(
-        self, layouts: Sequence[list[Block]], call: Callable[[list[Block]], Awaitable[Any]]
-    ) -> Any:
-        """Make a call with the first of several block layouts that Slack accepts.
-
-        The layouts are: Slack's own feedback buttons, ordinary buttons, plain text. If Slack
-        refuses the first, it is not tried again in this run.
-        """
-        fancy, ordinary = layouts[:2]
-        left = list(layouts if self._agent_status.is_available("feedback") else layouts[1:])
-        while True:
-            blocks = left.pop(0)
-            try:
-                answer = await call(blocks)
-            except SlackApiError as exc:
-                left = [layout for layout in left if layout != blocks]
-                if error_of(exc) not in _INVALID_BLOCKS_ERRORS or not left:
-                    raise
-                _log.info("slack.blocks_refused", error=error_of(exc))
-                continue
-            if blocks == ordinary != fancy and self._agent_status.is_available("feedback"):
-                self._agent_status.mark_unavailable("feedback", "invalid_blocks")
-            return answer
 
 
 ReplySink: TypeAlias = MessageSink[Payload]

@@ -15,6 +15,14 @@ from slack_sdk.http_retry.request import HttpRequest
 from slack_sdk.http_retry.response import HttpResponse
 from slack_sdk.http_retry.state import RetryState
 
+from bot.replies.edit_budget import Rate
+
+UPDATES = Rate(per_s=40 / 60, burst=10, kept=4)
+"""Slack takes 50 calls a minute of a method of tier 3, for a workspace."""
+APPENDS = Rate(per_s=85 / 60, burst=15, kept=0)
+"""A method of tier 4: 100 calls a minute."""
+POSTS = Rate(per_s=1.0, burst=20)
+"""Slack takes one message a second in a channel, and short bursts."""
 _MAX_WAIT_S = 60.0
 _DEFAULT_WAIT_S = 1.0
 
