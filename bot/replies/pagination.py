@@ -161,6 +161,8 @@ class Splitter:
         long to be repeated on the next page is taken as text."""
         if isinstance(self._block, Fence):
             return None if self._block.closed_by(line) else self._block
+        if not line:
+            return None
         fence = Fence.parse(line)
         if fence is not None:
             wide = len(line) > self._limit // 4 or len(fence.closer) > self._limit // 8

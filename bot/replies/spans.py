@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-_TOKEN = re.compile(r"\\[^\n]|`+|\*+|_+|~~|\|\||!?\[|\]|<|\n")
+_TOKEN = re.compile(r"\\[^\n]|`+|\*+|_+|~~|\|\||!?\[|\]|<|\n(?:[ \t]*\n)*+")
 _ANGLE = re.compile(r"<(?:/[^<>\n]{1,100}:\d{1,30}|[@#:/!a-zA-Z][^\s<>]{0,2000})>")
 _ANGLE_SO_FAR = re.compile(r"<(?:/[^<>\n]{0,130}|[@#:!a-zA-Z][^\s<>]{0,2000})?\Z")
 _TARGET = re.compile(
@@ -22,7 +22,7 @@ _MARKS = "*_~|`!<["
 """Characters that may be the beginning of a mark where a text ends with them."""
 _BLOCK = r"[ \t]*(?:[-*+][ \t]|\d{1,9}[.)][ \t]|#{1,6}[ \t]|[>|\n])"
 _BEGINS_BLOCK = re.compile(_BLOCK)
-_TICKS = re.compile(rf"`+|\n(?={_BLOCK})")
+_TICKS = re.compile(rf"`+|\n(?:[ \t]*\n)++|\n(?={_BLOCK})")
 _ROW = re.compile(r"[ \t>]*\|")
 
 
@@ -114,7 +114,7 @@ class _Finder:
         mark, at = token[0], token.end()
         match mark[-1]:
             case "\n":
-                if _BEGINS_BLOCK.match(self._text, at, end):
+                if len(mark) > 1 or _BEGINS_BLOCK.match(self._text, at, end):
                     self._clear()
                 return self._skip_rows(at, end)
             case "`" if mark[0] != "\\":
@@ -233,7 +233,7 @@ def _closing_ticks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]
     runs: Sequence[re.Match[str]] = list(_TICKS.finditer(text, start, end))
     following: dict[int, int] = {}
     for run in reversed(runs):
-        if run[0] == "\n":
+        if run[0][0] == "\n":
             following.clear()
             continue
         if (stop := following.get(len(run[0]))) is not None:
