@@ -159,7 +159,9 @@ class Walk:
             turn = (await self.core.send(asked)).view.turn
             call = ActionCall(f"b-{author.id}", HERE, author, name, turn, "1")
             answer = await self._send(f"button {name}", author, call)
-            state = "refused" if name == "resume" else "complete"  # nothing waits for it
+            state = (
+                "refused" if name in ("resume", "continue") else "complete"
+            )  # nothing waits for it
             assert answer.state == state, (name, answer.text)
             self.check(f"button {name}", author, f"button:{name}")
 
