@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 pytest_plugins = ["tests.models", "tests.guards", "bot.testing"]
+
+# A shell that runs the suite in the background ignores Ctrl-C for it, and so for every process that
+# a test starts; what is handled here is the default again in a new process.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
