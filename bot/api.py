@@ -26,6 +26,8 @@ from backends.errors import (
     InvalidRequest,
     ModelNotFound,
 )
+from bot.adapters.background_tasks import BackgroundTasks, Refusal
+from bot.adapters.inbox import Answer, Inbox, InboxPort, Incoming, RecentQuestion, edited_action
 from bot.adapters.platform import Findings, Platform, PlatformContext
 from bot.adapters.protocol import Adapter, AdapterError, Core, Question
 from bot.answering.excerpts import READ_CHARACTERS, as_points, excerpts
@@ -59,6 +61,7 @@ from bot.errors import (
 )
 from bot.events import (
     ActionCall,
+    AnswerDeleted,
     Attachment,
     CommandCall,
     ContextMessage,
@@ -73,11 +76,13 @@ from bot.prompting.context_window import Fitted
 from bot.prompting.echo_filter import EchoFilter
 from bot.prompting.foreign_text import Trusted
 from bot.prompting.speakers import Speakers, plain_name, quoted, speakers
+from bot.replies.edit_budget import EditBudget, Rate
 from bot.replies.message_port import (
     MessageClosed,
     MessagePort,
     PortError,
     PortRefused,
+    RateLimited,
     Unconfirmed,
 )
 from bot.replies.message_sink import MessageSink
@@ -123,6 +128,8 @@ __all__ = [
     "Actions",
     "Adapter",
     "AdapterError",
+    "Answer",
+    "AnswerDeleted",
     "Asker",
     "Attachment",
     "Author",
@@ -130,6 +137,7 @@ __all__ = [
     "BackendBusy",
     "BackendError",
     "BackendUnavailable",
+    "BackgroundTasks",
     "Busy",
     "Capabilities",
     "ChatMessage",
@@ -149,6 +157,7 @@ __all__ = [
     "Denied",
     "Document",
     "EchoFilter",
+    "EditBudget",
     "Engine",
     "EngineContext",
     "EngineOptions",
@@ -160,6 +169,9 @@ __all__ = [
     "Findings",
     "Fitted",
     "HistoryStore",
+    "Inbox",
+    "InboxPort",
+    "Incoming",
     "Ingested",
     "InvalidRequest",
     "Limits",
@@ -185,7 +197,11 @@ __all__ = [
     "PortRefused",
     "Question",
     "Quote",
+    "Rate",
+    "RateLimited",
+    "RecentQuestion",
     "Recording",
+    "Refusal",
     "Refused",
     "Replies",
     "Reply",
@@ -219,6 +235,7 @@ __all__ = [
     "at_this_machine",
     "command",
     "courtesy",
+    "edited_action",
     "excerpts",
     "has_role",
     "hookimpl",

@@ -18,6 +18,7 @@ from bot.adapters.discord.inbound.handlers import Handlers
 from bot.adapters.discord.inbound.membership import Membership
 from bot.adapters.discord.outbound.command_links import set_links, written
 from bot.adapters.discord.outbound.new_reply import UNREACHABLE, open_reply
+from bot.adapters.discord.outbound.offers import Offers
 from bot.adapters.discord.outbound.poster import ClientHolder
 from bot.adapters.discord.outbound.repair import repair
 from bot.adapters.discord.setup import manifest
@@ -28,7 +29,7 @@ from bot.adapters.protocol import AdapterError, Core
 from bot.commands.checks import Asker
 from bot.config.platforms import DiscordSettings
 from bot.errors import Refused
-from bot.replies.protocol import Replies, Sink
+from bot.replies.protocol import Replies, Reply, Sink
 from bot.types import Author, ConversationKey
 
 _log = structlog.get_logger(__name__)
@@ -127,6 +128,11 @@ class DiscordAdapter:
             raise Refused(UNREACHABLE)
         holder, timing = run.client_holder, self.timing
         return await open_reply(holder, run.replies, timing, conversation, audience, turn)
+
+    async def withdraw_reply(self, reply: Reply) -> None:
+        """Delete the messages of an answer that another one has replaced."""
+        if (run := self._running) is not None:
+            await Offers(run.replies, run.client_holder).remove(reply)
 
     async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
         """A person as they are now in a place; None if they cannot read there."""

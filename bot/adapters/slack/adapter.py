@@ -23,6 +23,7 @@ from bot.adapters.slack.inbound.membership import Membership
 from bot.adapters.slack.inbound.user_groups import UserGroups
 from bot.adapters.slack.inbound.users import UserDirectory
 from bot.adapters.slack.outbound.new_reply import UNREACHABLE, open_reply
+from bot.adapters.slack.outbound.offers import Offers
 from bot.adapters.slack.outbound.repair import repair
 from bot.adapters.slack.setup.doctor import Doctor
 from bot.adapters.slack.transport.client import Client
@@ -43,7 +44,7 @@ from bot.commands.declaration import Command
 from bot.config.platforms import SlackSettings
 from bot.errors import Refused
 from bot.http.messages import ASGIApp
-from bot.replies.protocol import Replies, Sink
+from bot.replies.protocol import Replies, Reply, Sink
 from bot.types import Author, ConversationKey
 
 _log = structlog.get_logger(__name__)
@@ -174,6 +175,11 @@ class SlackAdapter:
             raise Refused(UNREACHABLE)
         client, timing = run.client, self.timing
         return await open_reply(client, run.replies, timing, conversation, audience, turn)
+
+    async def withdraw_reply(self, reply: Reply) -> None:
+        """Delete the messages of an answer that another one has replaced."""
+        if (run := self._running) is not None:
+            await Offers(run.client).remove(reply)
 
     async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
         """A person as they are now in a place; None if they are not in it."""

@@ -58,8 +58,6 @@ class Rest:
         self.forms: list[Json] = []
         self.wrong: list[str] = []
         self.typing: list[int] = []
-        self.reactions: list[tuple[int, str, str]] = []
-        """Emojis that the bot put to a message (+) or took away (-)."""
 
     async def answer(self, call: Call) -> Any:
         """The JSON that answers a request; None for 204."""
@@ -267,16 +265,6 @@ async def _react(rest: Rest, match: re.Match[str], call: Call) -> Any:
 @_route("DELETE", r"/channels/(\d+)/messages/(\d+)/reactions/([^/]+)/@me")
 async def _take_reaction_back(rest: Rest, match: re.Match[str], call: Call) -> Any:
     rest.world.react(int(match[1]), int(match[2]), unquote(match[3]), gone=True)
-
-
-@_route("PUT", r"/channels/(\d+)/messages/(\d+)/reactions/(.+)/@me")
-async def _react(rest: Rest, match: re.Match[str], call: Call) -> Any:
-    rest.reactions.append((int(match[2]), "+", unquote(match[3])))
-
-
-@_route("DELETE", r"/channels/(\d+)/messages/(\d+)/reactions/(.+)/@me")
-async def _take_reaction(rest: Rest, match: re.Match[str], call: Call) -> Any:
-    rest.reactions.append((int(match[2]), "-", unquote(match[3])))
 
 
 @_route("POST", r"/channels/(\d+)/messages/(\d+)/threads")

@@ -1,4 +1,4 @@
-"""Posts the offer to answer an edited question anew, and removes answers that were cut off."""
+"""Posts the offer to answer an edited question anew, and removes answers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Offers:
         await poster.send(payload, turn, f"edit.{turn}"[:25])
 
     async def remove(self, reply: Reply) -> None:
-        """Delete the messages of a reply that was cut off."""
+        """Delete the messages of a reply, as far as that works."""
         poster = ChannelPoster(self._client_holder, int(reply.address.get("channel") or 0))
         for number in filter(None, reply.address.get("messages", "").split(",")):
             try:

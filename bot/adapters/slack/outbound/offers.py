@@ -1,4 +1,4 @@
-"""Posts the offer to answer an edited question anew, and removes answers that were cut off."""
+"""Posts the offer to answer an edited question anew, and removes answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Offers:
         )
 
     async def remove(self, reply: Reply) -> None:
-        """Delete the messages of a reply that was cut off."""
+        """Delete the messages of a reply, as far as that works."""
         for ts in filter(None, reply.address.get("messages", "").split(",")):
             await self.remove_message(reply.address.get("channel", ""), ts)
 
