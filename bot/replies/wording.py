@@ -99,8 +99,11 @@ def source_title(source: Source) -> str:
         if "://" not in title:
             title = PurePosixPath(title.replace("\\", "/")).name
     words = shorten(title, _MAX_TITLE_CHARACTERS)
-    if source.heading and source.heading != source.title:
-        words += " › " + shorten(source.heading, _MAX_HEADING_CHARACTERS)
+    parts = source.heading.split(" > ")
+    if parts[0] == source.title:  # a document's title is its first heading
+        parts = parts[1:]
+    if heading := " › ".join(filter(None, parts)):
+        words += " › " + shorten(heading, _MAX_HEADING_CHARACTERS)
     return isolate(words)
 
 

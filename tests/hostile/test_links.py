@@ -123,7 +123,7 @@ def _on_discord(text: str) -> Iterator[str]:
 
 
 def test_an_answer_is_kept_as_written_and_shown_as_it_is() -> None:
-    draft = Draft("t", Limits(2000, 1), file_over_chars=10)
+    draft = Draft("t", Limits(2000, 1))
     for piece in ("[https://ba", "nk.example](", EVIL, ") and !", f"[x]({EVIL}) \x1b", "[2J"):
         draft.add(Text(piece))
     draft.add(Status("working", f"reading [bank.example]({EVIL})"))
@@ -135,11 +135,17 @@ def test_an_answer_is_kept_as_written_and_shown_as_it_is() -> None:
     expected = f"[https://bank.example] ({EVIL}) and [x]({EVIL}) [2J"
     assert view.text == expected
     assert view.pages == (expected,)
-    assert view.files[0].data.decode() == expected
     assert view.sources[0].title == f"]0;x[bank.example] ({EVIL})"
     assert view.sources[0].location == f"a] ({EVIL}).md"
     assert [n.text for n in view.notices] == [f"[x]({EVIL})2J", f"[bank.example] ({EVIL})"]
     assert draft.text.startswith(f"[https://bank.example]({EVIL})")
+
+
+def test_the_file_of_a_long_answer_is_what_is_shown() -> None:
+    draft = Draft("t", Limits(2000, 1), file_over_chars=10)
+    draft.add(Text(f"[https://bank.example]({EVIL}) " * 100))
+    draft.end("complete")
+    assert draft.view().files[0].data.decode() == f"[https://bank.example] ({EVIL}) " * 100
 
 
 @given(answers)

@@ -137,7 +137,7 @@ async def test_pages_that_cannot_be_summarised(folder: Folder) -> None:
             inside.url("/"): "ports 80 and 443 only",
             "http://10.0.0.7/": "private",
             web.redirect("/away", inside.url("/")): "ports 80 and 443 only",
-            web.redirect("/further", "http://169.254.169.254/latest"): "address",
+            web.redirect("/further", "http://169.254.169.254/latest"): "belongs to this machine",
             web.page("/large", "<p>" + "word " * 5000): "larger than 5,000 bytes",
             web.endless("/slow", b"<p>", pause_s=0.1): "within 1 s",
             web.page("/picture", b"\x89PNG\r\n\x1a\n" + bytes(50), "image/png"): "type image/png",
