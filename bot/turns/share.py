@@ -16,9 +16,10 @@ async def share(call: ActionCall, asker: Asker, dependencies: TurnDependencies, 
     Raises `NotFound` for a reply that is no longer kept, and `Denied` for a person who may no
     longer do what it answers.
     """
+    await require(dependencies.authorize, asker, ("button:share",))
     replies = dependencies.open_turns.private_replies
     shared = replies.find(call.turn, asker)
-    await require(dependencies.authorize, asker, ("button:share", *shared.actions))
+    await require(dependencies.authorize, asker, shared.actions)
     replies.forget(call.turn)
     heading = shared_heading(call.author)
     reply = dependencies.begin_reply(sink, direct=call.direct, heading=heading)

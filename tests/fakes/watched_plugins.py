@@ -71,8 +71,10 @@ def watch(skill: Skill) -> Skill:
 def register_skills() -> Sequence[Skill]:
     found: list[Skill] = []
     for module in SHIPPED_PLUGINS:
-        declared: Callable[[], Sequence[Skill]] = importlib.import_module(module).register_skills
-        found += map(watch, declared())
+        plugin = importlib.import_module(module)
+        declared: Callable[[], Sequence[Skill]] | None = getattr(plugin, "register_skills", None)
+        if declared is not None:  # one that declares platforms alone has no skills
+            found += map(watch, declared())
     return found
 
 

@@ -81,7 +81,7 @@ async def test_a_message_is_added_to_the_documents_by_an_admin(
     await people.menu(f"{MENU}docs", message, by=ROOT)
     await house.reads("added")
     await people.slash("docs", "list")
-    await house.reads("(1 passage)")
+    await house.is_told("(1 passage)")
 
 
 async def test_the_last_messages_of_a_channel(house: House, people: Acting) -> None:

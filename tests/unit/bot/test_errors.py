@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backends import errors as backend_errors
-from backends.errors import BackendBusy, BackendError, ContextOverflow, InvalidRequest
+from backends.errors import BackendBusy, BackendError, ContextOverflow
 from bot import errors
 from bot.errors import Busy, MissingOption, ParlanceError, UserFacingError, nearest
 from bot.turns.outcome import empty_answer, outcome_of
@@ -54,7 +54,7 @@ def test_what_a_person_can_change_is_a_refusal_without_an_id(kind: type[Exceptio
 @pytest.mark.parametrize("kind", subclasses(BackendError))
 def test_every_error_of_an_engine_has_an_outcome(kind: type[Exception]) -> None:
     outcome = outcome_of(make(kind))
-    persons = issubclass(kind, BackendBusy | ContextOverflow | InvalidRequest)
+    persons = issubclass(kind, BackendBusy | ContextOverflow)
     assert (outcome.state == "refused") == persons
     assert (outcome.error_id is None) == persons
     assert outcome.notice is not None

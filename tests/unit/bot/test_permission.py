@@ -139,10 +139,11 @@ class Walk:
                     await self.core.services.moderation.resume(place, author.key)
 
     async def messages(self) -> None:
-        for text, action in ((QUESTION, "chat"), ("sum up this channel", "summarize")):
+        told = ((QUESTION, "chat"), ("sum up this channel", "summarize"), ("", "message"))
+        for text, action in told:
             author = person()
             await self._send(text, author, Message(f"e-{author.id}", HERE, author, text))
-            self.check(text, author, "message", action)
+            self.check(text or "nothing", author, "message", action)
 
     async def completions(self) -> None:
         for command in self.core.core.commands:
@@ -159,9 +160,8 @@ class Walk:
             turn = (await self.core.send(asked)).view.turn
             call = ActionCall(f"b-{author.id}", HERE, author, name, turn, "1")
             answer = await self._send(f"button {name}", author, call)
-            state = (
-                "refused" if name in ("resume", "continue") else "complete"
-            )  # nothing waits for it
+            nothing = name in ("resume", "continue", "share")  # is there for it
+            state = "refused" if nothing else "complete"
             assert answer.state == state, (name, answer.text)
             self.check(f"button {name}", author, f"button:{name}")
 
@@ -229,6 +229,7 @@ HOOKS: dict[str, Literal["asked for", "operator's"]] = {
     "register_backends": "asked for",  # the model is asked within a turn
     "register_loaders": "asked for",  # files are read within a turn, and for /docs add
     "forget_user": "asked for",  # /forget
+    "register_platforms": "operator's",
     "plugin_settings": "operator's",
     "prompt_folders": "operator's",
     "lifespan": "operator's",

@@ -10,9 +10,9 @@ from typing import Any
 import aiohttp
 import discord
 import pytest
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.adapters.slack.transport.rate_limits import RateLimits
 from tests.fakes.discord import TOKEN, FakeDiscord
 from tests.fakes.discord.rate_limits import Buckets
 from tests.fakes.discord.state import CHANNEL, OTHER_CHANNEL
@@ -81,12 +81,19 @@ class TestSlack:
 
     async def test_a_client_waits_as_it_is_told(self) -> None:
         async with FakeSlack(tiers=RateTiers(FAST)) as slack:
-            client = AsyncWebClient(
-                "xoxb-test-bot-token", base_url=slack.api_url, retry_handlers=[RateLimits(5)]
-            )
+            client = AsyncWebClient("xoxb-test-bot-token", base_url=slack.api_url)
             posted = await client.chat_postMessage(channel="C1", text="begun")
+
+            async def edit(text: str) -> None:
+                while True:
+                    try:
+                        await client.chat_update(channel="C1", ts=posted["ts"], text=text)
+                        return
+                    except SlackApiError as exc:
+                        await asyncio.sleep(float(exc.response.headers["Retry-After"]))
+
             for n in range(60):
-                await client.chat_update(channel="C1", ts=posted["ts"], text=f"edit {n}")
+                await edit(f"edit {n}")
             limited = [call for call in slack.calls if call.limited]
             assert {call.method for call in limited} == {"chat.update"}
             assert len(slack.timeline.of(posted["ts"], kind="edit")) == 60

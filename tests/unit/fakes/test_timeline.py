@@ -52,7 +52,6 @@ class TestDiscord:
         (answer,) = await fake.until(lambda: finished(fake, question))
         steps = fake.timeline.steps
         assert (steps[0].kind, steps[0].by, steps[0].place) == ("create", "ada", str(CHANNEL))
-        assert fake.timeline.of(kind="typing")
         ours = fake.timeline.of(answer["id"])
         assert [ours[0].kind, {step.kind for step in ours[1:]}] == ["create", {"edit"}]
         assert ours[-1].content == answer["content"]

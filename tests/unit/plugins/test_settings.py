@@ -234,7 +234,7 @@ async def test_forgetting_needs_a_second_word_and_deletes_for_good(on: Stage) ->
 
 
 async def test_where_nothing_can_be_set_it_says_who_can(on: Stage) -> None:
-    with pytest.raises(Failed, match="an operator sets them"):
+    with pytest.raises(Failed, match="whoever runs me sets them"):
         await on.call(settings, options={}, admin=True)
 
 

@@ -66,6 +66,8 @@ class UnconfirmedPosts:
         except SlackApiError as exc:
             if exc.response.status_code >= 500 or error_of(exc) in _TRANSIENT_ERRORS:
                 raise
+            if error_of(exc) == "thread_not_found":
+                return None  # where there is no thread, nothing stands in it
             why = error_of(exc)
         except LookupError as exc:
             why = str(exc)

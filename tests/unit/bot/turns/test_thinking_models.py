@@ -45,5 +45,5 @@ async def test_thoughts_that_are_to_be_shown_come_as_a_file(parlance: Parlance) 
 
 
 def test_thinking_is_told_with_its_seconds() -> None:
-    assert status_text(Status("thinking", elapsed_s=0.2)) == "thinking"
-    assert status_text(Status("thinking", elapsed_s=12.4)) == "thinking, 12 s so far"
+    assert status_text(Status("thinking", elapsed_s=0.2)) == "Thinking …"
+    assert status_text(Status("thinking", elapsed_s=12.4)) == "Thinking …, 12 s"

@@ -80,7 +80,7 @@ class TestRefused:
         ("name", "text", "words"),
         [
             ("paint", "a house times=7", "times must be at most 3, not 7."),
-            ("paint", "a house colours=red", "has no option 'colours'"),
+            ("paint", "a house times=2 colours=red", "has no option colours"),
             ("pant", "a house", "There is no command /pant."),
         ],
     )

@@ -22,7 +22,7 @@ from bot.adapters.slack.outbound.render import (
 from bot.adapters.slack.outbound.stream import escaped_stable_prefix
 from bot.adapters.slack.transport.client import Client
 from bot.adapters.slack.transport.timing import Timing
-from bot.replies.draft import Draft
+from bot.replies.draft import AFTER_ANSWER, Draft
 from bot.replies.reply_options import DefaultReplyOptions
 from bot.types import ConversationKey, Limits, Notice, Part, Source, Sources, Status, Text
 from tests.fakes.core import MemoryReplies
@@ -62,7 +62,9 @@ class Desk:
             agent_status=self.agent_status,
             question="What?",
         )
-        return sink, Draft(f"t{self.turns}", sink.limits, model=True)
+        draft = Draft(f"t{self.turns}", sink.limits, model=True)
+        draft.after = AFTER_ANSWER
+        return sink, draft
 
     async def show(self, sink: ReplySink, draft: Draft, parts: Iterable[Part]) -> None:
         for part in parts:
