@@ -14,7 +14,7 @@ UV := $(PY) -m uv --system-certs
 LOCKS ?= requirements
 SOURCES := bot backends plugins alembic tests bench examples
 
-.PHONY: help run test lint types fmt bench docs soak test-peers lock llama wheel clean
+.PHONY: help run test lint types fmt bench docs picture soak test-peers lock llama wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -69,6 +69,9 @@ build/peers/discord/.installed: $(TWIN)/package.json $(TWIN)/package-lock.json $
 
 docs: $(DEV) ## write the generated tables of docs/ again
 	$(PY) -m bot docs-tables --write
+
+picture: $(DEV) ## draw the README's picture from what goes over the wire
+	$(PY) -m tests.scenarios.picture docs/images/exchange.svg
 
 COMPILE = $(operators_index) $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links
