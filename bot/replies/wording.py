@@ -16,7 +16,7 @@ _THINKING = Status("thinking")
 _STAGES = {
     "queued": "Waiting",
     "loading": "Loading the model",
-    "reading": "Reading",
+    "reading": "Thinking",
     "thinking": "Thinking",
     "writing": "Writing",
     "working": "Working",

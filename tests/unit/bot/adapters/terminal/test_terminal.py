@@ -220,7 +220,7 @@ def test_finished_blocks_wait_for_the_end_of_a_fence() -> None:
     [
         (Status("queued"), "Waiting …"),
         (Status("queued", position=3, wait_s=20.4), "Waiting, number 3 in line, about 20 s …"),
-        (Status("reading", tokens=3100), "Reading …"),
+        (Status("reading", tokens=3100), "Thinking …"),
         (Status("loading"), "Loading the model …"),
         (Status("thinking", elapsed_s=12.3), "Thinking …, 12 s"),
         (Status("working", "reading the parts", done=2, total=7), "Reading the parts, 2 of 7 …"),

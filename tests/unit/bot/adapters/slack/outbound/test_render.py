@@ -214,7 +214,7 @@ class TestSmallPrint:
         asked = "How do I\nrotate <!channel> the logs? " + "And more. " * 20
         said = payload.notification(asked)
         assert said.startswith("How do I rotate &lt;!channel&gt; the logs? And more.")
-        assert said.endswith("… — Reading …")
+        assert said.endswith("… — Thinking …")
         assert len(said) < 120
         assert render(_view(), private=True)[0].notification("Why?") == "Why? — Answer."
 
