@@ -156,7 +156,7 @@ async def _has_sentence_from(passage: Passage, said: str) -> bool:
 def _doubt_notice(sentences: Sequence[str]) -> str:
     more = len(sentences) - _MAX_DOUBTFUL_SENTENCES
     shown = " · ".join(f"“{one}”" for one in sentences[:_MAX_DOUBTFUL_SENTENCES])
-    return f"Check this, the sources do not bear it out: {shown}" + (
+    return f"This may not be supported by the sources: {shown}" + (
         f" and {more} more sentences." if more > 0 else ""
     )
 

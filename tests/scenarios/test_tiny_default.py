@@ -77,6 +77,6 @@ async def test_nothing_that_a_newcomer_is_told_is_the_tiny_models_invention(fold
         assert plain(point).strip() in page
 
     assert "**tea**" in battle
-    assert "do not bear it out" not in ended.out
+    assert "may not be supported" not in ended.out
     assert ended.out.count(NOTE) == 1, "said once"
     assert "docs/models.md" in ended.out
