@@ -151,13 +151,14 @@ async def test_an_unreachable_replica_is_named_with_its_address_and_replaced() -
 async def test_a_switch_to_a_server_that_does_not_answer_is_refused_and_the_old_one_stays(
     tmp_path: Path, scope: Any
 ) -> None:
+    patience = {"first_byte_s": 10.0, "silence_s": 10.0}  # on a busy machine
     async with OllamaServer() as server:
         models: dict[str, Any] = {
-            "good": entry("ollama", server.url),
+            "good": {**entry("ollama", server.url), **patience},
             "gone": entry("ollama", "http://127.0.0.1:9"),
             "missing": {**entry("ollama", server.url), "model": "no-such"},
             "failing": entry("ollama", server.url),
-            "embedder": {**entry("ollama", server.url), "model": "minilm"},
+            "embedder": {**entry("ollama", server.url), "model": "minilm", **patience},
         }
         config = Config.model_validate(
             {"models": models, "default_model": "good", "embedder": "embedder"}

@@ -97,8 +97,8 @@ class TestRateLimits:
             await whole(fake, CHANNEL)
         (message,) = answers(fake, CHANNEL)
         gaps = [b - a for a, b in pairwise(message.edits)]
-        assert len(gaps) > 1
-        assert all(gap > interval * 0.8 for gap in gaps), gaps
+        assert len(gaps) > 2
+        assert all(gap > interval * 0.8 for gap in gaps[:-1]), gaps  # the end comes at once
 
 
 class TestSends:
