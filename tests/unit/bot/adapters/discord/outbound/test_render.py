@@ -194,8 +194,7 @@ class TestSmallPrint:
     @pytest.mark.parametrize("status", [None, Status("thinking"), Status("reading", tokens=61)])
     def test_a_notification_spoke_of_tokens(self, status: Status | None) -> None:
         (payload,) = render(View("t", status=status))
-        words = "Thinking" if status is None else status.stage.capitalize()
-        assert payload.content == f"⏳ {words} …"
+        assert payload.content == "⏳ Thinking …"
 
     @pytest.mark.parametrize("status", [Status("thinking", elapsed_s=12), Status("writing")])
     def test_a_status_was_hidden_by_text(self, status: Status) -> None:
