@@ -369,7 +369,7 @@ class TestEditsAndDeletions:
     ) -> None:
         question = await people.say("one plus one", mention=True)
         await answered_times(people, 1)
-        people.fake.fail_next("chat.postMessage", error="internal_error")
+        people.fake.fail_next("chat.postMessage", error="fatal_error")
         await people.edit(question, f"<@{US}> one plus two")
         await people.fake.until(lambda: "You have changed" in "".join(people.public()))
 
@@ -383,7 +383,7 @@ class TestEditsAndDeletions:
             return sum(call.method == "chat.postMessage" for call in people.fake.calls)
 
         sent = calls()
-        people.fake.fail_next("chat.postMessage", error="internal_error", times=4)
+        people.fake.fail_next("chat.postMessage", error="fatal_error", times=4)
         await people.edit(question, f"<@{US}> one plus two")
         await people.fake.until(lambda: calls() == sent + 4)
         for _ in range(2):
