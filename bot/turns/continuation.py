@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from bot.commands.checks import Asker
 from bot.errors import NotFound
 from bot.events import ActionCall
-from bot.history.attachments import AttachmentSnapshot
 from bot.history.protocol import StoredMessage
-from bot.turns.actions import ButtonHandler, is_same_channel
-from bot.turns.regenerate import rebuild_event
+from bot.turns.actions import ButtonHandler
+from bot.turns.regenerate import restore_event
 from bot.turns.turn import Turn
-from bot.types import ConversationKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +32,13 @@ async def prepare_continuation(
     answer, question = await buttons.find(call, asker)
     if question is None:
         raise NotFound("The question is no longer kept; please ask again.")
-    snapshot = await buttons.store.material(question.id) or AttachmentSnapshot()
-    key = ConversationKey.parse(question.conversation)
-    event = rebuild_event(
-        question,
-        snapshot,
-        call.author,
-        id=call.id,
-        direct=call.direct and is_same_channel(key, call.conversation),
-        earlier=call.earlier,
-    )
+    event = await restore_event(buttons.store, question, call)
     if answer.cut is None or not await buttons.store.reopen(answer.id):
         raise NotFound("This answer is complete, or goes on already.")
     turn = Turn(
         answer.id,
         event,
-        replace(asker, conversation=key, direct=event.direct),
+        replace(asker, conversation=event.conversation, direct=event.direct),
         first_asked_by=question.author,
         question=question.id,
         continues=answer.cut,

@@ -9,7 +9,7 @@ from bot.commands.checks import Asker
 from bot.errors import NotFound
 from bot.events import ActionCall, CommandCall, Message, Reader
 from bot.history.attachments import AttachmentSnapshot
-from bot.history.protocol import StoredMessage
+from bot.history.protocol import HistoryStore, StoredMessage
 from bot.turns.actions import ButtonHandler, is_same_channel
 from bot.turns.open_turns import OpenTurns
 from bot.types import Author, ConversationKey
@@ -49,19 +49,9 @@ class Regenerator:
         answer, question = await self.buttons.find(call, asker)
         if question is None:
             raise NotFound("The question is no longer kept; please ask again.")
-        snapshot = await self.buttons.store.material(question.id) or AttachmentSnapshot()
-        if not question.text.strip() and not question.command and not snapshot.attachments:
+        event = await restore_event(self.buttons.store, question, call, edited=call.value)
+        if not (question.text.strip() or question.command or event.attachments):
             raise NotFound("The files of that question are gone; please send them again.")
-        key = ConversationKey.parse(question.conversation)
-        event = rebuild_event(
-            question,
-            snapshot,
-            call.author,
-            id=call.id,
-            direct=call.direct and is_same_channel(key, call.conversation),
-            edited=call.value,
-            earlier=call.earlier,
-        )
         return Repetition(event, question, answer)
 
     async def _repeat_unstored(self, event: Message | CommandCall, call: ActionCall) -> Repetition:
@@ -70,6 +60,22 @@ class Regenerator:
         if isinstance(event, Message) and call.value:
             event = replace(event, text=call.value)
         return Repetition(event)
+
+
+async def restore_event(
+    store: HistoryStore, question: StoredMessage, call: ActionCall, *, edited: str = ""
+) -> Message | CommandCall:
+    """Return the stored question as an event of the person who pressed a button."""
+    key = ConversationKey.parse(question.conversation)
+    return rebuild_event(
+        question,
+        await store.material(question.id) or AttachmentSnapshot(),
+        call.author,
+        id=call.id,
+        direct=call.direct and is_same_channel(key, call.conversation),
+        edited=edited,
+        earlier=call.earlier,
+    )
 
 
 def rebuild_event(
