@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -17,3 +19,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the many short unit tests last, so that the workers end at about the same time."""
     items.sort(key=lambda item: item.nodeid.startswith("tests/unit/"))
+
+
+@pytest.fixture(autouse=True)
+def forgotten_plugins() -> Iterator[None]:
+    """The modules that a test made of plugins' files are gone after it."""
+    before = set(sys.modules)
+    yield
+    for name in sys.modules.keys() - before:
+        if name.startswith("parlance_plugin_"):
+            del sys.modules[name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +14,6 @@ def plugins_in(folder: Path, **sources: str) -> Iterator[Plugins]:
     """The plugins of a folder, with these modules in it, by name."""
     for name, source in sources.items():
         (folder / f"{name}.py").write_text(source)
-    before = set(sys.modules)
     found = load_plugins(folders=[folder], installed=False)
     assert found.problems == ()
     yield found
-    for name in set(sys.modules) - before:
-        if name.startswith("parlance_plugin_"):
-            del sys.modules[name]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -40,16 +39,6 @@ GREETER = hostile.source(
         return [Skill("greeter", commands=(greet,))]
     '''
 )
-
-
-@pytest.fixture(autouse=True)
-def forgotten_modules() -> Iterator[None]:
-    """Forget the modules that were made of plugins."""
-    before = set(sys.modules)
-    yield
-    for name in set(sys.modules) - before:
-        if name.startswith("parlance_plugin_"):
-            del sys.modules[name]
 
 
 def install(folder: Path, **sources: str) -> Path:

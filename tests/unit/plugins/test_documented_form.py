@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -27,13 +26,9 @@ async def parlance(tmp_path: Path) -> AsyncIterator[Parlance]:
     place = tmp_path / "plugins"
     place.mkdir()
     (place / "minutes.py").write_text(code[1])
-    before = set(sys.modules)
     async with running_skills(plugins=["plugins.chat"], folders=[place], folder=tmp_path) as core:
         assert core.plugins.problems == ()
         yield core
-    for name in set(sys.modules) - before:
-        if name.startswith("parlance_plugin_"):
-            del sys.modules[name]
 
 
 @pytest.fixture

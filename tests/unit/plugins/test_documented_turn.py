@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -49,15 +48,12 @@ async def running(folder: Path, *replies: str) -> AsyncIterator[Parlance]:
     place.mkdir(exist_ok=True)
     (place / "announcing.py").write_text(code[1])
     (place / "keeping.py").write_text(WITH_FILE)
-    plugins, before = ["plugins.chat"], set(sys.modules)
+    plugins = ["plugins.chat"]
     async with running_skills(
         plugins=plugins, folders=[place], folder=folder, replies=replies
     ) as core:
         assert core.plugins.problems == ()
         yield core
-    for name in set(sys.modules) - before:
-        if name.startswith("parlance_plugin_"):
-            del sys.modules[name]
 
 
 async def test_it_posts_what_was_approved_and_asks_the_model_once(tmp_path: Path) -> None:

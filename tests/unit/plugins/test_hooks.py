@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,17 +31,13 @@ Running = Callable[..., AbstractAsyncContextManager[Parlance]]
 
 
 @pytest.fixture
-def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A folder with the example of the hook that the test is named for, as a plugin."""
     hook = request.node.name.removeprefix("test_hook_")
     place = tmp_path / "plugins"
     place.mkdir()
     (place / f"{hook}.py").write_text(example(hook))
-    before = set(sys.modules)
-    yield place
-    for name in set(sys.modules) - before:
-        if name.startswith("parlance_plugin_"):
-            del sys.modules[name]
+    return place
 
 
 @pytest.fixture
@@ -60,6 +56,13 @@ def running(folder: Path, tmp_path: Path) -> Running:
         return running_skills(plugins=["plugins.chat"], folders=[folder], folder=tmp_path, **more)
 
     return start
+
+
+def imported_from(folder: Path) -> Any:
+    """The module that was made of the folder's one plugin."""
+    (file,) = folder.glob("*.py")
+    (module,) = [m for m in sys.modules.values() if getattr(m, "__file__", None) == str(file)]
+    return module
 
 
 def example(hook: str) -> str:
@@ -141,17 +144,17 @@ async def test_hook_prompt_folders(folder: Path) -> None:
     assert JinjaPrompts([Path(found)]).render("toast", name="Ann") == 'Raise a glass to "Ann".'
 
 
-async def test_hook_lifespan(running: Running) -> None:
+async def test_hook_lifespan(running: Running, folder: Path) -> None:
     async with running() as parlance:
         await parlance.say("Are you there?")
-        (module,) = [m for name, m in sys.modules.items() if name.startswith("parlance_plugin_")]
+        module = imported_from(folder)
         assert module.seen == ["tick"]
 
 
-async def test_hook_forget_user(running: Running) -> None:
+async def test_hook_forget_user(running: Running, folder: Path) -> None:
     async with running() as parlance:
         await parlance.say("/birthday 12 May")
-        (module,) = [m for name, m in sys.modules.items() if name.startswith("parlance_plugin_")]
+        module = imported_from(folder)
         assert module.birthdays == {"test:ann": "12 May"}
         assert parlance.services.forget is not None
         await parlance.services.forget("test:ann")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, cast
@@ -40,13 +39,9 @@ GREETER = """
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder of plugins; the modules that were made of it are forgotten afterwards."""
-    before = set(sys.modules)
-    yield tmp_path / "plugins"
-    for name in set(sys.modules) - before:
-        if name.startswith("parlance_plugin_"):
-            del sys.modules[name]
+def folder(tmp_path: Path) -> Path:
+    """A folder of plugins."""
+    return tmp_path / "plugins"
 
 
 def write(folder: Path, name: str, text: str) -> Path:
