@@ -7,20 +7,26 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from bot.errors import Refused
+from bot.skills.document_tree import Block, LeftOut
 
 MAX_CHARACTERS = 5_000_000
 """The longest text of a document."""
 
 _HEADING = re.compile(r"^#{1,6}[ \t]++(.*[^ \t\n])", re.MULTILINE)
-_BACKTICKS = re.compile(r"`+")
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A document as Markdown. Without a `title` the first heading or the file name is it."""
+    """A document as `blocks`, or as Markdown in `text`, which is then parsed into blocks.
 
-    text: str = field(repr=False)
+    Without a `title` the first heading or the file name is it. `left_out` is what was seen and not
+    read: pictures, hidden sheets, damaged pages.
+    """
+
+    text: str = field(default="", repr=False)
     title: str = ""
+    blocks: tuple[Block, ...] = field(default=(), repr=False)
+    left_out: tuple[LeftOut, ...] = ()
 
 
 class TooLong(Refused):
@@ -65,13 +71,6 @@ def find_first_heading(markdown: str) -> str:
     It serves as the title of a document that has none."""
     found = _HEADING.search(markdown[:2_000])
     return found[1][:200] if found else ""
-
-
-def fence_code(code: str, language: str = "") -> str:
-    """Return code as a fenced Markdown block whose fence is longer than any backticks in it."""
-    longest = max((len(run) for run in _BACKTICKS.findall(code)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{code}\n{fence}"
 
 
 @dataclass(frozen=True, slots=True)

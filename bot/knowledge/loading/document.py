@@ -10,6 +10,7 @@ from bot.errors import Refused
 from bot.knowledge.loading import registry as shipped
 from bot.knowledge.loading.table_text import label_tables
 from bot.skills.document_loader import Loaded, Loader, TooLong
+from bot.skills.document_tree import to_markdown
 from bot.web.decoding import is_utf8
 from bot.web.extract import extract, is_html
 
@@ -71,6 +72,8 @@ def load_document(
         raise Refused(f"{raw.title} is empty.")
     try:
         loaded = _run_loader(raw, _find_loader(raw, loaders))
+        if loaded.blocks:
+            loaded = Loaded(to_markdown(loaded.blocks), loaded.title)
         if for_search:
             text = label_tables(_INVISIBLE_CHARACTERS.sub("", loaded.text))
             loaded = Loaded(text, _INVISIBLE_CHARACTERS.sub("", loaded.title))

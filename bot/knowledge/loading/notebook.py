@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bot.errors import Refused
-from bot.skills.document_loader import Loaded, Loader, fence_code, find_first_heading
+from bot.skills.document_loader import Loaded, Loader, find_first_heading
+from bot.skills.document_tree import fence_code
 from bot.web.decoding import decode
 
 

@@ -14,7 +14,8 @@ from bot.knowledge.loading.notebook import NOTEBOOK
 from bot.knowledge.loading.office import OFFICE
 from bot.knowledge.loading.pdf import PDF
 from bot.knowledge.loading.spreadsheet import CSV, XLSX
-from bot.skills.document_loader import Loaded, Loader, fence_code
+from bot.skills.document_loader import Loaded, Loader
+from bot.skills.document_tree import fence_code
 from bot.web.decoding import decode, is_binary
 from bot.web.extract import extract
 
