@@ -34,6 +34,7 @@ from bot.answering.excerpts import READ_CHARACTERS, as_points, excerpts
 from bot.answering.grounded_answer import answer_from, source
 from bot.answering.query_rewriting import search_for
 from bot.answering.small_model import answer_to, courtesy, is_small, small_note
+from bot.catalogue.sentence import Sentence, join_sentences, lay_out, say, say_number
 from bot.commands.access import parse_person
 from bot.commands.checks import (
     Asker,
@@ -210,6 +211,7 @@ __all__ = [
     "Sampling",
     "Scope",
     "SearchResult",
+    "Sentence",
     "Services",
     "Setting",
     "Sink",
@@ -244,6 +246,8 @@ __all__ = [
     "is_private",
     "is_small",
     "is_user",
+    "join_sentences",
+    "lay_out",
     "model_names",
     "nearest",
     "notice_text",
@@ -251,6 +255,8 @@ __all__ = [
     "plain_name",
     "private_base",
     "quoted",
+    "say",
+    "say_number",
     "search_for",
     "small_note",
     "source",

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import structlog
@@ -18,6 +19,7 @@ from backends.pool.pool import Pool
 from bot.adapters.protocol import Adapter, AdapterError
 from bot.adapters.supervisor import supervise
 from bot.assembly import load_rules, open_core
+from bot.catalogue.languages import set_folders
 from bot.errors import UserFacingError
 from bot.history.reply_addresses import SqlReplies
 from bot.history.retention import remove_expired_daily
@@ -199,6 +201,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
         )
         stack.push_async_callback(knowledge.aclose)
 
+        await asyncio.to_thread(set_folders, map(Path, plugins.language_folders))
         metrics = Metrics()
         metrics.watch_pool(pool.status)
         made = await stack.enter_async_context(

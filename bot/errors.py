@@ -23,6 +23,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from bot.catalogue.sentence import say
+
 
 class ParlanceError(Exception):
     """Base of every error of the core."""
@@ -67,7 +69,11 @@ class Busy(UserFacingError):
     def __init__(self, retry_after_s: float, message: str | None = None) -> None:
         self.retry_after_s = max(1.0, retry_after_s)
         super().__init__(
-            message or f"Busy just now; try again in about {self.retry_after_s:.0f} s."
+            message
+            or say(
+                "Busy just now; try again in about {seconds:.0f} s.",
+                seconds=self.retry_after_s,
+            )
         )
 
 

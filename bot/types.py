@@ -284,6 +284,7 @@ class View:
     `state` is "working". `notices` are in the order in which they were yielded. `audience` may
     become "asker" when the reply ends as a refusal: what everybody was shown is then taken away.
     `heading` is small print above the text that says whose question this answers; empty for none.
+    `locale` is the language of its readers, such as `de`; None for English.
     """
 
     turn: str
@@ -297,6 +298,7 @@ class View:
     state: State = "working"
     audience: Audience = "everyone"
     heading: str = ""
+    locale: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from bot.api import (
     command,
     hookimpl,
     model_names,
+    say,
     search_for,
     source,
     speakers,
@@ -47,14 +48,14 @@ async def ask(
     bases = await ctx.knowledge.bases(ctx.asker)
     history = await ctx.history.recent(str(ctx.conversation))
     if bases and (ctx.services.searching.rewrite or ctx.services.searching.multi_query):
-        await ctx.say(Status("working", "working out what to look for"))
+        await ctx.say(Status("working", say("working out what to look for")))
     asked = _joined(question, about)
     found = await search_for(ctx, asked, bases=bases, history=history, model=name)
     if not found.evidence or not found.passages:
         await ctx.say(
             Explanation(
                 passages=tuple(source(n, p) for n, p in enumerate(found.passages, 1)),
-                left_out=("Every passage: none is evidence enough for an answer.",),
+                left_out=(say("Every passage: none is evidence enough for an answer."),),
                 searched=found.searched,
             )
         )
@@ -83,7 +84,7 @@ def _question(ctx: Context, question: str | None) -> tuple[str, str]:
         return said, ""
     about = target.text.strip()
     if not about and not said:
-        raise UsageError("This message has no text to ask about.")
+        raise UsageError(say("This message has no text to ask about."))
     return ("" if said in about else said), about[:MAX_QUESTION_CHARACTERS]
 
 
@@ -93,11 +94,11 @@ def _joined(question: str, about: str) -> str:
 
 def _nothing(found: SearchResult, bases: Sequence[str]) -> str:
     if not bases:
-        return "There are no documents here yet; an admin can add some with /docs add."
+        return say("There are no documents here yet; an admin can add some with /docs add.")
     titles = list(dict.fromkeys(found.nearest or [p.title for p in found.passages]))[:3]
     if not titles:
-        return "That is not in the documents."
-    return "That is not in the documents. The nearest are:\n\n" + "\n".join(
+        return say("That is not in the documents.")
+    return say("That is not in the documents. The nearest are:\n\n") + "\n".join(
         f"- {title}" for title in titles
     )
 

@@ -34,6 +34,7 @@ from bot.api import (
     model_names,
     plain_name,
     quoted,
+    say,
     search_for,
     small_note,
     speakers,
@@ -70,10 +71,10 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> None:
     said = said.strip()
     pages, refused = await _read_files(ctx)
     if not said and not pages:
-        raise Refused(refused[0] if refused else "Your message is empty; ask me something.")
+        raise Refused(refused[0] if refused else say("Your message is empty; ask me something."))
     for reason in refused:
         await ctx.say(Notice(reason, kind="footer"))
-    question = said or "Say in a few sentences what this is about."
+    question = said or say("Say in a few sentences what this is about.")
     name = await ctx.model(model)
     capabilities = await ctx.models.capabilities(name)
     history = await ctx.history.recent(str(ctx.conversation))
@@ -97,7 +98,7 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> None:
     asked = _Prompt(name, family, system, who.said(ctx.author.key, question), history, who)
     await _plain(ctx, asked, pages)
     if bases:
-        await ctx.say(Notice("Plain conversation, not from the documents.", kind="footer"))
+        await ctx.say(Notice(say("Plain conversation, not from the documents."), kind="footer"))
     if note:
         await ctx.say(note)
 
@@ -156,7 +157,11 @@ async def _plain(ctx: Context, asked: _Prompt, pages: Sequence[Page]) -> None:
         who=asked.who,
     )
     missing = len(quotes) + len(pieces) - fitted.blocks
-    left_out = (f"{missing} pieces of messages and files that did not fit",) if missing else ()
+    left_out = (
+        (say("{number} pieces of messages and files that did not fit", number=missing),)
+        if missing
+        else ()
+    )
     await ctx.say(
         Explanation(
             model=model,
@@ -209,7 +214,7 @@ async def _read_files(ctx: Context) -> tuple[list[Page], list[str]]:
         except Recording as exc:
             refused.append(str(exc))
         except UserFacingError as exc:
-            refused.append(f"{file.name:.100} is left out: {exc}")
+            refused.append(say("{name} is left out: {reason}", name=file.name[:100], reason=exc))
     return pages, refused
 
 

@@ -19,6 +19,7 @@ from bot.api import (
     UsageError,
     at_this_machine,
     is_admin,
+    say,
 )
 
 _URL = re.compile(r"https?://[^\s<>|\"]+", re.IGNORECASE)
@@ -26,8 +27,8 @@ _MAX_SHOWN_DOCUMENTS = 50
 _MAX_TITLE_CHARACTERS = 80
 _OUTCOMES = {
     "added": "added",
-    "changed": "read again, since it has changed",
-    "unchanged": "unchanged, nothing to do",
+    "changed": say("read again, since it has changed"),
+    "unchanged": say("unchanged, nothing to do"),
     "removed": "removed",
 }
 
@@ -48,7 +49,7 @@ async def add(ctx: Context, what: str, text: str, base: str | None) -> None:
     things += [_add_file(ctx, file, base) for file in ctx.attachments]
     if not things:
         raise UsageError(
-            "Name a URL, attach a file, or give a text: /docs add https://example.com/guide"
+            say("Name a URL, attach a file, or give a text: /docs add https://example.com/guide")
         )
     await _add_all(ctx, things)
 
@@ -62,10 +63,13 @@ def _add_path(ctx: Context, what: str, base: str | None) -> AsyncGenerator[Inges
     if not at_this_machine(ctx.asker):
         if ctx.attachments:
             raise Refused(
-                f"{what!r:.60} is no URL, and a file has its own title: leave it out, and attach "
-                "the file again."
+                say(
+                    "{what!r} is no URL, and a file has its own title: leave it out, "
+                    "and attach the file again.",
+                    what=what[:60],
+                )
             )
-        raise Refused("Give a URL such as https://example.com/guide, or attach the file.")
+        raise Refused(say("Give a URL such as https://example.com/guide, or attach the file."))
     ctx.require(is_admin)
     return _add_address(ctx, what, base)
 
@@ -76,8 +80,12 @@ async def _add_file(
     limit = ctx.services.max_attachment_bytes
     if file.size > limit:
         raise Refused(
-            f"{file.name:.100} has {file.size / 1024**2:.0f} MB; files up to "
-            f"{limit / 1024**2:.0f} MB are added."
+            say(
+                "{name} has {size:.0f} MB; files up to {limit:.0f} MB are added.",
+                name=file.name[:100],
+                size=file.size / 1024**2,
+                limit=limit / 1024**2,
+            )
         )
     data = await file.read(limit)
     added = ctx.knowledge.add_bytes(file.name, data, base=base, by=ctx.author.key)
@@ -98,7 +106,7 @@ async def add_message(ctx: Context, target: ContextMessage, base: str | None) ->
         text = f"# A message by {target.author}\n\n{target.text}"
         things = [ctx.knowledge.add_bytes(name, text.encode(), base=base, by=ctx.author.key)]
     else:
-        raise UsageError("This message has nothing that could be added.")
+        raise UsageError(say("This message has nothing that could be added."))
     await _add_all(ctx, things)
 
 
@@ -167,7 +175,12 @@ def _progress_status(step: Ingested) -> Status:
     """Of a long document, its passages; beside them the number of documents, if there are more."""
     done, total = step.done, step.total
     if not step.within:
-        return Status("working", f"reading {step.location:.200}", done=done, total=total)
+        return Status(
+            "working",
+            say("reading {location}", location=step.location[:200]),
+            done=done,
+            total=total,
+        )
     name = step.location.rstrip("/").rsplit("/", 1)[-1]
     text = f"{name:.100}: {step.within}"
     return Status("working", text, done=done, total=total) if total > 1 else Status("working", text)

@@ -10,12 +10,14 @@ from bot.api import (
     CommandCall,
     Completion,
     Context,
+    Document,
     Example,
     NotFound,
     Notice,
     Option,
     Passage,
     Report,
+    Sentence,
     Skill,
     Sources,
     Text,
@@ -25,7 +27,11 @@ from bot.api import (
     hookimpl,
     in_direct_message,
     is_private,
+    join_sentences,
+    lay_out,
     private_base,
+    say,
+    say_number,
     source,
 )
 from plugins.docs_addition import add, add_message
@@ -43,6 +49,9 @@ async def document_titles(asked: Completion) -> Sequence[str]:
         for one in await knowledge.list(base)
         if one.title.casefold().startswith(prefix)
     ][:25]
+
+
+NO_DOCUMENTS = say("There are no documents here yet.")
 
 
 @command(
@@ -82,8 +91,11 @@ async def docs(
         done = add(ctx, what.strip(), text.strip(), changed)
     elif text.strip() or ctx.attachments:
         raise UsageError(
-            f"A text and a file are for /docs add, and nothing is done with them by "
-            f"/docs {action}: choose add, or leave them out."
+            say(
+                "A text and a file are for /docs add, and nothing is done with "
+                "them by /docs {action}: choose add, or leave them out.",
+                action=action,
+            )
         )
     elif action == "remove":
         changed = await _base_to_change(ctx, "docs.remove", base)
@@ -113,45 +125,51 @@ async def _list(ctx: Context, bases: Sequence[str]) -> None:
     for base in bases:
         found = await ctx.knowledge.list(base)
         if len(bases) > 1 and found:
-            lines.append(f"**{_base_name(base)}**")
-        for one in found[:_MAX_SHOWN_ROWS]:
-            state = "" if one.status == "ready" else f", {one.status}"
-            lines.append(f"- {one.title} ({_passages(one.passages)}{state}): {one.name}")
+            lines.append(lay_out("**{base}**", base=_base_name(base)))
+        lines += map(_document, found[:_MAX_SHOWN_ROWS])
         if len(found) > _MAX_SHOWN_ROWS:
-            lines.append(f"- and {len(found) - _MAX_SHOWN_ROWS} more")
-    await ctx.say(Text("\n".join(lines) or "There are no documents here yet."))
+            lines.append(say("- and {number} more", number=len(found) - _MAX_SHOWN_ROWS))
+    await ctx.say(Text(join_sentences(lines, "\n") or NO_DOCUMENTS))
+
+
+def _document(one: Document) -> Sentence:
+    state = "" if one.status == "ready" else one.status
+    about = join_sentences((_passages(one.passages), state), ", ")
+    return lay_out("- {title} ({about}): {name}", title=one.title, about=about, name=one.name)
 
 
 def _base_name(base: str) -> str:
-    return "your own documents" if is_private(base) else base
+    return say("your own documents") if is_private(base) else base
 
 
 async def _search(ctx: Context, words: str, bases: Sequence[str]) -> None:
     if not words:
-        raise UsageError("Say what to look for: /docs search how do I rotate the logs")
+        raise UsageError(say("Say what to look for: /docs search how do I rotate the logs"))
     if not bases:
-        await ctx.say(Text("There are no documents here yet."))
+        await ctx.say(Text(NO_DOCUMENTS))
         return
     found = await ctx.knowledge.search(words, bases=bases)
     if not found.passages:
-        await ctx.say(Text("Nothing in the documents comes near."))
+        await ctx.say(Text(say("Nothing in the documents comes near.")))
         return
-    verdict = "enough" if found.evidence else "not enough"
-    await ctx.say(
-        Text(
-            f"{_passages(len(found.passages))}, {verdict} evidence for an answer "
-            f"(confidence {found.confidence:.2f}):\n\n"
-            + "\n\n".join(
-                f"**[{n}] {_heading(p)}** ({p.score:.2f})\n" + _quote(p.text)
-                for n, p in enumerate(found.passages, 1)
-            )
+    values = {"passages": _passages(len(found.passages)), "confidence": found.confidence}
+    head = (
+        say("{passages}, enough evidence for an answer (confidence {confidence:.2f}):", **values)
+        if found.evidence
+        else say(
+            "{passages}, not enough evidence for an answer (confidence {confidence:.2f}):", **values
         )
     )
+    shown = (
+        f"**[{n}] {_heading(p)}** ({p.score:.2f})\n" + _quote(p.text)
+        for n, p in enumerate(found.passages, 1)
+    )
+    await ctx.say(Text(join_sentences((head, *shown), "\n\n")))
     await ctx.say(Sources(tuple(source(n, p) for n, p in enumerate(found.passages, 1))))
 
 
 def _passages(count: int) -> str:
-    return f"{count} passage{'' if count == 1 else 's'}"
+    return say_number("{n} passage", "{n} passages", count)
 
 
 def _heading(passage: Passage) -> str:
@@ -185,31 +203,43 @@ async def _feedback(ctx: Context, bases: Sequence[str]) -> None:
         if source is not None and document is not None and document.at <= report.at:
             said.setdefault((source.document, source.passage), []).append(report)
     if not said:
-        await ctx.say(Text("Nobody has said that a passage is wrong or outdated."))
+        await ctx.say(Text(say("Nobody has said that a passage is wrong or outdated.")))
         return
     lines = [_report_line(reports) for reports in list(said.values())[:_MAX_SHOWN_ROWS]]
     if len(said) > _MAX_SHOWN_ROWS:
-        lines.append(f"And {len(said) - _MAX_SHOWN_ROWS} more.")
-    await ctx.say(Text("\n\n".join(lines)))
+        lines.append(say("And {number} more.", number=len(said) - _MAX_SHOWN_ROWS))
+    await ctx.say(Text(join_sentences(lines, "\n\n")))
 
 
 def _report_line(reports: Sequence[Report]) -> str:
     source = reports[0].source
     assert source is not None
     verdicts = Counter(report.verdict for report in reports)
-    counted = ", ".join(f"{number} × {verdict}" for verdict, number in verdicts.items())
+    words = {"wrong": say("wrong"), "outdated": say("outdated")}
+    counted = join_sentences(
+        [
+            lay_out("{number} × {verdict}", number=number, verdict=words.get(verdict, verdict))
+            for verdict, number in verdicts.items()
+        ],
+        ", ",
+    )
     heading = f" › {source.heading}" if source.heading else ""
-    return (
-        f"**{source.title}{heading}** ({counted}, last on {reports[0].at:%Y-%m-%d}): "
-        f"{source.location}\n{_quote(source.passage)}"
+    return say(
+        "**{title}{heading}** ({counted}, last on {at:%Y-%m-%d}): {location}\n{quote}",
+        title=source.title,
+        heading=heading,
+        counted=counted,
+        at=reports[0].at,
+        location=source.location,
+        quote=_quote(source.passage),
     )
 
 
 async def _remove(ctx: Context, what: str, bases: Sequence[str]) -> None:
     """Remove from the first of these bases that has it."""
     if not what:
-        raise UsageError("Name the document: /docs remove TITLE (see /docs list)")
-    missing = NotFound("There are no documents here.")
+        raise UsageError(say("Name the document: /docs remove TITLE (see /docs list)"))
+    missing = NotFound(say("There are no documents here."))
     for base in bases:
         try:
             gone = await ctx.knowledge.remove(what, base=base)
@@ -217,7 +247,16 @@ async def _remove(ctx: Context, what: str, bases: Sequence[str]) -> None:
             missing = exc
         else:
             where = _base_name(gone.base)
-            await ctx.say(Notice(f"{gone.title} ({gone.name}) is removed from {where}."))
+            await ctx.say(
+                Notice(
+                    say(
+                        "{title} ({name}) is removed from {where}.",
+                        title=gone.title,
+                        name=gone.name,
+                        where=where,
+                    )
+                )
+            )
             return
     raise missing
 

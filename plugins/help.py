@@ -19,7 +19,10 @@ from bot.api import (
     Text,
     command,
     hookimpl,
+    join_sentences,
+    lay_out,
     nearest,
+    say,
 )
 
 _GREETING_EXAMPLES = 3
@@ -57,21 +60,30 @@ async def help_(
     found = next((one for one in mine if one.name == name), None)
     if found is None:
         near = nearest(name, [one.name for one in mine])
-        hint = f" Did you mean /{near}?" if near else " Write /help to see them all."
-        raise NotFound(f"There is no command /{name:.60}.{hint}")
+        hint = (
+            say(" Did you mean /{near}?", near=near)
+            if near
+            else say(" Write /help to see them all.")
+        )
+        raise NotFound(say("There is no command /{name}.{hint}", name=name[:60], hint=hint))
     yield Text(_page(ctx, found))
 
 
 def _overview(ctx: Context, commands: Sequence[Command], *, writes: bool) -> str:
-    first = "Just write to me, or use a command." if writes else "Use a command."
+    first = say("Just write to me, or use a command.") if writes else say("Use a command.")
     asking = [one for one in commands if not one.quick]
-    groups = {"Ask": asking, "Settings and more": [one for one in commands if one.quick]}
-    lines = [first]
-    for title, found in groups.items():
+    others = [one for one in commands if one.quick]
+    lines: list[str] = [first]
+    for title, found in ((say("Ask"), asking), (say("Settings and more"), others)):
         if found:
-            lines += ["", f"**{title}**"]
-            lines += [f"- {ctx.written(_short_usage(one))}: {one.description}" for one in found]
-    return "\n".join([*lines, "", f"{ctx.written('/help NAME')} tells more about one of them."])
+            lines.append(lay_out("\n**{title}**", title=title))
+            lines += [_named(ctx.written(_short_usage(one)), one.description) for one in found]
+    more = say("{call} tells more about one of them.", call=ctx.written("/help NAME"))
+    return join_sentences((*lines, lay_out("\n{more}", more=more)), "\n")
+
+
+def _named(name: str, about: str) -> str:
+    return lay_out("- {name}: {about}", name=name, about=about)
 
 
 def _short_usage(one: Command) -> str:
@@ -81,43 +93,50 @@ def _short_usage(one: Command) -> str:
 
 
 def _page(ctx: Context, found: Command) -> str:
-    lines = [ctx.written(found.usage), "", found.description]
+    lines = [ctx.written(found.usage), lay_out("\n{about}", about=found.description)]
     if found.options:
-        lines += ["", "Options:"]
+        lines.append(lay_out("\n{title}", title=say("Options:")))
     for option in found.options:
         words = [option.description]
         if option.choices:
-            words.append("one of " + ", ".join(option.choices))
+            words.append(say("one of {choices}", choices=", ".join(option.choices)))
         if option.required:
-            words.append("required")
+            words.append(say("required"))
         elif option.default not in (None, ""):
-            words.append(f"{option.default} unless given")
-        lines.append(f"- `{option.name}`: {'; '.join(words)}")
+            words.append(say("{default} unless given", default=option.default))
+        lines.append(_named(f"`{option.name}`", join_sentences(words, "; ")))
     if found.examples:
-        lines += ["", "Examples:", *(f"- {ctx.written(one.call)}" for one in found.examples)]
+        lines.append(lay_out("\n{title}", title=say("Examples:")))
+        lines += [f"- {ctx.written(one.call)}" for one in found.examples]
     if found.menu:
-        lines += ["", f"Also in the menu of a message: {found.menu}"]
-    return "\n".join(lines)
+        menu = say("Also in the menu of a message: {menu}", menu=found.menu)
+        lines.append(lay_out("\n{menu}", menu=menu))
+    return join_sentences(lines, "\n")
 
 
 @command("stop", quick=True, private=True)
 async def stop(ctx: Context) -> AsyncIterator[Part]:
     """Stop the answer that is being written here."""
     stopped = await ctx.services.turns.stop(ctx.conversation, ctx.asker)
-    yield Notice("Stopped." if stopped else "Nothing is being written here.", private=True)
+    yield Notice(
+        say("Stopped.") if stopped else say("Nothing is being written here."), private=True
+    )
 
 
 async def greet(ctx: Context) -> None:
     """Answer a person who names the bot and says nothing more."""
     mine = [one for one in ctx.services.commands if await ctx.allowed(one.name)]
     if not mine:
-        await ctx.say(Text("Hello!"))
+        await ctx.say(Text(say("Hello!")))
         return
     asked = [one for one in sorted(mine, key=_by_use) if one.examples and one.name != "help"]
-    lines = [f"- {ctx.written(one.examples[0].call)}" for one in asked[:_GREETING_EXAMPLES]]
+    examples = "\n".join(
+        f"- {ctx.written(one.examples[0].call)}" for one in asked[:_GREETING_EXAMPLES]
+    )
+    lines = [say("Hello! Ask me something, for example:"), examples]
     if any(one.name == "help" for one in mine):
-        lines += ["", f"{ctx.written('/help')} lists everything."]
-    await ctx.say(Text("\n".join(["Hello! Ask me something, for example:", "", *lines])))
+        lines.append(say("{call} lists everything.", call=ctx.written("/help")))
+    await ctx.say(Text(join_sentences(lines, "\n\n")))
 
 
 def _by_use(one: Command) -> bool:

@@ -17,23 +17,26 @@ from bot.api import (
     UsageError,
     command,
     hookimpl,
+    join_sentences,
+    lay_out,
     model_names,
+    say,
 )
 
 Width = Literal["here", "channel", "workspace", "default"]
 WORDS: Mapping[Scope, str] = {
-    "conversation": "chosen for this thread",
-    "person": "chosen by you",
-    "channel": "chosen for this channel",
-    "workspace": "chosen for this workspace",
-    "default": "the default",
+    "conversation": say("chosen for this thread"),
+    "person": say("chosen by you"),
+    "channel": say("chosen for this channel"),
+    "workspace": say("chosen for this workspace"),
+    "default": say("the default"),
 }
 ANSWERS: Mapping[Scope, str] = {
-    "conversation": "everybody in this thread",
-    "person": "you in this channel",
-    "channel": "everybody in this channel who has not chosen another",
-    "workspace": "everybody in this workspace where nothing else is chosen",
-    "default": "wherever nothing else is chosen",
+    "conversation": say("everybody in this thread"),
+    "person": say("you in this channel"),
+    "channel": say("everybody in this channel who has not chosen another"),
+    "workspace": say("everybody in this workspace where nothing else is chosen"),
+    "default": say("wherever nothing else is chosen"),
 }
 
 
@@ -67,29 +70,44 @@ async def _list(ctx: Context) -> str:
     current, scope = await ctx.models.current(ctx.conversation, ctx.author.key)
     lines = []
     for one in await ctx.models.describe():
-        mark = f" ← answers here, {_chosen(ctx, scope)}" if one.name == current else ""
         about = f": {one.description}" if one.description else ""
-        lines.append(f"- **{one.name}** ({one.engine}, {one.state}){about}{mark}")
-    return "\n".join(lines)
+        line = lay_out(
+            "- **{name}** ({engine}, {state}){about}",
+            name=one.name,
+            engine=one.engine,
+            state=one.state,
+            about=about,
+        )
+        if one.name == current:
+            chosen = _chosen(ctx, scope)
+            line = say("{line} ← answers here, {chosen}", line=line, chosen=chosen)
+        lines.append(line)
+    return join_sentences(lines, "\n")
 
 
 async def _use(ctx: Context, name: str, width: Width) -> str:
     if not name:
-        raise UsageError(f"Name a model: /model use {ctx.models.names()[0]}")
+        raise UsageError(say("Name a model: /model use {name}", name=ctx.models.names()[0]))
     scope: Scope = ctx.asker.here if width == "here" else width
     await ctx.authorize(f"model.use:{scope}")
     await ctx.models.use(await ctx.model(name), scope, ctx.conversation, ctx.author.key)
     current, holds = await ctx.models.current(ctx.conversation, ctx.author.key)
-    whom = "you here" if ctx.asker.direct and scope == "channel" else ANSWERS[scope]
+    whom = say("you here") if ctx.asker.direct and scope == "channel" else ANSWERS[scope]
     if current != name:
-        return f"{name} now answers {whom}; you get {current} here, {_chosen(ctx, holds)}."
-    return f"{name} now answers {whom}."
+        return say(
+            "{name} now answers {whom}; you get {current} here, {chosen}.",
+            name=name,
+            whom=whom,
+            current=current,
+            chosen=_chosen(ctx, holds),
+        )
+    return say("{name} now answers {whom}.", name=name, whom=whom)
 
 
 def _chosen(ctx: Context, scope: Scope) -> str:
     """By whom, or for what, the model was chosen."""
     direct = ctx.asker.direct and scope == "channel"
-    return "chosen for this conversation" if direct else WORDS[scope]
+    return say("chosen for this conversation") if direct else WORDS[scope]
 
 
 async def _info(ctx: Context, name: str) -> str:
@@ -97,25 +115,25 @@ async def _info(ctx: Context, name: str) -> str:
     wanted = await ctx.model(name) if name else current
     about = next((one for one in await ctx.models.describe() if one.name == wanted), None)
     can = await ctx.models.capabilities(wanted)
-    lines = [f"**{wanted}**" + (f": {about.description}" if about and about.description else "")]
+    described = f": {about.description}" if about and about.description else ""
+    lines = [f"**{wanted}**{described}"]
     if about:
-        lines.append(f"- Engine: {about.engine}, {about.state}")
-        if about.detail:
-            lines.append(f"- {about.detail}")
-        lines += [f"- {replica}" for replica in about.replicas]
+        lines.append(say("- Engine: {engine}, {state}", engine=about.engine, state=about.state))
+        lines += [lay_out("- {item}", item=one) for one in (about.detail, *about.replicas) if one]
     if can.context:
-        lines.append(f"- Context: {can.context:,} tokens")
+        lines.append(say("- Context: {number:,} tokens", number=can.context))
     if can.family:
-        lines.append(f"- Family: {can.family}")
-    able = [word for word, does in (("tools", can.tools), ("JSON", can.json_schema)) if does]
+        lines.append(say("- Family: {family}", family=can.family))
+    skills = ((say("tools"), can.tools), (say("JSON"), can.json_schema))
+    able = [word for word, does in skills if does]
     if can.thinking:
-        able.append("thinking before it answers")
+        able.append(say("thinking before it answers"))
     if able:
-        lines.append(f"- Knows: {', '.join(able)}")
-    lines += [f"- {note}" for note in can.notes]
+        lines.append(say("- Knows: {skills}", skills=join_sentences(able, ", ")))
+    lines += [lay_out("- {note}", note=note) for note in can.notes]
     if wanted == current:
-        lines.append(f"- Answers here: {_chosen(ctx, scope)}")
-    return "\n".join(lines)
+        lines.append(say("- Answers here: {chosen}", chosen=_chosen(ctx, scope)))
+    return join_sentences(lines, "\n")
 
 
 @hookimpl

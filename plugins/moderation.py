@@ -17,11 +17,13 @@ from bot.api import (
     command,
     hookimpl,
     is_admin,
+    lay_out,
     parse_person,
+    say,
 )
 
 _MAX_LISTED = 50
-_ELSEWHERE = "This cannot be changed here."
+_ELSEWHERE = say("This cannot be changed here.")
 
 
 @command("block", checks=is_admin, quick=True, private=True, examples=[Example("/block list")])
@@ -35,16 +37,16 @@ async def block(
     if service is None:
         raise Failed(_ELSEWHERE)
     if action == "list":
-        yield _list("Blocked", service.blocked(), "Nobody is blocked.")
+        yield _list(say("Blocked"), service.blocked(), say("Nobody is blocked."))
         return
     key = _person(ctx, person, f"/block {action}")
     if action == "add":
         await service.block(key, ctx.author.key)
-        yield Notice(f"{key} is blocked: I no longer answer them.", private=True)
+        yield Notice(say("{key} is blocked: I no longer answer them.", key=key), private=True)
     elif await service.unblock(key, ctx.author.key):
-        yield Notice(f"{key} is no longer blocked.", private=True)
+        yield Notice(say("{key} is no longer blocked.", key=key), private=True)
     else:
-        yield Notice(f"{key} was not blocked.", private=True)
+        yield Notice(say("{key} was not blocked.", key=key), private=True)
 
 
 @command(
@@ -65,13 +67,16 @@ async def pause(
     if service is None:
         raise Failed(_ELSEWHERE)
     place = ctx.conversation if where == "here" else None
+    named = say("here") if where == "here" else say("everywhere")
     if state == "on":
         await service.pause(place, ctx.author.key, reason)
-        yield Notice(f"Paused {where}. To end it, write /pause {where} off.")
+        yield Notice(
+            say("Paused {place}. To end it, write /pause {where} off.", place=named, where=where)
+        )
     elif await service.resume(place, ctx.author.key):
-        yield Notice(f"I answer again {where}.")
+        yield Notice(say("I answer again {place}.", place=named))
     else:
-        yield Notice(f"I was not paused {where}.", private=True)
+        yield Notice(say("I was not paused {place}.", place=named), private=True)
 
 
 @command("admins", checks=is_admin, quick=True, private=True, examples=[Example("/admins list")])
@@ -85,13 +90,15 @@ async def admins(
     if service is None:
         raise Failed(_ELSEWHERE)
     if action == "list":
-        yield _list("Admins by /allow", service.chosen(), "Nobody became an admin with /allow.")
+        yield _list(
+            say("Admins by /allow"), service.chosen(), say("Nobody became an admin with /allow.")
+        )
         return
     key = _person(ctx, person, "/admins remove")
     if await service.remove(key, ctx.author.key):
-        yield Notice(f"{key} is no longer an admin by /allow.", private=True)
+        yield Notice(say("{key} is no longer an admin by /allow.", key=key), private=True)
     else:
-        yield Notice(f"{key} did not become an admin with /allow.", private=True)
+        yield Notice(say("{key} did not become an admin with /allow.", key=key), private=True)
 
 
 @command("allow", quick=True, private=True)
@@ -107,15 +114,17 @@ async def allow(
 
 def _person(ctx: Context, text: str, call: str) -> str:
     if not text:
-        raise UsageError(f"Say whom: {call} PERSON")
+        raise UsageError(say("Say whom: {call} PERSON", call=call))
     return parse_person(text, ctx.author.platform)
 
 
 def _list(title: str, people: Sequence[str], nobody: str) -> Notice:
     if not people:
         return Notice(nobody, private=True)
-    more = f", and {len(people) - _MAX_LISTED} more" if len(people) > _MAX_LISTED else ""
-    return Notice(f"{title}: {', '.join(people[:_MAX_LISTED])}{more}.", private=True)
+    listed = ", ".join(people[:_MAX_LISTED])
+    if (more := len(people) - _MAX_LISTED) > 0:
+        listed = say("{listed}, and {number} more", listed=listed, number=more)
+    return Notice(lay_out("{title}: {listed}.", title=title, listed=listed), private=True)
 
 
 @hookimpl

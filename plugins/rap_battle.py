@@ -22,6 +22,7 @@ from bot.api import (
     command,
     hookimpl,
     model_names,
+    say,
 )
 
 _VERSUS = re.compile(
@@ -57,7 +58,7 @@ async def rap(
         performer, opponent = performers[turn % 2], performers[1 - turn % 2]
         current = turn // 2 + 1
         heading = performer if rounds == 1 else f"{performer} · round {current}"
-        words = f"{performer} takes the microphone"
+        words = say("{name} takes the microphone", name=performer)
         await ctx.say(Status("working", words, done=turn, total=rounds * 2))
         await ctx.say(Text(("\n\n" if turn else "") + f"**{heading}**\n\n"))
 
@@ -85,7 +86,7 @@ async def rap(
         )
         verse = await _verse(ctx, name, fitted.messages, fitted.max_tokens)
         if not verse.strip():
-            await ctx.say(Text("*(has no words left)*"))
+            await ctx.say(Text(say("*(has no words left)*")))
         verses.append((performer, verse.strip()))
     ctx.record.cut = None  # a verse ends where its time is over
 
@@ -107,9 +108,14 @@ def parse(matchup: str) -> tuple[str, str]:
     """The two performers of `A vs B`. Raises `UsageError`."""
     sides = [" ".join(_MARKUP.sub(" ", side).split()) for side in _VERSUS.split(f" {matchup} ")]
     if len(sides) != 2 or not all(sides):
-        raise UsageError("Name two performers: /rap Ada Lovelace vs Charles Babbage")
+        raise UsageError(say("Name two performers: /rap Ada Lovelace vs Charles Babbage"))
     if max(map(len, sides)) > _MAX_NAME_CHARACTERS:
-        raise UsageError(f"A performer's name may have {_MAX_NAME_CHARACTERS} characters.")
+        raise UsageError(
+            say(
+                "A performer's name may have {limit} characters.",
+                limit=_MAX_NAME_CHARACTERS,
+            )
+        )
     return sides[0], sides[1]
 
 

@@ -14,28 +14,32 @@ from bot.api import (
     Option,
     Part,
     Scope,
+    Setting,
     Skill,
     Text,
     UsageError,
     command,
     hookimpl,
+    join_sentences,
+    lay_out,
+    say,
 )
 
 Width = Literal["here", "channel", "workspace", "default"]
 WORDS: Mapping[Scope | None, str] = {
-    "conversation": "chosen for this thread",
-    "person": "chosen by you",
-    "channel": "chosen for this channel",
-    "workspace": "chosen for this workspace",
-    "default": "chosen for everywhere",
-    None: "as it comes",
+    "conversation": say("chosen for this thread"),
+    "person": say("chosen by you"),
+    "channel": say("chosen for this channel"),
+    "workspace": say("chosen for this workspace"),
+    "default": say("chosen for everywhere"),
+    None: say("as it comes"),
 }
 PLACES: Mapping[Scope, str] = {
-    "conversation": "for everybody in this thread",
-    "person": "for you in this channel",
-    "channel": "for everybody in this channel",
-    "workspace": "for everybody in this workspace",
-    "default": "for everybody, everywhere",
+    "conversation": say("for everybody in this thread"),
+    "person": say("for you in this channel"),
+    "channel": say("for everybody in this channel"),
+    "workspace": say("for everybody in this workspace"),
+    "default": say("for everybody, everywhere"),
 }
 
 
@@ -62,30 +66,36 @@ async def settings(
     """How I behave here: model, persona, files; for admins also documents, threads, commands."""
     service = ctx.services.settings
     if service is None:
-        raise Failed("Settings cannot be changed here; whoever runs me sets them.")
+        raise Failed(say("Settings cannot be changed here; whoever runs me sets them."))
     if action == "show":
         rows = await service.show(ctx.conversation, ctx.author.key)
-        yield Text(
-            "\n".join(
-                f"- **{row.name}**: {row.value or '(nothing)'} ({WORDS[row.scope]}). "
-                f"{row.description}."
-                for row in rows
-                if service.may_choose(row.name, ctx.asker.here, ctx.asker)
-            )
-        )
+        mine = [row for row in rows if service.may_choose(row.name, ctx.asker.here, ctx.asker)]
+        yield Text(join_sentences(map(_row, mine), "\n"))
         return
     if not name:
-        raise UsageError("Name the setting; /settings show lists them.")
+        raise UsageError(say("Name the setting; /settings show lists them."))
     where = _scope(ctx, scope)
-    place = "here" if ctx.asker.direct and where == "channel" else PLACES[where]
+    place = say("here") if ctx.asker.direct and where == "channel" else PLACES[where]
     if action == "clear":
         await service.clear(name, where, ctx.conversation, ctx.author.key)
-        yield Notice(f"{name} is no longer chosen {place}.")
+        yield Notice(say("{name} is no longer chosen {place}.", name=name, place=place))
         return
     if not value:
-        raise UsageError(f"Give a value: /settings set {name} VALUE")
+        raise UsageError(say("Give a value: /settings set {name} VALUE", name=name))
     await service.put(name, value, where, ctx.conversation, ctx.author.key)
-    yield Notice(f"{name} is set {place}; it holds from the next message on.")
+    yield Notice(
+        say("{name} is set {place}; it holds from the next message on.", name=name, place=place)
+    )
+
+
+def _row(row: Setting) -> str:
+    return lay_out(
+        "- **{name}**: {value} ({chosen}). {about}.",
+        name=row.name,
+        value=row.value or say("(nothing)"),
+        chosen=WORDS[row.scope],
+        about=row.description,
+    )
 
 
 def _scope(ctx: Context, width: Width | None) -> Scope:
@@ -102,18 +112,24 @@ async def forget(
 ) -> AsyncIterator[Part]:
     """Delete what I have kept of you: messages, answers, documents of your own, feedback."""
     if ctx.services.forget is None:
-        raise Failed("Nothing can be deleted here; please ask whoever runs me.")
+        raise Failed(say("Nothing can be deleted here; please ask whoever runs me."))
     if not confirm:
         yield Notice(
-            "This deletes your messages, my answers to them, your own documents and your feedback, "
-            "everywhere and for good. To do it, write /forget confirm=yes.",
+            say(
+                "This deletes your messages, my answers to them, your own "
+                "documents and your feedback, everywhere and for good. To do it, "
+                "write /forget confirm=yes."
+            ),
             private=True,
         )
         return
     turns = await ctx.services.forget(ctx.author.key)
     yield Notice(
-        f"Forgotten: {turns} turns are deleted. Backups that were made before may hold them for a "
-        "while.",
+        say(
+            "Forgotten: {turns} turns are deleted. Backups that were made "
+            "before may hold them for a while.",
+            turns=turns,
+        ),
         private=True,
     )
 

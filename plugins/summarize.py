@@ -40,6 +40,7 @@ from bot.api import (
     hookimpl,
     is_small,
     model_names,
+    say,
     small_note,
 )
 from plugins.summary_source import (
@@ -122,7 +123,7 @@ async def summarize(
 ) -> None:
     """Summarise a page, a file, a message or the last messages."""
     name = await ctx.model(model)
-    await ctx.say(Status("working", "reading what to summarise"))
+    await ctx.say(Status("working", say("reading what to summarise")))
     page = await find_page(ctx, source.strip(), last)
     await _summarise(ctx, page, name, style, language)
 
@@ -130,7 +131,7 @@ async def summarize(
 async def answer(ctx: Context) -> None:
     """Sum up the thread or channel in which somebody asks for it in free text."""
     name = await ctx.model()
-    await ctx.say(Status("working", "reading what to summarise"))
+    await ctx.say(Status("working", say("reading what to summarise")))
     request = parse_request(ctx.event.text or "")
     assert request is not None  # `wants` has found it
     page = text_page(
@@ -168,11 +169,13 @@ async def _quote_sentences(ctx: Context, job: Job) -> None:
     """Sentences of the text, word for word, instead of a model's."""
     found = await asyncio.to_thread(excerpts, job.text, EXCERPT_SENTENCES[job.style])
     if not found:
-        raise Refused("There is no whole sentence in it that a summary could be made of.")
+        raise Refused(say("There is no whole sentence in it that a summary could be made of."))
     cut = len(job.text) > READ_CHARACTERS
-    await ctx.say(Explanation(left_out=("All but the beginning of a long text.",) if cut else ()))
+    await ctx.say(
+        Explanation(left_out=(say("All but the beginning of a long text."),) if cut else ())
+    )
     shown = as_points(found) if job.style == "bullets" else " ".join(found)
-    await ctx.say(Text(f"In the text's own words:\n\n{shown}"))
+    await ctx.say(Text(say("In the text's own words:\n\n{shown}", shown=shown)))
 
 
 def _language(ctx: Context) -> str:
@@ -196,7 +199,15 @@ async def _write_summary(ctx: Context, job: Job) -> None:
         if split.more:
             left_out += split.more
             every = len(pieces) + split.more
-            await ctx.say(Notice(f"The text is long: {len(pieces)} of its {every} parts are read."))
+            await ctx.say(
+                Notice(
+                    say(
+                        "The text is long: {number} of its {total} parts are read.",
+                        number=len(pieces),
+                        total=every,
+                    )
+                )
+            )
         summaries: dict[int, str] = {}
         sampling = replace(SAMPLING, max_tokens=min(MAX_PART_SUMMARY_TOKENS, room // 4))
         async with aclosing(
@@ -204,15 +215,19 @@ async def _write_summary(ctx: Context, job: Job) -> None:
         ) as done:
             async for number, summary in done:
                 summaries[number] = summary
-                done_words = f"read part {len(summaries)} of {len(pieces)}"
+                done_words = say(
+                    "read part {number} of {total}",
+                    number=len(summaries),
+                    total=len(pieces),
+                )
                 await ctx.say(Status("working", done_words, done=len(summaries), total=len(pieces)))
         text = "\n\n".join(summaries[n] for n in sorted(summaries) if summaries[n])
         if not text:
-            raise Failed("The model wrote nothing about this text; try another one.")
+            raise Failed(say("The model wrote nothing about this text; try another one."))
     else:
         left_out += len(pieces) - 1
         text = pieces[0]
-    why = (f"{left_out} parts of a long text",) if left_out else ()
+    why = (say("{left_out} parts of a long text", left_out=left_out),) if left_out else ()
     await ctx.say(Explanation(model=job.model, left_out=why))
     messages = _prompt(ctx, job, "summarize", text=text, style=job.style)
     sampling = replace(SAMPLING, max_tokens=answer)

@@ -20,6 +20,7 @@ from bot.api import (
     at_this_machine,
     plain_name,
     quoted,
+    say,
 )
 
 Style = Literal["bullets", "prose"]
@@ -68,11 +69,13 @@ async def find_page(ctx: Context, source: str, last: int) -> Page:
             return await ctx.read(target.attachments[0])
         if target.replies is not None:
             quotes = await target.replies(MAX_MESSAGES)
-            return text_page(_transcript(quotes), f"A thread of {len(quotes)} messages")
+            return text_page(
+                _transcript(quotes), say("A thread of {number} messages", number=len(quotes))
+            )
         links = _URL.findall(target.text)
         if links and len(_URL.sub("", target.text).split()) < 20:
             return await ctx.web.read(links[0].rstrip(".,;:!?)"))
-        return text_page(target.text, f"A message by {plain_name(target.author)}")
+        return text_page(target.text, say("A message by {name}", name=plain_name(target.author)))
     if source:
         return await _read_named(ctx, source)
     if ctx.attachments:
@@ -91,7 +94,7 @@ async def _read_named(ctx: Context, source: str) -> Page:
         return await ctx.web.read(f"https://{plain}")
     if pasted:
         return text_page(source, "")
-    raise Refused("Give a URL such as https://example.com/page, or attach the file.")
+    raise Refused(say("Give a URL such as https://example.com/page, or attach the file."))
 
 
 async def read_messages(ctx: Context, last: int) -> tuple[str, str]:
@@ -100,7 +103,7 @@ async def read_messages(ctx: Context, last: int) -> tuple[str, str]:
     if ctx.event.earlier is not None:
         quotes = await ctx.event.earlier(last or DEFAULT_MESSAGES)
         if not _transcript(quotes):
-            raise Refused("There is nothing here yet that could be summarised.")
+            raise Refused(say("There is nothing here yet that could be summarised."))
     elif ctx.event.context:
         quotes = ctx.event.context[-last:] if last else ctx.event.context
     else:
@@ -108,7 +111,7 @@ async def read_messages(ctx: Context, last: int) -> tuple[str, str]:
         quotes = [
             ContextMessage(t.author_name or t.author, t.text, t.role == "assistant") for t in turns
         ]
-    return _transcript(quotes), f"The last {len(quotes)} messages"
+    return _transcript(quotes), say("The last {number} messages", number=len(quotes))
 
 
 def _transcript(quotes: Sequence[ContextMessage]) -> str:
@@ -151,5 +154,5 @@ def parse_request(text: str) -> Request | None:
 def text_page(text: str, title: str) -> Page:
     """A text that somebody wrote, as a page. Raises `UsageError` where there is none."""
     if not text.strip():
-        raise UsageError("Name what to summarise: a URL, a file that you attach, or last=20.")
+        raise UsageError(say("Name what to summarise: a URL, a file that you attach, or last=20."))
     return Page("", title, text)

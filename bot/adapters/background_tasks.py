@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from backends.lru import LruDict
+from bot.catalogue.sentence import say
 from bot.replies.protocol import Sink
 from bot.types import Notice, View
 
@@ -20,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 MAX_TASKS = 5000
 MAX_TASKS_PER_PLACE = 200
-BUSY = "Too many questions are open just now; try again in about 30 s."
+BUSY = say("Too many questions are open just now; try again in about 30 s.")
 """What a person is told whose event is not taken."""
 REFUSAL = Notice(BUSY, "refusal", private=True)
 _MAX_REFUSALS = 20

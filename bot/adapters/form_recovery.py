@@ -8,16 +8,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
+from bot.catalogue.sentence import say
 from bot.commands.declaration import Command
 from bot.errors import UsageError
 from bot.replies.protocol import PacedSink, Sink
 from bot.types import Limits, Value, View
 
-FORM_RETURNED = "Nothing came of what you typed into the form; here it is again, for you alone."
-FORM_RETURNED_AFTER_PART = (
+FORM_RETURNED = say(
+    "Nothing came of what you typed into the form; here it is again, for you alone."
+)
+FORM_RETURNED_AFTER_PART = say(
     "Not all was done with what you typed into the form; here it is again, for you alone."
 )
-ATTACH_FILE_AGAIN = " Attach the file again, too."
+ATTACH_FILE_AGAIN = say(" Attach the file again, too.")
 
 
 class FormRecoverySink:

@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from backends.lru import LruDict
 from bot.adapters.form_recovery import ATTACH_FILE_AGAIN, FormRecoverySink, has_typed_values
 from bot.adapters.protocol import Core
+from bot.catalogue.sentence import say
 from bot.commands.declaration import Command
 from bot.errors import MissingOption, UsageError
 from bot.replies.protocol import Sink
 from bot.types import Author, ConversationKey, Value
 
-ALREADY_SUBMITTED = "This form was sent already; its answer is in the channel."
+ALREADY_SUBMITTED = say("This form was sent already; its answer is in the channel.")
 _MAX_REMEMBERED_FORMS = 1000
 
 
@@ -83,8 +84,12 @@ def needs_form(command: Command, given: Mapping[str, Value], *, files: bool = Fa
 
 def validate_form(command: Command, given: Mapping[str, Value]) -> dict[str, str]:
     """Check the values of a form. Returns one sentence for each invalid field, by option name."""
-    wrong = {
-        name: f"/{command.name} has no option {name:.40} any more; please open the form again."
+    wrong: dict[str, str] = {
+        name: say(
+            "/{name} has no option {option} any more; please open the form again.",
+            name=command.name,
+            option=name[:40],
+        )
         for name in given
         if command.option(name) is None
     }
@@ -93,7 +98,7 @@ def validate_form(command: Command, given: Mapping[str, Value]) -> dict[str, str
             if option.name in given:
                 option.coerce(given[option.name])
             elif option.required:
-                raise UsageError(f"{option.name} is missing.")
+                raise UsageError(say("{name} is missing.", name=option.name))
         except UsageError as exc:
             wrong[option.name] = str(exc)
     return wrong

@@ -21,6 +21,7 @@ from bot.adapters.background_tasks import BackgroundTasks, Refusal
 from bot.adapters.event_order import EventOrder, Ticket
 from bot.adapters.protocol import Core, Question
 from bot.adapters.silent_sink import SilentSink
+from bot.catalogue.sentence import say
 from bot.events import ActionCall, AnswerDeleted, Message, MessageDeleted
 from bot.replies.protocol import Reply, Sink
 from bot.types import Action, Author, ConversationKey
@@ -29,14 +30,14 @@ _log = structlog.get_logger(__name__)
 
 EDITED_PREFIX = "edit."
 """Prefix of the value of the button that answers an edited question; the message's id follows."""
-EDITED_NOTICE = "You have changed your question."
+EDITED_NOTICE = say("You have changed your question.")
 MAX_QUESTIONS = 2000
 _MAX_OFFER_TRIES = 4
 
 
 def edited_action(message: str) -> Action:
     """The button that answers the question in a message as it is now."""
-    return Action("regenerate", "Answer the new one", f"{EDITED_PREFIX}{message}")
+    return Action("regenerate", say("Answer the new one"), f"{EDITED_PREFIX}{message}")
 
 
 class Answer(Sink, Protocol):

@@ -10,6 +10,7 @@ from dataclasses import replace
 from backends.base import Sampling
 from bot.answering.extractive_quote import quote, quote_beginning
 from bot.answering.small_model import is_small, small_note
+from bot.catalogue.sentence import join_sentences, say, say_number
 from bot.history.protocol import StoredMessage
 from bot.knowledge.citations.stream_filter import CitationFilter
 from bot.knowledge.citations.support import check_support
@@ -156,9 +157,9 @@ async def _has_sentence_from(passage: Passage, said: str) -> bool:
 def _doubt_notice(sentences: Sequence[str]) -> str:
     more = len(sentences) - _MAX_DOUBTFUL_SENTENCES
     shown = " · ".join(f"“{one}”" for one in sentences[:_MAX_DOUBTFUL_SENTENCES])
-    return f"This may not be supported by the sources: {shown}" + (
-        f" and {more} more sentences." if more > 0 else ""
-    )
+    doubt = say("This may not be supported by the sources: {shown}", shown=shown)
+    rest = say_number("and {n} more sentence.", "and {n} more sentences.", more) if more > 0 else ""
+    return join_sentences((doubt, rest))
 
 
 def _shorten(sentence: str) -> str:

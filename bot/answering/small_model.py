@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from backends.base import Capabilities
+from bot.catalogue.sentence import join_sentences, say
 from bot.commands.checks import at_this_machine
 from bot.commands.declaration import Command
 from bot.history.protocol import StoredMessage
@@ -63,12 +64,14 @@ _FILLER_WORDS = frozenset(
 _CLAUSE_BREAK = re.compile(r"[^\w'\- ]+")
 
 _ANSWERS = {
-    "greeting": "Hello! What can I do for you?",
-    "thanks": "You are welcome!",
-    "farewell": "Goodbye, and see you soon!",
-    "health": "I am well, thank you. What can I do for you?",
-    "who": "I am Parlance, a chat bot. I answer from the documents here and say where an answer "
-    "stands, and I summarise pages and files.",
+    "greeting": say("Hello! What can I do for you?"),
+    "thanks": say("You are welcome!"),
+    "farewell": say("Goodbye, and see you soon!"),
+    "health": say("I am well, thank you. What can I do for you?"),
+    "who": say(
+        "I am Parlance, a chat bot. I answer from the documents here and "
+        "say where an answer stands, and I summarise pages and files."
+    ),
 }
 _KINDS_WITH_EXAMPLES = ("greeting", "health", "who")
 
@@ -103,9 +106,8 @@ def answer_to(kind: str, ctx: Context) -> str:
     ]
     if not examples:
         return _ANSWERS[kind]
-    return "\n".join(
-        [_ANSWERS[kind], "", "For example:", "", *examples[:_MAX_EXAMPLES], "- `/help`"]
-    )
+    listed = "\n".join([*examples[:_MAX_EXAMPLES], "- `/help`"])
+    return join_sentences((_ANSWERS[kind], say("For example:"), listed), "\n\n")
 
 
 def small_note(ctx: Context, model: str, history: Sequence[StoredMessage]) -> Notice | None:
@@ -113,10 +115,12 @@ def small_note(ctx: Context, model: str, history: Sequence[StoredMessage]) -> No
     if any(turn.role == "assistant" and turn.model in ("", model) for turn in history):
         return None
     if at_this_machine(ctx.asker):
-        more = "docs/models.md shows how to get a larger one."
+        more = say("docs/models.md shows how to get a larger one.")
     else:
-        more = "ask the person who runs me for a larger one."
-    return Notice(f"I run on a very small model, which is often wrong; {more}", kind="footer")
+        more = say("ask the person who runs me for a larger one.")
+    return Notice(
+        say("I run on a very small model, which is often wrong; {more}", more=more), kind="footer"
+    )
 
 
 def _is_for_everybody(one: Command) -> bool:

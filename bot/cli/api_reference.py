@@ -18,7 +18,7 @@ GROUPS: Final = (
     ("Skills and commands", ("bot.skills", "bot.commands.declaration", "bot.commands.options")),
     ("Who may do what", ("bot.commands.checks", "bot.commands.access", "bot.knowledge.access")),
     ("Events", ("bot.events",)),
-    ("Parts of an answer", ("bot.types",)),
+    ("Parts of an answer", ("bot.types", "bot.catalogue")),
     ("What services return", ("bot.values",)),
     ("Answers from documents", ("bot.answering", "bot.knowledge.citations")),
     ("Prompts", ("bot.prompting",)),

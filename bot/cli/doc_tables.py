@@ -82,7 +82,12 @@ def rewrite_pages(docs: Path) -> list[Path]:
     """Write the stale pages again, and return them."""
     pages = find_stale_pages(docs)
     for page in pages:
-        partial = page.with_suffix(".partial")
-        partial.write_text(insert_tables(page.read_text(encoding="utf-8")), encoding="utf-8")
-        os.replace(partial, page)
+        replace_text(page, insert_tables(page.read_text(encoding="utf-8")))
     return pages
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file as a whole, or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)

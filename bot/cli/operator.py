@@ -97,10 +97,15 @@ def docs_tables(
     write: Annotated[bool, typer.Option(help="Write the pages again.")] = False,
     folder: Annotated[Path, typer.Option()] = Path("docs"),
 ) -> None:
-    """Check the generated tables of the documentation, or write them again."""
-    from bot.cli.doc_tables import find_stale_pages, rewrite_pages
+    """Check what is generated, or write it again: tables of the documentation, and the template of
+    a new language."""
+    from bot.cli.catalogue_template import catalogue_template, stale_template
+    from bot.cli.doc_tables import find_stale_pages, replace_text, rewrite_pages
 
-    pages = rewrite_pages(folder) if write else find_stale_pages(folder)
+    stale = stale_template()
+    for path in stale if write else ():
+        replace_text(path, catalogue_template())
+    pages = [*stale, *(rewrite_pages(folder) if write else find_stale_pages(folder))]
     for page in pages:
         console.print(f"{page}: {'written' if write else 'is out of date; run `make docs`'}.")
     if pages and not write:

@@ -6,14 +6,15 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from bot.catalogue.sentence import say
 from bot.errors import UsageError
 from bot.types import Author
 
 Whom = Literal["everyone", "admins", "nobody"]
 
-ACCESS_SYNTAX = (
-    "Write everyone, admins or nobody, or name roles and people: mention them, or write role:ID "
-    "and user:ID."
+ACCESS_SYNTAX = say(
+    "Write everyone, admins or nobody, or name roles and people: "
+    "mention them, or write role:ID and user:ID."
 )
 _WHOM: dict[str, Whom] = {
     "everyone": "everyone",
@@ -61,7 +62,7 @@ def parse_person(text: str, platform: str) -> str:
         return f"{platform}:{next(filter(None, user.groups()))}"
     person = _PERSON.fullmatch(word)
     if person is None or not (person["platform"] or _HAS_DIGIT.search(word)):
-        raise UsageError("Mention the person, or write user:ID; a name may be anybody's.")
+        raise UsageError(say("Mention the person, or write user:ID; a name may be anybody's."))
     return f"{person['platform'] or platform}:{person['id']}"
 
 
@@ -77,11 +78,20 @@ def parse_access(text: str) -> Access:
         elif (user := _USER.fullmatch(word)) is not None:
             users.add(next(filter(None, user.groups())))
         elif word.lower() != "admins":  # they always may
-            raise UsageError(f"{word!r:.40} is no role or person. {ACCESS_SYNTAX}")
+            raise UsageError(
+                say(
+                    "{word!r} is no role or person. {access_syntax}",
+                    word=word[:40],
+                    access_syntax=ACCESS_SYNTAX,
+                )
+            )
     if not words or len(roles) + len(users) > _MAX_ROLES_AND_USERS:
         raise UsageError(
             ACCESS_SYNTAX
             if not words
-            else f"These are more than {_MAX_ROLES_AND_USERS} roles and people."
+            else say(
+                "These are more than {max_roles_and_users} roles and people.",
+                max_roles_and_users=_MAX_ROLES_AND_USERS,
+            )
         )
     return Access("admins", frozenset(roles), frozenset(users))

@@ -22,20 +22,21 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias, get_args
 
+from bot.catalogue.sentence import say
 from bot.commands.checks import ALLOWED, Asker, Decision, is_admin
 from bot.commands.declaration import Command
 from bot.types import ActionName, ConversationKey, Scope
 
 PHRASES: Final[Mapping[str, str]] = {
-    "message": "write to me",
-    "docs.read": "read these documents",
-    "docs.add": "add documents",
-    "docs.remove": "remove documents",
-    "docs.feedback": "see what people said of the documents",
-    "button": "use this button",
-    "settings.change": "change settings",
-    "model.use": "choose the model",
-    "tool": "have this tool used",
+    "message": say("write to me"),
+    "docs.read": say("read these documents"),
+    "docs.add": say("add documents"),
+    "docs.remove": say("remove documents"),
+    "docs.feedback": say("see what people said of the documents"),
+    "button": say("use this button"),
+    "settings.change": say("change settings"),
+    "model.use": say("choose the model"),
+    "tool": say("have this tool used"),
 }
 """The actions that are no commands, by name; a refusal reads 'You may not {phrase} here.'"""
 
@@ -53,11 +54,11 @@ _OWN_SCOPES: frozenset[Scope] = frozenset({"conversation", "person"})
 _ADMINS_ALONE = frozenset({"docs.add", "docs.remove", "docs.feedback"})
 _BY_SCOPE = frozenset({"settings.change", "model.use"})
 
-UNKNOWN_ANSWER = "This answer is no longer known here; please ask again."
+UNKNOWN_ANSWER = say("This answer is no longer known here; please ask again.")
 _OWN_BUTTONS: Final[Mapping[str, str]] = {
-    "stop": "Only the person who asked, or an admin, can stop this answer.",
-    "regenerate": "Only the person who asked, or an admin, can have this answered again.",
-    "continue": "Only the person who asked, or an admin, can have this answer go on.",
+    "stop": say("Only the person who asked, or an admin, can stop this answer."),
+    "regenerate": say("Only the person who asked, or an admin, can have this answered again."),
+    "continue": say("Only the person who asked, or an admin, can have this answer go on."),
 }
 
 
@@ -127,7 +128,7 @@ def list_actions(bases: Sequence[str]) -> tuple[str, ...]:
 def describe_action(action: str) -> str:
     """Say what an action does, as it follows 'you may': 'use /ask', 'write to me'."""
     name = action.partition(":")[0]
-    return PHRASES.get(name) or ("do this" if "." in name else f"use /{name}")
+    return PHRASES.get(name) or (say("do this") if "." in name else say("use /{name}", name=name))
 
 
 class Authorizer:
@@ -159,7 +160,10 @@ class Authorizer:
         name, _, argument = action.partition(":")
         rule = await self._rule(action, name, asker)
         if rule is False:
-            return Decision(False, f"You may not {describe_action(action)} here.")
+            return Decision(
+                False,
+                say("You may not {action} here.", action=describe_action(action)),
+            )
         check = self._checks.get(action)
         if check is not None and not (decision := check.decide(asker)).allowed:
             return decision

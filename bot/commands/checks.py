@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from bot.catalogue.sentence import say
 from bot.types import Author, ConversationKey, Scope
 
 
@@ -64,7 +65,7 @@ class Check:
         """The same with the sentence for a person who does not pass."""
         if self.test(asker):
             return ALLOWED
-        return Decision(False, self.refusal or f"This needs {self.reason}.")
+        return Decision(False, self.refusal or say("This needs {reason}.", reason=self.reason))
 
     def __and__(self, other: Check) -> Check:
         reason = f"{self.reason} and {other.reason}"
@@ -75,20 +76,22 @@ class Check:
         return Check(lambda a: self(a) or other(a), reason, roles=self.roles | other.roles)
 
     def __invert__(self) -> Check:
-        return Check(lambda a: not self(a), f"not {self.reason}", roles=self.roles)
+        return Check(
+            lambda a: not self(a), say("not {reason}", reason=self.reason), roles=self.roles
+        )
 
 
-is_admin = Check(lambda a: a.admin, "an admin", "Only admins can do this.")
+is_admin = Check(lambda a: a.admin, say("an admin"), say("Only admins can do this."))
 """The person is an admin here."""
 in_direct_message = Check(
-    lambda a: a.direct, "a direct message", "This is for direct messages alone."
+    lambda a: a.direct, say("a direct message"), say("This is for direct messages alone.")
 )
 """The person asks in a direct message."""
 at_this_machine = Check(
-    lambda a: a.conversation.platform == "terminal", "the terminal of this machine"
+    lambda a: a.conversation.platform == "terminal", say("the terminal of this machine")
 )
 """The person sits at the machine that Parlance runs on: they may name its files."""
-anyone = Check(lambda a: True, "anyone")
+anyone = Check(lambda a: True, say("anyone"))
 """Everybody passes."""
 
 
@@ -96,11 +99,11 @@ def has_role(*roles: str) -> Check:
     """Return a check that a person has at least one of these role ids of the platform (on Slack:
     ids of user groups)."""
     wanted = frozenset(roles)
-    reason = f"the role {' or '.join(roles)}"
+    reason = say("the role {roles}", roles=" or ".join(roles))
     return Check(lambda a: bool(wanted & a.author.roles), reason, roles=wanted)
 
 
 def is_user(*keys: str) -> Check:
     """Return a check that a person is one of these, given as `platform:id`."""
     wanted = frozenset(keys)
-    return Check(lambda a: a.author.key in wanted, f"one of {', '.join(keys)}")
+    return Check(lambda a: a.author.key in wanted, say("one of {keys}", keys=", ".join(keys)))

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
+from bot.catalogue.sentence import Sentence, say
 from bot.commands.checks import Check
 from bot.commands.options import (
     MAX_TEXT_CHARACTERS,
@@ -130,10 +131,21 @@ class Command:
         """The error for a name that is no option, with the nearest one or all that there are."""
         names = [option.name for option in self.options]
         if not names:
-            return UsageError(f"/{self.name} takes nothing after it.")
+            return UsageError(say("/{name} takes nothing after it.", name=self.name))
         near = nearest(name, names)
-        hint = f"Did you mean {near}=?" if near else f"It has: {', '.join(names)}."
-        return UsageError(f"/{self.name} has no option {name:.40}. {hint}")
+        hint = (
+            say("Did you mean {near}=?", near=near)
+            if near
+            else say("It has: {names}.", names=", ".join(names))
+        )
+        return UsageError(
+            say(
+                "/{name} has no option {option}. {hint}",
+                name=self.name,
+                option=name[:40],
+                hint=hint,
+            )
+        )
 
     def bind(self, given: Mapping[str, Value], *, partial: bool = False) -> dict[str, Value | None]:
         """Check the given values and fill in the defaults; returns a value for every option.
@@ -150,7 +162,9 @@ class Command:
                 bound[option.name] = option.coerce(given[option.name])
             elif option.required and not partial:
                 raise MissingOption(
-                    self.name, option.name, f"{option.name} is missing. Write: {self.usage}"
+                    self.name,
+                    option.name,
+                    say("{name} is missing. Write: {usage}", name=option.name, usage=self.usage),
                 )
             else:
                 bound[option.name] = option.default
@@ -202,13 +216,13 @@ def command(
             raise PluginError(f"/{name}: there is no option {question!r} to hold the question.")
         return Command(
             name=name,
-            description=" ".join(description.split("\n\n")[0].split()),
+            description=Sentence(" ".join(description.split("\n\n")[0].split())),
             options=options,
             handler=typing.cast(Handler, handler),
             examples=tuple(examples),
             check=checks,
             remember=remember,
-            menu=menu,
+            menu=Sentence(menu),
             quick=quick,
             takes_file=takes_file,
             form=form,
@@ -253,5 +267,5 @@ def _option(command_name: str, parameter: inspect.Parameter, hint: Any) -> Optio
         choices=choices,
         required=required,
         default=None if required else parameter.default,
-        description=declared.description or parameter.name.replace("_", " ").capitalize(),
+        description=Sentence(declared.description or parameter.name.replace("_", " ").capitalize()),
     )

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from bot.catalogue.sentence import say
 from bot.commands.checks import Asker
 from bot.errors import UsageError
 from bot.types import Author, ConversationKey, Value
@@ -80,10 +81,22 @@ class Option:
             said, least, most = format_number(value), self.min_value, self.max_value
             if least is not None and value < least:
                 raise UsageError(
-                    f"{self.name} must be at least {format_number(least)}, not {said}."
+                    say(
+                        "{name} must be at least {least}, not {said}.",
+                        name=self.name,
+                        least=format_number(least),
+                        said=said,
+                    )
                 )
             if most is not None and value > most:
-                raise UsageError(f"{self.name} must be at most {format_number(most)}, not {said}.")
+                raise UsageError(
+                    say(
+                        "{name} must be at most {most}, not {said}.",
+                        name=self.name,
+                        most=format_number(most),
+                        said=said,
+                    )
+                )
         return value
 
     def schema(self) -> dict[str, Any]:
@@ -115,23 +128,37 @@ class Option:
                 return True
             if word in {"false", "no", "off", "0"}:
                 return False
-            raise UsageError(f"{self.name} must be yes or no, not {raw!r:.40}.")
+            raise UsageError(
+                say("{name} must be yes or no, not {raw}.", name=self.name, raw=repr(raw)[:40])
+            )
         try:
             number = int(raw) if self.kind == "int" else float(raw)
             if number != number:
                 raise ValueError("nan is within every limit")
         except (ValueError, OverflowError):
-            kind = "a whole number" if self.kind == "int" else "a number"
-            raise UsageError(f"{self.name} must be {kind}, not {raw!r:.40}.") from None
+            kind = say("a whole number") if self.kind == "int" else say("a number")
+            raise UsageError(
+                say(
+                    "{name} must be {kind}, not {raw}.",
+                    name=self.name,
+                    kind=kind,
+                    raw=repr(raw)[:40],
+                )
+            ) from None
         return number
 
     def _check_text(self, value: str) -> None:
         if self.choices and value not in self.choices:
             raise UsageError(
-                f"{self.name} must be one of {', '.join(self.choices)}, not {value!r:.40}."
+                say(
+                    "{name} must be one of {choices}, not {value!r}.",
+                    name=self.name,
+                    choices=", ".join(self.choices),
+                    value=value[:40],
+                )
             )
         if self.required and not value.strip():
-            raise UsageError(f"{self.name} is empty.")
+            raise UsageError(say("{name} is empty.", name=self.name))
         check_text(value, self.name, self.max_length)
 
 
@@ -146,7 +173,12 @@ def check_text(value: str, what: str, limit: int = MAX_TEXT_CHARACTERS) -> None:
     `what` names the text in the message."""
     if len(value) > limit:
         raise UsageError(
-            f"{what} is too long: {len(value):,} characters, where {limit:,} are allowed."
+            say(
+                "{what} is too long: {length:,} characters, where {limit:,} are allowed.",
+                what=what,
+                length=len(value),
+                limit=limit,
+            )
         )
     if any((ord(c) < 32 and c not in "\n\r\t") or ord(c) == 127 for c in value):
-        raise UsageError(f"{what} holds control characters; please send plain text.")
+        raise UsageError(say("{what} holds control characters; please send plain text.", what=what))

@@ -16,6 +16,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
+from bot.catalogue.sentence import say
 from bot.commands.declaration import Command, Option, check_text
 from bot.errors import NotFound, UsageError, nearest
 from bot.types import Value
@@ -68,8 +69,10 @@ def find_command(name: str, commands: Iterable[Command]) -> Command:
     if (found := known.get(name.lower())) is not None:
         return found
     near = nearest(name, known)
-    hint = f"Did you mean /{near}?" if near else "See /help for those there are."
-    raise NotFound(f"There is no command /{name:.40}. {hint}")
+    hint = (
+        say("Did you mean /{near}?", near=near) if near else say("See /help for those there are.")
+    )
+    raise NotFound(say("There is no command /{name}. {hint}", name=name[:40], hint=hint))
 
 
 def main_option(command: Command) -> Option | None:
@@ -144,7 +147,7 @@ class _Reading:
 
     def _give(self, name: str, value: str) -> None:
         if name in self.given:
-            raise UsageError(f"{name} is given twice; once is enough.")
+            raise UsageError(say("{name} is given twice; once is enough.", name=name))
         self.given[name] = value
 
     def take_in_order(self) -> None:
@@ -186,20 +189,34 @@ class _Reading:
         if not option.choices:
             return  # binding says what is wrong with it
         near = nearest(value, option.choices)
-        hint = f"did you mean {near}?" if near else f"it is one of {', '.join(option.choices)}."
+        hint = (
+            say("did you mean {near}?", near=near)
+            if near
+            else say("it is one of {choices}.", choices=", ".join(option.choices))
+        )
         raise UsageError(
-            f"/{self.command.name} does not know {value!r:.40} as its {option.name}; {hint}"
+            say(
+                "/{name} does not know {value!r} as its {option}; {hint}",
+                name=self.command.name,
+                value=value[:40],
+                option=option.name,
+                hint=hint,
+            )
         )
 
     def _refuse_rest(self) -> None:
         if self.main is not None:
-            raise UsageError(f"{self.main.name} is given twice; once is enough.")
+            raise UsageError(say("{name} is given twice; once is enough.", name=self.main.name))
         named = _FIRST.match(self.rest)
         if named is not None or not self.command.options:
             raise self.command.unknown_option(named[1] if named is not None else "")
         raise UsageError(
-            f"/{self.command.name} does not know what {self.rest!r:.40} is. "
-            f"Write: {self.command.usage}"
+            say(
+                "/{name} does not know what {rest!r} is. Write: {usage}",
+                name=self.command.name,
+                rest=self.rest[:40],
+                usage=self.command.usage,
+            )
         )
 
 

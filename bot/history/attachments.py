@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.events import Attachment, CommandCall, ContextMessage, Message
 
@@ -126,7 +127,7 @@ def _attachment(file: StoredFile) -> Attachment:
 
 async def _refuse_thread(limit: int) -> Sequence[ContextMessage]:
     raise Refused(
-        "The messages of that thread are not kept; choose it again in the message's menu."
+        say("The messages of that thread are not kept; choose it again in the message's menu.")
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.catalogue.sentence import say
 from bot.commands.authorization import Request
 from bot.commands.checks import ALLOWED, Asker, Decision
 from bot.types import Author, ConversationKey
@@ -20,10 +21,10 @@ ChannelsOf = Callable[[str, Collection[str]], Awaitable[frozenset[str]]]
 """`await channels_of(person, places)`: those of the channels and workspaces, written as in
 config.yaml, that a person (an `Author.key`) can read. What nobody can tell is left out."""
 
-THEIRS_ALONE = (
+THEIRS_ALONE = say(
     "What a person added in a direct message is theirs alone, and stays in direct messages."
 )
-NOT_HERE = "These documents are not for this place."
+NOT_HERE = say("These documents are not for this place.")
 
 
 class BaseScope(Protocol):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from bot.catalogue.sentence import say
 from bot.commands.checks import Asker
 from bot.config.knowledge import KnowledgeSettings
 from bot.errors import NotFound, ParlanceError, StorageError, UsageError, nearest
@@ -126,8 +127,11 @@ class KnowledgeService:
         """
         if len(query) > MAX_QUERY_CHARACTERS:
             raise UsageError(
-                f"The question has {len(query):,} characters; "
-                f"shorten it to {MAX_QUERY_CHARACTERS:,}."
+                say(
+                    "The question has {length:,} characters; shorten it to {limit:,}.",
+                    length=len(query),
+                    limit=MAX_QUERY_CHARACTERS,
+                )
             )
         query = repair_surrogates(query)
         stored = await self._store.bases()
@@ -261,8 +265,10 @@ class KnowledgeService:
             if await are_all_searchable(self._store, self._chroma):
                 return ""
         except StorageError as exc:
-            return f"{exc} Until then documents are searched by words alone."
-        return "Some vectors of the documents are missing; `parlance docs verify` makes them again."
+            return say("{reason} Until then documents are searched by words alone.", reason=exc)
+        return say(
+            "Some vectors of the documents are missing; `parlance docs verify` makes them again."
+        )
 
     async def repair_when_damaged(self) -> None:
         """Rebuilds the vectors whenever a search finds them damaged; runs until cancelled."""
@@ -291,13 +297,17 @@ class KnowledgeService:
             return titled[0]
         if titled:
             raise UsageError(
-                f"{len(titled)} documents are called {name[:100]!r}; name one by its id: "
+                say(
+                    "{number} documents are called {name!r}; name one by its id: ",
+                    number=len(titled),
+                    name=name[:100],
+                )
                 + ", ".join(row.id for row in titled[:5])
                 + "."
             )
         near = nearest(name, [row.title for row in rows] + [_name(row) for row in rows])
-        hint = f" Did you mean {near!r}?" if near else ""
-        raise NotFound(f"There is no document {name[:100]!r}.{hint}")
+        hint = say(" Did you mean {near!r}?", near=near) if near else ""
+        raise NotFound(say("There is no document {name!r}.{hint}", name=name[:100], hint=hint))
 
 
 def _name(row: DocumentRow) -> str:

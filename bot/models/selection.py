@@ -14,6 +14,7 @@ from backends.errors import BackendError
 from backends.pool.pool import Pool
 from backends.pool.replica import ReplicaStatus
 from backends.pool.spec import ModelSpec
+from bot.catalogue.sentence import join_sentences, say
 from bot.config import ChannelOverrides, Config
 from bot.errors import Failed, NotFound, nearest
 from bot.history.protocol import Preferences
@@ -84,16 +85,26 @@ class ModelService:
     async def use(self, name: str, scope: Scope, conversation: ConversationKey, by: str) -> None:
         if name not in self._pool.names():
             near = nearest(name, self.names())
-            hint = f" Did you mean {near}?" if near else ""
-            raise NotFound(f"There is no model named {name!r:.60}.{hint} See /model list.")
+            hint = say(" Did you mean {near}?", near=near) if near else ""
+            raise NotFound(
+                say(
+                    "There is no model named {name!r}.{hint} See /model list.",
+                    name=name[:60],
+                    hint=hint,
+                )
+            )
         try:
             able = await self._pool.probe(name)
         except BackendError as exc:
             log.warning("model.probe_failed", model=name, reason=str(exc))
-            raise Failed(f"{name} cannot answer just now, so nothing was changed.") from exc
+            raise Failed(
+                say("{name} cannot answer just now, so nothing was changed.", name=name)
+            ) from exc
         await self._keep(name, able)
         if not able.chat:
-            raise Failed(f"{name} embeds documents and cannot chat, so nothing was changed.")
+            raise Failed(
+                say("{name} embeds documents and cannot chat, so nothing was changed.", name=name)
+            )
         key = conversation.scope(scope, by)
         await self._preferences.put(MODEL_CHOICE, key, name, by)
         log.info("model.chosen", model=name, scope=scope, place=key, by=by)
@@ -169,7 +180,7 @@ class ModelService:
             description=self._pool.spec(name).description,
             engine=" + ".join(engines),
             state=_state(statuses),
-            detail="; ".join(_details(statuses, able)),
+            detail=join_sentences(_details(statuses, able), "; "),
             replicas=tuple(map(_line, statuses)) if len(statuses) > 1 else (),
         )
 
@@ -182,44 +193,53 @@ def _key(model: str, spec: ModelSpec) -> str:
 def _state(statuses: Sequence[ReplicaStatus]) -> str:
     """The model's state: that of its best replica."""
     if all(status.state == "cooling" for status in statuses):
-        return "resting"
+        return say("resting")
     if all(status.resident is False for status in statuses):
-        return "not loaded"
+        return say("not loaded")
     if any(status.state == "ready" for status in statuses):
-        return "ready"
-    return "on trial"
+        return say("ready")
+    return say("on trial")
 
 
 def _details(statuses: Sequence[ReplicaStatus], able: Capabilities | None) -> Iterator[str]:
     if able is not None and able.context:
-        yield f"context {able.context:,} tokens"
+        yield say("context {number:,} tokens", number=able.context)
     if able is not None and able.dimension:
-        yield f"embeds in {able.dimension} dimensions"
+        yield say("embeds in {dimension} dimensions", dimension=able.dimension)
     if len(statuses) == 1:
         yield from _figures(statuses[0])
     else:
         well = sum(status.state != "cooling" for status in statuses)
-        yield f"{well} of {len(statuses)} replicas well"
+        yield say("{well} of {total} replicas well", well=well, total=len(statuses))
         slots, busy = sum(s.slots for s in statuses), sum(s.busy for s in statuses)
-        yield f"{busy} of {slots} slots busy"
+        yield say("{busy} of {slots} slots busy", busy=busy, slots=slots)
     if queued := max((status.queued for status in statuses), default=0):
-        yield f"{queued} waiting"
+        yield say("{number} waiting", number=queued)
 
 
 def _line(status: ReplicaStatus) -> str:
     """One replica: how it is, and what it has done."""
-    state = {"ready": "ready", "cooling": "resting", "trial": "on trial"}[status.state]
-    figures = "; ".join(_figures(status))
-    return f"replica {status.replica} ({status.backend}): {state}; {figures}"
+    states = {"ready": say("ready"), "cooling": say("resting"), "trial": say("on trial")}
+    return say(
+        "replica {number} ({engine}): {state}; {figures}",
+        number=status.replica,
+        engine=status.backend,
+        state=states[status.state],
+        figures=join_sentences(_figures(status), "; "),
+    )
 
 
 def _figures(status: ReplicaStatus) -> Iterator[str]:
     if status.resident is not None:
-        yield "loaded" if status.resident else "not loaded"
-    yield f"{status.busy} of {status.slots} slots busy"
+        yield say("loaded") if status.resident else say("not loaded")
+    yield say("{busy} of {slots} slots busy", busy=status.busy, slots=status.slots)
     if status.tokens_per_s is not None:
-        yield f"{status.tokens_per_s:.0f} tokens/s"
+        yield say("{number:.0f} tokens/s", number=status.tokens_per_s)
     if status.cache_hits is not None:
-        yield f"{status.cache_hits:.0%} of prompts from the cache"
+        yield say("{share:.0%} of prompts from the cache", share=status.cache_hits)
     if status.last_error:
-        yield "not reached just now" if status.state != "ready" else "well again after an error"
+        yield (
+            say("not reached just now")
+            if status.state != "ready"
+            else say("well again after an error")
+        )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-REPETITION_NOTICE = "The model began to repeat itself, so its answer ends here."
+from bot.catalogue.sentence import say
+
+REPETITION_NOTICE = say("The model began to repeat itself, so its answer ends here.")
 
 _KEY_CHARACTERS = 24
 """Characters that must come back for a repetition to be looked for."""

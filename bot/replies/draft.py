@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from bot.catalogue.languages import translate
+from bot.catalogue.sentence import say
 from bot.control_characters import strip_controls
 from bot.errors import Failed
 from bot.observability.redaction import Redactor
@@ -35,12 +37,12 @@ MAX_SLICE_CHARACTERS = 3_000
 MAX_EXTRAS = 50
 """Most notices of one reply, most files, and most buttons."""
 
-STOP = Action("stop", "Stop")
-REGENERATE = Action("regenerate", "Regenerate")
-FEEDBACK = (Action("good", "👍"), Action("bad", "👎"), Action("why", "Why this answer?"))
+STOP = Action("stop", say("Stop"))
+REGENERATE = Action("regenerate", say("Regenerate"))
+FEEDBACK = (Action("good", "👍"), Action("bad", "👎"), Action("why", say("Why this answer?")))
 AFTER_ANSWER = (REGENERATE, *FEEDBACK)
-TRY_AGAIN = (Action("regenerate", "Try again"),)
-SHARE = (Action("share", "Share"),)
+TRY_AGAIN = (Action("regenerate", say("Try again")),)
+SHARE = (Action("share", say("Share")),)
 MAX_SHAREABLE_CHARACTERS = 20_000
 """Longest text for the asker alone that can be shared with everybody."""
 
@@ -60,6 +62,9 @@ class Draft:
 
     A `private` reply is for the asker alone, and so is every refusal; in a `direct` conversation
     nobody else is there, and nothing is kept from anybody. `heading` stands above a public reply.
+
+    Sentences are put into the language of who reads them: `locale` is the asker's, and holds for
+    what nobody else is shown; everybody is told in English.
     """
 
     def __init__(
@@ -74,8 +79,10 @@ class Draft:
         direct: bool = False,
         heading: str = "",
         opening: str = "",
+        locale: str | None = None,
     ) -> None:
         self.turn = turn
+        self._locale = locale
         self._opening = opening
         self.file_over_chars = file_over_chars
         self.state: State = "working"
@@ -86,7 +93,7 @@ class Draft:
         self._redact = redact or Redactor()
         self._direct = direct
         self._audience: Audience = "asker" if private and not direct else "everyone"
-        self._heading = sanitize_text(self._redact(" ".join(heading.split())))
+        self._heading = sanitize_text(self._redact(" ".join(self._translate(heading).split())))
         self._splitter = self._new_splitter()
         self._growing = self._redact.growing()
         self._links = LinkFilter()
@@ -138,9 +145,10 @@ class Draft:
     def add(self, part: Part) -> None:
         """Add a part. Raises `Failed` if the answer becomes longer than `MAX_ANSWER_CHARACTERS`."""
         if isinstance(part, Text):
-            self._write(part.delta)  # redacted as it is read: a secret may come in two pieces
+            # redacted as it is read: a secret may come in two pieces
+            self._write(self._translate(part.delta))
             return
-        part = self._redact.part(part)
+        part = self._redact.part(self._translated(part))
         match part:
             case Status("writing", ""):
                 self._status = None  # the model's words show it
@@ -169,7 +177,9 @@ class Draft:
             self._notices = [one for one in self._notices if one.kind != "footer"]
             self._sources = () if state == "failed" else self._sources
         if notice is not None:
-            notice = _sanitize_notice(self._redact.part(notice))
+            told = notice.kind == "refusal" and state == "refused"
+            notice = self._redact.part(self._translated_notice(notice, private=told))
+            notice = _sanitize_notice(notice)
             self._notices.append(notice)
             self._wanted += notice.actions
         text = _join(self._shown)
@@ -236,19 +246,50 @@ class Draft:
             pages=self._splitter.pages,
             status=self._status,
             sources=self._sources,
-            actions=self._actions,
+            actions=tuple(map(self._translated_action, self._actions)),
             files=tuple(self._files),
             notices=tuple(self._notices),
             state=self.state,
             audience=self._audience,
             heading=self._heading if self._audience == "everyone" else "",
+            locale=self._reader(self._audience == "asker"),
         )
+
+    def _reader(self, private: bool) -> str | None:
+        """The language of those who read something: the asker alone, or everybody."""
+        return self._locale if private or self._direct else None
+
+    def _translate(self, text: str, private: bool = False) -> str:
+        return translate(text, self._reader(private or self._audience == "asker"))
+
+    def _translated(self, part: Part) -> Part:
+        """The part in the language of its readers."""
+        match part:
+            case Status(text=text) if text:
+                return replace(part, text=self._translate(text))
+            case Actions(items):
+                return Actions(tuple(map(self._translated_action, items)))
+            case Notice():
+                return self._translated_notice(part, private=part.private)
+        return part
+
+    def _translated_notice(self, notice: Notice, *, private: bool) -> Notice:
+        text = self._translate(notice.text, private or notice.kind == "refusal")
+        return replace(
+            notice, text=text, actions=tuple(map(self._translated_action, notice.actions))
+        )
+
+    def _translated_action(self, action: Action) -> Action:
+        return replace(action, label=self._translate(action.label))
 
     def _write(self, delta: str) -> None:
         self.characters += len(delta)
         if self.characters > MAX_ANSWER_CHARACTERS:
             raise Failed(
-                f"The answer grew beyond {MAX_ANSWER_CHARACTERS:,} characters and was ended there."
+                say(
+                    "The answer grew beyond {limit:,} characters and was ended there.",
+                    limit=MAX_ANSWER_CHARACTERS,
+                )
             )
         for at in range(0, len(delta), MAX_SLICE_CHARACTERS):
             self._fresh.append(delta[at : at + MAX_SLICE_CHARACTERS])
@@ -289,8 +330,13 @@ class Draft:
         elif len(self._notices) < MAX_EXTRAS:
             self._notices.append(
                 Notice(
-                    f"{file.name} has {size / 1e6:.1f} MB, and {max_bytes / 1e6:.1f} MB can be "
-                    "attached here; it was left out."
+                    say(
+                        "{name} has {size:.1f} MB, and {limit:.1f} MB can be attached "
+                        "here; it was left out.",
+                        name=file.name,
+                        size=size / 1_000_000,
+                        limit=max_bytes / 1_000_000,
+                    )
                 )
             )
 

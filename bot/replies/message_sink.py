@@ -10,6 +10,8 @@ from typing import Generic
 
 import structlog
 
+from bot.catalogue.languages import translate
+from bot.catalogue.sentence import say
 from bot.replies.edit_budget import EditBudget
 from bot.replies.message_port import (
     PORT_FAILURES,
@@ -33,9 +35,9 @@ _MAX_FAILED_UPDATES = 5
 """Updates that may fail in a row before no more are tried."""
 _MAX_REFUSED_ENDS = 20
 """Times that the platform may refuse the end of an answer as one call too many."""
-UNCONFIRMED = Notice("Part of this answer may be missing: I could not check whether it arrived.")
-FILE_LEFT_OUT = "The file {name} could not be attached."
-FILE_NOT_PRIVATE = "{name} cannot be shown to you alone here; ask me in a direct message to get it."
+UNCONFIRMED = Notice(
+    say("Part of this answer may be missing: I could not check whether it arrived.")
+)
 
 
 class MessageSink(Generic[P]):
@@ -244,8 +246,8 @@ class MessageSink(Generic[P]):
             sent = how == "apart" and not alone
             if sent and await self._posted.try_request(self._port.upload(file)):
                 continue
-            words = FILE_NOT_PRIVATE if alone else FILE_LEFT_OUT
-            await self._say(Notice(words.format(name=file.name)))
+            words = file_not_private(file.name) if alone else file_left_out(file.name)
+            await self._say(Notice(translate(words, view.locale)))
 
     # --- words for the asker alone --------------------------------------------------------------
 
@@ -289,3 +291,16 @@ class MessageSink(Generic[P]):
 def _with_notices(actions: Sequence[Action], notices: Sequence[Notice]) -> tuple[Action, ...]:
     """Buttons together with those of the notices, each once."""
     return tuple(dict.fromkeys([*actions, *(a for notice in notices for a in notice.actions)]))
+
+
+def file_left_out(name: str) -> str:
+    """What is said of a file that the platform does not take."""
+    return say("The file {name} could not be attached.", name=name)
+
+
+def file_not_private(name: str) -> str:
+    """What is said of a file that the platform cannot show to one person alone."""
+    return say(
+        "{name} cannot be shown to you alone here; ask me in a direct message to get it.",
+        name=name,
+    )

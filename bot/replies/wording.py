@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
+from bot.catalogue.languages import translate
+from bot.catalogue.sentence import join_sentences, lay_out, say
 from bot.types import Action, Notice, Source, Status, View
 
 MAX_BUTTONS = 5
@@ -14,12 +16,12 @@ MAX_BUTTONS = 5
 SEPARATOR = " · "
 _THINKING = Status("thinking")
 _STAGES = {
-    "queued": "Waiting",
-    "loading": "Loading the model",
-    "reading": "Thinking",
-    "thinking": "Thinking",
-    "writing": "Writing",
-    "working": "Working",
+    "queued": say("Waiting"),
+    "loading": say("Loading the model"),
+    "reading": say("Thinking"),
+    "thinking": say("Thinking"),
+    "writing": say("Writing"),
+    "working": say("Working"),
 }
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
@@ -27,18 +29,22 @@ _MAX_TITLE_CHARACTERS = 80
 _MAX_HEADING_CHARACTERS = 60
 
 
-def status_text(status: Status) -> str:
-    """Put a status into words: `Waiting, number 3 in line, about 20 s …`, `Thinking …, 12 s`."""
-    words = " ".join(status.text.split()).rstrip(".… ") or _STAGES[status.stage]
-    words = words[:1].upper() + words[1:]
+def status_text(status: Status, locale: str | None = None) -> str:
+    """Put a status into words: `Waiting, number 3 in line, about 20 s …`, `Thinking …, 12 s`.
+    `locale` is the language of whom it is shown to."""
+    words = " ".join(status.text.split()).rstrip(".… ")
+    words = words or translate(_STAGES[status.stage], locale)
+    more = [words[:1].upper() + words[1:]]
     if status.stage == "queued" and status.position:
-        words += f", number {status.position} in line"
+        more.append(say("number {position} in line", position=status.position))
     if status.total:
-        words += f", {status.done or 0} of {status.total}"
+        more.append(say("{done} of {total}", done=status.done or 0, total=status.total))
     if status.wait_s:
-        words += f", about {status.wait_s:.0f} s"
-    elapsed = status.elapsed_s or 0
-    return f"{words} …" + (f", {elapsed:.0f} s" if elapsed >= 1 else "")
+        more.append(say("about {seconds:.0f} s", seconds=status.wait_s))
+    line = join_sentences(more, ", ")
+    if (elapsed := status.elapsed_s or 0) < 1:
+        return translate(lay_out("{line} …", line=line), locale)
+    return translate(lay_out("{line} …, {elapsed:.0f} s", line=line, elapsed=elapsed), locale)
 
 
 def shown_status(view: View) -> str:
@@ -47,7 +53,7 @@ def shown_status(view: View) -> str:
     if view.state != "working":
         return ""
     status = view.status if view.status is not None or view.text else _THINKING
-    return status_text(status) if status is not None else ""
+    return status_text(status, view.locale) if status is not None else ""
 
 
 def button_row(view: View) -> tuple[Action, ...]:
@@ -125,8 +131,9 @@ def shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def notice_text(notice: Notice) -> str:
+def notice_text(notice: Notice, locale: str | None = None) -> str:
     """Return the text of a notice, with the id of its error if it has one."""
     if notice.error_id and notice.error_id not in notice.text:
-        return f"{notice.text} (error {notice.error_id})"
-    return notice.text
+        more = say("{text} (error {error_id})", text=notice.text, error_id=notice.error_id)
+        return translate(more, locale)
+    return translate(notice.text, locale)

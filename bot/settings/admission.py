@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
+from bot.catalogue.sentence import say
 from bot.commands.checks import Asker
 from bot.errors import Denied
 from bot.settings.moderation import Moderation
@@ -20,7 +21,7 @@ BUTTON_PREFIX: Final = "button:"
 """Prefix of the action of a person who presses a button; the button's name follows."""
 _STOPPING = frozenset({"stop", f"{BUTTON_PREFIX}stop"})
 
-BLOCKED = "An admin has asked me not to answer you."
+BLOCKED = say("An admin has asked me not to answer you.")
 REMINDER_INTERVAL_S = 3600.0
 """How long a person who was told why they get no answer is not told again, in seconds."""
 _MAX_REMINDERS = 10_000
@@ -71,7 +72,7 @@ class Admission:
         if not self._is_due(asker.author.key, asker.conversation.scope("channel")):
             return ""
         why = f": {reason}" if reason else ""
-        return f"I am paused here{why}. Please try again later."
+        return say("I am paused here{why}. Please try again later.", why=why)
 
     async def _greet(self, asker: Asker, text: str) -> str:
         if not self._places.is_word(text):

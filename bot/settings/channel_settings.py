@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from bot.catalogue.sentence import say
 from bot.commands.access import Access, parse_access
 from bot.commands.authorization import describe_action, list_actions
 from bot.commands.checks import Asker
@@ -29,12 +30,14 @@ action follows."""
 SETTING_OPTIONS: Final[Mapping[str, Option]] = {
     option.name: option
     for option in (
-        Option("Who the bot is here, in a sentence or two", name="persona"),
-        Option("Knowledge base that answers here", name="knowledge_base"),
-        Option("Answer a mention in a thread of its own", name="thread_per_mention", kind="bool"),
-        Option("Answer in its threads without being mentioned", name="follow_up", kind="bool"),
+        Option(say("Who the bot is here, in a sentence or two"), name="persona"),
+        Option(say("Knowledge base that answers here"), name="knowledge_base"),
         Option(
-            "Length from which an answer is also attached as a file, in characters",
+            say("Answer a mention in a thread of its own"), name="thread_per_mention", kind="bool"
+        ),
+        Option(say("Answer in its threads without being mentioned"), name="follow_up", kind="bool"),
+        Option(
+            say("Length from which an answer is also attached as a file, in characters"),
             name="file_over_chars",
             kind="int",
             min_value=500,
@@ -145,13 +148,18 @@ class ChosenSettings:
         if self._models is None:
             return ()
         name, scope = await self._models.current(conversation, person)
-        return (Setting(MODEL_SETTING, "Which model answers here", name, scope),)
+        return (Setting(MODEL_SETTING, say("Which model answers here"), name, scope),)
 
     def _show_access(self, chosen: Mapping[str, tuple[Scope, str]]) -> Sequence[Setting]:
         """The commands and actions that somebody chose for; there are too many to show all."""
         names = [(action, COMMAND_PREFIX + action) for action in self._actions()]
         return [
-            Setting(name, f"Who may {describe_action(action)}", chosen[name][1], chosen[name][0])
+            Setting(
+                name,
+                say("Who may {action}", action=describe_action(action)),
+                chosen[name][1],
+                chosen[name][0],
+            )
             for action, name in names
             if name in chosen
         ]
@@ -179,7 +187,9 @@ class ChosenSettings:
         """
         self._check(name)
         if scope == "person" and name not in PERSONAL_SETTINGS:
-            raise UsageError(f"{name} holds for everybody; choose it for the channel.")
+            raise UsageError(
+                say("{name} holds for everybody; choose it for the channel.", name=name)
+            )
         if name == MODEL_SETTING and self._models is not None:
             await self._models.use(value.strip(), scope, conversation, by)
             return
@@ -219,15 +229,21 @@ class ChosenSettings:
         if name not in known:
             near = nearest(name, known)
             some = [one for one in known if not one.startswith(COMMAND_PREFIX)]
-            hint = f"Did you mean {near}?" if near else f"There are: {', '.join(some)}."
-            raise NotFound(f"There is no setting named {name!r:.40}. {hint}")
+            hint = (
+                say("Did you mean {near}?", near=near)
+                if near
+                else say("There are: {some}.", some=", ".join(some))
+            )
+            raise NotFound(
+                say("There is no setting named {name!r}. {hint}", name=name[:40], hint=hint)
+            )
 
     def _coerce(self, name: str, value: str) -> str:
         coerced = str(SETTING_OPTIONS[name].coerce(value))
         check_text(coerced, name, _MAX_VALUE_CHARACTERS)
         bases = self._bases()
         if name == "knowledge_base" and bases and coerced not in bases:
-            raise UsageError(f"knowledge_base must be one of {', '.join(bases)}.")
+            raise UsageError(say("knowledge_base must be one of {bases}.", bases=", ".join(bases)))
         return coerced
 
     async def _coerce_access(self, name: str, value: str, platform: str) -> str:
@@ -235,7 +251,7 @@ class ChosenSettings:
         changing = f"{COMMAND_PREFIX}settings"
         of_settings = name == changing or name.startswith(f"{changing}.")
         if of_settings and access.whom == "nobody":
-            raise UsageError("Then nobody could change it back; write admins instead.")
+            raise UsageError(say("Then nobody could change it back; write admins instead."))
         if access.roles and (problem := await self._role_problem(platform, access.roles)):
             raise Refused(problem)
         return str(access)

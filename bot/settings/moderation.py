@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from bot.catalogue.sentence import say
 from bot.errors import UsageError
 from bot.history.protocol import Preferences
 from bot.settings.admins import Admins
@@ -50,7 +51,7 @@ class Moderation:
         """Block somebody (`Author.key`) everywhere. Raises `UsageError` for an admin."""
         platform, _, ident = person.partition(":")
         if self._admins.is_admin(Author(platform, ident, "")):
-            raise UsageError("An admin cannot be blocked.")
+            raise UsageError(say("An admin cannot be blocked."))
         await self._preferences.put(BLOCK_CHOICE, person, "yes", by)
         self._blocked.add(person)
         log.info("person.blocked", person=person, by=by)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from bot.catalogue.sentence import say
 from bot.errors import Denied
 from bot.history.protocol import Preferences
 from bot.settings.admins import Admins
@@ -35,9 +36,10 @@ _MAX_WORDS = 1_000
 _WORD_BYTES = 8
 _WORD = re.compile(rf"[0-9a-f]{{{2 * _WORD_BYTES}}}")
 
-GREETING = (
-    "I have not been set up for this place, so I do nothing here. Whoever runs me finds a word in "
-    "my log: write /allow and that word here, or mention me with it."
+GREETING = say(
+    "I have not been set up for this place, so I do nothing here. "
+    "Whoever runs me finds a word in my log: write /allow and that "
+    "word here, or mention me with it."
 )
 
 
@@ -116,22 +118,22 @@ class AllowedPlaces:
         Returns what to say. Raises `Denied` for a wrong word, and after too many of them.
         """
         if self.allows(conversation):
-            return "I work here already."
+            return say("I work here already.")
         place = conversation.scope("workspace")
         word = self._word(conversation)
         if word.tries_left <= 0:
-            raise Denied("Too many wrong words; a new one will be in my log within the hour.")
+            raise Denied(say("Too many wrong words; a new one will be in my log within the hour."))
         word.tries_left -= 1  # before anything is awaited, so that no two tries count as one
         if not secrets.compare_digest(text.strip().encode(), word.text.encode()):
             log.warning("place.wrong_word", place=place, person=person, tries_left=word.tries_left)
-            raise Denied("That is not the word that my log shows for this place.")
+            raise Denied(say("That is not the word that my log shows for this place."))
         word.tries_left = 0  # a word is used once
         await self._admins.add(person, person)
         await self._preferences.put(PLACE_CHOICE, place, "yes", person)
         self._chosen.add(place)
         self._words.pop(place, None)
         log.warning("place.allowed", place=place, by=person)
-        return "Thank you: I work here from now on, and you are an admin."
+        return say("Thank you: I work here from now on, and you are an admin.")
 
     def _word(self, conversation: ConversationKey) -> _Word:
         """The word of a place; a new one where there is none or it has expired."""

@@ -22,6 +22,7 @@ from backends.base import (
     Sampling,
     Usage,
 )
+from bot.catalogue.sentence import say
 from bot.commands.checks import Asker, Check
 from bot.errors import Denied, Failed, NotFound, Recording, Refused, nearest
 from bot.events import Attachment, CommandCall, Message
@@ -175,8 +176,14 @@ class Context:
             return (await self.models.current(self.conversation, self.author.key))[0]
         if name not in self.models.names():
             near = nearest(name, self.models.names())
-            hint = f" Did you mean {near}?" if near else ""
-            raise NotFound(f"There is no model named {name!r:.60}.{hint} See /model list.")
+            hint = say(" Did you mean {near}?", near=near) if near else ""
+            raise NotFound(
+                say(
+                    "There is no model named {name!r}.{hint} See /model list.",
+                    name=name[:60],
+                    hint=hint,
+                )
+            )
         return name
 
     async def read(self, attachment: Attachment) -> Page:
@@ -189,8 +196,12 @@ class Context:
         limit = self.services.max_attachment_bytes
         if attachment.size > limit:
             raise Refused(
-                f"{attachment.name:.100} has {attachment.size / 1024**2:.0f} MB; "
-                f"files up to {limit / 1024**2:.0f} MB are read."
+                say(
+                    "{name} has {size:.0f} MB; files up to {limit:.0f} MB are read.",
+                    name=attachment.name[:100],
+                    size=attachment.size / 1024**2,
+                    limit=limit / 1024**2,
+                )
             )
         data = await attachment.read(limit)
         try:
@@ -324,8 +335,11 @@ class Context:
             yield File("thoughts.md", "".join(thoughts).strip().encode())
         if thinks and not answers:
             raise Failed(
-                f"{name} thought about it and came to no answer; ask for less at once, or choose "
-                "another model with /model."
+                say(
+                    "{name} thought about it and came to no answer; ask for less at "
+                    "once, or choose another model with /model.",
+                    name=name,
+                )
             )
 
     async def _continue(

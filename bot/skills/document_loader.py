@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.skills.document_tree import Block, LeftOut
 
@@ -33,9 +34,13 @@ class TooLong(Refused):
     """The text of a document is longer than `MAX_CHARACTERS`. `name` is the document's name, where
     it is known."""
 
-    def __init__(self, name: str = "The document") -> None:
+    def __init__(self, name: str = say("The document")) -> None:
         super().__init__(
-            f"{name[:100]} has more than {MAX_CHARACTERS:,} characters of text; split it."
+            say(
+                "{name} has more than {limit:,} characters of text; split it.",
+                name=name[:100],
+                limit=MAX_CHARACTERS,
+            )
         )
 
 

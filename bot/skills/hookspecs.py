@@ -55,6 +55,11 @@ def prompt_folders() -> Sequence[str]:  # type: ignore[empty-body]
 
 
 @hookspec
+def language_folders() -> Sequence[str]:  # type: ignore[empty-body]
+    """Return folders with languages (`de.po`) for what the plugin, or the bot itself, says."""
+
+
+@hookspec
 def lifespan(services: Services) -> AbstractAsyncContextManager[None]:  # type: ignore[empty-body]
     """Return a context manager that is entered when the bot starts and left when it stops."""
 

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk
+from bot.catalogue.sentence import say
 from bot.commands.authorization import Authorize, own_scopes
 from bot.commands.checks import Asker
 from bot.errors import Denied, NotFound
@@ -115,7 +116,7 @@ class PermittedKnowledge:
         if base is not None:
             await self.permission.require(f"docs.remove:{base}")
             return await self.knowledge.remove(document, base=base)
-        missing = NotFound("There are no documents here.")
+        missing = NotFound(say("There are no documents here."))
         for one in await self.bases(self.permission.asker):
             await self.permission.require(f"docs.remove:{one}")
             try:

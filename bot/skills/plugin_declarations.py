@@ -73,6 +73,7 @@ class Plugins:
     loaders: tuple[Loader, ...] = ()
     platforms: tuple[Platform, ...] = ()
     prompt_folders: tuple[str, ...] = ()
+    language_folders: tuple[str, ...] = ()
     lifespans: tuple[tuple[str, Lifespan], ...] = ()
     forget: tuple[tuple[str, Callable[[str], None]], ...] = ()
     settings: Mapping[str, BaseModel | None] = field(default_factory=dict)

@@ -83,6 +83,7 @@ class _Declarations:
     loaders: tuple[Loader, ...]
     platforms: tuple[Platform, ...]
     folders: tuple[str, ...]
+    languages: tuple[str, ...]
 
 
 class _PluginCollector:
@@ -98,6 +99,7 @@ class _PluginCollector:
         self._loaders: list[Loader] = []
         self._platforms: dict[str, Platform] = {}
         self._folders: list[str] = []
+        self._languages: list[str] = []
         self._lifespans: list[tuple[str, Lifespan]] = []
         self._forget: list[tuple[str, Callable[[str], None]]] = []
         self._settings: dict[str, BaseModel | None] = {}
@@ -139,6 +141,7 @@ class _PluginCollector:
             loaders=tuple(self._loaders),
             platforms=tuple(self._platforms.values()),
             prompt_folders=tuple(self._folders),
+            language_folders=tuple(self._languages),
             lifespans=tuple(self._lifespans),
             forget=tuple(self._forget),
             settings=MappingProxyType(self._settings),
@@ -178,6 +181,7 @@ class _PluginCollector:
             declared("register_loaders", Loader),
             declared("register_platforms", Platform),
             declared("prompt_folders", str),
+            declared("language_folders", str),
         )
         for skill in found.skills:
             check_skill(skill)
@@ -224,6 +228,7 @@ class _PluginCollector:
             self._settings[skill.name] = declared.settings
         self._loaders += declared.loaders
         self._folders += declared.folders
+        self._languages += declared.languages
         if self._has(plugin, "lifespan"):
             self._lifespans.append((name, lambda s: self._call(plugin, "lifespan", services=s)))
         if self._has(plugin, "forget_user"):

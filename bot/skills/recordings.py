@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import mimetypes
 
+from bot.catalogue.sentence import say
 from bot.events import Attachment
 
-SOUND = "I can't listen to voice messages and other recordings yet; please write it to me."
-FILM = "I can't watch videos yet; please write to me what it is about."
+SOUND = say("I can't listen to voice messages and other recordings yet; please write it to me.")
+FILM = say("I can't watch videos yet; please write to me what it is about.")
 
 
 def recording_refusal(attachment: Attachment) -> str:

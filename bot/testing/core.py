@@ -15,6 +15,7 @@ from backends.base import Backend
 from backends.scripted.backend import ScriptedBackend
 from backends.scripted.script import Reply
 from bot.assembly import load_rules, open_core
+from bot.catalogue.languages import set_folders
 from bot.config import AdminSettings, CommandRule, Config
 from bot.errors import Failed, PluginError
 from bot.events import Attachment, ContextMessage, Event, Message
@@ -110,15 +111,18 @@ class Parlance:
         admin: bool = False,
         channel: str = "general",
         direct: bool = False,
+        locale: str | None = None,
         attachments: Mapping[str, bytes | str] | None = None,
         context: Sequence[ContextMessage] = (),
     ) -> Answer:
         """Say something, or call a command with `/name …`, and wait for the answer.
 
-        `attachments` are files by name. Raises `TimeoutError` after `patience_s`.
+        `attachments` are files by name, `locale` is the person's language. Raises `TimeoutError`
+        after `patience_s`.
         """
         place = ConversationKey("test", *(("@dm", user) if direct else ("workspace", channel)))
-        author = Author("test", user, user.title(), frozenset({_ADMIN} if admin else ()))
+        roles = frozenset({_ADMIN} if admin else ())
+        author = Author("test", user, user.title(), roles, locale)
         files = tuple(_attachment(*file) for file in (attachments or {}).items())
         message = Message(
             uuid.uuid4().hex, place, author, text, direct, files, context=tuple(context)
@@ -172,6 +176,8 @@ async def running_skills(
     async with AsyncExitStack() as stack:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        set_folders(map(Path, found.language_folders))
+        stack.callback(set_folders, ())
         database = await Database.open(folder / "parlance.db")
         stack.push_async_callback(database.close)
         backends: list[Backend] = list(models) or [

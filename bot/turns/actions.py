@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from backends.base import Usage
+from bot.catalogue.sentence import join_sentences, lay_out, say
 from bot.commands.authorization import UNKNOWN_ANSWER, Authorize, Subject
 from bot.commands.checks import ALLOWED, Asker, Decision
 from bot.errors import Denied, NotFound
@@ -18,12 +19,15 @@ from bot.history.protocol import HistoryStore, StoredMessage, Verdict
 from bot.types import Action, ConversationKey, Explanation, Notice, Source
 
 _VERDICTS: dict[str, tuple[Verdict, str]] = {
-    "good": ("good", "Thank you; noted that this answer was good."),
-    "bad": ("bad", "Thank you; noted that this answer was not good."),
-    "wrong": ("wrong", "Thank you; noted that this passage is wrong, for an admin to look at."),
+    "good": ("good", say("Thank you; noted that this answer was good.")),
+    "bad": ("bad", say("Thank you; noted that this answer was not good.")),
+    "wrong": (
+        "wrong",
+        say("Thank you; noted that this passage is wrong, for an admin to look at."),
+    ),
     "outdated": (
         "outdated",
-        "Thank you; noted that this passage is outdated, for an admin to look at.",
+        say("Thank you; noted that this passage is outdated, for an admin to look at."),
     ),
 }
 _MAX_PASSAGE_CHARACTERS = 3_000
@@ -121,44 +125,63 @@ def explain_answer(turn: StoredMessage, snapshot: AttachmentSnapshot | None = No
     """Explain an answer, as Markdown: its model, the earlier turns used, the files and messages
     read with the question, the passages, what was left out, and the times."""
     why = turn.explanation or Explanation()
-    lines = [f"**Model**: {turn.model or why.model or 'none was asked'}"]
+    model = turn.model or why.model or say("none was asked")
+    lines: list[str] = [say("**Model**: {model}", model=model)]
     if why.turns_used or why.turns_left_out:
-        left = f", {why.turns_left_out} older ones left out" if why.turns_left_out else ""
-        lines.append(f"**Conversation**: {why.turns_used} earlier turns used{left}")
+        used = say("**Conversation**: {used} earlier turns used", used=why.turns_used)
+        more = why.turns_left_out
+        left = say("{number} older ones left out", number=more) if more else ""
+        lines.append(join_sentences((used, left), ", "))
     if snapshot:
-        lines.append("**Read with the question**:")
+        lines.append(say("**Read with the question**:"))
         lines += _describe_snapshot(snapshot)
     if why.searched:
-        lines.append(f"**Searched for**: {'; '.join(f'“{_shorten(one)}”' for one in why.searched)}")
+        searched = "; ".join(f"“{_shorten(one)}”" for one in why.searched)
+        lines.append(say("**Searched for**: {searched}", searched=searched))
     if why.passages:
-        lines.append("**Passages**:")
+        lines.append(say("**Passages**:"))
         lines += [f"- {_title(source)}" for source in why.passages]
     if why.left_out:
-        lines.append(f"**Left out**: {'; '.join(why.left_out)}")
+        left_out = join_sentences(why.left_out, "; ")
+        lines.append(say("**Left out**: {left_out}", left_out=left_out))
     if (usage := turn.usage or why.usage) is not None:
-        lines.append(f"**Times**: {_times(usage)}")
-        cached = f" ({usage.cached_tokens:,} from the cache)" if usage.cached_tokens else ""
-        lines.append(
-            f"**Tokens**: {usage.prompt_tokens:,} read{cached}, {usage.completion_tokens:,} written"
+        lines.append(say("**Times**: {times}", times=_times(usage)))
+        read, cached, written = usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens
+        words = (
+            say(
+                "**Tokens**: {read:,} read ({cached:,} from the cache), {written:,} written",
+                read=read,
+                cached=cached,
+                written=written,
+            )
+            if cached
+            else say("**Tokens**: {read:,} read, {written:,} written", read=read, written=written)
         )
-    return "\n".join(lines)
+        lines.append(words)
+    return join_sentences(lines, "\n")
 
 
 def _describe_snapshot(snapshot: AttachmentSnapshot) -> Iterator[str]:
     for quote in (*([snapshot.target] if snapshot.target else []), *snapshot.quotes):
         if quote.text.strip():
-            yield f"- {_author_of(quote)}: “{_shorten(quote.text)}”"
+            yield lay_out(
+                "- {author}: “{quote}”", author=_author_of(quote), quote=_shorten(quote.text)
+            )
         yield from map(_file, quote.files)
     yield from map(_file, snapshot.files)
 
 
 def _author_of(quote: StoredContextMessage) -> str:
-    return "my own words" if quote.from_us else " ".join(quote.author.split())
+    return say("my own words") if quote.from_us else " ".join(quote.author.split())
 
 
 def _file(file: StoredFile) -> str:
-    cut = ", of which only the beginning is kept" if file.cut else ""
-    return f"- {file.name} ({len(file.text):,} characters{cut}): “{_shorten(file.text)}”"
+    size = say("{number:,} characters", number=len(file.text))
+    cut = say("of which only the beginning is kept") if file.cut else ""
+    about = join_sentences((size, cut), ", ")
+    return lay_out(
+        "- {name} ({about}): “{quote}”", name=file.name, about=about, quote=_shorten(file.text)
+    )
 
 
 def _shorten(text: str) -> str:
@@ -167,13 +190,13 @@ def _shorten(text: str) -> str:
 
 
 def _times(usage: Usage) -> str:
-    steps = (
-        ("waiting", usage.queue_s),
-        ("loading the model", usage.load_s),
-        ("reading", usage.prefill_s),
-        ("writing", usage.decode_s),
+    steps: tuple[tuple[str, float | None], ...] = (
+        (say("waiting {seconds:.1f} s", seconds=usage.queue_s or 0), usage.queue_s),
+        (say("loading the model {seconds:.1f} s", seconds=usage.load_s or 0), usage.load_s),
+        (say("reading {seconds:.1f} s", seconds=usage.prefill_s or 0), usage.prefill_s),
+        (say("writing {seconds:.1f} s", seconds=usage.decode_s or 0), usage.decode_s),
     )
-    return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in steps if seconds) or "none"
+    return join_sentences([words for words, seconds in steps if seconds], ", ") or say("none")
 
 
 def _title(source: Source) -> str:
@@ -186,14 +209,14 @@ def _source(why: Explanation | None, value: str) -> Source:
     for source in why.passages if why is not None else ():
         if value in {str(source.number), source.document}:
             return source
-    raise NotFound("This source is no longer kept with the answer; please ask again.")
+    raise NotFound(say("This source is no longer kept with the answer; please ask again."))
 
 
 def _passage(source: Source) -> str:
     """Format a passage as Markdown with its title, heading, location and date."""
-    text = source.passage[:_MAX_PASSAGE_CHARACTERS] or "The passage was not kept."
+    text = source.passage[:_MAX_PASSAGE_CHARACTERS] or say("The passage was not kept.")
     quoted = "\n".join(f"> {line}" for line in text.splitlines())
-    read = f", read on {source.at:%Y-%m-%d}" if source.at is not None else ""
+    read = say(", read on {at:%Y-%m-%d}", at=source.at) if source.at is not None else ""
     return f"**{_title(source)}**\n{source.location}{read}\n\n{quoted}"
 
 
@@ -207,7 +230,7 @@ def _source_buttons(turn: StoredMessage) -> tuple[Action, ...]:
 
 def _feedback_buttons(source: Source, turn: str) -> tuple[Action, ...]:
     value = f"{source.number}{_ANSWER_SEPARATOR}{turn}"
-    return (Action("wrong", "Wrong", value), Action("outdated", "Outdated", value))
+    return (Action("wrong", say("Wrong"), value), Action("outdated", say("Outdated"), value))
 
 
 def is_same_channel(one: ConversationKey, other: ConversationKey) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from bot.catalogue.sentence import say
 from bot.commands.checks import Asker
 from bot.errors import NotFound
 from bot.events import ActionCall
@@ -31,10 +32,10 @@ async def prepare_continuation(
     """
     answer, question = await buttons.find(call, asker)
     if question is None:
-        raise NotFound("The question is no longer kept; please ask again.")
+        raise NotFound(say("The question is no longer kept; please ask again."))
     event = await restore_event(buttons.store, question, call)
     if answer.cut is None or not await buttons.store.reopen(answer.id):
-        raise NotFound("This answer is complete, or goes on already.")
+        raise NotFound(say("This answer is complete, or goes on already."))
     turn = Turn(
         answer.id,
         event,

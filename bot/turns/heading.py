@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bot.catalogue.sentence import say
 from bot.commands.declaration import Command
 from bot.events import CommandCall
 from bot.history.protocol import StoredMessage
@@ -29,12 +30,13 @@ def asked_heading(turn: Turn, first: StoredMessage | None = None) -> str:
     question = route.options.get(route.command.question)
     if question is None or call.target is not None:
         question = " ".join(_words(route.command, call, dict(route.options)))
-    return _shorten(f"{_shorten(name, _MAX_NAME_CHARACTERS)} asked: {question}")
+    name = _shorten(name, _MAX_NAME_CHARACTERS)
+    return say("{name} asked: {question}", name=name, question=_shorten(str(question)))
 
 
 def shared_heading(person: Author) -> str:
     """Return "NAME shared:" for a reply that one person alone was shown at first."""
-    return f"{_shorten(person.name, _MAX_NAME_CHARACTERS)} shared:"
+    return say("{name} shared:", name=_shorten(person.name, _MAX_NAME_CHARACTERS))
 
 
 def _words(command: Command, call: CommandCall, options: dict[str, object]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from bot.catalogue.sentence import say
 from bot.commands.authorization import Authorize
 from bot.commands.checks import Asker
 from bot.errors import Busy, Denied
@@ -177,7 +178,7 @@ class Intake:
     ) -> asyncio.Task[None]:
         """Run a turn on that was suspended or cut, in its lane; returns its task."""
         if refused is None and not self._admits(turn.event):
-            refused = Denied("I may not go on with this here just now.")
+            refused = Denied(say("I may not go on with this here just now."))
         if refused is None:
             try:
                 turn.route = self._router.resolve(turn.event)
@@ -202,15 +203,21 @@ class Intake:
     def _capacity_error(self, event: Message | CommandCall | ActionCall) -> Exception | None:
         limits = self.dependencies.limits
         if self._closing:
-            return Busy(10, "I am being restarted; please ask again in a moment.")
+            return Busy(10, say("I am being restarted; please ask again in a moment."))
         if len(self._open_turns) >= limits.max_turns:
-            return Busy(30, "Too many questions are open just now; try again in about 30 s.")
+            return Busy(30, say("Too many questions are open just now; try again in about 30 s."))
         if self._open_turns.count_for_person(event.author) >= limits.per_person:
             return Busy(
-                10, f"You have {limits.per_person} questions open; wait for an answer, or /stop."
+                10,
+                say(
+                    "You have {number} questions open; wait for an answer, or /stop.",
+                    number=limits.per_person,
+                ),
             )
         if self._open_turns.count_in_channel(event.conversation) >= limits.per_channel:
-            return Busy(30, "Too many questions are open in this channel; try again in about 30 s.")
+            return Busy(
+                30, say("Too many questions are open in this channel; try again in about 30 s.")
+            )
         return None
 
     async def _run(self, runner: TurnRunner) -> None:
@@ -263,7 +270,7 @@ class Intake:
             return None
         match call.action:
             case "regenerate" | "continue" | "resume" if self._closing:
-                raise Busy(10, "I am being restarted; please press again in a moment.")
+                raise Busy(10, say("I am being restarted; please press again in a moment."))
             case "regenerate":
                 await self._regenerate(call, sink)
             case "continue":
@@ -292,7 +299,9 @@ class Intake:
         else:
             everything = not call.turn
             stopped = await self._open_turns.stop(call.conversation, asker) if everything else 0
-        words = "Stopped." if stopped else "There is nothing to stop; this answer has ended."
+        words = (
+            say("Stopped.") if stopped else say("There is nothing to stop; this answer has ended.")
+        )
         return Notice(words, private=True)
 
     async def _continue(self, call: ActionCall, sink: Sink) -> None:

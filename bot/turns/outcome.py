@@ -13,11 +13,12 @@ from backends.errors import (
     InvalidRequest,
     ModelNotFound,
 )
+from bot.catalogue.sentence import say
 from bot.errors import Busy, UserFacingError
 from bot.types import Action, Notice, State
 
-LENGTH_NOTICE = "The answer reached its length limit."
-CONTINUE = Action("continue", "Continue")
+LENGTH_NOTICE = say("The answer reached its length limit.")
+CONTINUE = Action("continue", say("Continue"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,10 @@ def outcome_of(error: BaseException) -> Outcome:
     """
     match error:
         case BackendBusy():
-            words = f"The model is busy; try again in about {error.retry_after_s:.0f} s."
+            words = say(
+                "The model is busy; try again in about {seconds:.0f} s.",
+                seconds=error.retry_after_s,
+            )
             return Outcome("refused", Notice(words, "refusal"), again=True)
         case Busy():
             return Outcome("refused", Notice(str(error), "refusal"), again=True)
@@ -49,29 +53,30 @@ def outcome_of(error: BaseException) -> Outcome:
             return Outcome("refused", Notice(str(error), "refusal"))
         case ContextOverflow():
             share = max(1, 100 * error.limit // max(error.tokens, 1))
-            words = (
-                f"This is too long for the model, which can read about {share} % of it. "
-                "Shorten it, or choose another model with /model."
+            words = say(
+                "This is too long for the model, which can read about {share} % of "
+                "it. Shorten it, or choose another model with /model.",
+                share=share,
             )
             return Outcome("refused", Notice(words, "refusal", detail=str(error)))
         case InvalidRequest():
-            words = "The model cannot answer this. Try other words, or see /model."
+            words = say("The model cannot answer this. Try other words, or see /model.")
             return _failed(words, str(error))
         case DeadlineExceeded():
-            return _failed("The answer took too long, so I ended it.", str(error))
+            return _failed(say("The answer took too long, so I ended it."), str(error))
         case ModelNotFound():
-            words = "This model is not available. Choose another with /model."
+            words = say("This model is not available. Choose another with /model.")
             return _failed(words, str(error))
         case BackendError():
-            words = "The model could not answer just now."
+            words = say("The model could not answer just now.")
             return _failed(words, str(error))
         case _:
-            return _failed("Something went wrong on our side.")
+            return _failed(say("Something went wrong on our side."))
 
 
 def empty_answer(model: str) -> Outcome:
     """The outcome of a skill that ended without an answer; `model` is the one it asked, if any."""
-    words = "The model gave no answer." if model else "There is no answer to this."
+    words = say("The model gave no answer.") if model else say("There is no answer to this.")
     return Outcome("failed", Notice(words, "error"), again=True)
 
 
@@ -82,5 +87,7 @@ def cut_answer() -> Outcome:
 
 def _failed(sentence: str, detail: str = "") -> Outcome:
     error_id = secrets.token_hex(4)
-    text = f"{sentence} An admin can look it up under {error_id}."
+    text = say(
+        "{sentence} An admin can look it up under {error_id}.", sentence=sentence, error_id=error_id
+    )
     return Outcome("failed", Notice(text, "error", error_id=error_id, detail=detail), again=True)

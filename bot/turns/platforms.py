@@ -10,6 +10,7 @@ from dataclasses import replace
 import structlog
 
 from bot.adapters.protocol import Adapter
+from bot.catalogue.sentence import say
 from bot.commands.checks import Asker
 from bot.errors import Refused
 from bot.replies.protocol import Reply, Sink
@@ -47,7 +48,7 @@ class Platforms:
         """
         adapter = self._adapters.get(conversation.platform)
         if adapter is None:
-            raise Refused("The platform of this conversation is not connected.")
+            raise Refused(say("The platform of this conversation is not connected."))
         return await adapter.open_reply(conversation, audience, turn=turn)
 
     async def withdraw_reply(self, reply: Reply | None) -> None:
@@ -107,4 +108,4 @@ class Platforms:
                 return await adapter.role_problem(roles)
         except Exception:  # noqa: BLE001  # a platform may be anybody's
             _log.warning("platform.role_lookup_failed", platform=platform, exc_info=True)
-            return "The platform cannot be asked about roles just now; try again in a minute."
+            return say("The platform cannot be asked about roles just now; try again in a minute.")

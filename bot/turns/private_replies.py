@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from backends.lru import LruDict
+from bot.catalogue.sentence import say
 from bot.commands.checks import Asker
 from bot.errors import NotFound
 from bot.replies.draft import MAX_SHAREABLE_CHARACTERS, Draft
@@ -13,11 +14,11 @@ from bot.turns.turn import Turn
 from bot.types import ConversationKey, Part, Sources, Text
 
 MAX_REPLIES = 200
-NO_LONGER_KEPT = (
-    "This was shared already, or I no longer have it: I keep it for a while, until I am restarted. "
-    "Please call the command again."
+NO_LONGER_KEPT = say(
+    "This was shared already, or I no longer have it: I keep it for a "
+    "while, until I am restarted. Please call the command again."
 )
-ANOTHER_PLACE = "This can only be shared where you asked for it."
+ANOTHER_PLACE = say("This can only be shared where you asked for it.")
 
 
 @dataclass(frozen=True, slots=True)

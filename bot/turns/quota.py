@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from bot.catalogue.sentence import say
 from bot.errors import Busy
 from bot.turns.turn import Turn
 
@@ -36,8 +37,12 @@ class Quota:
         if wait > 1e-6:
             raise Busy(
                 wait,
-                f"You have used up your {self._max_turns:.0f} questions an hour; "
-                f"try again in about {_in_words(wait)}.",
+                say(
+                    "You have used up your {number:.0f} questions an hour; try "
+                    "again in about {time}.",
+                    number=self._max_turns,
+                    time=_in_words(wait),
+                ),
             )
         self._full_at[person] = full_at
         self._full_at.move_to_end(person)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bot.catalogue.sentence import say
 from bot.commands.checks import Asker
 from bot.errors import NotFound
 from bot.events import ActionCall, CommandCall, Message, Reader
@@ -48,10 +49,10 @@ class Regenerator:
             return await self._repeat_unstored(open_turn.event, call)
         answer, question = await self.buttons.find(call, asker)
         if question is None:
-            raise NotFound("The question is no longer kept; please ask again.")
+            raise NotFound(say("The question is no longer kept; please ask again."))
         event = await restore_event(self.buttons.store, question, call, edited=call.value)
         if not (question.text.strip() or question.command or event.attachments):
-            raise NotFound("The files of that question are gone; please send them again.")
+            raise NotFound(say("The files of that question are gone; please send them again."))
         return Repetition(event, question, answer)
 
     async def _repeat_unstored(self, event: Message | CommandCall, call: ActionCall) -> Repetition:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import structlog
 
+from bot.catalogue.sentence import say
 from bot.commands.checks import Asker
 from bot.errors import Denied, NotFound, UserFacingError
 from bot.events import ActionCall
@@ -30,8 +31,7 @@ _POLL_INTERVAL_S = 5.0
 _SHORTEST_PAUSE_S = 0.2
 _RETRY_INTERVAL = timedelta(minutes=1)
 """When a turn is tried again whose platform is not connected, or does not let the bot write."""
-_GONE = "This was answered already, or its time is over."
-_UNKNOWN_RIGHTS = "I could not check what {name} may do here, so I did not go on."
+_GONE = say("This was answered already, or its time is over.")
 
 
 class Resume(Protocol):
@@ -70,13 +70,13 @@ class Resumer:
         own = presser.author.key == suspension.person
         if not (presser.admin if suspension.who == "admins" else own):
             raise Denied(
-                "Only an admin can decide this."
+                say("Only an admin can decide this.")
                 if suspension.who == "admins"
-                else "Only the person who asked can decide this."
+                else say("Only the person who asked can decide this.")
             )
         asker = presser if own else await self._asker_now(suspension)
         if asker is None:
-            raise Denied(_UNKNOWN_RIGHTS.format(name="the person who asked"))
+            raise Denied(_unknown_rights(say("the person who asked")))
         resumption = Resumption(suspension.state, call.value, presser.author.name)
         task = await self._continue(suspension, asker, resumption, sink)
         if task is None:
@@ -137,10 +137,14 @@ class Resumer:
             platform, _, ident = suspension.person.partition(":")
             author = Author(platform, ident, question.author_name)
             asker = Asker(author, place, suspension.direct)
-            refused = Denied(_UNKNOWN_RIGHTS.format(name=question.author_name or "that person"))
+            refused = Denied(_unknown_rights(question.author_name or say("that person")))
         snapshot = await self._store.material(question.id) or AttachmentSnapshot()
         event = rebuild_event(
             question, snapshot, asker.author, id=question.event_id, direct=suspension.direct
         )
         turn = Turn(suspension.turn, event, asker, resumed=resumption)
         return self._resume(turn, sink, question=question, answer=answer, refused=refused)
+
+
+def _unknown_rights(name: str) -> str:
+    return say("I could not check what {name} may do here, so I did not go on.", name=name)

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from pydantic import BaseModel
 
+from bot.catalogue.sentence import say
 from bot.commands.declaration import MAX_TEXT_CHARACTERS, Command, check_text
 from bot.commands.parsing import find_command, main_option, parse_options, split_command
 from bot.errors import NotFound, UsageError
@@ -131,7 +132,7 @@ class Router:
     def _message(self, message: Message) -> Route:
         empty = not message.text.strip() and not message.attachments
         answerers = [one for one in self._answerers if not empty or one.wants is not None]
-        check_text(message.text, "Your message", self._max_chars)
+        check_text(message.text, say("Your message"), self._max_chars)
         for skill in answerers:
             if skill.wants is None or skill.wants(message):
                 assert skill.answer is not None
@@ -143,15 +144,15 @@ class Router:
                     at_once=skill.quick,
                 )
         if empty:
-            raise UsageError("Your message is empty; ask me something.")
-        raise NotFound("No skill here answers messages; see /help for the commands.")
+            raise UsageError(say("Your message is empty; ask me something."))
+        raise NotFound(say("No skill here answers messages; see /help for the commands."))
 
 
 def _fill_from_target(command: Command, target: ContextMessage, given: dict[str, Value]) -> None:
     """Fill the first text option from the message whose context menu was used."""
     text = target.text.strip() or next((a.name for a in target.attachments), "")
     if not text:
-        raise UsageError("That message holds neither text nor a file; choose another one.")
+        raise UsageError(say("That message holds neither text nor a file; choose another one."))
     texts = [o for o in command.options if o.kind == "str" and not o.choices]
     option = next((o for o in texts if o.required), texts[0] if texts else None)
     if option is not None:

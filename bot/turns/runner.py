@@ -15,6 +15,7 @@ from functools import partial
 import structlog
 
 from backends.errors import DeadlineExceeded
+from bot.catalogue.sentence import say
 from bot.commands.authorization import Authorize
 from bot.history.protocol import HistoryStore, StoredMessage
 from bot.history.suspensions import Suspensions
@@ -77,6 +78,7 @@ class TurnDependencies:
         private: bool = False,
         direct: bool = False,
         heading: str = "",
+        locale: str | None = None,
     ) -> Delivery:
         """Begin a reply that no turn of a skill writes, with an id of its own or a given one; see
         `Draft` for who reads it."""
@@ -87,6 +89,7 @@ class TurnDependencies:
             private=private,
             direct=direct,
             heading=heading,
+            locale=locale,
         )
         return Delivery(sink, draft, timeouts=self.timeouts)
 
@@ -137,6 +140,7 @@ class TurnRunner:
             direct=turn.asker.direct,
             heading=asked_heading(turn, question) if continues is None else "",
             opening=_opening(continues),
+            locale=turn.event.author.locale,
         )
         self._delivery = Delivery(sink, self._draft, timeouts=dependencies.timeouts)
         self._suspended = False
@@ -200,11 +204,15 @@ class TurnRunner:
 
     def _stopped_outcome(self) -> Outcome:
         if self.turn.stopped == "shutdown":
-            words = "I was shut down before this was complete."
+            words = say("I was shut down before this was complete.")
         elif self._draft.characters:
-            words = f"Stopped by {self.turn.stopped_by}." if self.turn.stopped_by else "Stopped."
+            words = (
+                say("Stopped by {name}.", name=self.turn.stopped_by)
+                if self.turn.stopped_by
+                else say("Stopped.")
+            )
         else:
-            words = "Stopped before anything was written."
+            words = say("Stopped before anything was written.")
         return Outcome("cancelled", Notice(words, "footer"), again=True)
 
     async def _store_answer(self, outcome: Outcome) -> None:
@@ -288,7 +296,7 @@ def _buttons_after(record: TurnRecord) -> tuple[Action, ...]:
 
 def _offer_again(outcome: Outcome) -> Outcome:
     """The outcome of an answer that did not go on: it stands as it was, and still can."""
-    notice = outcome.notice or Notice("The model had nothing to add.", "footer")
+    notice = outcome.notice or Notice(say("The model had nothing to add."), "footer")
     return replace(outcome, notice=replace(notice, actions=(CONTINUE,)), again=False)
 
 

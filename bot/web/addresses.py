@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from bot.catalogue.sentence import say
 from bot.errors import Failed, Refused
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -152,7 +153,11 @@ class AddressPolicy:
         if f"{spelled}:{port}".lower() in {entry.lower() for entry in self.allow_hosts}:
             return
         raise Refused(
-            f"I read pages from ports 80 and 443 only, not from {port}; an operator can allow it."
+            say(
+                "I read pages from ports 80 and 443 only, not from {port}; an "
+                "operator can allow it.",
+                port=port,
+            )
         )
 
     async def resolve(self, host: str, port: int) -> Sequence[str]:
@@ -165,12 +170,17 @@ class AddressPolicy:
         except (OSError, UnicodeError):
             addresses = ()
         if not addresses:
-            raise Failed(f"There is no host named {host!r:.100}; check the address.")
+            raise Failed(
+                say("There is no host named {host!r}; check the address.", host=host[:100])
+            )
         if self.allowed(host, port):
             return addresses
         if not all(is_public(a) and not self.ours(a) for a in addresses):
             raise Refused(
-                f"{host:.100} belongs to this machine or to a private network, so I do not read "
-                "it; an operator can allow it."
+                say(
+                    "{host} belongs to this machine or to a private network, so I do "
+                    "not read it; an operator can allow it.",
+                    host=host[:100],
+                )
             )
         return addresses

@@ -20,6 +20,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from bot.catalogue.sentence import say
 from bot.errors import Failed, Refused, UserFacingError
 from bot.web.addresses import AddressPolicy, Lookup, lookup
 from bot.web.decoding import Inflater
@@ -87,8 +88,11 @@ class Fetcher:
                 return await self._follow(session, target, limit)
         except TimeoutError:
             raise Failed(
-                f"{_host(target)} did not send the page within {self._limits.timeout_s:g} s; "
-                "try again later."
+                say(
+                    "{host} did not send the page within {seconds:g} s; try again later.",
+                    host=_host(target),
+                    seconds=self._limits.timeout_s,
+                )
             ) from None
 
     async def _follow(self, session: aiohttp.ClientSession, url: URL, limit: int) -> Fetched:
@@ -105,13 +109,26 @@ class Fetcher:
                 raise
             except (aiohttp.ClientError, OSError, ValueError, zlib.error) as exc:
                 raise _explain(exc, url) from exc
-        raise Failed(f"{_host(url)} redirects more than {self._limits.max_redirects} times.")
+        raise Failed(
+            say(
+                "{host} redirects more than {number} times.",
+                host=_host(url),
+                number=self._limits.max_redirects,
+            )
+        )
 
     async def _take(self, response: aiohttp.ClientResponse, url: URL, limit: int) -> Fetched:
         if response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            raise Refused(f"{_host(url)} does not show this page without a login.")
+            raise Refused(say("{host} does not show this page without a login.", host=_host(url)))
         if response.status != HTTPStatus.OK:
-            raise Failed(f"{_host(url)} answered {response.status}{_phrase(response.status)}.")
+            raise Failed(
+                say(
+                    "{host} answered {status}{phrase}.",
+                    host=_host(url),
+                    status=response.status,
+                    phrase=_phrase(response.status),
+                )
+            )
         if (response.content_length or 0) > limit:
             raise _too_large(url, limit)
         inflater = Inflater(response.headers.get("Content-Encoding", ""))
@@ -127,20 +144,31 @@ class Fetcher:
     def _parse(self, text: str, base: URL | None = None) -> URL:
         """A URL of a kind that is fetched. Raises `Refused`."""
         if len(text) > _MAX_URL_CHARACTERS:
-            raise Refused(f"The URL is longer than {_MAX_URL_CHARACTERS:,} characters.")
+            raise Refused(
+                say(
+                    "The URL is longer than {limit:,} characters.",
+                    limit=_MAX_URL_CHARACTERS,
+                )
+            )
         try:
             url = URL(text.strip())
             if base is not None:
                 url = base.join(url)
             host, port = url.host, url.port
         except ValueError:
-            raise Refused("This is not a URL; write it like https://example.com/page.") from None
+            raise Refused(
+                say("This is not a URL; write it like https://example.com/page.")
+            ) from None
         if url.scheme not in ("http", "https"):
-            raise Refused("Only http and https pages are fetched; write https://example.com/page.")
+            raise Refused(
+                say("Only http and https pages are fetched; write https://example.com/page.")
+            )
         if not host or port is None:
-            raise Refused("The URL names no host; write it like https://example.com/page.")
+            raise Refused(say("The URL names no host; write it like https://example.com/page."))
         if url.user is not None or url.password is not None:
-            raise Refused("A URL with a user name or password in it is not fetched; leave it out.")
+            raise Refused(
+                say("A URL with a user name or password in it is not fetched; leave it out.")
+            )
         self._policy.check_port(host.lower(), port)
         return url.with_fragment(None)
 
@@ -209,19 +237,27 @@ def _phrase(status: int) -> str:
 
 def _too_large(url: URL, limit: int) -> Refused:
     size = f"{limit / 1024**2:.1f} MB" if limit >= 1024**2 else f"{limit:,} bytes"
-    return Refused(f"The page at {_host(url)} is larger than {size}, which is the limit.")
+    return Refused(
+        say(
+            "The page at {host} is larger than {size}, which is the limit.",
+            host=_host(url),
+            size=size,
+        )
+    )
 
 
 def _explain(exc: Exception, url: URL) -> UserFacingError:
     site = _host(url)
     if isinstance(exc, aiohttp.ClientConnectorCertificateError):
-        return Failed(f"{site} shows a certificate that cannot be trusted.")
+        return Failed(say("{site} shows a certificate that cannot be trusted.", site=site))
     if isinstance(exc, aiohttp.ClientConnectorSSLError):
-        return Failed(f"{site} does not speak TLS properly.")
+        return Failed(say("{site} does not speak TLS properly.", site=site))
     if isinstance(exc, aiohttp.ClientConnectorError):
-        return Failed(f"{site} cannot be reached; check the address or try again later.")
+        return Failed(
+            say("{site} cannot be reached; check the address or try again later.", site=site)
+        )
     if isinstance(exc, zlib.error):
-        return Failed(f"{site} sent a page that is damaged.")
+        return Failed(say("{site} sent a page that is damaged.", site=site))
     if isinstance(exc, ValueError) and not isinstance(exc, aiohttp.InvalidURL):
-        return Failed(f"{site} sent a page in a form that cannot be read.")
-    return Failed(f"{site} broke off while sending the page; try again later.")
+        return Failed(say("{site} sent a page in a form that cannot be read.", site=site))
+    return Failed(say("{site} broke off while sending the page; try again later.", site=site))

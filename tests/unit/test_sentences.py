@@ -1,4 +1,5 @@
-"""The sentences that people read in a chat are free of what only an operator knows."""
+"""The sentences that people read in a chat are in the catalogue, and free of what only an operator
+knows."""
 
 from __future__ import annotations
 
@@ -28,6 +29,65 @@ FOR_OPERATORS = (
 """Rooms whose sentences are printed at the command line alone."""
 
 
+PHRASE = re.compile(r"[A-Za-z]{2,}[,;:]? [a-z]+")
+"""What tells words for people from names and keys: two words, the second in small letters."""
+SAYS = frozenset({"say", "say_number", "Option", "lay_out"})
+NOT_FOR_PEOPLE = frozenset(
+    # what a log, a developer or an operator reads
+    {"debug", "info", "warning", "error", "exception", "log_failure", "getLogger"}
+    | {"ConfigError", "PluginError", "StorageError", "AdapterError", "ValueError", "TypeError"}
+    | {"RuntimeError", "KeyError", "LookupError", "PortError", "PortRefused", "MessageClosed"}
+    | {"ConnectionError", "ConnectionRejected", "DeadlineExceeded", "ForeignCancellation"}
+    | {"BackendProtocolError", "AssertionError", "NotImplementedError", "Field", "Literal"}
+    # names of tasks, calls as they are typed, patterns
+    | {"start", "create_task", "background", "_background", "_own", "_guarded", "Example"}
+    | {"enter_async_context", "set_result", "compile", "sub", "run_in_thread", "text", "execute"}
+)
+NOT_CHAT = (
+    *FOR_OPERATORS,
+    "bot/adapters/discord/setup/",
+    "bot/adapters/slack/setup/",
+    "bot/adapters/slack/transport/",
+    "bot/adapters/discord/transport/gateway.py",
+    "bot/adapters/terminal/adapter.py",
+    "bot/app.py",
+    "bot/doctor.py",
+    "bot/http/",
+    "bot/installation.py",
+    "bot/knowledge/index/",
+    "bot/knowledge/ingestion/",
+    "bot/knowledge/language/",
+    "bot/knowledge/loading/",
+    "bot/knowledge/retrieval/",
+    "bot/web/extract.py",
+    "bot/observability/",
+    "bot/platforms.py",
+    "bot/prompting/",
+    "bot/skills/plugin_",
+    "bot/shipped_platforms.py",
+    "bot/storage/",
+)
+"""Rooms whose texts are for an operator, for a model, or data."""
+
+
+NO_SENTENCES = {
+    ("bot/commands/declaration.py", "in threads"),
+    ("bot/replies/draft.py", "text/markdown; charset=utf-8"),
+    ("bot/skills/context.py", "steps done"),
+    ("bot/types.py", "in message"),
+    ("bot/types.py", "text/plain; charset=utf-8"),
+    (
+        "bot/web/fetch.py",
+        "Mozilla/5.0 (compatible; Parlance/0.1; page reader for one person's question)",
+    ),
+    ("bot/web/fetch.py", "gzip, deflate"),
+    ("plugins/ask_docs.py", "in threads"),
+    ("plugins/docs_addition.py", "# A message by \n\n"),
+    ("plugins/moderation.py", "/admins remove"),
+}
+"""Values of a setting and the like, which are phrases by chance, with the module they are in."""
+
+
 def literal(node: ast.expr) -> str:
     """The text of a literal, without what is put into it."""
     match node:
@@ -51,16 +111,50 @@ def sentences(source: str) -> Iterator[tuple[int, str]]:
                 yield from ((one.lineno, text) for one in given if (text := literal(one)))
 
 
-def faults() -> Iterator[str]:
+def unlisted(source: str) -> Iterator[tuple[int, str]]:
+    """Phrases that no catalogue lists: literals that are in no call of `SAYS`."""
+    tree = ast.parse(source)
+    yield from _unlisted(tree, _docstrings(tree))
+
+
+def _unlisted(node: ast.AST, passed_over: set[int]) -> Iterator[tuple[int, str]]:
+    for child in ast.iter_child_nodes(node):
+        match child:
+            case ast.Call(func=ast.Name(id=name)) if name in SAYS | NOT_FOR_PEOPLE:
+                continue
+            case ast.Call(func=ast.Attribute(attr=name)) if name in NOT_FOR_PEOPLE:
+                continue
+            case ast.Compare() | ast.Subscript() | ast.keyword(arg="menu"):
+                continue
+            case ast.AnnAssign(annotation=_, value=ast.expr() as value):
+                yield from _unlisted(ast.Expression(value), passed_over)
+                continue
+            case ast.Constant() | ast.JoinedStr() if id(child) not in passed_over:
+                text = literal(child)
+                if PHRASE.search(text) and text.count("/") < 5:  # a list of words to know
+                    yield child.lineno, text
+        yield from _unlisted(child, passed_over) if not isinstance(child, ast.JoinedStr) else ()
+
+
+def _docstrings(tree: ast.AST) -> set[int]:
+    return {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+
+
+def chat_sources(passed_over: tuple[str, ...] = NOT_CHAT) -> Iterator[tuple[str, str]]:
+    """The modules that say something to people in a chat, by name."""
     for room in ("bot", "plugins"):
         for path in sorted((ROOT / room).rglob("*.py")):
             name = path.relative_to(ROOT).as_posix()
-            if name.startswith(FOR_OPERATORS):
-                continue
-            for line, text in sentences(path.read_text("utf-8")):
-                found = INTERNAL.search(text)
-                if found is not None:
-                    yield f"{name}:{line}: {found[0]!r} in {text!r}"
+            if not name.startswith(passed_over):
+                yield name, path.read_text("utf-8")
+
+
+def faults() -> Iterator[str]:
+    for name, source in chat_sources(FOR_OPERATORS):
+        for line, text in sentences(source):
+            found = INTERNAL.search(text)
+            if found is not None:
+                yield f"{name}:{line}: {found[0]!r} in {text!r}"
 
 
 def test_no_sentence_names_a_key_a_token_or_an_address() -> None:
@@ -77,3 +171,39 @@ def test_no_sentence_names_a_key_a_token_or_an_address() -> None:
 )
 def test_the_check_sees_what_it_should(line: str) -> None:
     assert [text for _, text in sentences(line) if INTERNAL.search(text)]
+
+
+def test_every_sentence_for_people_is_in_the_catalogue() -> None:
+    found = [
+        f"{name}:{line}: {text!r}"
+        for name, source in chat_sources()
+        for line, text in unlisted(source)
+        if (name, text) not in NO_SENTENCES
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ctx.say(Notice('It is empty now.'))",
+        "words = f'{name} is empty'",
+        "raise Refused('Ask ' + 'me again.')",
+        "NAMES = {'key': 'chosen by you'}",
+    ],
+)
+def test_the_check_sees_a_sentence_outside_of_the_catalogue(line: str) -> None:
+    assert list(unlisted(line)) or list(sentences(line))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ctx.say(Notice(say('It is empty now.')))",
+        "log.info('turn.ended it is')",
+        "def f():\n    'It is empty.'",
+        "reads: Literal['in threads'] = other",
+    ],
+)
+def test_the_check_passes_what_is_listed_or_not_for_people(line: str) -> None:
+    assert not list(unlisted(line))

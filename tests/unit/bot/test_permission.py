@@ -232,6 +232,7 @@ HOOKS: dict[str, Literal["asked for", "operator's"]] = {
     "register_platforms": "operator's",
     "plugin_settings": "operator's",
     "prompt_folders": "operator's",
+    "language_folders": "operator's",
     "lifespan": "operator's",
 }
 """Who reaches what a hook returns: people, who are asked about, or the operator alone."""

@@ -27,6 +27,20 @@ HOOKS = [
     if callable(value) and hasattr(value, f"{hookspecs.PROJECT}_spec")
 ]
 
+GERMAN = """\
+msgid ""
+msgstr ""
+"Content-Type: text/plain; charset=utf-8\\n"
+"Plural-Forms: nplurals=2; plural=(n != 1);\\n"
+
+msgid "{tide} Mind the stairs, {name}."
+msgstr "{tide} {name}, Achtung auf der Treppe."
+
+msgid "High tide in one hour."
+msgid_plural "High tide in {n} hours."
+msgstr[0] "Flut in einer Stunde."
+msgstr[1] "Flut in {n} Stunden."
+"""
 Running = Callable[..., AbstractAsyncContextManager[Parlance]]
 
 
@@ -142,6 +156,20 @@ async def test_hook_prompt_folders(folder: Path) -> None:
     (folder / "prompts" / "toast.j2").write_text("Raise a glass to {{ name }}.")
     (found,) = load_plugins(folders=[folder], installed=False).prompt_folders
     assert JinjaPrompts([Path(found)]).render("toast", name="Ann") == 'Raise a glass to "Ann".'
+
+
+@pytest.mark.may_block  # it looks for languages itself, as a start does
+async def test_hook_language_folders(folder: Path, running: Running) -> None:
+    languages = folder / "languages"
+    languages.mkdir()
+    (languages / "de.po").write_text(GERMAN)
+    async with running() as parlance:
+        told = await parlance.say("/tide 3")
+        assert told.text == "High tide in 3 hours. Mind the stairs, Ann."
+        told = await parlance.say("/tide 3", locale="de-AT")
+        assert told.text == "Flut in 3 Stunden. Ann, Achtung auf der Treppe."
+        told = await parlance.say("/tide 1", locale="de-AT")
+        assert told.text.startswith("Flut in einer Stunde.")
 
 
 async def test_hook_lifespan(running: Running, folder: Path) -> None:

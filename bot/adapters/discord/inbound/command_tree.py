@@ -16,6 +16,7 @@ import discord
 import structlog
 from discord import app_commands
 
+from bot.catalogue.sentence import say
 from bot.commands.declaration import Command, Option
 from bot.control_characters import strip_controls
 from bot.private_files import make_folder
@@ -108,7 +109,7 @@ def build_slash_command(
     about = {o.name: _shorten_description(o.description or o.name) for o in declared.options}
     if declared.takes_file and FILE not in about:
         parameters.append(_FILE_PARAMETER)
-        about[FILE] = "A file to go with it"
+        about[FILE] = say("A file to go with it")
     if len(parameters) > _MAX_OPTIONS:
         raise ValueError(f"it has {len(parameters)} options; Discord allows {_MAX_OPTIONS}")
 

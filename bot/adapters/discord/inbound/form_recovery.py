@@ -14,11 +14,12 @@ from typing import Any, TypeAlias
 import discord
 
 from bot.adapters.discord.outbound.render import Payload
+from bot.catalogue.sentence import say
 from bot.types import File, Value
 
 MAX_EMBEDS_CHARS = 5800
 """Longest text in a message's embeds, in characters; Discord's own limit is 6,000."""
-REOPEN_LABEL = "Open the form again"
+REOPEN_LABEL = say("Open the form again")
 _FILE = "what-you-typed.txt"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 

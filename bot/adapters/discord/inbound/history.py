@@ -12,6 +12,7 @@ import discord
 from bot.adapters.discord.outbound.poster import ClientHolder
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
+from bot.catalogue.sentence import say
 from bot.errors import Denied, Failed, Refused
 from bot.events import ContextMessage, Reader
 
@@ -28,14 +29,14 @@ _OWN_MESSAGE_TYPES = frozenset(
 )
 """Types of the bot's own messages that count; others, such as a thread's start, are Discord's."""
 
-CONTENT_HIDDEN = (
-    "Discord does not show me what others write here; an operator can switch it on (Message "
-    "Content Intent)."
+CONTENT_HIDDEN = say(
+    "Discord does not show me what others write here; an operator can "
+    "switch it on (Message Content Intent)."
 )
-PERSON_MAY_NOT_READ = (
+PERSON_MAY_NOT_READ = say(
     "You may not read the earlier messages here, so I do not read them out to you either."
 )
-BOT_MAY_NOT_READ = (
+BOT_MAY_NOT_READ = say(
     "I may not read the earlier messages here: give my role View Channels and Read Message History."
 )
 
@@ -81,7 +82,9 @@ def make_reader(
         except (discord.Forbidden, discord.NotFound) as exc:
             raise Refused(BOT_MAY_NOT_READ) from exc
         except FAILURES as exc:
-            raise Failed("Discord does not hand the earlier messages out; try again soon.") from exc
+            raise Failed(
+                say("Discord does not hand the earlier messages out; try again soon.")
+            ) from exc
 
     return read
 

@@ -32,6 +32,7 @@ from bot.adapters.discord.transport.timing import Timing
 from bot.adapters.forms import Forms, needs_form
 from bot.adapters.inbox import EDITED_PREFIX
 from bot.adapters.protocol import Core
+from bot.catalogue.sentence import say
 from bot.events import ACTIONS_WITH_REPLY, ActionCall, Attachment, CommandCall, ContextMessage
 from bot.replies.protocol import Sink
 from bot.types import ActionName, Author, ConversationKey, Value
@@ -41,9 +42,11 @@ _log = structlog.get_logger(__name__)
 Interaction: TypeAlias = "discord.Interaction[Any]"
 
 _COMPLETION_TIMEOUT_S = 2.0
-GONE_BUTTON = "This button is from an earlier version and does nothing any more; please ask again."
-GONE_QUESTION = "The question is no longer there; please ask again."
-MAY_NOT_WRITE = "You may not write here, so this cannot be shared."
+GONE_BUTTON = say(
+    "This button is from an earlier version and does nothing any more; please ask again."
+)
+GONE_QUESTION = say("The question is no longer there; please ask again.")
+MAY_NOT_WRITE = say("You may not write here, so this cannot be shared.")
 
 
 class Interactions:
@@ -217,7 +220,7 @@ class Interactions:
         if interaction.type is discord.InteractionType.autocomplete:
             return
         await reply_ephemeral(
-            interaction, GONE_COMMAND if known else "That did not work; try again."
+            interaction, GONE_COMMAND if known else say("That did not work; try again.")
         )
 
     # --- buttons --------------------------------------------------------------------------------

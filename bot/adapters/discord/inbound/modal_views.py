@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import discord
 from discord import ui
 
+from bot.catalogue.sentence import say
 from bot.commands.declaration import Command, Option, format_number
 from bot.types import Value
 
@@ -48,7 +49,9 @@ def build_form(command: Command, opened_by: int, given: Mapping[str, Value]) -> 
         modal.add_item(_field(option, given.get(option.name, option.default)))
     if command.takes_file and len(chosen) < _MAX_FIELDS:
         upload = ui.FileUpload[Any](custom_id=_FILE, required=False, min_values=0, max_values=1)
-        modal.add_item(ui.Label(text="File", description="A file to go with it", component=upload))
+        modal.add_item(
+            ui.Label(text="File", description=say("A file to go with it"), component=upload)
+        )
     modal.stop()  # so that discord.py keeps nothing of it: what is sent comes to `on_form`
     return modal
 
@@ -193,9 +196,9 @@ def _describe_range(option: Option) -> str:
     """The range of a numeric option in words; empty for other options."""
     if option.kind not in {"int", "float"}:
         return ""
-    words = "A whole number" if option.kind == "int" else "A number"
+    words = say("A whole number") if option.kind == "int" else "A number"
     if option.min_value is not None:
         words += f" from {format_number(option.min_value)}"
     if option.max_value is not None:
-        words += f" up to {format_number(option.max_value)}"
+        words += say(" up to {max_value}", max_value=format_number(option.max_value))
     return words

@@ -33,6 +33,7 @@ from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.form_recovery import ATTACH_FILE_AGAIN
 from bot.adapters.forms import ALREADY_SUBMITTED, Forms, validate_form
+from bot.catalogue.sentence import say
 from bot.commands.declaration import Command
 from bot.events import Attachment
 from bot.replies.protocol import Sink
@@ -42,8 +43,8 @@ _log = structlog.get_logger(__name__)
 
 Interaction: TypeAlias = "discord.Interaction[Any]"
 
-GONE_FORM = "This form is from an earlier version and does nothing any more; please ask again."
-NOT_OPENED = "The form could not be opened; please call the command again."
+GONE_FORM = say("This form is from an earlier version and does nothing any more; please ask again.")
+NOT_OPENED = say("The form could not be opened; please call the command again.")
 _ALREADY_ANSWERED_CODE = 40060
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from bot.adapters.discord.outbound.port import ReplySink
+from bot.catalogue.sentence import say
 from bot.types import Limits, Notice, View
 
-HOW_TO_GO_ON = Notice("In this thread, mention me or reply to me to go on.", "footer")
+HOW_TO_GO_ON = Notice(say("In this thread, mention me or reply to me to go on."), "footer")
 
 
 class FirstReply:

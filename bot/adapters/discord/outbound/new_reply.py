@@ -13,14 +13,15 @@ from bot.adapters.discord.outbound.poster import ChannelPoster, ClientHolder
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.timing import Timing
+from bot.catalogue.sentence import say
 from bot.errors import Failed, NotFound, Refused
 from bot.replies.protocol import Replies, Sink
 from bot.types import Author, ConversationKey
 
-PLACE_GONE = "The channel or thread is no longer there."
-MAY_NOT_WRITE = "I may not write in this channel or thread."
-PERSON_UNREACHABLE = "I cannot send this person a direct message."
-UNREACHABLE = "Discord cannot be reached just now; try again soon."
+PLACE_GONE = say("The channel or thread is no longer there.")
+MAY_NOT_WRITE = say("I may not write in this channel or thread.")
+PERSON_UNREACHABLE = say("I cannot send this person a direct message.")
+UNREACHABLE = say("Discord cannot be reached just now; try again soon.")
 
 
 async def open_reply(

@@ -26,6 +26,7 @@ from bot.adapters.discord.outbound.render import (
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.payloads import DIRECT
 from bot.adapters.discord.transport.timing import Timing
+from bot.catalogue.sentence import say
 from bot.replies.edit_budget import EditBudget
 from bot.replies.message_port import (
     Mark,
@@ -45,7 +46,7 @@ _REFUSED_STATUSES = frozenset({401, 403, 404})
 _MARKS: Mapping[Mark, str] = {"seen": "👀", "done": "✅", "failed": "⚠️"}
 _UNKNOWN_MESSAGE_CODE = 10008
 ReplySink: TypeAlias = MessageSink[Payload]
-_MOVED_NOTICE = Payload("-# The answer goes on below.")
+_MOVED_NOTICE = Payload(say("-# The answer goes on below."))
 
 
 @contextmanager
@@ -116,7 +117,7 @@ class DiscordPort(MessagePort[Payload]):
             if self._tried.pop(key, message) != message:  # its earlier form may stand there
                 await self.edit(id_, message)
             return id_
-        raise refused or PortRefused("there is nowhere to post")
+        raise refused or PortRefused(say("there is nowhere to post"))
 
     async def edit(self, message_id: str, message: Payload) -> None:
         poster = self._poster_of[message_id]

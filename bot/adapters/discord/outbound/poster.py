@@ -16,6 +16,8 @@ from discord.webhook.async_ import async_context
 from bot.adapters.discord.outbound.buttons import build_button_view
 from bot.adapters.discord.outbound.render import Payload
 from bot.adapters.discord.transport.errors import FAILURES
+from bot.catalogue.languages import translate
+from bot.catalogue.sentence import say
 from bot.replies.edit_budget import EditBudget, EditBudgets, Rate
 from bot.replies.reply_options import DefaultReplyOptions, ReplyOptions
 
@@ -27,7 +29,7 @@ _MAX_NONCE_CHARS = 25
 NO_PINGS = discord.AllowedMentions.none()
 NO_PREVIEWS = discord.MessageFlags(suppress_embeds=True)
 """A preview fetches an address that the model wrote, maybe because a document told it to."""
-GONE_COMMAND = "This command is no longer there; /help lists those that are."
+GONE_COMMAND = say("This command is no longer there; /help lists those that are.")
 
 
 class ClientHolder:
@@ -253,7 +255,9 @@ class DirectPoster(ChannelPoster):
             client = await self._client_holder.client()
             self.channel = (await client.create_dm(discord.Object(self._person))).id
         if self.place is not None:
-            reason = Payload(f"I may not write in <#{self.place}>, so I answer here.")
+            reason = Payload(
+                say("I may not write in <#{place}>, so I answer here.", place=self.place)
+            )
             await super().send(reason, turn, f"{nonce}.r"[-_MAX_NONCE_CHARS:] if nonce else "")
             self.place = None
         return await super().send(payload, turn, nonce)
@@ -264,6 +268,7 @@ async def reply_ephemeral(interaction: discord.Interaction[Any], text: str, **mo
 
     Returns False, and logs it, if Discord refuses the reply.
     """
+    text = translate(text, str(interaction.locale))
     own = "embeds" in more  # the flag would hide these, too
     options = {"allowed_mentions": NO_PINGS, "suppress_embeds": not own, "ephemeral": True, **more}
     try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from discord.utils import escape_markdown
 
 from bot.adapters.discord.outbound.command_links import take_apart
+from bot.catalogue.sentence import say
 from bot.replies.code import split_code
 from bot.replies.link_words import misleads
 from bot.replies.pages import fit_pages, split_text
@@ -23,8 +24,8 @@ MAX_PAGE_CHARS = 1900
 MAX_FILES = 10
 STATUS_MARK = "⏳ "
 """Begins the line that says what is going on."""
-INTERRUPTED = "-# ⚠️ This answer was interrupted by a restart."
-CUT_OFF_TEXT = "⚠️ The rest of this answer could not be delivered; please ask again."
+INTERRUPTED = say("-# ⚠️ This answer was interrupted by a restart.")
+CUT_OFF_TEXT = say("⚠️ The rest of this answer could not be delivered; please ask again.")
 
 _MARKUP = re.compile(r"<(?=@[!&]?\d+>|#\d+>|/[^<>\n]{1,100}:\d+>|t:-?\d+|a?:\w{1,32}:\d+>|id:\w+>)")
 _EVERYONE = re.compile(

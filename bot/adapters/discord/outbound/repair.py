@@ -19,13 +19,14 @@ from bot.adapters.discord.outbound.render import (
 )
 from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
+from bot.catalogue.sentence import say
 from bot.replies.protocol import Replies, Reply
 from bot.types import Action, ConversationKey
 
 _log = structlog.get_logger(__name__)
 
 _STATUS = re.compile(rf"^(?:-# )?{STATUS_MARK}.*$\n?", re.MULTILINE)
-_AGAIN = (Action("regenerate", "Try again"),)
+_AGAIN = (Action("regenerate", say("Try again")),)
 _MARK = Payload(INTERRUPTED, _AGAIN)
 
 

@@ -11,6 +11,7 @@ import aiohttp
 import discord
 
 from bot.adapters.discord.transport.errors import FAILURES
+from bot.catalogue.sentence import say
 from bot.control_characters import strip_controls
 from bot.errors import Failed, Refused
 from bot.events import Attachment, ContextMessage
@@ -195,13 +196,20 @@ async def fetch(url: str, name: str, size: int, limit: int) -> bytes:
                     raise too_large(name, len(data), limit)
             return bytes(data)
     except (aiohttp.ClientError, OSError) as exc:
-        raise Failed(f"{name} could not be fetched from Discord; please attach it again.") from exc
+        raise Failed(
+            say("{name} could not be fetched from Discord; please attach it again.", name=name)
+        ) from exc
 
 
 def too_large(name: str, size: int, limit: int) -> Refused:
     """The refusal of a file that is larger than what is read."""
     return Refused(
-        f"{name} is too large: {size / 2**20:,.1f} MB, where {limit / 2**20:,.1f} MB are read."
+        say(
+            "{name} is too large: {size:,.1f} MB, where {limit:,.1f} MB are read.",
+            name=name,
+            size=size / 2**20,
+            limit=limit / 2**20,
+        )
     )
 
 

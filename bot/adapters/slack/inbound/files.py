@@ -11,6 +11,7 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.slack.transport.errors import FAILURES, error_of
+from bot.catalogue.sentence import say
 from bot.errors import Failed, Refused, UserFacingError
 from bot.events import Attachment
 
@@ -55,7 +56,7 @@ class Files:
             return await self._fetch(url, name, limit, expects_html=expects_html)
         except (aiohttp.ClientError, OSError) as exc:
             raise Failed(
-                f"{name} could not be fetched from Slack; please attach it again."
+                say("{name} could not be fetched from Slack; please attach it again.", name=name)
             ) from exc
 
     async def _fetch_shared(self, file: File, name: str) -> File:
@@ -65,7 +66,7 @@ class Files:
         except FAILURES as exc:
             _log.info("slack.file_lookup_failed", error=error_of(exc))
             raise Failed(
-                f"{name} could not be fetched from Slack; please attach it again."
+                say("{name} could not be fetched from Slack; please attach it again.", name=name)
             ) from exc
         found: File = answer.get("file") or {}
         return found
@@ -76,7 +77,9 @@ class Files:
         async with aiohttp.ClientSession(timeout=timeout) as session:
             for _ in range(_MAX_HOPS):
                 if not self._is_slack_host(url):
-                    raise Refused(f"{name} is not kept by Slack itself; attach the file.")
+                    raise Refused(
+                        say("{name} is not kept by Slack itself; attach the file.", name=name)
+                    )
                 async with session.get(
                     url, headers=headers, allow_redirects=False, proxy=self._client.proxy
                 ) as answer:
@@ -88,8 +91,11 @@ class Files:
                         break  # the page to sign in on
                     return await _read_bounded(answer, name, limit)
         raise Failed(
-            f"Slack does not let me read {name}; an admin has to install me again "
-            "with the rights that I need (files:read)."
+            say(
+                "Slack does not let me read {name}; an admin has to install me "
+                "again with the rights that I need (files:read).",
+                name=name,
+            )
         )
 
     def _is_slack_host(self, url: str) -> bool:
@@ -118,16 +124,23 @@ def _refuse_without_content(file: File, name: str) -> None:
     """Raise `Refused` for a file that Slack does not hold (any more)."""
     mode = str(file.get("mode") or "")
     if mode == "tombstone":
-        raise Refused(f"{name} was deleted; please attach it again.")
+        raise Refused(say("{name} was deleted; please attach it again.", name=name))
     if mode == "hidden_by_limit":
-        raise Refused(f"Slack hides {name} because of the workspace's plan; attach it again.")
+        raise Refused(
+            say("Slack hides {name} because of the workspace's plan; attach it again.", name=name)
+        )
     if mode == "external" or file.get("is_external"):
-        raise Refused(f"{name} is kept outside of Slack; attach the file itself.")
+        raise Refused(say("{name} is kept outside of Slack; attach the file itself.", name=name))
     if not (file.get("url_private_download") or file.get("url_private")):
-        raise Refused(f"Slack does not say where {name} is; please attach it again.")
+        raise Refused(say("Slack does not say where {name} is; please attach it again.", name=name))
 
 
 def _too_large(name: str, size: int, limit: int) -> UserFacingError:
     return Refused(
-        f"{name} is too large: {size / 2**20:,.1f} MB, where {limit / 2**20:,.1f} MB are read."
+        say(
+            "{name} is too large: {size:,.1f} MB, where {limit:,.1f} MB are read.",
+            name=name,
+            size=size / 2**20,
+            limit=limit / 2**20,
+        )
     )

@@ -21,6 +21,7 @@ from bot.adapters.slack.inbound.text import (
 )
 from bot.adapters.slack.inbound.users import PLATFORM, UserDirectory
 from bot.adapters.slack.transport.errors import FAILURES, error_of
+from bot.catalogue.sentence import say
 from bot.errors import Failed, NotFound, Refused, UserFacingError
 from bot.events import ContextMessage, Reader
 
@@ -260,12 +261,16 @@ def _sort_key(ts: object) -> tuple[int, int]:
 
 def _explain_error(error: str) -> UserFacingError:
     if error in {"not_in_channel", "channel_not_found", "no_permission", "access_denied"}:
-        return Refused("I am not in this channel and cannot read it; invite me with /invite.")
+        return Refused(say("I am not in this channel and cannot read it; invite me with /invite."))
     if error == "missing_scope":
         return Failed(
-            "Slack does not let me read messages here; an admin has to install me again with the "
-            "rights that I need."
+            say(
+                "Slack does not let me read messages here; an admin has to install "
+                "me again with the rights that I need."
+            )
         )
     if error == "thread_not_found":
-        return NotFound("That thread is no longer there.")
-    return Failed("Slack did not hand the messages out just now; please try again in a minute.")
+        return NotFound(say("That thread is no longer there."))
+    return Failed(
+        say("Slack did not hand the messages out just now; please try again in a minute.")
+    )

@@ -32,6 +32,8 @@ from bot.adapters.slack.outbound.ephemeral import EphemeralMessages
 from bot.adapters.slack.outbound.port import ReplySink, make_sink
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
+from bot.catalogue.languages import translate
+from bot.catalogue.sentence import say
 from bot.commands.declaration import Command
 from bot.commands.parsing import parse_options
 from bot.errors import UsageError
@@ -44,8 +46,10 @@ __all__ = ["FORM", "MENU", "Interactions"]
 _log = structlog.get_logger(__name__)
 
 MENU = "parlance:menu:"
-GONE_BUTTON = "This button is from an earlier version and does nothing any more; please ask again."
-GONE_QUESTION = "The question is no longer there; please ask again."
+GONE_BUTTON = say(
+    "This button is from an earlier version and does nothing any more; please ask again."
+)
+GONE_QUESTION = say("The question is no longer there; please ask again.")
 _ACTIONS = frozenset(get_args(ActionName))
 
 
@@ -249,9 +253,13 @@ class Interactions:
     async def _reply_ephemeral(self, body: Body, text: str) -> None:
         """Reply at once, visible to the person alone."""
         channel, root = place_of(body)
+        person = await self._author(body)
         try:
             await self._client.chat_postEphemeral(
-                channel=channel, user=str(body["user"]["id"]), text=text, thread_ts=root
+                channel=channel,
+                user=person.id,
+                text=translate(text, person.locale),
+                thread_ts=root,
             )
         except FAILURES as exc:
             _log.info("slack.answer_failed", error=error_of(exc))

@@ -10,6 +10,7 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.slack.transport.errors import FAILURES, error_of
+from bot.catalogue.sentence import say
 
 _log = structlog.get_logger(__name__)
 
@@ -21,11 +22,12 @@ _MAX_READS = 3
 """Times that the groups are read again because they changed while they were being read."""
 _MISSING_SCOPE = "missing_scope"
 
-SCOPE_MISSING = (
-    "Slack does not let me see who is in a user group, so this rule would let nobody in; an "
-    "admin has to install me again with the rights that I need (usergroups:read)."
+SCOPE_MISSING = say(
+    "Slack does not let me see who is in a user group, so this rule "
+    "would let nobody in; an admin has to install me again with the "
+    "rights that I need (usergroups:read)."
 )
-NOT_NOW = "Slack does not say just now who is in which user group; try again in a minute."
+NOT_NOW = say("Slack does not say just now who is in which user group; try again in a minute.")
 
 
 class UserGroups:
@@ -72,7 +74,11 @@ class UserGroups:
         if self._error:
             return SCOPE_MISSING if self._error == _MISSING_SCOPE else NOT_NOW
         unknown = sorted(set(roles) - groups.keys())
-        return f"There is no user group {unknown[0]:.40} in this workspace." if unknown else None
+        return (
+            say("There is no user group {unknown} in this workspace.", unknown=unknown[0][:40])
+            if unknown
+            else None
+        )
 
     async def _read(self) -> Mapping[str, frozenset[str]]:
         async with self._lock:

@@ -18,14 +18,15 @@ from backends.lru import LruDict
 from bot.adapters.background_tasks import BackgroundTasks
 from bot.adapters.slack.outbound.escaping import to_single_line
 from bot.adapters.slack.transport.errors import FAILURES, error_of
+from bot.catalogue.sentence import say
 from bot.commands.declaration import Command
 from bot.replies.posted_messages import Background
 from bot.types import ConversationKey
 
 _log = structlog.get_logger(__name__)
 
-GREETING = "Hello! Ask me something, or take one of the suggestions."
-_PROMPTS_TITLE = "What would you like to know?"
+GREETING = say("Hello! Ask me something, or take one of the suggestions.")
+_PROMPTS_TITLE = say("What would you like to know?")
 _NO_STOP_EVENT = "missing_agent_session_stopped_event_subscription"
 _MAX_PROMPTS = 4
 _MAX_TITLE_CHARS = 200
@@ -276,7 +277,7 @@ def _status(words: str) -> str:
         return ""
     if words.split()[0].rstrip(",").endswith("ing"):
         return to_single_line(f"is {words[0].lower()}{words[1:]}", _MAX_STATUS_CHARS)
-    return to_single_line(f"is working: {words}", _MAX_STATUS_CHARS)
+    return to_single_line(say("is working: {words}", words=words), _MAX_STATUS_CHARS)
 
 
 def _warnings(answer: Any) -> list[str]:

@@ -10,14 +10,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.adapters.slack.outbound.port import ReplySink, make_sink
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
+from bot.catalogue.sentence import say
 from bot.errors import Failed, NotFound, Refused
 from bot.replies.protocol import Replies
 from bot.types import Author, ConversationKey
 
-PLACE_GONE = "The channel is no longer there, or I am not in it any more."
-MAY_NOT_WRITE = "I may not write in this channel."
-PERSON_UNREACHABLE = "I cannot send this person a direct message."
-UNREACHABLE = "Slack cannot be reached just now; try again soon."
+PLACE_GONE = say("The channel is no longer there, or I am not in it any more.")
+MAY_NOT_WRITE = say("I may not write in this channel.")
+PERSON_UNREACHABLE = say("I cannot send this person a direct message.")
+UNREACHABLE = say("Slack cannot be reached just now; try again soon.")
 _GONE_ERRORS = frozenset({"channel_not_found"})
 _REFUSED_ERRORS = frozenset({
     "access_denied", "channel_is_limited_access", "method_not_supported_for_channel_type",

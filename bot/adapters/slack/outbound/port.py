@@ -32,6 +32,7 @@ from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.rate_limits import APPENDS, POSTS, UPDATES
 from bot.adapters.slack.transport.timing import Timing
 from bot.adapters.slack.transport.tokens import retry_after
+from bot.catalogue.sentence import say
 from bot.replies.edit_budget import EditBudget, EditBudgets
 from bot.replies.message_port import Mark, MessagePort, Method, PortError, PortRefused, RateLimited
 from bot.replies.message_sink import MessageSink
@@ -164,9 +165,12 @@ class SlackPort(MessagePort[Payload]):
     async def _move_to_direct_message(self) -> None:
         """Switch to direct messages with the person, and tell them why."""
         place = self._place
-        words = f"I am not in <#{place.channel}>, so I answer here; invite me there with /invite."
+        words = say(
+            "I am not in <#{channel}>, so I answer here; invite me there with /invite.",
+            channel=place.channel,
+        )
         if place.channel.startswith("D"):
-            words = "I am not in that conversation, so I answer here."
+            words = say("I am not in that conversation, so I answer here.")
         told = await self._client.chat_postMessage(channel=self._user, text=words)
         self._place = ConversationKey(place.platform, place.workspace, str(told["channel"]))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.adapters.slack.outbound.escaping import escape, escape_markup, format_link
+from bot.catalogue.sentence import say
 from bot.control_characters import strip_controls
 from bot.replies.link_words import misleads
 from bot.replies.pages import fit_pages, split_text
@@ -28,8 +29,8 @@ MAX_PLAIN_CHARS = 3_000
 MAX_ELEMENT_CHARS = 2_900
 MAX_ELEMENTS = 3
 """Elements of small print in one message; more of them go into the next message."""
-INTERRUPTED = "⚠️ This answer was interrupted by a restart."
-CUT_OFF_TEXT = "⚠️ The rest of this answer could not be delivered; please ask again."
+INTERRUPTED = say("⚠️ This answer was interrupted by a restart.")
+CUT_OFF_TEXT = say("⚠️ The rest of this answer could not be delivered; please ask again.")
 FEEDBACK = "parlance:feedback"
 _MAX_PIECE_CHARS = 500
 _MAX_QUESTION_CHARS = 80
@@ -121,8 +122,8 @@ def feedback_block(turn: str) -> Block:
     element = {
         "type": "feedback_buttons",
         "action_id": FEEDBACK,
-        "positive_button": thumb("👍", "Good answer", "good"),
-        "negative_button": thumb("👎", "Bad answer", "bad"),
+        "positive_button": thumb("👍", say("Good answer"), "good"),
+        "negative_button": thumb("👎", say("Bad answer"), "bad"),
     }
     return {"type": "context_actions", "elements": [element]}
 

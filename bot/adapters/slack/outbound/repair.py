@@ -17,6 +17,7 @@ from bot.adapters.slack.outbound.escaping import escape
 from bot.adapters.slack.outbound.render import INTERRUPTED, MAX_PAGE_CHARS, button_block
 from bot.adapters.slack.transport.errors import FAILURES, error_of
 from bot.adapters.slack.transport.timing import Timing
+from bot.catalogue.sentence import say
 from bot.replies.protocol import Reply
 from bot.types import Action, ConversationKey
 
@@ -62,7 +63,7 @@ async def _mark(client: AsyncWebClient, reply: Reply) -> None:
         return
     mark: list[Block] = [
         {"type": "markdown", "text": INTERRUPTED},
-        button_block((Action("regenerate", "Try again"),), reply.turn),
+        button_block((Action("regenerate", say("Try again")),), reply.turn),
     ]
     if last and await _mark_in_place(client, channel, last, thread or last, mark):
         return

@@ -13,7 +13,7 @@ from bot.replies.message_port import (
     PortRefused,
     Unconfirmed,
 )
-from bot.replies.message_sink import FILE_LEFT_OUT, UNCONFIRMED, MessageSink
+from bot.replies.message_sink import UNCONFIRMED, MessageSink, file_left_out
 from bot.replies.reply_options import ReplyTiming
 from bot.types import ConversationKey, File, Limits, Notice, View
 from tests.fakes.core import MemoryReplies
@@ -107,7 +107,7 @@ class TestAPlatformThatOnlyPosts:
         port = PostingPort()
         sink = MessageSink(port, MemoryReplies(), KEY, QUICK)
         await sink.finish(View("t1", pages=("Here.",), files=(File("a.md", b""),)))
-        assert port.board == ["Here.", FILE_LEFT_OUT.format(name="a.md")]
+        assert port.board == ["Here.", file_left_out("a.md")]
 
     async def test_a_reply_for_the_asker_alone_is_an_ordinary_one(self) -> None:
         port = PostingPort()
@@ -266,4 +266,4 @@ async def test_files_are_uploaded_beside_the_messages() -> None:
     assert port.uploads == ["a.md"]
     port.errors["upload"] = [PortError("no")]
     await sink.finish(View("t1", pages=("x",), files=(File("b.md", b"b"),), state="complete"))
-    assert port.whispers == [FILE_LEFT_OUT.format(name="b.md")]
+    assert port.whispers == [file_left_out("b.md")]

@@ -10,7 +10,7 @@ import pytest
 from bot.commands.authorization import Authorizer
 from bot.commands.checks import Asker
 from bot.commands.declaration import command
-from bot.replies.message_sink import FILE_NOT_PRIVATE
+from bot.replies.message_sink import file_not_private
 from bot.skills.context import Context
 from bot.skills.skill import Skill
 from bot.turns.private_replies import NO_LONGER_KEPT
@@ -63,7 +63,7 @@ class TestPrivate:
         self, bot: Bot, people: Acting
     ) -> None:
         await people.slash("things", "file")
-        await told(people, FILE_NOT_PRIVATE.partition(" ")[2])
+        await told(people, file_not_private("").strip())
         assert people.fake.workspace.files == {}
 
     async def test_where_we_are_not_it_comes_in_a_direct_message(
