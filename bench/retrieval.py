@@ -26,6 +26,7 @@ from bot.knowledge.ingestion.chunking import Chunker
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.knowledge.retrieval.evaluation import Evaluation, evaluate, load_golden
 from bot.knowledge.service import KnowledgeService
+from bot.skills.document_tree import Paragraph
 
 GOLDEN = ROOT / "tests" / "golden" / "parlance.yaml"
 UNCHANGED = 1_000
@@ -111,7 +112,9 @@ def embedded_texts(corpus: Corpus, embedder: Embedder) -> list[str]:
     """What an ingestion gives to the embedder: passages and their sentences."""
     chunker = Chunker(embedder.count, embedder.window, KnowledgeSettings().chunk_tokens)
     paragraphs = enumerate(corpus.paragraphs)
-    chunks = [chunk for n, text in paragraphs for chunk in chunker.chunks(f"{n:05}", text)]
+    chunks = [
+        chunk for n, text in paragraphs for chunk in chunker.chunks(f"{n:05}", [Paragraph(text)])
+    ]
     return [text for chunk in chunks for text in (chunk.embedding_text, *chunk.sentences)]
 
 

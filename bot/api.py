@@ -89,9 +89,20 @@ from bot.replies.message_port import (
 from bot.replies.message_sink import MessageSink
 from bot.replies.protocol import Replies, Reply, Sink
 from bot.replies.reply_options import ReplyTiming
-from bot.replies.wording import notice_text, source_line, status_text
+from bot.replies.wording import notice_text, place_words, source_line, status_text
 from bot.skills.context import Context
 from bot.skills.document_loader import Loaded, Loader
+from bot.skills.document_tree import (
+    Block,
+    Code,
+    Heading,
+    LeftOut,
+    ListItem,
+    Paragraph,
+    Table,
+    lowered,
+    raised,
+)
 from bot.skills.hookspecs import hookimpl
 from bot.skills.services import Services
 from bot.skills.skill import Skill, model_names
@@ -106,6 +117,7 @@ from bot.types import (
     Limits,
     Notice,
     Part,
+    Place,
     Scope,
     Source,
     Sources,
@@ -139,6 +151,7 @@ __all__ = [
     "BackendError",
     "BackendUnavailable",
     "BackgroundTasks",
+    "Block",
     "Busy",
     "Capabilities",
     "ChatMessage",
@@ -146,6 +159,7 @@ __all__ = [
     "Check",
     "Chunk",
     "CitationFilter",
+    "Code",
     "Command",
     "CommandCall",
     "Completion",
@@ -169,13 +183,16 @@ __all__ = [
     "File",
     "Findings",
     "Fitted",
+    "Heading",
     "HistoryStore",
     "Inbox",
     "InboxPort",
     "Incoming",
     "Ingested",
     "InvalidRequest",
+    "LeftOut",
     "Limits",
+    "ListItem",
     "Loaded",
     "Loader",
     "Message",
@@ -189,8 +206,10 @@ __all__ = [
     "Notice",
     "Option",
     "Page",
+    "Paragraph",
     "Part",
     "Passage",
+    "Place",
     "Platform",
     "PlatformContext",
     "PlatformSettings",
@@ -221,6 +240,7 @@ __all__ = [
     "Speakers",
     "Status",
     "StoredMessage",
+    "Table",
     "Text",
     "Trusted",
     "Turn",
@@ -248,13 +268,16 @@ __all__ = [
     "is_user",
     "join_sentences",
     "lay_out",
+    "lowered",
     "model_names",
     "nearest",
     "notice_text",
     "parse_person",
+    "place_words",
     "plain_name",
     "private_base",
     "quoted",
+    "raised",
     "say",
     "say_number",
     "search_for",

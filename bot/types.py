@@ -159,6 +159,23 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where in its file something stands: pages, slides and rows count from 1; 0 where unknown."""
+
+    page: int = 0
+    slide: int = 0
+    sheet: str = ""
+    row: int = 0
+
+    def __bool__(self) -> bool:
+        return self != NOWHERE
+
+
+NOWHERE = Place()
+"""The place of what has no pages, sheets or slides."""
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """A passage or page that an answer is based on; `[n]` in the text cites `number` n.
 
@@ -178,6 +195,8 @@ class Source:
     """The knowledge base that its document is in; empty for a page."""
     also: tuple[int, ...] = ()
     """Further numbers that the text cites it by: those of other passages of the same section."""
+    place: Place = NOWHERE
+    """The page, slide, or sheet and row of its file that the passage begins on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import Protocol
 
-from bot.types import Scope
+from bot.types import NOWHERE, Place, Scope
 
 
 def document_name(location: str, source: str = "") -> str:
@@ -40,7 +40,8 @@ class Passage:
     `text` fits into the embedder's window; `context` includes the neighbouring passages. `score` is
     the combined relevance from 0 to 1; `dense` and `lexical` are the scores of the two indexes.
     `near` is the cosine similarity of each sentence to the question; empty for a single sentence.
-    `source` is what was added, the folder that the document is in for example.
+    `source` is what was added, the folder that the document is in for example, `place` where in its
+    file the passage begins.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Passage:
     base: str = ""
     near: tuple[float, ...] = field(default=(), repr=False)
     source: str = ""
+    place: Place = NOWHERE
 
     @property
     def name(self) -> str:
@@ -98,7 +100,8 @@ class SearchResult:
 class Document:
     """A document in a knowledge base. `location` is its URL or path, `at` when it was read.
 
-    `source` is what was added, the folder that it is in for example.
+    `source` is what was added, the folder that it is in for example. `left_out` says what was not
+    read of it: `2 pictures, 1 hidden sheet`.
     """
 
     id: str
@@ -111,6 +114,7 @@ class Document:
     added_by: str = ""
     status: str = "ready"
     source: str = ""
+    left_out: str = ""
 
     @property
     def name(self) -> str:
@@ -132,6 +136,8 @@ class Ingested:
     passages: int = 0
     """How many of the `passages_total` of a long document are embedded so far."""
     passages_total: int = 0
+    left_out: str = ""
+    """What was not read of the document: `2 pictures, 1 hidden sheet`."""
 
     @property
     def within(self) -> str:

@@ -29,6 +29,7 @@ from bot.api import (
     is_private,
     join_sentences,
     lay_out,
+    place_words,
     private_base,
     say,
     say_number,
@@ -135,6 +136,8 @@ async def _list(ctx: Context, bases: Sequence[str]) -> None:
 def _document(one: Document) -> Sentence:
     state = "" if one.status == "ready" else one.status
     about = join_sentences((_passages(one.passages), state), ", ")
+    if one.left_out:
+        about = say("{about}; not read: {left_out}", about=about, left_out=one.left_out)
     return lay_out("- {title} ({about}): {name}", title=one.title, about=about, name=one.name)
 
 
@@ -175,8 +178,11 @@ def _passages(count: int) -> str:
 def _heading(passage: Passage) -> str:
     """Title and headings, without the title twice where the first heading is it."""
     if passage.heading == passage.title or passage.heading.startswith(f"{passage.title} > "):
-        return passage.heading
-    return f"{passage.title} › {passage.heading}" if passage.heading else passage.title
+        title = passage.heading
+    else:
+        title = f"{passage.title} › {passage.heading}" if passage.heading else passage.title
+    where = place_words([passage.place])
+    return f"{title}, {where}" if where else title
 
 
 def _quote(text: str) -> str:

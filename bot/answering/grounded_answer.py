@@ -18,7 +18,7 @@ from bot.prompting.echo_filter import EchoFilter
 from bot.prompting.foreign_text import Trusted, escape_numbers
 from bot.prompting.speakers import speakers
 from bot.skills.context import Context
-from bot.types import Explanation, Notice, Part, Source, Sources, Text
+from bot.types import Explanation, Notice, Part, Place, Source, Sources, Text
 from bot.values import Passage, SearchResult
 
 _CITATION = re.compile(r"[ \t]?\[((?:\d{1,3})(?:\s*[,;]\s*\d{1,3}){0,15})\]")
@@ -141,9 +141,9 @@ def _quotation(question: str, found: SearchResult) -> Iterator[Part]:
 
 def _sources(shown: Sequence[Source]) -> Sources:
     """The sources as they are listed: several passages of one section are one entry."""
-    sections: dict[tuple[str, ...], Source] = {}
+    sections: dict[tuple[str | Place, ...], Source] = {}
     for one in shown:
-        key = (one.base, one.document, one.location, one.title, one.heading)
+        key = (one.base, one.document, one.location, one.title, one.heading, one.place)
         first = sections.get(key)
         sections[key] = one if first is None else replace(first, also=(*first.also, one.number))
     return Sources(tuple(sections.values()))
@@ -179,6 +179,7 @@ def source(number: int, passage: Passage) -> Source:
         document=passage.document,
         at=passage.at,
         base=passage.base,
+        place=passage.place,
     )
 
 

@@ -22,6 +22,7 @@ from bot.errors import UserFacingError
 from bot.knowledge.access import is_private
 from bot.observability.logs import configure
 from bot.replies.links import sanitize_text
+from bot.replies.wording import place_words
 from bot.values import Ingested
 
 commands = typer.Typer(no_args_is_help=True, help="Documents: add, search, keep in order.")
@@ -68,6 +69,8 @@ async def show_ingestion(events: AsyncGenerator[Ingested, None]) -> Counter[str]
                     states[event.state] += 1
                 if event.state == "refused":
                     say(format_refusal(event.location, event.detail))
+                elif event.left_out:
+                    say(f"{event.location}: not read were {event.left_out}.")
     for sentence in passed:
         say(sentence)
     return states
@@ -127,6 +130,7 @@ def list_(base: Base = None, config: ConfigPath = None, as_json: AsJson = False)
             "passages": document.passages,
             "characters": document.characters,
             "added": document.at,
+            "not read": document.left_out,
             "location": document.location,
         }
         for document in run_with_app(config, work)
@@ -183,7 +187,8 @@ def search(
     console.print("" if found.passages else "Nothing in the documents comes near.")
     for passage in found.passages:
         heading = f" › {passage.heading}" if passage.heading else ""
-        where = escape_controls(passage.location + heading)
+        place = place_words([passage.place])
+        where = escape_controls(passage.location + heading + (f", {place}" if place else ""))
         scores = f"{passage.score:.2f} (meaning {passage.dense:.2f}, words {passage.lexical:.2f})"
         console.print(Text.assemble((scores, "bold"), f"  {where}"), soft_wrap=True)
         console.print(markdown(sanitize_text(passage.text)))

@@ -32,12 +32,14 @@ from bot.knowledge.index.rows import BaseRow, DocumentRow
 from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.ingestion.consistency import VerificationReport
 from bot.knowledge.ingestion.jobs import IngestionJobs
+from bot.knowledge.loading.block_frames import decode_left_out
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.sources import Fetcher, full_path, is_url
 from bot.knowledge.retrieval.embedder import Embedder, EmbedderFactory, check_embedder
 from bot.knowledge.retrieval.followup import combine_with_history, is_follow_up
 from bot.knowledge.retrieval.query import Wording
 from bot.knowledge.retrieval.retriever import Rerank, Retriever
+from bot.skills.document_tree import describe_left_out, to_markdown
 from bot.storage.database import Database
 from bot.surrogates import repair_surrogates
 from bot.types import Author
@@ -166,7 +168,7 @@ class KnowledgeService:
 
     async def text(self, document: str) -> str:
         """Returns the Markdown of a document by its id, or "" if there is none."""
-        return await self._store.text(document)
+        return await asyncio.to_thread(to_markdown, await self._store.blocks(document))
 
     async def check_support(self, answer: str, passages: Sequence[Passage]) -> tuple[Support, ...]:
         """Checks which sentences of an answer the passages support; `passages[0]` is `[1]`."""
@@ -325,4 +327,5 @@ def _document(row: DocumentRow) -> Document:
         at=datetime.fromtimestamp(row.at, UTC),
         added_by=row.added_by,
         source=row.source,
+        left_out=describe_left_out(decode_left_out(row.left_out)),
     )

@@ -87,6 +87,7 @@ class Redactor:
                     location=self(part.location),
                     heading=self(part.heading),
                     passage=self(part.passage),
+                    place=replace(part.place, sheet=self(part.place.sheet)),
                 )
             case Actions(items):
                 return Actions(self._all(items))

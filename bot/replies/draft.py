@@ -363,4 +363,5 @@ def _sanitize_source(source: Source) -> Source:
         title=sanitize_text(source.title),
         heading=sanitize_text(source.heading),
         location=(strip_controls if on_the_web else sanitize_text)(source.location),
+        place=replace(source.place, sheet=sanitize_text(source.place.sheet)),
     )

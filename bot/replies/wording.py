@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import PurePosixPath
 
 from bot.catalogue.languages import translate
 from bot.catalogue.sentence import join_sentences, lay_out, say
-from bot.types import Action, Notice, Source, Status, View
+from bot.types import Action, Notice, Place, Source, Status, View
 
 MAX_BUTTONS = 5
 """Most buttons under an answer: one row."""
@@ -71,8 +73,11 @@ def source_line(
     empty for a file: where that is stored is the operator's own.
     """
     merged: dict[tuple[str, str, str], list[Source]] = {}
+    """By title, location and heading; what is on pages or slides by their document alone."""
     for source in sources:
-        merged.setdefault((source.title, source.location, source.heading), []).append(source)
+        paged = source.place.page or source.place.slide
+        heading = "" if paged else f"{source.heading}\0{source.place.sheet}"
+        merged.setdefault((source.title, source.location, heading), []).append(source)
     return join_items((_source_item(same, show) for same in merged.values()), limit)
 
 
@@ -91,9 +96,34 @@ def join_items(items: Iterable[str], limit: int, separator: str = SEPARATOR) -> 
 def _source_item(same: Sequence[Source], show: Callable[[str, str], str]) -> str:
     numbers = ", ".join(str(number) for source in same for number in (source.number, *source.also))
     on_the_web = same[0].location.startswith(("https://", "http://"))
-    title = show(source_title(same[0]), same[0].location if on_the_web else "")
+    shared = replace(same[0], heading=_shared_heading([source.heading for source in same]))
+    words = ", ".join(filter(None, (source_title(shared), place_words([s.place for s in same]))))
+    title = show(words, same[0].location if on_the_web else "")
     read = max((source.at for source in same if source.at is not None), default=None)
     return f"[{numbers}] {title}" + (f"{SEPARATOR}{_date(read)}" if read is not None else "")
+
+
+def _shared_heading(headings: Sequence[str]) -> str:
+    """The headings that are above all of several passages."""
+    paths = [heading.split(" > ") for heading in headings]
+    shared = zip(*paths, strict=False)
+    return " > ".join(names[0] for names in takewhile(lambda names: len(set(names)) == 1, shared))
+
+
+def place_words(places: Sequence[Place]) -> str:
+    """Where in one file passages are: `page 12`, `slides 3, 4`, `sheet North, row 14`; or ""."""
+    sheets = dict.fromkeys(place.sheet for place in places if place.sheet)
+    numbers = (
+        _numbered(noun, [getattr(place, noun) for place in places])
+        for noun in ("page", "slide", "row")
+    )
+    sheet = f"sheet {isolate(shorten(next(iter(sheets)), _MAX_TITLE_CHARACTERS))}" if sheets else ""
+    return ", ".join(filter(None, (sheet, *numbers)))
+
+
+def _numbered(noun: str, numbers: Iterable[int]) -> str:
+    known = sorted({number for number in numbers if number > 0})
+    return f"{noun}{'s' if len(known) > 1 else ''} {', '.join(map(str, known))}" if known else ""
 
 
 def source_title(source: Source) -> str:

@@ -11,26 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from bot.types import NOWHERE as NOWHERE
+from bot.types import Place as Place
+
 _BACKTICKS = re.compile(r"`+")
+_PREPOSITION = re.compile(r"(?= (?:without|with|of|in|on|that|from|for) )")
+_ENDS_IN_Y = re.compile(r"[^aeiou]y$")
 _RAISED = str.maketrans("0123456789+-−=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱ")
 _LOWERED = str.maketrans("0123456789+-−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where in its file a block stands: pages, slides and rows count from 1; 0 where unknown."""
-
-    page: int = 0
-    slide: int = 0
-    sheet: str = ""
-    row: int = 0
-
-    def __bool__(self) -> bool:
-        return self != NOWHERE
-
-
-NOWHERE = Place()
-"""The place of a block whose format has no pages, sheets or slides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +95,7 @@ class Code:
 
 
 Block: TypeAlias = Heading | Paragraph | ListItem | Table | Code
+"""A piece of a document that stands by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +107,18 @@ class LeftOut:
 
     what: str
     count: int = 1
+
+
+def describe_left_out(left_out: Iterable[LeftOut]) -> str:
+    """Say what was left out in words: `2 pictures, 1 hidden sheet, 3 pages without text`."""
+    return ", ".join(f"{one.count:,} {_plural(one.what, one.count)}" for one in left_out)
+
+
+def _plural(what: str, count: int) -> str:
+    noun, *rest = _PREPOSITION.split(what, maxsplit=1)
+    if count != 1:
+        noun = noun[:-1] + "ies" if _ENDS_IN_Y.search(noun) else noun + "s"
+    return noun + "".join(rest)
 
 
 def to_markdown(blocks: Iterable[Block]) -> str:

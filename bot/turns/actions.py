@@ -16,6 +16,7 @@ from bot.errors import Denied, NotFound
 from bot.events import ActionCall
 from bot.history.attachments import AttachmentSnapshot, StoredContextMessage, StoredFile
 from bot.history.protocol import HistoryStore, StoredMessage, Verdict
+from bot.replies.wording import place_words
 from bot.types import Action, ConversationKey, Explanation, Notice, Source
 
 _VERDICTS: dict[str, tuple[Verdict, str]] = {
@@ -202,7 +203,8 @@ def _times(usage: Usage) -> str:
 def _title(source: Source) -> str:
     heading = f" › {source.heading}" if source.heading else ""
     score = f" ({source.score:.2f})" if source.score is not None else ""
-    return f"[{source.number}] {source.title}{heading}{score}"
+    where = place_words([source.place])
+    return f"[{source.number}] {source.title}{heading}{f', {where}' if where else ''}{score}"
 
 
 def _source(why: Explanation | None, value: str) -> Source:

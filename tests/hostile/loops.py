@@ -16,9 +16,15 @@ from bot.knowledge.citations.claims import extract_claims
 from bot.knowledge.citations.number_check import find_misplaced_figures
 from bot.knowledge.citations.numbers import find_figures
 from bot.knowledge.citations.stream_filter import CitationFilter
-from bot.knowledge.ingestion.chunking import Chunker, split_sections
+from bot.knowledge.ingestion.chunking import Chunker
+from bot.knowledge.ingestion.sections import split_sections
 from bot.knowledge.language.sentences import split_sentences
 from bot.knowledge.language.words import extract_stems, extract_terms, to_indexed_text
+from bot.knowledge.loading.block_frames import decode_blocks, encode_blocks
+from bot.knowledge.loading.markdown import parse_markdown, read_markdown
+from bot.knowledge.loading.markup_asciidoc import read_asciidoc
+from bot.knowledge.loading.markup_org import read_org
+from bot.knowledge.loading.markup_rst import read_rst
 from bot.knowledge.loading.pdf_layout import lines_to_markdown
 from bot.knowledge.loading.pdf_lines import Cell, Line, PageLines
 from bot.knowledge.loading.registry import LOADERS
@@ -47,7 +53,7 @@ def _streamed(text: str) -> list[str]:
 
 
 def _chunked(text: str) -> object:
-    return Chunker(lambda part: len(part) // 4, 256).chunks("A title", text)
+    return Chunker(lambda part: len(part) // 4, 256).chunks("A title", read_markdown(text))
 
 
 def _split_as_it_grows(text: str) -> object:
@@ -108,7 +114,13 @@ LOOPS: dict[str, Callable[[str], Any]] = {
     "cut": lambda text: split_text(text, 60),
     "split": lambda text: split(text, 60),
     "split as it grows": _split_as_it_grows,
-    "sections": split_sections,
+    "sections": lambda text: split_sections(read_markdown(text)),
+    "markdown": read_markdown,
+    "plain": lambda text: parse_markdown(text, plain=True),
+    "asciidoc": read_asciidoc,
+    "org": read_org,
+    "rst": read_rst,
+    "frames": lambda text: decode_blocks(encode_blocks(read_markdown(text))),
     "chunks": _chunked,
     "label_tables": label_tables,
     "rows": _rows,

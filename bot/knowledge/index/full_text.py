@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.knowledge.language.words import is_unspaced, match_expression, to_indexed_text
+from bot.knowledge.language.words import is_unspaced, match_expression, normalise, to_indexed_text
 
 _TITLE_WEIGHT, _HEADING_WEIGHT, _BODY_WEIGHT = 1.0, 1.0, 1.0
 """What a word in the title, the headings, the text counts; measured in `bench/retrieval.py`."""
@@ -244,7 +244,7 @@ def score_exact_words(
     lengths = np.array([len(text) for text in texts], dtype=np.float64)
     norms = _BM25_K1 * (1 - _BM25_B + _BM25_B * lengths / max(1.0, float(lengths.mean())))
     for at, text in enumerate(texts):
-        counts = Counter(pattern.findall(text.casefold()))
+        counts = Counter(pattern.findall(normalise(text).casefold()))
         scores[at] = sum(
             weight[word] * times * (_BM25_K1 + 1) / (times + norms[at])
             for word, times in counts.items()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 from dataclasses import dataclass, field
+
+from bot.skills.document_tree import NOWHERE, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class DocumentRow:
     passages: int
     added_by: str
     at: float
+    left_out: str = ""
+    """What its loader did not read (`block_frames.encode_left_out`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +57,17 @@ class PassageRow:
     heading: str
     text: str = field(repr=False)
     vectors: bytes = field(repr=False)
+    place: Place = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
 class NewDocument:
-    """A document to store. `packed` is its text, compressed; a `fresh` one replaces nothing."""
+    """A document to store. `packed` are its blocks, compressed; a `fresh` one replaces nothing."""
 
     row: DocumentRow
     packed: bytes = field(repr=False)
     passages: tuple[PassageRow, ...] = field(repr=False)
     fresh: bool = False
-
-
-def compress_text(text: str) -> bytes:
-    """Compresses a text for storage; takes about 30 ms for a million characters."""
-    return zlib.compress(text.encode(), 6)
-
-
-def decompress_text(packed: bytes | None) -> str:
-    """Decompresses a stored text; "" for None."""
-    return zlib.decompress(packed).decode() if packed else ""
 
 
 def document_id(base: str, location: str) -> str:

@@ -11,9 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from bot.knowledge.index import full_text
-from bot.knowledge.index.rows import BaseRow, DocumentRow, NewDocument, SourceRow, decompress_text
+from bot.knowledge.index.rows import BaseRow, DocumentRow, NewDocument, SourceRow
 from bot.knowledge.index.tables import bases, documents, passages, pending, sources, staged
 from bot.knowledge.index.writer import put_documents, remove_passages
+from bot.knowledge.loading.block_frames import unpack_blocks
+from bot.skills.document_tree import Block
 from bot.storage.batches import delete_batch, in_batches
 from bot.storage.database import Database
 from bot.storage.insert import insert_into
@@ -136,13 +138,13 @@ class KnowledgeStore:
             ).one_or_none()
             return DocumentRow(*row) if row is not None else None
 
-    async def text(self, ident: str) -> str:
-        """Returns the Markdown of a document, or "" if there is none."""
+    async def blocks(self, ident: str) -> tuple[Block, ...]:
+        """Returns the blocks of a document; none if there is no such document."""
         async with self._db.read() as connection:
             data: bytes | None = await connection.scalar(
                 sa.select(documents.c.text).where(documents.c.id == ident)
             )
-        return await asyncio.to_thread(decompress_text, data)
+        return await asyncio.to_thread(unpack_blocks, data)
 
     async def touch(self, ident: str, *, size: int, modified_ns: int, digest: str) -> None:
         """A document was looked at and has the same text: remember the file's new state."""

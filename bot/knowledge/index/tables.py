@@ -50,10 +50,12 @@ documents = sa.Table(
     sa.Column("text", sa.LargeBinary, nullable=False),
     sa.Column("added_by", sa.String, nullable=False, index=True),
     sa.Column("at", sa.Float, nullable=False),
+    sa.Column("left_out", sa.Text, nullable=False, server_default=""),
     sa.UniqueConstraint("base", "location"),
 )
-"""`digest` is of the bytes as they were read, after the loaders' version; `text` is the Markdown
-made of them, compressed, from which an index is rebuilt without reading the document again."""
+"""`digest` is of the bytes as they were read, after the loaders' version; `text` are the
+blocks made of them, compressed, from which an index is rebuilt without reading the document again.
+In `left_out` is what the loader did not read."""
 
 passages = sa.Table(
     "knowledge_passages",
@@ -67,12 +69,17 @@ passages = sa.Table(
     sa.Column("heading", sa.String, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("vectors", sa.LargeBinary, nullable=False),
+    sa.Column("page", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("slide", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("sheet", sa.String, nullable=False, server_default=""),
+    sa.Column("sheet_row", sa.Integer, nullable=False, server_default="0"),
     sa.UniqueConstraint("id", "generation"),
     sa.Index("ix_knowledge_passages_document", "document", "generation", "position"),
     sa.Index("ix_knowledge_passages_base", "base", "generation"),
 )
 """`vectors` are the passage's own and its sentences', int8 (`quantise`), for the second look. Only
-the rows of a base's live generation are found."""
+the rows of a base's live generation are found. Page, slide, sheet and row say where in its file a
+passage begins; 0 and "" where that is not known."""
 
 staged = sa.Table(
     "knowledge_staged",

@@ -59,6 +59,10 @@ def add_passages(
             "heading": passage.heading,
             "text": passage.text,
             "vectors": passage.vectors,
+            "page": passage.place.page,
+            "slide": passage.place.slide,
+            "sheet": passage.place.sheet,
+            "sheet_row": passage.place.row,
         }
         for number, (document, position, passage) in enumerate(_passages(new), highest + 1)
     ]

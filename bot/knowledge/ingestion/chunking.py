@@ -1,4 +1,4 @@
-"""Cuts Markdown into passages at headings, measured in the embedder's own tokens.
+"""Cuts blocks into passages at headings, measured in the embedder's own tokens.
 
 A passage never crosses a heading, unless the sections on both sides are so short that they fit into
 a quarter of one and stand under the same heading above. Title and headings stand before the text
@@ -7,14 +7,14 @@ that is embedded, and both together fit the embedder's window: nothing is cut of
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from semantic_text_splitter import MarkdownSplitter
-
+from bot.knowledge.ingestion.packing import Packer
+from bot.knowledge.ingestion.sections import Section, heading_units, split_sections
 from bot.knowledge.language.sentences import split_sentences
-from bot.knowledge.retrieval.token_ruler import FindSpans, TokenRuler
+from bot.knowledge.retrieval.token_ruler import FindSpans
+from bot.skills.document_tree import NOWHERE, Block, Place
 
 _SPECIAL_TOKENS = 2
 _MAX_PREFIX_SHARE = 0.25
@@ -22,21 +22,6 @@ _MAX_PREFIX_SHARE = 0.25
 _JOIN_COST_TOKENS = 8
 """The most tokens that joining title and text may add to those of both."""
 _MAX_SENTENCES = 12
-_STRETCH_CHARACTERS = 12_000
-"""The most characters split in one call, so that no call holds the interpreter for long."""
-
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
-_ATX = re.compile(r" {0,3}(#{1,6})[ \t]++(.*)")
-_SETEXT = re.compile(r"^ {0,3}(=+|-+)[ \t]*$")
-_INLINE = re.compile(r"!?\[([^\[\]]*+)\]\([^\[)]*+\)|[`*_]{1,3}(?=\S)|(?<=\S)[`*_]{1,3}")
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """The text under one heading. `path` are the headings above it, outermost first."""
-
-    path: tuple[str, ...]
-    text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,73 +32,7 @@ class Chunk:
     text: str = field(repr=False)
     embedding_text: str = field(repr=False)
     sentences: tuple[str, ...] = field(default=(), repr=False)
-
-
-def plain_heading(heading: str) -> str:
-    """Returns a heading without links, code marks and emphasis."""
-    return " ".join(_INLINE.sub(lambda m: m[1] or "", heading).split())
-
-
-def split_sections(markdown: str) -> list[Section]:
-    """Splits Markdown at its headings; a `#` in a code fence is not one."""
-    found: list[Section] = []
-    path: list[tuple[int, str]] = []
-    lines: list[str] = []
-    fence = ""
-
-    def close(level: int) -> None:
-        """End a section; a heading of this level comes next. One without text below it is text."""
-        text = "\n".join(lines).strip("\n")
-        names = tuple(name for _, name in path)
-        if text.strip():
-            found.append(Section(names, text))
-            below = True
-        else:
-            below = bool(found) and found[-1].path[: len(names)] == names
-        if names and names[-1] and level <= path[-1][0] and not below:
-            found.append(Section(names[:-1], names[-1]))
-        lines.clear()
-
-    for line in markdown.splitlines():
-        mark = _FENCE.match(line)
-        if mark and not fence:
-            fence = mark[1]
-        elif mark and line.strip().startswith(fence) and not line.strip().strip(fence[0]):
-            fence = ""
-        elif not fence:
-            level, name = _heading(line, lines)
-            if level:
-                if line.lstrip()[:1] != "#":
-                    lines.pop()  # the underlined line is the heading's text
-                close(level)
-                while path and path[-1][0] >= level:
-                    path.pop()
-                path.append((level, name))
-                continue
-        lines.append(line)
-    close(0)
-    return found
-
-
-def _heading(line: str, before: list[str]) -> tuple[int, str]:
-    """Level and name of a heading that this line is (or underlines); level 0 where it is none."""
-    atx = _ATX.match(line)
-    if atx:
-        return len(atx[1]), plain_heading(atx[2].rstrip(" \t").rstrip("#"))
-    under = _SETEXT.match(line)
-    if under and before and re.match(r" {0,3}[^\s>#\-*+|]", before[-1]):
-        starts_paragraph = len(before) < 2 or not before[-2].strip()
-        if starts_paragraph and len(before[-1]) <= 200:
-            return (1 if under[1][0] == "=" else 2), plain_heading(before[-1])
-    return 0, ""
-
-
-def first_heading(markdown: str) -> str:
-    """Returns the first heading of a document, or ""."""
-    for section in split_sections(markdown[:20_000]):
-        if section.path:
-            return section.path[0]
-    return ""
+    place: Place = NOWHERE
 
 
 class Chunker:
@@ -135,15 +54,15 @@ class Chunker:
         self._most = most
         self._spans = spans
 
-    def chunks(self, title: str, markdown: str) -> list[Chunk]:
+    def chunks(self, title: str, blocks: Iterable[Block]) -> list[Chunk]:
         """Cuts a document into chunks, in reading order."""
         found: list[Chunk] = []
-        for section in self._merge(split_sections(markdown)):
+        for section in self._merge(split_sections(blocks)):
             prefix, taken = self._prefix(title, section.path)
             heading = " > ".join(section.path)
-            for text in self._split_section(section.text, prefix, taken):
+            for text, place in self._split_section(section, prefix, taken):
                 whole = _join_prefix(prefix, text)
-                found.append(Chunk(heading, text, whole, self._sentences(text)))
+                found.append(Chunk(heading, text, whole, self._sentences(text), place))
         return found
 
     def _merge(self, parts: list[Section]) -> list[Section]:
@@ -152,12 +71,14 @@ class Chunker:
         found: list[Section] = []
         sizes: list[int] = []
         for part in parts:
-            size = self._count(part.text) if len(part.text) < 12 * small else 10 * small
+            text = part.text
+            size = self._count(text) if len(text) < 12 * small else 10 * small
             shared = _shared_path(found[-1].path, part.path) if found else ()
             if found and size + sizes[-1] <= small and (shared or not part.path):
                 last = found.pop()
-                text = f"{_with_heading(last, shared)}\n\n{_with_heading(part, shared)}"
-                found.append(Section(shared, text))
+                both = (*heading_units(last, shared), *last.units)
+                both += (*heading_units(part, shared), *part.units)
+                found.append(Section(shared, both))
                 sizes[-1] += size
             else:
                 found.append(part)
@@ -178,18 +99,21 @@ class Chunker:
                 prefix = prefix[: len(prefix) * 3 // 4].rstrip()
         return prefix, taken
 
-    def _split_section(self, text: str, prefix: str, taken: int) -> Iterator[str]:
+    def _split_section(
+        self, section: Section, prefix: str, taken: int
+    ) -> Iterator[tuple[str, Place]]:
         """The passages of a section, each of which fits together with the prefix.
 
         Joining can cost a token or two more than the parts, a passage that begins or ends inside a
         word more than was counted, and the splitter takes no character for more than one token:
         where that is too much, the passage is halved.
         """
-        for chunk, tokens in self._cut(text, min(self._most, self._room - taken)):
+        packer = Packer(self._count, self._spans, min(self._most, self._room - taken))
+        for text, tokens, place in packer.pack(section.units):
             if taken + tokens + _JOIN_COST_TOKENS <= self._room:
-                yield chunk
+                yield text, place
             else:
-                yield from self._halve(chunk, prefix)
+                yield from ((part, place) for part in self._halve(text, prefix))
 
     def _halve(self, text: str, prefix: str) -> Iterator[str]:
         if len(text) < 2 or self._count(_join_prefix(prefix, text)) <= self._room:
@@ -201,14 +125,6 @@ class Chunker:
         for part in (text[:found].strip(), text[found:].strip()):
             if part:
                 yield from self._halve(part, prefix)
-
-    def _cut(self, text: str, room: int) -> Iterator[tuple[str, int]]:
-        """The passages of a section, each with its tokens."""
-        for stretch in _split_stretches(text):
-            count = TokenRuler(stretch, self._spans, self._count) if self._spans else self._count
-            for chunk in MarkdownSplitter.from_callback(count, room).chunks(stretch):
-                if chunk.strip():
-                    yield chunk, count(chunk)
 
     def _sentences(self, text: str) -> tuple[str, ...]:
         """What is embedded beside the whole; none where the passage is a single sentence."""
@@ -231,22 +147,3 @@ def _shared_path(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
     while same < min(len(a), len(b)) and a[same] == b[same]:
         same += 1
     return a[:same]
-
-
-def _with_heading(section: Section, above: tuple[str, ...]) -> str:
-    """The section's text with the headings that are not in `above` written before it."""
-    names = section.path[len(above) :]
-    lines = [f"{'#' * min(6, len(above) + n + 1)} {name}" for n, name in enumerate(names)]
-    return "\n\n".join([*lines, section.text])
-
-
-def _split_stretches(text: str) -> Iterator[str]:
-    """Cut a very long section at paragraph ends, else at line ends, else anywhere."""
-    at = 0
-    while len(text) - at > _STRETCH_CHARACTERS:
-        middle, last = at + _STRETCH_CHARACTERS // 2, at + _STRETCH_CHARACTERS
-        places = (text.rfind(mark, middle, last) for mark in ("\n\n", "\n", " "))
-        end = next((place for place in places if place >= 0), last)
-        yield text[at:end]
-        at = end
-    yield text[at:]

@@ -22,20 +22,20 @@ from bot.knowledge.index.chroma_sync import reconcile
 from bot.knowledge.index.rows import (
     BaseRow,
     DocumentRow,
-    compress_text,
-    decompress_text,
     document_id,
 )
 from bot.knowledge.index.store import KnowledgeStore
-from bot.knowledge.ingestion.chunking import Chunker, first_heading
+from bot.knowledge.ingestion.chunking import Chunker
 from bot.knowledge.ingestion.pipeline import Batch, embed_documents
 from bot.knowledge.ingestion.prepared import PreparedDocument, cut_chunks
-from bot.knowledge.loading.document import RawDocument
+from bot.knowledge.loading.block_frames import decode_left_out, encode_left_out, pack_blocks
+from bot.knowledge.loading.document import RawDocument, count_characters, find_title
 from bot.knowledge.loading.document_reader import DocumentReader, refuse_on_error
 from bot.knowledge.loading.registry import LOADERS_VERSION
 from bot.knowledge.loading.sources import SourceItem
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.skills.document_loader import MAX_CHARACTERS, Loaded, TooLong
+from bot.skills.document_tree import describe_left_out
 from bot.values import Ingested
 
 
@@ -108,7 +108,7 @@ class Ingestor:
                 return made  # it is new: nothing of it is stored
         else:
             same = known.title == made.row.title
-            if same and await self._store.text(known.id) == decompress_text(made.packed):
+            if same and await self._store.blocks(known.id) == loaded.blocks:
                 await self._touch(known, raw, digest)
                 return Ingested(item.location, 0, 0, "unchanged")
             made.row = replace(made.row, added_by=known.added_by)
@@ -120,13 +120,13 @@ class Ingestor:
     def _cut(
         self, target: IngestionTarget, location: str, raw: RawDocument, digest: str, loaded: Loaded
     ) -> PreparedDocument:
-        """In a thread: a text to a document in passages. Raises `Refused`."""
-        if len(loaded.text) > MAX_CHARACTERS:
+        """In a thread: cut what was loaded into passages. Raises `Refused`."""
+        characters = count_characters(loaded.blocks)
+        if characters > MAX_CHARACTERS:
             raise TooLong(raw.title)
-        title = loaded.title or first_heading(loaded.text) or PurePosixPath(raw.name).stem
-        title = " ".join(title.split())[:200]
+        title = find_title(loaded, raw.name)
         ident = document_id(target.base.name, location)
-        chunks = cut_chunks(ident, target.chunker, title, loaded.text)
+        chunks = cut_chunks(ident, target.chunker, title, loaded.blocks)
         if not chunks:
             raise Refused(f"{raw.name[:100]} has no readable text.")
         row = DocumentRow(
@@ -138,12 +138,13 @@ class Ingestor:
             digest=digest,
             size=raw.stat.size,
             modified_ns=raw.stat.modified_ns,
-            characters=len(loaded.text),
+            characters=characters,
             passages=len(chunks),
             added_by=target.by,
             at=time.time(),
+            left_out=encode_left_out(loaded.left_out),
         )
-        return PreparedDocument(row, compress_text(loaded.text), chunks, {})
+        return PreparedDocument(row, pack_blocks(loaded.blocks), chunks, {})
 
     async def _touch(self, known: DocumentRow, raw: RawDocument, digest: str) -> None:
         await self._store.touch(
@@ -178,7 +179,13 @@ class Ingestor:
                 await reconcile(self._store, self._chroma, base, document.row.id)
         await self._store.settle(base.name, base.generation, list(complete))
         return [
-            Ingested(document.row.location, 0, 0, "changed" if document.changed else "added")
+            Ingested(
+                document.row.location,
+                0,
+                0,
+                "changed" if document.changed else "added",
+                left_out=describe_left_out(decode_left_out(document.row.left_out)),
+            )
             for document in batch.complete
         ]
 

@@ -13,6 +13,7 @@ from bot.knowledge.index.quantized_vectors import quantise
 from bot.knowledge.index.rows import DocumentRow, NewDocument, PassageRow
 from bot.knowledge.ingestion.chunking import Chunk, Chunker
 from bot.knowledge.retrieval.embedder import Embedder
+from bot.skills.document_tree import Block
 
 
 @dataclass(slots=True)
@@ -39,7 +40,7 @@ class PreparedDocument:
     def stored(self) -> NewDocument:
         """Returns the rows for the database; every passage must have its vectors."""
         rows = tuple(
-            PassageRow(ident, chunk.heading, chunk.text, self.vectors[ident])
+            PassageRow(ident, chunk.heading, chunk.text, self.vectors[ident], chunk.place)
             for ident, chunk in self.chunks.items()
         )
         return NewDocument(self.row, self.packed, rows, fresh=not (self.leftovers or self.staged))
@@ -71,11 +72,13 @@ async def embed_chunks(
     return whole
 
 
-def cut_chunks(ident: str, chunker: Chunker, title: str, text: str) -> dict[str, Chunk]:
+def cut_chunks(
+    ident: str, chunker: Chunker, title: str, blocks: Sequence[Block]
+) -> dict[str, Chunk]:
     """A document's chunks by passage id. The id follows the text, so that a passage keeps it, and
     its vectors, when something else in the document changes."""
     found: dict[str, Chunk] = {}
-    for chunk in chunker.chunks(title, text):
+    for chunk in chunker.chunks(title, blocks):
         digest = hashlib.blake2b(f"{chunk.embedding_text}\0{chunk.text}".encode(), digest_size=6)
         name = f"{ident}-{digest.hexdigest()}"
         copy = 1

@@ -1,4 +1,4 @@
-"""Builds a new index from the stored texts beside the old one, and swaps the two.
+"""Builds a new index from the stored blocks beside the old one, and swaps the two.
 
 Until the swap, which is one transaction, searches see the old index. An interruption leaves the
 old one as it is; what was made of the new one is swept up by the next rebuild or by `verify`.
@@ -56,10 +56,10 @@ async def rebuild(
 async def _stored_documents(
     store: KnowledgeStore, target: IngestionTarget, rows: Sequence[DocumentRow]
 ) -> AsyncGenerator[PreparedDocument | Ingested, None]:
-    """The documents again, from their stored texts."""
+    """The documents again, from their stored blocks."""
     for row in rows:
-        text = await store.text(row.id)
-        chunks = await asyncio.to_thread(cut_chunks, row.id, target.chunker, row.title, text)
+        blocks = await store.blocks(row.id)
+        chunks = await asyncio.to_thread(cut_chunks, row.id, target.chunker, row.title, blocks)
         yield PreparedDocument(row, b"", chunks, {})
 
 

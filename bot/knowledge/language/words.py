@@ -22,6 +22,7 @@ _UNSPACED_RUN = re.compile(f"[{UNSPACED_CHARACTERS}]+")
 _TERM = re.compile(
     f"[{UNSPACED_CHARACTERS}]+|[^\\W_{UNSPACED_CHARACTERS}]+(?:[.'’][^\\W\\d_{UNSPACED_CHARACTERS}]+)*"
 )
+_RAISED_FIGURES = re.compile(r"(?:(?<=\d)|(?<=[^\W\d_]{4}))[⁺⁻]?[¹²³⁰⁴-⁹]++")
 _NAME_PART_BOUNDARY = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _LETTER = re.compile(r"[^\W\d_]")
 MAX_TERMS = 64
@@ -29,8 +30,12 @@ MAX_TERMS = 64
 
 
 def normalise(text: str) -> str:
-    """Normalises a text (NFKC) and replaces control characters by spaces."""
-    text = unicodedata.normalize("NFKC", text)
+    """Normalises a text (NFKC) and replaces control characters by spaces.
+
+    Raised figures stay apart from the number or word that they are a power or note of: `10⁶` is
+    `10^6` and not `106`, `Basel¹` is `Basel^1`. Those of units are not: `m²` is `m2`.
+    """
+    text = unicodedata.normalize("NFKC", _RAISED_FIGURES.sub(r"^\g<0>", text))
     return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text)
 
 

@@ -2,7 +2,7 @@
 
 Frames come in on standard input and go out on standard output; both are taken away from the loaders
 first. A thread reads, so that the end of the parent is noticed whatever a loader is doing. Answers
-are JSON and text, nothing that could run: what is read here may have use this process over.
+are JSON, nothing that could run: what is read here may have use this process over.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from backends.worker.frames import LENGTHS_FORMAT, Head, pack_frame, parse_head, unpack_lengths
 from bot.errors import PluginError, UserFacingError
+from bot.knowledge.loading.block_frames import encode_blocks, encode_left_out
 from bot.knowledge.loading.document import RawDocument, load_document
 from bot.knowledge.loading.limits import (
     ResourceUse,
@@ -113,7 +114,8 @@ def _read_document(head: Head, data: bytes, loaders: Sequence[Loader]) -> Frame:
         head["name"], data, head["content_type"], head["charset"], called=head["called"]
     )
     loaded = load_document(raw, loaders, for_search=head["for_search"])
-    return {"title": loaded.title}, loaded.text.encode("utf-8", "surrogatepass")
+    head = {"title": loaded.title, "left_out": encode_left_out(loaded.left_out)}
+    return head, encode_blocks(loaded.blocks)
 
 
 def main() -> None:

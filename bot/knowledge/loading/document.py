@@ -1,21 +1,30 @@
-"""Reads the bytes of a document as Markdown with the loader of its format. May block."""
+"""Reads the bytes of a document as blocks with the loader of its format. May block."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 
 from bot.errors import Refused
 from bot.knowledge.loading import registry as shipped
-from bot.knowledge.loading.table_text import label_tables
-from bot.skills.document_loader import Loaded, Loader, TooLong
-from bot.skills.document_tree import to_markdown
+from bot.knowledge.loading.markdown import read_markdown
+from bot.knowledge.loading.table_rows import searched_markdown
+from bot.knowledge.loading.text import CODE, TEXT, load_text
+from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
+from bot.skills.document_tree import Block, Heading, Table, first_heading, to_markdown
 from bot.web.decoding import is_utf8
-from bot.web.extract import extract, is_html
+from bot.web.extract import is_html
 
 _INVISIBLE_CHARACTERS = re.compile("[\xad\u2060\ufeff]|(?<=[!-~])\u200b(?=[!-~])")
 """Soft hyphens and zero-width characters, which a search would take for spaces."""
+_NO_TITLE = re.compile(
+    r"\W*(?:anonymous|untitled(?:[ _-]?\d+)?|unknown|no title|null|none|document\d*|"
+    r"[\w-]+\.(?:exe|tmp|dvi|qxd|indd|pmd))\W*|[\W_]*",
+    re.IGNORECASE,
+)
+"""What programs write where somebody should have given a title."""
 _UNKNOWN_CONTENT_TYPES = frozenset(
     {"", "application/octet-stream", "binary/octet-stream", "application/unknown"}
 )
@@ -28,7 +37,8 @@ _TEXT_CONTENT_TYPES = frozenset(
         "application/x-sh",
     }
 )
-_MAX_PLAIN_BYTES = 256 * 1024
+_MAX_PLAIN_BYTES = 64 * 1024
+_HTML_TAG = re.compile(rb"<[a-zA-Z!?/]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,35 +73,74 @@ class RawDocument:
 def load_document(
     raw: RawDocument, loaders: Sequence[Loader], *, for_search: bool = True
 ) -> Loaded:
-    """Reads a document as Markdown. Raises `Refused` with one sentence.
+    """Reads a document as blocks; `text` is their Markdown. Raises `Refused` with one sentence.
 
-    With `for_search` the rows of long tables name their columns, and invisible characters are
-    left out.
+    With `for_search` invisible characters are left out.
     """
     if not raw.data.strip():
         raise Refused(f"{raw.title} is empty.")
     try:
         loaded = _run_loader(raw, _find_loader(raw, loaders))
-        if loaded.blocks:
-            loaded = Loaded(to_markdown(loaded.blocks), loaded.title)
-        if for_search:
-            text = label_tables(_INVISIBLE_CHARACTERS.sub("", loaded.text))
-            loaded = Loaded(text, _INVISIBLE_CHARACTERS.sub("", loaded.title))
+        blocks = loaded.blocks or read_markdown(loaded.text)
     except TooLong:
         raise TooLong(raw.title) from None
     except RecursionError:
         raise Refused(f"{raw.title} is nested too deeply to be read.") from None
-    if not loaded.text.strip():
+    title = loaded.title
+    if for_search:
+        title = _INVISIBLE_CHARACTERS.sub("", title)
+        blocks = tuple(map(_drop_invisible, blocks))
+    characters = count_characters(blocks)
+    if characters > MAX_CHARACTERS:
+        raise TooLong(raw.title)
+    if not characters:
         raise Refused(f"{raw.title} has no readable text.")
-    return loaded
+    text = searched_markdown(blocks) if for_search else to_markdown(blocks)
+    return Loaded(text, title, blocks, loaded.left_out)
+
+
+def find_title(loaded: Loaded, name: str) -> str:
+    """Returns what a document is called: by itself, else by its first heading, else by its file.
+
+    What programs write in place of a title ("(anonymous)", "Untitled", "10811.exe") is none.
+    """
+    title = " ".join(loaded.title[:1_000].split())
+    if _NO_TITLE.fullmatch(title):
+        title = ""
+    title = title or " ".join(first_heading(loaded.blocks).split()) or PurePosixPath(name).stem
+    return title[:200]
+
+
+def count_characters(blocks: Iterable[Block]) -> int:
+    """Returns the number of characters of a document's text, without white space at the ends."""
+    return sum(map(_count_block, blocks))
+
+
+def _count_block(block: Block) -> int:
+    if isinstance(block, Table):
+        cells = sum(len(cell.strip()) for row in block.rows for cell in row)
+        return len(block.caption) + cells
+    return len((block.shown if isinstance(block, Heading) else block.text).strip())
+
+
+def _drop_invisible(block: Block) -> Block:
+    """A block without characters that nobody sees."""
+    sub = _INVISIBLE_CHARACTERS.sub
+    if isinstance(block, Table):
+        rows = tuple(tuple(sub("", cell) for cell in row) for row in block.rows)
+        return replace(block, rows=rows, caption=sub("", block.caption))
+    if _INVISIBLE_CHARACTERS.search(block.text) is None:
+        return block
+    return replace(block, text=sub("", block.text))
 
 
 def is_plain_text(raw: RawDocument, loaders: Sequence[Loader]) -> bool:
-    """Tells whether a document is a small UTF-8 text or source file, which needs no parser."""
+    """Tells whether a document is a small UTF-8 text or source file, with no HTML in it."""
+    loader = _find_loader(raw, loaders)
     return (
         len(raw.data) <= _MAX_PLAIN_BYTES
         and (raw.charset or "utf-8").lower() == "utf-8"
-        and _find_loader(raw, loaders) in (shipped.TEXT, shipped.CODE)
+        and (loader is CODE or (loader is TEXT and _HTML_TAG.search(raw.data) is None))
         and not is_html(raw.data, raw.content_type)
         and is_utf8(raw.data)
     )
@@ -107,12 +156,11 @@ def _find_loader(raw: RawDocument, loaders: Sequence[Loader]) -> Loader | None:
 def _run_loader(raw: RawDocument, loader: Loader | None) -> Loaded:
     """Runs the loader; text that came with a charset is decoded with that charset."""
     by_type = raw.content_type.startswith("text/") or raw.charset
-    if loader is not None and not (by_type and loader in (shipped.TEXT, shipped.PAGE)):
+    if loader is not None and not (by_type and loader in (TEXT, shipped.PAGE)):
         return loader.load(raw.data, raw.name)
     if loader is None and not _is_textual(raw.content_type):
         raise Refused(f"{raw.title} is of the type {raw.content_type[:60]}, which is not read.")
-    found = extract(raw.data, raw.title, raw.content_type, raw.charset)
-    return Loaded(found.text, found.title)
+    return load_text(raw.data, raw.name, raw.content_type, raw.charset, called=raw.title)
 
 
 def _is_textual(content_type: str) -> bool:

@@ -1,4 +1,4 @@
-"""Reads documents as Markdown in a child process, which hostile files cannot leave.
+"""Reads documents as blocks in a child process, which hostile files cannot leave.
 
 Only small UTF-8 texts are read in a thread of this process: they need no parser, and a folder of a
 thousand notes need not be sent to the child.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
@@ -12,6 +13,7 @@ from bot.errors import NotFound, Refused
 from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.skills.document_loader import Loaded
+from bot.skills.document_tree import to_markdown
 from bot.values import Page
 
 if TYPE_CHECKING:
@@ -75,7 +77,9 @@ class PageReader:
         return Page(name, page.title or name, page.text)
 
     async def _markdown(self, raw: RawDocument) -> Loaded:
-        return await self._document_reader.load(raw, for_search=False)
+        found = await self._document_reader.load(raw, for_search=False)
+        text = await asyncio.to_thread(to_markdown, found.blocks)
+        return replace(found, text=text)
 
 
 def _read_file(path: str, limit: int) -> tuple[Path, bytes]:

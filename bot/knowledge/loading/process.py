@@ -18,6 +18,7 @@ from backends.errors import BackendProtocolError
 from backends.worker.frames import LENGTHS_FORMAT, Head, pack_head, parse_head, unpack_lengths
 from bot.config.knowledge import LoadingSettings
 from bot.errors import Refused
+from bot.knowledge.loading.block_frames import decode_blocks, decode_left_out
 from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.limits import MEMORY_IS_COUNTED
 from bot.knowledge.loading.memory_watch import watch_memory
@@ -90,9 +91,13 @@ class LoaderProcess:
             "charset": raw.charset,
             "for_search": for_search,
         }
-        answer, text = await self._read(raw.title, head, raw.data)
-        words = await asyncio.to_thread(text.decode, "utf-8", "surrogatepass")
-        return Loaded(words, str(answer["title"]))
+        answer, data = await self._read(raw.title, head, raw.data)
+        try:
+            blocks = await asyncio.to_thread(decode_blocks, data)
+            left_out = decode_left_out(str(answer["left_out"]))
+        except (KeyError, ValueError):
+            raise _broken(raw.title) from None
+        return Loaded("", str(answer["title"]), blocks, left_out)
 
     async def sitemap(self, data: bytes, url: str) -> Sitemap | None:
         """Reads the sitemap of a URL; None if it is not one. Raises as `load` does."""

@@ -6,7 +6,6 @@ loaded = loader.load(data, "report.pdf")  # in the process of `loading.child`
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
@@ -14,56 +13,16 @@ from bot.knowledge.loading.notebook import NOTEBOOK
 from bot.knowledge.loading.office import OFFICE
 from bot.knowledge.loading.pdf import PDF
 from bot.knowledge.loading.spreadsheet import CSV, XLSX
+from bot.knowledge.loading.text import CODE, TEXT
 from bot.skills.document_loader import Loaded, Loader
-from bot.skills.document_tree import fence_code
-from bot.web.decoding import decode, is_binary
 from bot.web.extract import extract
 
-LOADERS_VERSION = 2
-"""The version of the loaders' output. Raise it whenever the Markdown of any format changes: the
+LOADERS_VERSION = 3
+"""The version of the loaders' output. Raise it whenever the blocks of any format change: the
 next sync then reads all documents again."""
 
-_LANGUAGES_BY_SUFFIX = {
-    ".py": "python", ".pyi": "python", ".js": "javascript", ".mjs": "javascript",
-    ".jsx": "jsx", ".ts": "typescript", ".tsx": "tsx", ".go": "go", ".rs": "rust", ".c": "c",
-    ".h": "c", ".cc": "cpp", ".cpp": "cpp", ".hpp": "cpp", ".cs": "csharp", ".java": "java",
-    ".kt": "kotlin", ".swift": "swift", ".rb": "ruby", ".php": "php", ".pl": "perl", ".lua": "lua",
-    ".r": "r", ".jl": "julia", ".scala": "scala", ".hs": "haskell", ".ex": "elixir",
-    ".erl": "erlang", ".clj": "clojure", ".sh": "bash", ".bash": "bash", ".zsh": "zsh",
-    ".fish": "fish", ".ps1": "powershell", ".sql": "sql", ".graphql": "graphql",
-    ".proto": "protobuf", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".ini": "ini",
-    ".cfg": "ini", ".conf": "", ".json": "json", ".jsonl": "json", ".xml": "xml", ".css": "css",
-    ".scss": "scss", ".tf": "hcl", ".cmake": "cmake", ".mk": "makefile", ".env": "",
-    ".dockerfile": "dockerfile", ".vue": "vue", ".svelte": "svelte", ".dart": "dart",
-    ".m": "objectivec", ".zig": "zig", ".nim": "nim", ".tex": "latex",
-}  # fmt: skip
-_LANGUAGES_BY_NAME = {
-    "dockerfile": "dockerfile", "containerfile": "dockerfile", "makefile": "makefile",
-    "gnumakefile": "makefile", "justfile": "makefile", "jenkinsfile": "groovy",
-    "vagrantfile": "ruby", "gemfile": "ruby", "rakefile": "ruby", "podfile": "ruby",
-    "fastfile": "ruby", "brewfile": "ruby", "snakefile": "python", "tiltfile": "python",
-    "procfile": "", "pipfile": "toml", "codeowners": "",
-}  # fmt: skip
-_TEXT_FILE_NAMES = frozenset({
-    "authors", "changelog", "changes", "contributing", "contributors", "copying", "credits",
-    "faq", "hacking", "history", "install", "licence", "license", "maintainers", "news", "notice",
-    "readme", "security", "thanks", "todo",
-})  # fmt: skip
-"""Well-known texts that have no suffix."""
 _NAMES_WITH_VARIANTS = frozenset({"dockerfile", "containerfile", "makefile", "jenkinsfile"})
 """Names that may have a suffix: `Dockerfile.dev`, `Makefile.am`."""
-
-_FRONT_MATTER = re.compile(r"---\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
-_FRONT_MATTER_TITLE = re.compile(r"^title:[ \t]++(\S.*)", re.MULTILINE)
-"""What a Markdown file says of itself before its text."""
-
-
-def _load_text(data: bytes, name: str) -> Loaded:
-    """Markdown and plain text, in whatever charset; HTML under another name is seen as such."""
-    found = extract(data, name)
-    front = _FRONT_MATTER.match(found.text[:4_000])
-    title = _FRONT_MATTER_TITLE.search(front[0]) if front else None
-    return Loaded(found.text, title[1].rstrip(" \t").strip("\"'")[:200] if title else found.title)
 
 
 def _load_page(data: bytes, name: str) -> Loaded:
@@ -71,41 +30,12 @@ def _load_page(data: bytes, name: str) -> Loaded:
     return Loaded(found.text, found.title)
 
 
-def _load_code(data: bytes, name: str) -> Loaded:
-    """Source code as one fenced block, named by its file."""
-    from bot.errors import Refused
-
-    if is_binary(data):
-        raise Refused(f"{name:.100} is not text, so there is nothing to read in it.")
-    text = decode(data).replace("\r\n", "\n").strip("\n")
-    path = PurePosixPath(name)
-    language = _LANGUAGES_BY_SUFFIX.get(path.suffix.lower(), "") or _LANGUAGES_BY_NAME.get(
-        path.stem.lower(), ""
-    )
-    return Loaded(fence_code(text, language) if text.strip() else "", path.name)
-
-
-TEXT = Loader(
-    "text",
-    frozenset({".md", ".markdown", ".mdx", ".txt", ".text", ".rst", ".adoc", ".org", ".log", ""}),
-    _load_text,
-    frozenset({"text/markdown", "text/plain", "text/x-markdown"}),
-    names=_TEXT_FILE_NAMES,
-)
 PAGE = Loader(
     "page",
     frozenset({".html", ".htm", ".xhtml"}),
     _load_page,
     frozenset({"text/html", "application/xhtml+xml"}),
 )
-CODE = Loader(
-    "code",
-    frozenset(_LANGUAGES_BY_SUFFIX),
-    _load_code,
-    frozenset({"application/json", "application/x-yaml", "application/xml", "text/css"}),
-    names=frozenset(_LANGUAGES_BY_NAME),
-)
-
 LOADERS: tuple[Loader, ...] = (TEXT, PAGE, PDF, *OFFICE, XLSX, CSV, NOTEBOOK, CODE)
 """Every loader that ships."""
 

@@ -17,7 +17,7 @@ _VALUE = re.compile(
     r"[-+−–~<>≤≥±]?\s*+(?:[€$£¥]\s*+)?\d[\d\s.,:/’'T-]*+(?:%|[^\W\d_]{1,3}|[€$£¥])?"
 )
 _YEAR = re.compile(r"(?:19|20)\d\d")
-_MAX_COLUMN_NAME_CHARACTERS = 80
+MAX_COLUMN_NAME_CHARACTERS = 80
 """Most characters of a column's name."""
 _SAMPLED_ROWS = 12
 
@@ -101,7 +101,7 @@ def _names_columns(first: Row, rest: Sequence[Row]) -> bool:
         and len(names) >= 0.6 * max(map(_count_filled, rest))
         and not any(_is_value(cell) for cell in names)
         and any(not _YEAR.fullmatch(cell) for cell in names)
-        and max(map(len, names)) <= _MAX_COLUMN_NAME_CHARACTERS
+        and max(map(len, names)) <= MAX_COLUMN_NAME_CHARACTERS
     )
 
 
@@ -182,7 +182,7 @@ def _with_header(table: list[str]) -> list[str]:
 def _label_table(table: Sequence[str]) -> list[str]:
     header = _split_cells(table[0])
     rows = [_split_cells(line) for line in table[2:]]
-    if rows and max(map(len, header)) <= _MAX_COLUMN_NAME_CHARACTERS:
+    if rows and max(map(len, header)) <= MAX_COLUMN_NAME_CHARACTERS:
         texts = [label_row(header, row) for row in rows]
     else:  # a table that only arranges text has text in its first row, too
         texts = [label_row((), row) for row in (header, *rows)]

@@ -19,6 +19,7 @@ from bot.knowledge.retrieval.evidence import EvidenceSigns, coverage
 from bot.knowledge.retrieval.fusion import Scores, compute_weights, fuse_scores
 from bot.knowledge.retrieval.fusion import fuse_lexical_scores as lexical_score
 from bot.knowledge.retrieval.query import Question, find_hits
+from bot.types import Place
 from bot.values import Passage
 
 _EVIDENCE_PASSAGES = 3
@@ -182,4 +183,5 @@ def to_passage(candidate: Candidate, around: Mapping[tuple[str, int], str]) -> P
         base=row.base,
         near=tuple(round(value, 4) for value in candidate.near),
         source=row.source,
+        place=Place(row.page, row.slide, row.sheet, row.sheet_row),
     )

@@ -9,7 +9,7 @@ from bot.commands.declaration import Completion
 from bot.errors import Denied, NotFound, Refused, UsageError
 from bot.events import ContextMessage
 from bot.history.protocol import StoredMessage
-from bot.types import Explanation, Source
+from bot.types import Explanation, Place, Source
 from plugins.docs_admin import docs, document_titles
 from tests.unit.plugins.stage import ANN, HERE, TERMINAL, Stage, attachment
 
@@ -87,6 +87,17 @@ async def test_rows_of_a_table_stay_lines_and_a_title_is_said_once(on: Stage) ->
     said = await on.call(docs, options={"action": "search", "what": "discount for students"})
     assert "**[1] Tariff > Groups** (" in said.text
     assert "> | Group | Discount |\n> |---|---|\n> | Students | 20 % |" in said.text
+
+
+async def test_a_search_names_the_page_and_a_list_what_was_not_read(on: Stage) -> None:
+    on.shelf.put("Deploy", "Rotate the logs with logrotate.", "Rotation")
+    on.shelf.passages[-1] = replace(on.shelf.passages[-1], place=Place(page=12))
+    said = await on.call(docs, options={"action": "search", "what": "rotate the logs"})
+    assert "**[1] Deploy › Rotation, page 12** (1.00)" in said.text
+    await on.call(docs, options={"action": "add", "what": URL}, admin=True)
+    on.shelf.documents[URL] = replace(on.shelf.documents[URL], left_out="2 pictures")
+    listed = await on.call(docs, options={})
+    assert listed.text == f"- {URL} (1 passage; not read: 2 pictures): {URL}"
 
 
 async def test_paths_are_for_admins_in_the_terminal(on: Stage) -> None:

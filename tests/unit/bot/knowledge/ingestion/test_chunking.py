@@ -7,9 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.onnx.embedder import OnnxEmbedder
-from bot.knowledge.ingestion.chunking import Chunker, Section, first_heading, split_sections
+from bot.knowledge.ingestion.chunking import Chunk, Chunker
+from bot.knowledge.ingestion.sections import split_sections
 from bot.knowledge.language.sentences import sentence_spans, split_sentences
+from bot.knowledge.loading.markdown import read_markdown
 from bot.knowledge.retrieval.token_ruler import TokenRuler
+from bot.skills.document_tree import first_heading
+
+
+def cut(chunker: Chunker, title: str, markdown: str) -> list[Chunk]:
+    return chunker.chunks(title, read_markdown(markdown))
+
+
+def sections(markdown: str) -> list[tuple[tuple[str, ...], str]]:
+    return [(one.path, one.text) for one in split_sections(read_markdown(markdown))]
 
 
 def words(text: str) -> int:
@@ -41,49 +52,49 @@ End.
 
 
 def test_sections_know_the_headings_above_them() -> None:
-    found = split_sections(GUIDE)
-    assert [section.path for section in found] == [
+    found = sections(GUIDE)
+    assert [path for path, _ in found] == [
         (),
         ("Guide",),
         ("Guide", "Install"),
         ("Guide", "Second way"),
         ("Last",),
     ]
-    assert "# not a heading" in found[2].text
-    assert found[3].text == "Another."
-    assert first_heading(GUIDE) == "Guide"
-    assert first_heading("no heading") == ""
+    assert "# not a heading" in found[2][1]
+    assert found[3][1] == "Another."
+    assert first_heading(read_markdown(GUIDE)) == "Guide"
+    assert first_heading(read_markdown("no heading")) == ""
 
 
 def test_a_fence_that_is_never_closed_and_a_table_are_no_headings() -> None:
-    assert [s.path for s in split_sections("# A\n\n```\n# b\n\n## c\n")] == [("A",)]
-    assert [s.path for s in split_sections("| a | b |\n|---|---|\n| 1 | 2 |\n")] == [()]
-    assert [s.path for s in split_sections("- item\n---\ntext")] == [()]
+    assert [path for path, _ in sections("# A\n\n```\n# b\n\n## c\n")] == [("A",)]
+    assert [path for path, _ in sections("| a | b |\n|---|---|\n| 1 | 2 |\n")] == [()]
+    assert [path for path, _ in sections("- item\n---\ntext")] == [()]
 
 
 def test_headings_are_read_without_their_marks() -> None:
-    assert split_sections("# A\n\n## B\n\n## C\n\ntext\n\n# D") == [
-        Section(("A",), "B"),
-        Section(("A", "C"), "text"),
-        Section((), "D"),
+    assert sections("# A\n\n## B\n\n## C\n\ntext\n\n# D") == [
+        (("A",), "B"),
+        (("A", "C"), "text"),
+        ((), "D"),
     ]
-    assert split_sections("# The `ask` [command](x.md) **now** #\n\ntext")[0].path == (
+    assert sections("# The `ask` [command](x.md) **now** #\n\ntext")[0][0] == (
         "The ask command now",
     )
 
 
 def test_title_and_headings_stand_before_what_is_embedded() -> None:
     chunker = Chunker(words, 100, 50)
-    chunks = chunker.chunks("Handbook", GUIDE)
+    chunks = cut(chunker, "Handbook", GUIDE)
     assert [chunk.heading for chunk in chunks] == ["", "Guide", "Last"]
     assert chunks[1].embedding_text.startswith("Handbook > Guide\nIntro.\n\n## Install")
     assert not chunks[1].text.startswith("Handbook")
-    assert chunker.chunks("Guide", "# Guide\n\nIntro.")[0].embedding_text == "Guide\nIntro."
+    assert cut(chunker, "Guide", "# Guide\n\nIntro.")[0].embedding_text == "Guide\nIntro."
 
 
 def test_short_neighbours_under_one_heading_go_together() -> None:
     text = "# List\n\n## A\n\none\n\n## B\n\ntwo\n\n## C\n\n" + "word " * 30
-    chunks = Chunker(words, 100, 40).chunks("", text)
+    chunks = cut(Chunker(words, 100, 40), "", text)
     assert [chunk.heading for chunk in chunks] == ["List", "List > C"]
     assert chunks[0].text == "## A\n\none\n\n## B\n\ntwo"
 
@@ -96,7 +107,7 @@ def test_a_long_document_is_cut_in_calls_that_are_short() -> None:
         return words(text)
 
     text = "# Long\n\n" + " ".join(f"word{n}" for n in range(20_000))
-    chunks = Chunker(count, 256, 200).chunks("Long", text)
+    chunks = cut(Chunker(count, 256, 200), "Long", text)
     assert sum(len(chunk.text.split()) for chunk in chunks) == 20_000
     assert max(seen) < 20_000
 
@@ -122,7 +133,7 @@ MARKDOWN = st.lists(
 
 @given(MARKDOWN, st.sampled_from(["", "A title", "title " * 60]))
 def test_no_text_is_lost_and_nothing_outgrows_the_window(text: str, title: str) -> None:
-    chunks = Chunker(words, 40, 30).chunks(title, text)
+    chunks = cut(Chunker(words, 40, 30), title, text)
     for chunk in chunks:
         assert words(chunk.embedding_text) <= 38
         assert chunk.text.strip()
@@ -134,7 +145,7 @@ def test_no_text_is_lost_and_nothing_outgrows_the_window(text: str, title: str) 
 def test_the_embedders_own_tokens_are_counted(embedder_model: OnnxEmbedder) -> None:
     chunker = Chunker(embedder_model.tokens, embedder_model.options.max_tokens, 200)
     text = "# Numbers\n\n" + " ".join(f"antidisestablishmentarianism{n}" for n in range(400))
-    for chunk in chunker.chunks("A title", text):
+    for chunk in cut(chunker, "A title", text):
         assert embedder_model.tokens(chunk.embedding_text) + 2 <= 256
 
 
@@ -153,8 +164,8 @@ def test_where_the_tokens_are_tells_how_many_a_part_has(text: str, step: int) ->
 
 @given(MARKDOWN, st.sampled_from(["", "A title", "title " * 60]))
 def test_passages_are_the_same_with_every_part_counted_by_itself(text: str, title: str) -> None:
-    asked = Chunker(words, 40, 30).chunks(title, text)
-    assert Chunker(words, 40, 30, word_spans).chunks(title, text) == asked
+    asked = cut(Chunker(words, 40, 30), title, text)
+    assert cut(Chunker(words, 40, 30, word_spans), title, text) == asked
 
 
 def octets(text: str) -> int:
@@ -173,7 +184,7 @@ def octet_spans(text: str) -> list[tuple[int, int]]:
     st.sampled_from(["", "A title", "題" * 60]),
 )
 def test_what_did_not_fit_under_its_title_was_left_out_of_the_vector(text: str, title: str) -> None:
-    chunks = Chunker(octets, 66, 50, octet_spans).chunks(title, text)
+    chunks = cut(Chunker(octets, 66, 50, octet_spans), title, text)
     for chunk in chunks:
         assert octets(chunk.embedding_text) <= 64
         assert chunk.embedding_text.endswith(chunk.text)
@@ -189,14 +200,14 @@ def test_the_embedders_tokenizer_reads_a_text_once(embedder_model: OnnxEmbedder)
         return embedder_model.tokens(text)
 
     text = "\n\n".join(f"Paragraph {n} says what the {n}th says, not more." for n in range(200))
-    chunks = Chunker(count, 256, 200, embedder_model.spans).chunks("Title", text)
-    assert chunks == Chunker(embedder_model.tokens, 256, 200).chunks("Title", text)
+    chunks = cut(Chunker(count, 256, 200, embedder_model.spans), "Title", text)
+    assert chunks == cut(Chunker(embedder_model.tokens, 256, 200), "Title", text)
     assert seen < len(text) / 2
 
 
 def test_a_text_without_spaces_keeps_within_the_window(embedder_model: OnnxEmbedder) -> None:
     text = "漢字仮名交じり文" * 200 + "\n\n" + "x7" * 400 + "\n\n" + "a-b_c.d/" * 300
-    chunks = Chunker(embedder_model.tokens, 256, 200, embedder_model.spans).chunks("題", text)
+    chunks = cut(Chunker(embedder_model.tokens, 256, 200, embedder_model.spans), "題", text)
     assert "".join(chunk.text for chunk in chunks).replace("\n", "") == text.replace("\n", "")
     for chunk in chunks:
         assert embedder_model.tokens(chunk.embedding_text) + 2 <= 256

@@ -44,6 +44,32 @@ def test_unspaced_scripts_become_pairs() -> None:
     assert match_expression(["猫", "cat"]) == '"猫"* OR "cat"'
 
 
+@pytest.mark.parametrize(
+    ("text", "questions"),
+    [
+        ("The fee is 25¹ EUR.", ["25", "EUR", "25 EUR", "25¹"]),
+        ("5 × 10⁶ cells", ["10⁶", "10^6", "10", "cells"]),
+        ("a yield of 10⁻³", ["10⁻³", "10^-3"]),
+        ("40 m² of floor", ["m2", "m²", "40", "40 m2"]),
+        ("Trains to Basel¹ and Zürich²", ["Basel", "Zürich"]),
+        ("emits CO₂ and H₂O", ["CO2", "CO₂", "H2O"]),
+    ],
+)
+def test_raised_figures_became_part_of_the_number_before_them(
+    text: str, questions: list[str]
+) -> None:
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE VIRTUAL TABLE f USING fts5(b, tokenize = 'porter unicode61')")
+        db.execute("INSERT INTO f VALUES (?)", (to_indexed_text(text),))
+        for question in questions:
+            words = extract_terms(question)
+            query = " AND ".join(match_expression([word]) for word in words)
+            found = db.execute("SELECT count(*) FROM f WHERE f MATCH ?", (query,)).fetchone()
+            assert (question, found) == (question, (1,))
+            assert all(stem(word) in extract_stems(text) for word in words)
+            assert (score_exact_words(words, dict.fromkeys(words, 1.0), [text]) > 0).all()
+
+
 @given(st.text(max_size=200))
 def test_no_question_is_ever_syntax(question: str) -> None:
     with closing(sqlite3.connect(":memory:")) as db:

@@ -25,6 +25,7 @@ from bot.knowledge.retrieval.calibration import (
 )
 from bot.knowledge.retrieval.embedder import Embedder, create_embedder
 from bot.knowledge.service import KnowledgeService
+from bot.skills.document_tree import Paragraph
 from bot.storage.database import Database
 from bot.web.fetch import Fetcher
 
@@ -165,7 +166,7 @@ async def test_a_passage_and_what_stands_before_it_fit_the_window_together(
     text = "The logs are rotated nightly, and older ones removed. " * 200
     sizes = [
         embedder_model.tokens(prefix + chunk.embedding_text) + 2
-        for chunk in chunker.chunks("Operations", text)
+        for chunk in chunker.chunks("Operations", [Paragraph(text)])
     ]
     assert len(sizes) > 5
     assert 200 < max(sizes) <= 256

@@ -1,0 +1,48 @@
+"""Writes the rows of a long table so that each names its columns, and stands alone in a passage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from bot.knowledge.loading.table_text import MAX_COLUMN_NAME_CHARACTERS, label_row
+from bot.skills.document_tree import Block, Paragraph, Place, Table, to_markdown
+
+_MAX_WHOLE_TABLE_CHARACTERS = 400
+"""A table of so many characters fits into a passage, and stays a table."""
+
+
+def whole_table(table: Table) -> str:
+    """Returns a short table with named columns as Markdown with its caption; "" for any other."""
+    if not table.header_rows or sum(len(c) + 3 for r in table.rows for c in r) > 1_000:
+        return ""
+    whole = to_markdown([replace(table, caption="")])
+    if len(whole) > _MAX_WHOLE_TABLE_CHARACTERS:
+        return ""
+    return f"{table.caption}\n\n{whole}" if table.caption else whole
+
+
+def label_rows(table: Table) -> Iterator[tuple[str, Place]]:
+    """Returns the rows as `Town: Basel; Trams: 13`, each with its place."""
+    header, begin = table.header, table.header_rows
+    if max(map(len, header), default=0) > MAX_COLUMN_NAME_CHARACTERS or begin >= len(table.rows):
+        header, begin = (), 0  # a table that only arranges text has text in its first row, too
+    for at in range(begin, len(table.rows)):
+        place = table.places[at] if at < len(table.places) else table.place
+        text = label_row(header, table.rows[at])
+        if text:
+            yield text, place
+
+
+def searched_markdown(blocks: Iterable[Block]) -> str:
+    """Renders a document as its passages have it: rows of long tables are labelled."""
+    return to_markdown(one for block in blocks for one in _as_searched(block))
+
+
+def _as_searched(block: Block) -> Iterator[Block]:
+    if not isinstance(block, Table) or whole_table(block):
+        yield block
+        return
+    if block.caption:
+        yield Paragraph(block.caption, "caption", block.place)
+    yield from (Paragraph(text, place=place) for text, place in label_rows(block))

@@ -1,0 +1,216 @@
+"""AsciiDoc, Org, reStructuredText and source code as blocks."""
+
+from __future__ import annotations
+
+from bot.knowledge.loading.document import RawDocument, find_title, load_document
+from bot.knowledge.loading.registry import LOADERS
+from bot.skills.document_loader import Loaded
+from bot.skills.document_tree import Code, Heading, LeftOut, ListItem, Paragraph, Table
+
+ADOC = """= Pump manual
+Ada Lovelace <ada@example.org>
+:toc:
+
+// a comment
+Wear *gloves* and **b**oots; see <<safety,the rules>> and https://x.example[the site].
+The tank holds 10^6^ l of H~2~O.
+
+[[safety]]
+== Safety
+
+[source,sh]
+----
+= not a heading
+# nor this
+----
+
+. Open the valve.
+. Close it.
+.. Slowly.
+
+* [x] checked
+* [ ] open
+
+Wrench:: A tool.
+
+.Fees
+[options="header"]
+|===
+|Item |Fee
+|Oil |3
+|Wick
+|4
+|===
+
+image::pump.png[The pump]
+
+____
+Said by somebody.
+____
+"""
+
+
+def load(name: str, text: str) -> Loaded:
+    return load_document(RawDocument(name, text.encode()), LOADERS)
+
+
+def test_asciidoc() -> None:
+    found = load("manual.adoc", ADOC)
+    assert find_title(found, "manual.adoc") == "Pump manual"
+    assert found.left_out == (LeftOut("picture", 1),)
+    assert found.blocks == (
+        Heading(1, "Pump manual"),
+        Paragraph("Ada Lovelace <ada@example.org>"),
+        Paragraph(
+            "Wear gloves and boots; see the rules and the site.\nThe tank holds 10⁶ l of H₂O."
+        ),
+        Heading(2, "Safety"),
+        Code("= not a heading\n# nor this", "sh"),
+        ListItem("Open the valve.", "1."),
+        ListItem("Close it.", "2."),
+        ListItem("Slowly.", "1.", 1),
+        ListItem("checked", "[x]"),
+        ListItem("open", "[ ]"),
+        Paragraph("Wrench: A tool."),
+        Table((("Item", "Fee"), ("Oil", "3"), ("Wick", "4")), 1, "Fees"),
+        Paragraph("The pump"),
+        Paragraph("Said by somebody.", "quote"),
+    )
+
+
+ORG = """#+TITLE: Org manual
+#+AUTHOR: Ada
+# a comment
+* Pumps :tag:
+:PROPERTIES:
+:ID: 1
+:END:
+Wear *gloves*, run =make *all*= and see [[https://x.example][the site]][fn:1].
+Ten to the 10^6.
+** Steps
+#+BEGIN_SRC sh
+,* not a heading
+# nor this
+#+END_SRC
+1. Open it.
+   Slowly.
+2. Close it.
+   - [X] done
+   - [ ] open
+
+| Item | Fee |
+|------+-----|
+| Oil  |   3 |
+: plain output
+[fn:1] A note.
+"""
+
+
+def test_org() -> None:
+    found = load("manual.org", ORG)
+    assert find_title(found, "manual.org") == "Org manual"
+    assert found.blocks == (
+        Heading(1, "Pumps"),
+        Paragraph("Wear gloves, run `make *all*` and see the site¹.\nTen to the 10⁶."),
+        Heading(2, "Steps"),
+        Code("* not a heading\n# nor this", "sh"),
+        ListItem("Open it.\nSlowly.", "1."),
+        ListItem("Close it.", "2."),
+        ListItem("done", "[x]", 1),
+        ListItem("open", "[ ]", 1),
+        Table((("Item", "Fee"), ("Oil", "3")), 1),
+        Code("plain output"),
+        Paragraph("¹ A note.", "note"),
+    )
+
+
+RST = """===========
+Pump manual
+===========
+
+:Author: Ada
+
+Wear **gloves**, run ``make *all*`` and see `the site <https://x.example>`_ [1]_.
+Ten to the 10\\ :sup:`6`.
+
+.. a comment
+   of two lines
+
+Steps
+-----
+
+.. code-block:: sh
+   :linenos:
+
+   # not a heading
+   ls
+
+Like this::
+
+    Title
+    =====
+
+#. Open it.
+   Slowly.
+#. Close it.
+
+* one
+
+  * two
+
+.. note:: Mind the gap.
+
+.. image:: pump.png
+   :alt: The pump
+
++------+-----+
+| Item | Fee |
++======+=====+
+| Oil  | 3   |
++------+-----+
+
+====  ===
+Item  Fee
+====  ===
+Wick  4
+====  ===
+
+.. [1] A note.
+
+Notes
+-----
+
+End.
+"""
+
+
+def test_restructuredtext() -> None:
+    found = load("manual.rst", RST)
+    assert find_title(found, "manual.rst") == "Pump manual"
+    assert found.left_out == (LeftOut("picture", 1),)
+    assert found.blocks == (
+        Heading(1, "Pump manual"),
+        Paragraph("Author: Ada"),
+        Paragraph("Wear gloves, run `make *all*` and see the site ¹.\nTen to the 10⁶."),
+        Heading(2, "Steps"),
+        Code("# not a heading\nls", "sh"),
+        Paragraph("Like this:"),
+        Code("Title\n====="),
+        ListItem("Open it.\nSlowly.", "1."),
+        ListItem("Close it.", "2."),
+        ListItem("one"),
+        ListItem("two", "-", 1),
+        Paragraph("Note: Mind the gap."),
+        Paragraph("The pump"),
+        Table((("Item", "Fee"), ("Oil", "3")), 1),
+        Table((("Item", "Fee"), ("Wick", "4")), 1),
+        Paragraph("¹ A note.", "note"),
+        Heading(2, "Notes"),
+        Paragraph("End."),
+    )
+
+
+def test_source_code_is_one_listing() -> None:
+    found = load("tool.py", "# a comment\r\nprint('```')\r\n")
+    assert found.blocks == (Code("# a comment\nprint('```')", "python"),)
+    assert find_title(found, "tool.py") == "tool.py"
