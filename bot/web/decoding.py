@@ -19,8 +19,33 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_LATIN_LABELS = {"iso-8859-1", "latin-1", "ascii"}
+_LATIN_LABELS = {"iso-8859-1", "latin-1", "latin1", "ascii", "us-ascii"}
 """Browsers read these labels as windows-1252, and pages rely on it."""
+_WIDER_CHARSETS = {
+    "iso-8859-9": "windows-1254",
+    "iso-8859-11": "cp874",
+    "tis-620": "cp874",
+    "shift_jis": "cp932",
+    "shift-jis": "cp932",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "euc-kr": "cp949",
+    "ks_c_5601-1987": "cp949",
+    "windows-874": "cp874",
+    "iso-8859-8-i": "iso-8859-8",
+    "x-sjis": "cp932",
+}
+"""What browsers read where a page names a charset, and what Python calls it."""
+_LANGUAGE = re.compile(rb"""<html[^>]{0,500}?\slang\s*+=\s*+["']?([a-z]{2})\b""", re.IGNORECASE)
+_COUNTRIES = {
+    b"cs": b"cz", b"el": b"gr", b"he": b"il", b"ja": b"jp", b"ko": b"kr", b"uk": b"ua",
+    b"zh": b"cn",
+}  # fmt: skip
+"""Domains of countries by language, where the two have other letters."""
+_ASCII = bytes(range(128))
+_GUESSED_BYTES = 64 * 1024
+_MIN_GUESSED_CHARACTERS = 3
+"""With fewer letters beyond ASCII there is too little to judge by: `naïve`, `10 µm`, `£5`."""
 
 _STEP_BYTES = 64 * 1024
 
@@ -97,7 +122,7 @@ def _unmarked_utf16(data: bytes) -> str:
 
 
 def decode(data: bytes, charset: str | None = None) -> str:
-    """Text of a page or file: its byte order mark, the server's word, the page's, UTF-8, a guess.
+    """Text of a page or file: its byte order mark, the server's word, UTF-8, the page's, a guess.
 
     A wrong label does no harm: what cannot be decoded as labelled is guessed.
     """
@@ -113,15 +138,17 @@ def decode(data: bytes, charset: str | None = None) -> str:
         text = _try(data, label)
         if text is not None:
             return text
-    return _guess(data)
+    return _decode_unlabelled(data)
 
 
 def _try(data: bytes, label: str | None) -> str | None:
     if not label:
         return None
     name = label.strip("\"' ").lower()
+    if name in _LATIN_LABELS:
+        name = "utf-8" if is_utf8(data) else "windows-1252"
     try:
-        return data.decode("windows-1252" if name in _LATIN_LABELS and not is_utf8(data) else name)
+        return data.decode(_WIDER_CHARSETS.get(name, name))
     except (LookupError, ValueError):
         return None
 
@@ -135,8 +162,27 @@ def is_utf8(data: bytes) -> bool:
     return True
 
 
-def _guess(data: bytes) -> str:
-    from charset_normalizer import from_bytes  # only odd pages need it
+def _decode_unlabelled(data: bytes) -> str:
+    """UTF-8 where few of its letters are broken, else what the letters beyond ASCII speak for."""
+    text = data.decode("utf-8", errors="replace")
+    broken = text.count("\ufffd")
+    beyond = len(text) - len(text.encode("ascii", errors="ignore"))
+    if beyond - broken > 4 * broken:
+        return text
+    name = _guess_charset(data)
+    return data.decode(_WIDER_CHARSETS.get(name, name), errors="replace")
 
-    best = from_bytes(data[: 256 * 1024]).best()
-    return data.decode(best.encoding if best else "utf-8", errors="replace")
+
+def _guess_charset(data: bytes) -> str:
+    """The charset of bytes that are no UTF-8: of Windows for few letters, as most files are."""
+    from chardetng_py import EncodingDetector  # only odd pages need it
+
+    spoken = _LANGUAGE.search(data[:4096])
+    domain = _COUNTRIES.get(spoken[1].lower(), spoken[1].lower()) if spoken else None
+    if domain is None and len(data.translate(None, _ASCII)) < _MIN_GUESSED_CHARACTERS:
+        return "windows-1252"
+    first = len(data) - len(data.lstrip(_ASCII))
+    begin = max(0, first - 1024)
+    detector = EncodingDetector()
+    detector.feed(data[begin : begin + _GUESSED_BYTES], last=True)
+    return detector.guess(tld=domain, allow_utf8=False).lower()
