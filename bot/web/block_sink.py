@@ -90,7 +90,7 @@ class BlockSink:
         if box and marker == "-" and not item.prefix:
             marker, text = box[1], text[box.end() :]
         if item.prefix:
-            text = f"{item.prefix.removesuffix(':')}: {text}".rstrip()
+            text = f"{item.prefix.rstrip(': ')}: {text}".rstrip()
         if text or marker != "-":
             self.blocks.append(ListItem(text, marker, item.depth))
 

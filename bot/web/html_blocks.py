@@ -6,6 +6,7 @@ blocks = blocks_of_html("<h1>Pump</h1><ol start=3><li>Open the valve.</ol>")
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container
 from typing import Any
 
 from bot.skills.document_tree import Block
@@ -25,9 +26,8 @@ _NAMING_TAGS = frozenset({
 _LAYOUT_CHARACTERS = 400
 """Characters of text in a table of a single row or column that only arranges it, and in tables
 within another that is no table of values then."""
-_ARRANGED_TAGS = frozenset({
-    "blockquote", "dl", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "pre", "table", "ul",
-})  # fmt: skip
+_ARRANGED_TAGS = frozenset({"table", "pre", "ul", "ol", "dl", "blockquote"})
+_HEADING_TAGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 
 
 def blocks_of_html(html: str, left_out: Counter[str] | None = None) -> tuple[Block, ...]:
@@ -40,26 +40,28 @@ def blocks_of_html(html: str, left_out: Counter[str] | None = None) -> tuple[Blo
     return () if root is None else blocks_of_tree(root, left_out)
 
 
-def blocks_of_tree(root: Any, left_out: Counter[str] | None = None) -> tuple[Block, ...]:
-    """Return the blocks of an element and what is within it."""
+def blocks_of_tree(
+    root: Any, left_out: Counter[str] | None = None, skipped: Container[Any] = ()
+) -> tuple[Block, ...]:
+    """Return the blocks of an element and what is within it, without the elements in `skipped`."""
     from lxml import etree
 
     writer = BlockWriter(Counter() if left_out is None else left_out, _layout_tables(root, etree))
     walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
-    skipped: Any = None
+    last: Any = None  # what was read otherwise, and ends now
     for event, element in walk:
         if event == "start":
-            if _is_read_otherwise(element, writer):
-                skipped = element
+            if element in skipped or _is_read_otherwise(element, writer):
+                last = element
                 walk.skip_subtree()
             else:
                 writer.start(element, tag_of(element))
                 writer.add_text(element.text)
             continue
         if event == "end":
-            if element is not skipped:
+            if element is not last:
                 writer.end()
-            skipped = None
+            last = None
         if element is not root:
             writer.add_text(element.tail)
     return writer.finish()
@@ -129,7 +131,7 @@ class _TableShape:
         self.nested = 0
         self._rows = self._columns = self._cells = 0
         self._arranges = False
-        self._names = False
+        self._names = self._has_headings = False
         self._told = element.get("role") in ("presentation", "none")
 
     def count(self, element: Any, tag: str) -> None:
@@ -143,6 +145,7 @@ class _TableShape:
             self._columns = max(self._columns, self._cells)
         self._names |= tag in ("th", "caption")
         self._arranges |= tag in _ARRANGED_TAGS
+        self._has_headings |= tag in _HEADING_TAGS
 
     @property
     def is_layout(self) -> bool:
@@ -150,5 +153,6 @@ class _TableShape:
         if self._told:
             return True
         if self._rows > 1 and self._columns > 1:
-            return self.nested > _LAYOUT_CHARACTERS and not self._names
-        return self._arranges or self.characters > _LAYOUT_CHARACTERS
+            arranges = self.nested > _LAYOUT_CHARACTERS or self._has_headings
+            return arranges and not self._names
+        return self._arranges or self._has_headings or self.characters > _LAYOUT_CHARACTERS

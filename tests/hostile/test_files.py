@@ -264,7 +264,7 @@ async def test_attachments_and_pages_are_read_there_too() -> None:
         with pytest.raises(Refused, match=r"rows\.xlsx has more than 5,000,000 characters"):
             await reader.read_bytes("rows.xlsx", HOSTILE["rows.xlsx"]())
         page = await reader.read_bytes("page.html", PAGE.encode())
-        assert (page.title, page.text) == ("page.html", "# Lamp\n\nThe lamp is lit at dusk.")
+        assert (page.title, page.text) == ("Lamp", "# Lamp\n\nThe lamp is lit at dusk.")
         assert document_reader.pid is not None
 
 

@@ -26,8 +26,7 @@ _NAMES_WITH_VARIANTS = frozenset({"dockerfile", "containerfile", "makefile", "je
 
 
 def _load_page(data: bytes, name: str) -> Loaded:
-    found = extract(data, name, "text/html")
-    return Loaded(found.text, found.title)
+    return extract(data, name, "text/html")
 
 
 PAGE = Loader(

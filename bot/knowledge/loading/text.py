@@ -54,8 +54,7 @@ def load_text(
     """Loads a text in the markup of its name, in whatever charset; HTML under another name is seen
     as such. Raises `Refused`, about what it is `called`."""
     if is_html(data, content_type):
-        found = extract(data, called or name, content_type, charset)
-        return Loaded(found.text, found.title)
+        return extract(data, called or name, content_type, charset)
     text = _decode(data, called or name, charset)
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in MARKUPS and content_type not in _MARKDOWN_TYPES:

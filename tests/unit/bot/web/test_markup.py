@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from bot.web.markup import marked_part, to_markdown
+from bot.web.markup import to_markdown
 
 
 def test_items_of_a_long_list_were_counted_anew_for_each() -> None:
     found = to_markdown(f"<ol start=3>{'<li>lamp</li>' * 1_000}</ol>").split("\n")
     assert (found[0], found[-1]) == ("- 3. lamp", "- 1002. lamp")
-
-
-def test_a_page_without_a_body_tag_had_no_text_of_its_own() -> None:
-    page = "<!doctype html><title>Oil</title><meta charset=utf-8><main><pre>fill()</pre><p>Oil.</p>"
-    assert marked_part(page) == to_markdown(page) == "```\nfill()\n```\n\nOil."
