@@ -104,6 +104,25 @@ def rows_to_blocks(rows: Iterable[Row], places: Iterable[Place] | None = None) -
     return sheet.close()
 
 
+def make_table(rows: Sequence[Row], header_rows: int = 0) -> list[Block]:
+    """Makes one table of rows that are known to be one: lines above its header are its caption.
+
+    Without `header_rows` what the rows say decides on the header.
+    """
+    cells = [[cell.strip() for cell in row] for row in rows]
+    cells = [row for row in cells if any(row)]
+    if not cells:
+        return []
+    above = 0 if header_rows else _count_captions(cells)
+    if above == len(cells):
+        above = 0
+    table = cells[above:]
+    height = min(header_rows, len(table)) or _header_height(table)
+    caption = "\n".join(_join_cells(row) for row in cells[:above])
+    table[:height] = _fill_groups(table[:height]) if height == _MAX_HEADER_ROWS else table[:height]
+    return [Table(tuple(map(tuple, table)), height, caption)]
+
+
 class _Sheet:
     """The blocks of a sheet that is read from top to bottom."""
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-from contextlib import suppress
-from typing import IO
-from xml.parsers.expat import ExpatError, ParserCreate
 
 from bot.errors import Refused
 
@@ -14,8 +11,6 @@ _MAX_ENTRIES = 20_000
 _MAX_UNPACKED_BYTES = 300 * 1024 * 1024
 _MAX_COMPRESSION_RATIO = 200
 _MIN_RATIO_CHECKED_BYTES = 5 * 1024 * 1024
-_MAX_XML_DEPTH = 256
-"""Elements within each other; libxml2 reads no more, and no document has them."""
 
 
 def exceeds_unpacked_limit(unpacked: int, packed: int) -> bool:
@@ -23,36 +18,6 @@ def exceeds_unpacked_limit(unpacked: int, packed: int) -> bool:
     return unpacked > _MAX_UNPACKED_BYTES or (
         unpacked > _MIN_RATIO_CHECKED_BYTES and unpacked > _MAX_COMPRESSION_RATIO * packed
     )
-
-
-def check_xml_depth(archive: zipfile.ZipFile, name: str) -> None:
-    """Raises `Refused` if the XML of a member is nested so deeply that parsers hang or crash."""
-    for member in archive.infolist():
-        if member.filename.endswith(".xml"):
-            with archive.open(member) as stream, suppress(ExpatError):  # the parser's to tell
-                if _depth(stream) > _MAX_XML_DEPTH:
-                    raise Refused(f"{name[:100]} is nested too deeply to be read.")
-
-
-def _depth(stream: IO[bytes]) -> int:
-    """Returns the nesting depth of an XML stream, up to the limit."""
-    deepest = depth = 0
-
-    def opens(_: str, __: object) -> None:
-        nonlocal deepest, depth
-        depth += 1
-        deepest = max(deepest, depth)
-
-    def closes(_: str) -> None:
-        nonlocal depth
-        depth -= 1
-
-    parser = ParserCreate()
-    parser.StartElementHandler = opens
-    parser.EndElementHandler = closes
-    while deepest <= _MAX_XML_DEPTH and (piece := stream.read(64 * 1024)):
-        parser.Parse(piece)
-    return deepest
 
 
 def open_archive(data: bytes, name: str, kind: str) -> zipfile.ZipFile:

@@ -3,50 +3,11 @@
 from __future__ import annotations
 
 import io
-import zipfile
 
 from bot.knowledge.loading.document import RawDocument, load_document
 from bot.knowledge.loading.registry import LOADERS
 from bot.skills.document_loader import Loaded
-
-_MAIN = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
-_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
-_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-_KIND = "application/vnd.openxmlformats-officedocument.wordprocessingml"
-
-
-def docx(body: str, **parts: str) -> bytes:
-    """A document with this body, and parts such as `styles` and `footnotes`."""
-    types = "".join(
-        f'<Override PartName="/word/{name}.xml" ContentType="{_KIND}.{name}+xml"/>'
-        for name in parts
-    )
-    relations = "".join(
-        f'<Relationship Id="{name}" Type="{_OFFICE}/{name}" Target="{name}.xml"/>' for name in parts
-    )
-    members = {
-        "[Content_Types].xml": f'<Types xmlns="{_PACKAGE}/content-types">'
-        '<Default Extension="xml" ContentType="application/xml"/><Default Extension="rels" '
-        'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-        f'<Override PartName="/word/document.xml" ContentType="{_KIND}.document.main+xml"/>'
-        f"{types}</Types>",
-        "_rels/.rels": f'<Relationships xmlns="{_PACKAGE}/relationships"><Relationship Id="r1" '
-        f'Type="{_OFFICE}/officeDocument" Target="word/document.xml"/></Relationships>',
-        "word/_rels/document.xml.rels": f'<Relationships xmlns="{_PACKAGE}/relationships">'
-        f"{relations}</Relationships>",
-        "word/document.xml": f'<w:document xmlns:w="{_MAIN}"><w:body>{body}</w:body></w:document>',
-        **{f"word/{name}.xml": part for name, part in parts.items()},
-    }
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-    return out.getvalue()
-
-
-def paragraph(text: str, inside: str = "", style: str = "") -> str:
-    look = f'<w:pPr><w:pStyle w:val="{style}"/></w:pPr>' if style else ""
-    return f"<w:p>{look}<w:r><w:t>{text}</w:t></w:r>{inside}</w:p>"
+from tests.fakes.office_files import docx, paragraph
 
 
 def read(name: str, data: bytes) -> Loaded:
@@ -54,7 +15,7 @@ def read(name: str, data: bytes) -> Loaded:
 
 
 def test_the_title_of_a_document_is_its_title() -> None:
-    styles = "".join(
+    looks = "".join(
         f'<w:style w:type="paragraph" w:styleId="{name}"><w:name w:val="{name}"/></w:style>'
         for name in ("Title", "heading 1")
     )
@@ -64,24 +25,11 @@ def test_the_title_of_a_document_is_its_title() -> None:
             paragraph("Travel policy", style="Title")
             + paragraph("Booking", style="heading 1")
             + paragraph("Go by train."),
-            styles=f'<w:styles xmlns:w="{_MAIN}">{styles}</w:styles>',
+            styles=looks,
         ),
     )
     assert found.text == "# Travel policy\n\n# Booking\n\nGo by train."
     assert found.title == "Travel policy"
-
-
-def test_footnotes_are_no_links_into_nowhere() -> None:
-    reference = '<w:r><w:footnoteReference w:id="2"/></w:r>'
-    note = f'<w:footnote w:id="2">{paragraph("Except in fog.")}</w:footnote>'
-    found = read(
-        "a.docx",
-        docx(
-            paragraph("Dogs are allowed on deck.", reference),
-            footnotes=f'<w:footnotes xmlns:w="{_MAIN}">{note}</w:footnotes>',
-        ),
-    )
-    assert found.text == "Dogs are allowed on deck.¹\n\n¹ Except in fog."
 
 
 def comment(number: int, text: str) -> str:
@@ -98,7 +46,7 @@ def test_comments_were_lost() -> None:
         "a.docx",
         docx(
             paragraph("The valve closes.", mark(0) + mark(4)) + paragraph("Use oil.", mark(5)),
-            comments=f'<w:comments xmlns:w="{_MAIN}">{comments}</w:comments>',
+            comments=comments,
         ),
     )
     assert found.text.split("\n\n") == [

@@ -1,0 +1,128 @@
+"""Office documents made of the XML that their programs write."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+
+WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+_KIND = "application/vnd.openxmlformats-officedocument.wordprocessingml"
+_NAMES = (
+    f'xmlns:w="{WORD}" xmlns:r="{RELATIONS}" '
+    'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math" '
+    'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006" '
+    'xmlns:w14="http://schemas.microsoft.com/office/word/2010/wordml" '
+    'xmlns:v="urn:schemas-microsoft-com:vml" '
+    'xmlns:wp="http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing" '
+    'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" '
+    'xmlns:wps="http://schemas.microsoft.com/office/word/2010/wordprocessingShape" '
+    'xmlns:c="http://schemas.openxmlformats.org/drawingml/2006/chart"'
+)
+
+
+def zipped(members: Mapping[str, str | bytes]) -> bytes:
+    """A zip file of these members."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def relations(kinds: Mapping[str, str]) -> str:
+    """The relations of a part: targets by kind. The kind is the id, too."""
+    listed = "".join(
+        f'<Relationship Id="{kind}" Type="{RELATIONS}/{kind}" Target="{target}"/>'
+        for kind, target in kinds.items()
+    )
+    return f'<Relationships xmlns="{_PACKAGE}/relationships">{listed}</Relationships>'
+
+
+def docx(body: str, others: Mapping[str, str] | None = None, **parts: str) -> bytes:
+    """A document with this body, and the insides of parts such as `styles` and `footnotes`.
+
+    `others` are members by path; their kind is the name before the first dot.
+    """
+    others = others or {}
+    types = "".join(
+        f'<Override PartName="/word/{name}.xml" ContentType="{_KIND}.{name}+xml"/>'
+        for name in parts
+    )
+    targets = {name: f"{name}.xml" for name in parts}
+    targets |= {path.partition(".")[0]: path for path in others}
+    tags = {"header": "hdr", "footer": "ftr"}
+    return zipped(
+        {
+            "[Content_Types].xml": f'<Types xmlns="{_PACKAGE}/content-types">'
+            '<Default Extension="xml" ContentType="application/xml"/><Default Extension="rels" '
+            'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+            f'<Override PartName="/word/document.xml" ContentType="{_KIND}.document.main+xml"/>'
+            f"{types}</Types>",
+            "_rels/.rels": relations({"officeDocument": "word/document.xml"}),
+            "word/_rels/document.xml.rels": relations(targets),
+            "word/document.xml": f"<w:document {_NAMES}><w:body>{body}</w:body></w:document>",
+            **{
+                f"word/{name}.xml": f"<w:{tags.get(name, name)} {_NAMES}>{inside}"
+                f"</w:{tags.get(name, name)}>"
+                for name, inside in parts.items()
+            },
+            **{f"word/{path}": text for path, text in others.items()},
+        }
+    )
+
+
+def run(text: str, look: str = "") -> str:
+    """A run of text; `look` is what its properties say."""
+    properties = f"<w:rPr>{look}</w:rPr>" if look else ""
+    return f'<w:r>{properties}<w:t xml:space="preserve">{text}</w:t></w:r>'
+
+
+def paragraph(text: str, inside: str = "", style: str = "", look: str = "") -> str:
+    """A paragraph of a text and what stands `inside` it after that."""
+    if style:
+        look = f'<w:pStyle w:val="{style}"/>{look}'
+    properties = f"<w:pPr>{look}</w:pPr>" if look else ""
+    return f"<w:p>{properties}{run(text) if text else ''}{inside}</w:p>"
+
+
+def listed(text: str, number: int = 1, level: int = 0) -> str:
+    """A paragraph of a list."""
+    numbers = f'<w:numPr><w:ilvl w:val="{level}"/><w:numId w:val="{number}"/></w:numPr>'
+    return paragraph(text, look=numbers)
+
+
+def numbering(*levels: tuple[str, str], more: str = "") -> str:
+    """The inside of a numbering part: list 1 has these levels (format, text)."""
+    made = "".join(
+        f'<w:lvl w:ilvl="{at}"><w:start w:val="1"/><w:numFmt w:val="{form}"/>'
+        f'<w:lvlText w:val="{text}"/></w:lvl>'
+        for at, (form, text) in enumerate(levels)
+    )
+    return (
+        f'<w:abstractNum w:abstractNumId="0">{made}</w:abstractNum>'
+        f'<w:num w:numId="1"><w:abstractNumId w:val="0"/></w:num>{more}'
+    )
+
+
+def styles(**names: str) -> str:
+    """The inside of a styles part: names by id, after `: ` what the style says."""
+    made = ""
+    for identity, name in names.items():
+        called, _, inside = name.partition(": ")
+        made += (
+            f'<w:style w:type="paragraph" w:styleId="{identity}"><w:name w:val="{called}"/>'
+            f"{inside}</w:style>"
+        )
+    return made
+
+
+def table(*rows: str) -> str:
+    return f"<w:tbl>{''.join(f'<w:tr>{row}</w:tr>' for row in rows)}</w:tbl>"
+
+
+def cell(text: str, look: str = "") -> str:
+    properties = f"<w:tcPr>{look}</w:tcPr>" if look else ""
+    return f"<w:tc>{properties}{paragraph(text)}</w:tc>"
