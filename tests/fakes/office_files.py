@@ -126,3 +126,78 @@ def table(*rows: str) -> str:
 def cell(text: str, look: str = "") -> str:
     properties = f"<w:tcPr>{look}</w:tcPr>" if look else ""
     return f"<w:tc>{properties}{paragraph(text)}</w:tc>"
+
+
+_SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_SHEET_NAMES = f'xmlns="{_SHEET}" xmlns:r="{RELATIONS}"'
+
+
+def xlsx(
+    sheets: Mapping[str, str],
+    *,
+    formats: tuple[str, ...] = (),
+    texts: tuple[str, ...] = (),
+    states: Mapping[str, str] | None = None,
+    others: Mapping[str, str] | None = None,
+) -> bytes:
+    """A workbook: the insides of its sheets by name.
+
+    Cell style 0 is General, 1 has the first of `formats`. `texts` are the insides of shared
+    strings. `others` are the parts that the first sheet refers to, by path; their kind is the
+    name before the first dot.
+    """
+    states, others = states or {}, others or {}
+    listed = "".join(
+        f'<sheet name="{name}" sheetId="{at}" r:id="s{at}" state="{states.get(name, "visible")}"/>'
+        for at, name in enumerate(sheets, 1)
+    )
+    parts = "".join(
+        f'<Relationship Id="s{at}" Type="{RELATIONS}/worksheet" Target="worksheets/s{at}.xml"/>'
+        for at in range(1, len(sheets) + 1)
+    )
+    shared = relations({"styles": "styles.xml", "sharedStrings": "strings.xml"})
+    own = "".join(
+        f'<numFmt numFmtId="{at + 164}" formatCode="{form}"/>' for at, form in enumerate(formats)
+    )
+    looks = "".join(f'<xf numFmtId="{at + 164}"/>' for at in range(len(formats)))
+    first = relations({path.partition(".")[0]: f"../{path}" for path in others})
+    return zipped(
+        {
+            "_rels/.rels": relations({"officeDocument": "xl/workbook.xml"}),
+            "xl/workbook.xml": f"<workbook {_SHEET_NAMES}><sheets>{listed}</sheets></workbook>",
+            "xl/_rels/workbook.xml.rels": shared.replace("</R", f"{parts}</R", 1),
+            "xl/styles.xml": f"<styleSheet {_SHEET_NAMES}><numFmts>{own}</numFmts><cellXfs><xf "
+            f'numFmtId="0"/>{looks}</cellXfs></styleSheet>',
+            "xl/strings.xml": f"<sst {_SHEET_NAMES}>"
+            + "".join(f"<si>{text}</si>" for text in texts)
+            + "</sst>",
+            "xl/worksheets/_rels/s1.xml.rels": first,
+            **{
+                f"xl/worksheets/s{at}.xml": f"<worksheet {_SHEET_NAMES}>{inside}</worksheet>"
+                for at, inside in enumerate(sheets.values(), 1)
+            },
+            **{f"xl/{path}": text for path, text in others.items()},
+        }
+    )
+
+
+def rows(*lines: str, after: str = "") -> str:
+    """The inside of a sheet: rows of cells with bars between them; a blank line is no row.
+
+    A number may have its style before it: `1:42`.
+    """
+    made = ""
+    for number, line in enumerate(lines, 1):
+        cells = line.split("|") if line else []
+        inside = "".join(
+            _cell(f"{chr(65 + at)}{number}", text) for at, text in enumerate(cells) if text
+        )
+        made += f'<row r="{number}">{inside}</row>' if inside else ""
+    return f"<sheetData>{made}</sheetData>{after}"
+
+
+def _cell(reference: str, text: str) -> str:
+    style, mark, number = text.rpartition(":")
+    if number.replace(".", "").replace("-", "").isdecimal() and style.isdecimal() == bool(mark):
+        return f'<c r="{reference}" s="{style or 0}"><v>{number}</v></c>'
+    return f'<c r="{reference}" t="inlineStr"><is><t>{text}</t></is></c>'

@@ -85,11 +85,9 @@ class Package:
 
     def xml(self, path: str) -> Element:
         """A part as XML, under the names of the transitional form. Raises `Damaged`."""
-        data = self.read(path)
-        if b"<!ENTITY" in data:
-            raise Damaged
+        data = transitional(self.read(path))
         try:
-            return fromstring(_STRICT_NAME.sub(_TRANSITIONAL_NAME, data))
+            return fromstring(data)
         except (ParseError, ValueError, LookupError) as exc:
             raise Damaged from exc
 
@@ -109,6 +107,14 @@ class Package:
                 continue
             return " ".join((title or "").split())[:200]
         return ""
+
+
+def transitional(data: bytes) -> bytes:
+    """XML with the names of the transitional form, which say the same as those of the strict one.
+    Raises `Damaged` where it declares entities, as no document needs to."""
+    if b"<!ENTITY" in data:
+        raise Damaged
+    return _STRICT_NAME.sub(_TRANSITIONAL_NAME, data)
 
 
 def damaged(name: str, kind: str) -> Refused:

@@ -12,8 +12,9 @@ from pathlib import PurePosixPath
 from bot.knowledge.loading.notebook import NOTEBOOK
 from bot.knowledge.loading.office import OFFICE
 from bot.knowledge.loading.pdf import PDF
-from bot.knowledge.loading.spreadsheet import CSV, XLSX
+from bot.knowledge.loading.spreadsheet import CSV
 from bot.knowledge.loading.text import CODE, TEXT
+from bot.knowledge.loading.xlsx import XLSX
 from bot.skills.document_loader import Loaded, Loader
 from bot.web.extract import extract
 

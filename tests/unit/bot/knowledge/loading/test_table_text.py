@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-from datetime import date, datetime
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,96 +106,9 @@ def test_a_row_over_several_lines_and_decimal_commas_are_read() -> None:
     ]
 
 
-def workbook() -> bytes:
-    from openpyxl import Workbook  # type: ignore[import-untyped]
-
-    book = Workbook()
-    staff = book.active
-    staff.title = "Staff"
-    staff.append(["Name", "Joined", "Manager", "Share", "Salary"])
-    staff.append(["Ada", date(2020, 1, 31), None, 0.125, 40000.5])
-    staff.append(["Bela", datetime(2021, 2, 1, 14, 30), "Ada", 1, 41000.0])
-    staff["D2"].number_format = "0.0%"
-    book.create_sheet("Nothing")
-    costs = book.create_sheet("Costs")
-    costs["A1"] = "Budget of 2025"
-    costs["B3"], costs["C3"] = "Item", "Amount"
-    costs["B4"], costs["C4"] = "Rent", 12000
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
-
-
-def test_sheets_are_read_without_nan_and_unnamed_columns() -> None:
-    assert read("staff.xlsx", workbook()).text.split("\n\n") == [
-        "# Staff",
-        "Name: Ada; Joined: 2020-01-31; Share: 12.5 %; Salary: 40000.5",
-        "Name: Bela; Joined: 2021-02-01 14:30:00; Manager: Ada; Share: 1; Salary: 41000",
-        "# Costs",
-        "Budget of 2025",
-        "Item: Rent; Amount: 12000",
-    ]
-
-
 def test_a_quotation_mark_that_is_missing_is_told() -> None:
     with pytest.raises(Refused, match="more than 131,072 characters; see whether a quotation mark"):
         lines("oil.csv", 'Item,Price\n"Oil,3\n' + "Wick,1\n" * 20_000)
-
-
-def saved(*rows: list[object], **cells: object) -> bytes:
-    from openpyxl import Workbook
-
-    book = Workbook()
-    for row in rows:
-        book.active.append(row)
-    for place, value in cells.items():
-        book.active[place] = value
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
-
-
-def test_formulas_that_nobody_calculated_were_lost() -> None:
-    book = saved(["Item", "Price", "Twice"], ["Oil", 12.5, "=B2*2"], ["Wick", 1, None])
-    assert read("prices.xlsx", book).text.split("\n\n") == [
-        "# Sheet",
-        "Item: Oil; Price: 12.5; Twice: =B2*2",
-        "Item: Wick; Price: 1",
-    ]
-
-
-def test_a_sheet_with_a_cell_in_its_last_row_was_too_long() -> None:
-    book = saved(["Item", "Price"], ["Oil", 12.5], A1048576="Prices of May")
-    assert read("prices.xlsx", book).text.split("\n\n")[1:] == [
-        "Item: Oil; Price: 12.5",
-        "Prices of May",
-    ]
-
-
-def test_a_sheet_that_says_to_have_millions_of_rows_is_refused() -> None:
-    out = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(saved(["Oil"]))) as book,
-        zipfile.ZipFile(out, "w") as changed,
-    ):
-        for member in book.namelist():
-            data = (
-                book.read(member)
-                .replace(b'r="1"', b'r="90000000"')
-                .replace(b'"A1"', b'"A90000000"')
-            )
-            changed.writestr(member, data)
-    with pytest.raises(Refused, match="empty ones too; split it"):
-        read("oil.xlsx", out.getvalue())
-
-
-def test_a_workbook_without_a_cell_is_refused() -> None:
-    from openpyxl import Workbook
-
-    out = io.BytesIO()
-    Workbook().save(out)
-    with pytest.raises(Refused, match="has no text"):
-        read("empty.xlsx", out.getvalue())
 
 
 WORDS = st.text("abcXY12;:|é界", min_size=1, max_size=9)
