@@ -201,3 +201,73 @@ def _cell(reference: str, text: str) -> str:
     if number.replace(".", "").replace("-", "").isdecimal() and style.isdecimal() == bool(mark):
         return f'<c r="{reference}" s="{style or 0}"><v>{number}</v></c>'
     return f'<c r="{reference}" t="inlineStr"><is><t>{text}</t></is></c>'
+
+
+_SHOW = "http://schemas.openxmlformats.org/presentationml/2006/main"
+_SHAPES = "http://schemas.openxmlformats.org/drawingml/2006/main"
+_SHOW_NAMES = f'xmlns:p="{_SHOW}" xmlns:a="{_SHAPES}" xmlns:r="{RELATIONS}"'
+
+
+def pptx(*slides: str, others: Mapping[str, str] | None = None) -> bytes:
+    """A presentation of slides, each as its shapes. `others` are the parts that the first slide
+    refers to, by path; their kind is the name before the first dot."""
+    others = others or {}
+    listed = "".join(f'<p:sldId r:id="s{at}"/>' for at in range(1, len(slides) + 1))
+    parts = "".join(
+        f'<Relationship Id="s{at}" Type="{RELATIONS}/slide" Target="slides/s{at}.xml"/>'
+        for at in range(1, len(slides) + 1)
+    )
+    first = relations({path.partition(".")[0]: f"../{path}" for path in others})
+    return zipped(
+        {
+            "_rels/.rels": relations({"officeDocument": "ppt/presentation.xml"}),
+            "ppt/presentation.xml": f"<p:presentation {_SHOW_NAMES}><p:sldIdLst>{listed}"
+            "</p:sldIdLst></p:presentation>",
+            "ppt/_rels/presentation.xml.rels": relations({}).replace("</R", f"{parts}</R", 1),
+            "ppt/slides/_rels/s1.xml.rels": first,
+            **{f"ppt/slides/s{at}.xml": tree("sld", shapes) for at, shapes in enumerate(slides, 1)},
+            **{f"ppt/{path}": text for path, text in others.items()},
+        }
+    )
+
+
+def tree(root: str, shapes: str) -> str:
+    """A slide (`sld`) or a page of notes (`notes`) with these shapes."""
+    inside = f"<p:cSld><p:spTree>{shapes}</p:spTree></p:cSld>"
+    return f"<p:{root} {_SHOW_NAMES}>{inside}</p:{root}>"
+
+
+def shape(*lines: str, kind: str = "") -> str:
+    """A shape with a paragraph for each line; `kind` makes it a placeholder.
+
+    A line that begins with `<` is the inside of its paragraph.
+    """
+    mark = f'<p:ph type="{kind}"/>' if kind else ""
+    made = "".join(
+        f"<a:p>{line if line.startswith('<') else f'<a:r><a:t>{line}</a:t></a:r>'}</a:p>"
+        for line in lines
+    )
+    named = f"<p:nvSpPr><p:nvPr>{mark}</p:nvPr></p:nvSpPr>"
+    return f"<p:sp>{named}<p:txBody>{made}</p:txBody></p:sp>"
+
+
+def epub(spine: Mapping[str, str | None], **members: str) -> bytes:
+    """A book of chapters by their paths; None is one that is not there. `members` are files of
+    `META-INF` by name."""
+    items = "".join(f'<item id="i{at}" href="{path}"/>' for at, path in enumerate(spine))
+    marks = "".join(f'<itemref idref="i{at}"/>' for at in range(len(spine)))
+    return zipped(
+        {
+            "META-INF/container.xml": "<container><rootfiles>"
+            '<rootfile full-path="OPS/book.opf"/></rootfiles></container>',
+            "OPS/book.opf": '<package xmlns:dc="http://purl.org/dc/elements/1.1/">'
+            "<metadata><dc:title>The lighthouse</dc:title></metadata>"
+            f"<manifest>{items}</manifest><spine>{marks}</spine></package>",
+            **{
+                f"OPS/{path}": f"<html><body>{inside}</body></html>"
+                for path, inside in spine.items()
+                if inside is not None
+            },
+            **{f"META-INF/{name}.xml": text for name, text in members.items()},
+        }
+    )

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
+from bot.knowledge.loading.docx import DOCX
+from bot.knowledge.loading.epub import EPUB
 from bot.knowledge.loading.notebook import NOTEBOOK
-from bot.knowledge.loading.office import OFFICE
 from bot.knowledge.loading.pdf import PDF
+from bot.knowledge.loading.pptx import PPTX
 from bot.knowledge.loading.spreadsheet import CSV
 from bot.knowledge.loading.text import CODE, TEXT
 from bot.knowledge.loading.xlsx import XLSX
@@ -36,7 +38,7 @@ PAGE = Loader(
     _load_page,
     frozenset({"text/html", "application/xhtml+xml"}),
 )
-LOADERS: tuple[Loader, ...] = (TEXT, PAGE, PDF, *OFFICE, XLSX, CSV, NOTEBOOK, CODE)
+LOADERS: tuple[Loader, ...] = (TEXT, PAGE, PDF, DOCX, PPTX, EPUB, XLSX, CSV, NOTEBOOK, CODE)
 """Every loader that ships."""
 
 

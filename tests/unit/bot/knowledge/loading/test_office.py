@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 from bot.knowledge.loading.document import RawDocument, load_document
 from bot.knowledge.loading.registry import LOADERS
 from bot.skills.document_loader import Loaded
@@ -93,28 +91,3 @@ def test_the_header_of_a_table_is_its_first_row() -> None:
     assert read("a.docx", docx(table)).text == (
         "| Country | Limit |\n| --- | --- |\n| Austria | 52 EUR |"
     )
-
-
-def test_slides_are_known_by_title_and_number() -> None:
-    from pptx import Presentation
-
-    show = Presentation()
-    first = show.slides.add_slide(show.slide_layouts[0])
-    first.shapes.title.text = "Roadmap"
-    first.placeholders[1].text = "Product team"
-    second = show.slides.add_slide(show.slide_layouts[1])
-    second.shapes.title.text = "Goals"
-    second.placeholders[1].text = "Ship it."
-    second.notes_slide.notes_text_frame.text = "Promised to Norway."
-    out = io.BytesIO()
-    show.save(out)
-    found = read("a.pptx", out.getvalue())
-    assert found.title == "Roadmap"
-    assert [line for line in found.text.split("\n") if line] == [
-        "# Roadmap (slide 1)",
-        "Product team",
-        "# Goals (slide 2)",
-        "Ship it.",
-        "## Notes",
-        "Promised to Norway.",
-    ]

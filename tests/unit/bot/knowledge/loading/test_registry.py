@@ -12,6 +12,7 @@ from bot.errors import Refused
 from bot.knowledge.loading.document import RawDocument, load_document
 from bot.knowledge.loading.registry import LOADERS, find_loader
 from bot.skills.document_loader import Loaded
+from tests.fakes.office_files import docx, epub, paragraph, pptx, rows, shape, xlsx
 
 
 def read(name: str, data: bytes, content_type: str = "", charset: str | None = None) -> Loaded:
@@ -54,76 +55,6 @@ def zipped(**members: str | bytes) -> bytes:
     return out.getvalue()
 
 
-def docx() -> bytes:
-    space = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
-    types = "http://schemas.openxmlformats.org/package/2006/content-types"
-    relations = "http://schemas.openxmlformats.org/package/2006/relationships"
-    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"
-    kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
-    body = "".join(
-        f"<w:p><w:r><w:t>{t}</w:t></w:r></w:p>" for t in ("Travel rules", "Go by train.")
-    )
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr(
-            "[Content_Types].xml",
-            f'<Types xmlns="{types}"><Default Extension="xml" ContentType="application/xml"/>'
-            '<Default Extension="rels" '
-            'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-            f'<Override PartName="/word/document.xml" ContentType="{kind}"/></Types>',
-        )
-        archive.writestr(
-            "_rels/.rels",
-            f'<Relationships xmlns="{relations}"><Relationship Id="r1" Type="{office}" '
-            'Target="word/document.xml"/></Relationships>',
-        )
-        archive.writestr(
-            "word/document.xml", f"<w:document {space}><w:body>{body}</w:body></w:document>"
-        )
-    return out.getvalue()
-
-
-def pptx() -> bytes:
-    from pptx import Presentation
-
-    show = Presentation()
-    slide = show.slides.add_slide(show.slide_layouts[0])
-    slide.shapes.title.text = "Quarterly plan"
-    slide.placeholders[1].text = "Ship the harbour."
-    out = io.BytesIO()
-    show.save(out)
-    return out.getvalue()
-
-
-def xlsx() -> bytes:
-    from openpyxl import Workbook  # type: ignore[import-untyped]
-
-    book = Workbook()
-    book.active.append(["Town", "Trams"])
-    book.active.append(["Basel", 13])
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
-
-
-def epub() -> bytes:
-    return zipped(
-        **{
-            "META-INF__container.xml": "<container><rootfiles>"
-            '<rootfile full-path="OPS/book.opf"/></rootfiles></container>',
-            "OPS__book.opf": '<package xmlns:dc="http://purl.org/dc/elements/1.1/">'
-            "<metadata><dc:title>The lighthouse</dc:title></metadata>"
-            '<manifest><item id="b" href="two.xhtml"/>'
-            '<item id="a" href="one%201.xhtml"/></manifest>'
-            '<spine><itemref idref="a"/><itemref idref="b"/></spine></package>',
-            "OPS__one 1.xhtml": "<html><body><h1>One</h1><p>The keeper climbs the stairs every "
-            "evening to light the lamp.</p></body></html>",
-            "OPS__two.xhtml": "<html><body><h1>Two</h1><p>In the morning the fog is gone and the "
-            "ships come in again.</p></body></html>",
-        }
-    )
-
-
 def test_markdown_and_text() -> None:
     found = read("a.md", b"# Title\n\nBody.")
     assert (found.text, found.title) == ("# Title\n\nBody.", "Title")
@@ -158,11 +89,14 @@ def test_pdf() -> None:
 
 
 def test_office_documents() -> None:
-    assert "Go by train." in read("a.docx", docx()).text
-    slides = read("a.pptx", pptx()).text
+    rules = docx(paragraph("Travel rules") + paragraph("Go by train."))
+    assert "Go by train." in read("a.docx", rules).text
+    slides = read(
+        "a.pptx", pptx(shape("Quarterly plan", kind="title") + shape("Ship the harbour."))
+    ).text
     assert "Quarterly plan" in slides
     assert "Ship the harbour." in slides
-    sheet = read("a.xlsx", xlsx()).text
+    sheet = read("a.xlsx", xlsx({"Sheet": rows("Town|Trams", "Basel|13")})).text
     assert "Basel" in sheet
     assert "13" in sheet
 
@@ -173,7 +107,15 @@ def test_a_table_names_its_columns_in_every_row() -> None:
 
 
 def test_a_book_is_read_in_the_order_of_its_spine() -> None:
-    found = read("a.epub", epub())
+    found = read(
+        "a.epub",
+        epub(
+            {
+                "one 1.xhtml": "<h1>One</h1><p>The keeper climbs the stairs.</p>",
+                "two.xhtml": "<h1>Two</h1><p>In the morning the fog is gone.</p>",
+            }
+        ),
+    )
     assert found.title == "The lighthouse"
     assert found.text.index("keeper climbs") < found.text.index("fog is gone")
 
@@ -245,7 +187,7 @@ def test_a_charset_that_is_wrong_does_not_lose_the_text() -> None:
         ("a.pdf", pdf("words")[:200], "is damaged or not a PDF"),
         ("a.pdf", b"%PDF-1.7\nnothing", "is damaged or not a PDF"),
         ("a.pdf", pdf(""), r"seems to be a scan; have its text recognised \(OCR\) and"),
-        ("a.docx", docx()[:100], "is damaged or not a DOCX"),
+        ("a.docx", docx(paragraph("Go."))[:100], "is damaged or not a DOCX"),
         ("a.docx", zipped(nothing="x"), "is damaged or not a DOCX"),
         ("a.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"x" * 600, "encrypted or in an old"),
         ("a.docx", zipped(word="0" * 50_000_000), "unpacks to far more"),
@@ -270,7 +212,7 @@ def test_what_cannot_be_read_is_refused_in_one_sentence(name: str, data: bytes, 
 
 
 def test_an_encrypted_member_is_refused() -> None:
-    data = bytearray(docx())
+    data = bytearray(docx(paragraph("Go.")))
     at = data.rindex(b"PK\x01\x02")
     data[at + 8] |= 1
     with pytest.raises(Refused, match="is encrypted"):

@@ -19,8 +19,8 @@ def load(data: bytes) -> Loaded:
     return XLSX.load(data, "a.xlsx")
 
 
-def table(inside: str, **more: tuple[str, ...]) -> Table:
-    [_, found] = load(xlsx({"Oil": inside}, **more)).blocks
+def table(inside: str, formats: tuple[str, ...] = ()) -> Table:
+    [_, found] = load(xlsx({"Oil": inside}, formats=formats)).blocks
     assert isinstance(found, Table)
     return found
 
@@ -86,7 +86,8 @@ def test_hidden_rows_and_columns_are_left_out_and_told() -> None:
 def test_comments_and_text_boxes_were_not_read() -> None:
     box = (
         f'<x:wsDr xmlns:x="{_DRAWING}" xmlns:a="{_SHAPES}"><x:twoCellAnchor><x:from>'
-        "<x:row>4</x:row></x:from><x:sp><x:txBody><a:p><a:r><a:t>Order </a:t></a:r><a:r><a:t>in May.</a:t></a:r>"
+        "<x:row>4</x:row></x:from><x:sp><x:txBody><a:p><a:r><a:t>Order </a:t></a:r>"
+        "<a:r><a:t>in May.</a:t></a:r>"
         "</a:p></x:txBody></x:sp><x:pic><a:blip/></x:pic></x:twoCellAnchor></x:wsDr>"
     )
     said = (
