@@ -25,8 +25,11 @@ from bot.knowledge.loading.markdown import parse_markdown, read_markdown
 from bot.knowledge.loading.markup_asciidoc import read_asciidoc
 from bot.knowledge.loading.markup_org import read_org
 from bot.knowledge.loading.markup_rst import read_rst
-from bot.knowledge.loading.pdf_layout import lines_to_markdown
-from bot.knowledge.loading.pdf_lines import Cell, Line, PageLines
+from bot.knowledge.loading.pdf import arrange_page
+from bot.knowledge.loading.pdf_drawing import Drawing
+from bot.knowledge.loading.pdf_layout import lines_to_blocks
+from bot.knowledge.loading.pdf_lines import Cell, Line
+from bot.knowledge.loading.pdf_words import PageWords, Word
 from bot.knowledge.loading.registry import LOADERS
 from bot.knowledge.loading.table_text import label_tables, sheet_to_text
 from bot.knowledge.retrieval.followup import is_follow_up
@@ -100,14 +103,27 @@ def _loaded(suffix: str) -> Callable[[str], object]:
 
 
 def _page_of_pdf(*, down: bool) -> Callable[[str], object]:
-    def lines(text: str) -> object:
-        page = PageLines(0, (0.0, 0.0, 600.0, 800.0))
+    def blocks(text: str) -> object:
+        words = []
         for at, piece in enumerate(_streamed(text)):
-            x, y = (50.0, 790.0 - at % 80 * 9) if down else (50.0 + at * 40.0, 790.0)
-            page.add(piece, (1, 0, 0, 1, 0, 0), (1, 0, 0, 1, x, y), {}, 9.0)
-        return lines_to_markdown([page.lines])
+            x, y = (50.0, 790.0 - at * 9.0) if down else (50.0 + at * 40.0, 790.0)
+            words.append(Word(x, x + 30.0, y, 9.0, piece))
+        found = PageWords(words, [words], 0)
+        return lines_to_blocks([arrange_page(1, found, Drawing(), (0.0, 800.0))])
 
-    return lines
+    return blocks
+
+
+def _ruled_page_of_pdf(text: str) -> object:
+    drawing = Drawing()
+    words = []
+    for at, piece in enumerate(_streamed(text)):
+        x, y = 20.0 * (at % 6), 9.0 * (at // 6)
+        words.append(Word(x + 2, x + 18, y + 2, 5.0, piece))
+        drawing.add(0, y, 120, y)
+        drawing.add(x, y, x, y + 9)
+    found = PageWords(words, [], 0)
+    return lines_to_blocks([arrange_page(1, found, drawing, (0.0, 800.0))])
 
 
 LOOPS: dict[str, Callable[[str], Any]] = {
@@ -157,6 +173,7 @@ LOOPS: dict[str, Callable[[str], Any]] = {
     "slack message": lambda text: readable_slack(text, "U1"),
     "pdf, downwards": _page_of_pdf(down=True),
     "pdf, along a line": _page_of_pdf(down=False),
+    "pdf, ruled": _ruled_page_of_pdf,
 }
 """By what they do. What they raise for a text that they refuse is no matter here."""
 
@@ -164,14 +181,14 @@ LOOPS: dict[str, Callable[[str], Any]] = {
 def _paragraph_of_pdf() -> object:
     words = "Some words of a line that fills its column from side to side"
     lines = [Line(0, -11.0 * at, 10.0, [Cell(50, 500, words)]) for at in range(120_000)]
-    return lines_to_markdown([lines])
+    return lines_to_blocks([lines])
 
 
 def _margin_of_pdf() -> object:
     lines = [
         Line(0, 5.0, 10.0, [Cell(50, 500, f"{at} of these")], margin=True) for at in range(15_000)
     ]
-    return lines_to_markdown([lines])
+    return lines_to_blocks([lines])
 
 
 LARGE: dict[str, Callable[[], Any]] = {

@@ -1,93 +1,203 @@
-"""Loads PDF with pypdf: text with headings and tables. Scanned pages have no text."""
+"""Loads PDF with pdfium: text with headings, tables and the values of forms. Scanned pages have no
+text."""
 
 from __future__ import annotations
 
-import io
 import re
+from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 from bot.errors import Refused
-from bot.knowledge.loading.pdf_layout import lines_to_markdown
-from bot.knowledge.loading.pdf_lines import Line, PageLines
-from bot.knowledge.loading.zip_safety import exceeds_unpacked_limit
-from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong, find_first_heading
+from bot.knowledge.loading.pdf_annotations import AnnotationReader, place_fields
+from bot.knowledge.loading.pdf_columns import order_lines
+from bot.knowledge.loading.pdf_drawing import Drawing, DrawingReader
+from bot.knowledge.loading.pdf_grids import take_grids
+from bot.knowledge.loading.pdf_layout import lines_to_blocks
+from bot.knowledge.loading.pdf_lines import Line, build_lines, join_labels
+from bot.knowledge.loading.pdf_running import mark_margins
+from bot.knowledge.loading.pdf_words import PageWords, UndecodableText, WordReader, turn
+from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
+from bot.skills.document_tree import Block, LeftOut, Paragraph, Place, first_heading
 
 _MAX_PAGES = 3_000
-_SOFT_HYPHEN = re.compile(r"(?<=\w)\xad(?=\w)")
-"""Within a line it is a hyphen: fonts draw both alike, so that some programs write one for both."""
+_MAX_REPEATED_PAGES = 20
+"""So many pages after each other that say what others have said are the end of a document."""
+_MAX_TITLE_CHARACTERS = 200
 _PLACEHOLDER_TITLE = re.compile(
-    r"|untitled|(?:powerpoint[- ])?presentation|document\d*"
-    r"|(?:microsoft )?(?:word|excel|powerpoint) - .*"
-    r"|.*\.(?:docx?|pptx?|xlsx?|tex|dvi|odt|indd|qxd|rtf|pdf|html?|md)",
+    r"|\W*(?:untitled|anonymous|unknown|none|null)\W*|(?:powerpoint[- ])?presentation|document\d*"
+    r"|(?:microsoft )?(?:word|excel|powerpoint) - .*|[\d\W]+"
+    r"|.*\.(?:docx?|pptx?|xlsx?|tex|dvi|odt|ods|odp|indd|qxd|rtf|pdf|html?|md|txt|exe|ps|eps|p65"
+    r"|cdr|ai|fm|wpd|pages|key|numbers)",
     re.IGNORECASE,
 )
 """Titles that programs write when nobody gave one."""
 
 
 def _load_pdf(data: bytes, name: str) -> Loaded:
-    from pypdf import PdfReader
-    from pypdf.errors import LimitReachedError, PyPdfError
+    import pypdfium2
+    import pypdfium2.raw as pdfium
 
     called = name[:100]
     try:
-        reader = PdfReader(io.BytesIO(data))
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise Refused(f"{called} is encrypted; save it without a password and add it again.")
-        pages = len(reader.pages)
-        if pages > _MAX_PAGES:
-            raise Refused(f"{called} has {pages:,} pages; PDFs of up to {_MAX_PAGES:,} are read.")
-        lines = _read_lines(reader, name, len(data))
-        title = str((reader.metadata.title if reader.metadata else None) or "")
-    except Refused:
-        raise
-    except LimitReachedError as exc:  # pypdf's own, of one stream
-        raise Refused(f"{called} is too large to be read.") from exc
-    # A damaged file can break pypdf anywhere, in as many ways as there are kinds of damage.
-    except (PyPdfError, ValueError, TypeError, KeyError, AttributeError, IndexError) as exc:
+        document = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as exc:
+        if exc.err_code == pdfium.FPDF_ERR_PASSWORD:
+            raise Refused(
+                f"{called} is encrypted; save it without a password and add it again."
+            ) from exc
+        if exc.err_code == pdfium.FPDF_ERR_SECURITY:
+            raise Refused(f"{called} is encrypted in a way that cannot be read.") from exc
         raise Refused(f"{called} is damaged or not a PDF, and cannot be read.") from exc
-    except (NotImplementedError, OSError, RecursionError, AssertionError, ArithmeticError) as exc:
-        raise Refused(f"{called} uses a part of PDF that cannot be read.") from exc
-    text = _SOFT_HYPHEN.sub("-", lines_to_markdown(lines)).replace("\xad", "")
-    if not text:
+    try:
+        return _read(document, name)
+    finally:
+        document.close()
+
+
+def _read(document: Any, name: str) -> Loaded:
+    called = name[:100]
+    if len(document) > _MAX_PAGES:
+        raise Refused(
+            f"{called} has {len(document):,} pages; PDFs of up to {_MAX_PAGES:,} are read."
+        )
+    reader = _PageReader(document, name)
+    pages = reader.read_all()
+    comments = [Paragraph(text, "comment", Place(page=page)) for page, text in reader.comments]
+    blocks = _insert_comments(lines_to_blocks(pages), comments)
+    if not blocks and reader.left_out["page whose text cannot be decoded"]:
+        raise Refused(
+            f"The text of {called} cannot be decoded, as its fonts do not say which letters they "
+            "draw; have its text recognised (OCR) and add it again."
+        )
+    if not blocks and reader.left_out["damaged page"]:
+        raise Refused(f"{called} is damaged or not a PDF, and cannot be read.")
+    if not blocks:
         raise Refused(
             f"{called} has no text and seems to be a scan; have its text recognised (OCR) and add "
             "it again."
         )
-    title = " ".join(title.split())[:200]
-    return Loaded(text, find_first_heading(text) if _PLACEHOLDER_TITLE.fullmatch(title) else title)
+    title = " ".join(document.get_metadata_dict().get("Title", "").replace("\0", "").split())
+    title = title[:_MAX_TITLE_CHARACTERS]
+    if _PLACEHOLDER_TITLE.fullmatch(title):
+        title = first_heading(blocks)[:_MAX_TITLE_CHARACTERS]
+    left_out = tuple(LeftOut(what, count) for what, count in reader.left_out.items() if count)
+    return Loaded(title=title, blocks=tuple(blocks), left_out=left_out)
 
 
-def _read_lines(reader: Any, name: str, size: int) -> list[list[Line]]:
-    """Returns the lines of each page; pages with the same content as an earlier one are skipped."""
-    lines: list[list[Line]] = []
-    drawn: set[tuple[str, ...]] = set()
-    length = unfolded = 0
-    for number, page in enumerate(reader.pages):
-        same = _content_key(page)
-        if same in drawn:
-            continue
-        drawn.add(same)
-        contents = page.get_contents()
-        unfolded += len(contents.get_data()) if contents is not None else 0
-        if exceeds_unpacked_limit(unfolded, size):
-            raise Refused(
-                f"{name[:100]} unpacks to far more than a document would, so it is not read."
-            )
-        box = page.mediabox
-        found = PageLines(
-            number, (float(box.left), float(box.bottom), float(box.right), float(box.top))
+class _PageReader:
+    """Reads the lines of the pages of a document, and counts what is left out of them."""
+
+    def __init__(self, document: Any, name: str) -> None:
+        self._document, self._name = document, name
+        self._words, self._drawings = WordReader(), DrawingReader()
+        if document.get_formtype():
+            document.init_forms()
+        form = document.formenv.raw if document.formenv else None
+        self._annotations = AnnotationReader(form)
+        self._pictures: set[tuple[int, int, int]] = set()
+        self._said: set[int] = set()
+        self._characters = 0
+        self.left_out: Counter[str] = Counter()
+        self.comments: list[tuple[int, str]] = []
+
+    def read_all(self) -> list[list[Line]]:
+        """The lines of each page, in reading order. Raises `TooLong`."""
+        import pypdfium2
+
+        pages: list[list[Line]] = []
+        repeated = 0
+        for at in range(len(self._document)):
+            try:
+                page = self._document[at]
+            except pypdfium2.PdfiumError:
+                self.left_out["damaged page"] += 1
+                continue
+            try:
+                textpage = page.get_textpage()
+                text = self._text(textpage)
+                pages.append(self._read_page(at + 1, page, textpage, text))
+                repeated = repeated + 1 if hash(text) in self._said and text else 0
+                self._said.add(hash(text))
+            except pypdfium2.PdfiumError:
+                self.left_out["damaged page"] += 1
+            except UndecodableText:
+                self.left_out["page whose text cannot be decoded"] += 1
+            finally:
+                self._words.forget_fonts()
+                page.close()
+            if repeated >= _MAX_REPEATED_PAGES:
+                self.left_out["repeated page"] += len(self._document) - at - 1
+                break
+        self.left_out["picture"] = len(self._pictures)
+        return pages
+
+    def _text(self, textpage: Any) -> str:
+        """The text of a page; each character stands at its index."""
+        import pypdfium2.raw as pdfium
+
+        count = textpage.count_chars()
+        self._characters += count
+        if self._characters > MAX_CHARACTERS:
+            raise TooLong(self._name)
+        text = str(textpage.get_text_range()) if count else ""
+        if len(text) != count:
+            codes = (pdfium.FPDFText_GetUnicode(textpage.raw, at) for at in range(count))
+            text = "".join(chr(code) if code < 0x110000 else "\ufffd" for code in codes)
+        return text
+
+    def _read_page(self, number: int, page: Any, textpage: Any, text: str) -> list[Line]:
+        drawing = self._drawings.read(page)
+        notes = self._annotations.read(page)
+        self.comments += [(number, comment) for comment in notes.comments]
+        found = self._words.read(text, textpage)
+        if not found.words and not notes.fields:
+            self.left_out["page without text"] += not drawing.empty and not notes.comments
+            return []
+        if not drawing.covered:
+            self._pictures.update(drawing.pictures)
+        found.words.extend(place_fields(notes.fields, found.words, found.quarter))
+        return arrange_page(
+            number, found, drawing.turned(found.quarter), _height(page, found.quarter)
         )
-        length += len(page.extract_text(visitor_text=found.add) or "")
-        if length > MAX_CHARACTERS:
-            raise TooLong(name)
-        lines.append(found.lines)
+
+
+def _height(page: Any, quarter: int) -> tuple[float, float]:
+    """From where to where a page reaches upwards, turned by so many quarters."""
+    box = (0.0, 0.0, 0.0, 0.0)
+    with suppress(Exception):
+        box = page.get_cropbox()
+    left, bottom, right, top = box
+    one = turn(quarter, box, left, bottom)[2]
+    two = turn(quarter, box, right, top)[2]
+    return min(one, two), max(one, two)
+
+
+def arrange_page(
+    number: int, found: PageWords, drawing: Drawing, height: tuple[float, float]
+) -> list[Line]:
+    """The lines of a page in reading order; what is turned stands aside."""
+    tables, words = take_grids(number, found.words, drawing)
+    lines = build_lines(number, words)
+    mark_margins(lines, *height)
+    lines = sorted([*lines, *tables], key=lambda line: -line.y)
+    lines = [line if line.table else join_labels(line) for line in order_lines(lines)]
+    asides = [
+        " ".join(line.text for line in build_lines(number, turned)) for turned in found.turned
+    ]
+    if lines:
+        lines[-1].asides = asides
     return lines
 
 
-def _content_key(page: Any) -> tuple[str, ...]:
-    """Identifies the content of a page by the object numbers of its streams and resources."""
-    keys = ("/Contents", "/Resources")
-    return tuple(repr(page.raw_get(key)) if key in page else "" for key in keys)
+def _insert_comments(blocks: list[Block], comments: list[Paragraph]) -> list[Block]:
+    """The blocks, with the comments of each page after its last one."""
+    made: list[Block] = []
+    for block in blocks:
+        while comments and comments[0].place.page < block.place.page:
+            made.append(comments.pop(0))
+        made.append(block)
+    return made + comments
 
 
 PDF = Loader("pdf", frozenset({".pdf"}), _load_pdf, frozenset({"application/pdf"}))

@@ -1,66 +1,69 @@
-"""Converts the lines of a PDF to Markdown: finds headings, tables and paragraphs."""
+"""Converts the lines of a PDF, in reading order, to blocks: headings, paragraphs, lists, tables."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
+from typing import TypeGuard
 
-from bot.knowledge.loading.pdf_lines import Cell, Line, join_lines, remove_running_lines
+from bot.knowledge.loading.pdf_headings import CAPTION, HeadingFinder
+from bot.knowledge.loading.pdf_lines import Line
+from bot.knowledge.loading.pdf_running import remove_running_lines
+from bot.knowledge.loading.pdf_tables import TableFinder
+from bot.knowledge.loading.pdf_text import Vocabulary, is_hangul, join_lines
+from bot.skills.document_tree import Block, Code, Heading, ListItem, Paragraph, Place, Table
 
-_HEADING_SIZE_RATIO = 1.1
-"""Letters so many times as large as the text's are a heading's."""
-_MAX_HEADING_CHARACTERS = 150
-_MAX_HEADING_LEVEL = 4
-_BULLET = re.compile(r"\s*(?:[•‣▪●○◦■□–*·-]|\(?(?:\d{1,3}|[a-zA-Z])[.)])\s+")
-_BULLET_MARK = re.compile(r"\s*+[•‣▪●○◦■□·]\s*+")
+_MARK = re.compile(r"\s*([•‣▪●○◦■□–*·-]|\[[ x]\]|\(?(?:\d{1,3}|[a-zA-Z])\)|(?:\d{1,3}|[a-z])\.)\s+")
+_BULLETS = frozenset("•‣▪●○◦■□·–*-")
 _DOT_LEADERS = re.compile(r"\s*+[\divxl]*+\s*+(?:[.…·]\s*+){4}", re.IGNORECASE)
 """Dots before a page's number, read from the line's end."""
 _SENTENCE_ENDS = (".", "!", "?", ":", ";", "…", "。", "！", "？", "”", '"', ")", "」")
 _HYPHENATED = re.compile(r"\b\w+-\w+\b")
-_MIN_TABLE_ROWS = 3
-_WRAP_LOOKBACK_ROWS = 8
-"""Rows above a line that are looked at for the cell that it goes on with."""
+_KOREAN_WORD = re.compile(r"(?<= )[가-힣]{2,}(?= )")
+_SOFT_HYPHEN = re.compile(r"(?<=\w)\xad(?=\w)")
+"""Within a line it is a hyphen: fonts draw both alike, so that some programs write one for both."""
+_BOXES = ("[x] ", "[ ] ")
 _MAX_PART_CHARACTERS = 4_000
 _PART_END_CHARACTERS = 200
-_MAX_TABLE_STARTS = 4
-"""Lines of a run that are tried as the first of a table."""
+_MIN_HANGUL_LINES = 3
+_MIN_LEADING_LINES = 3
+"""Lines of the same leading that tell what is usual."""
 
 
-def lines_to_markdown(pages: Sequence[Sequence[Line]]) -> str:
-    """Returns the text of the pages as Markdown, in the order in which it was drawn."""
+def lines_to_blocks(pages: Sequence[Sequence[Line]]) -> list[Block]:
+    """Returns the text of the pages, whose lines are in reading order, as blocks."""
     kept, running = remove_running_lines(pages)
     lines = _remove_table_of_contents([line for page in kept for line in page])
-    body = _body_size(lines)
-    levels = _heading_levels(lines, body)
-    made = _Blocks(lines, body)
-    tried: Counter[int] = Counter()
+    headings, tables = HeadingFinder(lines), TableFinder(lines)
+    made = _Blocks(lines, headings.body_size)
     at = 0
     while at < len(lines):
         line = lines[at]
-        end = (
-            _find_row_run_end(lines, at)
-            if len(line.cells) > 1 and tried[at] < _MAX_TABLE_STARTS
-            else at
-        )
-        if _is_table(lines[at:end]):
-            made.add_table(lines[at:end])
-            at = end
-            continue
-        for later in range(at + 1, end) if end > at else ():
-            tried[later] = tried[at] + 1
-        if line.mono and not line.margin:
+        if line.table is not None:
+            made.add_table(line.table, lines[at : at + 1])
+            at += 1
+        elif heading := headings.find(at):
+            place = Place(page=line.page)
+            block = Heading(heading.level, heading.text, heading.number, place)
+            made.add(block, lines[at : heading.end])
+            at = heading.end
+        elif table := tables.find(at):
+            made.add_table(table.table, lines[at : table.end])
+            at = table.end
+        elif line.mono and not line.margin:
             end = at + 1
             while end < len(lines) and lines[end].mono:
                 end += 1
-            made.add_code(lines[at:end])
+            made.add(_code(lines[at:end]), lines[at:end])
             at = end
-            continue
-        level = levels.get(_heading_size(line, body), 0) if _may_be_heading(lines, at, body) else 0
-        made.add_heading(line, level) if level else made.add_text(line)
-        at += 1
-    return "\n\n".join(filter(None, [*("; ".join(running),), *made.blocks]))
+        else:
+            made.add_text(line)
+            at += 1
+    blocks = made.finish()
+    return [Paragraph("; ".join(running)), *blocks] if running else blocks
 
 
 def _remove_table_of_contents(lines: Sequence[Line]) -> list[Line]:
@@ -74,91 +77,144 @@ def _remove_table_of_contents(lines: Sequence[Line]) -> list[Line]:
 
 
 class _Blocks:
-    """Paragraphs, headings, tables and code as they come."""
+    """Collects the blocks as they come; the text of the last paragraph or list item may go on."""
 
     def __init__(self, lines: Sequence[Line], body: float) -> None:
-        self._body = body
         self._leading = _usual_leading(lines) or 1.2 * body
         self._right = _right_edges(lines)
-        self._hyphenated = frozenset(
-            word.casefold() for line in lines for word in _HYPHENATED.findall(line.text)
-        )
+        self._vocabulary = _read_vocabulary(lines)
+        self._made: list[Block] = []
+        self._parts: list[str] = []
+        """The text that goes on; empty where the last block is another."""
+        self._first: Line | None = None
         self._last: Line | None = None
-        self._kind = ""
-        self._made: list[list[str]] = []
+        self._marker = ""
+        self._indents: list[float] = []
+        """Where the items of the lists around the last one begin."""
+        self._asides: list[tuple[str, int]] = []
+        self._said: set[str] = set()
 
-    @property
-    def blocks(self) -> list[str]:
-        return ["".join(parts) for parts in self._made]
+    def add(self, block: Block, lines: Sequence[Line]) -> None:
+        """Add a block that is whole."""
+        self._close()
+        self._indents = []
+        self._made.append(block)
+        self._note_asides(lines)
 
-    def _append(self, block: str) -> None:
-        self._made.append([block])
+    def add_table(self, table: Table, lines: Sequence[Line]) -> None:
+        """Add a table, or what of it stands on the next page."""
+        self._close()
+        last = self._made[-1] if self._made else None
+        joined = isinstance(last, Table) and _join_tables(last, table)
+        if joined and self._last is not None and self._last.page < lines[0].page:
+            self._made[-1] = joined
+            self._note_asides(lines)
+            self._last = lines[-1]
+            return
+        self.add(table, lines)
+        self._last = lines[-1]
 
-    def _join(self, text: str) -> None:
-        """Add a line to the last block; only the end of a long one is read and copied."""
-        parts = self._made[-1]
-        parts[-1] = join_lines(parts[-1], text, self._hyphenated)
+    def add_text(self, line: Line) -> None:
+        """Add a line of text: a paragraph's or an item's first one, or a later one."""
+        if len(line.cells) > 1 and all(cell.text.startswith(_BOXES) for cell in line.cells):
+            for cell in line.cells:
+                self.add_text(replace(line, cells=[cell], asides=[], _text=None))
+            self._note_asides([line])
+            return
+        last = self._last if self._parts else None
+        found = _MARK.match(line.text)
+        marked = found is not None and len(line.text) > found.end()
+        if last is None or marked or not self._near_or_on(last, line):
+            self._close()
+            self._first = line
+            self._marker = found[1] if found and marked else ""
+            text = line.text[found.end() :] if found and marked else line.text
+            self._parts = [text]
+        elif self._goes_on(last, line):
+            self._join(line.text, last)
+        elif _is_indented(last, line) and not self._marker:
+            self._close()
+            self._first, self._marker, self._parts = line, "", [line.text]
+        else:
+            self._parts.append(f"\n{line.text}")
+        self._note_asides([line])
+        self._last = line
+
+    def finish(self) -> list[Block]:
+        """The blocks. Captions are those of the tables beside them."""
+        self._close()
+        return _attach_captions(self._made)
+
+    def _join(self, text: str, last: Line) -> None:
+        """Add a line to the text; only the end of a long one is read and copied."""
+        parts = self._parts
+        parts[-1] = join_lines(parts[-1], text, self._vocabulary, spaced=last.spaced)
         if len(parts[-1]) > _MAX_PART_CHARACTERS:
             parts[-1:] = parts[-1][:-_PART_END_CHARACTERS], parts[-1][-_PART_END_CHARACTERS:]
 
-    def add_heading(self, line: Line, level: int) -> None:
-        last = self._last
-        kind = f"{'#' * level} "
-        near = last is not None and 0 < last.y - line.y < 1.4 * line.size
-        if self._kind == kind and near and last is not None and last.page == line.page:
-            self._join(line.text)
-        else:
-            self._append(kind + line.text)
-        self._kind, self._last = kind, line
+    def _close(self) -> None:
+        """Make a block of the text, and of what stood beside it."""
+        if self._parts and self._first is not None:
+            text = _SOFT_HYPHEN.sub("-", "".join(self._parts)).replace("\xad", "")
+            place = Place(page=self._first.page)
+            if self._marker:
+                self._made.append(self._item(text, place))
+            else:
+                self._indents = []
+                caption = CAPTION.match(text)
+                self._made.append(Paragraph(text, "caption" if caption else "text", place))
+        self._parts, self._first = [], None
+        for text, page in self._asides:
+            self._made.append(Paragraph(text, place=Place(page=page)))
+        self._asides = []
 
-    def add_code(self, lines: Sequence[Line]) -> None:
-        left = min(line.x for line in lines)
-        width = 0.6 * max(line.size for line in lines)
-        code = [" " * round((line.x - left) / width) + line.code for line in lines]
-        if len(code) == 1:
-            self._append(f"`{code[0].strip()}`")
-        else:
-            self._append("\n".join(["```", *code, "```"]))
-        self._kind, self._last = "code", lines[-1]
+    def _item(self, text: str, place: Place) -> ListItem:
+        x = self._first.x if self._first is not None else 0.0
+        self._indents = [indent for indent in self._indents if indent < x - 4] + [x]
+        marker = "-" if self._marker in _BULLETS else self._marker
+        return ListItem(text, marker, len(self._indents) - 1, place)
 
-    def add_table(self, lines: Sequence[Line]) -> None:
-        header, *rows = _rows(lines)
-        rule = ["---"] * len(header)
-        written = ["| " + " | ".join(row) + " |" for row in (header, rule, *rows)]
-        self._append("\n".join(written))
-        self._kind, self._last = "table", lines[-1]
+    def _note_asides(self, lines: Sequence[Line]) -> None:
+        for line in lines:
+            for text in line.asides:
+                if text not in self._said:
+                    self._said.add(text)
+                    self._asides.append((text, line.page))
+        if lines:
+            self._last = lines[-1]
 
-    def add_text(self, line: Line) -> None:
-        mark = _BULLET_MARK.match(line.text)
-        text = f"- {line.text[mark.end() :]}" if mark else line.text
-        last = self._last
-        if self._kind != "text" or last is None:
-            self._append(text)
-        elif self._goes_on(last, line):
-            self._join(text)
-        elif self._near(last, line):
-            self._made[-1].append(f"\n{text}")
-        else:
-            self._append(text)
-        self._kind, self._last = "text", line
+    def _near_or_on(self, last: Line, line: Line) -> bool:
+        """Whether a line belongs to the block of the last one."""
+        if not 0.9 < line.size / last.size < 1.1 or line.margin != last.margin:
+            return False
+        if self._near(last, line):
+            return not self._marker or self._is_inside_item(line) or self._goes_on(last, line)
+        return self._goes_on(last, line)
+
+    def _is_inside_item(self, line: Line) -> bool:
+        first = self._first
+        return first is not None and line.x > first.x + 2
 
     def _near(self, last: Line, line: Line) -> bool:
-        """Whether a line stands right below another, with letters of about the same size."""
-        below = last.page == line.page and 0 < last.y - line.y <= 1.3 * self._leading
-        return below and 0.9 < line.size / last.size < 1.1
+        """Whether a line stands right below another."""
+        return last.page == line.page and 0 < last.y - line.y <= 1.3 * self._leading
 
     def _goes_on(self, last: Line, line: Line) -> bool:
         """Whether a line ends only because the page or column does."""
-        if _BULLET.match(line.text) or not 0.9 < line.size / last.size < 1.1:
-            return False
+        right = self._right.get(_column(last), last.end)
+        full = last.end - last.x >= 0.72 * (right - last.x) or last.text.endswith(("-", "\xad"))
         if not self._near(last, line):  # the next column or page
             ends = last.text.endswith(_SENTENCE_ENDS)
             apart = last.page == line.page and last.y - line.y > 0
-            return not ends and not apart and _continues(line.text)
-        right = self._right.get(_column(last), last.end)
-        full = last.end - last.x >= 0.72 * (right - last.x) or last.text.endswith(("-", "\xad"))
-        indented = line.x > last.x + 0.8 * line.size and last.text.endswith(_SENTENCE_ENDS)
-        return full and not indented and len(last.cells) == 1 and len(line.cells) == 1
+            return (
+                not ends and not apart and (_continues(line.text) or (full and len(last.text) > 25))
+            )
+        return full and not _is_indented(last, line) and len(last.cells) + len(line.cells) <= 3
+
+
+def _is_indented(last: Line, line: Line) -> bool:
+    """Whether a line is the first one of a paragraph, by its place."""
+    return line.x > last.x + 0.8 * line.size and last.text.endswith(_SENTENCE_ENDS)
 
 
 def _continues(text: str) -> bool:
@@ -166,12 +222,67 @@ def _continues(text: str) -> bool:
     return first.islower() or ord(first or "A") > 0x2E80
 
 
-def _body_size(lines: Sequence[Line]) -> float:
-    """The size that most letters have."""
-    sizes: Counter[float] = Counter()
+def _code(lines: Sequence[Line]) -> Block:
+    left = min(line.x for line in lines)
+    width = 0.6 * max(line.size for line in lines)
+    code = [" " * round((line.x - left) / width) + line.code for line in lines]
+    place = Place(page=lines[0].page)
+    if len(code) == 1:
+        return Paragraph(f"`{code[0].strip()}`", place=place)
+    return Code("\n".join(code).replace("\xad", "-"), place=place)
+
+
+def _join_tables(one: Table, two: Table) -> Table | None:
+    """A table that goes on over the end of a page, with its header once; None where it does not."""
+    if not one.rows or not two.rows or len(one.rows[0]) != len(two.rows[0]) or two.caption:
+        return None
+    count = one.header_rows
+    repeated = bool(count) and two.rows[:count] == one.rows[:count]
+    if two.header_rows and not repeated:
+        return None
+    rest = two.rows[count:] if repeated else two.rows
+    places = (one.places or (one.place,) * len(one.rows)) + (
+        (two.places or (two.place,) * len(two.rows))[len(two.rows) - len(rest) :]
+    )
+    return replace(one, rows=one.rows + rest, places=places)
+
+
+def _attach_captions(blocks: Sequence[Block]) -> list[Block]:
+    """The captions above tables, or else below them, as theirs."""
+    made: list[Block] = []
+    for block in blocks:
+        last = made[-1] if made else None
+        if isinstance(block, Table) and not block.caption and _is_caption(last):
+            made[-1] = replace(block, caption=last.text)
+        elif isinstance(last, Table) and not last.caption and _is_caption(block):
+            made[-1] = replace(last, caption=block.text)
+        else:
+            made.append(block)
+    return made
+
+
+def _is_caption(block: Block | None) -> TypeGuard[Paragraph]:
+    return (
+        isinstance(block, Paragraph)
+        and block.kind == "caption"
+        and not block.text.lower().startswith("fig")
+    )
+
+
+def _read_vocabulary(lines: Sequence[Line]) -> Vocabulary:
+    hyphenated: set[str] = set()
+    words: set[str] = set()
+    ends = spaces = 0
     for line in lines:
-        sizes[round(2 * line.size) / 2] += len(line.text)
-    return sizes.most_common(1)[0][0] if sizes else 10.0
+        text = line.text
+        hyphenated.update(word.casefold() for word in _HYPHENATED.findall(text))
+        if is_hangul(text[-1:] or " "):
+            words.update(_KOREAN_WORD.findall(text))
+            ends += 1
+            spaces += line.spaced
+    return Vocabulary(
+        frozenset(hyphenated), frozenset(words), ends >= _MIN_HANGUL_LINES and 0 < spaces < ends
+    )
 
 
 def _usual_leading(lines: Sequence[Line]) -> float:
@@ -180,7 +291,8 @@ def _usual_leading(lines: Sequence[Line]) -> float:
     for last, line in pairwise(lines):
         if last.page == line.page and 0 < last.y - line.y < 2.5 * line.size:
             apart[round(last.y - line.y)] += 1
-    return float(apart.most_common(1)[0][0]) if apart else 0.0
+    usual, times = apart.most_common(1)[0] if apart else (0.0, 0)
+    return usual if times >= _MIN_LEADING_LINES else 0.0
 
 
 def _column(line: Line) -> tuple[int, int]:
@@ -194,113 +306,3 @@ def _right_edges(lines: Sequence[Line]) -> dict[tuple[int, int], float]:
         if len(line.cells) == 1:
             edges[_column(line)] = max(edges.get(_column(line), 0.0), line.end)
     return edges
-
-
-def _heading_size(line: Line, body: float) -> float:
-    """What tells one level of headings from another: the size; bold letters of the text's own
-    size come last."""
-    return round(2 * line.size) / 2 if line.size >= _HEADING_SIZE_RATIO * body else 0.0
-
-
-def _may_be_heading(lines: Sequence[Line], at: int, body: float) -> bool:
-    line = lines[at]
-    text = line.text
-    if len(line.cells) > 2 or line.mono or len(text) > _MAX_HEADING_CHARACTERS:
-        return False
-    if not any(letter.isalpha() for letter in text):
-        return False
-    if line.size >= _HEADING_SIZE_RATIO * body:
-        return True
-    alone = at == 0 or lines[at - 1].page != line.page or not lines[at - 1].bold
-    follows = at + 1 < len(lines) and not lines[at + 1].bold
-    return (
-        line.bold
-        and line.size >= 0.95 * body
-        and len(text) <= 90
-        and len(line.cells) == 1
-        and alone
-        and follows
-        and not text.endswith((".", ",", ";", ":"))
-        and not _BULLET.match(text)
-    )
-
-
-def _heading_levels(lines: Sequence[Line], body: float) -> dict[float, int]:
-    """The level of each look that headings have; none where most of a document looks like one."""
-    looks: Counter[float] = Counter()
-    for at, line in enumerate(lines):
-        if _may_be_heading(lines, at, body):
-            looks[_heading_size(line, body)] += len(line.text)
-    if looks.total() > 0.4 * sum(len(line.text) for line in lines):
-        return {}
-    return {
-        look: min(_MAX_HEADING_LEVEL, n) for n, look in enumerate(sorted(looks, reverse=True), 1)
-    }
-
-
-# --- tables --------------------------------------------------------------------------------------
-
-
-def _find_row_run_end(lines: Sequence[Line], at: int) -> int:
-    """The line after those that may be rows; a cell that wraps is a line of its own."""
-    end = at + 1
-    while end < len(lines) and 0.85 < lines[end].size / lines[at].size < 1.18:
-        line, last = lines[end], lines[end - 1]
-        if line.page == last.page and not 0 < last.y - line.y < 4 * line.size:
-            break
-        if len(line.cells) < 2 and not _wraps(
-            lines[max(at, end - _WRAP_LOOKBACK_ROWS) : end], line
-        ):
-            break
-        end += 1
-    return end
-
-
-def _is_table(rows: Sequence[Line]) -> bool:
-    return sum(len(row.cells) > 1 for row in rows) >= _MIN_TABLE_ROWS and _columns(rows) is not None
-
-
-def _wraps(rows: Sequence[Line], line: Line) -> bool:
-    """Whether a single cell goes on with the one above it: right below, in a later column."""
-    last = rows[-1]
-    below = last.page == line.page and last.y - line.y < 1.5 * line.size
-    return below and any(abs(cell.x - line.x) < 2 for row in rows for cell in row.cells[1:])
-
-
-def _columns(lines: Sequence[Line]) -> list[Cell] | None:
-    """Where the columns are, as the fullest rows have them; None where they would overlap."""
-    most = max(len(line.cells) for line in lines)
-    full = [line.cells for line in lines if len(line.cells) == most]
-    if len(full) < 2:
-        return None
-    columns = [
-        Cell(min(c.x for c in cells), max(c.end for c in cells), "")
-        for cells in zip(*full, strict=True)
-    ]
-    if any(one.x >= two.x or one.end > two.end for one, two in pairwise(columns)):
-        return None
-    crossed = sum(one.end > two.x + 4 for one, two in pairwise(columns))
-    return columns if not crossed else None
-
-
-def _rows(lines: Sequence[Line]) -> list[list[str]]:
-    columns = _columns(lines) or []
-    rows: list[list[str]] = []
-    for line in lines:
-        if rows and line.page != lines[0].page and line.text == lines[0].text:
-            continue  # the header once more, on the next page
-        if len(line.cells) > 1 or not rows:
-            rows.append([""] * len(columns))
-        for cell in line.cells:
-            middle = (cell.x + cell.end) / 2
-            at = min(
-                range(len(columns)),
-                key=lambda n: _distance(columns[n], middle) if columns else 0.0,
-            )
-            text = cell.text.strip().replace("\xad", "-").replace("|", "\\|")
-            rows[-1][at] = join_lines(rows[-1][at], text)
-    return rows
-
-
-def _distance(column: Cell, place: float) -> float:
-    return max(column.x - place, place - column.end, 0.0)

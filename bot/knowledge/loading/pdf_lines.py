@@ -1,48 +1,38 @@
-"""Builds the lines of PDF pages, with position, size and cells, from pieces of drawn text.
+"""Builds the lines of PDF pages from words: what stands at one height, in cells between gaps.
 
-pypdf gives pieces of text with their positions, in drawing order. Nothing in a PDF says what a
-line, a column or a heading is.
+Nothing in a PDF says what a line, a column or a heading is.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import pairwise
 
-from bot.knowledge.loading.pdf_widths import font_width_ratio, text_width
-
-_BOLD = re.compile(r"bold|black|heavy|demi|cmbx", re.IGNORECASE)
-_MONO = re.compile(r"mono|courier|consol|menlo|cmtt|typewriter", re.IGNORECASE)
-_LIGATURES = str.maketrans(
-    {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\xa0": " "}
+from bot.knowledge.loading.pdf_text import (
+    MAX_RAISE_EM,
+    MAX_RAISED_GAP_EM,
+    MIN_RAISE_EM,
+    OVERLAP_EM,
+    SMALL_SIZE_RATIO,
+    write_words,
 )
-_MARGIN_SHARE = 0.11
-"""Part of a page's height, above and below, in which running headers and footers stand."""
-_MIN_CELL_GAP_EM = 0.7
-"""Least space between two cells, in sizes of the letters."""
-_WIDTH_TOLERANCE_SHARE = 0.06
-"""How far the width of a text may be from what is reckoned."""
-_MAX_LINE_CELLS = 200
-_MAX_CELL_CHARACTERS = 10_000
-"""A line of more is ended, and what follows begins another."""
-_MAX_RUNNING_LINE_CHARACTERS = 400
-"""Longer lines are no running ones."""
-_OUTERMOST_LINES = 2
-"""Lines at the top and at the bottom of a page that can be running ones."""
-_NUMBER = re.compile(r"\d{1,4}(?!\d)")
-_PAGE_NUMBER = re.compile(
-    r"(?:page|seite|página|pagina|p\.|s\.)\s*\d{1,4}(?:\s*(?:of|von|de|di|sur|/)\s*\d{1,4})?"
-    r"|[-–]\s*\d{1,4}\s*[-–]|\d{1,4}\s*/\s*\d{1,4}|第\s*\d{1,4}\s*[页頁]",
-    re.IGNORECASE,
-)
+from bot.knowledge.loading.pdf_words import Word
+from bot.skills.document_tree import Table
 
-_LIST_MARK = re.compile(r"\s*(?:[•‣▪●○◦■□–*·-]|\(?(?:\d{1,2}|[a-zA-Z])[.)])\s*")
-_WORD = re.compile(r"\w*")
-_LONE_PAGE_NUMBER = re.compile(f"{_PAGE_NUMBER.pattern}|[ivxlc]{{1,6}}", re.IGNORECASE)
+_LEVEL_EM = 0.45
+"""Words whose baselines are less apart than this share of the size stand at one height."""
+_CELL_GAP_EM = 0.8
+_WIDEST_SPACE_EM = 1.5
+"""Spaces of a justified line reach so far; then all of the line are wide."""
+_MIN_JUSTIFIED_WORDS = 6
+_MARK = re.compile(r"[•‣▪●○◦■□–*·-]|\[[ x]\]|\(?(?:\d{1,2}|[a-zA-Z])[.)]")
+_HEADING_NUMBER = re.compile(r"\d{1,2}(?:\.\d{1,2})*\.?|[A-Z](?:\.\d{1,2})*\.?|[IVX]{1,5}\.")
+_MAX_MARK_GAP_EM = 4.0
+_MAX_LABEL_GAP_EM = 14.0
+_VALUE = re.compile(r"[-+−–(~<>≤≥±]?\s?(?:[€$£¥]\s?)?\d[\d\s.,:/’'%)€$£¥-]*")
 
 
 @dataclass(slots=True)
@@ -52,11 +42,20 @@ class Cell:
     x: float
     end: float
     text: str
+    words: list[Word] = field(default_factory=list, repr=False)
+
+    @property
+    def middle(self) -> float:
+        return (self.x + self.end) / 2
 
 
 @dataclass(slots=True)
 class Line:
-    """What stands at one height. `y` grows upwards, `size` is that of the letters, in points."""
+    """What stands at one height. `y` grows upwards, `size` is that of the letters, in points.
+
+    A table that is found already is a line of its own. `asides` is what stands on the page beside
+    its text, and is told after its last line.
+    """
 
     page: int
     y: float
@@ -65,6 +64,10 @@ class Line:
     bold: bool = False
     mono: bool = False
     margin: bool = False
+    spaced: bool = False
+    table: Table | None = None
+    asides: list[str] = field(default_factory=list)
+    _text: str | None = field(default=None, repr=False, compare=False)
 
     @property
     def x(self) -> float:
@@ -81,212 +84,163 @@ class Line:
 
     @property
     def text(self) -> str:
-        return " ".join(cell.text.strip() for cell in self.cells if cell.text.strip())
+        if self._text is None:
+            self._text = " ".join(filter(None, (cell.text.strip() for cell in self.cells)))
+        return self._text
 
 
-class PageLines:
-    """Collects the lines of a page; `add` is what pypdf calls for each piece of text.
+def build_lines(page: int, words: Iterable[Word]) -> list[Line]:
+    """The lines of a page from top to bottom, whatever order its words were drawn in."""
+    return [make_line(page, join_cells(row)) for row in _rows(words)]
 
-    `box` is the page's left, bottom, right and top. Text that runs upwards, as on a page with a
-    table across, is turned until it runs to the right, and so is the page for it.
-    """
 
-    def __init__(self, number: int, box: tuple[float, float, float, float]) -> None:
-        self._number = number
-        left, bottom, right, top = box
-        self._heights = [(bottom, top), (-right, -left), (-top, -bottom), (left, right)]
-        """From where to where a page reaches upwards, by the quarters that it is turned."""
-        self._turned = 0
-        self._apart = True
-        """Whether what comes next cannot be on the line of what came last."""
-        self._broken = True
-        self._wide: dict[int, float] = {}
-        self.lines: list[Line] = []
+def make_line(page: int, cells: list[Cell]) -> Line:
+    """A line of cells, which have words."""
+    main = cells[0].words[0]
+    bold = mono = True
+    for cell in cells:
+        for word in cell.words:
+            if word.size > main.size or (
+                word.size == main.size and len(word.text) > len(main.text)
+            ):
+                main = word
+            bold = bold and (word.bold or (len(word.text) == 1 and not word.text.isalnum()))
+            mono = mono and word.mono
+    spaced = cells[-1].words[-1].spaced
+    return Line(page, main.y, main.size, cells, bold, mono, spaced=spaced)
 
-    def add(self, text: str, cm: Any, tm: Any, font: Any, size: float) -> None:
-        """One piece of text with its matrices, as pypdf's `visitor_text` gives them."""
-        x, y = _place(tm, cm)
-        if text.strip() and (turned := _quarters(tm, cm)) != self._turned:
-            self._turned, self._apart = turned, True
-        x, y = ((x, y), (y, -x), (-x, -y), (-y, x))[self._turned]
-        height = abs(size) * _scale(tm, cm) or 1.0
-        name = str((font or {}).get("/BaseFont", ""))
-        for at, part in enumerate(text.split("\n")):
-            if at:
-                self._broken = True
-                y -= 1.2 * height if part.strip() and at > 1 else 0.0
-            if part.strip():
-                self._put(part, x, y, height, name, self._breadth(font))
-            elif part and self.lines and not self._broken:
-                self.lines[-1].cells[-1].text += " "
 
-    def _below_a_cell(self, x: float) -> bool:
-        """Whether a cell of the line above the last one begins here."""
-        if len(self.lines) < 2:
-            return False
-        above, last = self.lines[-2:]
-        near = 0 < above.y - last.y < 3 * last.size and x > last.cells[-1].x + last.size
-        return near and any(abs(cell.x - x) < 0.8 for cell in above.cells[1:])
-
-    def _breadth(self, font: Any) -> float:
-        found = self._wide.get(id(font))
-        if found is None:
-            found = self._wide[id(font)] = font_width_ratio(font)
-        return found
-
-    def _put(self, text: str, x: float, y: float, size: float, font: str, broad: float) -> None:
-        text = text.translate(_LIGATURES)
-        bold, mono = bool(_BOLD.search(font)), bool(_MONO.search(font))
-        last = self.lines[-1] if self.lines else None
-        end = x + text_width(text, size, mono) * (1.0 if mono else broad)
-        level = last is not None and abs(last.y - y) <= 0.45 * max(last.size, size)
-        level = level and not self._apart and not _is_full(last)
-        if last is None or not level or (self._broken and x < last.end - 0.5 * size):
-            line = Line(self._number, y, size, [Cell(x, end, text)], bold, mono)
-            low, high = self._heights[self._turned]
-            share = (y - low) / max(high - low, 1.0)
-            line.margin = share < _MARGIN_SHARE or share > 1 - _MARGIN_SHARE
-            self.lines.append(line)
+def _rows(words: Iterable[Word]) -> list[list[Word]]:
+    """Words at one height; those that are raised or lowered go with the larger ones beside them."""
+    rows: list[list[Word]] = []
+    y = size = 0.0
+    for word in sorted(words, key=lambda word: -word.y):
+        if rows and y - word.y <= _LEVEL_EM * max(size, word.size):
+            rows[-1].append(word)
+            if word.size > size:
+                y, size = word.y, word.size
         else:
-            doubt = 0.0 if self._broken else _WIDTH_TOLERANCE_SHARE * (last.end - last.cells[-1].x)
-            wide = x - last.end > _MIN_CELL_GAP_EM * min(size, last.size) + doubt
-            item = len(last.cells) == 1 and _LIST_MARK.fullmatch(last.cells[0].text)
-            if item:
-                last.cells[0].text = f"{last.cells[0].text.strip()} {text.lstrip()}"
-                last.cells[0].end = end
-            elif not mono and (wide or self._below_a_cell(x)):
-                last.cells.append(Cell(x, end, text))
-            else:
-                cell = last.cells[-1]
-                spaced = self._broken and not cell.text.endswith((" ", "\xad"))
-                cell.text += f" {text.lstrip()}" if spaced else text
-                cell.end = max(cell.end, end)
-            last.size = max(last.size, size)
-            last.bold, last.mono = last.bold and bold, last.mono and mono
-        self._broken = self._apart = False
+            rows.append([word])
+            y, size = word.y, word.size
+    for row in rows:
+        row.sort(key=lambda word: word.x)
+    _move_small_words(rows)
+    return [row for row in rows if row]
 
 
-def _is_full(line: Line | None) -> bool:
-    return line is not None and (
-        len(line.cells) >= _MAX_LINE_CELLS or len(line.cells[-1].text) > _MAX_CELL_CHARACTERS
-    )
+def _move_small_words(rows: list[list[Word]]) -> None:
+    """Moves raised and lowered words to the row of the word that they stand at, where another row
+    has taken them."""
+    for at, row in enumerate(rows):
+        largest = max((word.size for word in row), default=0.0)
+        small = [word for word in row if word.size < SMALL_SIZE_RATIO * largest]
+        alone = not small and len(row) <= 2
+        for word in row[:] if alone else small:
+            if not alone and _find_base(row, word) is not None:
+                continue
+            for other in (at + 1, at - 1):
+                beside = rows[other] if 0 <= other < len(rows) else []
+                place = _find_base(beside, word)
+                if place is not None:
+                    beside.insert(place, word)
+                    row.remove(word)
+                    break
 
 
-def _quarters(tm: Sequence[float], cm: Sequence[float]) -> int:
-    """How many quarters to the right a text has to be turned until it runs to the right."""
-    along = tm[0] * cm[0] + tm[1] * cm[2], tm[0] * cm[1] + tm[1] * cm[3]
-    if abs(along[0]) >= abs(along[1]):
-        up = tm[2] * cm[1] + tm[3] * cm[3]
-        return 2 if along[0] < 0 and up < 0 else 0
-    return 1 if along[1] > 0 else 3
-
-
-def _place(tm: Sequence[float], cm: Sequence[float]) -> tuple[float, float]:
-    x, y = float(tm[4]), float(tm[5])
-    return x * cm[0] + y * cm[2] + cm[4], x * cm[1] + y * cm[3] + cm[5]
-
-
-def _scale(tm: Sequence[float], cm: Sequence[float]) -> float:
-    return math.hypot(tm[2], tm[3]) * math.hypot(cm[2], cm[3])
-
-
-def remove_running_lines(pages: Sequence[Sequence[Line]]) -> tuple[list[list[Line]], list[str]]:
-    """Removes running headers, footers and page numbers.
-
-    Returns the remaining lines of each page, and the removed texts, each once.
-    """
-    outer = [_outermost_lines(lines) for lines in pages]
-    repeated = _RunningLines(outer)
-    kept: list[list[Line]] = []
-    said: dict[str, None] = {}
-    for lines, edge in zip(pages, outer, strict=True):
-        rest = []
-        near_edge = {id(line) for line in edge}
-        for line in lines:
-            words = repeated.words(line) if id(line) in near_edge else None
-            if words is None:
-                rest.append(line)
-            elif any(letter.isalpha() for letter in words):
-                said.setdefault(words)
-        kept.append(rest)
-    return kept, list(said)
-
-
-def _outermost_lines(lines: Sequence[Line]) -> list[Line]:
-    """The lines in a page's margins that stand nearest to its edges."""
-    margin = [line for line in lines if line.margin]
-    heights = sorted({round(line.y) for line in margin})
-    edges = {*heights[:_OUTERMOST_LINES], *heights[-_OUTERMOST_LINES:]}
-    return [
-        line
-        for line in margin
-        if round(line.y) in edges and len(line.text) <= _MAX_RUNNING_LINE_CHARACTERS
-    ]
-
-
-class _RunningLines:
-    """What pages say again and again: the same words, or words with a number that grows with the
-    page's. Of three columns and more only the latter, since a table's header is repeated, too."""
-
-    def __init__(self, pages: Sequence[Sequence[Line]]) -> None:
-        same: Counter[tuple[str, int]] = Counter()
-        counted: Counter[tuple[str, int, str]] = Counter()
-        numbering: Counter[int] = Counter()
-        for lines in pages:
-            same.update({self._same(line) for line in lines if len(line.cells) < 3})
-            counted.update({key for line in lines for key in _numbers_in_context(line)})
-            numbering.update({key[1] for line in lines for key in _numbers_in_context(line)})
-        least = max(2 if len(pages) < 4 else 3, 0.2 * len(pages))
-        self._all = {key for key, times in same.items() if times >= least}
-        self._numbered = {
-            key
-            for key, times in counted.items()
-            if times >= (least if numbering[key[1]] < least else 1 if key[0] == key[2] else 2)
-        }
-
-    def words(self, line: Line) -> str | None:
-        """What a line says beside its page number; None where it is not repeated."""
-        if _LONE_PAGE_NUMBER.fullmatch(" ".join(line.text.split())):
-            return ""
-        if self._same(line) in self._all:
-            return self._same(line)[0]
-        for before, number, after in _numbers_in_context(line):
-            if (before, number, after) in self._numbered:
-                whole = _PAGE_NUMBER.sub(" ", f"{before}{number + line.page}{after}")
-                return " ".join(whole.split()).strip(" -–|·0123456789")
+def _find_base(row: Sequence[Word], word: Word) -> int | None:
+    """The place after the word of a row that another is raised or lowered at."""
+    place = bisect_left(row, word.x, key=lambda other: other.x)
+    if not place:
         return None
-
-    @staticmethod
-    def _same(line: Line) -> tuple[str, int]:
-        return " ".join(line.text.split()), round(line.y)
-
-
-def _numbers_in_context(line: Line) -> list[tuple[str, int, str]]:
-    """What stands before and after each number of a line; the number less that of the page."""
-    text = " ".join(line.text.split())
-    return [
-        (text[: found.start()], int(found[0]) - line.page, text[found.end() :])
-        for found in _NUMBER.finditer(text)
-    ]
+    base = row[place - 1]
+    if word.size >= SMALL_SIZE_RATIO * base.size or not base.text[-1].isalnum():
+        return None
+    near = OVERLAP_EM * base.size <= word.x - base.end <= MAX_RAISED_GAP_EM * base.size
+    shifted = MIN_RAISE_EM <= abs(word.y - base.y) / base.size <= MAX_RAISE_EM
+    return place if near and shifted else None
 
 
-def join_lines(before: str, after: str, hyphenated: frozenset[str] = frozenset()) -> str:
-    """Joins two lines of a paragraph; a word that was hyphenated at the line end is rejoined."""
-    before, after = before.rstrip(), after.lstrip()
-    if not before or not after:
-        return before + after
-    if before.endswith(("\xad", "-", "‐")) and len(before) > 1 and before[-2].isalpha():
-        if not after[0].islower():
-            return f"{before[:-1]}-{after}"
-        start = before[-60:-1].rpartition(" ")[2].rpartition("-")[2]
-        rest = _WORD.match(after)
-        whole = f"{start}-{rest[0] if rest else ''}".lstrip("(“\"'").casefold()
-        kept = whole in hyphenated and before[-1] != "\xad"
-        return f"{before[:-1]}-{after}" if kept else before[:-1] + after
-    unspaced = _is_wide(before[-1]) and _is_wide(after[0])
-    return before + after if unspaced else f"{before} {after}"
+def join_cells(row: Sequence[Word]) -> list[Cell]:
+    """Words of one height, from left to right, as cells."""
+    widest = _widest_space(row)
+    groups: list[list[Word]] = []
+    end = 0.0
+    for word in row:
+        last = groups[-1][-1] if groups else None
+        if last is not None and _is_beside(last, word, word.x - end, widest):
+            groups[-1].append(word)
+            end = max(end, word.end)
+        else:
+            groups.append([word])
+            end = word.end
+    return _join_marks([make_cell(group) for group in groups])
 
 
-def _is_wide(letter: str) -> bool:
-    """Whether a letter is Chinese or Japanese; Korean has spaces between words."""
-    return ord(letter) > 0x2E80 and not 0xAC00 <= ord(letter) <= 0xD7A3
+def _is_beside(last: Word, word: Word, gap: float, widest: float) -> bool:
+    """Whether two words stand in one cell; the lines of code are one each."""
+    if last.mono and word.mono:
+        return True
+    return gap <= (widest if last.run == word.run else _CELL_GAP_EM) * min(last.size, word.size)
+
+
+def _widest_space(row: Sequence[Word]) -> float:
+    """The widest space between two words of a cell, in sizes of the letters."""
+    gaps = [(two.x - one.end) / one.size for one, two in pairwise(row) if two.x > one.end]
+    letters = sum(word.text[:1].isalpha() for word in row)
+    if len(gaps) < _MIN_JUSTIFIED_WORDS or letters < 0.8 * len(row):
+        return _CELL_GAP_EM
+    return min(max(_CELL_GAP_EM, 1.7 * sorted(gaps)[len(gaps) // 2]), _WIDEST_SPACE_EM)
+
+
+def make_cell(words: list[Word]) -> Cell:
+    """A cell of words from left to right."""
+    if len(words) == 1:
+        return Cell(words[0].x, words[0].end, words[0].text, words)
+    ends = max([word.end for word in words])
+    return Cell(min([word.x for word in words]), ends, write_words(words), words)
+
+
+def _join_marks(cells: list[Cell]) -> list[Cell]:
+    """Joins the marks of lists and of boxes to what follows them."""
+    joined: list[Cell] = []
+    for cell in cells:
+        last = joined[-1] if joined else None
+        marks = last is not None and _MARK.fullmatch(last.text)
+        if last is not None and marks and _is_near(last, cell, _MAX_MARK_GAP_EM):
+            joined[-1] = make_cell([*last.words, *cell.words])
+        else:
+            joined.append(cell)
+    return joined
+
+
+def join_labels(line: Line) -> Line:
+    """A line whose numbers of headings, and labels with a colon, are joined to what follows."""
+    if len(line.cells) == 1:
+        return line
+    cells: list[Cell] = []
+    for at, cell in enumerate(line.cells):
+        last = cells[-1] if cells else None
+        if last is not None and (
+            (at == 1 and len(line.cells) == 2 and _numbers(last, cell)) or _labels(last, cell)
+        ):
+            cells[-1] = make_cell([*last.words, *cell.words])
+        else:
+            cells.append(cell)
+    line.cells, line._text = cells, None
+    return line
+
+
+def _numbers(number: Cell, cell: Cell) -> bool:
+    if not _HEADING_NUMBER.fullmatch(number.text) or _VALUE.fullmatch(cell.text):
+        return False
+    return _is_near(number, cell, _MAX_MARK_GAP_EM)
+
+
+def _labels(label: Cell, cell: Cell) -> bool:
+    if not label.text.endswith(":") or cell.text.endswith(":"):
+        return False
+    return _is_near(label, cell, _MAX_LABEL_GAP_EM)
+
+
+def _is_near(one: Cell, two: Cell, ems: float) -> bool:
+    return bool(two.words) and two.x - one.end <= ems * two.words[0].size

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.knowledge.loading.document import RawDocument, load_document
-from bot.knowledge.loading.pdf_layout import lines_to_markdown
-from bot.knowledge.loading.pdf_lines import Cell, Line, join_lines
+from bot.knowledge.loading.pdf_layout import lines_to_blocks
+from bot.knowledge.loading.pdf_lines import Cell, Line
+from bot.knowledge.loading.pdf_text import join_lines
 from bot.knowledge.loading.registry import LOADERS
 from bot.skills.document_loader import Loaded
 
@@ -251,4 +252,4 @@ LINES = st.builds(
 
 @given(st.lists(st.lists(LINES, max_size=8), max_size=4))
 def test_any_arrangement_of_lines_is_read(pages: list[list[Line]]) -> None:
-    assert isinstance(lines_to_markdown(pages), str)
+    assert isinstance(lines_to_blocks(pages), list)
