@@ -14,7 +14,7 @@ UV := $(PY) -m uv --system-certs
 LOCKS ?= requirements
 SOURCES := bot backends plugins alembic tests bench examples
 
-.PHONY: help run test lint types fmt bench docs picture soak test-peers lock llama wheel clean
+.PHONY: help run test lint types fmt bench docs picture schema soak test-peers lock llama wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -75,6 +75,9 @@ picture: $(DEV) ## draw the README's picture from what goes over the wire
 
 COMPILE = $(operators_index) $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+schema: $(DEV) ## write the schema of a new database again, after a new migration
+	$(PY) -m tests.schema
 
 lock: $(DEV) ## resolve the dependencies again into hashed lock files
 	@$(COMPILE) --group build -o $(LOCKS)/build.lock

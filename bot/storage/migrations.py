@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -16,8 +16,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import StorageError
-from bot.private_files import make_file, make_folder
+from bot.private_files import make_folder
 from bot.storage.backups import backup_folder, copy_into, copy_path, remove_all_but_newest
+from bot.storage.creation import make_database_file
 from bot.storage.engine import storage_error, sync_engine
 from bot.storage.schema_version import migrations_folder
 
@@ -62,12 +63,7 @@ def _pending(path: Path) -> Sequence[str]:
 
 
 def _migrate(path: Path, folder: Path | None) -> Sequence[str]:
-    try:
-        make_folder(path.parent)
-    except OSError as exc:
-        raise StorageError(f"The folder {path.parent} cannot be made: {exc.strerror}.") from exc
-    with suppress(OSError):  # SQLite says what is wrong
-        make_file(path)
+    make_database_file(path)
     with _connected(path) as connection:
         present = MigrationContext.configure(connection).get_current_revision()
         connection.rollback()

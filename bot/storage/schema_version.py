@@ -1,7 +1,7 @@
-"""Checks the version of the schema without importing Alembic, which takes memory and time.
+"""Brings a database to the present schema without importing Alembic, which takes memory and time.
 
-At nearly every start the schema is the present one; only otherwise `bot.storage.migrations` is
-imported.
+At nearly every start the schema is the present one, or there is no database yet; only otherwise
+`bot.storage.migrations` is imported.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bot.config.resources import resource
+from bot.storage.creation import create
 
 
 def migrations_folder() -> Path:
@@ -31,6 +32,12 @@ def newest_revision() -> str:
     return revisions()[-1]
 
 
+def present_schema() -> Path:
+    """The file of SQL that makes of an empty database what the migrations make of it; `make schema`
+    writes it. It is not there while a new migration is being written."""
+    return migrations_folder() / f"schema-{newest_revision()}.sql"
+
+
 def stored_revision(path: Path) -> str | None:
     """The revision stored in a database; None where there is none, or it cannot be read."""
     if not path.is_file():
@@ -44,8 +51,21 @@ def stored_revision(path: Path) -> str | None:
 
 
 async def migrate_if_needed(path: Path) -> None:
-    """Migrate the database where its schema is not the present one. Raises `StorageError`."""
-    if await asyncio.to_thread(lambda: stored_revision(path) == newest_revision()):
+    """Create the database, or migrate it, where its schema is not the present one.
+
+    Raises `StorageError`.
+    """
+    if await asyncio.to_thread(_is_present, path):
         return
     migration = await asyncio.to_thread(importlib.import_module, "bot.storage.migrations")
     await migration.migrate(path)
+
+
+def _is_present(path: Path) -> bool:
+    """Whether the schema of a database is the present one; a database that is new gets it."""
+    if path.is_file() and path.stat().st_size:
+        return stored_revision(path) == newest_revision()
+    schema = present_schema()
+    if schema.is_file():
+        create(path, schema)
+    return schema.is_file()

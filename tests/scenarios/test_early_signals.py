@@ -11,7 +11,7 @@ import pytest
 
 from tests.scenarios.process import ROOT, Folder, end_of, sentences
 
-MOMENTS = ("typer", "bot.app", "alembic")
+MOMENTS = ("typer", "bot.app", "aiosqlite")
 """Modules after whose import the signal is sent: before the command, in it, and in its loop."""
 
 

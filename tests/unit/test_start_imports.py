@@ -27,6 +27,15 @@ LATE = frozenset(
 )
 """For the first question, other commands, or another configuration."""
 
+_NEW = """
+import asyncio, pathlib, sys
+from bot.storage.database import Database
+async def main():
+    await (await Database.open(pathlib.Path(sys.argv[1]))).close()
+asyncio.run(main())
+print("LOADED", *sorted(sys.modules))
+"""
+
 _START = """
 import sys
 sys.argv = ["parlance", "--help"]
@@ -40,14 +49,24 @@ print("LOADED", *sorted(sys.modules))
 """
 
 
-def test_the_start_imports_nothing_that_only_later_is_needed() -> None:
+def loaded(program: str, *arguments: str) -> set[str]:
     done = subprocess.run(
-        [sys.executable, "-c", _START],
+        [sys.executable, "-c", program, *arguments],
         capture_output=True,
         text=True,
         check=True,
         cwd=Path(__file__).parents[2],
     )
-    loaded = set(done.stdout.split("LOADED")[1].split())
-    assert "bot.app" in loaded
-    assert loaded & LATE == set()
+    return set(done.stdout.split("LOADED")[1].split())
+
+
+def test_the_start_imports_nothing_that_only_later_is_needed() -> None:
+    modules = loaded(_START)
+    assert "bot.app" in modules
+    assert modules & LATE == set()
+
+
+def test_a_new_database_needs_no_migrations(tmp_path: Path) -> None:
+    modules = loaded(_NEW, str(tmp_path / "data" / "parlance.db"))
+    assert "bot.storage.creation" in modules
+    assert modules & LATE == set()

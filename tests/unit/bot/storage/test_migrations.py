@@ -19,9 +19,11 @@ from sqlalchemy.schema import CreateTable
 
 from bot.errors import StorageError
 from bot.knowledge.index.full_text import table_name
+from bot.storage.database import Database
 from bot.storage.engine import Base
 from bot.storage.migrations import alembic_config, migrate
 from bot.storage.schema_version import migrations_folder, revisions
+from tests.schema import dump
 
 for tables in ("bot.history.tables", "bot.knowledge.index.tables"):
     importlib.import_module(tables)
@@ -148,6 +150,14 @@ def test_sqlite_gets_each_table_with_its_columns_owners_and_options(tmp_path: Pa
         _, *lines = parts(made[table.name].strip())
         _, *others = parts(wanted.strip())
         assert sorted(lines) == sorted(others), table.name
+
+
+async def test_a_new_database_is_what_the_migrations_make(tmp_path: Path) -> None:
+    """Where it is not: `make schema`."""
+    new, migrated = tmp_path / "new.db", tmp_path / "migrated.db"
+    await (await Database.open(new)).close()
+    await migrate(migrated)
+    assert sorted(dump(new).split(";\n")) == sorted(dump(migrated).split(";\n"))
 
 
 @pytest.fixture(scope="module")

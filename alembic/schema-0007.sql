@@ -1,0 +1,187 @@
+CREATE TABLE alembic_version (
+	version_num VARCHAR(32) NOT NULL,
+	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+INSERT INTO "alembic_version" VALUES('0007');
+CREATE TABLE capabilities (
+	replica VARCHAR NOT NULL,
+	found TEXT NOT NULL,
+	at BIGINT NOT NULL,
+	CONSTRAINT pk_capabilities PRIMARY KEY (replica)
+)
+ WITHOUT ROWID
+;
+CREATE TABLE choices (
+	name VARCHAR NOT NULL,
+	scope VARCHAR NOT NULL,
+	value TEXT NOT NULL,
+	"by" VARCHAR NOT NULL,
+	at BIGINT NOT NULL,
+	CONSTRAINT pk_choices PRIMARY KEY (name, scope)
+)
+ WITHOUT ROWID
+;
+CREATE TABLE "feedback" (
+	turn VARCHAR NOT NULL,
+	person VARCHAR NOT NULL,
+	passage VARCHAR NOT NULL,
+	verdict VARCHAR NOT NULL,
+	at BIGINT NOT NULL,
+	CONSTRAINT pk_feedback PRIMARY KEY (turn, person, passage),
+	CONSTRAINT fk_feedback_turn_turns FOREIGN KEY(turn) REFERENCES turns (id) ON DELETE CASCADE
+)
+ WITHOUT ROWID
+;
+CREATE TABLE knowledge_bases (
+	name VARCHAR NOT NULL,
+	embedder VARCHAR NOT NULL,
+	dimension INTEGER NOT NULL,
+	generation INTEGER NOT NULL,
+	made_at FLOAT NOT NULL,
+	CONSTRAINT pk_knowledge_bases PRIMARY KEY (name)
+);
+CREATE TABLE "knowledge_documents" (
+	id VARCHAR NOT NULL,
+	base VARCHAR NOT NULL,
+	source VARCHAR NOT NULL,
+	location VARCHAR NOT NULL,
+	title VARCHAR NOT NULL,
+	digest VARCHAR NOT NULL,
+	size BIGINT NOT NULL,
+	modified_ns BIGINT NOT NULL,
+	characters INTEGER NOT NULL,
+	passages INTEGER NOT NULL,
+	text BLOB NOT NULL,
+	added_by VARCHAR NOT NULL,
+	at FLOAT NOT NULL,
+	CONSTRAINT pk_knowledge_documents PRIMARY KEY (id),
+	CONSTRAINT uq_knowledge_documents_base_location UNIQUE (base, location),
+	CONSTRAINT fk_knowledge_documents_base_knowledge_bases FOREIGN KEY(base) REFERENCES knowledge_bases (name) ON DELETE CASCADE
+);
+CREATE TABLE "knowledge_passages" (
+	number INTEGER NOT NULL,
+	id VARCHAR NOT NULL,
+	base VARCHAR NOT NULL,
+	generation INTEGER NOT NULL,
+	document VARCHAR NOT NULL,
+	position INTEGER NOT NULL,
+	heading VARCHAR NOT NULL,
+	text TEXT NOT NULL,
+	vectors BLOB NOT NULL,
+	CONSTRAINT pk_knowledge_passages PRIMARY KEY (number),
+	CONSTRAINT uq_knowledge_passages_id_generation UNIQUE (id, generation),
+	CONSTRAINT fk_knowledge_passages_document_knowledge_documents FOREIGN KEY(document) REFERENCES knowledge_documents (id) ON DELETE CASCADE
+);
+CREATE TABLE "knowledge_pending" (
+	base VARCHAR NOT NULL,
+	generation INTEGER NOT NULL,
+	document VARCHAR NOT NULL,
+	CONSTRAINT pk_knowledge_pending PRIMARY KEY (base, generation, document),
+	CONSTRAINT fk_knowledge_pending_base_knowledge_bases FOREIGN KEY(base) REFERENCES knowledge_bases (name) ON DELETE CASCADE
+);
+CREATE TABLE knowledge_sources (
+	base VARCHAR NOT NULL,
+	location VARCHAR NOT NULL,
+	kind VARCHAR NOT NULL,
+	added_by VARCHAR NOT NULL,
+	added_at FLOAT NOT NULL,
+	read_at FLOAT,
+	CONSTRAINT pk_knowledge_sources PRIMARY KEY (base, location)
+);
+CREATE TABLE knowledge_staged (
+	generation INTEGER NOT NULL,
+	document VARCHAR NOT NULL,
+	id VARCHAR NOT NULL,
+	vectors BLOB NOT NULL,
+	CONSTRAINT pk_knowledge_staged PRIMARY KEY (document, generation, id)
+);
+CREATE TABLE "materials" (
+	turn VARCHAR NOT NULL,
+	kept TEXT NOT NULL,
+	CONSTRAINT pk_materials PRIMARY KEY (turn),
+	CONSTRAINT fk_materials_turn_turns FOREIGN KEY(turn) REFERENCES turns (id) ON DELETE CASCADE
+);
+CREATE TABLE processed_events (
+	platform VARCHAR NOT NULL,
+	event_id VARCHAR NOT NULL,
+	at BIGINT NOT NULL,
+	CONSTRAINT pk_processed_events PRIMARY KEY (platform, event_id)
+)
+ WITHOUT ROWID
+;
+CREATE TABLE "quoted" (
+	person VARCHAR NOT NULL,
+	turn VARCHAR NOT NULL,
+	CONSTRAINT pk_quoted PRIMARY KEY (person, turn),
+	CONSTRAINT fk_quoted_turn_materials FOREIGN KEY(turn) REFERENCES materials (turn) ON DELETE CASCADE
+)
+ WITHOUT ROWID
+;
+CREATE TABLE "replies" (
+	turn VARCHAR NOT NULL,
+	platform VARCHAR NOT NULL,
+	conversation VARCHAR NOT NULL,
+	address TEXT NOT NULL,
+	finished BOOLEAN NOT NULL,
+	at BIGINT NOT NULL,
+	answer VARCHAR,
+	CONSTRAINT pk_replies PRIMARY KEY (turn),
+	CONSTRAINT fk_replies_answer_turns FOREIGN KEY(answer) REFERENCES turns (id) ON DELETE CASCADE
+)
+ WITHOUT ROWID
+;
+CREATE TABLE suspended (
+	turn VARCHAR NOT NULL,
+	person VARCHAR NOT NULL,
+	conversation VARCHAR NOT NULL,
+	direct BOOLEAN NOT NULL,
+	state TEXT NOT NULL,
+	resume_at BIGINT NOT NULL,
+	who VARCHAR NOT NULL,
+	choice VARCHAR NOT NULL,
+	"by" VARCHAR NOT NULL,
+	CONSTRAINT pk_suspended PRIMARY KEY (turn),
+	CONSTRAINT fk_suspended_turn_turns FOREIGN KEY(turn) REFERENCES turns (id) ON DELETE CASCADE
+);
+CREATE TABLE "turns" (
+	seq INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+	id VARCHAR NOT NULL,
+	platform VARCHAR NOT NULL,
+	conversation VARCHAR NOT NULL,
+	role VARCHAR NOT NULL,
+	text TEXT NOT NULL,
+	author VARCHAR NOT NULL,
+	author_name VARCHAR NOT NULL,
+	at BIGINT NOT NULL,
+	command VARCHAR NOT NULL,
+	options TEXT NOT NULL,
+	event_id VARCHAR NOT NULL,
+	answers VARCHAR,
+	remember BOOLEAN NOT NULL,
+	superseded BOOLEAN NOT NULL,
+	model VARCHAR NOT NULL,
+	status VARCHAR NOT NULL,
+	usage TEXT,
+	explanation TEXT, cut TEXT,
+	CONSTRAINT uq_turns_id UNIQUE (id),
+	CONSTRAINT fk_turns_answers_turns FOREIGN KEY(answers) REFERENCES turns (id) ON DELETE CASCADE
+);
+CREATE INDEX ix_processed_events_at ON processed_events (at);
+CREATE INDEX ix_turns_event ON turns (event_id, platform);
+CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
+CREATE INDEX ix_turns_answers ON turns (answers);
+CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
+CREATE INDEX ix_turns_author ON turns (author);
+CREATE INDEX ix_replies_conversation ON replies (conversation);
+CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
+CREATE INDEX ix_quoted_turn ON quoted (turn);
+CREATE INDEX ix_knowledge_passages_base ON knowledge_passages (base, generation);
+CREATE INDEX ix_knowledge_passages_document ON knowledge_passages (document, generation, position);
+CREATE INDEX ix_turns_at ON turns (at);
+CREATE INDEX ix_replies_answer ON replies (answer);
+CREATE INDEX ix_feedback_at ON feedback (at);
+CREATE INDEX ix_feedback_person ON feedback (person);
+CREATE INDEX ix_knowledge_documents_added_by ON knowledge_documents (added_by);
+CREATE INDEX ix_suspended_resume_at ON suspended (resume_at);
+DELETE FROM "sqlite_sequence";
+INSERT INTO "sqlite_sequence" VALUES('turns',0);
