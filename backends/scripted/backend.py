@@ -37,7 +37,6 @@ from backends.base import (
 from backends.errors import BackendBusy, BackendError, ContextOverflow
 from backends.lru import LruDict
 from backends.pool.request_validation import check_request
-from backends.scripted.json import fit_to_schema
 from backends.scripted.script import (
     FAILURE_ERRORS,
     FOREVER_S,
@@ -255,6 +254,8 @@ class ScriptedBackend:
         if self.options.continues and request.messages[-1].role == "assistant":
             text = text.removeprefix(request.messages[-1].content)
         if request.sampling.json_schema is not None:
+            from backends.scripted.json import fit_to_schema  # few ask, and all wait for imports
+
             text = fit_to_schema(text, request.sampling.json_schema)
         cuts = [at for stop in request.sampling.stop if (at := text.find(stop)) >= 0]
         answer = split_words(text[: min(cuts)] if cuts else text)

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import importlib
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated
 
@@ -31,7 +31,8 @@ log = structlog.get_logger(__name__)
 
 _WARM_UP_STOP_S = 2.0
 _LATE_MODULES = ("rich.markdown", "jsonschema", CLIENT_MODULE)
-"""Imported behind the first prompt instead of before it: the first question may need them."""
+"""Imported behind the first prompt instead of before it: the first question may need them. The
+lines of a pipe are there already, and wait for what they need alone."""
 
 
 def run(
@@ -80,7 +81,8 @@ async def _serve(here: Installation, created: CreatedAdapters) -> int:
             open_ports(app, serving, partial(stop, int(signal.SIGTERM))),
         ):
             await _ingest_once(app)
-            warming = asyncio.create_task(_warm_up(app), name="warm up")
+            late = _LATE_MODULES if service or interactive else ()
+            warming = asyncio.create_task(_warm_up(app, late), name="warm up")
             # What is loaded by then stays. Looking through it takes the collector 150 ms, in which
             # everybody would wait.
             warming.add_done_callback(lambda _: gc.freeze())
@@ -102,8 +104,8 @@ async def _serve(here: Installation, created: CreatedAdapters) -> int:
     return max(getattr(adapter, "status", 0) for adapter in serving)
 
 
-async def _warm_up(app: App) -> None:
-    for name in _LATE_MODULES:
+async def _warm_up(app: App, modules: Sequence[str]) -> None:
+    for name in modules:
         await asyncio.to_thread(importlib.import_module, name)
     await app.warm_up()
 

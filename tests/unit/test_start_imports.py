@@ -19,6 +19,7 @@ LATE = frozenset(
         "jsonschema",
         "llama_cpp",
         "onnxruntime",
+        "prompt_toolkit",
         "rich.markdown",
         "slack_bolt",
         "tokenizers",
@@ -49,9 +50,23 @@ print("LOADED", *sorted(sys.modules))
 """
 
 
-def loaded(program: str, *arguments: str) -> set[str]:
+_PIPE = """
+import atexit, sys
+atexit.register(lambda: print("LOADED", *sorted(sys.modules)))
+sys.argv = ["parlance", "run", "--config", sys.argv[1]]
+from bot.__main__ import main
+main()
+"""
+_CONFIG = """
+models: {default: {backend: scripted}, embedder: {backend: scripted}}
+embedder: embedder
+"""
+
+
+def loaded(program: str, *arguments: str, stdin: str = "") -> set[str]:
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments],
+        input=stdin,
         capture_output=True,
         text=True,
         check=True,
@@ -63,6 +78,14 @@ def loaded(program: str, *arguments: str) -> set[str]:
 def test_the_start_imports_nothing_that_only_later_is_needed() -> None:
     modules = loaded(_START)
     assert "bot.app" in modules
+    assert modules & LATE == set()
+
+
+def test_a_pipe_imports_nothing_that_its_lines_do_not_need(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(_CONFIG, "utf-8")
+    modules = loaded(_PIPE, str(config), stdin="hello\nand again\n")
+    assert "bot.adapters.terminal.adapter" in modules
     assert modules & LATE == set()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import importlib
 import io
 import itertools
 import os
@@ -15,13 +16,12 @@ from collections.abc import Collection
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO, cast
+from typing import TYPE_CHECKING, TextIO, cast
 
 from rich.text import Text
 
 from bot.adapters.protocol import Core
 from bot.adapters.terminal.lines import read_lines
-from bot.adapters.terminal.prompt import Prompt
 from bot.adapters.terminal.screen import Screen
 from bot.adapters.terminal.sink import PlainSink, ReplySink, ScreenSink
 from bot.commands.checks import Asker
@@ -29,6 +29,9 @@ from bot.errors import Refused
 from bot.events import ActionCall, Event, Message
 from bot.replies.protocol import Sink
 from bot.types import ActionName, Author, ConversationKey
+
+if TYPE_CHECKING:
+    from bot.adapters.terminal.prompt import Prompt
 
 EXAMPLE_LINES = (
     "hello",
@@ -133,7 +136,11 @@ class TerminalAdapter:
     async def _chat(self, core: Core) -> None:
         key = self._key(self.conversation or "main")
         console = self._screen = Screen()
-        prompt = Prompt(core, self._author, key, self.history_file, _TERMINAL_COMMANDS)
+        # Not for a pipe: its toolkit takes as long to import as all else of this adapter.
+        module = await asyncio.to_thread(importlib.import_module, "bot.adapters.terminal.prompt")
+        prompt: Prompt = module.Prompt(
+            core, self._author, key, self.history_file, _TERMINAL_COMMANDS
+        )
         greeting = (
             "Parlance. Ask away; ",
             ("/help", "bold"),
