@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -12,9 +11,6 @@ from typing import Final
 from bot.cli.api_reference import api_reference
 from bot.config import describe_keys
 from bot.storage.personal_data import PERSONAL_DATA, Forgetting, PersonalData
-
-for _module in ("bot.history.tables", "bot.knowledge.index.tables"):
-    importlib.import_module(_module)  # the list of personal data names them
 
 _REPEATED = re.compile(r"^(channels\.<name>\.|workspaces\.<name>\.commands\.)")
 

@@ -2,11 +2,12 @@
 
 Forgetting a person (`bot.history.erasure`) and removing what is older than `history.keep_days`
 (`bot.history.retention`) do what this list says. Every table is in it; a test compares it with the
-tables of a migrated database. Tables are named, not imported: they belong to rooms above this one.
+tables of a migrated database. Tables are named, since they belong to rooms above this one.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +16,9 @@ from enum import StrEnum
 from sqlalchemy import Table
 
 from bot.storage.engine import Base
+
+for _module in ("bot.history.tables", "bot.knowledge.index.tables"):
+    importlib.import_module(_module)  # a table that is named here is there, whoever else needs it
 
 EVENT_RETENTION = timedelta(days=7)
 """A platform gives up redelivering an event long before this."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import partial
@@ -45,6 +47,15 @@ def test_every_table_is_in_the_list(tmp_path: Path) -> None:
     known = {data.name for data in PERSONAL_DATA}
     assert there - {"alembic_version", "sqlite_sequence"} == known
     assert len(PERSONAL_DATA) == len(known)
+
+
+def test_the_tables_of_the_list_are_there_whatever_else_is_imported() -> None:
+    program = "from bot.storage.personal_data import *; print(*(d.table for d in PERSONAL_DATA))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[4],
+    )  # fmt: skip
+    assert done.stdout.split() == [data.name for data in PERSONAL_DATA]
 
 
 @pytest.mark.parametrize("data", PERSONAL_DATA, ids=lambda data: data.name)
