@@ -52,9 +52,10 @@ class InOnePiece(ScriptedBackend):
 async def longest_hold(
     loop: MeasuringLoop, work: Callable[[], Awaitable[Answer]], state: str = "complete"
 ) -> Longest:
-    """The longest hold of the better of two runs: the first may import what it needs."""
-    found = []
-    for _ in range(2):
+    """The longest hold of a run; of the better of two where the first one's was too long, since it
+    may import what it needs."""
+    found: list[Longest] = []
+    while not found or (len(found) < 2 and found[0].seconds > MAX_HOLD_S):
         async with measured(loop) as longest:
             answer = await work()
         assert answer.state == state, answer.text

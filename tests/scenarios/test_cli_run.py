@@ -96,7 +96,7 @@ async def test_a_signal_in_mid_answer_ends_it_and_keeps_what_was_written(
     shown, ended, took = await stopped_in_mid_answer(folder, number)
     ended.no_trace()
     assert ended.status == 128 + number
-    assert took < 2
+    assert took < 8  # the rest of the answer would take 15 s
     question, answer = folder.turns()
     assert question["text"] == "take your time"
     assert answer["status"] == "cancelled"
