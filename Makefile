@@ -22,6 +22,7 @@ help: ## list the targets
 run: $(RUN) ## set up once, then start (terminal chat, or the platforms whose tokens are set)
 	@exec $(PY) -m bot run
 
+test: export PYTHONDONTWRITEBYTECODE = # else every process compiles what no other one keeps
 test: $(DEV) ## the whole test suite, the real default models included
 	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 

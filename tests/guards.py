@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import socket
 import sys
 from collections.abc import Iterator
 
 import pytest
-from blockbuster import BlockBuster, blockbuster_ctx
+from blockbuster import BlockBuster
 
 _armed = False
 
@@ -56,16 +57,27 @@ def loopback_only(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def no_blocking(request: pytest.FixtureRequest) -> Iterator[BlockBuster | None]:
+def no_blocking(request: pytest.FixtureRequest) -> Iterator[None]:
     """A call that blocks the event loop from our own code fails the test.
 
     `@pytest.mark.may_block` excuses one whose own helpers block; it says why.
     """
     if request.node.get_closest_marker("may_block"):
-        yield None
+        yield
         return
-    with blockbuster_ctx(["bot", "backends", "plugins"]) as guard:
-        for function in guard.functions.values():
-            for file, names in _MAY_BLOCK:
-                function.can_block_in(file, names)
-        yield guard
+    guard = _guard()
+    guard.activate()
+    try:
+        yield
+    finally:
+        guard.deactivate()
+
+
+@functools.cache
+def _guard() -> BlockBuster:
+    """One for all tests: to make it takes as long as to use it."""
+    guard = BlockBuster(["bot", "backends", "plugins"])
+    for function in guard.functions.values():
+        for file, names in _MAY_BLOCK:
+            function.can_block_in(file, names)
+    return guard
