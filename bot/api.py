@@ -77,7 +77,8 @@ from bot.prompting.context_window import Fitted
 from bot.prompting.echo_filter import EchoFilter
 from bot.prompting.foreign_text import Trusted
 from bot.prompting.speakers import Speakers, plain_name, quoted, speakers
-from bot.replies.edit_budget import EditBudget, Rate
+from bot.replies.call_rates import Rate
+from bot.replies.edit_budget import EditBudget
 from bot.replies.message_port import (
     MessageClosed,
     MessagePort,

@@ -229,8 +229,7 @@ class MessageSink(Generic[P]):
             except RateLimited as exc:
                 self._posted.log_failure("finish", exc)
                 refusals += 1
-                if self._port.budget("edit") is None:  # otherwise the budget waits
-                    await asyncio.sleep(exc.retry_after_s)
+                await asyncio.sleep(exc.retry_after_s)
         return False
 
     async def _react(self, mark: Mark) -> None:

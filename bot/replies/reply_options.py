@@ -10,7 +10,9 @@ from typing import Protocol
 class ReplyTiming:
     """Intervals of a reply, in seconds unless noted. Tests use shorter ones."""
 
-    edit_interval: float = 1.8
+    edit_interval: float = 2.0
+    """An answer of 20 seconds takes at most 12 edits: its first words, one every two seconds, and
+    its end."""
     retry_base: float = 1.0
     attempts: int = 6
     """Rounds in which the end of an answer is tried, with doubling pauses between them."""

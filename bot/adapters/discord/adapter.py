@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -24,11 +25,13 @@ from bot.adapters.discord.outbound.repair import repair
 from bot.adapters.discord.setup import manifest
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.gateway import log_in, stay_connected, stay_connected_sharded
+from bot.adapters.discord.transport.rate_limits import keep_pace
 from bot.adapters.discord.transport.timing import Timing
 from bot.adapters.protocol import AdapterError, Core
 from bot.commands.checks import Asker
 from bot.config.platforms import DiscordSettings
 from bot.errors import Refused
+from bot.replies.edit_budget import EditBudget
 from bot.replies.protocol import Replies, Reply, Sink
 from bot.types import Author, ConversationKey
 
@@ -84,7 +87,7 @@ class DiscordAdapter:
         first = True
         try:
             while True:
-                client = self._client = self._make_client(core, handlers)
+                client = self._client = self._make_client(core, handlers, client_holder.requests)
                 try:
                     await log_in(client, self.token)
                     client_holder.set(client)
@@ -155,15 +158,16 @@ class DiscordAdapter:
     def _make_backoff(self) -> Backoff:
         return Backoff(self.timing.backoff_base, self.timing.backoff_cap)
 
-    def _make_client(self, core: Core, handlers: Handlers) -> DiscordClient:
+    def _make_client(self, core: Core, handlers: Handlers, requests: EditBudget) -> DiscordClient:
         parts = (self.settings, handlers, core.commands, self.timing)
+        options: dict[str, Any] = {"http_trace": keep_pace(requests)}
         match self.settings.shards:
             case None:
-                return DiscordClient(*parts)
+                return DiscordClient(*parts, **options)
             case "auto":
-                return ShardedDiscordClient(*parts)
+                return ShardedDiscordClient(*parts, **options)
             case number:
-                return ShardedDiscordClient(*parts, shard_count=number)
+                return ShardedDiscordClient(*parts, shard_count=number, **options)
 
     async def _stay_connected(self, client: DiscordClient, backoff: Backoff) -> None:
         if isinstance(client, ShardedDiscordClient):

@@ -91,6 +91,7 @@ class Buckets:
             if verb == method and (found := pattern.match(path)):
                 key = f"{name} {found[1]}"
                 return name, self._buckets.setdefault(key, FixedWindow(limit))
-        route = re.sub(r"\d+", "*", path)
-        key = f"{method} {route}"
-        return key, self._buckets.setdefault(key, FixedWindow(_OTHERS))
+        top = re.match(r"/channels/\d+", path)  # each channel has buckets of its own
+        name = method + " " + re.sub(r"\d+", "*", path)
+        key = f"{name} {top[0] if top else ''}"
+        return name, self._buckets.setdefault(key, FixedWindow(_OTHERS))

@@ -25,6 +25,7 @@ from bot.adapters.discord.outbound.render import (
 )
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.adapters.discord.transport.payloads import DIRECT
+from bot.adapters.discord.transport.rate_limits import refused_for_s
 from bot.adapters.discord.transport.timing import Timing
 from bot.catalogue.sentence import say
 from bot.replies.edit_budget import EditBudget
@@ -35,6 +36,7 @@ from bot.replies.message_port import (
     Method,
     PortError,
     PortRefused,
+    RateLimited,
 )
 from bot.replies.message_sink import MessageSink
 from bot.replies.protocol import Replies
@@ -54,8 +56,10 @@ def _as_port_errors() -> Iterator[None]:
     """Raise discord.py's exceptions as a port's."""
     try:
         yield
-    except discord.HTTPException as exc:
-        refused = exc.status in _REFUSED_STATUSES
+    except discord.DiscordException as exc:
+        if (wait_s := refused_for_s(exc)) is not None:
+            raise RateLimited(str(exc), wait_s) from exc
+        refused = getattr(exc, "status", 0) in _REFUSED_STATUSES
         raise (PortRefused if refused else PortError)(str(exc)) from exc
     except FAILURES as exc:
         raise PortError(str(exc) or type(exc).__name__) from exc

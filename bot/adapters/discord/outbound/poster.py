@@ -16,15 +16,14 @@ from discord.webhook.async_ import async_context
 from bot.adapters.discord.outbound.buttons import build_button_view
 from bot.adapters.discord.outbound.render import Payload
 from bot.adapters.discord.transport.errors import FAILURES
+from bot.adapters.discord.transport.rate_limits import EDITS, REQUESTS
 from bot.catalogue.languages import translate
 from bot.catalogue.sentence import say
-from bot.replies.edit_budget import EditBudget, EditBudgets, Rate
+from bot.replies.edit_budget import EditBudget, EditBudgets
 from bot.replies.reply_options import DefaultReplyOptions, ReplyOptions
 
 _log = structlog.get_logger(__name__)
 
-_EDITS = Rate(per_s=0.9, burst=4, kept=2)
-"""Discord takes five edits in five seconds in a channel; discord.py waits where there are more."""
 _MAX_NONCE_CHARS = 25
 NO_PINGS = discord.AllowedMentions.none()
 NO_PREVIEWS = discord.MessageFlags(suppress_embeds=True)
@@ -35,12 +34,15 @@ GONE_COMMAND = say("This command is no longer there; /help lists those that are.
 class ClientHolder:
     """Holds the client that is logged in; it changes when the adapter reconnects.
 
-    `budgets` are those of the client's channels, and `reply_options` hold for all replies.
+    `budgets` are those of the client's channels, which lie within that of all its `requests`, and
+    `reply_options` hold for all replies.
     """
 
     def __init__(self, patience_s: float = 30.0, options: ReplyOptions | None = None) -> None:
         self.reply_options: ReplyOptions = options or DefaultReplyOptions()
-        self.budgets = EditBudgets(self.reply_options.edit_share)
+        share = self.reply_options.edit_share
+        self.requests = EditBudget(REQUESTS.shared(share))
+        self.budgets = EditBudgets(share, self.requests)
         self._client: discord.Client | None = None
         self._there = asyncio.Event()
         self._patience_s = patience_s
@@ -171,7 +173,7 @@ class ChannelPoster:
     @property
     def edits(self) -> EditBudget:
         """What Discord takes of edits in the channel."""
-        return self._client_holder.budgets.budget(f"{self.channel} edits", _EDITS)
+        return self._client_holder.budgets.budget(f"{self.channel} edits", EDITS)
 
     async def typing(self) -> None:
         """Show that something is being written; Discord takes it away after ten seconds."""

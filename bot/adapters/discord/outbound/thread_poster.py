@@ -14,6 +14,7 @@ _log = structlog.get_logger(__name__)
 
 _THREAD_EXISTS_CODE = 160004
 _UNKNOWN_MESSAGE_CODE = 10008
+_TOO_MANY_REQUESTS = 429
 
 
 class QuestionGone(Exception):
@@ -69,7 +70,7 @@ class ThreadPoster(ChannelPoster):
         except discord.HTTPException as exc:
             if exc.code == _UNKNOWN_MESSAGE_CODE:
                 raise QuestionGone from exc
-            if exc.status >= 500:
+            if exc.status >= 500 or exc.status == _TOO_MANY_REQUESTS:
                 raise
             if exc.code != _THREAD_EXISTS_CODE:
                 _log.info("discord.thread_not_created", status=exc.status, code=exc.code)

@@ -15,7 +15,7 @@ from slack_sdk.http_retry.request import HttpRequest
 from slack_sdk.http_retry.response import HttpResponse
 from slack_sdk.http_retry.state import RetryState
 
-from bot.replies.edit_budget import Rate
+from bot.replies.call_rates import Rate
 
 UPDATES = Rate(per_s=40 / 60, burst=10, kept=4)
 """Slack takes 50 calls a minute of a method of tier 3, for a workspace."""

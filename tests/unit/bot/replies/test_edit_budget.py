@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from bot.replies.call_rates import CallWindow, Rate
 from bot.replies.delivery import Delivery
 from bot.replies.draft import Draft
-from bot.replies.edit_budget import MAX_STREAMED_REPLIES, EditBudget, EditBudgets, Rate
+from bot.replies.edit_budget import MAX_STREAMED_REPLIES, EditBudget, EditBudgets
 from bot.replies.message_port import MessagePort, Method, RateLimited
 from bot.replies.message_sink import MessageSink
 from bot.replies.reply_options import ReplyTiming
@@ -75,6 +76,48 @@ class TestTheBucket:
             return await granted_at(*(budget.edit() for _ in range(3)))
 
         assert run_in_virtual_time(run()) == [0.0, 4.0, 8.0]
+
+    def test_a_window_takes_its_calls_at_once_and_no_more_within_its_time(self) -> None:
+        async def run() -> list[float]:
+            budget = EditBudget(CallWindow(calls=3, seconds=1.0))
+            first = await granted_at(*(budget.end() for _ in range(2)))
+            await asyncio.sleep(0.4)
+            return [*first, *await granted_at(*(budget.end() for _ in range(5)))]
+
+        assert run_in_virtual_time(run()) == [0.0, 0.0, 0.4, 1.0, 1.0, 1.4, 2.0]
+
+
+class TestABudgetWithinAnother:
+    def test_places_share_it_and_ends_in_one_go_before_edits_in_another(self) -> None:
+        async def run() -> list[float]:
+            whole = EditBudget(CallWindow(calls=2, seconds=1.0, kept=1))
+            budgets = EditBudgets(within=whole)
+            places = [budgets.budget(f"C{n}", Rate(per_s=1.0, burst=9)) for n in range(3)]
+            edits = [place.edit() for place in places]
+            ends = [place.end() for place in places]
+            return await granted_at(*ends, *edits)
+
+        assert run_in_virtual_time(run()) == [0.0, 1.0, 1.0, 0.0, 2.0, 3.0]
+
+    def test_what_is_given_up_while_it_waits_there_is_given_back_by_both(self) -> None:
+        async def run() -> list[float]:
+            whole = EditBudget(CallWindow(calls=1, seconds=5.0))
+            place = EditBudget(Rate(per_s=0.01, burst=2), within=whole)
+            first, given_up = place.edit(), place.edit()
+            given_up.cancel()
+            return await granted_at(first, place.edit())
+
+        assert run_in_virtual_time(run()) == [0.0, 5.0]
+
+    def test_what_was_granted_and_not_used_is_given_back_to_both(self) -> None:
+        async def run() -> list[float]:
+            whole = EditBudget(CallWindow(calls=1, seconds=5.0))
+            place = EditBudget(Rate(per_s=0.01, burst=1), within=whole)
+            await place.edit()
+            place.give_back()
+            return await granted_at(place.edit())
+
+        assert run_in_virtual_time(run()) == [0.0]
 
 
 @dataclass
