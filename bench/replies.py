@@ -36,6 +36,7 @@ STILL_S = 5.0
 STILL_SHARE = 1.3
 FIRST_SIGN_MS = 500.0
 MAX_EDITS = 12
+FINAL_SHAPE_MS = 300.0
 AT_ONCE = 20
 _MODEL = {"backend": "timed", "tokens_per_s": TOKENS_PER_S}
 _PATIENCE_S = 100.0
@@ -96,6 +97,14 @@ class Exchange:
 
     def edits(self) -> int:
         return sum(step.kind == "edit" for step in self.steps)
+
+    def to_final_shape(self, ends: Mapping[str, float]) -> tuple[int, float]:
+        """Edits after the model's end, and the seconds until the last of them."""
+        if not self.is_whole() or self.name not in ends:
+            return 0, math.inf
+        times = [self.began + s.at - ends[self.name] for s in self.steps if s.kind == "edit"]
+        late = [seconds for seconds in times if seconds > 0]
+        return len(late), max(late, default=0.0)
 
 
 Figures = Callable[[str], Awaitable[Mapping[str, float]]]
@@ -198,14 +207,22 @@ async def _first_signs() -> AsyncIterator[Row]:
 
 
 async def _alone(seconds: int) -> AsyncIterator[Row]:
-    async with _platforms() as (halves, _):
+    async with _platforms() as (halves, figures):
         lengths = [seconds * TOKENS_PER_S]
-        found = await asyncio.gather(*(_exchange(h, lengths, 30.0) for h in halves))
+        found = await asyncio.gather(
+            *(_exchange(half, lengths, 30.0, n) for n, half in enumerate(halves))
+        )
+        ends = await figures("ends")
     for half, (exchange,) in zip(halves, found, strict=True):
         what = f"{half.name}: one answer of {seconds} s alone"
         messages = exchange.messages()
         yield Row(f"{what}: messages", messages, "messages", "1", messages == 1)
         yield at_most(f"{what}: edits", exchange.edits(), "edits", MAX_EDITS)
+        edits, late_s = exchange.to_final_shape(ends)
+        yield Row(f"{what}: edits after the model's end", edits, "edits", "1", edits == 1)
+        yield at_most(
+            f"{what}: model's end to the final shape", late_s * 1000, "ms", FINAL_SHAPE_MS
+        )
 
 
 async def rows(quick: bool) -> list[Row]:
