@@ -206,6 +206,10 @@ class DiscordTwinDriver:
     async def delete(self) -> None:
         await self._do("remove", channel=str(CHANNEL), message=self._asked)
 
+    async def delete_answer(self) -> None:
+        answer = [m for m in self._messages if not m["private"]][-1]
+        await self._do("remove", channel=answer["channel"], message=answer["id"])
+
     def messages(self) -> Sequence[str]:
         return [m["content"] for m in self._messages if not m["private"]]
 

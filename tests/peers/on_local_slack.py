@@ -168,6 +168,10 @@ class LocalSlackDriver:
     async def delete(self) -> None:
         await self._control("delete-message", channel=_CHANNEL, ts=self._asked, user=_PEOPLE["ada"])
 
+    async def delete_answer(self) -> None:
+        answer = self._by_bot()[-1].ts
+        await self._control("delete-message", channel=_CHANNEL, ts=answer, user=_BOT)
+
     def _by_bot(self, *, ephemeral: bool = False) -> list[Posted]:
         return [
             _posted(m)

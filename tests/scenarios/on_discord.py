@@ -27,6 +27,7 @@ from tests.scenarios.harness import TIME_SCALE, Person
 _PEOPLE: Mapping[Person, int] = {"ada": ADA, "eve": EVE, "root": ROOT}
 LABELS: Mapping[ActionName, tuple[str, ...]] = {
     "stop": ("Stop",),
+    "continue": ("Continue",),
     "regenerate": ("Regenerate", "Try again"),
     "good": ("👍",),
     "bad": ("👎",),

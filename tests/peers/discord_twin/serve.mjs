@@ -17,7 +17,19 @@ await twin.start()
 // It names nobody in `mentions`; Discord does, whoever may read the text.
 const gateway = twin.server.gateway
 const broadcast = gateway.broadcast.bind(gateway)
+// It gives a message's thread an id of its own; Discord gives it the message's.
+let renaming = Promise.resolve()
+const rename = async (thread) => {
+  const { starterMessageId } = await twin.prisma.channel.findUnique({ where: { id: thread.id } })
+  const id = starterMessageId ?? thread.id
+  await twin.prisma.channel.update({ where: { id: thread.id }, data: { id } })
+  broadcast('THREAD_CREATE', { ...thread, id })
+}
 gateway.broadcast = (event, data) => {
+  if (event === 'THREAD_CREATE') {
+    renaming = renaming.then(() => rename(data))
+    return
+  }
   const named = [...(data.content ?? '').matchAll(/<@!?(\d+)>/g)].map((found) => found[1])
   const people = [...seed.users, { ...seed.botUser, bot: true }]
   const mentions = people
@@ -63,6 +75,10 @@ http.on('request', (request, response) => {
   }
   const callback = request.url.match(/\/interactions\/(\d+)\/[^/]+\/callback/)
   if (callback) answerCallback(response, callback[1])
+  if (/\/messages\/\d+\/threads$/.test(request.url)) {
+    const end = response.end.bind(response)
+    response.end = (...rest) => renaming.then(() => end(...rest))
+  }
   serve(request, response)
 })
 
@@ -71,8 +87,7 @@ const isPrivate = (response) => (JSON.parse(response.data ?? '{}').flags & 64) !
 const doing = {
   say: ({ channel, user, text }) =>
     twin.simulateUserMessage({ channelId: channel, userId: user, content: text }),
-  // Its threads have an id of their own.
-  thread: ({ message }) => twin.prisma.channel.findFirst({ where: { starterMessageId: message } }),
+  thread: ({ message }) => twin.prisma.channel.findUnique({ where: { id: message } }),
   remove: ({ channel, message }) =>
     twin.simulateUserMessageDelete({ channelId: channel, messageId: message }),
   interact: ({ type, channel, user, data, message }) =>

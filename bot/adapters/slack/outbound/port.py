@@ -65,7 +65,8 @@ class SlackPort(MessagePort[Payload]):
     `user` is the asker, who alone sees private notices; it is empty for a reply that no event asked
     for and that is for everybody: then private notices are left out. Where `agent_status` opens a
     session for the reply, its messages are streamed and Slack shows its status. `question` is the
-    session's title, and begins notifications; `prompt` is the time stamp of its message.
+    session's title, and begins notifications (of a command its heading does); `prompt` is the time
+    stamp of its message.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class SlackPort(MessagePort[Payload]):
     async def prepare(self, view: View) -> None:
         """Open a session of Slack's for an answer that can be stopped, and show its status."""
         self._turn = view.turn
+        self._question = self._question or view.heading
         if self._known_thread is None:  # asked before anything of this reply is there
             self._known_thread = await self._replies.known_thread(self._conversation)
         stops = any(action.name == "stop" for action in view.actions)
