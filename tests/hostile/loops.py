@@ -31,7 +31,8 @@ from bot.knowledge.loading.pdf_layout import lines_to_blocks
 from bot.knowledge.loading.pdf_lines import Cell, Line
 from bot.knowledge.loading.pdf_words import PageWords, Word
 from bot.knowledge.loading.registry import LOADERS
-from bot.knowledge.loading.table_text import label_tables, sheet_to_text
+from bot.knowledge.loading.table_rows import searched_markdown
+from bot.knowledge.loading.table_text import sheet_to_text
 from bot.knowledge.retrieval.followup import is_follow_up
 from bot.observability.redaction import Redactor
 from bot.prompting.echo_filter import EchoFilter
@@ -138,7 +139,7 @@ LOOPS: dict[str, Callable[[str], Any]] = {
     "rst": read_rst,
     "frames": lambda text: decode_blocks(encode_blocks(read_markdown(text))),
     "chunks": _chunked,
-    "label_tables": label_tables,
+    "rows of tables": lambda text: searched_markdown(read_markdown(text)),
     "rows": _rows,
     "columns": _columns,
     "csv": _loaded(".csv"),

@@ -24,6 +24,7 @@ from bot.knowledge.loading.page_reader import PageReader
 from bot.knowledge.loading.process import LoaderProcess
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.knowledge.service import KnowledgeService
+from bot.skills.document_tree import Paragraph
 from bot.skills.plugin_loader import Plugins
 from bot.storage.database import Database
 from bot.values import Ingested
@@ -159,7 +160,8 @@ async def test_one_that_takes_its_time_is_ended(tmp_path: Path, plugins: Plugins
     async with aclosing(DocumentReader(plugins, limits)) as document_reader:
         with pytest.raises(Refused, match=r"x\.wait takes too long to be read\."):
             await document_reader.load(RawDocument("x.wait", str(tmp_path / "pid").encode()))
-        assert (await document_reader.load(RawDocument("x.fine", b"lamp"))).text == "LAMP"
+        found = await document_reader.load(RawDocument("x.fine", b"lamp"))
+        assert found.blocks == (Paragraph("LAMP"),)
 
 
 async def test_memory_is_watched_where_the_system_does_not_count_it(plugins: Plugins) -> None:

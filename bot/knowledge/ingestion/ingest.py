@@ -29,7 +29,7 @@ from bot.knowledge.ingestion.chunking import Chunker
 from bot.knowledge.ingestion.pipeline import Batch, embed_documents
 from bot.knowledge.ingestion.prepared import PreparedDocument, cut_chunks
 from bot.knowledge.loading.block_frames import decode_left_out, encode_left_out, pack_blocks
-from bot.knowledge.loading.document import RawDocument, count_characters, find_title
+from bot.knowledge.loading.document import RawDocument, count_characters
 from bot.knowledge.loading.document_reader import DocumentReader, refuse_on_error
 from bot.knowledge.loading.registry import LOADERS_VERSION
 from bot.knowledge.loading.sources import SourceItem
@@ -124,7 +124,7 @@ class Ingestor:
         characters = count_characters(loaded.blocks)
         if characters > MAX_CHARACTERS:
             raise TooLong(raw.title)
-        title = find_title(loaded, raw.name)
+        title = loaded.title or PurePosixPath(raw.name).stem[:200]
         ident = document_id(target.base.name, location)
         chunks = cut_chunks(ident, target.chunker, title, loaded.blocks)
         if not chunks:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
 
 from bot.errors import Refused
 from bot.knowledge.loading import registry as shipped
@@ -86,7 +85,7 @@ def load_document(
         raise TooLong(raw.title) from None
     except RecursionError:
         raise Refused(f"{raw.title} is nested too deeply to be read.") from None
-    title = loaded.title
+    title = find_title(loaded.title, blocks)
     if for_search:
         title = _INVISIBLE_CHARACTERS.sub("", title)
         blocks = tuple(map(_drop_invisible, blocks))
@@ -99,15 +98,14 @@ def load_document(
     return Loaded(text, title, blocks, loaded.left_out)
 
 
-def find_title(loaded: Loaded, name: str) -> str:
-    """Returns what a document is called: by itself, else by its first heading, else by its file.
+def find_title(title: str, blocks: Sequence[Block]) -> str:
+    """Returns what a document is called by itself, else its first heading, or "".
 
     What programs write in place of a title ("(anonymous)", "Untitled", "10811.exe") is none.
     """
-    title = " ".join(loaded.title[:1_000].split())
+    title = " ".join(title[:1_000].split())
     if _NO_TITLE.fullmatch(title):
-        title = ""
-    title = title or " ".join(first_heading(loaded.blocks).split()) or PurePosixPath(name).stem
+        title = " ".join(first_heading(blocks).split())
     return title[:200]
 
 

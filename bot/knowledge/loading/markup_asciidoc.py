@@ -9,7 +9,6 @@ from bot.knowledge.loading.markup_lines import (
     BlockCollector,
     Marks,
     clean_marks,
-    word_mark,
 )
 from bot.skills.document_tree import Block, ListItem, lowered, raised
 
@@ -37,14 +36,8 @@ _MARKS: Marks = (
     (re.compile(r"\[\[[\w.:-]{1,200}\]\]|\[#[\w.-]{1,200}\](?=[#*_`])"), ""),
     (re.compile(r"\^([^\s^]{1,80})\^"), lambda m: raised(m[1])),
     (re.compile(r"~([^\s~]{1,80})~"), lambda m: lowered(m[1])),
-    *(
-        (re.compile(rf"{mark}{mark}(?=\S)([^{mark}\n]{{1,500}}){mark}{mark}"), r"\1")
-        for mark in (r"\*", "_", "#")
-    ),
-    *(
-        (word_mark(mark), r"\1")
-        for mark in (r"\*", "_", "#")
-    ),
+    (re.compile(r"([*_#])\1(?=\S)((?:(?!\1)[^\n]){1,500})\1\1"), r"\2"),
+    *[(re.compile(r"(?<!\w)([*_#])(?=\S)((?:(?!\1)[^\n]){1,500})(?<=\S)\1(?!\w)"), r"\2")] * 2,
     (re.compile(r"[ \t]\+$", re.MULTILINE), ""),
 )  # fmt: skip
 

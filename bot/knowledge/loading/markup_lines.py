@@ -101,11 +101,6 @@ def indent_of(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def word_mark(mark: str) -> re.Pattern[str]:
-    """Returns the pattern of words between two marks: `*so*`."""
-    return re.compile(rf"(?<!\w){mark}(?=[^\s{mark}])([^{mark}\n]{{1,500}})(?<=\S){mark}(?!\w)")
-
-
 def clean_marks(text: str, code: re.Pattern[str], marks: Marks) -> str:
     """Returns a text without marks; what `code` finds becomes code, in which marks are text."""
     made: list[str] = []

@@ -10,7 +10,6 @@ from bot.knowledge.loading.markup_lines import (
     Marks,
     clean_marks,
     indent_of,
-    word_mark,
 )
 from bot.skills.document_tree import Block, lowered, raised
 
@@ -32,10 +31,7 @@ _MARKS: Marks = (
     (re.compile(r"\^\{([^{}\n]{1,80})\}"), lambda m: raised(m[1])),
     (re.compile(r"_\{([^{}\n]{1,80})\}"), lambda m: lowered(m[1])),
     (re.compile(r"(?<=[\w)])\^([-+]?\d{1,20})(?!\w)"), lambda m: raised(m[1])),
-    *(
-        (word_mark(mark), r"\1")
-        for mark in (r"\*", "/", "_", r"\+")
-    ),
+    *[(re.compile(r"(?<!\w)([*/_+])(?=\S)((?:(?!\1)[^\n]){1,500})(?<=\S)\1(?!\w)"), r"\2")] * 2,
 )  # fmt: skip
 
 

@@ -7,24 +7,24 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bot.errors import Refused
-from bot.skills.document_loader import Loaded, Loader, find_first_heading
-from bot.skills.document_tree import fence_code
+from bot.knowledge.loading.markdown import read_markdown
+from bot.skills.document_loader import Loaded, Loader
+from bot.skills.document_tree import Block, Code, Heading
 from bot.web.decoding import decode
 
 
 def _load_notebook(data: bytes, name: str) -> Loaded:
-    """Text cells as they are, code cells in fences of the notebook's language."""
+    """Text cells as Markdown, code cells as listings in the notebook's language."""
     try:
         notebook = json.loads(decode(data).lstrip("\ufeff"))
-        text = "\n\n".join(_cells(notebook))
+        blocks = tuple(_cells(notebook))
         title = _mapping(notebook, "metadata").get("title")
     except (ValueError, TypeError, AttributeError) as exc:
         raise Refused(f"{name[:100]} is damaged or no notebook, and cannot be read.") from exc
-    title = title if isinstance(title, str) else ""
-    return Loaded(text, " ".join(title.split())[:200] or find_first_heading(text))
+    return Loaded("", title if isinstance(title, str) else "", blocks)
 
 
-def _cells(notebook: Mapping[str, Any]) -> Iterator[str]:
+def _cells(notebook: Mapping[str, Any]) -> Iterator[Block]:
     about = _mapping(notebook, "metadata")
     language = _mapping(about, "language_info").get("name")
     language = language or _mapping(about, "kernelspec").get("language")
@@ -36,11 +36,12 @@ def _cells(notebook: Mapping[str, Any]) -> Iterator[str]:
         if not source.strip():
             continue
         if kind == "code":
-            yield fence_code(source, str(language or cell.get("language") or ""))
+            yield Code(source, str(language or cell.get("language") or "")[:40])
         elif kind == "heading":
-            yield f"{'#' * min(max(int(cell.get('level', 1)), 1), 6)} {' '.join(source.split())}"
+            level = min(max(int(cell.get("level", 1)), 1), 6)
+            yield Heading(level, " ".join(source.split()))
         else:
-            yield source
+            yield from read_markdown(source)
 
 
 def _mapping(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from bot.knowledge.loading.table_text import MAX_COLUMN_NAME_CHARACTERS, label_row
+from bot.knowledge.loading.table_text import label_row
 from bot.skills.document_tree import Block, Paragraph, Place, Table, to_markdown
 
+_MAX_COLUMN_NAME_CHARACTERS = 80
+"""Most characters of a column's name."""
 _MAX_WHOLE_TABLE_CHARACTERS = 400
 """A table of so many characters fits into a passage, and stays a table."""
 
@@ -25,7 +27,7 @@ def whole_table(table: Table) -> str:
 def label_rows(table: Table) -> Iterator[tuple[str, Place]]:
     """Returns the rows as `Town: Basel; Trams: 13`, each with its place."""
     header, begin = table.header, table.header_rows
-    if max(map(len, header), default=0) > MAX_COLUMN_NAME_CHARACTERS or begin >= len(table.rows):
+    if max(map(len, header), default=0) > _MAX_COLUMN_NAME_CHARACTERS or begin >= len(table.rows):
         header, begin = (), 0  # a table that only arranges text has text in its first row, too
     for at in range(begin, len(table.rows)):
         place = table.places[at] if at < len(table.places) else table.place

@@ -20,19 +20,13 @@ _VALUE = re.compile(
     r"[-+−–~<>≤≥±]?\s*+(?:[€$£¥]\s*+)?\d[\d\s.,:/’'T-]*+(?:%|[^\W\d_]{1,3}|[€$£¥]|°[CFK]?)?"
 )
 _YEAR = re.compile(r"(?:19|20)\d\d")
-MAX_COLUMN_NAME_CHARACTERS = 80
+_MAX_COLUMN_NAME_CHARACTERS = 80
 """Most characters of a column's name."""
 _SAMPLED_ROWS = 12
 _MAX_CAPTION_LINES = 3
 _MAX_CAPTION_CHARACTERS = 160
 """Most characters of a line that is the caption of the table below it."""
 _MAX_HEADER_ROWS = 2
-
-_HEADER_RULE = re.compile(r"(?:\s{0,3}\|)?(?:\s*+:?-++:?\s*+\|)+\s*+(?::?-++:?\s*+)?\|?\s*+")
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_CELL_SEPARATOR = re.compile(r"(?<!\\)\|")
-_MAX_UNLABELLED_CHARACTERS = 400
-"""A Markdown table of so many characters fits into a passage, and stays as it is."""
 
 
 @dataclass(slots=True)
@@ -325,7 +319,7 @@ def _names_columns(first: Row, rest: Sequence[Row]) -> bool:
         and len(names) >= 0.6 * max(map(_count_filled, rest))
         and not any(_is_value(cell) for cell in names)
         and any(not _YEAR.fullmatch(cell) for cell in names)
-        and max(map(len, names)) <= MAX_COLUMN_NAME_CHARACTERS
+        and max(map(len, names)) <= _MAX_COLUMN_NAME_CHARACTERS
     )
 
 
@@ -363,66 +357,3 @@ def _is_value(cell: str) -> bool:
 
 def _count_filled(row: Row) -> int:
     return sum(1 for cell in row if cell)
-
-
-# --- Markdown ------------------------------------------------------------------------------------
-
-
-def label_tables(markdown: str) -> str:
-    """Returns the Markdown with the rows of long tables labelled; short tables stay as they are."""
-    if "|" not in markdown:
-        return markdown
-    lines = markdown.split("\n")
-    made: list[str] = []
-    fence = ""
-    at = 0
-    while at < len(lines):
-        mark = _FENCE.match(lines[at])
-        if mark and (not fence or mark[1].startswith(fence)):
-            fence = "" if fence else mark[1]
-        end = at if fence else _table_end(lines, at)
-        if end == at:
-            made.append(lines[at])
-            at += 1
-            continue
-        table = _with_header(lines[at:end])
-        if sum(map(len, table)) > _MAX_UNLABELLED_CHARACTERS:
-            table = ["", *_label_table(table), ""]
-        made.extend(table)
-        at = end
-    return "\n".join(made).strip("\n")
-
-
-def _table_end(lines: Sequence[str], at: int) -> int:
-    """The line after the table that begins here; `at` itself where none does."""
-    if at + 1 >= len(lines) or "|" not in lines[at] or not _HEADER_RULE.fullmatch(lines[at + 1]):
-        return at
-    end = at + 2
-    while end < len(lines) and lines[end].strip() and "|" in lines[end]:
-        end += 1
-    return end
-
-
-def _with_header(table: list[str]) -> list[str]:
-    """The table with its first row as header where that is empty, as converters leave it."""
-    if len(table) > 2 and not any(_split_cells(table[0])):
-        return [table[2], table[1], *table[3:]]
-    return table
-
-
-def _label_table(table: Sequence[str]) -> list[str]:
-    header = _split_cells(table[0])
-    rows = [_split_cells(line) for line in table[2:]]
-    if rows and max(map(len, header)) <= MAX_COLUMN_NAME_CHARACTERS:
-        texts = [label_row(header, row) for row in rows]
-    else:  # a table that only arranges text has text in its first row, too
-        texts = [label_row((), row) for row in (header, *rows)]
-    return "\n\n".join(filter(None, texts)).split("\n")
-
-
-def _split_cells(line: str) -> list[str]:
-    inner = line.strip()
-    inner = inner.removeprefix("|")
-    if inner.endswith("|") and not inner.endswith("\\|"):
-        inner = inner[:-1]
-    return [cell.strip().replace("\\|", "|") for cell in _CELL_SEPARATOR.split(inner)]

@@ -13,7 +13,7 @@ from bot.errors import Refused
 from bot.knowledge.loading.markdown import front_matter_title, parse_markdown
 from bot.knowledge.loading.markup import MARKUPS
 from bot.skills.document_loader import Loaded, Loader
-from bot.skills.document_tree import Code, LeftOut, first_heading
+from bot.skills.document_tree import Code, LeftOut
 from bot.web.decoding import decode, is_binary
 from bot.web.extract import extract, is_html
 
@@ -64,7 +64,7 @@ def load_text(
         blocks, pictures = parse_markdown(text, plain=plain)
         title = front_matter_title(text)
     left_out = (LeftOut("picture", pictures),) if pictures else ()
-    return Loaded("", title or first_heading(blocks)[:200], blocks, left_out)
+    return Loaded("", title, blocks, left_out)
 
 
 def _load_code(data: bytes, name: str) -> Loaded:

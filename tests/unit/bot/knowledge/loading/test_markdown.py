@@ -61,7 +61,7 @@ def test_an_item_that_begins_with_code_keeps_its_number() -> None:
 
 def test_a_comment_in_code_was_the_title() -> None:
     found = load("a.md", "```sh\n# not a heading\nls\n```\n\n# Real title\n\nWear coats.\n")
-    assert find_title(found, "a.md") == "Real title"
+    assert found.title == "Real title"
     assert found.blocks[0] == Code("# not a heading\nls", "sh")
 
 
@@ -153,6 +153,6 @@ def test_a_rule_below_several_lines_is_no_underline() -> None:
 
 def test_titles_that_programs_write_are_none() -> None:
     for title in ("(anonymous)", "untitled", "10811.exe", "  ", "Untitled-1", "Document1"):
-        assert find_title(Loaded("", title, (Heading(1, "Real"),)), "a.pdf") == "Real"
-        assert find_title(Loaded("", title, (Paragraph("x"),)), "report.pdf") == "report"
-    assert find_title(Loaded("", "Documents of 2024"), "a.pdf") == "Documents of 2024"
+        assert find_title(title, (Heading(1, "Real"),)) == "Real"
+        assert find_title(title, (Paragraph("x"),)) == ""
+    assert find_title("Documents of 2024", ()) == "Documents of 2024"

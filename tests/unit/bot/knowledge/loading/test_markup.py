@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.knowledge.loading.document import RawDocument, find_title, load_document
+from bot.knowledge.loading.document import RawDocument, load_document
 from bot.knowledge.loading.registry import LOADERS
 from bot.skills.document_loader import Loaded
 from bot.skills.document_tree import Code, Heading, LeftOut, ListItem, Paragraph, Table
@@ -56,7 +56,7 @@ def load(name: str, text: str) -> Loaded:
 
 def test_asciidoc() -> None:
     found = load("manual.adoc", ADOC)
-    assert find_title(found, "manual.adoc") == "Pump manual"
+    assert found.title == "Pump manual"
     assert found.left_out == (LeftOut("picture", 1),)
     assert found.blocks == (
         Heading(1, "Pump manual"),
@@ -108,7 +108,7 @@ Ten to the 10^6.
 
 def test_org() -> None:
     found = load("manual.org", ORG)
-    assert find_title(found, "manual.org") == "Org manual"
+    assert found.title == "Org manual"
     assert found.blocks == (
         Heading(1, "Pumps"),
         Paragraph("Wear gloves, run `make *all*` and see the site¹.\nTen to the 10⁶."),
@@ -186,7 +186,7 @@ End.
 
 def test_restructuredtext() -> None:
     found = load("manual.rst", RST)
-    assert find_title(found, "manual.rst") == "Pump manual"
+    assert found.title == "Pump manual"
     assert found.left_out == (LeftOut("picture", 1),)
     assert found.blocks == (
         Heading(1, "Pump manual"),
@@ -213,4 +213,4 @@ def test_restructuredtext() -> None:
 def test_source_code_is_one_listing() -> None:
     found = load("tool.py", "# a comment\r\nprint('```')\r\n")
     assert found.blocks == (Code("# a comment\nprint('```')", "python"),)
-    assert find_title(found, "tool.py") == "tool.py"
+    assert found.title == "tool.py"
