@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -209,10 +210,14 @@ def rebuild(base: Base = None, config: ConfigPath = None) -> None:
 
 @commands.command()
 def verify(config: ConfigPath = None, as_json: AsJson = False) -> None:
-    """Prove that documents, full text and vectors agree, and repair what does not."""
+    """Prove that documents, full text and vectors agree, repair what does not, and read again what
+    an older release read."""
 
     async def work(app: Any) -> Any:
-        return await app.knowledge.verify()
+        states = await show_ingestion(app.knowledge.read_outdated())
+        found = await app.knowledge.verify()
+        again = sum(count for state, count in states.items() if state != "refused")
+        return replace(found, read_again=again, outdated=tuple(await app.knowledge.outdated()))
 
     found = run_with_app(config, work)
     if as_json:

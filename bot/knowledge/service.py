@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -14,7 +13,7 @@ import structlog
 from bot.catalogue.sentence import say
 from bot.commands.checks import Asker
 from bot.config.knowledge import KnowledgeSettings
-from bot.errors import NotFound, ParlanceError, StorageError, UsageError, nearest
+from bot.errors import ParlanceError, StorageError, UsageError
 from bot.knowledge.access import (
     ChannelsOf,
     ChosenBaseLookup,
@@ -26,20 +25,21 @@ from bot.knowledge.access import (
     private_base,
 )
 from bot.knowledge.citations.support import Support, check_support
+from bot.knowledge.document_lookup import find_document, to_document
 from bot.knowledge.index.chroma import ChromaIndex
 from bot.knowledge.index.chroma_sync import are_all_searchable
 from bot.knowledge.index.rows import BaseRow, DocumentRow
 from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.ingestion.consistency import VerificationReport
+from bot.knowledge.ingestion.ingest import is_outdated
 from bot.knowledge.ingestion.jobs import IngestionJobs
-from bot.knowledge.loading.block_frames import decode_left_out
 from bot.knowledge.loading.document_reader import DocumentReader
-from bot.knowledge.loading.sources import Fetcher, full_path, is_url
+from bot.knowledge.loading.sources import Fetcher, full_path
 from bot.knowledge.retrieval.embedder import Embedder, EmbedderFactory, check_embedder
 from bot.knowledge.retrieval.followup import combine_with_history, is_follow_up
 from bot.knowledge.retrieval.query import Wording
 from bot.knowledge.retrieval.retriever import Rerank, Retriever
-from bot.skills.document_tree import describe_left_out, to_markdown
+from bot.skills.document_tree import to_markdown
 from bot.storage.database import Database
 from bot.surrogates import repair_surrogates
 from bot.types import Author
@@ -164,7 +164,7 @@ class KnowledgeService:
 
     async def list(self, base: str | None = None) -> Sequence[Document]:
         """Lists the documents of one base, or of all."""
-        return [_document(row) for row in await self._store.documents(base)]
+        return [to_document(row) for row in await self._store.documents(base)]
 
     async def text(self, document: str) -> str:
         """Returns the Markdown of a document by its id, or "" if there is none."""
@@ -215,7 +215,7 @@ class KnowledgeService:
         """Removes a document by id, location or unique title. Raises `NotFound`, `UsageError`."""
         row = await self._find(document, base)
         await self._jobs.remove(row)
-        return _document(row)
+        return to_document(row)
 
     @property
     def default_base(self) -> str:
@@ -239,6 +239,16 @@ class KnowledgeService:
     async def verify(self) -> VerificationReport:
         """Checks that documents, full text and vectors agree, and repairs what does not."""
         return await self._jobs.verify()
+
+    async def read_outdated(self) -> AsyncGenerator[Ingested, None]:
+        """Reads again what an older release read (`IngestionJobs.read_outdated`)."""
+        async with aclosing(self._jobs.read_outdated()) as events:
+            async for event in events:
+                yield event
+
+    async def outdated(self) -> Sequence[str]:
+        """Returns the locations of what an older release read: uploads, to be added again."""
+        return [row.location for row in await self._store.documents() if is_outdated(row)]
 
     async def unfinished(self) -> Sequence[str]:
         """Returns the locations whose ingestion was interrupted; `sync` continues them."""
@@ -288,44 +298,5 @@ class KnowledgeService:
         await self._chroma.aclose()
 
     async def _find(self, name: str, base: str | None) -> DocumentRow:
-        rows = await self._store.documents(base)
         path = await asyncio.to_thread(full_path, name)
-        for row in rows:
-            if row.id == name or row.location in (name, path):
-                return row
-        wanted = name.casefold()
-        titled = [row for row in rows if wanted in (row.title.casefold(), _name(row).casefold())]
-        if len(titled) == 1:
-            return titled[0]
-        if titled:
-            raise UsageError(
-                say(
-                    "{number} documents are called {name!r}; name one by its id: ",
-                    number=len(titled),
-                    name=name[:100],
-                )
-                + ", ".join(row.id for row in titled[:5])
-                + "."
-            )
-        near = nearest(name, [row.title for row in rows] + [_name(row) for row in rows])
-        hint = say(" Did you mean {near!r}?", near=near) if near else ""
-        raise NotFound(say("There is no document {name!r}.{hint}", name=name[:100], hint=hint))
-
-
-def _name(row: DocumentRow) -> str:
-    return row.location if is_url(row.location) else Path(row.location).name
-
-
-def _document(row: DocumentRow) -> Document:
-    return Document(
-        id=row.id,
-        base=row.base,
-        title=row.title,
-        location=row.location,
-        passages=row.passages,
-        characters=row.characters,
-        at=datetime.fromtimestamp(row.at, UTC),
-        added_by=row.added_by,
-        source=row.source,
-        left_out=describe_left_out(decode_left_out(row.left_out)),
-    )
+        return find_document(await self._store.documents(base), name, path)

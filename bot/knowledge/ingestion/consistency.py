@@ -41,6 +41,11 @@ class VerificationReport:
     """Sources whose reading was interrupted; `parlance docs sync` goes on with them."""
     empty: tuple[str, ...] = ()
     """Documents without a passage; adding them again or a rebuild brings them back."""
+    read_again: int = 0
+    """Documents that an older release read, and that `parlance docs verify` has read again."""
+    outdated: tuple[str, ...] = ()
+    """Those that cannot be read again, as they were uploaded; adding them again brings them up to
+    date."""
 
     @property
     def repaired(self) -> int:

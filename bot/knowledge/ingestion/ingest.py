@@ -199,11 +199,16 @@ def _digest(data: bytes) -> str:
     return _DIGEST_PREFIX + hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
+def is_outdated(known: DocumentRow) -> bool:
+    """Tells whether older loaders read a document."""
+    return not known.digest.startswith(_DIGEST_PREFIX)
+
+
 def is_unchanged(known: DocumentRow | None, item: SourceItem) -> bool:
     """Tells whether a file has the size and modification time it had when it was last read."""
     return (
         known is not None
         and item.stat is not None
-        and known.digest.startswith(_DIGEST_PREFIX)
+        and not is_outdated(known)
         and (known.size, known.modified_ns) == (item.stat.size, item.stat.modified_ns)
     )

@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from bot.config.knowledge import KnowledgeSettings
@@ -20,22 +19,18 @@ from bot.knowledge.index.rows import BaseRow, DocumentRow, SourceRow
 from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.ingestion.chunking import Chunker
 from bot.knowledge.ingestion.consistency import VerificationReport, verify
-from bot.knowledge.ingestion.ingest import IngestionTarget, Ingestor, is_unchanged
+from bot.knowledge.ingestion.ingest import IngestionTarget, Ingestor, is_outdated, is_unchanged
 from bot.knowledge.ingestion.rebuild import drop_collections, next_generation, rebuild
+from bot.knowledge.ingestion.resolution import resolve
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.sources import (
     Fetcher,
-    Kind,
     SourceItem,
     describe_skipped,
-    file_item,
-    folder_items,
-    format_kind_counts,
     full_path,
     is_url,
     upload_item,
 )
-from bot.knowledge.loading.web import page_items
 from bot.knowledge.retrieval.embedder import Embedder, EmbedderFactory, check_embedder
 from bot.storage.database import Database
 from bot.values import Ingested
@@ -83,15 +78,15 @@ class IngestionJobs:
         self._check_name(base)
         await self.repair_vectors()
         try:
-            kind, location, items, refused = await self._resolve(location, skipped)
+            found = await resolve(location, self._fetcher, self._document_reader, skipped)
         except NotFound:
             await self._forget_source(location, base)
             raise
-        for place, why in refused:
-            yield Ingested(place, 0, len(items), "refused", why)
-        source = SourceRow(base, location, kind, by, complete=False)
-        kept = frozenset(place for place, _ in refused)
-        async with aclosing(self._ingest(source, items, kept)) as events:
+        for place, why in found.refused:
+            yield Ingested(place, 0, len(found.items), "refused", why)
+        source = SourceRow(base, found.location, found.kind, by, complete=False)
+        kept = frozenset(place for place, _ in found.refused)
+        async with aclosing(self._ingest(source, found.items, kept)) as events:
             async for event in events:
                 yield event
 
@@ -119,6 +114,21 @@ class IngestionJobs:
             place = await asyncio.to_thread(full_path, str(folder.path))
             if (named, place) not in known and base in (None, named):
                 sources.append(SourceRow(named, place, "folder", "", complete=False))
+        async with aclosing(self._read_sources(sources)) as events:
+            async for event in events:
+                yield event
+
+    async def read_outdated(self) -> AsyncGenerator[Ingested, None]:
+        """Reads again what older loaders read, as far as it can be fetched again (not uploads)."""
+        old = {(row.base, row.source) for row in await self._store.documents() if is_outdated(row)}
+        sources = [s for s in await self._store.sources() if (s.base, s.location) in old]
+        again = [source for source in sources if source.kind != "upload"]
+        async with aclosing(self._read_sources(again)) as events:
+            async for event in events:
+                yield event
+
+    async def _read_sources(self, sources: Sequence[SourceRow]) -> AsyncGenerator[Ingested, None]:
+        """Brings sources up to date; one that cannot be read is reported."""
         skipped: Counter[str] = Counter()
         for source in sources:
             try:
@@ -130,25 +140,6 @@ class IngestionJobs:
                 yield Ingested(source.location, 0, 0, "refused", str(exc))
         if skipped:
             yield Ingested("", 0, 0, "passed", describe_skipped(skipped))
-
-    async def _resolve(
-        self, location: str, skipped: Counter[str]
-    ) -> tuple[Kind, str, list[SourceItem], list[tuple[str, str]]]:
-        if is_url(location):
-            kind, items = await page_items(location, self._fetcher, self._document_reader)
-            return kind, location, items, []
-        location = await asyncio.to_thread(full_path, location)
-        path = Path(location)
-        if not await asyncio.to_thread(path.is_dir):
-            return "file", location, [await asyncio.to_thread(file_item, path)], []
-        other: Counter[str] = Counter()
-        search = partial(folder_items, path, self._document_reader.loaders, skipped=other)
-        items, refused = await asyncio.to_thread(search)
-        if not items and not refused:
-            only = f", only {format_kind_counts(other)}" if other else ""
-            raise Refused(f"The folder {path} has no document that can be read{only}.")
-        skipped.update(other)
-        return "folder", location, items, refused
 
     async def _ingest(
         self, source: SourceRow, items: Sequence[SourceItem], kept: AbstractSet[str] = frozenset()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zlib
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -71,4 +72,26 @@ async def test_what_older_loaders_read_is_read_once_more(
     apples.write_bytes(b"x" * state.st_size)
     os.utime(apples, ns=(state.st_atime_ns, state.st_mtime_ns))
     assert set(states(await drain(service.sync())).values()) == {"unchanged"}
+    assert (await service.verify()).clean
+
+
+async def test_verify_finds_what_an_older_release_read_and_reads_it_again(
+    room: Room, service: KnowledgeService, drain: Drain
+) -> None:
+    guide = room.file("guide.md", "# Guide\n\nEverything about apples is here.\n")
+    await drain(service.add(str(guide)))
+    await drain(service.add_bytes("typed.md", b"# Typed\n\nBy hand."))
+    assert await service.outdated() == []
+
+    # As an older release left it: its mark, and the text as Markdown.
+    old = {"digest": "1:aa", "text": zlib.compress(b"# Guide\n\n**E**verything about apples.")}
+    await room.database.write(
+        lambda connection: connection.execute(sa.update(documents).values(old)) and None
+    )
+    assert sorted(await service.outdated()) == sorted([str(guide), "typed.md"])
+    document = next(one for one in await service.list() if one.location == str(guide))
+    assert await service.text(document.id) == "# Guide\n\nEverything about apples."
+    assert states(await drain(service.read_outdated())) == {"guide": "changed"}
+    assert await service.outdated() == ["typed.md"]
+    assert "is here" in await service.text(document.id)
     assert (await service.verify()).clean
