@@ -71,7 +71,7 @@ async def show_ingestion(events: AsyncGenerator[Ingested, None]) -> Counter[str]
                 if event.state == "refused":
                     say(format_refusal(event.location, event.detail))
                 elif event.left_out:
-                    say(f"{event.location}: not read were {event.left_out}.")
+                    say(f"{event.location}: not read: {event.left_out}.")
     for sentence in passed:
         say(sentence)
     return states

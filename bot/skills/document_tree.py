@@ -15,7 +15,7 @@ from bot.types import NOWHERE as NOWHERE
 from bot.types import Place as Place
 
 _BACKTICKS = re.compile(r"`+")
-_PREPOSITION = re.compile(r"(?= (?:without|with|of|in|on|that|from|for) )")
+_PREPOSITION = re.compile(r"(?= (?:without|with|whose|of|in|on|that|from|for) )")
 _ENDS_IN_Y = re.compile(r"[^aeiou]y$")
 _RAISED = str.maketrans("0123456789+-−=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱ")
 _LOWERED = str.maketrans("0123456789+-−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")

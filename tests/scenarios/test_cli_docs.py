@@ -17,6 +17,8 @@ Switch the lighthouse lamp off and let it cool for ten minutes before you unscre
 ## Cleaning
 
 The lens is cleaned with distilled water every Monday.
+
+![The lens](lens.png)
 """
 
 
@@ -41,6 +43,7 @@ async def test_documents_are_added_found_answered_from_and_removed(
     assert added.err.splitlines() == [
         f"There is no file or folder {str(papers / 'none.md')!r}.",
         f"{papers / 'empty.md'} is empty.",
+        f"{papers / 'lamp.md'}: not read: 1 picture.",
         "1 file of a kind that is not read was passed over: 1 .png.",
     ]
     table = (await folder.run("docs", "list")).no_trace().out.splitlines()

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from backends.base import ChatMessage, ChatRequest
+from bot.api import LeftOut, Paragraph, Place
 from bot.errors import Refused
 from bot.prompting.templates import JinjaPrompts
 from bot.skills import hookspecs
@@ -117,7 +118,9 @@ async def test_hook_register_backends(plugins: Plugins) -> None:
 
 async def test_hook_register_loaders(running: Running, plugins: Plugins) -> None:
     (loader,) = plugins.loaders
-    assert loader.load(b"SUBTITLES\nHello.\nBye.", "film.subs").text == "Hello.\n\nBye."
+    found = loader.load(b"SUBTITLES\nHello.\nBye.", "film.subs")
+    assert found.blocks[1] == Paragraph("Bye.", place=Place(row=3))
+    assert found.left_out == (LeftOut("picture"),)
     with pytest.raises(Refused, match=r"film\.subs is no subtitle file"):
         loader.load(b"", "film.subs")
     async with running() as parlance:
