@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from semantic_text_splitter import TextSplitter
 
 from bot.knowledge.ingestion.sections import Unit, join_units, with_gaps
 from bot.knowledge.retrieval.token_ruler import FindSpans, TokenRuler
-from bot.skills.document_tree import Code, Place, fence_code
+from bot.skills.document_tree import Place, fence_code
 
 Packed = tuple[str, int, Place]
 """A passage, its tokens, and where it begins."""
@@ -29,7 +30,7 @@ class Packer:
 
     def pack(self, units: Sequence[Unit]) -> Iterator[Packed]:
         """The passages of a section, in reading order."""
-        for run in _split_runs(units):
+        for run in _split_runs([part for unit in units for part in self._split_code(unit)]):
             yield from self._pack_run(run)
 
     def _pack_run(self, units: Sequence[Unit]) -> Iterator[Packed]:
@@ -53,8 +54,9 @@ class Packer:
                 at = after
                 begin = starts[at] if at < len(units) else end
                 continue
-            pieces = list(self._split(unit, text[begin : ends[at]], room, count))
-            last = begin + pieces.pop()[0] if len(pieces) > 1 and unit.code is None else begin
+            splitter = TextSplitter.from_callback(count, room)
+            pieces = splitter.chunk_indices(text[begin : ends[at]])
+            last = begin + pieces.pop()[0] if len(pieces) > 1 else begin
             for _, piece in pieces:
                 yield self._packed(lead, piece, unit.place, count)
             if last > begin:
@@ -87,9 +89,9 @@ class Packer:
         text: str,
         count: Callable[[str], int],
     ) -> int:
-        """Where a passage of the units from `at` ends that may not cut a list which fits into one.
+        """Where a passage of the units from `at` ends: a list that fits no more begins the next.
 
-        A list goes into the next passage as a whole, with the paragraph that leads to it.
+        The line that leads to a list ("You need:") goes with it.
         """
         if after == len(units) or not (units[after].listed and units[after - 1].listed):
             return after
@@ -98,38 +100,39 @@ class Packer:
             first -= 1
         while last < len(units) and units[last].listed:
             last += 1
-        if first - 1 > at and units[first - 1].text.endswith(":"):
-            first -= 1
-        if first > at and count(text[starts[first] : ends[last - 1]]) <= self._room:
-            return first
-        return after
+        lead = first - 1
+        leads = lead > at and units[lead].text.endswith(":")
+        if leads and count(text[starts[lead] : ends[last - 1]]) <= self._room:
+            return lead
+        return first if first > at else after
 
-    def _split(
-        self, unit: Unit, text: str, room: int, count: Callable[[str], int]
-    ) -> Iterator[tuple[int, str]]:
-        """The parts of a unit that is too long, each after where it begins in the text."""
-        if unit.code is not None:
-            yield from ((0, part) for part in self._split_code(unit.code, room))
+    def _split_code(self, unit: Unit) -> Iterator[Unit]:
+        """Code that is too long in parts that end at line ends, each in a fence of its language."""
+        code = unit.code
+        short = len(unit.text) <= _STRETCH_CHARACTERS
+        if code is None or (short and self._count(unit.text) <= self._room):
+            yield unit
             return
-        yield from TextSplitter.from_callback(count, room).chunk_indices(text)
-
-    def _split_code(self, code: Code, room: int) -> Iterator[str]:
-        """Code in parts that end at line ends, each in a fence of its language."""
-        room = max(8, room - self._count(fence_code("", code.language)))
+        room = max(8, self._room - self._count(fence_code("", code.language)))
+        written = code.text.split("\n")
         lines, size = list[str](), 0
-        for line in code.text.split("\n"):
+        for line in (part for whole in written for part in self._split_line(whole, room)):
             taken = self._count(f"{line}\n")
             if lines and size + taken > room:
-                yield fence_code("\n".join(lines), code.language)
+                yield replace(unit, text=fence_code("\n".join(lines), code.language))
                 lines, size = [], 0
-            if taken > room:
-                for part in TextSplitter.from_callback(self._count, room).chunks(line):
-                    yield fence_code(part, code.language)
-                continue
             lines.append(line)
             size += taken
         if any(line.strip() for line in lines):
-            yield fence_code("\n".join(lines), code.language)
+            yield replace(unit, text=fence_code("\n".join(lines), code.language))
+
+    def _split_line(self, line: str, room: int) -> Iterator[str]:
+        """A line of code, in several where it is too long for a passage."""
+        for stretch in _split_stretches(line):
+            if self._count(stretch) <= room:
+                yield stretch
+            else:
+                yield from TextSplitter.from_callback(self._count, room).chunks(stretch)
 
 
 def _split_runs(units: Sequence[Unit]) -> Iterator[list[Unit]]:
@@ -148,19 +151,21 @@ def _split_runs(units: Sequence[Unit]) -> Iterator[list[Unit]]:
 
 
 def _split_long(unit: Unit) -> Iterator[Unit]:
-    """A very long unit in several: cut at paragraph ends, else at line ends, else anywhere."""
-    text, at = (unit.text if unit.code is None else unit.code.text), 0
+    """A very long unit in several."""
+    if len(unit.text) <= _STRETCH_CHARACTERS:
+        yield unit
+        return
+    for text in _split_stretches(unit.text):
+        yield replace(unit, text=text.strip("\n"))
+
+
+def _split_stretches(text: str) -> Iterator[str]:
+    """Cut a very long text at paragraph ends, else at line ends, else anywhere."""
+    at = 0
     while len(text) - at > _STRETCH_CHARACTERS:
         middle, last = at + _STRETCH_CHARACTERS // 2, at + _STRETCH_CHARACTERS
         places = (text.rfind(mark, middle, last) for mark in ("\n\n", "\n", " "))
         end = next((place for place in places if place >= 0), last)
-        yield _part(unit, text[at:end])
+        yield text[at:end]
         at = end
-    yield _part(unit, text[at:]) if at else unit
-
-
-def _part(unit: Unit, text: str) -> Unit:
-    if unit.code is None:
-        return Unit(text.strip("\n"), unit.place, unit.listed, unit.lead)
-    code = Code(text.strip("\n"), unit.code.language, unit.place)
-    return Unit(fence_code(code.text, code.language), unit.place, code=code)
+    yield text[at:]

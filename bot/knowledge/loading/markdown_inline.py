@@ -28,7 +28,7 @@ _MAX_PIECE_CHARACTERS = 10_000
 _PIECE_END = re.compile(r"[^\n]*+\n?")
 _NOTE = re.compile(r"\[\^([\w.-]{1,40})\]")
 _TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)([^<>]*)>")
-_COMMENT = re.compile(r"<!--.*?-->|<[?!][^<>]*>", re.DOTALL)
+_DECLARATION = re.compile(r"<[?!][^<>]*>")
 _ATTRIBUTE = re.compile(r"""([\w-]+)(?:\s*+=\s*+(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")
 
 
@@ -82,7 +82,7 @@ class InlineText:
         """A piece of HTML as text, with an empty line between its paragraphs."""
         text = _Text()
         at = 0
-        html = _COMMENT.sub("", html)
+        html = _DECLARATION.sub("", _drop_comments(html))
         for tag in _TAG.finditer(html):
             text.add(" ".join(unescape(html[at : tag.start()]).split("\n")))
             self._add_tag(tag, text)
@@ -162,6 +162,17 @@ class _Text:
             self._parts += parts
         self._open = []
         return "".join(self._parts)
+
+
+def _drop_comments(html: str) -> str:
+    """HTML without its comments; one that does not end is text."""
+    made: list[str] = []
+    at = 0
+    while (begin := html.find("<!--", at)) >= 0 and (end := html.find("-->", begin + 4)) >= 0:
+        made.append(html[at:begin])
+        at = end + 3
+    made.append(html[at:])
+    return "".join(made)
 
 
 def footnote_mark(name: str) -> str:
