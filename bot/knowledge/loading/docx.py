@@ -20,12 +20,13 @@ from bot.skills.document_tree import (
     ListItem,
     Paragraph,
     Table,
-    first_heading,
 )
 
 _VALUE = f"{W}val"
-_CODE_STYLES = frozenset({"code", "source code", "html preformatted", "macro text"})
-_QUOTE_STYLES = frozenset({"quote", "intense quote", "block text"})
+_CODE_STYLES = frozenset(
+    {"code", "source code", "html preformatted", "macro text", "preformatted text"}
+)
+_QUOTE_STYLES = frozenset({"quote", "intense quote", "block text", "quotations"})
 _SPACES = re.compile(r" *[ \t]++")
 _WHOLE_FORMULA = re.compile(r"\s*\$(.*)\$\s*", re.DOTALL)
 _FIGURE = re.compile(r"(?:fig(?:ure|\.)|abb(?:ildung|\.)|equation|gleichung)\b", re.IGNORECASE)
@@ -241,7 +242,7 @@ def _load_docx(data: bytes, name: str) -> Loaded:
             if body is None:
                 raise Damaged
             blocks = _attach_captions(_read_story(parts, body))
-            title = first_heading(blocks)[:200]
+            title = next((one.text for one in blocks if isinstance(one, Heading)), "")[:200]
             blocks = [*_frames(parts, document, "header"), *blocks]
             blocks += _frames(parts, document, "footer")
         except Damaged as exc:

@@ -125,6 +125,7 @@ class _Paragraph:
                 return
             align = look.find(f"{W}vertAlign")
             shift = taken.shift if align is None else align.get(_VALUE, "")
+            shift = shift or _shift_by_position(look, run)
             fonts = look.find(f"{W}rFonts")
             font = "" if fonts is None else fonts.get(f"{W}ascii", "")
         pieces: list[str] = []
@@ -288,6 +289,15 @@ def _outer(element: Element) -> Iterable[Element]:
             yield from _outer(child if chosen is None else chosen)
         elif child.tag != TEXT_BOX:
             yield from _outer(child)
+
+
+def _shift_by_position(look: Element, run: Element) -> str:
+    """Figures may be moved up or down by hand."""
+    position = look.find(f"{W}position")
+    moved = "" if position is None else position.get(_VALUE, "")
+    if not moved.strip("-0") or not "".join(one.text or "" for one in run).strip("+-−").isdigit():
+        return ""
+    return "subscript" if moved.startswith("-") else "superscript"
 
 
 def _form_value(data: Element) -> str:

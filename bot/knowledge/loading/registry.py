@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from bot.knowledge.loading.docx import DOCX
 from bot.knowledge.loading.epub import EPUB
 from bot.knowledge.loading.notebook import NOTEBOOK
+from bot.knowledge.loading.old_formats import OLD_FORMATS
 from bot.knowledge.loading.pdf import PDF
 from bot.knowledge.loading.pptx import PPTX
 from bot.knowledge.loading.spreadsheet import CSV
@@ -38,7 +39,19 @@ PAGE = Loader(
     _load_page,
     frozenset({"text/html", "application/xhtml+xml"}),
 )
-LOADERS: tuple[Loader, ...] = (TEXT, PAGE, PDF, DOCX, PPTX, EPUB, XLSX, CSV, NOTEBOOK, CODE)
+LOADERS: tuple[Loader, ...] = (
+    TEXT,
+    PAGE,
+    PDF,
+    DOCX,
+    PPTX,
+    EPUB,
+    XLSX,
+    CSV,
+    NOTEBOOK,
+    CODE,
+    *OLD_FORMATS,
+)
 """Every loader that ships."""
 
 

@@ -295,7 +295,7 @@ def _is_group_row(first: Row, second: Row) -> bool:
     names = [cell for cell in second if cell]
     return (
         len(set(names)) < len(names) or len(set(groups)) < len(groups) or len(groups) < len(names)
-    ) and max(map(len, (*groups, *names))) <= MAX_COLUMN_NAME_CHARACTERS
+    ) and max(map(len, (*groups, *names))) <= _MAX_COLUMN_NAME_CHARACTERS
 
 
 def _fill_groups(header: Sequence[Row]) -> list[list[str]]:

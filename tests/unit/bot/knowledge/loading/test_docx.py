@@ -60,6 +60,8 @@ def test_a_drop_cap_was_a_word_of_its_own() -> None:
         (run("the 4") + run("th", _RAISED), "the 4th"),
         (run("m") + run("-2", _RAISED), "m⁻²"),
         (run("2") + run("x+y", _RAISED), "2^x+y"),
+        (run("km") + run("2", '<w:position w:val="8"/>'), "km²"),
+        (run("A") + run("ha", '<w:position w:val="8"/>'), "Aha"),
     ],
 )
 def test_raised_figures_were_part_of_the_number(runs: str, shown: str) -> None:
