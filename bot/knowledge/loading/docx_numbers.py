@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _VALUE = f"{W}val"
 _LEVELS = 9
+_MAX_MARKER_CHARACTERS = 60
 _PLACEHOLDER = re.compile(r"%([1-9])")
 _HEADING_NAME = re.compile(r"heading ([1-9])")
 _ROMAN = (
@@ -139,7 +140,8 @@ class Numbering:
             form = levels.get(at, _Level()).form
             return format_number(reached[at] or 0, "decimal" if own.legal else form)
 
-        return " ".join(_PLACEHOLDER.sub(put, own.text).split())
+        shown = _PLACEHOLDER.sub(put, own.text[:_MAX_MARKER_CHARACTERS])
+        return " ".join(shown.split())[:_MAX_MARKER_CHARACTERS]
 
     def _count_up(self, number: str, level: int, levels: Mapping[int, _Level]) -> None:
         count = self._counts.setdefault(self._lists[number], [None] * _LEVELS)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from xml.etree.ElementTree import Element
 
+from bot.errors import Refused
 from bot.knowledge.loading.block_text import block_text
 from bot.knowledge.loading.docx_numbers import Numbering, Styles, W
 from bot.knowledge.loading.docx_text import TextReader
@@ -96,8 +97,12 @@ class Parts:
         blocks: tuple[Block, ...] = ()
         if found is not None and not found.external and self._inserted < _MAX_INSERTED:
             self._inserted += 1
-            with suppress(Damaged):
+            try:
                 blocks = self._read_inserted(self.package.read(found.target))
+            except TooLong:
+                raise
+            except (Damaged, Refused):
+                blocks = ()
         if not blocks:
             self.leave_out("inserted document")
         return blocks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 from xml.etree.ElementTree import Element
@@ -9,6 +10,8 @@ from xml.etree.ElementTree import Element
 M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 _VALUE = f"{M}val"
 _TEXT = f"{M}t"
+_COMMAND_AT_END = re.compile(r"\\[A-Za-z]+$")
+_MAX_COMMAND_CHARACTERS = 24
 _LINE_END = " \\\\ "
 _OPERATORS = {
     "∑": "\\sum", "∏": "\\prod", "∐": "\\coprod", "∫": "\\int", "∬": "\\iint", "∭": "\\iiint",
@@ -84,7 +87,7 @@ def _inside(element: Element | None) -> str:
 
 
 def _ends_with_command(text: str) -> bool:
-    return text.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ").endswith("\\")
+    return bool(_COMMAND_AT_END.search(text[-_MAX_COMMAND_CHARACTERS:]))
 
 
 def _convert(element: Element) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import IO
 from urllib.parse import unquote
@@ -16,6 +17,10 @@ from bot.knowledge.loading.zip_safety import open_archive
 _STRICT_NAME = re.compile(rb"http://purl\.oclc\.org/ooxml/(\w+)/")
 _TRANSITIONAL_NAME = rb"http://schemas.openxmlformats.org/\1/2006/"
 RELATION_ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+
+
+UNPACKING_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError)
+"""What reading a damaged member of a zip file raises."""
 
 
 class Damaged(Exception):
@@ -80,7 +85,7 @@ class Package:
         with self.open(path) as stream:
             try:
                 return stream.read()
-            except (zipfile.BadZipFile, OSError, EOFError, ValueError) as exc:
+            except UNPACKING_ERRORS as exc:
                 raise Damaged from exc
 
     def xml(self, path: str) -> Element:

@@ -56,6 +56,7 @@ class _OpenTable:
     caption: str
     values: frozenset[int]
     """The columns that have numbers or dates."""
+    name_lengths: list[int]
 
     @property
     def width(self) -> int:
@@ -170,16 +171,17 @@ class _Sheet:
 
     def _start(self, header: _Rows, body: _Rows) -> None:
         header.cells = _fill_groups(header.cells)
-        self._charge(body, header)
+        lengths = _name_lengths(header.cells)
+        self._charge(body, lengths)
         values = _value_columns(body.cells[:_SAMPLED_ROWS])
-        self._table = _OpenTable(header, body, self._take_caption(), values)
+        self._table = _OpenTable(header, body, self._take_caption(), values, lengths)
         self._made.append(self._table)
 
     def _continue(self, table: _OpenTable, rows: _Rows) -> None:
         if self._captions.cells:
             self._start(_Rows(list(table.header.cells), list(table.header.places)), rows)
             return
-        self._charge(rows, table.header)
+        self._charge(rows, table.name_lengths)
         table.body.extend(rows)
 
     def _take_caption(self) -> str:
@@ -206,12 +208,8 @@ class _Sheet:
         self._spend(len(text))
         self._made.append(Paragraph(text, place=place))
 
-    def _charge(self, rows: _Rows, header: _Rows) -> None:
+    def _charge(self, rows: _Rows, names: list[int]) -> None:
         """What the rows come to when each cell says the name of its column."""
-        names = [0] * max(map(len, (*header.cells, ())))
-        for row in header.cells:
-            for at, cell in enumerate(row):
-                names[at] += len(cell) + 1
         self._spend(sum(names))
         for row in rows.cells:
             self._spend(sum(map(len, row)))
@@ -309,6 +307,15 @@ def _fill_groups(header: Sequence[Row]) -> list[list[str]]:
         if above_names and groups[at - 1]:
             groups[at] = groups[at - 1]
     return [groups, names]
+
+
+def _name_lengths(header: Sequence[Row]) -> list[int]:
+    """The length of each column's name."""
+    lengths = [0] * max(map(len, (*header, ())))
+    for row in header:
+        for at, cell in enumerate(row):
+            lengths[at] += len(cell) + 1
+    return lengths
 
 
 def _names_columns(first: Row, rest: Sequence[Row]) -> bool:

@@ -91,7 +91,8 @@ class _Reader:
                 grid.merged.append((row, column, *_cell_of(last or first, row, column)))
             elif _is_hidden(element, "width"):
                 start, end = element.get("min", "0"), element.get("max", "0")
-                if start.isdecimal() and end.isdecimal():
+                known = len(grid.hidden_columns) < _MAX_COLUMNS
+                if known and start.isdecimal() and end.isdecimal():
                     grid.hidden_columns.append((int(start), int(end)))
         return grid
 

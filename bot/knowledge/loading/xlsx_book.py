@@ -10,7 +10,13 @@ from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
 from bot.knowledge.loading.number_format import BUILT_IN_FORMATS
 from bot.knowledge.loading.office_graphics import drawing_text
-from bot.knowledge.loading.office_package import RELATION_ID, Damaged, Package, transitional
+from bot.knowledge.loading.office_package import (
+    RELATION_ID,
+    UNPACKING_ERRORS,
+    Damaged,
+    Package,
+    transitional,
+)
 from bot.skills.document_tree import lowered, raised
 
 S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -81,7 +87,7 @@ def elements(package: Package, path: str, *tags: str) -> Iterator[Element]:
                         element.clear()
                 piece = stream.read(_PIECE_BYTES)
             parser.close()
-        except (ParseError, OSError, EOFError, ValueError) as exc:
+        except (ParseError, *UNPACKING_ERRORS) as exc:
             raise Damaged from exc
 
 
