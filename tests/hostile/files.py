@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 
 from pypdf import PdfWriter
 
+from tests.fakes.office_files import xlsx
+
 _WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -86,6 +88,31 @@ def docx_of_nested_controls() -> bytes:
         "word/document.xml",
         "wordprocessingml.document",
         {"word/document.xml": f'<w:document xmlns:w="{_WORD}">{body}</w:document>'},
+    )
+
+
+def docx_of_nested_formulas() -> bytes:
+    """A fraction within a fraction, 20,000 times, and one of 100,000 letters."""
+    math = "http://schemas.openxmlformats.org/officeDocument/2006/math"
+    nested = "<m:f><m:num>" * 20_000 + "</m:num></m:f>" * 20_000
+    long = "<m:r><m:t>x</m:t></m:r>" * 100_000
+    body = f"<w:p><m:oMath>{long}</m:oMath><m:oMath>{nested}</m:oMath></w:p>"
+    return _package(
+        "word/document.xml",
+        "wordprocessingml.document",
+        {
+            "word/document.xml": f'<w:document xmlns:w="{_WORD}" xmlns:m="{math}"><w:body>{body}'
+            "</w:body></w:document>"
+        },
+    )
+
+
+def xlsx_of_merged_cells() -> bytes:
+    """A text in a merged cell that covers 16,384 columns of 5,000 rows."""
+    cells = "".join(f'<row r="{n}"><c r="XFD{n}"><v>1</v></c></row>' for n in range(2, 5_001))
+    text = f'<row r="1"><c r="A1" t="inlineStr"><is><t>{"lamp " * 20}</t></is></c></row>'
+    return xlsx(
+        {"Lamps": f'<sheetData>{text}{cells}</sheetData><mergeCell ref="A1:XFC5000"/>'},
     )
 
 
@@ -181,6 +208,8 @@ HOSTILE: Mapping[str, Callable[[], bytes]] = {
     "blanks.pdf": pdf_that_unfolds,
     "chapters.epub": epub_of_one_chapter,
     "controls.docx": docx_of_nested_controls,
+    "formulas.docx": docx_of_nested_formulas,
+    "merged.xlsx": xlsx_of_merged_cells,
     "names.csv": csv_of_long_names,
     "operators.pdf": pdf_of_one_long_page,
     "pages.pdf": pdf_of_one_stream,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import email
 import email.policy
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from xml.etree.ElementTree import Element
 
 from bot.errors import Refused
@@ -31,6 +30,7 @@ class Parts:
     def __init__(self, package: Package, read_story: ReadStory, inserted: int = 0) -> None:
         self.package = package
         self.main = package.main
+        self._left_out: dict[str, int] = {}
         self.styles = Styles(self._related("styles"))
         self.numbering = Numbering(self._related("numbering"), self.styles)
         self.text = TextReader(self.styles)
@@ -41,7 +41,6 @@ class Parts:
         self._told: set[tuple[str, str]] = set()
         self._left = MAX_CHARACTERS
         self._inserted = inserted
-        self._left_out: dict[str, int] = {}
 
     def spend(self, characters: int) -> None:
         """Count characters of the document. Raises `TooLong` if there are too many."""
@@ -134,14 +133,20 @@ class Parts:
             found = self.package.relations(self.main).get(mark.get(RELATION_ID, ""))
             if found is not None and found.target not in told:
                 told.add(found.target)
-                with suppress(Damaged):
-                    yield self.package.xml(found.target)
+                try:
+                    root = self.package.xml(found.target)
+                except Damaged:
+                    self.leave_out(f"damaged {kind}")
+                    continue
+                yield root
 
     def _related(self, kind: str) -> Element | None:
         """A part that a document can do without."""
         for path in self.package.related(self.main, kind):
-            with suppress(Damaged):
+            try:
                 return self.package.xml(path)
+            except Damaged:
+                self.leave_out("damaged part")
         return None
 
 

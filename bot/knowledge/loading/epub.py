@@ -114,11 +114,12 @@ def _read_chapters(book: Package, paths: list[str], left_out: Counter[str]) -> l
             continue
         try:
             html = decode(book.read(path))
-        except Damaged:
+            chapter = blocks_of_html(html)
+        except (Damaged, ValueError):  # what a converter of HTML makes of odd attributes
             left_out["damaged chapter"] += 1
             continue
         left_out["picture"] += len(_PICTURE.findall(html))
-        for block in blocks_of_html(html):
+        for block in chapter:
             left -= _length(block)
             if left < 0:
                 raise TooLong

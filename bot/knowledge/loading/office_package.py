@@ -62,12 +62,21 @@ class Package:
         return path.lower() in self._paths
 
     def relations(self, path: str) -> dict[str, Relation]:
-        """What a part refers to, by id; the package itself has the path ""."""
+        """What a part refers to, by id; the package itself has the path "".
+
+        Raises `Damaged` only for the package and its main part: what another part refers to is
+        then missing.
+        """
         found = self._relations.get(path)
         if found is None:
             folder, name = posixpath.split(path)
             listed = posixpath.join(folder, "_rels", f"{name}.rels")
-            root = self.xml(listed) if self.has(listed) else Element("none")
+            try:
+                root = self.xml(listed) if self.has(listed) else Element("none")
+            except Damaged:
+                if not path or path == self.main:
+                    raise
+                root = Element("none")
             found = {one.get("Id", ""): _relation(one, folder) for one in root}
             self._relations[path] = found
         return found

@@ -199,8 +199,8 @@ def _load_pptx(data: bytes, name: str) -> Loaded:
                 raise TooLong(name)
         blocks += [Paragraph(text) for text in footers]
     if not blocks:
-        raise without_text(name)
-    told = tuple(LeftOut(what, count) for what, count in left_out.items())
+        raise damaged(name, "a PPTX") if left_out["damaged slide"] else without_text(name)
+    told = tuple(LeftOut(what, count) for what, count in left_out.items() if count)
     return Loaded(title=title[:200], blocks=tuple(blocks), left_out=told)
 
 

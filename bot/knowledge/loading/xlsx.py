@@ -6,7 +6,6 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
@@ -58,12 +57,18 @@ class _Reader:
 
     def read(self, sheet: Sheet) -> list[Block]:
         """The blocks of a sheet: its name, its rows, and what is written over them."""
-        grid = self._grid(sheet)
+        try:
+            grid = self._grid(sheet)
+        except Damaged:
+            self.left_out["damaged sheet"] += 1
+            return []
         self._fill_merged(grid)
         self._drop_hidden(grid)
         blocks = list(rows_to_blocks(_lines(grid), _places(grid, sheet.name)) if grid.rows else ())
-        with suppress(Damaged):
+        try:
             blocks += self._over_cells(sheet)
+        except Damaged:
+            self.left_out["damaged drawing or comments"] += 1
         return [Heading(1, sheet.name, place=Place(sheet=sheet.name)), *blocks] if blocks else []
 
     def _over_cells(self, sheet: Sheet) -> Iterator[Block]:
@@ -247,6 +252,8 @@ def _load_xlsx(data: bytes, name: str) -> Loaded:
                     reader.left_out["hidden sheet"] += 1
                 else:
                     blocks += reader.read(sheet)
+            if not blocks and reader.left_out["damaged sheet"]:
+                raise Damaged
         except Damaged as exc:
             raise damaged(name, "an XLSX") from exc
         title = package.title()

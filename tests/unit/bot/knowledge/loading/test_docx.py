@@ -394,6 +394,13 @@ def test_a_strict_document_is_read() -> None:
     assert load(zipped(members)).blocks == (Paragraph("The lamp."),)
 
 
+def test_damaged_notes_are_told() -> None:
+    mark = '<w:r><w:footnoteReference w:id="2"/></w:r>'
+    found = load(docx(paragraph("Oil.", mark), None, footnotes="<w:footnote>"))
+    assert found.blocks == (Paragraph("Oil.¹"),)
+    assert found.left_out == (LeftOut("damaged part"),)
+
+
 @pytest.mark.parametrize("data", [b"PK nothing", zipped({"a.txt": "a"}), docx("<w:broken>")])
 def test_what_is_no_document_is_refused(data: bytes) -> None:
     with pytest.raises(Refused, match=r"a\.docx is damaged or not a DOCX, and cannot be read\."):

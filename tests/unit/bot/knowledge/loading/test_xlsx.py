@@ -164,6 +164,12 @@ def test_a_workbook_without_a_cell_is_refused() -> None:
         load(xlsx({"Oil": rows()}))
 
 
+def test_a_damaged_sheet_refused_the_others() -> None:
+    found = load(xlsx({"Oil": rows("Seen"), "Wicks": "<sheetData><row>"}))
+    assert texts(found.blocks) == ["Seen"]
+    assert found.left_out == (LeftOut("damaged sheet"),)
+
+
 def test_what_is_no_workbook_is_refused() -> None:
     with pytest.raises(Refused, match=r"a\.xlsx is damaged or not an XLSX"):
         load(xlsx({"Oil": "<sheetData><row>"}))
