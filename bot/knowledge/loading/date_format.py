@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -39,6 +40,22 @@ _NAMES = {
 """Months and days of the week by the language that a format names."""
 
 
+_PROGRAM_FORMS = (("F800", "%Y-%m-%d"), ("F400", "%H:%M:%S"))
+"""Languages of formats that mean the program's own long form."""
+
+
+@dataclass(frozen=True, slots=True)
+class DateParts:
+    """The format of a date: its parts in order, each with its kind, and what they need."""
+
+    parts: tuple[tuple[str, str], ...]
+    decimals: int
+    has_half_days: bool
+    program_form: str
+    months: list[str]
+    days: list[str]
+
+
 class Token(Protocol):
     """A sign of a format, as `number_format` takes it apart."""
 
@@ -55,22 +72,32 @@ def is_date(tokens: Sequence[Token]) -> bool:
     return any(one.kind == "other" and one.text.lower() in "ymdhs" for one in tokens)
 
 
-def format_date(value: float, tokens: Sequence[Token], *, from_1904: bool = False) -> str:
+def read_date_parts(tokens: Sequence[Token]) -> DateParts:
+    """Takes the format of a date apart, once for all cells that have it."""
+    parts = tuple(_parts(tokens))
+    language = next((text for kind, text in parts if kind == "locale"), "").upper()
+    months, days = _names(language)
+    return DateParts(
+        parts,
+        decimals=max((len(text) for kind, text in parts if kind == "fraction"), default=0),
+        has_half_days=any(kind == "half" for kind, _ in parts),
+        program_form=next((form for mark, form in _PROGRAM_FORMS if language.startswith(mark)), ""),
+        months=months,
+        days=days,
+    )
+
+
+def format_date(value: float, date: DateParts, *, from_1904: bool = False) -> str:
     """Returns a date or time as it is shown; "" where the number is none."""
     if not 0 <= value < _MAX_DAYS:
         return ""
-    parts = list(_parts(tokens))
-    decimals = max((len(text) for kind, text in parts if kind == "fraction"), default=0)
-    seconds = round(value * 86_400, decimals)
+    seconds = round(value * 86_400, date.decimals)
     moment = _moment(value, seconds, from_1904)
-    half_day = any(kind == "half" for kind, _ in parts)
-    language = next((text for kind, text in parts if kind == "locale"), "")
-    if language.upper().startswith(("F800", "F400")):  # the program's own long form
-        return moment.strftime("%Y-%m-%d" if language.upper() == "F800" else "%H:%M:%S")
-    names = _names(language)
+    if date.program_form:
+        return moment.strftime(date.program_form)
     made = "".join(
-        text if kind == "literal" else _show(kind, text, moment, seconds, half_day, names)
-        for kind, text in parts
+        text if kind == "literal" else _show(kind, text, moment, seconds, date)
+        for kind, text in date.parts
     )
     return " ".join(made.split())
 
@@ -149,20 +176,18 @@ def _show(
     text: str,
     moment: datetime,
     seconds: float,
-    half_day: bool,
-    names: tuple[list[str], list[str]],
+    date: DateParts,
 ) -> str:
     width = min(len(text), 2)
-    months, days = names
     if kind in ("y", "e", "g"):
         return (
             f"{moment.year % 100:02d}" if kind == "y" and width == len(text) else str(moment.year)
         )
     if kind == "m" and len(text) > 2:
-        name = months[moment.month - 1]
+        name = date.months[moment.month - 1]
         return {3: name[:3], 5: name[:1]}.get(len(text), name)
     if kind == "d" and len(text) > 2:
-        name = days[moment.weekday()]
+        name = date.days[moment.weekday()]
         return name[:3] if len(text) == 3 else name
     if kind == "half":
         mark = "AM" if moment.hour < 12 else "PM"
@@ -172,7 +197,7 @@ def _show(
     if kind == "elapsed":
         unit = {"h": 3_600, "m": 60, "s": 1}[text[0]]
         return str(int(seconds // unit)).rjust(len(text), "0")
-    hour = (moment.hour % 12 or 12) if half_day else moment.hour
+    hour = (moment.hour % 12 or 12) if date.has_half_days else moment.hour
     number = {
         "m": moment.month, "d": moment.day, "h": hour, "minute": moment.minute,
         "s": moment.second,

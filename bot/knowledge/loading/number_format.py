@@ -14,7 +14,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from functools import lru_cache
 
-from bot.knowledge.loading.date_format import format_date, is_date
+from bot.knowledge.loading.date_format import DateParts, format_date, is_date, read_date_parts
 
 BUILT_IN_FORMATS = {
     0: "General", 1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 5: "$#,##0_);($#,##0)",
@@ -50,15 +50,30 @@ class Token:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """Where the digits of a number stand in a format, by the positions of its tokens."""
+
+    before: list[int]
+    after: list[int]
+    """The places before and after the point."""
+    exponent: int | None
+    is_fraction: bool
+    is_grouped: bool
+    factor: Decimal
+    """What the number is multiplied with: by 100 for per cent, less for commas at the end."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Section:
     """The part of a format for some numbers: positive ones, negative ones, zero."""
 
     tokens: tuple[Token, ...]
-    condition: tuple[str, float] | None = None
-
-    def kinds(self) -> frozenset[str]:
-        return frozenset(token.kind for token in self.tokens)
+    condition: tuple[str, float] | None
+    kind: str
+    """`general`, `text`, `date` or `number`."""
+    date: DateParts | None
+    layout: Layout
 
 
 def format_number(value: float, form: str, *, from_1904: bool = False) -> str:
@@ -66,17 +81,18 @@ def format_number(value: float, form: str, *, from_1904: bool = False) -> str:
     if not math.isfinite(value):
         return str(value)
     section, shown = _choose(value, form)
-    if section is None or "general" in section.kinds() or not section.tokens:
-        if section is not None and not section.tokens and form.strip():
-            return ""
-        literal = () if section is None else section.tokens
-        return _around(literal, plain_number(shown), "general")
-    if is_date(section.tokens):
-        return format_date(value, section.tokens, from_1904=from_1904) or plain_number(value)
-    if any(token == Token("other", "@") for token in section.tokens):
+    if section is None:
+        return plain_number(shown)
+    if not section.tokens:
+        return "" if form.strip() else plain_number(value)
+    if section.kind == "general":
+        return _around(section.tokens, plain_number(shown), "general")
+    if section.date is not None:
+        return format_date(value, section.date, from_1904=from_1904) or plain_number(value)
+    if section.kind == "text":
         return _around(section.tokens, plain_number(value), "other", "@")
     try:
-        return " ".join(_fill(section.tokens, shown).split())
+        return " ".join(_fill(section, shown).split())
     except (ValueError, ArithmeticError):
         return plain_number(value)
 
@@ -85,7 +101,7 @@ def format_text(text: str, form: str) -> str:
     """Returns a text as its cell shows it: some formats put words around it."""
     sections = _sections(form)
     section = sections[-1] if len(sections) in (1, 4) else None
-    if section is None or not any(one == Token("other", "@") for one in section.tokens):
+    if section is None or section.kind != "text":
         return text
     return _around(section.tokens, text, "other", "@")
 
@@ -136,7 +152,7 @@ def _sections(form: str) -> tuple[Section, ...]:
         kind = match.lastgroup or "other"
         text = match[kind]
         if kind == "other" and text == ";":
-            found.append(Section(tuple(tokens), condition))
+            found.append(_section(tuple(tokens), condition))
             tokens, condition = [], None
         elif kind == "bracket":
             limit = _CONDITION.fullmatch(text.strip())
@@ -152,8 +168,41 @@ def _sections(form: str) -> tuple[Section, ...]:
             tokens.append(Token("quoted", " "))
         elif kind != "fill":
             tokens.append(Token("quoted" if kind == "escaped" else kind, text))
-    found.append(Section(tuple(tokens), condition))
+    found.append(_section(tuple(tokens), condition))
     return tuple(found)
+
+
+def _section(tokens: tuple[Token, ...], condition: tuple[str, float] | None) -> Section:
+    kinds = {token.kind for token in tokens}
+    date = None
+    kind = "number"
+    if "general" in kinds:
+        kind = "general"
+    elif is_date(tokens):
+        kind, date = "date", read_date_parts(tokens)
+    elif any(one == Token("other", "@") for one in tokens):
+        kind = "text"
+    return Section(tokens, condition, kind, date, _layout(tokens))
+
+
+def _layout(tokens: tuple[Token, ...]) -> Layout:
+    digits = [at for at, one in enumerate(tokens) if one.kind == "digit"]
+    signs = [(at, one.text) for at, one in enumerate(tokens) if one.kind == "other"]
+    point = next((at for at, text in signs if text == "."), len(tokens))
+    before = [at for at in digits if at < point]
+    commas = [at for at, text in signs if text == ","]
+    scale = 0  # each comma after the last place takes three digits away
+    while digits and digits[-1] + scale + 1 in commas:
+        scale += 1
+    percent = sum(1 for _, text in signs if text == "%")
+    return Layout(
+        before=before,
+        after=[at for at in digits if at > point][:_MAX_DECIMALS],
+        exponent=next((at for at, one in enumerate(tokens) if one.kind == "exponent"), None),
+        is_fraction=bool(digits) and any(text == "/" for _, text in signs),
+        is_grouped=any(before and before[0] < at < before[-1] for at in commas),
+        factor=Decimal(100) ** percent / Decimal(1000) ** scale,
+    )
 
 
 def _around(tokens: Sequence[Token], text: str, kind: str, sign: str | None = None) -> str:
@@ -170,29 +219,17 @@ def _literal(token: Token) -> str:
     return token.text if token.kind in ("quoted", "other") else ""
 
 
-def _fill(tokens: tuple[Token, ...], value: float) -> str:
+def _fill(section: Section, value: float) -> str:
     """Puts the digits of a number into the places of a format."""
-    if any(one == Token("other", "/") for one in tokens) and "digit" in {t.kind for t in tokens}:
+    tokens, layout = section.tokens, section.layout
+    if layout.is_fraction:
         return _fraction(tokens, value)
-    digits = [at for at, one in enumerate(tokens) if one.kind == "digit"]
-    if not digits:  # words alone
+    if not layout.before and not layout.after:  # words alone
         return ("-" if value < 0 else "") + "".join(map(_literal, tokens))
-    percent = sum(1 for one in tokens if one == Token("other", "%"))
-    number = Decimal(repr(value)) * 100**percent
-    exponent = next((at for at, one in enumerate(tokens) if one.kind == "exponent"), None)
-    if exponent is not None:
-        return _scientific(tokens, exponent, number)
-    point = next((at for at, one in enumerate(tokens) if one == Token("other", ".")), None)
-    before = [at for at in digits if point is None or at < point]
-    after = [] if point is None else [at for at in digits if at > point]
-    commas = [at for at, one in enumerate(tokens) if one == Token("other", ",")]
-    grouped = any(before and before[0] < at < before[-1] for at in commas)
-    scale = 0  # each comma after the last place takes three digits away
-    while digits[-1] + scale + 1 in commas:
-        scale += 1
-    number /= Decimal(1000) ** scale
-    whole, parts = _round(number, min(len(after), _MAX_DECIMALS))
-    return _place(tokens, (before, after), (whole, parts), grouped, number < 0)
+    number = Decimal(repr(value)) * layout.factor
+    if layout.exponent is not None:
+        return _scientific(tokens, layout.exponent, number)
+    return _place(tokens, layout, _round(number, len(layout.after)), number < 0)
 
 
 def _round(number: Decimal, decimals: int) -> tuple[str, str]:
@@ -203,18 +240,14 @@ def _round(number: Decimal, decimals: int) -> tuple[str, str]:
 
 
 def _place(
-    tokens: tuple[Token, ...],
-    places: tuple[list[int], list[int]],
-    digits: tuple[str, str],
-    grouped: bool,
-    negative: bool,
+    tokens: tuple[Token, ...], layout: Layout, digits: tuple[str, str], negative: bool
 ) -> str:
-    before, after = places
+    before, after = layout.before, layout.after
     whole, parts = digits
     needed = sum(1 for at in before if tokens[at].text == "0")
     first = next((n for n, at in enumerate(before) if tokens[at].text == "0"), len(before))
     whole = whole.rjust(max(needed, len(before) - first), "0") if needed else whole
-    shown = _digits_by_place(before, whole, grouped)
+    shown = _digits_by_place(before, whole, layout.is_grouped)
     kept = len(parts)
     while kept and parts[kept - 1] == "0" and tokens[after[kept - 1]].text != "0":
         kept -= 1
@@ -224,12 +257,10 @@ def _place(
     for at, token in enumerate(tokens):
         if token.kind == "digit":
             made += shown.get(at, "")
-        elif token == Token("other", "."):
-            made += "." if kept else ""
-        elif token != Token("other", ","):
+        elif token.kind != "other" or token.text not in ".,":
             made += _literal(token)
-        elif not before or not before[0] <= at:
-            made += ","
+        elif token.text == "." or not before or at < before[0]:
+            made += token.text if token.text == "," or kept else ""
     return made
 
 
