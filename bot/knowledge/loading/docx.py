@@ -227,7 +227,7 @@ def _frames(parts: Parts, document: Element, kind: str) -> Iterator[Block]:
             if isinstance(block, Heading | ListItem | Paragraph):
                 text = _PAGE_WORDS.sub("", block.text).replace(PAGE_MARK, "").strip(_EDGES)
                 block = Paragraph(text, block.kind if isinstance(block, Paragraph) else "text")
-                if text in told or not text:
+                if text in told or not any(map(str.isalpha, text)):
                     continue
                 told.add(text)
             yield block

@@ -132,7 +132,8 @@ class Numbering:
         self._count_up(number, level, levels)
         own = levels.get(level, _Level())
         if own.form == "bullet":
-            return _BOXES.get(own.text.strip(), "-")
+            sign = own.text.strip()  # a blank one only sets paragraphs of an item in
+            return _BOXES.get(sign, "-") if sign else ""
         reached = self._counts[self._lists[number]]
 
         def put(found: re.Match[str]) -> str:

@@ -127,6 +127,14 @@ def test_formats_of_numbers(form: str, shown: list[str]) -> None:
     assert markers(body, numbering=numbering((form, "%1."))) == shown
 
 
+def test_a_blank_bullet_is_none() -> None:
+    assert markers(listed("Goes on."), numbering=numbering(("bullet", " "))) == []
+
+
+def test_boxes_to_tick_may_be_bullets() -> None:
+    assert markers(listed("Done."), numbering=numbering(("bullet", "☒"))) == ["[x]"]
+
+
 def test_numbered_headings_had_no_number() -> None:
     levels = (
         '<w:abstractNum w:abstractNumId="0">'
