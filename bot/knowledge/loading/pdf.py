@@ -166,7 +166,7 @@ def _height(page: Any, quarter: int) -> tuple[float, float]:
     """From where to where a page reaches upwards, turned by so many quarters."""
     box = (0.0, 0.0, 0.0, 0.0)
     with suppress(Exception):
-        box = page.get_cropbox()
+        box = page.get_bbox()
     left, bottom, right, top = box
     one = turn(quarter, box, left, bottom)[2]
     two = turn(quarter, box, right, top)[2]

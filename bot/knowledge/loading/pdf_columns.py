@@ -21,7 +21,7 @@ _MIN_LAST_LINES = 2
 _MIN_COLUMN_POINTS = 50.0
 _EDGE_GRID_POINTS = 3.0
 """Edges that are so near to each other are one."""
-_PROSE_CHARACTERS = 22
+_PROSE_CHARACTERS = 20
 """Letters of the usual line in a column of prose."""
 _NARROW_CHARACTERS = 12
 """Letters of the usual line in a narrow column beside one of prose."""

@@ -124,9 +124,8 @@ class _Grid:
 
     def __init__(self, upwards: Sequence[Rule], across: Sequence[Rule]) -> None:
         self._upwards, self._across = upwards, across
-        self.xs = _merge(
-            [rule.at for rule in upwards] + [r.start for r in across] + [r.end for r in across]
-        )
+        ends = [min(rule.start for rule in across), max(rule.end for rule in across)]
+        self.xs = _merge([*(rule.at for rule in upwards), *ends])
         self.ys = _merge([rule.at for rule in across])
 
     def holds(self, word: Word) -> bool:
@@ -147,14 +146,21 @@ class _Grid:
         grid = [[owners[row, column] for column in range(columns)] for row in range(rows)]
         table: list[tuple[str, ...]] = []
         bold: list[bool] = []
-        for row in grid:
+        for above, row in zip([None, *grid], grid, strict=False):
+            if row == above:
+                continue
             reads = [texts.get(owner, _Read("", False)) for owner in row]
             split = self._split_row(page, row, cells) if len(set(row)) == columns else []
             table += split or [tuple(read.text for read in reads)]
             bold += [False] * len(split) or [
                 any(r.text for r in reads) and all(r.bold for r in reads if r.text)
             ]
-        keep = [at for at in range(columns) if any(row[at] for row in table)]
+        keep = [
+            at
+            for at in range(columns)
+            if any(row[at] for row in table)
+            and (not at or any(row[at] != row[at - 1] for row in grid))
+        ]
         bold = [one for one, row in zip(bold, table, strict=True) if any(row)]
         table = [tuple(row[at] for at in keep) for row in table if any(row)]
         if len(keep) < 2 or len(table) < 2:

@@ -91,6 +91,8 @@ class _Blocks:
         self._marker = ""
         self._indents: list[float] = []
         """Where the items of the lists around the last one begin."""
+        self._item_row = (0, 0.0)
+        """Where the last item stands: page and height."""
         self._asides: list[tuple[str, int]] = []
         self._said: set[str] = set()
 
@@ -169,10 +171,13 @@ class _Blocks:
         self._asides = []
 
     def _item(self, text: str, place: Place) -> ListItem:
-        x = self._first.x if self._first is not None else 0.0
-        self._indents = [indent for indent in self._indents if indent < x - 4] + [x]
+        first = self._first
+        row = (first.page, first.y) if first is not None else (0, 0.0)
+        if first is not None and row != self._item_row:
+            self._indents = [x for x in self._indents if x < first.x - 4] + [first.x]
+        self._item_row = row
         marker = "-" if self._marker in _BULLETS else self._marker
-        return ListItem(text, marker, len(self._indents) - 1, place)
+        return ListItem(text, marker, max(0, len(self._indents) - 1), place)
 
     def _note_asides(self, lines: Sequence[Line]) -> None:
         for line in lines:

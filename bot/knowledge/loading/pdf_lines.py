@@ -27,6 +27,7 @@ _LEVEL_EM = 0.45
 _CELL_GAP_EM = 0.8
 _WIDEST_SPACE_EM = 1.5
 """Spaces of a justified line reach so far; then all of the line are wide."""
+_WIDE_SPACE_EM = 1.1
 _MIN_JUSTIFIED_WORDS = 6
 _MARK = re.compile(r"[•‣▪●○◦■□–*·-]|\[[ x]\]|\(?(?:\d{1,2}|[a-zA-Z])[.)]")
 _HEADING_NUMBER = re.compile(r"\d{1,2}(?:\.\d{1,2})*\.?|[A-Z](?:\.\d{1,2})*\.?|[IVX]{1,5}\.")
@@ -115,12 +116,12 @@ def _rows(words: Iterable[Word]) -> list[list[Word]]:
     rows: list[list[Word]] = []
     y = size = 0.0
     for word in sorted(words, key=lambda word: -word.y):
-        if rows and y - word.y <= _LEVEL_EM * max(size, word.size):
+        if rows and y - word.y <= _LEVEL_EM * min(size, word.size):
             rows[-1].append(word)
-            if word.size > size:
-                y, size = word.y, word.size
         else:
             rows.append([word])
+            size = 0.0
+        if word.size > size:
             y, size = word.y, word.size
     for row in rows:
         row.sort(key=lambda word: word.x)
@@ -131,12 +132,11 @@ def _rows(words: Iterable[Word]) -> list[list[Word]]:
 def _move_small_words(rows: list[list[Word]]) -> None:
     """Moves raised and lowered words to the row of the word that they stand at, where another row
     has taken them."""
+    largest = [max(word.size for word in row) for row in rows]
     for at, row in enumerate(rows):
-        largest = max((word.size for word in row), default=0.0)
-        small = [word for word in row if word.size < SMALL_SIZE_RATIO * largest]
-        alone = not small and len(row) <= 2
-        for word in row[:] if alone else small:
-            if not alone and _find_base(row, word) is not None:
+        around = SMALL_SIZE_RATIO * max(largest[max(0, at - 1) : at + 2])
+        for word in [word for word in row if word.size < around]:
+            if _find_base(row, word) is not None:
                 continue
             for other in (at + 1, at - 1):
                 beside = rows[other] if 0 <= other < len(rows) else []
@@ -180,7 +180,11 @@ def _is_beside(last: Word, word: Word, gap: float, widest: float) -> bool:
     """Whether two words stand in one cell; the lines of code are one each."""
     if last.mono and word.mono:
         return True
-    return gap <= (widest if last.run == word.run else _CELL_GAP_EM) * min(last.size, word.size)
+    if last.run != word.run:
+        widest = _CELL_GAP_EM
+    elif last.spaced and not last.text.isascii():
+        widest = _WIDE_SPACE_EM  # one space of a font whose letters are all as wide
+    return gap <= widest * min(last.size, word.size)
 
 
 def _widest_space(row: Sequence[Word]) -> float:

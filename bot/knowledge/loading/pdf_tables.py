@@ -94,9 +94,13 @@ class TableFinder:
 def _wraps(rows: Sequence[Line], line: Line) -> bool:
     """Whether a single cell goes on with the one above it: right below, in a later column."""
     last = rows[-1]
-    below = last.page == line.page and last.y - line.y < 1.5 * line.size
-    return below and any(
-        abs(cell.x - line.x) < 2 or abs(cell.middle - line.cells[0].middle) < 2
+    if last.page != line.page or last.y - line.y >= 1.5 * line.size or len(line.cells) != 1:
+        return False
+    mine = line.cells[0]
+    return any(
+        abs(cell.x - mine.x) < 2
+        or (abs(cell.middle - mine.middle) < 2 and mine.x > row.cells[0].end)
+        or (abs(cell.end - mine.end) < 2 and mine.x > row.cells[0].end)
         for row in rows
         for cell in row.cells[1:]
     )

@@ -13,12 +13,15 @@ from bot.skills.document_tree import lowered, raised
 
 _GLUED_EM = 0.17
 """What stands nearer is one word, whatever drew it; kerning reaches so far."""
-OVERLAP_EM = -0.15
+_THIN_EM = 0.1
+"""The thin space of a long number: two figures that are further apart are two numbers."""
+OVERLAP_EM = -0.19
 """What reaches further into the word before it is another word."""
 SMALL_SIZE_RATIO = 0.86
+_TINY_SIZE_RATIO = 0.75
 MIN_RAISE_EM = 0.12
 MAX_RAISE_EM = 0.85
-MAX_RAISED_GAP_EM = 0.35
+MAX_RAISED_GAP_EM = 0.2
 _WORD = re.compile(r"\w*")
 
 
@@ -68,7 +71,8 @@ def _shifted(text: str, way: int) -> str:
 def _shift(last: Word | None, word: Word, end: float, main: Word) -> int:
     """1 where a word is raised, -1 where it is lowered, beside the words of the cell."""
     rise = (word.y - main.y) / main.size
-    if not MIN_RAISE_EM <= abs(rise) <= MAX_RAISE_EM:
+    least = MIN_RAISE_EM if word.size > _TINY_SIZE_RATIO * main.size else 0.5 * MIN_RAISE_EM
+    if not least <= abs(rise) <= MAX_RAISE_EM:
         return 0
     if word.size > SMALL_SIZE_RATIO * main.size and not (word.text.isdigit() and rise > 0.25):
         return 0
@@ -88,6 +92,8 @@ def _apart(last: Word, word: Word, end: float, shift: int) -> bool:
         return last.spaced or gap > _GLUED_EM * size
     if gap < OVERLAP_EM * size:
         return True
+    if last.text[-1].isdigit() and word.text[0].isdigit():
+        return gap > _THIN_EM * size
     if _is_wide(last.text[-1]) and _is_wide(word.text[0]):
         return gap > 0.5 * size
     return gap > _GLUED_EM * size or (last.spaced and gap > 0.02 * size)

@@ -44,6 +44,8 @@ _COMBINING = {
 _ACCENT = re.compile(f"[{''.join(_COMBINING)}]")
 _NOISE = re.compile(r"[\x00-\x1f\x7f-\x9f\ue000-\uf8ff\ufffd\uffff]")
 """Characters that are no text: of a font's own (icons), or of no font."""
+_LIGATURE = re.compile("[\u0622\u0623\u0625\u0627]\u0644")
+"""An alef before a lam: their ligature is a lam before an alef."""
 _NARROW_EM = 0.2
 """pdfium takes a narrower gap for a space at times, where letters are kerned."""
 _MIN_JUDGED_CHARACTERS = 8
@@ -162,12 +164,23 @@ class WordReader:
                     last.spaced = not self._pdfium.FPDFText_IsGenerated(handle, space)
                 word = Word(left, right, look.y, look.size, text[start:stop], look.bold, look.mono)
                 word.spaced, word.run, last, space = spaced and stop == end, run, word, end
+                if not word.text.isascii() and _LIGATURE.search(word.text):
+                    word.text = self._unfold_ligatures(word.text, handle, start)
                 if not word.text.isalnum():
                     written = word.text.translate(_CHARACTERS)
                     word.text = _NOISE.sub("", written) or ("•" if len(written) == 1 else "")
                 if word.text:
                     yield look, word
                 start = stop
+
+    def _unfold_ligatures(self, text: str, handle: Any, start: int) -> str:
+        """An Arabic word; pdfium turns the two letters of a ligature round, which share a box."""
+        letters = list(text)
+        for found in _LIGATURE.finditer(text):
+            at = found.start()
+            if self._letter_box(handle, start + at) == self._letter_box(handle, start + at + 1):
+                letters[at : at + 2] = letters[at + 1], letters[at]
+        return "".join(letters)
 
     def _join_accents(self, text: str, handle: Any) -> str:
         """The text with accents that are drawn over letters joined to these; where they stood is a
