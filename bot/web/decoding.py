@@ -185,4 +185,4 @@ def _guess_charset(data: bytes) -> str:
     begin = max(0, first - 1024)
     detector = EncodingDetector()
     detector.feed(data[begin : begin + _GUESSED_BYTES], last=True)
-    return str(detector.guess(tld=domain, allow_utf8=False).lower())
+    return str(detector.guess(tld=domain, allow_utf8=False)).lower()

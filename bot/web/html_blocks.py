@@ -11,7 +11,7 @@ from typing import Any
 
 from bot.skills.document_tree import Block
 from bot.web.block_writer import BlockWriter
-from bot.web.html_tree import is_hidden, parse, tag_of
+from bot.web.html_tree import is_hidden, parse, tag_of, walk
 from bot.web.mathml import formula_of
 
 _SKIPPED_TAGS = frozenset({
@@ -44,16 +44,14 @@ def blocks_of_tree(
     root: Any, left_out: Counter[str] | None = None, skipped: Container[Any] = ()
 ) -> tuple[Block, ...]:
     """Return the blocks of an element and what is within it, without the elements in `skipped`."""
-    from lxml import etree
-
-    writer = BlockWriter(Counter() if left_out is None else left_out, _layout_tables(root, etree))
-    walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
+    writer = BlockWriter(Counter() if left_out is None else left_out, _layout_tables(root))
+    walked = walk(root, "start", "end", "comment", "pi")
     last: Any = None  # what was read otherwise, and ends now
-    for event, element in walk:
+    for event, element in walked:
         if event == "start":
             if element in skipped or _is_read_otherwise(element, writer):
                 last = element
-                walk.skip_subtree()
+                walked.skip_subtree()
             else:
                 writer.start(element, tag_of(element))
                 writer.add_text(element.text)
@@ -99,11 +97,11 @@ def _is_read_otherwise(element: Any, writer: BlockWriter) -> bool:
     return tag in _SKIPPED_TAGS
 
 
-def _layout_tables(root: Any, etree: Any) -> set[Any]:
+def _layout_tables(root: Any) -> set[Any]:
     """The tables that arrange blocks of text, as old pages and letters do."""
     found: set[Any] = set()
     open_tables: list[_TableShape] = []
-    for event, element in etree.iterwalk(root, events=("start", "end")):
+    for event, element in walk(root, "start", "end"):
         tag = tag_of(element)
         if event == "start":
             if open_tables:

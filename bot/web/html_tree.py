@@ -41,14 +41,12 @@ def parse(html: str) -> Any:
 
     Raises `RecursionError` where elements are nested too deeply.
     """
-    from lxml import etree  # takes its time to import, so only where HTML is read
-
     html = _ENDS.sub("", html)
     if _XHTML.match(html[:2_000]):
         html = _CLOSED_IN_ITSELF.sub(_close, html)
-    root, whole = _parse_tree(etree, html)
+    root, whole = _parse_tree(html)
     if not whole:  # formatting that is never closed nests without an end
-        root, whole = _parse_tree(etree, _INLINE_TAGS.sub("", html))
+        root, whole = _parse_tree(_INLINE_TAGS.sub("", html))
     if not whole:
         raise RecursionError("HTML")
     return root
@@ -61,11 +59,20 @@ def _close(found: re.Match[str]) -> str:
     return f"<{found[1]}{found[2]}></{found[1]}>"
 
 
-def _parse_tree(etree: Any, html: str) -> tuple[Any, bool]:
+def _parse_tree(html: str) -> tuple[Any, bool]:
+    from lxml import etree  # type: ignore[import-untyped]  # takes its time to import
+
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True)
     data = html.encode("utf-8", errors="replace")
     root = etree.fromstring(data, parser) if data.strip() else None
     return root, all(entry.type_name != "ERR_RESOURCE_LIMIT" for entry in parser.error_log)
+
+
+def walk(root: Any, *events: str) -> Any:
+    """Iterate over (event, element) below an element; `skip_subtree()` passes over one."""
+    from lxml import etree
+
+    return etree.iterwalk(root, events=events)
 
 
 def tag_of(element: Any) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bot.web.html_tree import is_hidden, names_of, tag_of
+from bot.web.html_tree import is_hidden, names_of, tag_of, walk
 
 _FURNITURE_TAGS = frozenset({"nav", "footer"})
 _FURNITURE_ROLES = frozenset(
@@ -104,13 +104,11 @@ def find_content(root: Any) -> tuple[Any, set[Any]]:
 
 def _measure(root: Any, skipped: set[Any]) -> dict[Any, _Size]:
     """The sizes of all elements that are shown, in the order of their beginnings."""
-    from lxml import etree
-
     sizes: dict[Any, _Size] = {}
     path: list[_Size] = []
     links = 0
-    walk = etree.iterwalk(root, events=("start", "end"))
-    for event, element in walk:
+    walked = walk(root, "start", "end")
+    for event, element in walked:
         tag = tag_of(element)
         if event == "start":
             links += tag == "a"
@@ -118,7 +116,7 @@ def _measure(root: Any, skipped: set[Any]) -> dict[Any, _Size]:
             path.append(size)
             if element in skipped or tag in _UNSEEN_TAGS or is_hidden(element):
                 size.has_control = tag == "button"
-                walk.skip_subtree()
+                walked.skip_subtree()
                 continue
             sizes[element] = size
             _count(size, element.text, in_link=links > 0)
@@ -160,9 +158,7 @@ def _skip_furniture(root: Any, sizes: dict[Any, _Size], skipped: set[Any]) -> No
 
 def _walk_sections(root: Any, inside: list[Any]) -> Iterator[Any]:
     """All elements, while `inside` has those around each that make a section of a text."""
-    from lxml import etree
-
-    for event, element in etree.iterwalk(root, events=("start", "end")):
+    for event, element in walk(root, "start", "end"):
         section = element is root or tag_of(element) in ("article", "main", "section")
         if event == "start":
             yield element
@@ -221,13 +217,11 @@ def _largest_part(core: Any, sizes: dict[Any, _Size], least: float) -> Any:
 
 def _skip_around(part: Any, sizes: dict[Any, _Size], skipped: set[Any]) -> None:
     """Menus within what stands beside the text."""
-    from lxml import etree
-
-    walk = etree.iterwalk(part, events=("start",))
-    for _, element in walk:
+    walked = walk(part, "start")
+    for _, element in walked:
         if element in sizes and _is_around(element, sizes):
             skipped.add(element)
-            walk.skip_subtree()
+            walked.skip_subtree()
 
 
 def _is_around(element: Any, sizes: dict[Any, _Size]) -> bool:
@@ -241,14 +235,12 @@ def _is_around(element: Any, sizes: dict[Any, _Size]) -> bool:
 
 def _skip_contents(root: Any, sizes: dict[Any, _Size], skipped: set[Any]) -> None:
     """Tables of contents, which say the headings of the page again."""
-    from lxml import etree
-
     headings: set[str] = set()
     for element in sizes:
         if tag_of(element) in _HEADING_TAGS:
             headings.add(_slug("".join(element.itertext())))
-    walk = etree.iterwalk(root, events=("start",))
-    for _, element in walk:
+    walked = walk(root, "start")
+    for _, element in walked:
         size = sizes.get(element)
         if size is None or element is root or size.links < 3 or size.inner_links < size.links:
             continue
@@ -257,4 +249,4 @@ def _skip_contents(root: Any, sizes: dict[Any, _Size], skipped: set[Any]) -> Non
         said = [_slug("".join(link.itertext())) for link in element.iter("a")]
         if sum(text in headings for text in said) > 0.7 * len(said):
             skipped.add(element)
-        walk.skip_subtree()
+        walked.skip_subtree()

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
+from bot.knowledge.loading.csv_table import CSV
 from bot.knowledge.loading.docx import DOCX
 from bot.knowledge.loading.epub import EPUB
+from bot.knowledge.loading.mail import MAIL, OUTLOOK
 from bot.knowledge.loading.notebook import NOTEBOOK
 from bot.knowledge.loading.old_formats import OLD_FORMATS
 from bot.knowledge.loading.pdf import PDF
 from bot.knowledge.loading.pptx import PPTX
-from bot.knowledge.loading.spreadsheet import CSV
 from bot.knowledge.loading.text import CODE, TEXT
 from bot.knowledge.loading.xlsx import XLSX
 from bot.skills.document_loader import Loaded, Loader
@@ -48,9 +49,11 @@ LOADERS: tuple[Loader, ...] = (
     EPUB,
     XLSX,
     CSV,
+    MAIL,
+    OUTLOOK,
     NOTEBOOK,
+    OLD_FORMATS,
     CODE,
-    *OLD_FORMATS,
 )
 """Every loader that ships."""
 

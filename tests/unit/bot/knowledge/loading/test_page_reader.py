@@ -96,9 +96,8 @@ async def test_a_short_page_keeps_its_headings_and_tables_and_loses_its_menu(
     page = await reader.read(pages.page("/runbook", body))
     assert page.title == "Runbook"
     assert page.text == (
-        "# Runbook\n\n## Contacts\n\n"
-        "|  |  |\n| --- | --- |\n| On call | +43 1 |\n| Boss | +43 2 |\n\n"
-        "Run `undo now`.\n\n- Weight: 1.4 kg"
+        "# Runbook\n\n## Contacts\n\n|  |  |\n| --- | --- |\n| On call | +43 1 |\n"
+        "| Boss | +43 2 |\n\nRun `undo now`.\n\n- Weight: 1.4 kg"
     )
 
 

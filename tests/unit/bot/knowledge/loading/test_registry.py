@@ -103,7 +103,7 @@ def test_office_documents() -> None:
 
 def test_a_table_names_its_columns_in_every_row() -> None:
     found = read("trams.csv", "Town;Trams\nBasel;13\nZürich;14\n".encode())
-    assert found.text == "Town: Basel; Trams: 13\n\nTown: Zürich; Trams: 14"
+    assert found.text == "| Town | Trams |\n| --- | --- |\n| Basel | 13 |\n| Zürich | 14 |"
 
 
 def test_a_book_is_read_in_the_order_of_its_spine() -> None:
