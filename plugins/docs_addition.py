@@ -163,7 +163,9 @@ async def _report(ctx: Context, steps: AsyncGenerator[Ingested, None]) -> None:
                 shown += 1
                 how = _OUTCOMES.get(step.state, step.state)
                 detail = f": {step.detail}" if step.detail else ""
-                detail += f" (not read: {step.left_out})" if step.left_out else ""
+                detail += (
+                    say(" (not read: {left_out})", left_out=step.left_out) if step.left_out else ""
+                )
                 await ctx.say(Text(f"- {step.location}: {how}{detail}\n"))
     if sum(counts.values()) > 1:
         total = ", ".join(f"{number} {state}" for state, number in counts.items())

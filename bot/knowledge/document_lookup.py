@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bot.catalogue.sentence import say
 from bot.errors import NotFound, UsageError, nearest
 from bot.knowledge.index.rows import DocumentRow
 from bot.knowledge.loading.block_frames import decode_left_out
@@ -28,13 +29,17 @@ def find_document(rows: Sequence[DocumentRow], name: str, path: str) -> Document
         return titled[0]
     if titled:
         raise UsageError(
-            f"{len(titled)} documents are called {name[:100]!r}; name one by its id: "
+            say(
+                "{number} documents are called {name!r}; name one by its id: ",
+                number=len(titled),
+                name=name[:100],
+            )
             + ", ".join(row.id for row in titled[:5])
             + "."
         )
     near = nearest(name, [row.title for row in rows] + [_name(row) for row in rows])
-    hint = f" Did you mean {near!r}?" if near else ""
-    raise NotFound(f"There is no document {name[:100]!r}.{hint}")
+    hint = say(" Did you mean {near!r}?", near=near) if near else ""
+    raise NotFound(say("There is no document {name!r}.{hint}", name=name[:100], hint=hint))
 
 
 def _name(row: DocumentRow) -> str:

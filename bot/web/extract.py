@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.skills.document_loader import Loaded
 from bot.skills.document_tree import Block, LeftOut, first_heading, to_markdown
@@ -37,15 +38,22 @@ def extract(data: bytes, name: str, content_type: str = "", charset: str | None 
     """Read a web page as blocks, or a plain text. Raises `Refused` where there is nothing to read,
     and `RecursionError` for a page that is nested too deeply."""
     if is_binary(data):
-        raise Refused(f"{name:.100} is not text, so there is nothing to read in it.")
+        raise Refused(
+            say("{name} is not text, so there is nothing to read in it.", name=name[:100])
+        )
     text = decode(data, charset)
     page = is_html(data, content_type)
     found = _extract_page(text) if page else _extract_plain(text)
     if page and _PASSWORD.search(text) and _is_short(found):
-        raise Refused(f"{name:.100} asks for a password; pages behind a login cannot be read.")
+        raise Refused(
+            say("{name} asks for a password; pages behind a login cannot be read.", name=name[:100])
+        )
     if not found.blocks and not found.text.strip():
         raise Refused(
-            f"{name:.100} has no readable text; it may need a login, or be made of scripts alone."
+            say(
+                "{name} has no readable text; it may need a login, or be made of scripts alone.",
+                name=name[:100],
+            )
         )
     return found
 

@@ -60,7 +60,7 @@ def _close(found: re.Match[str]) -> str:
 
 
 def _parse_tree(html: str) -> tuple[Any, bool]:
-    from lxml import etree  # type: ignore[import-untyped]  # takes its time to import
+    from lxml import etree  # takes its time to import
 
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True)
     data = html.encode("utf-8", errors="replace")

@@ -38,7 +38,14 @@ NOT_FOR_PEOPLE = frozenset(
     | {"ConfigError", "PluginError", "StorageError", "AdapterError", "ValueError", "TypeError"}
     | {"RuntimeError", "KeyError", "LookupError", "PortError", "PortRefused", "MessageClosed"}
     | {"ConnectionError", "ConnectionRejected", "DeadlineExceeded", "ForeignCancellation"}
-    | {"BackendProtocolError", "AssertionError", "NotImplementedError", "Field", "Literal"}
+    | {
+        "BackendProtocolError",
+        "LoaderFailed",
+        "AssertionError",
+        "NotImplementedError",
+        "Field",
+        "Literal",
+    }
     # names of tasks, calls as they are typed, patterns
     | {"start", "create_task", "background", "_background", "_own", "_guarded", "Example"}
     | {"enter_async_context", "set_result", "compile", "sub", "run_in_thread", "text", "execute"}
@@ -55,11 +62,12 @@ NOT_CHAT = (
     "bot/http/",
     "bot/installation.py",
     "bot/knowledge/index/",
-    "bot/knowledge/ingestion/",
     "bot/knowledge/language/",
-    "bot/knowledge/loading/",
+    "bot/knowledge/loading/date_format.py",
+    "bot/knowledge/loading/docx",
+    "bot/knowledge/loading/markdown_inline.py",
+    "bot/knowledge/loading/number_format.py",
     "bot/knowledge/retrieval/",
-    "bot/web/extract.py",
     "bot/observability/",
     "bot/platforms.py",
     "bot/prompting/",
@@ -72,6 +80,7 @@ NOT_CHAT = (
 
 NO_SENTENCES = {
     ("bot/commands/declaration.py", "in threads"),
+    ("bot/knowledge/loading/old_formats.py", "old formats"),
     ("bot/replies/draft.py", "text/markdown; charset=utf-8"),
     ("bot/skills/context.py", "steps done"),
     ("bot/types.py", "in message"),

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from backends.base import Embeddings
+from bot.catalogue.sentence import say
 from bot.errors import Refused, UserFacingError
 from bot.knowledge.index.chroma import ChromaIndex, collection_name
 from bot.knowledge.index.chroma_sync import reconcile
@@ -128,7 +129,7 @@ class Ingestor:
         ident = document_id(target.base.name, location)
         chunks = cut_chunks(ident, target.chunker, title, loaded.blocks)
         if not chunks:
-            raise Refused(f"{raw.name[:100]} has no readable text.")
+            raise Refused(say("{name} has no readable text.", name=raw.name[:100]))
         row = DocumentRow(
             id=ident,
             base=target.base.name,

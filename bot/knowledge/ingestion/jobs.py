@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from pathlib import Path
 
+from bot.catalogue.sentence import say
 from bot.config.knowledge import KnowledgeSettings
 from bot.errors import NotFound, Refused, UserFacingError, nearest
 from bot.knowledge.access import default_base, is_private
@@ -228,7 +229,7 @@ class IngestionJobs:
         async with self._lock(base):
             old = (await self._store.bases()).get(base)
             if old is None:
-                raise NotFound(f"The knowledge base {base[:60]!r} has no documents.")
+                raise NotFound(say("The knowledge base {base!r} has no documents.", base=base[:60]))
             embedder = await self._embedder_of(base)
             target = IngestionTarget(
                 next_generation(old, embedder), embedder, self._chunker(embedder)
@@ -296,8 +297,10 @@ class IngestionJobs:
     def _check_name(self, base: str) -> None:
         if base not in self._settings.bases and not is_private(base):
             near = nearest(base, self._settings.bases)
-            hint = f" Did you mean {near!r}?" if near else ""
-            raise NotFound(f"There is no knowledge base {base[:60]!r}.{hint}")
+            hint = say(" Did you mean {near!r}?", near=near) if near else ""
+            raise NotFound(
+                say("There is no knowledge base {base!r}.{hint}", base=base[:60], hint=hint)
+            )
 
 
 def _find_vanished(rows: Sequence[DocumentRow]) -> list[DocumentRow]:

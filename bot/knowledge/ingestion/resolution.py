@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.sources import (
@@ -52,6 +53,8 @@ async def resolve(
     items, refused = await asyncio.to_thread(search)
     if not items and not refused:
         only = f", only {format_kind_counts(other)}" if other else ""
-        raise Refused(f"The folder {path} has no document that can be read{only}.")
+        raise Refused(
+            say("The folder {path} has no document that can be read{only}.", path=path, only=only)
+        )
     skipped.update(other)
     return Resolved("folder", location, items, refused)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
+from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.knowledge.loading.table_text import rows_to_blocks
 from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
@@ -27,7 +28,9 @@ _SAMPLED_ROWS = 50
 
 def _load_csv(data: bytes, name: str) -> Loaded:
     if is_binary(data):
-        raise Refused(f"{name[:100]} is not text, so there is nothing to read in it.")
+        raise Refused(
+            say("{name} is not text, so there is nothing to read in it.", name=name[:100])
+        )
     text = decode(data).lstrip("\ufeff")
     declared = _DECLARED_DELIMITER.match(text)
     delimiter = declared[1] if declared else _find_delimiter(text, name)
@@ -38,8 +41,12 @@ def _load_csv(data: bytes, name: str) -> Loaded:
         return Loaded(blocks=rows_to_blocks(_tell_columns_apart(_limit_rows(rows, name))))
     except csv.Error as exc:
         raise Refused(
-            f"{name[:100]} has a cell of more than {csv.field_size_limit():,} characters; see "
-            "whether a quotation mark is missing."
+            say(
+                "{name} has a cell of more than {limit:,} characters; "
+                "see whether a quotation mark is missing.",
+                name=name[:100],
+                limit=csv.field_size_limit(),
+            )
         ) from exc
 
 
@@ -69,7 +76,13 @@ def _limit_rows(rows: Iterator[list[str]], name: str) -> Iterator[list[str]]:
         if left < 0:
             raise TooLong(name)
         if count > _MAX_ROWS:
-            raise Refused(f"{name[:100]} has more than {_MAX_ROWS:,} rows; split it.")
+            raise Refused(
+                say(
+                    "{name} has more than {limit:,} rows; split it.",
+                    name=name[:100],
+                    limit=_MAX_ROWS,
+                )
+            )
         yield row
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.knowledge.loading import registry as shipped
 from bot.knowledge.loading.markdown import read_markdown
@@ -77,14 +78,14 @@ def load_document(
     With `for_search` invisible characters are left out.
     """
     if not raw.data.strip():
-        raise Refused(f"{raw.title} is empty.")
+        raise Refused(say("{title} is empty.", title=raw.title))
     try:
         loaded = _run_loader(raw, _find_loader(raw, loaders))
         blocks = loaded.blocks or read_markdown(loaded.text)
     except TooLong:
         raise TooLong(raw.title) from None
     except RecursionError:
-        raise Refused(f"{raw.title} is nested too deeply to be read.") from None
+        raise Refused(say("{title} is nested too deeply to be read.", title=raw.title)) from None
     title = find_title(loaded.title, blocks)
     if for_search:
         title = _INVISIBLE_CHARACTERS.sub("", title)
@@ -93,7 +94,7 @@ def load_document(
     if characters > MAX_CHARACTERS:
         raise TooLong(raw.title)
     if not characters:
-        raise Refused(f"{raw.title} has no readable text.")
+        raise Refused(say("{title} has no readable text.", title=raw.title))
     text = searched_markdown(blocks) if for_search else to_markdown(blocks)
     return Loaded(text, title, blocks, loaded.left_out)
 
@@ -157,7 +158,13 @@ def _run_loader(raw: RawDocument, loader: Loader | None) -> Loaded:
     if loader is not None and not (by_type and loader in (TEXT, shipped.PAGE)):
         return loader.load(raw.data, raw.name)
     if loader is None and not _is_textual(raw.content_type):
-        raise Refused(f"{raw.title} is of the type {raw.content_type[:60]}, which is not read.")
+        raise Refused(
+            say(
+                "{title} is of the type {content_type}, which is not read.",
+                title=raw.title,
+                content_type=raw.content_type[:60],
+            )
+        )
     return load_text(raw.data, raw.name, raw.content_type, raw.charset, called=raw.title)
 
 

@@ -16,6 +16,7 @@ import structlog
 
 from backends.errors import BackendError
 from backends.worker.frames import Head
+from bot.catalogue.sentence import say
 from bot.config.knowledge import LoadingSettings
 from bot.errors import Refused, UserFacingError
 from bot.knowledge.loading.document import RawDocument, is_plain_text, load_document
@@ -62,7 +63,7 @@ class DocumentReader:
 
     async def sitemap(self, data: bytes, url: str) -> Sitemap | None:
         """Reads the sitemap fetched from a URL; None if it is not one. Raises `Refused`."""
-        return await refuse_on_error("The sitemap", self._process.sitemap(data, url))
+        return await refuse_on_error(say("The sitemap"), self._process.sitemap(data, url))
 
     async def aclose(self) -> None:
         """Ends the child process. Safe to call twice."""
@@ -82,7 +83,11 @@ async def refuse_on_error(called: str, work: Awaitable[T]) -> T:
         error_id = secrets.token_hex(4)
         log.error("knowledge.document_failed", error_id=error_id, exc_info=error)
         raise Refused(
-            f"{called} could not be read. An admin can look it up under {error_id}."
+            say(
+                "{called} could not be read. An admin can look it up under {error_id}.",
+                called=called,
+                error_id=error_id,
+            )
         ) from error
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
+from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.knowledge.loading.office_package import Damaged, Package, damaged, without_text
 from bot.knowledge.loading.page_blocks import blocks_of_html
@@ -45,8 +46,11 @@ def _load_epub(data: bytes, name: str) -> Loaded:
         closed = [one for one in chapters if one.lower() in encrypted]
         if closed and len(closed) == len(chapters):
             raise Refused(
-                f"{name[:100]} is protected, so that other programs cannot read it; add a copy "
-                "without protection."
+                say(
+                    "{name} is protected, so that other programs cannot read it; add a "
+                    "copy without protection.",
+                    name=name[:100],
+                )
             )
         left_out["encrypted chapter"] += len(closed)
         blocks = _read_chapters(book, [one for one in chapters if one not in closed], left_out)

@@ -14,6 +14,7 @@ from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser
 
+from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.skills.document_loader import Loaded, Loader
 from bot.skills.document_tree import Block, Heading, LeftOut, Paragraph
@@ -33,11 +34,11 @@ _ENCRYPTED_TYPES = frozenset({"multipart/encrypted", "application/pkcs7-mime"})
 def _load_mail(data: bytes, name: str) -> Loaded:
     message = BytesParser().parsebytes(data.lstrip(b"\xef\xbb\xbf\r\n"))
     if not any(message.get(header) for header in ("From", "Subject", "Date", "Message-ID")):
-        raise Refused(f"{name[:100]} is damaged or no e-mail, and cannot be read.")
+        raise Refused(say("{name} is damaged or no e-mail, and cannot be read.", name=name[:100]))
     reader = _MailReader()
     blocks = tuple(reader.read_message(message, 1))
     if reader.encrypted and not reader.parts:
-        raise Refused(f"{name[:100]} is encrypted; save its text and add that.")
+        raise Refused(say("{name} is encrypted; save its text and add that.", name=name[:100]))
     told = tuple(LeftOut(what, count) for what, count in reader.left_out.items())
     return Loaded(title=_header(message, "Subject")[:200], blocks=blocks, left_out=told)
 
@@ -159,8 +160,11 @@ def _decoded(raw: str) -> str:
 
 def _refuse_outlook(data: bytes, name: str) -> Loaded:
     raise Refused(
-        f"{name[:100]} is in Outlook's own format, which is not read; save the message as EML or "
-        "PDF and add it again."
+        say(
+            "{name} is in Outlook's own format, which is not read; save the "
+            "message as EML or PDF and add it again.",
+            name=name[:100],
+        )
     )
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.knowledge.loading.markdown import read_markdown
 from bot.skills.document_loader import Loaded, Loader
@@ -20,7 +21,9 @@ def _load_notebook(data: bytes, name: str) -> Loaded:
         blocks = tuple(_cells(notebook))
         title = _mapping(notebook, "metadata").get("title")
     except (ValueError, TypeError, AttributeError) as exc:
-        raise Refused(f"{name[:100]} is damaged or no notebook, and cannot be read.") from exc
+        raise Refused(
+            say("{name} is damaged or no notebook, and cannot be read.", name=name[:100])
+        ) from exc
     return Loaded("", title if isinstance(title, str) else "", blocks)
 
 

@@ -11,6 +11,7 @@ from typing import IO
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
+from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.knowledge.loading.zip_safety import open_archive
 
@@ -133,12 +134,14 @@ def transitional(data: bytes) -> bytes:
 
 def damaged(name: str, kind: str) -> Refused:
     """The sentence for a file that is not what its name says."""
-    return Refused(f"{name[:100]} is damaged or not {kind}, and cannot be read.")
+    return Refused(
+        say("{name} is damaged or not {kind}, and cannot be read.", name=name[:100], kind=kind)
+    )
 
 
 def without_text(name: str) -> Refused:
     """The sentence for a file in which nothing is to be read."""
-    return Refused(f"{name[:100]} has no text.")
+    return Refused(say("{name} has no text.", name=name[:100]))
 
 
 def _relation(one: Element, folder: str) -> Relation:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.knowledge.loading.docx import DOCX
 from bot.knowledge.loading.pptx import PPTX
@@ -32,7 +33,11 @@ def _refuse(data: bytes, name: str) -> Loaded:
     if suffix in _OLD_NAMES and data.startswith(b"PK\x03\x04"):
         return loader.load(data, name)
     raise Refused(
-        f"{name[:100]} is in a format that is not read; save it as {kind} and add it again."
+        say(
+            "{name} is in a format that is not read; save it as {kind} and add it again.",
+            name=name[:100],
+            kind=kind,
+        )
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
+from bot.catalogue.sentence import say
 from bot.errors import NotFound, Refused
 from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.document_reader import DocumentReader
@@ -54,7 +55,7 @@ class PageReader:
         got = await self._fetcher.fetch_bytes(url)
         parts = urlsplit(got.url)
         name = unquote(PurePosixPath(parts.path).name)
-        called = f"The page at {parts.hostname}"
+        called = say("The page at {hostname}", hostname=parts.hostname)
         page = await self._markdown(
             RawDocument(name or "page", got.data, got.content_type, got.charset, called=called)
         )
@@ -88,20 +89,28 @@ def _read_file(path: str, limit: int) -> tuple[Path, bytes]:
         file = file.expanduser()
         found = file.stat()
         if not stat.S_ISREG(found.st_mode):
-            raise Refused(f"{file.name or str(file):.100} is not a file.")
+            raise Refused(say("{name} is not a file.", name=file.name or str(file)[:100]))
         if found.st_size > limit:
             raise _too_large(file.name, limit)
         with file.open("rb") as stream:
             data = stream.read(limit + 1)
     except FileNotFoundError:
-        raise NotFound(f"There is no file {str(file)!r:.200}.") from None
+        raise NotFound(say("There is no file {file!r}.", file=str(file)[:200])) from None
     except (OSError, ValueError, RuntimeError) as exc:
-        reason = getattr(exc, "strerror", None) or "bad path"
-        raise Refused(f"{str(file)!r:.200} cannot be read: {reason}.") from exc
+        reason = getattr(exc, "strerror", None) or say("bad path")
+        raise Refused(
+            say("{file!r} cannot be read: {reason}.", file=str(file)[:200], reason=reason)
+        ) from exc
     if len(data) > limit:
         raise _too_large(file.name, limit)
     return file, data
 
 
 def _too_large(name: str, limit: int) -> Refused:
-    return Refused(f"{name:.100} is larger than {limit / 1024**2:.0f} MB, which is the limit.")
+    return Refused(
+        say(
+            "{name} is larger than {limit:.0f} MB, which is the limit.",
+            name=name[:100],
+            limit=limit / 1024**2,
+        )
+    )

@@ -8,6 +8,7 @@ from collections import Counter
 from contextlib import suppress
 from typing import Any
 
+from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.knowledge.loading.pdf_annotations import AnnotationReader, place_fields
 from bot.knowledge.loading.pdf_columns import order_lines
@@ -44,11 +45,18 @@ def _load_pdf(data: bytes, name: str) -> Loaded:
     except pypdfium2.PdfiumError as exc:
         if exc.err_code == pdfium.FPDF_ERR_PASSWORD:
             raise Refused(
-                f"{called} is encrypted; save it without a password and add it again."
+                say(
+                    "{called} is encrypted; save it without a password and add it again.",
+                    called=called,
+                )
             ) from exc
         if exc.err_code == pdfium.FPDF_ERR_SECURITY:
-            raise Refused(f"{called} is encrypted in a way that cannot be read.") from exc
-        raise Refused(f"{called} is damaged or not a PDF, and cannot be read.") from exc
+            raise Refused(
+                say("{called} is encrypted in a way that cannot be read.", called=called)
+            ) from exc
+        raise Refused(
+            say("{called} is damaged or not a PDF, and cannot be read.", called=called)
+        ) from exc
     try:
         return _read(document, name)
     finally:
@@ -59,7 +67,12 @@ def _read(document: Any, name: str) -> Loaded:
     called = name[:100]
     if len(document) > _MAX_PAGES:
         raise Refused(
-            f"{called} has {len(document):,} pages; PDFs of up to {_MAX_PAGES:,} are read."
+            say(
+                "{called} has {number:,} pages; PDFs of up to {limit:,} are read.",
+                called=called,
+                number=len(document),
+                limit=_MAX_PAGES,
+            )
         )
     reader = _PageReader(document, name)
     pages = reader.read_all()
@@ -67,15 +80,22 @@ def _read(document: Any, name: str) -> Loaded:
     blocks = _insert_comments(lines_to_blocks(pages), comments)
     if not blocks and reader.left_out["page whose text cannot be decoded"]:
         raise Refused(
-            f"The text of {called} cannot be decoded, as its fonts do not say which letters they "
-            "draw; have its text recognised (OCR) and add it again."
+            say(
+                "The text of {called} cannot be decoded, as its fonts do not say "
+                "which letters they draw; have its text recognised (OCR) and add "
+                "it again.",
+                called=called,
+            )
         )
     if not blocks and reader.left_out["damaged page"]:
-        raise Refused(f"{called} is damaged or not a PDF, and cannot be read.")
+        raise Refused(say("{called} is damaged or not a PDF, and cannot be read.", called=called))
     if not blocks:
         raise Refused(
-            f"{called} has no text and seems to be a scan; have its text recognised (OCR) and add "
-            "it again."
+            say(
+                "{called} has no text and seems to be a scan; have its text "
+                "recognised (OCR) and add it again.",
+                called=called,
+            )
         )
     title = " ".join(document.get_metadata_dict().get("Title", "").replace("\0", "").split())
     title = title[:_MAX_TITLE_CHARACTERS]

@@ -16,6 +16,7 @@ from contextlib import suppress
 
 from backends.errors import BackendProtocolError
 from backends.worker.frames import LENGTHS_FORMAT, Head, pack_head, parse_head, unpack_lengths
+from bot.catalogue.sentence import say
 from bot.config.knowledge import LoadingSettings
 from bot.errors import Refused
 from bot.knowledge.loading.block_frames import decode_blocks, decode_left_out
@@ -31,9 +32,9 @@ IDLE_TIMEOUT_S = 30.0
 """How long an idle process is kept."""
 _START_TIMEOUT_S = 60.0
 _MAX_WRITE_BYTES = 256 * 1024
-_CHILD_PROGRAM = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from bot.knowledge.loading.child import main; main()"
+_CHILD_PROGRAM = say(
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from "
+    "bot.knowledge.loading.child import main; main()"
 )
 _INHERITED_VARIABLES = (
     "HOME",
@@ -101,7 +102,7 @@ class LoaderProcess:
 
     async def sitemap(self, data: bytes, url: str) -> Sitemap | None:
         """Reads the sitemap of a URL; None if it is not one. Raises as `load` does."""
-        answer, _ = await self._read("The sitemap", {"op": "sitemap", "url": url}, data)
+        answer, _ = await self._read(say("The sitemap"), {"op": "sitemap", "url": url}, data)
         found = answer["sitemap"]
         return found and Sitemap(bool(found["index"]), tuple(map(str, found["locations"])))
 
@@ -263,12 +264,14 @@ def _refusal_for_status(called: str, status: int) -> Refused:
 
 
 def _too_large(called: str) -> Refused:
-    return Refused(f"{called} is too large to be read.")
+    return Refused(say("{called} is too large to be read.", called=called))
 
 
 def _too_long(called: str) -> Refused:
-    return Refused(f"{called} takes too long to be read.")
+    return Refused(say("{called} takes too long to be read.", called=called))
 
 
 def _broken(called: str) -> Refused:
-    return Refused(f"{called} cannot be read: it breaks the program that reads it.")
+    return Refused(
+        say("{called} cannot be read: it breaks the program that reads it.", called=called)
+    )

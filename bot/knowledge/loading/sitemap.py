@@ -11,6 +11,7 @@ from itertools import islice
 from urllib.parse import urljoin, urlsplit
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
+from bot.catalogue.sentence import say
 from bot.errors import Refused
 
 MAX_SITEMAP_BYTES = 50 * 1024 * 1024
@@ -42,11 +43,13 @@ def _parse_root(data: bytes) -> Element | None:
             with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
                 data = stream.read(MAX_SITEMAP_BYTES + 1)
         except (OSError, EOFError, zlib.error) as exc:
-            raise Refused("The sitemap is damaged and cannot be read.") from exc
+            raise Refused(say("The sitemap is damaged and cannot be read.")) from exc
         if len(data) > MAX_SITEMAP_BYTES:
-            raise Refused("The sitemap is larger than a sitemap may be.")
+            raise Refused(say("The sitemap is larger than a sitemap may be."))
     if b"<!ENTITY" in data:
-        raise Refused("The sitemap declares entities, which no sitemap needs, so it is not read.")
+        raise Refused(
+            say("The sitemap declares entities, which no sitemap needs, so it is not read.")
+        )
     try:
         return fromstring(data)
     except ParseError:

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, Protocol
 from urllib.parse import unquote, urlsplit
 
+from bot.catalogue.sentence import say, say_number
 from bot.errors import NotFound, Refused
 from bot.knowledge.loading import registry as shipped
 from bot.knowledge.loading.document import FileStat, RawDocument
@@ -100,10 +101,17 @@ def folder_items(
     def cannot(error: OSError) -> None:
         if Path(error.filename) == folder:
             raise Refused(
-                f"The folder {folder} cannot be read ({_reason(error)}); check its permissions."
+                say(
+                    "The folder {folder} cannot be read ({reason}); check its permissions.",
+                    folder=folder,
+                    reason=_reason(error),
+                )
             ) from error
         refused.append(
-            (_shown(str(error.filename)), f"The folder cannot be read: {_reason(error)}.")
+            (
+                _shown(str(error.filename)),
+                say("The folder cannot be read: {reason}.", reason=_reason(error)),
+            )
         )
 
     root = folder.resolve()
@@ -115,7 +123,13 @@ def folder_items(
         if path.is_symlink() and not path.resolve().is_relative_to(root):
             continue
         if len(items) >= MAX_FILES:
-            raise Refused(f"{folder} has more than {MAX_FILES:,} documents; add its parts.")
+            raise Refused(
+                say(
+                    "{folder} has more than {limit:,} documents; add its parts.",
+                    folder=folder,
+                    limit=MAX_FILES,
+                )
+            )
         try:
             items.append(file_item(path, most=most))
         except (Refused, NotFound) as exc:
@@ -126,17 +140,21 @@ def folder_items(
 def _kind(path: Path) -> str:
     suffix = path.suffix.lower()
     if not suffix:
-        return "without a suffix"
-    return suffix if _SUFFIX.fullmatch(suffix) else "of other kinds"
+        return say("without a suffix")
+    return suffix if _SUFFIX.fullmatch(suffix) else say("of other kinds")
 
 
 def describe_skipped(kind_counts: Mapping[str, int]) -> str:
     """Describes the files that `folder_items` skipped in one sentence: `3 files of kinds that are
     not read were passed over: 2 .png, 1 .zip.`"""
     count = sum(kind_counts.values())
-    files = "1 file of a kind that is not read was" if count == 1 else f"{count:,} files of kinds "
-    files += "" if count == 1 else "that are not read were"
-    return f"{files} passed over: {format_kind_counts(kind_counts)}."
+    kinds = format_kind_counts(kind_counts)
+    return say_number(
+        "1 file of a kind that is not read was passed over: {kinds}.",
+        "{n:,} files of kinds that are not read were passed over: {kinds}.",
+        count,
+        kinds=kinds,
+    )
 
 
 def format_kind_counts(kind_counts: Mapping[str, int]) -> str:
@@ -190,7 +208,12 @@ def upload_item(name: str, data: bytes, *, most: int = MAX_DOCUMENT_BYTES) -> So
 def _check_name(path: str) -> str:
     """A path whose name can be stored. Raises `Refused`: on Linux a name is any bytes."""
     if _shown(path) != path:
-        raise Refused(f"The name of {_shown(path)!r:.200} is not written in UTF-8; rename it.")
+        raise Refused(
+            say(
+                "The name of {shown!r} is not written in UTF-8; rename it.",
+                shown=_shown(path)[:200],
+            )
+        )
     return path
 
 
@@ -202,9 +225,11 @@ def _stat(path: Path) -> FileStat:
     try:
         found = path.stat()
     except FileNotFoundError:
-        raise NotFound(f"There is no file or folder {str(path)!r:.200}.") from None
+        raise NotFound(say("There is no file or folder {path!r}.", path=str(path)[:200])) from None
     except (OSError, ValueError) as exc:
-        raise Refused(f"{str(path)!r:.200} cannot be read: {_reason(exc)}.") from exc
+        raise Refused(
+            say("{path!r} cannot be read: {reason}.", path=str(path)[:200], reason=_reason(exc))
+        ) from exc
     return FileStat(found.st_size, found.st_mtime_ns)
 
 
@@ -217,22 +242,35 @@ def _read_file(path: Path, most: int) -> RawDocument:
                 data = stream.read(most + 1)
                 after = os.fstat(stream.fileno())
         except FileNotFoundError:
-            raise Refused(f"{path.name[:100]} disappeared while it was read.") from None
+            raise Refused(
+                say("{name} disappeared while it was read.", name=path.name[:100])
+            ) from None
         except (OSError, ValueError) as exc:
-            raise Refused(f"{path.name[:100]} cannot be read: {_reason(exc)}.") from exc
+            raise Refused(
+                say("{name} cannot be read: {reason}.", name=path.name[:100], reason=_reason(exc))
+            ) from exc
         if len(data) > most:
             raise _too_large(path.name, len(data), most)
         if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
             return RawDocument(path.name, data, stat=FileStat(after.st_size, after.st_mtime_ns))
-    raise Refused(f"{path.name[:100]} keeps changing while it is read; add it when it is complete.")
+    raise Refused(
+        say(
+            "{name} keeps changing while it is read; add it when it is complete.",
+            name=path.name[:100],
+        )
+    )
 
 
 def _reason(exc: Exception) -> str:
-    return (getattr(exc, "strerror", None) or "it is not a usable path").lower()
+    return (getattr(exc, "strerror", None) or say("it is not a usable path")).lower()
 
 
 def _too_large(name: str, size: int, most: int) -> Refused:
     return Refused(
-        f"{name[:100]} has {size / 1024**2:,.0f} MB; documents of up to {most / 1024**2:,.0f} MB "
-        "are read."
+        say(
+            "{name} has {size:,.0f} MB; documents of up to {limit:,.0f} MB are read.",
+            name=name[:100],
+            size=size / 1024**2,
+            limit=most / 1024**2,
+        )
     )

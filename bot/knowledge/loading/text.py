@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.knowledge.loading.markdown import front_matter_title, parse_markdown
 from bot.knowledge.loading.markup import MARKUPS
@@ -79,7 +80,9 @@ def _load_code(data: bytes, name: str) -> Loaded:
 
 def _decode(data: bytes, name: str, charset: str | None = None) -> str:
     if is_binary(data):
-        raise Refused(f"{name:.100} is not text, so there is nothing to read in it.")
+        raise Refused(
+            say("{name} is not text, so there is nothing to read in it.", name=name[:100])
+        )
     return decode(data, charset)
 
 

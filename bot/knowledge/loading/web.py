@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from urllib.parse import urlsplit
 
+from bot.catalogue.sentence import say
 from bot.errors import Refused, UserFacingError
 from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.document_reader import DocumentReader
@@ -39,7 +40,7 @@ async def page_items(
         return "page", [_fetched_item(url, got)]
     pages = await _collect_pages(url, sitemap, fetcher, document_reader)
     if not pages:
-        raise Refused("The sitemap names no page of its own site.")
+        raise Refused(say("The sitemap names no page of its own site."))
     return "sitemap", [page_item(page, fetcher) for page in pages]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
+from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.knowledge.loading.number_format import format_number, format_text, plain_number
 from bot.knowledge.loading.office_package import Damaged, Package, damaged, without_text
@@ -79,7 +80,11 @@ class _Reader:
         for reference, text in comments(self._book.package, sheet.path):
             row, _ = _cell_of(reference, 0, 0)
             if text:
-                said = text.replace("Comment", f"Comment on {reference}", 1) if reference else text
+                said = (
+                    text.replace("Comment", say("Comment on {reference}", reference=reference), 1)
+                    if reference
+                    else text
+                )
                 yield Paragraph(said, "comment", Place(sheet=sheet.name, row=row))
 
     def _grid(self, sheet: Sheet) -> _Grid:
@@ -121,7 +126,13 @@ class _Reader:
             if _is_hidden(element, "ht"):
                 grid.hidden_rows.add(number)
             if len(grid.rows) > _MAX_ROWS:
-                raise Refused(f"{self._name[:100]} has more than {_MAX_ROWS:,} rows; split it.")
+                raise Refused(
+                    say(
+                        "{name} has more than {limit:,} rows; split it.",
+                        name=self._name[:100],
+                        limit=_MAX_ROWS,
+                    )
+                )
         return number
 
     def _show(self, cell: Element) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 
+from bot.catalogue.sentence import say
 from bot.errors import Refused
 
 _MAX_ENTRIES = 20_000
@@ -28,19 +29,39 @@ def open_archive(data: bytes, name: str, kind: str) -> zipfile.ZipFile:
     called = name[:100]
     if data[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         raise Refused(
-            f"{called} is encrypted or in an old office format; save it as {kind} without a "
-            "password and add it again."
+            say(
+                "{called} is encrypted or in an old office format; save it as "
+                "{kind} without a password and add it again.",
+                called=called,
+                kind=kind,
+            )
         )
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as exc:
-        raise Refused(f"{called} is damaged or not {kind}, and cannot be read.") from exc
+        raise Refused(
+            say("{called} is damaged or not {kind}, and cannot be read.", called=called, kind=kind)
+        ) from exc
     members = archive.infolist()
     unpacked = sum(member.file_size for member in members)
     if len(members) > _MAX_ENTRIES:
-        raise Refused(f"{called} unpacks to far more than a document would, so it is not read.")
+        raise Refused(
+            say(
+                "{called} unpacks to far more than a document would, so it is not read.",
+                called=called,
+            )
+        )
     if exceeds_unpacked_limit(unpacked, len(data)):
-        raise Refused(f"{called} unpacks to far more than a document would, so it is not read.")
+        raise Refused(
+            say(
+                "{called} unpacks to far more than a document would, so it is not read.",
+                called=called,
+            )
+        )
     if any(member.flag_bits & 1 for member in members):
-        raise Refused(f"{called} is encrypted; save it without a password and add it again.")
+        raise Refused(
+            say(
+                "{called} is encrypted; save it without a password and add it again.", called=called
+            )
+        )
     return archive

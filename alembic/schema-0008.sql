@@ -2,7 +2,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0007');
+INSERT INTO "alembic_version" VALUES('0008');
 CREATE TABLE capabilities (
 	replica VARCHAR NOT NULL,
 	found TEXT NOT NULL,
@@ -53,7 +53,7 @@ CREATE TABLE "knowledge_documents" (
 	passages INTEGER NOT NULL,
 	text BLOB NOT NULL,
 	added_by VARCHAR NOT NULL,
-	at FLOAT NOT NULL,
+	at FLOAT NOT NULL, left_out TEXT DEFAULT '' NOT NULL,
 	CONSTRAINT pk_knowledge_documents PRIMARY KEY (id),
 	CONSTRAINT uq_knowledge_documents_base_location UNIQUE (base, location),
 	CONSTRAINT fk_knowledge_documents_base_knowledge_bases FOREIGN KEY(base) REFERENCES knowledge_bases (name) ON DELETE CASCADE
@@ -67,7 +67,7 @@ CREATE TABLE "knowledge_passages" (
 	position INTEGER NOT NULL,
 	heading VARCHAR NOT NULL,
 	text TEXT NOT NULL,
-	vectors BLOB NOT NULL,
+	vectors BLOB NOT NULL, page INTEGER DEFAULT '0' NOT NULL, slide INTEGER DEFAULT '0' NOT NULL, sheet_row INTEGER DEFAULT '0' NOT NULL, sheet VARCHAR DEFAULT '' NOT NULL,
 	CONSTRAINT pk_knowledge_passages PRIMARY KEY (number),
 	CONSTRAINT uq_knowledge_passages_id_generation UNIQUE (id, generation),
 	CONSTRAINT fk_knowledge_passages_document_knowledge_documents FOREIGN KEY(document) REFERENCES knowledge_documents (id) ON DELETE CASCADE
@@ -167,11 +167,11 @@ CREATE TABLE "turns" (
 	CONSTRAINT fk_turns_answers_turns FOREIGN KEY(answers) REFERENCES turns (id) ON DELETE CASCADE
 );
 CREATE INDEX ix_processed_events_at ON processed_events (at);
-CREATE INDEX ix_turns_event ON turns (event_id, platform);
-CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
 CREATE INDEX ix_turns_answers ON turns (answers);
 CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
 CREATE INDEX ix_turns_author ON turns (author);
+CREATE INDEX ix_turns_event ON turns (event_id, platform);
+CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
 CREATE INDEX ix_replies_conversation ON replies (conversation);
 CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
 CREATE INDEX ix_quoted_turn ON quoted (turn);
