@@ -10,6 +10,8 @@ from bot.events import Attachment
 SOUND = say("I can't listen to voice messages and other recordings yet; please write it to me.")
 FILM = say("I can't watch videos yet; please write to me what it is about.")
 
+mimetypes.init()  # reads the system's lists, which at the first name would hold up the event loop
+
 
 def recording_refusal(attachment: Attachment) -> str:
     """What to say of a voice message, another recording or a video; empty for any other file."""
