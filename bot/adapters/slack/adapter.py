@@ -128,6 +128,8 @@ class SlackAdapter:
                 users = UserDirectory(client, groups)
                 membership = Membership(client, users, self.timing, str(me["team_id"]))
                 self._running = _Run(client, core.replies, membership, groups)
+                known = [command.name for command in core.commands]
+                client.write_commands = partial(self._names.in_notice, known=known)
                 register_listeners(
                     app, core, client, self.timing, background_tasks, str(me["bot_user_id"]),
                     users, groups, names=self._names,
@@ -211,7 +213,7 @@ class SlackAdapter:
 
     def _make_client(
         self, token: str | None, session: aiohttp.ClientSession, watch: TokenWatch | None = None
-    ) -> AsyncWebClient:
+    ) -> Client:
         return Client(
             token=token,
             base_url=self.base_url,

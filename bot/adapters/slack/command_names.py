@@ -6,6 +6,7 @@ last where two have the same name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -49,6 +50,13 @@ class CommandNames:
             return text
         name, rest = self.split_call(called, text.removeprefix(called).strip(), known)
         return f"/{name} {rest}".strip() if name else rest
+
+    def in_notice(self, text: str, known: Collection[str]) -> str:
+        """A notice that names commands as the core knows them, with the names that people type."""
+        if not (self.prefix and known):
+            return text
+        names = "|".join(map(re.escape, known))
+        return re.sub(rf"(?<![\w/])/({names})(?![\w/-])", rf"/{self.prefix}\1", text)
 
     def written(self, call: str) -> str:
         """A call such as `/ask how so?` as it is written in Slack, in Markdown."""

@@ -118,7 +118,7 @@ class Interactions:
 
         None opens if a given text does not fit its field, or Slack refuses (after three seconds).
         """
-        view = build_form(command, str(body["channel_id"]), given)
+        view = build_form(command, str(body["channel_id"]), given, self._names)
         if view is None:
             return False
         try:

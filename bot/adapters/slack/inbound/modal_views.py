@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bot.adapters.slack.command_names import CommandNames
 from bot.commands.declaration import Command, Option, format_number
 from bot.errors import UsageError
 from bot.types import Value
@@ -21,8 +22,11 @@ _MAX_LABEL_CHARS = 2000
 _MAX_TITLE_CHARS = 24
 
 
-def build_form(command: Command, channel: str, given: Mapping[str, Value]) -> dict[str, Any] | None:
-    """A modal with a field for every option, filled with what was given already.
+def build_form(
+    command: Command, channel: str, given: Mapping[str, Value], names: CommandNames
+) -> dict[str, Any] | None:
+    """A modal with a field for every option, filled with what was given already; its title is the
+    command's name in Slack.
 
     None where a text that was given is longer than its field.
     """
@@ -35,7 +39,7 @@ def build_form(command: Command, channel: str, given: Mapping[str, Value]) -> di
         "type": "modal",
         "callback_id": FORM,
         "private_metadata": json.dumps({"command": command.name, "channel": channel}),
-        "title": _plain(f"/{command.name}"[:_MAX_TITLE_CHARS]),
+        "title": _plain(f"/{names.in_slack(command.name)}"[:_MAX_TITLE_CHARS]),
         "submit": _plain("Send"),
         "close": _plain("Cancel"),
         "blocks": fields,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import structlog
@@ -123,11 +124,19 @@ class SlackPort(MessagePort[Payload]):
             await self._agent_status.set_status(self._conversation, shown_status(view))
 
     def render(self, view: View) -> Sequence[Payload]:
+        view = self._with_commands_as_typed(view)
         if not self._streaming:
             return render(view, private=not self.direct)
         *full_pages, last = render_pages(view) or [""]
         texts = [*full_pages, escaped_stable_prefix(last)]
         return [Payload(text, growing=True) for text in texts if text.strip()]
+
+    def _with_commands_as_typed(self, view: View) -> View:
+        """A view whose notices name commands as a person has to type them here."""
+        if not isinstance(self._client, Client):
+            return view
+        write = self._client.write_commands
+        return replace(view, notices=tuple(replace(n, text=write(n.text)) for n in view.notices))
 
     async def post(self, message: Payload, key: str) -> str:
         with _as_port_errors():

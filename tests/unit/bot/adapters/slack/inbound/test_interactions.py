@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.adapters.forms import ALREADY_SUBMITTED
+from bot.adapters.slack.command_names import CommandNames
 from bot.adapters.slack.inbound.interactions import MENU
 from bot.adapters.slack.inbound.modal_views import FILE, build_form, form_origin
 from bot.commands.declaration import Command, Option, command
@@ -68,6 +69,18 @@ class TestCommands:
         async with running(make(settings={"command_prefix": "team-"})):
             await people.say(text, mention=True)
             await says(people, "a house in red, 1 times")
+
+    async def test_words_and_forms_named_a_command_that_slack_does_not_know(
+        self, make: Any, people: Acting
+    ) -> None:
+        async with running(make(settings={"command_prefix": "team-"})):
+            await people.slash("team-paint", "a house color=red")
+            await says(people, "/team-paint has no option color.")
+            await people.slash("parlance", "/paimt a house")
+            await says(people, "There is no command /paimt. Did you mean /team-paint?")
+            await people.slash("team-paint", "")
+            await people.fake.until(lambda: people.fake.workspace.views)
+            assert people.fake.workspace.views[-1]["title"]["text"] == "/team-paint"
 
     async def test_a_mistake_is_explained(self, bot: Bot, people: Acting) -> None:
         await people.slash("paint", "a house times=7")
@@ -215,8 +228,10 @@ class TestForms:
             Option("", name="part", kind="float", min_value=0.5, max_value=1234567, default=0.1),
         )
         command = Command("c" * 40, "", options, paint.handler)
-        assert build_form(command, CHANNEL, {"long": "z" * 3001}) is None, "the rest would be lost"
-        view = build_form(command, CHANNEL, {"long": "z" * 3000})
+        assert build_form(command, CHANNEL, {"long": "z" * 3001}, CommandNames()) is None, (
+            "the rest would be lost"
+        )
+        view = build_form(command, CHANNEL, {"long": "z" * 3000}, CommandNames())
         assert view is not None
         shown = fields(view)
         assert len(view["title"]["text"]) == 24
