@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 
 from bot.knowledge.loading.docx_numbers import format_number
 from bot.knowledge.loading.formulas import M, to_latex
+from bot.knowledge.loading.symbol_fonts import needs_symbols, symbol
 from bot.skills.document_tree import Block, ListItem, Paragraph, Place, lowered, raised
 
 A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
@@ -71,6 +72,12 @@ def _pieces(element: Element) -> Iterator[str]:
 def _run(run: Element) -> str:
     text = run.findtext(f"{A}t") or ""
     look = run.find(f"{A}rPr")
+    sign = None if look is None else look.find(f"{A}sym")
+    font = "" if sign is None else sign.get("typeface", "")
+    if needs_symbols(text, ""):
+        text = "".join(
+            symbol(ord(one), font) or "" if needs_symbols(one, "") else one for one in text
+        )
     baseline = "" if look is None else look.get("baseline", "")
     inner = text.strip()
     if not inner or not baseline.strip("-0%"):

@@ -23,6 +23,7 @@ from bot.knowledge.loading.xlsx_book import (
     open_workbook,
     rich_text,
     text_boxes,
+    unescape,
 )
 from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
 from bot.skills.document_tree import Block, Heading, LeftOut, Paragraph, Place
@@ -159,7 +160,7 @@ class _Reader:
         if kind == "d":
             return value.removesuffix("T00:00:00").replace("T", " ")
         if kind in ("str", "e"):
-            return value
+            return unescape(value)
         return self._number(value, self._format(cell))
 
     def _number(self, value: str, form: str) -> str:

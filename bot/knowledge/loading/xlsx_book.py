@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing}"
 _BLIP = "{http://schemas.openxmlformats.org/drawingml/2006/main}blip"
 _THREADED = "{http://schemas.microsoft.com/office/spreadsheetml/2018/threadedcomments}"
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _PIECE_BYTES = 256 * 1024
 
 
@@ -104,7 +106,14 @@ def rich_text(element: Element) -> str:
             moved = raised(inner) if align == "superscript" else lowered(inner)
             text = text.replace(inner, moved, 1)
         made += text
-    return made
+    return unescape(made)
+
+
+def unescape(text: str) -> str:
+    """A text with the characters that XML does not allow, which a workbook writes as `_x000D_`."""
+    if "_x" not in text:
+        return text
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text).replace("\r", "")
 
 
 def comments(package: Package, sheet: str) -> Iterator[tuple[str, str]]:

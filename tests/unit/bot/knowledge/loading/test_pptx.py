@@ -70,6 +70,11 @@ def test_raised_figures_and_lines_of_a_paragraph() -> None:
     assert blocks(shape(line)) == (Paragraph("10⁶\nCO₂", place=_ONE),)
 
 
+def test_symbols_of_a_font_are_read() -> None:
+    sign = '<a:r><a:rPr><a:sym typeface="Wingdings"/></a:rPr><a:t>A \uf0e0 B</a:t></a:r>'
+    assert blocks(shape(sign)) == (Paragraph("A → B", place=_ONE),)
+
+
 def test_groups_are_read() -> None:
     assert blocks(f"<p:grpSp><p:grpSp>{shape('Deep.')}</p:grpSp></p:grpSp>") == (
         Paragraph("Deep.", place=_ONE),

@@ -118,6 +118,11 @@ def test_texts_with_parts_that_look_different() -> None:
     assert texts(found.blocks) == ["10⁶", "東京"]
 
 
+def test_characters_that_a_workbook_escapes() -> None:
+    found = load(xlsx({"Oil": rows("a_x000D__x0009_b _x005F_x0041_")}))
+    assert texts(found.blocks) == ["a b _x0041_"]
+
+
 def test_formulas_that_nobody_calculated_show_themselves() -> None:
     cells = (
         '<row r="1"><c r="A1"><v>3</v></c><c r="B1"><f>A1*2</f></c><c r="C1"><f>A1</f><v>3</v></c>'
