@@ -17,12 +17,12 @@ from bot.skills.document_loader import Loaded, Loader
 
 _TEXTS, _SHEETS, _SLIDES = (DOCX, "DOCX"), (XLSX, "XLSX"), (PPTX, "PPTX")
 _NEW_FORMATS = {
-    ".doc": _TEXTS, ".dot": _TEXTS, ".odt": _TEXTS, ".ott": _TEXTS, ".fodt": _TEXTS,
+    ".doc": _TEXTS, ".odt": _TEXTS, ".ott": _TEXTS, ".fodt": _TEXTS,
     ".rtf": _TEXTS,
     ".xls": _SHEETS, ".xlt": _SHEETS, ".xlsb": _SHEETS, ".ods": _SHEETS, ".fods": _SHEETS,
     ".ppt": _SLIDES, ".pps": _SLIDES, ".odp": _SLIDES, ".fodp": _SLIDES,
 }  # fmt: skip
-_OLD_NAMES = frozenset({".doc", ".xls", ".ppt", ".pps", ".dot", ".xlt"})
+_OLD_NAMES = frozenset({".doc", ".xls", ".ppt", ".pps", ".xlt"})
 _TYPES = frozenset({"application/rtf", "text/rtf", "application/vnd.oasis.opendocument.text"})
 """Those of Microsoft's old formats come with newer documents and with CSV, too."""
 
