@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.catalogue.sentence import say
 from bot.errors import Refused
+from bot.knowledge.loading.pdf_alignment import divide_aligned
 from bot.knowledge.loading.pdf_annotations import AnnotationReader, place_fields
 from bot.knowledge.loading.pdf_columns import order_lines
 from bot.knowledge.loading.pdf_drawing import Drawing, DrawingReader
@@ -198,7 +199,7 @@ def arrange_page(
 ) -> list[Line]:
     """The lines of a page in reading order; what is turned stands aside."""
     tables, words = take_grids(number, found.words, drawing)
-    lines = build_lines(number, words)
+    lines = divide_aligned(build_lines(number, words))
     mark_margins(lines, *height)
     lines = sorted([*lines, *tables], key=lambda line: -line.y)
     lines = [line if line.table else join_labels(line) for line in order_lines(lines)]
@@ -207,6 +208,9 @@ def arrange_page(
     ]
     if lines:
         lines[-1].asides = asides
+    for line in lines:
+        if len(line.cells) == 1:
+            line.cells[0].words = []  # which only the cells of tables are divided by
     return lines
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from bot.knowledge.loading.pdf_lines import Cell, Line, make_line
 
 _MAX_DEPTH = 12
-_MAX_CANDIDATES = 8
+_MAX_CANDIDATES = 6
 _MIN_COLUMN_LINES = 4
 _MIN_LAST_LINES = 2
 """Lines of a last column, which may be a short one."""

@@ -217,6 +217,11 @@ def _join_marks(cells: list[Cell]) -> list[Cell]:
     return joined
 
 
+def is_mark(text: str) -> bool:
+    """Whether a text is the mark of a list's item, or a heading's number."""
+    return bool(_MARK.fullmatch(text) or _HEADING_NUMBER.fullmatch(text))
+
+
 def join_labels(line: Line) -> Line:
     """A line whose numbers of headings, and labels with a colon, are joined to what follows."""
     if len(line.cells) == 1:

@@ -23,6 +23,7 @@ _CROSSED_SHARE = 0.1
 _FULL_SHARE = 0.6
 """A row of so many cells, as a share of the most, tells where the columns are."""
 _MIN_GUTTER_POINTS = 1.0
+_SAME_POINTS = 1.5
 _MAX_MEAN_CHARACTERS = 60
 """Cells of more, on average, are prose."""
 _MIN_FILLED_SHARE = 0.4
@@ -220,6 +221,14 @@ def _place_cells(line: Line, columns: Sequence[Cell]) -> list[str]:
 def _split_cell(cell: Cell, columns: Sequence[Cell]) -> list[str]:
     """A cell over several columns: its words by column, where they stand in them; or all of them
     in each column."""
+    cuts = [
+        at
+        for at, (last, word) in enumerate(pairwise(cell.words), 1)
+        if last.run != word.run and any(abs(word.x - c.x) <= _SAME_POINTS for c in columns[1:])
+    ]
+    if len(cuts) == len(columns) - 1:
+        edges = [0, *cuts, len(cell.words)]
+        return [make_cell(cell.words[one:two]).text for one, two in pairwise(edges)]
     parts: list[list[int]] = [[] for _ in columns]
     for number, word in enumerate(cell.words):
         inside = [

@@ -73,7 +73,7 @@ class Word:
     run: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Look:
     """What the letters of a text object share; `quarter` is -1 for text that is askew."""
 
@@ -153,13 +153,14 @@ class WordReader:
                 if drawn_by != last_object:
                     look, run, last_object = self._look(handle, start), run + 1, drawn_by
                 get_box(handle, start, box)
-                left, bottom, right, top = box.left, box.bottom, box.right, box.top
+                left, right = box.left, box.right
                 if stop - start > 1:
                     get_box(handle, stop - 1, box)
-                    left, right = min(left, box.left), max(right, box.right)
-                    bottom, top = min(bottom, box.bottom), max(top, box.top)
+                    other_left, other_right = box.left, box.right
+                    left = left if left < other_left else other_left
+                    right = right if right > other_right else other_right
                 if look.quarter > 0:
-                    left, right = turn(look.quarter, (left, bottom, right, top), 0.0, 0.0)[:2]
+                    left, right = self._turned_reach(look.quarter, handle, start, stop - 1)
                 if last is not None and last.spaced and left - last.end < _NARROW_EM * last.size:
                     last.spaced = not self._pdfium.FPDFText_IsGenerated(handle, space)
                 word = Word(left, right, look.y, look.size, text[start:stop], look.bold, look.mono)
@@ -172,6 +173,13 @@ class WordReader:
                 if word.text:
                     yield look, word
                 start = stop
+
+    def _turned_reach(
+        self, quarter: int, handle: Any, first: int, last: int
+    ) -> tuple[float, float]:
+        one, two = self._letter_box(handle, first), self._letter_box(handle, last)
+        low, high = [*map(min, one[:2], two[:2])], [*map(max, one[2:], two[2:])]
+        return turn(quarter, (low[0], low[1], high[0], high[1]), 0.0, 0.0)[:2]
 
     def _unfold_ligatures(self, text: str, handle: Any, start: int) -> str:
         """An Arabic word; pdfium turns the two letters of a ligature round, which share a box."""

@@ -98,6 +98,19 @@ def test_cells_that_touch_are_two() -> None:
     assert texts(blocks(drawn)) == ["Alpha 27.5"]
 
 
+def test_columns_that_are_as_near_as_words_were_one() -> None:
+    rows = [("Lamp", "3", "Needs a wick"), ("Bell", "1", ""), ("Rope", "17", "Sold by the metre")]
+    rows += [("Anchor", "2", "Heavy"), ("Wick", "120", "Of cotton"), ("Oil", "9", "In barrels")]
+    drawn = "".join(
+        show(50, 700 - 13 * at, name)
+        + show(120 - 5.56 * len(count), 700 - 13 * at, count)
+        + show(123, 700 - 13 * at, note)
+        for at, (name, count, note) in enumerate(rows)
+    )
+    (table,) = tables(blocks(drawn))
+    assert table.rows == tuple(rows)
+
+
 def test_predefined_cmaps_were_not_known() -> None:
     def font(cmap: str, order: str) -> str:
         return (
