@@ -16,6 +16,9 @@ _VOID_TAGS = frozenset({
 _INLINE_TAGS = re.compile(
     r"</?(?:font|span|b|i|u|em|strong|small|big|tt|center|a|nobr)(?:\s[^<>]*+)?>", re.IGNORECASE
 )
+_LONG_TAG = re.compile(r"<([A-Za-z][\w:.-]{0,40})[^<>]{5000,}>")
+_MAX_ATTRIBUTES = 500
+"""The parser looks at all attributes of an element for each of them."""
 _HIDING_STYLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all)")
 _SPOKEN_NAMES = re.compile(
     r"(?:^|[\s_-])(?:sr-only|visually-?hidden|screen-?reader(?:-text|-only)?|offscreen|"
@@ -41,7 +44,7 @@ def parse(html: str) -> Any:
 
     Raises `RecursionError` where elements are nested too deeply.
     """
-    html = _ENDS.sub("", html)
+    html = _LONG_TAG.sub(_shorten, _ENDS.sub("", html))
     if _XHTML.match(html[:2_000]):
         html = _CLOSED_IN_ITSELF.sub(_close, html)
     root, whole = _parse_tree(html)
@@ -50,6 +53,15 @@ def parse(html: str) -> Any:
     if not whole:
         raise RecursionError("HTML")
     return root
+
+
+def _shorten(found: re.Match[str]) -> str:
+    """A tag without its attributes where they are too many."""
+    return (
+        f"<{found[1]}>"
+        if len(found[0].split(None, _MAX_ATTRIBUTES)) > _MAX_ATTRIBUTES
+        else found[0]
+    )
 
 
 def _close(found: re.Match[str]) -> str:

@@ -12,6 +12,8 @@ _MAX_REPEATED_CHARACTERS = 200
 """Characters of a cell that is said again where it spans; a longer one is not."""
 _MAX_HEADER_ROWS = 4
 _MAX_COLUMNS = 1_000
+_MAX_RECTANGLE_CELLS = 500_000
+"""Cells of a table whose rows are all as wide as the widest made by spans."""
 _MAX_TITLE_CHARACTERS = 300
 _VALUE = re.compile(r"[-+−–~<>≤≥±€$£¥\s]{0,4}\d.*")
 
@@ -82,13 +84,14 @@ def _fill(rows: Sequence[Row], budget: GridBudget) -> list[list[str]]:
     """The rows with the text of each cell wherever it covers a place."""
     filled: list[list[str]] = []
     above: dict[int, tuple[int, str]] = {}  # by column: rows to come, and the text
+    most = max(50, min(_MAX_COLUMNS, _MAX_RECTANGLE_CELLS // max(1, len(rows))))
     for row in rows:
         below: dict[int, tuple[int, str]] = {}
         made: list[str] = []
         for cell in row.cells:
             while len(made) in above:
                 _take_above(made, above, below, budget)
-            _put_cell(cell, made, below, budget)
+            _put_cell(cell, made, below, budget, most)
         last = max(above, default=-1)
         while len(made) <= last and budget.repeated_cells > 0:
             _take_above(made, above, below, budget)
@@ -112,9 +115,10 @@ def _take_above(
 
 
 def _put_cell(
-    cell: Cell, made: list[str], below: dict[int, tuple[int, str]], budget: GridBudget
+    cell: Cell, made: list[str], below: dict[int, tuple[int, str]], budget: GridBudget, most: int
 ) -> None:
-    width = max(1, min(cell.columns, _MAX_COLUMNS - len(made), budget.repeated_cells))
+    """Put a cell at the end of a row that may have so many columns."""
+    width = max(1, min(cell.columns, most - len(made), budget.repeated_cells))
     again = cell.text if len(cell.text) <= _MAX_REPEATED_CHARACTERS else ""
     budget.repeated_cells -= width - 1
     if cell.rows > 1 and budget.repeated_cells > 0:
