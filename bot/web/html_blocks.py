@@ -23,6 +23,7 @@ _NAMING_TAGS = frozenset({
     "dt", "h1", "h2", "h3", "h4", "h5", "h6", "summary", "th",
 })  # fmt: skip
 """Elements in which a button says what it opens."""
+_MAX_PARTS = 3
 _LAYOUT_CHARACTERS = 400
 """Characters of text in a table of a single row or column that only arranges it, and in tables
 within another that is no table of values then."""
@@ -92,9 +93,16 @@ def _is_read_otherwise(element: Any, writer: BlockWriter) -> bool:
         writer.leave_out(_LEFT_OUT[tag])
         return True
     if tag == "button":
-        around = element.getparent()
-        return around is None or tag_of(around) not in _NAMING_TAGS
+        return not _names_what_it_opens(element)
     return tag in _SKIPPED_TAGS
+
+
+def _names_what_it_opens(button: Any) -> bool:
+    """Whether a button is all of a heading or a question."""
+    around = button.getparent()
+    if around is None or tag_of(around) not in _NAMING_TAGS or len(around) > _MAX_PARTS:
+        return False
+    return "".join(around.itertext()).split() == "".join(button.itertext()).split()
 
 
 def _layout_tables(root: Any) -> set[Any]:

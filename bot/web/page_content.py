@@ -19,7 +19,8 @@ _FURNITURE_ROLES = frozenset(
 _FURNITURE_NAMES = re.compile(
     r"(?:^|[\s_-])(?:cookies?|consent|gdpr|onetrust|didomi|cc-window|sidebar|breadcrumbs?|"
     r"skip-?(?:link|nav)|navbar|nav-?menu|site-?(?:nav|footer|header)|social|share|newsletter|"
-    r"pagination|related|recommended|advert(?:isement)?|comments|prev-?next|page-?nav)(?:$|[\s_-])",
+    r"pagination|related|recommended|advert(?:isement)?|comments|prev-?next|page-?nav)(?:$|[\s_-])|"
+    r"(?:^|\s)(?:page-?)?footer(?:$|\s)",
     re.IGNORECASE,
 )
 _NAMED_TAGS = frozenset(

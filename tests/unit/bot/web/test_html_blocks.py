@@ -246,8 +246,14 @@ def test_headings_of_all_makes() -> None:
     assert blocks_of_html(
         "<h1><span class=section-number>2.1 </span>Pumps<a class=headerlink href=#p>¶</a></h1>"
         "<h2><div>A</div><div>B</div></h2><div role=heading aria-level=4>C</div>"
-        "<h3><button>Open?</button></h3><h5></h5><button>Copy</button>"
-    ) == (Heading(1, "Pumps", "2.1"), Heading(2, "A B"), Heading(4, "C"), Heading(3, "Open?"))
+        "<h3><button>Open?</button></h3><h5></h5><h3>D <button>Copy path</button></h3>"
+    ) == (
+        Heading(1, "Pumps", "2.1"),
+        Heading(2, "A B"),
+        Heading(4, "C"),
+        Heading(3, "Open?"),
+        Heading(3, "D"),
+    )
 
 
 def test_quotations_notes_and_captions() -> None:
