@@ -175,7 +175,7 @@ def _decode_unlabelled(data: bytes) -> str:
 
 def _guess_charset(data: bytes) -> str:
     """The charset of bytes that are no UTF-8: of Windows for few letters, as most files are."""
-    from chardetng_py import EncodingDetector  # type: ignore[import-untyped]  # odd pages need it
+    from chardetng_py import EncodingDetector  # only odd pages need it
 
     spoken = _LANGUAGE.search(data[:4096])
     domain = _COUNTRIES.get(spoken[1].lower(), spoken[1].lower()) if spoken else None

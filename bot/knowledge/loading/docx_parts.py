@@ -13,10 +13,10 @@ from bot.knowledge.loading.docx_numbers import Numbering, Styles, W
 from bot.knowledge.loading.docx_text import TextReader
 from bot.knowledge.loading.office_graphics import read_graphic
 from bot.knowledge.loading.office_package import RELATION_ID, Damaged, Package
-from bot.knowledge.loading.page_blocks import blocks_of_html
 from bot.skills.document_loader import MAX_CHARACTERS, TooLong
 from bot.skills.document_tree import Block, LeftOut, Paragraph
 from bot.web.decoding import decode
+from bot.web.html_blocks import blocks_of_html
 
 ReadStory = Callable[["Parts", Element], list[Block]]
 

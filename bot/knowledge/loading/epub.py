@@ -12,10 +12,10 @@ from xml.etree.ElementTree import Element
 from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.knowledge.loading.office_package import Damaged, Package, damaged, without_text
-from bot.knowledge.loading.page_blocks import blocks_of_html
 from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
 from bot.skills.document_tree import Block, LeftOut, Table
 from bot.web.decoding import decode
+from bot.web.html_blocks import blocks_of_html
 
 _TITLE = ".//{http://purl.org/dc/elements/1.1/}title"
 _KIND = "an EPUB"

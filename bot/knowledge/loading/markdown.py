@@ -263,9 +263,9 @@ class _Walk:
 
 
 def _read_html(html: str) -> tuple[Block, ...]:
-    from bot.web.markup import to_markdown
+    from bot.web.html_blocks import blocks_of_html
 
-    return parse_markdown(to_markdown(html))[0]
+    return blocks_of_html(html)
 
 
 def split_cells(line: str) -> list[str]:

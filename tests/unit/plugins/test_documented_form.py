@@ -10,6 +10,7 @@ import pytest
 
 from bot.adapters.discord.inbound import modal_views as on_discord
 from bot.adapters.forms import needs_form
+from bot.adapters.slack.command_names import CommandNames
 from bot.adapters.slack.inbound import modal_views as on_slack
 from bot.commands.declaration import Command
 from bot.testing import Parlance, running_skills
@@ -44,7 +45,7 @@ async def test_it_opens_where_the_text_is_missing(minutes: Command) -> None:
     assert modal is not None
     fields = [field["component"] for field in modal.to_dict()["components"]]
     assert [(f.get("value"), f["style"]) for f in fields] == [("Monday", 1), (None, 2)]
-    view = on_slack.build_form(minutes, "C1", given)
+    view = on_slack.build_form(minutes, "C1", given, CommandNames())
     assert view is not None
     elements = {block["block_id"]: block["element"] for block in view["blocks"]}
     assert elements["meeting"]["initial_value"] == "Monday"
