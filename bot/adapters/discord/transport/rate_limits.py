@@ -18,7 +18,7 @@ from bot.replies.edit_budget import EditBudget
 
 EDITS = Rate(per_s=0.9, burst=4, kept=2)
 """Discord takes five edits in five seconds in a channel; discord.py waits where there are more."""
-REQUESTS = CallWindow(calls=42, seconds=1.05, kept=12)
+REQUESTS = CallWindow(calls=40, seconds=1.05, kept=10)
 """Discord takes 50 requests a second of a bot; some that were sent apart arrive together."""
 _COUNTED = re.compile(r"/api/v\d+/(?!interactions/|webhooks/)")
 """Discord does not count among them what is done through an interaction."""
@@ -42,8 +42,18 @@ def keep_pace(requests: EditBudget) -> aiohttp.TraceConfig:
         if _COUNTED.match(request.url.path) and not edits:
             await requests.end()
 
+    async def take_note(
+        _session: aiohttp.ClientSession,
+        _context: SimpleNamespace,
+        request: aiohttp.TraceRequestEndParams,
+    ) -> None:
+        headers = request.response.headers
+        if request.response.status == _TOO_MANY_REQUESTS and "X-RateLimit-Global" in headers:
+            requests.pause(_read_wait(headers.get("Retry-After")))
+
     trace = aiohttp.TraceConfig()
     trace.on_request_start.append(wait)
+    trace.on_request_end.append(take_note)
     return trace
 
 
@@ -55,9 +65,11 @@ def refused_for_s(exc: discord.DiscordException) -> float | None:
     if not isinstance(exc, discord.HTTPException) or exc.status != _TOO_MANY_REQUESTS:
         return None
     headers = exc.response.headers
-    if "Via" not in headers:
-        return None
+    return _read_wait(headers.get("Retry-After")) if "Via" in headers else None
+
+
+def _read_wait(said: str | None) -> float:
     try:
-        return max(0.0, float(headers.get("Retry-After", _DEFAULT_WAIT_S)))
+        return max(0.0, float(said)) if said else _DEFAULT_WAIT_S
     except ValueError:
         return _DEFAULT_WAIT_S

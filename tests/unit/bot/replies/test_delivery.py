@@ -87,13 +87,26 @@ def test_the_final_view_waited_for_the_distance_between_two_edits() -> None:
         delivery.add(Text("Written."))
         await asyncio.sleep(1)
         delivery.add(Text(" More."))
-        await asyncio.sleep(1)
+        await asyncio.sleep(19)
         await delivery.finish("complete")
         assert sink.steps == ["start", "update", "finish"]
         assert sink.view.text == "Written. More."
         return [at for _, _, at in sink.calls[1:]]
 
-    assert run_in_virtual_time(last_two()) == [1.0, 2.0]
+    assert run_in_virtual_time(last_two()) == [15.0, 20.0]
+
+
+def test_an_answer_that_was_complete_soon_was_edited_before_its_end() -> None:
+    async def steps() -> list[str]:
+        sink = RecordingSink(Limits(2000, 2.0))
+        delivery = deliver(sink)
+        for _ in range(9):
+            delivery.add(Text("word "))
+            await asyncio.sleep(0.1)
+        await delivery.finish("complete")
+        return list(sink.steps)
+
+    assert run_in_virtual_time(steps()) == ["start", "finish"]
 
 
 async def test_each_reply_has_its_own_clock() -> None:
@@ -168,11 +181,12 @@ async def test_nothing_is_sent_after_the_end(sink: RecordingSink) -> None:
 
 
 async def test_in_a_hurry_what_hangs_is_given_up_and_no_distance_is_kept() -> None:
-    sink = RecordingSink(Limits(2000, 60.0), hang=frozenset({"update"}))
+    sink = RecordingSink(Limits(2000, 0.1), hang=frozenset({"update"}))
     delivery = deliver(sink)
     delivery.add(Text("one"))
     await settle()
     delivery.add(Text(" two"))
+    await asyncio.sleep(0.1)
     await settle()
     assert sink.steps == ["start", "update"]
     delivery.hurry()

@@ -52,6 +52,22 @@ async def test_a_press_does_not_wait_for_requests_that_are_counted_elsewhere(
         await fake.until(lambda: fake.from_bot(private=True))
 
 
+async def test_after_a_refusal_requests_went_on_while_discord_took_none(
+    make: Any, fake: FakeDiscord
+) -> None:
+    async with running(make()) as bot:
+        run = bot.adapter._running
+        assert run is not None
+        fake.limits = Buckets()
+        for _ in range(50):  # of another process with the same token
+            fake.limits.count("GET", "/users/@me")
+        thread = await fake.say("hello", mention=True)
+        await fake.until(lambda: refused(fake))
+        await fake.until(lambda: run.client_holder.requests.end_wait_s > 0.5)
+        await fake.until(lambda: finished(fake, thread))
+    assert len(refused(fake)) == 1
+
+
 @pytest.mark.parametrize("times", [6, 11])
 async def test_a_thread_that_discord_refused_to_open_for_now_left_the_answer_in_the_channel(
     make: Any, fake: FakeDiscord, times: int
