@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -20,11 +21,12 @@ from bot.web.extract import is_html
 _INVISIBLE_CHARACTERS = re.compile("[\xad\u2060\ufeff]|(?<=[!-~])\u200b(?=[!-~])")
 """Soft hyphens and zero-width characters, which a search would take for spaces."""
 _NO_TITLE = re.compile(
-    r"\W*(?:anonymous|untitled(?:[ _-]?\d+)?|unknown|no title|null|none|document\d*|"
-    r"[\w-]+\.(?:exe|tmp|dvi|qxd|indd|pmd))\W*|[\W_]*",
+    r"anonymous|untitled(?:[ _-]?\d+)?|unknown|no title|null|none|document\d*|"
+    r"[\w-]++\.(?:exe|tmp|dvi|qxd|indd|pmd)|",
     re.IGNORECASE,
 )
 """What programs write where somebody should have given a title."""
+_TITLE_EDGES = string.punctuation + string.whitespace
 _UNKNOWN_CONTENT_TYPES = frozenset(
     {"", "application/octet-stream", "binary/octet-stream", "application/unknown"}
 )
@@ -105,7 +107,7 @@ def find_title(title: str, blocks: Sequence[Block]) -> str:
     What programs write in place of a title ("(anonymous)", "Untitled", "10811.exe") is none.
     """
     title = " ".join(title[:1_000].split())
-    if _NO_TITLE.fullmatch(title):
+    if _NO_TITLE.fullmatch(title.strip(_TITLE_EDGES)):
         title = " ".join(first_heading(blocks).split())
     return title[:200]
 

@@ -27,7 +27,7 @@ _MAX_PIECE_CHARACTERS = 10_000
 """The most characters that are read at once: some of the parser's searches begin again at each."""
 _PIECE_END = re.compile(r"[^\n]*+\n?")
 _NOTE = re.compile(r"\[\^([\w.-]{1,40})\]")
-_TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)([^<>]*)>")
+_TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*+)([^<>]*+)>")
 _DECLARATION = re.compile(r"<[?!][^<>]*>")
 _ATTRIBUTE = re.compile(r"""([\w-]+)(?:\s*+=\s*+(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")
 
@@ -88,7 +88,7 @@ class InlineText:
             self._add_tag(tag, text)
             at = tag.end()
         text.add(unescape(html[at:]))
-        paragraphs = re.split(r"[ \t]*+\n[ \t\n]*+\n[ \t]*+", text.end())
+        paragraphs = re.split(r"\n[ \t]*+\n[ \t\n]*+", text.end())
         lines = ("\n".join(" ".join(x.split()) for x in one.split("\n")) for one in paragraphs)
         return "\n\n".join(filter(None, (one.strip() for one in lines)))
 

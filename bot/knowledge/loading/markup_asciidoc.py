@@ -24,7 +24,9 @@ _TERM = re.compile(r"[ \t]*(\S.*?)(?::{2,4}|;;)(?:[ \t]++(.*)|$)")
 _MACRO = re.compile(
     r"(image|include|toc|video|audio|ifdef|ifndef|endif|ifeval)::(\S*?)\[([^\]]*)\]$"
 )
-_CELLS = re.compile(r"(?<!\\)(?:\d+\.?\d*\+|\.\d+\+|\d+\*)?[<^>.]{0,4}[adehlmsv]?\|(?!=)")
+_CELLS = re.compile(
+    r"(?<!\\)(?:\d{1,3}(?:\.\d{1,3})?\+|\.\d{1,3}\+|\d{1,3}\*)?[<^>.]{0,4}[adehlmsv]?\|(?!=)"
+)
 _CODE = re.compile(r"(?<![\w`])`\+?(?=[^\s`])([^`\n]{1,300}?)(?<=\S)\+?`(?![\w`])")
 _MARKS: Marks = (
     (re.compile(r"image:[^\s\[\]:][^\s\[\]]{0,500}\[([^\[\]]{0,500})\]"), r"\1"),

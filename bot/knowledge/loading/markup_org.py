@@ -14,11 +14,11 @@ from bot.knowledge.loading.markup_lines import (
 from bot.skills.document_tree import Block, lowered, raised
 
 _HEADING = re.compile(r"(\*++)[ \t]++(.*)")
-_TAGS = re.compile(r"[ \t]+:[\w@#%:]+:[ \t]*$")
+_TAGS = re.compile(r"(?<![ \t])[ \t]++:(?:[\w@#%]++:)++[ \t]*+$")
 _KEYWORD = re.compile(r"\s*#\+(\w+):?[ \t]*(.*)")
 _DRAWER = re.compile(r"\s*:[\w-]+:\s*$")
 _ITEM = re.compile(r"\s*([-+]|\d{1,9}[.)])(?:[ \t]++(.*)|$)")
-_RULE = re.compile(r"\s*\|[-+|]*-[-+|]*\s*$")
+_RULE = re.compile(r"\s*+\|[-+|]*+\s*+$")
 _NOTE = re.compile(r"\[fn:([\w-]{1,40})\][ \t]*(.*)")
 _PICTURE = re.compile(r"\.(?:png|jpe?g|gif|svg|webp)$", re.IGNORECASE)
 _LINK_ALONE = re.compile(r"\[\[([^\[\]]+)\]\]")
@@ -125,7 +125,7 @@ class _Org:
         """Whether a line is one of a table, or of code behind colons."""
         if bare.startswith("|"):
             self.made.close()
-            if not _RULE.match(line):
+            if "-" not in line or not _RULE.match(line):
                 self._rows.append(bare.strip("|").split("|"))
             elif len(self._rows) == 1:
                 self._header = 1

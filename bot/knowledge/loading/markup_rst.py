@@ -31,7 +31,10 @@ _CODE = re.compile(r"``(?=\S)([^\n]{1,300}?)(?<=\S)``")
 _MARKS: Marks = (
     (re.compile(r":sup(?:erscript)?:`([^`\n]{1,80})`"), lambda m: raised(m[1])),
     (re.compile(r":sub(?:script)?:`([^`\n]{1,80})`"), lambda m: lowered(m[1])),
-    (re.compile(r"(?::[\w.+:-]{1,60}:)?`([^`<>]{1,500}?)\s*<[^`<>]{1,1000}>`_{0,2}"), r"\1"),
+    (
+        re.compile(r"(?::[\w.+:-]{1,60}:)?`([^`<>]{1,500})<[^`<>]{1,1000}>`_{0,2}"),
+        lambda m: m[1].rstrip(),
+    ),
     (re.compile(r":[\w.+:-]{1,60}:`~?([^`]{1,500})`"), r"\1"),
     (re.compile(r"`([^`]{1,500})`_{0,2}"), r"\1"),
     (re.compile(r"\[(#?[\w-]{1,40})\]_(?!\w)"), lambda m: _mark(m[1])),

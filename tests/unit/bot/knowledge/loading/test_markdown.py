@@ -156,3 +156,10 @@ def test_titles_that_programs_write_are_none() -> None:
         assert find_title(title, (Heading(1, "Real"),)) == "Real"
         assert find_title(title, (Paragraph("x"),)) == ""
     assert find_title("Documents of 2024", ()) == "Documents of 2024"
+
+
+def test_paragraphs_in_a_piece_of_html_stay_apart() -> None:
+    assert texts("<div>\n<p>One <!-- hidden --></p>\n<p>Two\nlines<br>end</p>\n</div>") == [
+        "One",
+        "Two lines\nend",
+    ]
