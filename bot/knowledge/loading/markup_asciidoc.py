@@ -22,7 +22,7 @@ _DELIMITER = re.compile(
 _ITEM = re.compile(r"[ \t]*(\*{1,6}|-|\.{1,6}|\d{1,9}\.|<\d{1,3}>)[ \t]++(\S.*)")
 _TERM = re.compile(r"[ \t]*(\S.*?)(?::{2,4}|;;)(?:[ \t]++(.*)|$)")
 _MACRO = re.compile(
-    r"(image|include|toc|video|audio|ifdef|ifndef|endif|ifeval)::(\S*?)\[([^\]]*)\]$"
+    r"(image|include|toc|video|audio|ifdef|ifndef|endif|ifeval)::([^\s\[\]]*+)\[([^\]]*+)\]$"
 )
 _CELLS = re.compile(
     r"(?<!\\)(?:\d{1,3}(?:\.\d{1,3})?\+|\.\d{1,3}\+|\d{1,3}\*)?[<^>.]{0,4}[adehlmsv]?\|(?!=)"
