@@ -113,7 +113,12 @@ def unescape(text: str) -> str:
     """A text with the characters that XML does not allow, which a workbook writes as `_x000D_`."""
     if "_x" not in text:
         return text
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text).replace("\r", "")
+    return _ESCAPED.sub(_character, text)
+
+
+def _character(escaped: re.Match[str]) -> str:
+    made = chr(int(escaped[1], 16))
+    return made if made.isprintable() or made in "\t\n" else ""
 
 
 def comments(package: Package, sheet: str) -> Iterator[tuple[str, str]]:

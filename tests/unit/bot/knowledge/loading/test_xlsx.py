@@ -119,7 +119,7 @@ def test_texts_with_parts_that_look_different() -> None:
 
 
 def test_characters_that_a_workbook_escapes() -> None:
-    found = load(xlsx({"Oil": rows("a_x000D__x0009_b _x005F_x0041_")}))
+    found = load(xlsx({"Oil": rows("a_x000D__xD800__x0009_b _x005F_x0041_")}))
     assert texts(found.blocks) == ["a b _x0041_"]
 
 
