@@ -172,6 +172,7 @@ class _PageReader:
         notes = self._annotations.read(page)
         self.comments += [(number, comment) for comment in notes.comments]
         found = self._words.read(text, textpage)
+        self.left_out["page of whose text a part cannot be decoded"] += found.undecoded
         if not found.words and not notes.fields:
             self.left_out["page without text"] += not drawing.empty and not notes.comments
             return []

@@ -21,6 +21,8 @@ _BULLETS = frozenset("•‣▪●○◦■□·–*-")
 _DOT_LEADERS = re.compile(r"\s*+[\divxl]*+\s*+(?:[.…·]\s*+){4}", re.IGNORECASE)
 """Dots before a page's number, read from the line's end."""
 _SENTENCE_ENDS = (".", "!", "?", ":", ";", "…", "。", "！", "？", "”", '"', ")", "」")
+_LABEL = re.compile(r"[^\W\d_][\w /.-]{0,30}:\s")
+"""How a line of a form begins."""
 _HYPHENATED = re.compile(r"\b\w+-\w+\b")
 _KOREAN_WORD = re.compile(r"(?<= )[가-힣]{2,}(?= )")
 _SOFT_HYPHEN = re.compile(r"(?<=\w)\xad(?=\w)")
@@ -214,6 +216,8 @@ class _Blocks:
             return (
                 not ends and not apart and (_continues(line.text) or (full and len(last.text) > 25))
             )
+        if _LABEL.match(line.text) and _LABEL.match(last.text):
+            return False
         return full and not _is_indented(last, line) and len(last.cells) + len(line.cells) <= 3
 
 

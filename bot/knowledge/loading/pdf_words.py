@@ -96,6 +96,8 @@ class PageWords:
     words: list[Word]
     turned: list[list[Word]]
     quarter: int
+    undecoded: bool = False
+    """Whether a part of the text was left out, since it cannot be decoded."""
 
 
 class UndecodableText(Exception):
@@ -123,17 +125,24 @@ class WordReader:
         """The words of a page, whose text is given. Raises `UndecodableText`."""
         text = self._join_accents(text, textpage.raw)
         found: dict[int, list[Word]] = {}
-        unknown = 0
+        unsure: list[Word] = []
         for look, word in self._words(text, textpage):
             found.setdefault(look.quarter, []).append(word)
-            unknown += len(word.text) if look.undecoded else 0
-        _check_decoded(text, unknown)
-        weights = {
-            quarter: sum(len(word.text) for word in words) for quarter, words in found.items()
-        }
-        quarter = max((one for one in weights if one >= 0), key=weights.__getitem__, default=0)
+            if look.undecoded:
+                unsure.append(word)
+        _check_decoded(text, weigh(unsure))
+        undecoded = bool(unsure) and not _looks_written(" ".join(word.text for word in unsure))
+        if undecoded:
+            noise = {id(word) for word in unsure}
+            found = {
+                quarter: [word for word in words if id(word) not in noise]
+                for quarter, words in found.items()
+            }
+        upright = [quarter for quarter in found if quarter >= 0]
+        quarter = max(upright, key=lambda one: weigh(found[one]), default=0)
         words = found.pop(quarter, [])
-        return PageWords(words, [found[one] for one in sorted(found)], quarter)
+        turned = [found[one] for one in sorted(found) if found[one]]
+        return PageWords(words, turned, quarter, undecoded)
 
     def _words(self, text: str, textpage: Any) -> Iterator[tuple[_Look, Word]]:
         """The words of a page, each with its look. Letters that follow each other in one object are

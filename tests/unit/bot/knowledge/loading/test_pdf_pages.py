@@ -145,6 +145,22 @@ def test_text_that_cannot_be_decoded_was_stored_as_nonsense() -> None:
     assert found.left_out == (LeftOut("page whose text cannot be decoded"),)
 
 
+def test_a_line_that_cannot_be_decoded_was_stored_as_nonsense() -> None:
+    codes = "".join(f"{ord(letter) - 29:04x}" for letter in "Thelampsarelitateight")
+    drawn = show(50, 700, LINE) + f"BT /X 12 Tf 50 680 Td <{codes}> Tj ET"
+    found = read(write_pdf(drawn, fonts={**FONTS, "X": UNDECODABLE}))
+    assert texts(found.blocks) == [LINE]
+    assert found.left_out == (LeftOut("page of whose text a part cannot be decoded"),)
+
+
+def test_the_lines_of_a_form_stay_lines() -> None:
+    drawn = "".join(
+        show(50, 700 - 14 * at, label) + show(150, 700 - 14 * at, value)
+        for at, (label, value) in enumerate([("Date:", "5 May 2021"), ("Total:", "12.50 EUR")])
+    )
+    assert texts(blocks(drawn)) == ["Date: 5 May 2021\nTotal: 12.50 EUR"]
+
+
 def test_a_korean_word_that_the_end_of_a_line_cuts_is_whole() -> None:
     """The program that wrote this ends a line with a space where a word ends."""
     wide = "<</Type/Font/Subtype/Type0/BaseFont/Foo/Encoding/UniKS-UCS2-H/DescendantFonts[<</Type/"
