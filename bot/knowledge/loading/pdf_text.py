@@ -163,7 +163,10 @@ def join_lines(
 
 def _is_wide(letter: str) -> bool:
     """Whether a letter is Chinese or Japanese; Korean has spaces between words."""
-    return ord(letter) > 0x2E80 and not is_hangul(letter) and not 0xE000 <= ord(letter) <= 0xF8FF
+    code = ord(letter)
+    if is_hangul(letter):
+        return False
+    return 0x2E80 < code < 0xD800 or 0xF900 <= code < 0xFFF0 or 0x20000 <= code < 0x40000
 
 
 def is_hangul(letter: str) -> bool:

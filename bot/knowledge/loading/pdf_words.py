@@ -48,6 +48,7 @@ _LIGATURE = re.compile("[\u0622\u0623\u0625\u0627]\u0644")
 """An alef before a lam: their ligature is a lam before an alef."""
 _NARROW_EM = 0.2
 """pdfium takes a narrower gap for a space at times, where letters are kerned."""
+_HALF = re.compile("[\ud800-\udfff]")
 _MIN_JUDGED_CHARACTERS = 8
 _MAX_UNDECODED_SHARE = 0.3
 _MAX_SCRIPTS = 4
@@ -177,6 +178,7 @@ class WordReader:
                 if not word.text.isascii() and _LIGATURE.search(word.text):
                     word.text = self._unfold_ligatures(word.text, handle, start)
                 if not word.text.isalnum():
+                    word.text = _join_halves(word.text)
                     written = word.text.translate(_CHARACTERS)
                     word.text = _NOISE.sub("", written) or ("•" if len(written) == 1 else "")
                 if word.text:
@@ -269,6 +271,13 @@ def turn(
     if quarter == 3:
         return -top, -bottom, x
     return left, right, y
+
+
+def _join_halves(text: str) -> str:
+    """A text whose characters beyond 16 bits come in two halves, as pdfium counts them."""
+    if not _HALF.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
 
 
 def _quarter(matrix: Any) -> int:

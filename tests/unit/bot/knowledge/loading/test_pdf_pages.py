@@ -153,6 +153,16 @@ def test_a_line_that_cannot_be_decoded_was_stored_as_nonsense() -> None:
     assert found.left_out == (LeftOut("page of whose text a part cannot be decoded"),)
 
 
+def test_characters_beyond_16_bits_are_whole() -> None:
+    unicode_map = stream(
+        b"/CIDInit /ProcSet findresource begin begincmap 1 begincodespacerange <00> <ff> "
+        b"endcodespacerange 2 beginbfchar <41> <D835DC65> <42> <D83DDE80> endbfchar endcmap end"
+    )
+    font = FONTS["F1"].replace("/Encoding", "/ToUnicode 10 0 R/Encoding")
+    data = write_pdf(show(50, 700, "go B A now"), fonts={"F1": font}, objects=[unicode_map])
+    assert texts(read(data).blocks) == ["go 🚀 𝑥 now"]
+
+
 def test_the_lines_of_a_form_stay_lines() -> None:
     drawn = "".join(
         show(50, 700 - 14 * at, label) + show(150, 700 - 14 * at, value)
