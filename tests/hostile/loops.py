@@ -21,15 +21,15 @@ from bot.knowledge.ingestion.sections import split_sections
 from bot.knowledge.language.sentences import split_sentences
 from bot.knowledge.language.words import extract_stems, extract_terms, to_indexed_text
 from bot.knowledge.loading.block_frames import decode_blocks, encode_blocks
-from bot.knowledge.loading.markdown import parse_markdown, read_markdown
-from bot.knowledge.loading.markup_asciidoc import read_asciidoc
-from bot.knowledge.loading.markup_org import read_org
-from bot.knowledge.loading.markup_rst import read_rst
-from bot.knowledge.loading.pdf import arrange_page
-from bot.knowledge.loading.pdf_drawing import Drawing
-from bot.knowledge.loading.pdf_layout import lines_to_blocks
-from bot.knowledge.loading.pdf_lines import Cell, Line
-from bot.knowledge.loading.pdf_words import PageWords, Word
+from bot.knowledge.loading.markup.asciidoc import read_asciidoc
+from bot.knowledge.loading.markup.markdown import parse_markdown, read_markdown
+from bot.knowledge.loading.markup.org import read_org
+from bot.knowledge.loading.markup.rst import read_rst
+from bot.knowledge.loading.pdf.document import arrange_page
+from bot.knowledge.loading.pdf.drawing import Drawing
+from bot.knowledge.loading.pdf.layout import lines_to_blocks
+from bot.knowledge.loading.pdf.lines import Cell, Line
+from bot.knowledge.loading.pdf.words import PageWords, Word
 from bot.knowledge.loading.registry import LOADERS
 from bot.knowledge.loading.table_rows import searched_markdown
 from bot.knowledge.loading.table_text import sheet_to_text

@@ -63,10 +63,10 @@ NOT_CHAT = (
     "bot/installation.py",
     "bot/knowledge/index/",
     "bot/knowledge/language/",
-    "bot/knowledge/loading/date_format.py",
-    "bot/knowledge/loading/docx",
-    "bot/knowledge/loading/markdown_inline.py",
-    "bot/knowledge/loading/number_format.py",
+    "bot/knowledge/loading/office/date_format.py",
+    "bot/knowledge/loading/office/docx",
+    "bot/knowledge/loading/markup/markdown_inline.py",
+    "bot/knowledge/loading/office/number_format.py",
     "bot/knowledge/retrieval/",
     "bot/observability/",
     "bot/platforms.py",
@@ -80,7 +80,7 @@ NOT_CHAT = (
 
 NO_SENTENCES = {
     ("bot/commands/declaration.py", "in threads"),
-    ("bot/knowledge/loading/old_formats.py", "old formats"),
+    ("bot/knowledge/loading/office/old_formats.py", "old formats"),
     ("bot/replies/draft.py", "text/markdown; charset=utf-8"),
     ("bot/skills/context.py", "steps done"),
     ("bot/types.py", "in message"),

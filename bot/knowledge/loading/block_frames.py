@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from bot.knowledge.loading.markdown import read_markdown
+from bot.knowledge.loading.markup.markdown import read_markdown
 from bot.skills.document_tree import (
     NOWHERE,
     Block,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.knowledge.loading import registry as shipped
-from bot.knowledge.loading.markdown import read_markdown
+from bot.knowledge.loading.markup.markdown import read_markdown
 from bot.knowledge.loading.table_rows import searched_markdown
 from bot.knowledge.loading.text import CODE, TEXT, load_text
 from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.catalogue.sentence import say
 from bot.errors import Refused
-from bot.knowledge.loading.markdown import read_markdown
+from bot.knowledge.loading.markup.markdown import read_markdown
 from bot.skills.document_loader import Loaded, Loader
 from bot.skills.document_tree import Block, Code, Heading
 from bot.web.decoding import decode

@@ -10,15 +10,15 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
 from bot.knowledge.loading.csv_table import CSV
-from bot.knowledge.loading.docx import DOCX
-from bot.knowledge.loading.epub import EPUB
 from bot.knowledge.loading.mail import MAIL, OUTLOOK
 from bot.knowledge.loading.notebook import NOTEBOOK
-from bot.knowledge.loading.old_formats import OLD_FORMATS
-from bot.knowledge.loading.pdf import PDF
-from bot.knowledge.loading.pptx import PPTX
+from bot.knowledge.loading.office.docx import DOCX
+from bot.knowledge.loading.office.epub import EPUB
+from bot.knowledge.loading.office.old_formats import OLD_FORMATS
+from bot.knowledge.loading.office.pptx import PPTX
+from bot.knowledge.loading.office.xlsx import XLSX
+from bot.knowledge.loading.pdf.document import PDF
 from bot.knowledge.loading.text import CODE, TEXT
-from bot.knowledge.loading.xlsx import XLSX
 from bot.skills.document_loader import Loaded, Loader
 from bot.web.extract import extract
 

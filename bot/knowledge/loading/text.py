@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 
 from bot.catalogue.sentence import say
 from bot.errors import Refused
-from bot.knowledge.loading.markdown import front_matter_title, parse_markdown
-from bot.knowledge.loading.markup import MARKUPS
+from bot.knowledge.loading.markup.formats import MARKUPS
+from bot.knowledge.loading.markup.markdown import front_matter_title, parse_markdown
 from bot.skills.document_loader import Loaded, Loader
 from bot.skills.document_tree import Code, LeftOut
 from bot.web.decoding import decode, is_binary

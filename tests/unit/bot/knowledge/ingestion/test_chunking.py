@@ -10,7 +10,7 @@ from backends.onnx.embedder import OnnxEmbedder
 from bot.knowledge.ingestion.chunking import Chunk, Chunker
 from bot.knowledge.ingestion.sections import split_sections
 from bot.knowledge.language.sentences import sentence_spans, split_sentences
-from bot.knowledge.loading.markdown import read_markdown
+from bot.knowledge.loading.markup.markdown import read_markdown
 from bot.knowledge.retrieval.token_ruler import TokenRuler
 from bot.skills.document_tree import first_heading
 

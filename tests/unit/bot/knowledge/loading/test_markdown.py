@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.knowledge.loading.document import RawDocument, find_title, load_document
-from bot.knowledge.loading.markdown import parse_markdown, read_markdown
+from bot.knowledge.loading.markup.markdown import parse_markdown, read_markdown
 from bot.knowledge.loading.registry import LOADERS
 from bot.skills.document_loader import Loaded
 from bot.skills.document_tree import Block, Code, Heading, LeftOut, ListItem, Paragraph, Table

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.knowledge.loading.number_format import format_number, format_text
+from bot.knowledge.loading.office.number_format import format_number, format_text
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.knowledge.loading.document import RawDocument, load_document
-from bot.knowledge.loading.pdf_layout import lines_to_blocks
-from bot.knowledge.loading.pdf_lines import Cell, Line
-from bot.knowledge.loading.pdf_text import join_lines
+from bot.knowledge.loading.pdf.layout import lines_to_blocks
+from bot.knowledge.loading.pdf.lines import Cell, Line
+from bot.knowledge.loading.pdf.text import join_lines
 from bot.knowledge.loading.registry import LOADERS
 from bot.skills.document_loader import Loaded
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from bot.errors import Refused
-from bot.knowledge.loading.pdf import PDF
+from bot.knowledge.loading.pdf.document import PDF
 from bot.skills.document_loader import Loaded
 from bot.skills.document_tree import (
     Block,

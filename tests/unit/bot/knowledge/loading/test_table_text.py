@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.errors import Refused
 from bot.knowledge.loading.document import RawDocument, load_document
-from bot.knowledge.loading.markdown import read_markdown
+from bot.knowledge.loading.markup.markdown import read_markdown
 from bot.knowledge.loading.registry import LOADERS
 from bot.knowledge.loading.table_rows import searched_markdown
 from bot.knowledge.loading.table_text import sheet_to_text

@@ -1,0 +1,218 @@
+"""Loads PPTX: slide by slide, with tables, charts, diagrams, notes and comments."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from xml.etree.ElementTree import Element
+
+from bot.knowledge.loading.office.graphics import drawing_text, read_graphic
+from bot.knowledge.loading.office.package import (
+    RELATION_ID,
+    Damaged,
+    Package,
+    damaged,
+    without_text,
+)
+from bot.knowledge.loading.office.pptx_text import MC, A, read_text, shape_text
+from bot.knowledge.loading.table_text import make_table
+from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
+from bot.skills.document_tree import Block, Heading, LeftOut, Paragraph, Place, Table
+
+_P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
+_CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}chart"
+_DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}relIds"
+_DIAGRAM_DATA = RELATION_ID.removesuffix("id") + "dm"
+_TITLES = frozenset({"title", "ctrTitle"})
+_FRAME = frozenset({"sldNum", "dt", "hdr"})
+"""Placeholders of what stands on every slide and says nothing of it."""
+_WITHOUT_BULLETS = frozenset({"subTitle", *_TITLES})
+_NO_SHAPES = frozenset(f"{_P}{name}" for name in ("nvGrpSpPr", "grpSpPr", "extLst", "cxnSp"))
+_MAX_COLUMNS = 1_000
+
+
+class _Slide:
+    """Reads one slide; what is left out is counted in `left_out`."""
+
+    def __init__(self, package: Package, path: str, place: Place, left_out: Counter[str]) -> None:
+        self._package = package
+        self._path = path
+        self._place = place
+        self._left_out = left_out
+        self.title = ""
+        self.footer = ""
+
+    def read(self, root: Element) -> list[Block]:
+        """The blocks of the slide below its title."""
+        tree = root.find(f"{_P}cSld/{_P}spTree")
+        blocks = [] if tree is None else list(self._shapes(tree))
+        for path in self._package.related(self._path, "notesSlide"):
+            notes = list(self._notes(path))
+            blocks += [Heading(2, "Notes", place=self._place), *notes] if notes else []
+        return [*blocks, *self._comments()]
+
+    def _shapes(self, tree: Element) -> Iterator[Block]:
+        for shape in tree:
+            if shape.tag in _NO_SHAPES:
+                continue
+            try:
+                yield from list(self._shape(shape))
+            except (Damaged, ValueError, LookupError):
+                self._left_out["damaged shape"] += 1
+
+    def _shape(self, shape: Element) -> Iterator[Block]:
+        if shape.tag == f"{_P}sp":
+            yield from self._text(shape)
+        elif shape.tag == f"{_P}grpSp":
+            yield from self._shapes(shape)
+        elif shape.tag == f"{_P}graphicFrame":
+            yield from self._graphic(shape)
+        elif shape.tag == f"{_P}pic":
+            self._left_out["picture"] += 1
+            yield from self._description(shape)
+        elif shape.tag == f"{MC}AlternateContent":
+            yield from self._shapes(shape[0] if len(shape) else shape)
+        elif text := drawing_text(shape):
+            yield Paragraph(text, place=self._place)
+        else:
+            self._left_out["unknown shape"] += 1
+
+    def _text(self, shape: Element) -> Iterator[Block]:
+        mark = shape.find(f"{_P}nvSpPr/{_P}nvPr/{_P}ph")
+        kind = "" if mark is None else mark.get("type", "obj")
+        body = shape.find(f"{_P}txBody")
+        if kind in _TITLES and not self.title:
+            self.title = " ".join(shape_text(body).split())
+        elif kind == "ftr":
+            self.footer = shape_text(body)
+        elif kind not in _FRAME:
+            bulleted = mark is not None and kind not in _WITHOUT_BULLETS
+            yield from read_text(body, self._place, bulleted=bulleted)
+        if shape.find(f".//{A}blip") is not None:
+            self._left_out["picture"] += 1
+
+    def _graphic(self, frame: Element) -> Iterator[Block]:
+        table = frame.find(f".//{A}tbl")
+        chart, diagram = frame.find(f".//{_CHART}"), frame.find(f".//{_DIAGRAM}")
+        if table is not None:
+            yield from self._table(table)
+        elif chart is not None or diagram is not None:
+            name = chart.get(RELATION_ID) if chart is not None else None
+            name = diagram.get(_DIAGRAM_DATA) if diagram is not None else name
+            yield from self._related(name or "", "diagram" if chart is None else "chart")
+        else:
+            self._left_out["embedded object"] += 1
+            yield from self._description(frame)
+
+    def _related(self, relation: str, what: str) -> Iterator[Block]:
+        found = self._package.relations(self._path).get(relation)
+        blocks: tuple[Block, ...] = ()
+        if found is not None and not found.external:
+            with suppress(Damaged):
+                blocks = read_graphic(self._package.xml(found.target))
+        if not blocks:
+            self._left_out[what] += 1
+        yield from (replace(block, place=self._place) for block in blocks)
+
+    def _table(self, table: Element) -> Iterator[Block]:
+        look = table.find(f"{A}tblPr")
+        named = look is not None and look.get("firstRow") in ("1", "true")
+        rows: list[list[str]] = []
+        for row in table.iterfind(f"{A}tr"):
+            cells: list[str] = []
+            for cell in row.iterfind(f"{A}tc"):
+                text = shape_text(cell.find(f"{A}txBody"))
+                if cell.get("hMerge") in ("1", "true") and cells:
+                    text = text or cells[-1]
+                elif cell.get("vMerge") in ("1", "true") and rows and len(cells) < len(rows[-1]):
+                    text = text or rows[-1][len(cells)]
+                cells.append(text)
+            rows.append(cells[:_MAX_COLUMNS])
+        named = named and len(rows) > 1
+        for made in make_table(rows, int(named)):
+            yield replace(made, place=self._place)
+
+    def _description(self, shape: Element) -> Iterator[Block]:
+        """What a person has written about a picture for those who cannot see it."""
+        for mark in shape.iter(f"{_P}cNvPr"):
+            if text := " ".join(mark.get("descr", "").split()):
+                yield Paragraph(text, place=self._place)
+
+    def _notes(self, path: str) -> Iterator[Block]:
+        try:
+            tree = self._package.xml(path).find(f"{_P}cSld/{_P}spTree")
+        except Damaged:
+            self._left_out["damaged page of notes"] += 1
+            return
+        for shape in () if tree is None else tree.iter(f"{_P}sp"):
+            mark = shape.find(f"{_P}nvSpPr/{_P}nvPr/{_P}ph")
+            if mark is None or mark.get("type", "obj") not in (*_FRAME, "ftr", "sldImg"):
+                yield from read_text(shape.find(f"{_P}txBody"), self._place)
+
+    def _comments(self) -> Iterator[Block]:
+        for path in self._package.related(self._path, "comments"):
+            with suppress(Damaged):
+                for comment in self._package.xml(path).iter():
+                    if comment.tag.endswith("}cm"):
+                        text = comment.findtext(f"{_P}text") or drawing_text(comment)
+                        if text.strip():
+                            said = f"Comment: {text.strip()}"
+                            yield Paragraph(said, "comment", self._place)
+
+
+def _load_pptx(data: bytes, name: str) -> Loaded:
+    left_out: Counter[str] = Counter()
+    with Package(data, name, "a PPTX") as package:
+        try:
+            main = package.main
+            root = package.xml(main)
+            if root.tag != f"{_P}presentation":
+                raise Damaged
+            targets = package.relations(main)
+        except Damaged as exc:
+            raise damaged(name, "a PPTX") from exc
+        blocks: list[Block] = []
+        footers: dict[str, None] = {}
+        title, left = "", MAX_CHARACTERS
+        for number, mark in enumerate(root.iterfind(f"{_P}sldIdLst/{_P}sldId"), 1):
+            target = targets.get(mark.get(RELATION_ID, ""))
+            try:
+                slide_root = package.xml(target.target if target is not None else "")
+            except Damaged:
+                left_out["damaged slide"] += 1
+                continue
+            if slide_root.get("show") in ("0", "false"):
+                left_out["hidden slide"] += 1
+                continue
+            place = Place(slide=number)
+            slide = _Slide(package, target.target if target else "", place, left_out)
+            inside = slide.read(slide_root)
+            called = f"{slide.title} (slide {number})" if slide.title else f"Slide {number}"
+            if inside or slide.title:
+                blocks += [Heading(1, called, place=place), *inside]
+            title = title or slide.title
+            footers |= dict.fromkeys(filter(None, [slide.footer]))
+            left -= sum(map(_length, inside))
+            if left < 0:
+                raise TooLong(name)
+        blocks += [Paragraph(text) for text in footers]
+    if not blocks:
+        raise damaged(name, "a PPTX") if left_out["damaged slide"] else without_text(name)
+    told = tuple(LeftOut(what, count) for what, count in left_out.items() if count)
+    return Loaded(title=title[:200], blocks=tuple(blocks), left_out=told)
+
+
+def _length(block: Block) -> int:
+    if isinstance(block, Table):
+        return sum(len(cell) for row in block.rows for cell in row)
+    return len(block.text)
+
+
+PPTX = Loader(
+    "pptx",
+    frozenset({".pptx", ".pptm", ".ppsx"}),
+    _load_pptx,
+    frozenset({"application/vnd.openxmlformats-officedocument.presentationml.presentation"}),
+)

@@ -1,0 +1,1 @@
+"""PDF files: letters, words, lines, columns, tables, headings."""
