@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from bot.errors import Refused
 from bot.knowledge.loading.document import RawDocument, load_document
 from bot.knowledge.loading.markup.markdown import read_markdown
-from bot.knowledge.loading.registry import LOADERS
+from bot.knowledge.loading.registry import LOADERS, find_loader
 from bot.knowledge.loading.table_rows import searched_markdown
-from bot.knowledge.loading.table_text import sheet_to_text
+from bot.knowledge.loading.table_text import label_row, sheet_to_text
 from bot.skills.document_loader import Loaded
+from bot.skills.document_tree import Table
 
 
 def labelled(markdown: str) -> str:
@@ -24,7 +25,17 @@ def read(name: str, data: bytes) -> Loaded:
 
 
 def lines(name: str, text: str) -> list[str]:
-    return read(name, text.encode()).text.split("\n\n")
+    """The texts of a file, and the rows of its tables with the names of their columns."""
+    loader = find_loader(LOADERS, name)
+    assert loader is not None
+    made: list[str] = []
+    for block in loader.load(text.encode(), name).blocks:
+        if isinstance(block, Table):
+            made += filter(None, block.caption.split("\n"))
+            made += (label_row(block.header, row) for row in block.rows[block.header_rows :])
+        else:
+            made.append(block.text)
+    return made
 
 
 def test_a_cell_from_the_middle_of_a_long_table_has_lost_the_name_of_its_column() -> None:
