@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bot.catalogue.sentence import say
@@ -12,8 +11,6 @@ from bot.skills.document_tree import Block, LeftOut
 
 MAX_CHARACTERS = 5_000_000
 """The longest text of a document."""
-
-_HEADING = re.compile(r"^#{1,6}[ \t]++(.*[^ \t\n])", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,40 +39,6 @@ class TooLong(Refused):
                 limit=MAX_CHARACTERS,
             )
         )
-
-
-class BoundedText:
-    """Collects the parts of a text, up to the length that a document may have.
-
-    It protects against small files that expand to any size.
-    """
-
-    def __init__(self) -> None:
-        self._parts: list[str] = []
-        self._left = MAX_CHARACTERS
-
-    def append(self, part: str) -> None:
-        """Add a part. Raises `TooLong` if the text becomes too long."""
-        self._left -= len(part)
-        if self._left < 0:
-            raise TooLong
-        self._parts.append(part)
-
-    def extend(self, parts: Iterable[str]) -> None:
-        """Add several parts. Raises `TooLong` if the text becomes too long."""
-        for part in parts:
-            self.append(part)
-
-    def join(self, between: str) -> str:
-        """Join the parts that are not empty, with `between` between them."""
-        return between.join(filter(None, self._parts))
-
-
-def find_first_heading(markdown: str) -> str:
-    """Return the first heading in the first 2,000 characters of a document, or an empty string.
-    It serves as the title of a document that has none."""
-    found = _HEADING.search(markdown[:2_000])
-    return found[1][:200] if found else ""
 
 
 @dataclass(frozen=True, slots=True)

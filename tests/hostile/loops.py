@@ -32,7 +32,7 @@ from bot.knowledge.loading.pdf.lines import Cell, Line
 from bot.knowledge.loading.pdf.words import PageWords, Word
 from bot.knowledge.loading.registry import LOADERS
 from bot.knowledge.loading.table_rows import searched_markdown
-from bot.knowledge.loading.table_text import sheet_to_text
+from bot.knowledge.loading.table_text import rows_to_blocks
 from bot.knowledge.retrieval.followup import is_follow_up
 from bot.observability.redaction import Redactor
 from bot.prompting.echo_filter import EchoFilter
@@ -91,11 +91,11 @@ def _guarded(text: str) -> object:
 
 
 def _rows(text: str) -> object:
-    return sheet_to_text([line.split("|") for line in text.split("\n")])
+    return rows_to_blocks([line.split("|") for line in text.split("\n")])
 
 
 def _columns(text: str) -> object:
-    return sheet_to_text([text.split(" "), text.split(" "), [text]])
+    return rows_to_blocks([text.split(" "), text.split(" "), [text]])
 
 
 def _loaded(suffix: str) -> Callable[[str], object]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from bot.skills.document_loader import MAX_CHARACTERS, BoundedText, TooLong
+from bot.skills.document_loader import MAX_CHARACTERS, TooLong
 from bot.skills.document_tree import Block, Paragraph, Place, Table
 
 Row = Sequence[str]
@@ -219,20 +219,6 @@ class _Sheet:
         self._left -= characters
         if self._left < 0:
             raise TooLong
-
-
-def sheet_to_text(rows: Iterable[Row]) -> str:
-    """Converts a sheet to paragraphs: captions above a table, then each of its rows."""
-    lines = BoundedText()
-    for block in rows_to_blocks(rows):
-        if isinstance(block, Table):
-            lines.extend(block.caption.split("\n"))
-            header = block.header
-            for row in block.rows[block.header_rows :]:
-                lines.append(label_row(header, row) if header else _join_cells(row))
-        elif isinstance(block, Paragraph):
-            lines.append(block.text)
-    return lines.join("\n\n")
 
 
 def _split_rows(rows: Iterable[Row], places: Iterable[Place]) -> Iterator[_Rows]:

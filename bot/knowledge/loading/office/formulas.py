@@ -130,11 +130,6 @@ def _property(element: Element, name: str, otherwise: str) -> str:
     return otherwise if found is None else found.get(_VALUE, "")
 
 
-def _is_on(element: Element, name: str) -> bool:
-    found = element.find(f"{M}{element.tag.rpartition('}')[2]}Pr/{M}{name}")
-    return found is not None and found.get(_VALUE, "1") not in ("0", "off", "false")
-
-
 def _base(text: str) -> str:
     """What a raised or lowered part is put at: in braces where it is more than one sign."""
     return text if len(text) == 1 or not text else f"{{{text}}}"
