@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -31,6 +33,19 @@ async def invite(house: House, **more: Any) -> None:
     await fake.event({**joined, "team": "T1", "inviter": ADA, **more})
 
 
+async def introduced(house: House) -> list[str]:
+    """Invite the bot until it has said how to ask: discord.py takes a server that it hears of in its
+    first seconds, which last longer on a busy machine, for one that was there already."""
+    for _ in range(5):
+        await invite(house)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(3):
+                while not introductions(house):
+                    await asyncio.sleep(0.02)
+                break
+    return introductions(house)
+
+
 def introductions(house: House) -> list[str]:
     return [text for text in shown(house) if BEGINNING in text]
 
@@ -46,9 +61,7 @@ def shown(house: House) -> list[str]:
 @pytest.mark.parametrize("driver", ["discord", "slack"], indirect=True)
 class TestIntroduction:
     async def test_it_says_how_to_ask_once_over_restarts(self, house: House) -> None:
-        await invite(house)
-        await house.until(lambda: introductions(house), "an introduction")
-        (said,) = introductions(house)
+        (said,) = await introduced(house)
         assert "Mention me and ask" in said
         assert "shows everything that I can do." in said
         await invite(house)

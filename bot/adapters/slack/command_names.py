@@ -14,6 +14,8 @@ ROOT_COMMAND = "parlance"
 """The command that takes the others as its first word."""
 MAX_NAME_CHARS = 32
 """Longest name of a command in Slack, in characters."""
+_CALL = re.compile(r"(?<![\w/])/([a-z][\w-]*+)", re.ASCII)
+"""A command within a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,9 @@ class CommandNames:
         """A notice that names commands as the core knows them, with the names that people type."""
         if not (self.prefix and known):
             return text
-        names = "|".join(map(re.escape, known))
-        return re.sub(rf"(?<![\w/])/({names})(?![\w/-])", rf"/{self.prefix}\1", text)
+        return _CALL.sub(
+            lambda call: f"/{self.prefix}{call[1]}" if call[1] in known else call[0], text
+        )
 
     def written(self, call: str) -> str:
         """A call such as `/ask how so?` as it is written in Slack, in Markdown."""
