@@ -34,8 +34,9 @@ async def invite(house: House, **more: Any) -> None:
 
 
 async def introduced(house: House) -> list[str]:
-    """Invite the bot until it has said how to ask: discord.py takes a server that it hears of in its
-    first seconds, which last longer on a busy machine, for one that was there already."""
+    """Invite the bot until it has said how to ask: discord.py takes a server that it hears of in
+    its first seconds, which last longer on a busy machine, for one that was there already."""
+
     for _ in range(5):
         await invite(house)
         with suppress(TimeoutError):

@@ -17,7 +17,7 @@ _FORMS = {
     "arabic": "decimal", "alphaLc": "lowerLetter", "alphaUc": "upperLetter",
     "romanLc": "lowerRoman", "romanUc": "upperRoman", "circleNum": "decimalEnclosedCircle",
 }  # fmt: skip
-_AUTO_NUMBER = re.compile(r"(arabic|alphaLc|alphaUc|romanLc|romanUc|circleNum)\w*?(\w*)")
+_AUTO_NUMBER = re.compile(r"(arabic|alphaLc|alphaUc|romanLc|romanUc|circleNum)(\w*+)")
 _MAX_LEVEL = 8
 
 
