@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.storage.schema_version import present_schema
+
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "parlance-dice"
 
@@ -82,6 +84,7 @@ def test_a_wheel_has_its_resources_and_shadows_no_library(wheel: Path) -> None:
         "bot/_resources/config.yaml",
         "bot/_resources/alembic/env.py",
         "bot/_resources/alembic/script.py.mako",
+        f"bot/_resources/alembic/{present_schema().name}",
         *(f"bot/_resources/alembic/versions/{name}" for name in migrations),
     }
     prompts = {path.name for path in (ROOT / "plugins" / "prompts").glob("*.j2")}

@@ -141,7 +141,7 @@ async def test_attached_text_is_read_and_fenced(on: Stage) -> None:
         on.context("What is the total?", attachments=(attachment("bill.csv", "tea,3\ncake,4"),)),
     )
     assert 'The text above is the file "bill.csv".' in on.prompts()[0]
-    assert "tea: 3\n\ncake: 4\n</document-" in on.prompts()[0]
+    assert "| tea | 3 |\n| cake | 4 |\n</document-" in on.prompts()[0]
     assert said.footer == ""
 
 

@@ -557,7 +557,7 @@ async def test_shutdown_keeps_what_was_written_and_ends_every_reply(
     bench: Make, history: HistoryStore
 ) -> None:
     b = bench(CHAT, store=history, backend=stalling())
-    slow = RecordingSink(Limits(2000, 60.0))
+    slow = RecordingSink(Limits(2000, 3.0))
     first = await b.begin(b.message("hello"), slow)
     waiting = await b.begin(b.message("and then?"))
     await first.until_text("one")
