@@ -81,7 +81,8 @@ class Splitter:
         """The pages so far. The last one may still change."""
         self.take_in()
         lines: list[Line] = [*self._lines, (self._at, self._block)]
-        last = self._render(self._text, lines, whole=self._final)
+        text = self._without_empty_fence(lines) if self._final else self._text
+        last = self._render(text, lines, whole=self._final)
         return (*self._closed, last) if last else tuple(self._closed)
 
     # --- taking the text in -------------------------------------------------------------------
@@ -190,6 +191,13 @@ class Splitter:
         self._begin(block, trim=resume == at and block is None)
 
     # --- showing ------------------------------------------------------------------------------
+
+    def _without_empty_fence(self, lines: list[Line]) -> str:
+        """The text of the last page without a last line that opens a fence: nothing is in it."""
+        start, fence = lines[-1]
+        if isinstance(fence, Fence) or not isinstance(self._block_after(self._text[start:]), Fence):
+            return self._text
+        return self._text[:start]
 
     def _render(self, text: str, lines: list[Line], *, whole: bool) -> str:
         """Return a page as it is sent, with an open code fence reopened before and closed after. An

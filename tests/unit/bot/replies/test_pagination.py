@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from wcwidth import iter_graphemes
 
@@ -293,7 +293,15 @@ def test_a_last_line_within_a_longer_fence_was_dropped() -> None:
     assert splitter.pages == ("````md\ncode\n```\n````",)
 
 
+@pytest.mark.parametrize(
+    ("text", "pages"), [("````", ()), ("one\n\n```py", ("one",)), ("> ```", ())]
+)
+def test_a_fence_that_the_last_line_opened_stayed_open(text: str, pages: tuple[str, ...]) -> None:
+    assert split(text, 60) == pages
+
+
 @given(documents, limits)
+@example("````", 32)
 def test_every_page_has_balanced_fences(text: str, limit: int) -> None:
     for page in split(text, limit):
         assert not _open_fence(page, limit), page
