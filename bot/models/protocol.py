@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk
+from bot.catalogue.sentence import say
+from bot.errors import NotFound, nearest
 from bot.types import ConversationKey, Scope
 from bot.values import ModelInfo
 
@@ -48,3 +50,12 @@ class Models(Protocol):
     def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Stream an answer. Raises `BackendError`."""
         ...
+
+
+def unknown_model(name: str, known: Sequence[str]) -> NotFound:
+    """The error for a name that no model has, with the nearest of those that are known."""
+    near = nearest(name, known)
+    hint = say(" Did you mean {near}?", near=near) if near else ""
+    return NotFound(
+        say("There is no model named {name!r}.{hint} See /model list.", name=name[:60], hint=hint)
+    )

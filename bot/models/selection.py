@@ -16,8 +16,9 @@ from backends.pool.replica import ReplicaStatus
 from backends.pool.spec import ModelSpec
 from bot.catalogue.sentence import join_sentences, say
 from bot.config import ChannelOverrides, Config
-from bot.errors import Failed, NotFound, nearest
+from bot.errors import Failed
 from bot.history.protocol import Preferences
+from bot.models.protocol import unknown_model
 from bot.types import ConversationKey, Scope
 from bot.values import ModelInfo
 
@@ -84,15 +85,7 @@ class ModelService:
 
     async def use(self, name: str, scope: Scope, conversation: ConversationKey, by: str) -> None:
         if name not in self._pool.names():
-            near = nearest(name, self.names())
-            hint = say(" Did you mean {near}?", near=near) if near else ""
-            raise NotFound(
-                say(
-                    "There is no model named {name!r}.{hint} See /model list.",
-                    name=name[:60],
-                    hint=hint,
-                )
-            )
+            raise unknown_model(name, self.names())
         try:
             able = await self._pool.probe(name)
         except BackendError as exc:

@@ -10,7 +10,7 @@ from itertools import takewhile
 from pathlib import PurePosixPath
 
 from bot.catalogue.languages import translate
-from bot.catalogue.sentence import join_sentences, lay_out, say
+from bot.catalogue.sentence import join_sentences, lay_out, say, say_number
 from bot.types import Action, Notice, Place, Source, Status, View
 
 MAX_BUTTONS = 5
@@ -113,17 +113,26 @@ def _shared_heading(headings: Sequence[str]) -> str:
 def place_words(places: Sequence[Place]) -> str:
     """Where in one file passages are: `page 12`, `slides 3, 4`, `sheet North, row 14`; or ""."""
     sheets = dict.fromkeys(place.sheet for place in places if place.sheet)
-    numbers = (
-        _numbered(noun, [getattr(place, noun) for place in places])
-        for noun in ("page", "slide", "row")
-    )
-    sheet = f"sheet {isolate(shorten(next(iter(sheets)), _MAX_TITLE_CHARACTERS))}" if sheets else ""
-    return ", ".join(filter(None, (sheet, *numbers)))
+    parts: list[str] = []
+    if sheets:
+        name = isolate(shorten(next(iter(sheets)), _MAX_TITLE_CHARACTERS))
+        parts.append(say("sheet {name}", name=name))
+    if pages := _known(place.page for place in places):
+        parts.append(say_number("page {pages}", "pages {pages}", len(pages), pages=_join(pages)))
+    if slides := _known(place.slide for place in places):
+        words = say_number("slide {slides}", "slides {slides}", len(slides), slides=_join(slides))
+        parts.append(words)
+    if rows := _known(place.row for place in places):
+        parts.append(say_number("row {rows}", "rows {rows}", len(rows), rows=_join(rows)))
+    return join_sentences(parts, ", ")
 
 
-def _numbered(noun: str, numbers: Iterable[int]) -> str:
-    known = sorted({number for number in numbers if number > 0})
-    return f"{noun}{'s' if len(known) > 1 else ''} {', '.join(map(str, known))}" if known else ""
+def _known(numbers: Iterable[int]) -> list[int]:
+    return sorted({number for number in numbers if number > 0})
+
+
+def _join(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers))
 
 
 def source_title(source: Source) -> str:

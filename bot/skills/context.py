@@ -24,11 +24,11 @@ from backends.base import (
 )
 from bot.catalogue.sentence import say
 from bot.commands.checks import Asker, Check
-from bot.errors import Denied, Failed, NotFound, Recording, Refused, nearest
+from bot.errors import Denied, Failed, Recording, Refused
 from bot.events import Attachment, CommandCall, Message
 from bot.history.protocol import Cut, HistoryStore
 from bot.history.suspensions import history_until
-from bot.models.protocol import Models
+from bot.models.protocol import Models, unknown_model
 from bot.prompting.continuation import ContinuedPrompt, RepetitionFilter, continue_prompt
 from bot.prompting.foreign_text import Trusted
 from bot.prompting.repetition_guard import REPETITION_NOTICE, RepetitionGuard
@@ -175,15 +175,7 @@ class Context:
         if name is None:
             return (await self.models.current(self.conversation, self.author.key))[0]
         if name not in self.models.names():
-            near = nearest(name, self.models.names())
-            hint = say(" Did you mean {near}?", near=near) if near else ""
-            raise NotFound(
-                say(
-                    "There is no model named {name!r}.{hint} See /model list.",
-                    name=name[:60],
-                    hint=hint,
-                )
-            )
+            raise unknown_model(name, self.models.names())
         return name
 
     async def read(self, attachment: Attachment) -> Page:

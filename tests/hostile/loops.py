@@ -31,7 +31,6 @@ from bot.knowledge.loading.pdf.layout import lines_to_blocks
 from bot.knowledge.loading.pdf.lines import Cell, Line
 from bot.knowledge.loading.pdf.words import PageWords, Word
 from bot.knowledge.loading.registry import LOADERS
-from bot.knowledge.loading.table_rows import searched_markdown
 from bot.knowledge.loading.table_text import rows_to_blocks
 from bot.knowledge.retrieval.followup import is_follow_up
 from bot.observability.redaction import Redactor
@@ -46,6 +45,7 @@ from bot.surrogates import repair_surrogates
 from bot.web.decoding import decode, is_binary
 from bot.web.extract import extract
 from plugins.rap_battle import rap
+from tests.fakes.loaded_text import searched_markdown
 
 _SPEAKERS = Speakers({"a": "Ada", "b": "Bo", "c": "Cy"})
 _REDACT = Redactor(["a-secret-of-the-operator", "another"])

@@ -11,10 +11,9 @@ from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.knowledge.loading import registry as shipped
 from bot.knowledge.loading.markup.markdown import read_markdown
-from bot.knowledge.loading.table_rows import searched_markdown
 from bot.knowledge.loading.text import CODE, TEXT, load_text
 from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
-from bot.skills.document_tree import Block, Heading, Table, first_heading, to_markdown
+from bot.skills.document_tree import Block, Heading, Table, first_heading
 from bot.web.decoding import is_utf8
 from bot.web.extract import is_html
 
@@ -75,7 +74,7 @@ class RawDocument:
 def load_document(
     raw: RawDocument, loaders: Sequence[Loader], *, for_search: bool = True
 ) -> Loaded:
-    """Reads a document as blocks; `text` is their Markdown. Raises `Refused` with one sentence.
+    """Reads a document as blocks. Raises `Refused` with one sentence.
 
     With `for_search` invisible characters are left out.
     """
@@ -97,8 +96,7 @@ def load_document(
         raise TooLong(raw.title)
     if not characters:
         raise Refused(say("{title} has no readable text.", title=raw.title))
-    text = searched_markdown(blocks) if for_search else to_markdown(blocks)
-    return Loaded(text, title, blocks, loaded.left_out)
+    return Loaded(title=title, blocks=blocks, left_out=loaded.left_out)
 
 
 def find_title(title: str, blocks: Sequence[Block]) -> str:

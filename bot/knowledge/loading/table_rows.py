@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from bot.knowledge.loading.table_text import label_row
-from bot.skills.document_tree import Block, Paragraph, Place, Table, to_markdown
+from bot.skills.document_tree import Place, Table, to_markdown
 
 _MAX_COLUMN_NAME_CHARACTERS = 80
 """Most characters of a column's name."""
@@ -34,17 +34,3 @@ def label_rows(table: Table) -> Iterator[tuple[str, Place]]:
         text = label_row(header, table.rows[at])
         if text:
             yield text, place
-
-
-def searched_markdown(blocks: Iterable[Block]) -> str:
-    """Renders a document as its passages have it: rows of long tables are labelled."""
-    return to_markdown(one for block in blocks for one in _as_searched(block))
-
-
-def _as_searched(block: Block) -> Iterator[Block]:
-    if not isinstance(block, Table) or whole_table(block):
-        yield block
-        return
-    if block.caption:
-        yield Paragraph(block.caption, "caption", block.place)
-    yield from (Paragraph(text, place=place) for text, place in label_rows(block))

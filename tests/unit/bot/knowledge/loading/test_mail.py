@@ -7,10 +7,11 @@ from email.message import EmailMessage
 import pytest
 
 from bot.errors import Refused
-from bot.knowledge.loading.document import RawDocument, load_document
+from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.registry import LOADERS, find_loader
 from bot.skills.document_loader import Loaded
 from bot.skills.document_tree import Heading, LeftOut, ListItem, Paragraph
+from tests.fakes.loaded_text import load_with_text
 
 
 def mail(**headers: str) -> EmailMessage:
@@ -122,9 +123,9 @@ def test_letters_that_no_header_tells_of(charset: str) -> None:
 )
 def test_what_cannot_be_read_is_refused(data: bytes, why: str) -> None:
     with pytest.raises(Refused, match=f"letter.eml {why}"):
-        load_document(RawDocument("letter.eml", data), LOADERS)
+        load_with_text(RawDocument("letter.eml", data), LOADERS)
 
 
 def test_a_message_of_outlook_is_refused_with_advice() -> None:
     with pytest.raises(Refused, match=r"save the message as EML or PDF and add it again\.$"):
-        load_document(RawDocument("letter.msg", b"\xd0\xcf\x11\xe0" * 9), LOADERS)
+        load_with_text(RawDocument("letter.msg", b"\xd0\xcf\x11\xe0" * 9), LOADERS)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from bot.knowledge.loading.document import RawDocument, find_title, load_document
+from bot.knowledge.loading.document import RawDocument, find_title
 from bot.knowledge.loading.markup.markdown import parse_markdown, read_markdown
 from bot.knowledge.loading.registry import LOADERS
 from bot.skills.document_loader import Loaded
 from bot.skills.document_tree import Block, Code, Heading, LeftOut, ListItem, Paragraph, Table
+from tests.fakes.loaded_text import load_with_text
 
 
 def texts(markdown: str) -> list[str]:
@@ -18,7 +19,7 @@ def items(blocks: tuple[Block, ...]) -> list[tuple[int, str, str]]:
 
 
 def load(name: str, text: str) -> Loaded:
-    return load_document(RawDocument(name, text.encode()), LOADERS)
+    return load_with_text(RawDocument(name, text.encode()), LOADERS)
 
 
 def test_a_bold_letter_cut_the_word() -> None:

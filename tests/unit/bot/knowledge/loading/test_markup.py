@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from bot.knowledge.loading.document import RawDocument, load_document
+from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.registry import LOADERS
 from bot.skills.document_loader import Loaded
 from bot.skills.document_tree import Code, Heading, LeftOut, ListItem, Paragraph, Table
+from tests.fakes.loaded_text import load_with_text
 
 ADOC = """= Pump manual
 Ada Lovelace <ada@example.org>
@@ -51,7 +52,7 @@ ____
 
 
 def load(name: str, text: str) -> Loaded:
-    return load_document(RawDocument(name, text.encode()), LOADERS)
+    return load_with_text(RawDocument(name, text.encode()), LOADERS)
 
 
 def test_asciidoc() -> None:

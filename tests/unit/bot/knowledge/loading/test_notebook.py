@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from bot.errors import Refused
-from bot.knowledge.loading.document import RawDocument, load_document
+from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.registry import LOADERS
 from bot.skills.document_loader import Loaded
+from tests.fakes.loaded_text import load_with_text
 
 
 def read(notebook: Any) -> Loaded:
     data = notebook if isinstance(notebook, bytes) else json.dumps(notebook).encode()
-    return load_document(RawDocument("tides.ipynb", data), LOADERS)
+    return load_with_text(RawDocument("tides.ipynb", data), LOADERS)
 
 
 def test_a_notebook_is_its_cells_without_their_output() -> None:

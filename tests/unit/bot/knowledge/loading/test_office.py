@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from bot.knowledge.loading.document import RawDocument, load_document
+from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.registry import LOADERS
 from bot.skills.document_loader import Loaded
+from tests.fakes.loaded_text import load_with_text
 from tests.fakes.office_files import docx, paragraph
 
 
 def read(name: str, data: bytes) -> Loaded:
-    return load_document(RawDocument(name, data), LOADERS)
+    return load_with_text(RawDocument(name, data), LOADERS)
 
 
 def test_the_title_of_a_document_is_its_title() -> None:

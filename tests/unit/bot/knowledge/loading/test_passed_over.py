@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.knowledge.loading.document import RawDocument, load_document
+from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.registry import LOADERS
 from bot.knowledge.loading.sources import describe_skipped, folder_items
 from bot.knowledge.service import KnowledgeService
+from tests.fakes.loaded_text import load_with_text
 from tests.unit.bot.knowledge.conftest import Drain, Room
 
 
@@ -68,4 +69,4 @@ def test_few_kinds_are_told_by_name() -> None:
     ],
 )
 def test_a_comment_of_a_makefile_is_no_heading(name: str, text: str) -> None:
-    assert load_document(RawDocument(name, b"# Text\n"), LOADERS).text == text
+    assert load_with_text(RawDocument(name, b"# Text\n"), LOADERS).text == text

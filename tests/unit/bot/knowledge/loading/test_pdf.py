@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.knowledge.loading.document import RawDocument, load_document
+from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.pdf.layout import lines_to_blocks
 from bot.knowledge.loading.pdf.lines import Cell, Line
 from bot.knowledge.loading.pdf.text import join_lines
 from bot.knowledge.loading.registry import LOADERS
 from bot.skills.document_loader import Loaded
+from tests.fakes.loaded_text import load_with_text
 
 FONTS = {"F1": "Helvetica", "F2": "Helvetica-Bold", "F3": "Courier"}
 Shown = tuple[float, float, str] | tuple[float, float, str, str, float]
@@ -56,7 +57,7 @@ def pdf(*pages: Sequence[Shown], title: str = "", run: str = "1 0 0 1") -> bytes
 
 
 def read(*pages: Sequence[Shown], title: str = "") -> Loaded:
-    return load_document(RawDocument("a.pdf", pdf(*pages, title=title)), LOADERS)
+    return load_with_text(RawDocument("a.pdf", pdf(*pages, title=title)), LOADERS)
 
 
 def blocks(*pages: Sequence[Shown]) -> list[str]:
@@ -167,7 +168,7 @@ def test_a_table_across_a_page_was_a_heap_of_cells(run: str) -> None:
         for line, row in enumerate(rows)
         for column, text in enumerate(row)
     ]
-    found = load_document(RawDocument("a.pdf", pdf(cells, run=run)), LOADERS).text.split("\n")
+    found = load_with_text(RawDocument("a.pdf", pdf(cells, run=run)), LOADERS).text.split("\n")
     assert found[0] == "| Lamp | Oil | Since |"
     assert found[2:] == ["| A | 3 l | 1990 |", "| B | 4 l | 1991 |", "| C | 5 l | 2 |"]
 

@@ -9,14 +9,15 @@ import zipfile
 import pytest
 
 from bot.errors import Refused
-from bot.knowledge.loading.document import RawDocument, load_document
+from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.registry import LOADERS, find_loader
 from bot.skills.document_loader import Loaded
+from tests.fakes.loaded_text import load_with_text
 from tests.fakes.office_files import docx, epub, paragraph, pptx, rows, shape, xlsx
 
 
 def read(name: str, data: bytes, content_type: str = "", charset: str | None = None) -> Loaded:
-    return load_document(RawDocument(name, data, content_type, charset), LOADERS)
+    return load_with_text(RawDocument(name, data, content_type, charset), LOADERS)
 
 
 def pdf(*lines: str, password: str = "") -> bytes:

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import Refused
-from bot.knowledge.loading.document import RawDocument, load_document
+from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.markup.markdown import read_markdown
 from bot.knowledge.loading.registry import LOADERS, find_loader
-from bot.knowledge.loading.table_rows import searched_markdown
 from bot.knowledge.loading.table_text import label_row, rows_to_blocks
 from bot.skills.document_loader import Loaded
 from bot.skills.document_tree import Table, to_markdown
+from tests.fakes.loaded_text import load_with_text, searched_markdown
 
 
 def labelled(markdown: str) -> str:
@@ -21,7 +21,7 @@ def labelled(markdown: str) -> str:
 
 
 def read(name: str, data: bytes) -> Loaded:
-    return load_document(RawDocument(name, data), LOADERS)
+    return load_with_text(RawDocument(name, data), LOADERS)
 
 
 def lines(name: str, text: str) -> list[str]:
