@@ -7,8 +7,8 @@ The house is the whole application on a scripted model, with its database on dis
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
-import sys
 from asyncio.subprocess import DEVNULL
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -23,6 +23,7 @@ from bot.app import App, open_app
 from bot.installation import Installation
 from bot.ports import Ports, open_ports
 from bot.types import ActionName, Value
+from tests.scenarios import forked
 
 Person = Literal["ada", "eve", "root"]
 """Ada asks, Eve is somebody else, Root is an admin."""
@@ -126,7 +127,8 @@ class Driver(Protocol):
         ...
 
     def apart(self, config: Path) -> Sequence[str]:
-        """Arguments for Python that serve this platform in a process of its own."""
+        """Arguments for Python that serve this platform in a process of its own: `-m`, a module,
+        and what it takes."""
         ...
 
     async def close(self) -> None: ...
@@ -198,8 +200,9 @@ class House:
     async def start_apart(self) -> None:
         """Open the house in a process of its own, which can be killed."""
         path = await asyncio.to_thread(self.write_config)
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, *self.driver.apart(path), stdout=DEVNULL, stderr=DEVNULL
+        _, module, *arguments = self.driver.apart(path)
+        self._process = await forked.start(
+            module, *arguments, env=os.environ, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL
         )
         await self.driver.connected()
 

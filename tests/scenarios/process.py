@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sqlite3
 import sys
@@ -16,10 +17,13 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.scenarios import forked
+
+ROOT = forked.ROOT
 WITHIN_S = 60.0
 """Longest time for one command, in seconds; only what hangs takes it."""
 
+_OF_THE_START = re.compile(r"PYTHON|LC_|LANG")
 SLOW = " ".join(f"slow{n:03}" for n in range(600))
 """What the model answers to "take your time", 40 words a second."""
 
@@ -99,18 +103,32 @@ class Folder:
         stdin: int = asyncio.subprocess.PIPE,
         before: Callable[[], None] | None = None,
     ) -> AsyncGenerator[asyncio.subprocess.Process, None]:
-        """A process that is killed at the end of the block, should it still run."""
+        """A process that is killed at the end of the block, should it still run.
+
+        The fork server makes it, unless what is tested is how the interpreter starts: with `before`
+        it, or with variables that it reads itself.
+        """
+        process = await self._start(arguments, stdin, before)
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    async def _start(
+        self, arguments: Sequence[str], stdin: int, before: Callable[[], None] | None
+    ) -> asyncio.subprocess.Process:
+        if before is None and not any(map(_OF_THE_START.match, self.env)):
+            return await forked.start("bot", *arguments, env=self.environment, stdin=stdin)
 
         def prepare() -> None:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where a shell's job starts us
             if before is not None:
                 before()
 
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "bot",
-            *arguments,
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot", *arguments),
             cwd=ROOT,
             env=self.environment,
             stdin=stdin,
@@ -118,12 +136,6 @@ class Folder:
             stderr=asyncio.subprocess.PIPE,
             preexec_fn=prepare,
         )
-        try:
-            yield process
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
 
     async def run(
         self,

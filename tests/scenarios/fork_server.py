@@ -1,0 +1,121 @@
+"""A process that has imported what the commands import, and makes of itself one for each command.
+
+A start of Parlance takes 1.3 s of imports, and the stories start hundreds. A process made here is
+one like any other: it has its own standard streams, environment, folder, signals and exit status,
+and executes `bot/__main__.py` from its first line; only the libraries are there already.
+What is about the start itself is started by `exec`; see `process.py`.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import io
+import json
+import os
+import runpy
+import selectors
+import signal
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+_PRELOADED = (
+    "aiohttp",
+    "aiosqlite",
+    "backends.llama_cpp.engine",
+    "backends.scripted",
+    "bot.app",
+    "bot.knowledge.index.chroma",
+    "bot.knowledge.service",
+    "bot.storage.creation",
+    "chromadb",
+    "discord",
+    "httpx",
+    "jsonschema",
+    "prometheus_client",
+    "rich.markdown",
+    "rich.progress",
+    "slack_bolt.adapter.socket_mode.async_handler",
+    "tokenizers",
+    "typer",
+)
+"""Not `bot.cli`, which looks at its environment and its standard streams while it is imported."""
+
+LONGEST_ORDER_BYTES = 200_000
+
+
+def main(orders: socket.socket) -> None:
+    """Make processes until the other end closes; returns only in a process that was made."""
+    for name in _PRELOADED:
+        importlib.import_module(name)
+    assert "bot.cli" not in sys.modules
+    gc.collect()
+    gc.freeze()  # else the first collection of every process copies all of it
+    order = _serve(orders)
+    _become(order)
+    runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
+
+
+def _serve(orders: socket.socket) -> Mapping[str, Any]:
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(orders, selectors.EVENT_READ)
+        while True:
+            for key, _ in waiting.select():
+                if key.fileobj is not orders:
+                    waiting.unregister(key.fileobj)
+                    _tell_end(key.fd, *key.data)
+                    continue
+                text, handles, *_ = socket.recv_fds(orders, LONGEST_ORDER_BYTES, 4)
+                if not text:
+                    sys.exit()
+                *streams, answer = handles
+                child = os.fork()
+                if child == 0:
+                    _take_streams(streams)
+                    order: Mapping[str, Any] = json.loads(text)
+                    return order
+                for handle in streams:
+                    os.close(handle)
+                reply = socket.socket(fileno=answer)
+                reply.send(str(child).encode())
+                waiting.register(os.pidfd_open(child), selectors.EVENT_READ, (child, reply))
+
+
+def _tell_end(handle: int, child: int, reply: socket.socket) -> None:
+    os.close(handle)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    with reply, suppress(OSError):  # whoever started it may be gone
+        reply.send(str(status).encode())
+
+
+def _take_streams(streams: Sequence[int]) -> None:
+    for number, handle in enumerate(streams):
+        os.dup2(handle, number)
+    os.closerange(3, 1024)
+
+
+def _become(order: Mapping[str, Any]) -> None:
+    os.environ.clear()
+    os.environ.update(order["env"])
+    os.chdir(order["cwd"])
+    sys.argv[1:] = order["arguments"]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.stdin = sys.__stdin__ = _stream(0, "r")  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = _stream(1, "w")  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _stream(2, "w")  # type: ignore[misc]
+
+
+def _stream(number: int, mode: str) -> io.TextIOWrapper:
+    """A standard stream as the interpreter opens it."""
+    raw = io.FileIO(number, mode, closefd=False)
+    errors = "backslashreplace" if number == 2 else "strict"
+    buffered = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
+    line_buffering = number == 2 or raw.isatty()
+    return io.TextIOWrapper(buffered, "utf-8", errors, line_buffering=line_buffering)
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])))
