@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -67,10 +68,28 @@ def sync_engine(path: Path) -> Engine:
     return engine
 
 
+async def _open_reader(*arguments: Any, **options: Any) -> Any:
+    """Open a connection. Whoever is cancelled meanwhile waits until it is open, and closes it: left
+    alone, its thread would answer an event loop that may have ended."""
+    import aiosqlite  # as late as SQLAlchemy does
+
+    connection = aiosqlite.connect(*arguments, **options)
+    connection._thread.daemon = True  # as SQLAlchemy has it
+    opening = asyncio.ensure_future(connection)
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        await asyncio.wait([opening])
+        if opening.exception() is None:
+            await connection.close()
+        raise
+
+
 def read_engine(path: Path) -> AsyncEngine:
     """An engine whose connections read, and cannot write."""
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),
+        connect_args={"async_creator_fn": _open_reader},
         isolation_level="AUTOCOMMIT",
         pool_size=MAX_READ_CONNECTIONS,
         max_overflow=0,

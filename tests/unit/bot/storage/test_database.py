@@ -6,6 +6,8 @@ import asyncio
 import itertools
 import shutil
 import sqlite3
+import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -43,6 +45,39 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     database = await Database.open(tmp_path / "data" / "parlance.db")
     yield database
     await database.close()
+
+
+_opening: threading.Event | None = None
+_may_open = threading.Event()
+
+
+def _hold_opening(event: str, _: object) -> None:
+    if event == "sqlite3.connect" and _opening is not None:
+        _opening.set()
+        _may_open.wait(20)
+
+
+sys.addaudithook(_hold_opening)
+
+
+async def test_a_read_that_was_cancelled_while_its_connection_opened_left_a_thread_alone(
+    database: Database,
+) -> None:
+    global _opening
+    _opening = threading.Event()
+    try:
+        reading = asyncio.create_task(_names(database))
+        await asyncio.to_thread(_opening.wait, 20)
+        reading.cancel()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not reading.done()
+    finally:
+        _opening = None
+        _may_open.set()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert await _names(database) == []
 
 
 class TestMigrations:
