@@ -80,7 +80,8 @@ class TestSlack:
         assert taken == 300
 
     async def test_a_client_waits_as_it_is_told(self) -> None:
-        async with FakeSlack(tiers=RateTiers(FAST)) as slack:
+        hand = Hand()
+        async with FakeSlack(tiers=RateTiers(hand.clock())) as slack:
             client = AsyncWebClient("xoxb-test-bot-token", base_url=slack.api_url)
             posted = await client.chat_postMessage(channel="C1", text="begun")
 
@@ -90,12 +91,12 @@ class TestSlack:
                         await client.chat_update(channel="C1", ts=posted["ts"], text=text)
                         return
                     except SlackApiError as exc:
-                        await asyncio.sleep(float(exc.response.headers["Retry-After"]))
+                        hand.seconds += float(exc.response.headers["Retry-After"])
 
             for n in range(60):
                 await edit(f"edit {n}")
             limited = [call for call in slack.calls if call.limited]
-            assert {call.method for call in limited} == {"chat.update"}
+            assert [call.method for call in limited] == ["chat.update"]
             assert len(slack.timeline.of(posted["ts"], kind="edit")) == 60
             assert [step.content for step in slack.timeline.of(kind="refused")] == [
                 "chat.update" for _ in limited

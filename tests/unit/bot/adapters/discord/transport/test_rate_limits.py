@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -16,6 +18,28 @@ from tests.unit.bot.adapters.discord.inbound.test_messages import finished
 
 def refused(fake: FakeDiscord) -> list[str]:
     return [f"{call.method} {call.path}" for call in fake.calls if call.status == 429]
+
+
+@contextmanager
+def stalls() -> Iterator[list[float]]:
+    """For how long the event loop stood still, each time, in seconds."""
+    loop = asyncio.get_running_loop()
+    found: list[float] = []
+    pause_s, quick_s = 0.005, 0.005
+
+    async def watch() -> None:
+        while True:
+            before = loop.time()
+            await asyncio.sleep(pause_s)
+            late_s = loop.time() - before - pause_s
+            if late_s > quick_s:
+                found.append(late_s)
+
+    watching = loop.create_task(watch())
+    try:
+        yield found
+    finally:
+        watching.cancel()
 
 
 async def ask(fake: FakeDiscord, questions: int) -> list[int]:
@@ -33,11 +57,13 @@ async def test_many_questions_at_once_made_more_requests_than_discord_takes(
 ) -> None:
     async with running(make()):
         fake.limits = Buckets()
-        asked = await ask(fake, 30)
-        await fake.until(lambda: all(fake.from_bot(thread) for thread in asked))
-        await fake.until(lambda: all(finished(fake, thread) for thread in asked))
-    # Without the budget 52 are; what was sent apart arrives together where a machine stands still.
-    assert len(refused(fake)) < 10
+        with stalls() as stalled:
+            asked = await ask(fake, 30)
+            await fake.until(lambda: all(fake.from_bot(thread) for thread in asked))
+            await fake.until(lambda: all(finished(fake, thread) for thread in asked))
+    # What was sent apart arrives together where the machine stood still meanwhile, and no more than
+    # that is refused; without the budget 52 are.
+    assert len(refused(fake)) <= 50 * sum(stalled)
     assert all("question" in fake.from_bot(thread)[-1]["content"] for thread in asked)
 
 
