@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from backends.usage import Usage as Usage
+
 Role = Literal["system", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "tool_calls", "cancelled"]
 
@@ -86,19 +88,6 @@ class ChatRequest:
     deadline_s: float | None = None
     tools: tuple[Tool, ...] = ()
     written_tokens: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens and times of one answer; every backend fills it in. Times are in seconds."""
-
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    completion_tokens: int = 0
-    queue_s: float = 0.0
-    load_s: float = 0.0
-    prefill_s: float = 0.0
-    decode_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from backends.base import (
     EngineContext,
     EngineOptions,
     Sampling,
-    Usage,
 )
 from backends.errors import (
     BackendBusy,
@@ -26,6 +25,7 @@ from backends.errors import (
     InvalidRequest,
     ModelNotFound,
 )
+from backends.usage import Usage
 from bot.adapters.background_tasks import BackgroundTasks, Refusal
 from bot.adapters.inbox import Answer, Inbox, InboxPort, Incoming, RecentQuestion, edited_action
 from bot.adapters.platform import Findings, Platform, PlatformContext

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Literal, TypeAlias
 from urllib.parse import quote, unquote
 
-from backends.base import Usage
+from backends.usage import Usage
 
 Value: TypeAlias = str | int | float | bool
 """The value of a command's option."""

@@ -23,7 +23,7 @@ GROUPS: Final = (
     ("Answers from documents", ("bot.answering", "bot.knowledge.citations")),
     ("Prompts", ("bot.prompting",)),
     ("History", ("bot.history",)),
-    ("Models and engines", ("backends.base",)),
+    ("Models and engines", ("backends.base", "backends.usage")),
     ("Platforms", ("bot.adapters", "bot.config", "bot.replies")),
     ("Errors", ("bot.errors", "backends.errors")),
     ("Earlier names", ("bot.api",)),

@@ -93,3 +93,11 @@ def test_a_new_database_needs_no_migrations(tmp_path: Path) -> None:
     modules = loaded(_NEW, str(tmp_path / "data" / "parlance.db"))
     assert "bot.storage.creation" in modules
     assert modules & LATE == set()
+
+
+def test_a_process_that_reads_documents_imports_no_library_of_engines() -> None:
+    """Numbers and settings took two thirds of its start; there is one for each batch of files."""
+    program = "import sys, bot.knowledge.loading.child\nprint('LOADED', *sys.modules)"
+    modules = loaded(program)
+    assert "bot.knowledge.loading.registry" in modules
+    assert modules & (LATE | {"numpy", "pydantic", "sqlalchemy"}) == set()
