@@ -82,12 +82,11 @@ async def are_all_searchable(store: KnowledgeStore, chroma: ChromaIndex) -> bool
 
 async def _is_searchable(store: KnowledgeStore, chroma: ChromaIndex, base: BaseRow) -> bool:
     collection = collection_name(base.name, base.generation)
-    wanted = sorted(await store.passage_ids(base.name, base.generation))
-    if await chroma.count(collection) < len(wanted):
+    if await chroma.count(collection) < await store.count_passages(base.name, base.generation):
         return False
-    sample = wanted[:: len(wanted) // _SAMPLED_PASSAGES + 1]
+    sample = await store.sample_vectors(base.name, base.generation, _SAMPLED_PASSAGES)
     missed = 0
-    for data in (await store.vectors(base.generation, sample)).values():
+    for data in sample:
         near = await chroma.query(collection, dequantise(data, base.dimension)[0], 1)
         missed += not near or near[0][1] < _MIN_SAME_COSINE
     # The search is not exact: where many passages are nearly the same, the graph may lead to few of

@@ -20,6 +20,7 @@ from bot.storage.batches import delete_batch, in_batches
 from bot.storage.database import Database
 from bot.storage.insert import insert_into
 
+_PAGE_DOCUMENTS = 500
 _DOCUMENT_COLUMNS = [documents.c[name] for name in DocumentRow.__dataclass_fields__]
 
 
@@ -129,6 +130,44 @@ class KnowledgeStore:
         async with self._db.read() as connection:
             return [DocumentRow(*row) for row in await connection.execute(query)]
 
+    async def page(
+        self,
+        base: str,
+        *,
+        after: str = "",
+        source: str | None = None,
+        limit: int = _PAGE_DOCUMENTS,
+    ) -> list[DocumentRow]:
+        """Returns some documents of a base, or of a source of it, in order of their locations:
+        those that come after a location."""
+        query = (
+            sa.select(*_DOCUMENT_COLUMNS)
+            .where(documents.c.base == base, documents.c.location > after)
+            .order_by(documents.c.location)
+            .limit(limit)
+        )
+        if source is not None:
+            query = query.where(documents.c.source == source)
+        async with self._db.read() as connection:
+            return [DocumentRow(*row) for row in await connection.execute(query)]
+
+    async def documents_at(self, base: str, locations: Sequence[str]) -> dict[str, DocumentRow]:
+        """Returns the documents of a base with these locations, by location."""
+        query = sa.select(*_DOCUMENT_COLUMNS).where(
+            documents.c.base == base, documents.c.location.in_(locations)
+        )
+        async with self._db.read() as connection:
+            rows = [DocumentRow(*row) for row in await connection.execute(query)]
+        return {row.location: row for row in rows}
+
+    async def count(self, base: str | None = None) -> int:
+        """Returns the number of documents, of one base or of all."""
+        query = sa.select(sa.func.count()).select_from(documents)
+        if base is not None:
+            query = query.where(documents.c.base == base)
+        async with self._db.read() as connection:
+            return int(await connection.scalar(query) or 0)
+
     async def document(self, ident: str) -> DocumentRow | None:
         async with self._db.read() as connection:
             row = (
@@ -198,11 +237,7 @@ class KnowledgeStore:
 
     async def settle(self, base: str, generation: int, idents: Sequence[str]) -> None:
         """Removes the pending marks of documents whose vectors and passages agree again."""
-        statement = sa.delete(pending).where(
-            pending.c.base == base,
-            pending.c.generation == generation,
-            pending.c.document.in_(idents),
-        )
+        statement = _settle(base, generation, idents)
         await self._db.write(lambda connection: connection.execute(statement) and None)
 
     async def unstage(self, ident: str) -> None:
@@ -210,10 +245,23 @@ class KnowledgeStore:
         statement = sa.delete(staged).where(staged.c.document == ident)
         await self._db.write(lambda connection: connection.execute(statement) and None)
 
-    async def replace(self, new: Sequence[NewDocument], generation: int) -> None:
-        """Put documents in place of what was there, at once: passages, full text and all."""
-        if new:
-            await self._db.write(lambda connection: put_documents(connection, new, generation))
+    async def replace(
+        self, new: Sequence[NewDocument], generation: int, *, settled: Sequence[str] = ()
+    ) -> None:
+        """Puts documents in place of what was there, at once: passages, full text and all.
+
+        Removes the pending marks of those documents among them that are `settled` by it.
+        """
+        if not new:
+            return
+        statement = _settle(new[0].row.base, generation, settled)
+
+        def job(connection: Connection) -> None:
+            put_documents(connection, new, generation)
+            if settled:
+                connection.execute(statement)
+
+        await self._db.write(job)
 
     async def remove(self, row: DocumentRow, generation: int) -> None:
         """Take a document out, and mark its vectors as pending."""
@@ -236,6 +284,30 @@ class KnowledgeStore:
             rows = await connection.execute(query)
             return {row.id: row.vectors for row in rows}
 
+    async def count_passages(self, base: str, generation: int) -> int:
+        """Returns the number of passages of a base."""
+        query = sa.select(sa.func.count()).where(
+            passages.c.base == base, passages.c.generation == generation
+        )
+        async with self._db.read() as connection:
+            return int(await connection.scalar(query) or 0)
+
+    async def sample_vectors(self, base: str, generation: int, most: int) -> list[bytes]:
+        """Returns the quantised vectors of some passages of a base, spread over all of them."""
+        here = (passages.c.base == base) & (passages.c.generation == generation)
+        number = passages.c.number
+        ends = sa.select(sa.func.min(number), sa.func.max(number)).where(here)
+        found: dict[int, bytes] = {}
+        async with self._db.read() as connection:
+            first, last = (await connection.execute(ends)).one()
+            for at in range(most if first is not None else 0):
+                start = first + (last - first) * at // most
+                query = sa.select(number, passages.c.vectors).where(here, number >= start)
+                row = (await connection.execute(query.order_by(number).limit(1))).one_or_none()
+                if row is not None:
+                    found[row.number] = row.vectors
+        return list(found.values())
+
     async def passage_ids(
         self, base: str, generation: int, document: str | None = None
     ) -> set[str]:
@@ -247,3 +319,11 @@ class KnowledgeStore:
             query = query.where(passages.c.document == document)
         async with self._db.read() as connection:
             return set(await connection.scalars(query))
+
+
+def _settle(base: str, generation: int, idents: Sequence[str]) -> sa.Delete:
+    return sa.delete(pending).where(
+        pending.c.base == base,
+        pending.c.generation == generation,
+        pending.c.document.in_(idents),
+    )

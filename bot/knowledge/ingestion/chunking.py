@@ -34,6 +34,11 @@ class Chunk:
     sentences: tuple[str, ...] = field(default=(), repr=False)
     place: Place = NOWHERE
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts that are embedded: the whole, and then the sentences."""
+        return (self.embedding_text, *self.sentences)
+
 
 class Chunker:
     """Cuts documents into chunks for one embedder. Runs in a thread; each splitter call is short.

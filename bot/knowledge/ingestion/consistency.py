@@ -83,7 +83,6 @@ async def verify(
         await chroma.reset()
         vectors = await _repair_vectors(store, chroma, waiting)
     await database.write(_settle_pending)
-    rows = await store.documents()
     async with database.read() as connection:
         count = await connection.scalar(sa.select(sa.func.count()).select_from(passages))
         empty = await connection.scalars(
@@ -92,7 +91,7 @@ async def verify(
             )
         )
     return VerificationReport(
-        documents=len(rows),
+        documents=await store.count(),
         passages=int(count or 0),
         orphan_passages=orphans,
         full_text_added=added,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -51,6 +51,14 @@ class IngestionTarget:
     source: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class FoundItem:
+    """An item to ingest, and the document that is stored of it, if there is one."""
+
+    item: SourceItem
+    known: DocumentRow | None
+
+
 class Ingestor:
     """Ingests items into a base. The caller makes sure that each base has one run at a time."""
 
@@ -62,27 +70,29 @@ class Ingestor:
         self._document_reader = document_reader
 
     async def ingest(
-        self, target: IngestionTarget, items: Sequence[SourceItem], known: Mapping[str, DocumentRow]
+        self, target: IngestionTarget, items: AsyncGenerator[Ingested | FoundItem, None]
     ) -> AsyncGenerator[Ingested, None]:
-        """Ingests the items, and yields the outcome of each when it is done.
+        """Ingests the items, and yields the outcome of each when it is done; what is an outcome
+        already is passed on.
 
-        `known` are the base's documents by location. Closing the generator stops it: documents
-        that were reported are stored, the others are as they were.
+        Closing the generator stops it: documents that were reported are stored, the others are as
+        they were.
         """
-        documents = self._prepared(target, items, known)
+        documents = self._prepared(target, items)
         write = partial(self._write, target)
-        done = 0
         async with aclosing(embed_documents(target.embedder, documents, write)) as events:
             async for event in events:
-                done += not event.passages_total
-                yield replace(event, done=done, total=len(items))
+                yield event
 
     async def _prepared(
-        self, target: IngestionTarget, items: Sequence[SourceItem], known: Mapping[str, DocumentRow]
+        self, target: IngestionTarget, items: AsyncGenerator[Ingested | FoundItem, None]
     ) -> AsyncGenerator[PreparedDocument | Ingested, None]:
         pending = frozenset(await self._store.pending(target.base.name))
-        for item in items:
-            yield await self._prepare(target, item, known.get(item.location), pending)
+        async for found in items:
+            if isinstance(found, Ingested):
+                yield found
+            else:
+                yield await self._prepare(target, found.item, found.known, pending)
 
     async def _prepare(
         self,
@@ -174,11 +184,14 @@ class Ingestor:
             base.generation,
             [(document.row.id, ident, document.vectors[ident]) for document, ident in waiting],
         )
-        await self._store.replace([one.stored() for one in batch.complete], base.generation)
+        clean = [document.row.id for document in batch.complete if not document.leftovers]
+        await self._store.replace(
+            [one.stored() for one in batch.complete], base.generation, settled=clean
+        )
         for document in batch.complete:
             if document.leftovers:
                 await reconcile(self._store, self._chroma, base, document.row.id)
-        await self._store.settle(base.name, base.generation, list(complete))
+                await self._store.settle(base.name, base.generation, [document.row.id])
         return [
             Ingested(
                 document.row.location,

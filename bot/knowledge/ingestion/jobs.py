@@ -20,15 +20,22 @@ from bot.knowledge.index.rows import BaseRow, DocumentRow, SourceRow
 from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.ingestion.chunking import Chunker
 from bot.knowledge.ingestion.consistency import VerificationReport, verify
-from bot.knowledge.ingestion.ingest import IngestionTarget, Ingestor, is_outdated, is_unchanged
+from bot.knowledge.ingestion.ingest import (
+    FoundItem,
+    IngestionTarget,
+    Ingestor,
+    is_outdated,
+    is_unchanged,
+)
 from bot.knowledge.ingestion.rebuild import drop_collections, next_generation, rebuild
-from bot.knowledge.ingestion.resolution import resolve
+from bot.knowledge.ingestion.resolution import SourceItems, resolve
+from bot.knowledge.ingestion.streams import in_parts, prepend
 from bot.knowledge.loading.document_reader import DocumentReader
+from bot.knowledge.loading.skipped_files import describe_skipped
 from bot.knowledge.loading.sources import (
     Fetcher,
-    SourceItem,
-    describe_skipped,
     full_path,
+    is_gone,
     is_url,
     upload_item,
 )
@@ -143,42 +150,73 @@ class IngestionJobs:
             yield Ingested("", 0, 0, "passed", describe_skipped(skipped))
 
     async def _ingest(
-        self, source: SourceRow, items: Sequence[SourceItem], kept: AbstractSet[str] = frozenset()
+        self, source: SourceRow, items: SourceItems, kept: AbstractSet[str] = frozenset()
     ) -> AsyncGenerator[Ingested, None]:
+        """Ingests the items of a source, and removes what it no longer has, unless it is in `kept`.
+
+        However many items and documents there are, only some of them are held at a time.
+        """
         single = source.kind not in ("folder", "sitemap")
         async with self._lock(source.base):
-            known = {row.location: row for row in await self._store.documents(source.base)}
             await self._store.begin_source(source)
-            todo = [item for item in items if not is_unchanged(known.get(item.location), item)]
             done, total = 0, len(items)
-            changed = {id(item) for item in todo}
-            for item in items:
-                if id(item) not in changed:
-                    done += 1
-                    yield Ingested(item.location, done, total, "unchanged")
-            if todo:
-                target = await self._target(source)
-                async with aclosing(self._ingestor.ingest(target, todo, known)) as events:
-                    async for event in events:
-                        done += not event.passages_total
-                        if single and event.state == "refused":
-                            if event.location not in known:
-                                await self._store.end_source(source, keep=False)
-                                await self._drop_leftovers(source.base)
-                            raise Refused(event.detail)
-                        yield replace(event, done=done, total=total)
+            async with aclosing(self._read_items(source, items)) as events:
+                async for event in events:
+                    done += not event.passages_total
+                    if single and event.state == "refused":
+                        if not await self._store.documents_at(source.base, [event.location]):
+                            await self._store.end_source(source, keep=False)
+                            await self._drop_leftovers(source.base)
+                        raise Refused(event.detail)
+                    yield replace(event, done=done, total=max(done, total))
             if not single:
-                present = {item.location for item in items} | kept
-                gone = [
-                    row
-                    for row in known.values()
-                    if row.source == source.location and row.location not in present
-                ]
-                for row in await asyncio.to_thread(_find_vanished, gone):
+                there = kept if source.kind == "folder" else kept | {i.location for i in items}
+                async for row in self._vanished(source, there):
                     await self._remove(row)
-                    yield Ingested(row.location, done, total, "removed")
+                    yield Ingested(row.location, done, max(done, total), "removed")
             await self._store.end_source(source)
             await self._drop_leftovers(source.base)
+
+    async def _read_items(
+        self, source: SourceRow, items: SourceItems
+    ) -> AsyncGenerator[Ingested, None]:
+        """Yields the outcome of each item; the embedder is loaded for the first that changed."""
+        async with aclosing(self._look_up(source.base, items)) as looked_up:
+            async for found in looked_up:
+                if isinstance(found, Ingested):
+                    yield found
+                    continue
+                target = await self._target(source)
+                work = self._ingestor.ingest(target, prepend(found, looked_up))
+                async with aclosing(work) as events:
+                    async for event in events:
+                        yield event
+
+    async def _look_up(
+        self, base: str, items: SourceItems
+    ) -> AsyncGenerator[Ingested | FoundItem, None]:
+        """Yields each item with the document that is stored of it; those that are unchanged as the
+        outcome that they are."""
+        async with aclosing(in_parts(items)) as parts:
+            async for part in parts:
+                known = await self._store.documents_at(base, [item.location for item in part])
+                for item in part:
+                    row = known.get(item.location)
+                    yield (
+                        Ingested(item.location, 0, 0, "unchanged")
+                        if is_unchanged(row, item)
+                        else FoundItem(item, row)
+                    )
+
+    async def _vanished(
+        self, source: SourceRow, there: AbstractSet[str]
+    ) -> AsyncGenerator[DocumentRow, None]:
+        """Yields the documents of a source that it no longer has."""
+        after = ""
+        while rows := await self._store.page(source.base, after=after, source=source.location):
+            after = rows[-1].location
+            for row in await asyncio.to_thread(_find_vanished, rows, there):
+                yield row
 
     async def _forget_source(self, location: str, base: str) -> None:
         """Forgets a source that no longer exists and has no stored document: no sync can continue
@@ -186,10 +224,9 @@ class IngestionJobs:
         location = await asyncio.to_thread(full_path, location)
         async with self._lock(base):
             for source in await self._store.sources(base):
-                rows = await self._store.documents(base)
-                if (source.location, source.complete) == (location, False) and not any(
-                    row.source == location for row in rows
-                ):
+                if (source.location, source.complete) != (location, False):
+                    continue
+                if not await self._store.page(base, source=location, limit=1):
                     await self._store.end_source(source, keep=False)
                     await self._drop_leftovers(base)
 
@@ -303,6 +340,7 @@ class IngestionJobs:
             )
 
 
-def _find_vanished(rows: Sequence[DocumentRow]) -> list[DocumentRow]:
-    """Returns the documents whose file is gone; a file that was only skipped is kept."""
-    return [row for row in rows if is_url(row.location) or not Path(row.location).exists()]
+def _find_vanished(rows: Sequence[DocumentRow], there: AbstractSet[str]) -> list[DocumentRow]:
+    """Returns the documents that are not there; a file that was only skipped is kept."""
+    missing = [row for row in rows if row.location not in there]
+    return [row for row in missing if is_url(row.location) or is_gone(Path(row.location))]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from backends.base import Embeddings
-from bot.knowledge.ingestion.prepared import PreparedDocument, embed_chunks
+from bot.knowledge.ingestion.prepared import PreparedDocument, embed_chunks, keep_vectors
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.values import Ingested
 
@@ -60,6 +60,7 @@ async def embed_documents(
     Closing the generator stops it; a batch that is being written is finished first. Raises a
     `BackendError`, and what `write` raises.
     """
+    embedding: asyncio.Task[Embeddings] | None = None
     writer: asyncio.Task[Sequence[Ingested]] | None = None
     async with aclosing(_prefetch(_batches(documents))) as batches:
         try:
@@ -67,18 +68,30 @@ async def embed_documents(
                 if isinstance(got, Ingested):
                     yield got
                     continue
-                if (far := _progress(got)) is not None:
-                    yield far
-                rows = await embed_chunks(embedder, got.todo)
+                # Whoever takes the events, and the writer, have the time that the embedder needs.
+                embedding = asyncio.create_task(
+                    embed_chunks(embedder, got.todo), name="documents: embedding"
+                )
                 if writer is not None:
                     for event in await asyncio.shield(writer):
                         yield event
-                writer = asyncio.create_task(write(got, rows), name="documents: writing")
+                if (far := _progress(got)) is not None:
+                    yield far
+                rows = await embedding
+                writer = asyncio.create_task(_finish(got, rows, write), name="documents: writing")
             for event in await asyncio.shield(writer) if writer is not None else ():
                 yield event
         finally:
-            if writer is not None:  # also one that failed: nobody else asks what it raised
-                await asyncio.gather(writer, return_exceptions=True)
+            if embedding is not None:
+                embedding.cancel()
+            # Also those that failed: nobody else asks what they raised.
+            running = [task for task in (embedding, writer) if task is not None]
+            await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _finish(batch: Batch, rows: Embeddings, write: BatchWriter) -> Sequence[Ingested]:
+    """Hands the vectors to their documents and stores the batch."""
+    return await write(batch, await asyncio.to_thread(keep_vectors, batch.todo, rows))
 
 
 def _progress(batch: Batch) -> Ingested | None:

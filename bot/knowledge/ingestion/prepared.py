@@ -49,25 +49,32 @@ class PreparedDocument:
 async def embed_chunks(
     embedder: Embedder, todo: Sequence[tuple[PreparedDocument, str]]
 ) -> Embeddings:
-    """Embed chunks and their sentences in one call, sorted by length.
+    """Embeds chunks and their sentences in one call, sorted by length.
 
-    Returns the vectors of the chunks as wholes, shape (len(todo), dim), and fills in the documents'
-    quantised ones. Raises a `BackendError`.
+    Returns the vectors of each chunk, its own and then its sentences', in the order of `todo`.
+    Raises a `BackendError`.
     """
-    texts: list[str] = []
-    starts: list[int] = []
-    for document, ident in todo:
-        starts.append(len(texts))
-        chunk = document.chunks[ident]
-        texts += [chunk.embedding_text, *chunk.sentences]
+    texts = [text for document, ident in todo for text in document.chunks[ident].texts]
     if not texts:
         return np.zeros((0, embedder.dimension), dtype=np.float32)
     order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
     found = await embedder.embed([texts[at] for at in order])
     rows = np.empty_like(found)
     rows[order] = found
-    for (document, ident), start, end in zip(todo, starts, [*starts[1:], len(texts)], strict=True):
-        document.vectors[ident] = quantise(rows[start:end])
+    return rows
+
+
+def keep_vectors(todo: Sequence[tuple[PreparedDocument, str]], rows: Embeddings) -> Embeddings:
+    """Fills in the quantised vectors of documents from those of their chunks and sentences.
+
+    Returns the vectors of the chunks as wholes, shape (len(todo), dim).
+    """
+    starts: list[int] = []
+    end = 0
+    for document, ident in todo:
+        starts.append(end)
+        end += len(document.chunks[ident].texts)
+        document.vectors[ident] = quantise(rows[starts[-1] : end])
     whole: Embeddings = rows[starts]
     return whole
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from backends.base import Embeddings
 from bot.knowledge.index import full_text
 from bot.knowledge.index.chroma import ChromaIndex, collection_name
-from bot.knowledge.index.rows import BaseRow, DocumentRow
+from bot.knowledge.index.rows import BaseRow
 from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.index.tables import bases, documents, passages, pending, staged
 from bot.knowledge.index.writer import add_passages
@@ -28,6 +28,9 @@ from bot.knowledge.ingestion.prepared import PreparedDocument, cut_chunks
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.storage.database import Database
 from bot.values import Ingested
+
+_INDEXED_PASSAGES = 500
+"""Passages that are read, and written to full text, at a time."""
 
 
 async def rebuild(
@@ -40,27 +43,30 @@ async def rebuild(
     """Rebuilds a base with the embedder of the target, whose base has the new generation."""
     new = target.base
     await sweep_generations(database, chroma, old)
-    rows = await store.documents(old.name)
-    documents = _stored_documents(store, target, rows)
+    total = await store.count(old.name)
+    documents = _stored_documents(store, target)
     write = partial(_write, database, chroma, new)
     done = 0
     async with aclosing(embed_documents(target.embedder, documents, write)) as events:
         async for event in events:
             done += not event.passages_total
-            yield replace(event, done=done, total=len(rows))
+            yield replace(event, done=done, total=total)
     await database.write(lambda connection: _swap(connection, old, new))
     await chroma.drop(collection_name(old.name, old.generation))
-    yield Ingested(old.name, len(rows), len(rows), "changed", f"{len(rows)} documents")
+    yield Ingested(old.name, total, total, "changed", f"{total} documents")
 
 
 async def _stored_documents(
-    store: KnowledgeStore, target: IngestionTarget, rows: Sequence[DocumentRow]
+    store: KnowledgeStore, target: IngestionTarget
 ) -> AsyncGenerator[PreparedDocument | Ingested, None]:
     """The documents again, from their stored blocks."""
-    for row in rows:
-        blocks = await store.blocks(row.id)
-        chunks = await asyncio.to_thread(cut_chunks, row.id, target.chunker, row.title, blocks)
-        yield PreparedDocument(row, b"", chunks, {})
+    after = ""
+    while rows := await store.page(target.base.name, after=after):
+        after = rows[-1].location
+        for row in rows:
+            blocks = await store.blocks(row.id)
+            chunks = await asyncio.to_thread(cut_chunks, row.id, target.chunker, row.title, blocks)
+            yield PreparedDocument(row, b"", chunks, {})
 
 
 async def _write(
@@ -108,15 +114,10 @@ def index_generation(
         .join(documents, documents.c.id == passages.c.document)
         .where(passages.c.base == base.name, passages.c.generation == base.generation)
     )
-    full_text.add_entries(
-        connection,
-        base.name,
-        [
-            full_text.Entry(*row)
-            for row in connection.execute(query)
-            if numbers is None or row.number in numbers
-        ],
-    )
+    rows = connection.execute(query.execution_options(yield_per=_INDEXED_PASSAGES))
+    for part in rows.partitions():
+        wanted = [row for row in part if numbers is None or row.number in numbers]
+        full_text.add_entries(connection, base.name, [full_text.Entry(*row) for row in wanted])
 
 
 async def sweep_generations(database: Database, chroma: ChromaIndex, live: BaseRow) -> int:

@@ -5,23 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.knowledge.loading.document_reader import DocumentReader
+from bot.knowledge.loading.skipped_files import format_kind_counts
 from bot.knowledge.loading.sources import (
     Fetcher,
+    FolderItems,
     Kind,
     SourceItem,
     file_item,
-    folder_items,
-    format_kind_counts,
     full_path,
     is_url,
 )
 from bot.knowledge.loading.web import page_items
+
+SourceItems = list[SourceItem] | FolderItems
+"""The items of a source; iterating over those of a folder blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Resolved:
 
     kind: Kind
     location: str
-    items: list[SourceItem]
+    items: SourceItems
     refused: list[tuple[str, str]]
 
 
@@ -48,13 +50,11 @@ async def resolve(
     path = Path(location)
     if not await asyncio.to_thread(path.is_dir):
         return Resolved("file", location, [await asyncio.to_thread(file_item, path)], [])
-    other: Counter[str] = Counter()
-    search = partial(folder_items, path, document_reader.loaders, skipped=other)
-    items, refused = await asyncio.to_thread(search)
-    if not items and not refused:
-        only = f", only {format_kind_counts(other)}" if other else ""
+    found = await asyncio.to_thread(FolderItems, path, document_reader.loaders)
+    if not found and not found.refused:
+        only = f", only {format_kind_counts(found.skipped)}" if found.skipped else ""
         raise Refused(
             say("The folder {path} has no document that can be read{only}.", path=path, only=only)
         )
-    skipped.update(other)
-    return Resolved("folder", location, items, refused)
+    skipped.update(found.skipped)
+    return Resolved("folder", location, found, found.refused)

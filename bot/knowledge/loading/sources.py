@@ -8,28 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal, Protocol
 from urllib.parse import unquote, urlsplit
 
-from bot.catalogue.sentence import say, say_number
+from bot.catalogue.sentence import say
 from bot.errors import NotFound, Refused
 from bot.knowledge.loading import registry as shipped
 from bot.knowledge.loading.document import FileStat, RawDocument
+from bot.knowledge.loading.skipped_files import kind_of
 from bot.skills.document_loader import Loader
 from bot.surrogates import repair_surrogates
 
 Kind = Literal["file", "folder", "page", "sitemap", "upload"]
 MAX_DOCUMENT_BYTES = 50 * 1024 * 1024
-MAX_FILES = 20_000
+MAX_FILES = 1_000_000
 _SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
-_MAX_LISTED_KINDS = 8
-"""The most kinds of skipped files that are listed by name."""
-_SUFFIX = re.compile(r"\.[\w+~-]{1,16}")
 
 
 class Response(Protocol):
@@ -81,88 +79,72 @@ def file_item(path: Path, *, most: int = MAX_DOCUMENT_BYTES) -> SourceItem:
     return SourceItem(location, lambda: asyncio.to_thread(_read_file, path, most), stat)
 
 
-def folder_items(
-    folder: Path,
-    loaders: Sequence[Loader],
-    *,
-    most: int = MAX_DOCUMENT_BYTES,
-    skipped: Counter[str] | None = None,
-) -> tuple[list[SourceItem], list[tuple[str, str]]]:
-    """Finds the readable files under a folder.
+class FolderItems:
+    """The readable files under a folder, counted, and listed again by whoever iterates.
 
-    Returns the items, and (location, reason) of each file or folder that was refused. Hidden files
-    and folders, links that lead out of the folder, and formats without a loader are skipped; the
-    last are counted by kind in `skipped`. Raises `Refused` if the folder itself cannot be read.
+    Nothing of the list is held, so that a folder may be very large. Hidden files and folders, links
+    that lead out of the folder, and formats without a loader are skipped. Blocks: for threads.
     """
-    reads = shipped.name_filter(loaders)
-    items: list[SourceItem] = []
-    refused: list[tuple[str, str]] = []
 
-    def cannot(error: OSError) -> None:
-        if Path(error.filename) == folder:
+    def __init__(
+        self, folder: Path, loaders: Sequence[Loader], *, most: int = MAX_DOCUMENT_BYTES
+    ) -> None:
+        """Finds and counts the files. Raises `Refused` if the folder cannot be read."""
+        self.refused: list[tuple[str, str]] = []
+        """Location and reason of each file or folder that cannot be read."""
+        self.skipped: Counter[str] = Counter()
+        """The number of files in formats without a loader, by kind."""
+        self._folder = folder
+        self._reads = shipped.name_filter(loaders)
+        self._most = most
+        self._count = 0
+        for path in self._paths(self._note_error, self.skipped):
+            try:
+                file_item(path, most=most)
+            except (Refused, NotFound) as exc:
+                self.refused.append((_shown(str(path)), str(exc)))
+                continue
+            self._count += 1
+            if self._count > MAX_FILES:
+                raise Refused(
+                    say(
+                        "{folder} has more than {limit:,} documents; add its parts.",
+                        folder=folder,
+                        limit=MAX_FILES,
+                    )
+                )
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[SourceItem]:
+        for path in self._paths(lambda error: None, Counter()):
+            with suppress(Refused, NotFound):  # it is in `refused`, or vanished since
+                yield file_item(path, most=self._most)
+
+    def _paths(self, cannot: Callable[[OSError], None], skipped: Counter[str]) -> Iterator[Path]:
+        root = self._folder.resolve()
+        for path in _walk(self._folder, cannot):
+            if not self._reads(path.name):
+                skipped[kind_of(path)] += 1
+            elif not path.is_symlink() or path.resolve().is_relative_to(root):
+                yield path
+
+    def _note_error(self, error: OSError) -> None:
+        if Path(error.filename) == self._folder:
             raise Refused(
                 say(
                     "The folder {folder} cannot be read ({reason}); check its permissions.",
-                    folder=folder,
+                    folder=self._folder,
                     reason=_reason(error),
                 )
             ) from error
-        refused.append(
+        self.refused.append(
             (
                 _shown(str(error.filename)),
                 say("The folder cannot be read: {reason}.", reason=_reason(error)),
             )
         )
-
-    root = folder.resolve()
-    for path in _walk(folder, cannot):
-        if not reads(path.name):
-            if skipped is not None:
-                skipped[_kind(path)] += 1
-            continue
-        if path.is_symlink() and not path.resolve().is_relative_to(root):
-            continue
-        if len(items) >= MAX_FILES:
-            raise Refused(
-                say(
-                    "{folder} has more than {limit:,} documents; add its parts.",
-                    folder=folder,
-                    limit=MAX_FILES,
-                )
-            )
-        try:
-            items.append(file_item(path, most=most))
-        except (Refused, NotFound) as exc:
-            refused.append((_shown(str(path)), str(exc)))
-    return items, refused
-
-
-def _kind(path: Path) -> str:
-    suffix = path.suffix.lower()
-    if not suffix:
-        return say("without a suffix")
-    return suffix if _SUFFIX.fullmatch(suffix) else say("of other kinds")
-
-
-def describe_skipped(kind_counts: Mapping[str, int]) -> str:
-    """Describes the files that `folder_items` skipped in one sentence: `3 files of kinds that are
-    not read were passed over: 2 .png, 1 .zip.`"""
-    count = sum(kind_counts.values())
-    kinds = format_kind_counts(kind_counts)
-    return say_number(
-        "1 file of a kind that is not read was passed over: {kinds}.",
-        "{n:,} files of kinds that are not read were passed over: {kinds}.",
-        count,
-        kinds=kinds,
-    )
-
-
-def format_kind_counts(kind_counts: Mapping[str, int]) -> str:
-    """Formats counts by kind, the most frequent first: `9 .png, 2 .zip`."""
-    order = sorted(kind_counts.items(), key=lambda one: (-one[1], one[0]))
-    shown = [f"{count:,} {kind}" for kind, count in order[:_MAX_LISTED_KINDS]]
-    rest = sum(count for _, count in order[_MAX_LISTED_KINDS:])
-    return ", ".join([*shown, *([f"{rest:,} more"] if rest else [])])
 
 
 def _walk(folder: Path, cannot: Callable[[OSError], None]) -> Iterator[Path]:
@@ -231,6 +213,17 @@ def _stat(path: Path) -> FileStat:
             say("{path!r} cannot be read: {reason}.", path=str(path)[:200], reason=_reason(exc))
         ) from exc
     return FileStat(found.st_size, found.st_mtime_ns)
+
+
+def is_gone(path: Path) -> bool:
+    """Tells whether there is no such file; one that cannot be looked at is not gone."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def _read_file(path: Path, most: int) -> RawDocument:

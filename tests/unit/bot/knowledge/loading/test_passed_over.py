@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.registry import LOADERS
-from bot.knowledge.loading.sources import describe_skipped, folder_items
+from bot.knowledge.loading.skipped_files import describe_skipped
+from bot.knowledge.loading.sources import FolderItems
 from bot.knowledge.service import KnowledgeService
 from tests.fakes.loaded_text import load_with_text
 from tests.unit.bot.knowledge.conftest import Drain, Room
@@ -27,10 +27,9 @@ def test_well_known_files_without_a_suffix_were_passed_over(tmp_path: Path) -> N
     )
     for name in (*read, "core", "prod.env"):
         (tmp_path / name).write_text("# Text")
-    skipped: Counter[str] = Counter()
-    items, _ = folder_items(tmp_path, LOADERS, skipped=skipped)
+    items = FolderItems(tmp_path, LOADERS)
     assert sorted(Path(item.location).name for item in items) == sorted(read)
-    assert skipped == {"without a suffix": 1, ".env": 1}
+    assert items.skipped == {"without a suffix": 1, ".env": 1}
 
 
 async def test_what_is_passed_over_is_told_once(

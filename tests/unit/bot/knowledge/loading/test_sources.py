@@ -8,7 +8,6 @@ import os
 import stat
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ import pytest
 from bot.errors import Failed, NotFound, Refused
 from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.registry import LOADERS
-from bot.knowledge.loading.sources import SourceItem, file_item, folder_items, upload_item
+from bot.knowledge.loading.sources import FolderItems, SourceItem, file_item, upload_item
 from bot.knowledge.loading.web import MAX_PAGES
 from bot.knowledge.service import KnowledgeService
 from tests.unit.bot.knowledge.conftest import Drain, Room
@@ -172,11 +171,10 @@ def test_a_folder_gives_what_can_be_read(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("# Text")
     (tmp_path / "big.md").write_text("x" * 2_000)
-    skipped: Counter[str] = Counter()
-    items, refused = folder_items(tmp_path, LOADERS, most=1_000, skipped=skipped)
+    items = FolderItems(tmp_path, LOADERS, most=1_000)
     assert [Path(item.location).name for item in items] == ["b.md", "c.py"]
-    assert skipped == {".png": 1}
-    assert [(Path(place).name, "documents of up to" in why) for place, why in refused] == [
+    assert (len(items), items.skipped) == (2, {".png": 1})
+    assert [(Path(place).name, "documents of up to" in why) for place, why in items.refused] == [
         ("big.md", True)
     ]
 
@@ -190,9 +188,9 @@ def test_a_link_out_of_a_folder_does_not_bring_what_it_names(tmp_path: Path) -> 
     (shared / "linked.md").symlink_to(private / "salaries.md")
     (shared / "again.md").symlink_to(shared / "rules.md")
     (shared / "loop").symlink_to(shared, target_is_directory=True)
-    items, refused = folder_items(shared, LOADERS)
+    items = FolderItems(shared, LOADERS)
     assert [Path(item.location).name for item in items] == ["again.md", "rules.md"]
-    assert not refused
+    assert not items.refused
 
 
 async def test_a_folder_without_documents_is_refused(
@@ -229,11 +227,11 @@ def test_a_folder_without_permission_is_refused() -> None:
             with pytest.raises(
                 Refused, match=r"cannot be read \(permission denied\); check its perm"
             ):
-                folder_items(closed, LOADERS)
-            items, refused = folder_items(folder, LOADERS)
+                FolderItems(closed, LOADERS)
+            items = FolderItems(folder, LOADERS)
         closed.chmod(stat.S_IRWXU)
     assert len(items) == 1
-    assert refused == [(str(closed), "The folder cannot be read: permission denied.")]
+    assert items.refused == [(str(closed), "The folder cannot be read: permission denied.")]
 
 
 async def test_one_bad_file_does_not_lose_the_others(
