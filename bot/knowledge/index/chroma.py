@@ -239,11 +239,7 @@ class ChromaIndex:
         )
 
     def _query(self, name: str, vector: Embeddings, limit: int) -> list[tuple[str, float]]:
-        collection = self._collection(name)
-        limit = min(limit, collection.count())
-        if limit == 0:
-            return []
-        found = collection.query(
+        found = self._collection(name).query(
             query_embeddings=cast(Any, vector[np.newaxis, :]),
             n_results=limit,
             include=["distances"],

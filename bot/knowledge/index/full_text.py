@@ -216,16 +216,19 @@ async def _rows(
         raise
 
 
-def select_words(counts: Mapping[str, int], total: int) -> list[str]:
+def select_words(counts: Mapping[str, int], total: int, max_count: int) -> list[str]:
     """Selects the words of a question that are worth looking up, by the passages with each.
 
-    A word that a tenth of very many passages has tells little, and ranking them all takes long. It
-    is left out where at least three rarer ones remain; the candidates are judged by it all the
-    same.
+    `counts` are right up to `max_count`. A word that a tenth of very many passages has, or so many
+    that they were not all counted, tells little, and ranking them all takes long. It is left out
+    where at least three rarer ones remain; the candidates are judged by it all the same.
     """
-    rare = [word for word, count in counts.items() if count <= max(_MAX_RARE_PASSAGES, total // 10)]
-    known = sum(counts[word] > 0 for word in rare)
-    return rare if known >= _MIN_RARE_WORDS else list(counts)
+    limit = min(max(_MAX_RARE_PASSAGES, total // 10), max_count - 1)
+    rare = [word for word, count in counts.items() if count <= limit]
+    lacking = _MIN_RARE_WORDS - sum(counts[word] > 0 for word in rare)
+    frequent = sorted((word for word in counts if counts[word] > limit), key=lambda w: counts[w])
+    kept = {*rare, *frequent[: max(0, lacking)]}
+    return [word for word in counts if word in kept]
 
 
 def score_exact_words(

@@ -217,7 +217,7 @@ class Retriever:
                 )
                 overall = full_text.combine_frequencies(known, words, _MAX_COUNTED_PASSAGES)
                 total, counts = overall.passages, overall.words
-                telling = full_text.select_words(counts, total)
+                telling = full_text.select_words(counts, total, _MAX_COUNTED_PASSAGES)
                 found = await full_text.find_passages(
                     connection, telling, known, overall, _INDEX_CANDIDATES
                 )

@@ -156,8 +156,18 @@ def test_the_exact_form_counts_among_candidates() -> None:
 
 def test_words_that_tell_nothing_are_not_looked_up_where_others_do() -> None:
     counts = {"a": 9_000, "b": 10, "c": 20, "d": 30, "e": 0}
-    assert select_words(counts, 10_000) == ["b", "c", "d", "e"]
-    assert select_words({"a": 9_000, "b": 1}, 10_000) == ["a", "b"]
+    assert select_words(counts, 10_000, 2_000) == ["b", "c", "d", "e"]
+    assert select_words({"a": 9_000, "b": 1}, 10_000, 2_000) == ["a", "b"]
+
+
+def test_words_that_were_not_counted_to_the_end_were_all_looked_up_among_very_many() -> None:
+    counts = {"a": 2_000, "b": 10, "c": 20, "d": 30}
+    assert select_words(counts, 100_000, 2_000) == ["b", "c", "d"]
+
+
+def test_one_frequent_word_too_many_had_them_all_looked_up() -> None:
+    counts = {"a": 2_000, "b": 1, "c": 1_800, "d": 1_500}
+    assert select_words(counts, 10_000, 2_000) == ["b", "c", "d"]
 
 
 def test_a_rare_word_that_is_missing_weighs_on_the_evidence() -> None:
