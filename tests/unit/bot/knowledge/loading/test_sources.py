@@ -17,7 +17,7 @@ import pytest
 from bot.errors import Failed, NotFound, Refused
 from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.registry import LOADERS
-from bot.knowledge.loading.sources import FolderItems, SourceItem, file_item, upload_item
+from bot.knowledge.loading.sources import FolderItems, SourceItem, file_item, is_gone, upload_item
 from bot.knowledge.loading.web import MAX_PAGES
 from bot.knowledge.service import KnowledgeService
 from tests.unit.bot.knowledge.conftest import Drain, Room
@@ -229,6 +229,7 @@ def test_a_folder_without_permission_is_refused() -> None:
             ):
                 FolderItems(closed, LOADERS)
             items = FolderItems(folder, LOADERS)
+            assert [is_gone(path / "b.md") for path in (closed, folder)] == [False, True]
         closed.chmod(stat.S_IRWXU)
     assert len(items) == 1
     assert items.refused == [(str(closed), "The folder cannot be read: permission denied.")]
