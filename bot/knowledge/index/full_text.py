@@ -29,7 +29,9 @@ _TITLE_WEIGHT, _HEADING_WEIGHT, _BODY_WEIGHT = 1.0, 1.0, 1.0
 _TABLE_PREFIX = "knowledge_fts_"
 _TOKENIZER = "porter unicode61 remove_diacritics 2"
 _MAX_RARE_PASSAGES = 1_000
+"""The most passages that have a word which is ranked by itself."""
 _MIN_RARE_WORDS = 3
+_MIN_WORDS_TOGETHER = 2
 _BM25_K1, _BM25_B = 1.2, 0.75
 """bm25's usual constants, which FTS5 has too."""
 _MIN_IDF = 1e-6
@@ -44,6 +46,22 @@ class Entry:
     title: str
     heading: str
     body: str
+
+
+@dataclass(frozen=True, slots=True)
+class WantedWords:
+    """Words to look up: a passage has one of those apart, or all of those together."""
+
+    apart: tuple[str, ...]
+    together: tuple[str, ...] = ()
+
+    @property
+    def expression(self) -> str:
+        """The FTS5 query."""
+        parts = [match_expression([word]) for word in self.apart]
+        if self.together:
+            parts.append(f"({' AND '.join(match_expression([w]) for w in self.together)})")
+        return " OR ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,18 +191,37 @@ def combine_frequencies(
 
 async def find_passages(
     connection: AsyncConnection,
-    words: Sequence[str],
+    wanted: WantedWords,
     known: Mapping[str, Frequencies],
     overall: Frequencies,
     limit: int,
 ) -> dict[int, float]:
     """Finds the passages with any of the words, best first: number to score, more is better.
 
-    Each base ranks its own. bm25 weighs a word by how rare it is in the base, so before they are
-    merged the scores of each are brought to what its words weigh `overall`.
+    Frequent words have to be there together, unless that finds too few passages.
+    """
+    found = await _rank(connection, wanted, known, overall, limit)
+    if wanted.together and len(found) < limit:
+        every = WantedWords((*wanted.apart, *wanted.together))
+        found = await _rank(connection, every, known, overall, limit)
+    return found
+
+
+async def _rank(
+    connection: AsyncConnection,
+    wanted: WantedWords,
+    known: Mapping[str, Frequencies],
+    overall: Frequencies,
+    limit: int,
+) -> dict[int, float]:
+    """Ranks the passages of each base by itself, and merges them.
+
+    bm25 weighs a word by how rare it is in the base, so before that the scores of each are brought
+    to what its words weigh `overall`.
     """
     best: list[tuple[int, float]] = []
     for base, frequencies in known.items():
+        words = (*wanted.apart, *wanted.together)
         there = [word for word in words if frequencies.words[word]]
         if not there:
             continue
@@ -194,7 +231,7 @@ async def find_passages(
             f"bm25({table}, {_TITLE_WEIGHT}, {_HEADING_WEIGHT}, {_BODY_WEIGHT}) AS score "
             f"FROM {table} WHERE {table} MATCH :query ORDER BY score LIMIT :limit"
         )
-        values = {"query": match_expression(list(words)), "limit": limit}
+        values = {"query": wanted.expression, "limit": limit}
         scale = overall.idf(there) / frequencies.idf(there)
         best += [
             (int(number), -float(score) * scale)
@@ -216,19 +253,21 @@ async def _rows(
         raise
 
 
-def select_words(counts: Mapping[str, int], total: int, max_count: int) -> list[str]:
+def select_words(counts: Mapping[str, int], enough: int) -> WantedWords:
     """Selects the words of a question that are worth looking up, by the passages with each.
 
-    `counts` are right up to `max_count`. A word that a tenth of very many passages has, or so many
-    that they were not all counted, tells little, and ranking them all takes long. It is left out
-    where at least three rarer ones remain; the candidates are judged by it all the same.
+    A word that very many passages have tells little, and ranking them all takes long. It is left
+    out where at least three rarer words are known, or `enough` passages have one; the candidates
+    are judged by it all the same. Else the least frequent ones are looked up together.
     """
-    limit = min(max(_MAX_RARE_PASSAGES, total // 10), max_count - 1)
-    rare = [word for word, count in counts.items() if count <= limit]
+    rare = [word for word, count in counts.items() if count <= _MAX_RARE_PASSAGES]
     lacking = _MIN_RARE_WORDS - sum(counts[word] > 0 for word in rare)
-    frequent = sorted((word for word in counts if counts[word] > limit), key=lambda w: counts[w])
-    kept = {*rare, *frequent[: max(0, lacking)]}
-    return [word for word in counts if word in kept]
+    if lacking <= 0 or sum(counts[word] for word in rare) >= enough:
+        return WantedWords(tuple(rare))
+    frequent = sorted(counts.keys() - set(rare), key=lambda word: (counts[word], word))
+    if len(frequent) < _MIN_WORDS_TOGETHER:
+        return WantedWords((*rare, *frequent))
+    return WantedWords(tuple(rare), tuple(frequent[: max(_MIN_WORDS_TOGETHER, lacking)]))
 
 
 def score_exact_words(

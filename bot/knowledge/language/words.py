@@ -25,6 +25,7 @@ _TERM = re.compile(
 _RAISED_FIGURES = re.compile(r"(?:(?<=\d)|(?<=[^\W\d_]{4}))[⁺⁻]?[¹²³⁰⁴-⁹]++")
 _NAME_PART_BOUNDARY = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _LETTER = re.compile(r"[^\W\d_]")
+_ASCII_CONTROLS = dict.fromkeys({*range(32), 127} - {ord("\n"), ord("\t")}, " ")
 MAX_TERMS = 64
 """The most distinct words of one question that are searched."""
 
@@ -35,6 +36,8 @@ def normalise(text: str) -> str:
     Raised figures stay apart from the number or word that they are a power or note of: `10⁶` is
     `10^6` and not `106`, `Basel¹` is `Basel^1`. Those of units are not: `m²` is `m2`.
     """
+    if text.isascii():  # it is normal as it is, and this is what most passages are
+        return text.translate(_ASCII_CONTROLS)
     text = unicodedata.normalize("NFKC", _RAISED_FIGURES.sub(r"^\g<0>", text))
     return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text)
 

@@ -217,9 +217,9 @@ class Retriever:
                 )
                 overall = full_text.combine_frequencies(known, words, _MAX_COUNTED_PASSAGES)
                 total, counts = overall.passages, overall.words
-                telling = full_text.select_words(counts, total, _MAX_COUNTED_PASSAGES)
+                wanted = full_text.select_words(counts, _INDEX_CANDIDATES)
                 found = await full_text.find_passages(
-                    connection, telling, known, overall, _INDEX_CANDIDATES
+                    connection, wanted, known, overall, _INDEX_CANDIDATES
                 )
                 share = one.shares(words)
                 weight = {

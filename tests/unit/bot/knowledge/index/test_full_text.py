@@ -11,7 +11,14 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 
-from bot.knowledge.index.full_text import Frequencies, table_name
+from bot.knowledge.index.full_text import (
+    Frequencies,
+    WantedWords,
+    combine_frequencies,
+    count_frequencies,
+    find_passages,
+    table_name,
+)
 from bot.knowledge.service import KnowledgeService
 from bot.storage.database import Database
 from bot.storage.engine import sync_engine
@@ -191,3 +198,15 @@ async def test_the_bases_of_a_database_of_before_are_found(tmp_path: Path, room:
     database = await Database.open(path)
     assert await tables(database) == [table_name("b")]
     await database.close()
+
+
+async def test_words_that_are_never_together_still_find_passages(
+    room: Room, service: KnowledgeService, drain: Drain
+) -> None:
+    await drain(service.add_bytes("lamps.md", LAMPS.encode()))
+    words = ("whale", "olive")
+    async with room.database.read() as connection:
+        known = await count_frequencies(connection, words, ["default"], 2_000)
+        overall = combine_frequencies(known, words, 2_000)
+        for wanted in (WantedWords(words), WantedWords((), words)):
+            assert len(await find_passages(connection, wanted, known, overall, 40)) == 2

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.knowledge.index.full_text import score_exact_words, select_words
+from bot.knowledge.index.full_text import WantedWords, score_exact_words, select_words
 from bot.knowledge.index.quantized_vectors import dequantise, quantise
 from bot.knowledge.language.words import (
     MAX_TERMS,
@@ -155,19 +155,20 @@ def test_the_exact_form_counts_among_candidates() -> None:
 
 
 def test_words_that_tell_nothing_are_not_looked_up_where_others_do() -> None:
-    counts = {"a": 9_000, "b": 10, "c": 20, "d": 30, "e": 0}
-    assert select_words(counts, 10_000, 2_000) == ["b", "c", "d", "e"]
-    assert select_words({"a": 9_000, "b": 1}, 10_000, 2_000) == ["a", "b"]
+    counts = {"a": 9_000, "b": 10, "c": 20, "d": 5, "e": 0}
+    assert select_words(counts, 40) == WantedWords(("b", "c", "d", "e"))
+    assert select_words({"a": 9_000, "b": 1}, 40) == WantedWords(("b", "a"))
 
 
-def test_words_that_were_not_counted_to_the_end_were_all_looked_up_among_very_many() -> None:
-    counts = {"a": 2_000, "b": 10, "c": 20, "d": 30}
-    assert select_words(counts, 100_000, 2_000) == ["b", "c", "d"]
+def test_frequent_words_were_all_ranked_where_two_rare_ones_bring_enough() -> None:
+    assert select_words({"a": 2_000, "b": 30, "c": 20}, 40) == WantedWords(("b", "c"))
 
 
-def test_one_frequent_word_too_many_had_them_all_looked_up() -> None:
-    counts = {"a": 2_000, "b": 1, "c": 1_800, "d": 1_500}
-    assert select_words(counts, 10_000, 2_000) == ["b", "c", "d"]
+def test_frequent_words_were_ranked_each_by_itself() -> None:
+    counts = {"a": 2_000, "b": 3, "c": 1_800, "d": 1_500}
+    wanted = select_words(counts, 40)
+    assert wanted == WantedWords(("b",), ("d", "c"))
+    assert wanted.expression == '"b" OR ("d" AND "c")'
 
 
 def test_a_rare_word_that_is_missing_weighs_on_the_evidence() -> None:
