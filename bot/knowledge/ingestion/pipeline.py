@@ -20,6 +20,8 @@ _T = TypeVar("_T")
 _BATCH_TEXTS = 256
 """Texts that are embedded in one call; sentences count too. They are sorted by length within it,
 so that with fewer of them the embedder computes more padding (8 % at 96, 2 % at 256)."""
+_FIRST_BATCH_TEXTS = 64
+"""Texts of the first batch, for which the embedder has to wait."""
 _BATCH_DOCUMENTS = 96
 """Documents that are written together, at most."""
 _LONG_DOCUMENT_PASSAGES = 40
@@ -37,10 +39,11 @@ class Batch:
     todo: list[tuple[PreparedDocument, str]] = field(default_factory=list)
     complete: list[PreparedDocument] = field(default_factory=list)
     texts: int = 0
+    most: int = _BATCH_TEXTS
 
     @property
     def full(self) -> bool:
-        return self.texts >= _BATCH_TEXTS or len(self.complete) >= _BATCH_DOCUMENTS
+        return self.texts >= self.most or len(self.complete) >= _BATCH_DOCUMENTS
 
 
 BatchWriter = Callable[[Batch, Embeddings], Coroutine[Any, Any, Sequence[Ingested]]]
@@ -107,7 +110,7 @@ def _progress(batch: Batch) -> Ingested | None:
 async def _batches(
     documents: AsyncGenerator[PreparedDocument | Ingested, None],
 ) -> AsyncGenerator[Batch | Ingested, None]:
-    batch = Batch()
+    batch = Batch(most=_FIRST_BATCH_TEXTS)
     async with aclosing(documents) as stream:
         async for got in stream:
             if isinstance(got, Ingested):
