@@ -97,7 +97,6 @@ from bot.skills.document_tree import (
     Block,
     Code,
     Heading,
-    LeftOut,
     ListItem,
     Paragraph,
     Table,
@@ -105,6 +104,7 @@ from bot.skills.document_tree import (
     raised,
 )
 from bot.skills.hookspecs import hookimpl
+from bot.skills.left_out import LeftOut
 from bot.skills.services import Services
 from bot.skills.skill import Skill, model_names
 from bot.types import (

@@ -19,6 +19,8 @@ from bot.api import (
     UsageError,
     at_this_machine,
     is_admin,
+    join_sentences,
+    lay_out,
     say,
 )
 
@@ -26,11 +28,13 @@ _URL = re.compile(r"https?://[^\s<>|\"]+", re.IGNORECASE)
 _MAX_SHOWN_DOCUMENTS = 50
 _MAX_TITLE_CHARACTERS = 80
 _OUTCOMES = {
-    "added": "added",
+    "added": say("added"),
     "changed": say("read again, since it has changed"),
     "unchanged": say("unchanged, nothing to do"),
-    "removed": "removed",
+    "removed": say("removed"),
+    "refused": say("refused"),
 }
+_COUNTED = {**_OUTCOMES, "changed": say("changed"), "unchanged": say("unchanged")}
 
 
 async def add(ctx: Context, what: str, text: str, base: str | None) -> None:
@@ -140,7 +144,7 @@ async def _add_all(ctx: Context, things: Sequence[AsyncGenerator[Ingested, None]
         except (Failed, NotFound, Refused, UsageError) as exc:
             wrong.append(exc)
     if len(wrong) > 1:
-        raise Refused(" ".join(str(exc) for exc in wrong)) from wrong[0]
+        raise Refused(join_sentences(str(exc) for exc in wrong)) from wrong[0]
     if wrong:
         raise wrong[0]
 
@@ -161,17 +165,20 @@ async def _report(ctx: Context, steps: AsyncGenerator[Ingested, None]) -> None:
             counts[step.state] = counts.get(step.state, 0) + 1
             if shown < _MAX_SHOWN_DOCUMENTS:
                 shown += 1
-                how = _OUTCOMES.get(step.state, step.state)
-                detail = f": {step.detail}" if step.detail else ""
-                detail += (
-                    say(" (not read: {left_out})", left_out=step.left_out) if step.left_out else ""
-                )
-                await ctx.say(Text(f"- {step.location}: {how}{detail}\n"))
+                how = join_sentences((_OUTCOMES.get(step.state, step.state), step.detail), ": ")
+                missing = say("(not read: {left_out})", left_out=step.left_out)
+                told = join_sentences((how, missing if step.left_out else ""))
+                line = lay_out("- {location}: {told}\n", location=step.location, told=told)
+                await ctx.say(Text(line))
     if sum(counts.values()) > 1:
-        total = ", ".join(f"{number} {state}" for state, number in counts.items())
-        await ctx.say(Text(f"\n{total}."))
+        states = (
+            lay_out("{number} {state}", number=number, state=_COUNTED.get(state, state))
+            for state, number in counts.items()
+        )
+        total = lay_out("\n{total}.", total=join_sentences(states, ", "))
+        await ctx.say(Text(total))
     if passed:
-        await ctx.say(Text(f"\n{passed}"))
+        await ctx.say(Text(lay_out("\n{passed}", passed=passed)))
 
 
 def _progress_status(step: Ingested) -> Status:

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from bot.skills.left_out import LeftOut as LeftOut
+from bot.skills.left_out import describe_left_out as describe_left_out
+from bot.skills.left_out import list_left_out as list_left_out
 from bot.types import NOWHERE as NOWHERE
 from bot.types import Place as Place
 
 _BACKTICKS = re.compile(r"`+")
-_PREPOSITION = re.compile(r"(?= (?:without|with|whose|of|in|on|that|from|for) )")
-_ENDS_IN_Y = re.compile(r"[^aeiou]y$")
 _RAISED = str.maketrans("0123456789+-−=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱ")
 _LOWERED = str.maketrans("0123456789+-−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")
 
@@ -96,29 +97,6 @@ class Code:
 
 Block: TypeAlias = Heading | Paragraph | ListItem | Table | Code
 """A piece of a document that stands by itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """What a loader saw and did not read: `LeftOut("picture", 2)`, `LeftOut("hidden sheet", 1)`.
-
-    `what` is a singular English noun with its attributes; it is told once a document.
-    """
-
-    what: str
-    count: int = 1
-
-
-def describe_left_out(left_out: Iterable[LeftOut]) -> str:
-    """Say what was left out in words: `2 pictures, 1 hidden sheet, 3 pages without text`."""
-    return ", ".join(f"{one.count:,} {_plural(one.what, one.count)}" for one in left_out)
-
-
-def _plural(what: str, count: int) -> str:
-    noun, *rest = _PREPOSITION.split(what, maxsplit=1)
-    if count != 1:
-        noun = noun[:-1] + "ies" if _ENDS_IN_Y.search(noun) else noun + "s"
-    return noun + "".join(rest)
 
 
 def to_markdown(blocks: Iterable[Block]) -> str:

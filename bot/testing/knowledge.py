@@ -26,6 +26,8 @@ class Shelf:
     queries: list[str] = field(default_factory=list)
     passed: str = ""
     """A sentence that `add` reports at its end about files that were passed over."""
+    left_out: str = ""
+    """What is not read of the documents that `add` adds."""
 
     def put(self, title: str, text: str, heading: str = "") -> None:
         """Add a document of one passage."""
@@ -68,7 +70,7 @@ class Shelf:
         yield Ingested(location, 0, 2)
         yield Ingested(location, 1, 2, passages=320, passages_total=1_140)
         self._store(location, base, by)
-        yield Ingested(location, 2, 2, "added")
+        yield Ingested(location, 2, 2, "added", left_out=self.left_out)
         if self.passed:
             yield Ingested(location, 0, 0, "passed", self.passed)
 

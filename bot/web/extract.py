@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.skills.document_loader import Loaded
-from bot.skills.document_tree import Block, LeftOut, first_heading, to_markdown
+from bot.skills.document_tree import Block, first_heading, list_left_out, to_markdown
 from bot.web.decoding import decode, is_binary
 from bot.web.html_blocks import blocks_of_tree
 from bot.web.html_tree import parse
@@ -77,8 +77,7 @@ def _extract_page(text: str) -> Loaded:
     blocks = blocks_of_tree(part, left_out, furniture)
     if not blocks:  # all of it is called like furniture
         blocks = blocks_of_tree(root, left_out)
-    told = tuple(LeftOut(what, count) for what, count in left_out.items())
-    return Loaded(title=_title(text, blocks), blocks=blocks, left_out=told)
+    return Loaded(title=_title(text, blocks), blocks=blocks, left_out=list_left_out(left_out))
 
 
 def _title(text: str, blocks: Sequence[Block]) -> str:

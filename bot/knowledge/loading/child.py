@@ -28,6 +28,7 @@ from bot.knowledge.loading.limits import (
     mapped_bytes,
 )
 from bot.knowledge.loading.registry import LOADERS
+from bot.knowledge.loading.sentence_frames import encode_sentence
 from bot.knowledge.loading.sitemap import read_sitemap
 from bot.skills.document_loader import Loader
 
@@ -102,7 +103,7 @@ def _answer(head: Head, data: bytes, loaders: Sequence[Loader]) -> Frame:
         if use.nearly_all or is_out_of_memory(error):
             return {"op": "large", "last": True}, b""
         if isinstance(error, UserFacingError):
-            return {"op": "refused", "why": str(error), "last": False}, b""
+            return {"op": "refused", "why": encode_sentence(str(error)), "last": False}, b""
         return {"op": "failed", "trace": traceback.format_exc(), "last": False}, b""
 
 

@@ -17,7 +17,7 @@ from email.parser import BytesParser
 from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.skills.document_loader import Loaded, Loader
-from bot.skills.document_tree import Block, Heading, LeftOut, Paragraph
+from bot.skills.document_tree import Block, Heading, Paragraph, list_left_out
 from bot.web.decoding import decode
 from bot.web.html_blocks import blocks_of_html
 
@@ -39,8 +39,11 @@ def _load_mail(data: bytes, name: str) -> Loaded:
     blocks = tuple(reader.read_message(message, 1))
     if reader.encrypted and not reader.parts:
         raise Refused(say("{name} is encrypted; save its text and add that.", name=name[:100]))
-    told = tuple(LeftOut(what, count) for what, count in reader.left_out.items())
-    return Loaded(title=_header(message, "Subject")[:200], blocks=blocks, left_out=told)
+    return Loaded(
+        title=_header(message, "Subject")[:200],
+        blocks=blocks,
+        left_out=list_left_out(reader.left_out),
+    )
 
 
 class _MailReader:

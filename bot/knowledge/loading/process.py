@@ -23,6 +23,7 @@ from bot.knowledge.loading.block_frames import decode_blocks, decode_left_out
 from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.limits import MEMORY_IS_COUNTED
 from bot.knowledge.loading.memory_watch import watch_memory
+from bot.knowledge.loading.sentence_frames import decode_sentence
 from bot.knowledge.loading.sitemap import Sitemap
 from bot.skills.document_loader import Loaded
 
@@ -123,7 +124,7 @@ class LoaderProcess:
             case "read":
                 return answer, text
             case "refused":
-                raise Refused(str(answer["why"]))
+                raise Refused(decode_sentence(answer.get("why")))
             case "large":
                 raise _too_large(called)
         raise LoaderFailed(str(answer.get("trace")))

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from babel.messages.pofile import read_po, write_po
 
+from bot.catalogue.languages import translate
 from bot.cli.catalogue_template import TEMPLATE
+from bot.errors import Refused
+from bot.knowledge.loading.document import RawDocument
+from bot.knowledge.loading.document_reader import DocumentReader
+from bot.skills.left_out import LEFT_OUT_KINDS, LeftOut, describe_left_out
 from bot.testing import running_skills
 
 PLUGINS = ("ask_docs", "chat", "docs_admin", "help", "model_switch", "moderation", "settings")
@@ -87,3 +94,40 @@ async def test_a_private_answer_is_in_the_language_of_its_reader(
         told = await parlance.say(call, locale="eo", **more)
         assert "⟦" in told.text
         assert untold(told.text) == []
+
+
+URL = "https://x/"
+
+
+@pytest.mark.may_block
+async def test_what_was_not_read_was_told_in_english_alone(mirror: Path, tmp_path: Path) -> None:
+    plugins = [f"plugins.{name}" for name in PLUGINS]
+    left_out = describe_left_out(LeftOut(kind, 2) for kind in LEFT_OUT_KINDS)
+    async with running_skills(plugins=plugins, folders=[mirror], folder=tmp_path) as parlance:
+        parlance.documents.left_out = left_out
+        call = {"admin": True, "direct": True, "locale": "eo"}
+        added = await parlance.say(f"/docs add {URL}", **call)
+        assert added.text.count("⟦") == len(LEFT_OUT_KINDS) + 2  # "added", and "not read"
+        assert untold(added.text) == []
+        kept = parlance.documents.documents
+        kept[URL] = replace(kept[URL], left_out=left_out, base="default")
+        listed = await parlance.say("/docs list", **call)
+        assert untold(listed.text) == []
+        assert "2 pictures" in re.sub("[⟦⟧]", "", listed.text)
+
+
+@pytest.mark.may_block
+async def test_a_refusal_of_the_process_that_reads_was_told_in_english_alone(
+    mirror: Path, tmp_path: Path
+) -> None:
+    async with (
+        running_skills(plugins=[], folders=[mirror], folder=tmp_path),
+        aclosing(DocumentReader()) as reader,
+    ):
+        for name in ("x.docx", "x.pdf", "x.eml", "x.ipynb", "x.xls", "x.msg"):
+            with pytest.raises(Refused) as refused:
+                await reader.load(RawDocument(name, b"\x07\x00 nothing of the kind"))
+            told = translate(str(refused.value), "eo")
+            assert told.startswith("⟦"), name
+            assert untold(told) == []
+            assert name in told

@@ -8,10 +8,10 @@ from dataclasses import replace
 from xml.etree.ElementTree import Element
 
 from bot.knowledge.loading.office.docx_numbers import W
-from bot.knowledge.loading.office.docx_parts import Parts
+from bot.knowledge.loading.office.docx_parts import DOCX_KIND, Parts
 from bot.knowledge.loading.office.docx_tables import read_table
 from bot.knowledge.loading.office.docx_text import MC, PAGE_MARK, Inline
-from bot.knowledge.loading.office.package import Damaged, Package, damaged, without_text
+from bot.knowledge.loading.office.package import Damaged, Package, without_text
 from bot.skills.document_loader import Loaded, Loader
 from bot.skills.document_tree import (
     Block,
@@ -234,19 +234,16 @@ def _frames(parts: Parts, document: Element, kind: str) -> Iterator[Block]:
 
 
 def _load_docx(data: bytes, name: str) -> Loaded:
-    with Package(data, name, "a DOCX") as package:
-        try:
-            parts = Parts(package, _read_story)
-            document = package.xml(parts.main)
-            body = document.find(f"{W}body")
-            if body is None:
-                raise Damaged
-            blocks = _attach_captions(_read_story(parts, body))
-            title = next((one.text for one in blocks if isinstance(one, Heading)), "")[:200]
-            blocks = [*_frames(parts, document, "header"), *blocks]
-            blocks += _frames(parts, document, "footer")
-        except Damaged as exc:
-            raise damaged(name, "a DOCX") from exc
+    with Package(data, name, DOCX_KIND) as package:
+        parts = Parts(package, _read_story)
+        document = package.xml(parts.main)
+        body = document.find(f"{W}body")
+        if body is None:
+            raise Damaged
+        blocks = _attach_captions(_read_story(parts, body))
+        title = next((one.text for one in blocks if isinstance(one, Heading)), "")[:200]
+        blocks = [*_frames(parts, document, "header"), *blocks]
+        blocks += _frames(parts, document, "footer")
     if not blocks:
         raise without_text(name)
     return Loaded(title=title, blocks=tuple(map(_without_marks, blocks)), left_out=parts.left_out())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import email
 import email.policy
+from collections import Counter
 from collections.abc import Callable, Iterator
 from xml.etree.ElementTree import Element
 
+from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.knowledge.loading.block_text import block_text
 from bot.knowledge.loading.office.docx_numbers import Numbering, Styles, W
@@ -14,12 +16,13 @@ from bot.knowledge.loading.office.docx_text import TextReader
 from bot.knowledge.loading.office.graphics import read_graphic
 from bot.knowledge.loading.office.package import RELATION_ID, Damaged, Package
 from bot.skills.document_loader import MAX_CHARACTERS, TooLong
-from bot.skills.document_tree import Block, LeftOut, Paragraph
+from bot.skills.document_tree import Block, LeftOut, Paragraph, list_left_out
 from bot.web.decoding import decode
 from bot.web.html_blocks import blocks_of_html
 
 ReadStory = Callable[["Parts", Element], list[Block]]
 
+DOCX_KIND = say("a DOCX")
 _MAX_INSERTED = 50
 """Inserted documents that are read, those within each other too."""
 
@@ -30,7 +33,7 @@ class Parts:
     def __init__(self, package: Package, read_story: ReadStory, inserted: int = 0) -> None:
         self.package = package
         self.main = package.main
-        self._left_out: dict[str, int] = {}
+        self._left_out: Counter[str] = Counter()
         self.styles = Styles(self._related("styles"))
         self.numbering = Numbering(self._related("numbering"), self.styles)
         self.text = TextReader(self.styles)
@@ -55,7 +58,7 @@ class Parts:
             "symbol": self.text.unknown_symbols,
             **self._left_out,
         }
-        return tuple(LeftOut(what, count) for what, count in counts.items() if count)
+        return list_left_out(counts)
 
     def note(self, kind: str, number: str, mark: str) -> Iterator[Block]:
         """A note or comment, the first time that it is referred to."""
@@ -88,7 +91,7 @@ class Parts:
         return blocks
 
     def leave_out(self, what: str) -> None:
-        self._left_out[what] = self._left_out.get(what, 0) + 1
+        self._left_out[what] += 1
 
     def inserted(self, mark: Element) -> tuple[Block, ...]:
         """A document of another format that stands in this one (`altChunk`)."""
@@ -109,7 +112,7 @@ class Parts:
     def _read_inserted(self, data: bytes) -> tuple[Block, ...]:
         head = data[:2_000].lstrip().lower()
         if head.startswith(b"pk"):
-            with Package(data, "The inserted document", "a DOCX") as package:
+            with Package(data, "", DOCX_KIND) as package:
                 parts = Parts(package, self._read_story, self._inserted)
                 blocks = self._read_story(parts, package.xml(parts.main))
                 self._inserted = parts._inserted

@@ -11,14 +11,13 @@ from xml.etree.ElementTree import Element
 
 from bot.catalogue.sentence import say
 from bot.errors import Refused
-from bot.knowledge.loading.office.package import Damaged, Package, damaged, without_text
+from bot.knowledge.loading.office.package import Damaged, Package, without_text
 from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
-from bot.skills.document_tree import Block, LeftOut, Table
+from bot.skills.document_tree import Block, Table, list_left_out
 from bot.web.decoding import decode
 from bot.web.html_blocks import blocks_of_html
 
 _TITLE = ".//{http://purl.org/dc/elements/1.1/}title"
-_KIND = "an EPUB"
 _PICTURE = re.compile(r"<(?:img|image)\b", re.IGNORECASE)
 _FONT_METHODS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 """Methods that change fonts a little, and no text."""
@@ -35,13 +34,10 @@ class _Item:
 
 def _load_epub(data: bytes, name: str) -> Loaded:
     left_out: Counter[str] = Counter()
-    with Package(data, name, _KIND) as book:
-        try:
-            path = _package_path(book)
-            root = book.xml(path)
-            encrypted = _encrypted_paths(book)
-        except Damaged as exc:
-            raise damaged(name, _KIND) from exc
+    with Package(data, name, say("an EPUB")) as book:
+        path = _package_path(book)
+        root = book.xml(path)
+        encrypted = _encrypted_paths(book)
         chapters = _spine(root, posixpath.dirname(path), left_out)
         closed = [one for one in chapters if one.lower() in encrypted]
         if closed and len(closed) == len(chapters):
@@ -57,8 +53,7 @@ def _load_epub(data: bytes, name: str) -> Loaded:
         title = " ".join((root.findtext(_TITLE) or "").split())[:200]
     if not blocks:
         raise without_text(name)
-    told = tuple(LeftOut(what, count) for what, count in left_out.items() if count)
-    return Loaded(title=title, blocks=tuple(blocks), left_out=told)
+    return Loaded(title=title, blocks=tuple(blocks), left_out=list_left_out(left_out))
 
 
 def _package_path(book: Package) -> str:

@@ -38,9 +38,14 @@ class Relation:
 
 
 class Package:
-    """An office document whose parts are read by path. A path finds its part in any case."""
+    """An office document whose parts are read by path. A path finds its part in any case.
+
+    `kind` is what its name says that it is. Where `Damaged` leaves the block of a `with`, the
+    document is refused.
+    """
 
     def __init__(self, data: bytes, name: str, kind: str) -> None:
+        self._name, self._kind = name, kind
         self._archive = open_archive(data, name, kind)
         self._paths = {path.lower().lstrip("/"): path for path in self._archive.namelist()}
         self._relations: dict[str, dict[str, Relation]] = {}
@@ -48,8 +53,10 @@ class Package:
     def __enter__(self) -> Package:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._archive.close()
+        if isinstance(error, Damaged):
+            raise damaged(self._name, self._kind) from error
 
     @property
     def main(self) -> str:

@@ -8,18 +8,18 @@ from contextlib import suppress
 from dataclasses import replace
 from xml.etree.ElementTree import Element
 
+from bot.catalogue.sentence import say
 from bot.knowledge.loading.office.graphics import drawing_text, read_graphic
 from bot.knowledge.loading.office.package import (
     RELATION_ID,
     Damaged,
     Package,
-    damaged,
     without_text,
 )
 from bot.knowledge.loading.office.pptx_text import MC, A, read_text, shape_text
 from bot.knowledge.loading.table_text import make_table
 from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
-from bot.skills.document_tree import Block, Heading, LeftOut, Paragraph, Place, Table
+from bot.skills.document_tree import Block, Heading, Paragraph, Place, Table, list_left_out
 
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
 _CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}chart"
@@ -164,15 +164,12 @@ class _Slide:
 
 def _load_pptx(data: bytes, name: str) -> Loaded:
     left_out: Counter[str] = Counter()
-    with Package(data, name, "a PPTX") as package:
-        try:
-            main = package.main
-            root = package.xml(main)
-            if root.tag != f"{_P}presentation":
-                raise Damaged
-            targets = package.relations(main)
-        except Damaged as exc:
-            raise damaged(name, "a PPTX") from exc
+    with Package(data, name, say("a PPTX")) as package:
+        main = package.main
+        root = package.xml(main)
+        if root.tag != f"{_P}presentation":
+            raise Damaged
+        targets = package.relations(main)
         blocks: list[Block] = []
         footers: dict[str, None] = {}
         title, left = "", MAX_CHARACTERS
@@ -198,10 +195,11 @@ def _load_pptx(data: bytes, name: str) -> Loaded:
             if left < 0:
                 raise TooLong(name)
         blocks += [Paragraph(text) for text in footers]
+        if not blocks and left_out["damaged slide"]:
+            raise Damaged
     if not blocks:
-        raise damaged(name, "a PPTX") if left_out["damaged slide"] else without_text(name)
-    told = tuple(LeftOut(what, count) for what, count in left_out.items() if count)
-    return Loaded(title=title[:200], blocks=tuple(blocks), left_out=told)
+        raise without_text(name)
+    return Loaded(title=title[:200], blocks=tuple(blocks), left_out=list_left_out(left_out))
 
 
 def _length(block: Block) -> int:

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.knowledge.loading.office.number_format import format_number, format_text, plain_number
-from bot.knowledge.loading.office.package import Damaged, Package, damaged, without_text
+from bot.knowledge.loading.office.package import Damaged, Package, without_text
 from bot.knowledge.loading.office.xlsx_book import (
     S,
     Sheet,
@@ -26,7 +26,7 @@ from bot.knowledge.loading.office.xlsx_book import (
 )
 from bot.knowledge.loading.table_text import rows_to_blocks
 from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
-from bot.skills.document_tree import Block, Heading, LeftOut, Paragraph, Place
+from bot.skills.document_tree import Block, Heading, Paragraph, Place, list_left_out
 
 _MAX_ROWS = 200_000
 _MAX_COVERED_CELLS = 1_000_000
@@ -254,25 +254,21 @@ def _is_hidden(element: Element, size: str) -> bool:
 
 
 def _load_xlsx(data: bytes, name: str) -> Loaded:
-    with Package(data, name, "an XLSX") as package:
-        try:
-            book = open_workbook(package)
-            reader = _Reader(book, name)
-            blocks: list[Block] = []
-            for sheet in book.sheets:
-                if sheet.hidden:
-                    reader.left_out["hidden sheet"] += 1
-                else:
-                    blocks += reader.read(sheet)
-            if not blocks and reader.left_out["damaged sheet"]:
-                raise Damaged
-        except Damaged as exc:
-            raise damaged(name, "an XLSX") from exc
+    with Package(data, name, say("an XLSX")) as package:
+        book = open_workbook(package)
+        reader = _Reader(book, name)
+        blocks: list[Block] = []
+        for sheet in book.sheets:
+            if sheet.hidden:
+                reader.left_out["hidden sheet"] += 1
+            else:
+                blocks += reader.read(sheet)
+        if not blocks and reader.left_out["damaged sheet"]:
+            raise Damaged
         title = package.title()
     if not blocks:
         raise without_text(name)
-    left_out = tuple(LeftOut(what, count) for what, count in reader.left_out.items() if count)
-    return Loaded(title=title, blocks=tuple(blocks), left_out=left_out)
+    return Loaded(title=title, blocks=tuple(blocks), left_out=list_left_out(reader.left_out))
 
 
 XLSX = Loader(

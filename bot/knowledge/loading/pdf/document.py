@@ -20,7 +20,7 @@ from bot.knowledge.loading.pdf.lines import Line, build_lines, join_labels
 from bot.knowledge.loading.pdf.running import mark_margins
 from bot.knowledge.loading.pdf.words import PageWords, UndecodableText, WordReader, turn
 from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
-from bot.skills.document_tree import Block, LeftOut, Paragraph, Place, first_heading
+from bot.skills.document_tree import Block, Paragraph, Place, first_heading, list_left_out
 
 _MAX_PAGES = 3_000
 _MAX_REPEATED_PAGES = 20
@@ -102,8 +102,7 @@ def _read(document: Any, name: str) -> Loaded:
     title = title[:_MAX_TITLE_CHARACTERS]
     if _PLACEHOLDER_TITLE.fullmatch(title):
         title = first_heading(blocks)[:_MAX_TITLE_CHARACTERS]
-    left_out = tuple(LeftOut(what, count) for what, count in reader.left_out.items() if count)
-    return Loaded(title=title, blocks=tuple(blocks), left_out=left_out)
+    return Loaded(title=title, blocks=tuple(blocks), left_out=list_left_out(reader.left_out))
 
 
 class _PageReader:

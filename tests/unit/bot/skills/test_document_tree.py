@@ -8,12 +8,10 @@ from bot.skills.document_tree import (
     Block,
     Code,
     Heading,
-    LeftOut,
     ListItem,
     Paragraph,
     Place,
     Table,
-    describe_left_out,
     first_heading,
     lowered,
     raised,
@@ -57,18 +55,3 @@ def test_raised_text_does_not_become_part_of_the_number_before_it(text: str, sho
 
 def test_lowered_text() -> None:
     assert (lowered("2"), lowered("max"), lowered("a,1")) == ("₂", "max", "_a,1")
-
-
-def test_what_was_left_out_is_said_in_words() -> None:
-    left_out = (
-        LeftOut("picture", 2),
-        LeftOut("hidden sheet"),
-        LeftOut("page without text", 3),
-        LeftOut("page whose text cannot be decoded", 1_200),
-        LeftOut("summary", 2),
-    )
-    assert describe_left_out(left_out) == (
-        "2 pictures, 1 hidden sheet, 3 pages without text, "
-        "1,200 pages whose text cannot be decoded, 2 summaries"
-    )
-    assert describe_left_out(()) == ""
