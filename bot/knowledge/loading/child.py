@@ -1,8 +1,9 @@
 """The child process that reads documents, one at a time; `loading.process` starts it.
 
 Frames come in on standard input and go out on standard output; both are taken away from the loaders
-first. A thread reads, so that the end of the parent is noticed whatever a loader is doing. Answers
-are JSON, nothing that could run: what is read here may have use this process over.
+first, and what is printed is only counted. A thread reads, so that the end of the parent is noticed
+whatever a loader is doing. Answers are JSON, nothing that could run: what is read here may have use
+this process over.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from bot.knowledge.loading.limits import (
     limit_resources,
     mapped_bytes,
 )
+from bot.knowledge.loading.noise import Noise
 from bot.knowledge.loading.registry import LOADERS
 from bot.knowledge.loading.sentence_frames import encode_sentence
 from bot.knowledge.loading.sitemap import read_sitemap
@@ -35,7 +37,7 @@ from bot.skills.document_loader import Loader
 Frame = tuple[Head, bytes]
 
 
-def serve(source: BinaryIO, sink: BinaryIO) -> None:
+def serve(source: BinaryIO, sink: BinaryIO, noise: Noise) -> None:
     """Answers the requests of the parent until it closes the pipe or ends this process."""
     requests: queue.SimpleQueue[Frame] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(source, requests), daemon=True, name="frames").start()
@@ -47,12 +49,14 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
             disable_core_dumps()
             answer, loaders = _start(head)
             begun = mapped_bytes() if head["memory"] else 0
+            noise.take()
             sink.write(pack_frame(answer))
         else:
             answer, text = _answer(head, data, loaders)
             # What a document has left behind is not to be had by the next one for nothing.
             grown = bool(head["memory"]) and mapped_bytes() > begun + head["memory"]
-            sink.write(pack_frame({**answer, "last": answer["last"] or grown}, text))
+            answer |= {"last": answer["last"] or grown, "noise": noise.take()}
+            sink.write(pack_frame(answer, text))
         sink.flush()
         del head, data
 
@@ -122,10 +126,9 @@ def _read_document(head: Head, data: bytes, loaders: Sequence[Loader]) -> Frame:
 def main() -> None:
     """Serves on standard input and output, which loaders then cannot reach."""
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
-    serve(source, sink)
+    serve(source, sink, Noise())
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ import signal
 import sys
 from contextlib import suppress
 
+import structlog
+
 from backends.errors import BackendProtocolError
 from backends.worker.frames import LENGTHS_FORMAT, Head, pack_head, parse_head, unpack_lengths
 from bot.catalogue.sentence import say
@@ -23,10 +25,12 @@ from bot.knowledge.loading.block_frames import decode_blocks, decode_left_out
 from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.limits import MEMORY_IS_COUNTED
 from bot.knowledge.loading.memory_watch import watch_memory
+from bot.knowledge.loading.noise import read_noise
 from bot.knowledge.loading.sentence_frames import decode_sentence
 from bot.knowledge.loading.sitemap import Sitemap
 from bot.skills.document_loader import Loaded
 
+log = structlog.get_logger(__name__)
 Frame = tuple[Head, bytearray]
 
 IDLE_TIMEOUT_S = 30.0
@@ -120,6 +124,8 @@ class LoaderProcess:
                 await self._end()
             else:
                 self._idle_task = asyncio.create_task(self._end_idle(), name="documents: idle")
+        if noise := read_noise(answer.get("noise")):
+            log.debug("documents.noise", document=called, noise=noise)
         match answer["op"]:
             case "read":
                 return answer, text
@@ -195,7 +201,7 @@ class _LoaderChild:
                 *(sys.executable, "-c", _CHILD_PROGRAM, json.dumps(sys.path)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,  # libraries warn there, in a document's words
+                stderr=asyncio.subprocess.DEVNULL,  # `noise` counts what comes there later
                 env=_environment(),
                 start_new_session=True,
             )
