@@ -10,7 +10,8 @@ from xml.etree.ElementTree import Element
 from bot.knowledge.loading.office.docx_numbers import W
 from bot.knowledge.loading.office.docx_parts import DOCX_KIND, Parts
 from bot.knowledge.loading.office.docx_tables import read_table
-from bot.knowledge.loading.office.docx_text import MC, PAGE_MARK, Inline
+from bot.knowledge.loading.office.docx_text import PAGE_MARK, Inline
+from bot.knowledge.loading.office.graphics import MC
 from bot.knowledge.loading.office.package import Damaged, Package, without_text
 from bot.skills.document_loader import Loaded, Loader
 from bot.skills.document_tree import (
@@ -127,8 +128,8 @@ class _Body:
         """What hangs on a paragraph: its text boxes, charts, notes and comments."""
         for box in inline.boxes:
             self._blocks += _Body(self._parts).read(box)
-        for relation in inline.relations:
-            for block in self._parts.graphic(relation):
+        for mark in inline.graphics:
+            for block in self._parts.graphic(mark):
                 self._add(block)
         for note in inline.notes:
             self._blocks += self._parts.note(*note)

@@ -77,18 +77,9 @@ class Parts:
         else:
             yield Paragraph(f"{mark} {text}".strip(), "note")
 
-    def graphic(self, relation: str) -> tuple[Block, ...]:
-        """A chart or diagram by its relation; one that is damaged is left out."""
-        found = self.package.relations(self.main).get(relation)
-        if found is None or found.external:
-            return ()
-        try:
-            blocks = read_graphic(self.package.xml(found.target))
-        except Damaged:
-            blocks = ()
-        if not blocks and found.kind in ("chart", "chartEx"):
-            self.leave_out("chart")
-        return blocks
+    def graphic(self, mark: Element) -> tuple[Block, ...]:
+        """A chart or diagram by its mark; one that is damaged is left out."""
+        return read_graphic(self.package, self.main, mark, self._left_out)
 
     def leave_out(self, what: str) -> None:
         self._left_out[what] += 1

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
 from bot.knowledge.loading.office.docx_numbers import Styles, W, is_on
 from bot.knowledge.loading.office.formulas import M, to_latex
+from bot.knowledge.loading.office.graphics import MC, is_graphic, shown_parts
 from bot.knowledge.loading.office.symbol_fonts import needs_symbols, symbol
 from bot.skills.document_tree import lowered, raised
 
 _VALUE = f"{W}val"
 _ID = f"{W}id"
-MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _W14 = "{http://schemas.microsoft.com/office/word/2010/wordml}"
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _WP = "{http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing}"
 _V = "{urn:schemas-microsoft-com:vml}"
-_CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}chart"
-_DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}relIds"
 TEXT_BOX = f"{W}txbxContent"
 PAGE_MARK = "\x00"
 """Stands in a text where Word shows a number of the page or of all pages."""
@@ -37,8 +35,8 @@ class Inline:
     """Kind (`footnote`, `endnote`, `comment`), id, and the mark in the text."""
     boxes: list[Element] = field(default_factory=list)
     """Text boxes; their paragraphs are read after this one."""
-    relations: list[str] = field(default_factory=list)
-    """Charts and diagrams, by the ids of their relations."""
+    graphics: list[Element] = field(default_factory=list)
+    """The marks of charts and diagrams."""
     formulas: int = 0
     outside: bool = False
     """Whether there is text outside of formulas."""
@@ -256,7 +254,7 @@ class _Paragraph:
 
     def _drawing(self, drawing: Element) -> None:
         """A picture, shape, chart or diagram; what is described says so where it stands."""
-        for part in _outer(drawing):
+        for part in shown_parts(drawing, TEXT_BOX):
             if part.tag == TEXT_BOX:
                 self._made.boxes.append(part)
             elif part.tag in (f"{_A}blip", f"{_V}imagedata"):
@@ -265,10 +263,8 @@ class _Paragraph:
                 self._put(part.get("descr", ""))
             elif part.tag == f"{_V}textpath":
                 self._put(part.get("string", ""))
-            elif part.tag in (_CHART, _DIAGRAM):
-                self._made.relations += [
-                    value for key, value in part.attrib.items() if key.endswith(("}id", "}dm"))
-                ]
+            elif is_graphic(part):
+                self._made.graphics.append(part)
 
     def _note(self, mark: Element) -> None:
         kind = mark.tag.removeprefix(W).removesuffix("Reference")
@@ -278,17 +274,6 @@ class _Paragraph:
             made = ""
         self._put(made)
         self._made.notes.append((kind, number, made))
-
-
-def _outer(element: Element) -> Iterable[Element]:
-    """The parts of a drawing, without those in a text box, and of alternatives the first."""
-    for child in element:
-        yield child
-        if child.tag == f"{MC}AlternateContent":
-            chosen = child.find(f"{MC}Choice")
-            yield from _outer(child if chosen is None else chosen)
-        elif child.tag != TEXT_BOX:
-            yield from _outer(child)
 
 
 def _shift_by_position(look: Element, run: Element) -> str:

@@ -2,25 +2,61 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 from xml.etree.ElementTree import Element
 
+from bot.knowledge.loading.office.package import RELATION_ID, Damaged, Package
 from bot.skills.document_tree import Block, Heading, ListItem, Table
 
+MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _DGM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
+_DIAGRAM_DATA = RELATION_ID.removesuffix("id") + "dm"
 _MAX_POINTS = 10_000
 """Points of a series that are read; a chart shows no more."""
 
 
-def read_graphic(root: Element) -> tuple[Block, ...]:
-    """The blocks of a chart's part or of a diagram's data; nothing for other parts."""
+def is_graphic(mark: Element) -> bool:
+    """Whether this stands in a drawing for a chart or a diagram, which is a part of its own."""
+    return mark.tag.endswith(("}chart", "}relIds"))
+
+
+def read_graphic(
+    package: Package, path: str, mark: Element, left_out: Counter[str]
+) -> tuple[Block, ...]:
+    """The chart or diagram that a mark in the part `path` stands for; else it is counted."""
+    found = package.relations(path).get(mark.get(RELATION_ID) or mark.get(_DIAGRAM_DATA, ""))
+    blocks: tuple[Block, ...] = ()
+    if found is not None and not found.external:
+        with suppress(Damaged):
+            blocks = _read_part(package.xml(found.target))
+    if not blocks:
+        left_out["chart" if mark.tag.endswith("}chart") else "diagram"] += 1
+    return blocks
+
+
+def _read_part(root: Element) -> tuple[Block, ...]:
+    """The blocks of a chart or of a diagram's data; nothing for other parts."""
     if root.tag == f"{_C}chartSpace":
         return _chart(root)
     if root.tag == f"{_DGM}dataModel":
         points = (drawing_text(point.find(f"{_DGM}t")) for point in root.iter(f"{_DGM}pt"))
         return tuple(ListItem(text) for text in points if text)
     return ()
+
+
+def shown_parts(element: Element, last: str = "") -> Iterator[Element]:
+    """The parts of a drawing, of alternatives those of the first; within `last` none are named."""
+    for child in element:
+        yield child
+        if child.tag == f"{MC}AlternateContent":
+            chosen = child.find(f"{MC}Choice")
+            yield from shown_parts(child if chosen is None else chosen, last)
+        elif child.tag != last:
+            yield from shown_parts(child, last)
 
 
 def drawing_text(element: Element | None) -> str:

@@ -9,22 +9,19 @@ from dataclasses import replace
 from xml.etree.ElementTree import Element
 
 from bot.catalogue.sentence import say
-from bot.knowledge.loading.office.graphics import drawing_text, read_graphic
+from bot.knowledge.loading.office.graphics import MC, drawing_text, is_graphic, read_graphic
 from bot.knowledge.loading.office.package import (
     RELATION_ID,
     Damaged,
     Package,
     without_text,
 )
-from bot.knowledge.loading.office.pptx_text import MC, A, read_text, shape_text
+from bot.knowledge.loading.office.pptx_text import A, read_text, shape_text
 from bot.knowledge.loading.table_text import make_table
 from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
 from bot.skills.document_tree import Block, Heading, Paragraph, Place, Table, list_left_out
 
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
-_CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}chart"
-_DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}relIds"
-_DIAGRAM_DATA = RELATION_ID.removesuffix("id") + "dm"
 _TITLES = frozenset({"title", "ctrTitle"})
 _FRAME = frozenset({"sldNum", "dt", "hdr"})
 """Placeholders of what stands on every slide and says nothing of it."""
@@ -95,26 +92,15 @@ class _Slide:
 
     def _graphic(self, frame: Element) -> Iterator[Block]:
         table = frame.find(f".//{A}tbl")
-        chart, diagram = frame.find(f".//{_CHART}"), frame.find(f".//{_DIAGRAM}")
+        graphic = next(filter(is_graphic, frame.iter()), None)
         if table is not None:
             yield from self._table(table)
-        elif chart is not None or diagram is not None:
-            name = chart.get(RELATION_ID) if chart is not None else None
-            name = diagram.get(_DIAGRAM_DATA) if diagram is not None else name
-            yield from self._related(name or "", "diagram" if chart is None else "chart")
+        elif graphic is not None:
+            for block in read_graphic(self._package, self._path, graphic, self._left_out):
+                yield replace(block, place=self._place)
         else:
             self._left_out["embedded object"] += 1
             yield from self._description(frame)
-
-    def _related(self, relation: str, what: str) -> Iterator[Block]:
-        found = self._package.relations(self._path).get(relation)
-        blocks: tuple[Block, ...] = ()
-        if found is not None and not found.external:
-            with suppress(Damaged):
-                blocks = read_graphic(self._package.xml(found.target))
-        if not blocks:
-            self._left_out[what] += 1
-        yield from (replace(block, place=self._place) for block in blocks)
 
     def _table(self, table: Element) -> Iterator[Block]:
         look = table.find(f"{A}tblPr")

@@ -7,11 +7,11 @@ from xml.etree.ElementTree import Element
 
 from bot.knowledge.loading.office.docx_numbers import format_number
 from bot.knowledge.loading.office.formulas import M, to_latex
+from bot.knowledge.loading.office.graphics import MC
 from bot.knowledge.loading.office.symbol_fonts import needs_symbols, symbol
 from bot.skills.document_tree import Block, ListItem, Paragraph, Place, lowered, raised
 
 A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
-MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _FORMS = {
     "arabic": "decimal", "alphaLc": "lowerLetter", "alphaUc": "upperLetter",
     "romanLc": "lowerRoman", "romanUc": "upperRoman", "circleNum": "decimalEnclosedCircle",

@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from xml.etree.ElementTree import Element
 
 from bot.catalogue.sentence import say
@@ -18,10 +18,10 @@ from bot.knowledge.loading.office.xlsx_book import (
     Sheet,
     Workbook,
     comments,
+    drawn,
     elements,
     open_workbook,
     rich_text,
-    text_boxes,
     unescape,
 )
 from bot.knowledge.loading.table_text import rows_to_blocks
@@ -74,10 +74,8 @@ class _Reader:
         return [Heading(1, sheet.name, place=Place(sheet=sheet.name)), *blocks] if blocks else []
 
     def _over_cells(self, sheet: Sheet) -> Iterator[Block]:
-        boxes, pictures = text_boxes(self._book.package, sheet.path)
-        self.left_out["picture"] += pictures
-        for row, text in boxes:
-            yield Paragraph(text, place=Place(sheet=sheet.name, row=row))
+        for row, block in drawn(self._book.package, sheet.path, self.left_out):
+            yield replace(block, place=Place(sheet=sheet.name, row=row))
         for reference, text in comments(self._book.package, sheet.path):
             row, _ = _cell_of(reference, 0, 0)
             if text:

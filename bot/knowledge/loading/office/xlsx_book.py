@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
-from bot.knowledge.loading.office.graphics import drawing_text
+from bot.knowledge.loading.office.graphics import (
+    drawing_text,
+    is_graphic,
+    read_graphic,
+    shown_parts,
+)
 from bot.knowledge.loading.office.number_format import BUILT_IN_FORMATS
 from bot.knowledge.loading.office.package import (
     RELATION_ID,
@@ -18,7 +24,7 @@ from bot.knowledge.loading.office.package import (
     Package,
     transitional,
 )
-from bot.skills.document_tree import lowered, raised
+from bot.skills.document_tree import Block, Paragraph, lowered, raised
 
 S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing}"
@@ -62,7 +68,7 @@ def open_workbook(package: Package) -> Workbook:
     targets = package.relations(main)
     for one in root.iterfind(f"{S}sheets/{S}sheet"):
         target = targets.get(one.get(RELATION_ID, ""))
-        if target is not None and target.kind == "worksheet":
+        if target is not None and target.kind in ("worksheet", "chartsheet"):
             hidden = one.get("state", "visible") != "visible"
             name = " ".join(one.get("name", "").split())
             book.sheets.append(Sheet(name, target.target, hidden))
@@ -151,18 +157,25 @@ def _said(author: str, text: str) -> str:
     return f"Comment ({author}): {text}" if author else f"Comment: {text}"
 
 
-def text_boxes(package: Package, sheet: str) -> tuple[list[tuple[int, str]], int]:
-    """The text boxes of a sheet, with the row of each, and how many pictures there are."""
-    boxes: list[tuple[int, str]] = []
-    pictures = 0
+def drawn(package: Package, sheet: str, left_out: Counter[str]) -> Iterator[tuple[int, Block]]:
+    """What is drawn over the cells of a sheet, with its row: texts, charts, words for pictures."""
     for path in package.related(sheet, "drawing"):
         for anchor in package.xml(path):
-            pictures += sum(1 for _ in anchor.iter(_BLIP))
             row = anchor.findtext(f"{_DRAWING}from/{_DRAWING}row") or ""
-            for body in anchor.iter(f"{_DRAWING}txBody"):
-                if text := drawing_text(body):
-                    boxes.append((int(row) + 1 if row.isdecimal() else 0, text))
-    return boxes, pictures
+            number = int(row) + 1 if row.isdecimal() else 0
+            for part in shown_parts(anchor):
+                said = ""
+                if part.tag == _BLIP:
+                    left_out["picture"] += 1
+                elif is_graphic(part):
+                    for block in read_graphic(package, path, part, left_out):
+                        yield number, block
+                elif part.tag == f"{_DRAWING}txBody":
+                    said = drawing_text(part)
+                elif part.tag == f"{_DRAWING}cNvPr":
+                    said = " ".join(part.get("descr", "").split())
+                if said:
+                    yield number, Paragraph(said)
 
 
 def _formats(root: Element) -> list[str]:

@@ -8,10 +8,12 @@ from bot.errors import Refused
 from bot.knowledge.loading.office.xlsx import XLSX
 from bot.skills.document_loader import Loaded, TooLong
 from bot.skills.document_tree import Block, Heading, LeftOut, Paragraph, Place, Table
-from tests.fakes.office_files import rows, xlsx
+from tests.fakes.office_files import RELATIONS, relations, rows, xlsx
 
 _DRAWING = "http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing"
 _SHAPES = "http://schemas.openxmlformats.org/drawingml/2006/main"
+_CHART = "http://schemas.openxmlformats.org/drawingml/2006/chart"
+_ALTERNATIVES = "http://schemas.openxmlformats.org/markup-compatibility/2006"
 _SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 
 
@@ -106,6 +108,46 @@ def test_comments_and_text_boxes_were_not_read() -> None:
         Paragraph("Comment on B2 (Ada): Too dear.", "comment", Place(sheet="Oil", row=2)),
     )
     assert found.left_out == (LeftOut("picture"),)
+
+
+def test_charts_and_the_words_for_pictures_were_not_read() -> None:
+    names = (
+        f'xmlns:x="{_DRAWING}" xmlns:a="{_SHAPES}" xmlns:c="{_CHART}" xmlns:r="{RELATIONS}" '
+        f'xmlns:mc="{_ALTERNATIVES}"'
+    )
+    drawing = (
+        f"<x:wsDr {names}><x:twoCellAnchor><x:from><x:row>6</x:row></x:from>"
+        '<x:graphicFrame><a:graphic><a:graphicData><c:chart r:id="chart"/></a:graphicData>'
+        "</a:graphic></x:graphicFrame></x:twoCellAnchor><x:oneCellAnchor><x:from><x:row>0</x:row>"
+        '</x:from><x:pic><x:nvPicPr><x:cNvPr id="2" name="Picture 1" descr="The  plan"/>'
+        "</x:nvPicPr><x:blipFill><a:blip/></x:blipFill></x:pic></x:oneCellAnchor>"
+        "<x:twoCellAnchor><mc:AlternateContent><mc:Choice><x:graphicFrame><c:chart r:id='gone'/>"
+        "</x:graphicFrame></mc:Choice><mc:Fallback><x:sp><x:txBody><a:p><a:r><a:t>Your program is "
+        "too old.</a:t></a:r></a:p></x:txBody></x:sp></mc:Fallback></mc:AlternateContent>"
+        "</x:twoCellAnchor></x:wsDr>"
+    )
+    chart = (
+        f'<c:chartSpace xmlns:c="{_CHART}" xmlns:a="{_SHAPES}"><c:chart><c:title><c:tx><c:rich>'
+        "<a:p><a:r><a:t>Oil sold</a:t></a:r></a:p></c:rich></c:tx></c:title><c:ser><c:tx><c:v>2023"
+        '</c:v></c:tx><c:cat><c:pt idx="0"><c:v>East</c:v></c:pt></c:cat><c:val><c:pt idx="0">'
+        "<c:v>12</c:v></c:pt></c:val></c:ser></c:chart></c:chartSpace>"
+    )
+    others = {
+        "drawing.xml": drawing,
+        "chart.xml": chart,
+        "_rels/drawing.xml.rels": relations({"chart": "chart.xml"}),
+    }
+    found = load(xlsx({"Oil": rows("Kind|Price", "Lamp|9")}, others=others))
+    assert found.blocks[2:] == (
+        Table(
+            (("", "2023"), ("East", "12")),
+            header_rows=1,
+            caption="Oil sold",
+            place=Place(sheet="Oil", row=7),
+        ),
+        Paragraph("The plan", place=Place(sheet="Oil", row=1)),
+    )
+    assert found.left_out == (LeftOut("picture"), LeftOut("chart"))
 
 
 def test_texts_with_parts_that_look_different() -> None:
