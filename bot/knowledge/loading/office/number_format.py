@@ -14,12 +14,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from functools import lru_cache
 
-from bot.knowledge.loading.office.date_format import (
-    DateParts,
-    format_date,
-    is_date,
-    read_date_parts,
-)
+from bot.knowledge.loading.office.date_format import DateForm, format_date, read_date_form
 
 BUILT_IN_FORMATS = {
     0: "General", 1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 5: "$#,##0_);($#,##0)",
@@ -77,7 +72,7 @@ class Section:
     condition: tuple[str, float] | None
     kind: str
     """`general`, `text`, `date` or `number`."""
-    date: DateParts | None
+    date: DateForm | None
     layout: Layout
 
 
@@ -88,12 +83,12 @@ def format_number(value: float, form: str, *, from_1904: bool = False) -> str:
     section, shown = _choose(value, form)
     if section is None:
         return plain_number(shown)
+    if section.date is not None:
+        return format_date(value, section.date, from_1904=from_1904) or plain_number(value)
     if not section.tokens:
         return "" if form.strip() else plain_number(value)
     if section.kind == "general":
         return _around(section.tokens, plain_number(shown), "general")
-    if section.date is not None:
-        return format_date(value, section.date, from_1904=from_1904) or plain_number(value)
     if section.kind == "text":
         return _around(section.tokens, plain_number(value), "other", "@")
     try:
@@ -153,39 +148,37 @@ def _sections(form: str) -> tuple[Section, ...]:
     found: list[Section] = []
     tokens: list[Token] = []
     condition: tuple[str, float] | None = None
-    for match in _TOKEN.finditer(form[:_MAX_FORMAT_CHARACTERS]):
+    form = form[:_MAX_FORMAT_CHARACTERS]
+    begin = 0
+    for match in _TOKEN.finditer(form):
         kind = match.lastgroup or "other"
         text = match[kind]
         if kind == "other" and text == ";":
-            found.append(_section(tuple(tokens), condition))
-            tokens, condition = [], None
+            found.append(_section(form[begin : match.start()], tuple(tokens), condition))
+            tokens, condition, begin = [], None, match.end()
         elif kind == "bracket":
             limit = _CONDITION.fullmatch(text.strip())
             currency = _CURRENCY.fullmatch(text)
             if limit:
                 condition = (limit[1], float(limit[2]))
             elif currency:
-                tokens.append(Token("locale", text.partition("-")[2]))
                 tokens.append(Token("quoted", currency[1]))
-            else:
-                tokens.append(Token("bracket", text.lower()))
         elif kind == "space":
             tokens.append(Token("quoted", " "))
         elif kind != "fill":
             tokens.append(Token("quoted" if kind == "escaped" else kind, text))
-    found.append(_section(tuple(tokens), condition))
+    found.append(_section(form[begin:], tuple(tokens), condition))
     return tuple(found)
 
 
-def _section(tokens: tuple[Token, ...], condition: tuple[str, float] | None) -> Section:
-    kinds = {token.kind for token in tokens}
-    date = None
+def _section(form: str, tokens: tuple[Token, ...], condition: tuple[str, float] | None) -> Section:
     kind = "number"
-    if "general" in kinds:
+    date = None
+    if any(one.kind == "general" for one in tokens):
         kind = "general"
-    elif is_date(tokens):
-        kind, date = "date", read_date_parts(tokens)
-    elif any(one == Token("other", "@") for one in tokens):
+    elif date := read_date_form(form):
+        kind = "date"
+    elif Token("other", "@") in tokens:
         kind = "text"
     return Section(tokens, condition, kind, date, _layout(tokens))
 
