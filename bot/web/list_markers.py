@@ -65,9 +65,14 @@ def _write_number(number: int, style: str) -> str:
             letters = chr(ord("a") + letter) + letters
         return letters if style == "a" else letters.upper()
     if style in "iI" and 0 < number < 4000:
-        roman = ""
-        for value, letters in _ROMAN:
-            roman += letters * (number // value)
-            number %= value
-        return roman if style == "i" else roman.upper()
+        return write_roman(number) if style == "i" else write_roman(number).upper()
     return str(number)
+
+
+def write_roman(number: int) -> str:
+    """A number from 1 to 3,999 in small Roman figures."""
+    made = ""
+    for value, letters in _ROMAN:
+        made += letters * (number // value)
+        number %= value
+    return made

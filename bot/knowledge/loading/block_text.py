@@ -16,3 +16,10 @@ def block_text(block: Block) -> str:
             rows = ("; ".join(filter(None, row)) for row in block.rows)
             return "\n".join(filter(None, (block.caption, *rows)))
     return block.text
+
+
+def block_length(block: Block) -> int:
+    """The number of characters of a block's text."""
+    if isinstance(block, Table):
+        return len(block.caption) + sum(len(cell) for row in block.rows for cell in row)
+    return len(block.text)

@@ -105,7 +105,7 @@ async def test_what_was_not_read_was_told_in_english_alone(mirror: Path, tmp_pat
     left_out = describe_left_out(LeftOut(kind, 2) for kind in LEFT_OUT_KINDS)
     async with running_skills(plugins=plugins, folders=[mirror], folder=tmp_path) as parlance:
         parlance.documents.left_out = left_out
-        call = {"admin": True, "direct": True, "locale": "eo"}
+        call: dict[str, Any] = {"admin": True, "direct": True, "locale": "eo"}
         added = await parlance.say(f"/docs add {URL}", **call)
         assert added.text.count("⟦") == len(LEFT_OUT_KINDS) + 2  # "added", and "not read"
         assert untold(added.text) == []

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from xml.etree.ElementTree import Element
 
-from bot.knowledge.loading.office.docx_numbers import W
+from bot.knowledge.loading.block_text import block_length
+from bot.knowledge.loading.office.docx_numbers import W, value, whole
 from bot.knowledge.loading.office.docx_parts import DOCX_KIND, Parts
 from bot.knowledge.loading.office.docx_tables import read_table
 from bot.knowledge.loading.office.docx_text import PAGE_MARK, Inline
@@ -23,7 +24,6 @@ from bot.skills.document_tree import (
     Table,
 )
 
-_VALUE = f"{W}val"
 _CODE_STYLES = frozenset(
     {"code", "source code", "html preformatted", "macro text", "preformatted text"}
 )
@@ -102,11 +102,10 @@ class _Body:
             self._add_text(self._parts.styles.get(style).name.lower(), text, inline)
 
     def _heading_level(self, look: Element | None, style: str) -> int:
-        own = None if look is None else look.find(f"{W}outlineLvl")
-        level = "" if own is None else own.get(_VALUE, "")
-        if level.isdecimal():
-            return min(6, int(level) + 1) if int(level) < 9 else 0
-        return self._parts.styles.heading_level(style)
+        level = whole(value(look, "outlineLvl"), -1)
+        if level < 0:
+            return self._parts.styles.heading_level(style)
+        return min(6, level + 1) if level < 9 else 0
 
     def _add_text(self, style: str, text: str, inline: Inline) -> None:
         whole = _WHOLE_FORMULA.fullmatch(text)
@@ -146,10 +145,7 @@ class _Body:
         self._blocks += notes
 
     def _add(self, block: Block) -> None:
-        if isinstance(block, Table):
-            self._parts.spend(sum(len(cell) for row in block.rows for cell in row))
-        else:
-            self._parts.spend(len(block.text))
+        self._parts.spend(block_length(block))
         self._blocks.append(block)
 
 
@@ -167,16 +163,8 @@ def _goes_on(look: Element) -> bool:
 
 def _numbering_of(look: Element | None) -> tuple[str, str, int]:
     """The style of a paragraph, and the list and level that it gives itself."""
-    if look is None:
-        return "", "", -1
-    style, numbers = look.find(f"{W}pStyle"), look.find(f"{W}numPr")
-    number, level = "", -1
-    if numbers is not None:
-        listed, depth = numbers.find(f"{W}numId"), numbers.find(f"{W}ilvl")
-        number = "" if listed is None else listed.get(_VALUE, "")
-        given = "" if depth is None else depth.get(_VALUE, "")
-        level = int(given) if given.isdecimal() else -1
-    return "" if style is None else style.get(_VALUE, ""), number, level
+    level = whole(value(look, "numPr", "ilvl"), -1)
+    return value(look, "pStyle"), value(look, "numPr", "numId"), level
 
 
 def _is_note(block: Block) -> bool:

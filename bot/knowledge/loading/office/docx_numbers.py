@@ -7,16 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element
 
+from bot.web.list_markers import write_roman
+
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _VALUE = f"{W}val"
 _LEVELS = 9
 _MAX_MARKER_CHARACTERS = 60
 _PLACEHOLDER = re.compile(r"%([1-9])")
 _HEADING_NAME = re.compile(r"heading ([1-9])")
-_ROMAN = (
-    (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"),
-    (40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"),
-)  # fmt: skip
 _MAX_ROMAN = 4_000
 _BOXES = {"☐": "[ ]", "□": "[ ]", "❏": "[ ]", "❑": "[ ]", "\uf0a8": "[ ]", "\uf06f": "[ ]",
           "☑": "[x]", "☒": "[x]", "\uf0fe": "[x]", "\uf0fd": "[x]"}  # fmt: skip
@@ -170,20 +168,20 @@ class Numbering:
     def _read_abstract(self, one: Element) -> None:
         name = one.get(f"{W}abstractNumId", "")
         self._abstract[name] = dict(map(_level, one.iterfind(f"{W}lvl")))
-        self._links[name] = _value(one, "numStyleLink")
+        self._links[name] = value(one, "numStyleLink")
 
     def _read_list(self, one: Element) -> None:
         name = one.get(f"{W}numId", "")
-        self._lists[name] = _value(one, "abstractNumId")
+        self._lists[name] = value(one, "abstractNumId")
         for changed in one.iterfind(f"{W}lvlOverride"):
-            at = _integer(changed.get(f"{W}ilvl"), 0)
+            at = whole(changed.get(f"{W}ilvl"), 0)
             written = changed.find(f"{W}lvl")
             if written is not None:
                 level = _level(written)
                 self._overrides.setdefault(name, {})[level[0]] = level[1]
             start = changed.find(f"{W}startOverride")
             if start is not None:
-                self._starts[name, at] = _integer(start.get(_VALUE), 1)
+                self._starts[name, at] = whole(start.get(_VALUE), 1)
 
 
 def format_number(number: int, form: str) -> str:
@@ -191,7 +189,7 @@ def format_number(number: int, form: str) -> str:
     if form == "none":
         return ""
     if form in ("lowerRoman", "upperRoman") and 0 < number < _MAX_ROMAN:
-        return _roman(number) if form == "lowerRoman" else _roman(number).upper()
+        return write_roman(number) if form == "lowerRoman" else write_roman(number).upper()
     if form in ("lowerLetter", "upperLetter", "russianLower", "russianUpper") and number > 0:
         letters = _LATIN if form.endswith("Letter") else _RUSSIAN
         repeated = letters[(number - 1) % len(letters)] * min(9, (number - 1) // len(letters) + 1)
@@ -207,14 +205,6 @@ def format_number(number: int, form: str) -> str:
     return str(number)
 
 
-def _roman(number: int) -> str:
-    made = ""
-    for value, letters in _ROMAN:
-        made += letters * (number // value)
-        number %= value
-    return made
-
-
 def _ordinal_ending(number: int) -> str:
     if number % 100 in (11, 12, 13):
         return "th"
@@ -228,28 +218,26 @@ def _han(number: int) -> str:
 
 
 def _style(one: Element) -> Style:
-    look = one.find(f"{W}pPr")
-    runs = one.find(f"{W}rPr")
-    numbers = None if look is None else look.find(f"{W}numPr")
+    look, runs = one.find(f"{W}pPr"), one.find(f"{W}rPr")
     return Style(
-        name=_value(one, "name"),
-        based_on=_value(one, "basedOn"),
-        outline=-1 if look is None else _integer(_value(look, "outlineLvl"), -1),
-        number="" if numbers is None else _value(numbers, "numId"),
-        level=-1 if numbers is None else _integer(_value(numbers, "ilvl"), -1),
-        shift="" if runs is None else _value(runs, "vertAlign"),
+        name=value(one, "name"),
+        based_on=value(one, "basedOn"),
+        outline=whole(value(look, "outlineLvl"), -1),
+        number=value(look, "numPr", "numId"),
+        level=whole(value(look, "numPr", "ilvl"), -1),
+        shift=value(runs, "vertAlign"),
         hidden=runs is not None and is_on(runs.find(f"{W}vanish")),
     )
 
 
 def _level(one: Element) -> tuple[int, _Level]:
-    return _integer(one.get(f"{W}ilvl"), 0), _Level(
-        start=_integer(_value(one, "start"), 1),
+    return whole(one.get(f"{W}ilvl"), 0), _Level(
+        start=whole(value(one, "start"), 1),
         form=next((found.get(_VALUE, "") for found in one.iter(f"{W}numFmt")), "decimal"),
-        text=_value(one, "lvlText"),
-        restart=_integer(_value(one, "lvlRestart"), -1),
+        text=value(one, "lvlText"),
+        restart=whole(value(one, "lvlRestart"), -1),
         legal=is_on(one.find(f"{W}isLgl")),
-        style=_value(one, "pStyle"),
+        style=value(one, "pStyle"),
     )
 
 
@@ -258,13 +246,18 @@ def is_on(one: Element | None) -> bool:
     return one is not None and one.get(_VALUE, "1") not in ("0", "false", "off", "none")
 
 
-def _value(one: Element, name: str) -> str:
-    found = one.find(f"{W}{name}")
-    return "" if found is None else found.get(_VALUE, "")
+def value(one: Element | None, *names: str, otherwise: str = "") -> str:
+    """The value of a property by the names on the way to it; `otherwise` if it is not there."""
+    for name in names:
+        one = None if one is None else one.find(W + name)
+    return otherwise if one is None else one.get(_VALUE, "")
 
 
-def _integer(text: str | None, otherwise: int) -> int:
+def whole(text: str | None, otherwise: int) -> int:
+    """A whole number of an attribute, or `otherwise` where there is none of a usual size."""
+    if not text or len(text) > 9:
+        return otherwise
     try:
-        return int(text or "")
+        return int(text)
     except ValueError:
         return otherwise

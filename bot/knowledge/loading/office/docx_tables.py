@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from xml.etree.ElementTree import Element
 
 from bot.knowledge.loading.block_text import block_text
-from bot.knowledge.loading.office.docx_numbers import W, is_on
+from bot.knowledge.loading.office.docx_numbers import W, is_on, value, whole
 from bot.knowledge.loading.table_text import make_table
 from bot.skills.document_tree import Block
 
-_VALUE = f"{W}val"
 _MAX_COLUMNS = 63
 """Columns that Word allows."""
 _WRAPPERS = frozenset(f"{W}{name}" for name in ("sdt", "sdtContent", "customXml", "ins", "moveTo"))
@@ -41,7 +40,7 @@ def read_table(table: Element, read_cell: ReadCell, spend: Callable[[int], None]
 def _read_row(
     row: Element, look: Element | None, above: list[str], read_cell: ReadCell
 ) -> tuple[list[str], list[Block]]:
-    cells = [""] * min(_number(look, "gridBefore", 0), _MAX_COLUMNS)
+    cells = [""] * _columns(look, "gridBefore", 0)
     found: list[Block] = []
     for cell in _parts(row, f"{W}tc"):
         shape = cell.find(f"{W}tcPr")
@@ -50,15 +49,12 @@ def _read_row(
         blocks = read_cell(cell)
         found += blocks
         text = "\n".join(filter(None, map(block_text, blocks)))
-        merged = None if shape is None else shape.find(f"{W}vMerge")
-        aside = None if shape is None else shape.find(f"{W}hMerge")
         at = len(cells)
-        if merged is not None and merged.get(_VALUE, "continue") == "continue" and at < len(above):
+        if _goes_on(shape, "vMerge") and at < len(above):
             text = text or above[at]
-        if aside is not None and aside.get(_VALUE, "continue") == "continue" and cells:
+        if _goes_on(shape, "hMerge") and cells:
             text = text or cells[-1]
-        span = min(_number(shape, "gridSpan", 1), _MAX_COLUMNS)
-        cells += [text] * max(1, span)
+        cells += [text] * max(1, _columns(shape, "gridSpan", 1))
     return cells, found
 
 
@@ -71,7 +67,11 @@ def _parts(element: Element, tag: str) -> Iterator[Element]:
             yield from _parts(child, tag)
 
 
-def _number(properties: Element | None, name: str, otherwise: int) -> int:
-    found = None if properties is None else properties.find(f"{W}{name}")
-    text = "" if found is None else found.get(_VALUE, "")
-    return int(text) if text.isdecimal() and len(text) < 9 else otherwise
+def _goes_on(look: Element | None, name: str) -> bool:
+    """Whether a cell goes on with the one above it or beside it."""
+    merged = None if look is None else look.find(f"{W}{name}")
+    return merged is not None and merged.get(f"{W}val", "continue") == "continue"
+
+
+def _columns(look: Element | None, name: str, otherwise: int) -> int:
+    return min(whole(value(look, name), otherwise), _MAX_COLUMNS)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
-from bot.knowledge.loading.office.docx_numbers import Styles, W, is_on
+from bot.knowledge.loading.office.docx_fields import PAGE_FIELD, Fields, form_value
+from bot.knowledge.loading.office.docx_numbers import Styles, W, is_on, value
 from bot.knowledge.loading.office.formulas import M, to_latex
 from bot.knowledge.loading.office.graphics import MC, is_graphic, shown_parts
 from bot.knowledge.loading.office.symbol_fonts import needs_symbols, symbol
@@ -22,8 +22,6 @@ _V = "{urn:schemas-microsoft-com:vml}"
 TEXT_BOX = f"{W}txbxContent"
 PAGE_MARK = "\x00"
 """Stands in a text where Word shows a number of the page or of all pages."""
-_PAGE_FIELD = re.compile(r"\s*(?:PAGE|NUMPAGES|SECTIONPAGES)\b", re.IGNORECASE)
-_SEQUENCE_FIELD = re.compile(r"\s*SEQ\s+(\w+)", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -40,8 +38,6 @@ class Inline:
     formulas: int = 0
     outside: bool = False
     """Whether there is text outside of formulas."""
-    sequence: str = ""
-    """What a caption counts: `Table`, `Figure`."""
 
 
 class TextReader:
@@ -77,8 +73,7 @@ class _Paragraph:
         self._parts: list[str] = []
         self._reading: list[str] = []
         """Readings of the characters just before; they follow the last of them."""
-        self._fields: list[str] = []
-        """The instructions of the fields that are open; `=` begins one whose result is read."""
+        self._fields = Fields()
 
     def read(self, paragraph: Element) -> Inline:
         self._walk(paragraph)
@@ -93,16 +88,12 @@ class _Paragraph:
                 handler(self, child)
 
     def _put(self, text: str) -> None:
-        if not text or self._is_unseen():
+        if not text or self._fields.hide_text:
             return
         self._end_reading()
         self._parts.append(text)
         if not text.isspace():
             self._made.outside = True
-
-    def _is_unseen(self) -> bool:
-        """Whether this is the instruction of a field, or a page's number."""
-        return any(not one.startswith("=") or _PAGE_FIELD.match(one[1:]) for one in self._fields)
 
     def _end_reading(self) -> None:
         if self._reading:
@@ -115,15 +106,12 @@ class _Paragraph:
         look = run.find(f"{W}rPr")
         shift = font = ""
         if look is not None:
-            style = look.find(f"{W}rStyle")
-            taken = self._styles.get("" if style is None else style.get(_VALUE, ""))
+            taken = self._styles.get(value(look, "rStyle"))
             hidden = look.find(f"{W}vanish")
             if taken.hidden if hidden is None else is_on(hidden):
                 self._hidden(run)
                 return
-            align = look.find(f"{W}vertAlign")
-            shift = taken.shift if align is None else align.get(_VALUE, "")
-            shift = shift or _shift_by_position(look, run)
+            shift = value(look, "vertAlign", otherwise=taken.shift) or _shift_by_position(look, run)
             fonts = look.find(f"{W}rFonts")
             font = "" if fonts is None else fonts.get(f"{W}ascii", "")
         pieces: list[str] = []
@@ -181,36 +169,24 @@ class _Paragraph:
     # --- Fields ----------------------------------------------------------------------------------
 
     def _field_mark(self, mark: Element) -> None:
-        kind = mark.get(f"{W}fldCharType")
-        if kind == "begin":
-            data = mark.find(f"{W}ffData")
-            if data is not None:
-                self._put(_form_value(data))
-            self._fields.append("")
-        elif kind == "separate" and self._fields:
-            self._fields[-1] = f"={self._fields[-1]}"
-            self._note_field(self._fields[-1][1:])
-        elif kind == "end" and self._fields:
-            ended = self._fields.pop()
-            if not ended.startswith("="):
-                self._note_field(ended)
+        data = mark.find(f"{W}ffData")
+        if data is not None:
+            self._put(form_value(data))
+        self._note_field(self._fields.take(mark.get(f"{W}fldCharType", "")))
 
     def _instruction(self, part: Element) -> None:
-        if self._fields and not self._fields[-1].startswith("="):
-            self._fields[-1] += part.text or ""
+        self._fields.instruct(part.text or "")
 
     def _simple_field(self, element: Element) -> None:
-        instruction = element.get(f"{W}instr", "")
-        self._note_field(instruction)
-        self._fields.append(f"={instruction}")
+        self._fields.take("begin")
+        self._fields.instruct(element.get(f"{W}instr", ""))
+        self._note_field(self._fields.take("separate"))
         self._walk(element)
-        self._fields.pop()
+        self._fields.take("end")
 
     def _note_field(self, instruction: str) -> None:
-        if _PAGE_FIELD.match(instruction):
+        if PAGE_FIELD.match(instruction):
             self._parts.append(PAGE_MARK)
-        elif counted := _SEQUENCE_FIELD.match(instruction):
-            self._made.sequence = counted[1]
 
     # --- What is not a run -----------------------------------------------------------------------
 
@@ -226,7 +202,7 @@ class _Paragraph:
 
     def _ruby(self, ruby: Element) -> None:
         base, reading = ruby.find(f"{W}rubyBase"), ruby.find(f"{W}rt")
-        readings = [] if self._is_unseen() else self._reading[:]
+        readings = [] if self._fields.hide_text else self._reading[:]
         self._reading.clear()
         if base is not None:
             self._walk(base)
@@ -236,7 +212,7 @@ class _Paragraph:
 
     def _formula(self, formula: Element) -> None:
         latex = to_latex(formula)
-        if latex and not self._is_unseen():
+        if latex and not self._fields.hide_text:
             self._end_reading()
             self._parts.append(f"${latex}$")
             self._made.formulas += 1
@@ -278,27 +254,10 @@ class _Paragraph:
 
 def _shift_by_position(look: Element, run: Element) -> str:
     """Figures may be moved up or down by hand."""
-    position = look.find(f"{W}position")
-    moved = "" if position is None else position.get(_VALUE, "")
+    moved = value(look, "position")
     if not moved.strip("-0") or not "".join(one.text or "" for one in run).strip("+-−").isdigit():
         return ""
     return "subscript" if moved.startswith("-") else "superscript"
-
-
-def _form_value(data: Element) -> str:
-    """What a form field of the old kind shows: a box, or the chosen line of a list."""
-    box, listed = data.find(f"{W}checkBox"), data.find(f"{W}ddList")
-    if box is not None:
-        checked = box.find(f"{W}checked")
-        return "[x]" if is_on(box.find(f"{W}default") if checked is None else checked) else "[ ]"
-    if listed is not None:
-        chosen = listed.find(f"{W}result")
-        if chosen is None:
-            chosen = listed.find(f"{W}default")
-        lines = [one.get(_VALUE, "") for one in listed.iterfind(f"{W}listEntry")]
-        at = "0" if chosen is None else chosen.get(_VALUE, "0")
-        return lines[int(at)] if at.isdecimal() and int(at) < len(lines) else ""
-    return ""
 
 
 _CHARACTERS = {

@@ -11,9 +11,10 @@ from xml.etree.ElementTree import Element
 
 from bot.catalogue.sentence import say
 from bot.errors import Refused
+from bot.knowledge.loading.block_text import block_length
 from bot.knowledge.loading.office.package import Damaged, Package, without_text
 from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
-from bot.skills.document_tree import Block, Table, list_left_out
+from bot.skills.document_tree import Block, list_left_out
 from bot.web.decoding import decode
 from bot.web.html_blocks import blocks_of_html
 
@@ -119,17 +120,11 @@ def _read_chapters(book: Package, paths: list[str], left_out: Counter[str]) -> l
             continue
         left_out["picture"] += len(_PICTURE.findall(html))
         for block in chapter:
-            left -= _length(block)
+            left -= block_length(block)
             if left < 0:
                 raise TooLong
             blocks.append(block)
     return blocks
-
-
-def _length(block: Block) -> int:
-    if isinstance(block, Table):
-        return sum(len(cell) for row in block.rows for cell in row)
-    return len(block.text)
 
 
 EPUB = Loader("epub", frozenset({".epub"}), _load_epub, frozenset({"application/epub+zip"}))

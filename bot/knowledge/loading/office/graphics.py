@@ -1,4 +1,4 @@
-"""Reads charts and diagrams of office documents: the values and words that they show."""
+"""Reads what is drawn in office documents: the words of shapes, charts and diagrams."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from xml.etree.ElementTree import Element
 
+from bot.knowledge.loading.office.formulas import M, to_latex
 from bot.knowledge.loading.office.package import RELATION_ID, Damaged, Package
-from bot.skills.document_tree import Block, Heading, ListItem, Table
+from bot.knowledge.loading.office.symbol_fonts import needs_symbols, symbol
+from bot.skills.document_tree import Block, Heading, ListItem, Table, lowered, raised
 
 MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
-_A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _DGM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 _DIAGRAM_DATA = RELATION_ID.removesuffix("id") + "dm"
 _MAX_POINTS = 10_000
@@ -28,7 +30,7 @@ def read_graphic(
     package: Package, path: str, mark: Element, left_out: Counter[str]
 ) -> tuple[Block, ...]:
     """The chart or diagram that a mark in the part `path` stands for; else it is counted."""
-    found = package.relations(path).get(mark.get(RELATION_ID) or mark.get(_DIAGRAM_DATA, ""))
+    found = package.relations(path).get(mark.get(RELATION_ID, "") or mark.get(_DIAGRAM_DATA, ""))
     blocks: tuple[Block, ...] = ()
     if found is not None and not found.external:
         with suppress(Damaged):
@@ -61,17 +63,47 @@ def shown_parts(element: Element, last: str = "") -> Iterator[Element]:
 
 def drawing_text(element: Element | None) -> str:
     """The text of a shape, a line for each paragraph."""
-    if element is None:
-        return ""
-    paragraphs = (
-        "".join("\n" if one.tag == f"{_A}br" else one.text or "" for one in _pieces(paragraph))
-        for paragraph in element.iter(f"{_A}p")
-    )
-    return "\n".join(filter(None, map(str.strip, paragraphs)))
+    paragraphs = () if element is None else element.iter(f"{A}p")
+    return "\n".join(filter(None, map(paragraph_text, paragraphs)))
 
 
-def _pieces(paragraph: Element) -> list[Element]:
-    return [one for one in paragraph.iter() if one.tag in (f"{_A}t", f"{_A}br")]
+def paragraph_text(paragraph: Element) -> str:
+    """The text of a paragraph, without the number of the slide."""
+    lines = "".join(_pieces(paragraph)).split("\n")
+    return "\n".join(filter(None, (" ".join(line.split()) for line in lines)))
+
+
+def _pieces(element: Element) -> Iterator[str]:
+    for child in element:
+        if child.tag == f"{A}r":
+            yield _run(child)
+        elif child.tag == f"{A}br":
+            yield "\n"
+        elif child.tag == f"{A}fld" and child.get("type") != "slidenum":
+            yield child.findtext(f"{A}t") or ""
+        elif child.tag == f"{M}oMath":
+            yield f"${to_latex(child)}$"
+        elif child.tag == f"{MC}AlternateContent":
+            yield from _pieces(child[0]) if len(child) else ()
+        elif child.tag.endswith(("}m", "}oMathPara")):
+            yield from _pieces(child)
+
+
+def _run(run: Element) -> str:
+    text = run.findtext(f"{A}t") or ""
+    look = run.find(f"{A}rPr")
+    sign = None if look is None else look.find(f"{A}sym")
+    font = "" if sign is None else sign.get("typeface", "")
+    if needs_symbols(text, ""):
+        text = "".join(
+            symbol(ord(one), font) or "" if needs_symbols(one, "") else one for one in text
+        )
+    baseline = "" if look is None else look.get("baseline", "")
+    inner = text.strip()
+    if not inner or not baseline.strip("-0%"):
+        return text
+    moved = lowered(inner) if baseline.startswith("-") else raised(inner)
+    return text.replace(inner, moved, 1)
 
 
 def _chart(root: Element) -> tuple[Block, ...]:

@@ -13,21 +13,9 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from functools import lru_cache
+from operator import eq, ge, gt, le, lt, ne
 
 from bot.knowledge.loading.office.date_format import DateForm, format_date, read_date_form
-
-BUILT_IN_FORMATS = {
-    0: "General", 1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 5: "$#,##0_);($#,##0)",
-    6: "$#,##0_);($#,##0)", 7: "$#,##0.00_);($#,##0.00)", 8: "$#,##0.00_);($#,##0.00)",
-    9: "0%", 10: "0.00%", 11: "0.00E+00", 12: "# ?/?", 13: "# ??/??", 14: "yyyy-mm-dd",
-    15: "d-mmm-yy", 16: "d-mmm", 17: "mmm-yy", 18: "h:mm AM/PM", 19: "h:mm:ss AM/PM",
-    20: "h:mm", 21: "h:mm:ss", 22: "yyyy-mm-dd h:mm", 37: "#,##0_);(#,##0)",
-    38: "#,##0_);(#,##0)", 39: "#,##0.00_);(#,##0.00)", 40: "#,##0.00_);(#,##0.00)",
-    41: "#,##0_);(#,##0);\"-\"", 42: "$#,##0_);($#,##0);\"-\"",
-    43: "#,##0.00_);(#,##0.00);\"-\"", 44: "$#,##0.00_);($#,##0.00);\"-\"",
-    45: "mm:ss", 46: "[h]:mm:ss", 47: "mm:ss.0", 48: "##0.0E+0", 49: "@",
-}  # fmt: skip
-"""By their number. 14 and 22 are those of the program's language."""
 
 _TOKEN = re.compile(
     r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|_(?P<space>.)|\*(?P<fill>.)|\[(?P<bracket>[^\[\]]*+)\]'
@@ -36,6 +24,7 @@ _TOKEN = re.compile(
 )
 _CONDITION = re.compile(r"(<=|>=|<>|<|>|=)\s*(-?\d+(?:\.\d+)?)")
 _CURRENCY = re.compile(r"\$([^-]*)(?:-.*)?")
+_COMPARISONS = {"<": lt, ">": gt, "=": eq, "<=": le, ">=": ge, "<>": ne}
 _MAX_FORMAT_CHARACTERS = 500
 _MAX_DECIMALS = 30
 _MAX_SHOWN = 1e15
@@ -120,27 +109,18 @@ def _choose(value: float, form: str) -> tuple[Section | None, float]:
         return None, value
     if any(section.condition for section in sections):
         for section in sections:
-            if section.condition is None or _meets(value, section.condition):
-                has_sign = section.condition is not None and _is_below_zero(section.condition)
-                return section, abs(value) if has_sign else value
+            if section.condition is None:
+                return section, value
+            sign, limit = section.condition
+            if _COMPARISONS[sign](value, limit):
+                below_zero = sign in ("<", "<=") and limit <= 0
+                return section, abs(value) if below_zero else value
         return None, value
     if value < 0 and len(sections) > 1:
         return sections[1], abs(value)
     if value == 0 and len(sections) > 2:
         return sections[2], value
     return sections[0], value
-
-
-def _meets(value: float, condition: tuple[str, float]) -> bool:
-    sign, limit = condition
-    return {
-        "<": value < limit, ">": value > limit, "=": value == limit,
-        "<=": value <= limit, ">=": value >= limit, "<>": value != limit,
-    }[sign]  # fmt: skip
-
-
-def _is_below_zero(condition: tuple[str, float]) -> bool:
-    return condition[0] in ("<", "<=") and condition[1] <= 0
 
 
 @lru_cache(maxsize=512)

@@ -9,17 +9,18 @@ from dataclasses import replace
 from xml.etree.ElementTree import Element
 
 from bot.catalogue.sentence import say
-from bot.knowledge.loading.office.graphics import MC, drawing_text, is_graphic, read_graphic
+from bot.knowledge.loading.block_text import block_length
+from bot.knowledge.loading.office.graphics import MC, A, drawing_text, is_graphic, read_graphic
 from bot.knowledge.loading.office.package import (
     RELATION_ID,
     Damaged,
     Package,
     without_text,
 )
-from bot.knowledge.loading.office.pptx_text import A, read_text, shape_text
+from bot.knowledge.loading.office.pptx_text import read_text
 from bot.knowledge.loading.table_text import make_table
 from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
-from bot.skills.document_tree import Block, Heading, Paragraph, Place, Table, list_left_out
+from bot.skills.document_tree import Block, Heading, Paragraph, Place, list_left_out
 
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
 _TITLES = frozenset({"title", "ctrTitle"})
@@ -81,9 +82,9 @@ class _Slide:
         kind = "" if mark is None else mark.get("type", "obj")
         body = shape.find(f"{_P}txBody")
         if kind in _TITLES and not self.title:
-            self.title = " ".join(shape_text(body).split())
+            self.title = " ".join(drawing_text(body).split())
         elif kind == "ftr":
-            self.footer = shape_text(body)
+            self.footer = drawing_text(body)
         elif kind not in _FRAME:
             bulleted = mark is not None and kind not in _WITHOUT_BULLETS
             yield from read_text(body, self._place, bulleted=bulleted)
@@ -109,7 +110,7 @@ class _Slide:
         for row in table.iterfind(f"{A}tr"):
             cells: list[str] = []
             for cell in row.iterfind(f"{A}tc"):
-                text = shape_text(cell.find(f"{A}txBody"))
+                text = drawing_text(cell.find(f"{A}txBody"))
                 if cell.get("hMerge") in ("1", "true") and cells:
                     text = text or cells[-1]
                 elif cell.get("vMerge") in ("1", "true") and rows and len(cells) < len(rows[-1]):
@@ -177,7 +178,7 @@ def _load_pptx(data: bytes, name: str) -> Loaded:
                 blocks += [Heading(1, called, place=place), *inside]
             title = title or slide.title
             footers |= dict.fromkeys(filter(None, [slide.footer]))
-            left -= sum(map(_length, inside))
+            left -= sum(map(block_length, inside))
             if left < 0:
                 raise TooLong(name)
         blocks += [Paragraph(text) for text in footers]
@@ -186,12 +187,6 @@ def _load_pptx(data: bytes, name: str) -> Loaded:
     if not blocks:
         raise without_text(name)
     return Loaded(title=title[:200], blocks=tuple(blocks), left_out=list_left_out(left_out))
-
-
-def _length(block: Block) -> int:
-    if isinstance(block, Table):
-        return sum(len(cell) for row in block.rows for cell in row)
-    return len(block.text)
 
 
 PPTX = Loader(

@@ -6,12 +6,9 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from bot.knowledge.loading.office.docx_numbers import format_number
-from bot.knowledge.loading.office.formulas import M, to_latex
-from bot.knowledge.loading.office.graphics import MC
-from bot.knowledge.loading.office.symbol_fonts import needs_symbols, symbol
-from bot.skills.document_tree import Block, ListItem, Paragraph, Place, lowered, raised
+from bot.knowledge.loading.office.graphics import A, paragraph_text
+from bot.skills.document_tree import Block, ListItem, Paragraph, Place
 
-A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _FORMS = {
     "arabic": "decimal", "alphaLc": "lowerLetter", "alphaUc": "upperLetter",
     "romanLc": "lowerRoman", "romanUc": "upperRoman", "circleNum": "decimalEnclosedCircle",
@@ -37,51 +34,6 @@ def read_text(body: Element | None, place: Place, *, bulleted: bool = False) -> 
             yield ListItem(text, marker, level, place)
         else:
             yield Paragraph(text, place=place)
-
-
-def shape_text(body: Element | None) -> str:
-    """The text of a shape, a line for each paragraph."""
-    paragraphs = () if body is None else body.iterfind(f"{A}p")
-    return "\n".join(filter(None, map(paragraph_text, paragraphs)))
-
-
-def paragraph_text(paragraph: Element) -> str:
-    """The text of a paragraph, without the number of the slide."""
-    lines = "".join(_pieces(paragraph)).split("\n")
-    return "\n".join(filter(None, (" ".join(line.split()) for line in lines)))
-
-
-def _pieces(element: Element) -> Iterator[str]:
-    for child in element:
-        if child.tag == f"{A}r":
-            yield _run(child)
-        elif child.tag == f"{A}br":
-            yield "\n"
-        elif child.tag == f"{A}fld" and child.get("type") != "slidenum":
-            yield child.findtext(f"{A}t") or ""
-        elif child.tag == f"{M}oMath":
-            yield f"${to_latex(child)}$"
-        elif child.tag == f"{MC}AlternateContent":
-            yield from _pieces(child[0]) if len(child) else ()
-        elif child.tag.endswith(("}m", "}oMathPara")):
-            yield from _pieces(child)
-
-
-def _run(run: Element) -> str:
-    text = run.findtext(f"{A}t") or ""
-    look = run.find(f"{A}rPr")
-    sign = None if look is None else look.find(f"{A}sym")
-    font = "" if sign is None else sign.get("typeface", "")
-    if needs_symbols(text, ""):
-        text = "".join(
-            symbol(ord(one), font) or "" if needs_symbols(one, "") else one for one in text
-        )
-    baseline = "" if look is None else look.get("baseline", "")
-    inner = text.strip()
-    if not inner or not baseline.strip("-0%"):
-        return text
-    moved = lowered(inner) if baseline.startswith("-") else raised(inner)
-    return text.replace(inner, moved, 1)
 
 
 def _level(look: Element | None) -> int:

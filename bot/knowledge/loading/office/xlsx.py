@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from xml.etree.ElementTree import Element
 
 from bot.catalogue.sentence import say
@@ -66,7 +67,14 @@ class _Reader:
             return []
         self._fill_merged(grid)
         self._drop_hidden(grid)
-        blocks = list(rows_to_blocks(_lines(grid), _places(grid, sheet.name)) if grid.rows else ())
+        numbers = _numbers(grid)
+        used = sorted({column for row in grid.rows.values() for column in row})
+        lines = (
+            [grid.rows[number].get(column, "") for column in used] if number in grid.rows else []
+            for number in numbers
+        )
+        places = (Place(sheet=sheet.name, row=number) for number in numbers)
+        blocks = list(rows_to_blocks(lines, places) if numbers else ())
         try:
             blocks += self._over_cells(sheet)
         except Damaged:
@@ -79,12 +87,7 @@ class _Reader:
         for reference, text in comments(self._book.package, sheet.path):
             row, _ = _cell_of(reference, 0, 0)
             if text:
-                said = (
-                    text.replace("Comment", say("Comment on {reference}", reference=reference), 1)
-                    if reference
-                    else text
-                )
-                yield Paragraph(said, "comment", Place(sheet=sheet.name, row=row))
+                yield Paragraph(text, "comment", Place(sheet=sheet.name, row=row))
 
     def _grid(self, sheet: Sheet) -> _Grid:
         grid = _Grid()
@@ -214,26 +217,11 @@ class _Reader:
             grid.rows[number] = {at: text for at, text in row.items() if at not in hidden}
 
 
-def _lines(grid: _Grid) -> Iterator[list[str]]:
-    """The rows of a sheet, with an empty one where there are some; columns that are empty in all
-    rows are left away."""
-    used = sorted({column for row in grid.rows.values() for column in row})
-    before = 0
-    for number in sorted(grid.rows):
-        if before and number > before + 1:
-            yield []
-        row = grid.rows[number]
-        yield [row.get(column, "") for column in used]
-        before = number
-
-
-def _places(grid: _Grid, sheet: str) -> Iterator[Place]:
-    before = 0
-    for number in sorted(grid.rows):
-        if before and number > before + 1:
-            yield Place(sheet=sheet, row=number - 1)
-        yield Place(sheet=sheet, row=number)
-        before = number
+def _numbers(grid: _Grid) -> list[int]:
+    """The numbers of the rows that show something, and of one empty row where there are some."""
+    shown = sorted(grid.rows)
+    gaps = [number - 1 for before, number in pairwise(shown) if number > before + 1]
+    return sorted(shown + gaps)
 
 
 def _cell_of(reference: str, row: int, column: int) -> tuple[int, int]:

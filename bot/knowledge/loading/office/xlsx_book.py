@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
+from bot.catalogue.sentence import say
 from bot.knowledge.loading.office.graphics import (
     drawing_text,
     is_graphic,
     read_graphic,
     shown_parts,
 )
-from bot.knowledge.loading.office.number_format import BUILT_IN_FORMATS
 from bot.knowledge.loading.office.package import (
     RELATION_ID,
     UNPACKING_ERRORS,
@@ -32,6 +32,18 @@ _BLIP = "{http://schemas.openxmlformats.org/drawingml/2006/main}blip"
 _THREADED = "{http://schemas.microsoft.com/office/spreadsheetml/2018/threadedcomments}"
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _PIECE_BYTES = 256 * 1024
+_BUILT_IN_FORMATS = {
+    0: "General", 1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 5: "$#,##0_);($#,##0)",
+    6: "$#,##0_);($#,##0)", 7: "$#,##0.00_);($#,##0.00)", 8: "$#,##0.00_);($#,##0.00)",
+    9: "0%", 10: "0.00%", 11: "0.00E+00", 12: "# ?/?", 13: "# ??/??", 14: "yyyy-mm-dd",
+    15: "d-mmm-yy", 16: "d-mmm", 17: "mmm-yy", 18: "h:mm AM/PM", 19: "h:mm:ss AM/PM",
+    20: "h:mm", 21: "h:mm:ss", 22: "yyyy-mm-dd h:mm", 37: "#,##0_);(#,##0)",
+    38: "#,##0_);(#,##0)", 39: "#,##0.00_);(#,##0.00)", 40: "#,##0.00_);(#,##0.00)",
+    41: "#,##0_);(#,##0);\"-\"", 42: "$#,##0_);($#,##0);\"-\"",
+    43: "#,##0.00_);(#,##0.00);\"-\"", 44: "$#,##0.00_);($#,##0.00);\"-\"",
+    45: "mm:ss", 46: "[h]:mm:ss", 47: "mm:ss.0", 48: "##0.0E+0", 49: "@",
+}  # fmt: skip
+"""By their number. 14 and 22 are those of the program's language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +140,7 @@ def _character(escaped: re.Match[str]) -> str:
 
 
 def comments(package: Package, sheet: str) -> Iterator[tuple[str, str]]:
-    """The comments of a sheet: the cell, and what is said, with who says it."""
+    """The comments of a sheet: the cell, and what is said, with who says it and where."""
     threads = package.related(sheet, "threadedComment")
     people = {
         one.get("id", ""): one.get("displayName", "")
@@ -138,7 +150,7 @@ def comments(package: Package, sheet: str) -> Iterator[tuple[str, str]]:
     for path in threads:
         for one in package.xml(path):
             text = (one.findtext(f"{_THREADED}text") or "").strip()
-            yield one.get("ref", ""), _said(people.get(one.get("personId", ""), ""), text)
+            yield _said(one, people.get(one.get("personId", ""), ""), text)
     for path in () if threads else package.related(sheet, "comments"):
         root = package.xml(path)
         authors = [(one.text or "").strip() for one in root.iter(f"{S}author")]
@@ -148,13 +160,13 @@ def comments(package: Package, sheet: str) -> Iterator[tuple[str, str]]:
             number = one.get("authorId", "")
             known = number.isdecimal() and int(number) < len(authors)
             author = authors[int(number)] if known else ""
-            yield one.get("ref", ""), _said(author, text.removeprefix(f"{author}:").strip())
+            yield _said(one, author, text.removeprefix(f"{author}:").strip())
 
 
-def _said(author: str, text: str) -> str:
-    if not text:
-        return ""
-    return f"Comment ({author}): {text}" if author else f"Comment: {text}"
+def _said(comment: Element, author: str, text: str) -> tuple[str, str]:
+    cell = comment.get("ref", "")
+    where = say("Comment on {cell}", cell=cell) if cell else "Comment"
+    return cell, text and (f"{where} ({author}): {text}" if author else f"{where}: {text}")
 
 
 def drawn(package: Package, sheet: str, left_out: Counter[str]) -> Iterator[tuple[int, Block]]:
@@ -186,6 +198,6 @@ def _formats(root: Element) -> list[str]:
     made = []
     for one in root.iterfind(f"{S}cellXfs/{S}xf"):
         number = one.get("numFmtId", "0")
-        built_in = BUILT_IN_FORMATS.get(int(number), "") if number.isdecimal() else ""
+        built_in = _BUILT_IN_FORMATS.get(int(number), "") if number.isdecimal() else ""
         made.append(own.get(number, built_in))
     return made

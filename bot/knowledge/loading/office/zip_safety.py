@@ -14,13 +14,6 @@ _MAX_COMPRESSION_RATIO = 200
 _MIN_RATIO_CHECKED_BYTES = 5 * 1024 * 1024
 
 
-def exceeds_unpacked_limit(unpacked: int, packed: int) -> bool:
-    """Tells whether unpacking `packed` bytes to `unpacked` bytes is more than a document needs."""
-    return unpacked > _MAX_UNPACKED_BYTES or (
-        unpacked > _MIN_RATIO_CHECKED_BYTES and unpacked > _MAX_COMPRESSION_RATIO * packed
-    )
-
-
 def open_archive(data: bytes, name: str, kind: str) -> zipfile.ZipFile:
     """Opens a zip file. Raises `Refused` if it is damaged, encrypted or a bomb.
 
@@ -44,14 +37,8 @@ def open_archive(data: bytes, name: str, kind: str) -> zipfile.ZipFile:
         ) from exc
     members = archive.infolist()
     unpacked = sum(member.file_size for member in members)
-    if len(members) > _MAX_ENTRIES:
-        raise Refused(
-            say(
-                "{called} unpacks to far more than a document would, so it is not read.",
-                called=called,
-            )
-        )
-    if exceeds_unpacked_limit(unpacked, len(data)):
+    is_bomb = unpacked > _MIN_RATIO_CHECKED_BYTES and unpacked > _MAX_COMPRESSION_RATIO * len(data)
+    if len(members) > _MAX_ENTRIES or unpacked > _MAX_UNPACKED_BYTES or is_bomb:
         raise Refused(
             say(
                 "{called} unpacks to far more than a document would, so it is not read.",

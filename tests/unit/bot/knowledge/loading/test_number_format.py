@@ -47,7 +47,7 @@ from bot.knowledge.loading.office.number_format import format_number, format_tex
         (43240, "[$-419]mmmm yyyy", "май 2018"),
         (43240, "[$-40C]ddd d mmm", "dim. 20 mai"),
         (43240, "[$-sv-SE]dddd", "söndag"),
-        (43240, "[$-411]m\"月\"d\"日\"(dddd)", "5月20日(日曜日)"),
+        (43240, '[$-411]m"月"d"日"(dddd)', "5月20日(日曜日)"),
         (43240, "[$-x-sysdate]dddd", "2018-05-20"),
         (43240, "[$-zz-ZZ]mmm", "May"),
         (43240, "[$-../x]mmmmm", "M"),
