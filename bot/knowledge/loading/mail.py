@@ -7,9 +7,16 @@ are the attachments themselves; they are named and counted.
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator
-from email.errors import HeaderParseError
+from contextlib import suppress
+from email.errors import (
+    HeaderParseError,
+    InvalidBase64CharactersDefect,
+    InvalidBase64LengthDefect,
+    InvalidBase64PaddingDefect,
+)
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser
@@ -28,6 +35,8 @@ _MIN_TEXT_SHARE = 0.3
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*+\n)+")
 _QUOTE = re.compile(r"(?:> ?)++", re.MULTILINE)
 _FLOWED = re.compile(r"(?<!^-- )(?<=\S) \n(?=[^\s>])", re.MULTILINE)
+_LETTERS_LOST = (InvalidBase64LengthDefect, InvalidBase64PaddingDefect)
+_DAMAGE = (*_LETTERS_LOST, InvalidBase64CharactersDefect)
 _ENCRYPTED_TYPES = frozenset({"multipart/encrypted", "application/pkcs7-mime"})
 
 
@@ -90,6 +99,7 @@ class _MailReader:
         else:
             self.parts += 1
             yield from self._read_text(part)
+            self.left_out["damaged part"] += any(isinstance(d, _DAMAGE) for d in part.defects)
 
     def _read_text(self, part: Message) -> Iterator[Block]:
         if part.get_content_type() == "text/html":
@@ -137,7 +147,22 @@ def _is_attached(part: Message) -> bool:
 
 def _text_of(part: Message) -> str:
     data = part.get_payload(decode=True)
+    if any(isinstance(defect, _LETTERS_LOST) for defect in part.defects):
+        lines = [line.strip() for line in str(part.get_payload()).strip().split("\n")]
+        if len(lines) > 1 and " " not in "".join(lines):  # else it is no base64 at all
+            data = _whole_lines(lines)
     return decode(data, part.get_content_charset()) if isinstance(data, bytes) else ""
+
+
+def _whole_lines(encoded: list[str]) -> bytes:
+    """What the lines of a base64 text say that have all their letters, and the last as far."""
+    decoded = b""
+    for at, line in enumerate(encoded, 1):
+        whole = line[: len(line) // 4 * 4]
+        if whole == line or at == len(encoded):
+            with suppress(ValueError):
+                decoded += b64decode(whole, validate=True)
+    return decoded
 
 
 def _file_name(part: Message) -> str:

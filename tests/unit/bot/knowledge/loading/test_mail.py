@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from email.message import EmailMessage
 
 import pytest
@@ -129,3 +130,16 @@ def test_what_cannot_be_read_is_refused(data: bytes, why: str) -> None:
 def test_a_message_of_outlook_is_refused_with_advice() -> None:
     with pytest.raises(Refused, match=r"save the message as EML or PDF and add it again\.$"):
         load_with_text(RawDocument("letter.msg", b"\xd0\xcf\x11\xe0" * 9), LOADERS)
+
+
+def test_a_text_in_base64_with_a_letter_lost_was_stored_as_noise() -> None:
+    lines = [f"Line {at:02}: the lamp is lit at dusk, and put out at dawn.\n" for at in range(9)]
+    encoded = b64encode("".join(lines).encode()).decode()
+    body = [encoded[at : at + 76] for at in range(0, len(encoded), 76)]
+    body[3] = body[3][1:]
+    head = "Subject: Lamp\nContent-Type: text/plain\nContent-Transfer-Encoding: base64\n\n"
+    found = read((head + "\n".join(body)).encode())
+    text = found.blocks[-1].text if isinstance(found.blocks[-1], Paragraph) else ""
+    assert text.startswith("Line 00: the lamp is lit")
+    assert text.endswith("Line 08: the lamp is lit at dusk, and put out at dawn.")
+    assert found.left_out == (LeftOut("damaged part"),)
