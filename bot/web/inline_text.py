@@ -14,7 +14,8 @@ from bot.web.html_tree import names_of, style_of
 _SPACES = str.maketrans("\t\n\r\f\v", "     ")
 _ANCHORS = frozenset({"¶", "#", "§", "🔗", "[edit]", "↩", "↩︎", "⏎", "↑"})
 """Links of headings to themselves, and of notes back to their text."""
-_FILE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|tiff?)", re.IGNORECASE)
+FILE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|tiff?)", re.IGNORECASE)
+"""What programs write for a picture where nobody describes it."""
 _FORMULA_IMAGE = re.compile(r"math|\btex\b|latex", re.IGNORECASE)
 _TEXT_INPUTS = frozenset({"text", "number", "email", "tel", "date", "url", "time"})
 _MAX_ICON_PIXELS = 40
@@ -95,11 +96,7 @@ class InlineText:
             self._left_out["picture"] += 1
             around = image.getparent()
             linked = around is not None and around.tag == "a"
-            if (
-                said
-                and not _FILE_NAME.fullmatch(said)
-                and (in_cell or (" " in said and not linked))
-            ):
+            if said and not FILE_NAME.fullmatch(said) and (in_cell or (" " in said and not linked)):
                 self._pieces.append(f" {said} ")
 
     def _add_input(self, field: Any) -> None:

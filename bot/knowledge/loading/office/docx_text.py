@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 from bot.knowledge.loading.office.docx_fields import PAGE_FIELD, Fields, form_value
 from bot.knowledge.loading.office.docx_numbers import Styles, W, is_on, value
 from bot.knowledge.loading.office.formulas import M, to_latex
-from bot.knowledge.loading.office.graphics import MC, is_graphic, shown_parts
+from bot.knowledge.loading.office.graphics import MC, is_graphic, picture_words, shown_parts
 from bot.knowledge.loading.office.symbol_fonts import needs_symbols, symbol
 from bot.skills.document_tree import lowered, raised
 
@@ -236,7 +236,7 @@ class _Paragraph:
             elif part.tag in (f"{_A}blip", f"{_V}imagedata"):
                 self._reader.pictures += 1
             elif part.tag == f"{_WP}docPr":
-                self._put(part.get("descr", ""))
+                self._put(picture_words(part))
             elif part.tag == f"{_V}textpath":
                 self._put(part.get("string", ""))
             elif is_graphic(part):

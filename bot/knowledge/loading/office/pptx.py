@@ -10,7 +10,14 @@ from xml.etree.ElementTree import Element
 
 from bot.catalogue.sentence import say
 from bot.knowledge.loading.block_text import block_length
-from bot.knowledge.loading.office.graphics import MC, A, drawing_text, is_graphic, read_graphic
+from bot.knowledge.loading.office.graphics import (
+    MC,
+    A,
+    drawing_text,
+    is_graphic,
+    picture_words,
+    read_graphic,
+)
 from bot.knowledge.loading.office.package import (
     RELATION_ID,
     Damaged,
@@ -122,9 +129,8 @@ class _Slide:
             yield replace(made, place=self._place)
 
     def _description(self, shape: Element) -> Iterator[Block]:
-        """What a person has written about a picture for those who cannot see it."""
         for mark in shape.iter(f"{_P}cNvPr"):
-            if text := " ".join(mark.get("descr", "").split()):
+            if text := picture_words(mark):
                 yield Paragraph(text, place=self._place)
 
     def _notes(self, path: str) -> Iterator[Block]:

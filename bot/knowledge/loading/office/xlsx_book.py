@@ -14,6 +14,7 @@ from bot.catalogue.sentence import say
 from bot.knowledge.loading.office.graphics import (
     drawing_text,
     is_graphic,
+    picture_words,
     read_graphic,
     shown_parts,
 )
@@ -185,7 +186,7 @@ def drawn(package: Package, sheet: str, left_out: Counter[str]) -> Iterator[tupl
                 elif part.tag == f"{_DRAWING}txBody":
                     said = drawing_text(part)
                 elif part.tag == f"{_DRAWING}cNvPr":
-                    said = " ".join(part.get("descr", "").split())
+                    said = picture_words(part)
                 if said:
                     yield number, Paragraph(said)
 

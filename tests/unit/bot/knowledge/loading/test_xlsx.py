@@ -121,6 +121,8 @@ def test_charts_and_the_words_for_pictures_were_not_read() -> None:
         "</a:graphic></x:graphicFrame></x:twoCellAnchor><x:oneCellAnchor><x:from><x:row>0</x:row>"
         '</x:from><x:pic><x:nvPicPr><x:cNvPr id="2" name="Picture 1" descr="The  plan"/>'
         "</x:nvPicPr><x:blipFill><a:blip/></x:blipFill></x:pic></x:oneCellAnchor>"
+        '<x:oneCellAnchor><x:pic><x:nvPicPr><x:cNvPr id="3" descr="logo.png"/></x:nvPicPr></x:pic>'
+        "</x:oneCellAnchor>"
         "<x:twoCellAnchor><mc:AlternateContent><mc:Choice><x:graphicFrame><c:chart r:id='gone'/>"
         "</x:graphicFrame></mc:Choice><mc:Fallback><x:sp><x:txBody><a:p><a:r><a:t>Your program is "
         "too old.</a:t></a:r></a:p></x:txBody></x:sp></mc:Fallback></mc:AlternateContent>"
