@@ -12,6 +12,7 @@ from bot.knowledge.loading.markup.lines import (
     clean_marks,
     indent_of,
 )
+from bot.knowledge.loading.markup.rst_tables import read_listed_table
 from bot.skills.document_tree import Block, lowered, raised
 
 _UNDERLINE = re.compile(r"([!-/:-@\[-`{-~])\1{2,}\s*$")
@@ -140,8 +141,12 @@ class _Rst:
                     self.made.close()
         if name in _UNSEEN or name == "image":
             return end
+        if name in ("list-table", "csv-table"):
+            self.made.caption = argument
+            self.made.table(*read_listed_table(name, self._lines[at + 1 : end]))
+            return end
         if argument and name != "figure":
-            label = "" if name in ("math", "replace", "rubric", "table", "list-table", "csv-table",
+            label = "" if name in ("math", "replace", "rubric", "table",
                                    "topic", "admonition") else f"{name.capitalize()}: "  # fmt: skip
             self.made.line(f"{label}{argument}")
         elif name in ("note", "warning", "tip", "important", "caution", "danger", "hint"):

@@ -1,4 +1,4 @@
-"""Shows the dates and times of spreadsheets by the format of their cell."""
+"""Shows the dates and times of spreadsheets by the format of their cell; the formats by number."""
 
 from __future__ import annotations
 
@@ -8,6 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from locale import windows_locale
+
+BUILT_IN_FORMATS = {
+    0: "General", 1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 5: "$#,##0_);($#,##0)",
+    6: "$#,##0_);($#,##0)", 7: "$#,##0.00_);($#,##0.00)", 8: "$#,##0.00_);($#,##0.00)",
+    9: "0%", 10: "0.00%", 11: "0.00E+00", 12: "# ?/?", 13: "# ??/??", 14: "yyyy-mm-dd",
+    15: "d-mmm-yy", 16: "d-mmm", 17: "mmm-yy", 18: "h:mm AM/PM", 19: "h:mm:ss AM/PM",
+    20: "h:mm", 21: "h:mm:ss", 22: "yyyy-mm-dd h:mm", 37: "#,##0_);(#,##0)",
+    38: "#,##0_);(#,##0)", 39: "#,##0.00_);(#,##0.00)", 40: "#,##0.00_);(#,##0.00)",
+    41: "#,##0_);(#,##0);\"-\"", 42: "$#,##0_);($#,##0);\"-\"",
+    43: "#,##0.00_);(#,##0.00);\"-\"", 44: "$#,##0.00_);($#,##0.00);\"-\"",
+    45: "mm:ss", 46: "[h]:mm:ss", 47: "mm:ss.0", 48: "##0.0E+0", 49: "@",
+}  # fmt: skip
+"""By their number. 14 and 22 are those of the program's language."""
 
 _PART = re.compile(
     r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|(?P<fill>[_*].)|\[(?P<elapsed>h+|m+|s+)\]'

@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
 from bot.catalogue.sentence import say
+from bot.knowledge.loading.office.date_format import BUILT_IN_FORMATS
 from bot.knowledge.loading.office.graphics import (
     drawing_text,
     is_graphic,
@@ -33,18 +34,6 @@ _BLIP = "{http://schemas.openxmlformats.org/drawingml/2006/main}blip"
 _THREADED = "{http://schemas.microsoft.com/office/spreadsheetml/2018/threadedcomments}"
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _PIECE_BYTES = 256 * 1024
-_BUILT_IN_FORMATS = {
-    0: "General", 1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 5: "$#,##0_);($#,##0)",
-    6: "$#,##0_);($#,##0)", 7: "$#,##0.00_);($#,##0.00)", 8: "$#,##0.00_);($#,##0.00)",
-    9: "0%", 10: "0.00%", 11: "0.00E+00", 12: "# ?/?", 13: "# ??/??", 14: "yyyy-mm-dd",
-    15: "d-mmm-yy", 16: "d-mmm", 17: "mmm-yy", 18: "h:mm AM/PM", 19: "h:mm:ss AM/PM",
-    20: "h:mm", 21: "h:mm:ss", 22: "yyyy-mm-dd h:mm", 37: "#,##0_);(#,##0)",
-    38: "#,##0_);(#,##0)", 39: "#,##0.00_);(#,##0.00)", 40: "#,##0.00_);(#,##0.00)",
-    41: "#,##0_);(#,##0);\"-\"", 42: "$#,##0_);($#,##0);\"-\"",
-    43: "#,##0.00_);(#,##0.00);\"-\"", 44: "$#,##0.00_);($#,##0.00);\"-\"",
-    45: "mm:ss", 46: "[h]:mm:ss", 47: "mm:ss.0", 48: "##0.0E+0", 49: "@",
-}  # fmt: skip
-"""By their number. 14 and 22 are those of the program's language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +188,6 @@ def _formats(root: Element) -> list[str]:
     made = []
     for one in root.iterfind(f"{S}cellXfs/{S}xf"):
         number = one.get("numFmtId", "0")
-        built_in = _BUILT_IN_FORMATS.get(int(number), "") if number.isdecimal() else ""
+        built_in = BUILT_IN_FORMATS.get(int(number), "") if number.isdecimal() else ""
         made.append(own.get(number, built_in))
     return made

@@ -215,3 +215,41 @@ def test_source_code_is_one_listing() -> None:
     found = load("tool.py", "# a comment\r\nprint('```')\r\n")
     assert found.blocks == (Code("# a comment\nprint('```')", "python"),)
     assert found.title == "tool.py"
+
+
+RST_TABLES = """
+.. list-table:: Fees of *May*
+   :widths: 25 75
+   :header-rows: 1
+
+   * - Item
+     - Fee
+   * - Oil
+     - 3 euros
+       a litre
+
+       - or 10 for four
+   * -
+     - none
+
+.. csv-table::
+   :header: "Wick"; Length
+   :delim: ;
+
+   "flat; broad"; 12
+   round; 9
+
+After them.
+"""
+
+
+def test_tables_of_rst_that_are_lists_or_csv_were_no_tables() -> None:
+    assert load("fees.rst", RST_TABLES).blocks == (
+        Table(
+            (("Item", "Fee"), ("Oil", "3 euros a litre - or 10 for four"), ("", "none")),
+            header_rows=1,
+            caption="Fees of May",
+        ),
+        Table((("Wick", "Length"), ("flat; broad", "12"), ("round", "9")), header_rows=1),
+        Paragraph("After them."),
+    )
