@@ -30,12 +30,11 @@ def find_document(rows: Sequence[DocumentRow], name: str, path: str) -> Document
     if titled:
         raise UsageError(
             say(
-                "{number} documents are called {name!r}; name one by its id: ",
+                "{number} documents are called {name!r}; name one by its id: {ids}.",
                 number=len(titled),
                 name=name[:100],
+                ids=", ".join(row.id for row in titled[:5]),
             )
-            + ", ".join(row.id for row in titled[:5])
-            + "."
         )
     near = nearest(name, [row.title for row in rows] + [_name(row) for row in rows])
     hint = say(" Did you mean {near!r}?", near=near) if near else ""

@@ -10,7 +10,7 @@ from itertools import takewhile
 from bot.knowledge.loading.markup.lines import indent_of
 
 _OPTION = re.compile(r"\s+:([\w-]+):[ \t]*(.*)")
-_CELL = re.compile(r"(\s*(?:\*\s+)?)-(?:\s+(.*))?$")
+_CELL = re.compile(r"(\s*+(?:\*\s++)?)-(?:\s++(.*+))?")
 _DELIMITERS = {"tab": "\t", "space": " "}
 _MAX_HEADER_ROWS = 9
 
@@ -39,7 +39,7 @@ def _read_list(lines: Sequence[str]) -> list[list[str]]:
     rows: list[list[str]] = []
     margin = 0
     for line in lines:
-        cell = _CELL.match(line)
+        cell = _CELL.fullmatch(line)
         begins = cell is not None and "*" in cell[1]
         if cell is not None and (begins or (rows and len(cell[1]) == margin)):
             if begins:

@@ -23,8 +23,8 @@ BUILT_IN_FORMATS = {
 """By their number. 14 and 22 are those of the program's language."""
 
 _PART = re.compile(
-    r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|(?P<fill>[_*].)|\[(?P<elapsed>h+|m+|s+)\]'
-    r"|\[\$(?P<currency>[^-\[\]]*)-?(?P<locale>[^\[\]]*)\]|(?P<bracket>\[[^\[\]]*\])"
+    r'"(?P<quoted>[^"]*+)"|\\(?P<escaped>.)|(?P<fill>[_*].)|\[(?P<elapsed>h+|m+|s+)\]'
+    r"|\[\$(?P<currency>[^-\[\]]*+)-?(?P<locale>[^\[\]]*+)\]|(?P<bracket>\[[^\[\]]*+\])"
     r"|(?P<digit>[0#?]|E[+-])|(?P<half>AM/PM|A/P)|\.(?P<fraction>0+)|(?P<run>y+|m+|d+|h+|s+|e+|g+)|(?P<other>.)",
     re.DOTALL | re.IGNORECASE,
 )
