@@ -2,8 +2,8 @@
 
     python -m bench [ROOM ...] [--quick]
 
-The rooms are core, engine, pool, retrieval, scale, platforms, replies and start; without one all
-are run.
+The rooms are core, engine, loading, platforms, pool, replies, retrieval, scale and start; without
+one all are run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rich.table import Table
 from backends.gil import shorten_switch_interval
 from bench.rows import Row
 
-ROOMS = ("start", "core", "platforms", "replies", "pool", "engine", "retrieval", "scale")
+ROOMS = ("start", "core", "platforms", "replies", "pool", "engine", "retrieval", "scale", "loading")
 OUTPUT = Path("build/bench.json")
 
 

@@ -57,44 +57,65 @@ class _Gutter:
     end: int
     x: float
 
+    def length(self) -> int:
+        return self.end - self.start
+
 
 def _find_gutter(lines: Sequence[Line]) -> _Gutter | None:
     """The longest space between two columns of prose."""
-    edges: Counter[int] = Counter()
-    for line in lines:
-        edges.update({round(cell.x / _EDGE_GRID_POINTS) for cell in line.cells})
-    found: list[_Gutter] = []
     if len(lines) < _MIN_COLUMN_LINES:
         return None
     leftmost = min(line.x for line in lines) + _MIN_COLUMN_POINTS
-    edges = Counter({edge: n for edge, n in edges.items() if edge * _EDGE_GRID_POINTS > leftmost})
-    common = [
-        edge for edge, times in edges.most_common(_MAX_CANDIDATES) if times >= _MIN_LAST_LINES
-    ]
-    for edge in common:
-        x = (edge - 1) * _EDGE_GRID_POINTS
-        for run in _runs(lines, x):
-            whole = _are_columns(lines[run.start : run.end], x)
-            bands = [run] if whole else _bands(lines, run)
-            found += [one for one in bands if whole or _are_columns(lines[one.start : one.end], x)]
-    return max(found, key=lambda gutter: gutter.end - gutter.start, default=None)
+    edges = Counter(
+        edge
+        for line in lines
+        for edge in {round(cell.x / _EDGE_GRID_POINTS) for cell in line.cells}
+        if edge * _EDGE_GRID_POINTS > leftmost
+    )
+    spans = [_spans(line) for line in lines]
+    found: list[_Gutter] = []
+    for edge, times in edges.most_common(_MAX_CANDIDATES):
+        if times >= _MIN_LAST_LINES:
+            found += _runs(lines, spans, (edge - 1) * _EDGE_GRID_POINTS)
+    found.sort(key=lambda gutter: gutter.start - gutter.end)
+    bands: list[_Gutter] = []
+    for run in found:
+        best = max(bands, key=_Gutter.length, default=None)
+        if best is not None and best.length() >= run.length():
+            break
+        if _are_columns(lines[run.start : run.end], run.x):
+            return run
+        bands += [
+            band
+            for band in _bands(lines, run)
+            if _are_columns(lines[band.start : band.end], band.x)
+        ]
+    return max(bands, key=_Gutter.length, default=None)
 
 
-def _runs(lines: Sequence[Line], x: float) -> list[_Gutter]:
+def _spans(line: Line) -> list[tuple[float, float]]:
+    """What no gutter may cross in a line."""
+    if line.table is not None:
+        return [(line.x, line.end)]
+    return [(cell.x + 1, cell.end - 1) for cell in line.cells]
+
+
+def _runs(
+    lines: Sequence[Line], spans: Sequence[Sequence[tuple[float, float]]], x: float
+) -> list[_Gutter]:
     """The runs of lines of which none crosses x, and that stand on both sides of it."""
-    runs: list[_Gutter] = []
-    start: int | None = None
-    for at, line in enumerate(lines):
-        crossed = line.table is not None and line.x < x < line.end
-        crossed |= any(cell.x < x - 1 and cell.end > x + 1 for cell in line.cells)
-        if not crossed and start is None:
-            start = at
-        elif crossed and start is not None:
-            runs.append(_Gutter(start, at, x))
-            start = None
-    if start is not None:
-        runs.append(_Gutter(start, len(lines), x))
-    return [_trimmed(lines, run) for run in runs if run.end - run.start >= _MIN_COLUMN_LINES]
+    crossed = [-1]
+    for at, in_line in enumerate(spans):
+        for start, end in in_line:
+            if start < x < end:
+                crossed.append(at)
+                break
+    crossed.append(len(lines))
+    return [
+        _trimmed(lines, _Gutter(before + 1, after, x))
+        for before, after in pairwise(crossed)
+        if after - before > _MIN_COLUMN_LINES
+    ]
 
 
 def _bands(lines: Sequence[Line], run: _Gutter) -> list[_Gutter]:

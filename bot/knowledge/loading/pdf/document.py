@@ -16,9 +16,10 @@ from bot.knowledge.loading.pdf.columns import order_lines
 from bot.knowledge.loading.pdf.drawing import Drawing, DrawingReader
 from bot.knowledge.loading.pdf.grids import take_grids
 from bot.knowledge.loading.pdf.layout import lines_to_blocks
+from bot.knowledge.loading.pdf.legibility import UndecodableText
 from bot.knowledge.loading.pdf.lines import Line, build_lines, join_labels
 from bot.knowledge.loading.pdf.running import mark_margins
-from bot.knowledge.loading.pdf.words import PageWords, UndecodableText, WordReader, turn
+from bot.knowledge.loading.pdf.words import PageWords, WordReader, turn
 from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
 from bot.skills.document_tree import Block, Paragraph, Place, first_heading, list_left_out
 

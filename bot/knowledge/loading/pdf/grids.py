@@ -28,8 +28,11 @@ _MIN_UNRULED_ROWS = 3
 def take_grids(page: int, words: list[Word], drawing: Drawing) -> tuple[list[Line], list[Word]]:
     """Returns the ruled tables of a page, each as a line, and the words that stand in none."""
     tables: list[Line] = []
-    words = sorted(words, key=lambda word: -word.y)
-    for grid in _find_grids(drawing):
+    grids = _find_grids(drawing)
+    if grids:
+        words = [part for word in words for part in word.divide()]
+        words.sort(key=lambda word: -word.y)
+    for grid in grids:
         inside = [word for word in words if grid.holds(word)]
         if len(inside) < 2:
             continue

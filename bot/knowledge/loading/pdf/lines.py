@@ -125,6 +125,8 @@ def _rows(words: Iterable[Word]) -> list[list[Word]]:
             y, size = word.y, word.size
     for row in rows:
         row.sort(key=lambda word: word.x)
+        if any(two.x < one.end and one.inner for one, two in pairwise(row)):  # it stands in a gap
+            row[:] = sorted((part for word in row for part in word.divide()), key=lambda w: w.x)
     _move_small_words(rows)
     return [row for row in rows if row]
 

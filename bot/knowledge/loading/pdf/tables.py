@@ -6,11 +6,12 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from statistics import median
 
 from bot.knowledge.loading.pdf.lines import Cell, Line, make_cell
 from bot.knowledge.loading.pdf.text import join_lines
+from bot.knowledge.loading.pdf.words import Word
 from bot.skills.document_tree import Place, Table
 
 _MIN_ROWS = 3
@@ -229,8 +230,8 @@ def _split_cell(cell: Cell, columns: Sequence[Cell]) -> list[str]:
     if len(cuts) == len(columns) - 1:
         edges = [0, *cuts, len(cell.words)]
         return [make_cell(cell.words[one:two]).text for one, two in pairwise(edges)]
-    parts: list[list[int]] = [[] for _ in columns]
-    for number, word in enumerate(cell.words):
+    parts: list[list[Word]] = [[] for _ in columns]
+    for word in chain.from_iterable(word.divide() for word in cell.words):
         inside = [
             at
             for at, column in enumerate(columns)
@@ -238,10 +239,10 @@ def _split_cell(cell: Cell, columns: Sequence[Cell]) -> list[str]:
         ]
         if not inside:
             return [cell.text] * len(columns)
-        parts[inside[0]].append(number)
+        parts[inside[0]].append(word)
     if not all(parts):
         return [cell.text] * len(columns)
-    return [make_cell([cell.words[number] for number in part]).text for part in parts]
+    return [make_cell(part).text for part in parts]
 
 
 def _distance(column: Cell, place: float) -> float:

@@ -1,8 +1,7 @@
 """Takes the words of a PDF page, with place, size and font, from pdfium.
 
 pdfium gives letters in an order of its own. Of a word only the first and the last letter are asked
-for, since each question costs about a microsecond: the letters of one text object share a baseline,
-a size and a font.
+for: the letters of one text object share a baseline, a size and a font.
 """
 
 from __future__ import annotations
@@ -11,10 +10,13 @@ import ctypes
 import math
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+from bot.knowledge.loading.pdf.legibility import NOISE, check_decoded, looks_written
+from bot.knowledge.loading.pdf.letters import LetterReader
 
 _BOLD = re.compile(
     r"bold|black|heavy|demi|(?:cm|sf|ec|ls|la|t1)?(?:ss)?bx(?:ti|sl)?\d*$", re.IGNORECASE
@@ -28,39 +30,41 @@ _WORD = re.compile(r"[^ \t\r\n\x00\x0b\x0c\xa0\u1680\u2000-\u200b\u2028\u2029\u2
 _CHARACTERS = str.maketrans(
     {
         **{"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"},
-        **{"\ufffe": "\xad", "\x02": "\xad", "\uf0b7": "•", "\uf0a7": "▪", "\uf0fc": "✓"},
+        **{"\uf0b7": "•", "\uf0a7": "▪", "\uf0fc": "✓"},
         **{"\x1b": "ff", "\x1c": "fi", "\x1d": "fl", "\x1e": "ffi", "\x1f": "ffl"},
         **{"\x15": "–", "\x16": "—", "\x10": "“", "\x11": "”"},
         **{"☐": "[ ]", "☑": "[x]", "☒": "[x]", "🗹": "[x]", "🗷": "[x]"},
     }
 )
-"""pdfium writes U+FFFE for a hyphen at the end of a line; the letters of Symbol and Wingdings are
-private ones, and TeX's bitmap fonts do not say what theirs are."""
+"""Symbol and Wingdings have private characters; TeX's bitmap fonts do not say what theirs are."""
+_HYPHENS = str.maketrans("\ufffe\x02", "\xad\xad")
+"""What pdfium writes for a hyphen at the end of a line."""
+_PLAIN = re.compile("[ -~\xa1-\u02af\u0370-\u058f\u2010-\u2026\u20ac]*")
+"""Characters that are written as they are, from left to right, in words with spaces between."""
 _COMBINING = {
     **{"´": "\u0301", "ˆ": "\u0302", "˜": "\u0303", "¨": "\u0308", "¯": "\u0304", "ˇ": "\u030c"},
     **{"˘": "\u0306", "˙": "\u0307", "˚": "\u030a", "¸": "\u0327", "˛": "\u0328", "˝": "\u030b"},
 }
 """Accents as characters of their own, and those that join the letter before them."""
+_ACCENT_REACH = 40
+"""Characters before and after an accent, of which one is its letter."""
 _ACCENT = re.compile(f"[{''.join(_COMBINING)}]")
-_NOISE = re.compile(r"[\x00-\x1f\x7f-\x9f\ue000-\uf8ff\ufffd\uffff]")
-"""Characters that are no text: of a font's own (icons), or of no font."""
 _LIGATURE = re.compile("[\u0622\u0623\u0625\u0627]\u0644")
 """An alef before a lam: their ligature is a lam before an alef."""
 _NARROW_EM = 0.2
 """pdfium takes a narrower gap for a space at times, where letters are kerned."""
+_WIDE_EM = 0.5
+"""A wider gap may be that between two cells."""
 _HALF = re.compile("[\ud800-\udfff]")
-_MIN_JUDGED_CHARACTERS = 8
-_MAX_UNDECODED_SHARE = 0.3
-_MAX_SCRIPTS = 4
-_MIN_JUDGED_LETTERS = 12
 
 
 @dataclass(slots=True)
 class Word:
-    """Letters between two spaces. `y` is the baseline's height; places and sizes are in points.
+    """Letters that are drawn at once, without a wide gap: a word, or several with spaces between.
 
-    `spaced` tells that the document writes a space after it. Words with the same `run` were drawn
-    at once.
+    `y` is the baseline's height; places and sizes are in points. `spaced` tells that the document
+    writes a space after it. Words with the same `run` were drawn at once. `inner` is from where to
+    where each of several words reaches.
     """
 
     x: float
@@ -72,10 +76,21 @@ class Word:
     mono: bool = False
     spaced: bool = False
     run: int = 0
+    inner: Sequence[tuple[float, float]] = ()
+
+    def divide(self) -> list[Word]:
+        """Each of its words."""
+        if not self.inner:
+            return [self]
+        parts = [
+            replace(self, x=x, end=end, text=text, spaced=True, inner=())
+            for (x, end), text in zip(self.inner, self.text.split(" "), strict=True)
+        ]
+        parts[-1].spaced = self.spaced
+        return parts
 
 
-@dataclass(slots=True)
-class _Look:
+class _Look(NamedTuple):
     """What the letters of a text object share; `quarter` is -1 for text that is askew."""
 
     size: float
@@ -86,7 +101,18 @@ class _Look:
     undecoded: bool
 
 
-_NO_LOOK = _Look(1.0, 0.0, False, False, 0, False)
+@dataclass(slots=True)
+class _Pieces:
+    """What stands between two spaces of a text and is drawn at once, each with its object."""
+
+    starts: list[int] = field(default_factory=list)
+    stops: list[int] = field(default_factory=list)
+    objects: list[int] = field(default_factory=list)
+
+    def extend(self, starts: Sequence[int], stops: Sequence[int], objects: Sequence[int]) -> None:
+        self.starts += starts
+        self.stops += stops
+        self.objects += objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +127,6 @@ class PageWords:
     """Whether a part of the text was left out, since it cannot be decoded."""
 
 
-class UndecodableText(Exception):
-    """The fonts of a page do not say which letters they draw."""
-
-
 class WordReader:
     """Reads the words of the pages of one document, whose fonts it remembers."""
 
@@ -112,27 +134,21 @@ class WordReader:
         import pypdfium2.raw as pdfium
 
         self._pdfium: Any = pdfium
-        get_object = ctypes.cast(pdfium.FPDFText_GetTextObject, ctypes.c_void_p).value
-        self._object_at: Any = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)(
-            get_object or 0
-        )
-        """The same function, but its result is a number, which can be compared."""
+        self._letters = LetterReader()
         self._fonts: dict[int, tuple[bool, bool]] = {}
-        self._box = pdfium.FS_RECTF()
-        self._matrix = pdfium.FS_MATRIX()
-        self._x, self._y = ctypes.c_double(), ctypes.c_double()
 
     def read(self, text: str, textpage: Any) -> PageWords:
         """The words of a page, whose text is given. Raises `UndecodableText`."""
-        text = self._join_accents(text, textpage.raw)
+        page = ctypes.cast(textpage.raw, ctypes.c_void_p).value or 0
+        text = self._join_accents(text.translate(_HYPHENS), page)
         found: dict[int, list[Word]] = {}
         unsure: list[Word] = []
-        for look, word in self._words(text, textpage):
+        for look, word in self._words(text, page):
             found.setdefault(look.quarter, []).append(word)
             if look.undecoded:
                 unsure.append(word)
-        _check_decoded(text, weigh(unsure))
-        undecoded = bool(unsure) and not _looks_written(" ".join(word.text for word in unsure))
+        check_decoded(text, weigh(unsure))
+        undecoded = bool(unsure) and not looks_written(" ".join(word.text for word in unsure))
         if undecoded:
             noise = {id(word) for word in unsure}
             found = {
@@ -145,113 +161,148 @@ class WordReader:
         turned = [found[one] for one in sorted(found) if found[one]]
         return PageWords(words, turned, quarter, undecoded)
 
-    def _words(self, text: str, textpage: Any) -> Iterator[tuple[_Look, Word]]:
-        """The words of a page, each with its look. Letters that follow each other in one object are
-        asked for as one."""
-        handle, address = textpage.raw, ctypes.cast(textpage.raw, ctypes.c_void_p).value
-        object_at, get_box, box = self._object_at, self._pdfium.FPDFText_GetLooseCharBox, self._box
-        last_object, look, run, last, space = -1, _NO_LOOK, 0, None, 0
-        for found in _WORD.finditer(text):
-            start, end = found.span()
-            spaced = text[end : end + 1] == " "
-            while start < end:
-                stop, drawn_by = end, object_at(address, end - 1)
-                if drawn_by != last_object:
-                    drawn_by, stop = object_at(address, start), start + 1
-                    while stop < end and object_at(address, stop) == drawn_by:
-                        stop += 1
-                if drawn_by != last_object:
-                    look, run, last_object = self._look(handle, start), run + 1, drawn_by
-                get_box(handle, start, box)
-                left, right = box.left, box.right
-                if stop - start > 1:
-                    get_box(handle, stop - 1, box)
-                    other_left, other_right = box.left, box.right
-                    left = left if left < other_left else other_left
-                    right = right if right > other_right else other_right
-                if look.quarter > 0:
-                    left, right = self._turned_reach(look.quarter, handle, start, stop - 1)
-                if last is not None and last.spaced and left - last.end < _NARROW_EM * last.size:
-                    last.spaced = not self._pdfium.FPDFText_IsGenerated(handle, space)
-                word = Word(left, right, look.y, look.size, text[start:stop], look.bold, look.mono)
-                word.spaced, word.run, last, space = spaced and stop == end, run, word, end
-                if not word.text.isascii() and _LIGATURE.search(word.text):
-                    word.text = self._unfold_ligatures(word.text, handle, start)
-                if not word.text.isalnum():
-                    word.text = _join_halves(word.text)
-                    written = word.text.translate(_CHARACTERS)
-                    word.text = _NOISE.sub("", written) or ("•" if len(written) == 1 else "")
-                if word.text:
-                    yield look, word
-                start = stop
+    def _words(self, text: str, page: int) -> Iterator[tuple[_Look, Word]]:
+        """The words of a page, each with its look; those that a space divides are taken as one."""
+        pieces = self._pieces(text, page)
+        starts, stops, objects = pieces.starts, pieces.stops, pieces.objects
+        lefts, rights = self._reach(page, pieces)
+        looks = self._looks(page, pieces)
+        run, drawn_by, at, plain, last, space = 0, -1, 0, 0, None, 0
+        while at < len(starts):
+            start, stop, left, right = starts[at], stops[at], lefts[at], rights[at]
+            if objects[at] != drawn_by:
+                look, run, drawn_by = next(looks), run + 1, objects[at]
+                narrow, wide = _NARROW_EM * look.size, _WIDE_EM * look.size
+            if plain <= start:
+                plain = _PLAIN.match(text, start).end()  # type: ignore[union-attr]
+            end = at + 1
+            if look.quarter:
+                left, right = self._turned_reach(page, start, stop, look.quarter)
+            else:
+                while (
+                    end < len(starts)
+                    and objects[end] == drawn_by
+                    and narrow < lefts[end] - right < wide
+                    and starts[end] == stop + 1
+                    and stops[end] <= plain
+                ):
+                    stop, right, end = stops[end], rights[end], end + 1
+            if last is not None and last.spaced and left - last.end < _NARROW_EM * last.size:
+                last.spaced = not self._letters.is_generated(page, space)
+            written = text[start:stop]
+            if plain < stop:
+                written = self._write(written, page, start)
+            inner = list(zip(lefts[at:end], rights[at:end], strict=True)) if end > at + 1 else ()
+            spaced = text[stop : stop + 1] == " "
+            last = Word(
+                *(left, right, look.y, look.size, written),
+                *(look.bold, look.mono, spaced, run, inner),
+            )
+            at, space = end, stop
+            if written:
+                yield look, last
 
-    def _turned_reach(
-        self, quarter: int, handle: Any, first: int, last: int
-    ) -> tuple[float, float]:
-        one, two = self._letter_box(handle, first), self._letter_box(handle, last)
+    def _pieces(self, text: str, page: int) -> _Pieces:
+        """What is to be asked for. The letters of an object follow each other, so that a word is
+        whole where the next one is of the same object."""
+        spans = [found.span() for found in _WORD.finditer(text)]
+        starts, stops = [start for start, _ in spans], [stop for _, stop in spans]
+        drawn = self._letters.objects(page, starts)
+        unsure = [at for at, pair in enumerate(zip_longest(drawn, drawn[1:])) if pair[0] != pair[1]]
+        ends = self._letters.objects(page, [stops[at] - 1 for at in unsure])
+        made, done = _Pieces(), 0
+        for at in [at for at, end in zip(unsure, ends, strict=True) if drawn[at] != end]:
+            letters = self._letters.objects(page, range(starts[at], stops[at]))
+            cuts = [at for at in range(1, len(letters)) if letters[at] != letters[at - 1]]
+            made.extend(starts[done:at], stops[done:at], drawn[done:at])
+            made.extend(
+                [starts[at] + cut for cut in (0, *cuts)],
+                [*(starts[at] + cut for cut in cuts), stops[at]],
+                [letters[cut] for cut in (0, *cuts)],
+            )
+            done = at + 1
+        made.extend(starts[done:], stops[done:], drawn[done:])
+        return made
+
+    def _reach(self, page: int, pieces: _Pieces) -> tuple[list[float], list[float]]:
+        """From where to where each piece reaches: from its first letter to its last, or back."""
+        first = self._letters.spans(page, pieces.starts)
+        last = self._letters.spans(page, [stop - 1 for stop in pieces.stops])
+        return list(map(min, first[0], last[0])), list(map(max, first[1], last[1]))
+
+    def _turned_reach(self, page: int, start: int, stop: int, quarter: int) -> tuple[float, float]:
+        one, two = self._letters.boxes(page, [start, stop - 1])
         low, high = [*map(min, one[:2], two[:2])], [*map(max, one[2:], two[2:])]
-        return turn(quarter, (low[0], low[1], high[0], high[1]), 0.0, 0.0)[:2]
+        return turn(max(quarter, 0), (low[0], low[1], high[0], high[1]), 0.0, 0.0)[:2]
 
-    def _unfold_ligatures(self, text: str, handle: Any, start: int) -> str:
+    def _looks(self, page: int, pieces: _Pieces) -> Iterator[_Look]:
+        """How each object draws, in the order of the pieces."""
+        changes = [
+            (start, drawn)
+            for start, drawn, before in zip(
+                pieces.starts, pieces.objects, [-1, *pieces.objects], strict=False
+            )
+            if before != drawn
+        ]
+        starts, drawings = [start for start, _ in changes], [drawn for _, drawn in changes]
+        for drawn in self._letters.describe(page, starts, drawings):
+            a, b, c, d = drawn.matrix
+            size = abs(drawn.size) * math.hypot(c, d) or 1.0
+            bold, mono = self._font(drawn.font) if drawn.font else (False, False)
+            quarter = _quarter(a, b, d)
+            y = turn(quarter, (0.0, 0.0, 0.0, 0.0), drawn.x, drawn.y)[2] if quarter else drawn.y
+            heavy = bold or drawn.mode == _FILLED_AND_STROKED
+            yield _Look(size, y, heavy, mono, quarter, drawn.undecoded)
+
+    def _write(self, text: str, page: int, start: int) -> str:
+        """The text of a word, with the characters that people would write."""
+        if _LIGATURE.search(text):
+            text = self._unfold_ligatures(text, page, start)
+        if text.isalnum():
+            return text
+        text = _join_halves(text).translate(_CHARACTERS)
+        return NOISE.sub("", text) or ("•" if len(text) == 1 else "")
+
+    def _unfold_ligatures(self, text: str, page: int, start: int) -> str:
         """An Arabic word; pdfium turns the two letters of a ligature round, which share a box."""
         letters = list(text)
         for found in _LIGATURE.finditer(text):
             at = found.start()
-            if self._letter_box(handle, start + at) == self._letter_box(handle, start + at + 1):
+            one, two = self._letters.boxes(page, [start + at, start + at + 1])
+            if one == two:
                 letters[at : at + 2] = letters[at + 1], letters[at]
         return "".join(letters)
 
-    def _join_accents(self, text: str, handle: Any) -> str:
+    def _join_accents(self, text: str, page: int) -> str:
         """The text with accents that are drawn over letters joined to these; where they stood is a
         character that separates nothing."""
         joined = list(text)
         for found in _ACCENT.finditer(text):
-            left, bottom, right, top = self._letter_box(handle, found.start())
+            accent = found.start()
+            near = range(max(0, accent - _ACCENT_REACH), min(len(text), accent + _ACCENT_REACH))
+            (left, bottom, right, top), *boxes = self._letters.boxes(page, [accent, *near])
             middle, height = (left + right) / 2, max(top - bottom, 1.0)
-            for at in range(max(0, found.start() - 40), min(len(text), found.start() + 40)):
-                if not joined[at].isalpha():
-                    continue
-                box = self._letter_box(handle, at)
-                if box[0] < middle < box[2] and abs(box[1] - bottom) < 0.6 * height:
+            for at, box in zip(near, boxes, strict=True):
+                over = box[0] < middle < box[2] and abs(box[1] - bottom) < 0.6 * height
+                if over and joined[at].isalpha():
                     base = {"ı": "i", "ȷ": "j"}.get(joined[at], joined[at])
                     whole = unicodedata.normalize("NFC", base + _COMBINING[found[0]])
                     if len(whole) == 1:
-                        joined[at], joined[found.start()] = whole, "\x00"
+                        joined[at], joined[accent] = whole, "\x00"
                     break
         return "".join(joined)
 
-    def _letter_box(self, handle: Any, at: int) -> tuple[float, float, float, float]:
-        box = self._box
-        self._pdfium.FPDFText_GetLooseCharBox(handle, at, box)
-        return box.left, box.bottom, box.right, box.top
-
-    def _look(self, handle: Any, at: int) -> _Look:
-        pdfium, matrix = self._pdfium, self._matrix
-        pdfium.FPDFText_GetMatrix(handle, at, matrix)
-        size = pdfium.FPDFText_GetFontSize(handle, at) * math.hypot(matrix.c, matrix.d)
-        drawn_by = pdfium.FPDFText_GetTextObject(handle, at)
-        bold = mono = False
-        if drawn_by:
-            font = pdfium.FPDFTextObj_GetFont(drawn_by)
-            bold, mono = self._font(font)
-            bold |= pdfium.FPDFTextObj_GetTextRenderMode(drawn_by) == _FILLED_AND_STROKED
-        pdfium.FPDFText_GetCharOrigin(handle, at, self._x, self._y)
-        quarter, box = _quarter(matrix), (0.0, 0.0, 0.0, 0.0)
-        y = turn(quarter, box, self._x.value, self._y.value)[2]
-        undecoded = bool(pdfium.FPDFText_HasUnicodeMapError(handle, at))
-        return _Look(abs(size) or 1.0, y, bold, mono, quarter, undecoded)
-
-    def _font(self, font: Any) -> tuple[bool, bool]:
-        key = ctypes.cast(font, ctypes.c_void_p).value or 0
-        if key not in self._fonts:
-            name = ctypes.create_string_buffer(200)
-            self._pdfium.FPDFFont_GetBaseFontName(font, name, 200)
-            called = name.value.decode("utf-8", "replace").partition("+")[2] or name.value.decode(
-                "utf-8", "replace"
-            )
-            heavy = self._pdfium.FPDFFont_GetWeight(font) >= _BOLD_WEIGHT
-            self._fonts[key] = (heavy or bool(_BOLD.search(called)), bool(_MONO.search(called)))
-        return self._fonts[key]
+    def _font(self, font: int) -> tuple[bool, bool]:
+        """Whether the letters of a font are bold, and whether all are as wide."""
+        if font not in self._fonts:
+            pdfium, name = self._pdfium, ctypes.create_string_buffer(200)
+            handle = ctypes.cast(font, pdfium.FPDF_FONT)
+            pdfium.FPDFFont_GetBaseFontName(handle, name, 200)
+            called = name.value.decode("utf-8", "replace")
+            called = called.partition("+")[2] or called
+            heavy = pdfium.FPDFFont_GetWeight(handle) >= _BOLD_WEIGHT
+            self._fonts[font] = (heavy or bool(_BOLD.search(called)), bool(_MONO.search(called)))
+        return self._fonts[font]
 
     def forget_fonts(self) -> None:
         """To be called when a page is closed: the next one's fonts may have the same addresses."""
@@ -280,55 +331,13 @@ def _join_halves(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
 
 
-def _quarter(matrix: Any) -> int:
+def _quarter(a: float, b: float, d: float) -> int:
     """How many quarters to the right a text has to be turned until it runs to the right."""
-    a, b = matrix.a, matrix.b
     if abs(b) < 0.2 * abs(a):
-        return 2 if a < 0 and matrix.d < 0 else 0
+        return 2 if a < 0 and d < 0 else 0
     if abs(a) < 0.2 * abs(b):
         return 1 if b > 0 else 3
     return -1
-
-
-def _check_decoded(text: str, unknown: int) -> None:
-    """Raises `UndecodableText` where a part of the letters that matters is noise, or letters are
-    from more scripts than anyone writes in."""
-    written = len(text) - sum(map(text.count, " \r\n\t"))
-    if written < _MIN_JUDGED_CHARACTERS:
-        return
-    noise = len(_NOISE.findall(text)) - sum(map(text.count, "\r\n\t\x02"))
-    unsure = unknown > _MAX_UNDECODED_SHARE * written and not _looks_written(text)
-    if unsure or noise > _MAX_UNDECODED_SHARE * written:
-        raise UndecodableText
-    if not text.isascii():
-        scripts = Counter(
-            unicodedata.name(letter, "?").split()[0]
-            for letter in text[:4_000]
-            if letter > "\u024f" and letter.isalpha()
-        )
-        if sum(scripts.values()) >= _MIN_JUDGED_LETTERS:
-            common = [name for name, times in scripts.items() if times * 25 >= scripts.total()]
-            if len(set(common) - _WRITTEN_TOGETHER) > _MAX_SCRIPTS:
-                raise UndecodableText
-
-
-def _looks_written(text: str) -> bool:
-    """Whether codes that were taken for ASCII are such: TeX's fonts do not say so."""
-    letters = [letter for letter in text.lower() if letter.isalpha()]
-    if sum(letter.isascii() for letter in letters) < 0.7 * len(letters):
-        return False
-    capitals = sum(letter.isupper() for letter in text)
-    vowels = sum(map(letters.count, "aeiou"))
-    return len(letters) < _MIN_JUDGED_LETTERS or (
-        0.22 * len(letters) < vowels < 0.65 * len(letters) and capitals < 0.6 * len(letters)
-    )
-
-
-_WRITTEN_TOGETHER = frozenset(
-    {"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "FULLWIDTH", "HALFWIDTH"}
-    | {"GREEK", "LATIN", "MODIFIER", "MATHEMATICAL"}
-)
-"""Scripts that stand beside each other in one text."""
 
 
 def weigh(words: Sequence[Word]) -> int:
