@@ -16,7 +16,10 @@ from bot.knowledge.loading.pdf.tables import TableFinder
 from bot.knowledge.loading.pdf.text import Vocabulary, is_hangul, join_lines
 from bot.skills.document_tree import Block, Code, Heading, ListItem, Paragraph, Place, Table
 
-_MARK = re.compile(r"\s*([•‣▪●○◦■□–*·-]|\[[ x]\]|\(?(?:\d{1,3}|[a-zA-Z])\)|(?:\d{1,3}|[a-z])\.)\s+")
+_MARK = re.compile(
+    r"\s*([•‣▪●○◦■□–*·-]|\[[ x]\]"
+    r"|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{2,4})\)|(?:\d{1,3}|[a-z]|[ivx]{2,4})\.)\s+"
+)
 _BULLETS = frozenset("•‣▪●○◦■□·–*-")
 _DOT_LEADERS = re.compile(r"\s*+[\divxl]*+\s*+(?:[.…·]\s*+){4}", re.IGNORECASE)
 """Dots before a page's number, read from the line's end."""

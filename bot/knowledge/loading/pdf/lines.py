@@ -16,7 +16,7 @@ from bot.knowledge.loading.pdf.text import (
     MAX_RAISED_GAP_EM,
     MIN_RAISE_EM,
     OVERLAP_EM,
-    SMALL_SIZE_RATIO,
+    is_small,
     write_words,
 )
 from bot.knowledge.loading.pdf.words import Word
@@ -24,12 +24,14 @@ from bot.skills.document_tree import Table
 
 _LEVEL_EM = 0.45
 """Words whose baselines are less apart than this share of the size stand at one height."""
+_MAX_ROW_GAP_EM = 1.15
+"""How far the rows of a word, and of one that is raised at it, are apart."""
 _CELL_GAP_EM = 0.8
 _WIDEST_SPACE_EM = 1.5
 """Spaces of a justified line reach so far; then all of the line are wide."""
 _WIDE_SPACE_EM = 1.1
 _MIN_JUSTIFIED_WORDS = 6
-_MARK = re.compile(r"[•‣▪●○◦■□–*·-]|\[[ x]\]|\(?(?:\d{1,2}|[a-zA-Z])[.)]")
+_MARK = re.compile(r"[•‣▪●○◦■□–*·-]|\[[ x]\]|\(?(?:\d{1,2}|[a-zA-Z]|[ivx]{2,4})[.)]")
 _HEADING_NUMBER = re.compile(r"\d{1,2}(?:\.\d{1,2})*\.?|[A-Z](?:\.\d{1,2})*\.?|[IVX]{1,5}\.")
 _MAX_MARK_GAP_EM = 4.0
 _MAX_LABEL_GAP_EM = 14.0
@@ -134,32 +136,39 @@ def _rows(words: Iterable[Word]) -> list[list[Word]]:
 def _move_small_words(rows: list[list[Word]]) -> None:
     """Moves raised and lowered words to the row of the word that they stand at, where another row
     has taken them."""
-    largest = [max(word.size for word in row) for row in rows]
     for at, row in enumerate(rows):
-        around = SMALL_SIZE_RATIO * max(largest[max(0, at - 1) : at + 2])
-        for word in [word for word in row if word.size < around]:
+        reach = _MAX_ROW_GAP_EM * max((word.size for word in row), default=0.0)
+        near = [
+            other
+            for other in (at + 1, at - 1)
+            if row
+            and 0 <= other < len(rows)
+            and rows[other]
+            and abs(rows[other][0].y - row[0].y) < reach
+        ]
+        for word in list(row) if near else ():
             if _find_base(row, word) is not None:
                 continue
-            for other in (at + 1, at - 1):
-                beside = rows[other] if 0 <= other < len(rows) else []
-                place = _find_base(beside, word)
+            for other in near:
+                place = _find_base(rows[other], word)
                 if place is not None:
-                    beside.insert(place, word)
+                    rows[other].insert(place, word)
                     row.remove(word)
                     break
 
 
 def _find_base(row: Sequence[Word], word: Word) -> int | None:
-    """The place after the word of a row that another is raised or lowered at."""
+    """The place after the word of a row that another is raised or lowered at, or goes on with."""
     place = bisect_left(row, word.x, key=lambda other: other.x)
     if not place:
         return None
     base = row[place - 1]
-    if word.size >= SMALL_SIZE_RATIO * base.size or not base.text[-1].isalnum():
+    if not OVERLAP_EM * base.size <= word.x - base.end <= MAX_RAISED_GAP_EM * base.size:
         return None
-    near = OVERLAP_EM * base.size <= word.x - base.end <= MAX_RAISED_GAP_EM * base.size
+    if word.y == base.y:
+        return place
     shifted = MIN_RAISE_EM <= abs(word.y - base.y) / base.size <= MAX_RAISE_EM
-    return place if near and shifted else None
+    return place if shifted and is_small(word, base) else None
 
 
 def join_cells(row: Sequence[Word]) -> list[Cell]:

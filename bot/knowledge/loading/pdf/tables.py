@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from statistics import median
@@ -180,7 +180,11 @@ def _find_columns(lines: Sequence[Line]) -> list[Cell]:
     if len(full) < 2:
         return []
     edges = sorted(
-        edge for line in full for cell in line.cells for edge in ((cell.x, 1), (cell.end, -1))
+        edge
+        for line in full
+        for cell in line.cells
+        if not _is_merged(cell, full)
+        for edge in ((cell.x, 1), (cell.end, -1))
     )
     allowed = _CROSSED_SHARE * len(full)
     columns: list[Cell] = []
@@ -197,6 +201,19 @@ def _find_columns(lines: Sequence[Line]) -> list[Cell]:
             else:
                 columns.append(Cell(started, place, ""))
     return columns
+
+
+def _is_merged(cell: Cell, rows: Sequence[Line]) -> bool:
+    """Whether a cell reaches over two cells of most other rows, and tells no column."""
+    sampled = rows[:_SAMPLED_ROWS]
+    if len(sampled) < _MIN_ROWS:
+        return False
+    over = sum(
+        sum(cell.x - _SAME_POINTS <= other.x and other.end <= cell.end + _SAME_POINTS
+            for other in row.cells) > 1
+        for row in sampled
+    )  # fmt: skip
+    return 2 * over > len(sampled)
 
 
 def _place_cells(line: Line, columns: Sequence[Cell]) -> list[str]:
@@ -261,43 +278,73 @@ def count_header_rows(rows: Sequence[Sequence[str]], bold: Sequence[bool]) -> in
     """How many of the first rows name the columns; 0 where the first one has values already."""
     if len(rows) < 2:
         return 0
+    heavy = next((at for at, one in enumerate(bold) if not one), len(bold))
+    heavy = heavy if heavy < min(len(rows), _MAX_HEADER_ROWS + 1) else 0
     body = rows[max(1, len(rows) - _SAMPLED_ROWS) :]
-    values = [at for at in range(1, len(rows[0])) if _mostly(is_value, body, at)]
-    values = values or [at for at in range(len(rows[0])) if _mostly(is_value, body, at)]
-    digits = _has_digit
+    width = range(len(rows[0]))
+    values = [at for at in width[1:] if _mostly(is_value, body, at)]
+    values = values or [at for at in width if _mostly(is_value, body, at)]
     if values:
         years = {at for at in values if _mostly(_is_year, body, at)}
-        return _leading_rows(
-            rows, lambda at, cell: is_value(cell) and (at in years or not _is_year(cell)), values
-        )
-    coded = [at for at in range(len(rows[0])) if _mostly(digits, body, at)]
+        units = {at for at in values if _mostly(_has_letter, body, at)}
+
+        def has_values(at: int, cell: str) -> bool:
+            if not is_value(cell) or (_is_year(cell) and at not in years):
+                return False
+            return at in units or not _has_letter(cell)
+
+        return max(heavy, _leading_rows(rows, has_values, values, sure=True))
+    coded = [at for at in width if _mostly(_has_digit, body, at)]
     if coded:
-        return _leading_rows(rows, lambda _, cell: digits(cell), coded)
-    heavy = next((at for at, one in enumerate(bold) if not one), len(bold))
-    if 0 < heavy < min(len(rows), _MAX_HEADER_ROWS + 1):
+        return max(heavy, _leading_rows(rows, lambda _, cell: _has_digit(cell), coded))
+    if heavy:
         return heavy
     first = rows[0]
-    labels = all(cell.rstrip().endswith(":") for cell in first[:1])
+    labels = first[0].rstrip().endswith(":")
     return int(all(first) and not labels and len(rows) >= _MIN_ROWS and max(map(len, first)) <= 60)
 
 
-def _leading_rows(rows: Sequence[Sequence[str]], is_body, columns: Sequence[int]) -> int:  # type: ignore[no-untyped-def]
+def _leading_rows(
+    rows: Sequence[Sequence[str]],
+    is_body: Callable[[int, str], bool],
+    columns: Sequence[int],
+    *,
+    sure: bool = False,
+) -> int:
+    """How many of the first rows are unlike the others in these columns.
+
+    A further one names parts of what the one above names; where values tell the rows of a table for
+    `sure`, it may also go on with it.
+    """
     count = 0
     for row in rows[: _MAX_HEADER_ROWS + 1]:
         found = [(at, row[at]) for at in columns if at < len(row) and row[at]]
         if not found or 2 * sum(is_body(at, cell) for at, cell in found) >= len(found):
             break
+        goes_on = sure and not any(_has_digit(cell) for _, cell in found)
+        if count and not goes_on and not _names_parts(rows[count - 1], row):
+            break
         count += 1
     return count if count < len(rows) and count <= _MAX_HEADER_ROWS else 0
 
 
-def _mostly(says, rows: Sequence[Sequence[str]], column: int) -> bool:  # type: ignore[no-untyped-def]
+def _names_parts(above: Sequence[str], row: Sequence[str]) -> bool:
+    """Whether a row stands below cells that are merged or empty, or leaves its first one empty."""
+    merged = any(one == two for one, two in pairwise(above))
+    return merged or not all(above) or not row[0]
+
+
+def _mostly(says: Callable[[str], bool], rows: Sequence[Sequence[str]], column: int) -> bool:
     found = [row[column] for row in rows if column < len(row) and row[column]]
     return bool(found) and 2 * sum(map(says, found)) > len(found)
 
 
 def _is_year(text: str) -> bool:
     return bool(_YEAR.fullmatch(text.strip()))
+
+
+def _has_letter(text: str) -> bool:
+    return any(map(str.isalpha, text))
 
 
 def _has_digit(text: str) -> bool:

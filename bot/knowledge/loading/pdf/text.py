@@ -17,11 +17,13 @@ _THIN_EM = 0.1
 """The thin space of a long number: two figures that are further apart are two numbers."""
 OVERLAP_EM = -0.19
 """What reaches further into the word before it is another word."""
-SMALL_SIZE_RATIO = 0.86
+_SMALL_SIZE_RATIO = 0.86
 _TINY_SIZE_RATIO = 0.75
 MIN_RAISE_EM = 0.12
 MAX_RAISE_EM = 0.85
 MAX_RAISED_GAP_EM = 0.2
+_RAISED_NUMBER = re.compile(r"[-+−–]?\d{1,3}")
+_MIN_NUMBER_RAISE_EM = 0.25
 _WORD = re.compile(r"\w*")
 
 
@@ -74,11 +76,20 @@ def _shift(last: Word | None, word: Word, end: float, main: Word) -> int:
     least = MIN_RAISE_EM if word.size > _TINY_SIZE_RATIO * main.size else 0.5 * MIN_RAISE_EM
     if not least <= abs(rise) <= MAX_RAISE_EM:
         return 0
-    if word.size > SMALL_SIZE_RATIO * main.size and not (word.text.isdigit() and rise > 0.25):
+    if not is_small(word, main):
         return 0
     if last is not None and word.x - end > MAX_RAISED_GAP_EM * main.size:
         return 0
     return 1 if rise > 0 else -1
+
+
+def is_small(word: Word, beside: Word) -> bool:
+    """Whether a word can be raised or lowered beside another: its letters are smaller, or it is a
+    number that stands well above."""
+    if word.size <= _SMALL_SIZE_RATIO * beside.size:
+        return True
+    above = word.y - beside.y > _MIN_NUMBER_RAISE_EM * beside.size
+    return above and bool(_RAISED_NUMBER.fullmatch(word.text))
 
 
 def _apart(last: Word, word: Word, end: float, shift: int) -> bool:

@@ -37,8 +37,8 @@ _CHARACTERS = str.maketrans(
     }
 )
 """Symbol and Wingdings have private characters; TeX's bitmap fonts do not say what theirs are."""
-_HYPHENS = str.maketrans("\ufffe\x02", "\xad\xad")
-"""What pdfium writes for a hyphen at the end of a line."""
+_HYPHENS = str.maketrans("\ufffe\x02\u2011", "\xad\xad-")
+"""What pdfium writes for a hyphen at the end of a line; and one that breaks no line."""
 _PLAIN = re.compile("[ -~\xa1-\u02af\u0370-\u058f\u2010-\u2026\u20ac]*")
 """Characters that are written as they are, from left to right, in words with spaces between."""
 _COMBINING = {
@@ -53,6 +53,11 @@ _LIGATURE = re.compile("[\u0622\u0623\u0625\u0627]\u0644")
 """An alef before a lam: their ligature is a lam before an alef."""
 _NARROW_EM = 0.2
 """pdfium takes a narrower gap for a space at times, where letters are kerned."""
+_GAPS_AROUND = 8
+_MIN_GAPS = 3
+_MIN_EVEN_RATIO = 0.75
+_GAP_EM = 0.8
+"""A wider gap is a space only where the document writes one."""
 _WIDE_EM = 0.5
 """A wider gap may be that between two cells."""
 _HALF = re.compile("[\ud800-\udfff]")
@@ -187,8 +192,10 @@ class WordReader:
                     and stops[end] <= plain
                 ):
                     stop, right, end = stops[end], rights[end], end + 1
-            if last is not None and last.spaced and left - last.end < _NARROW_EM * last.size:
-                last.spaced = not self._letters.is_generated(page, space)
+            gap = (left - last.end) / last.size if last is not None else 0.0
+            if last is not None and last.spaced and not _NARROW_EM < gap < _GAP_EM:
+                even = 0 < gap <= _NARROW_EM and _is_even(pieces.objects, lefts, rights, at)
+                last.spaced = even or not self._letters.is_generated(page, space)
             written = text[start:stop]
             if plain < stop:
                 written = self._write(written, page, start)
@@ -329,6 +336,22 @@ def _join_halves(text: str) -> str:
     if not _HALF.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
+
+
+def _is_even(
+    objects: Sequence[int], lefts: Sequence[float], rights: Sequence[float], at: int
+) -> bool:
+    """Whether the gap before a word is about as wide as those around it, which are drawn at once:
+    a space of a line that had to be set tight, and no kerning."""
+    around = range(max(1, at - _GAPS_AROUND), min(len(objects), at + _GAPS_AROUND + 1))
+    gaps = sorted(
+        lefts[one] - rights[one - 1]
+        for one in around
+        if objects[one] == objects[at] == objects[one - 1]
+    )
+    if len(gaps) < _MIN_GAPS or objects[at] != objects[at - 1]:
+        return False
+    return lefts[at] - rights[at - 1] >= _MIN_EVEN_RATIO * gaps[len(gaps) // 2]
 
 
 def _quarter(a: float, b: float, d: float) -> int:

@@ -93,6 +93,33 @@ def test_any_order_of_drawing_is_read_from_left_to_right(seed: int) -> None:
     assert table.header_rows == 0, "values were taken for the names of the columns"
 
 
+def test_the_spaces_of_a_line_that_was_set_tight_were_taken_for_kerning() -> None:
+    drawn = "BT /F1 12 Tf 50 700 Td [(Germs)-165(per)-165(litre)-165(and)-165(day)] TJ ET"
+    assert texts(blocks(drawn)) == ["Germs per litre and day"]
+
+
+def test_a_note_mark_after_a_full_stop_was_a_line_of_its_own() -> None:
+    drawn = "BT /F1 11 Tf 50 700 Td (He climbs the stairs.) Tj /F1 8 Tf 5 Ts (1) Tj "
+    drawn += "/F1 11 Tf 0 Ts ( Then he rests.) Tj ET"
+    assert texts(blocks(drawn)) == ["He climbs the stairs.¹ Then he rests."]
+
+
+@pytest.mark.parametrize("size", [9.2, 10.7])
+def test_a_raised_minus_was_cut_from_its_number(size: float) -> None:
+    """Browsers draw letter by letter, and some raise numbers in letters of the same size."""
+    drawn = show(50, 700, "1", size=11) + show(56.1, 700, "0", size=11)
+    drawn += show(62.2, 705, "-4" if size > 10 else "-", size=size)
+    drawn += show(65.3, 705, "4", size=size) if size < 10 else ""
+    assert texts(blocks(drawn)) == ["10⁻⁴"]
+
+
+def test_what_is_drawn_in_a_gap_of_a_line_stands_in_it() -> None:
+    drawn = "BT /F1 12 Tf 50 700 Td [(H)-400(O is)-300(water)] TJ ET " + show(
+        58.7, 698, "2", size=7
+    )
+    assert texts(blocks(drawn)) == ["H ₂O is water"]
+
+
 def test_cells_that_touch_are_two() -> None:
     drawn = show(50, 700, "Alpha") + show(70.4, 700, "27.5")
     assert texts(blocks(drawn)) == ["Alpha 27.5"]
@@ -193,6 +220,11 @@ def test_a_korean_word_that_the_end_of_a_line_cuts_is_whole() -> None:
 # --- columns, headings, margins -----------------------------------------------------------------
 
 
+def test_lists_with_small_roman_numbers() -> None:
+    found = blocks(prose(50, 700, ["i. the lamp", "ii. the bell", "iii. the rope"]))
+    assert [block.marker for block in found if isinstance(block, ListItem)] == ["i.", "ii.", "iii."]
+
+
 def test_columns_are_read_one_after_the_other() -> None:
     left = [f"{LINE[:40]} {n} left" for n in range(8)]
     right = [f"{LINE[:40]} {n} right" for n in range(5)]
@@ -251,6 +283,45 @@ def test_a_header_of_two_lines_names_the_columns() -> None:
     assert table.header == ("Town", "Permits new", "Permits renewed")
     assert (table.header_rows, table.caption) == (2, "Table 2: Permits by town")
     assert table.rows[2:] == tuple(TOWNS)
+
+
+def test_columns_that_are_drawn_at_once_and_near_to_each_other_were_one() -> None:
+    rows = [("Müll", "1,50 €", "2,50 €"), ("Öl", "3,50 €", "4,50 €"), ("Käse", "5,50 €", "6,50 €")]
+    drawn = "".join(
+        show(50, 700 - 14 * at, name)
+        + f"BT /F1 10 Tf 150 {700 - 14 * at} Td [({one})-1090({two})] TJ ET\n"
+        for at, (name, one, two) in enumerate(rows)
+    )
+    (table,) = tables(blocks(drawn))
+    assert table.rows == tuple(rows)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("Nutrient", "Per 100 g", "Each"), ("Energy", "231 kcal", "347 kcal"),
+         ("Fat", "9.8 g", "14.7 g"), ("Sugar", "17.4 g", "26.1 g")],
+        [("Branch", "1 Q", "2 Q"), ("Lamps", "312.4", "355.9"), ("Oil", "188.0", "171.2"),
+         ("Rope", "120.7", "135.8")],
+        [("Sign", "Cause", "Action"), ("Pump is dry", "Air in the pipe", "Open the valve"),
+         ("Louder than 72 dB", "Bearing 6205", "Replace"), ("Above 4.8 A", "Worn", "Measure")],
+    ],
+)  # fmt: skip
+def test_names_with_figures_and_rows_with_few_of_them_are_told_apart(
+    rows: list[tuple[str, ...]],
+) -> None:
+    (table,) = tables(blocks("".join(show_cells(rows, (50, 200, 300)))))
+    assert table.header == rows[0]
+    assert table.header_rows == 1
+
+
+def test_a_cell_over_two_columns_made_them_one() -> None:
+    rows = [("Hour", "Monday", "Tuesday"), ("8:15", "Algebra", "Physics")]
+    rows += [("9:05", "Spelling", "Chemistry"), ("10:50", "Music", "Gymnastics")]
+    drawn = "".join(show_cells(rows, (50, 100, 150)))
+    drawn += show(50, 636, "11:40") + show(100, 636, "Workshop of many years")
+    (table,) = tables(blocks(drawn))
+    assert table.rows == (*rows, ("11:40", *["Workshop of many years"] * 2))
 
 
 def test_a_ruled_table_has_its_merged_cells_and_wrapped_lines() -> None:
