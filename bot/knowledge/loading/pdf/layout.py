@@ -13,14 +13,10 @@ from bot.knowledge.loading.pdf.headings import CAPTION, HeadingFinder
 from bot.knowledge.loading.pdf.lines import Line
 from bot.knowledge.loading.pdf.running import remove_running_lines
 from bot.knowledge.loading.pdf.tables import TableFinder
-from bot.knowledge.loading.pdf.text import Vocabulary, is_hangul, join_lines
+from bot.knowledge.loading.pdf.text import BULLETS, MARK, Vocabulary, is_hangul, join_lines
 from bot.skills.document_tree import Block, Code, Heading, ListItem, Paragraph, Place, Table
 
-_MARK = re.compile(
-    r"\s*([•‣▪●○◦■□–*·-]|\[[ x]\]"
-    r"|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{2,4})\)|(?:\d{1,3}|[a-z]|[ivx]{2,4})\.)\s+"
-)
-_BULLETS = frozenset("•‣▪●○◦■□·–*-")
+_MARK = re.compile(rf"\s*({MARK})\s+")
 _DOT_LEADERS = re.compile(r"\s*+[\divxl]*+\s*+(?:[.…·]\s*+){4}", re.IGNORECASE)
 """Dots before a page's number, read from the line's end."""
 _SENTENCE_ENDS = (".", "!", "?", ":", ";", "…", "。", "！", "？", "”", '"', ")", "」")
@@ -181,7 +177,7 @@ class _Blocks:
         if first is not None and row != self._item_row:
             self._indents = [x for x in self._indents if x < first.x - 4] + [first.x]
         self._item_row = row
-        marker = "-" if self._marker in _BULLETS else self._marker
+        marker = "-" if self._marker in BULLETS else self._marker
         return ListItem(text, marker, max(0, len(self._indents) - 1), place)
 
     def _note_asides(self, lines: Sequence[Line]) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from bot.knowledge.loading.pdf.text import (
+    FIRST_MARK,
     MAX_RAISE_EM,
     MAX_RAISED_GAP_EM,
     MIN_RAISE_EM,
@@ -31,9 +32,9 @@ _WIDEST_SPACE_EM = 1.5
 """Spaces of a justified line reach so far; then all of the line are wide."""
 _WIDE_SPACE_EM = 1.1
 _MIN_JUSTIFIED_WORDS = 6
-_MARK = re.compile(r"[•‣▪●○◦■□–*·-]|\[[ x]\]|\(?(?:\d{1,2}|[a-zA-Z]|[ivx]{2,4})[.)]")
 _HEADING_NUMBER = re.compile(r"\d{1,2}(?:\.\d{1,2})*\.?|[A-Z](?:\.\d{1,2})*\.?|[IVX]{1,5}\.")
 _MAX_MARK_GAP_EM = 4.0
+_MARK_LEVEL_EM = 0.6
 _MAX_LABEL_GAP_EM = 14.0
 _VALUE = re.compile(r"[-+−–(~<>≤≥±]?\s?(?:[€$£¥]\s?)?\d[\d\s.,:/’'%)€$£¥-]*")
 
@@ -130,7 +131,22 @@ def _rows(words: Iterable[Word]) -> list[list[Word]]:
         if any(two.x < one.end and one.inner for one, two in pairwise(row)):  # it stands in a gap
             row[:] = sorted((part for word in row for part in word.divide()), key=lambda w: w.x)
     _move_small_words(rows)
-    return [row for row in rows if row]
+    return _join_marked_rows([row for row in rows if row])
+
+
+def _join_marked_rows(rows: list[list[Word]]) -> list[list[Word]]:
+    """Marks of lists that stand a little higher than their text go with it."""
+    joined: list[list[Word]] = []
+    for row in rows:
+        last = joined[-1] if joined else row
+        mark, word = last[-1], row[0]
+        near = 0 < word.x - mark.end < _MAX_MARK_GAP_EM * word.size
+        below = 0 < mark.y - word.y < _MARK_LEVEL_EM * word.size
+        if len(last) == 1 and near and below and FIRST_MARK.fullmatch(mark.text):
+            joined[-1] = [replace(mark, y=word.y), *row]
+        else:
+            joined.append(row)
+    return joined
 
 
 def _move_small_words(rows: list[list[Word]]) -> None:
@@ -220,7 +236,7 @@ def _join_marks(cells: list[Cell]) -> list[Cell]:
     joined: list[Cell] = []
     for cell in cells:
         last = joined[-1] if joined else None
-        marks = last is not None and _MARK.fullmatch(last.text)
+        marks = last is not None and FIRST_MARK.fullmatch(last.text)
         if last is not None and marks and _is_near(last, cell, _MAX_MARK_GAP_EM):
             joined[-1] = make_cell([*last.words, *cell.words])
         else:
@@ -230,7 +246,7 @@ def _join_marks(cells: list[Cell]) -> list[Cell]:
 
 def is_mark(text: str) -> bool:
     """Whether a text is the mark of a list's item, or a heading's number."""
-    return bool(_MARK.fullmatch(text) or _HEADING_NUMBER.fullmatch(text))
+    return bool(FIRST_MARK.fullmatch(text) or _HEADING_NUMBER.fullmatch(text))
 
 
 def join_labels(line: Line) -> Line:

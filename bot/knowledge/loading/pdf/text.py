@@ -24,6 +24,13 @@ MAX_RAISE_EM = 0.85
 MAX_RAISED_GAP_EM = 0.2
 _RAISED_NUMBER = re.compile(r"[-+−–]?\d{1,3}")
 _MIN_NUMBER_RAISE_EM = 0.25
+BULLETS = "•‣▪●○◦■□–*·‧-"
+MARK = (
+    rf"[{BULLETS}]|\[[ x]\]"
+    r"|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{2,4})\)|(?:\d{1,3}|[a-z]|[ivx]{2,4})\."
+)
+"""What stands before the item of a list."""
+FIRST_MARK = re.compile(rf"{MARK}|[A-Z]\.")
 _WORD = re.compile(r"\w*")
 
 
@@ -85,15 +92,22 @@ def _shift(last: Word | None, word: Word, end: float, main: Word) -> int:
 
 def is_small(word: Word, beside: Word) -> bool:
     """Whether a word can be raised or lowered beside another: its letters are smaller, or it is a
-    number that stands well above."""
+    number that stands well above or below."""
     if word.size <= _SMALL_SIZE_RATIO * beside.size:
         return True
-    above = word.y - beside.y > _MIN_NUMBER_RAISE_EM * beside.size
-    return above and bool(_RAISED_NUMBER.fullmatch(word.text))
+    away = abs(word.y - beside.y) > _MIN_NUMBER_RAISE_EM * beside.size
+    return away and bool(_RAISED_NUMBER.fullmatch(word.text))
 
 
 def _apart(last: Word, word: Word, end: float, shift: int) -> bool:
     gap = word.x - end
+    if (
+        last.run != word.run
+        and not shift
+        and len(last.text) > 1
+        and FIRST_MARK.fullmatch(last.text)
+    ):
+        return True
     if _GLUED_EM * word.size < gap and not shift and last.text.isascii():
         return True
     if _is_right_to_left(last.text) or _is_right_to_left(word.text):

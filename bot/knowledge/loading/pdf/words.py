@@ -56,6 +56,9 @@ _NARROW_EM = 0.2
 _GAPS_AROUND = 8
 _MIN_GAPS = 3
 _MIN_EVEN_RATIO = 0.75
+_LEANING_LETTERS = frozenset("fjJſƒ")
+"""Letters that reach into the space beside them."""
+_MIN_LEANING_RATIO = 0.45
 _GAP_EM = 0.8
 """A wider gap is a space only where the document writes one."""
 _WIDE_EM = 0.5
@@ -194,7 +197,8 @@ class WordReader:
                     stop, right, end = stops[end], rights[end], end + 1
             gap = (left - last.end) / last.size if last is not None else 0.0
             if last is not None and last.spaced and not _NARROW_EM < gap < _GAP_EM:
-                even = 0 < gap <= _NARROW_EM and _is_even(pieces.objects, lefts, rights, at)
+                leans = text[start] in _LEANING_LETTERS or text[space - 1] in _LEANING_LETTERS
+                even = 0 < gap <= _NARROW_EM and _is_even(objects, lefts, rights, at, leans)
                 last.spaced = even or not self._letters.is_generated(page, space)
             written = text[start:stop]
             if plain < stop:
@@ -339,7 +343,11 @@ def _join_halves(text: str) -> str:
 
 
 def _is_even(
-    objects: Sequence[int], lefts: Sequence[float], rights: Sequence[float], at: int
+    objects: Sequence[int],
+    lefts: Sequence[float],
+    rights: Sequence[float],
+    at: int,
+    leans: bool,
 ) -> bool:
     """Whether the gap before a word is about as wide as those around it, which are drawn at once:
     a space of a line that had to be set tight, and no kerning."""
@@ -351,7 +359,8 @@ def _is_even(
     )
     if len(gaps) < _MIN_GAPS or objects[at] != objects[at - 1]:
         return False
-    return lefts[at] - rights[at - 1] >= _MIN_EVEN_RATIO * gaps[len(gaps) // 2]
+    least = _MIN_LEANING_RATIO if leans else _MIN_EVEN_RATIO
+    return lefts[at] - rights[at - 1] >= least * gaps[len(gaps) // 2]
 
 
 def _quarter(a: float, b: float, d: float) -> int:

@@ -98,6 +98,11 @@ def test_the_spaces_of_a_line_that_was_set_tight_were_taken_for_kerning() -> Non
     assert texts(blocks(drawn)) == ["Germs per litre and day"]
 
 
+def test_a_letter_that_leans_into_a_space_took_it_away() -> None:
+    drawn = "BT /F1 12 Tf 50 700 Td [(At)-250(end)-250(of)-160(Post)-250(and)-250(day)] TJ ET"
+    assert texts(blocks(drawn)) == ["At end of Post and day"]
+
+
 def test_a_note_mark_after_a_full_stop_was_a_line_of_its_own() -> None:
     drawn = "BT /F1 11 Tf 50 700 Td (He climbs the stairs.) Tj /F1 8 Tf 5 Ts (1) Tj "
     drawn += "/F1 11 Tf 0 Ts ( Then he rests.) Tj ET"
@@ -218,6 +223,38 @@ def test_a_korean_word_that_the_end_of_a_line_cuts_is_whole() -> None:
 
 
 # --- columns, headings, margins -----------------------------------------------------------------
+
+
+def test_who_wrote_a_paper_and_when_were_headings() -> None:
+    def centred(y: float, text: str, size: float) -> str:
+        return show(300 - 0.25 * size * len(text), y, text, "C", size)
+
+    mono = FONTS["F1"].replace("Helvetica", "Foo").replace(
+        "/Encoding", f"/FirstChar 32/LastChar 126/Widths[{' 500' * 95}]/Encoding"
+    )  # fmt: skip
+    drawn = centred(740, "On lamps", 18) + centred(710, "A. Keeper and B. Warden", 12)
+    drawn += centred(696, "University of Piers", 12) + centred(670, "1 May 2021", 12)
+    drawn += prose(50, 640, [LINE, "and lights the lamps."]) + show(50, 600, "1 Oil", "F2", 14)
+    drawn += prose(50, 580, [LINE, "and fills them."])
+    found = read(write_pdf(drawn, fonts={**FONTS, "C": mono})).blocks
+    assert [block.text for block in found if isinstance(block, Heading)] == ["On lamps", "Oil"]
+
+
+def test_a_bold_heading_right_below_another_was_none() -> None:
+    drawn = show(50, 700, "1 Data", "F2") + show(50, 676, "1.1 Output", "F2")
+    drawn += prose(50, 656, [LINE, "and lights the lamps."])
+    found = [block for block in blocks(drawn) if isinstance(block, Heading)]
+    assert [(block.level, block.text) for block in found] == [(1, "Data"), (2, "Output")]
+
+
+def test_a_number_that_stands_higher_than_its_item_was_a_paragraph() -> None:
+    found = blocks(show(50, 705.2, "1.") + show(62, 700, "Fill in 0.75 l of oil."))
+    assert found == (ListItem("Fill in 0.75 l of oil.", "1.", place=Place(page=1)),)
+
+
+def test_a_number_of_a_list_was_glued_to_that_of_its_item() -> None:
+    found = blocks(show(50, 700, "3.", size=20) + show(67, 700, "8 % fewer lamps", size=20))
+    assert [block.text for block in found if isinstance(block, ListItem)] == ["8 % fewer lamps"]
 
 
 def test_lists_with_small_roman_numbers() -> None:
