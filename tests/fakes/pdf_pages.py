@@ -28,8 +28,10 @@ def write_pdf(
     objects: Sequence[bytes] = (),
     title: str = "",
     form: bool = False,
+    catalog: str = "",
 ) -> bytes:
-    """A PDF of these pages. `objects` are numbered from 10 on, for fonts and pages to refer to."""
+    """A PDF of these pages. `objects` are numbered from 10 on, for fonts and pages to refer to;
+    `catalog` has entries of the document."""
     count = len(pages)
     first_page = 10 + len(objects)
     kids = " ".join(f"{first_page + 2 * n} 0 R" for n in range(count))
@@ -38,7 +40,7 @@ def write_pdf(
     annotations = [note for page in pages if isinstance(page, Page) for note in page.annotations]
     first_note = first_page + 2 * count
     notes = " ".join(f"{first_note + n} 0 R" for n in range(len(annotations)))
-    acro = f"/AcroForm<</Fields[{notes}]>>" if form else ""
+    acro = f"/AcroForm<</Fields[{notes}]>>" if form else catalog
     found[1] = f"<</Type/Catalog/Pages 2 0 R{acro}>>".encode()
     found[2] = (
         f"<</Type/Pages/Count {count}/Kids[{kids}]/MediaBox[0 0 600 800]"

@@ -20,6 +20,7 @@ from bot.knowledge.loading.pdf.legibility import UndecodableText
 from bot.knowledge.loading.pdf.lines import Line, build_lines, join_labels
 from bot.knowledge.loading.pdf.running import mark_margins
 from bot.knowledge.loading.pdf.words import PageWords, WordReader, turn
+from bot.knowledge.loading.pdf.xfa import read_form
 from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
 from bot.skills.document_tree import Block, Paragraph, Place, first_heading, list_left_out
 
@@ -79,7 +80,7 @@ def _read(document: Any, name: str) -> Loaded:
     reader = _PageReader(document, name)
     pages = reader.read_all()
     comments = [Paragraph(text, "comment", Place(page=page)) for page, text in reader.comments]
-    blocks = _insert_comments(lines_to_blocks(pages), comments)
+    blocks = [*_insert_comments(lines_to_blocks(pages), comments), *reader.read_form()]
     if not blocks and reader.left_out["page whose text cannot be decoded"]:
         raise Refused(
             say(
@@ -110,16 +111,21 @@ class _PageReader:
     """Reads the lines of the pages of a document, and counts what is left out of them."""
 
     def __init__(self, document: Any, name: str) -> None:
+        import pypdfium2.raw as pdfium
+
         self._document, self._name = document, name
         self._words, self._drawings = WordReader(), DrawingReader()
-        if document.get_formtype():
+        self.left_out: Counter[str] = Counter()
+        form_type = document.get_formtype()
+        if form_type:
             document.init_forms()
+        self._is_xfa = form_type in (pdfium.FORMTYPE_XFA_FULL, pdfium.FORMTYPE_XFA_FOREGROUND)
+        self._has_values = False
         form = document.formenv.raw if document.formenv else None
         self._annotations = AnnotationReader(form)
         self._pictures: set[tuple[int, int, int]] = set()
         self._said: set[int] = set()
         self._characters = 0
-        self.left_out: Counter[str] = Counter()
         self.comments: list[tuple[int, str]] = []
 
     def read_all(self) -> list[list[Line]]:
@@ -153,6 +159,14 @@ class _PageReader:
         self.left_out["picture"] = len(self._pictures)
         return pages
 
+    def read_form(self) -> list[Paragraph]:
+        """The values of an XFA form; of one that has its values on its pages, too, there are
+        none."""
+        if not self._is_xfa or self._has_values:
+            return []
+        self.left_out["XFA form"] += 1
+        return read_form(self._document)
+
     def _text(self, textpage: Any) -> str:
         """The text of a page; each character stands at its index."""
         import pypdfium2.raw as pdfium
@@ -170,6 +184,7 @@ class _PageReader:
     def _read_page(self, number: int, page: Any, textpage: Any, text: str) -> list[Line]:
         drawing = self._drawings.read(page)
         notes = self._annotations.read(page)
+        self._has_values |= bool(notes.fields)
         self.comments += [(number, comment) for comment in notes.comments]
         found = self._words.read(text, textpage)
         self.left_out["page of whose text a part cannot be decoded"] += found.undecoded

@@ -13,7 +13,14 @@ from bot.knowledge.loading.pdf.headings import CAPTION, HeadingFinder
 from bot.knowledge.loading.pdf.lines import Line
 from bot.knowledge.loading.pdf.running import remove_running_lines
 from bot.knowledge.loading.pdf.tables import TableFinder
-from bot.knowledge.loading.pdf.text import BULLETS, MARK, Vocabulary, is_hangul, join_lines
+from bot.knowledge.loading.pdf.text import (
+    BULLETS,
+    MARK,
+    Vocabulary,
+    is_hangul,
+    is_right_to_left,
+    join_lines,
+)
 from bot.skills.document_tree import Block, Code, Heading, ListItem, Paragraph, Place, Table
 
 _MARK = re.compile(rf"\s*({MARK})\s+")
@@ -175,7 +182,8 @@ class _Blocks:
         first = self._first
         row = (first.page, first.y) if first is not None else (0, 0.0)
         if first is not None and row != self._item_row:
-            self._indents = [x for x in self._indents if x < first.x - 4] + [first.x]
+            start = -first.end if is_right_to_left(text) else first.x
+            self._indents = [x for x in self._indents if x < start - 4] + [start]
         self._item_row = row
         marker = "-" if self._marker in BULLETS else self._marker
         return ListItem(text, marker, max(0, len(self._indents) - 1), place)

@@ -38,7 +38,7 @@ def write_words(words: Sequence[Word]) -> str:
     """The text of words of one height, raised and lowered ones as such."""
     if len(words) == 1:
         return words[0].text
-    if any(_is_right_to_left(word.text) for word in words if not word.text.isascii()):
+    if any(is_right_to_left(word.text) for word in words if not word.text.isascii()):
         words = _in_reading_order(words)
     elif all(word.y == words[0].y for word in words):
         return _write_level(words)
@@ -110,9 +110,9 @@ def _apart(last: Word, word: Word, end: float, shift: int) -> bool:
         return True
     if _GLUED_EM * word.size < gap and not shift and last.text.isascii():
         return True
-    if _is_right_to_left(last.text) or _is_right_to_left(word.text):
-        return True
     size = min(last.size, word.size)
+    if word.x < last.x:  # read to the left
+        return max(last.x - word.end, word.x - last.end) > _GLUED_EM * size
     if shift:
         return last.spaced or gap > _GLUED_EM * size
     if gap < OVERLAP_EM * size:
@@ -126,21 +126,25 @@ def _apart(last: Word, word: Word, end: float, shift: int) -> bool:
 
 def _in_reading_order(words: Sequence[Word]) -> Sequence[Word]:
     """Words of a line that runs to the left; those of Latin script in it run to the right."""
-    if 2 * sum(_is_right_to_left(word.text) for word in words) < len(words):
+    if 2 * sum(is_right_to_left(word.text) for word in words) < len(words):
         return words
     ordered: list[Word] = []
     run: list[Word] = []
-    for word in reversed(words):
-        if _is_right_to_left(word.text):
-            ordered += reversed(run)
-            run = []
-            ordered.append(word)
-        else:
+    for word in [*reversed(words), None]:
+        if word is not None and not is_right_to_left(word.text):
             run.append(word)
-    return [*ordered, *reversed(run)]
+            continue
+        run.reverse()
+        marks = 1 if len(run) > 1 and not any(map(str.isalnum, run[0].text)) else 0
+        ordered += [*run[marks:], *run[:marks]]  # a full stop left of a number is read after it
+        run = []
+        if word is not None:
+            ordered.append(word)
+    return ordered
 
 
-def _is_right_to_left(text: str) -> bool:
+def is_right_to_left(text: str) -> bool:
+    """Whether a text begins in a script that runs to the left."""
     return not text.isascii() and any(
         "\u0590" <= letter <= "\u08ff" and unicodedata.bidirectional(letter) in ("R", "AL")
         for letter in text[:20]

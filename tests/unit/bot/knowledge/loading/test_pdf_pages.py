@@ -9,6 +9,8 @@ import pytest
 
 from bot.errors import Refused
 from bot.knowledge.loading.pdf.document import PDF
+from bot.knowledge.loading.pdf.text import write_words
+from bot.knowledge.loading.pdf.words import Word
 from bot.skills.document_loader import Loaded
 from bot.skills.document_tree import (
     Block,
@@ -96,6 +98,16 @@ def test_any_order_of_drawing_is_read_from_left_to_right(seed: int) -> None:
 def test_the_spaces_of_a_line_that_was_set_tight_were_taken_for_kerning() -> None:
     drawn = "BT /F1 12 Tf 50 700 Td [(Germs)-165(per)-165(litre)-165(and)-165(day)] TJ ET"
     assert texts(blocks(drawn)) == ["Germs per litre and day"]
+
+
+def test_arabic_that_is_drawn_letter_by_letter_was_a_heap_of_letters() -> None:
+    """Browsers draw so. Numbers run to the right, and the full stop of one stands left of it."""
+    letters = [
+        (x, letter) for x, letter in zip(range(190, 100, -5), "تستمر 12 أسابيع 3.", strict=True)
+    ]
+    letters[6:8] = [(letters[7][0], "1"), (letters[6][0], "2")]
+    words = [Word(x, x + 5.0, 700.0, 10.0, letter) for x, letter in letters if letter != " "]
+    assert write_words(sorted(words, key=lambda word: word.x)) == "تستمر 12 أسابيع 3."
 
 
 def test_a_letter_that_leans_into_a_space_took_it_away() -> None:
@@ -419,6 +431,29 @@ def test_the_values_of_a_form_stand_beside_their_labels() -> None:
         ListItem("Approved", "[x]", place=Place(page=1)),
         ListItem("Rejected", "[ ]", place=Place(page=1)),
     )
+
+
+def test_the_values_of_an_xfa_form_were_lost() -> None:
+    data = b"<xfa:datasets xmlns:xfa='http://www.xfa.org/schema/xfa-data/1.0/'><xfa:data><form>"
+    data += b"<Name>Grace Example</Name><Plate> AB-123 </Plate><Empty/></form></xfa:data>"
+    packets = "/AcroForm<</Fields[]/XFA[(datasets) 10 0 R]>>/NeedsRendering true"
+    written = write_pdf(
+        show(50, 700, "Please open this form with another program."),
+        objects=[stream(data + b"</xfa:datasets>")],
+        catalog=packets,
+    )
+    found = read(written)
+    assert texts(found.blocks)[1:] == ["Name: Grace Example", "Plate: AB-123"]
+    assert found.left_out == (LeftOut("XFA form"),)
+
+
+@pytest.mark.parametrize(
+    "data", [b"<a><b>", b"", b"<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a>&b;</a>"]
+)
+def test_an_xfa_form_that_is_no_xml_is_left_alone(data: bytes) -> None:
+    packets = "/AcroForm<</Fields[]/XFA[(datasets) 10 0 R]>>"
+    written = write_pdf(show(50, 700, "Oil."), objects=[stream(data)], catalog=packets)
+    assert texts(read(written).blocks) == ["Oil."]
 
 
 def test_what_people_wrote_on_a_page_are_comments() -> None:
