@@ -151,9 +151,6 @@ def _make(
     if stale:
         with tempfile.TemporaryDirectory(prefix="parlance-corpus-") as name:
             _run(writer, stale, Path(name), suffix)
-    for job in stale:
-        if job.path.exists():
-            job.key.touch()
     made = [Built(source, writer, folder / writer.file_name(source)) for source in sources]
     return writer, sources, [one for one in made if one.path.exists()]
 
@@ -164,6 +161,11 @@ class _Job:
     text: str
     path: Path
     key: Path
+
+    def finish(self) -> None:
+        """Remember that the file is there and made of this source in this way."""
+        if self.path.exists():
+            self.key.touch()
 
 
 def _run(writer: Writer, jobs: Sequence[_Job], folder: Path, suffix: str) -> None:
@@ -177,6 +179,7 @@ def _run(writer: Writer, jobs: Sequence[_Job], folder: Path, suffix: str) -> Non
             inside = folder / job.source.name
             inside.mkdir()
             _shell(writer, inside, [], job, path)
+            job.finish()
         return
     _shell(writer, folder, inputs, jobs[0], inputs[0])
     for job in jobs:
@@ -186,6 +189,7 @@ def _run(writer: Writer, jobs: Sequence[_Job], folder: Path, suffix: str) -> Non
                 text = made.read_bytes().decode("utf-8")
                 made.write_bytes(text.encode(writer.encodings[job.source.language]))
             shutil.move(made, job.path)
+        job.finish()
 
 
 def _shell(writer: Writer, folder: Path, inputs: Sequence[Path], job: _Job, path: Path) -> None:

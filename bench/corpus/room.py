@@ -73,8 +73,6 @@ async def score_files(files: Sequence[Built]) -> list[tuple[Built, Score]]:
 
 async def _score(reader: DocumentReader, built: Built) -> Score:
     writer, expected = built.writer, expect(built.source)
-    if writer.format == "E-mail":  # the subject is a heading above the message
-        expected.headings.insert(0, (0, tokens_of(built.source.title)))
     if "notes of slides" in writer.without:
         notes = [tokens_of(slide.notes) for slide in built.source.slides]
         expected.pieces = [piece for piece in expected.pieces if piece not in notes]

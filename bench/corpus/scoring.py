@@ -18,6 +18,8 @@ _MARKUP = re.compile(
     r"</?[a-z][a-z0-9]*(?: [^<>]*)?>|&(?:#\d+|[a-z]+);|\*\*|(?<!_)__(?!_)|:sup:|:sub:|\\text\w+"
 )
 _BASE64 = re.compile(r"(?=[A-Za-z0-9+/]*[0-9+/])(?=[A-Za-z0-9+/]*[a-z])[A-Za-z0-9+/]{60,}={0,2}")
+_COMPARED_TOKENS = 6
+"""Tokens of an item by which it is known."""
 _TICKS = {"☒": "[x]", "☑": "[x]", "☐": "[ ]", "✓": "[x]"}
 _PLACE = re.compile(r"\s*\(?\b[Ss]lide \d+\)?$")
 """What Parlance itself says of a place in a file."""
@@ -163,7 +165,9 @@ def _is_odd(character: str) -> bool:
 def _compare_headings(score: Score, expected: Expected, loaded: Loaded) -> None:
     want = [text for _, text in expected.headings]
     shown = [b for b in loaded.blocks if isinstance(b, read.Heading) and b.shown != "Notes"]
-    found = [(one.level, tokens_of(_PLACE.sub("", one.shown))) for one in shown]
+    named = [(one.level, tokens_of(_PLACE.sub("", one.shown))) for one in shown]
+    # A title page and the subject of a letter say what the heading below them says.
+    found = [two for one, two in pairwise([(0, ()), *named]) if one[1] != two[1]]
     title = tokens_of(loaded.title)
     if want and title == want[0] and title not in [text for _, text in found]:
         found.insert(0, (0, title))
@@ -243,30 +247,29 @@ def _compare_items(score: Score, expected: Expected, blocks: Sequence[read.Block
     found: dict[Tokens, list[str]] = {}
     for block in blocks:
         if isinstance(block, read.ListItem):
-            found.setdefault(tokens_of(block.text)[:6], []).append(_label(block.marker))
+            found.setdefault(tokens_of(block.text)[:_COMPARED_TOKENS], []).append(
+                _label(block.marker)
+            )
         for line in () if isinstance(block, read.Table) else block.text.split("\n"):
             start = _MARKER.match(line)
             if start:
-                rest = tokens_of(line[start.end() :])[:6]
+                rest = tokens_of(line[start.end() :])[:_COMPARED_TOKENS]
                 found.setdefault(rest, []).append(_label(start[1]))
     for label, text in expected.items:
         if not label:
             continue
         score.markers.all += 1
-        labels = next(
-            (
-                labels
-                for start, labels in found.items()
-                if start
-                and start == text[: len(start)]
-                and (len(start) == 6 or len(start) == len(text))
-            ),
-            [],
-        )
+        begins = text[:_COMPARED_TOKENS]
+        labels = [
+            shown
+            for start, markers in found.items()
+            if begins and start[: len(begins)] == begins
+            for shown in markers
+        ]
         if label in labels:
             score.markers.right += 1
         else:
-            told = " ".join(text[:6])
+            told = " ".join(begins)
             _tell(score, "number of a list", [f"{label} {told}"], labels or ["no item"])
 
 

@@ -6,6 +6,7 @@ with PYTHON_PACKAGES.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ class Writer:
     script: str
     scores: frozenset[str]
     together: bool = False
+    every: int = 1
     without: frozenset[str] = frozenset()
     languages: frozenset[str] | None = None
     encodings: dict[str, str] | None = None
@@ -68,7 +70,8 @@ class Writer:
             "one sheet": len(source.sheets) == 1,
         }[self.of]
         known = self.languages is None or source.language in self.languages
-        return right and known and not kinds_of(source) & self.without
+        taken = zlib.crc32(f"{self.name} {source.name}".encode()) % self.every == 0
+        return right and known and taken and not kinds_of(source) & self.without
 
 
 def load_writers() -> list[Writer]:
@@ -88,6 +91,7 @@ def _writer(raw: dict[str, Any]) -> Writer:
         script=raw["script"],
         scores=frozenset(raw["scores"]),
         together=raw.get("together", False),
+        every=raw.get("every", 1),
         without=frozenset(raw.get("without", ())),
         languages=frozenset(raw["languages"]) if "languages" in raw else None,
         encodings=_ENCODINGS.get(raw.get("encodings", "")),

@@ -105,7 +105,8 @@ class BlockWriter:
     def _enter(self, element: Any, tag: str) -> Exit:
         if self._pre is not None:
             return self._enter_in_pre(tag)
-        if tag not in _BLOCK_TAGS and not _BLOCK_STYLE.search(style_of(element)):
+        is_block = _BLOCK_STYLE.search(style_of(element)) and not self._is_label(element, tag)
+        if tag not in _BLOCK_TAGS and not is_block:
             return self._enter_inline(element, tag)
         if self._heading and tag not in _ENDS_HEADING_TAGS:
             self._line.add(" ")
@@ -124,10 +125,18 @@ class BlockWriter:
         if tag in ("b", "strong") or "font-weight" in style:
             self._bold += 1
             return self._leave_bold
-        if "mso-list" in style or _NUMBER_NAMES.search(names_of(element)):
+        if (
+            "mso-list" in style
+            or _NUMBER_NAMES.search(names_of(element))
+            or self._is_label(element, tag)
+        ):
             before = self._line.take()
             return partial(self._leave_number, before)
         return self._line.enter(element, tag, in_cell=bool(self._sink.cells))
+
+    def _is_label(self, element: Any, tag: str) -> bool:
+        """Whether an element stands beside an item and before its text, as LibreOffice's do."""
+        return tag == "span" and "float" in style_of(element) and self._sink.fresh_item is not None
 
     def _leave_bold(self) -> None:
         self._bold -= 1

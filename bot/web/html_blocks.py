@@ -6,7 +6,7 @@ blocks = blocks_of_html("<h1>Pump</h1><ol start=3><li>Open the valve.</ol>")
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import Any
 
 from bot.skills.document_tree import Block
@@ -31,13 +31,15 @@ _ARRANGED_TAGS = frozenset({"table", "pre", "ul", "ol", "dl", "blockquote"})
 _HEADING_TAGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 
 
-def blocks_of_html(html: str, left_out: Counter[str] | None = None) -> tuple[Block, ...]:
+def blocks_of_html(
+    html: str, left_out: Counter[str] | None = None, sheets: Iterable[str] = ()
+) -> tuple[Block, ...]:
     """Return the blocks of a whole document: a page, a chapter of a book, a message.
 
-    What is seen and not read is counted in `left_out`: "picture", "video". Raises `RecursionError`
-    where elements are nested too deeply.
+    What is seen and not read is counted in `left_out`: "picture", "video". `sheets` are the style
+    sheets besides those within it. Raises `RecursionError` where elements are nested too deeply.
     """
-    root = parse(html)
+    root = parse(html, sheets)
     return () if root is None else blocks_of_tree(root, left_out)
 
 

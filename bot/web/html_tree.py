@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
+
+from bot.web.style_rules import apply_style_rules
 
 _ENDS = re.compile(r"</(?:body|html)\s*+>", re.IGNORECASE)
 """The parser drops what stands behind these, and browsers show it."""
@@ -39,10 +42,11 @@ _TAGS_BY_ROLE = {
 }  # fmt: skip
 
 
-def parse(html: str) -> Any:
+def parse(html: str, sheets: Iterable[str] = ()) -> Any:
     """Return the root element of a document, or None for one without any.
 
-    Raises `RecursionError` where elements are nested too deeply.
+    `sheets` are its style sheets besides those within it. Raises `RecursionError` where elements
+    are nested too deeply.
     """
     html = _LONG_TAG.sub(_shorten, _ENDS.sub("", html))
     if _XHTML.match(html[:2_000]):
@@ -52,6 +56,8 @@ def parse(html: str) -> Any:
         root, whole = _parse_tree(_INLINE_TAGS.sub("", html))
     if not whole:
         raise RecursionError("HTML")
+    if root is not None:
+        apply_style_rules(root, sheets)
     return root
 
 

@@ -14,6 +14,7 @@ from bot.web.html_tree import names_of, style_of
 _SPACES = str.maketrans("\t\n\r\f\v", "     ")
 _ANCHORS = frozenset({"¶", "#", "§", "🔗", "[edit]", "↩", "↩︎", "⏎", "↑"})
 """Links of headings to themselves, and of notes back to their text."""
+_NOTE_LINKS = frozenset({"doc-noteref", "noteref", "footnote-ref"})
 FILE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|tiff?)", re.IGNORECASE)
 """What programs write for a picture where nobody describes it."""
 _FORMULA_IMAGE = re.compile(r"math|\btex\b|latex", re.IGNORECASE)
@@ -66,7 +67,7 @@ class InlineText:
             self._add_image(element, in_cell=in_cell)
         elif tag == "input":
             self._add_input(element)
-        kind = _KINDS.get(tag, "")
+        kind = "raised" if tag == "a" and _is_note_link(element) else _KINDS.get(tag, "")
         if not kind and "vertical-align" in (style := style_of(element)):
             kind = "raised" if "super" in style else "lowered" if "sub" in style else ""
         if not kind or kind in self._open:
@@ -110,6 +111,12 @@ class InlineText:
                 self._pieces.append("[ ] " if field.get("checked") is None else "[x] ")
         elif kind in _TEXT_INPUTS and field.get("value"):
             self._pieces.append(f" {field.get('value')} ")
+
+
+def _is_note_link(link: Any) -> bool:
+    """Whether a link is the number of a note: books raise it by their style sheets alone."""
+    says = f"{link.get('role', '')} {link.get('epub:type', '')} {names_of(link)}".split()
+    return not _NOTE_LINKS.isdisjoint(says)
 
 
 def _written(kind: str, text: str) -> str:

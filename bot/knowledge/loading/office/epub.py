@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
@@ -20,6 +21,8 @@ from bot.web.html_blocks import blocks_of_html
 
 _TITLE = ".//{http://purl.org/dc/elements/1.1/}title"
 _PICTURE = re.compile(r"<(?:img|image)\b", re.IGNORECASE)
+_MAX_SHEETS = 20
+_MAX_SHEET_BYTES = 256 * 1024
 _FONT_METHODS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 """Methods that change fonts a little, and no text."""
 
@@ -50,7 +53,9 @@ def _load_epub(data: bytes, name: str) -> Loaded:
                 )
             )
         left_out["encrypted chapter"] += len(closed)
-        blocks = _read_chapters(book, [one for one in chapters if one not in closed], left_out)
+        sheets = _style_sheets(book, root, posixpath.dirname(path))
+        readable = [one for one in chapters if one not in closed]
+        blocks = _read_chapters(book, readable, sheets, left_out)
         title = " ".join((root.findtext(_TITLE) or "").split())[:200]
     if not blocks:
         raise without_text(name)
@@ -90,6 +95,17 @@ def _item(element: Element, folder: str) -> _Item:
     return _Item(path, "nav" in element.get("properties", "").split(), is_picture)
 
 
+def _style_sheets(book: Package, root: Element, folder: str) -> list[str]:
+    """The style sheets of a book, as far as they can be read."""
+    sheets: list[str] = []
+    for one in root.iterfind(".//{*}manifest/{*}item[@media-type='text/css']"):
+        path = _item(one, folder).path
+        if len(sheets) < _MAX_SHEETS and book.has(path):
+            with suppress(Damaged):
+                sheets.append(decode(book.read(path)[:_MAX_SHEET_BYTES]))
+    return sheets
+
+
 def _encrypted_paths(book: Package) -> frozenset[str]:
     """The files whose text is encrypted, in lower case."""
     if not book.has("META-INF/encryption.xml"):
@@ -105,7 +121,9 @@ def _encrypted_paths(book: Package) -> frozenset[str]:
     return frozenset(found)
 
 
-def _read_chapters(book: Package, paths: list[str], left_out: Counter[str]) -> list[Block]:
+def _read_chapters(
+    book: Package, paths: list[str], sheets: list[str], left_out: Counter[str]
+) -> list[Block]:
     blocks: list[Block] = []
     left = MAX_CHARACTERS
     for path in paths:
@@ -114,7 +132,7 @@ def _read_chapters(book: Package, paths: list[str], left_out: Counter[str]) -> l
             continue
         try:
             html = decode(book.read(path))
-            chapter = blocks_of_html(html)
+            chapter = blocks_of_html(html, sheets=sheets)
         except (Damaged, ValueError):  # what a converter of HTML makes of odd attributes
             left_out["damaged chapter"] += 1
             continue

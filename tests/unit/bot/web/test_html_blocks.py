@@ -37,6 +37,7 @@ def table(*rows: str) -> Table:
         ("10<span style='vertical-align: super'>6</span>", "10⁶"),
         ("H<sub>2</sub>O on the 4<sup>th</sup>", "H₂O on the 4th"),
         ("so it is<sup><a href='#n'>[1]</a></sup>", "so it is[1]"),
+        ("page 251<a epub:type='noteref' href='#n1'>1</a>.", "page 251¹."),
         ("<ruby>庭師<rp>(</rp><rt>にわし</rt><rp>)</rp></ruby>は<ruby>毎朝<rt>まい</rt></ruby>",
          "庭師は毎朝"),
         ("one<br>two", "one\ntwo"),
@@ -77,6 +78,42 @@ def test_lists_lost_their_numbers_and_depths() -> None:
         (0, "IV.", "x"),
         (0, "A.", "y"),
     ]
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        ".Law1 { margin: 0; list-style-type: lower-alpha } .up { vertical-align: super }",
+        "p.up, span.up, a.b { vertical-align : super; } ol.Law1 { list-style: lower-alpha inside }",
+        "@media all { /* } .Law1 { list-style: none } */ .Law1 { LIST-STYLE: lower-alpha }}"
+        ".up{vertical-align:super}",
+    ],
+)
+def test_a_style_sheet_letters_lists_and_raises_figures(sheet: str) -> None:
+    html = f"""<style>{sheet}</style><ol class="x Law1"><li>10<span class="up">6</span> cells</li>
+        <li style="vertical-align: baseline">pay</li></ol><ol class="law1"><li>keep</li></ol>"""
+    assert items(html) == [(0, "a.", "10⁶ cells"), (0, "b.", "pay"), (0, "1.", "keep")]
+
+
+def test_what_an_element_says_itself_goes_before_the_style_sheet() -> None:
+    html = (
+        "<style>.a { list-style: lower-alpha }</style>"
+        "<ol class=a style='list-style: upper-roman'><li>x</ol>"
+    )
+    assert items(html) == [(0, "I.", "x")]
+
+
+def test_the_style_sheets_of_a_book_letter_its_lists() -> None:
+    [item] = blocks_of_html("<ol class=c6><li>x</ol>", sheets=[".c6 {list-style: lower-alpha}"])
+    assert isinstance(item, ListItem)
+    assert item.marker == "a."
+
+
+def test_a_number_that_floats_beside_its_item_was_glued_to_it() -> None:
+    """The numbers of LibreOffice's lists."""
+    label = "<span style='display:block;float:left;min-width:0cm'>b)</span>"
+    assert items(f"<ol><li><p>{label}the cellar</p></li></ol>") == [(0, "b)", "the cellar")]
+    assert texts(f"<p>{label}no item</p>") == ["b)", "no item"]
 
 
 def test_an_item_keeps_its_paragraphs_and_what_stands_in_it() -> None:

@@ -7,7 +7,7 @@ import pytest
 from bot.errors import Refused
 from bot.knowledge.loading.office.epub import EPUB
 from bot.skills.document_loader import Loaded
-from bot.skills.document_tree import Heading, LeftOut, Paragraph, Table
+from bot.skills.document_tree import Heading, LeftOut, ListItem, Paragraph, Table
 from tests.fakes.office_files import epub
 
 _ONE = "<h1>One</h1><p>The keeper climbs the stairs.</p>"
@@ -92,3 +92,18 @@ def test_tables_and_pictures_of_a_chapter() -> None:
     assert isinstance(found.blocks[0], Table)
     assert found.blocks[0].header == ("Town", "Trams")
     assert found.left_out == (LeftOut("picture"),)
+
+
+def test_the_style_sheets_of_a_book_number_its_lists() -> None:
+    """Lists that a style sheet letters were numbered 1, 2, 3."""
+    from tests.fakes.office_files import zipped
+
+    members = unzipped(epub({"a.xhtml": '<ol class="c6"><li>the cellar</li></ol>'}))
+    sheets = (
+        '<manifest><item id="s" href="c%20s.css" media-type="text/css"/>'
+        '<item id="gone" href="gone.css" media-type="text/css"/>'
+    )
+    opf = members["OPS/book.opf"].decode().replace("<manifest>", sheets)
+    css = b".c6 { list-style-type: lower-alpha }"
+    found = load(zipped({**members, "OPS/book.opf": opf, "OPS/c s.css": css}))
+    assert found.blocks == (ListItem("the cellar", "a."),)
