@@ -31,7 +31,7 @@ FOLDER = ROOT / "build" / "corpus"
 _LIBRARIES = Path(__file__).with_name("python_writers.py")
 _PYTHON = FOLDER / "venv" / "bin" / "python"
 _WRITERS_AT_ONCE = 2
-_FILE_TIMEOUT_S = 90
+_FILE_TIMEOUT_S = 60
 _INSTALL_TIMEOUT_S = 300
 
 
@@ -136,7 +136,7 @@ def _make(
     suffix, write = _RENDERINGS[writer.rendering]
     folder = FOLDER / writer.format.lower()
     keys = FOLDER / "keys"
-    for one in (folder, keys):
+    for one in (folder, keys, FOLDER / "home"):
         one.mkdir(parents=True, exist_ok=True)
     stale: list[_Job] = []
     for source in sources:
@@ -205,23 +205,21 @@ def _shell(writer: Writer, folder: Path, inputs: Sequence[Path], job: _Job, path
         "encoding": (writer.encodings or {}).get(source.language, "utf-8"),
         "SOURCE_DATE_EPOCH": "1700000000",
         "LC_ALL": "C.UTF-8",
-        "HOME": str(folder),
+        "HOME": str(FOLDER / "home"),
     }
-    command = ["bash", "-c", writer.script, writer.name, *map(str, inputs)]
-    try:
-        ran = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_FILE_TIMEOUT_S * max(1, len(inputs) // 4),
-            check=False,
-        )
-        error = ran.stderr.decode(errors="replace") if ran.returncode else ""
-    except subprocess.TimeoutExpired:
-        error = "it took too long"
-    if error:
+    seconds = _FILE_TIMEOUT_S * max(1, len(inputs) // 4)
+    # It ends what the script has started, too.
+    command = ["timeout", "--kill-after=5", str(seconds), "bash", "-c", writer.script, writer.name]
+    ran = subprocess.run(
+        [*command, *map(str, inputs)],
+        cwd=ROOT,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    if ran.returncode:
         job.path.unlink(missing_ok=True)
+        error = ran.stderr.decode(errors="replace")[-2000:]
         with (FOLDER / "writers.log").open("a", encoding="utf-8") as log:
-            log.write(f"{writer.name} {writer.format} {source.name}: {error[-2000:]}\n")
+            log.write(f"{writer.name} {writer.format} {source.name}: {ran.returncode} {error}\n")

@@ -11,10 +11,18 @@ from bot.knowledge.loading.markup.lines import (
     clean_marks,
 )
 from bot.skills.document_tree import Block, ListItem, lowered, raised
+from bot.web.list_markers import ListCounter
 
 _HEADING = re.compile(r"(={1,6}|#{1,6})[ \t]++(\S.*)")
 _SETTING = re.compile(r":!?[\w-]+!?:(?:[ \t].*)?$")
 _ATTRIBUTES = re.compile(r"\[(?:[^\[\]]*|\[[^\[\]]*\])\]$")
+_LIST_STYLES = {
+    "arabic": "1", "decimal": "1", "loweralpha": "a", "lowerroman": "i", "upperalpha": "A",
+    "upperroman": "I",
+}  # fmt: skip
+_DEFAULT_STYLES = "1aiAI"
+"""How lists are numbered, by the lists around them."""
+_START = re.compile(r"\bstart=\"?(\d{1,9})\b")
 _SOURCE = re.compile(r"\[(?:source|,)[^\],]*,?\s*([\w+#-]*)")
 _DELIMITER = re.compile(
     r"(-{4,}|\.{4,}|\+{4,}|/{4,}|={4,}|\*{4,}|_{4,}|--|```\w*|[|,!:]={3,})[ \t]*$"
@@ -62,7 +70,9 @@ class _AsciiDoc:
         self._language = ""
         self._has_header = False
         self._quotes: list[str] = []
-        self._numbers: list[int] = []
+        self._lists: list[ListCounter] = []
+        self._told: tuple[str, int] | None = None
+        """How the list that comes next is numbered."""
 
     def take(self, line: str) -> None:
         bare = line.rstrip()
@@ -137,6 +147,8 @@ class _AsciiDoc:
                 self.made.line(macro[3].split(",")[0].strip('"'))
                 self.made.close()
             return True
+        if self._take_list_style(bare):
+            return True
         if _ATTRIBUTES.match(bare) and not self.made.is_open:
             source = _SOURCE.match(bare)
             self._language = source[1] if source else self._language
@@ -150,13 +162,25 @@ class _AsciiDoc:
             or (_SETTING.match(bare) and not self.made.in_item)
         )
 
+    def _take_list_style(self, bare: str) -> bool:
+        """Whether a line says how the list below it is numbered: `[loweralpha, start=4]`."""
+        if not _ATTRIBUTES.match(bare) or (self.made.is_open and not self.made.in_item):
+            return False
+        words = bare[1:-1].replace(",", " ").split()
+        style = next((_LIST_STYLES[word] for word in words if word in _LIST_STYLES), "")
+        start = _START.search(bare)
+        if not style and not start:
+            return False
+        self._told = style, int(start[1]) if start else 1
+        return True
+
     def _take_text(self, line: str) -> None:
         heading = _HEADING.match(line)
         item = _ITEM.match(line)
         term = _TERM.match(line) if not self.made.is_open or self.made.in_item else None
         if heading and not self.made.is_open:
             self.made.heading(len(heading[1]), heading[2])
-            self._numbers = []
+            self._lists = []
         elif item:
             self._add_item(item[1], item[2])
         elif term and "://" not in term[1]:
@@ -168,12 +192,17 @@ class _AsciiDoc:
     def _add_item(self, mark: str, text: str) -> None:
         last = self.made.blocks[-1] if self.made.blocks else None
         if not self.made.in_item and not isinstance(last, ListItem):
-            self._numbers = []
+            self._lists = []
         depth = len(mark) - 1 if mark[0] in "*." else 0
         if mark[0] == ".":
-            self._numbers = [*self._numbers, *[0] * (depth + 1)][: depth + 1]
-            self._numbers[depth] += 1
-            mark = f"{self._numbers[depth]}."
+            del self._lists[depth + (self._told is None) :]
+            while len(self._lists) <= depth:
+                self._lists.append(ListCounter(_DEFAULT_STYLES[len(self._lists) % 5]))
+            if self._told is not None:
+                style, number = self._told
+                self._lists[depth] = ListCounter(style or self._lists[depth].style, number)
+                self._told = None
+            mark = self._lists[depth].mark({})
         elif mark[0] in "*-":
             mark = "-"
         self.made.item(text, mark, depth)

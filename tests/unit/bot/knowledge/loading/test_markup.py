@@ -69,7 +69,7 @@ def test_asciidoc() -> None:
         Code("= not a heading\n# nor this", "sh"),
         ListItem("Open the valve.", "1."),
         ListItem("Close it.", "2."),
-        ListItem("Slowly.", "1.", 1),
+        ListItem("Slowly.", "a.", 1),
         ListItem("checked", "[x]"),
         ListItem("open", "[ ]"),
         Paragraph("Wrench: A tool."),
@@ -105,6 +105,36 @@ Ten to the 10^6.
 : plain output
 [fn:1] A note.
 """
+
+
+def test_lists_of_asciidoc_were_all_numbered_from_one() -> None:
+    text = """[loweralpha]
+. the cellar
+. with
+[lowerroman]
+.. a door
+.. a key
+. the roof
+
+They go on:
+
+[loweralpha, start=4]
+. the yard
+
+[start=7]
+. seventh
+
+Then:
+
+. first
+.. lettered
+"""
+    items = [block for block in load("list.adoc", text).blocks if isinstance(block, ListItem)]
+    assert [(item.marker, item.depth) for item in items] == [
+        *(("a.", 0), ("b.", 0), ("i.", 1), ("ii.", 1), ("c.", 0)),
+        *(("d.", 0), ("7.", 0), ("1.", 0), ("a.", 1)),
+    ]
+    assert all("[" not in item.text for item in items)
 
 
 def test_org() -> None:
