@@ -166,9 +166,10 @@ def _parts(expected: Expected, runs: Runs, notes: list[Tokens]) -> list[Tokens]:
             case "note":
                 notes.append(tokens_of(run.text))
                 parts.append("")
-            case "ruby":
+            case "ruby":  # the reading may stand in the text, or above it and not in it
                 parts[-1] += run.text
-                parts += [run.more, ""]
+                parts.append("")
+                expected.allowed.update(tokens_of(run.more))
             case "sup":
                 parts[-1] += run.text.translate(_RAISED)
             case "sub":

@@ -75,12 +75,14 @@ def compare(
     lists: bool = True,
     allowed: Iterable[str] = (),
 ) -> Score:
-    """Score what was read. Headings, tables and lists are left out where the format has none."""
+    """Score what was read. Headings, tables and lists are left out where the format has none; lines
+    of plain text are not judged for spaces, as nobody can tell why they end."""
     score = Score()
     texts = list(_texts(loaded.blocks))
     found = [token for text in texts for token in tokens_of(text)]
     _compare_words(score, expected, found, expected.allowed | set(allowed))
-    _find_cuts(score, expected, texts)
+    if tables:
+        _find_cuts(score, expected, texts)
     _find_noise(score, [loaded.title, *texts])
     if headings:
         _compare_headings(score, expected, loaded)

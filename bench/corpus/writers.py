@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +25,17 @@ PYTHON_PACKAGES = (
 )
 _WRITERS = Path(__file__).with_name("writers.yaml")
 _WINDOWS = {
-    **dict.fromkeys(("de", "fr", "es", "en"), "cp1252"),
-    "ru": "cp1251",
-    "el": "cp1253",
-    "tr": "cp1254",
-    "ar": "cp1256",
+    **dict.fromkeys(("de", "fr", "es", "en"), "windows-1252"),
+    "ru": "windows-1251",
+    "el": "windows-1253",
+    "tr": "windows-1254",
+    "ar": "windows-1256",
     "zh": "gb18030",
     "ja": "cp932",
     "ko": "cp949",
 }
 """What Notepad and Excel write, by language."""
-_OTHERS = _WINDOWS | {"ru": "koi8-r", "el": "iso8859-7", "ja": "euc_jp", "zh": "gbk"}
+_OTHERS = _WINDOWS | {"ru": "koi8-r", "el": "iso-8859-7", "ja": "euc-jp", "zh": "gbk"}
 _ENCODINGS = {"windows": _WINDOWS, "others": _OTHERS}
 
 
@@ -123,4 +124,8 @@ def _kinds(piece: Piece) -> set[str]:
 
 
 def _marks(runs: Runs) -> set[str]:
-    return {run.mark for run in runs if run.mark}
+    marks = {run.mark for run in runs if run.mark}
+    for before, after in pairwise(runs):
+        if before.text[-1:].isalpha() and after.text[:1].isalpha() and after.mark != "note":
+            marks.add("within word")
+    return marks

@@ -47,6 +47,11 @@ _GUESSED_BYTES = 64 * 1024
 _MIN_GUESSED_CHARACTERS = 3
 """With fewer letters beyond ASCII there is too little to judge by: `naïve`, `10 µm`, `£5`."""
 
+_LATIN_CHARSETS = frozenset({
+    "iso-8859-2", "iso-8859-4", "windows-1250", "windows-1254", "windows-1257", "windows-1258",
+})  # fmt: skip
+"""Charsets that have letters where windows-1252 has signs."""
+
 _STEP_BYTES = 64 * 1024
 
 
@@ -184,5 +189,13 @@ def _guess_charset(data: bytes) -> str:
     first = len(data) - len(data.lstrip(_ASCII))
     begin = max(0, first - 1024)
     detector = EncodingDetector()
-    detector.feed(data[begin : begin + _GUESSED_BYTES], last=True)
-    return str(detector.guess(tld=domain, allow_utf8=False)).lower()
+    sample = data[begin : begin + _GUESSED_BYTES]
+    detector.feed(sample, last=True)
+    name = str(detector.guess(tld=domain, allow_utf8=False)).lower()
+    return "windows-1252" if name in _LATIN_CHARSETS and _has_signs_alone(sample) else name
+
+
+def _has_signs_alone(data: bytes) -> bool:
+    """Whether a text has no letters beyond ASCII in windows-1252, but £, “ and – alone: English."""
+    beyond = data.translate(None, _ASCII).decode("windows-1252", errors="replace")
+    return not any(map(str.isalpha, beyond))

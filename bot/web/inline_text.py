@@ -14,7 +14,9 @@ from bot.web.html_tree import names_of, style_of
 _SPACES = str.maketrans("\t\n\r\f\v", "     ")
 _ANCHORS = frozenset({"¶", "#", "§", "🔗", "[edit]", "↩", "↩︎", "⏎", "↑"})
 """Links of headings to themselves, and of notes back to their text."""
+_NOTE_TARGET = re.compile(r"#(?:body)?[_-]*(?:sd)?(?:fn|ftn|foot-?note|end-?note)[\w:.-]*", re.I)
 _NOTE_LINKS = frozenset({"doc-noteref", "noteref", "footnote-ref"})
+_MAX_NOTE_DIGITS = 3
 FILE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|tiff?)", re.IGNORECASE)
 """What programs write for a picture where nobody describes it."""
 _FORMULA_IMAGE = re.compile(r"math|\btex\b|latex", re.IGNORECASE)
@@ -116,7 +118,12 @@ class InlineText:
 def _is_note_link(link: Any) -> bool:
     """Whether a link is the number of a note: books raise it by their style sheets alone."""
     says = f"{link.get('role', '')} {link.get('epub:type', '')} {names_of(link)}".split()
-    return not _NOTE_LINKS.isdisjoint(says)
+    if not _NOTE_LINKS.isdisjoint(says):
+        return True
+    if _NOTE_TARGET.fullmatch((link.get("href") or "")[:100]) is None:
+        return False
+    text = "".join(link.itertext()).strip()
+    return len(text) <= _MAX_NOTE_DIGITS and text.isdecimal()
 
 
 def _written(kind: str, text: str) -> str:

@@ -18,6 +18,8 @@ _TAGS = re.compile(r"(?<![ \t])[ \t]++:(?:[\w@#%]++:)++[ \t]*+$")
 _KEYWORD = re.compile(r"\s*#\+(\w+):?[ \t]*(.*)")
 _DRAWER = re.compile(r"\s*:[\w-]+:\s*$")
 _ITEM = re.compile(r"\s*([-+]|\d{1,9}[.)])(?:[ \t]++(.*)|$)")
+_COUNTER = re.compile(r"\[@(?:\d{1,9}|[a-zA-Z])\][ \t]++")
+"""What sets the number of an item, which stands before it as well."""
 _RULE = re.compile(r"\s*+\|[-+|]*+\s*+$")
 _NOTE = re.compile(r"\[fn:([\w-]{1,40})\][ \t]*(.*)")
 _PICTURE = re.compile(r"\.(?:png|jpe?g|gif|svg|webp)$", re.IGNORECASE)
@@ -31,6 +33,7 @@ _MARKS: Marks = (
     (re.compile(r"\^\{([^{}\n]{1,80})\}"), lambda m: raised(m[1])),
     (re.compile(r"_\{([^{}\n]{1,80})\}"), lambda m: lowered(m[1])),
     (re.compile(r"(?<=[\w)])\^([-+]?\d{1,20})(?!\w)"), lambda m: raised(m[1])),
+    (re.compile(r"(?<=\d)--(?=\d)"), "–"),
     *[(re.compile(r"(?<!\w)([*/_+])(?=\S)((?:(?!\1)[^\n]){1,500})(?<=\S)\1(?!\w)"), r"\2")] * 2,
 )  # fmt: skip
 
@@ -148,7 +151,7 @@ class _Org:
                 self._indents.pop()
             self._indents.append(indent)
             marker = "-" if item[1] in "-+" else item[1]
-            text = (item[2] or "").replace(" :: ", ": ", 1)
+            text = _COUNTER.sub("", item[2] or "").replace(" :: ", ": ", 1)
             self.made.item(text, marker, len(self._indents) - 1)
         elif not bare:
             self.made.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from bot.knowledge.loading.markup.lines import (
@@ -96,7 +97,8 @@ class _Rst:
             return at + 1
         if _COMMENT.match(line):
             self.made.close()
-            return self._end_of_body(at)
+            alone = line.strip() == ".." and not self._line(at + 1).strip()
+            return at + 1 if alone else self._end_of_body(at)  # what is below an empty one is shown
         if _GRID.match(line) or _SIMPLE.match(line):
             return self._take_table(at)
         if _UNDERLINE.match(line) and not self.made.is_open and not self._line(at + 1).strip():
@@ -251,19 +253,33 @@ def _read_grid(lines: Sequence[str]) -> tuple[list[list[str]], int]:
 def _read_simple(lines: Sequence[str]) -> tuple[list[list[str]], int]:
     """The rows of a table whose columns are as wide as the `=` above them."""
     starts = [found.start() for found in re.finditer(r"=+", lines[0])]
-    ends: list[int | None] = [*starts[1:], None]
     rows: list[list[str]] = []
     rules: list[int] = []
     for line in lines:
         if _SIMPLE.match(line):
             rules.append(len(rows))
             continue
-        cells = [line[a:b].strip() for a, b in zip(starts, ends, strict=True)]
+        cells = _cut_columns(line, starts)
         if not cells[0] and rows and len(rows) not in rules:
             rows[-1] = [f"{a} {b}".strip() for a, b in zip(rows[-1], cells, strict=True)]
         else:
             rows.append(cells)
     return rows, rules[1] if len(rules) > 2 else 0
+
+
+def _cut_columns(line: str, starts: Sequence[int]) -> list[str]:
+    """The cells of a line, whose Chinese characters and their like are as wide as two others."""
+    cells = [""] * len(starts)
+    at = column = 0
+    for character in line:
+        while at + 1 < len(starts) and column >= starts[at + 1]:
+            at += 1
+        cells[at] += character
+        if unicodedata.east_asian_width(character) in "WF":
+            column += 2
+        elif not unicodedata.combining(character):
+            column += 1
+    return [cell.strip() for cell in cells]
 
 
 def _mark(name: str) -> str:

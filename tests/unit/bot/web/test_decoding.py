@@ -68,3 +68,13 @@ def test_a_label_is_read_as_browsers_read_it(label: str, charset: str, text: str
     data = text.encode(charset)
     assert decode(data, label) == text
     assert text in decode(f'<meta charset="{label}">'.encode() + data)
+
+
+def test_an_english_text_with_a_few_signs_was_read_as_polish() -> None:
+    """£ became Ł: nothing in the text but signs speaks for one charset or another."""
+    text = "The rent of 112 Queen’s Road rises from £1,125.00 to £1,180.50; parking is £45.00."
+    assert decode(text.encode("windows-1252")) == text
+    polish = "Łódź, ulica Świętego Jacka 4; czynsz rośnie z 1125 zł do 1180 zł."
+    assert decode(polish.encode("windows-1250")) == polish
+    short = "Łódka w mieście Łask i Łapy; Łukasz tam nie był. Lubię Łomżę."
+    assert decode(short.encode("windows-1250")) == short

@@ -283,3 +283,46 @@ def test_tables_of_rst_that_are_lists_or_csv_were_no_tables() -> None:
         Table((("Wick", "Length"), ("flat; broad", "12"), ("round", "9")), header_rows=1),
         Paragraph("After them."),
     )
+
+
+def test_columns_of_a_simple_table_were_cut_through_chinese_and_korean_words() -> None:
+    text = """====== ====== =====
+부문   1분기  主管
+====== ====== =====
+가전   312.4  王小明
+서비스 1,000  \\
+====== ====== =====
+"""
+    assert load("table.rst", text).blocks == (
+        Table(
+            (("부문", "1분기", "主管"), ("가전", "312.4", "王小明"), ("서비스", "1,000", "\\")), 1
+        ),
+    )
+
+
+def test_a_quotation_below_an_empty_comment_was_lost() -> None:
+    """An empty comment keeps a list and the quotation below it apart."""
+    text = """1. Close the valve.
+
+..
+
+   Wait ten minutes.
+
+.. a comment
+   over two lines
+
+The end.
+"""
+    assert load("steps.rst", text).blocks == (
+        ListItem("Close the valve.", "1."),
+        Paragraph("Wait ten minutes."),
+        Paragraph("The end."),
+    )
+
+
+def test_numbers_that_org_sets_and_its_dashes() -> None:
+    text = "3. [@3] Press =Menu= in 1991--2020.\n4. Wait for --all.\n"
+    assert load("steps.org", text).blocks == (
+        ListItem("Press `Menu` in 1991–2020.", "3."),
+        ListItem("Wait for --all.", "4."),
+    )
