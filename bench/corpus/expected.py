@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -66,6 +67,7 @@ class Expected:
     """What a file says: pieces in their order, its headings, tables and numbered items.
 
     `allowed` are tokens that may stand in the file besides: addresses of links, numbers of notes.
+    `repeated` are those of merged cells, for every further place that such a cell covers.
     `cuts` are the pairs of Chinese or Japanese characters with a space between them.
     """
 
@@ -74,6 +76,7 @@ class Expected:
     tables: list[Table] = field(default_factory=list)
     items: list[tuple[str, Tokens]] = field(default_factory=list)
     allowed: set[str] = field(default_factory=set)
+    repeated: Counter[str] = field(default_factory=Counter)
     cuts: set[tuple[str, str]] = field(default_factory=set)
 
     @property
@@ -150,8 +153,11 @@ def _grid(expected: Expected, grid: Grid, notes: list[Tokens]) -> None:
     rows = tuple(tuple(_whole(expected, cell, notes) for cell in row) for row in covered(grid))
     expected.tables.append(Table(header, rows))
     expected.pieces += [tokens_of(grid.caption), *header]
-    for row in grid.rows:
-        expected.pieces += [_whole(expected, cell.runs, []) for cell in row]
+    for cell in (cell for row in grid.rows for cell in row):
+        text = _whole(expected, cell.runs, [])
+        expected.pieces.append(text)
+        for _ in range(cell.columns * cell.rows - 1):
+            expected.repeated.update(text)
 
 
 def _whole(expected: Expected, runs: Runs, notes: list[Tokens]) -> Tokens:

@@ -167,10 +167,6 @@ def _write_xlsxwriter(source: Source, out: Path) -> None:
     book.close()
 
 
-def _plain(runs: Runs) -> str:
-    return "".join(run.text for run in runs)
-
-
 def _write_pptx(source: Source, out: Path) -> None:
     show = importlib.import_module("pptx").Presentation()
     for slide in source.slides:
@@ -185,7 +181,7 @@ def _write_pptx(source: Source, out: Path) -> None:
             for text in _lines(piece):
                 paragraph = body.paragraphs[0] if first else body.add_paragraph()
                 first = False
-                paragraph.text = _plain(text)
+                _add_runs(paragraph, text)
                 if isinstance(piece, Listing) and piece.style:
                     _number(paragraph)
         if slide.notes:
@@ -220,13 +216,16 @@ def _add_table(page: Any, grid: Grid) -> None:
     rows = [list(grid.header), *([cell.runs for cell in row] for row in grid.rows)]
     for down, row in enumerate(rows):
         for across, text in enumerate(row):
-            paragraph = shape.table.cell(down, across).text_frame.paragraphs[0]
-            for run in text:
-                made = paragraph.add_run()
-                made.text = run.text
-                if run.mark in ("sup", "sub"):
-                    raised = "30000" if run.mark == "sup" else "-25000"
-                    made._r.get_or_add_rPr().set("baseline", raised)
+            _add_runs(shape.table.cell(down, across).text_frame.paragraphs[0], text)
+
+
+def _add_runs(paragraph: Any, runs: Runs) -> None:
+    for run in runs:
+        made = paragraph.add_run()
+        made.text = run.text
+        if run.mark in ("sup", "sub"):
+            raised = "30000" if run.mark == "sup" else "-25000"
+            made._r.get_or_add_rPr().set("baseline", raised)
 
 
 _WRITERS: dict[str, Callable[[Source, Path], None]] = {

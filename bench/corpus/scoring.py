@@ -122,7 +122,10 @@ def _compare_words(score: Score, expected: Expected, found: list[str], allowed: 
     new_figures = [token for token in added if is_figure(token)]
     new_words = [token for token in added if not is_figure(token)]
     score.figures_changed = max(len(lost_figures), len(new_figures))
-    score.noise += len(new_words)
+    again = have - want - expected.repeated
+    twice = [token for token in again.elements() if token in want and token not in allowed]
+    score.noise += len(new_words) + len(twice)
+    _tell(score, "text told twice", [], twice)
     _tell(score, "word lost or cut", lost_words, new_words)
     if not lost_words:
         _tell(score, "word that is not in the source", [], new_words)

@@ -95,6 +95,7 @@ def test_what_says_all_of_the_source_is_right(tmp_path: Path) -> None:
         ("Tag.", "T\ufffdag.", "noise"),
         ("Tag.", "Tag. <span class='x'>", "noise"),
         ("Tag.", "Tag. Stichwort", "noise"),
+        ("am 3. Tag.", "am 3. Tag. Gezählt wurden", "noise"),
         ("Tag.", "Tag. " + "iVBORw0KGgo4" * 8, "noise"),
     ],
 )
