@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.corpus.build import FOLDER, Built, build
+from bench.corpus.build import FOLDER, ROOT, Built, build
 from bench.corpus.expected import expect, tokens_of
 from bench.corpus.scoring import Fault, Score, Share, compare
 from bench.corpus.tree import Source, load_sources
@@ -32,7 +32,6 @@ class Total:
     """The sum over files."""
 
     files: int = 0
-    refused: int = 0
     words: Share = field(default_factory=Share)
     order: Share = field(default_factory=Share)
     headings: Share = field(default_factory=Share)
@@ -59,6 +58,7 @@ async def rows(quick: bool) -> list[Row]:
         print(sentence, file=sys.stderr, flush=True)
     scored = await score_files(corpus.files)
     write_reports(scored)
+    print(f"Every fault is in {(FOLDER / 'faults.txt').relative_to(ROOT)}.", file=sys.stderr)
     return _rows(scored)
 
 

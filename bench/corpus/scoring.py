@@ -54,7 +54,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Score:
-    """How well one file was read. `structure` tells whether the format has headings and tables."""
+    """How well one file was read."""
 
     words: Share = field(default_factory=Share)
     order: Share = field(default_factory=Share)
