@@ -67,6 +67,14 @@ class Sampling:
     stop: tuple[str, ...] = ()
     logit_bias: Mapping[int, float] = field(default_factory=dict)
     json_schema: Mapping[str, Any] | None = None
+    copy_from: tuple[str, ...] = ()
+    """Texts that the answer is copied from: each of its lines stands word for word in a line of one
+    of them, or it is `COPIES_NOTHING`. For models with `Capabilities.copies`; the likeliest token
+    is taken, whatever the other fields say."""
+
+
+COPIES_NOTHING = "NONE"
+"""The answer of a model that finds nothing to copy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +121,8 @@ class Chunk:
     Only the last chunk of a complete stream has `finish` and `usage`. `thinking` is text of the
     model's thoughts, from an engine that separates them; the pool passes it on only if the model's
     entry says `thinking: show`. `tokens` are the ids of an answer that ended at its length limit,
-    in the last chunk of an engine that goes on from them.
+    in the last chunk of an engine that goes on from them. `copies` is the probability, 0 to 1, that
+    an answer held to `Sampling.copy_from` copies something, in its last chunk.
     """
 
     text: str = ""
@@ -123,6 +132,7 @@ class Chunk:
     usage: Usage | None = None
     thinking: str = ""
     tokens: tuple[int, ...] = ()
+    copies: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +152,8 @@ class Capabilities:
 
     `parameters` is the number of weights, `tokens_per_s` the speed of a single answer at the last
     probe. `thinking`: the model thinks before it answers. `continues`: it goes on from the end of a
-    message of its own. Each of `notes` is a sentence about a
-    request option that this engine ignores.
+    message of its own. `copies`: it can be held to copied text. Each of `notes` is a sentence about
+    a request option that this engine ignores.
     """
 
     context: int = 0
@@ -158,6 +168,7 @@ class Capabilities:
     tokens_per_s: float = 0.0
     thinking: bool = False
     continues: bool = False
+    copies: bool = False
     notes: tuple[str, ...] = ()
 
 

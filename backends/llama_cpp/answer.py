@@ -7,6 +7,7 @@ from collections.abc import Sequence as Collection
 
 from backends.base import Usage
 from backends.llama_cpp.cache import Sequence, common_prefix
+from backends.llama_cpp.copying import CopySampler
 from backends.llama_cpp.job import Job
 from backends.llama_cpp.sampling import Sampler
 from backends.llama_cpp.templates import Prompt, continues_answer
@@ -22,7 +23,9 @@ class Answer:
     prompt, a single new token, or everything again after its cells were given to others.
     """
 
-    def __init__(self, job: Job, prompt: Prompt, sampler: Sampler, stop: Collection[str]) -> None:
+    def __init__(
+        self, job: Job, prompt: Prompt, sampler: Sampler | CopySampler, stop: Collection[str]
+    ) -> None:
         self.job = job
         self.prompt = len(prompt.tokens)
         self._answer_at = self.prompt - len(prompt.written)

@@ -35,6 +35,7 @@ from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.owner import OwnerThread
 from backends.llama_cpp.stats import EngineStats
 from backends.llama_cpp.tool_calls import ToolCallReader, find_style
+from backends.pool.request_validation import check_copying
 
 if TYPE_CHECKING:
     from backends.llama_cpp.embedding import LoadedEmbedder
@@ -205,6 +206,7 @@ def check_request(request: ChatRequest) -> None:
         raise InvalidRequest("There is nothing to answer: the prompt has no messages.")
     if sampling.max_tokens < 1:
         raise InvalidRequest(f"max_tokens must be at least 1, not {sampling.max_tokens}.")
+    check_copying(sampling)
     if "" in sampling.stop:
         raise InvalidRequest("A stop string must have at least one character.")
     if sampling.json_schema is not None:

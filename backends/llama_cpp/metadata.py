@@ -85,6 +85,7 @@ class ModelMetadata:
             tools=self.offers_tools,
             json_schema=True,
             continues=True,
+            copies=True,
             thinking=is_thinking_template(FORMATS.get(named or "", head.template)),
             template=named or find_family(head.template),
             family=head.family,

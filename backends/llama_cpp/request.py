@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from backends.base import Sampling
 from backends.errors import ContextOverflow
 from backends.llama_cpp.answer import Answer
+from backends.llama_cpp.copying import CopySampler
 from backends.llama_cpp.grammar import compile_grammar
 from backends.llama_cpp.job import Job
 from backends.llama_cpp.native import Model
@@ -34,15 +36,20 @@ class RequestBuilder:
             job.request.messages,
             known,
             tools=job.request.tools,
-            thinks=sampling.json_schema is None,  # the grammar would hold the thoughts to it too
+            # A grammar and copied text would hold the thoughts to them, too.
+            thinks=sampling.json_schema is None and not sampling.copy_from,
             written=job.request.written_tokens,
         )
         if len(prompt.tokens) >= self.limit:
             raise ContextOverflow(len(prompt.tokens), self.limit)
+        answer = Answer(job, prompt, self._sampler(sampling), sampling.stop)
+        answer.text.skip(b"".join(map(self._model.visible_bytes, prompt.written[-4:])))
+        return answer
+
+    def _sampler(self, sampling: Sampling) -> Sampler | CopySampler:
+        if sampling.copy_from:
+            return CopySampler(self._model, sampling.copy_from)
         grammar = (
             compile_grammar(sampling.json_schema) if sampling.json_schema is not None else None
         )
-        sampler = Sampler(self._model, resolve_settings(sampling, self._options), grammar)
-        answer = Answer(job, prompt, sampler, sampling.stop)
-        answer.text.skip(b"".join(map(self._model.visible_bytes, prompt.written[-4:])))
-        return answer
+        return Sampler(self._model, resolve_settings(sampling, self._options), grammar)

@@ -73,6 +73,9 @@ class Sampler:
     outcome is the same, and the vocabulary is walked once instead of twice.
     """
 
+    copies: None = None
+    """It copies nothing; see `CopySampler`."""
+
     def __init__(self, model: Model, chosen: SamplingSettings, grammar: str | None = None) -> None:
         self._model = model
         self._grammar: Any = None

@@ -279,7 +279,10 @@ class Scheduler:
             self.cached_tokens += usage.cached_tokens
             self.completion_tokens += usage.completion_tokens
             tokens = answer.tokens if finish == "length" else ()
-            self._outbox.append((answer.job, Chunk(finish=finish, usage=usage, tokens=tokens)))
+            copies = answer.sampler.copies
+            self._outbox.append(
+                (answer.job, Chunk(finish=finish, usage=usage, tokens=tokens, copies=copies))
+            )
             self._leave(answer)
 
     def _say_reading(self, answer: Answer) -> None:

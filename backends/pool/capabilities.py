@@ -23,6 +23,7 @@ def combine_capabilities(able: Sequence[Capabilities], thoughts: int = 0) -> Cap
         template=first.template,
         thinking=any(each.thinking for each in able),
         continues=all(each.continues for each in able),
+        copies=all(each.copies for each in able),
         notes=tuple(dict.fromkeys(note for each in able for note in each.notes)),
         parameters=min(each.parameters for each in able),
         family=first.family if all(each.family == first.family for each in able) else "",

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from backends.base import (
+    COPIES_NOTHING,
     Backend,
     Capabilities,
     ChatMessage,
@@ -144,7 +145,10 @@ class ScriptedBackend:
                 prefill_s=first - started,
                 decode_s=time.perf_counter() - first,
             )
-        yield Chunk(finish=plan.finish, usage=usage)
+        copies = None
+        if request.sampling.copy_from:
+            copies = float("".join(plan.answer).strip() != COPIES_NOTHING)
+        yield Chunk(finish=plan.finish, usage=usage, copies=copies)
 
     async def _speak(self, plan: _AnswerPlan) -> AsyncGenerator[Chunk, None]:
         each = 1 / self.options.tokens_per_s if self.options.tokens_per_s else 0.0
@@ -184,6 +188,7 @@ class ScriptedBackend:
             tools=True,
             json_schema=True,
             continues=self.options.continues,
+            copies=self.options.copies,
             template="scripted",
             family=self.options.family,
         )
@@ -206,7 +211,7 @@ class ScriptedBackend:
 
     def _plan(self, request: ChatRequest, began: float) -> _AnswerPlan:
         """Decide on the answer. Raises failures that come before the first token."""
-        check_request(request)
+        check_request(request, copies=True)
         failure, fail_at = self._failures.popleft() if self._failures else (None, 0)
         reply = self._reply(request)
         if failure is None and reply.error is not None:
@@ -257,6 +262,8 @@ class ScriptedBackend:
             from backends.scripted.json import fit_to_schema  # few ask, and all wait for imports
 
             text = fit_to_schema(text, request.sampling.json_schema)
+        elif request.sampling.copy_from:
+            text = _copied(text, request.sampling.copy_from)
         cuts = [at for stop in request.sampling.stop if (at := text.find(stop)) >= 0]
         answer = split_words(text[: min(cuts)] if cuts else text)
         most = min(request.sampling.max_tokens, room)
@@ -305,6 +312,13 @@ def _last_message(request: ChatRequest) -> ChatMessage:
     """The last message that is not the beginning of the answer."""
     asked = [message for message in request.messages if message.role != "assistant"]
     return asked[-1] if asked else request.messages[-1]
+
+
+def _copied(text: str, texts: Sequence[str]) -> str:
+    """The lines of a reply that stand in one of the texts, as an engine would be held to them."""
+    lines = {line for given in texts for line in given.splitlines()}
+    kept = [one for one in text.splitlines() if one.strip() and any(one in line for line in lines)]
+    return "\n".join(kept) or COPIES_NOTHING
 
 
 def _create(name: str, options: ScriptedOptions, context: EngineContext) -> Backend:

@@ -104,7 +104,8 @@ class ScriptedOptions(EngineOptions):
     `replies` may hold plain strings; with `cycle` those without a match start again when all are
     used, else `echo` answers from then on. `parallel` is how many answers run side by side (0: any
     number), `queue` how many more may wait. With `down` every request fails so, and health says it.
-    With `continues` an answer goes on behind its beginning, where that is the last message.
+    With `continues` an answer goes on behind its beginning, where that is the last message; with
+    `copies` it can be held to copied text.
     """
 
     replies: tuple[Reply, ...] = ()
@@ -118,6 +119,7 @@ class ScriptedOptions(EngineOptions):
     queue: int = Field(default=1_000, ge=0)
     down: Failure | None = None
     continues: bool = True
+    copies: bool = True
     family: str = ""
 
     @field_validator("replies", mode="before")
