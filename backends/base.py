@@ -152,8 +152,10 @@ class Capabilities:
 
     `parameters` is the number of weights, `tokens_per_s` the speed of a single answer at the last
     probe. `thinking`: the model thinks before it answers. `continues`: it goes on from the end of a
-    message of its own. `copies`: it can be held to copied text. Each of `notes` is a sentence about
-    a request option that this engine ignores.
+    message of its own. `copies`: it can be held to copied text. `reads`: it was
+    found to point rightly to the words of a passage that answer a question, or not to; None where
+    that was not tried. Each of `notes` is a sentence about a request option that this engine
+    ignores.
     """
 
     context: int = 0
@@ -169,6 +171,7 @@ class Capabilities:
     thinking: bool = False
     continues: bool = False
     copies: bool = False
+    reads: bool | None = None
     notes: tuple[str, ...] = ()
 
 

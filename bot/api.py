@@ -33,6 +33,7 @@ from bot.adapters.protocol import Adapter, AdapterError, Core, Question
 from bot.answering.excerpts import READ_CHARACTERS, as_points, excerpts
 from bot.answering.grounded_answer import answer_from, source
 from bot.answering.query_rewriting import search_for
+from bot.answering.reader import read_passages
 from bot.answering.small_model import answer_to, courtesy, is_small, small_note
 from bot.catalogue.sentence import Sentence, join_sentences, lay_out, say, say_number
 from bot.commands.access import parse_person
@@ -279,6 +280,7 @@ __all__ = [
     "private_base",
     "quoted",
     "raised",
+    "read_passages",
     "say",
     "say_number",
     "search_for",

@@ -136,6 +136,7 @@ async def open_core(
                 rewrite=config.knowledge.rewrite,
                 multi_query=config.knowledge.multi_query,
                 deadline_s=config.knowledge.query_deadline_s,
+                reader=config.knowledge.reader,
             ),
             max_attachment_bytes=config.limits.max_attachment_bytes,
             authorize=rules.authorize,

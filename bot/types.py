@@ -279,6 +279,10 @@ class Explanation:
     usage: Usage | None = None
     searched: tuple[str, ...] = ()
     """The queries that the documents were searched for, if they differ from the question."""
+    pointed: tuple[str, ...] = ()
+    """The words that a model found to answer the question, with the numbers of their passages."""
+    confidence: float = 0.0
+    """How likely it is that the passages answer, 0 to 1; 0 where nothing was searched."""
 
 
 Part: TypeAlias = Text | Status | Sources | Actions | File | Notice | Explanation

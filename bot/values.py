@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePath
-from typing import Protocol
+from typing import Literal, Protocol
 
 from bot.types import NOWHERE, Place, Scope
 
@@ -81,12 +81,27 @@ class Support(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Pointed:
+    """Words that answer a question, as they stand in a passage: `number` counts from 1."""
+
+    number: int
+    text: str
+
+
+Outcome = Literal["answer", "unsure", "absent"]
+"""What a search comes to: passages to answer from; passages on the subject that may not answer, of
+which the nearest are shown; or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class SearchResult:
     """The passages that a search found, best first.
 
     `evidence` says whether they are good enough to answer from; if not, they are only the nearest
-    ones. `confidence` is from 0 to 1. `nearest` are titles of the nearest documents. `searched` are
-    the queries that were used, most important first, if they differ from the question.
+    ones, and `related` says whether these are about the subject at all. `confidence` is from 0 to
+    1. `nearest` are titles of the nearest documents. `searched` are the queries that were used,
+    most important first, if they differ from the question. `pointed` are the words that a model
+    found to answer it when it read the passages; None where none read them.
     """
 
     passages: tuple[Passage, ...]
@@ -94,6 +109,15 @@ class SearchResult:
     confidence: float = 0.0
     nearest: tuple[str, ...] = ()
     searched: tuple[str, ...] = ()
+    related: bool = False
+    pointed: tuple[Pointed, ...] | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the search comes to."""
+        if not self.passages:
+            return "absent"
+        return "answer" if self.evidence else "unsure" if self.related else "absent"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from bot.api import (
     command,
     hookimpl,
     model_names,
+    read_passages,
     say,
     search_for,
     source,
@@ -51,19 +52,23 @@ async def ask(
         await ctx.say(Status("working", say("working out what to look for")))
     asked = _joined(question, about)
     found = await search_for(ctx, asked, bases=bases, history=history, model=name)
-    if not found.evidence or not found.passages:
+    family = (await ctx.models.capabilities(name)).family
+    several = bool(speakers(history, ctx.author))
+    system = ctx.prompts.render("system", family, persona=ctx.persona, several=several)
+    found = await read_passages(
+        ctx, question, found, system=system, model=name, history=history, about=about
+    )
+    if found.outcome == "absent":
         await ctx.say(
             Explanation(
                 passages=tuple(source(n, p) for n, p in enumerate(found.passages, 1)),
                 left_out=(say("Every passage: none is evidence enough for an answer."),),
                 searched=found.searched,
+                confidence=found.confidence,
             )
         )
         await ctx.say(Text(_nothing(found, bases)))
         return
-    family = (await ctx.models.capabilities(name)).family
-    several = bool(speakers(history, ctx.author))
-    system = ctx.prompts.render("system", family, persona=ctx.persona, several=several)
     drawn = answer_from(
         ctx,
         question,

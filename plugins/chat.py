@@ -34,6 +34,7 @@ from bot.api import (
     model_names,
     plain_name,
     quoted,
+    read_passages,
     say,
     search_for,
     small_note,
@@ -91,7 +92,10 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> None:
     bases = await ctx.knowledge.bases(ctx.asker) if from_documents else []
     if bases and not _is_single_word(question):
         found = await search_for(ctx, question, bases=bases, history=history, model=name)
-        if found.evidence:
+        found = await read_passages(
+            ctx, question, found, system=system, model=name, history=history
+        )
+        if found.outcome == "answer":
             drawn = answer_from(ctx, question, found, system=system, model=name, history=history)
             await ctx.say_all(drawn)
             return

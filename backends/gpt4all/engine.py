@@ -76,7 +76,7 @@ class GPT4AllBackend:
         self._busy = 0
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        self._refuse(request)
+        await self._refuse(request)
         if await self._embeds():
             raise InvalidRequest(f"The model {self.name!r} is for embeddings only.")
         ends = deadline_at(request.deadline_s)
@@ -201,8 +201,8 @@ class GPT4AllBackend:
             await self._run(self._model.close)
         self._thread.shutdown(wait=False)
 
-    def _refuse(self, request: ChatRequest) -> None:
-        check_request(request)
+    async def _refuse(self, request: ChatRequest) -> None:
+        await check_request(request)
         if request.sampling.json_schema is not None:
             raise InvalidRequest("GPT4All cannot hold an answer to a JSON schema.")
         if request.sampling.logit_bias or request.tools:

@@ -35,7 +35,7 @@ from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.owner import OwnerThread
 from backends.llama_cpp.stats import EngineStats
 from backends.llama_cpp.tool_calls import ToolCallReader, find_style
-from backends.pool.request_validation import check_copying
+from backends.pool.request_validation import check_request
 
 if TYPE_CHECKING:
     from backends.llama_cpp.embedding import LoadedEmbedder
@@ -64,7 +64,9 @@ class LlamaCppBackend:
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Stream an answer. Raises a `BackendError`; see `Backend.chat`."""
-        check_request(request)
+        await check_request(request, copies=True)
+        if request.deadline_s is not None and request.deadline_s <= 0:
+            raise _deadline_error()
         reader = await self._tool_calls(request) if request.tools else None
         job = Job(request, asyncio.get_running_loop())
         alarm = None
@@ -197,29 +199,6 @@ def _encode(texts: Sequence[str], loaded: LoadedEmbedder) -> tuple[list[list[int
 
 def _embed(encoded: Sequence[Sequence[int]], loaded: LoadedEmbedder) -> Embeddings:
     return loaded.embed(encoded)
-
-
-def check_request(request: ChatRequest) -> None:
-    """Check what llama.cpp cannot serve. Raises `InvalidRequest` or `DeadlineExceeded`."""
-    sampling = request.sampling
-    if not request.messages:
-        raise InvalidRequest("There is nothing to answer: the prompt has no messages.")
-    if sampling.max_tokens < 1:
-        raise InvalidRequest(f"max_tokens must be at least 1, not {sampling.max_tokens}.")
-    check_copying(sampling)
-    if "" in sampling.stop:
-        raise InvalidRequest("A stop string must have at least one character.")
-    if sampling.json_schema is not None:
-        from jsonschema import Draft202012Validator  # few ask for one, and all wait for imports
-        from jsonschema.exceptions import SchemaError
-
-        try:
-            Draft202012Validator.check_schema(dict(sampling.json_schema))
-        except SchemaError as error:
-            where = "/".join(str(part) for part in error.path) or "its top"
-            raise InvalidRequest(f"The JSON schema is not valid at {where}.") from error
-    if request.deadline_s is not None and request.deadline_s <= 0:
-        raise _deadline_error()
 
 
 def _deadline_error() -> DeadlineExceeded:

@@ -102,7 +102,7 @@ class OllamaBackend:
         self._marks = ChatMarkEscaper()
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        check_request(request)
+        await check_request(request)
         if request.sampling.logit_bias:
             raise InvalidRequest("Ollama offers no logit bias.")
         ends = deadline_at(request.deadline_s)

@@ -75,7 +75,7 @@ class OpenAICompatibleBackend:
         self._closed = False
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        check_request(request)
+        await check_request(request)
         if not self._options.chat:
             raise InvalidRequest(f"The model {self.name!r} is for embeddings only.")
         ends = deadline_at(request.deadline_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ MAX_COPIED_CHARACTERS = 256_000
 """The longest texts that an answer is copied from, together."""
 
 
-def check_request(request: ChatRequest, *, copies: bool = False) -> None:
+async def check_request(request: ChatRequest, *, copies: bool = False) -> None:
     """Raise `InvalidRequest`, saying what is wrong, for a request that no engine can serve.
 
     `copies` says whether this engine can hold an answer to copied text.
@@ -27,12 +28,12 @@ def check_request(request: ChatRequest, *, copies: bool = False) -> None:
         raise InvalidRequest("This engine cannot hold an answer to copied text.")
     check_copying(request.sampling)
     if request.sampling.json_schema is not None:
-        check_schema(request.sampling.json_schema)
+        await asyncio.to_thread(check_schema, request.sampling.json_schema)
 
 
 def check_schema(schema: Mapping[str, Any]) -> None:
     """Raise `InvalidRequest` if something is not a valid JSON schema."""
-    from jsonschema import Draft202012Validator, SchemaError  # slow to import
+    from jsonschema import Draft202012Validator, SchemaError  # slow to import, so in a thread
 
     try:
         Draft202012Validator.check_schema(schema)

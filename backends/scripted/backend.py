@@ -124,6 +124,7 @@ class ScriptedBackend:
         began = time.perf_counter()
         self.requests.append(request)
         self._refuse_if_down()
+        await check_request(request, copies=True)
         plan = self._plan(request, began)
         if self._slots is not None and self._slots.locked():
             yield Chunk(progress=Progress("queued", position=self.waiting + 1))
@@ -189,6 +190,7 @@ class ScriptedBackend:
             json_schema=True,
             continues=self.options.continues,
             copies=self.options.copies,
+            reads=self.options.reads,
             template="scripted",
             family=self.options.family,
         )
@@ -211,7 +213,6 @@ class ScriptedBackend:
 
     def _plan(self, request: ChatRequest, began: float) -> _AnswerPlan:
         """Decide on the answer. Raises failures that come before the first token."""
-        check_request(request, copies=True)
         failure, fail_at = self._failures.popleft() if self._failures else (None, 0)
         reply = self._reply(request)
         if failure is None and reply.error is not None:

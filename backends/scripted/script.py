@@ -105,7 +105,7 @@ class ScriptedOptions(EngineOptions):
     used, else `echo` answers from then on. `parallel` is how many answers run side by side (0: any
     number), `queue` how many more may wait. With `down` every request fails so, and health says it.
     With `continues` an answer goes on behind its beginning, where that is the last message; with
-    `copies` it can be held to copied text.
+    `copies` it can be held to copied text. `reads` says whether it is a reader of passages.
     """
 
     replies: tuple[Reply, ...] = ()
@@ -120,6 +120,7 @@ class ScriptedOptions(EngineOptions):
     down: Failure | None = None
     continues: bool = True
     copies: bool = True
+    reads: bool | None = False
     family: str = ""
 
     @field_validator("replies", mode="before")

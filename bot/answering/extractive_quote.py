@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from bot.knowledge.language.sentences import split_sentences
 from bot.knowledge.language.stopwords import STOP_WORDS
 from bot.knowledge.language.words import extract_stems
-from bot.values import Passage
+from bot.values import Passage, Pointed
 
 FENCED_CODE = re.compile(r"(```|~~~).*?(\1|\Z)", re.DOTALL)
 """Blocks of code."""
@@ -80,6 +80,19 @@ def quote(question: str, passages: Sequence[Passage]) -> Quotation | None:
         return None
     _, place, found = max(best)
     return Quotation(1 - place, _shorten(join_lines(" ".join(found))))
+
+
+def quote_pointed(
+    pointed: Sequence[Pointed] | None, passages: Sequence[Passage]
+) -> Quotation | None:
+    """Quote the sentence that has the words which a model pointed to; None without any."""
+    for one in pointed or ():
+        for sentence in split_sentences(passages[one.number - 1].text):
+            line = join_lines(sentence)
+            if one.text in line and len(line) <= _MAX_QUOTE_CHARACTERS:
+                return Quotation(one.number, line)
+        return Quotation(one.number, _shorten(one.text))
+    return None
 
 
 def quote_beginning(passages: Sequence[Passage]) -> Quotation:

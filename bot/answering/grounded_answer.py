@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
 from backends.base import Sampling
-from bot.answering.extractive_quote import quote, quote_beginning
+from bot.answering.extractive_quote import Quotation, quote, quote_beginning, quote_pointed
+from bot.answering.prompt import AskPrompt, fit_prompt, passage_label
 from bot.answering.small_model import is_small, small_note
 from bot.catalogue.sentence import join_sentences, say, say_number
 from bot.history.protocol import StoredMessage
 from bot.knowledge.citations.stream_filter import CitationFilter
 from bot.knowledge.citations.support import check_support
 from bot.prompting.echo_filter import EchoFilter
-from bot.prompting.foreign_text import Trusted, escape_numbers
-from bot.prompting.speakers import speakers
 from bot.skills.context import Context
 from bot.types import Explanation, Notice, Part, Place, Source, Sources, Text
 from bot.values import Passage, SearchResult
@@ -25,12 +24,13 @@ _CITATION = re.compile(r"[ \t]?\[((?:\d{1,3})(?:\s*[,;]\s*\d{1,3}){0,15})\]")
 SAMPLING = Sampling(temperature=0.2, repeat_penalty=1.1)
 """Close to the text. The penalty keeps small models from saying the same sentence for ever."""
 
-MAX_PASSAGES_SHARE = 0.5
-"""Share of the context window that passages may take: more make small models worse, and slow."""
-
 _FENCE_END = "</document-"
 """What ends a document in the prompt; some models end their answer with it, too."""
 
+_MAX_NEAREST = 2
+"""The most passages that are shown where it is not sure that they answer."""
+_MIN_NEAREST_SHARE = 0.6
+"""A passage is shown beside the best if its score is at least this share of the best one's."""
 _MAX_UNCITED_SOURCES = 3
 _MAX_DOUBTFUL_SENTENCES = 3
 
@@ -52,49 +52,34 @@ async def answer_from(
     `system` is the system prompt, `model` the model to ask (by default the one chosen here),
     `history` the earlier turns, oldest first. Passages that do not fit the context window are left
     out, lowest rank first, and named in the `Explanation`. Sentences that the passages do not
-    support are listed in a footer. A very small model is not asked: the answer is a quotation.
-    Raises `BackendError`.
+    support are listed in a footer. A very small model is not asked: the answer is a quotation. Nor
+    is any where the search is `unsure`: then the nearest sentences are shown as such. Raises
+    `BackendError`.
     """
     name = await ctx.model(model)
-    capabilities = await ctx.models.capabilities(name)
-    if is_small(capabilities):
-        for quoted in _quotation(f"{question}\n{about}".strip(), found):
-            yield quoted
+    if found.outcome != "answer":
+        for part in _nearest(_searched(question, about, found), found):
+            yield part
+        return
+    if is_small(await ctx.models.capabilities(name)):
+        for part in _quotation(_searched(question, about, found), found):
+            yield part
         if note := small_note(ctx, name, history):
             yield note
         return
-    answer_tokens = sampling.max_tokens if sampling is not None else None
+    prompt = AskPrompt(
+        name, system, history, about, sampling.max_tokens if sampling is not None else None
+    )
     sampling = sampling or SAMPLING
     sampling = replace(sampling, stop=(*sampling.stop, _FENCE_END))
-
-    def compose(n: int) -> str:
-        return ctx.prompts.render(
-            "ask",
-            capabilities.family,
-            question=Trusted(question),
-            about=about,
-            passages=[_prompt_passage(number, p) for number, p in enumerate(found.passages[:n], 1)],
-        )
-
-    fitted = await ctx.services.fitter.fit(
-        ctx.models,
-        name,
-        system=system,
-        compose=compose,
-        blocks=len(found.passages),
-        history=history,
-        who=speakers(history, ctx.author),
-        answer_tokens=answer_tokens,
-        share=MAX_PASSAGES_SHARE,
-    )
+    fitted = await fit_prompt(ctx, prompt, question, found)
     used = [source(number, p) for number, p in enumerate(found.passages[: fitted.blocks], 1)]
-    yield Explanation(
+    yield replace(
+        _explanation(found, used),
         model=name,
         turns_used=fitted.turns_used,
         turns_left_out=fitted.turns_left_out,
-        passages=tuple(used),
-        left_out=tuple(label(p) for p in found.passages[fitted.blocks :]),
-        searched=found.searched,
+        left_out=tuple(passage_label(p) for p in found.passages[fitted.blocks :]),
     )
     given = found.passages[: fitted.blocks]
     citations, echo, said = CitationFilter(len(used)), EchoFilter(), ""
@@ -113,30 +98,72 @@ async def answer_from(
     if rest := citations.feed(echo.finish()) + citations.finish():
         said += rest
         yield Text(rest)
-    cited = [one for one in used if one.number in citations.cited]
-    if not cited:
-        borne_out = [await _has_sentence_from(passage, said) for passage in given]
-        cited = [one for one, does in zip(used, borne_out, strict=True) if does]
-    yield _sources(cited or used[:_MAX_UNCITED_SOURCES])
+    yield _sources(await _cited(used, citations.cited, said, found))
     checked = await ctx.knowledge.check_support(said, given)
     doubtful = [_shorten(one.text) for one in checked if not one.supported]
     if doubtful:
         yield Notice(_doubt_notice(doubtful), kind="footer")
 
 
-def _quotation(question: str, found: SearchResult) -> Iterator[Part]:
+async def _cited(
+    used: Sequence[Source], numbers: Collection[int], said: str, found: SearchResult
+) -> Sequence[Source]:
+    """The sources that an answer cites; of one that cites none those pointed to, else those that
+    have one of its sentences, else the best."""
+    numbers = numbers or {one.number for one in found.pointed or ()}
+    cited = [one for one in used if one.number in numbers]
+    if not cited:
+        borne_out = [await _has_sentence_from(one, said) for one in found.passages[: len(used)]]
+        cited = [one for one, does in zip(used, borne_out, strict=True) if does]
+    return cited or used[:_MAX_UNCITED_SOURCES]
+
+
+def _searched(question: str, about: str, found: SearchResult) -> str:
+    """What sentences are chosen by: the question as it was looked up."""
+    return found.searched[0] if found.searched else f"{question}\n{about}".strip()
+
+
+def _quotation(asked: str, found: SearchResult) -> Iterator[Part]:
     """The documents' own words as the answer."""
-    asked = found.searched[0] if found.searched else question
-    quotation = quote(asked, found.passages) or quote_beginning(found.passages)
-    used = source(quotation.number, found.passages[quotation.number - 1])
-    others = [p for n, p in enumerate(found.passages, 1) if n != quotation.number]
-    yield Explanation(
-        passages=(used,),
-        left_out=tuple(label(p) for p in others),
-        searched=found.searched,
+    quotation = (
+        quote_pointed(found.pointed, found.passages)
+        or quote(asked, found.passages)
+        or quote_beginning(found.passages)
     )
-    yield Text(f"> {quotation.text} [{quotation.number}]")
-    yield _sources([used])
+    yield from _quoted([quotation], found)
+
+
+def _nearest(asked: str, found: SearchResult) -> Iterator[Part]:
+    """What comes nearest in the documents, where it is not sure that it answers."""
+    shown: dict[str, Quotation] = {}
+    for number, passage in enumerate(found.passages[:_MAX_NEAREST], 1):
+        if passage.score >= _MIN_NEAREST_SHARE * found.passages[0].score:
+            one = quote(asked, [passage]) or quote_beginning([passage])
+            shown.setdefault(one.text, Quotation(number, one.text))
+    yield from _quoted(
+        list(shown.values()), found, say("I am not sure. The nearest in the documents is:")
+    )
+
+
+def _quoted(quotations: Sequence[Quotation], found: SearchResult, lead: str = "") -> Iterator[Part]:
+    numbers = {one.number for one in quotations}
+    used = [source(n, p) for n, p in enumerate(found.passages, 1) if n in numbers]
+    others = [p for n, p in enumerate(found.passages, 1) if n not in numbers]
+    yield replace(
+        _explanation(found, used), left_out=tuple(passage_label(passage) for passage in others)
+    )
+    lines = [f"> {one.text} [{one.number}]" for one in quotations]
+    yield Text("\n\n".join([*([lead] if lead else []), *lines]))
+    yield _sources(used)
+
+
+def _explanation(found: SearchResult, used: Sequence[Source]) -> Explanation:
+    return Explanation(
+        passages=tuple(used),
+        searched=found.searched,
+        pointed=tuple(f"“{one.text}” [{one.number}]" for one in found.pointed or ()),
+        confidence=found.confidence,
+    )
 
 
 def _sources(shown: Sequence[Source]) -> Sources:
@@ -181,13 +208,3 @@ def source(number: int, passage: Passage) -> Source:
         base=passage.base,
         place=passage.place,
     )
-
-
-def label(passage: Passage) -> str:
-    """Title and heading, in one line."""
-    return f"{passage.title} › {passage.heading}" if passage.heading else passage.title
-
-
-def _prompt_passage(number: int, passage: Passage) -> dict[str, str | int]:
-    """A passage for the prompt."""
-    return {"number": number, "title": label(passage), "text": escape_numbers(passage.text)}

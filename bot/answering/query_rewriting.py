@@ -13,6 +13,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 import structlog
 
@@ -72,9 +73,7 @@ async def search_for(
         asked, bases=bases, before=() if asked != question else before, beside=beside
     )
     if asked != question and not found.searched:
-        return SearchResult(
-            found.passages, found.evidence, found.confidence, found.nearest, (asked,)
-        )
+        return replace(found, searched=(asked,))
     return found
 
 

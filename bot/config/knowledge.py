@@ -75,7 +75,13 @@ class KnowledgeSettings(Section):
     dense_weight: Fraction = 0.6
     """Share of meaning (vectors) in a passage's score; the rest is the words themselves."""
     evidence: Fraction = 0.5
-    """Confidence below which the answer is "not in the documents"."""
+    """Confidence from which a question is answered."""
+    related: Fraction = 0.1
+    """Confidence below which the answer is "not in the documents"; between this and `evidence` the
+    nearest passages are shown, as not sure."""
+    reader: str = "auto"
+    """Model that reads the best passages and points to the words that answer, by its name under
+    `models`; `auto`: the one that answers, if it was found to be able to; `off`: none."""
     follow_ups: bool = True
     """A short question that leans on the one before it is looked up together with it."""
     rewrite: bool = False

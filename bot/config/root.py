@@ -206,6 +206,8 @@ def find_contradictions(config: Config) -> Sequence[tuple[str, str]]:
     refer("default_model", config.default_model, models, "model")
     refer("embedder", config.embedder, models, "model")
     refer("knowledge.reranker", config.knowledge.reranker, models, "model")
+    if config.knowledge.reader not in ("auto", "off"):
+        refer("knowledge.reader", config.knowledge.reader, models, "model")
     for section in ("workspaces", "channels"):
         for key, place in getattr(config, section).items():
             refer(f"{section}.{key}.model", place.model, models, "model")

@@ -99,6 +99,7 @@ class KnowledgeService:
             self._chroma,
             dense_weight=self._settings.dense_weight,
             evidence=self._settings.evidence,
+            related=self._settings.related,
             rerank=rerank,
         )
 

@@ -43,6 +43,10 @@ class Models(Protocol):
         """What a model can do; may load it. Raises `BackendError`."""
         ...
 
+    async def found_reading(self, model: str, *, reads: bool) -> None:
+        """Keep whether a model was found to read passages rightly (`Capabilities.reads`)."""
+        ...
+
     async def count(self, model: str, messages: Sequence[ChatMessage]) -> int:
         """Tokens of a prompt, in the model's own tokens."""
         ...

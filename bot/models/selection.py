@@ -112,9 +112,10 @@ class ModelService:
 
     async def capabilities(self, model: str) -> Capabilities:
         """What the model can do; may load it. Raises `BackendError`."""
-        found = await self._pool.capabilities(model)
-        await self._keep(model, found)
-        return found
+        return await self._keep(model, await self._pool.capabilities(model))
+
+    async def found_reading(self, model: str, *, reads: bool) -> None:
+        await self._keep(model, replace(await self._pool.capabilities(model), reads=reads))
 
     async def count(self, model: str, messages: Sequence[ChatMessage]) -> int:
         return await self._pool.count(model, messages)
@@ -153,14 +154,17 @@ class ModelService:
             self._capabilities = await self._store.all()
         return self._capabilities
 
-    async def _keep(self, model: str, found: Capabilities) -> None:
+    async def _keep(self, model: str, found: Capabilities) -> Capabilities:
         able, key = await self._stored_capabilities(), self._keys[model]
         old = able.get(key)
         if old is not None and not found.tokens_per_s:
             found = replace(found, tokens_per_s=old.tokens_per_s)
+        if old is not None and found.reads is None:
+            found = replace(found, reads=old.reads)
         if old != found:
             able[key] = found
             await self._store.put(key, found)
+        return found
 
     # --- words ------------------------------------------------------------------------------------
 

@@ -170,12 +170,17 @@ def wrap_foreign(value: Any, key: bytes) -> Any:
     return value
 
 
-def number_passages(passages: Iterable[Any], key: bytes) -> Foreign:
-    """Passages, each a mapping of `number`, `title` and `text`, as `[1] title` and the text below;
-    no title and no text begins another."""
+def number_passages(passages: Iterable[Any], key: bytes) -> str:
+    """Passages, each a mapping of `number`, `title` and `text`, as fenced blocks of title and text
+    with `[1]` behind.
+
+    A block depends on its own passage alone, so prompts with the same first passages begin with the
+    same tokens.
+    """
     parts = []
     for passage in passages:
         title = one_line(text_of(passage["title"]), _MAX_LABEL_CHARACTERS)
         text = escape_numbers(text_of(passage["text"]))
-        parts.append(f"[{int(passage['number'])}] {title}\n{text}")
-    return Foreign("\n\n".join(parts), key)
+        block = fence(f"{title}\n{text}", "document", key)
+        parts.append(f"{block} [{int(passage['number'])}]")
+    return "\n\n".join(parts)

@@ -160,6 +160,9 @@ class PermittedModels:
     async def capabilities(self, model: str) -> Capabilities:
         return await self.models.capabilities(model)
 
+    async def found_reading(self, model: str, *, reads: bool) -> None:
+        await self.models.found_reading(model, reads=reads)
+
     async def count(self, model: str, messages: Sequence[ChatMessage]) -> int:
         return await self.models.count(model, messages)
 

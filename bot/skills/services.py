@@ -192,16 +192,18 @@ class Admins(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Searching:
-    """How a model helps with a search; off by default, as each step costs a call of the model.
+    """How a model helps with a search; each step costs a call of the model.
 
     `rewrite`: a follow-up question is rewritten so that it stands alone. `multi_query`: other
     wordings of the question are searched as well. A call that takes longer than `deadline_s`
-    seconds is given up, and the question is used as it is.
+    seconds is given up, and the question is used as it is. `reader` is the model that reads the
+    passages (`knowledge.reader` in config.yaml).
     """
 
     rewrite: bool = False
     multi_query: bool = False
     deadline_s: float = 10.0
+    reader: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)

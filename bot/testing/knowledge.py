@@ -62,7 +62,7 @@ class Shelf:
         sure = best[0].score if best else 0.0
         nearest = tuple(p.title for p in best[:3])
         looked_up = searched if searched != (query,) else ()
-        return SearchResult(best, sure >= 0.5, sure, nearest, looked_up)
+        return SearchResult(best, sure >= 0.5, sure, nearest, looked_up, related=sure >= 0.2)
 
     async def add(
         self, location: str, *, base: str | None = None, by: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from backends.base import Backend, Capabilities, ChatMessage, ChatRequest, Chunk
 from backends.thinking import ThinkingSplitter
@@ -23,6 +24,7 @@ class ScriptedModels:
     def __init__(self, *backends: Backend) -> None:
         self.backends = {backend.name: backend for backend in backends}
         self.chosen: dict[str, str] = {}
+        self.reads: dict[str, bool] = {}
 
     def names(self) -> Sequence[str]:
         return list(self.backends)
@@ -42,7 +44,11 @@ class ScriptedModels:
         return [ModelInfo(name, f"Speaks {name}", "scripted", "ready") for name in self.backends]
 
     async def capabilities(self, model: str) -> Capabilities:
-        return await self.backends[model].capabilities()
+        found = await self.backends[model].capabilities()
+        return replace(found, reads=self.reads.get(model, found.reads))
+
+    async def found_reading(self, model: str, *, reads: bool) -> None:
+        self.reads[model] = reads
 
     async def count(self, model: str, messages: Sequence[ChatMessage]) -> int:
         return await self.backends[model].count(messages)

@@ -139,6 +139,10 @@ def explain_answer(turn: StoredMessage, snapshot: AttachmentSnapshot | None = No
     if why.searched:
         searched = "; ".join(f"“{_shorten(one)}”" for one in why.searched)
         lines.append(say("**Searched for**: {searched}", searched=searched))
+    if why.pointed:
+        lines.append(say("**Pointed to**: {words}", words=" · ".join(why.pointed)))
+    if why.confidence:
+        lines.append(say("**How sure**: {share:.0%}", share=why.confidence))
     if why.passages:
         lines.append(say("**Passages**:"))
         lines += [f"- {_title(source)}" for source in why.passages]

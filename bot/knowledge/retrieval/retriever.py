@@ -72,8 +72,9 @@ Bases = Mapping[str, tuple[BaseRow, Embedder]]
 class Retriever:
     """Searches the passages of knowledge bases.
 
-    `dense_weight` is the share of meaning in a score, `evidence` the confidence below which there
-    is none (config.yaml, `knowledge`). `rerank` reads the best passages once more.
+    `dense_weight` is the share of meaning in a score, `evidence` the confidence from which a
+    question is answered, `related` that from which passages are about its subject (config.yaml,
+    `knowledge`). `rerank` reads the best passages once more.
     """
 
     def __init__(
@@ -83,12 +84,14 @@ class Retriever:
         *,
         dense_weight: float = 0.6,
         evidence: float = 0.5,
+        related: float = 0.1,
         rerank: Rerank | None = None,
     ) -> None:
         self._db = database
         self._chroma = chroma
         self._dense_weight = dense_weight
         self._evidence = evidence
+        self._related = related
         self._rerank = rerank
         self._smalltalk = SmallTalk()
 
@@ -128,6 +131,7 @@ class Retriever:
         return SearchResult(
             tuple(to_passage(candidate, around) for candidate in best),
             evidence=bool(question.words) and sure >= self._evidence,
+            related=bool(question.words) and sure >= min(self._related, self._evidence),
             confidence=round(sure, 4),
             nearest=tuple(dict.fromkeys(str(c.row.title) for c in found))[:_MAX_NEAREST_TITLES],
         )

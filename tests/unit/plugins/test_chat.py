@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,9 @@ async def test_where_the_documents_have_evidence_the_answer_is_drawn_from_them(
 ) -> None:
     on.shelf.put("Logs", "Rotate the logs with logrotate every night.", "Rotation")
     said = await on.run(answer, on.context("How rotate the logs?"))
-    assert "[1] Logs › Rotation\nRotate the logs" in on.prompts()[0]
+    assert re.match(
+        r"<document-(\w+)>\nLogs › Rotation\nRotate .*\n</document-\1> \[1\]", on.prompts()[0]
+    )
     assert said.sources == [1]
     assert said.notices == [], "the sources say where it is from"
 

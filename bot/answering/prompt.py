@@ -1,0 +1,90 @@
+"""The prompts of a question to documents: passages first, then what is asked of them.
+
+The model that points to words and the one that answers read the same beginning, so an engine with a
+cache computes it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bot.history.protocol import StoredMessage
+from bot.prompting.context_window import Fitted
+from bot.prompting.foreign_text import Trusted, escape_numbers
+from bot.prompting.speakers import speakers
+from bot.skills.context import Context
+from bot.values import Passage, SearchResult
+
+MAX_PASSAGES_SHARE = 0.5
+"""Share of the context window that passages may take: more make small models worse, and slow."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskPrompt:
+    """What goes into the prompt beside question and passages: the model, its system prompt, the
+    earlier turns, oldest first, a message of somebody else that the question refers to, and the
+    longest answer in tokens."""
+
+    model: str
+    system: str
+    history: Sequence[StoredMessage] = ()
+    about: str = ""
+    answer_tokens: int | None = None
+
+
+async def fit_prompt(ctx: Context, prompt: AskPrompt, question: str, found: SearchResult) -> Fitted:
+    """The prompt of the answer with as many passages as fit. Raises `ContextOverflow`."""
+    family = (await ctx.models.capabilities(prompt.model)).family
+
+    def compose(n: int) -> str:
+        return render_task(ctx, "ask", family, prompt, question, found, n)
+
+    return await ctx.services.fitter.fit(
+        ctx.models,
+        prompt.model,
+        system=prompt.system,
+        compose=compose,
+        blocks=len(found.passages),
+        history=prompt.history,
+        who=speakers(prompt.history, ctx.author),
+        answer_tokens=prompt.answer_tokens,
+        share=MAX_PASSAGES_SHARE,
+    )
+
+
+def render_task(
+    ctx: Context,
+    task: Literal["ask", "point"],
+    family: str,
+    prompt: AskPrompt,
+    question: str,
+    found: SearchResult,
+    blocks: int,
+    **values: Any,
+) -> str:
+    """The last message of the prompt: the first `blocks` passages, and the task."""
+    pointed = [
+        {"number": one.number, "text": one.text}
+        for one in found.pointed or ()
+        if one.number <= blocks
+    ]
+    return ctx.prompts.render(
+        task,
+        family,
+        question=Trusted(question),
+        about=prompt.about,
+        passages=[_prompt_passage(n, p) for n, p in enumerate(found.passages[:blocks], 1)],
+        pointed=pointed,
+        **values,
+    )
+
+
+def passage_label(passage: Passage) -> str:
+    """Title and heading, in one line."""
+    return f"{passage.title} › {passage.heading}" if passage.heading else passage.title
+
+
+def _prompt_passage(number: int, passage: Passage) -> dict[str, str | int]:
+    return {"number": number, "title": passage_label(passage), "text": escape_numbers(passage.text)}

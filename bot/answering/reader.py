@@ -1,0 +1,199 @@
+"""Reads the passages of a search with a capable model, which points to the words that answer.
+
+Signs of a search say whether passages are about a question's subject; only a reader can tell
+whether they answer it. It writes no words of its own: where the engine can, it is held to text that
+stands in the passages, and elsewhere what does not stand there word for word is dropped. Whether a
+model can do this is tried once, on passages made for it (`bot.answering.reader_trial`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import structlog
+
+from backends.base import COPIES_NOTHING, Capabilities, ChatMessage, ChatRequest, Sampling
+from backends.errors import BackendError
+from bot.answering.prompt import AskPrompt, fit_prompt, render_task
+from bot.answering.reader_trial import MIN_RIGHT, TRIALS, is_right
+from bot.answering.small_model import is_small
+from bot.catalogue.sentence import say
+from bot.history.protocol import StoredMessage
+from bot.prompting.foreign_text import Trusted, escape_numbers
+from bot.skills.context import Context
+from bot.types import Status
+from bot.values import Pointed, SearchResult
+
+log = structlog.get_logger(__name__)
+
+OFF: Final = "off"
+AUTO: Final = "auto"
+MIN_SURE: Final = 0.5
+"""How likely an answer must be for the model that points, to be given without a doubt."""
+MIN_RELATED: Final = 0.15
+"""How likely it must be for the nearest passages to be shown, as not sure."""
+_SAMPLING = Sampling(temperature=0.0, max_tokens=160)
+_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "quotes": {"type": "array", "maxItems": 3, "items": {"type": "string", "maxLength": 600}}
+    },
+    "required": ["quotes"],
+    "additionalProperties": False,
+}
+_MAX_SPANS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a model points to, and how likely it is that the passages answer at all, 0 to 1."""
+
+    pointed: tuple[Pointed, ...]
+    sure: float
+
+
+async def read_passages(
+    ctx: Context,
+    question: str,
+    found: SearchResult,
+    *,
+    system: str,
+    model: str | None = None,
+    history: Sequence[StoredMessage] = (),
+    about: str = "",
+) -> SearchResult:
+    """Let a model read what a search found, and judge it by what the model points to.
+
+    The result is the search's own where no model can read, where it fails, and where the passages
+    are about something else, which needs no reader. The arguments are those of `answer_from`, which
+    asks next: its prompt begins as this one, so a model that does both reads the passages once.
+    """
+    if found.outcome == "absent" or (name := await _reader(ctx, await ctx.model(model))) is None:
+        return found
+    await ctx.say(Status("working", say("reading the documents")))
+    prompt = AskPrompt(name, system, history, about)
+    try:
+        reading = await _point(ctx, prompt, question, found)
+    except BackendError as error:
+        log.warning("reader.model_failed", model=name, error=str(error))
+        return found
+    answers = bool(reading.pointed) and reading.sure >= MIN_SURE
+    return replace(
+        found,
+        evidence=answers,
+        related=answers or reading.sure >= MIN_RELATED,
+        confidence=round(reading.sure, 4),
+        pointed=reading.pointed,
+    )
+
+
+async def _reader(ctx: Context, answering: str) -> str | None:
+    """The name of the model that reads, if there is one that can."""
+    named = ctx.services.searching.reader
+    if named == OFF:
+        return None
+    name = answering if named == AUTO else named
+    try:
+        able = await ctx.models.capabilities(name)
+        if is_small(able):
+            return None
+        if able.reads is None:
+            await ctx.say(Status("working", say("finding out whether {name} can read", name=name)))
+            able = replace(able, reads=await _try_out(ctx, name))
+            await ctx.models.found_reading(name, reads=bool(able.reads))
+    except BackendError as error:
+        log.warning("reader.model_failed", model=name, error=str(error))
+        return None
+    return name if able.reads else None
+
+
+async def _try_out(ctx: Context, name: str) -> bool:
+    """Whether a model points rightly in most of the trials. Raises `BackendError`."""
+    family = (await ctx.models.capabilities(name)).family
+    right = 0
+    for trial in TRIALS:
+        values: dict[str, Any] = {
+            "passages": [{"number": 1, "title": trial.title, "text": trial.passage}],
+            "question": Trusted(trial.question),
+            "about": "",
+            "nothing": COPIES_NOTHING,
+        }
+        messages = (ChatMessage("user", ctx.prompts.render("point", family, **values)),)
+        lines, _ = await _ask(ctx, name, messages, [trial.passage])
+        right += is_right(trial, [one.text for one in _find(lines, [trial.passage])])
+    log.info("reader.tried", model=name, right=right, of=len(TRIALS))
+    return right >= MIN_RIGHT
+
+
+async def _point(ctx: Context, prompt: AskPrompt, question: str, found: SearchResult) -> Reading:
+    """What the model points to in the passages that fit its window. Raises `BackendError`."""
+    fitted = await fit_prompt(ctx, prompt, question, found)
+    family = (await ctx.models.capabilities(prompt.model)).family
+    text = render_task(
+        ctx, "point", family, prompt, question, found, fitted.blocks, nothing=COPIES_NOTHING
+    )
+    texts = [escape_numbers(one.text) for one in found.passages[: fitted.blocks]]
+    messages = (*fitted.messages[:-1], ChatMessage("user", text))
+    lines, sure = await _ask(ctx, prompt.model, messages, texts)
+    pointed = tuple(_find(lines, texts))[:_MAX_SPANS]
+    if sure is None:
+        sure = 1.0 if pointed else 0.0
+    return Reading(pointed, sure)
+
+
+async def _ask(
+    ctx: Context, name: str, messages: Sequence[ChatMessage], texts: Sequence[str]
+) -> tuple[Sequence[str], float | None]:
+    """The lines that a model writes, and how likely it is that there is something to point to."""
+    able = await ctx.models.capabilities(name)
+    request = ChatRequest(
+        messages=tuple(messages),
+        sampling=_sampling(able, texts),
+        conversation=str(ctx.conversation),
+        person=ctx.author.key,
+        channel=ctx.conversation.scope("channel"),
+        deadline_s=ctx.deadline_s,
+    )
+    said, sure = "", None
+    async with aclosing(ctx.models.chat(name, request)) as chunks:
+        async for chunk in chunks:
+            said += chunk.text
+            sure = chunk.copies if chunk.copies is not None else sure
+            if chunk.usage is not None:
+                ctx.record.add(chunk.usage)
+    return (_quotes(said) if request.sampling.json_schema else said.splitlines()), sure
+
+
+def _sampling(able: Capabilities, texts: Sequence[str]) -> Sampling:
+    if able.copies:
+        return replace(_SAMPLING, copy_from=tuple(texts))
+    return replace(_SAMPLING, json_schema=_SCHEMA) if able.json_schema else _SAMPLING
+
+
+def _quotes(said: str) -> Sequence[str]:
+    """The quotes in a JSON answer; none where it was cut or is something else."""
+    try:
+        found = json.loads(said)
+    except ValueError:
+        return []
+    quotes = found.get("quotes") if isinstance(found, dict) else None
+    return [one for one in quotes if isinstance(one, str)] if isinstance(quotes, list) else []
+
+
+def _find(lines: Sequence[str], texts: Sequence[str]) -> Iterator[Pointed]:
+    """The lines that stand word for word in a text, each with the number of the first that has it.
+    White space does not count, nor do quotation marks around a line."""
+    plain = [" ".join(text.split()) for text in texts]
+    seen: set[str] = set()
+    for line in lines:
+        words = " ".join(line.split())
+        for said in (words, words.strip("\"'“”‘’«»`")):
+            number = next((n for n, text in enumerate(plain, 1) if said and said in text), None)
+            if number is not None and said not in seen and said != COPIES_NOTHING:
+                seen.add(said)
+                yield Pointed(number, said)
+                break
