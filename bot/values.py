@@ -67,7 +67,7 @@ class Passage:
 
 
 class Support(Protocol):
-    """A sentence of an answer, and whether the passages support it."""
+    """A sentence of an answer, and what in it no passage has."""
 
     @property
     def text(self) -> str:
@@ -75,8 +75,13 @@ class Support(Protocol):
         ...
 
     @property
+    def unknown(self) -> tuple[str, ...]:
+        """The figures, names and options in it that no passage has."""
+        ...
+
+    @property
     def supported(self) -> bool:
-        """Whether the passages support it."""
+        """Whether there are none."""
         ...
 
 

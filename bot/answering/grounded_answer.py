@@ -32,7 +32,8 @@ _MAX_NEAREST = 2
 _MIN_NEAREST_SHARE = 0.6
 """A passage is shown beside the best if its score is at least this share of the best one's."""
 _MAX_UNCITED_SOURCES = 3
-_MAX_DOUBTFUL_SENTENCES = 3
+_MAX_SHOWN_WORDS = 5
+_MAX_SHOWN_CHARACTERS = 60
 
 
 async def answer_from(
@@ -100,9 +101,8 @@ async def answer_from(
         yield Text(rest)
     yield _sources(await _cited(used, citations.cited, said, found))
     checked = await ctx.knowledge.check_support(said, given)
-    doubtful = [_shorten(one.text) for one in checked if not one.supported]
-    if doubtful:
-        yield Notice(_doubt_notice(doubtful), kind="footer")
+    if unknown := list(dict.fromkeys(words for one in checked for words in one.unknown)):
+        yield Notice(_unknown_notice(unknown), kind="footer")
 
 
 async def _cited(
@@ -178,20 +178,16 @@ def _sources(shown: Sequence[Source]) -> Sources:
 
 async def _has_sentence_from(passage: Passage, said: str) -> bool:
     """Whether an answer that cites nothing has a sentence from this passage, by its words."""
-    return any(one.supported for one in await check_support(said, [passage.text]))
+    return any(one.borne_out for one in await check_support(said, [passage.text]))
 
 
-def _doubt_notice(sentences: Sequence[str]) -> str:
-    more = len(sentences) - _MAX_DOUBTFUL_SENTENCES
-    shown = " · ".join(f"“{one}”" for one in sentences[:_MAX_DOUBTFUL_SENTENCES])
-    doubt = say("This may not be supported by the sources: {shown}", shown=shown)
-    rest = say_number("and {n} more sentence.", "and {n} more sentences.", more) if more > 0 else ""
-    return join_sentences((doubt, rest))
-
-
-def _shorten(sentence: str) -> str:
-    line = " ".join(_CITATION.sub("", sentence).split())
-    return line if len(line) <= 100 else line[:100].rsplit(" ", 1)[0] + " …"
+def _unknown_notice(words: Sequence[str]) -> str:
+    shown = ", ".join(one[:_MAX_SHOWN_CHARACTERS] for one in words[:_MAX_SHOWN_WORDS])
+    more = len(words) - _MAX_SHOWN_WORDS
+    rest = say_number("and {n} more", "and {n} more", more) if more > 0 else ""
+    return say(
+        "I could not find this in the sources: {words}.", words=join_sentences((shown, rest))
+    )
 
 
 def source(number: int, passage: Passage) -> Source:

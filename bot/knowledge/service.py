@@ -172,13 +172,10 @@ class KnowledgeService:
         return await asyncio.to_thread(to_markdown, await self._store.blocks(document))
 
     async def check_support(self, answer: str, passages: Sequence[Passage]) -> tuple[Support, ...]:
-        """Checks which sentences of an answer the passages support; `passages[0]` is `[1]`."""
-        near = None
-        if passages:
-            near = (await self._embedder_of(passages[0].base or self.default_base)).similarities
+        """Finds what an answer says that no passage has; `passages[0]` is `[1]`."""
         headings = [f"{passage.title}\n{passage.heading}" for passage in passages]
         texts = [passage.text for passage in passages]
-        return await check_support(answer, texts, near, headings=headings)
+        return await check_support(answer, texts, headings=headings)
 
     async def _embedder_of(self, base: str) -> Embedder:
         """Returns the embedder of a base; cached, since creating one may load a model."""

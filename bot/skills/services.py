@@ -66,8 +66,8 @@ class Knowledge(Protocol):
         ...
 
     async def check_support(self, answer: str, passages: Sequence[Passage]) -> Sequence[Support]:
-        """Say of each sentence of an answer whether the passages support it; `[1]` in the answer
-        cites `passages[0]`."""
+        """Say of each sentence of an answer what in it no passage has; `[1]` in the answer cites
+        `passages[0]`."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -12,10 +13,9 @@ from bot.adapters.slack.inbound.text import to_readable as readable_slack
 from bot.adapters.slack.outbound import escaping
 from bot.adapters.slack.outbound.stream import escaped_stable_prefix
 from bot.commands.parsing import parse_options, split_command
-from bot.knowledge.citations.claims import extract_claims
-from bot.knowledge.citations.number_check import find_misplaced_figures
 from bot.knowledge.citations.numbers import find_figures
 from bot.knowledge.citations.stream_filter import CitationFilter
+from bot.knowledge.citations.support import check_support
 from bot.knowledge.ingestion.chunking import Chunker
 from bot.knowledge.ingestion.sections import split_sections
 from bot.knowledge.language.sentences import split_sentences
@@ -149,8 +149,7 @@ LOOPS: dict[str, Callable[[str], Any]] = {
     "text": _loaded(".md"),
     "sentences": split_sentences,
     "figures": lambda text: find_figures(text, spelled=True),
-    "pieces": extract_claims,
-    "bindings": lambda text: find_misplaced_figures(text, [extract_claims(text[:100])]),
+    "support": lambda text: asyncio.run(check_support(text, [text[:2000]])),
     "stems": extract_stems,
     "terms": extract_terms,
     "indexable": to_indexed_text,

@@ -1,106 +1,92 @@
-"""Checks whether the passages support each sentence of an answer.
+"""Finds what an answer says that no source has: figures, names, and options of commands.
 
-    citations = CitationFilter(len(passages))
-    shown = citations.feed(delta)  # … and citations.finish() at the end
-    checked = await check_support(answer, passages, embedder.similarities)
-    doubtful = [one.text for one in checked if not one.supported]
+    checked = await check_support(answer, [passage.text for passage in passages])
+    missing = [words for one in checked for words in one.unknown]
 
-A number that none of the passages has, or has for something else, is the surest sign of an
-invention, and so is an option of a command, like `-f` or `--force`. Otherwise a sentence is
-supported when most of its words stand in the passages it cites (in all of them, where it cites
-none), or fewer do and one of their sentences means about the same. One in another language than
-they are shares few words with them: there the numbers decide.
+Only what is certain is told. Whether a sentence follows from passages that have all its words, only
+a reader can say (`bot.answering.reader`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import numpy as np
+from bot.knowledge.citations.numbers import TIME_UNITS, Figure, find_figures
+from bot.knowledge.language.sentences import sentence_spans
+from bot.knowledge.language.stopwords import STOP_WORDS
+from bot.knowledge.language.units import MONTH_NUMBERS
+from bot.knowledge.language.words import extract_stems, is_unspaced
 
-from backends.base import Embeddings
-from backends.errors import BackendError
-from bot.knowledge.citations.claims import STOP_STEMS, PassageClaims, extract_claims
-from bot.knowledge.citations.number_check import find_misplaced_figures
-from bot.knowledge.citations.numbers import find_figures
-from bot.knowledge.language.sentences import sentence_spans, split_sentences
-from bot.knowledge.language.words import english_share, extract_stems, is_unspaced
-
-Similarities = Callable[[Sequence[str], Sequence[str]], Awaitable[Embeddings]]
-"""Returns the cosines of two lists of texts (`Embedder.similarities`)."""
-
-SUFFICIENT_WORD_SHARE = 0.6
-"""The share of a sentence's words found from which it is supported without embeddings."""
-MIN_WORD_SHARE = 0.3
-"""The share of words found below which a sentence is never supported."""
-MIN_SIMILARITY = 0.6
-"""The least cosine of sentences that mean the same, on the default embedder's scale."""
+BORNE_OUT_SHARE = 0.6
+"""The share of a sentence's words from which a passage is taken for the one that it is from."""
 _MIN_STATEMENT_WORDS = 3
 _MAX_SENTENCES = 60
-_MAX_COMPARED_SENTENCES = 120
-_LANGUAGE_SAMPLE_CHARACTERS = 2000
+_MAX_UNKNOWN = 5
+"""The most words of one sentence that are told."""
+_MAX_CAPITAL_SHARE = 0.2
+"""Share of a text's words within sentences that begin with a capital, up to which it writes names
+alone so; in German every noun is, and there a capital tells nothing."""
+_MIN_SHARED_SHARE = 0.15
+"""A sentence that shares fewer words with the passages is in another language, where names are
+written otherwise, too."""
+_MIN_NAME_CHARACTERS = 3
+_INFLECTION_CHARACTERS = 3
+"""Letters at the end in which two forms of one name may differ."""
 
 _CITED = re.compile(r"\[(\d{1,3})\]")
 _LEADING_CITATIONS = re.compile(r"((?:\[\d{1,3}\]\s*)*\[\d{1,3}\])\s*")
 _FENCED = re.compile(r"(```|~~~).*?(\1|\Z)", re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
-_OPTION = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*")
+_PLACEHOLDER = re.compile(r"<[^<>\n]*>|\.{3}|…|\b[A-Z][A-Z_]+\b")
+_CODE_WORD = re.compile(r"[^\s,;()\[\]{}\"']+")
 _LIST_MARK = re.compile(r"^[^\S\n]*+(?:[-*+•]|\d{1,2}[.)])\s++", re.MULTILINE)
-_ADMISSION = re.compile(
-    r"\b(?:do(?:es)? not|don't|doesn't|no|not|cannot|can't)\b.{0,40}"
-    r"\b(?:know|say|mention|contain|find|found|information|documents?|passages?|sources?|context)\b",
-    re.IGNORECASE | re.DOTALL,
-)
+_WORD = re.compile(r"[^\W\d_][\w'’-]*")
+_INNER_CAPITAL = re.compile(r"[a-z][A-Z]|[A-Z]{2}|\d")
+STOP_STEMS = extract_stems(" ".join(STOP_WORDS))
+"""The stems of stop words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """One sentence of an answer: where it stands in the text, what it cites, whether the passages
-    bear it out. `overlap` is the share of its words that they have, `similarity` the cosine of the
-    nearest of their sentences (0 where it was not looked at)."""
+    """One sentence of an answer: where it stands in the text, what it cites, and the figures, names
+    and options in it that no passage has. `overlap` is the share of its words that the passages
+    have which it cites, all of them where it cites none."""
 
     start: int
     end: int
     text: str = field(repr=False)
     cited: tuple[int, ...]
-    supported: bool
+    unknown: tuple[str, ...] = ()
     overlap: float = 0.0
-    similarity: float = 0.0
+
+    @property
+    def supported(self) -> bool:
+        """Whether nothing in it is certain to be missing in the passages."""
+        return not self.unknown
+
+    @property
+    def borne_out(self) -> bool:
+        """Whether most of its words stand in the passages, too."""
+        return self.supported and self.overlap >= BORNE_OUT_SHARE
 
 
 async def check_support(
-    answer: str,
-    passages: Sequence[str],
-    similarities: Similarities | None = None,
-    *,
-    headings: Sequence[str] = (),
+    answer: str, passages: Sequence[str], *, headings: Sequence[str] = ()
 ) -> tuple[Support, ...]:
     """Checks every sentence that states something; `passages[0]` is what `[1]` cites, and
-    `headings[0]`, if given, is the heading above it.
-
-    Questions, headings, code, very short sentences and those that say that something is not known
-    are left out. Without `near`, or where it fails, words alone decide.
-    """
+    `headings[0]`, if given, is the heading above it. Questions, headings, blocks of code and very
+    short sentences are left out."""
     given = [
-        _GivenPassage(text, headings[at] if at < len(headings) else "")
+        _Source(f"{headings[at]}\n{text}" if at < len(headings) else text)
         for at, text in enumerate(passages)
     ]
-    # numbers are looked up everywhere, which may take longer than others should wait
-    found = await asyncio.to_thread(
-        lambda: [_check_words(answer, a, b, given) for a, b in _find_statements(answer)]
+    return await asyncio.to_thread(
+        lambda: tuple(_check(answer, a, b, given) for a, b in _find_statements(answer))
     )
-    doubtful = [
-        at for at, one in enumerate(found) if not one.supported and one.overlap >= MIN_WORD_SHARE
-    ]
-    if similarities is not None and doubtful:
-        with suppress(BackendError):  # without it the words have had their say
-            await _check_meaning(found, doubtful[:_MAX_SENTENCES], passages, similarities)
-    return tuple(found)
 
 
 def _find_statements(answer: str) -> list[tuple[int, int]]:
@@ -108,7 +94,7 @@ def _find_statements(answer: str) -> list[tuple[int, int]]:
     found = []
     for start, end in _attach_citations(blank, sentence_spans(blank)):
         text = _CITED.sub("", blank[start:end]).strip()
-        if text.endswith(("?", ":")) or text.startswith("#") or _ADMISSION.search(text):
+        if text.endswith(("?", ":", "？", "：")) or text.startswith("#"):
             continue
         if len(_content_stems(text)) >= _MIN_STATEMENT_WORDS:
             found.append((start, end))
@@ -137,94 +123,99 @@ def _content_stems(text: str) -> frozenset[str]:
     )
 
 
-class _GivenPassage:
-    """A passage as it was given to the model, each way of reading it made once, when needed."""
+class _Source:
+    """A passage with its headings, each way of reading it made once, when needed."""
 
-    def __init__(self, text: str, heading: str) -> None:
-        self.text = f"{heading}\n{text}" if heading else text
-        self._source = text, heading
+    def __init__(self, text: str) -> None:
+        self.text = text
 
     @cached_property
     def stems(self) -> frozenset[str]:
         return extract_stems(self.text)
 
     @cached_property
-    def reading(self) -> PassageClaims:
-        return extract_claims(*self._source)
+    def figures(self) -> Sequence[Figure]:
+        return find_figures(self.text, spelled=True)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        return frozenset(word.casefold() for word in _WORD.findall(self.text))
 
 
-def _check_words(answer: str, start: int, end: int, passages: Sequence[_GivenPassage]) -> Support:
+def _check(answer: str, start: int, end: int, given: Sequence[_Source]) -> Support:
     text = answer[start:end]
-    cited = tuple(
-        dict.fromkeys(n for n in map(int, _CITED.findall(text)) if 1 <= n <= len(passages))
-    )
-    against = [passages[n - 1] for n in cited] or passages
+    cited = tuple(dict.fromkeys(n for n in map(int, _CITED.findall(text)) if 1 <= n <= len(given)))
+    against = [given[n - 1] for n in cited] or given
+    stems = _content_stems(text)
     said = _LIST_MARK.sub("", _CITED.sub("", text))
-    words = _content_stems(text)
-    overlap = len(words & frozenset().union(*(one.stems for one in against))) / len(words)
-    readings = [one.reading for one in against]
-    wrong = bool(
-        find_misplaced_figures(said, readings, across=bool(cited))
-        or _find_unknown_options(said, against)
-    )
-    enough = overlap >= SUFFICIENT_WORD_SHARE or (
-        bool(find_figures(said)) and _is_other_language(said, against)
-    )
+    shared = len(stems & _union(given)) / len(stems)
+    unknown = [*_unknown_figures(said, given), *_unknown_code(said, given)]
+    if shared >= _MIN_SHARED_SHARE:
+        unknown += _unknown_names(_CODE.sub(" ", said), given)
     return Support(
         start,
         end,
         text,
         cited,
-        supported=enough and not wrong,
-        overlap=0.0 if wrong else round(overlap, 3),
+        tuple(dict.fromkeys(unknown))[:_MAX_UNKNOWN],
+        round(len(stems & _union(against)) / len(stems), 3),
     )
 
 
-def _find_unknown_options(said: str, against: Sequence[_GivenPassage]) -> frozenset[str]:
-    """Returns the command options in a sentence's code that the passages do not have."""
-    written = {option for code in _CODE.findall(said) for option in _OPTION.findall(code)}
-    if not written:
-        return frozenset()
-    return frozenset(written.difference(*(_OPTION.findall(one.text) for one in against)))
+def _union(sources: Sequence[_Source]) -> frozenset[str]:
+    return frozenset[str]().union(*(one.stems for one in sources))
 
 
-def _is_other_language(said: str, against: Sequence[_GivenPassage]) -> bool:
-    """Guesses whether a sentence is in another language than the passages."""
-    theirs = "\n".join(one.text for one in against)[:_LANGUAGE_SAMPLE_CHARACTERS]
-    if _is_mostly_unspaced(said) != _is_mostly_unspaced(theirs):
+def _unknown_figures(said: str, given: Sequence[_Source]) -> Iterator[str]:
+    """Figures, and lengths of time in words, but for "one", which is often no number."""
+    for one in find_figures(said, spelled=True):
+        if one.sort == "mark":
+            continue
+        if one.sort == "spelled" and (one.unit not in TIME_UNITS or "1" in one.readings):
+            continue
+        if not any(one.same(other) for source in given for other in source.figures):
+            yield said[one.start : one.end].strip()
+
+
+def _unknown_code(said: str, given: Sequence[_Source]) -> Iterator[str]:
+    """Words in code, such as options and paths; what stands for something else is left out."""
+    for code in _CODE.findall(said):
+        for word in _CODE_WORD.findall(_PLACEHOLDER.sub(" ", code)):
+            word = word.strip(".:")
+            if len(word) > 1 and not word.isdigit() and not any(word in s.text for s in given):
+                yield word
+
+
+def _unknown_names(said: str, given: Sequence[_Source]) -> Iterator[str]:
+    """Words within a sentence that are written as names are, and in no passage in any form."""
+    told_by_capital = _capital_share("\n".join(one.text for one in given)) <= _MAX_CAPITAL_SHARE
+    for word in _inner_words(said):
+        if len(word) < _MIN_NAME_CHARACTERS or word.casefold() in MONTH_NUMBERS:
+            continue
+        named = (word[0].isupper() and told_by_capital) or bool(_INNER_CAPITAL.search(word))
+        if named and not any(_has_form(one.words, word.casefold()) for one in given):
+            yield word
+
+
+def _inner_words(text: str) -> Iterator[str]:
+    """The words that no sentence, quotation or item begins with."""
+    for word in _WORD.finditer(text):
+        before = text[: word.start()].rstrip(" \t*_")[-1:]
+        if before and (before.isalnum() or before in ",;)"):
+            yield word[0]
+
+
+def _capital_share(text: str) -> float:
+    words = [word for word in _inner_words(text) if len(word) >= _MIN_NAME_CHARACTERS]
+    return sum(word[0].isupper() for word in words) / len(words) if words else 0.0
+
+
+def _has_form(words: frozenset[str], name: str) -> bool:
+    if name in words:
         return True
-    return (english_share(said) > 0.5) != (english_share(theirs) > 0.5)
-
-
-def _is_mostly_unspaced(text: str) -> bool:
-    letters = [c for c in text if c.isalpha()]
-    return 2 * sum(map(is_unspaced, letters)) > len(letters)
-
-
-async def _check_meaning(
-    found: list[Support],
-    doubtful: Sequence[int],
-    passages: Sequence[str],
-    similarities: Similarities,
-) -> None:
-    """Compares the embeddings of doubtful sentences with those of the passages' sentences."""
-    parts = [split_sentences(passage) for passage in passages]
-    owners = [n for n, part in enumerate(parts, 1) for _ in part][:_MAX_COMPARED_SENTENCES]
-    texts = [text for part in parts for text in part][:_MAX_COMPARED_SENTENCES]
-    if not texts:
-        return
-    doubtful_texts = [_CITED.sub("", found[at].text) for at in doubtful]
-    owner = np.array(owners)
-    for row, at in zip(await similarities(doubtful_texts, texts), doubtful, strict=True):
-        one = found[at]
-        mask = np.isin(owner, one.cited) if one.cited else np.ones(len(owner), dtype=bool)
-        best = float(row[mask].max(initial=0.0))
-        found[at] = Support(
-            one.start,
-            one.end,
-            one.text,
-            one.cited,
-            supported=best >= MIN_SIMILARITY,
-            overlap=one.overlap,
-            similarity=round(best, 3),
-        )
+    kept = max(_MIN_NAME_CHARACTERS + 1, len(name) - _INFLECTION_CHARACTERS)
+    beginning = name[:kept]
+    return any(
+        word.startswith(beginning) and abs(len(word) - len(name)) <= _INFLECTION_CHARACTERS
+        for word in words
+    )

@@ -69,16 +69,6 @@ class Embedder:
         """Embeds questions. Raises a `BackendError`."""
         return await (self.embed_questions or self.embed)(texts)
 
-    async def similarities(self, claims: Sequence[str], texts: Sequence[str]) -> Embeddings:
-        """Returns the cosine of each claim and each text, shape (claims, texts).
-
-        They are on the default embedder's scale; both are embedded as passages. Raises a
-        `BackendError`.
-        """
-        rows = await self.embed([*claims, *texts])
-        near: Embeddings = self.scale(rows[: len(claims)] @ rows[len(claims) :].T)
-        return near
-
 
 EmbedderFactory = Callable[[str], Awaitable[Embedder]]
 """Returns the embedder of a knowledge base by the base's name; may load the model."""

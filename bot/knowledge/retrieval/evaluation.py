@@ -168,7 +168,7 @@ async def evaluate(
         if answer is not None and golden.documents and result.evidence:
             text = await answer(golden.question, result)
             checked = await service.check_support(text, result.passages)
-            cited += [one.supported for one in checked if one.cited]
+            cited += [one.borne_out for one in checked if one.cited]
     precision, recall, f1 = _abstention(gate)
     times.sort()
     return Evaluation(

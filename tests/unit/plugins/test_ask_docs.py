@@ -97,7 +97,7 @@ async def test_what_the_passages_do_not_bear_out_is_named(
     said = await on.call(ask, options={"question": "how rotate logs"})
     assert said.text.startswith("Logrotate runs every night [1].")
     assert said.footer == (
-        "This may not be supported by the sources: “It costs 400 dollars a month.”"
+        "I could not find this in the sources: 400."
     )
 
 

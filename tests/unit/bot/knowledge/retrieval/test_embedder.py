@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ from backends.errors import BackendProtocolError
 from backends.onnx.embedder import OnnxEmbedder
 from backends.scripted.backend import ScriptedBackend
 from bot.config.core import FetchSettings
-from bot.knowledge.citations.support import check_support
 from bot.knowledge.ingestion.chunking import Chunker
 from bot.knowledge.retrieval.calibration import (
     DEFAULT_SCALE,
@@ -190,16 +188,9 @@ async def test_documents_are_read_and_searched_each_in_its_own_way(
     assert heard.texts
     assert all(text.startswith("search_document: ") for text in heard.texts)
     heard.texts.clear()
-    found = await service.search("When do the logs rotate?")
+    await service.search("When do the logs rotate?")
     assert heard.texts[0] == "search_query: When do the logs rotate?"
     assert all(text.startswith("search_query: ") for text in heard.texts)
-    heard.texts.clear()
-    await service.check_support("At night somebody renames the logs.", found.passages)
-    assert heard.texts == [
-        "search_document: At night somebody renames the logs.",
-        "search_document: The logs rotate at night.",
-        "search_document: Old ones are kept for two weeks.",
-    ]
     await service.aclose()
     await database.close()
 
@@ -209,28 +200,6 @@ async def test_the_scale_is_the_one_that_the_default_embedder_has(
 ) -> None:
     found = await measure_scale(embedder_model.embed, embedder_model.embed, english=True)
     assert found.unrelated_cosine == pytest.approx(DEFAULT_UNRELATED_COSINE, abs=0.01)
-
-
-async def test_high_cosines_alone_bear_no_claim_out(embedder_model: OnnxEmbedder) -> None:
-    async def pulled(texts: Sequence[str]) -> Embeddings:
-        rows = await embedder_model.embed(texts)
-        wide = np.hstack([rows, np.full((len(rows), 1), 3**0.5)])
-        return np.asarray(wide / 2, dtype=np.float32)
-
-    default = await create_embedder(embedder_model)
-    scale = await measure_scale(pulled, pulled, english=True)
-    embedder = replace(default, dimension=385, embed=pulled, scale=scale)
-    answer = (
-        "Before every migration, a copy of the database is saved. "
-        "The backup team stands beside the old building."
-    )
-    passages = ["A backup of the database is made before each migration and stored beside it."]
-    for judge, supported in (
-        (embedder, [True, False]),
-        (replace(embedder, scale=DEFAULT_SCALE), [True, True]),
-    ):
-        checked = await check_support(answer, passages, judge.similarities)
-        assert [one.supported for one in checked] == supported
 
 
 @pytest.mark.parametrize("apart", [DEFAULT_UNRELATED_COSINE, 0.4, 0.75])
