@@ -105,7 +105,8 @@ class SearchResult:
     `evidence` says whether they are good enough to answer from; if not, they are only the nearest
     ones, and `related` says whether these are about the subject at all. `confidence` is from 0 to
     1. `nearest` are titles of the nearest documents. `searched` are the queries that were used,
-    most important first, if they differ from the question. `pointed` are the words that a model
+    most important first, if they differ from the question. `language` is the question's, as an ISO
+    639-1 code, "" where nothing tells it. `pointed` are the words that a model
     found to answer it when it read the passages; None where none read them.
     """
 
@@ -115,6 +116,7 @@ class SearchResult:
     nearest: tuple[str, ...] = ()
     searched: tuple[str, ...] = ()
     related: bool = False
+    language: str = ""
     pointed: tuple[Pointed, ...] | None = None
 
     @property

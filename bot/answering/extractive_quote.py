@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from bot.knowledge.language.sentences import split_sentences
 from bot.knowledge.language.stopwords import STOP_WORDS
-from bot.knowledge.language.words import extract_stems
+from bot.knowledge.language.words import extract_stems, is_unspaced
 from bot.values import Passage, Pointed
 
 FENCED_CODE = re.compile(r"(```|~~~).*?(\1|\Z)", re.DOTALL)
@@ -22,6 +22,8 @@ _MIN_SENTENCE_WORDS = 5
 _MAX_PASSAGES = 4
 _MAX_QUOTED_SENTENCES = 2
 _MAX_QUOTE_CHARACTERS = 400
+_MAX_CODE_LINES = 10
+_MIN_UNSPACED_CHARACTERS = 8
 _MIN_SCORE_SHARE = 0.75
 _MAX_SCORE_GAP = 0.2
 """A passage whose score is so far behind that of the first is not quoted: the first may be code,
@@ -40,14 +42,14 @@ class Quotation:
     text: str
 
 
-def quote(question: str, passages: Sequence[Passage]) -> Quotation | None:
-    """Quote the sentences of one passage that answer the question best.
+def quote(question: str, passages: Sequence[Passage], language: str = "") -> Quotation | None:
+    """Quote the sentences of one passage that answer the question best, with code that follows.
 
-    `passages` are in the order of the search. A sentence scores by the words that it shares with
-    the question, rare ones counting more, and by its similarity to it. Returns None where no
-    sentence shares a word with the question.
+    `passages` are in the order of the search, `language` is the question's. A sentence scores by
+    the words that it shares with the question, rare ones counting more, and by its similarity to
+    it. Returns None where no sentence shares a word with the question.
     """
-    wanted = set(extract_stems(question)) - STOP_WORDS
+    wanted = set(extract_stems(question, language)) - STOP_WORDS
     heads = passages[:_MAX_PASSAGES]
     split = [
         [one for one in split_sentences(FENCED_CODE.sub("\n\n", passage.text)) if is_prose(one)]
@@ -55,15 +57,14 @@ def quote(question: str, passages: Sequence[Passage]) -> Quotation | None:
         else []
         for passage in heads
     ]
-    common = Counter(stem for part in split for one in part for stem in set(extract_stems(one)))
+    stems = {one: extract_stems(one, language) for part in split for one in part}
+    common = Counter(stem for part in split for one in part for stem in stems[one])
     rarity = {stem: 1 / (common[stem] or 1) for stem in wanted}
     best: list[tuple[float, int, list[str]]] = []
     for at, (passage, part) in enumerate(zip(heads, split, strict=True)):
-        about = set(extract_stems(f"{passage.title} {passage.heading}")) & wanted
+        about = set(extract_stems(f"{passage.title} {passage.heading}", language)) & wanted
         above = 0.5 * sum(rarity[stem] for stem in about)
-        shared = [
-            sum(rarity[stem] for stem in set(extract_stems(one)) & wanted) + above for one in part
-        ]
+        shared = [sum(rarity[stem] for stem in stems[one] & wanted) + above for one in part]
         if not any(shared):
             continue
         near = _similarities(passage)
@@ -79,7 +80,8 @@ def quote(question: str, passages: Sequence[Passage]) -> Quotation | None:
     if not best:
         return None
     _, place, found = max(best)
-    return Quotation(1 - place, _shorten(join_lines(" ".join(found))))
+    text = _shorten(join_lines(" ".join(found)))
+    return Quotation(1 - place, text + _code_after(found[-1], passages[-place].text))
 
 
 def quote_pointed(
@@ -99,6 +101,13 @@ def quote_beginning(passages: Sequence[Passage]) -> Quotation:
     """Quote the beginning of the first passage, where `quote` finds no sentence: code, a table,
     another language. `passages` must not be empty."""
     return Quotation(1, _shorten(join_lines(passages[0].text)))
+
+
+def _code_after(sentence: str, text: str) -> str:
+    """The block of code that directly follows a sentence, on lines of its own, if it is short."""
+    at = text.find(sentence)
+    block = FENCED_CODE.match(text[at + len(sentence) :].lstrip(" *_:.\n")) if at >= 0 else None
+    return f"\n{block[0].strip()}" if block and block[0].count("\n") <= _MAX_CODE_LINES else ""
 
 
 def join_lines(text: str) -> str:
@@ -130,4 +139,6 @@ def is_prose(sentence: str) -> bool:
     """Whether it reads as a sentence: no row of a table, no line of code."""
     words = sentence.split()
     marks = len(_CODE_SIGNS.findall(re.sub(r"`[^`]*`", "", sentence)))
-    return "|" not in words and len(words) >= _MIN_SENTENCE_WORDS and marks <= len(words) // 4
+    unspaced = sum(map(is_unspaced, sentence))
+    long = len(words) >= _MIN_SENTENCE_WORDS or unspaced >= _MIN_UNSPACED_CHARACTERS
+    return "|" not in words and long and marks <= max(len(words), unspaced // 2) // 4

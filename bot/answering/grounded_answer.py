@@ -127,7 +127,7 @@ def _quotation(asked: str, found: SearchResult) -> Iterator[Part]:
     """The documents' own words as the answer."""
     quotation = (
         quote_pointed(found.pointed, found.passages)
-        or quote(asked, found.passages)
+        or quote(asked, found.passages, found.language)
         or quote_beginning(found.passages)
     )
     yield from _quoted([quotation], found)
@@ -138,7 +138,7 @@ def _nearest(asked: str, found: SearchResult) -> Iterator[Part]:
     shown: dict[str, Quotation] = {}
     for number, passage in enumerate(found.passages[:_MAX_NEAREST], 1):
         if passage.score >= _MIN_NEAREST_SHARE * found.passages[0].score:
-            one = quote(asked, [passage]) or quote_beginning([passage])
+            one = quote(asked, [passage], found.language) or quote_beginning([passage])
             shown.setdefault(one.text, Quotation(number, one.text))
     yield from _quoted(
         list(shown.values()), found, say("I am not sure. The nearest in the documents is:")
@@ -152,7 +152,7 @@ def _quoted(quotations: Sequence[Quotation], found: SearchResult, lead: str = ""
     yield replace(
         _explanation(found, used), left_out=tuple(passage_label(passage) for passage in others)
     )
-    lines = [f"> {one.text} [{one.number}]" for one in quotations]
+    lines = ["> {} [{}]".format(one.text.replace("\n", "\n> "), one.number) for one in quotations]
     yield Text("\n\n".join([*([lead] if lead else []), *lines]))
     yield _sources(used)
 

@@ -242,8 +242,8 @@ def evaluate_(
     as_json: AsJson = False,
 ) -> None:
     """Measure the search on questions with known answers; needs no model."""
-    from bot.cli.eval_answers import make_answerer
-    from bot.knowledge.retrieval.evaluation import evaluate, load_golden
+    from bot.cli.eval_answers import describe_outcomes, make_answerer
+    from bot.knowledge.retrieval.evaluation import evaluate, load_golden, outcomes_by_language
 
     questions = load_golden(file, half=half)
 
@@ -253,9 +253,12 @@ def evaluate_(
             app.knowledge, questions, bases=[base] if base else None, answer=answer
         )
 
-    measured = to_json_value(run_with_app(config, work))
+    found = run_with_app(config, work)
+    outcomes = outcomes_by_language(found.judged)
+    measured = to_json_value(replace(found, judged=()))
+    del measured["judged"]
     if as_json:
-        show_json(measured)
+        show_json(measured | {"outcomes": to_json_value(outcomes)})
         return
     rows = [
         {"what": name.replace("_", " "), "value": value}
@@ -263,6 +266,7 @@ def evaluate_(
         if name != "misses" and value is not None
     ]
     show(rows, as_json=False)
+    show([describe_outcomes(name, one) for name, one in outcomes.items()], as_json=False)
     for miss in measured["misses"][:20]:
         wanted = ", ".join(miss["expected"]) or "none"
         found = miss["found"] if miss["evidence"] else "no evidence"

@@ -1,4 +1,4 @@
-"""Answers of the default model for `parlance docs eval --answers`, as `/ask` gives them."""
+"""What `parlance docs eval` shows, and the answers of the default model for `--answers`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.app import App
 from bot.commands.checks import Asker
 from bot.config import TerminalSettings
 from bot.events import Message
-from bot.knowledge.retrieval.evaluation import Answer
+from bot.knowledge.retrieval.evaluation import Answer, Outcomes, Rate
 from bot.skills.context import Context
 from bot.turns.turn import Turn
 from bot.types import Author, ConversationKey, Text
@@ -34,3 +34,23 @@ def make_answerer(app: App) -> Answer:
         return said
 
     return answer
+
+
+def describe_outcomes(language: str, found: Outcomes) -> dict[str, str]:
+    """Make a row of a table: shares in per cent, each with its 95 % interval."""
+    return {
+        "language": language,
+        "right passage shown": _describe(found.shown),
+        "answered": _describe(found.answered),
+        "of these right": _describe(found.right),
+        "invented": _describe(found.invented),
+        "far: refused": _describe(found.refused),
+        "F1": f"{found.abstention_f1:.3f}",
+    }
+
+
+def _describe(rate: Rate) -> str:
+    if not rate.of:
+        return "-"
+    low, high = rate.interval
+    return f"{rate.share:.0%} of {rate.of} ({low:.0%}-{high:.0%})"

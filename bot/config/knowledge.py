@@ -76,9 +76,9 @@ class KnowledgeSettings(Section):
     """Share of meaning (vectors) in a passage's score; the rest is the words themselves."""
     evidence: Fraction = 0.5
     """Confidence from which a question is answered."""
-    related: Fraction = 0.1
-    """Confidence below which the answer is "not in the documents"; between this and `evidence` the
-    nearest passages are shown, as not sure."""
+    related: Fraction = 0.5
+    """Confidence that passages are about the subject, below which the answer is "not in the
+    documents"; above it the nearest are shown, as not sure."""
     reader: str = "auto"
     """Model that reads the best passages and points to the words that answer, by its name under
     `models`; `auto`: the one that answers, if it was found to be able to; `off`: none."""

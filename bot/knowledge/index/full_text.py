@@ -50,17 +50,20 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class WantedWords:
-    """Words to look up: a passage has one of those apart, or all of those together."""
+    """Words to look up: a passage has one of those apart, or all of those together. `language` is
+    the one that they are in, "" where it is not known."""
 
     apart: tuple[str, ...]
     together: tuple[str, ...] = ()
+    language: str = ""
 
     @property
     def expression(self) -> str:
         """The FTS5 query."""
-        parts = [match_expression([word]) for word in self.apart]
+        parts = [match_expression([word], self.language) for word in self.apart]
         if self.together:
-            parts.append(f"({' AND '.join(match_expression([w]) for w in self.together)})")
+            every = (match_expression([word], self.language) for word in self.together)
+            parts.append(f"({' AND '.join(every)})")
         return " OR ".join(parts)
 
 
@@ -159,11 +162,15 @@ def repair_table(connection: Connection, base: str, wanted: set[int]) -> tuple[s
 
 
 async def count_frequencies(
-    connection: AsyncConnection, words: Sequence[str], bases: Sequence[str], max_count: int
+    connection: AsyncConnection,
+    words: Sequence[str],
+    bases: Sequence[str],
+    max_count: int,
+    language: str = "",
 ) -> dict[str, Frequencies]:
     """Counts the passages with each word, by base; stops counting at `max_count`."""
     found = {}
-    values = {f"w{at}": match_expression([word]) for at, word in enumerate(words)}
+    values = {f"w{at}": match_expression([word], language) for at, word in enumerate(words)}
     for base in bases:
         table = table_name(base)
         columns = [f"(SELECT count(*) FROM {table}_docsize)"]
@@ -202,7 +209,7 @@ async def find_passages(
     """
     found = await _rank(connection, wanted, known, overall, limit)
     if wanted.together and len(found) < limit:
-        every = WantedWords((*wanted.apart, *wanted.together))
+        every = WantedWords((*wanted.apart, *wanted.together), (), wanted.language)
         found = await _rank(connection, every, known, overall, limit)
     return found
 
@@ -253,7 +260,7 @@ async def _rows(
         raise
 
 
-def select_words(counts: Mapping[str, int], enough: int) -> WantedWords:
+def select_words(counts: Mapping[str, int], enough: int, language: str = "") -> WantedWords:
     """Selects the words of a question that are worth looking up, by the passages with each.
 
     A word that very many passages have tells little, and ranking them all takes long. It is left
@@ -263,11 +270,12 @@ def select_words(counts: Mapping[str, int], enough: int) -> WantedWords:
     rare = [word for word, count in counts.items() if count <= _MAX_RARE_PASSAGES]
     lacking = _MIN_RARE_WORDS - sum(counts[word] > 0 for word in rare)
     if lacking <= 0 or sum(counts[word] for word in rare) >= enough:
-        return WantedWords(tuple(rare))
+        return WantedWords(tuple(rare), (), language)
     frequent = sorted(counts.keys() - set(rare), key=lambda word: (counts[word], word))
     if len(frequent) < _MIN_WORDS_TOGETHER:
-        return WantedWords((*rare, *frequent))
-    return WantedWords(tuple(rare), tuple(frequent[: max(_MIN_WORDS_TOGETHER, lacking)]))
+        return WantedWords((*rare, *frequent), (), language)
+    together = tuple(frequent[: max(_MIN_WORDS_TOGETHER, lacking)])
+    return WantedWords(tuple(rare), together, language)
 
 
 def score_exact_words(
@@ -280,13 +288,16 @@ def score_exact_words(
     """
     scores = np.zeros(len(texts))
     spaced = [word for word in words if not is_unspaced(word)]
-    if not spaced or not texts:
+    pairs = [word for word in words if is_unspaced(word)]
+    if not words or not texts:
         return scores
     pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, spaced))})(?!\w)")
     lengths = np.array([len(text) for text in texts], dtype=np.float64)
     norms = _BM25_K1 * (1 - _BM25_B + _BM25_B * lengths / max(1.0, float(lengths.mean())))
     for at, text in enumerate(texts):
-        counts = Counter(pattern.findall(normalise(text).casefold()))
+        written = normalise(text).casefold()
+        counts = Counter(pattern.findall(written) if spaced else ())
+        counts.update({pair: times for pair in pairs if (times := written.count(pair))})
         scores[at] = sum(
             weight[word] * times * (_BM25_K1 + 1) / (times + norms[at])
             for word, times in counts.items()

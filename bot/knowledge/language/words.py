@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
 from bot.knowledge.language.stopwords import ENGLISH, OTHER_LANGUAGES, STOP_CHARACTERS, STOP_WORDS
 
@@ -57,13 +58,14 @@ def is_unspaced(term: str) -> bool:
     return _UNSPACED_RUN.fullmatch(term) is not None
 
 
-def extract_terms(question: str) -> list[str]:
+def extract_terms(question: str, language: str = "") -> list[str]:
     """Returns the words of a question that carry meaning, in order, each once, in lower case.
 
     At most `MAX_TERMS`. Empty where there are only stop words or signs.
     """
     found: dict[str, None] = {}
-    stop = ENGLISH if english_share(question) > 0.5 else STOP_WORDS
+    english = language == "en" or (not language and english_share(question) > 0.5)
+    stop = ENGLISH if english else STOP_WORDS
     for match in _TERM.finditer(normalise(question).casefold()):
         for term in _question_terms(match[0], stop):
             found.setdefault(term)
@@ -82,20 +84,37 @@ def _question_terms(word: str, stop: frozenset[str]) -> list[str]:
     return [part for part in re.split(r"[.'’]", word) if part and part not in stop]
 
 
-def match_expression(words: list[str]) -> str:
-    """Returns an FTS5 query for any of the words; each is quoted, so none is syntax."""
-    return " OR ".join(
-        f'"{word}"*' if is_unspaced(word) and len(word) == 1 else f'"{word}"' for word in words
-    )
+def match_expression(words: list[str], language: str = "") -> str:
+    """Returns an FTS5 query for any of the words; each is quoted, so none is syntax.
+
+    The index knows English endings. Of a word in another `language` the stem is looked for, too, as
+    the beginning of a word.
+    """
+    return " OR ".join(_match_word(word, language) for word in words)
+
+
+def _match_word(word: str, language: str) -> str:
+    if is_unspaced(word):
+        return f'"{word}"*' if len(word) == 1 else f'"{word}"'
+    if language in ("", "en") or language not in _STEMMERS:
+        return f'"{word}"'
+    root = stem(word, language)
+    return f'("{word}" OR "{root}"*)' if len(root) >= _MIN_ROOT_CHARACTERS else f'"{word}"'
 
 
 @lru_cache(maxsize=50_000)
-def stem(word: str) -> str:
+def stem(word: str, language: str = "") -> str:
     """Returns a rough stem, for comparing words of a question with those of a passage.
 
-    English endings and plural forms only; what it does not know stays as it is.
+    By the algorithm of the language (Snowball) if it is known and not English; else English endings
+    and plural forms are cut off, and what has none stays as it is.
     """
+    name = _STEMMERS.get(language)
+    if name is not None:
+        word = _stemmer(name).stemWord(word)
     word = "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
+    if name is not None:
+        return word
     if len(word) <= 3 or not word.isascii() or not word.isalpha():
         return word
     for ending, instead in _STEM_ENDINGS:
@@ -105,6 +124,48 @@ def stem(word: str) -> str:
     if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeiouls":
         word = word[:-1]
     return word[:-1] + "i" if len(word) > 3 and word.endswith("y") else word.removesuffix("e")
+
+
+_MIN_ROOT_CHARACTERS = 4
+_STEMMERS = {
+    "ar": "arabic",
+    "ca": "catalan",
+    "cs": "czech",
+    "da": "danish",
+    "de": "german",
+    "el": "greek",
+    "es": "spanish",
+    "et": "estonian",
+    "eu": "basque",
+    "fa": "persian",
+    "fi": "finnish",
+    "fr": "french",
+    "ga": "irish",
+    "hi": "hindi",
+    "hu": "hungarian",
+    "hy": "armenian",
+    "id": "indonesian",
+    "it": "italian",
+    "lt": "lithuanian",
+    "nl": "dutch",
+    "no": "norwegian",
+    "pl": "polish",
+    "pt": "portuguese",
+    "ro": "romanian",
+    "ru": "russian",
+    "sr": "serbian",
+    "sv": "swedish",
+    "ta": "tamil",
+    "tr": "turkish",
+}
+"""Snowball's algorithms by language. English has the rules below, which searches are tuned with."""
+
+
+@cache
+def _stemmer(name: str) -> Any:
+    import Stemmer
+
+    return Stemmer.Stemmer(name)
 
 
 _STEM_ENDINGS = (
@@ -130,20 +191,20 @@ _STEM_ENDINGS = (
 )
 
 
-def extract_stems(text: str) -> frozenset[str]:
-    """The stems of the words of a passage, and the pairs of its unspaced runs; `poolSize` is a word
-    and two more, as `POOL_SIZE` is two."""
+def extract_stems(text: str, language: str = "") -> frozenset[str]:
+    """The stems of the words of a passage, as `stem` makes them, and the pairs of its unspaced
+    runs; `poolSize` is a word and two more, as `POOL_SIZE` is two."""
     found: set[str] = set()
     text = normalise(text)
     parted = _NAME_PART_BOUNDARY.sub(" ", text)
     if parted != text:  # a name of code has its parts' stems too
-        found.update(extract_stems(parted))
+        found.update(extract_stems(parted, language))
     for match in _TERM.finditer(text.casefold()):
         word = match[0]
         if is_unspaced(word):
             found.update(_pairs(word))
             continue
-        found.update(stem(part) for part in re.split(r"[.'’]", word) if part)
+        found.update(stem(part, language) for part in re.split(r"[.'’]", word) if part)
     return frozenset(found)
 
 

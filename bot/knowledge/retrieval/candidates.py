@@ -18,7 +18,7 @@ from bot.knowledge.retrieval.embedder import Embedder
 from bot.knowledge.retrieval.evidence import EvidenceSigns, coverage
 from bot.knowledge.retrieval.fusion import Scores, compute_weights, fuse_scores
 from bot.knowledge.retrieval.fusion import fuse_lexical_scores as lexical_score
-from bot.knowledge.retrieval.query import Question, find_hits
+from bot.knowledge.retrieval.query import Question
 from bot.types import Place
 from bot.values import Passage
 
@@ -138,10 +138,10 @@ def collect_signs(
     `talk` is how near the question comes to small talk.
     """
     best = found[:_EVIDENCE_PASSAGES]
-    words = [extract_stems(c.text) for c in best]
+    words = [extract_stems(c.text, question.language) for c in best]
     together = frozenset[str]().union(*words)
-    covered = [coverage(question.weight, find_hits(question.words, each)) for each in words]
-    covered.append(0.9 * coverage(question.weight, find_hits(question.words, together)))
+    covered = [coverage(question.weight, question.find_hits(each)) for each in words]
+    covered.append(0.9 * coverage(question.weight, question.find_hits(together)))
     similarity = max(0.0, *(c.sentence for c in best))
     return EvidenceSigns(
         coverage=max(covered),
@@ -156,9 +156,10 @@ def collect_signs(
 
 def _best_sentence(question: Question, candidate: Candidate) -> float:
     """Returns the best coverage of the question's words by one sentence and its headings."""
-    above = extract_stems(f"{candidate.row.title}\n{candidate.row.heading}")
+    language = question.language
+    above = extract_stems(f"{candidate.row.title}\n{candidate.row.heading}", language)
     return max(
-        coverage(question.weight, find_hits(question.words, above | extract_stems(sentence)))
+        coverage(question.weight, question.find_hits(above | extract_stems(sentence, language)))
         for sentence in split_sentences(candidate.row.text) or [""]
     )
 

@@ -11,15 +11,18 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import yaml
 
 from bot.errors import UsageError
 from bot.knowledge.citations.support import Support
-from bot.values import Passage, SearchResult
+from bot.values import Outcome, Passage, SearchResult
 
 _RANKED_DOCUMENTS = 10
+_SHOWN_PASSAGES = 4
+"""The passages that a person is shown: quoted, or listed as sources."""
+Kind = Literal["answerable", "near", "far"]
 _SEARCHED_PASSAGES = 30
 """Passages that are looked at for ten documents."""
 
@@ -28,12 +31,21 @@ _SEARCHED_PASSAGES = 30
 class Golden:
     """A question, the names of the documents that answer it (none: it has no answer there), and
     which half of the set it is in: "tuning", "test" or "". `before` are the questions that were
-    asked earlier in the conversation."""
+    asked earlier in the conversation. `far`: what it asks has nothing to do with the documents.
+    `answer` are the words of the first document that answer it; "" where that is not known."""
 
     question: str
     documents: tuple[str, ...]
     half: str = ""
     before: tuple[str, ...] = ()
+    language: str = ""
+    far: bool = False
+    answer: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it has an answer, and how near to the documents it is if not."""
+        return "answerable" if self.documents else "far" if self.far else "near"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +82,91 @@ class Evaluation:
     p50_ms: float
     p95_ms: float
     misses: tuple[Miss, ...] = field(default=(), repr=False)
+    judged: tuple[Judged, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A question with what became of it. `shown`: a right document was among the passages that a
+    person is shown, where any were."""
+
+    golden: Golden
+    outcome: Outcome
+    shown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A share of `of` questions, with its 95 % interval (Wilson's)."""
+
+    count: int
+    of: int
+
+    @property
+    def share(self) -> float:
+        return self.count / self.of if self.of else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        if not self.of:
+            return 0.0, 1.0
+        n, p, z = self.of, self.share, 1.96
+        middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+        spread = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        return max(0.0, middle - spread), min(1.0, middle + spread)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """How often questions are answered, and how often then wrongly.
+
+    `shown`: of the questions with an answer those for which a right document is shown, as an answer
+    or as not sure; `answered`: those answered without doubt; `right`: of these, those from a right
+    document. `invented`: questions near the documents, without an answer there, that are answered
+    all the same. `refused`: questions far from them that end in "not in the documents".
+    `abstention_f1` counts "not sure" as a miss where the question is far, as half of one where it
+    is near, and not at all where it has an answer.
+    """
+
+    shown: Rate
+    answered: Rate
+    right: Rate
+    invented: Rate
+    refused: Rate
+    abstention_f1: float
+
+
+def count_outcomes(judged: Sequence[Judged]) -> Outcomes:
+    """Counts what became of questions."""
+    having = [one for one in judged if one.golden.kind == "answerable"]
+    near = [one for one in judged if one.golden.kind == "near"]
+    far = [one for one in judged if one.golden.kind == "far"]
+    answered = [one for one in having if one.outcome == "answer"]
+    abstained = {"absent": 1.0, "unsure": 0.5, "answer": 0.0}
+    kept_back = sum(abstained[one.outcome] for one in near)
+    kept_back += sum(one.outcome == "absent" for one in far)
+    turned_away = sum(one.outcome == "absent" for one in having)
+    precision = kept_back / (kept_back + turned_away) if kept_back else 0.0
+    recall = kept_back / len([*near, *far]) if near or far else 1.0
+    both = precision + recall
+    return Outcomes(
+        shown=Rate(sum(one.shown and one.outcome != "absent" for one in having), len(having)),
+        answered=Rate(len(answered), len(having)),
+        right=Rate(sum(one.shown for one in answered), len(answered)),
+        invented=Rate(sum(one.outcome == "answer" for one in near), len(near)),
+        refused=Rate(sum(one.outcome == "absent" for one in far), len(far)),
+        abstention_f1=2 * precision * recall / both if both else 0.0,
+    )
+
+
+def outcomes_by_language(judged: Sequence[Judged]) -> dict[str, Outcomes]:
+    """The outcomes of all questions, and of those in each language where there are several."""
+    languages = sorted({one.golden.language for one in judged} - {""})
+    found = {"all": count_outcomes(judged)}
+    if len(languages) > 1:
+        for name in languages:
+            found[name] = count_outcomes([one for one in judged if one.golden.language == name])
+    return found
 
 
 class Searcher(Protocol):
@@ -113,11 +210,16 @@ def load_golden(path: Path, *, half: str = "") -> list[Golden]:
     return [golden for golden in found if half in ("", golden.half)]
 
 
+_KEYS = frozenset(
+    {"question", "documents", "half", "language", "before", "kind", "answer", "subject"}
+)
+
+
 def _parse_golden(path: Path, number: int, entry: Any) -> Golden:
     where = f"{path}, question {number}"
     if not isinstance(entry, Mapping) or not isinstance(entry.get("question"), str):
         raise UsageError(f"{where}: a question needs the keys question and documents.")
-    unknown = set(entry) - {"question", "documents", "half", "language", "before"}
+    unknown = set(entry) - _KEYS
     if unknown:
         raise UsageError(f"{where}: there is no key {sorted(map(str, unknown))[0]!r}.")
     names = entry.get("documents")
@@ -130,7 +232,18 @@ def _parse_golden(path: Path, number: int, entry: Any) -> Golden:
     before = entry.get("before", [])
     if not isinstance(before, list) or not all(isinstance(one, str) for one in before):
         raise UsageError(f"{where}: before is a list of questions, the last of them last.")
-    return Golden(entry["question"], tuple(names), str(entry.get("half", "")), tuple(before))
+    kind = entry.get("kind", "answerable" if names else "near")
+    if kind not in (("answerable",) if names else ("near", "far")):
+        raise UsageError(f"{where}: kind is answerable, or near or far where documents is none.")
+    return Golden(
+        entry["question"],
+        tuple(names),
+        str(entry.get("half", "")),
+        tuple(before),
+        str(entry.get("language", "")),
+        kind == "far",
+        str(entry.get("answer", "")),
+    )
 
 
 async def evaluate(
@@ -150,6 +263,7 @@ async def evaluate(
     misses: list[Miss] = []
     times: list[float] = []
     cited: list[bool] = []
+    judged: list[Judged] = []
     for golden in questions:
         began = time.perf_counter()
         result = await service.search(
@@ -163,6 +277,8 @@ async def evaluate(
             ranks.append(rank)
             gains.append(_ndcg(ranking, golden.documents))
         answerable = bool(golden.documents)
+        shown = _rank(result.passages[:_SHOWN_PASSAGES], golden.documents) is not None
+        judged.append(Judged(golden, result.outcome, shown))
         if result.evidence != answerable or (answerable and rank != 1):
             misses.append(_miss(golden, ranking, result, rank))
         if answer is not None and golden.documents and result.evidence:
@@ -187,6 +303,7 @@ async def evaluate(
         p50_ms=1000 * times[len(times) // 2],
         p95_ms=1000 * times[min(len(times) - 1, int(0.95 * len(times)))],
         misses=tuple(misses),
+        judged=tuple(judged),
     )
 
 

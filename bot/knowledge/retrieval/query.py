@@ -32,11 +32,11 @@ class Wording:
         """The text to search for; may be empty."""
         return f"{self.before} {self.text}".strip()
 
-    def shares(self, words: Sequence[str]) -> Mapping[str, float]:
+    def shares(self, words: Sequence[str], language: str) -> Mapping[str, float]:
         """Returns the weight of each of the words."""
         if not self.before:
             return dict.fromkeys(words, 1.0)
-        own = set(extract_terms(self.text))
+        own = set(extract_terms(self.text, language))
         return {word: 1.0 if word in own else _EARLIER_WORD_WEIGHT for word in words}
 
 
@@ -45,14 +45,14 @@ class Question:
     """The text of a question, and its words that carry meaning.
 
     `weight` is by word, larger for rarer ones; `known` the share of the words that occur in the
-    documents; `english` how English it looks, 0 to 1.
+    documents; `language` is an ISO code, "" where nothing tells it.
     """
 
     text: str
     words: list[str]
     weight: Mapping[str, float]
     known: float
-    english: float
+    language: str = ""
 
     @property
     def unspaced(self) -> bool:
@@ -65,9 +65,12 @@ class Question:
             return 1.0
         if self.unspaced:
             return _UNSPACED_TRUST
-        return _OTHER_TRUST + (1 - _OTHER_TRUST) * self.english
+        return 1.0 if self.language in ("en", "") else _OTHER_TRUST
 
-
-def find_hits(words: Sequence[str], among: frozenset[str]) -> list[str]:
-    """Returns the words whose stems are among those of a passage."""
-    return [w for w in words if (w if is_unspaced(w) else stem(w)) in among]
+    def find_hits(self, among: frozenset[str]) -> list[str]:
+        """Returns the words whose stems are among those of a passage (`extract_stems`)."""
+        return [
+            word
+            for word in self.words
+            if (word if is_unspaced(word) else stem(word, self.language)) in among
+        ]

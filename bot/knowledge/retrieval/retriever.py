@@ -15,7 +15,8 @@ from bot.knowledge.index import full_text
 from bot.knowledge.index.chroma import ChromaIndex, collection_name
 from bot.knowledge.index.rows import BaseRow
 from bot.knowledge.index.tables import bases, documents, passages
-from bot.knowledge.language.words import english_share, extract_terms
+from bot.knowledge.language.detection import find_language
+from bot.knowledge.language.words import extract_terms
 from bot.knowledge.retrieval.candidates import (
     Candidate,
     Query,
@@ -25,7 +26,7 @@ from bot.knowledge.retrieval.candidates import (
     to_passage,
 )
 from bot.knowledge.retrieval.embedder import Embedder
-from bot.knowledge.retrieval.evidence import confidence, rarity
+from bot.knowledge.retrieval.evidence import confidence, rarity, relatedness
 from bot.knowledge.retrieval.query import Question, Wording
 from bot.knowledge.retrieval.smalltalk import SmallTalk
 from bot.storage.database import Database
@@ -42,6 +43,8 @@ _MAX_ATTEMPTS = 3
 _MAX_COUNTED_PASSAGES = 2_000
 """Word frequencies are counted up to this number of passages."""
 _MAX_NEAREST_TITLES = 3
+_MIN_SCORE_SHARE = 0.3
+"""A passage is shown or read if its score is at least this share of the best one's."""
 
 _PASSAGE_ROWS = sa.select(
     passages.c.number,
@@ -73,8 +76,8 @@ class Retriever:
     """Searches the passages of knowledge bases.
 
     `dense_weight` is the share of meaning in a score, `evidence` the confidence from which a
-    question is answered, `related` that from which passages are about its subject (config.yaml,
-    `knowledge`). `rerank` reads the best passages once more.
+    question is answered, `related` that from which passages count as being about its subject
+    (config.yaml, `knowledge`). `rerank` reads the best passages once more.
     """
 
     def __init__(
@@ -84,7 +87,7 @@ class Retriever:
         *,
         dense_weight: float = 0.6,
         evidence: float = 0.5,
-        related: float = 0.1,
+        related: float = 0.5,
         rerank: Rerank | None = None,
     ) -> None:
         self._db = database
@@ -121,18 +124,21 @@ class Retriever:
         )
         found.sort(key=lambda c: (-c.score, c.row.number))
         question = queries[0].question
-        sure = 0.0
+        sure = about = 0.0
         if found:
             talk = await self._talk(wordings, queries, embedders)
-            sure = confidence(collect_signs(question, found, trust[0], talk))
+            signs = collect_signs(question, found, trust[0], talk)
+            sure, about = confidence(signs), relatedness(signs)
         await self._apply_reranker(question.text, found)
-        best = found[:limit]
+        floor = _MIN_SCORE_SHARE * found[0].score if found else 0.0
+        best = [one for one in found[:limit] if one.score >= floor]
         around = await self._neighbour_texts(best)
         return SearchResult(
             tuple(to_passage(candidate, around) for candidate in best),
             evidence=bool(question.words) and sure >= self._evidence,
-            related=bool(question.words) and sure >= min(self._related, self._evidence),
+            related=bool(question.words) and about >= self._related,
             confidence=round(sure, 4),
+            language=question.language,
             nearest=tuple(dict.fromkeys(str(c.row.title) for c in found))[:_MAX_NEAREST_TITLES],
         )
 
@@ -213,25 +219,28 @@ class Retriever:
 
     async def _lexical(self, wordings: Sequence[Wording], bases: Bases) -> list[Query]:
         queries = []
+        languages = await asyncio.to_thread(
+            lambda: [find_language(one.searched) for one in wordings]
+        )
         async with self._db.read() as connection:
-            for one in wordings:
-                words = extract_terms(one.searched)
+            for one, language in zip(wordings, languages, strict=True):
+                words = extract_terms(one.searched, language)
                 known = await full_text.count_frequencies(
-                    connection, words, list(bases), _MAX_COUNTED_PASSAGES
+                    connection, words, list(bases), _MAX_COUNTED_PASSAGES, language
                 )
                 overall = full_text.combine_frequencies(known, words, _MAX_COUNTED_PASSAGES)
                 total, counts = overall.passages, overall.words
-                wanted = full_text.select_words(counts, _INDEX_CANDIDATES)
+                wanted = full_text.select_words(counts, _INDEX_CANDIDATES, language)
                 found = await full_text.find_passages(
                     connection, wanted, known, overall, _INDEX_CANDIDATES
                 )
-                share = one.shares(words)
+                share = one.shares(words, language)
                 weight = {
                     word: share[word] * rarity(min(count, total), total)
                     for word, count in counts.items()
                 }
                 occur = sum(count > 0 for count in counts.values()) / (len(counts) or 1)
-                question = Question(one.searched, words, weight, occur, english_share(one.searched))
+                question = Question(one.searched, words, weight, occur, language)
                 queries.append(Query(question, one.weight, found))
         return queries
 

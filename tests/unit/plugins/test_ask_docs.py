@@ -96,9 +96,7 @@ async def test_what_the_passages_do_not_bear_out_is_named(
     assert said.footer == ""
     said = await on.call(ask, options={"question": "how rotate logs"})
     assert said.text.startswith("Logrotate runs every night [1].")
-    assert said.footer == (
-        "I could not find this in the sources: 400."
-    )
+    assert said.footer == ("I could not find this in the sources: 400.")
 
 
 async def test_an_answer_that_cites_nothing_shows_the_passages_that_bear_it_out(

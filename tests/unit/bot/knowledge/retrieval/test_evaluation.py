@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from bot.errors import UsageError
-from bot.knowledge.retrieval.evaluation import Golden, evaluate, load_golden
+from bot.knowledge.retrieval.evaluation import (
+    Golden,
+    Judged,
+    Rate,
+    count_outcomes,
+    evaluate,
+    load_golden,
+    outcomes_by_language,
+)
 from bot.knowledge.service import KnowledgeService
 from bot.values import SearchResult
 from tests.unit.bot.knowledge.conftest import Drain, Room
@@ -83,3 +91,43 @@ async def test_search_and_abstention_are_measured(
 async def test_nothing_to_evaluate_is_refused(service: KnowledgeService) -> None:
     with pytest.raises(UsageError, match="no question to evaluate"):
         await evaluate(service, [])
+
+
+def test_outcomes_say_what_is_shown_answered_and_invented() -> None:
+    having, near, far = Golden("a", ("x.md",)), Golden("b", ()), Golden("c", (), far=True)
+    judged = [
+        Judged(having, "answer", shown=True),
+        Judged(having, "answer", shown=False),
+        Judged(having, "unsure", shown=True),
+        Judged(having, "absent", shown=True),
+        Judged(near, "answer", shown=False),
+        Judged(near, "unsure", shown=False),
+        Judged(far, "absent", shown=False),
+        Judged(far, "unsure", shown=False),
+    ]
+    found = count_outcomes(judged)
+    assert (found.shown, found.answered, found.right) == (Rate(2, 4), Rate(2, 4), Rate(1, 2))
+    assert (found.invented, found.refused) == (Rate(1, 2), Rate(1, 2))
+    assert found.abstention_f1 == pytest.approx(2 * 0.6 * 0.375 / 0.975)
+    assert list(outcomes_by_language(judged)) == ["all"]
+
+
+def test_an_interval_is_wide_where_little_was_asked() -> None:
+    low, high = Rate(9, 10).interval
+    assert (round(low, 3), round(high, 3)) == (0.596, 0.982)
+    assert Rate(0, 0).interval == (0.0, 1.0)
+    assert Rate(900, 1000).interval[0] > 0.87
+
+
+def test_a_question_without_an_answer_may_be_near_or_far(tmp_path: Path) -> None:
+    text = """
+questions:
+  - {question: a, documents: [x.md], language: de, kind: answerable, answer: "12 Uhr"}
+  - {question: b, documents: none, kind: near}
+  - {question: c, documents: none, kind: far}
+"""
+    found = load_golden(written(tmp_path, text))
+    assert [one.kind for one in found] == ["answerable", "near", "far"]
+    assert (found[0].language, found[0].answer) == ("de", "12 Uhr")
+    with pytest.raises(UsageError, match="near or far where documents is none"):
+        load_golden(written(tmp_path, "questions: [{question: a, documents: x, kind: far}]"))

@@ -72,7 +72,7 @@ def test_a_chain_of_follow_ups_leans_on_the_question_that_began_it() -> None:
 
 def test_what_was_asked_before_counts_less() -> None:
     wording = Wording("and on Windows?", before="How are the logs rotated?")
-    shares = wording.shares(["logs", "rotated", "windows"])
+    shares = wording.shares(["logs", "rotated", "windows"], "en")
     assert shares["windows"] > shares["logs"] == shares["rotated"]
 
 
