@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable
 from pathlib import Path
 
-from bench import abstaining, asking, embedders
+from bench import abstaining, asking, blind, embedders
 from bench.documents import ROOT, Corpus, drain, opened, real_embedder, row, written, xquad
 from bench.rows import Row
 from bench.scale import at_scale, mixed
@@ -192,6 +192,7 @@ async def rows(quick: bool) -> list[Row]:
     corpus = xquad()
     async with real_embedder() as embedder:
         found = [citations(quick), *await own_golden(embedder)]
+        found += [*await blind.outcome_rows(embedder), *await blind.support_rows()]
         found += await abstaining.rows(corpus, embedder)
         found += await asking.rows(embedder, quick=quick)
         found += await embedders.rows(corpus, quick=quick)

@@ -57,6 +57,7 @@ NOT_CHAT = (
     "bot/adapters/slack/transport/",
     "bot/adapters/discord/transport/gateway.py",
     "bot/adapters/terminal/adapter.py",
+    "bot/answering/reader_trial.py",
     "bot/app.py",
     "bot/doctor.py",
     "bot/http/",

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from bot.knowledge.citations.numbers import TIME_UNITS, Figure, find_figures
+from bot.knowledge.citations.numbers import Figure, find_figures
 from bot.knowledge.language.sentences import sentence_spans
 from bot.knowledge.language.stopwords import STOP_WORDS
 from bot.knowledge.language.units import MONTH_NUMBERS
@@ -45,6 +45,7 @@ _PLACEHOLDER = re.compile(r"<[^<>\n]*>|\.{3}|…|\b[A-Z][A-Z_]+\b")
 _CODE_WORD = re.compile(r"[^\s,;()\[\]{}\"']+")
 _LIST_MARK = re.compile(r"^[^\S\n]*+(?:[-*+•]|\d{1,2}[.)])\s++", re.MULTILINE)
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
+_NEXT_WORD = re.compile(r"[\s-]?[^\W\d_]")
 _INNER_CAPITAL = re.compile(r"[a-z][A-Z]|[A-Z]{2}|\d")
 STOP_STEMS = extract_stems(" ".join(STOP_WORDS))
 """The stems of stop words."""
@@ -167,14 +168,24 @@ def _union(sources: Sequence[_Source]) -> frozenset[str]:
 
 
 def _unknown_figures(said: str, given: Sequence[_Source]) -> Iterator[str]:
-    """Figures, and lengths of time in words, but for "one", which is often no number."""
+    """Figures, and numbers in words that have a unit, but for "one", which is often no number."""
     for one in find_figures(said, spelled=True):
         if one.sort == "mark":
             continue
-        if one.sort == "spelled" and (one.unit not in TIME_UNITS or "1" in one.readings):
+        if one.sort == "spelled" and (not one.unit or "1" in one.readings):
             continue
-        if not any(one.same(other) for source in given for other in source.figures):
+        if not any(_has_figure(source, one) for source in given):
             yield said[one.start : one.end].strip()
+
+
+def _has_figure(source: _Source, one: Figure) -> bool:
+    """Whether a passage has a figure, with its unit if it has one; in a cell the unit may stand in
+    the header."""
+    return any(
+        one.same(other)
+        and (not one.unit or bool(other.unit) or not _NEXT_WORD.match(source.text, other.end))
+        for other in source.figures
+    )
 
 
 def _unknown_code(said: str, given: Sequence[_Source]) -> Iterator[str]:
