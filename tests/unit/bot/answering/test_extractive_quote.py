@@ -94,3 +94,34 @@ def test_a_quotation_is_short_and_points_to_a_passage(
         assert 1 <= found.number <= len(texts)
         assert 0 < len(found.text) <= 402
         assert "\n" not in found.text
+
+
+def test_chinese_and_japanese_sentences_are_quoted() -> None:
+    for question, text, wanted in (
+        ("押金是多少？", "房租每月交一次。押金为两个月的租金。", "押金为两个月的租金。"),
+        (
+            "当日は何時に集合ですか",
+            "雨でも行います。集合は当日の朝八時です。",
+            "集合は当日の朝八時です。",
+        ),
+    ):
+        found = quote(question, [_passage(text)])
+        assert found is not None
+        assert wanted in found.text
+
+
+def test_code_that_follows_the_sentence_is_quoted_with_it() -> None:
+    text = (
+        "Tinyqueue is a small queue for jobs.\n\nInstall tinyqueue with the package tool of yours:"
+        "\n\n```\npip install tinyqueue\n```\n\nIt needs nothing else."
+    )
+    found = quote("How do I install tinyqueue?", [_passage(text)])
+    assert found is not None
+    assert found.text.endswith("```\npip install tinyqueue\n```")
+
+
+def test_a_form_of_a_word_in_another_language_is_the_word() -> None:
+    text = "Der Hof wird im Winter geräumt. Besucher melden sich bei der Verwaltung im Haus an."
+    found = quote("Wo muss sich ein Besuchern anmelden?", [_passage(text)], "de")
+    assert found is not None
+    assert found.text.startswith("Besucher melden")
