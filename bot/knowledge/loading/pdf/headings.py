@@ -147,9 +147,9 @@ class HeadingFinder:
             if at != end or line.page != title.page or apart > _CENTRED_POINTS or not smaller:
                 break
             authors.append(at)
-        later = {self._look(lines[at]) for at, _ in ends[len(authors) + 1 :]}
+        later = {(self._look(lines[at]), lines[at].bold) for at, _ in ends[len(authors) + 1 :]}
         for at in authors:
-            if self._look(lines[at]) not in later:
+            if (self._look(lines[at]), False) not in later:
                 del self._ends[at]
 
 

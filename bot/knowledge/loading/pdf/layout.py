@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TypeGuard
 
 from bot.knowledge.loading.pdf.headings import CAPTION, HeadingFinder
+from bot.knowledge.loading.pdf.legibility import is_right_to_left
 from bot.knowledge.loading.pdf.lines import Line
 from bot.knowledge.loading.pdf.running import remove_running_lines
 from bot.knowledge.loading.pdf.tables import TableFinder
@@ -18,7 +19,6 @@ from bot.knowledge.loading.pdf.text import (
     MARK,
     Vocabulary,
     is_hangul,
-    is_right_to_left,
     join_lines,
 )
 from bot.skills.document_tree import Block, Code, Heading, ListItem, Paragraph, Place, Table

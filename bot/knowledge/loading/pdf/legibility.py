@@ -55,3 +55,11 @@ def looks_written(text: str) -> bool:
     return len(letters) < _MIN_JUDGED_LETTERS or (
         0.22 * len(letters) < vowels < 0.65 * len(letters) and capitals < 0.6 * len(letters)
     )
+
+
+def is_right_to_left(text: str) -> bool:
+    """Whether a text begins in a script that runs to the left."""
+    return not text.isascii() and any(
+        "\u0590" <= letter <= "\u08ff" and unicodedata.bidirectional(letter) in ("R", "AL")
+        for letter in text[:20]
+    )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from bot.knowledge.loading.pdf.legibility import is_right_to_left
 from bot.knowledge.loading.pdf.words import Word
 from bot.skills.document_tree import lowered, raised
 
@@ -31,6 +31,8 @@ MARK = (
 )
 """What stands before the item of a list."""
 FIRST_MARK = re.compile(rf"{MARK}|[A-Z]\.")
+_MAX_SPACES = 2
+"""Characters between two words that follow each other in the text."""
 _WORD = re.compile(r"\w*")
 
 
@@ -111,8 +113,8 @@ def _apart(last: Word, word: Word, end: float, shift: int) -> bool:
     if _GLUED_EM * word.size < gap and not shift and last.text.isascii():
         return True
     size = min(last.size, word.size)
-    if word.x < last.x:  # read to the left
-        return max(last.x - word.end, word.x - last.end) > _GLUED_EM * size
+    if word.x < last.x:
+        return _apart_to_the_left(last, word, _GLUED_EM * size)
     if shift:
         return last.spaced or gap > _GLUED_EM * size
     if gap < OVERLAP_EM * size:
@@ -122,6 +124,16 @@ def _apart(last: Word, word: Word, end: float, shift: int) -> bool:
     if _is_wide(last.text[-1]) and _is_wide(word.text[0]):
         return gap > 0.5 * size
     return gap > _GLUED_EM * size or (last.spaced and gap > 0.02 * size)
+
+
+def _apart_to_the_left(last: Word, word: Word, glued: float) -> bool:
+    """Whether there is a space between two words of a line that runs to the left; pdfium has turned
+    some of these round."""
+    between = max(word.place[0] - last.place[1], last.place[0] - word.place[1])
+    if last.place != word.place and 0 <= between <= _MAX_SPACES:
+        turns = is_right_to_left(last.text) != is_right_to_left(word.text)
+        return between > 0 or (turns and last.text[-1].isalnum() and word.text[0].isalnum())
+    return max(last.x - word.end, word.x - last.end) > glued
 
 
 def _in_reading_order(words: Sequence[Word]) -> Sequence[Word]:
@@ -141,14 +153,6 @@ def _in_reading_order(words: Sequence[Word]) -> Sequence[Word]:
         if word is not None:
             ordered.append(word)
     return ordered
-
-
-def is_right_to_left(text: str) -> bool:
-    """Whether a text begins in a script that runs to the left."""
-    return not text.isascii() and any(
-        "\u0590" <= letter <= "\u08ff" and unicodedata.bidirectional(letter) in ("R", "AL")
-        for letter in text[:20]
-    )
 
 
 @dataclass(frozen=True, slots=True)

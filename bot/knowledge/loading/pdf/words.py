@@ -15,7 +15,12 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-from bot.knowledge.loading.pdf.legibility import NOISE, check_decoded, looks_written
+from bot.knowledge.loading.pdf.legibility import (
+    NOISE,
+    check_decoded,
+    is_right_to_left,
+    looks_written,
+)
 from bot.knowledge.loading.pdf.letters import LetterReader
 
 _BOLD = re.compile(
@@ -72,7 +77,7 @@ class Word:
 
     `y` is the baseline's height; places and sizes are in points. `spaced` tells that the document
     writes a space after it. Words with the same `run` were drawn at once. `inner` is from where to
-    where each of several words reaches.
+    where each of several words reaches; `place` is where the letters stand in the page's text.
     """
 
     x: float
@@ -85,6 +90,7 @@ class Word:
     spaced: bool = False
     run: int = 0
     inner: Sequence[tuple[float, float]] = ()
+    place: tuple[int, int] = (0, 0)
 
     def divide(self) -> list[Word]:
         """Each of its words."""
@@ -196,19 +202,22 @@ class WordReader:
                 ):
                     stop, right, end = stops[end], rights[end], end + 1
             gap = (left - last.end) / last.size if last is not None else 0.0
-            if last is not None and last.spaced and not _NARROW_EM < gap < _GAP_EM:
+            if (
+                last is not None
+                and last.spaced
+                and not (_NARROW_EM < gap < _GAP_EM or is_right_to_left(last.text))
+            ):
                 leans = text[start] in _LEANING_LETTERS or text[space - 1] in _LEANING_LETTERS
                 even = 0 < gap <= _NARROW_EM and _is_even(objects, lefts, rights, at, leans)
                 last.spaced = even or not self._letters.is_generated(page, space)
             written = text[start:stop]
             if plain < stop:
                 written = self._write(written, page, start)
-            inner = list(zip(lefts[at:end], rights[at:end], strict=True)) if end > at + 1 else ()
             spaced = text[stop : stop + 1] == " "
-            last = Word(
-                *(left, right, look.y, look.size, written),
-                *(look.bold, look.mono, spaced, run, inner),
-            )
+            last = Word(left, right, look.y, look.size, written, look.bold, look.mono, spaced, run)
+            if end > at + 1:
+                last.inner = list(zip(lefts[at:end], rights[at:end], strict=True))
+            last.place = (start, stop)
             at, space = end, stop
             if written:
                 yield look, last
