@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.knowledge.loading.pdf.drawing import Drawing, Rule
+from bot.knowledge.loading.pdf.headers import count_header_rows
 from bot.knowledge.loading.pdf.lines import Cell, Line, build_lines
-from bot.knowledge.loading.pdf.tables import count_header_rows
 from bot.knowledge.loading.pdf.text import join_lines
 from bot.knowledge.loading.pdf.words import Word
 from bot.skills.document_tree import Place, Table
