@@ -11,8 +11,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import zip_longest
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from bot.knowledge.loading.pdf.legibility import (
@@ -22,6 +21,7 @@ from bot.knowledge.loading.pdf.legibility import (
     looks_written,
 )
 from bot.knowledge.loading.pdf.letters import LetterReader
+from bot.knowledge.loading.pdf.pieces import Pieces, find_pieces, is_even
 
 _BOLD = re.compile(
     r"bold|black|heavy|demi|(?:cm|sf|ec|ls|la|t1)?(?:ss)?bx(?:ti|sl)?\d*$", re.IGNORECASE
@@ -31,7 +31,6 @@ _MONO = re.compile(
 )
 _BOLD_WEIGHT = 600
 _FILLED_AND_STROKED = 2
-_WORD = re.compile(r"[^ \t\r\n\x00\x0b\x0c\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000]+")
 _CHARACTERS = str.maketrans(
     {
         **{"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"},
@@ -58,12 +57,8 @@ _LIGATURE = re.compile("[\u0622\u0623\u0625\u0627]\u0644")
 """An alef before a lam: their ligature is a lam before an alef."""
 _NARROW_EM = 0.2
 """pdfium takes a narrower gap for a space at times, where letters are kerned."""
-_GAPS_AROUND = 8
-_MIN_GAPS = 3
-_MIN_EVEN_RATIO = 0.75
 _LEANING_LETTERS = frozenset("fjJſƒ")
 """Letters that reach into the space beside them."""
-_MIN_LEANING_RATIO = 0.45
 _GAP_EM = 0.8
 """A wider gap is a space only where the document writes one."""
 _WIDE_EM = 0.5
@@ -115,20 +110,6 @@ class _Look(NamedTuple):
     undecoded: bool
 
 
-@dataclass(slots=True)
-class _Pieces:
-    """What stands between two spaces of a text and is drawn at once, each with its object."""
-
-    starts: list[int] = field(default_factory=list)
-    stops: list[int] = field(default_factory=list)
-    objects: list[int] = field(default_factory=list)
-
-    def extend(self, starts: Sequence[int], stops: Sequence[int], objects: Sequence[int]) -> None:
-        self.starts += starts
-        self.stops += stops
-        self.objects += objects
-
-
 @dataclass(frozen=True, slots=True)
 class PageWords:
     """The words of a page, as it is read: most of them run to the right. `turned` has the others,
@@ -177,7 +158,7 @@ class WordReader:
 
     def _words(self, text: str, page: int) -> Iterator[tuple[_Look, Word]]:
         """The words of a page, each with its look; those that a space divides are taken as one."""
-        pieces = self._pieces(text, page)
+        pieces = find_pieces(text, page, self._letters)
         starts, stops, objects = pieces.starts, pieces.stops, pieces.objects
         lefts, rights = self._reach(page, pieces)
         looks = self._looks(page, pieces)
@@ -208,7 +189,7 @@ class WordReader:
                 and not (_NARROW_EM < gap < _GAP_EM or is_right_to_left(last.text))
             ):
                 leans = text[start] in _LEANING_LETTERS or text[space - 1] in _LEANING_LETTERS
-                even = 0 < gap <= _NARROW_EM and _is_even(objects, lefts, rights, at, leans)
+                even = 0 < gap <= _NARROW_EM and is_even(objects, lefts, rights, at, leans)
                 last.spaced = even or not self._letters.is_generated(page, space)
             written = text[start:stop]
             if plain < stop:
@@ -222,29 +203,7 @@ class WordReader:
             if written:
                 yield look, last
 
-    def _pieces(self, text: str, page: int) -> _Pieces:
-        """What is to be asked for. The letters of an object follow each other, so that a word is
-        whole where the next one is of the same object."""
-        spans = [found.span() for found in _WORD.finditer(text)]
-        starts, stops = [start for start, _ in spans], [stop for _, stop in spans]
-        drawn = self._letters.objects(page, starts)
-        unsure = [at for at, pair in enumerate(zip_longest(drawn, drawn[1:])) if pair[0] != pair[1]]
-        ends = self._letters.objects(page, [stops[at] - 1 for at in unsure])
-        made, done = _Pieces(), 0
-        for at in [at for at, end in zip(unsure, ends, strict=True) if drawn[at] != end]:
-            letters = self._letters.objects(page, range(starts[at], stops[at]))
-            cuts = [at for at in range(1, len(letters)) if letters[at] != letters[at - 1]]
-            made.extend(starts[done:at], stops[done:at], drawn[done:at])
-            made.extend(
-                [starts[at] + cut for cut in (0, *cuts)],
-                [*(starts[at] + cut for cut in cuts), stops[at]],
-                [letters[cut] for cut in (0, *cuts)],
-            )
-            done = at + 1
-        made.extend(starts[done:], stops[done:], drawn[done:])
-        return made
-
-    def _reach(self, page: int, pieces: _Pieces) -> tuple[list[float], list[float]]:
+    def _reach(self, page: int, pieces: Pieces) -> tuple[list[float], list[float]]:
         """From where to where each piece reaches: from its first letter to its last, or back."""
         first = self._letters.spans(page, pieces.starts)
         last = self._letters.spans(page, [stop - 1 for stop in pieces.stops])
@@ -255,7 +214,7 @@ class WordReader:
         low, high = [*map(min, one[:2], two[:2])], [*map(max, one[2:], two[2:])]
         return turn(max(quarter, 0), (low[0], low[1], high[0], high[1]), 0.0, 0.0)[:2]
 
-    def _looks(self, page: int, pieces: _Pieces) -> Iterator[_Look]:
+    def _looks(self, page: int, pieces: Pieces) -> Iterator[_Look]:
         """How each object draws, in the order of the pieces."""
         changes = [
             (start, drawn)
@@ -349,27 +308,6 @@ def _join_halves(text: str) -> str:
     if not _HALF.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
-
-
-def _is_even(
-    objects: Sequence[int],
-    lefts: Sequence[float],
-    rights: Sequence[float],
-    at: int,
-    leans: bool,
-) -> bool:
-    """Whether the gap before a word is about as wide as those around it, which are drawn at once:
-    a space of a line that had to be set tight, and no kerning."""
-    around = range(max(1, at - _GAPS_AROUND), min(len(objects), at + _GAPS_AROUND + 1))
-    gaps = sorted(
-        lefts[one] - rights[one - 1]
-        for one in around
-        if objects[one] == objects[at] == objects[one - 1]
-    )
-    if len(gaps) < _MIN_GAPS or objects[at] != objects[at - 1]:
-        return False
-    least = _MIN_LEANING_RATIO if leans else _MIN_EVEN_RATIO
-    return lefts[at] - rights[at - 1] >= least * gaps[len(gaps) // 2]
 
 
 def _quarter(a: float, b: float, d: float) -> int:
