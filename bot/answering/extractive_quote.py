@@ -23,6 +23,8 @@ _MAX_PASSAGES = 4
 _MAX_QUOTED_SENTENCES = 2
 _MAX_QUOTE_CHARACTERS = 400
 _MAX_CODE_LINES = 10
+_LEAD_CHARACTERS = 40
+"""What is compared of the text before a block of code with what is quoted."""
 _MIN_UNSPACED_CHARACTERS = 8
 _MIN_SCORE_SHARE = 0.75
 _MAX_SCORE_GAP = 0.2
@@ -81,7 +83,7 @@ def quote(question: str, passages: Sequence[Passage], language: str = "") -> Quo
         return None
     _, place, found = max(best)
     text = _shorten(join_lines(" ".join(found)))
-    return Quotation(1 - place, text + _code_after(found[-1], passages[-place].text))
+    return Quotation(1 - place, text + _code_after(text, passages[-place].text))
 
 
 def quote_pointed(
@@ -103,11 +105,13 @@ def quote_beginning(passages: Sequence[Passage]) -> Quotation:
     return Quotation(1, _shorten(join_lines(passages[0].text)))
 
 
-def _code_after(sentence: str, text: str) -> str:
-    """The block of code that directly follows a sentence, on lines of its own, if it is short."""
-    at = text.find(sentence)
-    block = FENCED_CODE.match(text[at + len(sentence) :].lstrip(" *_:.\n")) if at >= 0 else None
-    return f"\n{block[0].strip()}" if block and block[0].count("\n") <= _MAX_CODE_LINES else ""
+def _code_after(quoted: str, text: str) -> str:
+    """The first short block of code that directly follows what is quoted, on lines of its own."""
+    for block in FENCED_CODE.finditer(text):
+        lead = join_lines(text[: block.start()])[-_LEAD_CHARACTERS:].strip(" *_:")
+        if lead and lead in quoted and block[0].count("\n") <= _MAX_CODE_LINES:
+            return f"\n{block[0].strip()}"
+    return ""
 
 
 def join_lines(text: str) -> str:

@@ -42,7 +42,7 @@ def test_forms_of_a_word_share_a_stem_in_their_language() -> None:
     assert stem("hunde", "de") in extract_stems("Ein Hund und des Hundes Leine", "de")
     assert stem("взносы", "ru") in extract_stems("Размер взноса", "ru")
     assert stem("kediler", "tr") in extract_stems("Kedi beslemek", "tr")
-    assert stem("hunde") not in extract_stems("Ein Hund"), "English endings alone tell nothing"
+    assert stem("взносы") not in extract_stems("Размер взноса"), "no ending is cut off unasked"
 
 
 def test_words_of_another_language_are_looked_up_by_their_stem_too() -> None:

@@ -23,7 +23,8 @@ async def test_another_form_of_a_german_word_was_not_found(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
     room.file("haus.md", "# Haus\n\nDie Wohnungstür der kleinen Wohnung klemmt oft im Winter.\n")
-    room.file("hof.md", "# Hof\n\nIm Hof stehen Tische, Bänke und ein alter Baum.\n")
+    for number in range(6):
+        room.file(f"hof{number}.md", f"# Hof {number}\n\nIm Hof stehen Tische und ein Baum.\n")
     await drain(service.add(str(room.path / "docs")))
     found = await service.search("Was ist mit den kleineren Wohnungen?")
     assert found.language == "de"
