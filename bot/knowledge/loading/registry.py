@@ -22,7 +22,7 @@ from bot.knowledge.loading.text import CODE, TEXT
 from bot.skills.document_loader import Loaded, Loader
 from bot.web.extract import extract
 
-LOADERS_VERSION = 3
+LOADERS_VERSION = 4
 """The version of the loaders' output. Raise it whenever the blocks of any format change: the
 next sync then reads all documents again."""
 

@@ -164,7 +164,6 @@ class _PageReader:
         none."""
         if not self._is_xfa or self._has_values:
             return []
-        self.left_out["XFA form"] += 1
         return read_form(self._document)
 
     def _text(self, textpage: Any) -> str:
