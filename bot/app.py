@@ -20,7 +20,6 @@ from bot.adapters.protocol import Adapter, AdapterError
 from bot.adapters.supervisor import supervise
 from bot.assembly import load_rules, open_core
 from bot.catalogue.languages import set_folders
-from bot.errors import UserFacingError
 from bot.history.reply_addresses import SqlReplies
 from bot.history.retention import remove_expired_daily
 from bot.history.sql_store import SqlHistoryStore
@@ -96,8 +95,13 @@ class App:
         config = self.installation.config
         removing = remove_old_daily(config.database, config.backup.keep_days)
         expiring = remove_expired_daily(self.database, config.history.keep_days)
+        scheduled = any(source.every for source in config.knowledge.sync)
         async with (
             background(self.knowledge.repair_when_damaged(), "documents: mending"),
+            background(
+                self.knowledge.sync_when_due() if scheduled else asyncio.sleep(0),
+                "documents: syncing",
+            ),
             background(removing, "backups: removing old ones"),
             background(self.core.resume_turns(), "suspended turns"),
             background(expiring, "history: removing what is too old"),
@@ -131,27 +135,18 @@ class App:
             log.warning("app.warm_up_failed", exc_info=True)
 
     async def sync_documents(self) -> AsyncGenerator[Ingested, None]:
-        """Update the folders of `knowledge.sync`, and yield the progress.
+        """Update what `knowledge.sync` names and no schedule does, and yield the progress.
 
-        Unchanged documents are skipped. A folder that cannot be read is logged and left out.
+        Unchanged documents are skipped. What cannot be read is logged and left out.
         """
-        for folder in self.installation.config.knowledge.sync:
-            if not await asyncio.to_thread(folder.path.is_dir):
-                continue
-            events = self.knowledge.add(str(folder.path), base=folder.base)
-            try:
-                async with aclosing(events):
-                    async for event in events:
-                        if event.state == "refused":
-                            why = event.detail
-                            log.warning("documents.left_out", where=event.location, why=why)
-                        if event.state == "passed":
-                            why = event.detail
-                            log.info("documents.files_passed_over", where=event.location, why=why)
-                            continue
-                        yield event
-            except UserFacingError as error:
-                log.warning("documents.folder_left_out", where=str(folder.path), why=str(error))
+        async with aclosing(self.knowledge.source_sync.at_start()) as events:
+            async for event in events:
+                if event.state == "refused":
+                    log.warning("documents.left_out", where=event.location, why=event.detail)
+                if event.state == "passed":
+                    log.info("documents.files_passed_over", why=event.detail)
+                    continue
+                yield event
 
 
 @asynccontextmanager
@@ -198,6 +193,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             chosen_base=rules.settings.knowledge_base,
             rerank=_reranker(installation, pool),
             channels_of=rules.platforms.channels_of,
+            secret=installation.secrets.get,
         )
         stack.push_async_callback(knowledge.aclose)
 

@@ -41,6 +41,9 @@ async def run_checks(app: App) -> list[Row]:
             else "none yet; `parlance docs add` adds some",
         }
     )
+    for failure in await app.knowledge.source_sync.failures():
+        detail = f"not read since {failure.since.astimezone():%Y-%m-%d %H:%M}: {failure.why}"
+        rows.append({"what": f"sync of {failure.location}", "ok": False, "detail": detail})
     if complaint := await app.knowledge.find_vector_problem():
         rows.append({"what": "vectors", "ok": False, "detail": complaint})
     rows += await asyncio.to_thread(_check_private_files, here)

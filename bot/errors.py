@@ -13,6 +13,7 @@
         ├── Refused             an input that is not accepted: a URL, a file, a size
         │   └── Recording       a voice message or a video
         └── Failed              the work was tried and could not be done
+            └── Gone            a page that its server no longer has
 
 A `UserFacingError` says in one sentence what was wrong and what to do. It never contains a secret
 or a stack trace.
@@ -91,6 +92,10 @@ class Recording(Refused):
 
 class Failed(UserFacingError):
     """The work was tried and failed; the message says why."""
+
+
+class Gone(Failed):
+    """A page is not there: its server answers 404 or 410."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

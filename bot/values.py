@@ -12,8 +12,12 @@ from bot.types import NOWHERE, Place, Scope
 
 def document_name(location: str, source: str = "") -> str:
     """Return what people read of where a document is: a URL as it is, and of a file the path within
-    `source`, the folder that was added, or its name; the rest of a path is the operator's own."""
+    `source`, the folder that was added, or its name; the rest of a path is the operator's own. Of a
+    file in a Git repository it is the path behind the repository's name."""
     path = PurePath(location)
+    if location.startswith("git+"):
+        above = source.partition("?")[0].rpartition("/")[0]
+        return location.removeprefix(f"{above}/") if above else path.name
     if "://" in location[:12]:
         return location
     if source and source != location and path.is_relative_to(source):
@@ -175,6 +179,16 @@ class Ingested:
         """The progress within a long document, `320 of 1,140 passages`; empty for others."""
         of = self.passages_total
         return f"{self.passages:,} of {of:,} passages" if of else ""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncFailure:
+    """A source that cannot be read since `since`, and why: its documents are as they were."""
+
+    location: str
+    base: str
+    since: datetime
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

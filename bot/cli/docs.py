@@ -24,7 +24,7 @@ from bot.knowledge.access import is_private
 from bot.observability.logs import configure
 from bot.replies.links import sanitize_text
 from bot.replies.wording import place_words
-from bot.values import Ingested
+from bot.values import Ingested, SyncFailure
 
 commands = typer.Typer(no_args_is_help=True, help="Documents: add, search, keep in order.")
 T = TypeVar("T")
@@ -85,6 +85,12 @@ def format_refusal(location: str, why: str) -> str:
     return why if location in why else f"{location}: {why}"
 
 
+def describe_failure(failure: SyncFailure) -> str:
+    """Since when a source cannot be read, and why."""
+    since = failure.since.astimezone()
+    return f"{failure.location} cannot be read since {since:%Y-%m-%d %H:%M}: {failure.why}"
+
+
 def _summary(states: Counter[str]) -> str:
     return ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "nothing"
 
@@ -120,9 +126,11 @@ def add(
 def list_(base: Base = None, config: ConfigPath = None, as_json: AsJson = False) -> None:
     """Every document, with its passages."""
 
-    async def work(app: Any) -> list[Any]:
-        return list(await app.knowledge.list(base))
+    async def work(app: Any) -> tuple[list[Any], list[Any]]:
+        failures = await app.knowledge.source_sync.failures()
+        return list(await app.knowledge.list(base)), list(failures)
 
+    documents, failures = run_with_app(config, work)
     rows = [
         {
             "id": document.id,
@@ -134,9 +142,12 @@ def list_(base: Base = None, config: ConfigPath = None, as_json: AsJson = False)
             "not read": document.left_out,
             "location": document.location,
         }
-        for document in run_with_app(config, work)
+        for document in documents
     ]
     show(rows, as_json=as_json, empty="There are no documents; `parlance docs add` adds some.")
+    for failure in failures:
+        if base in (None, failure.base):
+            say(describe_failure(failure))
 
 
 @commands.command()
@@ -198,7 +209,7 @@ def search(
 
 @commands.command()
 def sync(base: Base = None, config: ConfigPath = None) -> None:
-    """Bring every source, and the folders of knowledge.sync, up to date."""
+    """Bring every source, and what knowledge.sync names, up to date."""
     _run_ingestion(config, lambda knowledge: knowledge.sync(base))
 
 

@@ -15,7 +15,7 @@ from bot.config.core import (
     PluginSettings,
     PoolSettings,
 )
-from bot.config.knowledge import KnowledgeBase, KnowledgeSettings, SyncFolder
+from bot.config.knowledge import KnowledgeBase, KnowledgeSettings, SyncSource
 from bot.config.loading import WrittenConfig, load
 from bot.config.platforms import DiscordSettings, SlackSettings, TerminalSettings
 from bot.config.reference import Row, describe_keys
@@ -44,7 +44,7 @@ __all__ = [
     "Row",
     "Secrets",
     "SlackSettings",
-    "SyncFolder",
+    "SyncSource",
     "TerminalSettings",
     "WrittenConfig",
     "describe_keys",

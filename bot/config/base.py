@@ -39,11 +39,12 @@ class PlatformSettings(Section):
         return frozenset()
 
 
-def _from_root(path: Path, info: ValidationInfo) -> Path:
+def from_root(path: Path, info: ValidationInfo) -> Path:
+    """Return a path that, written relative, starts at the folder of config.yaml."""
     path = path.expanduser()
     root = (info.context or {}).get("root")
     return path if root is None or path.is_absolute() else Path(root) / path
 
 
-LocalPath = Annotated[Path, AfterValidator(_from_root)]
+LocalPath = Annotated[Path, AfterValidator(from_root)]
 """A path that, written relative, starts at the folder of config.yaml."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
-from bot.config.base import LocalPath, Section
+from bot.config.base import LocalPath, Section, from_root
 from bot.config.core import PersonKey
 from bot.types import Author
 
@@ -47,13 +49,116 @@ class KnowledgeBase(Section):
         )
 
 
-class SyncFolder(Section):
-    """A folder whose documents `parlance docs sync` keeps up to date."""
+def _check_period(text: str) -> str:
+    seconds = period_s(text)
+    if not _SHORTEST_PERIOD_S <= seconds <= _LONGEST_PERIOD_S:
+        raise ValueError("must be a time from 1m to 365d, such as 30m or 1h")
+    return text
 
-    path: LocalPath
-    """The folder."""
+
+def period_s(text: str) -> float:
+    """Returns the seconds of a time such as `30m`, `1h` or `7d`; 0 for anything else."""
+    found = _PERIOD.fullmatch(text)
+    return float(int(found[1]) * _UNIT_S[found[2]]) if found else 0.0
+
+
+_PERIOD = re.compile(r"([0-9]{1,6})([smhdw])")
+_UNIT_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_SHORTEST_PERIOD_S = 60.0
+_LONGEST_PERIOD_S = 365 * 86_400.0
+
+Period = Annotated[str, AfterValidator(_check_period)]
+"""A time as people write it: `30m`, `1h`, `7d`."""
+
+
+GIT_ADDRESS = re.compile(
+    r"https://[^/\s@]+/\S|ssh://([^/\s:@-][^/\s:@]*@)?[^/\s:@-][^/\s:@]*(:\d+)?/\S"
+)
+"""The address of a Git repository, without a password; a user name is for SSH alone."""
+
+
+def _check_git(text: str, info: ValidationInfo) -> str:
+    if re.match(r"[\w.-]+@[\w.-]+:", text):
+        raise ValueError("must be written as ssh://git@host/path")
+    if "://" not in text:
+        return str(from_root(Path(text), info))
+    if not GIT_ADDRESS.match(text):
+        raise ValueError("must be an https:// or ssh:// address without a password, or a path")
+    return text
+
+
+GitAddress = Annotated[str, AfterValidator(_check_git)]
+"""The address of a Git repository, or its path, which starts at the folder of config.yaml."""
+
+
+class SyncSource(Section):
+    """A folder, a page, a sitemap or a Git repository whose documents are kept up to date."""
+
+    path: LocalPath | None = None
+    """A folder."""
+    url: str | None = None
+    """A page, or a sitemap."""
+    git: GitAddress | None = None
+    """A Git repository: an `https://` or `ssh://` address, or a path on this machine."""
+    branch: str | None = None
+    """Its branch; empty: the one that it has checked out, or names as the default."""
+    folder: str | None = None
+    """Only what is in this folder of the repository."""
+    token_env: str | None = None
+    """Variable, in `.env` or the environment, with the token for a private repository."""
+    every: Period | None = None
+    """How often it is read again while the bot runs, such as `30m`, `1h` or `7d`; empty: by
+    `parlance docs sync` alone."""
     base: str | None = None
     """Knowledge base that takes them; empty: the default one."""
+
+    @property
+    def every_s(self) -> float | None:
+        """How often it is read again, in seconds."""
+        return period_s(self.every) if self.every else None
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder of this machine."""
+        return self.path is not None
+
+    @model_validator(mode="after")
+    def _check(self) -> SyncSource:
+        given = [name for name in ("path", "url", "git") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError("must name one of path, url and git")
+        more = [n for n in ("branch", "folder", "token_env") if getattr(self, n) is not None]
+        if more and self.git is None:
+            raise ValueError(f"{more[0]} is for Git repositories; take it out")
+        if problem := self._find_problem():
+            raise ValueError(problem)
+        return self
+
+    def _find_problem(self) -> str:
+        """Returns what is wrong with an address, a branch or a folder, or ""."""
+        if self.url is not None and not re.match(r"https?://[^/\s@]+(/|$)", self.url):
+            return "url must be an http or https address, without a user name"
+        if self.token_env is not None and not str(self.git).startswith("https://"):
+            return "token_env is for https:// addresses; take it out"
+        if self.branch is not None and not re.fullmatch(r"[\w][\w./-]{0,199}", self.branch):
+            return "branch must be the name of a branch"
+        if self.folder is not None and not _is_inner_folder(self.folder):
+            return "folder must be a folder within the repository, such as docs/guides"
+        return ""
+
+
+def _is_inner_folder(folder: str) -> bool:
+    parts = folder.strip("/").split("/")
+    return folder.isprintable() and all(part not in ("", ".", "..") for part in parts)
+
+
+class VersionSettings(Section):
+    """What is kept of documents that have changed, to tell what changed since."""
+
+    keep: Annotated[int, Field(ge=0, le=1000)] = 10
+    """Changes of a document that are kept, with what it said before; 0: none."""
+    keep_days: Annotated[int, Field(ge=1)] = 90
+    """They go after so many days."""
 
 
 class LoadingSettings(Section):
@@ -98,5 +203,8 @@ class KnowledgeSettings(Section):
     """Knowledge bases by name."""
     loading: LoadingSettings = LoadingSettings()
     """What reading one document may take."""
-    sync: tuple[SyncFolder, ...] = ()
-    """Folders that are read in by `parlance docs sync` and at the first start."""
+    sync: tuple[SyncSource, ...] = ()
+    """Folders, pages, sitemaps and Git repositories that are read in at the first start, by
+    `parlance docs sync`, and where they say so every so often."""
+    versions: VersionSettings = VersionSettings()
+    """What is kept of documents that have changed."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+import importlib
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -30,10 +32,14 @@ from bot.knowledge.index.chroma import ChromaIndex
 from bot.knowledge.index.chroma_sync import are_all_searchable
 from bot.knowledge.index.rows import BaseRow, DocumentRow
 from bot.knowledge.index.store import KnowledgeStore
+from bot.knowledge.index.syncs import SyncStore
 from bot.knowledge.ingestion.consistency import VerificationReport
 from bot.knowledge.ingestion.ingest import is_outdated
 from bot.knowledge.ingestion.jobs import IngestionJobs
+from bot.knowledge.ingestion.resolution import Resolver
+from bot.knowledge.ingestion.source_sync import Clock, SourceSync
 from bot.knowledge.loading.document_reader import DocumentReader
+from bot.knowledge.loading.git_location import git_location
 from bot.knowledge.loading.sources import Fetcher, full_path
 from bot.knowledge.retrieval.embedder import Embedder, EmbedderFactory, check_embedder
 from bot.knowledge.retrieval.followup import combine_with_history, is_follow_up
@@ -53,8 +59,14 @@ MAX_ALTERNATIVES = 3
 """The most alternative wordings of a question that are searched."""
 ALTERNATIVE_WEIGHT = 0.3
 """The weight of an alternative wording; the question itself weighs 1."""
+_SCHEDULE_MODULE = "bot.knowledge.ingestion.schedule"
 _REPAIR_PAUSE_S = 30.0
 """The pause between two attempts to rebuild damaged vectors."""
+
+
+def no_secret(name: str) -> str | None:
+    """The secrets of a process that has none."""
+    return None
 
 
 class KnowledgeService:
@@ -77,6 +89,8 @@ class KnowledgeService:
         chosen_base: ChosenBaseLookup = nothing_chosen,
         rerank: Rerank | None = None,
         channels_of: ChannelsOf = no_channels,
+        clock: Clock = time.time,
+        secret: Callable[[str], str | None] = no_secret,
     ) -> None:
         self._settings = settings or KnowledgeSettings()
         self._access = DocumentAccess(self._settings.bases, chosen_base, channels_of)
@@ -85,15 +99,29 @@ class KnowledgeService:
         self._store = KnowledgeStore(database)
         self._chroma = ChromaIndex(directory)
         self._document_reader = document_reader or DocumentReader(settings=self._settings.loading)
+        tokens = {
+            git_location(one.git, one.branch or "", one.folder or ""): one.token_env
+            for one in self._settings.sync
+            if one.git is not None and one.token_env is not None
+        }
+        resolver = Resolver(
+            fetcher,
+            self._document_reader,
+            directory.parent / "git",
+            lambda location: secret(tokens[location]) if location in tokens else None,
+        )
         self._jobs = IngestionJobs(
             database,
             self._store,
             self._chroma,
             embedder=self._embedder_of,
-            fetcher=fetcher,
+            resolver=resolver,
             settings=self._settings,
             document_reader=self._document_reader,
         )
+        self._syncs = SyncStore(database)
+        self.source_sync = SourceSync(self._jobs, self._store, self._syncs, self._settings, clock)
+        self._clock = clock
         self._retriever = Retriever(
             database,
             self._chroma,
@@ -223,10 +251,15 @@ class KnowledgeService:
     # --- keeping in order ------------------------------------------------------------------------
 
     async def sync(self, base: str | None = None) -> AsyncGenerator[Ingested, None]:
-        """Brings all sources and the folders of config.yaml up to date (`IngestionJobs.sync`)."""
-        async with aclosing(self._jobs.sync(base)) as events:
+        """Brings all sources, and those of config.yaml, up to date (`SourceSync.all`)."""
+        async with aclosing(self.source_sync.all(base)) as events:
             async for event in events:
                 yield event
+
+    async def sync_when_due(self) -> None:
+        """Syncs the sources of config.yaml that name a period; runs until cancelled."""
+        schedule = await asyncio.to_thread(importlib.import_module, _SCHEDULE_MODULE)
+        await schedule.SyncSchedule(self.source_sync, self._syncs, self._clock).run()
 
     async def rebuild(self, base: str | None = None) -> AsyncGenerator[Ingested, None]:
         """Builds a new index of a base and swaps it for the old one. Raises `NotFound`."""
@@ -239,8 +272,8 @@ class KnowledgeService:
         return await self._jobs.verify()
 
     async def read_outdated(self) -> AsyncGenerator[Ingested, None]:
-        """Reads again what an older release read (`IngestionJobs.read_outdated`)."""
-        async with aclosing(self._jobs.read_outdated()) as events:
+        """Reads again what an older release read (`SourceSync.outdated`)."""
+        async with aclosing(self.source_sync.outdated()) as events:
             async for event in events:
                 yield event
 

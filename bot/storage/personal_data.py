@@ -165,5 +165,17 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         Forgetting.WITH_DOCUMENTS,
         of="document IN (SELECT document FROM knowledge_pending WHERE base = '@' || :person)",
     ),
+    PersonalData(
+        "knowledge_syncs",
+        "pages that they added, and when these were read",
+        Forgetting.WITH_DOCUMENTS,
+        of="base = '@' || :person",
+    ),
+    PersonalData(
+        "knowledge_versions",
+        "what their own documents said before they changed",
+        Forgetting.WITH_DOCUMENTS,
+        of="base = '@' || :person",
+    ),
 )
 """In the order in which a person is forgotten: what is decided row by row looks at the turns."""

@@ -33,6 +33,7 @@ from bot.testing.models import ScriptedModels
 from bot.turns.core import Core
 from bot.types import Author, ConversationKey, File, Limits, Source, State, Status, View
 from bot.web.fetch import Fetched
+from bot.web.validators import NOTHING_KNOWN, Validators
 
 _PROMPTS = Path(__file__).resolve().parents[2] / "plugins" / "prompts"
 _ADMIN = "admin"
@@ -224,12 +225,17 @@ class _Pages:
     def __init__(self, pages: Mapping[str, str]) -> None:
         self._pages = pages
 
-    async def fetch_bytes(self, url: str, *, max_bytes: int | None = None) -> Fetched:
+    async def fetch_bytes(
+        self, url: str, *, max_bytes: int | None = None, known: Validators = NOTHING_KNOWN
+    ) -> Fetched:
         if url not in self._pages:
             raise Failed(f"There is no page {url:.200} in this test.")
         page = self._pages[url]
         content_type = "text/html" if page.lstrip().startswith("<") else "text/plain"
         return Fetched(page.encode(), content_type, url, "utf-8")
+
+    async def addresses(self, url: str) -> Sequence[str]:
+        raise Failed(f"There is no host of {url:.200} in this test.")
 
 
 def _attachment(name: str, data: bytes | str) -> Attachment:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -21,11 +21,13 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from bot.catalogue.sentence import say
-from bot.errors import Failed, Refused, UserFacingError
+from bot.errors import Failed, Gone, Refused, UserFacingError
 from bot.web.addresses import AddressPolicy, Lookup, lookup
 from bot.web.decoding import Inflater
+from bot.web.validators import NOTHING_KNOWN, Validators, read_validators
 
 _REDIRECT_STATUSES = {301, 302, 303, 307, 308}
+_GONE_STATUSES = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _MAX_URL_CHARACTERS = 2_000
 _HEADERS: Mapping[str, str] = {
     "User-Agent": "Mozilla/5.0 (compatible; Parlance/0.1; page reader for one person's question)",
@@ -53,12 +55,15 @@ class FetchLimits(Protocol):
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """What a server sent, decompressed. `url` is where the redirects ended; `content_type` has no
-    parameters; `charset` is the server's word for it."""
+    parameters; `charset` is the server's word for it. `unmodified`: nothing was sent, since the
+    page is still the one that the validators are of."""
 
     data: bytes = field(repr=False)
     content_type: str
     url: str
     charset: str | None = None
+    validators: Validators = NOTHING_KNOWN
+    unmodified: bool = False
 
 
 class Fetcher:
@@ -75,17 +80,20 @@ class Fetcher:
         self._proxy = proxy
         self._policy = AddressPolicy(frozenset(limits.allow_hosts), lookup)
 
-    async def fetch_bytes(self, url: str, *, max_bytes: int | None = None) -> Fetched:
-        """Fetch one page or file. `max_bytes` overrides the configured size, in bytes.
+    async def fetch_bytes(
+        self, url: str, *, max_bytes: int | None = None, known: Validators = NOTHING_KNOWN
+    ) -> Fetched:
+        """Fetch one page or file. `max_bytes` overrides the configured size, in bytes; with `known`
+        it is only sent if it is another than the one that these validators are of.
 
         Raises `Refused` for what may not be fetched or is too large, `Failed` for what did not
-        work.
+        work, `Gone` for what is not there.
         """
         target = self._parse(url)
         limit = max_bytes or self._limits.max_bytes
         try:
             async with asyncio.timeout(self._limits.timeout_s), self._session() as session:
-                return await self._follow(session, target, limit)
+                return await self._follow(session, target, limit, known)
         except TimeoutError:
             raise Failed(
                 say(
@@ -95,13 +103,25 @@ class Fetcher:
                 )
             ) from None
 
-    async def _follow(self, session: aiohttp.ClientSession, url: URL, limit: int) -> Fetched:
+    async def addresses(self, url: str) -> Sequence[str]:
+        """Return the addresses that another program may connect to for a URL, all of them checked
+        as those of pages are. Raises `Refused` or `Failed`."""
+        target = self._parse(url)
+        return await self._policy.resolve((target.host or "").lower(), target.port or 443)
+
+    async def _follow(
+        self, session: aiohttp.ClientSession, url: URL, limit: int, known: Validators
+    ) -> Fetched:
         for _ in range(self._limits.max_redirects + 1):
             await self._check(url)
+            asked = known.request_headers(str(url))
+            headers = {**_HEADERS, **asked}
             try:
                 async with session.get(
-                    url, allow_redirects=False, proxy=self._proxy, headers=_HEADERS
+                    url, allow_redirects=False, proxy=self._proxy, headers=headers
                 ) as response:
+                    if response.status == HTTPStatus.NOT_MODIFIED and asked:
+                        return Fetched(b"", "", str(url), None, known, unmodified=True)
                     if response.status not in _REDIRECT_STATUSES:
                         return await self._take(response, url, limit)
                     url = self._parse(response.headers.get("Location", ""), base=url)
@@ -121,7 +141,8 @@ class Fetcher:
         if response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise Refused(say("{host} does not show this page without a login.", host=_host(url)))
         if response.status != HTTPStatus.OK:
-            raise Failed(
+            kind = Gone if response.status in _GONE_STATUSES else Failed
+            raise kind(
                 say(
                     "{host} answered {status}{phrase}.",
                     host=_host(url),
@@ -139,7 +160,8 @@ class Fetcher:
                 if len(taken) > limit:
                     raise _too_large(url, limit)
         content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        return Fetched(bytes(taken), content_type, str(url), response.charset)
+        validators = read_validators(str(url), response.headers)
+        return Fetched(bytes(taken), content_type, str(url), response.charset, validators)
 
     def _parse(self, text: str, base: URL | None = None) -> URL:
         """A URL of a kind that is fetched. Raises `Refused`."""

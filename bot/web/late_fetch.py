@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from bot.web.validators import NOTHING_KNOWN, Validators
 
 if TYPE_CHECKING:
     from bot.web.fetch import Fetched, Fetcher, FetchLimits
@@ -20,9 +23,19 @@ class LateFetcher:
         self._limits = limits
         self._fetcher: Fetcher | None = None
 
-    async def fetch_bytes(self, url: str, *, max_bytes: int | None = None) -> Fetched:
+    async def fetch_bytes(
+        self, url: str, *, max_bytes: int | None = None, known: Validators = NOTHING_KNOWN
+    ) -> Fetched:
         """Fetch one page or file. Raises `Refused` or `Failed`."""
+        fetcher = await self._load()
+        return await fetcher.fetch_bytes(url, max_bytes=max_bytes, known=known)
+
+    async def addresses(self, url: str) -> Sequence[str]:
+        """Return the checked addresses of a URL's host. Raises `Refused` or `Failed`."""
+        return await (await self._load()).addresses(url)
+
+    async def _load(self) -> Fetcher:
         if self._fetcher is None:
             module = await asyncio.to_thread(importlib.import_module, CLIENT_MODULE)
             self._fetcher = module.Fetcher(self._limits)
-        return await self._fetcher.fetch_bytes(url, max_bytes=max_bytes)
+        return self._fetcher

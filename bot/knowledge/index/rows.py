@@ -47,6 +47,10 @@ class DocumentRow:
     at: float
     left_out: str = ""
     """What its loader did not read (`block_frames.encode_left_out`)."""
+    revision: str = ""
+    """What its source calls this version: a blob of Git, the date in a sitemap."""
+    validators: str = ""
+    """What its web server calls this version (`bot.web.validators`), as JSON."""
 
 
 @dataclass(frozen=True, slots=True)

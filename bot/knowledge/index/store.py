@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from bot.knowledge.index import full_text
 from bot.knowledge.index.rows import BaseRow, DocumentRow, NewDocument, SourceRow
+from bot.knowledge.index.syncs import forget_syncs
 from bot.knowledge.index.tables import bases, documents, passages, pending, sources, staged
 from bot.knowledge.index.writer import put_documents, remove_passages
 from bot.knowledge.loading.block_frames import unpack_blocks
@@ -22,6 +23,9 @@ from bot.storage.insert import insert_into
 
 _PAGE_DOCUMENTS = 500
 _DOCUMENT_COLUMNS = [documents.c[name] for name in DocumentRow.__dataclass_fields__]
+
+_STATE_COLUMNS = ("size", "modified_ns", "digest", "revision", "validators")
+"""What of a document is about its file or page, and not about its text."""
 
 
 class KnowledgeStore:
@@ -104,6 +108,7 @@ class KnowledgeStore:
 
         def begin(connection: Connection) -> None:
             full_text.drop_table(connection, base)
+            forget_syncs(connection, base)
             connection.execute(
                 sa.delete(staged).where(staged.c.document.in_(mine) | staged.c.document.in_(half))
             )
@@ -185,13 +190,10 @@ class KnowledgeStore:
             )
         return await asyncio.to_thread(unpack_blocks, data)
 
-    async def touch(self, ident: str, *, size: int, modified_ns: int, digest: str) -> None:
-        """A document was looked at and has the same text: remember the file's new state."""
-        statement = (
-            sa.update(documents)
-            .where(documents.c.id == ident)
-            .values(size=size, modified_ns=modified_ns, digest=digest)
-        )
+    async def touch(self, row: DocumentRow) -> None:
+        """A document was looked at and has the same text: remember the new state of its file."""
+        state = {name: getattr(row, name) for name in _STATE_COLUMNS}
+        statement = sa.update(documents).where(documents.c.id == row.id).values(**state)
         await self._db.write(lambda connection: connection.execute(statement) and None)
 
     async def known_vectors(self, ident: str, generation: int) -> dict[str, bytes]:

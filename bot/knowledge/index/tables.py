@@ -51,11 +51,14 @@ documents = sa.Table(
     sa.Column("added_by", sa.String, nullable=False, index=True),
     sa.Column("at", sa.Float, nullable=False),
     sa.Column("left_out", sa.Text, nullable=False, server_default=""),
+    sa.Column("revision", sa.String, nullable=False, server_default=""),
+    sa.Column("validators", sa.String, nullable=False, server_default=""),
     sa.UniqueConstraint("base", "location"),
 )
 """`digest` is of the bytes as they were read, after the loaders' version; `text` are the
 blocks made of them, compressed, from which an index is rebuilt without reading the document again.
-In `left_out` is what the loader did not read."""
+In `left_out` is what the loader did not read. `revision` is what its source calls this version (a
+blob of Git, the date in a sitemap), `validators` are the web server's, as JSON."""
 
 passages = sa.Table(
     "knowledge_passages",
@@ -100,3 +103,34 @@ pending = sa.Table(
 )
 """Documents whose vectors in Chroma may differ from their passages: written before the first
 vector is, removed when both agree again."""
+
+syncs = sa.Table(
+    "knowledge_syncs",
+    Base.metadata,
+    sa.Column("base", sa.String, primary_key=True),
+    sa.Column("location", sa.String, primary_key=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("failed_at", sa.Float),
+    sa.Column("failure", sa.Text, nullable=False),
+)
+"""When a source was last synced, and since when, how often in a row and why that failed. A source
+that could never be read has a row here and none in `knowledge_sources`."""
+
+versions = sa.Table(
+    "knowledge_versions",
+    Base.metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("base", sa.String, belongs_to("knowledge_bases.name"), nullable=False),
+    sa.Column("document", sa.String, nullable=False),
+    sa.Column("source", sa.String, nullable=False),
+    sa.Column("location", sa.String, nullable=False),
+    sa.Column("title", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("before", sa.LargeBinary),
+    sa.Index("ix_knowledge_versions_base", "base", "at"),
+    sa.Index("ix_knowledge_versions_document", "document", "number"),
+)
+"""One row for each time that a document was added, changed or removed; `before` are the blocks that
+it had until then, compressed, where they are kept."""

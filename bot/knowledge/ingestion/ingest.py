@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 
 from backends.base import Embeddings
 from bot.catalogue.sentence import say
-from bot.errors import Refused, UserFacingError
+from bot.errors import Gone, Refused, UserFacingError
 from bot.knowledge.index.chroma import ChromaIndex, collection_name
 from bot.knowledge.index.chroma_sync import reconcile
 from bot.knowledge.index.rows import (
@@ -38,6 +38,7 @@ from bot.knowledge.retrieval.embedder import Embedder
 from bot.skills.document_loader import MAX_CHARACTERS, Loaded, TooLong
 from bot.skills.document_tree import describe_left_out
 from bot.values import Ingested
+from bot.web.validators import NOTHING_KNOWN, Validators, decode_validators
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +105,21 @@ class Ingestor:
         """Read and cut one document, unless nothing changed. A refusal is reported, not raised."""
         try:
             name = PurePosixPath(item.location).name[:100] or item.location[:100]
-            raw = await refuse_on_error(name, item.read())
+            raw = await refuse_on_error(name, item.read(_validators(known)))
+            if raw is None:
+                if known is not None and known.revision != item.revision:
+                    await self._store.touch(replace(known, revision=item.revision))
+                return Ingested(item.location, 0, 0, "unchanged")
             digest = _digest(raw.data)
             if known is not None and known.digest == digest:
-                await self._touch(known, raw, digest)
+                await self._touch(known, item, raw, digest)
                 return Ingested(item.location, 0, 0, "unchanged")
             loaded = await self._document_reader.load(raw)
-            cut = asyncio.to_thread(self._cut, target, item.location, raw, digest, loaded)
+            cut = asyncio.to_thread(self._cut, target, item, raw, digest, loaded)
             made = await refuse_on_error(name, cut)
+        except Gone as exc:
+            state = "refused" if known is None else "gone"
+            return Ingested(item.location, 0, 0, state, str(exc))
         except UserFacingError as exc:
             return Ingested(item.location, 0, 0, "refused", str(exc))
         if known is None:
@@ -120,7 +128,7 @@ class Ingestor:
         else:
             same = known.title == made.row.title
             if same and await self._store.blocks(known.id) == loaded.blocks:
-                await self._touch(known, raw, digest)
+                await self._touch(known, item, raw, digest)
                 return Ingested(item.location, 0, 0, "unchanged")
             made.row = replace(made.row, added_by=known.added_by)
             made.changed = True
@@ -129,9 +137,15 @@ class Ingestor:
         return made
 
     def _cut(
-        self, target: IngestionTarget, location: str, raw: RawDocument, digest: str, loaded: Loaded
+        self,
+        target: IngestionTarget,
+        item: SourceItem,
+        raw: RawDocument,
+        digest: str,
+        loaded: Loaded,
     ) -> PreparedDocument:
         """In a thread: cut what was loaded into passages. Raises `Refused`."""
+        location = item.location
         characters = count_characters(loaded.blocks)
         if characters > MAX_CHARACTERS:
             raise TooLong(raw.title)
@@ -154,13 +168,25 @@ class Ingestor:
             added_by=target.by,
             at=time.time(),
             left_out=encode_left_out(loaded.left_out),
+            revision=item.revision,
+            validators=raw.validators,
         )
         return PreparedDocument(row, pack_blocks(loaded.blocks), chunks, {})
 
-    async def _touch(self, known: DocumentRow, raw: RawDocument, digest: str) -> None:
-        await self._store.touch(
-            known.id, size=raw.stat.size, modified_ns=raw.stat.modified_ns, digest=digest
+    async def _touch(
+        self, known: DocumentRow, item: SourceItem, raw: RawDocument, digest: str
+    ) -> None:
+        """The text is the same: remember the new state of the file or page."""
+        looked = replace(
+            known,
+            size=raw.stat.size,
+            modified_ns=raw.stat.modified_ns,
+            digest=digest,
+            revision=item.revision,
+            validators=raw.validators,
         )
+        if looked != known:
+            await self._store.touch(looked)
 
     async def _write(
         self, target: IngestionTarget, batch: Batch, rows: Embeddings
@@ -218,11 +244,18 @@ def is_outdated(known: DocumentRow) -> bool:
     return not known.digest.startswith(_DIGEST_PREFIX)
 
 
+def _validators(known: DocumentRow | None) -> Validators:
+    """Returns the validators of a document that is stored and need not be read again."""
+    if known is None or is_outdated(known):
+        return NOTHING_KNOWN
+    return decode_validators(known.validators)
+
+
 def is_unchanged(known: DocumentRow | None, item: SourceItem) -> bool:
-    """Tells whether a file has the size and modification time it had when it was last read."""
-    return (
-        known is not None
-        and item.stat is not None
-        and not is_outdated(known)
-        and (known.size, known.modified_ns) == (item.stat.size, item.stat.modified_ns)
-    )
+    """Tells whether a document is the one that was last read: by the size and modification time of
+    a file, or by what its source calls the version."""
+    if known is None or is_outdated(known):
+        return False
+    if item.stat is not None:
+        return (known.size, known.modified_ns) == (item.stat.size, item.stat.modified_ns)
+    return bool(item.revision) and known.revision == item.revision

@@ -12,33 +12,21 @@ from pathlib import Path
 
 from bot.catalogue.sentence import say
 from bot.config.knowledge import KnowledgeSettings
-from bot.errors import NotFound, Refused, UserFacingError, nearest
-from bot.knowledge.access import default_base, is_private
+from bot.errors import NotFound, Refused, nearest
+from bot.knowledge.access import is_private
 from bot.knowledge.index.chroma import ChromaIndex, IndexDamaged
 from bot.knowledge.index.chroma_sync import are_all_searchable, reconcile
 from bot.knowledge.index.rows import BaseRow, DocumentRow, SourceRow
 from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.ingestion.chunking import Chunker
 from bot.knowledge.ingestion.consistency import VerificationReport, verify
-from bot.knowledge.ingestion.ingest import (
-    FoundItem,
-    IngestionTarget,
-    Ingestor,
-    is_outdated,
-    is_unchanged,
-)
+from bot.knowledge.ingestion.ingest import FoundItem, IngestionTarget, Ingestor, is_unchanged
 from bot.knowledge.ingestion.rebuild import drop_collections, next_generation, rebuild
-from bot.knowledge.ingestion.resolution import SourceItems, resolve
+from bot.knowledge.ingestion.resolution import Resolver
 from bot.knowledge.ingestion.streams import in_parts, prepend
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.skipped_files import describe_skipped
-from bot.knowledge.loading.sources import (
-    Fetcher,
-    full_path,
-    is_gone,
-    is_url,
-    upload_item,
-)
+from bot.knowledge.loading.sources import SourceItems, full_path, is_gone, is_url, upload_item
 from bot.knowledge.retrieval.embedder import Embedder, EmbedderFactory, check_embedder
 from bot.storage.database import Database
 from bot.values import Ingested
@@ -54,7 +42,7 @@ class IngestionJobs:
         chroma: ChromaIndex,
         *,
         embedder: EmbedderFactory,
-        fetcher: Fetcher,
+        resolver: Resolver,
         settings: KnowledgeSettings,
         document_reader: DocumentReader,
     ) -> None:
@@ -62,9 +50,8 @@ class IngestionJobs:
         self._store = store
         self._chroma = chroma
         self._embedder_of = embedder
-        self._fetcher = fetcher
+        self._resolver = resolver
         self._settings = settings
-        self._document_reader = document_reader
         self._ingestor = Ingestor(store, chroma, document_reader)
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -73,27 +60,27 @@ class IngestionJobs:
     async def add(self, location: str, base: str, by: str) -> AsyncGenerator[Ingested, None]:
         """Adds a URL, a sitemap, a file or a folder; see `KnowledgeService.add`."""
         skipped: Counter[str] = Counter()
-        async with aclosing(self._add(location, base, by, skipped)) as events:
+        async with aclosing(self.add_source(location, base, by, skipped)) as events:
             async for event in events:
                 yield event
         if skipped:
             yield Ingested(location, 0, 0, "passed", describe_skipped(skipped))
 
-    async def _add(
+    async def add_source(
         self, location: str, base: str, by: str, skipped: Counter[str]
     ) -> AsyncGenerator[Ingested, None]:
         """Does the work of `add`, and counts skipped files by kind in `skipped`."""
         self._check_name(base)
         await self.repair_vectors()
         try:
-            found = await resolve(location, self._fetcher, self._document_reader, skipped)
+            found = await self._resolver.resolve(location, skipped)
         except NotFound:
             await self._forget_source(location, base)
             raise
         for place, why in found.refused:
             yield Ingested(place, 0, len(found.items), "refused", why)
         source = SourceRow(base, found.location, found.kind, by, complete=False)
-        kept = frozenset(place for place, _ in found.refused)
+        kept = frozenset(place for place, _ in found.refused) if found.complete else None
         async with aclosing(self._ingest(source, found.items, kept)) as events:
             async for event in events:
                 yield event
@@ -109,69 +96,36 @@ class IngestionJobs:
             async for event in events:
                 yield event
 
-    async def sync(self, base: str | None = None) -> AsyncGenerator[Ingested, None]:
-        """Brings all sources and the folders of config.yaml up to date.
-
-        What changed is read again, what vanished from a folder or a sitemap is removed, what was
-        interrupted goes on. What cannot be read is reported and kept as it was.
-        """
-        sources = [s for s in await self._store.sources(base) if s.kind != "upload"]
-        known = {(s.base, s.location) for s in sources}
-        for folder in self._settings.sync:
-            named = folder.base or default_base(self._settings.bases)
-            place = await asyncio.to_thread(full_path, str(folder.path))
-            if (named, place) not in known and base in (None, named):
-                sources.append(SourceRow(named, place, "folder", "", complete=False))
-        async with aclosing(self._read_sources(sources)) as events:
-            async for event in events:
-                yield event
-
-    async def read_outdated(self) -> AsyncGenerator[Ingested, None]:
-        """Reads again what older loaders read, as far as it can be fetched again (not uploads)."""
-        old = {(row.base, row.source) for row in await self._store.documents() if is_outdated(row)}
-        sources = [s for s in await self._store.sources() if (s.base, s.location) in old]
-        again = [source for source in sources if source.kind != "upload"]
-        async with aclosing(self._read_sources(again)) as events:
-            async for event in events:
-                yield event
-
-    async def _read_sources(self, sources: Sequence[SourceRow]) -> AsyncGenerator[Ingested, None]:
-        """Brings sources up to date; one that cannot be read is reported."""
-        skipped: Counter[str] = Counter()
-        for source in sources:
-            try:
-                events = self._add(source.location, source.base, source.added_by, skipped)
-                async with aclosing(events) as stream:
-                    async for event in stream:
-                        yield event
-            except UserFacingError as exc:
-                yield Ingested(source.location, 0, 0, "refused", str(exc))
-        if skipped:
-            yield Ingested("", 0, 0, "passed", describe_skipped(skipped))
-
     async def _ingest(
-        self, source: SourceRow, items: SourceItems, kept: AbstractSet[str] = frozenset()
+        self, source: SourceRow, items: SourceItems, kept: AbstractSet[str] | None = frozenset()
     ) -> AsyncGenerator[Ingested, None]:
-        """Ingests the items of a source, and removes what it no longer has, unless it is in `kept`.
+        """Ingests the items of a source, and removes what it no longer has, unless it is in `kept`;
+        nothing is removed if that is None.
 
         However many items and documents there are, only some of them are held at a time.
         """
-        single = source.kind not in ("folder", "sitemap")
+        single = source.kind not in ("folder", "sitemap", "git")
+        gone: list[Ingested] = []
         async with self._lock(source.base):
             await self._store.begin_source(source)
             done, total = 0, len(items)
             async with aclosing(self._read_items(source, items)) as events:
                 async for event in events:
                     done += not event.passages_total
-                    if single and event.state == "refused":
+                    if single and event.state in ("refused", "gone"):
                         if not await self._store.documents_at(source.base, [event.location]):
                             await self._store.end_source(source, keep=False)
                             await self._drop_leftovers(source.base)
                         raise Refused(event.detail)
-                    yield replace(event, done=done, total=max(done, total))
-            if not single:
-                there = kept if source.kind == "folder" else kept | {i.location for i in items}
-                async for row in self._vanished(source, there):
+                    if event.state == "gone":
+                        gone.append(event)
+                    else:
+                        yield replace(event, done=done, total=max(done, total))
+            if gone and (kept is None or len(gone) == total):  # then the server is broken
+                for event in gone:
+                    yield replace(event, state="refused", done=done, total=max(done, total))
+            elif not single and kept is not None:
+                async for row in self._vanished(source, items, kept, gone):
                     await self._remove(row)
                     yield Ingested(row.location, done, max(done, total), "removed")
             await self._store.end_source(source)
@@ -209,9 +163,17 @@ class IngestionJobs:
                     )
 
     async def _vanished(
-        self, source: SourceRow, there: AbstractSet[str]
+        self,
+        source: SourceRow,
+        items: SourceItems,
+        kept: AbstractSet[str],
+        gone: Sequence[Ingested],
     ) -> AsyncGenerator[DocumentRow, None]:
         """Yields the documents of a source that it no longer has."""
+        there = set(kept)
+        if source.kind != "folder":  # whether a file of a folder is there is asked of the file
+            there |= await asyncio.to_thread(lambda: {item.location for item in items})
+        there -= {event.location for event in gone}
         after = ""
         while rows := await self._store.page(source.base, after=after, source=source.location):
             after = rows[-1].location

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.catalogue.sentence import say
 from bot.errors import Refused
 from bot.knowledge.loading.document_reader import DocumentReader
+from bot.knowledge.loading.git_location import is_git
 from bot.knowledge.loading.skipped_files import format_kind_counts
 from bot.knowledge.loading.sources import (
     Fetcher,
+    FileItems,
     FolderItems,
     Kind,
-    SourceItem,
+    SourceItems,
     file_item,
     full_path,
     is_url,
 )
 from bot.knowledge.loading.web import page_items
 
-SourceItems = list[SourceItem] | FolderItems
-"""The items of a source; iterating over those of a folder blocks."""
+if TYPE_CHECKING:
+    from bot.knowledge.loading.git import GitRepositories
+
+_GIT_MODULE = "bot.knowledge.loading.git"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +42,64 @@ class Resolved:
     location: str
     items: SourceItems
     refused: list[tuple[str, str]]
+    complete: bool = True
+    """Whether all of its items are listed, so that others that were there before are gone."""
 
 
-async def resolve(
-    location: str, fetcher: Fetcher, document_reader: DocumentReader, skipped: Counter[str]
-) -> Resolved:
-    """Looks a location up, and counts skipped files by kind in `skipped`.
+class Resolver:
+    """Looks locations up. Copies of Git repositories are kept in `git_folder`; `tokens` finds the
+    token of one by its location."""
 
-    Raises `Refused` and `NotFound`.
-    """
-    if is_url(location):
-        kind, items = await page_items(location, fetcher, document_reader)
-        return Resolved(kind, location, items, [])
-    location = await asyncio.to_thread(full_path, location)
-    path = Path(location)
-    if not await asyncio.to_thread(path.is_dir):
-        return Resolved("file", location, [await asyncio.to_thread(file_item, path)], [])
-    found = await asyncio.to_thread(FolderItems, path, document_reader.loaders)
-    if not found and not found.refused:
-        only = f", only {format_kind_counts(found.skipped)}" if found.skipped else ""
-        raise Refused(
-            say("The folder {path} has no document that can be read{only}.", path=path, only=only)
-        )
-    skipped.update(found.skipped)
-    return Resolved("folder", location, found, found.refused)
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        document_reader: DocumentReader,
+        git_folder: Path,
+        tokens: Callable[[str], str | None],
+    ) -> None:
+        self._fetcher = fetcher
+        self._document_reader = document_reader
+        self._git_folder = git_folder
+        self._tokens = tokens
+        self._repositories: GitRepositories | None = None
+
+    async def resolve(self, location: str, skipped: Counter[str]) -> Resolved:
+        """Looks a location up, and counts skipped files by kind in `skipped`.
+
+        Raises `Refused` and `NotFound`.
+        """
+        found: FileItems
+        if is_git(location):
+            repositories = await self._load_git()
+            found = await repositories.files(location, self._document_reader.loaders)
+        elif is_url(location):
+            now = datetime.now(UTC)
+            pages = await page_items(location, self._fetcher, self._document_reader, now)
+            return Resolved(pages.kind, location, pages.items, [], pages.complete)
+        else:
+            location = await asyncio.to_thread(full_path, location)
+            path = Path(location)
+            if not await asyncio.to_thread(path.is_dir):
+                return Resolved("file", location, [await asyncio.to_thread(file_item, path)], [])
+            found = await asyncio.to_thread(FolderItems, path, self._document_reader.loaders)
+        if not len(found) and not found.refused:
+            only = f", only {format_kind_counts(found.skipped)}" if found.skipped else ""
+            raise Refused(
+                say(
+                    "The folder {path} has no document that can be read{only}.",
+                    path=location,
+                    only=only,
+                )
+            )
+        skipped.update(found.skipped)
+        kind: Kind = "git" if is_git(location) else "folder"
+        return Resolved(kind, location, found, found.refused)
+
+    async def _load_git(self) -> GitRepositories:
+        """Imports what reads Git repositories when the first one is read."""
+        if self._repositories is None:
+            module = await asyncio.to_thread(importlib.import_module, _GIT_MODULE)
+            self._repositories = module.GitRepositories(
+                self._git_folder, self._fetcher, self._tokens
+            )
+        return self._repositories

@@ -55,7 +55,7 @@ class RawDocument:
     """The bytes of a document before a loader reads them.
 
     The suffix of `name` selects the loader. `called` is the name for error messages, where it
-    differs from `name`.
+    differs from `name`. `validators` are what the web server calls this version, as JSON.
     """
 
     name: str
@@ -64,6 +64,7 @@ class RawDocument:
     charset: str | None = None
     stat: FileStat = FileStat(0, 0)
     called: str = ""
+    validators: str = ""
 
     @property
     def title(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
@@ -16,6 +17,7 @@ from bot.knowledge.loading.document_reader import DocumentReader
 from bot.skills.document_loader import Loaded
 from bot.skills.document_tree import to_markdown
 from bot.values import Page
+from bot.web.validators import NOTHING_KNOWN, Validators
 
 if TYPE_CHECKING:
     from bot.web.fetch import Fetched
@@ -24,8 +26,14 @@ if TYPE_CHECKING:
 class BytesFetcher(Protocol):
     """Fetches the bytes of a page, as `bot.web.fetch.Fetcher` does."""
 
-    async def fetch_bytes(self, url: str, *, max_bytes: int | None = None) -> Fetched:
+    async def fetch_bytes(
+        self, url: str, *, max_bytes: int | None = None, known: Validators = ...
+    ) -> Fetched:
         """One page or file. Raises `Refused` or `Failed`."""
+        ...
+
+    async def addresses(self, url: str) -> Sequence[str]:
+        """The checked addresses of a URL's host. Raises `Refused` or `Failed`."""
         ...
 
 
@@ -46,9 +54,15 @@ class PageReader:
         self._document_reader = document_reader
         self._max_bytes = max_bytes
 
-    async def fetch_bytes(self, url: str, *, max_bytes: int | None = None) -> Fetched:
+    async def fetch_bytes(
+        self, url: str, *, max_bytes: int | None = None, known: Validators = NOTHING_KNOWN
+    ) -> Fetched:
         """The bytes of a page or file, safely. Raises `Refused` or `Failed`."""
-        return await self._fetcher.fetch_bytes(url, max_bytes=max_bytes)
+        return await self._fetcher.fetch_bytes(url, max_bytes=max_bytes, known=known)
+
+    async def addresses(self, url: str) -> Sequence[str]:
+        """The checked addresses of a URL's host. Raises `Refused` or `Failed`."""
+        return await self._fetcher.addresses(url)
 
     async def read(self, url: str) -> Page:
         """Fetch and extract. Raises `Refused` (not allowed, too large, no text) or `Failed`."""

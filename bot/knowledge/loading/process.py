@@ -109,7 +109,10 @@ class LoaderProcess:
         """Reads the sitemap of a URL; None if it is not one. Raises as `load` does."""
         answer, _ = await self._read(say("The sitemap"), {"op": "sitemap", "url": url}, data)
         found = answer["sitemap"]
-        return found and Sitemap(bool(found["index"]), tuple(map(str, found["locations"])))
+        if not found:
+            return None
+        places, dates = (tuple(map(str, found[name])) for name in ("locations", "dates"))
+        return Sitemap(bool(found["index"]), places, dates)
 
     async def _read(self, called: str, head: Head, data: bytes) -> Frame:
         async with self._lock:

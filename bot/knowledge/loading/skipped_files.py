@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import PurePath
 
 from bot.catalogue.sentence import say, say_number
 
@@ -13,7 +13,7 @@ _MAX_LISTED_KINDS = 8
 _SUFFIX = re.compile(r"\.[\w+~-]{1,16}")
 
 
-def kind_of(path: Path) -> str:
+def kind_of(path: PurePath) -> str:
     """Returns the kind of a file by which it is counted: its suffix in lower case."""
     suffix = path.suffix.lower()
     if not suffix:

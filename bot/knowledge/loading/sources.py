@@ -23,8 +23,9 @@ from bot.knowledge.loading.document import FileStat, RawDocument
 from bot.knowledge.loading.skipped_files import kind_of
 from bot.skills.document_loader import Loader
 from bot.surrogates import repair_surrogates
+from bot.web.validators import NOTHING_KNOWN, Validators
 
-Kind = Literal["file", "folder", "page", "sitemap", "upload"]
+Kind = Literal["file", "folder", "page", "sitemap", "git", "upload"]
 MAX_DOCUMENT_BYTES = 50 * 1024 * 1024
 MAX_FILES = 1_000_000
 _SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
@@ -41,23 +42,60 @@ class Response(Protocol):
     def url(self) -> str: ...
     @property
     def charset(self) -> str | None: ...
+    @property
+    def validators(self) -> Validators: ...
+    @property
+    def unmodified(self) -> bool: ...
 
 
 class Fetcher(Protocol):
     """Fetches pages safely, as `bot.web.fetch.Fetcher` does."""
 
-    async def fetch_bytes(self, url: str, *, max_bytes: int | None = None) -> Response:
+    async def fetch_bytes(
+        self, url: str, *, max_bytes: int | None = None, known: Validators = NOTHING_KNOWN
+    ) -> Response:
         """Raises `Refused` or `Failed`."""
+        ...
+
+    async def addresses(self, url: str) -> Sequence[str]:
+        """The addresses that a URL may be fetched from. Raises `Refused` or `Failed`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SourceItem:
-    """A document that can be read. `location` identifies it; `stat` is known for files only."""
+    """A document that can be read. `location` identifies it; `stat` is known for files only.
+
+    `read` is given the validators of the version that is stored, and returns None if it is still
+    that one. `revision` is what the source calls this version, if it says so without being read:
+    one that is stored is not read.
+    """
 
     location: str
-    read: Callable[[], Awaitable[RawDocument]] = field(repr=False)
+    read: Callable[[Validators], Awaitable[RawDocument | None]] = field(repr=False)
     stat: FileStat | None = None
+    revision: str = ""
+
+
+class SourceItems(Protocol):
+    """The items of a source. Iterating may block, unless they are a list; each time begins anew."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[SourceItem]: ...
+
+
+class FileItems(SourceItems, Protocol):
+    """The files of a folder or a repository, which are not held but listed by who iterates."""
+
+    @property
+    def refused(self) -> list[tuple[str, str]]:
+        """Location and reason of each file or folder that cannot be read."""
+        ...
+
+    @property
+    def skipped(self) -> Counter[str]:
+        """The number of files in formats without a loader, by kind."""
+        ...
 
 
 def is_url(location: str) -> bool:
@@ -76,7 +114,7 @@ def file_item(path: Path, *, most: int = MAX_DOCUMENT_BYTES) -> SourceItem:
     stat = _stat(path)
     if stat.size > most:
         raise _too_large(path.name, stat.size, most)
-    return SourceItem(location, lambda: asyncio.to_thread(_read_file, path, most), stat)
+    return SourceItem(location, lambda _: asyncio.to_thread(_read_file, path, most), stat)
 
 
 class FolderItems:
@@ -157,21 +195,28 @@ def _walk(folder: Path, cannot: Callable[[OSError], None]) -> Iterator[Path]:
                 yield Path(root, name)
 
 
-def page_item(url: str, fetcher: Fetcher, *, most: int = MAX_DOCUMENT_BYTES) -> SourceItem:
+def page_item(
+    url: str, fetcher: Fetcher, *, most: int = MAX_DOCUMENT_BYTES, revision: str = ""
+) -> SourceItem:
     """Returns the item of a page or file at a URL."""
 
-    async def read() -> RawDocument:
-        got = await fetcher.fetch_bytes(url, max_bytes=most)
-        return to_raw_document(got)
+    async def read(known: Validators) -> RawDocument | None:
+        got = await fetcher.fetch_bytes(url, max_bytes=most, known=known)
+        return None if got.unmodified else to_raw_document(got)
 
-    return SourceItem(url, read)
+    return SourceItem(url, read, revision=revision)
 
 
 def to_raw_document(got: Response) -> RawDocument:
     """Converts a fetched page to a document named by the last part of its URL."""
     name = unquote(PurePosixPath(urlsplit(got.url).path).name)
     return RawDocument(
-        name or "page", got.data, got.content_type, got.charset, FileStat(len(got.data), 0)
+        name or "page",
+        got.data,
+        got.content_type,
+        got.charset,
+        FileStat(len(got.data), 0),
+        validators=got.validators.encode(),
     )
 
 
@@ -181,7 +226,7 @@ def upload_item(name: str, data: bytes, *, most: int = MAX_DOCUMENT_BYTES) -> So
     if len(data) > most:
         raise _too_large(name, len(data), most)
 
-    async def read() -> RawDocument:
+    async def read(_: Validators) -> RawDocument:
         return RawDocument(name, data, stat=FileStat(len(data), 0))
 
     return SourceItem(name, read)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bot.config import Config, Secrets, describe_keys, load
 from bot.config.platforms import SHIPPED_SECTIONS
+from bot.config.secrets import find_secret_variables
 from bot.errors import ConfigError
 from bot.types import Author, ConversationKey
 
@@ -375,3 +376,45 @@ admins: {users: [slack:boss], roles: [slack:ops]}
         assert may_use("docs", ops, away)
         assert not may_use("docs", dj, away)
         assert may_use("ask", someone, away)
+
+
+class TestSync:
+    @pytest.mark.parametrize(
+        ("source", "problem"),
+        [
+            ("{}", "must name one of path, url and git"),
+            ("{path: docs, url: 'https://x/'}", "must name one of path, url and git"),
+            ("{path: docs, every: 10s}", "must be a time from 1m to 365d, such as 30m or 1h"),
+            ("{path: docs, every: hourly}", "must be a time from 1m to 365d, such as 30m or 1h"),
+            ("{path: docs, branch: main}", "branch is for Git repositories; take it out"),
+            ("{url: 'ftp://x/'}", "url must be an http or https address, without a user name"),
+            ("{url: 'https://me@x/'}", "url must be an http or https address, without a user name"),
+            (
+                "{git: 'http://x/y.git'}",
+                "must be an https:// or ssh:// address without a password, or a path",
+            ),
+            ("{git: 'git@x:y.git'}", "must be written as ssh://git@host/path"),
+            ("{git: 'https://x/y', branch: '-x'}", "branch must be the name of a branch"),
+            (
+                "{git: 'https://x/y', folder: ../x}",
+                "folder must be a folder within the repository, such as docs/guides",
+            ),
+            ("{git: /x, token_env: T}", "token_env is for https:// addresses; take it out"),
+        ],
+    )
+    def test_a_mistake_is_one_sentence(self, tmp_path: Path, source: str, problem: str) -> None:
+        (found,) = problems(tmp_path, f"knowledge: {{sync: [{source}]}}")
+        assert found.startswith("config.yaml: knowledge.sync.0")
+        assert found.endswith(f": {problem}.")
+
+    def test_a_password_in_an_address_is_not_repeated(self, tmp_path: Path) -> None:
+        source = "https://me:hunter22222@git.example/wiki.git"
+        (found,) = problems(tmp_path, f"knowledge: {{sync: [{{git: '{source}'}}]}}")
+        assert "hunter22222" not in found
+        assert "secrets go into a variable" in found
+
+    def test_a_token_is_known_as_a_secret(self, tmp_path: Path) -> None:
+        source = "{git: 'https://git.example/wiki.git', token_env: WIKI, every: 1h}"
+        config = load(write(tmp_path, f"knowledge: {{sync: [{source}]}}"), {})
+        assert config.knowledge.sync[0].every_s == 3_600
+        assert [*find_secret_variables(config.model_dump())] == ["WIKI"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pytest
 from backends.scripted.backend import ScriptedBackend
 from bot.config.core import FetchSettings
 from bot.config.knowledge import KnowledgeSettings
+from bot.knowledge.ingestion.source_sync import Clock
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.knowledge.retrieval.retriever import Rerank
 from bot.knowledge.service import KnowledgeService
@@ -42,7 +44,11 @@ class Room:
         return Embedder(self.embedder_id, 64, 120, self.backend.embed, words, english=False)
 
     def service(
-        self, settings: KnowledgeSettings | None = None, *, rerank: Rerank | None = None
+        self,
+        settings: KnowledgeSettings | None = None,
+        *,
+        rerank: Rerank | None = None,
+        clock: Clock = time.time,
     ) -> KnowledgeService:
         limits = FetchSettings(allow_hosts=(f"127.0.0.1:{self.web.port}",))
         service = KnowledgeService(
@@ -52,6 +58,7 @@ class Room:
             fetcher=Fetcher(limits),
             settings=settings or KnowledgeSettings(chunk_tokens=60),
             rerank=rerank,
+            clock=clock,
         )
         self.stack.push_async_callback(service.aclose)
         return service

@@ -87,6 +87,7 @@ def test_a_column_that_names_a_row_of_another_table_is_a_key_of_it() -> None:
         ("quoted", "turn"),  # belongs to the material of that turn
         ("knowledge_staged", "document"),  # is not stored before all of it is read
         ("knowledge_pending", "document"),  # may be one that was just removed
+        ("knowledge_versions", "document"),  # its removal is told of, too; belongs to the base
     }
     for table in Base.metadata.tables.values():
         for name in named.keys() & {column.name for column in table.columns}:
@@ -137,6 +138,8 @@ def plant(connection: Connection, person: str) -> None:
         ("knowledge_passages", {"id": mine, "base": mine, "document": mine}),
         ("knowledge_pending", {"base": mine, "document": mine}),
         ("knowledge_staged", {"document": mine}),
+        ("knowledge_syncs", {"base": mine}),
+        ("knowledge_versions", {"base": mine}),
     ]
     for name, values in rows:
         table = Base.metadata.tables[name]

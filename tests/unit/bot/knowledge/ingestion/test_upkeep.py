@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.commands.checks import Asker
-from bot.config.knowledge import KnowledgeBase, KnowledgeSettings, SyncFolder
+from bot.config.knowledge import KnowledgeBase, KnowledgeSettings, SyncSource
 from bot.errors import NotFound
 from bot.knowledge.index.chroma import ChromaIndex
 from bot.knowledge.index.full_text import table_name
@@ -56,7 +56,7 @@ async def test_sync_adds_changes_and_removes(
 
 async def test_sync_reads_the_folders_of_the_configuration(room: Room, drain: Drain) -> None:
     folder = fill(room, TOPICS[:2])
-    service = room.service(KnowledgeSettings(sync=(SyncFolder(path=Path(folder)),)))
+    service = room.service(KnowledgeSettings(sync=(SyncSource(path=Path(folder)),)))
     assert [e.state for e in await drain(service.sync())] == ["added", "added"]
     assert [e.state for e in await drain(service.sync())] == ["unchanged", "unchanged"]
 

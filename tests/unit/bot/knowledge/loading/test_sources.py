@@ -20,6 +20,7 @@ from bot.knowledge.loading.registry import LOADERS
 from bot.knowledge.loading.sources import FolderItems, SourceItem, file_item, is_gone, upload_item
 from bot.knowledge.loading.web import MAX_PAGES
 from bot.knowledge.service import KnowledgeService
+from bot.web.validators import NOTHING_KNOWN
 from tests.unit.bot.knowledge.conftest import Drain, Room
 
 PAGE = """<html><head><title>{0}</title></head><body><main><h1>{0}</h1>
@@ -34,7 +35,9 @@ def sitemap(*urls: str, index: bool = False) -> str:
 
 
 async def read(item: SourceItem) -> RawDocument:
-    return await item.read()
+    raw = await item.read(NOTHING_KNOWN)
+    assert raw is not None
+    return raw
 
 
 async def test_a_page_of_the_web_is_read_in(

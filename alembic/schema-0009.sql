@@ -2,7 +2,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0008');
+INSERT INTO "alembic_version" VALUES('0009');
 CREATE TABLE capabilities (
 	replica VARCHAR NOT NULL,
 	found TEXT NOT NULL,
@@ -53,7 +53,7 @@ CREATE TABLE "knowledge_documents" (
 	passages INTEGER NOT NULL,
 	text BLOB NOT NULL,
 	added_by VARCHAR NOT NULL,
-	at FLOAT NOT NULL, left_out TEXT DEFAULT '' NOT NULL,
+	at FLOAT NOT NULL, left_out TEXT DEFAULT '' NOT NULL, revision VARCHAR DEFAULT '' NOT NULL, validators VARCHAR DEFAULT '' NOT NULL,
 	CONSTRAINT pk_knowledge_documents PRIMARY KEY (id),
 	CONSTRAINT uq_knowledge_documents_base_location UNIQUE (base, location),
 	CONSTRAINT fk_knowledge_documents_base_knowledge_bases FOREIGN KEY(base) REFERENCES knowledge_bases (name) ON DELETE CASCADE
@@ -94,6 +94,28 @@ CREATE TABLE knowledge_staged (
 	id VARCHAR NOT NULL,
 	vectors BLOB NOT NULL,
 	CONSTRAINT pk_knowledge_staged PRIMARY KEY (document, generation, id)
+);
+CREATE TABLE knowledge_syncs (
+	base VARCHAR NOT NULL,
+	location VARCHAR NOT NULL,
+	at FLOAT NOT NULL,
+	failures INTEGER NOT NULL,
+	failed_at FLOAT,
+	failure TEXT NOT NULL,
+	CONSTRAINT pk_knowledge_syncs PRIMARY KEY (base, location)
+);
+CREATE TABLE knowledge_versions (
+	number INTEGER NOT NULL,
+	base VARCHAR NOT NULL,
+	document VARCHAR NOT NULL,
+	source VARCHAR NOT NULL,
+	location VARCHAR NOT NULL,
+	title VARCHAR NOT NULL,
+	state VARCHAR NOT NULL,
+	at FLOAT NOT NULL,
+	"before" BLOB,
+	CONSTRAINT pk_knowledge_versions PRIMARY KEY (number),
+	CONSTRAINT fk_knowledge_versions_base_knowledge_bases FOREIGN KEY(base) REFERENCES knowledge_bases (name) ON DELETE CASCADE
 );
 CREATE TABLE "materials" (
 	turn VARCHAR NOT NULL,
@@ -167,13 +189,13 @@ CREATE TABLE "turns" (
 	CONSTRAINT fk_turns_answers_turns FOREIGN KEY(answers) REFERENCES turns (id) ON DELETE CASCADE
 );
 CREATE INDEX ix_processed_events_at ON processed_events (at);
-CREATE INDEX ix_turns_answers ON turns (answers);
 CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
-CREATE INDEX ix_turns_author ON turns (author);
 CREATE INDEX ix_turns_event ON turns (event_id, platform);
 CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
-CREATE INDEX ix_replies_conversation ON replies (conversation);
+CREATE INDEX ix_turns_answers ON turns (answers);
+CREATE INDEX ix_turns_author ON turns (author);
 CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
+CREATE INDEX ix_replies_conversation ON replies (conversation);
 CREATE INDEX ix_quoted_turn ON quoted (turn);
 CREATE INDEX ix_knowledge_passages_base ON knowledge_passages (base, generation);
 CREATE INDEX ix_knowledge_passages_document ON knowledge_passages (document, generation, position);
@@ -183,5 +205,7 @@ CREATE INDEX ix_feedback_at ON feedback (at);
 CREATE INDEX ix_feedback_person ON feedback (person);
 CREATE INDEX ix_knowledge_documents_added_by ON knowledge_documents (added_by);
 CREATE INDEX ix_suspended_resume_at ON suspended (resume_at);
+CREATE INDEX ix_knowledge_versions_base ON knowledge_versions (base, at);
+CREATE INDEX ix_knowledge_versions_document ON knowledge_versions (document, number);
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('turns',0);
