@@ -49,6 +49,7 @@ from bot.commands.checks import (
 )
 from bot.commands.declaration import Command, Example, command
 from bot.commands.options import Completion, Option
+from bot.commands.time_words import parse_since
 from bot.config.base import PlatformSettings
 from bot.errors import (
     Busy,
@@ -128,7 +129,18 @@ from bot.types import (
     Value,
     View,
 )
-from bot.values import Document, Ingested, ModelInfo, Page, Passage, SearchResult, Setting
+from bot.values import (
+    Change,
+    ChangedLine,
+    Difference,
+    Document,
+    Ingested,
+    ModelInfo,
+    Page,
+    Passage,
+    SearchResult,
+    Setting,
+)
 
 Quote = ContextMessage
 """The earlier name of `ContextMessage`."""
@@ -156,6 +168,8 @@ __all__ = [
     "Block",
     "Busy",
     "Capabilities",
+    "Change",
+    "ChangedLine",
     "ChatMessage",
     "ChatRequest",
     "Check",
@@ -172,6 +186,7 @@ __all__ = [
     "Core",
     "DeadlineExceeded",
     "Denied",
+    "Difference",
     "Document",
     "EchoFilter",
     "EditBudget",
@@ -275,6 +290,7 @@ __all__ = [
     "nearest",
     "notice_text",
     "parse_person",
+    "parse_since",
     "place_words",
     "plain_name",
     "private_base",

@@ -182,6 +182,42 @@ class Ingested:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A document was added, changed or removed: its `state` says which."""
+
+    document: str
+    base: str
+    title: str
+    location: str
+    state: str
+    at: datetime
+    source: str = ""
+
+    @property
+    def name(self) -> str:
+        """What people read of where it is: a URL, or the path within the folder, or the name."""
+        return document_name(self.location, self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedLine:
+    """A line of a document that was added or removed: its `state` says which."""
+
+    state: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What became other in a document at its change `at`; `more` lines are left out."""
+
+    document: Document
+    at: datetime
+    lines: tuple[ChangedLine, ...] = field(repr=False)
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SyncFailure:
     """A source that cannot be read since `since`, and why: its documents are as they were."""
 

@@ -36,6 +36,7 @@ from bot.api import (
     source,
 )
 from plugins.docs_addition import add, add_message
+from plugins.docs_changes import show_changes
 
 _MAX_SHOWN_ROWS = 50
 
@@ -66,13 +67,13 @@ NO_DOCUMENTS = say("There are no documents here yet.")
 async def docs(
     ctx: Context,
     action: Annotated[
-        Literal["list", "add", "remove", "search", "feedback"],
+        Literal["list", "add", "remove", "search", "changes", "feedback"],
         Option("What to do with the documents"),
     ] = "list",
     what: Annotated[
         str,
         Option(
-            "A URL to add, a title to remove, words to search for",
+            "A URL to add, a title, words to search for; for changes also 7d or a date",
             complete=document_titles,
             takes_rest=True,
         ),
@@ -82,7 +83,7 @@ async def docs(
     ] = "",
     base: Annotated[str | None, Option("Which knowledge base", max_length=60)] = None,
 ) -> None:
-    """List, add, remove or search the documents that answers are drawn from, or see feedback."""
+    """List, add, remove or search the documents that answers come from, or see what changed."""
     target = ctx.event.target if isinstance(ctx.event, CommandCall) else None
     bases = await ctx.knowledge.bases(ctx.asker)
     if target is not None:
@@ -103,6 +104,8 @@ async def docs(
         done = _remove(ctx, what.strip(), [changed] if changed else bases)
     elif action == "search":
         done = _search(ctx, what.strip(), [base] if base else bases)
+    elif action == "changes":
+        done = show_changes(ctx, what.strip(), [base] if base else bases)
     elif action == "feedback":
         await ctx.authorize("docs.feedback")
         done = _feedback(ctx, [base] if base else bases)

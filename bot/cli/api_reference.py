@@ -15,7 +15,15 @@ import bot.api
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.Assign | ast.AnnAssign
 
 GROUPS: Final = (
-    ("Skills and commands", ("bot.skills", "bot.commands.declaration", "bot.commands.options")),
+    (
+        "Skills and commands",
+        (
+            "bot.skills",
+            "bot.commands.declaration",
+            "bot.commands.options",
+            "bot.commands.time_words",
+        ),
+    ),
     ("Who may do what", ("bot.commands.checks", "bot.commands.access", "bot.knowledge.access")),
     ("Events", ("bot.events",)),
     ("Parts of an answer", ("bot.types", "bot.catalogue")),

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -17,9 +18,10 @@ from bot.adapters.terminal.screen import make_progress, markdown
 from bot.cli.console import AsJson, console, errors, say, show, show_json, to_json_value
 from bot.cli.loop import run_async
 from bot.cli.options import ConfigPath, read_installation
+from bot.commands.time_words import parse_since
 from bot.config import TerminalSettings
 from bot.control_characters import escape_controls
-from bot.errors import UserFacingError
+from bot.errors import UsageError, UserFacingError
 from bot.knowledge.access import is_private
 from bot.observability.logs import configure
 from bot.replies.links import sanitize_text
@@ -211,6 +213,40 @@ def search(
 def sync(base: Base = None, config: ConfigPath = None) -> None:
     """Bring every source, and what knowledge.sync names, up to date."""
     _run_ingestion(config, lambda knowledge: knowledge.sync(base))
+
+
+@commands.command()
+def changes(
+    document: Annotated[str, typer.Argument(help="What changed in this one: id or title.")] = "",
+    since: Annotated[str, typer.Option(help="Since when: 7d, 12h or 2026-11-01.")] = "",
+    base: Base = None,
+    config: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """What was added, changed and removed (in 7 days), or what changed in one document."""
+    after = parse_since(since or "7d", datetime.now().astimezone())
+    if after is None:
+        raise UsageError(f"{since!r} is no time; write 7d, 12h or 2026-11-01.")
+
+    async def work(app: Any) -> Any:
+        if document:
+            when = after if since else None
+            return await app.knowledge.difference(document, base=base, since=when)
+        return await app.knowledge.changes(after, base)
+
+    found = run_with_app(config, work)
+    if as_json:
+        show_json(found)
+    elif document:
+        for line in found.lines:
+            mark = "+" if line.state == "added" else "-"
+            console.print(Text(f"{mark} {escape_controls(line.text)}"), soft_wrap=True)
+        if found.more:
+            say(f"And {found.more:,} more lines.")
+    else:
+        names = ("at", "state", "base", "title", "location")
+        rows = [{name: getattr(change, name) for name in names} for change in found]
+        show(rows, as_json=False, empty="No document has changed since then.")
 
 
 @commands.command()

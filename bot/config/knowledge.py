@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
+from bot.commands.time_words import period_s
 from bot.config.base import LocalPath, Section, from_root
 from bot.config.core import PersonKey
 from bot.types import Author
@@ -56,14 +57,6 @@ def _check_period(text: str) -> str:
     return text
 
 
-def period_s(text: str) -> float:
-    """Returns the seconds of a time such as `30m`, `1h` or `7d`; 0 for anything else."""
-    found = _PERIOD.fullmatch(text)
-    return float(int(found[1]) * _UNIT_S[found[2]]) if found else 0.0
-
-
-_PERIOD = re.compile(r"([0-9]{1,6})([smhdw])")
-_UNIT_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _SHORTEST_PERIOD_S = 60.0
 _LONGEST_PERIOD_S = 365 * 86_400.0
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -26,6 +27,7 @@ from bot.knowledge.access import (
     nothing_chosen,
     private_base,
 )
+from bot.knowledge.changes import DocumentChanges
 from bot.knowledge.citations.support import Support, check_support
 from bot.knowledge.document_lookup import find_document, to_document
 from bot.knowledge.index.chroma import ChromaIndex
@@ -33,13 +35,13 @@ from bot.knowledge.index.chroma_sync import are_all_searchable
 from bot.knowledge.index.rows import BaseRow, DocumentRow
 from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.index.syncs import SyncStore
+from bot.knowledge.index.versions import VersionStore
 from bot.knowledge.ingestion.consistency import VerificationReport
 from bot.knowledge.ingestion.ingest import is_outdated
 from bot.knowledge.ingestion.jobs import IngestionJobs
-from bot.knowledge.ingestion.resolution import Resolver
+from bot.knowledge.ingestion.resolution import Resolver, find_tokens
 from bot.knowledge.ingestion.source_sync import Clock, SourceSync
 from bot.knowledge.loading.document_reader import DocumentReader
-from bot.knowledge.loading.git_location import git_location
 from bot.knowledge.loading.sources import Fetcher, full_path
 from bot.knowledge.retrieval.embedder import Embedder, EmbedderFactory, check_embedder
 from bot.knowledge.retrieval.followup import combine_with_history, is_follow_up
@@ -49,7 +51,7 @@ from bot.skills.document_tree import to_markdown
 from bot.storage.database import Database
 from bot.surrogates import repair_surrogates
 from bot.types import Author
-from bot.values import Document, Ingested, Passage, SearchResult
+from bot.values import Change, Difference, Document, Ingested, Passage, SearchResult
 
 log = structlog.get_logger(__name__)
 
@@ -96,19 +98,15 @@ class KnowledgeService:
         self._access = DocumentAccess(self._settings.bases, chosen_base, channels_of)
         self._embedder = embedder
         self._embedders: dict[str, Embedder] = {}
-        self._store = KnowledgeStore(database)
+        self._store = KnowledgeStore(database, self._settings.versions)
+        self._changes = DocumentChanges(self._store, VersionStore(database))
         self._chroma = ChromaIndex(directory)
         self._document_reader = document_reader or DocumentReader(settings=self._settings.loading)
-        tokens = {
-            git_location(one.git, one.branch or "", one.folder or ""): one.token_env
-            for one in self._settings.sync
-            if one.git is not None and one.token_env is not None
-        }
         resolver = Resolver(
             fetcher,
             self._document_reader,
             directory.parent / "git",
-            lambda location: secret(tokens[location]) if location in tokens else None,
+            find_tokens(self._settings.sync, secret),
         )
         self._jobs = IngestionJobs(
             database,
@@ -194,6 +192,20 @@ class KnowledgeService:
     async def list(self, base: str | None = None) -> Sequence[Document]:
         """Lists the documents of one base, or of all."""
         return [to_document(row) for row in await self._store.documents(base)]
+
+    async def changes(self, since: datetime, base: str | None = None) -> Sequence[Change]:
+        """Lists what became of the documents of a base, or of all, since then; newest first."""
+        bases = [base] if base is not None else [*await self._store.bases()]
+        return await self._changes.since(bases, since)
+
+    async def difference(
+        self, document: str, *, base: str | None = None, since: datetime | None = None
+    ) -> Difference:
+        """Returns what the last change of a document changed, or all changes since then.
+
+        The document is given by id, location or unique title. Raises `NotFound`, `UsageError`.
+        """
+        return await self._changes.difference(await self._find(document, base), since)
 
     async def text(self, document: str) -> str:
         """Returns the Markdown of a document by its id, or "" if there is none."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk
 from bot.catalogue.sentence import say
@@ -18,7 +19,17 @@ from bot.models.protocol import Models
 from bot.models.selection import MODEL_CHOICE
 from bot.skills.services import Knowledge, Services, Settings
 from bot.types import ConversationKey, Scope
-from bot.values import Document, Ingested, ModelInfo, Passage, SearchResult, Setting, Support
+from bot.values import (
+    Change,
+    Difference,
+    Document,
+    Ingested,
+    ModelInfo,
+    Passage,
+    SearchResult,
+    Setting,
+    Support,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +122,28 @@ class PermittedKnowledge:
             return await self.knowledge.list(base)
         bases = await self.bases(self.permission.asker)
         return [document for one in bases for document in await self.knowledge.list(one)]
+
+    async def changes(self, since: datetime, base: str | None = None) -> Sequence[Change]:
+        if base is not None:
+            await self.permission.require(f"docs.read:{base}")
+            return await self.knowledge.changes(since, base)
+        bases = await self.bases(self.permission.asker)
+        found = [change for one in bases for change in await self.knowledge.changes(since, one)]
+        return sorted(found, key=lambda change: change.at, reverse=True)
+
+    async def difference(
+        self, document: str, *, base: str | None = None, since: datetime | None = None
+    ) -> Difference:
+        if base is not None:
+            await self.permission.require(f"docs.read:{base}")
+            return await self.knowledge.difference(document, base=base, since=since)
+        missing = NotFound(say("There are no documents here."))
+        for one in await self.bases(self.permission.asker):
+            try:
+                return await self.knowledge.difference(document, base=one, since=since)
+            except NotFound as error:
+                missing = error
+        raise missing
 
     async def remove(self, document: str, *, base: str | None = None) -> Document:
         if base is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from bot.commands.authorization import Authorize, Authorizer
@@ -13,7 +14,17 @@ from bot.history.protocol import HistoryStore
 from bot.models.protocol import Models
 from bot.prompting.context_window import Fitter
 from bot.types import ConversationKey, Scope
-from bot.values import Document, Ingested, Page, Passage, SearchResult, Setting, Support
+from bot.values import (
+    Change,
+    Difference,
+    Document,
+    Ingested,
+    Page,
+    Passage,
+    SearchResult,
+    Setting,
+    Support,
+)
 
 
 class Knowledge(Protocol):
@@ -55,6 +66,18 @@ class Knowledge(Protocol):
 
     async def list(self, base: str | None = None) -> Sequence[Document]:
         """Return the documents of one knowledge base, or of all."""
+        ...
+
+    async def changes(self, since: datetime, base: str | None = None) -> Sequence[Change]:
+        """Return which documents of one knowledge base, or of all, were added, changed and removed
+        since then, the newest first."""
+        ...
+
+    async def difference(
+        self, document: str, *, base: str | None = None, since: datetime | None = None
+    ) -> Difference:
+        """Return what the last change of a document, given as for `remove`, changed, or all changes
+        since then. Raises `NotFound`, also where no earlier version is kept."""
         ...
 
     async def remove(self, document: str, *, base: str | None = None) -> Document:

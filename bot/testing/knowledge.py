@@ -13,7 +13,7 @@ from bot.knowledge.access import private_base
 from bot.knowledge.citations import support
 from bot.knowledge.retrieval.followup import combine_with_history, is_follow_up
 from bot.types import Author
-from bot.values import Document, Ingested, Passage, SearchResult
+from bot.values import Change, ChangedLine, Difference, Document, Ingested, Passage, SearchResult
 
 
 @dataclass
@@ -28,11 +28,17 @@ class Shelf:
     """A sentence that `add` reports at its end about files that were passed over."""
     left_out: str = ""
     """What is not read of the documents that `add` adds."""
+    lines: tuple[ChangedLine, ...] = ()
+    """What `difference` shows of every document."""
 
     def put(self, title: str, text: str, heading: str = "") -> None:
         """Add a document of one passage."""
         number = str(len(self.passages) + 1)
         self.passages.append(Passage(number, title, title, f"/docs/{title}", heading, text))
+
+    def put_document(self, name: str, at: datetime) -> None:
+        """Add a document without passages that was read at some time."""
+        self.documents[name] = Document(name, "default", name, name, 1, 0, at)
 
     async def bases(self, asker: Asker) -> Sequence[str]:
         return self.own
@@ -88,6 +94,21 @@ class Shelf:
 
     async def list(self, base: str | None = None) -> Sequence[Document]:
         return [one for one in self.documents.values() if base in (None, one.base)]
+
+    async def changes(self, since: datetime, base: str | None = None) -> Sequence[Change]:
+        return [
+            Change(one.id, one.base, one.title, one.location, "added", one.at)
+            for one in await self.list(base)
+            if one.at > since
+        ]
+
+    async def difference(
+        self, document: str, *, base: str | None = None, since: datetime | None = None
+    ) -> Difference:
+        found = self.documents.get(document)
+        if found is None or base not in (None, found.base):
+            raise NotFound(f"There is no document {document!r}; see /docs list.")
+        return Difference(found, found.at, self.lines)
 
     async def remove(self, document: str, *, base: str | None = None) -> Document:
         if document not in self.documents:

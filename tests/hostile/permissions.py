@@ -52,6 +52,7 @@ async def _menu(fake: FakeDiscord, at: int) -> None:
 DISCORD_WAYS: Mapping[str, OnDiscord] = {
     "list": _docs("list"),
     "list the own base": _docs("list", base=_OWN),
+    "changes": _docs("changes"),
     "search": _docs("search", what=QUESTION),
     "search the own base": _docs("search", what=QUESTION, base=_OWN),
     "ask": lambda fake, at: fake.command("ask", {"question": QUESTION}, channel=at),
@@ -102,6 +103,7 @@ async def _slack_form(people: Acting, at: str) -> None:
 SLACK_WAYS: Mapping[str, OnSlack] = {
     "list": _slash("docs", "list"),
     "list the own base": _slash("docs", f"list base={_OWN_ON_SLACK}"),
+    "changes": _slash("docs", "changes"),
     "search": _slash("docs", f"search {QUESTION}"),
     "search the own base": _slash("docs", f'search "{QUESTION}" base={_OWN_ON_SLACK}'),
     "ask": _slash("ask", QUESTION),

@@ -10,10 +10,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from bot.config.knowledge import VersionSettings
 from bot.knowledge.index import full_text
 from bot.knowledge.index.rows import BaseRow, DocumentRow, NewDocument, SourceRow
 from bot.knowledge.index.syncs import forget_syncs
 from bot.knowledge.index.tables import bases, documents, passages, pending, sources, staged
+from bot.knowledge.index.versions import (
+    VersionRules,
+    expire_versions,
+    keep_versions,
+    note_removed,
+)
 from bot.knowledge.index.writer import put_documents, remove_passages
 from bot.knowledge.loading.block_frames import unpack_blocks
 from bot.skills.document_tree import Block
@@ -31,8 +38,9 @@ _STATE_COLUMNS = ("size", "modified_ns", "digest", "revision", "validators")
 class KnowledgeStore:
     """The document tables; each method is one short transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, versions: VersionRules | None = None) -> None:
         self._db = database
+        self._versions = versions or VersionSettings()
 
     # --- knowledge bases -------------------------------------------------------------------------
 
@@ -259,17 +267,23 @@ class KnowledgeStore:
         statement = _settle(new[0].row.base, generation, settled)
 
         def job(connection: Connection) -> None:
+            keep_versions(connection, new, self._versions)
             put_documents(connection, new, generation)
             if settled:
                 connection.execute(statement)
 
         await self._db.write(job)
 
+    async def expire_versions(self, base: str) -> None:
+        """Deletes what is kept of older versions for too long."""
+        await self._db.write(lambda connection: expire_versions(connection, base, self._versions))
+
     async def remove(self, row: DocumentRow, generation: int) -> None:
         """Take a document out, and mark its vectors as pending."""
 
         def job(connection: Connection) -> None:
             remove_passages(connection, row, generation)
+            note_removed(connection, row, self._versions)
             connection.execute(sa.delete(staged).where(staged.c.document == row.id))
             connection.execute(sa.delete(documents).where(documents.c.id == row.id))
             values = {"base": row.base, "generation": generation, "document": row.id}

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.catalogue.sentence import say
+from bot.config.knowledge import SyncSource
 from bot.errors import Refused
 from bot.knowledge.loading.document_reader import DocumentReader
-from bot.knowledge.loading.git_location import is_git
+from bot.knowledge.loading.git_location import git_location, is_git
 from bot.knowledge.loading.skipped_files import format_kind_counts
 from bot.knowledge.loading.sources import (
     Fetcher,
@@ -103,3 +104,15 @@ class Resolver:
                 self._git_folder, self._fetcher, self._tokens
             )
         return self._repositories
+
+
+def find_tokens(
+    sources: Sequence[SyncSource], secret: Callable[[str], str | None]
+) -> Callable[[str], str | None]:
+    """Returns what finds the token of a Git repository by its location."""
+    variables = {
+        git_location(one.git, one.branch or "", one.folder or ""): one.token_env
+        for one in sources
+        if one.git is not None and one.token_env is not None
+    }
+    return lambda location: secret(variables[location]) if location in variables else None

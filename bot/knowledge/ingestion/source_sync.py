@@ -119,6 +119,7 @@ class SourceSync:
                 await self._record(source, str(exc) if known else _UNEXPECTED)
                 raise
             await self._record(source)
+            await self._store.expire_versions(source.base)
 
     async def _record(self, source: SourceRow, failure: str = "") -> None:
         await self._syncs.record(source.base, source.location, self._clock(), failure)

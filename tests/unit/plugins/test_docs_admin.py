@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,6 +10,7 @@ from bot.errors import Denied, NotFound, Refused, UsageError
 from bot.events import ContextMessage
 from bot.history.protocol import StoredMessage
 from bot.types import Explanation, Place, Source
+from bot.values import ChangedLine
 from plugins.docs_admin import docs, document_titles
 from tests.unit.plugins.stage import ANN, HERE, TERMINAL, Stage, attachment
 
@@ -248,3 +249,36 @@ async def test_ones_own_documents_were_called_by_an_internal_name(on: Stage) -> 
     listed = await on.call(docs, options={}, direct=True)
     assert "**your own documents**" in listed.text
     assert "**@discord:1**" not in listed.text
+
+
+async def test_what_changed_is_listed_newest_first(on: Stage) -> None:
+    now = datetime.now(UTC)
+    for name, days in (("lamp", 2), ("door", 1), ("roof", 30)):
+        on.shelf.put_document(name, at=now - timedelta(days=days))
+    said = await on.call(docs, options={"action": "changes"})
+    day = now - timedelta(days=1)
+    assert said.text.splitlines()[0] == f"- {day:%Y-%m-%d} added: door (door)"
+    assert len(said.text.splitlines()) == 2
+    said = await on.call(docs, options={"action": "changes", "what": "60d"})
+    assert len(said.text.splitlines()) == 3
+    said = await on.call(docs, options={"action": "changes", "what": "1h"})
+    assert said.text == f"No document has changed since {now - timedelta(hours=1):%Y-%m-%d}."
+
+
+async def test_what_changed_in_a_document_is_quoted(on: Stage) -> None:
+    now = datetime.now(UTC)
+    on.shelf.put_document("lamp", at=now)
+    on.shelf.lines = (
+        ChangedLine("removed", "Let it cool for an hour."),
+        ChangedLine("added", "Let it cool\nfor a day. " + "word " * 100),
+        *(ChangedLine("added", f"Step {n}") for n in range(60)),
+    )
+    said = await on.call(docs, options={"action": "changes", "what": "lamp"})
+    head, lines, more = said.text.split("\n\n")
+    assert head == f"**lamp** changed on {now:%Y-%m-%d} (lamp):"
+    assert lines.splitlines()[0] == "> − Let it cool for an hour."
+    assert lines.splitlines()[1].startswith("> + Let it cool for a day. word")
+    assert lines.splitlines()[1].endswith(" …")
+    assert more == "And 22 more lines."
+    with pytest.raises(NotFound):
+        await on.call(docs, options={"action": "changes", "what": "door"})
