@@ -15,7 +15,8 @@ import yaml
 
 from bot.adapters.protocol import AdapterError, Core
 from bot.adapters.terminal.sink import ReplySink
-from bot.app import open_app
+from bot.app import App, open_app
+from bot.doctor import run_checks
 from bot.errors import ConfigError, StorageError
 from bot.events import Message
 from bot.history.protocol import HistoryStore, StoredMessage
@@ -211,6 +212,46 @@ async def test_documents_are_read_in_and_a_folder_that_is_not_there_is_passed_ov
         await app.warm_up()
         assert [document.title for document in await app.knowledge.list()] == ["Lamps"]
         assert [event.state async for event in app.sync_documents()] == ["unchanged"]
+
+
+class UntilRead(FakePlatform):
+    """An adapter that runs until there are documents."""
+
+    def __init__(self, app: App) -> None:
+        super().__init__("waiting")
+        self._app = app
+
+    async def run(self, core: Core) -> None:
+        while not await self._app.knowledge.list():
+            await asyncio.sleep(0.01)
+
+    async def check(self) -> tuple[str, ...]:
+        return ()
+
+
+async def test_a_source_with_a_period_is_read_while_the_bot_runs_and_not_at_its_start(
+    tmp_path: Path,
+) -> None:
+    papers = tmp_path / "papers"
+    papers.mkdir()
+    (papers / "lamp.md").write_text("# Lamps\n\nSwitch the lamp off.", "utf-8")
+    sync = [{"path": "papers", "every": "1h"}]
+    async with open_app(await installed(tmp_path, knowledge={"sync": sync})) as app:
+        async with asyncio.timeout(10):
+            await app.serve([UntilRead(app)])
+        assert [document.title for document in await app.knowledge.list()] == ["Lamps"]
+        assert [event async for event in app.sync_documents()] == []  # the schedule does it
+
+
+async def test_the_doctor_says_which_source_cannot_be_read(tmp_path: Path) -> None:
+    sync = [{"git": "no-such-repository"}]
+    async with open_app(await installed(tmp_path, knowledge={"sync": sync})) as app:
+        await app.warm_up()
+        (row,) = [row for row in await run_checks(app) if str(row["what"]).startswith("sync of")]
+        assert row["ok"] is False
+        assert str(row["what"]).endswith("/no-such-repository")
+        assert "The repository could not be read" in str(row["detail"])
+        assert [event async for event in app.sync_documents()] == []  # it is left to docs sync
 
 
 def test_without_tokens_there_is_no_platform(here: Installation) -> None:
