@@ -100,12 +100,12 @@ class IngestionJobs:
         self, source: SourceRow, items: SourceItems, kept: AbstractSet[str] | None = frozenset()
     ) -> AsyncGenerator[Ingested, None]:
         """Ingests the items of a source, and removes what it no longer has, unless it is in `kept`;
-        nothing is removed if that is None.
+        nothing is removed if that is None, or if all pages are gone: then the server is broken.
 
         However many items and documents there are, only some of them are held at a time.
         """
         single = source.kind not in ("folder", "sitemap", "git")
-        gone: list[Ingested] = []
+        gone: dict[str, Ingested] = {}
         async with self._lock(source.base):
             await self._store.begin_source(source)
             done, total = 0, len(items)
@@ -118,16 +118,16 @@ class IngestionJobs:
                             await self._drop_leftovers(source.base)
                         raise Refused(event.detail)
                     if event.state == "gone":
-                        gone.append(event)
+                        gone[event.location] = event
                     else:
                         yield replace(event, done=done, total=max(done, total))
-            if gone and (kept is None or len(gone) == total):  # then the server is broken
-                for event in gone:
-                    yield replace(event, state="refused", done=done, total=max(done, total))
-            elif not single and kept is not None:
-                async for row in self._vanished(source, items, kept, gone):
+            if not (single or kept is None or (gone and len(gone) == total)):
+                async for row in self._vanished(source, items, kept, frozenset(gone)):
+                    gone.pop(row.location, None)
                     await self._remove(row)
                     yield Ingested(row.location, done, max(done, total), "removed")
+            for event in gone.values():
+                yield replace(event, state="refused", done=done, total=max(done, total))
             await self._store.end_source(source)
             await self._drop_leftovers(source.base)
 
@@ -167,13 +167,13 @@ class IngestionJobs:
         source: SourceRow,
         items: SourceItems,
         kept: AbstractSet[str],
-        gone: Sequence[Ingested],
+        gone: AbstractSet[str],
     ) -> AsyncGenerator[DocumentRow, None]:
         """Yields the documents of a source that it no longer has."""
         there = set(kept)
         if source.kind != "folder":  # whether a file of a folder is there is asked of the file
             there |= await asyncio.to_thread(lambda: {item.location for item in items})
-        there -= {event.location for event in gone}
+        there -= gone
         after = ""
         while rows := await self._store.page(source.base, after=after, source=source.location):
             after = rows[-1].location

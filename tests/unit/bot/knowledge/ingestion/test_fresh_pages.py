@@ -148,6 +148,34 @@ async def test_a_part_of_a_sitemap_that_fails_takes_no_page_away(
     assert {d.title for d in await service.list()} == {"lamp", "door"}
 
 
+async def test_a_page_that_was_gone_was_not_told_of_where_a_part_of_its_sitemap_failed(
+    site: Site, room: Room, service: KnowledgeService, drain: Drain
+) -> None:
+    site.page("lamp"), site.page("roof"), site.page("door")
+    parts = [site.sitemap({"lamp": "", "roof": ""}, "1.xml"), site.sitemap({"door": ""}, "2.xml")]
+    index = "".join(f"<sitemap><loc>{part}</loc></sitemap>" for part in parts)
+    room.web.page("/sitemap.xml", f"<sitemapindex>{index}</sitemapindex>", "application/xml")
+    await drain(service.add(room.web.url("/sitemap.xml")))
+    room.web.page("/2.xml", "busy", status=503)
+    room.web.page("/lamp", "gone", status=410)
+    events = {e.location.rpartition("/")[2]: e.state for e in await drain(service.sync())}
+    assert events == {"lamp": "refused", "roof": "unchanged"}
+    assert {d.title for d in await service.list()} == {"lamp", "roof", "door"}
+
+
+async def test_a_page_that_was_gone_was_not_told_of_where_it_was_added_by_itself(
+    site: Site, room: Room, service: KnowledgeService, drain: Drain
+) -> None:
+    site.page("roof")
+    await drain(service.add(site.page("lamp")))
+    url = site.sitemap({"lamp": "", "roof": ""})
+    await drain(service.add(url))
+    room.web.page("/lamp", "gone", status=410)
+    events = {e.location.rpartition("/")[2]: e.state for e in await drain(service.add(url))}
+    assert events == {"lamp": "refused", "roof": "unchanged"}
+    assert {d.title for d in await service.list()} == {"lamp", "roof"}
+
+
 async def test_a_page_of_its_own_that_is_gone_is_reported_and_kept(
     site: Site, room: Room, service: KnowledgeService, drain: Drain
 ) -> None:

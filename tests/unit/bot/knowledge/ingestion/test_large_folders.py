@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
+from aiohttp import web
+
 from backends.base import Embeddings
 from bot.knowledge.index.rows import BaseRow, DocumentRow, NewDocument, SourceRow, document_id
 from bot.knowledge.index.store import KnowledgeStore
@@ -89,6 +91,26 @@ async def test_what_vanished_from_a_large_folder_is_taken_out(
     assert [Path(e.location).name for e in events if e.state == "changed"] == ["0007.md"]
     assert events[-1].done == events[-1].total == FILES - len(gone)
     assert len(await service.list()) == FILES - len(gone)
+
+
+async def test_a_page_was_read_again_with_all_documents_of_its_base_held(
+    room: Room, service: KnowledgeService, drain: Drain
+) -> None:
+    counts = []
+
+    async def page(request: web.Request) -> web.Response:
+        counts.append(await asyncio.to_thread(held))
+        status = 304 if request.headers.get("If-None-Match") == '"1"' else 200
+        return web.Response(
+            text="A lamp." * (status == 200), status=status, headers={"ETag": '"1"'}
+        )
+
+    await stored_folder(room, KnowledgeStore(room.database))
+    url = room.web.route("/lamp.txt", page)
+    assert [e.state for e in await drain(service.add(url))] == ["added"]
+    assert [e.state for e in await drain(service.add(url))] == ["unchanged"]
+    assert len(counts) == 2
+    assert max(counts) < FILES
 
 
 def prepared(number: int) -> PreparedDocument:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import subprocess
 from pathlib import Path
@@ -16,6 +17,7 @@ from bot.knowledge.loading.git import GitRepositories
 from bot.knowledge.loading.git_location import git_location, parse_git_location
 from bot.knowledge.loading.git_process import GitLimits
 from bot.knowledge.loading.registry import LOADERS
+from bot.knowledge.loading.sources import SourceItem
 from bot.values import Ingested
 from bot.web.fetch import Fetcher
 from tests.unit.bot.knowledge.conftest import Drain, Room
@@ -182,6 +184,16 @@ async def test_a_repository_that_is_too_large_is_refused_and_leaves_nothing(
     with pytest.raises(Refused, match="larger than 1 MB, which is the limit"):
         await reading.files(wiki.location, LOADERS)
     assert [*(room.path / "git").iterdir()] == []
+
+
+async def test_a_repository_was_held_as_a_list_of_its_files(wiki: Repository, room: Room) -> None:
+    items = await repositories(room, GitLimits()).files(wiki.location, LOADERS)
+    listed = iter(items)
+    first = next(listed)
+    held = [one for one in gc.get_objects() if isinstance(one, SourceItem)]
+    assert [one.location for one in held if wiki.location in one.location] == [first.location]
+    assert [first, *listed][1].location.endswith("/docs/lamp.md")
+    assert len([*items]) == len(items) == 3
 
 
 async def test_a_repository_with_too_many_files_is_refused(wiki: Repository, room: Room) -> None:
