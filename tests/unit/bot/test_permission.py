@@ -334,7 +334,10 @@ def a_value(parameter: inspect.Parameter) -> Any:
 
 FREE = {
     PermittedKnowledge: {"bases", "passage", "check_support"},  # asked of what they return
-    PermittedModels: {"names", "current", "describe", "capabilities", "count", "chat"},
+    PermittedModels: {
+        *("names", "current", "describe", "capabilities", "count", "chat"),
+        "found_reading",  # what a model was found to do, which is no person's choice
+    },
     PermittedSettings: {"names", "show", "may_choose"},
 }
 """What needs no permission of its own: what answers need, and what is decided afterwards."""
