@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn
 from rich.text import Text
 
-from bot.adapters.terminal.screen import make_progress, markdown
-from bot.cli.console import AsJson, console, errors, say, show, show_json, to_json_value
+from bot.adapters.terminal.screen import markdown
+from bot.cli.console import AsJson, console, say, show, show_json, to_json_value
+from bot.cli.ingestion_view import describe_failure, show_ingestion
 from bot.cli.loop import run_async
 from bot.cli.options import ConfigPath, read_installation
 from bot.commands.time_words import parse_since
@@ -26,7 +25,7 @@ from bot.knowledge.access import is_private
 from bot.observability.logs import configure
 from bot.replies.links import sanitize_text
 from bot.replies.wording import place_words
-from bot.values import Ingested, SyncFailure
+from bot.values import Ingested
 
 commands = typer.Typer(no_args_is_help=True, help="Documents: add, search, keep in order.")
 T = TypeVar("T")
@@ -48,49 +47,6 @@ def run_with_app(config: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
             return await work(app)
 
     return run_async(run())
-
-
-async def show_ingestion(events: AsyncGenerator[Ingested, None]) -> Counter[str]:
-    """Show the progress of an ingestion; returns the number of documents by final state."""
-    states: Counter[str] = Counter()
-    passed: list[str] = []
-    columns = (BarColumn(), MofNCompleteColumn())
-    quiet = not errors.is_terminal  # a bar would leave an empty line in a pipe
-    with make_progress(errors, *columns, transient=True, disable=quiet) as bar:
-        task = bar.add_task("Reading", total=None)
-        async with aclosing(events):
-            async for event in events:
-                if event.state == "passed":
-                    passed.append(event.detail)
-                    continue
-                name = (event.location.rsplit("/", 1)[-1] or event.location)[-40:]
-                name = escape_controls(f"{name}: {event.within}" if event.within else name)
-                part = event.passages / event.passages_total if event.within else 0
-                done = event.done + part
-                bar.update(task, completed=done, total=event.total, description=name)
-                if event.state != "working":
-                    states[event.state] += 1
-                if event.state == "refused":
-                    say(format_refusal(event.location, event.detail))
-                elif event.left_out:
-                    say(f"{event.location}: not read: {event.left_out}.")
-    for sentence in passed:
-        say(sentence)
-    return states
-
-
-def format_refusal(location: str, why: str) -> str:
-    """The reason of a refusal, with the document's whole location."""
-    name = location.rsplit("/", 1)[-1]
-    if name and why.startswith(name):
-        return location + why.removeprefix(name)
-    return why if location in why else f"{location}: {why}"
-
-
-def describe_failure(failure: SyncFailure) -> str:
-    """Since when a source cannot be read, and why."""
-    since = failure.since.astimezone()
-    return f"{failure.location} cannot be read since {since:%Y-%m-%d %H:%M}: {failure.why}"
 
 
 def _summary(states: Counter[str]) -> str:

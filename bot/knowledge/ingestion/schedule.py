@@ -26,7 +26,8 @@ _FIRST_RETRY_S = 300.0
 _LONGEST_RETRY_S = 6 * 3_600.0
 _JITTER_SHARE = 0.1
 """The largest part of a wait that is added to it, so that not all sources are due at once."""
-_SHORTEST_SLEEP_S = 1.0
+_SHORTEST_SLEEP_S = 30.0
+"""Also where what was synced cannot be recorded, since the disk is full, and is due again."""
 _LONGEST_SLEEP_S = 600.0
 """After so long the clock is looked at again: it may have been set, or the machine suspended."""
 

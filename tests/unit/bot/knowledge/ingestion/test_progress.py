@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.docs import show_ingestion
+from bot.cli.ingestion_view import show_ingestion
 from bot.knowledge.service import KnowledgeService
 from tests.unit.bot.knowledge.conftest import Drain, Room
 
