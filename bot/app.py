@@ -25,6 +25,7 @@ from bot.history.retention import remove_expired_daily
 from bot.history.sql_store import SqlHistoryStore
 from bot.installation import Installation
 from bot.knowledge.embedders import create_embedders
+from bot.knowledge.index.unread_scans import mark_unread_scans
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.page_reader import PageReader
 from bot.knowledge.retrieval.reranking import create_reranker
@@ -172,7 +173,9 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
 
         pool = installation.create_pool()
         stack.push_async_callback(pool.aclose)
-        document_reader = DocumentReader(installation.plugins, config.knowledge.loading)
+        document_reader = DocumentReader(
+            installation.plugins, config.knowledge.loading, config.knowledge.ocr
+        )
         stack.push_async_callback(document_reader.aclose)
         web = PageReader(
             LateFetcher(config.fetch),
@@ -196,6 +199,8 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             secret=installation.secrets.get,
         )
         stack.push_async_callback(knowledge.aclose)
+        if document_reader.reads_scans:
+            await mark_unread_scans(database)
 
         await asyncio.to_thread(set_folders, map(Path, plugins.language_folders))
         metrics = Metrics()

@@ -14,6 +14,7 @@ from bot.adapters.protocol import Adapter
 from bot.app import App
 from bot.installation import Installation
 from bot.knowledge.embedders import create_embedders, embedder_name
+from bot.knowledge.loading.scans.package import is_installed, missing_package
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.platforms import create_adapters, find_platform
 from bot.private_files import find_exposed, find_exposed_data
@@ -46,6 +47,8 @@ async def run_checks(app: App) -> list[Row]:
         rows.append({"what": f"sync of {failure.location}", "ok": False, "detail": detail})
     if complaint := await app.knowledge.find_vector_problem():
         rows.append({"what": "vectors", "ok": False, "detail": complaint})
+    if here.config.knowledge.ocr.enabled:
+        rows.append(_check_text_recognition(here))
     rows += await asyncio.to_thread(_check_private_files, here)
     created = create_adapters(here)
     for problem in created.problems:
@@ -57,6 +60,14 @@ async def run_checks(app: App) -> list[Row]:
         detail = "no token is set, so `parlance run` chats in the terminal"
         rows.append({"what": "platforms", "ok": True, "detail": detail})
     return rows
+
+
+def _check_text_recognition(here: Installation) -> Row:
+    row: Row = {"what": "text recognition", "ok": is_installed()}
+    if not row["ok"]:
+        return row | {"detail": missing_package()}
+    languages = ", ".join(here.config.knowledge.ocr.languages)
+    return row | {"detail": f"reads scans and pictures in {languages}"}
 
 
 async def _check_models(app: App) -> list[Row]:

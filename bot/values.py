@@ -136,7 +136,8 @@ class Document:
     """A document in a knowledge base. `location` is its URL or path, `at` when it was read.
 
     `source` is what was added, the folder that it is in for example. `left_out` says what was not
-    read of it: `2 pictures, 1 hidden sheet`.
+    read of it: `2 pictures, 1 hidden sheet`. `recognized_pages` is the number of scanned pages that
+    were read by text recognition, with their mean confidence from 0 to 1.
     """
 
     id: str
@@ -150,6 +151,8 @@ class Document:
     status: str = "ready"
     source: str = ""
     left_out: str = ""
+    recognized_pages: int = 0
+    recognition_confidence: float = 0.0
 
     @property
     def name(self) -> str:
@@ -173,6 +176,10 @@ class Ingested:
     passages_total: int = 0
     left_out: str = ""
     """What was not read of the document: `2 pictures, 1 hidden sheet`."""
+    recognized_pages: int = 0
+    """How many scanned pages were read by text recognition."""
+    unread_pages: int = 0
+    """How many pages seem to be scans and were not read."""
 
     @property
     def within(self) -> str:

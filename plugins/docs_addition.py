@@ -22,6 +22,7 @@ from bot.api import (
     join_sentences,
     lay_out,
     say,
+    say_number,
 )
 
 _URL = re.compile(r"https?://[^\s<>|\"]+", re.IGNORECASE)
@@ -167,7 +168,8 @@ async def _report(ctx: Context, steps: AsyncGenerator[Ingested, None]) -> None:
                 shown += 1
                 how = join_sentences((_OUTCOMES.get(step.state, step.state), step.detail), ": ")
                 missing = say("(not read: {left_out})", left_out=step.left_out)
-                told = join_sentences((how, missing if step.left_out else ""))
+                recognized = _recognized(step.recognized_pages)
+                told = join_sentences((how, recognized, missing if step.left_out else ""))
                 line = lay_out("- {location}: {told}\n", location=step.location, told=told)
                 await ctx.say(Text(line))
     if sum(counts.values()) > 1:
@@ -179,6 +181,14 @@ async def _report(ctx: Context, steps: AsyncGenerator[Ingested, None]) -> None:
         await ctx.say(Text(total))
     if passed:
         await ctx.say(Text(lay_out("\n{passed}", passed=passed)))
+
+
+def _recognized(pages: int) -> str:
+    if not pages:
+        return ""
+    return say_number(
+        "(read by text recognition, 1 page)", "(read by text recognition, {n:,} pages)", pages
+    )
 
 
 def _progress_status(step: Ingested) -> Status:

@@ -139,6 +139,13 @@ async def _list(ctx: Context, bases: Sequence[str]) -> None:
 def _document(one: Document) -> Sentence:
     state = "" if one.status == "ready" else one.status
     about = join_sentences((_passages(one.passages), state), ", ")
+    if one.recognized_pages:
+        recognized = say_number(
+            "read by text recognition, 1 page",
+            "read by text recognition, {n:,} pages",
+            one.recognized_pages,
+        )
+        about = join_sentences((about, recognized), "; ")
     if one.left_out:
         about = say("{about}; not read: {left_out}", about=about, left_out=one.left_out)
     return lay_out("- {title} ({about}): {name}", title=one.title, about=about, name=one.name)

@@ -97,6 +97,9 @@ def list_(base: Base = None, config: ConfigPath = None, as_json: AsJson = False)
             "passages": document.passages,
             "characters": document.characters,
             "added": document.at,
+            "text recognition": describe_recognition(
+                document.recognized_pages, document.recognition_confidence
+            ),
             "not read": document.left_out,
             "location": document.location,
         }

@@ -18,6 +18,7 @@ async def show_ingestion(events: AsyncGenerator[Ingested, None]) -> Counter[str]
     """Show the progress of an ingestion; returns the number of documents by final state."""
     states: Counter[str] = Counter()
     passed: list[str] = []
+    unread = 0
     columns = (BarColumn(), MofNCompleteColumn())
     quiet = not errors.is_terminal  # a bar would leave an empty line in a pipe
     with make_progress(errors, *columns, transient=True, disable=quiet) as bar:
@@ -36,10 +37,17 @@ async def show_ingestion(events: AsyncGenerator[Ingested, None]) -> Counter[str]
                     states[event.state] += 1
                 if event.state == "refused":
                     say(format_refusal(event.location, event.detail))
-                elif event.left_out:
+                unread += event.unread_pages
+                if event.recognized_pages:
+                    say(f"{event.location}: {describe_recognition(event.recognized_pages)}.")
+                if event.left_out:
                     say(f"{event.location}: not read: {event.left_out}.")
     for sentence in passed:
         say(sentence)
+    if unread:
+        some = f"{unread:,} page{'s' * (unread != 1)} may be scans"
+        how = "`knowledge.ocr` in config.yaml has such pages read, if `enabled`"
+        say(f"{some}; {how}, and `parlance doctor` says what it needs.")
     return states
 
 
@@ -49,6 +57,14 @@ def format_refusal(location: str, why: str) -> str:
     if name and why.startswith(name):
         return location + why.removeprefix(name)
     return why if location in why else f"{location}: {why}"
+
+
+def describe_recognition(pages: int, confidence: float = 0.0) -> str:
+    """How a document with scans was read: `read by text recognition, 12 pages, 97 % sure`."""
+    if not pages:
+        return ""
+    told = f"read by text recognition, {pages:,} page{'s' * (pages != 1)}"
+    return f"{told}, {confidence:.0%} sure".replace("%", " %") if confidence else told
 
 
 def describe_failure(failure: SyncFailure) -> str:

@@ -22,6 +22,7 @@ from bot.cli.loop import run_async
 from bot.cli.models import fetch_all
 from bot.cli.options import ConfigPath, read_installation
 from bot.installation import Installation, ModelFile
+from bot.knowledge.loading.scans.package import is_installed, missing_package
 from bot.observability.logs import configure
 from bot.platforms import CreatedAdapters, create_adapters
 from bot.ports import open_ports
@@ -53,6 +54,8 @@ def run(
         errors.print(redact(f"Left out: {problem}"), style="yellow")
         if problem.error is not None:
             log.warning("plugin.load_failed", plugin=problem.plugin, exc_info=problem.error)
+    if here.config.knowledge.ocr.enabled and not is_installed():
+        errors.print(f"Scans are not read: {missing_package()}.", style="yellow", soft_wrap=True)
     if missing := here.find_missing_files():
         errors.print("Fetching the models; this happens once.")
         _fetch(here, missing)

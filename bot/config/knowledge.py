@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from bot.commands.time_words import period_s
 from bot.config.base import LocalPath, Section, from_root
 from bot.config.core import PersonKey
+from bot.config.scans import ScanSettings
 from bot.types import Author
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -196,6 +197,8 @@ class KnowledgeSettings(Section):
     """Knowledge bases by name."""
     loading: LoadingSettings = LoadingSettings()
     """What reading one document may take."""
+    ocr: ScanSettings = ScanSettings()
+    """Text recognition of scanned pages and of pictures."""
     sync: tuple[SyncSource, ...] = ()
     """Folders, pages, sitemaps and Git repositories that are read in at the first start, by
     `parlance docs sync`, and where they say so every so often."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from bot.catalogue.sentence import say
 from bot.errors import NotFound, UsageError, nearest
 from bot.knowledge.index.rows import DocumentRow
-from bot.knowledge.loading.block_frames import decode_left_out
+from bot.knowledge.loading.block_frames import decode_left_out, decode_recognized
 from bot.knowledge.loading.sources import is_url
 from bot.skills.document_tree import describe_left_out
 from bot.values import Document
@@ -47,6 +47,8 @@ def _name(row: DocumentRow) -> str:
 
 def to_document(row: DocumentRow) -> Document:
     """Returns a document as skills see it."""
+    recognized = decode_recognized(row.left_out)
+    confidence = sum(one.confidence for one in recognized) / max(1, len(recognized))
     return Document(
         id=row.id,
         base=row.base,
@@ -58,4 +60,6 @@ def to_document(row: DocumentRow) -> Document:
         added_by=row.added_by,
         source=row.source,
         left_out=describe_left_out(decode_left_out(row.left_out)),
+        recognized_pages=len(recognized),
+        recognition_confidence=round(confidence, 3),
     )

@@ -18,13 +18,33 @@ class Loaded:
     """A document as `blocks`, or as Markdown in `text`, which is then parsed into blocks.
 
     Without a `title` the first heading or the file name is it. `left_out` is what was seen and not
-    read: pictures, hidden sheets, damaged pages.
+    read: pictures, hidden sheets, damaged pages. `unread_pages` are numbers of pages (from 1) that
+    may be scans: text recognition reads them, where the operator has turned it on, and what it has
+    read is in `recognized`.
     """
 
     text: str = field(default="", repr=False)
     title: str = ""
     blocks: tuple[Block, ...] = field(default=(), repr=False)
     left_out: tuple[LeftOut, ...] = ()
+    unread_pages: tuple[int, ...] = ()
+    recognized: tuple[RecognizedPage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizedPage:
+    """A page that text recognition has read, with its mean confidence from 0 to 1."""
+
+    page: int
+    confidence: float
+
+
+class NoText(Refused):
+    """A document has no text; its `unread_pages` (from 1) may be scans."""
+
+    def __init__(self, text: str, unread_pages: tuple[int, ...] = ()) -> None:
+        super().__init__(text)
+        self.unread_pages = unread_pages
 
 
 class TooLong(Refused):

@@ -46,7 +46,7 @@ class DocumentRow:
     added_by: str
     at: float
     left_out: str = ""
-    """What its loader did not read (`block_frames.encode_left_out`)."""
+    """What its loader did not read, and which pages were recognised (`encode_left_out`)."""
     revision: str = ""
     """What its source calls this version: a blob of Git, the date in a sitemap."""
     validators: str = ""

@@ -29,13 +29,19 @@ from bot.knowledge.index.store import KnowledgeStore
 from bot.knowledge.ingestion.chunking import Chunker
 from bot.knowledge.ingestion.pipeline import Batch, embed_documents
 from bot.knowledge.ingestion.prepared import PreparedDocument, cut_chunks
-from bot.knowledge.loading.block_frames import decode_left_out, encode_left_out, pack_blocks
+from bot.knowledge.loading.block_frames import (
+    UNREAD_PAGE_KINDS,
+    decode_left_out,
+    decode_recognized,
+    encode_left_out,
+    pack_blocks,
+)
 from bot.knowledge.loading.document import RawDocument, count_characters
 from bot.knowledge.loading.document_reader import DocumentReader, refuse_on_error
 from bot.knowledge.loading.registry import LOADERS_VERSION
 from bot.knowledge.loading.sources import SourceItem
 from bot.knowledge.retrieval.embedder import Embedder
-from bot.skills.document_loader import MAX_CHARACTERS, Loaded, TooLong
+from bot.skills.document_loader import MAX_CHARACTERS, Loaded, NoText, TooLong
 from bot.skills.document_tree import describe_left_out
 from bot.values import Ingested
 from bot.web.validators import NOTHING_KNOWN, Validators, decode_validators
@@ -121,7 +127,8 @@ class Ingestor:
             state = "refused" if known is None else "gone"
             return Ingested(item.location, 0, 0, state, str(exc))
         except UserFacingError as exc:
-            return Ingested(item.location, 0, 0, "refused", str(exc))
+            unread = len(exc.unread_pages) if isinstance(exc, NoText) else 0
+            return Ingested(item.location, 0, 0, "refused", str(exc), unread_pages=unread)
         if known is None:
             if (target.base.name, target.base.generation, made.row.id) not in pending:
                 return made  # it is new: nothing of it is stored
@@ -167,7 +174,7 @@ class Ingestor:
             passages=len(chunks),
             added_by=target.by,
             at=time.time(),
-            left_out=encode_left_out(loaded.left_out),
+            left_out=encode_left_out(loaded.left_out, loaded.recognized),
             revision=item.revision,
             validators=raw.validators,
         )
@@ -224,9 +231,12 @@ class Ingestor:
                 0,
                 0,
                 "changed" if document.changed else "added",
-                left_out=describe_left_out(decode_left_out(document.row.left_out)),
+                left_out=describe_left_out(left_out),
+                recognized_pages=len(decode_recognized(document.row.left_out)),
+                unread_pages=sum(one.count for one in left_out if one.what in UNREAD_PAGE_KINDS),
             )
             for document in batch.complete
+            for left_out in [decode_left_out(document.row.left_out)]
         ]
 
 

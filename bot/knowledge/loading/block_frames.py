@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from bot.knowledge.loading.markup.markdown import read_markdown
+from bot.skills.document_loader import RecognizedPage
 from bot.skills.document_tree import (
     NOWHERE,
     Block,
@@ -26,6 +27,8 @@ from bot.skills.document_tree import (
 
 _PARAGRAPH_KINDS = frozenset({"text", "quote", "note", "comment", "caption", "formula"})
 _MAX_LEFT_OUT = 50
+UNREAD_PAGE_KINDS = frozenset({"page without text", "page whose text cannot be decoded"})
+"""What is left out and may be scans, which text recognition reads."""
 _PACKED = b"blocks1:"
 """What a stored document begins with; those of older versions are Markdown."""
 
@@ -59,12 +62,17 @@ def unpack_blocks(packed: bytes | None) -> tuple[Block, ...]:
     return read_markdown(zlib.decompress(packed).decode())
 
 
-def encode_left_out(left_out: Iterable[LeftOut]) -> str:
-    """Returns what was left out as JSON, those of one kind added up."""
+def encode_left_out(left_out: Iterable[LeftOut], recognized: Sequence[RecognizedPage] = ()) -> str:
+    """Returns what was left out as JSON, those of one kind added up; and which pages were read by
+    text recognition, where there are such."""
     counts: dict[str, int] = {}
     for one in left_out:
         counts[one.what[:80]] = counts.get(one.what[:80], 0) + one.count
-    return json.dumps(list(counts.items())[:_MAX_LEFT_OUT], ensure_ascii=False) if counts else ""
+    told: Any = list(counts.items())[:_MAX_LEFT_OUT]
+    if recognized:
+        pages = [[one.page, round(one.confidence, 3)] for one in recognized]
+        told = {"left_out": told, "recognized": pages}
+    return json.dumps(told, ensure_ascii=False) if told else ""
 
 
 def decode_left_out(text: str) -> tuple[LeftOut, ...]:
@@ -72,9 +80,21 @@ def decode_left_out(text: str) -> tuple[LeftOut, ...]:
     if not text:
         return ()
     try:
-        return tuple(LeftOut(str(what)[:80], int(n)) for what, n in json.loads(text))
-    except TypeError as error:
+        told = json.loads(text)
+        counts = told["left_out"] if isinstance(told, dict) else told
+        return tuple(LeftOut(str(what)[:80], int(n)) for what, n in counts)
+    except (TypeError, KeyError) as error:
         raise ValueError("not what was left out") from error
+
+
+def decode_recognized(text: str) -> tuple[RecognizedPage, ...]:
+    """Returns the pages that `encode_left_out` wrote. Raises `ValueError` for anything else."""
+    try:
+        told = json.loads(text) if text else []
+        pages = told["recognized"] if isinstance(told, dict) else []
+        return tuple(RecognizedPage(int(page), float(confidence)) for page, confidence in pages)
+    except (TypeError, KeyError) as error:
+        raise ValueError("not which pages were recognised") from error
 
 
 def _write(block: Block) -> list[Any]:

@@ -12,15 +12,15 @@ import os
 import queue
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from backends.worker.frames import LENGTHS_FORMAT, Head, pack_frame, parse_head, unpack_lengths
 from bot.errors import PluginError, UserFacingError
 from bot.knowledge.loading.block_frames import encode_blocks, encode_left_out
-from bot.knowledge.loading.document import RawDocument, load_document
 from bot.knowledge.loading.limits import (
     ResourceUse,
     disable_core_dumps,
@@ -29,30 +29,31 @@ from bot.knowledge.loading.limits import (
     mapped_bytes,
 )
 from bot.knowledge.loading.noise import Noise
-from bot.knowledge.loading.registry import LOADERS
 from bot.knowledge.loading.sentence_frames import encode_sentence
-from bot.knowledge.loading.sitemap import read_sitemap
-from bot.skills.document_loader import Loader
+from bot.skills.document_loader import Loader, NoText
 
 Frame = tuple[Head, bytes]
+Work: TypeAlias = Callable[[Head, bytes], Frame]
+"""Reads what a request asks for. May raise anything; a `UserFacingError` is said to people."""
+Start: TypeAlias = Callable[[Head], tuple[Head, Work]]
 
 
-def serve(source: BinaryIO, sink: BinaryIO, noise: Noise) -> None:
+def serve(source: BinaryIO, sink: BinaryIO, start: Start, noise: Noise) -> None:
     """Answers the requests of the parent until it closes the pipe or ends this process."""
     requests: queue.SimpleQueue[Frame] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(source, requests), daemon=True, name="frames").start()
-    loaders: Sequence[Loader] = LOADERS
+    work: Work = answer_nothing
     begun = 0
     while True:
         head, data = requests.get()
         if head["op"] == "start":
             disable_core_dumps()
-            answer, loaders = _start(head)
+            answer, work = start(head)
             begun = mapped_bytes() if head["memory"] else 0
             noise.take()
             sink.write(pack_frame(answer))
         else:
-            answer, text = _answer(head, data, loaders)
+            answer, text = _answer(head, data, work)
             # What a document has left behind is not to be had by the next one for nothing.
             grown = bool(head["memory"]) and mapped_bytes() > begun + head["memory"]
             answer |= {"last": answer["last"] or grown, "noise": noise.take()}
@@ -68,11 +69,19 @@ def _listen(source: BinaryIO, requests: queue.SimpleQueue[Frame]) -> None:
     os._exit(0)
 
 
-def _start(head: Head) -> tuple[Head, Sequence[Loader]]:
+def answer_nothing(head: Head, data: bytes) -> Frame:
+    """The work of a process that did not start."""
+    raise RuntimeError("This process did not start.")
+
+
+def _start(head: Head) -> tuple[Head, Work]:
+    from bot.knowledge.loading.registry import LOADERS  # the process that reads scans needs none
+
     try:
-        return {"op": "started"}, (*_load_plugin_loaders(head["plugins"]), *LOADERS)
+        loaders = (*_load_plugin_loaders(head["plugins"]), *LOADERS)
     except Exception:  # noqa: BLE001 - the parent logs it: a plugin may raise anything
-        return {"op": "failed", "trace": traceback.format_exc()}, LOADERS
+        return {"op": "failed", "trace": traceback.format_exc()}, answer_nothing
+    return {"op": "started"}, partial(_read_document, loaders=loaders)
 
 
 def _load_plugin_loaders(description: Head | None) -> Sequence[Loader]:
@@ -96,12 +105,12 @@ def _load_plugin_loaders(description: Head | None) -> Sequence[Loader]:
     return found.loaders
 
 
-def _answer(head: Head, data: bytes, loaders: Sequence[Loader]) -> Frame:
+def _answer(head: Head, data: bytes, work: Work) -> Frame:
     """Answers one request; `last` asks the parent to start a new process for the next one."""
     use = ResourceUse()
     try:
         with limit_resources(head["cpu_s"], head["memory"]) as use:
-            answer, text = _read_document(head, data, loaders)
+            answer, text = work(head, data)
         return {"op": "read", **answer, "last": use.nearly_all}, text
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a loader may raise anything
         if use.nearly_all or is_out_of_memory(error):
@@ -112,23 +121,38 @@ def _answer(head: Head, data: bytes, loaders: Sequence[Loader]) -> Frame:
 
 
 def _read_document(head: Head, data: bytes, loaders: Sequence[Loader]) -> Frame:
+    from bot.knowledge.loading.document import RawDocument, load_document
+    from bot.knowledge.loading.sitemap import read_sitemap
+
     if head["op"] == "sitemap":
         found = read_sitemap(data, head["url"])
         return {"sitemap": None if found is None else asdict(found)}, b""
     raw = RawDocument(
         head["name"], data, head["content_type"], head["charset"], called=head["called"]
     )
-    loaded = load_document(raw, loaders, for_search=head["for_search"])
-    head = {"title": loaded.title, "left_out": encode_left_out(loaded.left_out)}
+    try:
+        loaded = load_document(raw, loaders, for_search=head["for_search"])
+    except NoText as error:
+        return {"no_text": encode_sentence(str(error)), "unread_pages": error.unread_pages}, b""
+    head = {
+        "title": loaded.title,
+        "left_out": encode_left_out(loaded.left_out),
+        "unread_pages": loaded.unread_pages,
+    }
     return head, encode_blocks(loaded.blocks)
 
 
 def main() -> None:
-    """Serves on standard input and output, which loaders then cannot reach."""
+    """Serves the loaders."""
+    run_child(_start)
+
+
+def run_child(start: Start) -> None:
+    """Serves on standard input and output, which the work then cannot reach."""
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
-    serve(source, sink, Noise())
+    serve(source, sink, start, Noise())
 
 
 if __name__ == "__main__":

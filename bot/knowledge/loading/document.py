@@ -97,7 +97,7 @@ def load_document(
         raise TooLong(raw.title)
     if not characters:
         raise Refused(say("{title} has no readable text.", title=raw.title))
-    return Loaded(title=title, blocks=blocks, left_out=loaded.left_out)
+    return replace(loaded, text="", title=title, blocks=blocks)
 
 
 def find_title(title: str, blocks: Sequence[Block]) -> str:

@@ -28,7 +28,7 @@ from bot.knowledge.loading.memory_watch import watch_memory
 from bot.knowledge.loading.noise import read_noise
 from bot.knowledge.loading.sentence_frames import decode_sentence
 from bot.knowledge.loading.sitemap import Sitemap
-from bot.skills.document_loader import Loaded
+from bot.skills.document_loader import Loaded, NoText
 
 log = structlog.get_logger(__name__)
 Frame = tuple[Head, bytearray]
@@ -37,9 +37,9 @@ IDLE_TIMEOUT_S = 30.0
 """How long an idle process is kept."""
 _START_TIMEOUT_S = 60.0
 _MAX_WRITE_BYTES = 256 * 1024
-_CHILD_PROGRAM = say(
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from "
-    "bot.knowledge.loading.child import main; main()"
+_CHILD_PROGRAM = (
+    "import importlib,json,sys;sys.path[:]=json.loads(sys.argv[2]);"
+    "importlib.import_module(sys.argv[1]).main()"
 )
 _INHERITED_VARIABLES = (
     "HOME",
@@ -59,22 +59,24 @@ class LoaderFailed(Exception):
     """A loader raised an unexpected error, or the process did not start; has the traceback."""
 
 
-class LoaderProcess:
-    """Reads documents in a child process, one after another.
+class ReadingProcess:
+    """A child process that runs a module and answers one request after another.
 
-    `plugins` describes the plugins that have loaders (`document_reader.describe_plugins`).
+    `setup` is what the module's start is told.
     """
 
     def __init__(
         self,
+        module: str,
         limits: LoadingSettings,
-        plugins: Head | None = None,
+        setup: Head,
         *,
         idle_s: float = IDLE_TIMEOUT_S,
         memory_is_counted: bool = MEMORY_IS_COUNTED,
     ) -> None:
+        self._module = module
         self._limits = limits
-        self._plugins = plugins
+        self._setup = setup
         self._idle_s = idle_s
         self._memory_is_counted = memory_is_counted
         self._memory = limits.memory_mb * 1024**2
@@ -87,34 +89,8 @@ class LoaderProcess:
         """The process, where there is one."""
         return None if self._child is None else self._child.pid
 
-    async def load(self, raw: RawDocument, *, for_search: bool = True) -> Loaded:
-        """Reads one document. Raises `Refused` or `LoaderFailed`."""
-        head: Head = {
-            "op": "load",
-            "name": raw.name,
-            "called": raw.called,
-            "content_type": raw.content_type,
-            "charset": raw.charset,
-            "for_search": for_search,
-        }
-        answer, data = await self._read(raw.title, head, raw.data)
-        try:
-            blocks = await asyncio.to_thread(decode_blocks, data)
-            left_out = decode_left_out(str(answer["left_out"]))
-        except (KeyError, ValueError):
-            raise _broken(raw.title) from None
-        return Loaded("", str(answer["title"]), blocks, left_out)
-
-    async def sitemap(self, data: bytes, url: str) -> Sitemap | None:
-        """Reads the sitemap of a URL; None if it is not one. Raises as `load` does."""
-        answer, _ = await self._read(say("The sitemap"), {"op": "sitemap", "url": url}, data)
-        found = answer["sitemap"]
-        if not found:
-            return None
-        places, dates = (tuple(map(str, found[name])) for name in ("locations", "dates"))
-        return Sitemap(bool(found["index"]), places, dates)
-
-    async def _read(self, called: str, head: Head, data: bytes) -> Frame:
+    async def ask(self, called: str, head: Head, data: bytes) -> Frame:
+        """Sends one request, and returns its answer. Raises `Refused` or `LoaderFailed`."""
         async with self._lock:
             if self._idle_task is not None:
                 self._idle_task.cancel()
@@ -167,11 +143,11 @@ class LoaderProcess:
                 ) from None
 
     async def _start_child(self) -> _LoaderChild:
-        self._child = child = await _LoaderChild.spawn()
+        self._child = child = await _LoaderChild.spawn(self._module)
         memory = self._memory if self._memory_is_counted else 0
         try:
             async with asyncio.timeout(_START_TIMEOUT_S):
-                head: Head = {"op": "start", "plugins": self._plugins, "memory": memory}
+                head: Head = {"op": "start", "memory": memory, **self._setup}
                 answer, _ = await child.ask(head)
         except (TimeoutError, EOFError, ConnectionError, BackendProtocolError):
             raise LoaderFailed("The process that reads documents did not start.") from None
@@ -191,6 +167,59 @@ class LoaderProcess:
             await child.wait()
 
 
+class LoaderProcess(ReadingProcess):
+    """Reads documents in a child process, one after another.
+
+    `plugins` describes the plugins that have loaders (`document_reader.describe_plugins`).
+    """
+
+    def __init__(
+        self,
+        limits: LoadingSettings,
+        plugins: Head | None = None,
+        *,
+        idle_s: float = IDLE_TIMEOUT_S,
+        memory_is_counted: bool = MEMORY_IS_COUNTED,
+    ) -> None:
+        super().__init__(
+            "bot.knowledge.loading.child",
+            limits,
+            {"plugins": plugins},
+            idle_s=idle_s,
+            memory_is_counted=memory_is_counted,
+        )
+
+    async def load(self, raw: RawDocument, *, for_search: bool = True) -> Loaded:
+        """Reads one document. Raises `Refused` or `LoaderFailed`."""
+        head: Head = {
+            "op": "load",
+            "name": raw.name,
+            "called": raw.called,
+            "content_type": raw.content_type,
+            "charset": raw.charset,
+            "for_search": for_search,
+        }
+        answer, data = await self.ask(raw.title, head, raw.data)
+        try:
+            unread = tuple(map(int, answer["unread_pages"]))
+            if "no_text" in answer:
+                raise NoText(decode_sentence(answer["no_text"]), unread)
+            blocks = await asyncio.to_thread(decode_blocks, data)
+            left_out = decode_left_out(str(answer["left_out"]))
+        except (KeyError, TypeError, ValueError):
+            raise _broken(raw.title) from None
+        return Loaded("", str(answer["title"]), blocks, left_out, unread)
+
+    async def sitemap(self, data: bytes, url: str) -> Sitemap | None:
+        """Reads the sitemap of a URL; None if it is not one. Raises as `load` does."""
+        answer, _ = await self.ask(say("The sitemap"), {"op": "sitemap", "url": url}, data)
+        found = answer["sitemap"]
+        if not found:
+            return None
+        places, dates = (tuple(map(str, found[name])) for name in ("locations", "dates"))
+        return Sitemap(bool(found["index"]), places, dates)
+
+
 class _LoaderChild:
     """The running process: takes one request frame and returns one answer frame."""
 
@@ -198,10 +227,10 @@ class _LoaderChild:
         self._process = process
 
     @classmethod
-    async def spawn(cls) -> _LoaderChild:
+    async def spawn(cls, module: str) -> _LoaderChild:
         return cls(
             await asyncio.create_subprocess_exec(
-                *(sys.executable, "-c", _CHILD_PROGRAM, json.dumps(sys.path)),
+                *(sys.executable, "-c", _CHILD_PROGRAM, module, json.dumps(sys.path)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,  # `noise` counts what comes there later

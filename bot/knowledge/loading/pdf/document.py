@@ -21,7 +21,7 @@ from bot.knowledge.loading.pdf.lines import Line, build_lines, join_labels
 from bot.knowledge.loading.pdf.running import mark_margins
 from bot.knowledge.loading.pdf.words import PageWords, WordReader, turn
 from bot.knowledge.loading.pdf.xfa import read_form
-from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, TooLong
+from bot.skills.document_loader import MAX_CHARACTERS, Loaded, Loader, NoText, TooLong
 from bot.skills.document_tree import Block, Paragraph, Place, first_heading, list_left_out
 
 _MAX_PAGES = 3_000
@@ -81,30 +81,34 @@ def _read(document: Any, name: str) -> Loaded:
     pages = reader.read_all()
     comments = [Paragraph(text, "comment", Place(page=page)) for page, text in reader.comments]
     blocks = [*_insert_comments(lines_to_blocks(pages), comments), *reader.read_form()]
+    unread = tuple(reader.unread_pages)
     if not blocks and reader.left_out["page whose text cannot be decoded"]:
-        raise Refused(
+        raise NoText(
             say(
                 "The text of {called} cannot be decoded, as its fonts do not say "
                 "which letters they draw; have its text recognised (OCR) and add "
                 "it again.",
                 called=called,
-            )
+            ),
+            unread,
         )
     if not blocks and reader.left_out["damaged page"]:
         raise Refused(say("{called} is damaged or not a PDF, and cannot be read.", called=called))
     if not blocks:
-        raise Refused(
+        raise NoText(
             say(
                 "{called} has no text and seems to be a scan; have its text "
                 "recognised (OCR) and add it again.",
                 called=called,
-            )
+            ),
+            unread,
         )
     title = " ".join(document.get_metadata_dict().get("Title", "").replace("\0", "").split())
     title = title[:_MAX_TITLE_CHARACTERS]
     if _PLACEHOLDER_TITLE.fullmatch(title):
         title = first_heading(blocks)[:_MAX_TITLE_CHARACTERS]
-    return Loaded(title=title, blocks=tuple(blocks), left_out=list_left_out(reader.left_out))
+    left_out = list_left_out(reader.left_out)
+    return Loaded(title=title, blocks=tuple(blocks), left_out=left_out, unread_pages=unread)
 
 
 class _PageReader:
@@ -126,6 +130,7 @@ class _PageReader:
         self._pictures: set[tuple[int, int, int]] = set()
         self._said: set[int] = set()
         self._characters = 0
+        self.unread_pages: list[int] = []
         self.comments: list[tuple[int, str]] = []
 
     def read_all(self) -> list[list[Line]]:
@@ -150,6 +155,7 @@ class _PageReader:
                 self.left_out["damaged page"] += 1
             except UndecodableText:
                 self.left_out["page whose text cannot be decoded"] += 1
+                self.unread_pages.append(at + 1)
             finally:
                 self._words.forget_fonts()
                 page.close()
@@ -188,7 +194,9 @@ class _PageReader:
         found = self._words.read(text, textpage)
         self.left_out["page of whose text a part cannot be decoded"] += found.undecoded
         if not found.words and not notes.fields:
-            self.left_out["page without text"] += not drawing.empty and not notes.comments
+            if not drawing.empty:
+                self.unread_pages.append(number)
+                self.left_out["page without text"] += not notes.comments
             return []
         if not drawing.covered:
             self._pictures.update(drawing.pictures)

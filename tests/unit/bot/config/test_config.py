@@ -418,3 +418,25 @@ class TestSync:
         config = load(write(tmp_path, f"knowledge: {{sync: [{source}]}}"), {})
         assert config.knowledge.sync[0].every_s == 3_600
         assert [*find_secret_variables(config.model_dump())] == ["WIKI"]
+
+
+class TestTextRecognition:
+    def test_it_is_off(self, tmp_path: Path) -> None:
+        found = load(write(tmp_path, ""), {}).knowledge.ocr
+        assert (found.enabled, found.chat, found.languages) == (False, False, ("en", "de"))
+
+    @pytest.mark.parametrize("language", ["ru", "ko", "vi", "Deutsch", ""])
+    def test_a_language_that_cannot_be_read_is_refused_with_those_that_can(
+        self, tmp_path: Path, language: str
+    ) -> None:
+        text = f"knowledge: {{ocr: {{languages: [en, '{language}']}}}}\n"
+        with pytest.raises(ConfigError) as caught:
+            load(write(tmp_path, text), {})
+        (problem,) = [line for line in str(caught.value).splitlines() if "ocr" in line]
+        assert "knowledge.ocr.languages.1" in problem
+        assert "text recognition reads these languages only: af, az, " in problem
+        assert " tr, zh" in problem
+
+    def test_no_language_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match=r"knowledge\.ocr\.languages"):
+            load(write(tmp_path, "knowledge: {ocr: {languages: []}}\n"), {})

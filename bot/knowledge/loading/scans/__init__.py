@@ -1,0 +1,1 @@
+"""Reads scanned pages and pictures by text recognition, in a child process of its own."""
