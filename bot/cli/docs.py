@@ -14,7 +14,7 @@ from rich.text import Text
 
 from bot.adapters.terminal.screen import markdown
 from bot.cli.console import AsJson, console, say, show, show_json, to_json_value
-from bot.cli.ingestion_view import describe_failure, show_ingestion
+from bot.cli.ingestion_view import describe_failure, describe_recognition, show_ingestion
 from bot.cli.loop import run_async
 from bot.cli.options import ConfigPath, read_installation
 from bot.commands.time_words import parse_since

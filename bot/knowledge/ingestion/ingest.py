@@ -30,10 +30,10 @@ from bot.knowledge.ingestion.chunking import Chunker
 from bot.knowledge.ingestion.pipeline import Batch, embed_documents
 from bot.knowledge.ingestion.prepared import PreparedDocument, cut_chunks
 from bot.knowledge.loading.block_frames import (
-    UNREAD_PAGE_KINDS,
     decode_left_out,
     decode_recognized,
     encode_left_out,
+    may_be_scans,
     pack_blocks,
 )
 from bot.knowledge.loading.document import RawDocument, count_characters
@@ -233,7 +233,7 @@ class Ingestor:
                 "changed" if document.changed else "added",
                 left_out=describe_left_out(left_out),
                 recognized_pages=len(decode_recognized(document.row.left_out)),
-                unread_pages=sum(one.count for one in left_out if one.what in UNREAD_PAGE_KINDS),
+                unread_pages=sum(one.count for one in left_out if may_be_scans(one.what)),
             )
             for document in batch.complete
             for left_out in [decode_left_out(document.row.left_out)]

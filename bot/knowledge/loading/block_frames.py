@@ -27,8 +27,6 @@ from bot.skills.document_tree import (
 
 _PARAGRAPH_KINDS = frozenset({"text", "quote", "note", "comment", "caption", "formula"})
 _MAX_LEFT_OUT = 50
-UNREAD_PAGE_KINDS = frozenset({"page without text", "page whose text cannot be decoded"})
-"""What is left out and may be scans, which text recognition reads."""
 _PACKED = b"blocks1:"
 """What a stored document begins with; those of older versions are Markdown."""
 
@@ -95,6 +93,11 @@ def decode_recognized(text: str) -> tuple[RecognizedPage, ...]:
         return tuple(RecognizedPage(int(page), float(confidence)) for page, confidence in pages)
     except (TypeError, KeyError) as error:
         raise ValueError("not which pages were recognised") from error
+
+
+def may_be_scans(kind: str) -> bool:
+    """Tells whether a kind of what was left out is pages that text recognition can read."""
+    return kind in ("page without text", "page whose text cannot be decoded")
 
 
 def _write(block: Block) -> list[Any]:

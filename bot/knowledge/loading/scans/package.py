@@ -6,6 +6,8 @@ import importlib.util
 import shlex
 import sys
 
+from bot.catalogue.sentence import say
+
 REQUIREMENT = "rapidocr==3.10.0"
 """Brings its models; needs opencv, Pillow, Shapely and pyclipper besides what is there."""
 
@@ -18,4 +20,7 @@ def is_installed() -> bool:
 def missing_package() -> str:
     """Returns a sentence for the operator with the command that installs the package."""
     command = shlex.join([sys.executable, "-m", "pip", "install", REQUIREMENT])
-    return f"text recognition is on and its package is missing; `{command}` installs it"
+    return say(
+        "text recognition is on and its package is missing; `{command}` installs it",
+        command=command,
+    )

@@ -11,7 +11,7 @@ import structlog
 from bot.catalogue.sentence import say, say_number
 from bot.config.scans import ScanSettings
 from bot.errors import Refused
-from bot.knowledge.loading.block_frames import UNREAD_PAGE_KINDS
+from bot.knowledge.loading.block_frames import may_be_scans
 from bot.knowledge.loading.document import RawDocument, count_characters
 from bot.knowledge.loading.process import IDLE_TIMEOUT_S
 from bot.knowledge.loading.scans.process import PageOutcome, ScannedPage, ScanProcess
@@ -23,13 +23,6 @@ log = structlog.get_logger(__name__)
 MAX_CHAT_PAGES = 10
 _MAX_FAILURES_IN_A_ROW = 3
 """After so many pages the others of a document are not tried."""
-_LEFT_OUT_KINDS = {
-    PageOutcome.PICTURE: "picture",
-    PageOutcome.ILLEGIBLE: "page that could not be read well enough",
-    PageOutcome.FAILED: "page that could not be read",
-}
-_PARTLY_READ = "page of which a part could not be read well enough"
-_BEYOND_LIMIT = "page in excess of the limit"
 
 
 class ScanReader:
@@ -82,14 +75,20 @@ class ScanReader:
 
 
 def _merge(loaded: Loaded, read: dict[int, ScannedPage], beyond: int) -> Loaded:
-    left_out = Counter({one.what: one.count for one in loaded.left_out})
-    for kind in UNREAD_PAGE_KINDS:
-        left_out.pop(kind, None)
+    left_out = Counter(
+        {one.what: one.count for one in loaded.left_out if not may_be_scans(one.what)}
+    )
     for page in read.values():
-        if page.outcome in _LEFT_OUT_KINDS:
-            left_out[_LEFT_OUT_KINDS[page.outcome]] += 1
-        left_out[_PARTLY_READ] += page.partly
-    left_out[_BEYOND_LIMIT] += beyond
+        match page.outcome:
+            case PageOutcome.PICTURE:
+                left_out["picture"] += 1
+            case PageOutcome.ILLEGIBLE:
+                left_out["page that could not be read well enough"] += 1
+            case PageOutcome.FAILED:
+                left_out["page that could not be read"] += 1
+        if page.partly:
+            left_out["page of which a part could not be read well enough"] += 1
+    left_out["page in excess of the limit"] += beyond
     blocks = _insert(loaded.blocks, read)
     return replace(
         loaded,

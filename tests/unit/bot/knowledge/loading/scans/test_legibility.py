@@ -64,7 +64,7 @@ def test_half_a_page_in_another_script_refuses_it() -> None:
 
 
 def test_a_page_with_a_low_mean_score_is_refused() -> None:
-    assert not judge_page([line(GOOD.text, 0.85)] * 3, ("en",)).legible
+    assert not judge_page([line(GOOD.text, 0.91)] * 3, ("en",)).legible
 
 
 def test_chinese_is_legible_where_it_is_expected() -> None:

@@ -37,7 +37,7 @@ def drawn(*columns: tuple[str, ...], turn: float = 0.0, noise: float = 0.0) -> A
     """A page with a column of lines at each place, as a picture."""
     size = 13 if len(columns) == 1 else 9
     content = " ".join(
-        f"BT /F1 {size} Tf {60 + 250 * at} {740 - 22 * n} Td ({line}) Tj ET"
+        f"BT /F1 {size} Tf {40 + 290 * at} {740 - 22 * n} Td ({line}) Tj ET"
         for at, lines in enumerate(columns)
         for n, line in enumerate(lines)
     )
@@ -90,7 +90,7 @@ async def test_the_pages_of_a_tiff_are_pages(reader: DocumentReader) -> None:
 
 async def test_a_blurred_page_is_refused(reader: DocumentReader) -> None:
     small = drawn(ENGLISH)
-    blurred = small.resize((small.width // 5, small.height // 5)).resize(small.size)
+    blurred = small.resize((small.width // 7, small.height // 7)).resize(small.size)
     with pytest.raises(Refused, match="could not be read well enough"):
         await reader.load(RawDocument("scan.png", saved(blurred)))
 
