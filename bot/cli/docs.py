@@ -14,7 +14,12 @@ from rich.text import Text
 
 from bot.adapters.terminal.screen import markdown
 from bot.cli.console import AsJson, console, say, show, show_json, to_json_value
-from bot.cli.ingestion_view import describe_failure, describe_recognition, show_ingestion
+from bot.cli.ingestion_view import (
+    SCAN_HINT,
+    describe_failure,
+    describe_recognition,
+    show_ingestion,
+)
 from bot.cli.loop import run_async
 from bot.cli.options import ConfigPath, read_installation
 from bot.commands.time_words import parse_since
@@ -25,6 +30,7 @@ from bot.knowledge.access import is_private
 from bot.observability.logs import configure
 from bot.replies.links import sanitize_text
 from bot.replies.wording import place_words
+from bot.skills.document_loader import NoText
 from bot.values import Ingested
 
 commands = typer.Typer(no_args_is_help=True, help="Documents: add, search, keep in order.")
@@ -70,6 +76,8 @@ def add(
                 states = await show_ingestion(events)
             except UserFacingError as exc:  # the others are read all the same
                 say(str(exc))
+                if isinstance(exc, NoText):
+                    say(SCAN_HINT)
                 refused += 1
                 continue
             console.print(f"{escape_controls(location)}: {_summary(states)}.", soft_wrap=True)

@@ -13,6 +13,11 @@ from bot.cli.console import errors, say
 from bot.control_characters import escape_controls
 from bot.values import Ingested, SyncFailure
 
+SCAN_HINT = (
+    "Scans are read where `knowledge.ocr` in config.yaml is `enabled`; `parlance doctor` says what "
+    "that needs."
+)
+
 
 async def show_ingestion(events: AsyncGenerator[Ingested, None]) -> Counter[str]:
     """Show the progress of an ingestion; returns the number of documents by final state."""
@@ -45,9 +50,7 @@ async def show_ingestion(events: AsyncGenerator[Ingested, None]) -> Counter[str]
     for sentence in passed:
         say(sentence)
     if unread:
-        some = f"{unread:,} page{'s' * (unread != 1)} may be scans"
-        how = "`knowledge.ocr` in config.yaml has such pages read, if `enabled`"
-        say(f"{some}; {how}, and `parlance doctor` says what it needs.")
+        say(SCAN_HINT)
     return states
 
 

@@ -28,6 +28,7 @@ from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.skipped_files import describe_skipped
 from bot.knowledge.loading.sources import SourceItems, full_path, is_gone, is_url, upload_item
 from bot.knowledge.retrieval.embedder import Embedder, EmbedderFactory, check_embedder
+from bot.skills.document_loader import NoText
 from bot.storage.database import Database
 from bot.values import Ingested
 
@@ -116,6 +117,8 @@ class IngestionJobs:
                         if not await self._store.documents_at(source.base, [event.location]):
                             await self._store.end_source(source, keep=False)
                             await self._drop_leftovers(source.base)
+                        if event.unread_pages:
+                            raise NoText(event.detail)
                         raise Refused(event.detail)
                     if event.state == "gone":
                         gone[event.location] = event

@@ -18,8 +18,8 @@ from bot.knowledge.loading.scans.text_line import TextLine
 
 _MIN_LINE_SCORE = 0.75
 _MIN_PAGE_SCORE = 0.94
-"""Of a page enlarged from 50 dots an inch 69 % of the words were right, with a score of 0.97; from 40
-dots 50 %, with 0.91; from 33 dots 10 %, with 0.78."""
+"""Of a page enlarged from 38 dots an inch 69 % of the words were right, with a score of 0.97;
+from 30 dots 50 %, with 0.91; from 25 dots 10 %, with 0.78."""
 _MIN_LETTERS_PER_SQUARE = 0.5
 """Letters on a piece of the line that is as long as the line is high."""
 _MIN_JUDGED_SQUARES = 4
