@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 MAX_CHAT_PAGES = 10
 _MAX_FAILURES_IN_A_ROW = 3
 """After so many pages the others of a document are not tried."""
+_MAX_ILLEGIBLE_FIRST_PAGES = 5
+"""A document that begins with so many is refused: a sync tries it again each time."""
 
 
 class ScanReader:
@@ -59,13 +61,17 @@ class ScanReader:
         most = self._settings.pages if for_search else min(self._settings.pages, MAX_CHAT_PAGES)
         wanted = loaded.unread_pages
         read: dict[int, ScannedPage] = {}
-        in_a_row = characters = 0
+        in_a_row = illegible = characters = 0
         for page in wanted[:most]:
             if in_a_row == _MAX_FAILURES_IN_A_ROW or characters > MAX_CHARACTERS:
                 read[page] = ScannedPage(PageOutcome.FAILED)
                 continue
+            if illegible == _MAX_ILLEGIBLE_FIRST_PAGES and not characters and not loaded.blocks:
+                read[page] = ScannedPage(PageOutcome.ILLEGIBLE)
+                continue
             found = await self._process.read_page(raw.title, raw.data, page, pdf=pdf)
             in_a_row = in_a_row + 1 if found.outcome is PageOutcome.FAILED else 0
+            illegible += found.outcome is PageOutcome.ILLEGIBLE
             characters += count_characters(found.blocks)
             read[page] = found
         made = _merge(loaded, read, len(wanted) - len(read))

@@ -85,6 +85,10 @@ async def test_pages_of_scripts_that_are_not_read_are_refused_and_counted(
     assert [one.page for one in found.recognized] == [5]
     with pytest.raises(Refused, match=r"a scan, and its 2 pages could not be read well enough\."):
         await reader.load(RawDocument("ru.pdf", write_pdf(bar(30), bar(40))))
+    # A long one is given up after its first pages: here before those that would take long.
+    data = write_pdf(*[bar(30)] * 5, *[bar(SPIN)] * 20)
+    with pytest.raises(Refused, match=r"a scan, and its 25 pages could not be read well enough\."):
+        await reader.load(RawDocument("ru.pdf", data))
 
 
 async def test_chinese_is_kept_where_it_is_a_language_of_the_scans() -> None:
