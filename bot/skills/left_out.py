@@ -36,8 +36,24 @@ _TELLERS: tuple[Callable[[int], Sentence], ...] = (
     lambda n: say_number("{n:,} inserted document", "{n:,} inserted documents", n),
     lambda n: say_number("{n:,} missing chapter", "{n:,} missing chapters", n),
     lambda n: say_number(
+        "{n:,} page in excess of the limit", "{n:,} pages in excess of the limit", n
+    ),
+    lambda n: say_number(
+        "{n:,} page of which a part could not be read well enough",
+        "{n:,} pages of which a part could not be read well enough",
+        n,
+    ),
+    lambda n: say_number(
         "{n:,} page of whose text a part cannot be decoded",
         "{n:,} pages of whose text a part cannot be decoded",
+        n,
+    ),
+    lambda n: say_number(
+        "{n:,} page that could not be read", "{n:,} pages that could not be read", n
+    ),
+    lambda n: say_number(
+        "{n:,} page that could not be read well enough",
+        "{n:,} pages that could not be read well enough",
         n,
     ),
     lambda n: say_number(
@@ -50,6 +66,7 @@ _TELLERS: tuple[Callable[[int], Sentence], ...] = (
     lambda n: say_number("{n:,} symbol", "{n:,} symbols", n),
     lambda n: say_number("{n:,} unknown shape", "{n:,} unknown shapes", n),
     lambda n: say_number("{n:,} video", "{n:,} videos", n),
+    lambda n: say_number("{n:,} XFA form", "{n:,} XFA forms", n),
 )
 LEFT_OUT_KINDS = {str(tell(1)).removeprefix("1 "): tell for tell in _TELLERS}
 """The kinds that the shipped loaders know, and the sentence of each for a number."""

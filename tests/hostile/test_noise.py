@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from bot.config.scans import ScanSettings
 from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.noise import read_noise
 from bot.skills.plugin_loader import Plugins
+from tests.fakes.pdf_pages import write_pdf
 from tests.fakes.plugin_folder import plugins_in
+from tests.fakes.recognition.rapidocr.main import LINES, PACKAGES, TALK, bar
 
 NOISY = """
 import logging
@@ -78,6 +81,21 @@ async def test_the_noise_of_libraries_is_counted_once_a_document(plugins: Plugin
         ("debug", "b.noisy", expected),
     ]
     assert "secret words" not in str(logs)
+
+
+async def test_the_noise_of_text_recognition_is_counted_in_the_same_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(PACKAGES)
+    with capture_logs() as logs:
+        async with aclosing(DocumentReader(scans=ScanSettings(enabled=True))) as reader:
+            found = await reader.load(RawDocument("a.pdf", write_pdf(bar(TALK), bar(10))))
+    assert [one.page for one in found.recognized] == [1, 2]
+    expected = {"UserWarning": 2, "RapidOCR": 2, "printed": 6}  # first to see which way is up
+    assert [(log["log_level"], log["document"], log["noise"]) for log in logs] == [
+        ("debug", "a.pdf", expected)
+    ]
+    assert LINES[10][0] not in str(logs)
 
 
 async def test_noise_without_end_holds_nothing_up(plugins: Plugins) -> None:

@@ -57,6 +57,14 @@ sys.argv = ["parlance", "run", "--config", sys.argv[1]]
 from bot.__main__ import main
 main()
 """
+_READER = """
+import sys
+from bot.knowledge.loading.child import start_loaders
+answer, work = start_loaders({"plugins": None})
+head = dict(op="load", name="a.md", called="", content_type="", charset="", for_search=True)
+work(head, b"# The lamp")
+print("LOADED", answer["op"], *sys.modules)
+"""
 _CONFIG = """
 models: {default: {backend: scripted}, embedder: {backend: scripted}}
 embedder: embedder
@@ -97,7 +105,12 @@ def test_a_new_database_needs_no_migrations(tmp_path: Path) -> None:
 
 def test_a_process_that_reads_documents_imports_no_library_of_engines() -> None:
     """Numbers and settings took two thirds of its start; there is one for each batch of files."""
-    program = "import sys, bot.knowledge.loading.child\nprint('LOADED', *sys.modules)"
-    modules = loaded(program)
-    assert "bot.knowledge.loading.registry" in modules
+    modules = loaded(_READER)
+    assert {"started", "bot.knowledge.loading.registry"} <= modules
     assert modules & (LATE | {"numpy", "pydantic", "sqlalchemy"}) == set()
+
+
+def test_the_process_that_recognizes_text_imports_no_loaders() -> None:
+    modules = loaded("import sys, bot.knowledge.loading.scans.child\nprint('LOADED', *sys.modules)")
+    assert "bot.knowledge.loading.scans.legibility" in modules
+    assert modules & (LATE | {"bot.knowledge.loading.registry", "pydantic", "sqlalchemy"}) == set()

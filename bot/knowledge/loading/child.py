@@ -74,7 +74,8 @@ def answer_nothing(head: Head, data: bytes) -> Frame:
     raise RuntimeError("This process did not start.")
 
 
-def _start(head: Head) -> tuple[Head, Work]:
+def start_loaders(head: Head) -> tuple[Head, Work]:
+    """Loads what reads documents; what `serve` answers a start with, and its work."""
     from bot.knowledge.loading.registry import LOADERS  # the process that reads scans needs none
 
     try:
@@ -144,7 +145,7 @@ def _read_document(head: Head, data: bytes, loaders: Sequence[Loader]) -> Frame:
 
 def main() -> None:
     """Serves the loaders."""
-    run_child(_start)
+    run_child(start_loaders)
 
 
 def run_child(start: Start) -> None:

@@ -18,6 +18,7 @@ from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.skills.left_out import LEFT_OUT_KINDS, LeftOut, describe_left_out
 from bot.testing import running_skills
+from tests.fakes.pdf_pages import write_pdf
 
 PLUGINS = ("ask_docs", "chat", "docs_admin", "help", "model_switch", "moderation", "settings")
 PHRASE = re.compile(r"[A-Za-z]{3,}[,;:]? [a-z]{2,}")
@@ -110,7 +111,7 @@ async def test_what_was_not_read_was_told_in_english_alone(mirror: Path, tmp_pat
         assert added.text.count("⟦") == len(LEFT_OUT_KINDS) + 2  # "added", and "not read"
         assert untold(added.text) == []
         kept = parlance.documents.documents
-        kept[URL] = replace(kept[URL], left_out=left_out, base="default")
+        kept[URL] = replace(kept[URL], left_out=left_out, base="default", recognized_pages=2)
         listed = await parlance.say("/docs list", **call)
         assert untold(listed.text) == []
         assert "2 pictures" in re.sub("[⟦⟧]", "", listed.text)
@@ -124,9 +125,12 @@ async def test_a_refusal_of_the_process_that_reads_was_told_in_english_alone(
         running_skills(plugins=[], folders=[mirror], folder=tmp_path),
         aclosing(DocumentReader()) as reader,
     ):
-        for name in ("x.docx", "x.pdf", "x.eml", "x.ipynb", "x.xls", "x.msg"):
+        names = ("x.docx", "x.pdf", "x.eml", "x.ipynb", "x.xls", "x.msg")
+        documents = dict.fromkeys(names, b"\x07\x00 nothing of the kind")
+        documents["scan.pdf"] = write_pdf("0 g 60 700 480 14 re f")
+        for name, data in documents.items():
             with pytest.raises(Refused) as refused:
-                await reader.load(RawDocument(name, b"\x07\x00 nothing of the kind"))
+                await reader.load(RawDocument(name, data))
             told = translate(str(refused.value), "eo")
             assert told.startswith("⟦"), name
             assert untold(told) == []

@@ -16,7 +16,7 @@ from bot.knowledge.loading.document import RawDocument, count_characters
 from bot.knowledge.loading.process import IDLE_TIMEOUT_S
 from bot.knowledge.loading.scans.process import PageOutcome, ScannedPage, ScanProcess
 from bot.skills.document_loader import MAX_CHARACTERS, Loaded, RecognizedPage
-from bot.skills.document_tree import Block, LeftOut, first_heading
+from bot.skills.document_tree import Block, first_heading, list_left_out
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +100,7 @@ def _merge(loaded: Loaded, read: dict[int, ScannedPage], beyond: int) -> Loaded:
         loaded,
         title=loaded.title or " ".join(first_heading(blocks).split())[:200],
         blocks=blocks,
-        left_out=tuple(LeftOut(what, count) for what, count in left_out.items() if count),
+        left_out=list_left_out(left_out),
         unread_pages=(),
         recognized=tuple(
             RecognizedPage(number, page.confidence)

@@ -6,8 +6,11 @@ Put `PACKAGES` before the other paths of packages, and `bar` draws bars in a PDF
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,7 +26,7 @@ LINES = {
     40: ("νερ τη λη ρρεται α τα ηια στην ιλα. ε ηι", 0.85),  # as Greek does
     50: ("本市的自来水来自山谷中的三口水井每口井每两周检测一次结果公布在市政厅的公告栏", 0.99),
 }
-ABORT, SPIN, FILL, DIVIDE = 60, 70, 80, 90
+ABORT, SPIN, FILL, DIVIDE, TALK = 60, 70, 80, 90, 100
 
 
 class RapidOCRError(Exception):
@@ -68,6 +71,13 @@ def _read(shade: int) -> tuple[str, float]:
         return str(len(bytearray(8_000_000_000))), 1.0
     if kind == DIVIDE:
         return str(1 // 0), 1.0
+    if kind == TALK:
+        sys.stdout.write(f"{LINES[10][0]}\n")
+        sys.stderr.write(f"{LINES[10][0]}\n")
+        os.write(1, b"from a library\n")
+        logging.getLogger("RapidOCR").warning(LINES[10][0])
+        warnings.warn(LINES[10][0], stacklevel=1)
+        return LINES[10]
     return LINES.get(kind, ("", 0.0))
 
 
