@@ -14,13 +14,16 @@ UV := $(PY) -m uv --system-certs
 LOCKS ?= requirements
 SOURCES := bot backends plugins alembic tests bench examples
 
-.PHONY: help run test lint types fmt bench docs picture schema soak test-peers lock llama wheel clean
+.PHONY: help run ocr test lint types fmt bench docs picture schema soak test-peers lock llama wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: $(RUN) ## set up once, then start (terminal chat, or the platforms whose tokens are set)
 	@exec $(PY) -m bot run
+
+ocr: $(RUN) ## install the text recognition that knowledge.ocr needs
+	@$(operators_index) $(UV) pip install -q --require-hashes --no-deps -r $(LOCKS)/ocr.lock
 
 test: export PYTHONDONTWRITEBYTECODE = # else every process compiles what no other one keeps
 test: $(DEV) ## the whole test suite, the real default models included
@@ -83,6 +86,7 @@ schema: $(DEV) ## write the schema of a new database again, after a new migratio
 lock: $(DEV) ## resolve the dependencies again into hashed lock files
 	@$(COMPILE) --group build -o $(LOCKS)/build.lock
 	@$(COMPILE) --group run -c $(LOCKS)/build.lock -o $(LOCKS)/run.lock
+	@$(COMPILE) --group ocr -c $(LOCKS)/run.lock -o $(LOCKS)/ocr.lock
 	@$(COMPILE) --group run --group dev -c $(LOCKS)/build.lock -c $(LOCKS)/run.lock -o $(LOCKS)/dev.lock
 
 wheel: $(RUN) ## write a wheel of Parlance into dist/

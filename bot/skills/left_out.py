@@ -66,7 +66,6 @@ _TELLERS: tuple[Callable[[int], Sentence], ...] = (
     lambda n: say_number("{n:,} symbol", "{n:,} symbols", n),
     lambda n: say_number("{n:,} unknown shape", "{n:,} unknown shapes", n),
     lambda n: say_number("{n:,} video", "{n:,} videos", n),
-    lambda n: say_number("{n:,} XFA form", "{n:,} XFA forms", n),
 )
 LEFT_OUT_KINDS = {str(tell(1)).removeprefix("1 "): tell for tell in _TELLERS}
 """The kinds that the shipped loaders know, and the sentence of each for a number."""

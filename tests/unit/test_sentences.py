@@ -82,6 +82,11 @@ NOT_CHAT = (
 NO_SENTENCES = {
     ("bot/commands/declaration.py", "in threads"),
     ("bot/knowledge/loading/office/old_formats.py", "old formats"),
+    (
+        "bot/knowledge/loading/process.py",
+        "import importlib, json, sys; sys.path[:] = json.loads(sys.argv[2]); "
+        "importlib.import_module(sys.argv[1]).main()",
+    ),
     ("bot/replies/draft.py", "text/markdown; charset=utf-8"),
     ("bot/skills/context.py", "steps done"),
     ("bot/types.py", "in message"),

@@ -133,7 +133,8 @@ class Ingestor:
             if (target.base.name, target.base.generation, made.row.id) not in pending:
                 return made  # it is new: nothing of it is stored
         else:
-            same = known.title == made.row.title
+            told = made.row.title, made.row.left_out
+            same = (known.title, known.left_out) == told
             if same and await self._store.blocks(known.id) == loaded.blocks:
                 await self._touch(known, item, raw, digest)
                 return Ingested(item.location, 0, 0, "unchanged")

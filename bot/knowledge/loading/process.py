@@ -37,7 +37,7 @@ IDLE_TIMEOUT_S = 30.0
 """How long an idle process is kept."""
 _START_TIMEOUT_S = 60.0
 _MAX_WRITE_BYTES = 256 * 1024
-_CHILD_PROGRAM = say(
+_CHILD_PROGRAM = (
     "import importlib, json, sys; sys.path[:] = json.loads(sys.argv[2]); "
     "importlib.import_module(sys.argv[1]).main()"
 )

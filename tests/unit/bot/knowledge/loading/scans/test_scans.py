@@ -197,6 +197,22 @@ async def test_scans_are_counted_while_recognition_is_off_and_read_once_it_is_on
             assert {name: seen.get(name, ("unchanged", 0)) for name in "abc"} == expected
 
 
+async def test_a_page_that_cannot_be_read_was_tried_again_at_every_start(
+    room: Room, drain: Drain
+) -> None:
+    path = room.path / "a.pdf"
+    path.write_bytes(write_pdf(TEXT, bar(40)))
+    states = []
+    for settings in (ScanSettings(), ON, ON):
+        async with aclosing(service_in(room, settings)) as service:
+            if settings.enabled:
+                await mark_unread_scans(room.database)
+            states += [one.state for one in await drain(service.add(str(path))) if one.done]
+            (document,) = await service.list()
+    assert states == ["added", "changed", "unchanged"]
+    assert document.left_out == "1 page that could not be read well enough"
+
+
 def test_the_operator_is_told_the_command_that_installs_the_package() -> None:
     assert is_installed()
     assert "-m pip install rapidocr==" in missing_package()
