@@ -8,7 +8,8 @@ from pathlib import Path
 from bench.documents import ROOT, Corpus, drain, opened, written
 from bench.rows import Row
 from bot.knowledge.retrieval.embedder import Embedder
-from bot.knowledge.retrieval.evaluation import Golden, evaluate, load_golden
+from bot.knowledge.retrieval.evaluation import evaluate
+from bot.knowledge.retrieval.golden import Golden, load_golden
 from bot.knowledge.service import KnowledgeService
 
 SMALL_TALK = ROOT / "tests" / "golden" / "smalltalk.yaml"

@@ -35,7 +35,8 @@ from bot.commands.checks import Asker
 from bot.events import Message
 from bot.history.protocol import StoredMessage
 from bot.knowledge.retrieval.embedder import Embedder
-from bot.knowledge.retrieval.evaluation import Evaluation, Golden, evaluate, load_golden
+from bot.knowledge.retrieval.evaluation import Evaluation, evaluate
+from bot.knowledge.retrieval.golden import Golden, load_golden
 from bot.knowledge.retrieval.reranking import create_reranker
 from bot.knowledge.retrieval.retriever import Rerank
 from bot.knowledge.service import KnowledgeService

@@ -14,14 +14,9 @@ from bench.documents import ROOT, drain, opened, row
 from bench.rows import Row
 from bot.knowledge.citations.support import check_support
 from bot.knowledge.retrieval.embedder import Embedder
-from bot.knowledge.retrieval.evaluation import (
-    Evaluation,
-    Judged,
-    Rate,
-    count_outcomes,
-    evaluate,
-    load_golden,
-)
+from bot.knowledge.retrieval.evaluation import Evaluation, evaluate
+from bot.knowledge.retrieval.golden import load_golden
+from bot.knowledge.retrieval.outcomes import Judged, Rate, count_outcomes
 
 GOLDEN = ROOT / "tests" / "golden"
 PAGES = GOLDEN / "blind"

@@ -18,7 +18,7 @@ from bench.rows import Row
 from bot.config.core import FetchSettings
 from bot.config.knowledge import KnowledgeSettings
 from bot.knowledge.retrieval.embedder import Embedder, create_embedder
-from bot.knowledge.retrieval.evaluation import Golden
+from bot.knowledge.retrieval.golden import Golden
 from bot.knowledge.retrieval.retriever import Rerank
 from bot.knowledge.service import KnowledgeService
 from bot.storage.database import Database

@@ -23,7 +23,8 @@ from bench.documents import ROOT, Corpus, drain, opened, written
 from bench.rows import Row
 from bot.knowledge.retrieval.calibration import DEFAULT_SCALE
 from bot.knowledge.retrieval.embedder import Embedder, create_embedder
-from bot.knowledge.retrieval.evaluation import evaluate, load_golden
+from bot.knowledge.retrieval.evaluation import evaluate
+from bot.knowledge.retrieval.golden import load_golden
 
 GOLDEN = ROOT / "tests" / "golden" / "parlance.yaml"
 _OPEN = "not measured: no other embedder is configured"

@@ -24,7 +24,8 @@ from bot.config.knowledge import KnowledgeSettings
 from bot.knowledge.citations.stream_filter import CitationFilter
 from bot.knowledge.ingestion.chunking import Chunker
 from bot.knowledge.retrieval.embedder import Embedder
-from bot.knowledge.retrieval.evaluation import Evaluation, evaluate, load_golden
+from bot.knowledge.retrieval.evaluation import Evaluation, evaluate
+from bot.knowledge.retrieval.golden import load_golden
 from bot.knowledge.service import KnowledgeService
 from bot.skills.document_tree import Paragraph
 

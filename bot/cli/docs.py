@@ -257,7 +257,9 @@ def evaluate_(
 ) -> None:
     """Measure the search on questions with known answers; needs no model."""
     from bot.cli.eval_answers import describe_outcomes, make_answerer
-    from bot.knowledge.retrieval.evaluation import evaluate, load_golden, outcomes_by_language
+    from bot.knowledge.retrieval.evaluation import evaluate
+    from bot.knowledge.retrieval.golden import load_golden
+    from bot.knowledge.retrieval.outcomes import outcomes_by_language
 
     questions = load_golden(file, half=half)
 

@@ -9,7 +9,8 @@ from bot.app import App
 from bot.commands.checks import Asker
 from bot.config import TerminalSettings
 from bot.events import Message
-from bot.knowledge.retrieval.evaluation import Answer, Outcomes, Rate
+from bot.knowledge.retrieval.evaluation import Answer
+from bot.knowledge.retrieval.outcomes import Outcomes, Rate
 from bot.skills.context import Context
 from bot.turns.turn import Turn
 from bot.types import Author, ConversationKey, Text

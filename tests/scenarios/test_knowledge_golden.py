@@ -24,7 +24,8 @@ from bot.answering.extractive_quote import quote
 from bot.config.core import FetchSettings
 from bot.knowledge.retrieval.calibration import DEFAULT_SCALE, measure_scale
 from bot.knowledge.retrieval.embedder import Embedder, create_embedder
-from bot.knowledge.retrieval.evaluation import evaluate, load_golden
+from bot.knowledge.retrieval.evaluation import evaluate
+from bot.knowledge.retrieval.golden import load_golden
 from bot.knowledge.service import KnowledgeService
 from bot.storage.database import Database
 from bot.values import SearchResult

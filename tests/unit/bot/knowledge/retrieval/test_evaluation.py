@@ -6,15 +6,9 @@ from pathlib import Path
 import pytest
 
 from bot.errors import UsageError
-from bot.knowledge.retrieval.evaluation import (
-    Golden,
-    Judged,
-    Rate,
-    count_outcomes,
-    evaluate,
-    load_golden,
-    outcomes_by_language,
-)
+from bot.knowledge.retrieval.evaluation import evaluate
+from bot.knowledge.retrieval.golden import Golden, load_golden
+from bot.knowledge.retrieval.outcomes import Judged, Rate, count_outcomes, outcomes_by_language
 from bot.knowledge.service import KnowledgeService
 from bot.values import SearchResult
 from tests.unit.bot.knowledge.conftest import Drain, Room
