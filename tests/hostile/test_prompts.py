@@ -30,22 +30,26 @@ SHIPPED = Path(plugins.__file__).parent / "prompts"
 TEMPLATES = sorted(file.name for file in SHIPPED.glob("*.j2"))
 _FENCE = re.compile(r"<([a-z]+-[0-9a-f]{8})>\n.*?\n</\1>", re.DOTALL)
 _QUOTED = re.compile(r'"[^"\n]{0,120}"')
+_NUMBER = re.compile(r"<> \[(\d+)\]")
 _PASSAGE = re.compile(r"(?m)^\s*[\[［【〔⟦]\W{0,2}(\d+)")
 
+_ASKED: Mapping[str, Any] = {
+    "question": Trusted("How so?"),
+    "about": "a message",
+    "passages": [
+        {"number": 1, "title": "Logs", "text": "Logs rotate."},
+        {"number": 2, "title": "Disks", "text": "Disks fill."},
+    ],
+}
 GIVEN: Mapping[str, Mapping[str, Any]] = {
-    "ask": {
-        "question": Trusted("How so?"),
-        "about": "a message",
-        "passages": [
-            {"number": 1, "title": "Logs", "text": "Logs rotate."},
-            {"number": 2, "title": "Disks", "text": "Disks fill."},
-        ],
-    },
+    "ask": {**_ASKED, "pointed": [{"number": 1, "text": "Logs rotate."}]},
     "chat": {
         "question": Trusted("How so?"),
         "quotes": "Ann: hello",
         "files": [{"name": "a.txt", "text": "words", "cut": True}],
     },
+    "passages": _ASKED,
+    "point": {**_ASKED, "nothing": Trusted("NONE")},
     "queries": {"question": Trusted("How so?")},
     "rap": {
         **{"performer": "Ada", "opponent": "Bob", "style": "old", "previous": "Bob:\nIn rhyme"},
@@ -117,8 +121,9 @@ def test_outside_of_the_marks_every_attack_leaves_our_own_words(
         numbers = [
             number for block in _FENCE.finditer(written) for number in _PASSAGE.findall(block[0])
         ]
-        if task == "ask" and field[0] == "passages":
-            assert numbers == ["1", "2"], attack
+        if field[0] == "passages":
+            assert numbers == [], attack
+            assert _NUMBER.findall(outside(written))[:2] == ["1", "2"], attack
 
 
 OLD_ASK = """{% set passages_text %}
