@@ -30,6 +30,7 @@ import numpy as np
 import pytest
 
 from backends.base import (
+    COPIES_NOTHING,
     Backend,
     ChatMessage,
     ChatRequest,
@@ -261,6 +262,20 @@ class BackendContract:
             pytest.skip("an engine without JSON schemas")
         with pytest.raises(InvalidRequest):
             await ask(backend, prompt("hello", json_schema={"type": "no such type"}))
+
+    async def test_an_answer_is_held_to_copied_text_or_the_request_is_refused(
+        self, backend: Backend
+    ) -> None:
+        if not self.chats:
+            pytest.skip("an engine that does not chat")
+        text = "The lamp burns oil. It is lit at dusk."
+        asked = prompt(f"{text} What does it burn?", copy_from=(text,), max_tokens=20)
+        if not (await backend.capabilities()).copies:
+            with pytest.raises(InvalidRequest):
+                await ask(backend, asked)
+            return
+        said = (await ask(backend, asked)).text
+        assert said == COPIES_NOTHING or all(line in text for line in said.splitlines())
 
     async def test_a_deadline_that_has_passed_is_an_error(self, backend: Backend) -> None:
         if not self.chats:
