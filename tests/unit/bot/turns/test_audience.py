@@ -280,7 +280,10 @@ PRIVATE: dict[str, bool | dict[str, bool]] = {
     "ask": False,
     "block": True,
     "chat": False,
-    "docs": {"list": True, "search": True, "feedback": True, "add": False, "remove": False},
+    "docs": {
+        **{"list": True, "search": True, "changes": True, "feedback": True},
+        **{"add": False, "remove": False},
+    },
     "forget": True,
     "help": True,
     "model": {"list": True, "info": True, "use": True},
