@@ -119,7 +119,7 @@ async def test_no_word_is_left_in_any_file(house: House) -> None:
     await eve.is_forgotten()
     assert places(data) == []
     assert house.app is not None
-    assert not house.is_answering()
+    await house.until(lambda: not house.is_answering(), "the turn of /forget has ended, too")
     assert not [m for m in fake.from_bot(EVES) if "slow000" in m["content"]]  # taken back
     listed = await house.app.knowledge.list()
     assert [one.title for one in listed] == ["Ada's"]
