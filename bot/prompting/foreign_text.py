@@ -43,6 +43,8 @@ _NUMBERED = re.compile(
     rf"(?:{_INNER}{{0,4}}[,;、，；–-]{_INNER}{{0,4}}\d{{1,4}}){{0,15}}{_INNER}{{0,4}})"
     rf"[{re.escape(_CLOSING)}]"
 )
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
+"""Marks have no digits: a model that repeats one would seem to name a figure."""
 _METHODS = frozenset(
     {
         *("strip", "lstrip", "rstrip", "upper", "lower", "title", "capitalize", "replace"),
@@ -85,7 +87,7 @@ def fence(text: str, label: str, key: bytes) -> str:
     raw = text.encode("utf-8", "replace")
     for attempt in count():
         salt = b"" if not attempt else str(attempt).encode() + b"\0"
-        mark = hmac.new(key, salt + raw, hashlib.sha256).hexdigest()[:8]
+        mark = hmac.new(key, salt + raw, hashlib.sha256).hexdigest()[:8].translate(_LETTERS)
         if mark not in text:
             break
     return f"<{label}-{mark}>\n{text}\n</{label}-{mark}>"

@@ -28,7 +28,7 @@ from tests.unit.plugins.stage import Stage, attachment, stage
 
 SHIPPED = Path(plugins.__file__).parent / "prompts"
 TEMPLATES = sorted(file.name for file in SHIPPED.glob("*.j2"))
-_FENCE = re.compile(r"<([a-z]+-[0-9a-f]{8})>\n.*?\n</\1>", re.DOTALL)
+_FENCE = re.compile(r"<([a-z]+-[a-p]{8})>\n.*?\n</\1>", re.DOTALL)
 _QUOTED = re.compile(r'"[^"\n]{0,120}"')
 _NUMBER = re.compile(r"<> \[(\d+)\]")
 _PASSAGE = re.compile(r"(?m)^\s*[\[［【〔⟦]\W{0,2}(\d+)")
