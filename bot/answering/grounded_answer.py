@@ -27,7 +27,7 @@ SAMPLING = Sampling(temperature=0.2, repeat_penalty=1.1)
 _FENCE_END = "</document-"
 """What ends a document in the prompt; some models end their answer with it, too."""
 
-_MAX_NEAREST = 2
+_MAX_NEAREST_PASSAGES = 2
 """The most passages that are shown where it is not sure that they answer."""
 _MIN_NEAREST_SHARE = 0.6
 """A passage is shown beside the best if its score is at least this share of the best one's."""
@@ -136,7 +136,7 @@ def _quotation(asked: str, found: SearchResult) -> Iterator[Part]:
 def _nearest(asked: str, found: SearchResult) -> Iterator[Part]:
     """What comes nearest in the documents, where it is not sure that it answers."""
     shown: dict[str, Quotation] = {}
-    for number, passage in enumerate(found.passages[:_MAX_NEAREST], 1):
+    for number, passage in enumerate(found.passages[:_MAX_NEAREST_PASSAGES], 1):
         if passage.score >= _MIN_NEAREST_SHARE * found.passages[0].score:
             one = quote(asked, [passage], found.language) or quote_beginning([passage])
             shown.setdefault(one.text, Quotation(number, one.text))

@@ -19,9 +19,10 @@ import structlog
 from backends.base import COPIES_NOTHING, Capabilities, ChatMessage, ChatRequest, Sampling
 from backends.errors import BackendError
 from bot.answering.prompt import AskPrompt, fit_prompt, render_task
-from bot.answering.reader_trial import MIN_RIGHT, TRIALS, is_right
+from bot.answering.reader_trial import MIN_RIGHT_TRIALS, TRIALS, is_right
 from bot.answering.small_model import is_small
 from bot.catalogue.sentence import say
+from bot.config.knowledge import READER_AUTO, READER_OFF
 from bot.history.protocol import StoredMessage
 from bot.prompting.foreign_text import Trusted, escape_numbers
 from bot.skills.context import Context
@@ -30,11 +31,9 @@ from bot.values import Pointed, SearchResult
 
 log = structlog.get_logger(__name__)
 
-OFF: Final = "off"
-AUTO: Final = "auto"
-MIN_SURE: Final = 0.5
+MIN_ANSWER_PROBABILITY: Final = 0.5
 """How likely an answer must be for the model that points, to be given without a doubt."""
-MIN_RELATED: Final = 0.15
+MIN_RELATED_PROBABILITY: Final = 0.15
 """How likely it must be for the nearest passages to be shown, as not sure."""
 _SAMPLING = Sampling(temperature=0.0, max_tokens=160)
 _SCHEMA = {
@@ -45,7 +44,7 @@ _SCHEMA = {
     "required": ["quotes"],
     "additionalProperties": False,
 }
-_MAX_SPANS = 3
+_MAX_POINTED_SPANS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +80,11 @@ async def read_passages(
     except BackendError as error:
         log.warning("reader.model_failed", model=name, error=str(error))
         return found
-    answers = bool(reading.pointed) and reading.sure >= MIN_SURE
+    answers = bool(reading.pointed) and reading.sure >= MIN_ANSWER_PROBABILITY
     return replace(
         found,
         evidence=answers,
-        related=answers or reading.sure >= MIN_RELATED,
+        related=answers or reading.sure >= MIN_RELATED_PROBABILITY,
         confidence=round(reading.sure, 4),
         pointed=reading.pointed,
     )
@@ -94,9 +93,9 @@ async def read_passages(
 async def _reader(ctx: Context, answering: str) -> str | None:
     """The name of the model that reads, if there is one that can."""
     named = ctx.services.searching.reader
-    if named == OFF:
+    if named == READER_OFF:
         return None
-    name = answering if named == AUTO else named
+    name = answering if named == READER_AUTO else named
     try:
         able = await ctx.models.capabilities(name)
         if is_small(able):
@@ -126,7 +125,7 @@ async def _try_out(ctx: Context, name: str) -> bool:
         lines, _ = await _ask(ctx, name, messages, [trial.passage])
         right += is_right(trial, [one.text for one in _find(lines, [trial.passage])])
     log.info("reader.tried", model=name, right=right, of=len(TRIALS))
-    return right >= MIN_RIGHT
+    return right >= MIN_RIGHT_TRIALS
 
 
 async def _point(ctx: Context, prompt: AskPrompt, question: str, found: SearchResult) -> Reading:
@@ -139,7 +138,7 @@ async def _point(ctx: Context, prompt: AskPrompt, question: str, found: SearchRe
     texts = [escape_numbers(one.text) for one in found.passages[: fitted.blocks]]
     messages = (*fitted.messages[:-1], ChatMessage("user", text))
     lines, sure = await _ask(ctx, prompt.model, messages, texts)
-    pointed = tuple(_find(lines, texts))[:_MAX_SPANS]
+    pointed = tuple(_find(lines, texts))[:_MAX_POINTED_SPANS]
     if sure is None:
         sure = 1.0 if pointed else 0.0
     return Reading(pointed, sure)

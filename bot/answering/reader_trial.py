@@ -47,7 +47,7 @@ TRIALS = (
     Trial("Coffee", _COFFEE, "What does a blinking green light mean?"),
 )
 """What a model is tried on."""
-MIN_RIGHT = 7
+MIN_RIGHT_TRIALS = 7
 """How many trials a reader gets right."""
 
 

@@ -14,6 +14,10 @@ from bot.config.core import PersonKey
 from bot.config.scans import ScanSettings
 from bot.types import Author
 
+READER_AUTO = "auto"
+"""The model that answers reads the passages, too, if it can."""
+READER_OFF = "off"
+"""No model reads them."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0, le=120)]
 
@@ -178,7 +182,7 @@ class KnowledgeSettings(Section):
     related: Fraction = 0.5
     """Confidence that passages are about the subject, below which the answer is "not in the
     documents"; above it the nearest are shown, as not sure."""
-    reader: str = "auto"
+    reader: str = READER_AUTO
     """Model that reads the best passages and points to the words that answer, by its name under
     `models`; `auto`: the one that answers, if it was found to be able to; `off`: none."""
     follow_ups: bool = True

@@ -26,7 +26,7 @@ from bot.config.core import (
     PluginSettings,
     PoolSettings,
 )
-from bot.config.knowledge import KnowledgeSettings
+from bot.config.knowledge import READER_AUTO, READER_OFF, KnowledgeSettings
 from bot.surrogates import repair_surrogates
 from bot.types import Author, ConversationKey
 
@@ -206,7 +206,7 @@ def find_contradictions(config: Config) -> Sequence[tuple[str, str]]:
     refer("default_model", config.default_model, models, "model")
     refer("embedder", config.embedder, models, "model")
     refer("knowledge.reranker", config.knowledge.reranker, models, "model")
-    if config.knowledge.reader not in ("auto", "off"):
+    if config.knowledge.reader not in (READER_AUTO, READER_OFF):
         refer("knowledge.reader", config.knowledge.reader, models, "model")
     for section in ("workspaces", "channels"):
         for key, place in getattr(config, section).items():

@@ -25,7 +25,7 @@ BORNE_OUT_SHARE = 0.6
 """The share of a sentence's words from which a passage is taken for the one that it is from."""
 _MIN_STATEMENT_WORDS = 3
 _MAX_SENTENCES = 60
-_MAX_UNKNOWN = 5
+_MAX_UNKNOWN_WORDS = 5
 """The most words of one sentence that are told."""
 _MAX_CAPITAL_SHARE = 0.2
 """Share of a text's words within sentences that begin with a capital, up to which it writes names
@@ -158,7 +158,7 @@ def _check(answer: str, start: int, end: int, given: Sequence[_Source]) -> Suppo
         end,
         text,
         cited,
-        tuple(dict.fromkeys(unknown))[:_MAX_UNKNOWN],
+        tuple(dict.fromkeys(unknown))[:_MAX_UNKNOWN_WORDS],
         round(len(stems & _union(against)) / len(stems), 3),
     )
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import io
 import math
-from pathlib import PurePosixPath
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -33,11 +32,6 @@ _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP")
 
 class PictureTooLarge(Exception):
     """A picture has more pixels than are read."""
-
-
-def is_pdf(name: str) -> bool:
-    """Tells whether a document is a PDF, by its name; else it is a picture."""
-    return PurePosixPath(name).suffix.lower() == ".pdf"
 
 
 def count_pictures(data: bytes) -> int:
