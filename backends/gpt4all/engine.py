@@ -271,8 +271,7 @@ class GPT4AllBackend:
             native.thread_count()  # the library does not tell otherwise that nothing was loaded
         except Exception as error:
             raise RuntimeError(str(error)) from error
-        if self._options.n_threads is not None:
-            native.set_thread_count(self._options.n_threads)
+        native.set_thread_count(self._options.threads())
         return made
 
     def _generate(self, prompt: str, asked: Sampling, hear: Callable[[int, str], bool]) -> int:

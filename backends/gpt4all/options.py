@@ -7,8 +7,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from backends.base import EngineOptions
+from backends.machine import usable_cores
 from backends.pool.spec import Seconds
 from backends.thinking import Thinking
+
+_MAX_DEFAULT_THREADS = 4
+"""It slows down badly where it has to share its cores."""
 
 
 class GPT4AllOptions(EngineOptions):
@@ -31,3 +35,7 @@ class GPT4AllOptions(EngineOptions):
     chat_format: str | None = None
     thinking: Thinking = "auto"
     silence_s: Annotated[Seconds, Field(gt=0)] = 120.0
+
+    def threads(self) -> int:
+        """Return its threads: a few of the cores that this process may use, unless configured."""
+        return self.n_threads or min(_MAX_DEFAULT_THREADS, usable_cores())

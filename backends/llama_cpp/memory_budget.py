@@ -11,12 +11,12 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
+
+from backends.machine import available_memory
 
 log = logging.getLogger("parlance.llama_cpp")
 
-_MEMINFO_PATH = Path("/proc/meminfo")
 _POLL_INTERVAL_S = 0.02
 
 
@@ -37,18 +37,6 @@ class ModelOwner(Protocol):
 
 _registered_owners: weakref.WeakSet[ModelOwner] = weakref.WeakSet()
 _make_room_lock = threading.Lock()
-
-
-def available_memory() -> int | None:
-    """Return the bytes that can be allocated without swapping; None if the system does not tell."""
-    try:
-        lines = _MEMINFO_PATH.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return None
 
 
 def register_owner(owner: ModelOwner) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from backends.base import EngineOptions
+from backends.machine import usable_cores
 from backends.thinking import Thinking
 
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"]
@@ -17,8 +17,9 @@ MAX_SEQUENCES = 256
 """Most conversations in one cache, in llama.cpp."""
 MAX_TOKENS = 2**24
 """Far beyond any context; numbers near 2**31 overflow in llama.cpp, which ends the process."""
-Threads = Annotated[int, Field(gt=0, le=512)]
-"""llama.cpp has room for 512 threads, and crashes with more."""
+MAX_THREADS = 512
+"""llama.cpp has room for so many, and crashes with more."""
+Threads = Annotated[int, Field(gt=0, le=MAX_THREADS)]
 
 
 class SamplingDefaults(EngineOptions):
@@ -117,11 +118,10 @@ class LlamaCppOptions(EngineOptions):
         return self.cache_tokens or self.context * 3 // 2
 
     def threads(self) -> tuple[int, int]:
-        """Return the threads for decoding and for prompts.
+        """Return the threads for decoding and for prompts: one a core, unless configured.
 
-        Decoding is limited by memory: beyond four cores, a second thread on a core adds nothing.
+        A second thread on a core adds nothing, and one that waits for a container's next share of
+        time holds up all the others.
         """
-        affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
-        cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-        decode = self.n_threads or (cores if cores <= 4 else (cores + 1) // 2)
-        return decode, self.n_threads_batch or self.n_threads or cores
+        decode = self.n_threads or min(usable_cores(), MAX_THREADS)
+        return decode, self.n_threads_batch or decode

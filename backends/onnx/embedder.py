@@ -7,7 +7,6 @@ is for models that were trained on the vector of their first token.
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -183,8 +182,7 @@ class OnnxEmbedder(OnnxModel):
         if self._session is None:
             options = self.options
             path = self._files.path(options.source, options.sha256)
-            threads = options.threads or min(4, os.cpu_count() or 1)
-            self._session = open_session(path, threads, low_memory=options.low_memory)
+            self._session = open_session(path, options.threads, low_memory=options.low_memory)
             release_free_memory()
         return self._session
 

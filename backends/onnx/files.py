@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backends.errors import ModelNotFound
+from backends.machine import usable_cores
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -16,19 +17,22 @@ if TYPE_CHECKING:
 
 _REQUIRED_INPUTS = {"input_ids", "attention_mask"}
 _SEGMENT_INPUT = "token_type_ids"
+_MAX_DEFAULT_THREADS = 4
+"""More bring little for texts of a few hundred tokens, and take cores from the chat model."""
 
 
 def open_session(
-    path: Path, threads: int, *, low_memory: bool = False, what: str = "embedder"
+    path: Path, threads: int | None, *, low_memory: bool = False, what: str = "embedder"
 ) -> InferenceSession:
     """Open a model file on the CPU. Raises `ModelNotFound` if it is not BERT-like.
 
-    `what` names the model in messages, "embedder" or "reranker"; either may do without segments.
+    Without `threads` it takes a few of the cores that this process may use. `what` names the model
+    in messages, "embedder" or "reranker"; either may do without segments.
     """
     import onnxruntime  # slow to import, and wanted only where something is embedded
 
     settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = threads
+    settings.intra_op_num_threads = threads or min(_MAX_DEFAULT_THREADS, usable_cores())
     settings.inter_op_num_threads = 1
     settings.log_severity_level = 3
     # An arena keeps the most that any batch ever took.

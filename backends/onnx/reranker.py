@@ -6,7 +6,6 @@ Designed for models such as ms-marco-MiniLM and the bge rerankers; none is shipp
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -109,8 +108,7 @@ class OnnxReranker(OnnxModel):
         if self._session is None:
             options = self.options
             path = self._files.path(options.source, options.sha256)
-            threads = options.threads or min(4, os.cpu_count() or 1)
-            self._session = open_session(path, threads, what="reranker")
+            self._session = open_session(path, options.threads, what="reranker")
             release_free_memory()
         return self._session
 
