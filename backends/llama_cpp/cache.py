@@ -56,11 +56,8 @@ def common_prefix(a: list[int], b: list[int]) -> int:
 class SequenceCache:
     """Assigns sequences to prompts and keeps them for later. Belongs to the owner thread."""
 
-    def __init__(
-        self, context: Context, sequences: int, *, parking_bytes: int, can_cut: bool
-    ) -> None:
+    def __init__(self, context: Context, sequences: int, *, parking_bytes: int) -> None:
         self._context = context
-        self._can_cut = can_cut
         self._free = list(range(sequences - 1, -1, -1))
         self._live: dict[int, Sequence] = {}
         self._idle: OrderedDict[int, Sequence] = OrderedDict()
@@ -81,7 +78,7 @@ class SequenceCache:
         kept = self._reusable(own, prompt, most) if own else 0
         donor, offered = self._best_donor(prompt, most)
         offloaded = self.offload.find(conversation)
-        stored = self._reusable_tokens(offloaded.tokens, prompt, most) if offloaded else 0
+        stored = self._reusable_saved(offloaded.tokens, prompt, most) if offloaded else 0
         if own and kept >= max(offered, stored):
             return self._continue(own, kept, conversation)
         if own:
@@ -179,26 +176,27 @@ class SequenceCache:
     def _best_donor(
         self, prompt: list[int], most: int, besides: Sequence | None = None
     ) -> tuple[Sequence | None, int]:
-        """Return the sequence that shares most with a prompt; copying needs a memory that can be
-        cut.
-        """
+        """Return the sequence from which most of a prompt can be copied, and how much."""
         best: Sequence | None = None
         length = 0
-        if self._can_cut:
+        if self._context.can_copy:
             for sequence in self._sequences():
                 if sequence is not besides and sequence.tokens[:1] == prompt[:1]:
                     common = min(common_prefix(sequence.tokens, prompt), most)
-                    if common > length:
+                    if common > length and common >= self._shortest_cut(sequence):
                         best, length = sequence, common
         return best, length
 
     def _reusable(self, sequence: Sequence, prompt: list[int], most: int) -> int:
-        return self._reusable_tokens(sequence.tokens, prompt, most)
+        common = min(common_prefix(sequence.tokens, prompt), most)
+        return common if common >= self._shortest_cut(sequence) else 0
 
-    def _reusable_tokens(self, tokens: list[int], prompt: list[int], most: int) -> int:
+    def _reusable_saved(self, tokens: list[int], prompt: list[int], most: int) -> int:
         common = min(common_prefix(tokens, prompt), most)
-        # A memory that cannot be cut is only good for a prompt that goes on where it ends.
-        return common if self._can_cut or common == len(tokens) else 0
+        return common if common >= self._context.shortest_saved_cut(len(tokens)) else 0
+
+    def _shortest_cut(self, sequence: Sequence) -> int:
+        return self._context.shortest_cut(sequence.id, len(sequence.tokens))
 
     # -- the moves -------------------------------------------------------------------------------
 
@@ -210,11 +208,10 @@ class SequenceCache:
         self._live[sequence.id] = sequence
         sequence.conversation = conversation
         if kept < len(sequence.tokens):
-            if kept and self._context.cut(sequence.id, kept):
-                del sequence.tokens[kept:]
-            else:
+            if not (kept and self._context.cut(sequence.id, kept)):
                 self._context.drop(sequence.id)
-                sequence.tokens.clear()
+                kept = 0
+            sequence.tokens = sequence.tokens[:kept]
         sequence.shared = min(sequence.shared, len(sequence.tokens))
         return sequence, len(sequence.tokens)
 
@@ -231,7 +228,7 @@ class SequenceCache:
 
         Otherwise drop it, and cut the kept prompt that resembles it to what both share.
         """
-        if not self._can_cut or not sequence.tokens:
+        if not self._context.can_copy or prompt < self._shortest_cut(sequence):
             self._clear(sequence)
             return
         shelf = [s for s in self._idle.values() if s.conversation is None]
@@ -253,8 +250,9 @@ class SequenceCache:
             self._forget(old)
 
     def _cut(self, sequence: Sequence, length: int) -> None:
-        if length < len(sequence.tokens) and self._context.cut(sequence.id, length):
-            del sequence.tokens[length:]
+        if self._shortest_cut(sequence) <= length < len(sequence.tokens):
+            self._context.cut(sequence.id, length)
+            sequence.tokens = sequence.tokens[:length]
 
     def _forget(self, sequence: Sequence) -> None:
         self._idle.pop(sequence.id, None)

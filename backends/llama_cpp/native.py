@@ -103,7 +103,7 @@ class Model:
         self.recurrent = bool(
             lib.llama_model_is_recurrent(self.handle) or lib.llama_model_is_hybrid(self.handle)
         )
-        self.can_cut = not self.recurrent and int(lib.llama_model_n_swa(self.handle)) == 0
+        self.window = int(lib.llama_model_n_swa(self.handle))
         self._pieces: dict[int, bytes] = {}
         self._marks: dict[int, bool] = {}
         self._shown: dict[int, bytes] = {}
@@ -232,6 +232,7 @@ class Context:
         # Only last tokens have outputs; the default would reserve n_batch times the vocabulary.
         params.n_outputs_max = min(max(sequences, options.parallel), options.n_batch)
         params.kv_unified = True
+        params.swa_full = options.swa_full
         params.n_threads, params.n_threads_batch = options.threads()
         params.type_k = _CACHE_TYPES[options.type_k]
         params.type_v = _CACHE_TYPES[options.type_v]
@@ -244,12 +245,31 @@ class Context:
                 f"cache_tokens {options.cells()}, or type_v needs flash attention."
             )
         self._memory = lib.llama_get_memory(self.handle)
+        self._window = model.window
+        self.can_copy = not model.recurrent
         self.cells = int(lib.llama_n_ctx(self.handle))
 
     def decode(self, batch: Batch) -> int:
         """Compute a batch. 0 done; 1 the cache is full; others as llama.cpp's `llama_decode`."""
         batch.native.n_tokens = batch.rows
         return int(lib.llama_decode(self.handle, batch.native))
+
+    def shortest_cut(self, seq: int, length: int) -> int:
+        """Return the least tokens to which a sequence of `length` can be cut, or from which it can
+        be copied, so that the next token is computed from all that it looks back at.
+        """
+        if not self.can_copy:
+            return length
+        if not self._window:
+            return 0
+        first = int(lib.llama_memory_seq_pos_min(self._memory, seq))
+        return first + self._window if first > 0 else 0
+
+    def shortest_saved_cut(self, length: int) -> int:
+        """As `shortest_cut`, once a saved sequence of `length` tokens is restored: of layers with a
+        sliding window no more than the window is saved.
+        """
+        return length if not self.can_copy or 0 < self._window < length else 0
 
     def cut(self, seq: int, length: int) -> bool:
         """Keep the first `length` tokens of a sequence; return False if that is not possible."""

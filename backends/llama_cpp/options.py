@@ -72,6 +72,10 @@ class LlamaCppOptions(EngineOptions):
     type_k: CacheType = "f16"
     type_v: CacheType = "f16"
     """A quantised value cache needs flash attention."""
+    swa_full: bool = True
+    """Layers with a sliding window keep all tokens, so that conversations can share their beginning
+    and go back. False keeps their window alone, which takes less memory where `context` is long.
+    """
     flash_attn: bool | None = None
     """None lets llama.cpp choose. Without it, idle conversations slow the others down."""
 

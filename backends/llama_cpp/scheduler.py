@@ -48,13 +48,12 @@ class Scheduler:
         self._options = options
         self._intake = RequestBuilder(model, options, template)
         self._deliver = deliver
-        # A recurrent model's memory is paid for by the sequence; others pay by the cell.
-        sequences = options.sequences(2 if model.recurrent else 4)
+        # These memories are paid for by the sequence; others by the cell.
+        by_sequence = model.recurrent or (model.window and not options.swa_full)
+        sequences = options.sequences(2 if by_sequence else 4)
         self._context = Context(model, options, sequences)
         self.cells = self._context.cells
-        self.cache = SequenceCache(
-            self._context, sequences, parking_bytes=options.parking_bytes, can_cut=model.can_cut
-        )
+        self.cache = SequenceCache(self._context, sequences, parking_bytes=options.parking_bytes)
         self._batch = Batch(options.n_batch)
         self._waiting: WaitQueue[Answer] = WaitQueue(options.max_waiting)
         self._live: list[Answer] = []
@@ -146,7 +145,7 @@ class Scheduler:
             sequence, kept = acquired
             answer.start(sequence, kept)
             self._live.append(answer)
-            if self._model.can_cut:
+            if self._context.can_copy:
                 answer.follow(self._live[:-1], _MIN_FOLLOWED_TOKENS)
             self._say_reading(answer)
 

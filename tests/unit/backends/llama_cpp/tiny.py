@@ -63,3 +63,55 @@ def write_recurrent_model(path: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def write_sliding_window_model(
+    path: Path, *, window: int = 32, layers: int = 3, context: int = 4096
+) -> None:
+    """Write a Gemma 3 of random weights: two layers of three see `window` tokens back."""
+    width, heads, size = 32, 2, 16
+    draw = np.random.default_rng(5)
+    tokens = [*_byte_tokens(), "<|im_start|>", "<|im_end|>"]
+    writer = gguf.GGUFWriter(path, "gemma3")
+    writer.add_context_length(context)
+    writer.add_embedding_length(width)
+    writer.add_feed_forward_length(2 * width)
+    writer.add_block_count(layers)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(1)
+    writer.add_key_length(size)
+    writer.add_value_length(size)
+    writer.add_sliding_window(window)
+    writer.add_layer_norm_rms_eps(1e-6)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(tokens)
+    writer.add_token_types([1] * 256 + [3, 3])
+    writer.add_token_merges(["a b"])
+    writer.add_eos_token_id(257)
+    writer.add_chat_template(FORMATS["chatml"])
+
+    def tensor(name: str, *shape: int, spread: float = 0.4) -> None:
+        writer.add_tensor(name, draw.normal(0, spread, shape).astype(np.float32))
+
+    tensor("token_embd.weight", len(tokens), width)
+    tensor("output_norm.weight", width)
+    for n in range(layers):
+        tensor(f"blk.{n}.attn_norm.weight", width)
+        # What it looks back at must decide what it writes: tests see a lack of it in the text.
+        tensor(f"blk.{n}.post_attention_norm.weight", width, spread=8.0)
+        tensor(f"blk.{n}.ffn_norm.weight", width)
+        tensor(f"blk.{n}.post_ffw_norm.weight", width)
+        tensor(f"blk.{n}.attn_q_norm.weight", size)
+        tensor(f"blk.{n}.attn_k_norm.weight", size)
+        tensor(f"blk.{n}.attn_q.weight", heads * size, width)
+        tensor(f"blk.{n}.attn_k.weight", size, width)
+        tensor(f"blk.{n}.attn_v.weight", size, width)
+        tensor(f"blk.{n}.attn_output.weight", width, heads * size)
+        tensor(f"blk.{n}.ffn_gate.weight", 2 * width, width)
+        tensor(f"blk.{n}.ffn_up.weight", 2 * width, width)
+        tensor(f"blk.{n}.ffn_down.weight", width, 2 * width)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
