@@ -61,6 +61,7 @@ class SequenceCache:
         self._free = list(range(sequences - 1, -1, -1))
         self._live: dict[int, Sequence] = {}
         self._idle: OrderedDict[int, Sequence] = OrderedDict()
+        self._idle_by_conversation: dict[str, Sequence] = {}
         self.offload = KVOffload(parking_bytes)
         self.evicted = 0
         self.restored = 0
@@ -124,6 +125,7 @@ class SequenceCache:
         self.offload.take(sequence.conversation)
         if sequence.tokens:
             self._idle[sequence.id] = sequence
+            self._idle_by_conversation[sequence.conversation] = sequence
         else:
             self._clear(sequence)
 
@@ -157,7 +159,10 @@ class SequenceCache:
         return len(self._idle)
 
     def known_tokens(self, conversation: str | None) -> list[int]:
-        """Return the token ids of the conversation's earlier turns, or an empty list."""
+        """Return the token ids of the conversation's earlier turns, or an empty list.
+
+        Safe in any thread: a list may only grow while it is read.
+        """
         own = self._idle_of(conversation)
         if own is not None:
             return own.tokens
@@ -169,9 +174,7 @@ class SequenceCache:
         yield from self._idle.values()
 
     def _idle_of(self, conversation: str | None) -> Sequence | None:
-        if conversation is None:
-            return None
-        return next((s for s in self._idle.values() if s.conversation == conversation), None)
+        return self._idle_by_conversation.get(conversation) if conversation is not None else None
 
     def _best_donor(
         self, prompt: list[int], most: int, besides: Sequence | None = None
@@ -204,7 +207,7 @@ class SequenceCache:
         self, sequence: Sequence, kept: int, conversation: str | None
     ) -> tuple[Sequence, int]:
         """Make a sequence live again with its first `kept` tokens, or none if it cannot be cut."""
-        self._idle.pop(sequence.id, None)
+        self._take_idle(sequence)
         self._live[sequence.id] = sequence
         sequence.conversation = conversation
         if kept < len(sequence.tokens):
@@ -255,8 +258,13 @@ class SequenceCache:
             sequence.tokens = sequence.tokens[:length]
 
     def _forget(self, sequence: Sequence) -> None:
-        self._idle.pop(sequence.id, None)
+        self._take_idle(sequence)
         self._clear(sequence)
+
+    def _take_idle(self, sequence: Sequence) -> None:
+        self._idle.pop(sequence.id, None)
+        if sequence.conversation is not None:
+            self._idle_by_conversation.pop(sequence.conversation, None)
 
     def _clear(self, sequence: Sequence) -> None:
         self._context.drop(sequence.id)

@@ -6,7 +6,6 @@ window are cut.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,18 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from backends.base import ChatMessage, Embeddings
+from backends.base import Embeddings
 from backends.embeddings import unit_rows
 from backends.errors import BackendError, BackendUnavailable, InvalidRequest
 from backends.llama_cpp.batch_plan import MAX_BATCH_TEXTS
 from backends.llama_cpp.job import Job
-from backends.llama_cpp.metadata import context_window, find_pooling
+from backends.llama_cpp.metadata import embedding_batch_tokens, find_pooling
 from backends.llama_cpp.native import Batch, Model
 from backends.llama_cpp.native_library import lib
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.stats import EngineStats
-
-log = logging.getLogger("parlance.llama_cpp")
 
 _MEAN_POOLING = 1  # as llama.cpp numbers it
 
@@ -39,8 +36,7 @@ class LoadedEmbedder:
         self._options = options
         self.model = Model(path, options, go_on)
         head = self.model.head
-        self.window = context_window(head, options)
-        self.batch_tokens = max(self.window, options.n_batch)
+        self.batch_tokens = embedding_batch_tokens(head, options)
         self._dimension = self.model.n_embd
         self._texts = self._tokens = 0
         self._handle = self._context(find_pooling(head))
@@ -77,18 +73,6 @@ class LoadedEmbedder:
     def flush(self) -> None:
         """Do nothing: results are returned by the calls themselves."""
 
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the token ids of texts, with begin and end tokens, cut at the context window."""
-        encoded, cut = [], 0
-        for text in texts:
-            ids = self.model.tokenize(text, special=False, bos=True) or [0]
-            if len(ids) > self.window:
-                ids, cut = [*ids[: self.window - 1], ids[-1]], cut + 1
-            encoded.append(ids)
-        if cut:
-            log.info("llama_cpp.texts_cut cut=%d texts=%d tokens=%d", cut, len(texts), self.window)
-        return encoded
-
     def embed(self, encoded: Sequence[Sequence[int]]) -> Embeddings:
         """Return the unit vectors of one batch: at most `batch_tokens` tokens and 64 texts."""
         if self._memory:
@@ -109,9 +93,9 @@ class LoadedEmbedder:
         self._tokens += self._batch.rows
         return unit_rows(rows, len(encoded), "llama.cpp")  # type: ignore[arg-type]
 
-    def count(self, messages: Sequence[ChatMessage]) -> int:
-        """Count the tokens of the messages, each with its begin and end tokens."""
-        return sum(len(self.model.tokenize(m.content, special=False, bos=True)) for m in messages)
+    def known_tokens(self, conversation: str | None) -> Sequence[int]:
+        """Return nothing: texts are no conversations."""
+        return ()
 
     def stats(self, past: EngineStats) -> EngineStats:
         """Return the present figures; counters continue from `past`, those of earlier loads."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import threading
+import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,16 +30,16 @@ from backends.errors import (
 from backends.files.sources import source_identity
 from backends.llama_cpp.batch_plan import plan_batches
 from backends.llama_cpp.job import Job, Outcome
-from backends.llama_cpp.metadata import ModelFile
+from backends.llama_cpp.metadata import ModelFile, embedding_batch_tokens
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.owner import OwnerThread
+from backends.llama_cpp.prompt_builder import PromptBuilder
 from backends.llama_cpp.stats import EngineStats
 from backends.llama_cpp.tool_calls import ToolCallReader, find_style
 from backends.pool.request_validation import check_request
 
 if TYPE_CHECKING:
     from backends.llama_cpp.embedding import LoadedEmbedder
-    from backends.llama_cpp.vocabulary import Vocabulary
 
 T = TypeVar("T")
 
@@ -57,10 +57,9 @@ class LlamaCppBackend:
         self.name = name
         self._options = options
         self._context = context
-        self._owner = OwnerThread(name, options, context)
         self._file = ModelFile(name, options, context)
-        self._vocabulary: Vocabulary | None = None
-        self._counting = threading.Lock()
+        self._prompts = PromptBuilder(self._file, options)
+        self._owner = OwnerThread(name, options, context, self._prompts)
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Stream an answer. Raises a `BackendError`; see `Backend.chat`."""
@@ -68,16 +67,16 @@ class LlamaCppBackend:
         if request.deadline_s is not None and request.deadline_s <= 0:
             raise _deadline_error()
         reader = await self._tool_calls(request) if request.tools else None
-        job = Job(request, asyncio.get_running_loop())
+        if not self._owner.resident:
+            yield Chunk(progress=Progress("loading"))
+        job = await self._prepare(request)
         alarm = None
         if request.deadline_s is not None:
-            alarm = job.loop.call_later(request.deadline_s, _expire, job)
+            left = request.deadline_s - (time.monotonic() - job.submitted)
+            alarm = job.loop.call_later(left, _expire, job)
         try:
-            resident = self._owner.resident
             if not self._owner.send(job):
                 raise BackendBusy(1.0)
-            if not resident:
-                yield Chunk(progress=Progress("loading"))
             while True:
                 await job.arrived.wait()
                 job.arrived.clear()
@@ -94,6 +93,21 @@ class LlamaCppBackend:
             job.cancelled = True
             if alarm is not None:
                 alarm.cancel()
+
+    async def _prepare(self, request: ChatRequest) -> Job:
+        """Load the model if it is not, and build the prompt."""
+        began, load_s = time.monotonic(), 0.0
+        try:
+            async with asyncio.timeout(request.deadline_s):
+                if not self._owner.resident:
+                    await self._call(_do_nothing)
+                    load_s = time.monotonic() - began
+                known = self._owner.known_tokens(request.conversation)
+                prompt = await asyncio.to_thread(self._prompts.prompt, request, known)
+        except TimeoutError:
+            raise _deadline_error() from None
+        loop = asyncio.get_running_loop()
+        return Job(request, prompt, loop, submitted=began, load_s=load_s)
 
     async def _tool_calls(self, request: ChatRequest) -> ToolCallReader:
         """Return the reader of tool calls for a request.
@@ -115,10 +129,12 @@ class LlamaCppBackend:
             raise InvalidRequest(
                 f"The model {self.name} answers questions; it does not embed texts."
             )
+        head = (await asyncio.to_thread(self._file.read)).head
+        room = embedding_batch_tokens(head, self._options)
         rows = np.zeros((len(texts), able.dimension), np.float32)
         for start in range(0, len(texts), _TOKENIZE_BATCH_TEXTS):
             some = texts[start : start + _TOKENIZE_BATCH_TEXTS]
-            encoded, room = await self._call(partial(_encode, some))
+            encoded = await asyncio.to_thread(self._prompts.encode, some)
             for batch in plan_batches(encoded, room):
                 ids = [encoded[at] for at in batch]
                 places = [start + at for at in batch]
@@ -126,8 +142,8 @@ class LlamaCppBackend:
         return rows
 
     async def count(self, messages: Sequence[ChatMessage]) -> int:
-        """Count the tokens of the messages as a prompt, exactly. Loads the model."""
-        return await self._call(lambda loaded: loaded.count(messages))
+        """Count the tokens of the messages as a prompt, exactly; does not load the weights."""
+        return await asyncio.to_thread(self._prompts.count, messages)
 
     @property
     def model_id(self) -> str:
@@ -142,12 +158,7 @@ class LlamaCppBackend:
 
         Quick, and safe in any thread; the first call reads the vocabulary from disk.
         """
-        with self._counting:
-            if self._vocabulary is None:
-                from backends.llama_cpp.vocabulary import Vocabulary  # loads the native library
-
-                self._vocabulary = Vocabulary(self._file.path(), self._options)
-            return self._vocabulary.tokens(text)
+        return self._prompts.tokens(text)
 
     async def capabilities(self) -> Capabilities:
         """Return what the file says about the model, without loading it. Raises `ModelNotFound`."""
@@ -178,13 +189,7 @@ class LlamaCppBackend:
     async def aclose(self) -> None:
         """Stop the thread and free the model; answers in flight fail. Safe to call twice."""
         await asyncio.to_thread(self._owner.stop)
-        await asyncio.to_thread(self._stop_counting)
-
-    def _stop_counting(self) -> None:
-        with self._counting:
-            if self._vocabulary is not None:
-                self._vocabulary.close()
-                self._vocabulary = None
+        await asyncio.to_thread(self._prompts.close)
 
     async def _call(self, work: Callable[[Any], T]) -> T:
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
@@ -193,8 +198,8 @@ class LlamaCppBackend:
         return await asyncio.wrap_future(future)
 
 
-def _encode(texts: Sequence[str], loaded: LoadedEmbedder) -> tuple[list[list[int]], int]:
-    return loaded.encode(texts), loaded.batch_tokens
+def _do_nothing(loaded: object) -> None:
+    """Only load the model."""
 
 
 def _embed(encoded: Sequence[Sequence[int]], loaded: LoadedEmbedder) -> Embeddings:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from backends.base import ChatRequest, Chunk
 from backends.errors import BackendError
+from backends.llama_cpp.templates import Prompt
 
 Outcome = Chunk | BackendError
 """What the owner thread sends back: pieces of the stream, or the error that ends it."""
@@ -16,13 +17,14 @@ Outcome = Chunk | BackendError
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A request and the way back to its caller.
+    """A request with its prompt, and the way back to its caller.
 
     `inbox` and `arrived` belong to the event loop. `cancelled` is set there and only read by the
     owner thread, between rounds. The inbox is bounded by the answer's own length.
     """
 
     request: ChatRequest
+    prompt: Prompt
     loop: asyncio.AbstractEventLoop
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     inbox: list[Outcome] = field(default_factory=list)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from backends.base import ChatMessage
 from backends.errors import BackendError
 from backends.files.gguf import check_gguf
 from backends.llama_cpp.embedding import LoadedEmbedder
@@ -16,11 +15,10 @@ from backends.llama_cpp.native import Model
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.scheduler import Scheduler
 from backends.llama_cpp.stats import EngineStats
-from backends.llama_cpp.templates import ChatTemplate
 
 
 class LoadedChatModel:
-    """Weights, template and scheduler. Belongs to the owner thread."""
+    """Weights and scheduler. Belongs to the owner thread."""
 
     def __init__(
         self,
@@ -32,14 +30,7 @@ class LoadedChatModel:
         self._options = options
         self.model = Model(path, options, go_on)
         try:
-            template = ChatTemplate(
-                self.model,
-                self.model.head.template or None,
-                options.chat_format,
-                options.thinking,
-            )
-            self.template = template
-            self.scheduler = Scheduler(self.model, options, template, deliver)
+            self.scheduler = Scheduler(self.model, options, deliver)
         except BackendError:
             self.model.close()
             raise
@@ -61,9 +52,9 @@ class LoadedChatModel:
         """Deliver the outcomes so far."""
         self.scheduler.flush()
 
-    def count(self, messages: Sequence[ChatMessage]) -> int:
-        """Count the tokens that the messages take as a prompt."""
-        return len(self.template.encode(messages))
+    def known_tokens(self, conversation: str | None) -> Sequence[int]:
+        """Return the token ids of a conversation's earlier turns; safe in any thread."""
+        return self.scheduler.cache.known_tokens(conversation)
 
     def stats(self, past: EngineStats) -> EngineStats:
         """Return the present figures; counters continue from `past`, those of earlier loads."""

@@ -57,6 +57,11 @@ def context_window(head: GgufHead, options: LlamaCppOptions) -> int:
     return min(options.context, head.context or options.context)
 
 
+def embedding_batch_tokens(head: GgufHead, options: LlamaCppOptions) -> int:
+    """Return the tokens of texts that are embedded together."""
+    return max(context_window(head, options), options.n_batch)
+
+
 @dataclass(frozen=True, slots=True)
 class ModelMetadata:
     """The metadata of one version of a model file."""

@@ -11,7 +11,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -22,6 +22,7 @@ from backends.llama_cpp.job import Job, deliver
 from backends.llama_cpp.memory_budget import make_room, register_owner
 from backends.llama_cpp.metadata import FileState, read_file_state
 from backends.llama_cpp.options import LlamaCppOptions
+from backends.llama_cpp.prompt_builder import PromptBuilder
 from backends.llama_cpp.stats import EngineStats
 
 if TYPE_CHECKING:  # importing these loads the native library, which only the thread does
@@ -38,10 +39,17 @@ _EXTRA_QUEUE_COMMANDS = 64
 class OwnerThread:
     """A daemon thread and its command queue. The first command starts it."""
 
-    def __init__(self, name: str, options: LlamaCppOptions, context: EngineContext) -> None:
+    def __init__(
+        self,
+        name: str,
+        options: LlamaCppOptions,
+        context: EngineContext,
+        prompts: PromptBuilder,
+    ) -> None:
         self._name = name
         self._options = options
         self._files = context.files
+        self._prompts = prompts
         self._commands: queue.Queue[Job | Call | None] = queue.Queue(
             options.max_waiting + _EXTRA_QUEUE_COMMANDS
         )
@@ -67,6 +75,11 @@ class OwnerThread:
         """Whether an answer is in flight, or a command waits."""
         loaded = self._loaded
         return not self._commands.empty() or (loaded is not None and loaded.has_work)
+
+    def known_tokens(self, conversation: str | None) -> Sequence[int]:
+        """Return the token ids of a conversation's earlier turns, as far as they are kept."""
+        loaded = self._loaded
+        return loaded.known_tokens(conversation) if loaded is not None else ()
 
     # -- the event loop's side -------------------------------------------------------------------
 
@@ -160,8 +173,6 @@ class OwnerThread:
         if isinstance(command, Job) and command.cancelled:
             return
         self.used_at = time.monotonic()
-        began = time.monotonic()
-        was_resident = self._loaded is not None
         try:
             loaded = self._load()
         except BackendError as error:
@@ -170,8 +181,6 @@ class OwnerThread:
             return
         try:
             if isinstance(command, Job):
-                if not was_resident:
-                    command.load_s = time.monotonic() - began
                 loaded.submit(command)
             elif command[1].set_running_or_notify_cancel():
                 result = command[0](loaded)
@@ -211,6 +220,7 @@ class OwnerThread:
             except BackendError:
                 self.failed = read_file_state(path)
                 raise
+            self._prompts.lend(self._loaded.model)
             self.failed = None
             self._note(None)
         return self._loaded
@@ -226,6 +236,7 @@ class OwnerThread:
         """Unload the model; answers in flight end with `error`."""
         if self._loaded is not None:
             self._snapshot()
+            self._prompts.take_back()
             self._loaded.close(error)
             self._loaded = None
             self._past = replace(

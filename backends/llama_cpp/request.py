@@ -1,11 +1,8 @@
-"""Turns a request into an answer to compute: prompt tokens, sampler, or an error."""
+"""Turns a request into an answer to compute: its prompt, sampler, or an error."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from backends.base import Sampling
-from backends.errors import ContextOverflow
 from backends.llama_cpp.answer import Answer
 from backends.llama_cpp.copying import CopySampler
 from backends.llama_cpp.grammar import compile_grammar
@@ -13,35 +10,22 @@ from backends.llama_cpp.job import Job
 from backends.llama_cpp.native import Model
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.sampling import Sampler, resolve_settings
-from backends.llama_cpp.templates import ChatTemplate
 
 
 class RequestBuilder:
     """Creates answers from requests. `limit` is the context of one conversation, in tokens."""
 
-    def __init__(self, model: Model, options: LlamaCppOptions, template: ChatTemplate) -> None:
+    def __init__(self, model: Model, options: LlamaCppOptions) -> None:
         self._model = model
         self._options = options
-        self._template = template
         self.limit = min(options.context, model.context_trained or options.context)
 
-    def prepare(self, job: Job, known: Sequence[int]) -> Answer:
-        """Return an answer that has not begun. `known` are ids of the conversation's earlier turns.
+    def prepare(self, job: Job) -> Answer:
+        """Return an answer that has not begun.
 
-        Raises `ContextOverflow`, before anything is computed, for a prompt that leaves no room to
-        answer, and `InvalidRequest` for one that cannot be rendered or sampled.
+        Raises `InvalidRequest` for a request that cannot be sampled.
         """
-        sampling = job.request.sampling
-        prompt = self._template.prompt(
-            job.request.messages,
-            known,
-            tools=job.request.tools,
-            # A grammar and copied text would hold the thoughts to them, too.
-            thinks=sampling.json_schema is None and not sampling.copy_from,
-            written=job.request.written_tokens,
-        )
-        if len(prompt.tokens) >= self.limit:
-            raise ContextOverflow(len(prompt.tokens), self.limit)
+        sampling, prompt = job.request.sampling, job.prompt
         answer = Answer(job, prompt, self._sampler(sampling), sampling.stop)
         answer.text.skip(b"".join(map(self._model.visible_bytes, prompt.written[-4:])))
         return answer

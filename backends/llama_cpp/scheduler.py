@@ -22,7 +22,6 @@ from backends.llama_cpp.native import Batch, Context, Model
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.request import RequestBuilder
 from backends.llama_cpp.round_budget import RoundBudget
-from backends.llama_cpp.templates import ChatTemplate
 from backends.llama_cpp.wait_queue import WaitQueue
 
 _MIN_FOLLOWED_TOKENS = 32
@@ -41,12 +40,11 @@ class Scheduler:
         self,
         model: Model,
         options: LlamaCppOptions,
-        template: ChatTemplate,
         deliver: Callable[[Sequence[tuple[Job, Outcome]]], None],
     ) -> None:
         self._model = model
         self._options = options
-        self._intake = RequestBuilder(model, options, template)
+        self._intake = RequestBuilder(model, options)
         self._deliver = deliver
         # These memories are paid for by the sequence; others by the cell.
         by_sequence = model.recurrent or (model.window and not options.swa_full)
@@ -82,8 +80,7 @@ class Scheduler:
     def submit(self, job: Job) -> None:
         """Accept a request. If it is invalid, the error is delivered as its outcome."""
         try:
-            known = self.cache.known_tokens(job.request.conversation)
-            answer = self._intake.prepare(job, known)
+            answer = self._intake.prepare(job)
         except BackendError as error:
             self._outbox.append((job, error))
             return

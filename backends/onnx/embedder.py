@@ -27,8 +27,9 @@ from backends.base import (
 )
 from backends.files.catalog import EMBEDDER_FILE, TOKENIZER_FILE
 from backends.files.sources import source_identity
+from backends.machine import release_free_memory
 from backends.onnx.families import Pooling, find_family
-from backends.onnx.files import open_session, plan_batches, read_tokenizer, release_free_memory
+from backends.onnx.files import open_session, plan_batches, read_tokenizer
 from backends.onnx.model import OnnxModel
 
 if TYPE_CHECKING:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from backends.errors import ModelNotFound
 from backends.machine import usable_cores
@@ -82,11 +80,3 @@ def plan_batches(encoded: Sequence[Sequence[int]], most: int) -> Iterator[list[i
         batch.append(at)
     if batch:
         yield batch
-
-
-def release_free_memory() -> None:
-    """Return free memory to the system; glibc would keep about 60 MB after loading."""
-    if sys.platform == "linux":
-        trim: Any = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
-        if trim is not None:
-            trim(0)

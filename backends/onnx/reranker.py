@@ -28,7 +28,8 @@ from backends.errors import (
     InvalidRequest,
     ModelNotFound,
 )
-from backends.onnx.files import open_session, plan_batches, read_tokenizer, release_free_memory
+from backends.machine import release_free_memory
+from backends.onnx.files import open_session, plan_batches, read_tokenizer
 from backends.onnx.model import OnnxModel
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,21 +15,9 @@ from backends.llama_cpp.job import Job, Outcome
 from backends.llama_cpp.native import Model
 from backends.llama_cpp.round_budget import RoundBudget
 from backends.llama_cpp.scheduler import Scheduler
-from backends.llama_cpp.templates import ChatTemplate, Prompt
+from backends.llama_cpp.templates import ChatTemplate
 
 NO_SUCH_TOKEN = 10_000_000
-
-
-class Poisoned(ChatTemplate):
-    """A template whose prompt for the question "poison" ends in a token that does not exist."""
-
-    def prompt(
-        self, messages: Sequence[ChatMessage], known: Sequence[int] = (), **how: Any
-    ) -> Prompt:
-        prompt = super().prompt(messages, known, **how)
-        if messages[-1].content == "poison":
-            prompt.tokens.append(NO_SUCH_TOKEN)
-        return prompt
 
 
 class Delivered:
@@ -57,23 +44,36 @@ def delivered() -> Delivered:
 @pytest.fixture
 def scheduler(model: Model, chat_model_path: Path, delivered: Delivered) -> Iterator[Scheduler]:
     options = LlamaCppOptions(source=f"file:{chat_model_path}", context=256, n_threads=1)
-    scheduler = Scheduler(model, options, Poisoned(model, model.head.template), delivered)
+    scheduler = Scheduler(model, options, delivered)
     yield scheduler
     scheduler.close()
 
 
-def job(
-    text: str, loop: asyncio.AbstractEventLoop, *, max_tokens: int = 6, person: str | None = None
-) -> Job:
-    sampling = Sampling(temperature=0.0, max_tokens=max_tokens)
-    return Job(ChatRequest((ChatMessage("user", text),), sampling, person=person), loop)
+class Asking:
+    """Makes requests. The prompt of the question "poison" ends in a token that does not exist."""
+
+    def __init__(self, model: Model) -> None:
+        self._template = ChatTemplate(model, model.head.template)
+
+    def __call__(self, text: str, *, max_tokens: int = 6, person: str | None = None) -> Job:
+        messages = (ChatMessage("user", text),)
+        prompt = self._template.prompt(messages)
+        if text == "poison":
+            prompt.tokens.append(NO_SUCH_TOKEN)
+        sampling = Sampling(temperature=0.0, max_tokens=max_tokens)
+        request = ChatRequest(messages, sampling, person=person)
+        return Job(request, prompt, asyncio.get_running_loop())
+
+
+@pytest.fixture
+def job(model: Model) -> Asking:
+    return Asking(model)
 
 
 async def test_what_llama_cpp_refuses_fails_alone(
-    scheduler: Scheduler, delivered: Delivered
+    scheduler: Scheduler, delivered: Delivered, job: Asking
 ) -> None:
-    loop = asyncio.get_running_loop()
-    good, bad, late = job("Hello!", loop), job("poison", loop), job("Good evening!", loop)
+    good, bad, late = job("Hello!"), job("poison"), job("Good evening!")
     for each in (good, bad, late):
         scheduler.submit(each)
     while scheduler.has_work:
@@ -85,8 +85,10 @@ async def test_what_llama_cpp_refuses_fails_alone(
         assert not delivered.errors(each)
 
 
-async def test_a_cancelled_request_is_gone_after_one_round(scheduler: Scheduler) -> None:
-    endless = job("Tell me a long story.", asyncio.get_running_loop(), max_tokens=200)
+async def test_a_cancelled_request_is_gone_after_one_round(
+    scheduler: Scheduler, job: Asking
+) -> None:
+    endless = job("Tell me a long story.", max_tokens=200)
     scheduler.submit(endless)
     while not scheduler.busy or not scheduler.cache.live_cells:
         scheduler.run_round()
@@ -96,25 +98,23 @@ async def test_a_cancelled_request_is_gone_after_one_round(scheduler: Scheduler)
     assert not scheduler.has_work
 
 
-async def test_a_newcomer_joins_at_the_next_round(scheduler: Scheduler) -> None:
-    loop = asyncio.get_running_loop()
-    scheduler.submit(job("Tell me a long story.", loop, max_tokens=100))
+async def test_a_newcomer_joins_at_the_next_round(scheduler: Scheduler, job: Asking) -> None:
+    scheduler.submit(job("Tell me a long story.", max_tokens=100))
     scheduler.run_round()
     assert scheduler.busy == 1
-    scheduler.submit(job("Hello!", loop))
+    scheduler.submit(job("Hello!"))
     scheduler.run_round()
     assert scheduler.busy == 2
 
 
 async def test_one_person_cannot_take_the_last_place(
-    scheduler: Scheduler, delivered: Delivered
+    scheduler: Scheduler, delivered: Delivered, job: Asking
 ) -> None:
-    loop = asyncio.get_running_loop()
     for n in range(10):
-        scheduler.submit(job(f"{n}?", loop, max_tokens=100, person="ada"))
+        scheduler.submit(job(f"{n}?", max_tokens=100, person="ada"))
     scheduler.run_round()
     assert scheduler.busy == 7
-    newcomer = job("Hello!", loop, person="bob")
+    newcomer = job("Hello!", person="bob")
     scheduler.submit(newcomer)
     while not delivered.text(newcomer):
         assert scheduler.busy <= 8
