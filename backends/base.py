@@ -39,13 +39,27 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture for a model that sees: a JPEG or PNG file, upright, and its size in pixels.
+
+    The data is base64: it passes through JSON on its way to every engine.
+    """
+
+    base64: str = field(repr=False)
+    media_type: Literal["image/jpeg", "image/png"]
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One message of a prompt."""
+    """One message of a prompt. `pictures` are for models with `Capabilities.vision`."""
 
     role: Role
     content: str
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
+    pictures: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +168,8 @@ class Capabilities:
     probe. `thinking`: the model thinks before it answers. `continues`: it goes on from the end of a
     message of its own. `copies`: it can be held to copied text. `reads`: it was
     found to point rightly to the words of a passage that answer a question, or not to; None where
-    that was not tried. Each of `notes` is a sentence about a request option that this engine
-    ignores.
+    that was not tried. `vision`: it sees the pictures of a message. Each of `notes` is a sentence
+    about a request option that this engine ignores.
     """
 
     context: int = 0
@@ -172,6 +186,7 @@ class Capabilities:
     continues: bool = False
     copies: bool = False
     reads: bool | None = None
+    vision: bool = False
     notes: tuple[str, ...] = ()
 
 

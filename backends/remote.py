@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field
 
 from backends.base import ChatMessage, EngineOptions
 from backends.errors import BackendTimeout, DeadlineExceeded
+from backends.picture_tokens import count_picture_tokens
 from backends.pool.spec import Seconds
 
 T = TypeVar("T")
@@ -127,18 +128,22 @@ class TokenEstimator:
     """Estimates tokens from bytes, and corrects itself by what the server counted."""
 
     def __init__(self) -> None:
+        self.family = ""
+        """The family of the model, by which pictures are counted."""
         self._bytes_per_token = 4.0
         self._learned = False
 
     def count(self, messages: Sequence[ChatMessage]) -> int:
         """Estimate the tokens of a prompt, template included."""
-        return sum(
+        return count_picture_tokens(messages, self.family) + sum(
             4 + round(len(message.content.encode("utf-8", "replace")) / self._bytes_per_token)
             for message in messages
         )
 
     def learn(self, messages: Sequence[ChatMessage], tokens: int) -> None:
         """Correct the estimate by the tokens that these messages really took."""
+        if any(message.pictures for message in messages):
+            return  # what the pictures took is not told apart
         said = sum(len(message.content.encode("utf-8", "replace")) for message in messages)
         counted = tokens - 4 * len(messages)
         if said < 64 or counted <= 0:

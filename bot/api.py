@@ -14,6 +14,7 @@ from backends.base import (
     Engine,
     EngineContext,
     EngineOptions,
+    Picture,
     Sampling,
 )
 from backends.errors import (
@@ -93,6 +94,7 @@ from bot.replies.message_sink import MessageSink
 from bot.replies.protocol import Replies, Reply, Sink
 from bot.replies.reply_options import ReplyTiming
 from bot.replies.wording import notice_text, place_words, source_line, status_text
+from bot.skills.attached_files import AttachedFiles, read_attached
 from bot.skills.context import Context
 from bot.skills.document_loader import Loaded, Loader
 from bot.skills.document_tree import (
@@ -138,6 +140,7 @@ from bot.values import (
     ModelInfo,
     Page,
     Passage,
+    PicturesRead,
     SearchResult,
     Setting,
 )
@@ -158,6 +161,7 @@ __all__ = [
     "Answer",
     "AnswerDeleted",
     "Asker",
+    "AttachedFiles",
     "Attachment",
     "Author",
     "Backend",
@@ -226,6 +230,8 @@ __all__ = [
     "Paragraph",
     "Part",
     "Passage",
+    "Picture",
+    "PicturesRead",
     "Place",
     "Platform",
     "PlatformContext",
@@ -296,6 +302,7 @@ __all__ = [
     "private_base",
     "quoted",
     "raised",
+    "read_attached",
     "read_passages",
     "say",
     "say_number",

@@ -174,7 +174,10 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
         pool = installation.create_pool()
         stack.push_async_callback(pool.aclose)
         document_reader = DocumentReader(
-            installation.plugins, config.knowledge.loading, config.knowledge.ocr
+            installation.plugins,
+            config.knowledge.loading,
+            config.knowledge.ocr,
+            pictures=config.pictures,
         )
         stack.push_async_callback(document_reader.aclose)
         web = PageReader(

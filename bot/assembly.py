@@ -139,6 +139,7 @@ async def open_core(
                 reader=config.knowledge.reader,
             ),
             max_attachment_bytes=config.limits.max_attachment_bytes,
+            max_pictures=config.pictures.per_message,
             authorize=rules.authorize,
             written=rules.platforms.written,
         )

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import Literal, Protocol
 
+from backends.base import Picture
 from bot.types import NOWHERE, Place, Scope
 
 
@@ -27,7 +28,8 @@ def document_name(location: str, source: str = "") -> str:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """A model as people see it. If it has several replicas, `replicas` has a line for each."""
+    """A model as people see it. If it has several replicas, `replicas` has a line for each.
+    `vision`: it is known to see pictures."""
 
     name: str
     description: str
@@ -35,6 +37,16 @@ class ModelInfo:
     state: str
     detail: str = ""
     replicas: tuple[str, ...] = ()
+    vision: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PicturesRead:
+    """The pictures of a file, for a model that sees; `notes` say in sentences what of it is not
+    seen."""
+
+    pictures: tuple[Picture, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from bot.api import (
+    AttachedFiles,
     Context,
     ContextMessage,
     EchoFilter,
@@ -15,8 +16,6 @@ from bot.api import (
     Explanation,
     Notice,
     Option,
-    Page,
-    Recording,
     Refused,
     Sampling,
     Skill,
@@ -24,7 +23,6 @@ from bot.api import (
     StoredMessage,
     Text,
     Trusted,
-    UserFacingError,
     answer_from,
     answer_to,
     command,
@@ -34,8 +32,10 @@ from bot.api import (
     model_names,
     plain_name,
     quoted,
+    read_attached,
     read_passages,
     say,
+    say_number,
     search_for,
     small_note,
     speakers,
@@ -70,25 +70,27 @@ async def chat(
 async def converse(ctx: Context, said: str, model: str | None = None) -> None:
     """One turn of a conversation."""
     said = said.strip()
-    pages, refused = await _read_files(ctx)
-    if not said and not pages:
-        raise Refused(refused[0] if refused else say("Your message is empty; ask me something."))
-    for reason in refused:
-        await ctx.say(Notice(reason, kind="footer"))
-    question = said or say("Say in a few sentences what this is about.")
     name = await ctx.model(model)
+    near = [file for quote in ctx.event.context for file in quote.attachments]
+    files = await read_attached(ctx, (*ctx.attachments, *near[-3:]), name)
+    if not said and not files:
+        notes = files.notes or [say("Your message is empty; ask me something.")]
+        raise Refused(notes[0])
+    for note in files.notes:
+        await ctx.say(Notice(note, kind="footer"))
+    question = said or say("Say in a few sentences what this is about.")
     capabilities = await ctx.models.capabilities(name)
     history = await ctx.history.recent(str(ctx.conversation))
-    note = small_note(ctx, name, history) if is_small(capabilities) else None
-    if is_small(capabilities) and not pages and (kind := courtesy(said)):
+    small = small_note(ctx, name, history) if is_small(capabilities) else None
+    if is_small(capabilities) and not files and (kind := courtesy(said)):
         await ctx.say(Text(answer_to(kind, ctx)))
-        if note:
-            await ctx.say(note)
+        if small:
+            await ctx.say(small)
         return
     family = capabilities.family
     who = speakers(history, ctx.author)
     system = ctx.prompts.render("system", family, persona=ctx.persona, several=bool(who))
-    from_documents = not pages and await ctx.allowed("ask")
+    from_documents = not files and await ctx.allowed("ask")
     bases = await ctx.knowledge.bases(ctx.asker) if from_documents else []
     if bases and not _is_single_word(question):
         found = await search_for(ctx, question, bases=bases, history=history, model=name)
@@ -100,11 +102,11 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> None:
             await ctx.say_all(drawn)
             return
     asked = _Prompt(name, family, system, who.said(ctx.author.key, question), history, who)
-    await _plain(ctx, asked, pages)
+    await _plain(ctx, asked, files)
     if bases:
         await ctx.say(Notice(say("Plain conversation, not from the documents."), kind="footer"))
-    if note:
-        await ctx.say(note)
+    if small:
+        await ctx.say(small)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +121,13 @@ class _Prompt:
     who: Speakers
 
 
-async def _plain(ctx: Context, asked: _Prompt, pages: Sequence[Page]) -> None:
+async def _plain(ctx: Context, asked: _Prompt, attached: AttachedFiles) -> None:
     model, history = asked.model, asked.history
     fitter = ctx.services.fitter
     quotes = _context_lines(ctx, history)
     pieces: list[tuple[str, str]] = []
     longer: set[str] = set()
-    for page in pages:
+    for page in attached.pages:
         split = await fitter.split(ctx.models, model, page.text, PIECE_TOKENS, most=MAX_FILE_PIECES)
         pieces.extend((page.title, text) for text in split.pieces)
         if split.more:
@@ -159,19 +161,24 @@ async def _plain(ctx: Context, asked: _Prompt, pages: Sequence[Page]) -> None:
         blocks=len(quotes) + len(pieces),
         history=history,
         who=asked.who,
+        pictures=attached.pictures,
     )
     missing = len(quotes) + len(pieces) - fitted.blocks
-    left_out = (
-        (say("{number} pieces of messages and files that did not fit", number=missing),)
-        if missing
-        else ()
-    )
+    left_out: list[str] = []
+    if missing:
+        left_out.append(
+            say("{number} pieces of messages and files that did not fit", number=missing)
+        )
+    if unseen := len(attached.pictures) - fitted.pictures:
+        lost = say_number("{n} picture did not fit.", "{n} pictures did not fit.", unseen)
+        await ctx.say(Notice(lost, kind="footer"))
+        left_out.append(lost)
     await ctx.say(
         Explanation(
             model=model,
             turns_used=fitted.turns_used,
             turns_left_out=fitted.turns_left_out,
-            left_out=left_out,
+            left_out=tuple(left_out),
         )
     )
     sampling = replace(SAMPLING, max_tokens=fitted.max_tokens)
@@ -206,20 +213,6 @@ def _context_lines(ctx: Context, history: Sequence[StoredMessage]) -> list[str]:
 
 def _line(quote: ContextMessage) -> str:
     return quoted(plain_name(quote.author), quote.text)
-
-
-async def _read_files(ctx: Context) -> tuple[list[Page], list[str]]:
-    """Attached files as text, and a word for each that cannot be read."""
-    pages, refused = [], []
-    quoted = [file for quote in ctx.event.context for file in quote.attachments]
-    for file in (*ctx.attachments, *quoted[-3:]):
-        try:
-            pages.append(await ctx.read(file))
-        except Recording as exc:
-            refused.append(str(exc))
-        except UserFacingError as exc:
-            refused.append(say("{name} is left out: {reason}", name=file.name[:100], reason=exc))
-    return pages, refused
 
 
 SKILL = Skill("chat", commands=(chat,), answer=answer, priority=1000)

@@ -126,6 +126,8 @@ async def _info(ctx: Context, name: str) -> str:
         lines.append(say("- Family: {family}", family=can.family))
     skills = ((say("tools"), can.tools), (say("JSON"), can.json_schema))
     able = [word for word, does in skills if does]
+    if can.vision:
+        able.append(say("seeing pictures"))
     if can.thinking:
         able.append(say("thinking before it answers"))
     if able:

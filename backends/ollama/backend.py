@@ -102,7 +102,7 @@ class OllamaBackend:
         self._marks = ChatMarkEscaper()
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        await check_request(request)
+        await check_request(request, vision=True)
         if request.sampling.logit_bias:
             raise InvalidRequest("Ollama offers no logit bias.")
         ends = deadline_at(request.deadline_s)
@@ -196,6 +196,7 @@ class OllamaBackend:
         self._marks = ChatMarkEscaper(shown.template or "")
         facts = shown.modelinfo or {}
         family = str(facts.get("general.architecture") or (shown.details and shown.details.family))
+        self._guess.family = family
         able = shown.capabilities or ["completion"]  # an older server does not say
         trained = parse_count(facts.get(f"{family}.context_length"))
         embeds = "embedding" in able
@@ -206,6 +207,7 @@ class OllamaBackend:
             dimension=parse_count(facts.get(f"{family}.embedding_length")) if embeds else 0,
             tools="tools" in able,
             thinking="thinking" in able,
+            vision="vision" in able,
             continues="completion" in able,
             json_schema="completion" in able,
             template=shown.template or "",

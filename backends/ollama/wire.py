@@ -16,6 +16,8 @@ def message_to_json(message: ChatMessage, all_: Sequence[ChatMessage]) -> dict[s
             {"function": {"name": call.name, "arguments": dict(call.arguments)}}
             for call in message.tool_calls
         ]
+    if message.pictures:
+        sent["images"] = [picture.base64 for picture in message.pictures]
     if message.role == "tool":  # Ollama knows results by the tool's name, not by an id
         names = {call.id: call.name for each in all_ for call in each.tool_calls}
         sent["tool_name"] = names.get(message.tool_call_id or "", "")

@@ -75,7 +75,7 @@ class OpenAICompatibleBackend:
         self._closed = False
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        await check_request(request)
+        await check_request(request, vision=True)
         if not self._options.chat:
             raise InvalidRequest(f"The model {self.name!r} is for embeddings only.")
         ends = deadline_at(request.deadline_s)
@@ -205,6 +205,7 @@ class OpenAICompatibleBackend:
             dimension=dimension,
             tools=bool(properties.tools if options.tools is None else options.tools),
             json_schema=options.json_schema and options.chat,
+            vision=bool(properties.vision if options.vision is None else options.vision),
             continues=properties.owner in CONTINUING_SERVERS,
             thinking=options.starts_thinking or is_thinking_template(properties.template),
             template=properties.template,
@@ -249,6 +250,7 @@ class OpenAICompatibleBackend:
                     Connection, url, self._options.model, self._key, self._options.connect_s
                 )
                 self._known = False
+                self._guess.family = self._connection.model
             return self._connection
 
     async def _check_model(self, connection: Connection, *, again: bool = False) -> None:

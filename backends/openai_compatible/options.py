@@ -16,8 +16,9 @@ class OpenAICompatibleOptions(RemoteOptions):
     """Keys of a model with `backend: openai_compatible`.
 
     Either `url` (with its `/v1`) or `command`. `model` may be left out where the server has one
-    only. `chat`, `embeddings`, `tools` and `json_schema` say what the model can do; `context`
-    and `parallel` are asked of the server where it tells. `extra` goes into every request body.
+    only. `chat`, `embeddings`, `tools`, `json_schema` and `vision` (it sees pictures) say what the
+    model can do; `tools`, `vision`, `context` and `parallel` are asked of the server where it
+    tells. `extra` goes into every request body.
     `starts_thinking`: the answer begins in the middle of thinking, without a tag that says so, as
     that of a server without a reasoning parser may.
     """
@@ -32,6 +33,7 @@ class OpenAICompatibleOptions(RemoteOptions):
     dimension: int = Field(default=0, ge=0)
     tools: bool | None = None
     json_schema: bool = True
+    vision: bool | None = None
     thinking: Thinking = "auto"
     starts_thinking: bool = False
     extra: Mapping[str, Any] = Field(default_factory=dict)

@@ -12,6 +12,7 @@ import openai
 
 from backends.base import ChatMessage, Health
 from backends.chat_marks import ChatMarkEscaper
+from backends.picture_tokens import count_picture_tokens
 from backends.remote import Address, wait_bounded
 
 _METADATA_TIMEOUT_S = 5.0
@@ -26,9 +27,31 @@ class ServerProperties:
     slots: int = 0
     template: str = ""
     tools: bool | None = None
+    vision: bool | None = None
     owner: str = ""
     """What its list of models calls their owner, which tells servers apart."""
     marks: ChatMarkEscaper = field(default_factory=ChatMarkEscaper, repr=False)
+
+
+def find_vision(reported: Mapping[str, Any]) -> bool | None:
+    """Whether a model sees pictures, by what its server reports; None if it does not tell.
+
+    llama-server tells in `/props` (`modalities.vision`), others in their list of models
+    (`architecture.input_modalities`, `input_modalities`, `modalities` or `capabilities`).
+    """
+    architecture = reported.get("architecture")
+    inside = architecture if isinstance(architecture, Mapping) else {}
+    for told in (
+        inside.get("input_modalities"),
+        *(reported.get(key) for key in ("input_modalities", "modalities", "capabilities")),
+    ):
+        if isinstance(told, Mapping):
+            if isinstance(told.get("vision"), bool):
+                return bool(told["vision"])
+            told = told.get("input")
+        if isinstance(told, list):
+            return any(one in ("image", "vision", "multimodal") for one in told)
+    return None
 
 
 class Connection:
@@ -117,6 +140,7 @@ class Connection:
     async def count(self, messages: Sequence[ChatMessage]) -> int | None:
         """Count a prompt's tokens by the server's tokenizer; None if it offers none."""
         messages = self.properties.marks.escape_messages(messages)
+        pictures = count_picture_tokens(messages, self.model)
         sent = [{"role": message.role, "content": message.content} for message in messages]
         if self._counts_with == "/tokenize":
             rendered = await self._post("/apply-template", {"messages": sent})
@@ -126,14 +150,14 @@ class Connection:
                 found = await self._post("/tokenize", body)
                 tokens = found.get("tokens") if isinstance(found, Mapping) else None
                 if isinstance(tokens, list):
-                    return len(tokens)
+                    return len(tokens) + pictures
             self._counts_with = "/extras/tokenize/count"
         if self._counts_with is not None:
             text = "\n".join(message.content for message in messages)
             found = await self._post(self._counts_with, {"input": text})
             counted = found.get("count") if isinstance(found, Mapping) else None
             if isinstance(counted, int):
-                return counted + 5 * len(messages)  # the template's own tokens, roughly
+                return counted + pictures + 5 * len(messages)  # the template's own tokens, roughly
             self._counts_with = None
         return None
 
@@ -149,12 +173,15 @@ class Connection:
             template=template if isinstance(template, str) else "",
             marks=ChatMarkEscaper(template if isinstance(template, str) else ""),
             tools=tools if isinstance(tools, bool) else None,
+            vision=find_vision(props),
         )
 
     def _take_model(self, extra: Mapping[str, Any]) -> None:
         """Store the context: vLLM reports `max_model_len`, llama-server's list
         `meta.n_ctx_train`.
         """
+        if self.properties.vision is None:
+            self.properties = replace(self.properties, vision=find_vision(extra))
         longest = extra.get("max_model_len")
         if not self.properties.context and isinstance(longest, int):
             self.properties = replace(self.properties, context=longest)

@@ -70,7 +70,7 @@ def _response_format(schema: Mapping[str, Any] | None, style: SchemaStyle) -> di
 
 
 def _message_to_json(message: ChatMessage) -> dict[str, Any]:
-    sent: dict[str, Any] = {"role": message.role, "content": message.content}
+    sent: dict[str, Any] = {"role": message.role, "content": _content_to_json(message)}
     if message.tool_calls:
         sent["tool_calls"] = [
             {
@@ -83,6 +83,17 @@ def _message_to_json(message: ChatMessage) -> dict[str, Any]:
     if message.tool_call_id is not None:
         sent["tool_call_id"] = message.tool_call_id
     return sent
+
+
+def _content_to_json(message: ChatMessage) -> str | list[dict[str, Any]]:
+    """The text, or a list of parts where there are pictures, which stand before the text."""
+    if not message.pictures:
+        return message.content
+    parts: list[dict[str, Any]] = [
+        {"type": "image_url", "image_url": {"url": f"data:{one.media_type};base64,{one.base64}"}}
+        for one in message.pictures
+    ]
+    return [*parts, {"type": "text", "text": message.content}]
 
 
 def _tool_to_json(tool: Tool) -> dict[str, Any]:

@@ -24,6 +24,7 @@ def combine_capabilities(able: Sequence[Capabilities], thoughts: int = 0) -> Cap
         thinking=any(each.thinking for each in able),
         continues=all(each.continues for each in able),
         copies=all(each.copies for each in able),
+        vision=all(each.vision for each in able),
         reads=_all_read([each.reads for each in able]),
         notes=tuple(dict.fromkeys(note for each in able for note in each.notes)),
         parameters=min(each.parameters for each in able),

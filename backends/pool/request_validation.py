@@ -13,13 +13,18 @@ MAX_COPIED_CHARACTERS = 256_000
 """The longest texts that an answer is copied from, together."""
 
 
-async def check_request(request: ChatRequest, *, copies: bool = False) -> None:
+async def check_request(
+    request: ChatRequest, *, copies: bool = False, vision: bool = False
+) -> None:
     """Raise `InvalidRequest`, saying what is wrong, for a request that no engine can serve.
 
-    `copies` says whether this engine can hold an answer to copied text.
+    `copies` says whether this engine can hold an answer to copied text, `vision` whether it takes
+    pictures.
     """
     if not request.messages:
         raise InvalidRequest("The request holds no message.")
+    if not vision and any(message.pictures for message in request.messages):
+        raise InvalidRequest("This engine cannot see pictures.")
     if request.sampling.max_tokens < 1:
         raise InvalidRequest("max_tokens must be at least 1.")
     if not all(request.sampling.stop):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backends.base import ChatMessage, Usage
+from backends.picture_tokens import count_picture_tokens
 
 _SMOOTHING_WEIGHT = 0.25
 """Of a new measurement in the moving average: about the last eight answers count."""
@@ -49,5 +50,6 @@ def estimate_tokens(*texts: str) -> int:
 
 
 def estimate_prompt_tokens(messages: tuple[ChatMessage, ...]) -> int:
-    """Estimate the tokens of a prompt, template included."""
-    return estimate_tokens(*(message.content for message in messages)) + 4 * len(messages)
+    """Estimate the tokens of a prompt, template and pictures included."""
+    text = estimate_tokens(*(message.content for message in messages)) + 4 * len(messages)
+    return text + count_picture_tokens(messages)

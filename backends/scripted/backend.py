@@ -37,6 +37,7 @@ from backends.base import (
 )
 from backends.errors import BackendBusy, BackendError, ContextOverflow
 from backends.lru import LruDict
+from backends.picture_tokens import count_picture_tokens
 from backends.pool.request_validation import check_request
 from backends.scripted.script import (
     FAILURE_ERRORS,
@@ -124,7 +125,7 @@ class ScriptedBackend:
         began = time.perf_counter()
         self.requests.append(request)
         self._refuse_if_down()
-        await check_request(request, copies=True)
+        await check_request(request, copies=True, vision=self.options.vision)
         plan = self._plan(request, began)
         if self._slots is not None and self._slots.locked():
             yield Chunk(progress=Progress("queued", position=self.waiting + 1))
@@ -179,7 +180,7 @@ class ScriptedBackend:
     async def count(self, messages: Sequence[ChatMessage]) -> int:
         """Count the words, plus one for each message's role."""
         await asyncio.sleep(0)  # as in an engine, which counts in a thread of its own
-        return len(split_prompt(messages))
+        return len(split_prompt(messages)) + count_picture_tokens(messages)
 
     async def capabilities(self) -> Capabilities:
         return Capabilities(
@@ -191,6 +192,7 @@ class ScriptedBackend:
             continues=self.options.continues,
             copies=self.options.copies,
             reads=self.options.reads,
+            vision=self.options.vision,
             template="scripted",
             family=self.options.family,
         )

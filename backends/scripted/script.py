@@ -105,7 +105,8 @@ class ScriptedOptions(EngineOptions):
     used, else `echo` answers from then on. `parallel` is how many answers run side by side (0: any
     number), `queue` how many more may wait. With `down` every request fails so, and health says it.
     With `continues` an answer goes on behind its beginning, where that is the last message; with
-    `copies` it can be held to copied text. `reads` says whether it is a reader of passages.
+    `copies` it can be held to copied text. `reads` says whether it is a reader of passages,
+    `vision` whether it takes pictures.
     """
 
     replies: tuple[Reply, ...] = ()
@@ -121,6 +122,7 @@ class ScriptedOptions(EngineOptions):
     continues: bool = True
     copies: bool = True
     reads: bool | None = False
+    vision: bool = False
     family: str = ""
 
     @field_validator("replies", mode="before")

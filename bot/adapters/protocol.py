@@ -138,7 +138,8 @@ class Adapter(Protocol):
 
     It may have more, which is used where it is there: `connected`, whether its events arrive now;
     `routes`, ASGI apps that the HTTP port offers for it, by path; `withdraw_reply(reply)`, which
-    takes the messages of an answer away that another one has replaced; and `written(call)`, how a
+    takes the messages of an answer away that another one has replaced; `files_of(conversation,
+    message)`, the files of a message, by the id of its event; and `written(call)`, how a
     call such as `/ask how so?` is shown to people, as Markdown. A platform that is served `alone`
     may have `interactive`, whether Ctrl-C belongs to it, and `status`, the exit status.
     """

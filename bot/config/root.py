@@ -27,6 +27,7 @@ from bot.config.core import (
     PoolSettings,
 )
 from bot.config.knowledge import READER_AUTO, READER_OFF, KnowledgeSettings
+from bot.config.pictures import PictureSettings
 from bot.surrogates import repair_surrogates
 from bot.types import Author, ConversationKey
 
@@ -83,6 +84,8 @@ class Config(Section):
     """Fetching of pages that people name."""
     knowledge: KnowledgeSettings = KnowledgeSettings()
     """Documents: how they are cut, found and judged."""
+    pictures: PictureSettings = PictureSettings()
+    """Pictures of messages and attached documents, for models that see."""
     history: HistorySettings = HistorySettings()
     """Conversations, and how long they are kept."""
     backup: BackupSettings = BackupSettings()

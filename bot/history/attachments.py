@@ -3,13 +3,15 @@ answered again.
 
 A snapshot is stored with the question's turn and deleted with it; each message in it is also
 deleted with the person who wrote it. The files themselves are not stored, and of a long text only
-the beginning is.
+the beginning is. Of pictures only the names are: they are fetched again from the platform.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeAlias
 
 from bot.catalogue.sentence import say
 from bot.errors import Refused
@@ -22,12 +24,16 @@ MAX_CONTEXT_MESSAGES = 50
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file as it was read. `cut`: only its beginning is kept."""
+    """A file as it was read. `cut`: only its beginning is kept. `seen`: a model was shown its
+    pictures; it is file number `at` of its message."""
 
     name: str
     title: str
     text: str = field(repr=False)
     cut: bool = False
+    seen: bool = False
+    at: int = 0
+    content_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +49,14 @@ class StoredContextMessage:
     thread: bool = False
     by: str = ""
 
-    def restore(self) -> ContextMessage:
+    def restore(self, find: FindFiles) -> ContextMessage:
         """The message, as an event has it."""
         return ContextMessage(
             self.author,
             self.text,
             self.from_us,
             self.id,
-            restore_files(self.files),
+            _restore_files(self.files, partial(find, self.id)),
             _refuse_thread if self.thread else None,
             self.by,
         )
@@ -79,26 +85,29 @@ class AttachmentSnapshot:
         quotes = tuple(quote for quote in self.quotes if quote.by != person)
         return replace(self, quotes=quotes, target=target)
 
-    @property
-    def attachments(self) -> tuple[Attachment, ...]:
-        """The event's files; a menu's message brings its own."""
-        return (
-            *restore_files(self.files),
-            *restore_files(self.target.files if self.target else ()),
-        )
+    def attachments(self, event: str, find: FindFiles) -> tuple[Attachment, ...]:
+        """The files of the event with this id; a menu's message brings its own."""
+        target = self.target.restore(find) if self.target else None
+        own = _restore_files(self.files, partial(find, event))
+        return (*own, *(target.attachments if target else ()))
 
-    @property
-    def context(self) -> tuple[ContextMessage, ...]:
-        return tuple(quote.restore() for quote in self.quotes)
+    def context(self, find: FindFiles) -> tuple[ContextMessage, ...]:
+        """The messages around the event."""
+        return tuple(quote.restore(find) for quote in self.quotes)
 
 
+FindFiles: TypeAlias = Callable[[str], Awaitable[Sequence[Attachment]]]
+"""Fetches the files of a message from its platform, by the message's id; none if it is gone."""
 ReadFiles = Sequence[tuple[Attachment, str, str]]
 """Files that were read: the attachment itself, its title and its text."""
 
 
-def take_snapshot(event: Message | CommandCall, read: ReadFiles) -> AttachmentSnapshot:
-    """The snapshot of an event, with those of its files that have been read (`read`)."""
-    budget = _SizeBudget(read)
+def take_snapshot(
+    event: Message | CommandCall, read: ReadFiles, seen: Sequence[Attachment] = ()
+) -> AttachmentSnapshot:
+    """The snapshot of an event, with those of its files that have been read (`read`), or whose
+    pictures were shown to a model (`seen`)."""
+    budget = _SizeBudget(read, seen)
     target = event.target if isinstance(event, CommandCall) else None
     kept = budget.message(target) if target is not None else None
     quotes = [budget.message(quote) for quote in event.context[-MAX_CONTEXT_MESSAGES:]]
@@ -110,9 +119,11 @@ def take_snapshot(event: Message | CommandCall, read: ReadFiles) -> AttachmentSn
     )
 
 
-def restore_files(files: Sequence[StoredFile]) -> tuple[Attachment, ...]:
-    """Stored files as attachments; reading one fetches nothing."""
-    return tuple(_attachment(file) for file in files)
+def _restore_files(
+    files: Sequence[StoredFile], find: Callable[[], Awaitable[Sequence[Attachment]]]
+) -> tuple[Attachment, ...]:
+    """Stored files as attachments; only reading one whose pictures were seen fetches it."""
+    return tuple(_seen_file(file, find) if file.seen else _attachment(file) for file in files)
 
 
 def _attachment(file: StoredFile) -> Attachment:
@@ -123,6 +134,16 @@ def _attachment(file: StoredFile) -> Attachment:
         return data[:limit]
 
     return Attachment(file.name, len(data), "text/markdown", read, text, file.title)
+
+
+def _seen_file(file: StoredFile, find: Callable[[], Awaitable[Sequence[Attachment]]]) -> Attachment:
+    async def read(limit: int) -> bytes:
+        there = (await find())[file.at :]
+        if not there or there[0].name[:200] != file.name:
+            raise Refused(say("it is no longer there; please send it again."))
+        return await there[0].read(limit)
+
+    return Attachment(file.name, 0, file.content_type or None, read, file.text or None, file.title)
 
 
 async def _refuse_thread(limit: int) -> Sequence[ContextMessage]:
@@ -138,9 +159,10 @@ def _is_in(file: Attachment, quote: ContextMessage | None) -> bool:
 class _SizeBudget:
     """Shortens texts so that all together stay within `MAX_SNAPSHOT_BYTES`."""
 
-    def __init__(self, read: ReadFiles) -> None:
+    def __init__(self, read: ReadFiles, seen: Sequence[Attachment]) -> None:
         self._left = MAX_SNAPSHOT_BYTES
         self._read = read
+        self._seen = seen
 
     def message(self, quote: ContextMessage) -> StoredContextMessage:
         return StoredContextMessage(
@@ -155,10 +177,22 @@ class _SizeBudget:
 
     def files(self, attachments: Iterable[Attachment]) -> tuple[StoredFile, ...]:
         kept = []
-        for file in attachments:
-            found = next(((t, text) for one, t, text in self._read if one is file), None)
-            if found is not None and (text := self._shorten(found[1])):
-                kept.append(StoredFile(file.name[:200], found[0][:200], text, text != found[1]))
+        for at, file in enumerate(attachments):
+            found = next(((t, text) for one, t, text in self._read if one is file), ("", ""))
+            text = self._shorten(found[1])
+            seen = any(one is file for one in self._seen)
+            if text or seen:
+                kept.append(
+                    StoredFile(
+                        name=file.name[:200],
+                        title=(found[0] or file.name)[:200],
+                        text=text,
+                        cut=text != found[1],
+                        seen=seen,
+                        at=at,
+                        content_type=(file.content_type or "")[:100],
+                    )
+                )
         return tuple(kept)
 
     def _shorten(self, text: str) -> str:

@@ -179,6 +179,7 @@ class ModelService:
             state=_state(statuses),
             detail=join_sentences(_details(statuses, able), "; "),
             replicas=tuple(map(_line, statuses)) if len(statuses) > 1 else (),
+            vision=able is not None and able.vision,
         )
 
 

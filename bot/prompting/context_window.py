@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from backends.base import ChatMessage
+from backends.base import ChatMessage, Picture
 from backends.errors import ContextOverflow
 from backends.lru import LruDict
+from backends.picture_tokens import max_picture_tokens
 from bot.history.protocol import StoredMessage
 from bot.prompting.speakers import Speakers
 from bot.prompting.text_split import iter_spans, split_text
@@ -48,14 +49,16 @@ _NO_SPEAKERS = Speakers()
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A prompt that fits. `blocks` says how many of the blocks are in it; `max_tokens` is the room
-    left for the answer; turns are counted one for a question and one for an answer."""
+    """A prompt that fits. `blocks` says how many of the blocks are in it, `pictures` how many of
+    the pictures; `max_tokens` is the room left for the answer; turns are counted one for a question
+    and one for an answer."""
 
     messages: tuple[ChatMessage, ...]
     max_tokens: int
     blocks: int = 0
     turns_used: int = 0
     turns_left_out: int = 0
+    pictures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class Fitter:
         who: Speakers = _NO_SPEAKERS,
         answer_tokens: int | None = None,
         share: float | None = None,
+        pictures: Sequence[Picture] = (),
     ) -> Fitted:
         """Make a prompt of as much as fits.
 
@@ -104,8 +108,8 @@ class Fitter:
         later ones are left out first. `who` names the speakers of the history. `share` is how
         much of the room the last message may take up with blocks; by default 0.7 where there is
         history, else all. `answer_tokens` is the longest answer; by default what the window has
-        room for, up to the limit of all answers. Raises `ContextOverflow` where the question alone
-        is too long.
+        room for, up to the limit of all answers. `pictures` go with the last message, as many of
+        the first as fit. Raises `ContextOverflow` where the question alone is too long.
         """
         window = (await models.capabilities(model)).context or DEFAULT_CONTEXT_TOKENS
         longest = self._answer_tokens if answer_tokens is None else answer_tokens
@@ -116,6 +120,7 @@ class Fitter:
             compose,
             blocks,
             (_DEFAULT_BLOCKS_SHARE if history else 1.0) if share is None else share,
+            pictures,
         )
         exchanges = _exchanges(history)
         room = measure.budget - cost
@@ -129,7 +134,14 @@ class Fitter:
         if answer_tokens is None and answer < longest:
             taken = await measure.estimate(messages, window - longest)
             answer = max(answer, min(longest, window - taken - _MARGIN_TOKENS))
-        return Fitted(messages, answer, used, len(chosen), len(history) - len(chosen))
+        return Fitted(
+            messages,
+            answer,
+            used,
+            len(chosen),
+            len(history) - len(chosen),
+            len(base[-1].pictures),
+        )
 
     async def _cut(
         self,
@@ -230,14 +242,22 @@ class _Measure:
         return await self._models.count(self.model, messages)
 
     async def blocks(
-        self, system: str, compose: Callable[[int], str], blocks: int, share: float
+        self,
+        system: str,
+        compose: Callable[[int], str],
+        blocks: int,
+        share: float,
+        pictures: Sequence[Picture] = (),
     ) -> tuple[int, tuple[ChatMessage, ...], int]:
         """How many blocks fit, the messages without history, and what they take."""
         head = (ChatMessage("system", system),) if system else ()
+        seen = tuple(pictures)
 
         def base(n: int) -> tuple[ChatMessage, ...]:
-            return (*head, ChatMessage("user", compose(n)))
+            return (*head, ChatMessage("user", compose(n), pictures=seen))
 
+        while seen and not await self.fits(base(0)):
+            seen = seen[:-1]
         room = int(self.budget * share)
         low, high = 0, blocks
         while low < high:
@@ -285,8 +305,10 @@ def _first_pieces(text: str, width: int, most: int) -> tuple[list[str], int]:
 
 def _max_tokens(messages: Sequence[ChatMessage]) -> int:
     """An upper bound of tokens without asking the model: no token is shorter than a byte."""
-    return _MAX_TEMPLATE_TOKENS + sum(
-        len(m.content.encode()) + _MAX_MESSAGE_OVERHEAD_TOKENS for m in messages
+    return (
+        max_picture_tokens(messages)
+        + _MAX_TEMPLATE_TOKENS
+        + sum(len(m.content.encode()) + _MAX_MESSAGE_OVERHEAD_TOKENS for m in messages)
     )
 
 

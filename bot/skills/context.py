@@ -44,7 +44,7 @@ from bot.types import (
     Status,
     Text,
 )
-from bot.values import Page
+from bot.values import Page, PicturesRead
 
 _STEPS: Final = "steps done"
 """Key under which the results of `Context.step` are stored."""
@@ -185,6 +185,30 @@ class Context:
         """
         if attachment.text is not None:
             return Page(attachment.name, attachment.title or attachment.name, attachment.text)
+        data = await self._fetch(attachment)
+        try:
+            page = await self.web.read_bytes(attachment.name, data)
+        except Refused as error:
+            if words := recording_refusal(attachment):
+                raise Recording(words) from error
+            raise
+        self.record.read.append((attachment, page.title, page.text))
+        return page
+
+    async def pictures(self, attachment: Attachment, most: int) -> PicturesRead:
+        """Read an attached picture, or at most `most` pictures of an attached document, for a model
+        with `Capabilities.vision`. Raises `Refused` if it cannot be seen.
+
+        Pictures are not stored; Regenerate fetches the file again from its platform.
+        """
+        read = await self.web.pictures(attachment.name, await self._fetch(attachment), most)
+        if read.pictures and attachment not in self.record.seen:
+            self.record.seen.append(attachment)
+        return read
+
+    async def _fetch(self, attachment: Attachment) -> bytes:
+        """The bytes of an attached file. Raises `Refused` if it is too large, or what the platform
+        says."""
         limit = self.services.max_attachment_bytes
         if attachment.size > limit:
             raise Refused(
@@ -195,15 +219,7 @@ class Context:
                     limit=limit / 1024**2,
                 )
             )
-        data = await attachment.read(limit)
-        try:
-            page = await self.web.read_bytes(attachment.name, data)
-        except Refused as error:
-            if words := recording_refusal(attachment):
-                raise Recording(words) from error
-            raise
-        self.record.read.append((attachment, page.title, page.text))
-        return page
+        return await attachment.read(limit)
 
     # --- the reply ----------------------------------------------------------------------------
 

@@ -33,6 +33,9 @@ class TurnRecord:
     read: list[tuple[Attachment, str, str]] = field(default_factory=list, repr=False)
     """The files that were read, each with its title and text; stored with the question."""
 
+    seen: list[Attachment] = field(default_factory=list, repr=False)
+    """The files whose pictures a model was shown; only their names are stored."""
+
     def add(self, usage: Usage) -> None:
         """Add the usage of one more model call of the same turn."""
         old = self.usage

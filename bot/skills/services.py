@@ -21,6 +21,7 @@ from bot.values import (
     Ingested,
     Page,
     Passage,
+    PicturesRead,
     SearchResult,
     Setting,
     Support,
@@ -108,6 +109,11 @@ class Web(Protocol):
 
     async def read_bytes(self, name: str, data: bytes) -> Page:
         """Read an uploaded file."""
+        ...
+
+    async def pictures(self, name: str, data: bytes, most: int) -> PicturesRead:
+        """Read an uploaded picture, or at most `most` pictures of a document, for a model that
+        sees. Raises `Refused`, which says why it cannot be seen."""
         ...
 
 
@@ -234,7 +240,8 @@ class Services:
     """Everything a skill may use, each behind a narrow protocol.
 
     `forget` deletes what the history and every plugin stored about a person (`platform:id`), and
-    returns the number of deleted turns. `max_attachment_bytes` is the largest file that is read.
+    returns the number of deleted turns. `max_attachment_bytes` is the largest file that is read,
+    `max_pictures` how many pictures of one message a model sees.
     `authorize` decides who may do what; a skill asks it with `ctx.allowed` and `ctx.authorize`.
     """
 
@@ -253,6 +260,7 @@ class Services:
     fitter: Fitter = field(default_factory=Fitter)
     searching: Searching = Searching()
     max_attachment_bytes: int = 20 * 1024 * 1024
+    max_pictures: int = 4
     authorize: Authorize = field(default_factory=Authorizer, repr=False)
     written: Callable[[str, str], str] = field(default=lambda platform, call: f"`{call}`")
     """How a call such as `/ask how so?` is shown on a platform, as Markdown."""

@@ -17,6 +17,7 @@ from bot.events import ActionCall
 from bot.history.attachments import AttachmentSnapshot, StoredContextMessage, StoredFile
 from bot.history.protocol import HistoryStore, StoredMessage, Verdict
 from bot.replies.wording import place_words
+from bot.turns.platforms import Platforms
 from bot.types import Action, ConversationKey, Explanation, Notice, Source
 
 _VERDICTS: dict[str, tuple[Verdict, str]] = {
@@ -45,6 +46,7 @@ class ButtonHandler:
 
     store: HistoryStore
     authorize: Authorize
+    platforms: Platforms
 
     async def find(
         self, call: ActionCall, asker: Asker
@@ -181,6 +183,8 @@ def _author_of(quote: StoredContextMessage) -> str:
 
 
 def _file(file: StoredFile) -> str:
+    if not file.text:
+        return say("- {name} (seen, not kept)", name=file.name)
     size = say("{number:,} characters", number=len(file.text))
     cut = say("of which only the beginning is kept") if file.cut else ""
     about = join_sentences((size, cut), ", ")

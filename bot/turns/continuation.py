@@ -33,7 +33,7 @@ async def prepare_continuation(
     answer, question = await buttons.find(call, asker)
     if question is None:
         raise NotFound(say("The question is no longer kept; please ask again."))
-    event = await restore_event(buttons.store, question, call)
+    event = await restore_event(buttons, question, call)
     if answer.cut is None or not await buttons.store.reopen(answer.id):
         raise NotFound(say("This answer is complete, or goes on already."))
     turn = Turn(

@@ -59,7 +59,7 @@ class Intake:
         self._open_turns = dependencies.open_turns
         self._is_admin = is_admin
         self._authorize = authorize
-        self._buttons = ButtonHandler(dependencies.store, authorize)
+        self._buttons = ButtonHandler(dependencies.store, authorize, platforms)
         self._regenerator = Regenerator(dependencies.open_turns, self._buttons)
         self._admission = admission or EverybodyAdmitted()
         self._platforms = platforms

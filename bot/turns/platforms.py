@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -13,6 +13,7 @@ from bot.adapters.protocol import Adapter
 from bot.catalogue.sentence import say
 from bot.commands.checks import Asker
 from bot.errors import Refused
+from bot.events import Attachment
 from bot.replies.protocol import Reply, Sink
 from bot.types import Author, ConversationKey
 
@@ -63,6 +64,20 @@ class Platforms:
                 await withdraw(reply)
         except Exception:  # noqa: BLE001  # a platform may be anybody's
             _log.warning("platform.reply_not_withdrawn", platform=reply.platform, exc_info=True)
+
+    async def files_of(self, conversation: ConversationKey, message: str) -> Sequence[Attachment]:
+        """The files of a message, by the id of its event; none where it is gone or the platform
+        cannot tell."""
+        find = getattr(self._adapters.get(conversation.platform), "files_of", None)
+        if find is None or not message:
+            return ()
+        try:
+            async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
+                found: Sequence[Attachment] = await find(conversation, message)
+        except Exception:  # noqa: BLE001  # a platform may be anybody's
+            _log.warning("platform.files_not_found", platform=conversation.platform, exc_info=True)
+            return ()
+        return found
 
     def written(self, platform: str, call: str) -> str:
         """How a call such as `/ask how so?` is shown on a platform, as Markdown."""

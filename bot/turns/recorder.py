@@ -118,11 +118,11 @@ class TurnRecorder:
 
     async def save_attachments(self, turn: Turn) -> None:
         """Store the attachments and quoted messages that were read so far, for Regenerate."""
-        read = turn.record.read
-        if self.answer is None or self._question is not None or self._read == len(read):
+        read, seen = turn.record.read, turn.record.seen
+        if self.answer is None or self._question is not None or self._read == len(read) + len(seen):
             return
-        self._read = len(read)
-        snapshot = take_snapshot(turn.event, read)
+        self._read = len(read) + len(seen)
+        snapshot = take_snapshot(turn.event, read, seen)
         if snapshot and self.answer.answers is not None:
             try:
                 await self._store.keep(self.answer.answers, snapshot)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from bot.catalogue.sentence import say
 from bot.commands.checks import Asker
 from bot.errors import NotFound
 from bot.events import ActionCall, CommandCall, Message, Reader
-from bot.history.attachments import AttachmentSnapshot
-from bot.history.protocol import HistoryStore, StoredMessage
+from bot.history.attachments import AttachmentSnapshot, FindFiles
+from bot.history.protocol import StoredMessage
 from bot.turns.actions import ButtonHandler, is_same_channel
 from bot.turns.open_turns import OpenTurns
 from bot.types import Author, ConversationKey
@@ -50,7 +51,7 @@ class Regenerator:
         answer, question = await self.buttons.find(call, asker)
         if question is None:
             raise NotFound(say("The question is no longer kept; please ask again."))
-        event = await restore_event(self.buttons.store, question, call, edited=call.value)
+        event = await restore_event(self.buttons, question, call, edited=call.value)
         if not (question.text.strip() or question.command or event.attachments):
             raise NotFound(say("The files of that question are gone; please send them again."))
         return Repetition(event, question, answer)
@@ -64,14 +65,15 @@ class Regenerator:
 
 
 async def restore_event(
-    store: HistoryStore, question: StoredMessage, call: ActionCall, *, edited: str = ""
+    buttons: ButtonHandler, question: StoredMessage, call: ActionCall, *, edited: str = ""
 ) -> Message | CommandCall:
     """Return the stored question as an event of the person who pressed a button."""
     key = ConversationKey.parse(question.conversation)
     return rebuild_event(
         question,
-        await store.material(question.id) or AttachmentSnapshot(),
+        await buttons.store.material(question.id) or AttachmentSnapshot(),
         call.author,
+        partial(buttons.platforms.files_of, key),
         id=call.id,
         direct=call.direct and is_same_channel(key, call.conversation),
         edited=edited,
@@ -83,6 +85,7 @@ def rebuild_event(
     question: StoredMessage,
     snapshot: AttachmentSnapshot,
     author: Author,
+    find: FindFiles,
     *,
     id: str,
     direct: bool,
@@ -90,16 +93,17 @@ def rebuild_event(
     earlier: Reader | None = None,
 ) -> Message | CommandCall:
     """Return the stored question as an event of a person, with the attachments and context that it
-    had at first. `edited` is its text, if that has changed; it may call a command."""
+    had at first. `find` fetches files again from their platform. `edited` is its text, if that has
+    changed; it may call a command."""
     key = ConversationKey.parse(question.conversation)
     shared: dict[str, Any] = {
         "direct": direct,
-        "attachments": snapshot.attachments,
-        "context": snapshot.context,
+        "attachments": snapshot.attachments(question.event_id, find),
+        "context": snapshot.context(find),
         "earlier": earlier,
     }
     if edited or not question.command:
         return Message(id, key, author, edited or question.text, **shared)
     options = {name: value for name, value in question.options.items() if value is not None}
-    target = snapshot.target.restore() if snapshot.target is not None else None
+    target = snapshot.target.restore(find) if snapshot.target is not None else None
     return CommandCall(id, key, author, question.command, options, target=target, **shared)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -140,7 +141,12 @@ class Resumer:
             refused = Denied(_unknown_rights(question.author_name or say("that person")))
         snapshot = await self._store.material(question.id) or AttachmentSnapshot()
         event = rebuild_event(
-            question, snapshot, asker.author, id=question.event_id, direct=suspension.direct
+            question,
+            snapshot,
+            asker.author,
+            partial(self._platforms.files_of, place),
+            id=question.event_id,
+            direct=suspension.direct,
         )
         turn = Turn(suspension.turn, event, asker, resumed=resumption)
         return self._resume(turn, sink, question=question, answer=answer, refused=refused)

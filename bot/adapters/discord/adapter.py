@@ -16,6 +16,7 @@ from bot.adapters.backoff import Backoff
 from bot.adapters.discord.client import DiscordClient, ShardedDiscordClient
 from bot.adapters.discord.inbound.command_tree import register
 from bot.adapters.discord.inbound.handlers import Handlers
+from bot.adapters.discord.inbound.history import fetch_files
 from bot.adapters.discord.inbound.membership import Membership
 from bot.adapters.discord.outbound.command_links import set_links, written
 from bot.adapters.discord.outbound.new_reply import UNREACHABLE, open_reply
@@ -31,6 +32,7 @@ from bot.adapters.protocol import AdapterError, Core
 from bot.commands.checks import Asker
 from bot.config.platforms import DiscordSettings
 from bot.errors import Refused
+from bot.events import Attachment
 from bot.replies.edit_budget import EditBudget
 from bot.replies.protocol import Replies, Reply, Sink
 from bot.types import Author, ConversationKey
@@ -136,6 +138,12 @@ class DiscordAdapter:
         """Delete the messages of an answer that another one has replaced."""
         if (run := self._running) is not None:
             await Offers(run.replies, run.client_holder).remove(reply)
+
+    async def files_of(self, conversation: ConversationKey, message: str) -> Sequence[Attachment]:
+        """The files of a message, by its id; none where it is gone."""
+        if (run := self._running) is None:
+            return ()
+        return await fetch_files(await run.client_holder.client(), conversation, message)
 
     async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
         """A person as they are now in a place; None if they cannot read there."""

@@ -18,6 +18,8 @@ from bot.adapters.background_tasks import MAX_TASKS, BackgroundTasks
 from bot.adapters.backoff import Backoff
 from bot.adapters.protocol import AdapterError, Core
 from bot.adapters.slack.command_names import CommandNames
+from bot.adapters.slack.inbound.files import Files
+from bot.adapters.slack.inbound.history import HistoryReader
 from bot.adapters.slack.inbound.listeners import register_listeners
 from bot.adapters.slack.inbound.membership import Membership
 from bot.adapters.slack.inbound.user_groups import UserGroups
@@ -43,6 +45,7 @@ from bot.commands.checks import Asker
 from bot.commands.declaration import Command
 from bot.config.platforms import SlackSettings
 from bot.errors import Refused
+from bot.events import Attachment
 from bot.http.messages import ASGIApp
 from bot.replies.protocol import Replies, Reply, Sink
 from bot.types import Author, ConversationKey
@@ -63,6 +66,7 @@ class _Run:
     replies: Replies
     membership: Membership
     groups: UserGroups
+    history_reader: HistoryReader
 
 
 @dataclass
@@ -127,7 +131,8 @@ class SlackAdapter:
                 groups = UserGroups(client, partial(core.named_roles, self.name))
                 users = UserDirectory(client, groups)
                 membership = Membership(client, users, self.timing, str(me["team_id"]))
-                self._running = _Run(client, core.replies, membership, groups)
+                history_reader = HistoryReader(client, users, Files(client), depth=0)
+                self._running = _Run(client, core.replies, membership, groups, history_reader)
                 known = [command.name for command in core.commands]
                 client.write_commands = partial(self._names.in_notice, known=known)
                 register_listeners(
@@ -182,6 +187,14 @@ class SlackAdapter:
         """Delete the messages of an answer that another one has replaced."""
         if (run := self._running) is not None:
             await Offers(run.client).remove(reply)
+
+    async def files_of(self, conversation: ConversationKey, message: str) -> Sequence[Attachment]:
+        """The files of a message, by its event's id; none where it is gone."""
+        run, (channel, _, ts) = self._running, message.partition(":")
+        if run is None or not ts:
+            return ()
+        found = await run.history_reader.fetch_message(channel, conversation.thread or ts, ts)
+        return run.history_reader.files.attachments_of(found or {})
 
     async def asker_now(self, person: str, place: ConversationKey) -> Asker | None:
         """A person as they are now in a place; None if they are not in it."""

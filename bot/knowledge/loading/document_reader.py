@@ -18,9 +18,11 @@ from backends.errors import BackendError
 from backends.worker.frames import Head
 from bot.catalogue.sentence import say
 from bot.config.knowledge import LoadingSettings
+from bot.config.pictures import PictureSettings
 from bot.config.scans import ScanSettings
 from bot.errors import Refused, UserFacingError
 from bot.knowledge.loading.document import RawDocument, is_plain_text, load_document
+from bot.knowledge.loading.pictures.reader import PictureReader
 from bot.knowledge.loading.process import IDLE_TIMEOUT_S, LoaderProcess
 from bot.knowledge.loading.registry import LOADERS, find_loader
 from bot.knowledge.loading.scans.package import is_installed
@@ -29,6 +31,7 @@ from bot.knowledge.loading.scans.reader import ScanReader
 from bot.knowledge.loading.sitemap import Sitemap
 from bot.skills.document_loader import Loaded, Loader, NoText
 from bot.skills.plugin_loader import Plugins
+from bot.values import PicturesRead
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -47,6 +50,7 @@ class DocumentReader:
         settings: LoadingSettings | None = None,
         scans: ScanSettings | None = None,
         *,
+        pictures: PictureSettings | None = None,
         idle_s: float = IDLE_TIMEOUT_S,
     ) -> None:
         plugins = plugins or Plugins()
@@ -59,6 +63,7 @@ class DocumentReader:
         self._process = LoaderProcess(
             settings or LoadingSettings(), describe_plugins(plugins), idle_s=idle_s
         )
+        self._pictures = PictureReader(pictures or PictureSettings(), idle_s=idle_s)
 
     @property
     def pid(self) -> int | None:
@@ -101,9 +106,14 @@ class DocumentReader:
         """Reads the sitemap fetched from a URL; None if it is not one. Raises `Refused`."""
         return await refuse_on_error(say("The sitemap"), self._process.sitemap(data, url))
 
+    async def pictures(self, name: str, data: bytes, most: int) -> PicturesRead:
+        """Reads a picture, or at most `most` pictures of a document. Raises `Refused`."""
+        return await refuse_on_error(name[:100], self._pictures.read(name, data, most))
+
     async def aclose(self) -> None:
         """Ends the child processes. Safe to call twice."""
         await self._process.aclose()
+        await self._pictures.aclose()
         if self._scans is not None:
             await self._scans.aclose()
 

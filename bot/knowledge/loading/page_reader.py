@@ -16,7 +16,7 @@ from bot.knowledge.loading.document import RawDocument
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.skills.document_loader import Loaded
 from bot.skills.document_tree import to_markdown
-from bot.values import Page
+from bot.values import Page, PicturesRead
 from bot.web.validators import NOTHING_KNOWN, Validators
 
 if TYPE_CHECKING:
@@ -90,6 +90,12 @@ class PageReader:
             raise _too_large(name, self._max_bytes)
         page = await self._markdown(RawDocument(name, data))
         return Page(name, page.title or name, page.text)
+
+    async def pictures(self, name: str, data: bytes, most: int) -> PicturesRead:
+        """The pictures of an uploaded file, for a model that sees. Raises `Refused`."""
+        if len(data) > self._max_bytes:
+            raise _too_large(name, self._max_bytes)
+        return await self._document_reader.pictures(name, data, most)
 
     async def _markdown(self, raw: RawDocument) -> Loaded:
         found = await self._document_reader.load(raw, for_search=False)

@@ -14,7 +14,8 @@ from bot.adapters.discord.transport import payloads
 from bot.adapters.discord.transport.errors import FAILURES
 from bot.catalogue.sentence import say
 from bot.errors import Denied, Failed, Refused
-from bot.events import ContextMessage, Reader
+from bot.events import Attachment, ContextMessage, Reader
+from bot.types import ConversationKey
 
 MAX_MESSAGES_READ = 1500
 """Most messages that are read from Discord for one request."""
@@ -141,6 +142,23 @@ def make_answer_reader(
         return await above(limit)
 
     return read
+
+
+async def fetch_files(
+    client: discord.Client, conversation: ConversationKey, message: str
+) -> Sequence[Attachment]:
+    """The files of a message; none where it is gone, or hidden from us.
+
+    A question that opened a thread stands in the channel, and so does what it replies to.
+    """
+    places = dict.fromkeys(filter(None, (conversation.thread, conversation.channel)))
+    for place in places if message.isdigit() else ():
+        try:
+            found = await client.get_partial_messageable(int(place)).fetch_message(int(message))
+        except (discord.NotFound, discord.Forbidden):
+            continue
+        return payloads.attachments_of(found.attachments)
+    return ()
 
 
 async def _read(

@@ -1,0 +1,1 @@
+"""Pictures of messages and documents, made ready for models that see."""
