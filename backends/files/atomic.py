@@ -39,18 +39,22 @@ def write_atomically(path: Path, content: bytes) -> None:
     move_into_place(temporary, path)
 
 
-def sha256_of(path: Path) -> str:
-    """Return a file's SHA-256 in hex; cached until the file's size or modification time changes."""
-    found = path.stat()
-    return _sha256(path.resolve(), found.st_size, found.st_mtime_ns)
+def sha256_of(*paths: Path) -> str:
+    """Return the SHA-256, in hex, of a file, or of several one after another.
+
+    It is cached until a file's size or modification time changes.
+    """
+    states = [(path.resolve(), path.stat()) for path in paths]
+    return _sha256(tuple((path, found.st_size, found.st_mtime_ns) for path, found in states))
 
 
 @lru_cache(maxsize=64)
-def _sha256(path: Path, size: int, mtime_ns: int) -> str:
+def _sha256(files: tuple[tuple[Path, int, int], ...]) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
+    for path, _, _ in files:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
     return digest.hexdigest()
 
 

@@ -53,6 +53,19 @@ class Fetch:
                 self.work, f"{format_megabytes(size)} are needed, {format_megabytes(free)} are free"
             )
 
+    def of_part(self, display_name: str, number: int, count: int, before: int) -> Fetch:
+        """Return the fetch of a model's part `number` of `count`, in a folder of its own.
+
+        Its progress is that of the whole: `before` bytes are here already, and those that follow
+        are taken to be of one size.
+        """
+
+        def progress(done: int, total: int | None) -> None:
+            whole = None if total is None else before + total * (count - number + 1)
+            self.report(before + done, whole)
+
+        return Fetch(display_name, self.work / f"{number:05}", progress, self.retry_pause_s)
+
     @contextmanager
     def disk_errors(self) -> Iterator[None]:
         """Turn errors of the disk into a `ModelFetchError`."""
@@ -64,6 +77,16 @@ class Fetch:
             raise ModelFetchError(
                 f"The model folder {self.work.parent.parent} cannot be used: {error.strerror}."
             ) from None
+
+
+def check_digest(fetch: Fetch, actual: str, expected: str | None) -> None:
+    """Raise `ModelFetchError`, and throw away what has come, if it is not what was expected."""
+    if expected is not None and actual != expected.lower():
+        shutil.rmtree(fetch.work, ignore_errors=True)
+        raise ModelFetchError(
+            f"{fetch.display_name} came with sha256 {actual[:12]}…, but {expected[:12]}… was "
+            "expected; it was thrown away."
+        )
 
 
 def disk_full_error(work: Path, why: str) -> ModelFetchError:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from backends.errors import ModelNotFound
+from backends.files.split_names import part_number, part_paths
 
 _MAGIC = b"GGUF"
 _SUPPORTED_VERSIONS = {2, 3}
@@ -42,10 +43,18 @@ class GgufHead:
     metadata: Mapping[str, Any] = field(repr=False)
     parameters: int = 0
     """Weights in all tensors."""
+    names: frozenset[str] = field(default=frozenset(), repr=False)
+    """The names of the tensors in the file."""
 
     @property
     def architecture(self) -> str:
         return str(self.metadata.get("general.architecture", ""))
+
+    @property
+    def parts(self) -> int:
+        """Files that the model is split over."""
+        count = self.metadata.get("split.count", 1)
+        return count if isinstance(count, int) and count > 1 else 1
 
     @property
     def name(self) -> str:
@@ -71,7 +80,61 @@ class GgufHead:
 def check_gguf(path: Path, shown: str | None = None) -> GgufHead:
     """Read the header of a file and check that all its tensors are present.
 
-    Raises `ModelNotFound`, calling the file `shown`, if it is no GGUF, damaged or truncated.
+    Of a model that is split, `path` is the first part, and all parts are checked. Raises
+    `ModelNotFound`, calling the file `shown`, if it is no GGUF, damaged or truncated, or if a part
+    is missing or belongs to another model.
+    """
+    head = read_head(path, shown)
+    if head.parts == 1:
+        return head
+    called = shown or str(path)
+    if part_number(path.name) != 1:
+        raise ModelNotFound(
+            f"{called} is one of {head.parts} parts of a model: keep their names, "
+            f"…-00001-of-{head.parts:05}.gguf, and use the first."
+        )
+    return check_parts(part_paths(path), called)
+
+
+def check_parts(paths: Sequence[Path], called: str) -> GgufHead:
+    """Check the files of a model that is split; return what they say together.
+
+    Raises `ModelNotFound`, calling the model `called`.
+    """
+    count = len(paths)
+    heads = []
+    for number, path in enumerate(paths, 1):
+        if not path.is_file():
+            raise ModelNotFound(f"Part {number} of {count} of {called} is missing; fetch it again.")
+        heads.append(read_head(path, f"Part {number} of {count} of {called}"))
+    names: set[str] = set()
+    for number, head in enumerate(heads):
+        told = [head.metadata.get(f"split.{key}") for key in ("no", "count", "tensors.count")]
+        expected = [number, count, heads[0].metadata.get("split.tensors.count")]
+        if told != expected or names & head.names:
+            raise ModelNotFound(
+                f"Part {number + 1} of {count} of {called} belongs to another model, or another "
+                "place; fetch all parts again."
+            )
+        names |= head.names
+    first, tensors = heads[0], sum(head.tensors for head in heads)
+    if tensors != first.metadata.get("split.tensors.count"):
+        raise ModelNotFound(
+            f"The {count} parts of {called} do not belong together; fetch all parts again."
+        )
+    return GgufHead(
+        first.version,
+        tensors,
+        sum(head.bytes_needed for head in heads),
+        first.metadata,
+        sum(head.parameters for head in heads),
+    )
+
+
+def read_head(path: Path, shown: str | None = None) -> GgufHead:
+    """Read the header of one file, and check that the tensors that it names are in it.
+
+    Raises `ModelNotFound`, calling the file `shown`.
     """
     called = shown or str(path)
     try:
@@ -113,7 +176,7 @@ class _Reader:
         if version not in _SUPPORTED_VERSIONS:
             raise _UnsupportedGguf(f"version {version} of the format is not known")
         tensors, entries = self._scalar("<Q"), self._scalar("<Q")
-        if not 0 < tensors <= _MAX_ENTRIES or entries > _MAX_ENTRIES:
+        if tensors > _MAX_ENTRIES or entries > _MAX_ENTRIES:
             raise _UnsupportedGguf("its head makes no sense")
         metadata: dict[str, Any] = {}
         for _ in range(entries):
@@ -121,16 +184,20 @@ class _Reader:
             value = self._value(self._scalar("<I"))
             if value is not None:
                 metadata[key] = value
-        needed, weights = self._tensors(tensors, metadata.get("general.alignment", 32))
-        return GgufHead(version, tensors, needed, metadata, weights)
+        names: set[str] = set()
+        needed, weights = self._tensors(tensors, metadata.get("general.alignment", 32), names)
+        head = GgufHead(version, tensors, needed, metadata, weights, frozenset(names))
+        if not tensors and head.parts == 1:
+            raise _UnsupportedGguf("it holds no weights")
+        return head
 
-    def _tensors(self, count: int, alignment: Any) -> tuple[int, int]:
-        """The bytes that the file must have, and the weights in it."""
+    def _tensors(self, count: int, alignment: Any, names: set[str]) -> tuple[int, int]:
+        """The bytes that the file must have, and the weights in it; adds the tensors' names."""
         if not isinstance(alignment, int) or alignment <= 0:
             raise _UnsupportedGguf("its head makes no sense")
         end = total = 0
         for _ in range(count):
-            self._string()
+            names.add(self._string())
             weights = 1
             for _ in range(self._bounded(8)):
                 weights *= self._scalar("<Q")

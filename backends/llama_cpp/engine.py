@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,12 +31,14 @@ from backends.errors import (
 from backends.files.sources import source_identity
 from backends.llama_cpp.batch_plan import plan_batches
 from backends.llama_cpp.job import Job, Outcome
+from backends.llama_cpp.memory_estimate import describe_room
 from backends.llama_cpp.metadata import ModelFile, embedding_batch_tokens
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.owner import OwnerThread
 from backends.llama_cpp.prompt_builder import PromptBuilder
 from backends.llama_cpp.stats import EngineStats
 from backends.llama_cpp.tool_calls import ToolCallReader, find_style
+from backends.machine import available_memory
 from backends.pool.request_validation import check_request
 
 if TYPE_CHECKING:
@@ -59,7 +62,7 @@ class LlamaCppBackend:
         self._context = context
         self._file = ModelFile(name, options, context)
         self._prompts = PromptBuilder(self._file, options)
-        self._owner = OwnerThread(name, options, context, self._prompts)
+        self._owner = OwnerThread(name, options, self._file, self._prompts)
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Stream an answer. Raises a `BackendError`; see `Backend.chat`."""
@@ -162,7 +165,15 @@ class LlamaCppBackend:
 
     async def capabilities(self) -> Capabilities:
         """Return what the file says about the model, without loading it. Raises `ModelNotFound`."""
-        return (await asyncio.to_thread(self._file.read)).capabilities(self._options)
+        return await asyncio.to_thread(self._capabilities)
+
+    def _capabilities(self) -> Capabilities:
+        metadata, options = self._file.read(), self._options
+        able = metadata.capabilities(options)
+        if not able.chat:
+            return able
+        room = describe_room(metadata.head, options, available_memory())
+        return replace(able, notes=(*able.notes, room))
 
     async def health(self) -> Health:
         """Return whether it runs or could be loaded; never loads it."""

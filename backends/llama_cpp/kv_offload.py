@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+log = logging.getLogger("parlance.llama_cpp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,9 @@ class KVOffload:
         return len(self._sequences)
 
     def fits(self, size: int) -> bool:
-        """Return whether a state of that many bytes may be offloaded at all."""
+        """Return whether a state of that many bytes may be offloaded at all; log if not."""
+        if size > self._budget > 0:
+            log.info("llama_cpp.conversation_not_parked bytes=%d most=%d", size, self._budget)
         return size <= self._budget
 
     def find(self, conversation: str | None) -> OffloadedSequence | None:

@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from backends.errors import BackendError
-from backends.files.gguf import check_gguf
 from backends.llama_cpp.embedding import LoadedEmbedder
 from backends.llama_cpp.job import Job, Outcome
-from backends.llama_cpp.metadata import is_embedder
+from backends.llama_cpp.metadata import is_embedder, read_model_head
 from backends.llama_cpp.native import Model
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.scheduler import Scheduler
@@ -96,6 +95,6 @@ def load_model(
     go_on: Callable[[], bool],
 ) -> LoadedChatModel | LoadedEmbedder:
     """Load a model as a chat model or an embedder. Raises a `BackendError`."""
-    if is_embedder(check_gguf(path, path.name), options):
+    if is_embedder(read_model_head(path), options):
         return LoadedEmbedder(path, options, go_on)
     return LoadedChatModel(path, options, deliver, go_on)

@@ -33,6 +33,21 @@ def read_file_state(path: Path) -> FileState | None:
     return found.st_mtime, found.st_size
 
 
+def read_model_head(path: Path) -> GgufHead:
+    """Return what a model's file says. Raises `ModelNotFound` if it is damaged, or no model."""
+    head = check_gguf(path, path.name)
+    kind = head.metadata.get("general.type")
+    if head.architecture == "clip" or kind == "mmproj":
+        raise ModelNotFound(
+            f"{path.name} lets a model see and is none itself; name the file of the model."
+        )
+    if kind == "adapter":
+        raise ModelNotFound(
+            f"{path.name} changes a model and is none itself; name the file of the model."
+        )
+    return head
+
+
 def find_pooling(head: GgufHead) -> int | None:
     """Return how token vectors are pooled, as llama.cpp numbers it; None if they are not."""
     found = head.metadata.get(f"{head.architecture}.pooling_type", 0)
@@ -118,7 +133,7 @@ class ModelFile:
         if state is None:
             raise ModelNotFound(f"The file of the model {self._name} is not there; fetch it again.")
         if self.known is None or self.known.state != state:
-            head = check_gguf(path, path.name)
+            head = read_model_head(path)
             tools = self._options.chat_format is None and offers_tools(head.template)
             self.known = ModelMetadata(state, head, tools)
         return self.known

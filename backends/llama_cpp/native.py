@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backends.errors import BackendUnavailable, ModelNotFound
-from backends.files.gguf import check_gguf
+from backends.llama_cpp.metadata import read_model_head
 from backends.llama_cpp.native_library import lib
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.vocabulary import Vocabulary
@@ -29,6 +29,8 @@ _CACHE_TYPES = {
     "f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "iq4_nl": 20,
     "bf16": 30,
 }  # fmt: skip
+_NO_TOKEN = 2**32 - 1
+"""How a file says that it has no such token."""
 _SPLIT_MODES = {"none": 0, "layer": 1, "row": 2, "tensor": 3}
 
 
@@ -68,7 +70,7 @@ class Model(Vocabulary):
         *,
         vocabulary_only: bool = False,
     ) -> None:
-        self.head = check_gguf(path, path.name)
+        self.head = read_model_head(path)
         start_library()
         params = lib.llama_model_default_params()
         params.vocab_only = vocabulary_only
@@ -91,12 +93,27 @@ class Model(Vocabulary):
                 "architecture that this build does not know."
             )
         super().__init__(lib.llama_model_get_vocab(self.handle))
+        try:
+            self._check_special_tokens(path.name)
+        except ModelNotFound:
+            self.close()
+            raise
         self.n_embd = int(lib.llama_model_n_embd(self.handle))
         self.context_trained = int(lib.llama_model_n_ctx_train(self.handle))
         self.recurrent = bool(
             lib.llama_model_is_recurrent(self.handle) or lib.llama_model_is_hybrid(self.handle)
         )
         self.window = int(lib.llama_model_n_swa(self.handle))
+
+    def _check_special_tokens(self, name: str) -> None:
+        """Refuse a file whose answers would not end: llama.cpp takes any token in such a place."""
+        for key in ("eos", "eot"):
+            token = self.head.metadata.get(f"tokenizer.ggml.{key}_token_id", _NO_TOKEN)
+            if isinstance(token, int) and self.n_vocab <= token < _NO_TOKEN:
+                raise ModelNotFound(
+                    f"{name} is damaged: it names the token {token:,} as an end, and its "
+                    f"vocabulary has {self.n_vocab:,}."
+                )
 
     def close(self) -> None:
         if self.handle:

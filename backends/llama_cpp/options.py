@@ -53,8 +53,10 @@ class LlamaCppOptions(EngineOptions):
     """Answers written side by side."""
     max_waiting: Positive = 256
     """Requests that may wait for a free place; one more is refused as busy."""
-    parking_bytes: Annotated[int, Field(ge=0)] = 256 * 1024 * 1024
-    """Host memory for conversations that were pushed out of the cache."""
+    parking_bytes: Annotated[int, Field(ge=0)] | None = None
+    """Host memory for conversations that were pushed out of the cache; none goes by the size of a
+    conversation, and by what is free.
+    """
     keep_alive: Annotated[float, Field(gt=0)] | None = None
     """Seconds without a request after which the model is unloaded; none keeps it."""
 

@@ -16,11 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from backends.base import EngineContext
 from backends.errors import BackendError, BackendUnavailable, ModelNotFound
+from backends.files.split_names import bytes_of_parts
 from backends.llama_cpp.job import Job, deliver
-from backends.llama_cpp.memory_budget import make_room, register_owner
-from backends.llama_cpp.metadata import FileState, read_file_state
+from backends.llama_cpp.memory_budget import make_room, register_owner, turn_to_load
+from backends.llama_cpp.memory_estimate import find_demand, fit_video_memory
+from backends.llama_cpp.metadata import FileState, ModelFile, read_file_state
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.prompt_builder import PromptBuilder
 from backends.llama_cpp.stats import EngineStats
@@ -43,12 +44,12 @@ class OwnerThread:
         self,
         name: str,
         options: LlamaCppOptions,
-        context: EngineContext,
+        file: ModelFile,
         prompts: PromptBuilder,
     ) -> None:
         self._name = name
         self._options = options
-        self._files = context.files
+        self._file = file
         self._prompts = prompts
         self._commands: queue.Queue[Job | Call | None] = queue.Queue(
             options.max_waiting + _EXTRA_QUEUE_COMMANDS
@@ -204,19 +205,15 @@ class OwnerThread:
 
     def _load(self) -> InMemory:
         if self._loaded is None:
-            from backends.llama_cpp.loaded_model import load_model
-
             try:
-                path = self._files.path(self._options.source, self._options.sha256)
+                path = self._file.path()
             except OSError as error:
                 raise ModelNotFound(
                     f"The file of the model {self._name} cannot be read ({error.strerror})."
                 ) from error
-            make_room(self, self._needed(path))
             try:
-                self._loaded = load_model(
-                    path, self._options, deliver, lambda: not self._stopping.is_set()
-                )
+                with turn_to_load(self._goes_on):
+                    self._loaded = self._load_into_room(path)
             except BackendError:
                 self.failed = read_file_state(path)
                 raise
@@ -225,12 +222,22 @@ class OwnerThread:
             self._note(None)
         return self._loaded
 
-    def _needed(self, path: Path) -> int:
-        """Return the bytes that loading takes: as configured, else the file's size and a quarter
-        more.
-        """
-        told = self._options.memory_mb
-        return told << 20 if told is not None else path.stat().st_size * 5 // 4
+    def _goes_on(self) -> bool:
+        return not self._stopping.is_set()
+
+    def _load_into_room(self, path: Path) -> InMemory:
+        """Load the model once others have made room for it; on cards, as many layers as fit."""
+        from backends.llama_cpp.loaded_model import load_model
+        from backends.llama_cpp.video_memory import free_video_memory, list_video_devices
+
+        def video() -> int | None:
+            return free_video_memory(list_video_devices(), self._options)
+
+        head, options = self._file.read().head, self._options
+        needed = find_demand(head, options, bytes_of_parts(path), has_video=video() is not None)
+        make_room(self, needed, video=video)
+        options = fit_video_memory(head, options, needed, video())
+        return load_model(path, options, deliver, self._goes_on)
 
     def _forget(self, error: BackendError | None) -> None:
         """Unload the model; answers in flight end with `error`."""

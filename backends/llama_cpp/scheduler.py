@@ -18,11 +18,13 @@ from backends.llama_cpp.answer import Answer
 from backends.llama_cpp.batch_plan import BatchRows, choose_rows, halve
 from backends.llama_cpp.cache import SequenceCache, common_prefix
 from backends.llama_cpp.job import Job, Outcome
+from backends.llama_cpp.memory_estimate import parking_budget
 from backends.llama_cpp.native import Batch, Context, Model
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.request import RequestBuilder
 from backends.llama_cpp.round_budget import RoundBudget
 from backends.llama_cpp.wait_queue import WaitQueue
+from backends.machine import available_memory
 
 _MIN_FOLLOWED_TOKENS = 32
 """Tokens of a common beginning for which a newcomer waits while a neighbour computes them."""
@@ -51,7 +53,8 @@ class Scheduler:
         sequences = options.sequences(2 if by_sequence else 4)
         self._context = Context(model, options, sequences)
         self.cells = self._context.cells
-        self.cache = SequenceCache(self._context, sequences, parking_bytes=options.parking_bytes)
+        parking = parking_budget(model.head, options, available_memory())
+        self.cache = SequenceCache(self._context, sequences, parking_bytes=parking)
         self._batch = Batch(options.n_batch)
         self._waiting: WaitQueue[Answer] = WaitQueue(options.max_waiting)
         self._live: list[Answer] = []

@@ -10,6 +10,7 @@ from rich.progress import TaskID
 
 from backends.errors import BackendError
 from backends.files.catalog import CATALOG, find_files
+from backends.files.split_names import bytes_of_parts
 from backends.files.store import ModelStore
 from bot.cli.console import AsJson, console, download_bar, errors, format_size, show
 from bot.cli.loop import run_async
@@ -68,7 +69,7 @@ def pull(
     fetch_all(here.store, files)
     for file in files:
         path = here.store.path(file.source, file.sha256)
-        console.print(f"{file.model}: {path} ({format_size(path.stat().st_size)})")
+        console.print(f"{file.model}: {path} ({format_size(bytes_of_parts(path))})")
 
 
 @commands.command()

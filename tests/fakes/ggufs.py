@@ -125,3 +125,31 @@ def tiny_vocabulary(path: Path, named: Mapping[str, gguf.TokenType], template: s
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def split(model: Path, folder: Path, parts: int, name: str = "tiny") -> list[Path]:
+    """A small model in parts, as llama.cpp splits it: the first says what it is."""
+    reader = gguf.GGUFReader(model)
+    tensors = list(reader.tensors)
+    share = -(-len(tensors) // parts)
+    paths = []
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(parts):
+        path = folder / f"{name}-{number + 1:05}-of-{parts:05}.gguf"
+        writer = gguf.GGUFWriter(path, str(reader.fields["general.architecture"].contents()))
+        if number == 0:
+            for field in reader.fields.values():
+                if not field.name.startswith(("GGUF.", "general.architecture")):
+                    inner = field.types[1] if len(field.types) > 1 else None
+                    writer.add_key_value(field.name, field.contents(), field.types[0], inner)
+        writer.add_uint16("split.no", number)
+        writer.add_uint16("split.count", parts)
+        writer.add_int32("split.tensors.count", len(tensors))
+        for tensor in tensors[number * share : (number + 1) * share]:
+            writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        paths.append(path)
+    return paths

@@ -66,9 +66,15 @@ def write_recurrent_model(path: Path) -> None:
 
 
 def write_sliding_window_model(
-    path: Path, *, window: int = 32, layers: int = 3, context: int = 4096
+    path: Path,
+    *,
+    window: int = 32,
+    layers: int = 3,
+    context: int = 4096,
+    template: str | None = FORMATS["chatml"],
+    end_token: int = 257,
 ) -> None:
-    """Write a Gemma 3 of random weights: two layers of three see `window` tokens back."""
+    """Write a Gemma 3 of random weights, whose layers but each sixth see `window` tokens back."""
     width, heads, size = 32, 2, 16
     draw = np.random.default_rng(5)
     tokens = [*_byte_tokens(), "<|im_start|>", "<|im_end|>"]
@@ -88,8 +94,9 @@ def write_sliding_window_model(
     writer.add_token_list(tokens)
     writer.add_token_types([1] * 256 + [3, 3])
     writer.add_token_merges(["a b"])
-    writer.add_eos_token_id(257)
-    writer.add_chat_template(FORMATS["chatml"])
+    writer.add_eos_token_id(end_token)
+    if template is not None:
+        writer.add_chat_template(template)
 
     def tensor(name: str, *shape: int, spread: float = 0.4) -> None:
         writer.add_tensor(name, draw.normal(0, spread, shape).astype(np.float32))
