@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence as Collection
 
 from backends.base import Usage
-from backends.llama_cpp.cache import Sequence, common_prefix
 from backends.llama_cpp.copying import CopySampler
 from backends.llama_cpp.job import Job
 from backends.llama_cpp.sampling import Sampler
+from backends.llama_cpp.sequence import Sequence, common_prefix
 from backends.llama_cpp.templates import Prompt, continues_answer
 from backends.llama_cpp.text import TextStream
 
@@ -36,6 +36,8 @@ class Answer:
         self.cached = 0
         self.written = 0
         self.wrote_at = 0.0
+        self.checkpoint_at = 0
+        """The length of its sequence at which a checkpoint is set; 0 where none is wanted."""
         self.leader: Answer | None = None
         """A neighbour that is computing this prompt's beginning just now."""
         self._until = 0
@@ -47,6 +49,18 @@ class Answer:
     def remaining(self) -> int:
         """Tokens still to be computed before the next can be chosen."""
         return len(self.target) - len(self.sequence.tokens)
+
+    @property
+    def at_checkpoint(self) -> bool:
+        return 0 < self.checkpoint_at == len(self.sequence.tokens)
+
+    def next_tokens(self, count: int) -> list[int]:
+        """Return the next tokens to compute: `count`, but none beyond a checkpoint."""
+        done = len(self.sequence.tokens)
+        end = done + count
+        if done < self.checkpoint_at:
+            end = min(end, self.checkpoint_at)
+        return self.target[done:end]
 
     def start(self, sequence: Sequence, kept: int) -> None:
         """Begin or resume in a sequence that already holds the first `kept` tokens."""

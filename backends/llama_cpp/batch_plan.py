@@ -60,8 +60,7 @@ def choose_rows(live: Sequence[Answer], budget: int, size: int, now: float) -> l
         left -= more
     for answer in reading:
         if count := quota[id(answer)]:
-            done = len(answer.sequence.tokens)
-            rows.append(BatchRows(answer, answer.target[done : done + count]))
+            rows.append(BatchRows(answer, answer.next_tokens(count)))
     return rows
 
 

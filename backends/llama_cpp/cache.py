@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from backends.llama_cpp.kv_offload import KVOffload, OffloadedSequence
 from backends.llama_cpp.native import Context
+from backends.llama_cpp.sequence import Checkpoint, Sequence, common_prefix
 
 _MIN_OFFLOAD_TOKENS = 64
 """Tokens below which computing again is cheaper than copying."""
@@ -21,36 +21,6 @@ _MAX_ANONYMOUS_PROMPTS = 4
 
 Every cell in use costs every round a little, so what nobody will come back for must not pile up.
 """
-
-
-@dataclass(slots=True, eq=False)
-class Sequence:
-    """A sequence of the context; `tokens` are those that have been computed, in order."""
-
-    id: int
-    conversation: str | None = None
-    tokens: list[int] = field(default_factory=list)
-    shared: int = 0
-    """Tokens at the beginning whose cells belonged to another sequence when they were copied."""
-
-    @property
-    def own(self) -> int:
-        """Cells that only this sequence uses."""
-        return len(self.tokens) - min(self.shared, len(self.tokens))
-
-
-def common_prefix(a: list[int], b: list[int]) -> int:
-    """Return the length of the longest common prefix, by comparing slices, not token by token."""
-    low, high = 0, min(len(a), len(b))
-    if a[:high] == b[:high]:
-        return high
-    while low < high:
-        middle = (low + high + 1) // 2
-        if a[low:middle] == b[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 class SequenceCache:
@@ -79,7 +49,7 @@ class SequenceCache:
         kept = self._reusable(own, prompt, most) if own else 0
         donor, offered = self._best_donor(prompt, most)
         offloaded = self.offload.find(conversation)
-        stored = self._reusable_saved(offloaded.tokens, prompt, most) if offloaded else 0
+        stored = self._reusable_saved(offloaded, prompt, most) if offloaded else 0
         if own and kept >= max(offered, stored):
             return self._continue(own, kept, conversation)
         if own:
@@ -133,6 +103,16 @@ class SequenceCache:
         """Take back a sequence whose cells can no longer be trusted, and clear it."""
         self._live.pop(sequence.id, None)
         self._clear(sequence)
+
+    def set_checkpoint(self, sequence: Sequence) -> None:
+        """Keep what is needed to come back to where a live sequence is now.
+
+        All checkpoints together take no more than the budget for parked conversations.
+        """
+        sequences = len(self._free) + len(self._live) + len(self._idle)
+        if self.offload.fits(self._context.checkpoint_size(sequence.id) * sequences):
+            state = self._context.save_checkpoint(sequence.id)
+            sequence.checkpoint = Checkpoint(len(sequence.tokens), state)
 
     # -- making room -----------------------------------------------------------------------------
 
@@ -192,11 +172,12 @@ class SequenceCache:
 
     def _reusable(self, sequence: Sequence, prompt: list[int], most: int) -> int:
         common = min(common_prefix(sequence.tokens, prompt), most)
-        return common if common >= self._shortest_cut(sequence) else 0
+        return _reachable(common, self._shortest_cut(sequence), sequence.checkpoint)
 
-    def _reusable_saved(self, tokens: list[int], prompt: list[int], most: int) -> int:
-        common = min(common_prefix(tokens, prompt), most)
-        return common if common >= self._context.shortest_saved_cut(len(tokens)) else 0
+    def _reusable_saved(self, saved: OffloadedSequence, prompt: list[int], most: int) -> int:
+        common = min(common_prefix(saved.tokens, prompt), most)
+        shortest = self._context.shortest_saved_cut(len(saved.tokens))
+        return _reachable(common, shortest, saved.checkpoint)
 
     def _shortest_cut(self, sequence: Sequence) -> int:
         return self._context.shortest_cut(sequence.id, len(sequence.tokens))
@@ -211,12 +192,22 @@ class SequenceCache:
         self._live[sequence.id] = sequence
         sequence.conversation = conversation
         if kept < len(sequence.tokens):
-            if not (kept and self._context.cut(sequence.id, kept)):
+            if not (kept and self._go_back(sequence, kept)):
                 self._context.drop(sequence.id)
                 kept = 0
             sequence.tokens = sequence.tokens[:kept]
+        if sequence.checkpoint is not None and sequence.checkpoint.length > kept:
+            sequence.checkpoint = None
         sequence.shared = min(sequence.shared, len(sequence.tokens))
         return sequence, len(sequence.tokens)
+
+    def _go_back(self, sequence: Sequence, length: int) -> bool:
+        checkpoint = sequence.checkpoint
+        if length >= self._shortest_cut(sequence):
+            return self._context.cut(sequence.id, length)
+        if checkpoint is None or checkpoint.length != length:
+            return False
+        return self._context.go_back(sequence.id, length, checkpoint.state)
 
     def _new(self, spare: Sequence | None = None) -> Sequence | None:
         """Return an empty live sequence; evicts an idle one other than `spare` if no id is free."""
@@ -273,12 +264,12 @@ class SequenceCache:
     def _offload(self, sequence: Sequence) -> None:
         if sequence.conversation is None or len(sequence.tokens) < _MIN_OFFLOAD_TOKENS:
             return
-        size = self._context.size(sequence.id)
-        if not self.offload.fits(size):
+        if not self.offload.fits(self._context.size(sequence.id)):
             return
         state = self._context.save(sequence.id)
         if state is not None:
-            self.offload.put(sequence.conversation, OffloadedSequence(sequence.tokens, state))
+            saved = OffloadedSequence(sequence.tokens, state, sequence.checkpoint)
+            self.offload.put(sequence.conversation, saved)
 
     def _restore(self, conversation: str) -> Sequence | None:
         """Bring an offloaded conversation back, evicting others until it fits; None if it
@@ -294,6 +285,13 @@ class SequenceCache:
             if not self.evict():
                 self.discard(sequence)
                 return None
-        sequence.tokens = list(offloaded.tokens)
+        sequence.tokens, sequence.checkpoint = list(offloaded.tokens), offloaded.checkpoint
         self.restored += 1
         return sequence
+
+
+def _reachable(common: int, shortest: int, checkpoint: Checkpoint | None) -> int:
+    """Return how many of `common` tokens can be kept: all, or those up to the checkpoint."""
+    if common >= shortest:
+        return common
+    return checkpoint.length if checkpoint is not None and checkpoint.length <= common else 0

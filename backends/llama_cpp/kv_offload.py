@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from backends.llama_cpp.sequence import Checkpoint
+
 log = logging.getLogger("parlance.llama_cpp")
 
 
@@ -18,6 +20,12 @@ class OffloadedSequence:
 
     tokens: list[int]
     state: npt.NDArray[np.uint8]
+    checkpoint: Checkpoint | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes in host memory."""
+        return self.state.size + (self.checkpoint.state.size if self.checkpoint else 0)
 
 
 class KVOffload:
@@ -42,16 +50,16 @@ class KVOffload:
 
     def put(self, conversation: str, offloaded: OffloadedSequence) -> None:
         self.take(conversation)
-        while self._sequences and self.bytes + offloaded.state.size > self._budget:
+        while self._sequences and self.bytes + offloaded.size > self._budget:
             self.take(next(iter(self._sequences)))
         self._sequences[conversation] = offloaded
-        self.bytes += offloaded.state.size
+        self.bytes += offloaded.size
 
     def take(self, conversation: str) -> OffloadedSequence | None:
         """Remove and return a conversation; None if it is not here."""
         offloaded = self._sequences.pop(conversation, None)
         if offloaded is not None:
-            self.bytes -= offloaded.state.size
+            self.bytes -= offloaded.size
         return offloaded
 
     def clear(self) -> None:

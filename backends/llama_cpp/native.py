@@ -29,6 +29,7 @@ _CACHE_TYPES = {
     "f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "iq4_nl": 20,
     "bf16": 30,
 }  # fmt: skip
+_PARTIAL_STATE = 1  # LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY
 _NO_TOKEN = 2**32 - 1
 """How a file says that it has no such token."""
 _SPLIT_MODES = {"none": 0, "layer": 1, "row": 2, "tensor": 3}
@@ -232,6 +233,25 @@ class Context:
     def share(self, source: int, target: int, length: int) -> None:
         """Start `target` with the first `length` tokens of `source`; the cells are shared."""
         lib.llama_memory_seq_cp(self._memory, source, target, 0, length)
+
+    def checkpoint_size(self, seq: int) -> int:
+        """Return the number of bytes that `save_checkpoint` would return."""
+        return int(lib.llama_state_seq_get_size_ext(self.handle, seq, _PARTIAL_STATE))
+
+    def save_checkpoint(self, seq: int) -> npt.NDArray[np.uint8]:
+        """Return what cutting a sequence loses: its window, or its recurrent state."""
+        state = np.empty(self.checkpoint_size(seq), np.uint8)
+        lib.llama_state_seq_get_data_ext(
+            self.handle, _address(state), state.size, seq, _PARTIAL_STATE
+        )
+        return state
+
+    def go_back(self, seq: int, length: int, state: npt.NDArray[np.uint8]) -> bool:
+        """Cut a sequence to the `length` that it had at a checkpoint; return False if it fails."""
+        restored = lib.llama_state_seq_set_data_ext(
+            self.handle, _address(state), state.size, seq, _PARTIAL_STATE
+        )
+        return bool(restored) and self.cut(seq, length)
 
     def size(self, seq: int) -> int:
         """Return the number of bytes that `save` would return."""

@@ -16,13 +16,14 @@ from backends.base import Chunk, FinishReason, Progress
 from backends.errors import BackendError, BackendUnavailable
 from backends.llama_cpp.answer import Answer
 from backends.llama_cpp.batch_plan import BatchRows, choose_rows, halve
-from backends.llama_cpp.cache import SequenceCache, common_prefix
+from backends.llama_cpp.cache import SequenceCache
 from backends.llama_cpp.job import Job, Outcome
 from backends.llama_cpp.memory_estimate import parking_budget
 from backends.llama_cpp.native import Batch, Context, Model
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.request import RequestBuilder
 from backends.llama_cpp.round_budget import RoundBudget
+from backends.llama_cpp.sequence import common_prefix
 from backends.llama_cpp.wait_queue import WaitQueue
 from backends.machine import available_memory
 
@@ -30,6 +31,11 @@ _MIN_FOLLOWED_TOKENS = 32
 """Tokens of a common beginning for which a newcomer waits while a neighbour computes them."""
 _GROWTH_MARGIN_CELLS = 32
 """Cells kept free for each live answer to grow into when another is admitted."""
+
+_CHECKPOINT_DISTANCE_TOKENS = 32
+"""From a checkpoint to the end of the prompt: a template may end its prompts otherwise than it
+writes the turn later, and the last token is always computed again.
+"""
 
 
 class Scheduler:
@@ -48,9 +54,9 @@ class Scheduler:
         self._options = options
         self._intake = RequestBuilder(model, options)
         self._deliver = deliver
-        # These memories are paid for by the sequence; others by the cell.
-        by_sequence = model.recurrent or (model.window and not options.swa_full)
-        sequences = options.sequences(2 if by_sequence else 4)
+        # Such a memory is paid for by the sequence, and cannot be cut; others pay by the cell.
+        self._forgets = model.recurrent or (model.window > 0 and not options.swa_full)
+        sequences = options.sequences(2 if self._forgets else 4)
         self._context = Context(model, options, sequences)
         self.cells = self._context.cells
         parking = parking_budget(model.head, options, available_memory())
@@ -145,6 +151,9 @@ class Scheduler:
             sequence, kept = acquired
             answer.start(sequence, kept)
             self._live.append(answer)
+            if self._forgets and sequence.conversation is not None:
+                answer.checkpoint_at = max(kept, answer.prompt - _CHECKPOINT_DISTANCE_TOKENS)
+                self._set_checkpoint(answer)
             if self._context.can_copy:
                 answer.follow(self._live[:-1], _MIN_FOLLOWED_TOKENS)
             self._say_reading(answer)
@@ -238,6 +247,7 @@ class Scheduler:
         for r, row in zip(rows, outputs, strict=True):
             completes = r.completes
             r.answer.sequence.tokens += r.tokens
+            self._set_checkpoint(r.answer)
             if not completes:
                 self._say_reading(r.answer)
                 continue
@@ -251,6 +261,10 @@ class Scheduler:
                 native += time.perf_counter() - before
             self._write(r.answer, token)
         return native
+
+    def _set_checkpoint(self, answer: Answer) -> None:
+        if answer.at_checkpoint:
+            self.cache.set_checkpoint(answer.sequence)
 
     def _write(self, answer: Answer, token: int) -> None:
         """Append a chosen token, and end the answer if it is complete."""

@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from backends.base import EngineContext
 from backends.errors import InvalidSource, ModelFetchError, ModelNotFound
 from backends.files.gguf import check_gguf
 from backends.files.sources import parse_source
 from backends.files.store import ModelStore
+from backends.llama_cpp import ENGINE, LlamaCppBackend, LlamaCppOptions
 from tests.fakes.file_server import FileServer, ServedFile
 from tests.fakes.ggufs import split
 from tests.fakes.model_files import failure, left_in
+from tests.unit.backends.llama_cpp.asking import tell
 from tests.unit.backends.llama_cpp.tiny import write_sliding_window_model
 
 SOURCE = "hf:a/b/q4/tiny-00001-of-00003.gguf"
@@ -169,3 +172,22 @@ def test_a_model_is_named_by_its_first_part(kind: str) -> None:
     assert str(parse_source(f"{kind}m-00001-of-00002.gguf")).endswith("m-00001-of-00002.gguf")
     with pytest.raises(InvalidSource, match=r"name its first part, m-00001-of-00002\.gguf"):
         parse_source(f"{kind}m-00002-of-00002.gguf")
+
+
+@pytest.mark.may_block
+async def test_a_model_in_parts_answers_as_the_whole_one_does(
+    store: ModelStore, tmp_path: Path
+) -> None:
+    """It writes the files, and may block for that."""
+    write_sliding_window_model(tmp_path / "whole.gguf")
+    first = split(tmp_path / "whole.gguf", tmp_path, 3)[0]
+    answers = []
+    for path in (first, tmp_path / "whole.gguf"):
+        options = LlamaCppOptions(source=f"file:{path}", context=256, n_threads=1)
+        backend = ENGINE.create("tiny", options, EngineContext(store, lambda _: None))
+        assert isinstance(backend, LlamaCppBackend)
+        letters = dict.fromkeys(range(64, 90), 40.0)
+        answers.append((await tell(backend, "Hello!", logit_bias=letters)).text)
+        assert (await backend.capabilities()).parameters > 15_000
+        await backend.aclose()
+    assert answers[0] == answers[1] != ""

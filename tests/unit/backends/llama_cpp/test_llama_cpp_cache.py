@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.llama_cpp.cache import common_prefix
+from backends.llama_cpp.sequence import common_prefix
 
 TOKENS = st.lists(st.integers(0, 3), max_size=30)
 

@@ -44,3 +44,26 @@ async def test_many_at_once_do_not_share_what_cannot_be_shared(make: Make, recur
     for n in range(5):
         told = await tell(backend, f"{n}, hello.", conversation=f"c{n}", logit_bias=LETTERS)
         assert told.text == alone[n]
+
+
+async def test_a_question_that_is_asked_again_goes_back_to_a_checkpoint(
+    make: Make, recurrent: str
+) -> None:
+    warm, cold = make(source=recurrent), make(source=recurrent)
+    question = "Tell me what you know of the sea and of the ships on it. " * 3
+    first = await tell(warm, question, conversation="c", logit_bias=LETTERS)
+    again = await tell(warm, question, conversation="c", logit_bias=LETTERS)
+    assert again.usage.cached_tokens == first.usage.prompt_tokens - 32
+    assert again.text == first.text == (await tell(cold, question, logit_bias=LETTERS)).text
+
+
+async def test_a_checkpoint_outlives_parking(make: Make, recurrent: str) -> None:
+    warm = make(source=recurrent, parallel=1)
+    question = "Tell me what you know of the sea and of the ships on it. " * 3
+    first = await tell(warm, question, conversation="c", logit_bias=LETTERS)
+    for n in range(3):
+        await tell(warm, f"{n}, hello. " * 20, conversation=f"c{n}", logit_bias=LETTERS)
+    assert warm.stats().parked_sequences
+    again = await tell(warm, question, conversation="c", logit_bias=LETTERS)
+    assert again.usage.cached_tokens == first.usage.prompt_tokens - 32
+    assert again.text == first.text

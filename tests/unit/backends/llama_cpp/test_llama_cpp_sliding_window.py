@@ -66,14 +66,17 @@ async def test_a_changed_turn_goes_back_to_what_is_common(make: Make, sliding: s
     assert changed.text == (await say(cold, "How are you?")).text
 
 
-async def test_where_only_the_window_is_kept_what_left_it_is_read_again(
-    make: Make, sliding: str
+@pytest.mark.parametrize("parking", [None, 0])
+async def test_where_only_the_window_is_kept_a_changed_turn_goes_back_to_a_checkpoint(
+    make: Make, sliding: str, parking: int | None
 ) -> None:
-    warm = make(source=sliding, swa_full=False, parallel=1, context=1024, n_ubatch=64)
+    small = {"swa_full": False, "parallel": 1, "context": 1024, "n_ubatch": 64}
+    warm = make(source=sliding, parking_bytes=parking, **small)
     cold = make(source=sliding)
-    await say(warm, "Hello there.", conversation="c", tokens=520)
+    first = await say(warm, "Hello there.", conversation="c", tokens=520)
     changed = await say(warm, "How are you?", conversation="c")
-    assert changed.usage.cached_tokens == 0
+    kept = changed.usage.cached_tokens
+    assert kept == (first.usage.prompt_tokens - 32 if parking is None else 0)
     assert changed.text == (await say(cold, "How are you?")).text
 
 
