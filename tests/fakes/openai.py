@@ -20,6 +20,7 @@ class OpenAIServer(SpeechServer):
 
     `tool_call` (name, JSON of the arguments) is what a chat with tools is answered with.
     `thoughts` come before an answer, as `reasoning_content`; `inline` as a part of its text.
+    `modalities` is what llama-server tells of them, `model_facts` what its list of models says.
     `schema_style` is the only one that is understood. `loading` answers 503 as llama-server does.
     """
 
@@ -33,6 +34,8 @@ class OpenAIServer(SpeechServer):
         self.loading = False
         self.tool_call: tuple[str, str] | None = None
         self.thoughts = self.inline = ""
+        self.modalities: dict[str, bool] | None = None
+        self.model_facts: dict[str, Any] = {}
         self.schema_style = "json_schema"
         self.app.add_routes(
             [
@@ -71,6 +74,7 @@ class OpenAIServer(SpeechServer):
         data = [
             {"id": name, "object": "model", "created": 1, "owned_by": owner}
             | ({} if self.llama else {"max_model_len": self.context})
+            | self.model_facts
             for name in self.models
         ]
         return web.json_response({"object": "list", "data": data})
@@ -88,6 +92,7 @@ class OpenAIServer(SpeechServer):
                 "chat_template": "{{ words }}",
                 "chat_template_caps": {"supports_tools": True},
             }
+            | ({} if self.modalities is None else {"modalities": self.modalities})
         )
 
     async def _slots(self, request: web.Request) -> web.Response:

@@ -54,7 +54,14 @@ def pieces_of(text: str) -> list[str]:
 
 def prompt_tokens(messages: Sequence[Mapping[str, Any]]) -> int:
     """Tokens of a prompt: its words, and one for each message."""
-    return sum(1 + len((message.get("content") or "").split()) for message in messages)
+    return sum(1 + len(_text_of(message.get("content")).split()) for message in messages)
+
+
+def _text_of(content: Any) -> str:
+    """A message's text; one with pictures is a list of parts."""
+    if isinstance(content, list):
+        return " ".join(part.get("text", "") for part in content)
+    return content or ""
 
 
 def answer(

@@ -160,12 +160,13 @@ class House:
             {"match": "tell a story", "text": STORY},
             {"match": "take your time", "text": SLOW},
         ]
-        default = {"backend": "scripted", "replies": replies, "tokens_per_s": None}
+        scripted: Mapping[str, Any] = self._scripted
+        default: dict[str, Any] = {"backend": "scripted", "replies": replies, "tokens_per_s": None}
         path = self.folder / "config.yaml"
         said = {
             "data_dir": str(self.folder / "data"),
             "models": {
-                "default": {**default, **self._scripted},
+                "default": scripted if "backend" in scripted else {**default, **scripted},
                 "other": {"backend": "scripted", "echo": "The other model: {text}"},
                 "embedder": {"backend": "scripted"},
             },

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from backends.base import ChatMessage, ChatRequest, Chunk, Sampling, Tool, ToolCall
+from backends.base import ChatMessage, ChatRequest, Chunk, Picture, Sampling, Tool, ToolCall
 from backends.errors import (
     BackendBusy,
     BackendError,
@@ -53,6 +53,22 @@ def request(text: str = "Tell me a story.", **fields: Any) -> ChatRequest:
 async def chunks(backend: OllamaBackend, asked: ChatRequest | None = None) -> list[Chunk]:
     async with aclosing(backend.chat(asked or request())) as stream:
         return [chunk async for chunk in stream]
+
+
+async def test_pictures_go_beside_the_text_to_a_model_that_sees(
+    server: OllamaServer, backend: OllamaBackend
+) -> None:
+    assert not (await backend.capabilities()).vision
+    server.models["tiny:latest"].append("vision")
+    assert (await backend.capabilities()).vision
+    blind = await backend.count([ChatMessage("user", "what is it?")])
+    said = ChatMessage("user", "what is it?", pictures=(Picture("aGk=", "image/png", 280, 280),))
+    assert await backend.count([said]) == blind + 114, "10 rows of 10 squares, and their ends"
+    await chunks(backend, ChatRequest((said,), sampling=Sampling(max_tokens=12)))
+    assert server.bodies("/api/chat")[0]["messages"] == [
+        {"role": "user", "content": "what is it?", "images": ["aGk="]}
+    ]
+    assert await backend.count([said]) == blind + 114, "it teaches nothing about text"
 
 
 async def test_it_goes_on_from_the_assistants_words_without_thinking_anew(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from backends.base import ChatMessage, ChatRequest, Chunk, Sampling, Tool, ToolCall
+from backends.base import ChatMessage, ChatRequest, Chunk, Picture, Sampling, Tool, ToolCall
 from backends.errors import (
     BackendBusy,
     BackendError,
@@ -352,3 +352,48 @@ async def test_a_model_for_chat_embeds_nothing_and_the_other_way_round(
         await chunks(embedder)
     assert (await embedder.embed(["a", "b"])).shape == (2, 24)
     await embedder.aclose()
+
+
+async def test_pictures_are_parts_of_a_message_before_its_text(
+    server: OpenAIServer, backend: OpenAICompatibleBackend
+) -> None:
+    said = ChatMessage("user", "what is it?", pictures=(Picture("aGk=", "image/png", 280, 280),))
+    blind = await backend.count([ChatMessage("user", "what is it?")])
+    assert await backend.count([said]) == blind + 114
+    await chunks(backend, ChatRequest((said,), sampling=Sampling(max_tokens=12)))
+    assert server.bodies(CHAT)[0]["messages"] == [
+        {
+            "role": "user",
+            "content": [
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}},
+                {"type": "text", "text": "what is it?"},
+            ],
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "modalities", "entry", "sees"),
+    [
+        ({}, None, {}, False),
+        ({}, {"vision": True, "audio": False}, {}, True),
+        ({}, {"vision": False, "audio": True}, {}, False),
+        ({}, {"vision": True, "audio": False}, {"vision": False}, False),
+        ({}, None, {"vision": True}, True),
+        ({"architecture": {"input_modalities": ["text", "image"]}}, None, {}, True),
+        ({"modalities": {"input": ["text", "image"], "output": ["text"]}}, None, {}, True),
+        ({"capabilities": ["completion", "multimodal"]}, None, {}, True),
+        ({"capabilities": ["completion"]}, None, {}, False),
+        ({"capabilities": {"completion_chat": True, "vision": True}}, None, {}, True),
+        ({"modalities": "text", "architecture": "clip", "capabilities": None}, None, {}, False),
+    ],
+)
+async def test_whether_it_sees_is_told_by_the_server_or_by_the_entry(
+    server: OpenAIServer, facts: Any, modalities: Any, entry: Any, sees: bool
+) -> None:
+    server.modalities, server.model_facts = modalities, facts
+    backend = make(server.base, **entry)
+    try:
+        assert (await backend.capabilities()).vision is sees
+    finally:
+        await backend.aclose()
