@@ -202,7 +202,7 @@ class Context:
         Pictures are not stored; Regenerate fetches the file again from its platform.
         """
         read = await self.web.pictures(attachment.name, await self._fetch(attachment), most)
-        if read.pictures and attachment not in self.record.seen:
+        if read.pictures and not any(one is attachment for one in self.record.seen):
             self.record.seen.append(attachment)
         return read
 

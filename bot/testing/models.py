@@ -41,7 +41,16 @@ class ScriptedModels:
         self.chosen[conversation.scope(scope, by)] = name
 
     async def describe(self) -> Sequence[ModelInfo]:
-        return [ModelInfo(name, f"Speaks {name}", "scripted", "ready") for name in self.backends]
+        return [
+            ModelInfo(
+                name,
+                f"Speaks {name}",
+                "scripted",
+                "ready",
+                vision=(await backend.capabilities()).vision,
+            )
+            for name, backend in self.backends.items()
+        ]
 
     async def capabilities(self, model: str) -> Capabilities:
         found = await self.backends[model].capabilities()

@@ -58,3 +58,60 @@ PICTURES: Mapping[str, Callable[[], bytes]] = {
     "script.png": not_a_picture,
     "strip.png": png_strip,
 }
+
+
+def gif_of_a_thousand_frames() -> bytes:
+    """An animation of which only the first frame may be decoded."""
+    frame = b"\x21\xf9\x04\x04\x05\x00\x00\x00"
+    frame += b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+    head = b"GIF89a" + struct.pack("<HHBBB", 64, 64, 0x80, 0, 0) + b"\xff\x00\x00\x00\x00\xff"
+    return head + frame * 1_000 + b";"
+
+
+def png_of_100_megapixels() -> bytes:
+    """10,000 by 10,000 white pixels, whole."""
+    return _png(10_000, 10_000, (b"\0" + b"\xff" * 10_000) * 10_000)
+
+
+def heic() -> bytes:
+    """The beginning of a photo of a phone, which Pillow does not decode."""
+    return b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 64
+
+
+def svg_of_entities() -> bytes:
+    """A drawing whose entities unfold to a billion letters."""
+    entities = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
+    return f'<!DOCTYPE s [<!ENTITY a0 "ha">{entities}]><svg>&a9;</svg>'.encode()
+
+
+def html_as_png() -> bytes:
+    """A page under a picture's name."""
+    return b"<html><script>alert(1)</script></html>"
+
+
+def png_with_long_text() -> bytes:
+    """Metadata of 20 MB in a few kB."""
+    packed = zlib.compress(b"x" * 20_000_000, 9)
+    text = _chunk(b"zTXt", b"note\0\0" + packed)
+    whole = _png(64, 64, (b"\0" + b"\x80" * 64) * 64)
+    return whole[:33] + text + whole[33:]
+
+
+UNSEEN: Mapping[str, tuple[Callable[[], bytes], str]] = {
+    "bomb.png": (png_bomb, "3,600 megapixels; pictures up to 64 are seen"),
+    "cut.png": (png_cut_off, "is damaged and cannot be seen"),
+    "drawing.svg": (svg_of_entities, "is an SVG drawing; send it as PNG"),
+    "empty.png": (bytes, "is not a picture that I can read"),
+    "large.png": (png_of_100_megapixels, "100 megapixels; pictures up to 64 are seen"),
+    "page.png": (html_as_png, "is not a picture that I can read"),
+    "phone.heic": (heic, "is a HEIC or AVIF picture; send it as JPEG or PNG"),
+    "script.png": (not_a_picture, "is not a picture that I can read"),
+    "text.png": (png_with_long_text, "text.png"),
+}
+"""Pictures that no model is sent, and what is said of each."""
+SEEN: Mapping[str, tuple[Callable[[], bytes], tuple[int, int]]] = {
+    "circle.tif": (tiff_in_a_circle, (32, 32)),
+    "frames.gif": (gif_of_a_thousand_frames, (64, 64)),
+    "strip.png": (png_strip, (1024, 32)),
+}
+"""Odd pictures that are sent, and their sizes then."""
