@@ -32,7 +32,8 @@ class CatalogModel:
 
     `memory_mb` is roughly what it needs with a context of 4,096 tokens; `family` selects its
     prompts; `ollama` is its tag on an Ollama server; `summary` says what it is good for, and what
-    not.
+    not. `licence` and `languages` are what its makers say; `tools`: its template takes tools;
+    `vision`: it sees pictures, on a server that has its projector.
     """
 
     name: str
@@ -41,7 +42,11 @@ class CatalogModel:
     memory_mb: int
     summary: str
     family: str
+    licence: str
+    languages: str
     ollama: str | None = None
+    tools: bool = False
+    vision: bool = False
     default: bool = False
 
 
@@ -69,6 +74,8 @@ DEFAULT_MODELS = (
         memory_mb=260,
         summary="Small: fluent, often wrong. It proves the path; choose a better one for real use.",
         family="smollm2",
+        licence="Apache-2.0",
+        languages="English",
         ollama="smollm2:135m",
         default=True,
     ),
@@ -79,6 +86,8 @@ DEFAULT_MODELS = (
         memory_mb=150,
         summary="Finds passages in English documents; weak in other languages.",
         family="bert",
+        licence="Apache-2.0",
+        languages="English",
         default=True,
     ),
 )
@@ -91,6 +100,9 @@ BETTER_MODELS = (
         memory_mb=1_300,
         summary="The least that follows instructions; many languages; thinks before it answers.",
         family="qwen3",
+        licence="Apache-2.0",
+        languages="more than 100",
+        tools=True,
         ollama="qwen3:0.6b",
     ),
     CatalogModel(
@@ -102,6 +114,9 @@ BETTER_MODELS = (
         memory_mb=1_500,
         summary="Quick on a laptop; short answers and simple summaries.",
         family="qwen2",
+        licence="Apache-2.0",
+        languages="29",
+        tools=True,
         ollama="qwen2.5:1.5b",
     ),
     CatalogModel(
@@ -111,7 +126,22 @@ BETTER_MODELS = (
         memory_mb=2_600,
         summary="Answers from documents usably; many languages; thinks before it answers.",
         family="qwen3",
+        licence="Apache-2.0",
+        languages="more than 100",
+        tools=True,
         ollama="qwen3:1.7b",
+    ),
+    CatalogModel(
+        name="granite-4-micro",
+        purpose="chat",
+        files=(CatalogFile("hf:ibm-granite/granite-4.0-micro-GGUF/granite-4.0-micro-Q4_K_M.gguf"),),
+        memory_mb=2_700,
+        summary="Plain answers and summaries of office texts; calls tools.",
+        family="granite",
+        licence="Apache-2.0",
+        languages="12",
+        ollama="granite4:micro",
+        tools=True,
     ),
     CatalogModel(
         name="llama-3.2-3b",
@@ -124,7 +154,22 @@ BETTER_MODELS = (
         memory_mb=2_800,
         summary="A good all-rounder for chat and summaries without a GPU; best in English.",
         family="llama3",
+        licence="Llama 3.2 Community License",
+        languages="8",
+        tools=True,
         ollama="llama3.2:3b",
+    ),
+    CatalogModel(
+        name="phi-4-mini",
+        purpose="chat",
+        files=(CatalogFile("hf:unsloth/Phi-4-mini-instruct-GGUF/Phi-4-mini-instruct-Q4_K_M.gguf"),),
+        memory_mb=3_200,
+        summary="Reasons well for its size, best in English; knows few facts.",
+        family="phi3",
+        licence="MIT",
+        languages="23",
+        ollama="phi4-mini",
+        tools=True,
     ),
     CatalogModel(
         name="gemma-3-4b",
@@ -133,6 +178,9 @@ BETTER_MODELS = (
         memory_mb=3_300,
         summary="Writes well, in many languages; long documents.",
         family="gemma3",
+        licence="Gemma Terms of Use",
+        languages="more than 140",
+        vision=True,
         ollama="gemma3:4b",
     ),
     CatalogModel(
@@ -142,7 +190,23 @@ BETTER_MODELS = (
         memory_mb=3_400,
         summary="The most careful of its size, and calls tools; thinks before it answers.",
         family="qwen3",
+        licence="Apache-2.0",
+        languages="more than 100",
+        tools=True,
         ollama="qwen3:4b",
+    ),
+    CatalogModel(
+        name="qwen3.5-4b",
+        purpose="chat",
+        files=(CatalogFile("hf:unsloth/Qwen3.5-4B-GGUF/Qwen3.5-4B-Q4_K_M.gguf"),),
+        memory_mb=3_800,
+        summary="Careful, many languages; thinks before it answers; sees pictures on a server.",
+        family="qwen35",
+        licence="Apache-2.0",
+        languages="201",
+        ollama="qwen3.5:4b",
+        tools=True,
+        vision=True,
     ),
     CatalogModel(
         name="llama-3.1-8b",
@@ -156,7 +220,51 @@ BETTER_MODELS = (
         memory_mb=5_800,
         summary="For a team: sound answers from documents; wants a GPU, or patience.",
         family="llama3",
+        licence="Llama 3.1 Community License",
+        languages="8",
+        tools=True,
         ollama="llama3.1:8b",
+    ),
+    CatalogModel(
+        name="ministral-3-8b",
+        purpose="chat",
+        files=(
+            CatalogFile(
+                "hf:mistralai/Ministral-3-8B-Instruct-2512-GGUF/Ministral-3-8B-Instruct-2512-Q4_K_M.gguf"
+            ),
+        ),
+        memory_mb=6_200,
+        summary="For a team: European languages, tools; sees pictures on a server.",
+        family="mistral3",
+        licence="Apache-2.0",
+        languages="more than 11",
+        ollama="ministral-3:8b",
+        tools=True,
+        vision=True,
+    ),
+    CatalogModel(
+        name="gemma-4-e4b",
+        purpose="chat",
+        files=(CatalogFile("hf:ggml-org/gemma-4-E4B-it-GGUF/gemma-4-E4B-it-Q4_K_M.gguf"),),
+        memory_mb=6_400,
+        summary="Writes well, in many languages; sees pictures on a server.",
+        family="gemma4",
+        licence="Apache-2.0",
+        languages="more than 140",
+        ollama="gemma4:e4b",
+        vision=True,
+    ),
+    CatalogModel(
+        name="gpt-oss-20b",
+        purpose="chat",
+        files=(CatalogFile("hf:lmstudio-community/gpt-oss-20b-GGUF/gpt-oss-20b-MXFP4.gguf"),),
+        memory_mb=13_500,
+        summary="Strong reasoning and tools, quick for its size; wants a GPU; best in English.",
+        family="gpt-oss",
+        licence="Apache-2.0",
+        languages="English",
+        ollama="gpt-oss:20b",
+        tools=True,
     ),
 )
 
@@ -171,6 +279,8 @@ RERANKERS = (
         memory_mb=150,
         summary="Reads the best passages of a search once more, in English; `knowledge.reranker`.",
         family="bert",
+        licence="Apache-2.0",
+        languages="English",
     ),
 )
 

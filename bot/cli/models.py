@@ -9,7 +9,7 @@ import typer
 from rich.progress import TaskID
 
 from backends.errors import BackendError
-from backends.files.catalog import CATALOG, find_files
+from backends.files.catalog import CATALOG, CatalogModel, find_files
 from backends.files.split_names import bytes_of_parts
 from backends.files.store import ModelStore
 from bot.cli.console import AsJson, console, download_bar, errors, format_size, show
@@ -34,6 +34,9 @@ def list_(config: ConfigPath = None, as_json: AsJson = False) -> None:
             "for": model.purpose,
             "memory": f"{model.memory_mb / 1000:.1f} GB",
             "here": all(_is_present(here.store, f.source, f.sha256) for f in model.files),
+            "licence": model.licence,
+            "languages": model.languages,
+            "can": ", ".join(_abilities(model)),
             "source": model.files[0].source,
             "about": model.summary,
         }
@@ -49,6 +52,11 @@ def list_(config: ConfigPath = None, as_json: AsJson = False) -> None:
                 "\nThe default model is very small: fluent, fast, and often wrong. "
                 "For real use name a larger one in config.yaml; docs/models.md shows how."
             )
+
+
+def _abilities(model: CatalogModel) -> list[str]:
+    able = {"tools": model.tools, "pictures": model.vision}
+    return [word for word, does in able.items() if does]
 
 
 @commands.command()
@@ -147,6 +155,9 @@ def _describe_configured(here: Installation, name: str) -> dict[str, object]:
         "for": "embed" if name == here.config.embedder else "chat",
         "memory": "",
         "here": all(_is_present(here.store, f.source, f.sha256) for f in files) if files else None,
+        "licence": "",
+        "languages": "",
+        "can": "",
         "source": ", ".join(file.display_source for file in files)
         or ", ".join(replica.backend for replica in spec.replicas),
         "about": spec.description,

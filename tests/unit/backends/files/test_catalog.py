@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import importlib.util
 import re
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +38,34 @@ def test_better_chat_models_are_named_by_size_with_two_places_to_get_them() -> N
     assert all(model.ollama for model in BETTER_MODELS)
     sizes = [model.memory_mb for model in BETTER_MODELS]
     assert sizes == sorted(sizes)
+
+
+ARCHITECTURES = {
+    **{"granite": "granite", "gemma3": "gemma3", "gemma4": "gemma4", "gpt-oss": "gpt-oss"},
+    **{"llama3": "llama", "mistral3": "mistral3", "phi3": "phi3", "qwen2": "qwen2"},
+    **{"qwen3": "qwen3", "qwen35": "qwen35", "smollm2": "llama"},
+}
+"""What llama.cpp calls the models of each family."""
+
+
+def test_this_llama_cpp_knows_the_architecture_of_every_chat_model() -> None:
+    found = importlib.util.find_spec("llama_cpp")
+    assert found is not None
+    assert found.origin is not None
+    library = min(Path(found.origin).parent.joinpath("lib").glob("libllama.*"))
+    known = library.read_bytes()
+    for model in CATALOG:
+        if model.purpose == "chat":
+            assert ARCHITECTURES[model.family].encode() + b"\0" in known, model.name
+    assert b"no-such-architecture\0" not in known
+
+
+def test_every_model_says_its_licence_and_languages() -> None:
+    for model in CATALOG:
+        assert model.licence
+        assert model.languages
+    assert any(model.vision for model in BETTER_MODELS)
+    assert any(model.tools and not model.vision for model in BETTER_MODELS)
 
 
 def test_names_and_sources_lead_to_files() -> None:
