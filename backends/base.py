@@ -30,6 +30,14 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadCall:
+    """A call of a tool by its name whose arguments cannot be read; `written` is its text."""
+
+    name: str
+    written: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """A tool offered to the model; `parameters` is a JSON schema of type object."""
 
@@ -136,7 +144,8 @@ class Chunk:
     model's thoughts, from an engine that separates them; the pool passes it on only if the model's
     entry says `thinking: show`. `tokens` are the ids of an answer that ended at its length limit,
     in the last chunk of an engine that goes on from them. `copies` is the probability, 0 to 1, that
-    an answer held to `Sampling.copy_from` copies something, in its last chunk.
+    an answer held to `Sampling.copy_from` copies something, in its last chunk. `unread_calls` are
+    calls that cannot be made, in a stream of the pool.
     """
 
     text: str = ""
@@ -147,6 +156,7 @@ class Chunk:
     thinking: str = ""
     tokens: tuple[int, ...] = ()
     copies: float | None = None
+    unread_calls: tuple[UnreadCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,9 +42,9 @@ from backends.gpt4all.prompt import load_template
 from backends.llama_cpp.formats import FORMATS
 from backends.llama_cpp.templates import ChatTemplate
 from backends.llama_cpp.text import TextStream
+from backends.notations.thoughts import find_open_tag, is_thinking_template
 from backends.pool.request_validation import check_request
 from backends.remote import TokenEstimator, deadline_at
-from backends.thinking import find_open_tag, is_thinking_template
 
 T = TypeVar("T")
 

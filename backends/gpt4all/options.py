@@ -8,8 +8,8 @@ from pydantic import Field
 
 from backends.base import EngineOptions
 from backends.machine import usable_cores
+from backends.notations.thoughts import Thinking
 from backends.pool.spec import Seconds
-from backends.thinking import Thinking
 
 _MAX_DEFAULT_THREADS = 4
 """It slows down badly where it has to share its cores."""

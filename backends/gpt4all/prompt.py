@@ -5,7 +5,7 @@ from __future__ import annotations
 from backends.files.gguf import GgufHead
 from backends.llama_cpp.formats import find_family
 from backends.llama_cpp.templates import ChatTemplate
-from backends.thinking import Thinking
+from backends.notations.thoughts import Thinking
 
 _END_TOKEN_FORMATS = ("chatml", "llama-3", "gemma", "phi-3")
 """Formats that end a turn with a token of their own."""

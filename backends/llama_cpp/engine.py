@@ -37,7 +37,6 @@ from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.owner import OwnerThread
 from backends.llama_cpp.prompt_builder import PromptBuilder
 from backends.llama_cpp.stats import EngineStats
-from backends.llama_cpp.tool_calls import ToolCallReader, find_style
 from backends.machine import available_memory
 from backends.pool.request_validation import check_request
 
@@ -69,7 +68,8 @@ class LlamaCppBackend:
         await check_request(request, copies=True)
         if request.deadline_s is not None and request.deadline_s <= 0:
             raise _deadline_error()
-        reader = await self._tool_calls(request) if request.tools else None
+        if request.tools:
+            await self._check_tools()
         if not self._owner.resident:
             yield Chunk(progress=Progress("loading"))
         job = await self._prepare(request)
@@ -85,11 +85,7 @@ class LlamaCppBackend:
                 job.arrived.clear()
                 inbox, job.inbox = job.inbox, []
                 for chunk in _drain_inbox(inbox):
-                    if reader is None:
-                        yield chunk
-                    else:
-                        for piece in reader.take(chunk):
-                            yield piece
+                    yield chunk
                     if chunk.finish is not None:
                         return
         finally:
@@ -112,15 +108,11 @@ class LlamaCppBackend:
         loop = asyncio.get_running_loop()
         return Job(request, prompt, loop, submitted=began, load_s=load_s)
 
-    async def _tool_calls(self, request: ChatRequest) -> ToolCallReader:
-        """Return the reader of tool calls for a request.
-
-        Raises `InvalidRequest` if the model's template does not offer tools.
-        """
+    async def _check_tools(self) -> None:
+        """Raise `InvalidRequest` if the model's template does not offer tools."""
         metadata = await asyncio.to_thread(self._file.read)
         if not metadata.offers_tools:
             raise InvalidRequest(f"The model {self.name} is not made for tools.")
-        return ToolCallReader(find_style(metadata.head.template), request.tools)
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Embed texts, each cut at the model's context window; loads the model.

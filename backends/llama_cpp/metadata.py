@@ -11,7 +11,7 @@ from backends.files.gguf import GgufHead, check_gguf
 from backends.llama_cpp.formats import FORMATS, find_family
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.templates import offers_tools
-from backends.thinking import is_thinking_template
+from backends.notations.thoughts import is_thinking_template
 
 FileState = tuple[float, int]
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from backends.base import EngineOptions
 from backends.machine import usable_cores
-from backends.thinking import Thinking
+from backends.notations.thoughts import Thinking
 
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"]
 Positive = Annotated[int, Field(gt=0)]

@@ -23,7 +23,12 @@ from backends.chat_marks import ChatMarkEscaper
 from backends.errors import InvalidRequest
 from backends.llama_cpp.control_tokens import ControlTokenGuard, Tokenizer
 from backends.llama_cpp.formats import FORMATS, find_family
-from backends.thinking import TEMPLATE_THINKING_SWITCHES, Thinking, closing_tag, find_open_tag
+from backends.notations.thoughts import (
+    TEMPLATE_THINKING_SWITCHES,
+    Thinking,
+    closing_tag,
+    find_open_tag,
+)
 
 
 @dataclass(frozen=True, slots=True)

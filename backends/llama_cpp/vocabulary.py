@@ -7,11 +7,11 @@ from typing import Any
 
 from backends.llama_cpp.control_tokens import is_written_as_mark
 from backends.llama_cpp.native_library import lib
-from backends.llama_cpp.tool_calls import TOOL_CALL_MARKS
+from backends.notations.marks import OUTPUT_MARKS
 
 _SPM_VOCABULARY = 1  # LLAMA_VOCAB_TYPE_SPM
 _UNKNOWN_ATTRIBUTE, _CONTROL_ATTRIBUTE, _USER_DEFINED_ATTRIBUTE = 1, 8, 16  # LLAMA_TOKEN_ATTR_…
-_TOOL_CALL_MARK_BYTES = frozenset(mark.encode() for mark in TOOL_CALL_MARKS)
+_OUTPUT_MARK_BYTES = frozenset(mark.encode() for mark in OUTPUT_MARKS)
 
 
 class Vocabulary:
@@ -51,10 +51,10 @@ class Vocabulary:
 
     def visible_bytes(self, token: int) -> bytes:
         """Return the bytes of a token as a reader sees them: empty for control tokens except marks
-        of tool calls.
+        of thoughts and tool calls.
         """
         if (known := self._shown.get(token)) is None:
-            marks = self.piece(token) in _TOOL_CALL_MARK_BYTES
+            marks = self.piece(token) in _OUTPUT_MARK_BYTES
             known = self._shown[token] = self._render(token, special=marks)
         return known
 

@@ -33,6 +33,7 @@ from backends.base import (
 from backends.chat_marks import ChatMarkEscaper
 from backends.embeddings import unit_rows
 from backends.errors import BackendError, BackendProtocolError, ContextOverflow, InvalidRequest
+from backends.notations.thoughts import Thinking
 from backends.ollama.errors import CLIENT_ERRORS, translate_error
 from backends.ollama.wire import (
     message_to_json,
@@ -53,7 +54,6 @@ from backends.remote import (
     wait_bounded,
     watch_stream,
 )
-from backends.thinking import Thinking
 
 _METADATA_TIMEOUT_S = 5.0
 """Patience with questions that need no model."""

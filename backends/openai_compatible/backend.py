@@ -38,6 +38,11 @@ from backends.errors import (
     InvalidRequest,
     ModelNotFound,
 )
+from backends.notations.thoughts import (
+    TEMPLATE_THINKING_SWITCHES,
+    THINKING_TAGS,
+    is_thinking_template,
+)
 from backends.openai_compatible.errors import CLIENT_ERRORS, translate_error
 from backends.openai_compatible.options import OpenAICompatibleOptions
 from backends.openai_compatible.probe import Connection
@@ -49,7 +54,6 @@ from backends.openai_compatible.wire import (
 )
 from backends.pool.request_validation import check_request
 from backends.remote import TokenEstimator, deadline_at, wait_bounded, watch_stream
-from backends.thinking import TEMPLATE_THINKING_SWITCHES, THINKING_TAGS, is_thinking_template
 from backends.worker.server_process import ServerProcess
 
 __all__ = ["ENGINE", "OpenAICompatibleBackend", "OpenAICompatibleOptions"]
@@ -73,6 +77,14 @@ class OpenAICompatibleBackend:
         self._known = False
         self._busy = 0
         self._closed = False
+
+    @property
+    def may_hide_thoughts(self) -> bool:
+        """Whether its answers may begin with thoughts without a mark that says so."""
+        options, connection = self._options, self._connection
+        template = connection.properties.template if connection is not None else ""
+        can_think = not template or is_thinking_template(template)
+        return can_think and options.thinking != "off" and not options.starts_thinking
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         await check_request(request, vision=True)

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from backends.notations.thoughts import Thinking
 from backends.pool.spec import Seconds
 from backends.remote import RemoteOptions, Url
-from backends.thinking import Thinking
 
 
 class OpenAICompatibleOptions(RemoteOptions):

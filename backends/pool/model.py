@@ -30,13 +30,13 @@ from backends.errors import (
     InvalidRequest,
     ModelNotFound,
 )
+from backends.notations.reader import AnswerReader, UnmarkedThoughts
 from backends.pool.admission import Admission
 from backends.pool.capabilities import combine_capabilities
 from backends.pool.replica import Replica, ReplicaStatus
 from backends.pool.spec import ModelSpec, PoolLimits
 from backends.pool.throughput import estimate_prompt_tokens, estimate_tokens
 from backends.pool.ticket import Ticket
-from backends.thinking import ThinkingSplitter
 
 R = TypeVar("R")
 
@@ -60,6 +60,7 @@ class ServedModel:
         self.replicas = tuple(replicas)
         self._deadline_s = spec.deadline_s or limits.deadline_s
         self._progress_interval_s = limits.progress_interval_s
+        self._unmarked_thoughts = {replica.index: UnmarkedThoughts() for replica in self.replicas}
         queue = limits.queue if spec.queue is None else spec.queue
         self.admission = Admission(name, self.replicas, limits, queue)
 
@@ -112,13 +113,23 @@ class ServedModel:
         """Stream one replica's answer.
 
         Measures times that the engine does not state, checks that the stream ends properly, and
-        separates thoughts from the answer.
+        separates thoughts and tool calls from the answer.
         """
         began = time.monotonic()
         left = ticket.ends - began
         first: float | None = None
         pieces = 0
-        thoughts = ThinkingSplitter(self._progress_interval_s, keep=self.spec.thinking == "show")
+        unmarked = self._unmarked_thoughts[replica.index]
+        held = bool(request.sampling.json_schema is not None or request.sampling.copy_from)
+        may_hide = unmarked.seen or getattr(replica.backend, "may_hide_thoughts", False)
+        reader = AnswerReader(
+            request.tools,
+            progress_interval_s=self._progress_interval_s,
+            keep=self.spec.thinking == "show",
+            earlier_calls=sum(len(message.tool_calls) for message in request.messages),
+            doubt_characters=unmarked.characters if may_hide and not held else 0,
+            literal=held,
+        )
         stream = replica.backend.chat(replace(request, deadline_s=left))
         async with aclosing(stream):
             while True:
@@ -133,7 +144,7 @@ class ServedModel:
                             self.admission.refresh()
                 if chunk.finish is not None:
                     break
-                for piece in thoughts.take(chunk):
+                for piece in reader.take(chunk):
                     yield piece
         usage = chunk.usage or Usage(completion_tokens=pieces)
         if not usage.prefill_s and not usage.decode_s:
@@ -142,8 +153,10 @@ class ServedModel:
         replica.record_success(usage)
         self.admission.record_answer(ticket)
         last = replace(chunk, usage=replace(usage, queue_s=usage.queue_s + ticket.queue_s))
-        for piece in thoughts.take(last):
+        for piece in reader.take(last):
             yield piece
+        if may_hide and not held:
+            unmarked.learn(began=reader.began_within_thoughts, ended=chunk.finish == "stop")
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Embed on one slot of one replica."""

@@ -24,8 +24,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from backends.base import Engine, EngineOptions, Sampling
+from backends.notations.thoughts import Thinking
 from backends.registry import ENGINE_MODULES
-from backends.thinking import Thinking
 
 Isolation = Literal["none", "process"]
 

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from backends.base import Backend, Capabilities, ChatMessage, ChatRequest, Chunk
-from backends.thinking import ThinkingSplitter
+from backends.notations.reader import AnswerReader
 from bot.types import ConversationKey, Scope
 from bot.values import ModelInfo
 
@@ -63,8 +63,8 @@ class ScriptedModels:
         return await self.backends[model].count(messages)
 
     async def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        thoughts = ThinkingSplitter(keep=self.show_thoughts)
+        reader = AnswerReader(request.tools, keep=self.show_thoughts)
         async with aclosing(self.backends[model].chat(request)) as chunks:
             async for chunk in chunks:
-                for piece in thoughts.take(chunk):
+                for piece in reader.take(chunk):
                     yield piece

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from backends.base import Chunk
-from backends.thinking import ThinkingSplitter
+from backends.base import Chunk, Tool
+from backends.notations.reader import AnswerReader
 from bot.adapters.discord.outbound.render import escape as escape_discord
 from bot.adapters.slack.inbound.text import to_readable as readable_slack
 from bot.adapters.slack.outbound import escaping
@@ -80,9 +80,14 @@ def _echoed(text: str) -> object:
 
 
 def _thought(text: str) -> object:
-    thoughts = ThinkingSplitter()
-    pieces = ["<think>", *_streamed(text)]
-    return [chunk for piece in pieces for chunk in thoughts.take(Chunk(text=piece))]
+    tool = Tool("look", "Looks.", {"type": "object", "properties": {"at": {"type": "string"}}})
+    starts = ("", "<think>", "a <think>b", "<tool_call>", '<tool_call>{"name": "', "[TOOL_CALLS]")
+    told = []
+    for start in (*starts, '{"name": "look", "arguments": ', "[look(at=", "<function=look>"):
+        reader = AnswerReader([tool])
+        pieces = [Chunk(text=piece) for piece in (start, *_streamed(text))]
+        told += [c for piece in (*pieces, Chunk(finish="stop")) for c in reader.take(piece)]
+    return told
 
 
 def _guarded(text: str) -> object:
@@ -156,7 +161,7 @@ LOOPS: dict[str, Callable[[str], Any]] = {
     "follow-up": is_follow_up,
     "citations": _cited,
     "echo": _echoed,
-    "thoughts": _thought,
+    "thoughts and calls": _thought,
     "repetition": _guarded,
     "speakers": lambda text: _SPEAKERS.said("a", text),
     "name": plain_name,

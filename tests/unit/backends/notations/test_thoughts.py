@@ -13,16 +13,17 @@ from hypothesis import strategies as st
 
 from backends.base import ChatMessage, ChatRequest, Chunk, Sampling, ToolCall, Usage
 from backends.errors import BackendUnavailable
-from backends.pool.pool import Pool
-from backends.pool.spec import ModelSpec, PoolLimits
-from backends.registry import load_engines
-from backends.thinking import (
+from backends.notations.marks import TEXT_MARKS_PATTERN
+from backends.notations.reader import AnswerReader, UnmarkedThoughts
+from backends.notations.thoughts import (
     THINKING_TAGS,
-    ThinkingSplitter,
     closing_tag,
     find_open_tag,
     is_thinking_template,
 )
+from backends.pool.pool import Pool
+from backends.pool.spec import ModelSpec, PoolLimits
+from backends.registry import load_engines
 from tests.fakes.contexts import bare_context
 from tests.fakes.ollama import OllamaServer
 from tests.fakes.openai import OpenAIServer
@@ -32,10 +33,12 @@ ENGINES = load_engines(["ollama", "openai_compatible", "scripted"])
 END = Chunk(finish="stop", usage=Usage(completion_tokens=1))
 
 
-def apart(pieces: Sequence[str], *, end: Chunk = END) -> tuple[str, str]:
+def apart(pieces: Sequence[str | Chunk], *, end: Chunk = END, **options: Any) -> tuple[str, str]:
     """The answer and the thoughts of a stream."""
-    thoughts = ThinkingSplitter(0.0, keep=True)
-    chunks = [c for piece in pieces for c in thoughts.take(Chunk(text=piece))]
+    thoughts = AnswerReader(progress_interval_s=0.0, keep=True, **options)
+    chunks: list[Chunk] = []
+    for piece in pieces:
+        chunks += thoughts.take(Chunk(text=piece) if isinstance(piece, str) else piece)
     chunks += thoughts.take(end)
     assert chunks[-1].finish == end.finish
     assert all(c.finish is None for c in chunks[:-1])
@@ -62,16 +65,87 @@ def test_where_a_stream_is_torn_changes_nothing(text: str, cuts: list[int]) -> N
 
 
 @given(st.text(alphabet="abc <>/\n", max_size=40), st.text(min_size=1, max_size=40))
-def test_an_answer_without_thoughts_is_handed_on_as_it_is(first: str, rest: str) -> None:
+def test_an_answer_without_marks_is_handed_on_as_it_is(first: str, rest: str) -> None:
     text = f"{first}x{rest}"
-    if not any(text.lstrip().startswith(tag) for tag, _ in THINKING_TAGS):
+    if TEXT_MARKS_PATTERN.search(text) is None:
         assert apart(list(text)) == (text, "")
 
 
 def test_tags_within_an_answer_are_part_of_it() -> None:
-    text = "Wrap it in <think> and </think>."
+    text = "Wrap it in <think> and </think>, or `<think>`:\n```\n<think>a</think>\n```\n"
     assert apart([text]) == (text, "")
     assert apart(["<think>hm</think>", text]) == (text, "hm")
+    assert apart(["Begin with a <think>tag and no end"])[0] == "Begin with a <think>tag and no end"
+
+
+THOUGHTS: list[tuple[str, list[str | Chunk], str, str]] = [
+    (
+        "a second round",
+        ["<think>a</think>", "Draft ", "<think>", "b", "</think>", "Final"],
+        "Draft Final",
+        "ab",
+    ),
+    ("a stray end", [Chunk(thinking="a"), "</think>\n\nHello"], "Hello", "a"),
+    ("an end at the end", ["Hello </think>"], "Hello ", ""),
+    ("attributes", ['<think time="3">a</think>b'], "b", "a"),
+    ("nested", ["<think>a <think>b</think> c</think> d"], "d", "a b c"),
+    ("nested deeper", ["<think>a<think>b<think>c</think>d</think>e</think>f"], "f", "abcde"),
+    ("a tag named in a thought", ["<think>no <think>, I say</think>Yes."], "Yes.", "no , I say"),
+    ("text first", ["Sure! <think>hmm</think> Hello"], "Sure! Hello", "hmm"),
+    (
+        "harmony",
+        [
+            "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>commentary",
+            "<|message|>Wait.<|end|><|start|>assistant<|channel|>final<|message|>Hi<|return|>",
+        ],
+        "Wait.\n\nHi",
+        "a",
+    ),
+    ("harmony cut short", ["<|channel|>analysis<|message|>a<|end|><|start|>assi"], "", "a"),
+    (
+        "command-r",
+        ["<|START_THINKING|>a<|END_THINKING|><|START_RESPONSE|>b<|END_RESPONSE|>"],
+        "b",
+        "a",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "pieces", "text", "thought"), THOUGHTS, ids=lambda one: str(one)[:20]
+)
+def test_thoughts_never_reach_people(
+    kind: str, pieces: list[str | Chunk], text: str, thought: str
+) -> None:
+    assert apart(pieces) == (text, thought), kind
+    torn = [c for p in pieces for c in (list(p) if isinstance(p, str) else [p])]
+    assert apart(torn) == (text, thought), kind
+
+
+def test_thoughts_that_no_mark_begins_end_at_a_lone_closing_tag() -> None:
+    hidden = ["internal", " reasoning</thi", "nk>answer"]
+    assert apart(hidden, doubt_characters=400) == ("answer", "internal reasoning")
+    assert apart(["An answer ", "as it is."], doubt_characters=400) == ("An answer as it is.", "")
+    assert apart(["x" * 500, "</think>y"], doubt_characters=400) == ("x" * 500 + "y", "")
+    assert apart(["<think>a</think>", "b"], doubt_characters=400) == ("b", "a")
+
+
+def test_a_server_that_hides_where_thoughts_begin_is_learned() -> None:
+    unmarked = UnmarkedThoughts()
+    first = unmarked.characters
+    unmarked.learn(began=False, ended=False)
+    assert unmarked.characters == first > 0
+    unmarked.learn(began=True, ended=True)
+    assert unmarked.characters > 10_000
+    for _ in range(10):
+        unmarked.learn(began=False, ended=True)
+    assert unmarked.characters == 0
+
+
+def test_what_a_held_answer_says_about_tags_is_left_alone() -> None:
+    text = '{"tag": "<think>a</think>", "call": "<tool_call>{}</tool_call>"}'
+    assert apart([text], literal=True) == (text, "")
+    assert apart(["<think>a</think>", text], literal=True) == (text, "a")
 
 
 def test_an_empty_thought_is_none() -> None:
@@ -91,14 +165,14 @@ def test_a_word_that_begins_like_a_tag_is_not_lost_at_the_end() -> None:
 
 
 def test_a_tool_call_ends_the_doubt_and_comes_after_the_text_before_it() -> None:
-    thoughts = ThinkingSplitter()
+    thoughts = AnswerReader()
     call = Chunk(tool_calls=(ToolCall("1", "dice", {}),))
     chunks = [*thoughts.take(Chunk(text="<t")), *thoughts.take(call), *thoughts.take(END)]
     assert chunks == [Chunk(text="<t"), call, END]
 
 
 def test_what_is_thought_is_told_of_at_most_so_often() -> None:
-    often = ThinkingSplitter(3600.0)
+    often = AnswerReader(progress_interval_s=3600.0)
     told = [c for piece in ["<think>", *"abcdef"] for c in often.take(Chunk(text=piece))]
     assert [c.progress.stage for c in told if c.progress] == ["thinking"]
     assert not any(c.thinking or c.text for c in told)
@@ -118,6 +192,7 @@ def test_a_prompt_may_end_in_the_middle_of_thinking(prompt: str, tag: str) -> No
 
 
 def test_a_thinking_template_is_known_by_its_words() -> None:
+    assert is_thinking_template("<|channel>thought\n<channel|>")
     assert is_thinking_template("{% if enable_thinking is defined and not enable_thinking %}")
     assert not is_thinking_template("{{ messages }}")
 
@@ -225,6 +300,17 @@ async def test_a_server_whose_answers_begin_in_the_middle_of_thinking() -> None:
             assert thought == "I count them.\n"
             assert text.startswith("On night")
             assert (await pool.capabilities("m")).thinking
+
+
+async def test_a_server_that_never_says_where_its_thoughts_begin() -> None:
+    async with OpenAIServer() as server:
+        server.inline = "I count them.\n</think>\n\n"
+        entry = {"backend": "openai_compatible", "url": f"{server.url}/v1"}
+        async with pool_of({**entry, "thinking": "show"}) as pool:
+            for _ in range(2):
+                text, thought = said(await ask(pool))
+                assert thought == "I count them.\n"
+                assert text.startswith("On night")
 
 
 async def test_a_model_that_only_thinks_ends_without_text_and_says_why_it_stopped() -> None:
