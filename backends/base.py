@@ -15,6 +15,12 @@ from backends.usage import Usage as Usage
 
 Role = Literal["system", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "tool_calls", "cancelled"]
+Intent = Literal["close", "varied"]
+"""What an answer is to be like, where a skill leaves the numbers to the model: `close` to the text
+it is given, or `varied`."""
+
+DEFAULT_ANSWER_TOKENS = 512
+"""The longest answer of a request that sets no limit, where no pool sets one, in tokens."""
 
 Embeddings: TypeAlias = npt.NDArray[np.float32]
 """float32, shape (n, dim), every row of unit length."""
@@ -74,7 +80,10 @@ class ChatMessage:
 class Sampling:
     """How the next token is chosen, and when to stop. The names are llama.cpp's.
 
-    `None` leaves the engine's own default. `temperature=0` is greedy. `seed=None` draws a new one.
+    `None` leaves it to the model (its entry in config.yaml, what its file recommends, its family),
+    then to the engine; an `intent` says which of the model's own numbers fit. `temperature=0` is
+    greedy. `seed=None` draws a new one. `max_tokens` is a limit: the smallest that anybody sets
+    holds.
     """
 
     temperature: float | None = None
@@ -85,7 +94,7 @@ class Sampling:
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
     seed: int | None = None
-    max_tokens: int = 512
+    max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     logit_bias: Mapping[int, float] = field(default_factory=dict)
     json_schema: Mapping[str, Any] | None = None
@@ -93,6 +102,12 @@ class Sampling:
     """Texts that the answer is copied from: each of its lines stands word for word in a line of one
     of them, or it is `COPIES_NOTHING`. For models with `Capabilities.copies`; the likeliest token
     is taken, whatever the other fields say."""
+    intent: Intent | None = None
+
+    @property
+    def answer_tokens(self) -> int:
+        """The most tokens that may be written."""
+        return DEFAULT_ANSWER_TOKENS if self.max_tokens is None else self.max_tokens
 
 
 COPIES_NOTHING = "NONE"
@@ -178,8 +193,9 @@ class Capabilities:
     probe. `thinking`: the model thinks before it answers. `continues`: it goes on from the end of a
     message of its own. `copies`: it can be held to copied text. `reads`: it was
     found to point rightly to the words of a passage that answer a question, or not to; None where
-    that was not tried. `vision`: it sees the pictures of a message. Each of `notes` is a sentence
-    about a request option that this engine ignores.
+    that was not tried. `vision`: it sees the pictures of a message. `sampling` is what the model's
+    file or its server recommends. Each of `notes` is a sentence about a request option that this
+    engine ignores.
     """
 
     context: int = 0
@@ -197,6 +213,7 @@ class Capabilities:
     copies: bool = False
     reads: bool | None = None
     vision: bool = False
+    sampling: Sampling = Sampling()
     notes: tuple[str, ...] = ()
 
 
@@ -285,9 +302,12 @@ class Engine:
     """An engine that config.yaml can name as `backend:`.
 
     `create(name, options, context)` must be quick and open nothing: loading happens on first use.
+    `family_sampling` are the fields of `Sampling` that are set to what a model's family recommends,
+    None for all of them: a server may refuse fields that are not of its protocol.
     """
 
     name: str
     options: type[EngineOptions]
     create: Callable[[str, Any, EngineContext], Backend]
     close: Callable[[], Awaitable[None]] | None = None
+    family_sampling: frozenset[str] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from bot.api import (
@@ -41,7 +41,6 @@ from bot.api import (
     speakers,
 )
 
-SAMPLING = Sampling(temperature=0.7, repeat_penalty=1.1)
 MAX_FILE_PIECES = 64
 PIECE_TOKENS = 256
 
@@ -181,7 +180,7 @@ async def _plain(ctx: Context, asked: _Prompt, attached: AttachedFiles) -> None:
             left_out=tuple(left_out),
         )
     )
-    sampling = replace(SAMPLING, max_tokens=fitted.max_tokens)
+    sampling = Sampling(max_tokens=fitted.max_tokens)
     echo = EchoFilter()
     async with aclosing(ctx.generate(fitted.messages, model=model, sampling=sampling)) as parts:
         async for part in parts:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Annotated
 
 from bot.api import (
@@ -30,7 +29,8 @@ _VERSUS = re.compile(
 )
 _MARKUP = re.compile(r"[*_`#<>\[\]|~]+")
 _MAX_NAME_CHARACTERS = 80
-SAMPLING = Sampling(temperature=0.8, top_p=0.95, repeat_penalty=1.2, max_tokens=160)
+MAX_VERSE_TOKENS = 400
+"""Room for eight lines in any language; most verses are much shorter."""
 
 
 @command(
@@ -82,7 +82,7 @@ async def rap(
             system=ctx.prompts.render("system", family, persona=""),
             compose=compose,
             blocks=min(3, len(verses)),
-            answer_tokens=SAMPLING.max_tokens,
+            answer_tokens=MAX_VERSE_TOKENS,
         )
         verse = await _verse(ctx, name, fitted.messages, fitted.max_tokens)
         if not verse.strip():
@@ -93,7 +93,7 @@ async def rap(
 
 async def _verse(ctx: Context, model: str, messages: Sequence[ChatMessage], max_tokens: int) -> str:
     """Write one verse, without the blank lines that models begin with; returns it."""
-    sampling = replace(SAMPLING, max_tokens=max_tokens)
+    sampling = Sampling(intent="varied", max_tokens=max_tokens)
     verse = ""
     async with aclosing(ctx.generate(messages, model=model, sampling=sampling, cache="")) as parts:
         async for part in parts:

@@ -62,10 +62,10 @@ _LANGUAGES = {
     "uk": "Ukrainian", "vi": "Vietnamese", "zh": "Chinese",
 }  # fmt: skip
 
-SAMPLING = Sampling(temperature=0.3, repeat_penalty=1.1, max_tokens=512)
-MAX_PART_SUMMARY_TOKENS = 160
-"""Longest summary of a part, in tokens; at most a quarter of the part, so that each round ends
-with less text than it began."""
+SAMPLING = Sampling(intent="close")
+MAX_PART_SUMMARY_TOKENS = 512
+"""Longest summary of a part, in tokens; at most an eighth of the part, so that each round ends with
+much less text than it began."""
 EXCERPT_SENTENCES = {"bullets": 5, "prose": 4}
 """Sentences in a summary of the text's own words, by style."""
 _TEMPLATE_TOKENS = 160
@@ -188,7 +188,7 @@ async def _write_summary(ctx: Context, job: Job) -> None:
     """Summarise at once if the text fits, else its parts, and then their summaries."""
     settings = ctx.settings if isinstance(ctx.settings, SummarizeSettings) else SummarizeSettings()
     fitter = ctx.services.fitter
-    answer = min(SAMPLING.max_tokens, job.window // 4)
+    answer = min(fitter.answer_tokens, job.window // 4)
     room = max(64, job.window - answer - _TEMPLATE_TOKENS)
     text, left_out = job.text, 0
     for _ in range(_MAX_ROUNDS):
@@ -209,7 +209,7 @@ async def _write_summary(ctx: Context, job: Job) -> None:
                 )
             )
         summaries: dict[int, str] = {}
-        sampling = replace(SAMPLING, max_tokens=min(MAX_PART_SUMMARY_TOKENS, room // 4))
+        sampling = replace(SAMPLING, max_tokens=min(MAX_PART_SUMMARY_TOKENS, room // 8))
         async with aclosing(
             _summarise_parts(ctx, job, pieces, settings.parallel, sampling)
         ) as done:
@@ -242,7 +242,7 @@ async def _summarise_parts(
     When this is closed or a part fails, the others are cancelled and awaited.
     """
     places = asyncio.Semaphore(parallel)
-    words = sampling.max_tokens // 2
+    words = sampling.answer_tokens // 2
 
     async def one(number: int, piece: str) -> tuple[int, str]:
         async with places:

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from backends.base import Sampling
 from backends.errors import InvalidSource, ModelNotFound
+from backends.files.family_sampling import ModelSampling, find_family_sampling
 from backends.files.sources import parse_source
 
 Purpose = Literal["chat", "embed", "rerank"]
@@ -33,7 +35,8 @@ class CatalogModel:
     `memory_mb` is roughly what it needs with a context of 4,096 tokens; `family` selects its
     prompts; `ollama` is its tag on an Ollama server; `summary` says what it is good for, and what
     not. `licence` and `languages` are what its makers say; `tools`: its template takes tools;
-    `vision`: it sees pictures, on a server that has its projector.
+    `vision`: it sees pictures, on a server that has its projector. `sampling` is its own where that
+    is not its family's.
     """
 
     name: str
@@ -48,6 +51,7 @@ class CatalogModel:
     tools: bool = False
     vision: bool = False
     default: bool = False
+    sampling: ModelSampling | None = None
 
 
 CHAT_FILE = CatalogFile(
@@ -66,6 +70,13 @@ TOKENIZER_FILE = CatalogFile(
     466_247,
 )
 
+_SMALL_SAMPLING = ModelSampling(
+    Sampling(temperature=0.7, repeat_penalty=1.1),
+    "tried with this model, which repeats itself otherwise",
+    close=Sampling(temperature=0.2, repeat_penalty=1.1),
+    varied=Sampling(temperature=0.8, top_p=0.95, repeat_penalty=1.2, max_tokens=160),
+)
+
 DEFAULT_MODELS = (
     CatalogModel(
         name="smollm2-135m",
@@ -78,6 +89,7 @@ DEFAULT_MODELS = (
         languages="English",
         ollama="smollm2:135m",
         default=True,
+        sampling=_SMALL_SAMPLING,
     ),
     CatalogModel(
         name="minilm-l6-v2-int8",
@@ -291,6 +303,18 @@ def find_model(name: str) -> CatalogModel | None:
     """Return the model of that name, ignoring case; None if there is none."""
     wanted = name.strip().casefold()
     return next((model for model in CATALOG if model.name == wanted), None)
+
+
+def find_model_sampling(names: Sequence[str]) -> ModelSampling | None:
+    """Return how a model with one of these names is sampled; None if the catalogue does not know.
+
+    Names are sources, tags and families, the most telling first.
+    """
+    for model in CATALOG:
+        called = {model.ollama, *(file.source for file in model.files)}
+        if model.sampling is not None and not called.isdisjoint(names):
+            return model.sampling
+    return find_family_sampling(names)
 
 
 def find_files(name_or_source: str) -> Sequence[CatalogFile]:

@@ -135,12 +135,13 @@ class GPT4AllBackend:
             cancelled.set()
             await asyncio.wait([running])  # the thread must be done before the next turn
         context_used = running.result()
-        if time.monotonic() >= ends and not stream.stopped and count < request.sampling.max_tokens:
+        full = count >= request.sampling.answer_tokens
+        if time.monotonic() >= ends and not stream.stopped and not full:
             raise DeadlineExceeded("The answer was not complete in time.")
         rest = stream.flush()
         if rest:
             yield Chunk(text=rest)
-        finish: FinishReason = "length" if count >= request.sampling.max_tokens else "stop"
+        finish: FinishReason = "length" if full else "stop"
         turned = first or time.monotonic()
         prompt_tokens = max(0, context_used - count) or self._guess.count(request.messages)
         self._guess.learn(request.messages, prompt_tokens)
@@ -287,7 +288,7 @@ class GPT4AllBackend:
             prompt,
             "%1",
             hear,
-            n_predict=asked.max_tokens,
+            n_predict=asked.answer_tokens,
             top_k=1 if greedy else (40 if asked.top_k is None else asked.top_k),
             top_p=0.95 if asked.top_p is None else asked.top_p,
             min_p=0.05 if asked.min_p is None else asked.min_p,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backends.base import Capabilities, EngineContext
+from backends.base import Capabilities, EngineContext, Sampling
 from backends.errors import ModelNotFound
 from backends.files.gguf import GgufHead, check_gguf
 from backends.llama_cpp.formats import FORMATS, find_family
@@ -67,6 +67,27 @@ def is_embedder(head: GgufHead, options: LlamaCppOptions) -> bool:
     return find_pooling(head) is not None
 
 
+def recommended_sampling(head: GgufHead, options: LlamaCppOptions) -> Sampling:
+    """Return how the replica's options, then the file, say that the model is to be sampled.
+
+    What makes no sense in the file is left out.
+    """
+
+    def number(key: str, most: float) -> float | None:
+        found = head.metadata.get(f"general.sampling.{key}")
+        return found if isinstance(found, int | float) and 0 <= found <= most else None
+
+    top_k = number("top_k", 2**31)
+    of_file = Sampling(
+        temperature=number("temp", 10),
+        top_k=None if top_k is None else int(top_k),
+        top_p=number("top_p", 1),
+        min_p=number("min_p", 1),
+        repeat_penalty=number("penalty_repeat", 10) or None,
+    )
+    return replace(of_file, **options.sampling.model_dump(exclude_unset=True))
+
+
 def context_window(head: GgufHead, options: LlamaCppOptions) -> int:
     """Return the tokens of one conversation or text that the model reads."""
     return min(options.context, head.context or options.context)
@@ -110,6 +131,7 @@ class ModelMetadata:
             template=named or find_family(head.template),
             family=head.family,
             parameters=head.parameters,
+            sampling=recommended_sampling(head, options),
         )
 
 

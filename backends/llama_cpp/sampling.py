@@ -15,6 +15,7 @@ from backends.errors import InvalidRequest
 from backends.llama_cpp.native import Context, Model
 from backends.llama_cpp.native_library import lib
 from backends.llama_cpp.options import LlamaCppOptions
+from backends.pool.sampling import closer
 
 _PENALTY_WINDOW_TOKENS = 64
 _GRAMMAR_FIRST_CANDIDATES = 512
@@ -53,7 +54,7 @@ def resolve_settings(sampling: Sampling, options: LlamaCppOptions) -> SamplingSe
 
     seed = sampling.seed if sampling.seed is not None else options.seed
     return SamplingSettings(
-        temperature=pick(sampling.temperature, default.temperature),
+        temperature=pick(sampling.temperature, closer(default.temperature, sampling.intent) or 0.0),
         top_k=int(pick(sampling.top_k, default.top_k)),
         top_p=pick(sampling.top_p, default.top_p),
         min_p=pick(sampling.min_p, default.min_p),

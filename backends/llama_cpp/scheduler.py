@@ -277,7 +277,7 @@ class Scheduler:
             text = answer.write(token, self._model.visible_bytes(token))
             if answer.text.stopped:
                 finish = "stop"
-            elif answer.written >= answer.job.request.sampling.max_tokens or (
+            elif answer.written >= answer.job.request.sampling.answer_tokens or (
                 len(answer.target) >= self._intake.limit
             ):
                 finish = "length"

@@ -41,6 +41,7 @@ from backends.ollama.wire import (
     parse_count,
     parse_finish,
     parse_usage,
+    read_sampling,
     tool_to_json,
 )
 from backends.pool.request_validation import check_request
@@ -212,6 +213,8 @@ class OllamaBackend:
             json_schema="completion" in able,
             template=shown.template or "",
             family=family,
+            parameters=parse_count(facts.get("general.parameter_count")),
+            sampling=read_sampling(shown.parameters or "", self._options.options),
         )
 
     async def health(self) -> Health:
@@ -256,7 +259,7 @@ class OllamaBackend:
         return {
             **self._options.options,
             "num_ctx": self._options.context,
-            "num_predict": asked.max_tokens,
+            "num_predict": asked.answer_tokens,
             **{key: value for key, value in given.items() if value is not None},
         }
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from backends.base import ChatMessage, FinishReason, Tool, ToolCall, Usage
+from backends.base import ChatMessage, FinishReason, Sampling, Tool, ToolCall, Usage
+
+_SAMPLING_OPTIONS = frozenset({"temperature", "top_k", "top_p", "min_p", "repeat_penalty"})
 
 
 def message_to_json(message: ChatMessage, all_: Sequence[ChatMessage]) -> dict[str, Any]:
@@ -60,3 +63,17 @@ def model_spellings(model: str) -> set[str]:
 
 def parse_count(value: Any) -> int:
     return value if isinstance(value, int) else 0
+
+
+def read_sampling(parameters: str, options: Mapping[str, Any]) -> Sampling:
+    """Return how a model is sampled by its entry's options, then by its own parameters.
+
+    The parameters are lines of a name and a value, as the server shows them.
+    """
+    lines = (line.split(maxsplit=1) for line in parameters.splitlines())
+    said: dict[str, Any] = {**dict(line for line in lines if len(line) == 2), **options}
+    found: dict[str, Any] = {}
+    for name in _SAMPLING_OPTIONS & said.keys():
+        with suppress(TypeError, ValueError):
+            found[name] = int(said[name]) if name == "top_k" else float(said[name])
+    return Sampling(**found)

@@ -222,6 +222,7 @@ class OpenAICompatibleBackend:
             thinking=options.starts_thinking or is_thinking_template(properties.template),
             template=properties.template,
             family=connection.model,
+            parameters=properties.parameters,
         )
 
     async def health(self) -> Health:
@@ -302,7 +303,7 @@ class OpenAICompatibleBackend:
         counted = await connection.count(request.messages)
         tokens = counted or self._guess.count(request.messages)
         if tokens <= limit:  # then it is the room for the answer that does not fit
-            tokens += request.sampling.max_tokens
+            tokens += request.sampling.answer_tokens
         return ContextOverflow(max(tokens, limit + 1), limit)
 
 
@@ -310,4 +311,9 @@ def _create(name: str, options: OpenAICompatibleOptions, context: EngineContext)
     return OpenAICompatibleBackend(name, options, context)
 
 
-ENGINE: Engine = Engine("openai_compatible", OpenAICompatibleOptions, _create)
+ENGINE: Engine = Engine(
+    "openai_compatible",
+    OpenAICompatibleOptions,
+    _create,
+    family_sampling=frozenset({"temperature", "top_p", "frequency_penalty", "presence_penalty"}),
+)

@@ -28,6 +28,7 @@ class ServerProperties:
     template: str = ""
     tools: bool | None = None
     vision: bool | None = None
+    parameters: int = 0
     owner: str = ""
     """What its list of models calls their owner, which tells servers apart."""
     marks: ChatMarkEscaper = field(default_factory=ChatMarkEscaper, repr=False)
@@ -177,11 +178,15 @@ class Connection:
         )
 
     def _take_model(self, extra: Mapping[str, Any]) -> None:
-        """Store the context: vLLM reports `max_model_len`, llama-server's list
-        `meta.n_ctx_train`.
+        """Store the context, which vLLM reports as `max_model_len`, and the number of weights, in
+        llama-server's `meta`.
         """
         if self.properties.vision is None:
             self.properties = replace(self.properties, vision=find_vision(extra))
+        meta = extra.get("meta")
+        weights = meta.get("n_params") if isinstance(meta, Mapping) else None
+        if isinstance(weights, int):
+            self.properties = replace(self.properties, parameters=weights)
         longest = extra.get("max_model_len")
         if not self.properties.context and isinstance(longest, int):
             self.properties = replace(self.properties, context=longest)

@@ -34,7 +34,7 @@ def build_request_body(request: ChatRequest, style: SchemaStyle) -> dict[str, An
     asked = request.sampling
     given: dict[str, Any] = {
         "messages": [_message_to_json(message) for message in request.messages],
-        "max_tokens": asked.max_tokens,
+        "max_tokens": asked.answer_tokens,
         "temperature": asked.temperature,
         "top_p": asked.top_p,
         "frequency_penalty": asked.frequency_penalty,

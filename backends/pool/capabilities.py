@@ -21,6 +21,7 @@ def combine_capabilities(able: Sequence[Capabilities], thoughts: int = 0) -> Cap
         tools=all(each.tools for each in able),
         json_schema=all(each.json_schema for each in able),
         template=first.template,
+        sampling=first.sampling,
         thinking=any(each.thinking for each in able),
         continues=all(each.continues for each in able),
         copies=all(each.copies for each in able),

@@ -27,13 +27,13 @@ from backends.errors import (
     BackendProtocolError,
     BackendUnavailable,
     DeadlineExceeded,
-    InvalidRequest,
     ModelNotFound,
 )
 from backends.notations.reader import AnswerReader, UnmarkedThoughts
 from backends.pool.admission import Admission
 from backends.pool.capabilities import combine_capabilities
 from backends.pool.replica import Replica, ReplicaStatus
+from backends.pool.sampling import fill_recommended, limit_answer
 from backends.pool.spec import ModelSpec, PoolLimits
 from backends.pool.throughput import estimate_prompt_tokens, estimate_tokens
 from backends.pool.ticket import Ticket
@@ -59,17 +59,19 @@ class ServedModel:
         self.spec = spec
         self.replicas = tuple(replicas)
         self._deadline_s = spec.deadline_s or limits.deadline_s
+        self._answer_tokens = limits.answer_tokens
         self._progress_interval_s = limits.progress_interval_s
         self._unmarked_thoughts = {replica.index: UnmarkedThoughts() for replica in self.replicas}
         queue = limits.queue if spec.queue is None else spec.queue
         self.admission = Admission(name, self.replicas, limits, queue)
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        sampling = self.spec.sampling.fill(request.sampling)
-        if sampling.max_tokens < 1:
-            raise InvalidRequest("max_tokens must be at least 1.")
-        if self.spec.thinking != "off":
-            sampling = replace(sampling, max_tokens=sampling.max_tokens + self.spec.thinking_tokens)
+        sampling = limit_answer(
+            self.spec.sampling.fill(request.sampling),
+            [one.capabilities.context for one in self.replicas if one.capabilities is not None],
+            self._answer_tokens,
+            0 if self.spec.thinking == "off" else self.spec.thinking_tokens,
+        )
         request = replace(request, sampling=sampling)
         deadline_s = self._deadline_s if request.deadline_s is None else request.deadline_s
         ticket = self.admission.enter(
@@ -77,7 +79,7 @@ class ServedModel:
             channel=request.channel,
             conversation=request.conversation,
             prompt_tokens=estimate_prompt_tokens(request.messages),
-            max_tokens=sampling.max_tokens,
+            max_tokens=sampling.answer_tokens,
             deadline_s=deadline_s,
         )
         written: int | None = None
@@ -130,7 +132,14 @@ class ServedModel:
             doubt_characters=unmarked.characters if may_hide and not held else 0,
             literal=held,
         )
-        stream = replica.backend.chat(replace(request, deadline_s=left))
+        sampling = fill_recommended(
+            request.sampling,
+            replica.capabilities or Capabilities(),
+            self.spec.engine_model_names,
+            may_think=self.spec.thinking != "off",
+            family_fields=replica.family_sampling,
+        )
+        stream = replica.backend.chat(replace(request, deadline_s=left, sampling=sampling))
         async with aclosing(stream):
             while True:
                 chunk = await _wait_until(ticket.ends, anext(stream, None))

@@ -187,4 +187,5 @@ def _create_replica(
         limits.first_pause_s,
         limits.longest_pause_s,
         parallel=getattr(one.options, "parallel", None) or 1,
+        family_sampling=one.engine.family_sampling,
     )

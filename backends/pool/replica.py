@@ -57,9 +57,11 @@ class Replica:
         first_pause_s: float,
         longest_pause_s: float,
         parallel: int = 1,
+        family_sampling: frozenset[str] | None = None,
     ) -> None:
         self.backend = backend
         self.engine = engine
+        self.family_sampling = family_sampling
         self.index = index
         self.throughput = Throughput()
         self.capabilities: Capabilities | None = None

@@ -25,7 +25,7 @@ async def check_request(
         raise InvalidRequest("The request holds no message.")
     if not vision and any(message.pictures for message in request.messages):
         raise InvalidRequest("This engine cannot see pictures.")
-    if request.sampling.max_tokens < 1:
+    if request.sampling.answer_tokens < 1:
         raise InvalidRequest("max_tokens must be at least 1.")
     if not all(request.sampling.stop):
         raise InvalidRequest("A stop string must not be empty.")

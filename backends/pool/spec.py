@@ -18,13 +18,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from backends.base import Engine, EngineOptions, Sampling
+from backends.base import Engine, EngineOptions
 from backends.notations.thoughts import Thinking
+from backends.pool.sampling import SamplingDefaults
 from backends.registry import ENGINE_MODULES
 
 Isolation = Literal["none", "process"]
@@ -54,35 +55,6 @@ def parse_seconds(value: Any) -> Any:
 
 
 Seconds = Annotated[float, BeforeValidator(parse_seconds)]
-
-
-class SamplingDefaults(BaseModel):
-    """What a model's answers are sampled with where a request leaves it open."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    temperature: float | None = Field(default=None, ge=0)
-    top_k: int | None = Field(default=None, ge=0)
-    top_p: float | None = Field(default=None, ge=0, le=1)
-    min_p: float | None = Field(default=None, ge=0, le=1)
-    repeat_penalty: float | None = Field(default=None, gt=0)
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-    seed: int | None = None
-    max_tokens: int | None = Field(default=None, ge=1)
-    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-
-    def fill(self, asked: Sampling) -> Sampling:
-        """`asked`, with these values where it has none of its own."""
-        given = {
-            field.name: getattr(self, field.name)
-            for field in fields(Sampling)
-            if getattr(asked, field.name) is None and getattr(self, field.name, None) is not None
-        }
-        if self.max_tokens is not None and asked.max_tokens == Sampling().max_tokens:
-            given["max_tokens"] = self.max_tokens
-        extra_stops = tuple(stop for stop in self.stop if stop not in asked.stop)
-        return replace(asked, stop=asked.stop + extra_stops, **given)
 
 
 class ReplicaSpec(BaseModel):
@@ -221,8 +193,9 @@ class PoolLimits(BaseModel):
 
     `per_person` and `per_channel` count requests that wait or run; `person_share` is the part of a
     model's slots that one person may hold at once where there are several (the rest is kept for
-    whoever comes next). A failing replica rests `first_pause_s`, then twice as long each time up
-    to `longest_pause_s`; a request waits for it at most `patience_s`.
+    whoever comes next). `answer_tokens` is the longest answer of a request that sets no limit,
+    where the context has four times the room. A failing replica rests `first_pause_s`, then twice
+    as long each time up to `longest_pause_s`; a request waits for it at most `patience_s`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -232,6 +205,7 @@ class PoolLimits(BaseModel):
     per_channel: int = Field(default=48, ge=1)
     person_share: float = Field(default=0.75, gt=0, le=1)
     deadline_s: Annotated[Seconds, Field(gt=0)] = 600.0
+    answer_tokens: int = Field(default=2048, ge=1)
     first_pause_s: Annotated[Seconds, Field(gt=0)] = 1.0
     longest_pause_s: Annotated[Seconds, Field(gt=0)] = 60.0
     patience_s: Annotated[Seconds, Field(ge=0)] = 3.0

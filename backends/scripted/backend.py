@@ -269,7 +269,7 @@ class ScriptedBackend:
             text = _copied(text, request.sampling.copy_from)
         cuts = [at for stop in request.sampling.stop if (at := text.find(stop)) >= 0]
         answer = split_words(text[: min(cuts)] if cuts else text)
-        most = min(request.sampling.max_tokens, room)
+        most = min(request.sampling.answer_tokens, room)
         return (answer[:most], "length") if len(answer) > most else (answer, "stop")
 
     def _cached(self, conversation: str | None, prompt: list[str]) -> int:

@@ -21,8 +21,7 @@ from bot.types import Explanation, Notice, Part, Place, Source, Sources, Text
 from bot.values import Passage, SearchResult
 
 _CITATION = re.compile(r"[ \t]?\[((?:\d{1,3})(?:\s*[,;]\s*\d{1,3}){0,15})\]")
-SAMPLING = Sampling(temperature=0.2, repeat_penalty=1.1)
-"""Close to the text. The penalty keeps small models from saying the same sentence for ever."""
+SAMPLING = Sampling(intent="close")
 
 _FENCE_END = "</document-"
 """What ends a document in the prompt; some models end their answer with it, too."""

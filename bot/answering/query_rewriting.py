@@ -33,7 +33,7 @@ _MAX_EARLIER_QUESTIONS = 3
 _MAX_SHOWN_CHARACTERS = 400
 """Beginning of each earlier text that a model is shown."""
 _REWRITE_SAMPLING = Sampling(temperature=0.0, max_tokens=64, stop=("\n",))
-_QUERIES_SAMPLING = Sampling(temperature=0.0, repeat_penalty=1.1, max_tokens=96)
+_QUERIES_SAMPLING = Sampling(temperature=0.0, max_tokens=96)
 _MAX_QUERIES = 3
 _MAX_QUERY_CHARACTERS = 200
 _MAX_ADDED_CHARACTERS = 160

@@ -39,7 +39,6 @@ def _default_models() -> dict[str, ModelSpec]:
         "sha256": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         "context": 2048,
         "cache_tokens": 2048,
-        "sampling": {"temperature": 0.5, "repeat_penalty": 1.15},
     }
     entries = {"default": chat, "minilm": {"backend": "onnx"}}
     return {name: ModelSpec.model_validate(entry) for name, entry in entries.items()}
@@ -133,6 +132,7 @@ class Config(Section):
         return PoolLimits(
             queue=self.limits.max_queue,
             deadline_s=self.limits.turn_deadline_s,
+            answer_tokens=self.limits.max_answer_tokens,
             **self.pool.model_dump(),
         )
 

@@ -83,7 +83,7 @@ class Fitter:
         counts: int = 20_000,
         answer_tokens: int = DEFAULT_ANSWER_TOKENS,
     ) -> None:
-        self._answer_tokens = answer_tokens
+        self.answer_tokens = answer_tokens
         self._cuts: LruDict[tuple[str, str], str] = LruDict(conversations)
         self._counts: LruDict[tuple[str, str, str], int] = LruDict(counts)
         self._frames: LruDict[str, tuple[int, int]] = LruDict(64)
@@ -112,7 +112,7 @@ class Fitter:
         the first as fit. Raises `ContextOverflow` where the question alone is too long.
         """
         window = (await models.capabilities(model)).context or DEFAULT_CONTEXT_TOKENS
-        longest = self._answer_tokens if answer_tokens is None else answer_tokens
+        longest = self.answer_tokens if answer_tokens is None else answer_tokens
         answer = max(1, min(longest, window // 4))
         measure = _Measure(self, models, model, window - answer - _MARGIN_TOKENS, who)
         used, base, cost = await measure.blocks(

@@ -46,7 +46,7 @@ async def continue_prompt(
     """
     can = await models.capabilities(model)
     window = can.context or DEFAULT_CONTEXT_TOKENS
-    room = min(sampling.max_tokens, window // 4)
+    room = min(sampling.answer_tokens, window // 4)
     kept, begun = list(messages), cut.text
 
     def compose() -> tuple[ChatMessage, ...]:
@@ -65,7 +65,7 @@ async def continue_prompt(
     same = begun == cut.text and model == cut.model and can.continues
     return ContinuedPrompt(
         compose(),
-        replace(sampling, max_tokens=min(sampling.max_tokens, left)),
+        replace(sampling, max_tokens=min(sampling.answer_tokens, left)),
         cut.tokens if same else (),
         cut.text,
         repeats=not can.continues,

@@ -136,7 +136,7 @@ class BackendContract:
             pytest.skip("an engine that does not chat")
         answer = await ask(backend, self.request())
         assert answer.usage.prompt_tokens > 0
-        assert 0 < answer.usage.completion_tokens <= self.request().sampling.max_tokens
+        assert 0 < answer.usage.completion_tokens <= self.request().sampling.answer_tokens
         assert 0 <= answer.usage.cached_tokens <= answer.usage.prompt_tokens
         assert answer.usage.decode_s >= 0
         assert answer.usage.prefill_s >= 0

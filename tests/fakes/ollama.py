@@ -15,7 +15,7 @@ class OllamaServer(SpeechServer):
     """Has `models` (name → its capabilities); those in `loaded` are resident.
 
     `tool_call`, where set, is what a chat with tools is answered with. `thoughts` come before an
-    answer, in a field of their own.
+    answer, in a field of their own. `parameters` are those of its models, as lines.
     """
 
     def __init__(self) -> None:
@@ -27,6 +27,7 @@ class OllamaServer(SpeechServer):
         self.loaded: set[str] = set()
         self.tool_call: dict[str, Any] | None = None
         self.thoughts = ""
+        self.parameters = ""
         self.library = {"fresh:latest": ["completion"]}
         self.app.add_routes(
             [
@@ -60,10 +61,12 @@ class OllamaServer(SpeechServer):
         return web.json_response(
             {
                 "template": "{{ .Prompt }}",
+                "parameters": self.parameters,
                 "details": {"family": "words"},
                 "model_info": {
                     "general.architecture": "words",
                     "words.context_length": 8192,
+                    "general.parameter_count": 4_000_000_000,
                     "words.embedding_length": 32,
                 },
                 "capabilities": self.models[name],

@@ -237,7 +237,7 @@ async def test_defaults_of_the_model_reach_the_engine_and_the_deadline_too() -> 
     stage = Stage(m=one(sampling={"temperature": 0.1, "stop": ["END"]}, deadline_s="2m"))
     await chunks(stage.pool, request(sampling=Sampling(top_k=3)))
     (got,) = stage.made["m"].requests
-    assert got.sampling == Sampling(temperature=0.1, top_k=3, stop=("END",))
+    assert got.sampling == Sampling(temperature=0.1, top_k=3, max_tokens=512, stop=("END",))
     assert got.deadline_s is not None
     assert 100 < got.deadline_s <= 120
 
