@@ -185,6 +185,10 @@ class Health:
     slots_busy: int | None = None
 
 
+SMALL_MODEL_PARAMETERS = 500_000_000
+"""A model with fewer weights than this is small."""
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a model can do; numbers are 0 where unknown or not applicable.
@@ -215,6 +219,11 @@ class Capabilities:
     vision: bool = False
     sampling: Sampling = Sampling()
     notes: tuple[str, ...] = ()
+
+    @property
+    def small(self) -> bool:
+        """Whether it is known to be so small that it is not asked for more than it can do."""
+        return 0 < self.parameters < SMALL_MODEL_PARAMETERS
 
 
 @runtime_checkable

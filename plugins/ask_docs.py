@@ -52,9 +52,9 @@ async def ask(
         await ctx.say(Status("working", say("working out what to look for")))
     asked = _joined(question, about)
     found = await search_for(ctx, asked, bases=bases, history=history, model=name)
-    family = (await ctx.models.capabilities(name)).family
+    can = await ctx.models.capabilities(name)
     several = bool(speakers(history, ctx.author))
-    system = ctx.prompts.render("system", family, persona=ctx.persona, several=several)
+    system = ctx.prompts.render("system", can, persona=ctx.persona, several=several)
     found = await read_passages(
         ctx, question, found, system=system, model=name, history=history, about=about
     )

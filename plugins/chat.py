@@ -9,6 +9,7 @@ from typing import Annotated
 
 from bot.api import (
     AttachedFiles,
+    Capabilities,
     Context,
     ContextMessage,
     EchoFilter,
@@ -86,9 +87,8 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> None:
         if small:
             await ctx.say(small)
         return
-    family = capabilities.family
     who = speakers(history, ctx.author)
-    system = ctx.prompts.render("system", family, persona=ctx.persona, several=bool(who))
+    system = ctx.prompts.render("system", capabilities, persona=ctx.persona, several=bool(who))
     from_documents = not files and await ctx.allowed("ask")
     bases = await ctx.knowledge.bases(ctx.asker) if from_documents else []
     if bases and not _is_single_word(question):
@@ -100,7 +100,7 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> None:
             drawn = answer_from(ctx, question, found, system=system, model=name, history=history)
             await ctx.say_all(drawn)
             return
-    asked = _Prompt(name, family, system, who.said(ctx.author.key, question), history, who)
+    asked = _Prompt(name, capabilities, system, who.said(ctx.author.key, question), history, who)
     await _plain(ctx, asked, files)
     if bases:
         await ctx.say(Notice(say("Plain conversation, not from the documents."), kind="footer"))
@@ -113,7 +113,7 @@ class _Prompt:
     """What a model is asked, but for what is read with it."""
 
     model: str
-    family: str
+    can: Capabilities
     system: str
     question: str
     history: Sequence[StoredMessage]
@@ -146,7 +146,7 @@ async def _plain(ctx: Context, asked: _Prompt, attached: AttachedFiles) -> None:
         ]
         return ctx.prompts.render(
             "chat",
-            asked.family,
+            asked.can,
             question=Trusted(asked.question),
             quotes="\n".join(near),
             files=files,

@@ -51,7 +51,7 @@ async def rap(
     """A rap battle between two performers, who take turns."""
     performers = parse(matchup)
     name = await ctx.model(model)
-    family = (await ctx.models.capabilities(name)).family
+    can = await ctx.models.capabilities(name)
     await ctx.say(Explanation(model=name))
     verses: list[tuple[str, str]] = []
     for turn in range(rounds * 2):
@@ -67,7 +67,7 @@ async def rap(
         ) -> str:
             return ctx.prompts.render(
                 "rap",
-                family,
+                can,
                 performer=performer,
                 opponent=opponent,
                 round=current,
@@ -79,7 +79,7 @@ async def rap(
         fitted = await ctx.services.fitter.fit(
             ctx.models,
             name,
-            system=ctx.prompts.render("system", family, persona=""),
+            system=ctx.prompts.render("system", can, persona=""),
             compose=compose,
             blocks=min(3, len(verses)),
             answer_tokens=MAX_VERSE_TOKENS,

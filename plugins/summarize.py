@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bot.api import (
     READ_CHARACTERS,
+    Capabilities,
     ChatMessage,
     Context,
     Example,
@@ -94,7 +95,7 @@ class Job:
     style: Style
     language: str
     model: str
-    family: str
+    can: Capabilities
     window: int
 
 
@@ -151,7 +152,7 @@ async def _summarise(ctx: Context, page: Page, model: str, style: Style, languag
         style,
         language or _language(ctx),
         model,
-        can.family,
+        can,
         can.context or 4096,
     )
     await (_quote_sentences(ctx, job) if is_small(can) else _write_summary(ctx, job))
@@ -270,9 +271,9 @@ async def _summarise_parts(
 
 def _prompt(ctx: Context, job: Job, task: str, **values: object) -> list[ChatMessage]:
     words = ctx.prompts.render(
-        task, job.family, title=job.title, language=Trusted(job.language), **values
+        task, job.can, title=job.title, language=Trusted(job.language), **values
     )
-    system = ctx.prompts.render("system", job.family, persona="")
+    system = ctx.prompts.render("system", job.can, persona="")
     return [ChatMessage("system", system), ChatMessage("user", words)]
 
 

@@ -18,9 +18,6 @@ from bot.history.protocol import StoredMessage
 from bot.skills.context import Context
 from bot.types import Notice
 
-SMALL_MODEL_PARAMETERS = 500_000_000
-"""A model with fewer weights than this is small."""
-
 _MAX_COURTESY_CHARACTERS = 120
 _MAX_EXAMPLES = 3
 
@@ -78,7 +75,7 @@ _KINDS_WITH_EXAMPLES = ("greeting", "health", "who")
 
 def is_small(capabilities: Capabilities) -> bool:
     """Whether a model is known to be so small that it is not asked for more than it can do."""
-    return 0 < capabilities.parameters < SMALL_MODEL_PARAMETERS
+    return capabilities.small
 
 
 def courtesy(said: str) -> str:

@@ -1,8 +1,9 @@
-"""Prompt templates: Jinja files, a variant for each model family, overridable by the operator.
+"""Prompt templates: Jinja files, with variants for models, overridable by the operator.
 
-A task `ask` is rendered from `ask.<family>.j2` where there is one for the model's family, else from
-`ask.j2`. Folders are looked through in order, the operator's own first: a file there replaces every
-shipped one of that task, variants included, unless it is itself a variant.
+A task `ask` is rendered from `ask.small.j2` for a model that is known to be small, where there is
+one, from `ask.<family>.j2` for a family, else from `ask.j2`. Folders are looked through in order,
+the operator's own first: a file there replaces every shipped one of that task, variants included,
+unless it is itself a variant.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from backends.base import Capabilities
 from bot.errors import PluginError
 from bot.prompting.foreign_text import (
     Foreign,
@@ -27,6 +29,7 @@ from bot.prompting.foreign_text import (
 )
 
 _SUFFIX = ".j2"
+_SMALL = "small"
 _FAMILY = re.compile(r"[a-z0-9]+")
 
 
@@ -56,16 +59,20 @@ class JinjaPrompts:
         """Names of the templates, for an operator who wants to override one."""
         return sorted({name for layer in self._layers for name in layer})
 
-    def render(self, task: str, family: str = "", /, **values: Any) -> str:
-        """Render `<task>.<family>.j2` or `<task>.j2`. Raises `PluginError` if neither exists."""
-        name = self._find(task, family)
+    def render(self, task: str, model: Capabilities | str = "", /, **values: Any) -> str:
+        """Render a task for a model, of which at least the family is given.
+
+        Raises `PluginError` if there is no template.
+        """
+        name = self._find(task, model)
         try:
             return self._environment.rendered(name, values).strip()
         except (jinja2.TemplateError, TypeError, AttributeError, LookupError) as exc:
             raise PluginError(f"The prompt {name} cannot be rendered: {exc}.") from exc
 
-    def _find(self, task: str, family: str) -> str:
-        names = [f"{task}.{variant}{_SUFFIX}" for variant in _variants(family)] + [task + _SUFFIX]
+    def _find(self, task: str, model: Capabilities | str) -> str:
+        variants = [f"{task}.{variant}" for variant in _variants(model)]
+        names = [name + _SUFFIX for name in (*variants, task)]
         for layer in self._layers:
             for name in names:
                 if name in layer:
@@ -136,9 +143,12 @@ def _trim(text: Any, *characters: str) -> Any:
     return (text if isinstance(text, Foreign) else str(text)).strip(*characters)
 
 
-def _variants(family: str) -> Sequence[str]:
-    """The family as it is named, then its leading words: `qwen2.5` is also `qwen2` and `qwen`."""
-    name = family.strip().lower()
+def _variants(model: Capabilities | str) -> Sequence[str]:
+    """The variant for small models, the family as it is named, then its leading words: `qwen2.5` is
+    also `qwen2` and `qwen`."""
+    if not isinstance(model, str):
+        return [*([_SMALL] if model.small else ()), *_variants(model.family)]
+    name = model.strip().lower()
     if not name:
         return ()
     shorter = [match[0] for match in [_FAMILY.match(name)] if match]

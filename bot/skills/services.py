@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from backends.base import Capabilities
 from bot.commands.authorization import Authorize, Authorizer
 from bot.commands.checks import Asker
 from bot.commands.declaration import Command
@@ -118,10 +119,13 @@ class Web(Protocol):
 
 
 class Prompts(Protocol):
-    """The prompt templates. Model families may have variants, and operators may replace each."""
+    """The prompt templates. Small models and families may have variants, and operators may replace
+    each."""
 
-    def render(self, task: str, family: str = "", /, **values: Any) -> str:
-        """Render `<task>.<family>.j2` or `<task>.j2`. Raises `PluginError` if neither exists.
+    def render(self, task: str, model: Capabilities | str = "", /, **values: Any) -> str:
+        """Render `<task>.small.j2` for a small model, `<task>.<family>.j2`, or `<task>.j2`,
+        whichever exists first. `model` is what the model can do, or its family alone.
+        Raises `PluginError` if there is none.
 
         Every text among the values that is not `Trusted` is enclosed in marks or quotation marks.
         """

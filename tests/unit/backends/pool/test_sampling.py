@@ -14,6 +14,8 @@ from backends.base import Capabilities, ChatMessage, ChatRequest, Intent, Sampli
 from backends.errors import InvalidRequest
 from backends.files.catalog import CHAT_FILE, find_model_sampling
 from backends.files.family_sampling import _FAMILIES
+from backends.files.gguf import GgufHead
+from backends.llama_cpp.metadata import recommended_sampling
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.sampling import resolve_settings
 from backends.pool.pool import Pool
@@ -140,6 +142,15 @@ def test_close_to_the_text_is_half_of_what_the_maker_says_but_for_models_that_th
 def test_a_number_of_the_operators_own_is_not_halved() -> None:
     filled = SamplingDefaults(temperature=0.8).fill(Sampling(intent="close"))
     assert fill_recommended(filled, Capabilities(), ["gemma3"]).temperature == 0.8
+
+
+def test_what_a_gguf_recommends_is_read_and_its_nonsense_left_out() -> None:
+    said = {"temp": 0.3, "top_k": 12, "top_p": 7.0, "min_p": "x", "penalty_repeat": 0.0}
+    head = GgufHead(3, 1, 1, {f"general.sampling.{key}": value for key, value in said.items()})
+    plain = LlamaCppOptions(source="file:x.gguf")
+    assert recommended_sampling(head, plain) == Sampling(temperature=0.3, top_k=12)
+    own = LlamaCppOptions.model_validate({"source": "file:x.gguf", "sampling": {"top_k": 5}})
+    assert recommended_sampling(head, own) == Sampling(temperature=0.3, top_k=5)
 
 
 def test_llama_cpp_knows_what_close_is_without_a_recommendation() -> None:

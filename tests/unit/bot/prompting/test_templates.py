@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import plugins
+from backends.base import Capabilities
 from bot.errors import PluginError
 from bot.prompting.foreign_text import Trusted
 from bot.prompting.templates import JinjaPrompts
@@ -100,3 +101,28 @@ def test_a_plain_message_is_prompted_as_it_was_said() -> None:
         "chat", "", question=Trusted("How so?"), quotes="", files=[]
     )
     assert said == "How so?"
+
+
+@pytest.mark.parametrize(("task", "words"), [("rap", "four rhyming lines"), ("system", "short")])
+def test_the_words_for_a_small_model_go_by_its_size_and_not_by_its_family(
+    task: str, words: str
+) -> None:
+    def rendered(parameters: int, family: str) -> str:
+        able = Capabilities(parameters=parameters, family=family)
+        values = {"performer": "A", "opponent": "B", "style": "", "previous": ""}
+        return JinjaPrompts([SHIPPED]).render(task, able, persona="", round=1, rounds=2, **values)
+
+    assert words in rendered(135_000_000, "smollm2")
+    assert words in rendered(270_000_000, "gemma-3")
+    assert words not in rendered(1_700_000_000, "smollm2")
+    assert words not in rendered(0, "smollm2")
+
+
+def test_a_variant_for_small_models_goes_before_that_of_the_family(shipped: Path) -> None:
+    folder(shipped, greet__small="Yo {{ name }}.")
+    prompts = JinjaPrompts([shipped])
+    assert (
+        prompts.render("greet", Capabilities(parameters=1, family="qwen3"), name="A") == 'Yo "A".'
+    )
+    large = Capabilities(parameters=10**10, family="qwen3")
+    assert prompts.render("greet", large, name="A") == 'Nihao "A".'
