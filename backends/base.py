@@ -160,7 +160,8 @@ class Chunk:
     entry says `thinking: show`. `tokens` are the ids of an answer that ended at its length limit,
     in the last chunk of an engine that goes on from them. `copies` is the probability, 0 to 1, that
     an answer held to `Sampling.copy_from` copies something, in its last chunk. `unread_calls` are
-    calls that cannot be made, in a stream of the pool.
+    calls that cannot be made, in a stream of the pool. `prompt_cut`, in the last chunk: the server
+    read only a part of the prompt, which did not fit.
     """
 
     text: str = ""
@@ -172,6 +173,7 @@ class Chunk:
     tokens: tuple[int, ...] = ()
     copies: float | None = None
     unread_calls: tuple[UnreadCall, ...] = ()
+    prompt_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,22 @@
-"""Shared parts of engines behind an address: parsing it, time limits, and token estimates."""
+"""Shared parts of engines behind an address: parsing it, and time limits."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pydantic import AfterValidator, Field
 
-from backends.base import ChatMessage, EngineOptions
+from backends.base import EngineOptions
 from backends.errors import BackendTimeout, DeadlineExceeded
-from backends.picture_tokens import count_picture_tokens
 from backends.pool.spec import Seconds
 
 T = TypeVar("T")
+E = TypeVar("E", bound=Exception)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,42 +124,16 @@ async def watch_stream(
             await close()
 
 
-class TokenEstimator:
-    """Estimates tokens from bytes, and corrects itself by what the server counted."""
-
-    def __init__(self) -> None:
-        self.family = ""
-        """The family of the model, by which pictures are counted."""
-        self._bytes_per_token = 4.0
-        self._learned = False
-
-    def count(self, messages: Sequence[ChatMessage]) -> int:
-        """Estimate the tokens of a prompt, template included."""
-        return count_picture_tokens(messages, self.family) + sum(
-            4 + round(len(message.content.encode("utf-8", "replace")) / self._bytes_per_token)
-            for message in messages
-        )
-
-    def learn(self, messages: Sequence[ChatMessage], tokens: int) -> None:
-        """Correct the estimate by the tokens that these messages really took."""
-        if any(message.pictures for message in messages):
-            return  # what the pictures took is not told apart
-        said = sum(len(message.content.encode("utf-8", "replace")) for message in messages)
-        counted = tokens - 4 * len(messages)
-        if said < 64 or counted <= 0:
-            return
-        ratio = min(8.0, max(0.5, said / counted))
-        weight = 0.3 if self._learned else 1.0
-        self._bytes_per_token += weight * (ratio - self._bytes_per_token)
-        self._learned = True
-
-    def surely_exceeds(self, messages: Sequence[ChatMessage], limit: int) -> int | None:
-        """Return the count if even three quarters of it are over the limit, else None."""
-        count = self.count(messages)
-        return count if count * 0.75 > limit else None
-
-
 def shorten_to_line(text: str, most: int = 160) -> str:
     """Return a server's message on one line of at most `most` characters."""
     flat = " ".join(text.split())
     return flat if len(flat) <= most else flat[: most - 1] + "…"
+
+
+def hide_secrets(error: E, *secrets: str | None) -> E:
+    """Return the error without the secrets that a server repeated in its words."""
+    for secret in filter(None, secrets):
+        error.args = tuple(
+            each.replace(secret, "…") if isinstance(each, str) else each for each in error.args
+        )
+    return error

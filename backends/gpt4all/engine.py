@@ -44,7 +44,8 @@ from backends.llama_cpp.templates import ChatTemplate
 from backends.llama_cpp.text import TextStream
 from backends.notations.thoughts import find_open_tag, is_thinking_template
 from backends.pool.request_validation import check_request
-from backends.remote import TokenEstimator, deadline_at
+from backends.remote import deadline_at
+from backends.token_estimate import TokenEstimator
 
 T = TypeVar("T")
 

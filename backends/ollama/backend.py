@@ -8,14 +8,16 @@ that may be far too small or too large. Its API: `docs/api.md` of the Ollama pro
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Any
 
 import httpx
 import ollama
-from pydantic import Field
 
 from backends.base import (
     Backend,
@@ -30,60 +32,39 @@ from backends.base import (
     Progress,
     ToolCall,
 )
+from backends.bounded_http import create_http_client
 from backends.chat_marks import ChatMarkEscaper
 from backends.embeddings import unit_rows
 from backends.errors import BackendError, BackendProtocolError, ContextOverflow, InvalidRequest
-from backends.notations.thoughts import Thinking
+from backends.event_stream import Json, read_json_lines
+from backends.ollama.client import authorization, close_client, create_client
 from backends.ollama.errors import CLIENT_ERRORS, translate_error
+from backends.ollama.options import OllamaOptions
 from backends.ollama.wire import (
-    message_to_json,
+    build_chat_body,
+    is_cut_count,
     model_spellings,
     parse_count,
     parse_finish,
+    parse_message,
     parse_usage,
     read_sampling,
-    tool_to_json,
 )
 from backends.pool.request_validation import check_request
-from backends.pool.spec import Seconds
 from backends.remote import (
     Address,
     RemoteOptions,
-    TokenEstimator,
-    Url,
     deadline_at,
+    hide_secrets,
     wait_bounded,
     watch_stream,
 )
+from backends.token_estimate import TokenEstimator
+
+_log = logging.getLogger(__name__)
 
 _METADATA_TIMEOUT_S = 5.0
 """Patience with questions that need no model."""
-
-
-class OllamaOptions(RemoteOptions):
-    """Keys of a model with `backend: ollama`. `context` is sent as `num_ctx`, in tokens.
-
-    `keep_alive`: how long the model stays in memory after an answer; -1 is for ever. `parallel`
-    should be the server's `OLLAMA_NUM_PARALLEL`.
-    """
-
-    url: Url = Field(default="http://127.0.0.1:11434", repr=False)
-    parallel: int = Field(default=4, ge=1, le=1_024)
-    model: str = Field(min_length=1)
-    context: int = Field(default=4_096, ge=128)
-    keep_alive: Seconds = 300.0
-    thinking: Thinking = "auto"
-    options: Mapping[str, Any] = Field(default_factory=dict)
-    first_byte_s: Annotated[Seconds, Field(gt=0)] = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class PullProgress:
-    """How far a download is: bytes done and bytes in all, 0 where the server does not say."""
-
-    status: str
-    completed: int = 0
-    total: int = 0
 
 
 class OllamaBackend:
@@ -96,9 +77,16 @@ class OllamaBackend:
         self._options = options
         self._address = Address.parse(options.url)
         self._source = f"The Ollama server at {self._address.display_name}"
-        self._client = create_client(
-            options.url, _read_api_key(options, context), options.connect_s
+        self._key = _read_api_key(options, context)
+        self._client = create_client(options.url, self._key, options.connect_s)
+        self._http = create_http_client(
+            self._address.url,
+            timeout=httpx.Timeout(None, connect=options.connect_s),
+            headers=authorization(self._key),
+            base_url=self._address.url,
+            auth=self._address.login,
         )
+        """For chats: their streams are read here, and bounded."""
         self._guess = TokenEstimator()
         self._marks = ChatMarkEscaper()
 
@@ -114,51 +102,84 @@ class OllamaBackend:
             async with aclosing(self._stream(request, ends)) as chunks:
                 async for chunk in chunks:
                     yield chunk
-        except CLIENT_ERRORS as error:
-            raise self._translated(error) from error
+        except (BackendError, *CLIENT_ERRORS) as error:
+            failure = self._translated(error, request)
+            if failure is error:
+                raise
+            raise failure from error
 
     async def _stream(self, request: ChatRequest, ends: float) -> AsyncGenerator[Chunk, None]:
         if self.resident is False:
             yield Chunk(progress=Progress("loading"))
         messages = self._marks.escape_messages(request.messages)
         thinks = self._options.thinking != "off" and messages[-1].role != "assistant"
-        parts = await self._client.chat(
+        body = build_chat_body(
             self._options.model,
-            [message_to_json(each, messages) for each in messages],
-            tools=[tool_to_json(tool) for tool in request.tools] or None,
-            stream=True,
+            messages,
+            request,
             think=None if thinks else False,
-            format=dict(request.sampling.json_schema) if request.sampling.json_schema else None,
             options=self._sampling(request),
             keep_alive=self._options.keep_alive,
         )
-        calls: list[ToolCall] = []
+        began = time.monotonic()
+        response = await wait_bounded(
+            self._open(body), self._options.first_byte_s, ends, self._source
+        )
         heard = watch_stream(
-            parts,
-            first_s=self._options.first_byte_s,
+            read_json_lines(response.aiter_bytes()),
+            first_s=max(0.001, self._options.first_byte_s - (time.monotonic() - began)),
             between_s=self._options.silence_s,
             ends=ends,
             source=self._source,
         )
-        async with aclosing(heard):
-            async for part in heard:
-                self.resident = True
-                if part.message.thinking:
-                    yield Chunk(thinking=part.message.thinking)
-                if part.message.content:
-                    yield Chunk(text=part.message.content)
-                for call in part.message.tool_calls or ():
-                    made = ToolCall(
-                        f"call_{len(calls)}", call.function.name, dict(call.function.arguments)
-                    )
-                    calls.append(made)
-                    yield Chunk(tool_calls=(made,))
-                if part.done:
-                    usage = parse_usage(part)
-                    self._guess.learn(request.messages, usage.prompt_tokens)
-                    yield Chunk(finish=parse_finish(part.done_reason, calls), usage=usage)
-                    return
+        calls: list[ToolCall] = []
+        try:
+            async with aclosing(heard):
+                async for part in heard:
+                    if part.get("error"):
+                        raise ollama.ResponseError(str(part["error"]))
+                    self.resident = True
+                    text, thought, made = parse_message(part, len(calls))
+                    calls += made
+                    for chunk in _chunks(text, thought, made):
+                        yield chunk
+                    if part.get("done"):
+                        yield self._end(request, part, calls)
+                        return
+        finally:
+            await response.aclose()
         raise BackendProtocolError(f"{self._source} ended its answer without saying that it did.")
+
+    async def _open(self, body: Mapping[str, Any]) -> httpx.Response:
+        """Begin a chat. Raises `ollama.ResponseError` if it is refused."""
+        sent = self._http.build_request("POST", "/api/chat", json=body)
+        response = await self._http.send(sent, stream=True)
+        if response.status_code == 200:
+            return response
+        try:
+            await response.aread()
+            raise ollama.ResponseError(response.text, response.status_code)
+        finally:
+            await response.aclose()
+
+    def _end(self, request: ChatRequest, part: Json, calls: Sequence[ToolCall]) -> Chunk:
+        """Return the last chunk; learn from its counts."""
+        usage = parse_usage(part)
+        counted, context = usage.prompt_tokens, self._options.context
+        expected = self._guess.count(request.messages)
+        cut = is_cut_count(counted, context, expected)
+        if cut:
+            _log.warning(
+                "ollama.prompt_cut model=%s context=%d expected_tokens=%d counted_tokens=%d",
+                self.name,
+                context,
+                expected,
+                counted,
+            )
+        elif not request.tools:
+            self._guess.learn(request.messages, counted)
+        usage = replace(usage, prompt_tokens=counted or expected)
+        return Chunk(finish=parse_finish(part, calls), usage=usage, prompt_cut=cut)
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         options = self._options
@@ -235,13 +256,19 @@ class OllamaBackend:
         return Health(True, f"{self._source} has {self._options.model}, {where}.", self.resident)
 
     async def aclose(self) -> None:
-        await _close(self._client)
+        await asyncio.gather(close_client(self._client), self._http.aclose())
 
     async def _look(self, awaited: Any) -> Any:
         return await wait_bounded(awaited, _METADATA_TIMEOUT_S, float("inf"), self._source)
 
-    def _translated(self, error: Exception) -> BackendError:
-        return translate_error(error, self._source, self._options.model)
+    def _translated(self, error: Exception, request: ChatRequest | None = None) -> BackendError:
+        """Return the backend error, with the numbers of an overflow if the server gave none."""
+        if not isinstance(error, BackendError):
+            error = translate_error(error, self._source, self._options.model)
+        if isinstance(error, ContextOverflow) and not error.limit and request is not None:
+            limit = self._options.context
+            error = ContextOverflow(max(self._guess.count(request.messages), limit + 1), limit)
+        return hide_secrets(error, self._key, *(self._address.login or ())[1:])
 
     def _sampling(self, request: ChatRequest) -> dict[str, Any]:
         asked = request.sampling
@@ -264,42 +291,14 @@ class OllamaBackend:
         }
 
 
-async def pull_model(
-    name: str, url: str = "http://127.0.0.1:11434", api_key: str | None = None
-) -> AsyncGenerator[PullProgress, None]:
-    """Make a server download a model of its library, and yield the progress.
-
-    Closing the generator stops it. Raises a `BackendError`.
-    """
-    source = f"The Ollama server at {Address.parse(url).display_name}"
-    client = create_client(url, api_key, 5.0)
-    try:
-        parts = await client.pull(name, stream=True)
-        heard = watch_stream(parts, first_s=60.0, between_s=120.0, ends=float("inf"), source=source)
-        async with aclosing(heard):
-            async for part in heard:
-                yield PullProgress(part.status or "", part.completed or 0, part.total or 0)
-    except CLIENT_ERRORS as error:
-        raise translate_error(error, source, name, pulling=True) from error
-    finally:
-        await _close(client)
-
-
-def create_client(url: str, api_key: str | None, connect_s: float) -> ollama.AsyncClient:
-    """Return a client without retries or proxy, and with our own timeouts only."""
-    address = Address.parse(url)
-    return ollama.AsyncClient(
-        host=address.url,
-        timeout=httpx.Timeout(None, connect=connect_s),
-        trust_env=False,
-        verify=address.url.startswith("https:"),  # else reading certificates would be idle work
-        auth=address.login,
-        headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-    )
-
-
-async def _close(client: ollama.AsyncClient) -> None:
-    await client.close()  # type: ignore[no-untyped-call]  # the client's own is not annotated
+def _chunks(text: str, thought: str, calls: tuple[ToolCall, ...]) -> Iterator[Chunk]:
+    """Yield the chunks of one part of a stream: the one way from the wire to people."""
+    if thought:
+        yield Chunk(thinking=thought)
+    if text:
+        yield Chunk(text=text)
+    for call in calls:
+        yield Chunk(tool_calls=(call,))
 
 
 def _read_api_key(options: RemoteOptions, context: EngineContext) -> str | None:

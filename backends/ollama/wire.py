@@ -7,8 +7,19 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from backends.base import ChatMessage, FinishReason, Sampling, Tool, ToolCall, Usage
+from backends.base import (
+    ChatMessage,
+    ChatRequest,
+    FinishReason,
+    Sampling,
+    Tool,
+    ToolCall,
+    Usage,
+)
+from backends.event_stream import Json, parse_object
 
+_KEPT_TOKENS = 8
+"""How many tokens of the beginning of a cut prompt a server keeps at most."""
 _SAMPLING_OPTIONS = frozenset({"temperature", "top_k", "top_p", "min_p", "repeat_penalty"})
 
 
@@ -38,23 +49,87 @@ def tool_to_json(offered: Tool) -> dict[str, Any]:
     }
 
 
-def parse_finish(reason: str | None, calls: Sequence[ToolCall]) -> FinishReason:
+def build_chat_body(
+    model: str, messages: Sequence[ChatMessage], request: ChatRequest, **more: Any
+) -> dict[str, Any]:
+    """Return the body of `/api/chat`.
+
+    A server that knows `truncate` and `shift` (since the end of 2025) then refuses a prompt that
+    does not fit, and ends an answer that does not, in place of forgetting the beginning.
+    """
+    schema = request.sampling.json_schema
+    body = {
+        "model": model,
+        "messages": [message_to_json(each, messages) for each in messages],
+        "tools": [tool_to_json(tool) for tool in request.tools] or None,
+        "format": dict(schema) if schema else None,
+        "stream": True,
+        "truncate": False,
+        "shift": False,
+        **more,
+    }
+    return {key: value for key, value in body.items() if value is not None}
+
+
+def parse_message(part: Json, offset: int) -> tuple[str, str, tuple[ToolCall, ...]]:
+    """Return text, thoughts and tool calls of a part; calls are numbered from `offset`.
+
+    Raises `ValueError` for a call that is none.
+    """
+    message = part.get("message")
+    if not isinstance(message, Mapping):
+        return "", "", ()
+    text, thought = message.get("content"), message.get("thinking")
+    calls = message.get("tool_calls")
+    return (
+        text if isinstance(text, str) else "",
+        thought if isinstance(thought, str) else "",
+        tuple(
+            _parse_call(call, offset + at)
+            for at, call in enumerate(calls if isinstance(calls, list) else ())
+        ),
+    )
+
+
+def _parse_call(call: Any, number: int) -> ToolCall:
+    function = call.get("function") if isinstance(call, Mapping) else None
+    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+        raise ValueError("a tool call without a name")
+    arguments = function.get("arguments") or {}
+    if isinstance(arguments, str):
+        arguments = parse_object(arguments)
+    if not isinstance(arguments, Mapping):
+        raise ValueError("arguments that are no object")
+    return ToolCall(f"call_{number}", function["name"], dict(arguments))
+
+
+def parse_finish(part: Json, calls: Sequence[ToolCall]) -> FinishReason:
     if calls:
         return "tool_calls"
-    return "length" if reason == "length" else "stop"
+    return "length" if part.get("done_reason") == "length" else "stop"
 
 
-def parse_usage(part: Any) -> Usage:
-    def seconds(nanoseconds: int | None) -> float:
-        return (nanoseconds or 0) / 1e9
+def parse_usage(part: Json) -> Usage:
+    def seconds(key: str) -> float:
+        return parse_count(part.get(key)) / 1e9
 
     return Usage(
-        prompt_tokens=part.prompt_eval_count or 0,
-        completion_tokens=part.eval_count or 0,
-        load_s=seconds(part.load_duration),
-        prefill_s=seconds(part.prompt_eval_duration),
-        decode_s=seconds(part.eval_duration),
+        prompt_tokens=parse_count(part.get("prompt_eval_count")),
+        completion_tokens=parse_count(part.get("eval_count")),
+        load_s=seconds("load_duration"),
+        prefill_s=seconds("prompt_eval_duration"),
+        decode_s=seconds("eval_duration"),
     )
+
+
+def is_cut_count(tokens: int, context: int, expected: int) -> bool:
+    """Return whether a count of prompt tokens is the one that a cut prompt leaves.
+
+    A server that cuts keeps a few tokens of the beginning and half of the context from the end. The
+    same count may come from a cache by chance: then fewer tokens than that are `expected`.
+    """
+    half = context // 2
+    return half <= tokens <= half + _KEPT_TOKENS and expected > context * 0.9
 
 
 def model_spellings(model: str) -> set[str]:
@@ -62,7 +137,7 @@ def model_spellings(model: str) -> set[str]:
 
 
 def parse_count(value: Any) -> int:
-    return value if isinstance(value, int) else 0
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 def read_sampling(parameters: str, options: Mapping[str, Any]) -> Sampling:

@@ -17,6 +17,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import openai
 
 from backends.base import (
@@ -38,22 +39,20 @@ from backends.errors import (
     InvalidRequest,
     ModelNotFound,
 )
+from backends.event_stream import EventReader
 from backends.notations.thoughts import (
     TEMPLATE_THINKING_SWITCHES,
     THINKING_TAGS,
     is_thinking_template,
 )
+from backends.openai_compatible.dialect import Dialect
 from backends.openai_compatible.errors import CLIENT_ERRORS, translate_error
 from backends.openai_compatible.options import OpenAICompatibleOptions
-from backends.openai_compatible.probe import Connection
-from backends.openai_compatible.wire import (
-    CONTINUING_SERVERS,
-    SchemaStyle,
-    StreamAssembler,
-    build_request_body,
-)
+from backends.openai_compatible.probe import Connection, may_be_model
+from backends.openai_compatible.wire import CONTINUING_SERVERS, StreamAssembler
 from backends.pool.request_validation import check_request
-from backends.remote import TokenEstimator, deadline_at, wait_bounded, watch_stream
+from backends.remote import deadline_at, hide_secrets, wait_bounded, watch_stream
+from backends.token_estimate import TokenEstimator
 from backends.worker.server_process import ServerProcess
 
 __all__ = ["ENGINE", "OpenAICompatibleBackend", "OpenAICompatibleOptions"]
@@ -73,7 +72,7 @@ class OpenAICompatibleBackend:
         self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
         self._guess = TokenEstimator()
-        self._schema_style: SchemaStyle = "json_schema"
+        self._dialect = Dialect(options.extra)
         self._known = False
         self._busy = 0
         self._closed = False
@@ -112,63 +111,73 @@ class OpenAICompatibleBackend:
             await self._check_model(connection)
             marks = connection.properties.marks
             request = replace(request, messages=marks.escape_messages(request.messages))
-            events = await self._open(connection, request, ends)
+            response = await self._open(connection, request, ends)
+            reader = EventReader(response.aiter_bytes(), response.headers.get("content-type", ""))
             heard = watch_stream(
-                events,
+                reader.events(),
                 first_s=max(0.001, self._options.first_byte_s - (time.monotonic() - began)),
                 between_s=self._options.silence_s,
                 ends=ends,
                 source=connection.source,
             )
-            assembly = StreamAssembler(connection.source, begins_with=self._lead(request))
-            async with aclosing(heard):
-                async for event in heard:
-                    chunk = assembly.take(event)
-                    if chunk is not None:
-                        yield chunk
+            assembly = StreamAssembler(
+                connection.source, begins_with=self._lead(request), tools=bool(request.tools)
+            )
+            try:
+                async with aclosing(heard):
+                    async for event in heard:
+                        chunk = assembly.take(event)
+                        if chunk is not None:
+                            yield chunk
+            finally:
+                await response.aclose()
             if not assembly.pieces and assembly.finish is None:
                 await self._refuse_overflow(connection, request)
-            if assembly.usage is not None:
+            if assembly.usage is not None and not request.tools:
                 self._guess.learn(request.messages, assembly.usage.prompt_tokens)
-            for chunk in assembly.end(self._guess.count(request.messages)):
+            for chunk in assembly.end(self._guess.count(request.messages), ended=reader.ended):
                 yield chunk
-        except CLIENT_ERRORS as error:
-            raise await self._translated(error, connection, request) from error
-
-    async def _open(self, connection: Connection, request: ChatRequest, ends: float) -> Any:
-        """Open the stream of events; retry in the other schema style if the server rejects one."""
-        body = build_request_body(request, self._schema_style)
-        try:
-            return await self._create(connection, body, ends)
-        except openai.APIStatusError as error:
-            if "response_format" not in body or self._schema_style == "json_object":
+        except (BackendError, *CLIENT_ERRORS) as error:
+            failure = await self._translated(error, connection, request)
+            if failure is error:
                 raise
-            if "response_format" not in str(error) and "json_schema" not in str(error):
-                raise
-        events = await self._create(connection, build_request_body(request, "json_object"), ends)
-        self._schema_style = "json_object"
-        return events
+            raise failure from error
 
-    async def _create(self, connection: Connection, body: dict[str, Any], ends: float) -> Any:
+    async def _open(
+        self, connection: Connection, request: ChatRequest, ends: float
+    ) -> httpx.Response:
+        """Open the stream of an answer; ask again without what the server refuses of a request."""
+        while True:
+            body = self._dialect.build(request, self._extra(connection, request))
+            try:
+                return await self._create(connection, body, ends)
+            except openai.APIStatusError as error:
+                if not self._dialect.learn(error, body):
+                    raise
+
+    def _extra(self, connection: Connection, request: ChatRequest) -> dict[str, Any]:
+        """The keys of a request body that are not OpenAI's."""
         quiet: dict[str, Any] = {}
-        goes_on = body["messages"][-1]["role"] == "assistant"
+        goes_on = request.messages[-1].role == "assistant"
         if self._options.thinking == "off" or goes_on:
             quiet = {"chat_template_kwargs": dict(TEMPLATE_THINKING_SWITCHES)}
         if goes_on:
             quiet |= CONTINUING_SERVERS.get(connection.properties.owner, {})
-        extra = {**quiet, **self._options.extra, **body.pop("extra_body", {})}
-        return await wait_bounded(
-            connection.client.chat.completions.create(
-                model=connection.model,
-                stream=True,
-                stream_options={"include_usage": True},
-                extra_body=extra or None,
-                **body,
+        return {**quiet, **self._options.extra}
+
+    async def _create(
+        self, connection: Connection, body: dict[str, Any], ends: float
+    ) -> httpx.Response:
+        raw = await wait_bounded(
+            connection.client.chat.completions.with_raw_response.create(
+                model=connection.model, **body
             ),
             self._options.first_byte_s,
             ends,
             connection.source,
         )
+        response: httpx.Response = raw.http_response
+        return response
 
     def _lead(self, request: ChatRequest) -> str:
         options = self._options
@@ -191,7 +200,7 @@ class OpenAICompatibleBackend:
             )
             rows = [entry.embedding for entry in sorted(answer.data, key=lambda one: one.index)]
         except CLIENT_ERRORS as error:
-            raise translate_error(error, connection.source, connection.model) from error
+            raise self._failure(error, connection) from error
         return unit_rows(rows, len(texts), connection.source)
 
     async def count(self, messages: Sequence[ChatMessage]) -> int:
@@ -205,7 +214,7 @@ class OpenAICompatibleBackend:
         try:
             await self._check_model(connection)
         except CLIENT_ERRORS as error:
-            raise translate_error(error, connection.source, connection.model) from error
+            raise self._failure(error, connection) from error
         options, properties = self._options, connection.properties
         dimension = options.dimension
         if options.embeddings and not dimension:
@@ -239,7 +248,7 @@ class OpenAICompatibleBackend:
             except BackendError as error:
                 return Health(False, str(error), slots_busy=self._busy)
             except CLIENT_ERRORS as error:
-                failure = translate_error(error, connection.source, connection.model)
+                failure = self._failure(error, connection)
                 return Health(False, str(failure), slots_busy=self._busy)
         busy = health.slots_busy if health.slots_busy is not None else self._busy
         return Health(health.ok, health.detail, health.ok, health.slots or self.parallel, busy)
@@ -276,8 +285,8 @@ class OpenAICompatibleBackend:
         models = await connection.learn()
         if self._options.parallel is None and connection.properties.slots:
             self.parallel = connection.properties.slots
-        if models is not None and connection.model not in models:
-            there = ", ".join(models[:5]) or "none"
+        if models and not any(may_be_model(listed, connection.model) for listed in models):
+            there = ", ".join(models[:5])
             raise ModelNotFound(
                 f"{connection.source} has no model {connection.model!r}; it has {there}."
             )
@@ -296,7 +305,7 @@ class OpenAICompatibleBackend:
         self, error: Exception, connection: Connection, request: ChatRequest
     ) -> BackendError:
         """Return the translated error, with the numbers of an overflow if the server gave none."""
-        failure = translate_error(error, connection.source, connection.model)
+        failure = self._failure(error, connection)
         if not isinstance(failure, ContextOverflow) or 0 < failure.limit < failure.tokens:
             return failure
         limit = failure.limit or self._options.context or connection.properties.context
@@ -305,6 +314,12 @@ class OpenAICompatibleBackend:
         if tokens <= limit:  # then it is the room for the answer that does not fit
             tokens += request.sampling.answer_tokens
         return ContextOverflow(max(tokens, limit + 1), limit)
+
+    def _failure(self, error: Exception, connection: Connection) -> BackendError:
+        """Return the translated error, without the key, which some servers repeat."""
+        if not isinstance(error, BackendError):
+            error = translate_error(error, connection.source, connection.model)
+        return hide_secrets(error, self._key, *(connection.login or ())[1:])
 
 
 def _create(name: str, options: OpenAICompatibleOptions, context: EngineContext) -> Backend:

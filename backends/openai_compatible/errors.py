@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import openai
 
+from backends.bounded_http import describe_http_error
 from backends.errors import (
     BackendBusy,
     BackendError,
@@ -19,6 +20,7 @@ from backends.errors import (
     InvalidRequest,
     ModelNotFound,
 )
+from backends.event_stream import Json
 from backends.remote import shorten_to_line
 
 CLIENT_ERRORS = (
@@ -61,15 +63,15 @@ def translate_error(error: Exception, source: str, model: str) -> BackendError:
 
     A `ContextOverflow` whose numbers the server did not give has zeros.
     """
+    refused = describe_http_error(error, source)
+    if refused is not None:
+        return refused
     if isinstance(error, openai.APIStatusError):
         return _translate_status_error(error, source, model)
     if isinstance(error, openai.APITimeoutError | httpx.TimeoutException):
         return BackendTimeout(f"{source} said nothing for too long.")
     if isinstance(error, openai.APIConnectionError | httpx.TransportError):
         return _unreachable_error(error, source)
-    if isinstance(error, openai.APIError):  # an error event within a stream
-        overflow = parse_overflow(error.body, error.message)
-        return overflow or BackendUnavailable(f"{source} failed: {shorten_to_line(error.message)}")
     if isinstance(error, RuntimeError):
         return BackendUnavailable(f"{source} is no longer in use.")
     return BackendProtocolError(f"{source} sent an answer that the OpenAI protocol does not allow.")
@@ -87,20 +89,48 @@ def _unreachable_error(error: Exception, source: str) -> BackendError:
     return BackendUnavailable(f"{source} closed the connection in mid-answer.")
 
 
+def find_reported_error(event: Json, choice: Json | None) -> Json | None:
+    """Return the error that an event of a stream reports, in whichever shape, or None."""
+    for holder in (event, choice or {}):
+        if holder.get("error"):
+            return holder
+    if choice is not None and str(choice.get("finish_reason")).lower() == "error":
+        return {"error": {}}
+    if "choices" not in event and (event.get("object") == "error" or "detail" in event):
+        return event
+    return None
+
+
+def translate_reported_error(body: Json, source: str) -> BackendError:
+    """Return the backend error for an error that came with HTTP 200 or within a stream."""
+    said = shorten_to_line(find_message(body))
+    overflow = parse_overflow(body, said)
+    if overflow is not None:
+        return overflow
+    code = _error_object(body).get("code")
+    if code == 429 or _is_quota(said):
+        return _limit_error(said, source, 5.0)
+    return BackendUnavailable(
+        f"{source} failed: {said}" if said else f"{source} broke off its answer with an error."
+    )
+
+
 def _translate_status_error(error: openai.APIStatusError, source: str, model: str) -> BackendError:
     status = error.status_code
-    said = shorten_to_line(_error_message(error.body) or error.message)
+    said = shorten_to_line(find_message(error.body) or error.message)
     overflow = parse_overflow(error.body, said)
     if overflow is not None:
         return overflow
     if status == 404 or "model_not_found" in f"{error.code} {error.type}":
         return ModelNotFound(f"{source} has no model {model!r}, or no such endpoint.")
-    if status in (401, 403):
+    if status == 401:
         return BackendUnavailable(
             f"{source} refuses the key; set api_key_env to one that it takes."
         )
+    if status in (402, 403):
+        return BackendUnavailable(f"{source} refuses the request (HTTP {status}): {said}")
     if status == 429:
-        return BackendBusy(_retry_after(error))
+        return _limit_error(said, source, _retry_after(error))
     if status == 503 and "loading" in said.lower():
         return BackendUnavailable(f"{source} is still loading its model.")
     if status == 503:
@@ -109,7 +139,18 @@ def _translate_status_error(error: openai.APIStatusError, source: str, model: st
         return InvalidRequest(f"{source} refuses the request: {said}")
     if status >= 500:
         return BackendUnavailable(f"{source} failed (HTTP {status}): {said}")
-    return BackendProtocolError(f"{source} answered with HTTP {status}.")
+    return BackendProtocolError(f"{source} answered with HTTP {status}: {said}")
+
+
+def _limit_error(said: str, source: str, retry_after_s: float) -> BackendError:
+    """Return the error for too many requests: for now, or until somebody pays or a week is over."""
+    if _is_quota(said):
+        return BackendUnavailable(f"{source} takes no more requests: {said}")
+    return BackendBusy(retry_after_s)
+
+
+def _is_quota(said: str) -> bool:
+    return any(word in said.lower() for word in ("quota", "usage limit", "credit", "billing"))
 
 
 def parse_overflow(body: Any, said: str) -> ContextOverflow | None:
@@ -128,16 +169,37 @@ def parse_overflow(body: Any, said: str) -> ContextOverflow | None:
     return ContextOverflow(found, found_limit)
 
 
-def _error_object(body: Any) -> Mapping[str, Any]:
+def _error_object(body: Any) -> Json:
     if isinstance(body, Mapping):
         inner = body.get("error", body)
         return inner if isinstance(inner, Mapping) else body
     return {}
 
 
-def _error_message(body: Any) -> str:
-    message = _error_object(body).get("message") or _error_object(body).get("detail")
-    return message if isinstance(message, str) else ""
+def find_message(body: Any) -> str:
+    """Return a server's own words of what is wrong; "" if it has none.
+
+    `{"error": {"message": …}}`, `{"error": …}`, `{"message": …}`, `{"detail": …}` with a text, or
+    with FastAPI's list of the fields that are wrong; of the latter not the values. openai's client
+    hands on what stands under `error`.
+    """
+    if isinstance(body, str):
+        return body
+    inner = _error_object(body)
+    for found in (inner.get("message"), inner.get("detail"), inner.get("error")):
+        if isinstance(found, str) and found.strip():
+            return found
+        if isinstance(found, list):
+            wrong = [each for each in found if isinstance(each, Mapping)]
+            return "; ".join(
+                ".".join(map(str, _as_list(each.get("loc")))) + f": {each.get('msg', '')}"
+                for each in wrong[:8]
+            )
+    return ""
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _first_number(patterns: tuple[re.Pattern[str], ...], said: str) -> int:

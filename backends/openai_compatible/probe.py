@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 import httpx
 import openai
 
 from backends.base import ChatMessage, Health
+from backends.bounded_http import create_http_client, describe_http_error
 from backends.chat_marks import ChatMarkEscaper
+from backends.event_stream import Json
 from backends.picture_tokens import count_picture_tokens
 from backends.remote import Address, wait_bounded
 
 _METADATA_TIMEOUT_S = 5.0
 """Patience with questions that need no model."""
+_FAILING_STATUSES = (429, 500, 502, 503, 504)
+"""Of a list of models: these pass, and say that the server cannot answer now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,68 +70,89 @@ class Connection:
         self.source = f"The model server at {address.display_name}"
         self.properties = ServerProperties()
         self.model = model or ""
-        timeout = openai.Timeout(None, connect=connect_s)
-        secure = address.url.startswith("https:")  # else reading certificates would be idle work
+        self.login = address.login
         login = httpx.BasicAuth(*address.login) if address.login else None
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         if login is not None and not key:
             probe = next(login.auth_flow(httpx.Request("GET", address.url)))
             headers = {"Authorization": probe.headers["Authorization"]}
+        timeout = httpx.Timeout(None, connect=connect_s)
         self.client = openai.AsyncOpenAI(
             base_url=address.url,
             api_key=key or "none",
             max_retries=0,
-            timeout=timeout,
             default_headers=headers,
-            http_client=openai.DefaultAsyncHttpxClient(
-                trust_env=False, timeout=timeout, verify=secure
-            ),
+            http_client=create_http_client(address.url, timeout=timeout, headers=headers),  # type: ignore[arg-type]  # it takes httpx's clients, too
         )
-        self._beside = httpx.AsyncClient(
-            base_url=address.url.removesuffix("/v1"),
+        self._beside = create_http_client(
+            address.url,
             timeout=httpx.Timeout(_METADATA_TIMEOUT_S, connect=min(connect_s, _METADATA_TIMEOUT_S)),
             headers=headers,
-            trust_env=False,
-            verify=secure,
+            base_url=address.url.removesuffix("/v1"),
         )
-        self._counts_with: str | None = "/tokenize"
+        self._not_offered: set[str] = set()
+        """Ways of counting that the server does not know."""
 
     async def aclose(self) -> None:
         await asyncio.gather(self.client.close(), self._beside.aclose())
 
-    async def learn(self) -> list[str] | None:
+    async def learn(self) -> list[str]:
         """Request the server's properties and its models.
 
-        Returns the model names that it serves; None if it does not tell, or serves any name.
+        Returns the names of the models that it lists; none if it does not tell, or serves any name.
         """
         props = await self._get("/props")
         if isinstance(props, Mapping):
             self._take_props(props)
-        try:
-            listed = await wait_bounded(
-                self.client.models.list(), _METADATA_TIMEOUT_S, float("inf"), self.source
-            )
-        except openai.NotFoundError:
-            return None
-        models = list(listed.data)
+        models = await self._list_models()
         if not self.model and models:
-            self.model = models[0].id
+            self.model = models[0]["id"]
         for model in models:
-            if model.id == self.model or len(models) == 1:
-                self.properties = replace(self.properties, owner=model.owned_by or "")
-                self._take_model(model.model_extra or {})
-        if any(model.owned_by == "llamacpp" for model in models):
-            return None  # llama-server answers to every name
-        return [model.id for model in models]
+            if model["id"] == self.model or len(models) == 1:
+                owner = model.get("owned_by")
+                owner = owner if isinstance(owner, str) else ""
+                self.properties = replace(self.properties, owner=owner)
+                self._take_model(model)
+        if any(model.get("owned_by") == "llamacpp" for model in models):
+            return []  # llama-server answers to every name
+        return [model["id"] for model in models]
+
+    async def _list_models(self) -> list[Mapping[str, Any]]:
+        """Request the list of models; empty where the server has none, or keeps it to itself.
+
+        Only the chat itself can say then whether the model is there.
+        """
+        try:
+            raw = await wait_bounded(
+                self.client.models.with_raw_response.list(),
+                _METADATA_TIMEOUT_S,
+                float("inf"),
+                self.source,
+            )
+            found = json.loads(raw.http_response.content)
+        except openai.APIStatusError as error:
+            if error.status_code == 401 or error.status_code in _FAILING_STATUSES:
+                raise
+            return []
+        except (ValueError, RecursionError):
+            return []
+        listed = found.get("data") if isinstance(found, Mapping) else found
+        return [
+            model
+            for model in (listed if isinstance(listed, list) else ())
+            if isinstance(model, Mapping) and isinstance(model.get("id"), str)
+        ]
 
     async def health(self) -> Health:
         """Check `/health` if there is one, else the list of models; includes slots if reported."""
         try:
-            answer = await self._beside.get("/health")
+            async with asyncio.timeout(_METADATA_TIMEOUT_S):
+                answer = await self._beside.get("/health")
         except httpx.ConnectError:
             return Health(False, f"{self.source} cannot be reached.")
-        except httpx.HTTPError:
-            return Health(False, f"{self.source} does not answer.")
+        except (httpx.HTTPError, ValueError, TimeoutError) as error:
+            refused = describe_http_error(error, self.source)
+            return Health(False, str(refused or f"{self.source} does not answer."))
         if answer.status_code == 503:
             return Health(False, f"{self.source} is still loading its model.")
         if answer.status_code in (401, 403):
@@ -143,24 +170,37 @@ class Connection:
         messages = self.properties.marks.escape_messages(messages)
         pictures = count_picture_tokens(messages, self.model)
         sent = [{"role": message.role, "content": message.content} for message in messages]
-        if self._counts_with == "/tokenize":
-            rendered = await self._post("/apply-template", {"messages": sent})
-            prompt = rendered.get("prompt") if isinstance(rendered, Mapping) else None
-            if isinstance(prompt, str):
-                body = {"content": prompt, "add_special": True, "parse_special": True}
-                found = await self._post("/tokenize", body)
-                tokens = found.get("tokens") if isinstance(found, Mapping) else None
-                if isinstance(tokens, list):
-                    return len(tokens) + pictures
-            self._counts_with = "/extras/tokenize/count"
-        if self._counts_with is not None:
-            text = "\n".join(message.content for message in messages)
-            found = await self._post(self._counts_with, {"input": text})
-            counted = found.get("count") if isinstance(found, Mapping) else None
-            if isinstance(counted, int):
-                return counted + pictures + 5 * len(messages)  # the template's own tokens, roughly
-            self._counts_with = None
+        for counter in (self._count_rendered, self._count_chat, self._count_text):
+            if counter.__name__ not in self._not_offered:
+                try:
+                    counted = await counter(sent)
+                except _NotOffered:
+                    self._not_offered.add(counter.__name__)
+                else:
+                    return None if counted is None else counted + pictures
         return None
+
+    async def _count_rendered(self, sent: Sequence[Json]) -> int | None:
+        """As llama-server counts: the template, then the tokenizer."""
+        rendered = await self._post("/apply-template", {"messages": sent})
+        prompt = rendered.get("prompt")
+        if not isinstance(prompt, str):
+            return None
+        body = {"content": prompt, "add_special": True, "parse_special": True}
+        tokens = (await self._post("/tokenize", body)).get("tokens")
+        return len(tokens) if isinstance(tokens, list) else None
+
+    async def _count_chat(self, sent: Sequence[Json]) -> int | None:
+        """As vLLM counts."""
+        found = await self._post("/tokenize", {"model": self.model, "messages": sent})
+        counted = found.get("count")
+        return counted if isinstance(counted, int) else None
+
+    async def _count_text(self, sent: Sequence[Json]) -> int | None:
+        """As llama-cpp-python counts, without a template, which takes some tokens of its own."""
+        text = "\n".join(str(message["content"]) for message in sent)
+        counted = (await self._post("/extras/tokenize/count", {"input": text})).get("count")
+        return counted + 5 * len(sent) if isinstance(counted, int) else None
 
     def _take_props(self, props: Mapping[str, Any]) -> None:
         settings = props.get("default_generation_settings")
@@ -192,15 +232,42 @@ class Connection:
             self.properties = replace(self.properties, context=longest)
 
     async def _get(self, path: str) -> Any:
-        return await self._beside_json("GET", path, None)
-
-    async def _post(self, path: str, body: Mapping[str, Any]) -> Any:
-        return await self._beside_json("POST", path, dict(body))
-
-    async def _beside_json(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         """What one of the endpoints that may be missing says, or None."""
         try:
-            answer = await self._beside.request(method, path, json=body)
-            return answer.json() if answer.status_code == 200 else None
-        except (httpx.HTTPError, ValueError):
+            return await self._beside_json("GET", path, None)
+        except _NotOffered:
             return None
+
+    async def _post(self, path: str, body: Mapping[str, Any]) -> Json:
+        """The object that an endpoint answers with, empty if it failed. Raises `_NotOffered`."""
+        found = await self._beside_json("POST", path, dict(body))
+        return found if isinstance(found, Mapping) else {}
+
+    async def _beside_json(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        try:
+            async with asyncio.timeout(_METADATA_TIMEOUT_S):
+                answer = await self._beside.request(method, path, json=body)
+            if 400 <= answer.status_code < 500 or answer.status_code == 501:
+                raise _NotOffered
+            return answer.json() if answer.status_code == 200 else None
+        except (httpx.HTTPError, ValueError, RecursionError, TimeoutError):
+            return None
+
+
+class _NotOffered(Exception):
+    """The server has no such endpoint."""
+
+
+def may_be_model(listed: str, wanted: str) -> bool:
+    """Return whether a server that lists a model as `listed` may mean the one that is `wanted`.
+
+    Lists differ from what may be asked for: `m:latest` (Ollama), `org/m`, `m` for `m:provider`, and
+    patterns such as `*` or `openai/*` (LiteLLM).
+    """
+    if "*" in listed:
+        return fnmatchcase(wanted, listed.replace("[", "[[]"))
+    return _base_name(listed) == _base_name(wanted)
+
+
+def _base_name(model: str) -> str:
+    return model.rsplit("/", 1)[-1].split(":", 1)[0].casefold()

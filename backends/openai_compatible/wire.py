@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from backends.base import ChatMessage, ChatRequest, Chunk, FinishReason, Tool, ToolCall, Usage
+from backends.base import ChatMessage, ChatRequest, Chunk, FinishReason, Tool, Usage
 from backends.errors import BackendProtocolError
+from backends.event_stream import Json
+from backends.openai_compatible.errors import find_reported_error, translate_reported_error
+from backends.openai_compatible.tool_calls import ToolCallAssembler
 
 SchemaStyle = Literal["json_schema", "json_object"]
 """How a server wants a schema: OpenAI's own way, or llama-cpp-python's older one."""
@@ -21,12 +24,19 @@ CONTINUING_SERVERS: Mapping[str, Mapping[str, bool]] = {
 with what they must be told so that they do."""
 
 _FINISH_REASONS: Mapping[str, FinishReason] = {
-    "stop": "stop",
     "length": "length",
+    "max_tokens": "length",
+    "max_output_tokens": "length",
+    "model_length": "length",
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
-    "content_filter": "stop",
 }
+"""Those that do not mean an end of the model's own choosing, in lower case."""
+
+_THOUGHT_NAMES = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
+_PART_KEYS = ("text", "thinking", "content", "summary")
+_MAX_PART_DEPTH = 6
+_MAX_NUMBER = 1e12
 
 
 def build_request_body(request: ChatRequest, style: SchemaStyle) -> dict[str, Any]:
@@ -109,32 +119,46 @@ def _tool_to_json(tool: Tool) -> dict[str, Any]:
 
 @dataclass
 class StreamAssembler:
-    """Assembles the events of one stream. `begins_with` is put before its first text."""
+    """Assembles the events of one stream. `begins_with` is put before its first text.
+
+    `tools`: whether tools were offered; calls that nobody asked for are left out.
+    """
 
     source: str
     begins_with: str = ""
+    tools: bool = True
     pieces: int = 0
     finish: FinishReason | None = None
     usage: Usage | None = None
-    calls: dict[int, dict[str, str]] = field(default_factory=dict)
+    calls: ToolCallAssembler = field(init=False)
+    _whole: str = ""
+    """The name of what carries the text: `delta`, or `message` where a server sends that."""
 
-    def take(self, event: Any) -> Chunk | None:
-        """Return the text or the thoughts of an event; everything else is kept for `end`."""
+    def __post_init__(self) -> None:
+        self.calls = ToolCallAssembler(self.source)
+
+    def take(self, event: Json) -> Chunk | None:
+        """Return the text or the thoughts of an event; everything else is kept for `end`.
+
+        Raises the `BackendError` that the event reports.
+        """
+        choice = _first_choice(event)
+        failure = find_reported_error(event, choice)
+        if failure is not None:
+            raise translate_reported_error(failure, self.source)
         self._take_counts(event)
-        if not event.choices:
+        if choice is None:
             return None
-        choice = event.choices[0]
-        delta = choice.delta
-        if choice.finish_reason is not None:
-            self.finish = _FINISH_REASONS.get(choice.finish_reason, "stop")
-        for part in (delta.tool_calls or ()) if delta is not None else ():
-            call = self.calls.setdefault(part.index, {"id": "", "name": "", "arguments": ""})
-            call["id"] = part.id or call["id"]
-            if part.function is not None:
-                call["name"] += part.function.name or ""
-                call["arguments"] += part.function.arguments or ""
-        text = _string_or_empty(delta.content) if delta is not None else ""
-        thought = _find_thought(delta.model_extra) if delta is not None else ""
+        reason = choice.get("finish_reason")
+        if isinstance(reason, str) and reason:
+            self.finish = _FINISH_REASONS.get(reason.lower(), "stop")
+        delta = self._delta(choice)
+        if self.tools and (calls := delta.get("tool_calls") or delta.get("function_call")):
+            self.calls.take(calls)
+        return self._chunk(*split_content(delta))
+
+    def _chunk(self, text: str, thought: str) -> Chunk | None:
+        """Return the chunk of a delta's text and thoughts: the one way from the wire to people."""
         if not text and not thought:
             return None
         self.pieces += 1
@@ -142,69 +166,107 @@ class StreamAssembler:
             text, self.begins_with = self.begins_with + text, ""
         return Chunk(text=text, thinking=thought)
 
-    def end(self, guessed_prompt_tokens: int) -> tuple[Chunk, ...]:
-        """Return the last chunks: tool calls, if any, then the end with its usage."""
-        if self.finish is None:
+    def _delta(self, choice: Json) -> Json:
+        """Return what a choice adds. A whole message after its deltas adds nothing."""
+        for name in ("delta", "message"):
+            found = choice.get(name)
+            if isinstance(found, Mapping) and self._whole in ("", name):
+                if split_content(found) != ("", ""):
+                    self._whole = name
+                return found
+        text = choice.get("text")  # as of /v1/completions
+        return {"content": text} if self._whole == "" and isinstance(text, str) else {}
+
+    def end(self, guessed_prompt_tokens: int, *, ended: bool) -> tuple[Chunk, ...]:
+        """Return the last chunks: tool calls, if any, then the end with its usage.
+
+        `ended`: the server said that its stream is complete, which stands for a finish reason.
+        """
+        if self.finish is None and not ended:
             raise BackendProtocolError(
                 f"{self.source} ended its answer without saying that it did."
             )
-        calls = tuple(self._call(at, call) for at, call in sorted(self.calls.items()))
-        usage = self.usage or Usage(
-            prompt_tokens=guessed_prompt_tokens, completion_tokens=self.pieces
+        calls = self.calls.end()
+        usage = self.usage or Usage()
+        usage = replace(
+            usage,
+            prompt_tokens=usage.prompt_tokens or guessed_prompt_tokens,
+            completion_tokens=usage.completion_tokens or self.pieces,
         )
-        last = Chunk(finish="tool_calls" if calls else self.finish, usage=usage)
+        finish = "stop" if self.finish in (None, "tool_calls") else self.finish
+        last = Chunk(finish="tool_calls" if calls else finish, usage=usage)
         return (Chunk(tool_calls=calls), last) if calls else (last,)
 
-    def _call(self, at: int, call: Mapping[str, str]) -> ToolCall:
-        try:
-            arguments = json.loads(call["arguments"] or "{}")
-        except ValueError:
-            arguments = None
-        if not isinstance(arguments, dict) or not call["name"]:
-            raise BackendProtocolError(f"{self.source} called a tool with broken arguments.")
-        return ToolCall(call["id"] or f"call_{at}", call["name"], arguments)
-
-    def _take_counts(self, event: Any) -> None:
+    def _take_counts(self, event: Json) -> None:
         """Store the counts of `usage` and of llama-server's `timings`, which include times."""
-        counts, timings = event.usage, (event.model_extra or {}).get("timings")
-        if counts is None and not isinstance(timings, Mapping):
+        counts, times = _object(event.get("usage")), _object(event.get("timings"))
+        if not counts and not times:
             return
         before = self.usage or Usage()
-        times: Mapping[str, Any] = timings if isinstance(timings, Mapping) else {}
-        cached, read = _count_or_zero(times, "cache_n"), _count_or_zero(times, "prompt_n")
+        details = _object(counts.get("prompt_tokens_details"))
+        cached = _count_or_zero(details, "cached_tokens") or _count_or_zero(times, "cache_n")
+        read = _count_or_zero(times, "prompt_n") + _count_or_zero(times, "cache_n")
         written = _count_or_zero(times, "predicted_n")
-        if counts is not None:
-            details = counts.prompt_tokens_details
-            cached = (details.cached_tokens if details is not None else None) or cached
         self.usage = Usage(
-            prompt_tokens=counts.prompt_tokens
-            if counts is not None
-            else (read + cached or before.prompt_tokens),
+            prompt_tokens=_count_or_zero(counts, "prompt_tokens") or read or before.prompt_tokens,
             cached_tokens=cached or before.cached_tokens,
-            completion_tokens=counts.completion_tokens
-            if counts is not None
-            else (written or before.completion_tokens),
-            prefill_s=_count_or_zero(times, "prompt_ms") / 1_000 or before.prefill_s,
-            decode_s=_count_or_zero(times, "predicted_ms") / 1_000 or before.decode_s,
+            completion_tokens=_count_or_zero(counts, "completion_tokens")
+            or written
+            or before.completion_tokens,
+            prefill_s=_number_or_zero(times, "prompt_ms") / 1_000 or before.prefill_s,
+            decode_s=_number_or_zero(times, "predicted_ms") / 1_000 or before.decode_s,
         )
 
 
-def _find_thought(extra: Mapping[str, Any] | None) -> str:
-    """Return the thoughts in a delta.
+def split_content(delta: Json) -> tuple[str, str]:
+    """Return the text and the thoughts of a delta or a message.
 
-    llama-server, DeepSeek and older vLLM call them `reasoning_content`, newer vLLM and OpenRouter
-    `reasoning`.
+    llama-server, DeepSeek and older vLLM call thoughts `reasoning_content`, newer vLLM and
+    OpenRouter `reasoning`; Mistral puts both into the content, as a list of parts.
     """
-    found = extra or {}
-    return _string_or_empty(found.get("reasoning_content") or found.get("reasoning"))
+    text, thought = _flatten(delta.get("content"))
+    for name in _THOUGHT_NAMES:
+        if delta.get(name):
+            return text, thought + "".join(_flatten(delta[name]))
+    return text, thought
 
 
-def _string_or_empty(value: Any) -> str:
-    if value is not None and not isinstance(value, str):
-        raise TypeError("a delta holds something that is not text")
-    return value or ""
+def _flatten(content: Any, depth: int = 0) -> tuple[str, str]:
+    """Return the text and the thoughts of a content, which may be a list of parts."""
+    if isinstance(content, str):
+        return content, ""
+    if isinstance(content, list) and depth < _MAX_PART_DEPTH:
+        both = [_flatten(part, depth + 1) for part in content]
+        return "".join(text for text, _ in both), "".join(thought for _, thought in both)
+    if isinstance(content, Mapping) and depth < _MAX_PART_DEPTH:
+        thinks = "thinking" in content or str(content.get("type")) in ("thinking", "reasoning")
+        inner = next((content[key] for key in _PART_KEYS if content.get(key)), None)
+        text, thought = _flatten(inner, depth + 1)
+        return ("", text + thought) if thinks else (text, thought)
+    if isinstance(content, int | float) and not isinstance(content, bool):
+        return str(content), ""
+    return "", ""
 
 
-def _count_or_zero(values: Mapping[str, Any], key: str) -> Any:
+def _first_choice(event: Json) -> Json | None:
+    """Return the choice that was asked for; a server may send others beside it."""
+    choices = event.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, Mapping) and choice.get("index") in (0, "0", None):
+            return choice
+    return None
+
+
+def _object(value: Any) -> Json:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _count_or_zero(values: Json, key: str) -> int:
+    return int(_number_or_zero(values, key))
+
+
+def _number_or_zero(values: Json, key: str) -> float:
     value = values.get(key)
-    return value if isinstance(value, int | float) and value > 0 else 0
+    if isinstance(value, int | float) and 0 < value < _MAX_NUMBER:
+        return value
+    return 0

@@ -165,7 +165,7 @@ def _describe_configured(here: Installation, name: str) -> dict[str, object]:
 
 
 async def _pull_from_ollama(here: Installation, tag: str) -> None:
-    from backends.ollama.backend import pull_model as pull_through
+    from backends.ollama.client import pull_model as pull_through
 
     urls = [
         str(replica.options["url"])

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from backends.base import Backend
-from backends.ollama.backend import OllamaBackend, OllamaOptions
+from backends.ollama.backend import OllamaBackend
+from backends.ollama.options import OllamaOptions
 from tests.contracts.backend_contract import BackendContract
+from tests.contracts.server_contract import KEY, OddServerContract
 from tests.fakes.contexts import bare_context
+from tests.fakes.odd_ollama import ODD
 from tests.fakes.ollama import OllamaServer
 
 
@@ -56,3 +60,11 @@ class TestOllamaEmbeddings(OllamaContract):
     model = "minilm"
     chats = False
     embeds = True
+
+
+class TestOddOllama(OddServerContract):
+    odd = ODD
+
+    def make(self, server: OllamaServer, **options: Any) -> Backend:
+        settings = OllamaOptions(url=server.url, model="tiny", api_key_env="KEY", **options)
+        return OllamaBackend("team", settings, bare_context({"KEY": KEY}))

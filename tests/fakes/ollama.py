@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 from aiohttp import web
 
@@ -15,7 +16,10 @@ class OllamaServer(SpeechServer):
     """Has `models` (name → its capabilities); those in `loaded` are resident.
 
     `tool_call`, where set, is what a chat with tools is answered with. `thoughts` come before an
-    answer, in a field of their own. `parameters` are those of its models, as lines.
+    answer, in a field of their own. `parameters` are those of its models, as lines. `overflow` is
+    what becomes of a prompt that does not fit: it is "cut" without a word as by older servers, or
+    "refused" by newer ones if `truncate` is false. `counts` turns the true count of a prompt into
+    the one that is told.
     """
 
     def __init__(self) -> None:
@@ -28,6 +32,8 @@ class OllamaServer(SpeechServer):
         self.tool_call: dict[str, Any] | None = None
         self.thoughts = ""
         self.parameters = ""
+        self.overflow: Literal["", "cut", "refused"] = ""
+        self.counts: Callable[[int], int] = int
         self.library = {"fresh:latest": ["completion"]}
         self.app.add_routes(
             [
@@ -81,6 +87,15 @@ class OllamaServer(SpeechServer):
         fresh = name not in self.loaded
         self.loaded.add(name)
         options = body.get("options", {})
+        tokens, context = prompt_tokens(body["messages"]), options.get("num_ctx", 2_048)
+        if self.overflow == "refused" and tokens > context and body.get("truncate") is False:
+            words = (
+                f"request ({tokens} tokens) exceeds the available context size ({context} tokens)"
+            )
+            inner = {"error": {"code": 400, "message": f"{words}, try increasing it"}}
+            return web.json_response({"error": json.dumps(inner)}, status=400)
+        if self.overflow == "cut" and tokens > context:
+            tokens = context // 2 + 2
         said, finish = answer(
             options.get("num_predict", 16), options.get("stop", ()), body.get("format")
         )
@@ -105,7 +120,7 @@ class OllamaServer(SpeechServer):
             "done": True,
             "done_reason": finish,
             "load_duration": 2_000_000_000 if fresh else 1_000_000,
-            "prompt_eval_count": prompt_tokens(body["messages"]),
+            "prompt_eval_count": self.counts(tokens),
             "prompt_eval_duration": 500_000_000,
             "eval_count": len(said),
             "eval_duration": 1_000_000_000,

@@ -22,6 +22,9 @@ class OpenAIServer(SpeechServer):
     `thoughts` come before an answer, as `reasoning_content`; `inline` as a part of its text.
     `modalities` is what llama-server tells of them, `model_facts` what its list of models says.
     `schema_style` is the only one that is understood. `loading` answers 503 as llama-server does.
+    `listing`, where set, is the status and the JSON of `/v1/models`. `refused` are keys of a body
+    that are answered with `refusal_status` (and `refusal_words`). `counts_chats`: it tokenizes
+    messages, as vLLM does.
     """
 
     def __init__(self, *, llama: bool = True) -> None:
@@ -37,6 +40,12 @@ class OpenAIServer(SpeechServer):
         self.modalities: dict[str, bool] | None = None
         self.model_facts: dict[str, Any] = {}
         self.schema_style = "json_schema"
+        self.listing: tuple[int, Any] | None = None
+        self.refused: set[str] = set()
+        self.refusal_status = 400
+        self.refusal_words = ""
+        self.listing_headers: dict[str, str] = {}
+        self.counts_chats = False
         self.app.add_routes(
             [
                 web.post("/v1/chat/completions", self._chat),
@@ -54,6 +63,8 @@ class OpenAIServer(SpeechServer):
                     web.post("/tokenize", self._tokenize),
                 ]
             )
+        else:
+            self.app.add_routes([web.post("/tokenize", self._tokenize_chat)])
 
     @property
     def base(self) -> str:
@@ -70,6 +81,9 @@ class OpenAIServer(SpeechServer):
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
+        if self.listing is not None:
+            status, listed = self.listing
+            return web.json_response(listed, status=status, headers=self.listing_headers)
         owner = "llamacpp" if self.llama and len(self.models) == 1 else self.owner
         data = [
             {"id": name, "object": "model", "created": 1, "owned_by": owner}
@@ -105,6 +119,12 @@ class OpenAIServer(SpeechServer):
 
     async def _tokenize(self, request: web.Request) -> web.Response:
         return web.json_response({"tokens": list(range(len(request[BODY]["content"].split())))})
+
+    async def _tokenize_chat(self, request: web.Request) -> web.Response:
+        if not self.counts_chats:
+            raise web.HTTPNotFound
+        count = prompt_tokens(request[BODY]["messages"])
+        return web.json_response({"count": count, "max_model_len": self.context})
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body: dict[str, Any] = request[BODY]
@@ -144,6 +164,9 @@ class OpenAIServer(SpeechServer):
     def _misfit(self, body: dict[str, Any]) -> web.Response | None:
         if not self.llama and body["model"] not in self.models:
             return _error(404, f"The model `{body['model']}` does not exist.", "NotFoundError")
+        for key in sorted(self.refused & set(body)):
+            words = self.refusal_words or f"Unrecognized request argument supplied: {key}"
+            return _error(self.refusal_status, words, "invalid_request_error")
         style = body.get("response_format")
         if style is not None and style["type"] != self.schema_style:
             return _error(422, "body.response_format.type: not understood", "invalid_request_error")

@@ -7,7 +7,7 @@ import itertools
 import json
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ class Fault:
 
     With `status` it is answered with that and `body`; else its stream ends after `after` pieces:
     by silence (`stall`), by a cut connection (`drop`), by an orderly end (`end`) or in `garbage`.
+    `pieces`, where given, are sent in place of the stream, as they are.
     """
 
     status: int = 0
@@ -34,6 +35,8 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     how: str = ""
     after: int = 0
+    pieces: Sequence[bytes] | Callable[[], AsyncIterator[bytes]] = ()
+    content_type: str = ""
 
 
 @dataclass
@@ -92,6 +95,8 @@ class SpeechServer:
         self.faults: deque[Fault] = deque()
         self.pause_s = 0.0
         self.answering = 0
+        self.sent_bytes = 0
+        """Of what `Fault.pieces` replaced a stream with."""
 
     async def __aenter__(self) -> Any:
         self._runner = web.AppRunner(
@@ -137,6 +142,8 @@ class SpeechServer:
     ) -> web.StreamResponse:
         """Send lines, torn in the middle of whatever stands there, and spoiled as told."""
         fault = request[FAULT]
+        if fault is not None and fault.pieces:
+            return await self._send_pieces(request, fault, content_type)
         response = web.StreamResponse(headers={"Content-Type": content_type})
         await response.prepare(request)
         sent = itertools.count()
@@ -152,6 +159,19 @@ class SpeechServer:
             middle = len(line) // 2
             await response.write(line[:middle])
             await response.write(line[middle:])
+        await response.write_eof()
+        return response
+
+    async def _send_pieces(
+        self, request: web.Request, fault: Fault, content_type: str
+    ) -> web.StreamResponse:
+        headers = {"Content-Type": fault.content_type or content_type, **fault.headers}
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        source = fault.pieces() if callable(fault.pieces) else self._paced(fault.pieces)
+        async for piece in source:
+            await response.write(piece)
+            self.sent_bytes += len(piece)
         await response.write_eof()
         return response
 

@@ -14,7 +14,7 @@ from backends.base import Backend, ChatMessage, ChatRequest, Sampling, ToolCall
 from backends.chat_marks import _COMMON_MARKS, _SPOKEN_ROLES, FAMILY_MARKS, ChatMarkEscaper
 from backends.llama_cpp.formats import FORMATS
 from backends.ollama.backend import ENGINE as OLLAMA
-from backends.ollama.backend import OllamaOptions
+from backends.ollama.options import OllamaOptions
 from backends.openai_compatible.backend import ENGINE as OPENAI
 from backends.openai_compatible.options import OpenAICompatibleOptions
 from tests.fakes.contexts import bare_context

@@ -17,11 +17,14 @@ from backends.errors import (
     BackendProtocolError,
     BackendTimeout,
     BackendUnavailable,
+    ContextOverflow,
     DeadlineExceeded,
     InvalidRequest,
     ModelNotFound,
 )
-from backends.ollama.backend import OllamaBackend, OllamaOptions, PullProgress, pull_model
+from backends.ollama.backend import OllamaBackend
+from backends.ollama.client import PullProgress, pull_model
+from backends.ollama.options import OllamaOptions
 from tests.fakes.contexts import bare_context
 from tests.fakes.ollama import OllamaServer
 from tests.fakes.speech import Fault
@@ -167,7 +170,7 @@ async def test_capabilities_are_those_that_the_server_shows(server: OllamaServer
         (Fault(status=503, body={"error": "server busy"}), BackendBusy, "busy"),
         (Fault(status=503, body="no"), BackendUnavailable, "503"),
         (Fault(status=400, body={"error": "bad option"}), InvalidRequest, "bad option"),
-        (Fault(how="garbage"), BackendProtocolError, "not Ollama's"),
+        (Fault(how="garbage"), BackendProtocolError, "sent a web page"),
         (Fault(how="garbage", after=2), BackendProtocolError, "not Ollama's"),
         (Fault(how="drop"), BackendUnavailable, "closed"),
         (Fault(how="drop", after=2), BackendUnavailable, "closed"),
@@ -263,6 +266,80 @@ async def test_counting_learns_from_what_the_server_counted(backend: OllamaBacke
     await chunks(backend, long)
     learned = await backend.count(long.messages)
     assert abs(learned - 61) < abs(guess - 61)
+
+
+def words(count: int) -> ChatRequest:
+    """A prompt of words of one letter, of which a server of words counts twice as many tokens as
+    are usual in English."""
+    return request("w " * count)
+
+
+async def test_a_prompt_that_an_older_server_cut_is_told_and_teaches_nothing(
+    server: OllamaServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It counts half of the context and two, which was learnt as 7 bytes a token."""
+    server.overflow = "cut"
+    backend = make(server.url, context=1_000)
+    for _ in range(5):
+        assert not (await chunks(backend, words(600)))[-1].prompt_cut
+    before = await backend.count(words(900).messages)
+    assert (await chunks(backend, words(1_020)))[-1].prompt_cut
+    assert "ollama.prompt_cut" in caplog.text
+    assert await backend.count(words(900).messages) == before
+    with pytest.raises(ContextOverflow):
+        await chunks(backend, words(4_000))
+    await backend.aclose()
+
+
+async def test_a_server_that_can_refuse_does_not_cut(server: OllamaServer) -> None:
+    server.overflow = "refused"
+    backend = make(server.url, context=1_000)
+    with pytest.raises(ContextOverflow) as caught:
+        await chunks(backend, words(1_200))
+    assert (caught.value.tokens, caught.value.limit) == (1_201, 1_000)
+    await backend.aclose()
+
+
+async def test_a_count_of_what_was_not_cached_teaches_nothing_and_is_no_cut(
+    server: OllamaServer,
+) -> None:
+    server.counts = lambda tokens: max(1, tokens // 8)
+    backend = make(server.url, context=4_096)
+    before = await backend.count(words(3_000).messages)
+    for count in (500, 1_000, 2_000, 3_000):
+        assert not (await chunks(backend, words(count)))[-1].prompt_cut
+    assert await backend.count(words(3_000).messages) == before
+    with pytest.raises(ContextOverflow):
+        await chunks(backend, words(30_000))
+    await backend.aclose()
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "says"),
+    [
+        (
+            Fault(400, {"error": "the input length exceeds the context length"}),
+            ContextOverflow,
+            "context holds 512",
+        ),
+        (
+            Fault(429, {"error": "you have reached your weekly usage limit"}),
+            BackendUnavailable,
+            "weekly usage limit",
+        ),
+        (Fault(403, {"error": "host is not allowed"}), BackendUnavailable, "host is not allowed"),
+    ],
+)
+async def test_what_ollama_says_of_limits_and_hosts_is_understood(
+    server: OllamaServer,
+    backend: OllamaBackend,
+    fault: Fault,
+    kind: type[BackendError],
+    says: str,
+) -> None:
+    server.faults.append(fault)
+    with pytest.raises(kind, match=says):
+        await chunks(backend)
 
 
 async def test_pulling_tells_its_progress_and_an_unknown_name_is_said(server: OllamaServer) -> None:
