@@ -26,23 +26,26 @@ _SPANISH = _words(
     era
     es esta este esto fue ha hay la las le lo los más me mi muy no nos o para pero por porque
     que qué quien quién se ser si sin sobre son su sus también te tiene un una y ya cómo cuál
-    cuáles cuándo dónde cuántos cuántas puedo puede hacer"""
+    cuáles cuándo dónde cuánto cuánta cuántos cuántas puedo puede hacer hace hay he ha han tengo
+    tiene tienen debo debe"""
 )
 _FRENCH = _words(
     """à au aux avec ce ces cette comment dans de des du elle en est et été il je la le les leur
     mais ne nous on ou où par pas plus pour pourquoi quand que quel quelle quels quelles qui sa
-    se ses son sont sur un une vous peut puis faire"""
+    se ses son sont sur un une vous peut puis faire combien quoi qu ai as avez ont faut fait dois
+    doit si mon ma mes on quelqu"""
 )
 _GERMAN = _words(
     """aber als am an auch auf aus bei bin bis das dass dem den der des die doch du durch ein eine
     einem einen einer eines er es für hat ich im in ist kann kein man mehr mich mit nach nicht
     noch nur oder sich sie sind so über um und uns von vor wann warum was welche welcher welches
-    wenn wer wie wird wo wurde zu zum zur"""
+    wenn wer wie wird wo wurde zu zum zur darf dürfen muss müssen soll sollen können könnte habe
+    haben wieviel wieviele wen wem mein meine meinen meiner meinem"""
 )
 _ITALIAN = _words(
     """al alla che chi ci come con cosa da dal dalla dei del della di dove e è gli ha il in io la
     le lo ma mi nel nella non o per perché più quale quali quando quanto questo se si sono su
-    sul un una posso"""
+    sul un una posso dell nell all sull dall quant cos"""
 )
 _PORTUGUESE = _words(
     """ao as com como da das de do dos e é ela em foi há isso mais mas me na nas não no nos o os ou
@@ -60,13 +63,40 @@ _RUSSIAN = _words(
     у что чтобы это я"""
 )
 
-_OTHERS = _SPANISH | _FRENCH | _GERMAN | _ITALIAN | _PORTUGUESE | _DUTCH | _RUSSIAN
+_TURKISH = _words(
+    """ama bana ben bir biz bu da daha de diye en gibi hangi hem her için ile kaç kadar ki kim kime
+    mi mu mü mı musun misin nasıl ne neden nerede nereye niye o olarak olur olan sen siz şu var ve
+    veya ya yok zaman"""
+)
+
+_BY_LANGUAGE = {
+    "es": _SPANISH,
+    "fr": _FRENCH,
+    "de": _GERMAN,
+    "it": _ITALIAN,
+    "pt": _PORTUGUESE,
+    "nl": _DUTCH,
+    "ru": _RUSSIAN,
+    "tr": _TURKISH,
+}
+_OTHERS = frozenset[str]().union(*_BY_LANGUAGE.values())
 
 OTHER_LANGUAGES = _OTHERS - ENGLISH - {"die", "den", "son", "come", "dove", "sur", "her", "no"}
+OTHER_LANGUAGES -= {"all", "as", "fait", "he", "ma", "quant", "var", "ya", "zaman"}
 """Stop words of other languages that are no English words."""
 
 STOP_WORDS = ENGLISH | OTHER_LANGUAGES
 """The stop words of all languages."""
+
+
+def find_stop_words(language: str) -> frozenset[str]:
+    """Returns the words that questions in a language (ISO 639-1) are not searched for.
+
+    Where it is known, they are its own and those that no other language has as a word that means
+    something: `den` asks for nothing in German, and for an animal's home in English.
+    """
+    return ENGLISH if language == "en" else STOP_WORDS | _BY_LANGUAGE.get(language, frozenset())
+
 
 STOP_CHARACTERS = frozenset("的了是在吗呢么怎什哪谁嗎麼誰はがをにでとものかへやねよですます")
 """Chinese and Japanese stop characters: pairs made of them are ignored."""

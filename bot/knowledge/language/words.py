@@ -11,7 +11,12 @@ import unicodedata
 from functools import cache, lru_cache
 from typing import Any
 
-from bot.knowledge.language.stopwords import ENGLISH, OTHER_LANGUAGES, STOP_CHARACTERS, STOP_WORDS
+from bot.knowledge.language.stopwords import (
+    ENGLISH,
+    OTHER_LANGUAGES,
+    STOP_CHARACTERS,
+    find_stop_words,
+)
 
 UNSPACED_CHARACTERS = (
     "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f"
@@ -26,6 +31,8 @@ _TERM = re.compile(
 _RAISED_FIGURES = re.compile(r"(?:(?<=\d)|(?<=[^\W\d_]{4}))[⁺⁻]?[¹²³⁰⁴-⁹]++")
 _NAME_PART_BOUNDARY = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _LETTER = re.compile(r"[^\W\d_]")
+_ELISION = re.compile(r"^[^\W\d_]['’](?=\w)")
+"""A word that lost its vowel: `c'est`, `l'eau`, `d'Italia`."""
 _ASCII_CONTROLS = dict.fromkeys({*range(32), 127} - {ord("\n"), ord("\t")}, " ")
 MAX_TERMS = 64
 """The most distinct words of one question that are searched."""
@@ -64,8 +71,9 @@ def extract_terms(question: str, language: str = "") -> list[str]:
     At most `MAX_TERMS`. Empty where there are only stop words or signs.
     """
     found: dict[str, None] = {}
-    english = language == "en" or (not language and english_share(question) > 0.5)
-    stop = ENGLISH if english else STOP_WORDS
+    if not language and english_share(question) > 0.5:
+        language = "en"
+    stop = find_stop_words(language)
     for match in _TERM.finditer(normalise(question).casefold()):
         for term in _question_terms(match[0], stop):
             found.setdefault(term)
@@ -78,7 +86,7 @@ def _question_terms(word: str, stop: frozenset[str]) -> list[str]:
     if is_unspaced(word):
         pairs = [word] if len(word) == 1 else [word[at : at + 2] for at in range(len(word) - 1)]
         return [pair for pair in pairs if not set(pair) <= STOP_CHARACTERS]
-    word = re.sub(r"['’]s$", "", word)
+    word = _ELISION.sub("", re.sub(r"['’]s$", "", word))
     if word in stop:
         return []
     return [part for part in re.split(r"[.'’]", word) if part and part not in stop]

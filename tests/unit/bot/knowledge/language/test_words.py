@@ -102,6 +102,25 @@ def test_use_is_not_looked_up() -> None:
     assert extract_terms("which port does the java program use") == ["port", "java", "program"]
 
 
+@pytest.mark.parametrize(
+    ("question", "language", "words"),
+    [
+        ("wie berechne ich den Umfang von einem Kreis", "de", ["berechne", "umfang", "kreis"]),
+        ("Darf ich auf dem Balkon grillen?", "de", ["balkon", "grillen"]),
+        ("c'est quoi un trou noir", "fr", ["trou", "noir"]),
+        ("Combien de temps dure l'inscription ?", "fr", ["temps", "dure", "inscription"]),
+        ("¿Cuánto tarda la luz del sol?", "es", ["tarda", "luz", "sol"]),
+        ("aidat ne kadar", "tr", ["aidat"]),
+        ("den of a fox", "en", ["den", "fox"]),
+        ("O'Brien in the key of C", "en", ["brien", "key", "c"]),
+    ],
+)
+def test_words_that_ask_nothing_in_their_language_are_not_looked_up(
+    question: str, language: str, words: list[str]
+) -> None:
+    assert extract_terms(question, language) == words
+
+
 def test_few_passages_do_not_say_what_is_rare() -> None:
     weight = {"port": rarity(2, 4), "program": rarity(0, 4)}
     assert coverage(weight, ["port"]) > 0.35
