@@ -37,8 +37,7 @@ from bot.history.protocol import StoredMessage
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.knowledge.retrieval.evaluation import Evaluation, evaluate
 from bot.knowledge.retrieval.golden import Golden, load_golden
-from bot.knowledge.retrieval.reranking import create_reranker
-from bot.knowledge.retrieval.retriever import Rerank
+from bot.knowledge.retrieval.reranking import Reranker, create_reranker
 from bot.knowledge.service import KnowledgeService
 from bot.prompting.templates import JinjaPrompts
 from bot.skills.context import Context
@@ -54,7 +53,7 @@ LANGUAGES = ROOT / "tests" / "golden" / "languages.yaml"
 _CITED = re.compile(r"\[(\d{1,3})\]")
 _PLACE = ConversationKey("terminal", "local", "bench")
 _ASKER = Author("terminal", "operator", "Bench")
-_OPEN = "not measured: no reranker is configured"
+OPEN = "not measured: no reranker is configured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ async def chat_models() -> AsyncIterator[dict[str, Backend]]:
 
 
 @asynccontextmanager
-async def _reranker() -> AsyncIterator[Rerank | None]:
+async def open_reranker() -> AsyncIterator[Reranker | None]:
     """The cross-encoder that RERANKER names, if it names one."""
     sources = os.environ.get("RERANKER", "").split()
     if len(sources) != 2:
@@ -136,7 +135,8 @@ async def _reranker() -> AsyncIterator[Rerank | None]:
     options = RerankerOptions(source=sources[0], tokenizer_source=sources[1])
     backend = OnnxReranker("reranker", options, ModelStore(default_root()))
     try:
-        yield create_reranker("reranker", backend)
+        with tempfile.TemporaryDirectory() as folder:
+            yield create_reranker("reranker", backend, Path(folder))
     finally:
         await backend.aclose()
 
@@ -152,9 +152,9 @@ async def rows(embedder: Embedder, *, quick: bool) -> list[Row]:
         async with AsyncExitStack() as stack:
             service = await stack.enter_async_context(opened(root, embedder))
             models = await stack.enter_async_context(chat_models())
-            rerank = await stack.enter_async_context(_reranker())
+            reranker = await stack.enter_async_context(open_reranker())
             await drain(service.add(str(ROOT / "docs")))
-            found = await _reranked(root, embedder, rerank, answerable)
+            found = await _reranked(root, embedder, reranker, answerable)
             for model, backend in models.items():
                 found += await _cited(service, model, backend, answerable[:: 18 if quick else 4])
                 found += await _multiplied(service, model, backend, few)
@@ -209,15 +209,15 @@ async def _multiplied(
 
 
 async def _reranked(
-    root: Path, embedder: Embedder, rerank: Rerank | None, asked: Sequence[Golden]
+    root: Path, embedder: Embedder, reranker: Reranker | None, asked: Sequence[Golden]
 ) -> list[Row]:
     """Own golden set, with a cross-encoder."""
     what = "own golden set, reranked"
-    if rerank is None:
-        return [Row(f"{what}: hit@1", None, "", _OPEN, None)]
+    if reranker is None:
+        return [Row(f"{what}: hit@1", None, "", OPEN, None)]
     async with opened(root, embedder) as plain_service:
         plain = await evaluate(plain_service, asked)
-    async with opened(root, embedder, rerank=rerank) as service:
+    async with opened(root, embedder, reranker=reranker) as service:
         measured = await evaluate(service, asked)
     return [*_three(what, measured, beside=plain), _wait(what, measured)]
 

@@ -5,44 +5,77 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from bench.asking import OPEN, open_reranker
 from bench.documents import ROOT, drain, opened, row
 from bench.rows import Row
 from bot.knowledge.citations.support import check_support
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.knowledge.retrieval.evaluation import Evaluation, evaluate
 from bot.knowledge.retrieval.golden import load_golden
-from bot.knowledge.retrieval.outcomes import Judged, Rate, count_outcomes
+from bot.knowledge.retrieval.outcomes import Judged, Rate, count_outcomes, outcomes_by_language
+from bot.knowledge.retrieval.reranking import Reranker
 
 GOLDEN = ROOT / "tests" / "golden"
 PAGES = GOLDEN / "blind"
+_WHAT = "blind, test half"
 INVENTED = ("figure", "name", "option")
 
 
-async def outcome_rows(embedder: Embedder) -> list[Row]:
-    """The blind set's test half: what is shown, answered, invented and refused."""
+async def rows(embedder: Embedder) -> list[Row]:
+    """The blind set's test half: what is shown, answered, invented and refused, together and by
+    language; and together with the cross-encoder that RERANKER names, if it names one."""
+    judged = await _judge(embedder)
+    found = _outcome_rows(judged, _WHAT)
+    for language, one in outcomes_by_language(judged).items():
+        if language != "all":
+            found += [
+                _rate("the right passage is shown", one.shown, what=f"{_WHAT}, {language}"),
+                _rate("answered without doubt", one.answered, what=f"{_WHAT}, {language}"),
+                _rate("near, and answered", one.invented, what=f"{_WHAT}, {language}"),
+                _rate("far: not in the documents", one.refused, what=f"{_WHAT}, {language}"),
+            ]
+    async with open_reranker() as reranker:
+        if reranker is None:
+            return [*found, Row(f"{_WHAT}, with a reranker", None, "", OPEN, None)]
+        reranked = await _judge(embedder, reranker)
+    return [*found, *_outcome_rows(reranked, f"{_WHAT}, with a reranker")]
+
+
+async def _judge(embedder: Embedder, reranker: Reranker | None = None) -> Sequence[Judged]:
     questions = load_golden(GOLDEN / "blind.yaml", half="test")
     with tempfile.TemporaryDirectory() as name:
-        async with opened(Path(name), embedder) as service:
+        async with opened(Path(name), embedder, reranker=reranker) as service:
             await drain(service.add(str(PAGES)))
             measured: Evaluation = await evaluate(service, questions)
-    found = count_outcomes(measured.judged)
+    return measured.judged
+
+
+def _outcome_rows(judged: Sequence[Judged], what: str) -> list[Row]:
+    found = count_outcomes(judged)
+    english = [one for one in judged if one.golden.language == "en"]
+    others = [one for one in judged if one.golden.language != "en"]
     return [
-        _rate("the right passage is shown, as an answer or as not sure", found.shown, 0.92),
-        _rate("answered without doubt", found.answered, 0.60),
-        _rate("of those from the right document", found.right, 0.95),
         _rate(
-            "near the subject, not in the documents, and answered", found.invented, 0.10, most=True
+            "the right passage is shown, as an answer or as not sure", found.shown, 0.92, what=what
         ),
-        _rate("far from it: not in the documents", found.refused, 0.90),
-        _f1("English", 0.80, [one for one in measured.judged if one.golden.language == "en"]),
-        _f1(
-            "other languages", 0.70, [one for one in measured.judged if one.golden.language != "en"]
+        _rate("answered without doubt", found.answered, 0.60, what=what),
+        _rate("of those from the right document", found.right, 0.95, what=what),
+        _rate(
+            "near the subject, not in the documents, and answered",
+            found.invented,
+            0.10,
+            most=True,
+            what=what,
         ),
+        _rate("far from it: not in the documents", found.refused, 0.90, what=what),
+        _f1("English", 0.80, english, what),
+        _f1("other languages", 0.70, others, what),
     ]
 
 
@@ -79,14 +112,21 @@ def _sentences() -> list[dict[str, Any]]:
     return [entry for entry in content["sentences"] if entry["half"] == "test"]
 
 
-def _rate(what: str, rate: Rate, target: float | None = None, *, most: bool = False) -> Row:
+def _rate(
+    label: str,
+    rate: Rate,
+    target: float | None = None,
+    *,
+    most: bool = False,
+    what: str = "blind, test half",
+) -> Row:
     low, high = rate.interval
-    name = f"blind, test half: {what} ({100 * low:.0f} to {100 * high:.0f}, n = {rate.of})"
+    name = f"{what}: {label} ({100 * low:.0f} to {100 * high:.0f}, n = {rate.of})"
     if target is None:
         return Row(name, round(100 * rate.share, 1), "%", "", None)
     return row(name, 100 * rate.share, "%", 100 * target, most=most)
 
 
-def _f1(language: str, target: float, judged: list[Judged]) -> Row:
+def _f1(language: str, target: float, judged: Sequence[Judged], what: str) -> Row:
     found = count_outcomes(judged).abstention_f1
-    return row(f"blind, test half: F1 of abstaining, {language}", found, "", target)
+    return row(f"{what}: F1 of abstaining, {language}", found, "", target)

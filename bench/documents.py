@@ -19,7 +19,7 @@ from bot.config.core import FetchSettings
 from bot.config.knowledge import KnowledgeSettings
 from bot.knowledge.retrieval.embedder import Embedder, create_embedder
 from bot.knowledge.retrieval.golden import Golden
-from bot.knowledge.retrieval.retriever import Rerank
+from bot.knowledge.retrieval.reranking import Reranker
 from bot.knowledge.service import KnowledgeService
 from bot.storage.database import Database
 from bot.values import Ingested
@@ -76,7 +76,7 @@ async def opened(
     embedder: Embedder,
     settings: KnowledgeSettings | None = None,
     *,
-    rerank: Rerank | None = None,
+    reranker: Reranker | None = None,
 ) -> AsyncIterator[KnowledgeService]:
     """The documents in a folder."""
 
@@ -90,7 +90,7 @@ async def opened(
         embedder=give,
         fetcher=Fetcher(FetchSettings()),
         settings=settings,
-        rerank=rerank,
+        reranker=reranker,
     )
     try:
         yield service

@@ -28,8 +28,7 @@ from bot.knowledge.embedders import create_embedders
 from bot.knowledge.index.unread_scans import mark_unread_scans
 from bot.knowledge.loading.document_reader import DocumentReader
 from bot.knowledge.loading.page_reader import PageReader
-from bot.knowledge.retrieval.reranking import create_reranker
-from bot.knowledge.retrieval.retriever import Rerank
+from bot.knowledge.retrieval.reranking import Reranker, create_reranker
 from bot.knowledge.service import KnowledgeService
 from bot.models.capabilities_store import SqlCapabilitiesStore
 from bot.models.selection import ModelService
@@ -197,7 +196,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
             settings=config.knowledge,
             document_reader=document_reader,
             chosen_base=rules.settings.knowledge_base,
-            rerank=_reranker(installation, pool),
+            reranker=_reranker(installation, pool),
             channels_of=rules.platforms.channels_of,
             secret=installation.secrets.get,
         )
@@ -245,6 +244,10 @@ async def background(work: Coroutine[Any, Any, None], name: str) -> AsyncIterato
         await asyncio.wait([task])
 
 
-def _reranker(installation: Installation, pool: Pool) -> Rerank | None:
+def _reranker(installation: Installation, pool: Pool) -> Reranker | None:
     name = installation.config.knowledge.reranker
-    return create_reranker(name, pool.backend(name)) if name is not None else None
+    return (
+        create_reranker(name, pool.backend(name), installation.config.index.parent)
+        if name is not None
+        else None
+    )

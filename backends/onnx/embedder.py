@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -135,10 +136,7 @@ class OnnxEmbedder(OnnxModel):
 
         Raises `ModelNotFound`, `BackendBusy`, `BackendUnavailable`.
         """
-        self._enter()
-        if self._rest is not None:
-            self._rest.cancel()
-        try:
+        async with self._admitted():
             dimension = await self._run(self._dimension)
             rows = np.zeros((len(texts), dimension), dtype=np.float32)
             encoded: list[list[int]] = []
@@ -149,6 +147,30 @@ class OnnxEmbedder(OnnxModel):
             for batch in plan_batches(encoded, self.options.batch_tokens):
                 rows[batch] = await self._run(partial(self._embed, [encoded[at] for at in batch]))
             return rows
+
+    async def embed_tokens(self, texts: Sequence[str]) -> list[Embeddings]:
+        """Embed the tokens of a few texts, each cut at `max_tokens`: for each text an array of
+        shape (tokens without begin and end, dimension), unit length.
+
+        Raises what `embed` does.
+        """
+        async with self._admitted():
+            encoded = await self._run(partial(self._encode, texts))
+            found: list[Embeddings] = [np.zeros((0, 0), dtype=np.float32)] * len(texts)
+            for batch in plan_batches(encoded, self.options.batch_tokens):
+                states = await self._run(partial(self._states, [encoded[at] for at in batch]))
+                for at, rows in zip(batch, states, strict=True):
+                    found[at] = _to_unit_length(rows[1 : len(encoded[at]) - 1])
+            return found
+
+    @asynccontextmanager
+    async def _admitted(self) -> AsyncIterator[None]:
+        """Admit a caller, and give memory back a while after the last one. Raises `BackendBusy`."""
+        self._enter()
+        if self._rest is not None:
+            self._rest.cancel()
+        try:
+            yield
         finally:
             self._calls -= 1
             if self._calls == 0 and not self._closed:
@@ -199,6 +221,17 @@ class OnnxEmbedder(OnnxModel):
         return encoded
 
     def _embed(self, batch: Sequence[Sequence[int]]) -> Embeddings:
+        states = self._states(batch)
+        if self.pooling == "cls":
+            return _to_unit_length(states[:, 0])
+        weights = np.zeros(states.shape[:2], dtype=np.float32)
+        for row, text in enumerate(batch):
+            weights[row, : len(text)] = 1
+        weights = weights[:, :, None]
+        return _to_unit_length((states * weights).sum(axis=1) / weights.sum(axis=1))
+
+    def _states(self, batch: Sequence[Sequence[int]]) -> Embeddings:
+        """The model's states, shape (texts, longest, dimension)."""
         longest = max(len(ids) for ids in batch)
         ids = np.zeros((len(batch), longest), dtype=np.int64)
         mask = np.zeros_like(ids)
@@ -209,15 +242,13 @@ class OnnxEmbedder(OnnxModel):
         given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         wanted = {node.name for node in session.get_inputs()}  # some know no segments
         first = session.get_outputs()[0].name  # some have a second one, pooled their own way
-        (states,) = session.run([first], {name: given[name] for name in wanted})
-        if self.pooling == "cls":
-            pooled = states[:, 0]
-        else:
-            weights = mask.astype(np.float32)[:, :, None]
-            pooled = (states * weights).sum(axis=1) / weights.sum(axis=1)
-        lengths = np.linalg.norm(pooled, axis=1, keepdims=True)
-        vectors: Embeddings = pooled / np.maximum(lengths, np.float32(1e-12))
-        return vectors
+        states: Embeddings = session.run([first], {name: given[name] for name in wanted})[0]
+        return states
+
+
+def _to_unit_length(rows: Embeddings) -> Embeddings:
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.maximum(lengths, np.float32(1e-12))
 
 
 def _create(name: str, options: OnnxOptions, context: EngineContext) -> Backend:

@@ -28,6 +28,7 @@ from backends.errors import (
     InvalidRequest,
     ModelNotFound,
 )
+from backends.files.sources import source_identity
 from backends.machine import release_free_memory
 from backends.onnx.files import open_session, plan_batches, read_tokenizer
 from backends.onnx.model import OnnxModel
@@ -72,6 +73,12 @@ class OnnxReranker(OnnxModel):
     def __init__(self, name: str, options: RerankerOptions, files: ModelFiles) -> None:
         super().__init__(name, options, files, options.queue)
         self.options = options
+
+    @property
+    def model_id(self) -> str:
+        """An identifier stored with what its scores mean."""
+        options = self.options
+        return f"{source_identity(options.source, options.sha256)}/{options.max_tokens}"
 
     async def rerank(self, question: str, texts: Sequence[str]) -> Scores:
         """Score how well each text answers the question: float32, shape (len(texts),), any scale.

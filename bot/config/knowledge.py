@@ -193,8 +193,11 @@ class KnowledgeSettings(Section):
     """The model proposes up to three more ways to put the question; costs a model call."""
     query_deadline_s: Seconds = 10.0
     """Time for such a call, in seconds; after it the question stays as it was asked."""
+    late_interaction: bool = True
+    """The best three passages are compared with the question word by word, by the embedder."""
     reranker: str | None = None
-    """Model that reads the best passages once more, by its name under `models`; empty: none."""
+    """Model that reads the best passages once more and decides whether they answer, by its name
+    under `models`; empty: none."""
     bases: dict[str, KnowledgeBase] = Field(
         default_factory=lambda: {"default": KnowledgeBase(default=True)}
     )

@@ -46,7 +46,8 @@ from bot.knowledge.loading.sources import Fetcher, full_path
 from bot.knowledge.retrieval.embedder import Embedder, EmbedderFactory, check_embedder
 from bot.knowledge.retrieval.followup import combine_with_history, is_follow_up
 from bot.knowledge.retrieval.query import Wording
-from bot.knowledge.retrieval.retriever import Rerank, Retriever
+from bot.knowledge.retrieval.reranking import Reranker
+from bot.knowledge.retrieval.retriever import Retriever
 from bot.skills.document_tree import to_markdown
 from bot.storage.database import Database
 from bot.surrogates import repair_surrogates
@@ -89,7 +90,7 @@ class KnowledgeService:
         settings: KnowledgeSettings | None = None,
         document_reader: DocumentReader | None = None,
         chosen_base: ChosenBaseLookup = nothing_chosen,
-        rerank: Rerank | None = None,
+        reranker: Reranker | None = None,
         channels_of: ChannelsOf = no_channels,
         clock: Clock = time.time,
         secret: Callable[[str], str | None] = no_secret,
@@ -126,7 +127,8 @@ class KnowledgeService:
             dense_weight=self._settings.dense_weight,
             evidence=self._settings.evidence,
             related=self._settings.related,
-            rerank=rerank,
+            late_interaction=self._settings.late_interaction,
+            reranker=reranker,
         )
 
     # --- asking ----------------------------------------------------------------------------------

@@ -12,10 +12,9 @@ import numpy as np
 from backends.base import Embeddings
 from bot.knowledge.index import full_text
 from bot.knowledge.index.quantized_vectors import dequantise
-from bot.knowledge.language.sentences import split_sentences
 from bot.knowledge.language.words import extract_stems
 from bot.knowledge.retrieval.embedder import Embedder
-from bot.knowledge.retrieval.evidence import EvidenceSigns, coverage
+from bot.knowledge.retrieval.evidence import MAX_MARGIN, UNKNOWN_MARGIN, EvidenceSigns, coverage
 from bot.knowledge.retrieval.fusion import Scores, compute_weights, fuse_scores
 from bot.knowledge.retrieval.fusion import fuse_lexical_scores as lexical_score
 from bot.knowledge.retrieval.query import Question
@@ -53,6 +52,8 @@ class Candidate:
     lexical: float = 0.0
     sentence: float = 0.0
     score: float = 0.0
+    late: float | None = None
+    """Mean cosine of the question's tokens with its nearest ones, where that was computed."""
     near: tuple[float, ...] = ()
     """Cosines of the question with its sentences, as the default embedder would have them."""
 
@@ -143,10 +144,12 @@ def collect_signs(
     covered = [coverage(question.weight, question.find_hits(each)) for each in words]
     covered.append(0.9 * coverage(question.weight, question.find_hits(together)))
     similarity = max(0.0, *(c.sentence for c in best))
+    late = [candidate.late for candidate in best if candidate.late is not None]
     return EvidenceSigns(
         coverage=max(covered),
-        sentence=max(_best_sentence(question, c) for c in best),
         similarity=similarity,
+        late=max(late, default=None),
+        margin=_margin(found),
         trust=trust,
         lone=len(question.words) == 1,
         talk=max(0.0, talk - similarity) if len(question.words) <= _MAX_SMALL_TALK_WORDS else 0.0,
@@ -154,14 +157,11 @@ def collect_signs(
     )
 
 
-def _best_sentence(question: Question, candidate: Candidate) -> float:
-    """Returns the best coverage of the question's words by one sentence and its headings."""
-    language = question.language
-    above = extract_stems(f"{candidate.row.title}\n{candidate.row.heading}", language)
-    return max(
-        coverage(question.weight, question.find_hits(above | extract_stems(sentence, language)))
-        for sentence in split_sentences(candidate.row.text) or [""]
-    )
+def _margin(found: Sequence[Candidate]) -> float:
+    """Returns how far the best passage stands out from the next one of another text."""
+    best = found[0]
+    others = (one.score for one in found[1:] if one.row.text != best.row.text)
+    return min(MAX_MARGIN, best.score - max(others, default=best.score - UNKNOWN_MARGIN))
 
 
 def to_passage(candidate: Candidate, around: Mapping[tuple[str, int], str]) -> Passage:

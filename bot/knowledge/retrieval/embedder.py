@@ -64,12 +64,16 @@ class Embedder:
     query_prefix: str = ""
     passage_prefix: str = ""
     """What stands before questions and passages by the time that the model sees them."""
+    embed_tokens: EmbedTokens | None = field(default=None, repr=False)
+    """Embeds the tokens of texts, where the engine can and the model's cosines are known."""
 
     async def embed_query(self, texts: Sequence[str]) -> Embeddings:
         """Embeds questions. Raises a `BackendError`."""
         return await (self.embed_questions or self.embed)(texts)
 
 
+EmbedTokens = Callable[[Sequence[str]], Awaitable[Sequence[Embeddings]]]
+"""Returns the unit vectors of each text's tokens, shape (tokens, dim). Raises a `BackendError`."""
 EmbedderFactory = Callable[[str], Awaitable[Embedder]]
 """Returns the embedder of a knowledge base by the base's name; may load the model."""
 
@@ -93,6 +97,13 @@ class TokenCounter(Protocol):
     def tokens(self, text: str) -> int:
         """Tokens of a text, without those that mark its ends; safe in any thread."""
         ...
+
+
+@runtime_checkable
+class TokenEmbedder(Protocol):
+    """A backend that gives the vectors of a text's tokens."""
+
+    async def embed_tokens(self, texts: Sequence[str]) -> Sequence[Embeddings]: ...
 
 
 @runtime_checkable
@@ -129,7 +140,8 @@ async def create_embedder(
     prefix = family.passage_prefix if passage_prefix is None else passage_prefix
     dimension = capabilities.dimension or len((await backend.embed(["dimension"]))[0])
     scale = DEFAULT_SCALE
-    if _DEFAULT_ID_PART not in ident or question_prefix or prefix:
+    default = _DEFAULT_ID_PART in ident and not question_prefix and not prefix
+    if not default:
         raw = _check_vectors(backend.embed, ident, dimension)
         scale = await measure_scale(
             _add_prefix(question_prefix, raw), _add_prefix(prefix, raw), english=english
@@ -155,6 +167,9 @@ async def create_embedder(
         scale=scale,
         query_prefix=question_prefix,
         passage_prefix=prefix,
+        embed_tokens=backend.embed_tokens
+        if default and isinstance(backend, TokenEmbedder)
+        else None,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 import structlog
@@ -21,13 +21,14 @@ from bot.knowledge.retrieval.candidates import (
     Candidate,
     Query,
     collect_signs,
-    mix_reranked_scores,
     score_candidates,
     to_passage,
 )
 from bot.knowledge.retrieval.embedder import Embedder
 from bot.knowledge.retrieval.evidence import confidence, rarity, relatedness
+from bot.knowledge.retrieval.late_interaction import compare_tokens
 from bot.knowledge.retrieval.query import Question, Wording
+from bot.knowledge.retrieval.reranking import Reranker
 from bot.knowledge.retrieval.smalltalk import SmallTalk
 from bot.storage.database import Database
 from bot.values import Passage, SearchResult
@@ -36,8 +37,6 @@ log = structlog.get_logger(__name__)
 
 _INDEX_CANDIDATES = 40
 """The number of passages that each index proposes."""
-_RERANKED_PASSAGES = 20
-"""The number of best passages that a reranker scores."""
 _MAX_ATTEMPTS = 3
 """How often the indexes are searched if documents change meanwhile."""
 _MAX_COUNTED_PASSAGES = 2_000
@@ -66,8 +65,6 @@ _PASSAGE_ROWS = sa.select(
     documents.c.at,
 ).join(documents, documents.c.id == passages.c.document)
 
-Rerank = Callable[[str, Sequence[str]], Awaitable[Sequence[float]]]
-"""Scores texts for a question; more is better, on any scale. Raises `BackendError`."""
 Bases = Mapping[str, tuple[BaseRow, Embedder]]
 """The knowledge bases to search, by name, with the embedder of each."""
 
@@ -76,8 +73,9 @@ class Retriever:
     """Searches the passages of knowledge bases.
 
     `dense_weight` is the share of meaning in a score, `evidence` the confidence from which a
-    question is answered, `related` that from which passages count as being about its subject
-    (config.yaml, `knowledge`). `rerank` reads the best passages once more.
+    question is answered, `related` that from which passages count as being about its subject, and
+    with `late_interaction` the best passages are compared token by token (config.yaml,
+    `knowledge`). `reranker` reads the best passages once more, and decides.
     """
 
     def __init__(
@@ -88,14 +86,16 @@ class Retriever:
         dense_weight: float = 0.6,
         evidence: float = 0.5,
         related: float = 0.5,
-        rerank: Rerank | None = None,
+        late_interaction: bool = True,
+        reranker: Reranker | None = None,
     ) -> None:
         self._db = database
         self._chroma = chroma
         self._dense_weight = dense_weight
         self._evidence = evidence
         self._related = related
-        self._rerank = rerank
+        self._late_interaction = late_interaction
+        self._reranker = reranker
         self._smalltalk = SmallTalk()
 
     async def search(self, wordings: Sequence[Wording], bases: Bases, limit: int) -> SearchResult:
@@ -115,10 +115,11 @@ class Retriever:
         found = await self._candidates(wordings, queries, bases)
         embedders = [embedder for _, embedder in bases.values()]
         trust = [one.question.trust(embedders) if one.vectors else 0.0 for one in queries]
+        embedder_of = {name: embedder for name, (_, embedder) in bases.items()}
         score_candidates(
             found,
             queries,
-            embedder_of={name: embedder for name, (_, embedder) in bases.items()},
+            embedder_of=embedder_of,
             dense=self._dense_weight,
             trust=trust,
         )
@@ -126,10 +127,13 @@ class Retriever:
         question = queries[0].question
         sure = about = 0.0
         if found:
+            if self._late_interaction and trust[0] == 1.0:
+                await compare_tokens(question.text, found, embedder_of)
             talk = await self._talk(wordings, queries, embedders)
             signs = collect_signs(question, found, trust[0], talk)
             sure, about = confidence(signs), relatedness(signs)
-        await self._apply_reranker(question.text, found)
+            judged = await self._reranker.judge(question.text, found) if self._reranker else None
+            sure, about = judged or (sure, about)
         floor = _MIN_SCORE_SHARE * found[0].score if found else 0.0
         best = [one for one in found[:limit] if one.score >= floor]
         around = await self._neighbour_texts(best)
@@ -153,19 +157,6 @@ class Retriever:
         except BackendError as exc:
             log.warning("knowledge.embedder_failed", error=str(exc))
             return 0.0
-
-    async def _apply_reranker(self, question: str, found: list[Candidate]) -> None:
-        """Reorders the best candidates with the reranker; if it fails they stay as they are."""
-        if self._rerank is None or not found:
-            return
-        head = found[:_RERANKED_PASSAGES]
-        try:
-            scores = await self._rerank(question, [candidate.text for candidate in head])
-        except BackendError as exc:
-            log.warning("knowledge.reranker_failed", error=str(exc))
-            return
-        mix_reranked_scores(found, scores)
-        found.sort(key=lambda c: (-c.score, c.row.number))
 
     async def passage(self, ident: str) -> Passage | None:
         """Returns a passage of a live generation by its id, with its neighbours, or None."""

@@ -15,8 +15,8 @@ from backends.scripted.backend import ScriptedBackend
 from bot.config.core import FetchSettings
 from bot.config.knowledge import KnowledgeSettings
 from bot.knowledge.ingestion.source_sync import Clock
-from bot.knowledge.retrieval.embedder import Embedder
-from bot.knowledge.retrieval.retriever import Rerank
+from bot.knowledge.retrieval.embedder import Embedder, EmbedderFactory
+from bot.knowledge.retrieval.reranking import Reranker
 from bot.knowledge.service import KnowledgeService
 from bot.storage.database import Database
 from bot.values import Ingested
@@ -47,17 +47,18 @@ class Room:
         self,
         settings: KnowledgeSettings | None = None,
         *,
-        rerank: Rerank | None = None,
+        reranker: Reranker | None = None,
         clock: Clock = time.time,
+        embedder: EmbedderFactory | None = None,
     ) -> KnowledgeService:
         limits = FetchSettings(allow_hosts=(f"127.0.0.1:{self.web.port}",))
         service = KnowledgeService(
             self.database,
             self.path / "chroma",
-            embedder=self.embedder,
+            embedder=embedder or self.embedder,
             fetcher=Fetcher(limits),
             settings=settings or KnowledgeSettings(chunk_tokens=60),
-            rerank=rerank,
+            reranker=reranker,
             clock=clock,
         )
         self.stack.push_async_callback(service.aclose)

@@ -19,7 +19,7 @@ from bot.knowledge.language.words import (
     stem,
     to_indexed_text,
 )
-from bot.knowledge.retrieval.evidence import EvidenceSigns, confidence, coverage, rarity
+from bot.knowledge.retrieval.evidence import coverage, rarity
 from bot.knowledge.retrieval.fusion import (
     compute_weights,
     divide_by_best,
@@ -195,20 +195,6 @@ def test_a_rare_word_that_is_missing_weighs_on_the_evidence() -> None:
     assert coverage(weight, ["capital"]) < 0.35
     assert coverage(weight, ["capital", "mongolia"]) == 1.0
     assert coverage({}, []) == 0.0
-    sure = confidence(EvidenceSigns(1.0, 1.0, 0.6, trust=1.0))
-    unsure = confidence(EvidenceSigns(0.3, 0.3, 0.3, trust=1.0))
-    assert sure > 0.8 > 0.2 > unsure
-
-
-def test_words_that_stand_together_weigh_more_than_scattered_ones() -> None:
-    together = confidence(EvidenceSigns(0.7, 0.7, 0.4, trust=1.0))
-    scattered = confidence(EvidenceSigns(0.7, 0.2, 0.4, trust=1.0))
-    assert together > 0.5 > scattered
-
-
-def test_a_word_that_is_found_by_chance_is_no_evidence() -> None:
-    assert confidence(EvidenceSigns(1.0, 1.0, 0.3, trust=1.0, lone=True, talk=0.5)) < 0.2
-    assert confidence(EvidenceSigns(1.0, 1.0, 0.5, trust=1.0, lone=True)) > 0.5
 
 
 @given(st.integers(1, 5), st.integers(0, 1000))

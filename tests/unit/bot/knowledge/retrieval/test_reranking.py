@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,8 @@ from bot.app import open_app
 from bot.errors import ConfigError
 from bot.installation import Installation
 from bot.knowledge.retrieval.candidates import Candidate, mix_reranked_scores
-from bot.knowledge.retrieval.reranking import create_reranker
-from bot.knowledge.retrieval.retriever import Rerank
+from bot.knowledge.retrieval.reranker_curve import SUBJECTS, fit_curve
+from bot.knowledge.retrieval.reranking import Reranker, create_reranker
 from bot.knowledge.service import KnowledgeService
 from tests.fakes.onnx_models import cross_encoder
 from tests.unit.bot.knowledge.conftest import Drain, Room
@@ -54,8 +56,8 @@ async def reranker(model: Path, embedder_files: ModelStore) -> AsyncIterator[Onn
     await made.aclose()
 
 
-async def scores_of(room: Room, drain: Drain, rerank: Rerank | None) -> dict[str, float]:
-    service = room.service(rerank=rerank)
+async def scores_of(room: Room, drain: Drain, reranker: Reranker | None) -> dict[str, float]:
+    service = room.service(reranker=reranker)
     await drain(service.add(str(room.file("chatter.md", CHATTER))))
     await drain(service.add(str(room.file("logs.md", LOGS))))
     found = await service.search(QUESTION)
@@ -68,7 +70,7 @@ async def test_a_reranker_has_the_larger_word_on_the_best_passages(
     room: Room, drain: Drain, reranker: OnnxReranker
 ) -> None:
     plain = await scores_of(room, drain, None)
-    ranked = await scores_of(room, drain, create_reranker("ranker", reranker))
+    ranked = await scores_of(room, drain, create_reranker("ranker", reranker, room.path))
     assert plain["Notes"] > plain["Chatter"]
     assert ranked["Notes"] < ranked["Chatter"]
 
@@ -77,7 +79,77 @@ async def test_the_search_goes_on_where_the_reranker_fails(room: Room, drain: Dr
     async def down(question: str, texts: Sequence[str]) -> Sequence[float]:
         raise BackendUnavailable("The engine is gone.")
 
-    assert await scores_of(room, drain, down) == await scores_of(room, drain, None)
+    assert await scores_of(room, drain, Reranker("down", down, room.path)) == await scores_of(
+        room, drain, None
+    )
+
+
+async def test_the_score_of_a_reranker_decides_what_a_search_comes_to(
+    room: Room, drain: Drain, reranker: OnnxReranker
+) -> None:
+    """The cross-encoder here counts words: two of a question in a passage answer it, one is about
+    the subject, and none is neither."""
+    service = room.service(reranker=create_reranker("ranker", reranker, room.path))
+    await drain(service.add(str(room.file("chatter.md", CHATTER))))
+    await drain(service.add(str(room.file("logs.md", LOGS))))
+    found = {
+        asked: await service.search(asked)
+        for asked in ("basement logs", "basement temperature", "penguin temperature")
+    }
+    assert [one.outcome for one in found.values()] == ["answer", "unsure", "absent"]
+    assert found["basement logs"].confidence > found["basement temperature"].confidence
+
+
+async def counting(asked: list[str], question: str, texts: Sequence[str]) -> Sequence[float]:
+    """Scores a passage by whether it answers a question of the trial: 9.0, or -9.0."""
+    asked.append(question)
+    right = {question: one.passage for one in SUBJECTS for question in one.answered}
+    return [9.0 if text == right.get(question) else -9.0 for text in texts]
+
+
+async def test_what_scores_mean_is_measured_once_and_kept_with_what_it_was_made_from(
+    tmp_path: Path,
+) -> None:
+    asked: list[str] = []
+    rank = partial(counting, asked)
+    curve = await Reranker("ranker@1", rank, tmp_path).curve()
+    assert curve.decides
+    assert curve.answers(9.0) > 0.9 > 0.1 > curve.answers(-9.0)
+    assert len(asked) == 4 * len(SUBJECTS)
+    kept = json.loads((tmp_path / "reranker.json").read_text("utf-8"))
+    assert kept["model"] == "ranker@1"
+    assert kept["answering"] == [9.0] * 2 * len(SUBJECTS)
+    assert await Reranker("ranker@1", rank, tmp_path).curve() == curve
+    assert len(asked) == 4 * len(SUBJECTS), "after a restart it is read"
+    await Reranker("ranker@2", rank, tmp_path).curve()
+    assert len(asked) == 8 * len(SUBJECTS), "other weights have scores of their own"
+    (tmp_path / "reranker.json").write_text("{", "utf-8")
+    assert (await Reranker("ranker@2", rank, tmp_path).curve()).decides
+
+
+async def test_a_reranker_that_tells_no_answers_apart_decides_nothing(
+    room: Room, drain: Drain
+) -> None:
+    async def even(question: str, texts: Sequence[str]) -> Sequence[float]:
+        return [float(len(text) % 2) for text in texts]
+
+    outcomes = []
+    for reranker in (None, Reranker("even", even, room.path)):
+        service = room.service(reranker=reranker)
+        await drain(service.add(str(room.file("logs.md", LOGS))))
+        found = await service.search("basement server logs")
+        outcomes.append((found.outcome, found.confidence))
+        await service.aclose()
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0][0] == "answer"
+
+
+def test_a_curve_follows_scores_on_any_scale() -> None:
+    for scale, shift in ((1.0, 0.0), (0.001, 0.4), (30.0, -200.0)):
+        yes, no = ([shift + scale * x for x in part] for part in ((3, 4, 5, 2), (0, 1, 2, -1)))
+        curve = fit_curve(yes, no)
+        assert curve(shift + 4.5 * scale) > 0.7 > 0.3 > curve(shift)
+    assert fit_curve([1.0, 1.0], [1.0, 1.0])(1.0) == pytest.approx(0.5)
 
 
 def test_what_was_not_reranked_stays_below() -> None:
