@@ -34,6 +34,9 @@ from bot.adapters.protocol import Adapter, AdapterError, Core, Question
 from bot.answering.excerpts import READ_CHARACTERS, as_points, excerpts
 from bot.answering.grounded_answer import answer_from, source
 from bot.answering.query_rewriting import search_for
+from bot.answering.questions.changes import changes_text, difference_text
+from bot.answering.questions.listing import list_documents
+from bot.answering.questions.lookup import MAX_QUESTION_CHARACTERS, look_up
 from bot.answering.reader import read_passages
 from bot.answering.small_model import answer_to, courtesy, is_small, small_note
 from bot.catalogue.sentence import Sentence, join_sentences, lay_out, say, say_number
@@ -151,6 +154,7 @@ Turn = StoredMessage
 """The earlier name of `StoredMessage`."""
 
 __all__ = [
+    "MAX_QUESTION_CHARACTERS",
     "READ_CHARACTERS",
     "SCOPES",
     "Action",
@@ -278,8 +282,10 @@ __all__ = [
     "anyone",
     "as_points",
     "at_this_machine",
+    "changes_text",
     "command",
     "courtesy",
+    "difference_text",
     "edited_action",
     "excerpts",
     "has_role",
@@ -291,6 +297,8 @@ __all__ = [
     "is_user",
     "join_sentences",
     "lay_out",
+    "list_documents",
+    "look_up",
     "lowered",
     "model_names",
     "nearest",

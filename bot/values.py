@@ -115,6 +115,14 @@ which the nearest are shown; or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionPart:
+    """A question that a question of several parts asks, and whether the passages answer it."""
+
+    text: str
+    answered: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SearchResult:
     """The passages that a search found, best first.
 
@@ -123,7 +131,8 @@ class SearchResult:
     1. `nearest` are titles of the nearest documents. `searched` are the queries that were used,
     most important first, if they differ from the question. `language` is the question's, as an ISO
     639-1 code, "" where nothing tells it. `pointed` are the words that a model
-    found to answer it when it read the passages; None where none read them.
+    found to answer it when it read the passages; None where none read them. `parts` are the
+    questions that it was split into; none where it asks for one thing.
     """
 
     passages: tuple[Passage, ...]
@@ -134,6 +143,7 @@ class SearchResult:
     related: bool = False
     language: str = ""
     pointed: tuple[Pointed, ...] | None = None
+    parts: tuple[QuestionPart, ...] = ()
 
     @property
     def outcome(self) -> Outcome:

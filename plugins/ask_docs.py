@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from bot.api import (
+    MAX_QUESTION_CHARACTERS,
     CommandCall,
     Context,
     Example,
@@ -19,15 +20,13 @@ from bot.api import (
     answer_from,
     command,
     hookimpl,
+    list_documents,
+    look_up,
     model_names,
-    read_passages,
     say,
-    search_for,
     source,
     speakers,
 )
-
-MAX_QUESTION_CHARACTERS = 4000
 
 
 @command(
@@ -50,13 +49,15 @@ async def ask(
     history = await ctx.history.recent(str(ctx.conversation))
     if bases and (ctx.services.searching.rewrite or ctx.services.searching.multi_query):
         await ctx.say(Status("working", say("working out what to look for")))
-    asked = _joined(question, about)
-    found = await search_for(ctx, asked, bases=bases, history=history, model=name)
     can = await ctx.models.capabilities(name)
     several = bool(speakers(history, ctx.author))
     system = ctx.prompts.render("system", can, persona=ctx.persona, several=several)
-    found = await read_passages(
-        ctx, question, found, system=system, model=name, history=history, about=about
+    if not about and await list_documents(
+        ctx, question, bases=bases, system=system, model=name, history=history
+    ):
+        return
+    found = await look_up(
+        ctx, question, bases=bases, system=system, model=name, history=history, about=about
     )
     if found.outcome == "absent":
         await ctx.say(
@@ -91,10 +92,6 @@ def _question(ctx: Context, question: str | None) -> tuple[str, str]:
     if not about and not said:
         raise UsageError(say("This message has no text to ask about."))
     return ("" if said in about else said), about[:MAX_QUESTION_CHARACTERS]
-
-
-def _joined(question: str, about: str) -> str:
-    return f"{question}\n\n{about}".strip()[:MAX_QUESTION_CHARACTERS]
 
 
 def _nothing(found: SearchResult, bases: Sequence[str]) -> str:

@@ -30,14 +30,14 @@ from bot.api import (
     courtesy,
     hookimpl,
     is_small,
+    list_documents,
+    look_up,
     model_names,
     plain_name,
     quoted,
     read_attached,
-    read_passages,
     say,
     say_number,
-    search_for,
     small_note,
     speakers,
 )
@@ -92,9 +92,12 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> None:
     from_documents = not files and await ctx.allowed("ask")
     bases = await ctx.knowledge.bases(ctx.asker) if from_documents else []
     if bases and not _is_single_word(question):
-        found = await search_for(ctx, question, bases=bases, history=history, model=name)
-        found = await read_passages(
-            ctx, question, found, system=system, model=name, history=history
+        if await list_documents(
+            ctx, question, bases=bases, system=system, model=name, history=history
+        ):
+            return
+        found = await look_up(
+            ctx, question, bases=bases, system=system, model=name, history=history
         )
         if found.outcome == "answer":
             drawn = answer_from(ctx, question, found, system=system, model=name, history=history)

@@ -88,15 +88,15 @@ def quote(question: str, passages: Sequence[Passage], language: str = "") -> Quo
 
 def quote_pointed(
     pointed: Sequence[Pointed] | None, passages: Sequence[Passage]
-) -> Quotation | None:
-    """Quote the sentence that has the words which a model pointed to; None without any."""
+) -> list[Quotation]:
+    """Quote the sentences that have the words which a model pointed to, each once."""
+    found: dict[str, Quotation] = {}
     for one in pointed or ():
-        for sentence in split_sentences(passages[one.number - 1].text):
-            line = join_lines(sentence)
-            if one.text in line and len(line) <= _MAX_QUOTE_CHARACTERS:
-                return Quotation(one.number, line)
-        return Quotation(one.number, _shorten(one.text))
-    return None
+        lines = map(join_lines, split_sentences(passages[one.number - 1].text))
+        whole = (line for line in lines if one.text in line and len(line) <= _MAX_QUOTE_CHARACTERS)
+        line = next(whole, _shorten(one.text))
+        found.setdefault(line, Quotation(one.number, line))
+    return list(found.values())
 
 
 def quote_beginning(passages: Sequence[Passage]) -> Quotation:

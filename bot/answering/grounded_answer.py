@@ -62,7 +62,7 @@ async def answer_from(
             yield part
         return
     if is_small(await ctx.models.capabilities(name)):
-        for part in _quotation(_searched(question, about, found), found):
+        for part in (*_quotation(_searched(question, about, found), found), *_unanswered(found)):
             yield part
         if note := small_note(ctx, name, history):
             yield note
@@ -102,14 +102,17 @@ async def answer_from(
     checked = await ctx.knowledge.check_support(said, given)
     if unknown := list(dict.fromkeys(words for one in checked for words in one.unknown)):
         yield Notice(_unknown_notice(unknown), kind="footer")
+    for notice in _unanswered(found):
+        yield notice
 
 
 async def _cited(
     used: Sequence[Source], numbers: Collection[int], said: str, found: SearchResult
 ) -> Sequence[Source]:
-    """The sources that an answer cites; of one that cites none those pointed to, else those that
-    have one of its sentences, else the best."""
-    numbers = numbers or {one.number for one in found.pointed or ()}
+    """The sources that an answer cites, and those of each part of a question; of an answer that
+    cites none those pointed to, else those that have one of its sentences, else the best."""
+    pointed = {one.number for one in found.pointed or ()}
+    numbers = {*numbers, *pointed} if found.parts else numbers or pointed
     cited = [one for one in used if one.number in numbers]
     if not cited:
         borne_out = [await _has_sentence_from(one, said) for one in found.passages[: len(used)]]
@@ -124,12 +127,13 @@ def _searched(question: str, about: str, found: SearchResult) -> str:
 
 def _quotation(asked: str, found: SearchResult) -> Iterator[Part]:
     """The documents' own words as the answer."""
-    quotation = (
-        quote_pointed(found.pointed, found.passages)
-        or quote(asked, found.passages, found.language)
-        or quote_beginning(found.passages)
+    pointed = quote_pointed(found.pointed, found.passages)
+    first = (
+        pointed[0]
+        if pointed
+        else quote(asked, found.passages, found.language) or quote_beginning(found.passages)
     )
-    yield from _quoted([quotation], found)
+    yield from _quoted(pointed if found.parts and pointed else [first], found)
 
 
 def _nearest(asked: str, found: SearchResult) -> Iterator[Part]:
@@ -178,6 +182,16 @@ def _sources(shown: Sequence[Source]) -> Sources:
 async def _has_sentence_from(passage: Passage, said: str) -> bool:
     """Whether an answer that cites nothing has a sentence from this passage, by its words."""
     return any(one.borne_out for one in await check_support(said, [passage.text]))
+
+
+def _unanswered(found: SearchResult) -> Iterator[Notice]:
+    """Which parts of a question the documents do not answer."""
+    if missing := [f"“{one.text}”" for one in found.parts if not one.answered]:
+        listed = " ".join(missing)
+        yield Notice(
+            say("I found no sure answer to this in the documents: {parts}", parts=listed),
+            kind="footer",
+        )
 
 
 def _unknown_notice(words: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Any
 
 import structlog
 
@@ -53,6 +54,7 @@ async def search_for(
     bases: Sequence[str],
     history: Sequence[StoredMessage] = (),
     model: str | None = None,
+    limit: int = 8,
 ) -> SearchResult:
     """Search the documents for a question asked in the middle of a conversation.
 
@@ -70,7 +72,11 @@ async def search_for(
         asked = await _rewrite(ctx, question, history, model) or question
     beside = await _ask_for_alternatives(ctx, asked, model) if searching.multi_query else ()
     found = await ctx.knowledge.search(
-        asked, bases=bases, before=() if asked != question else before, beside=beside
+        asked,
+        bases=bases,
+        limit=limit,
+        before=() if asked != question else before,
+        beside=beside,
     )
     if asked != question and not found.searched:
         return replace(found, searched=(asked,))
@@ -86,12 +92,12 @@ async def _rewrite(
         for turn in turns
     )
     asked = Trusted(_shorten(question))
-    text = await _ask(ctx, "rewrite", _REWRITE_SAMPLING, model, question=asked, earlier=said)
+    text = await ask_aside(ctx, "rewrite", _REWRITE_SAMPLING, model, question=asked, earlier=said)
     return accept_rewrite(text, question, [turn.text for turn in turns])
 
 
 async def _ask_for_alternatives(ctx: Context, question: str, model: str | None) -> Sequence[str]:
-    text = await _ask(
+    text = await ask_aside(
         ctx, "queries", _QUERIES_SAMPLING, model, question=Trusted(_shorten(question))
     )
     return parse_alternatives(text, question)
@@ -110,8 +116,8 @@ def accept_rewrite(text: str, question: str, earlier: Sequence[str]) -> str | No
         or line.casefold() == question.casefold()
     ):
         return None
-    made, own = _stems(line), _stems(question)
-    known = own.union(*(_stems(turn) for turn in earlier))
+    made, own = word_stems(line), word_stems(question)
+    known = own.union(*(word_stems(turn) for turn in earlier))
     if (
         not made
         or len(made & known) < _MIN_KEPT_SHARE * len(made)
@@ -123,18 +129,17 @@ def accept_rewrite(text: str, question: str, earlier: Sequence[str]) -> str | No
 
 def parse_alternatives(text: str, question: str) -> tuple[str, ...]:
     """The alternative wordings in a model's answer, one a line: at most three, none twice."""
-    own = _stems(question)
+    own = word_stems(question)
     found: dict[str, str] = {}
-    for each in text.splitlines():
-        line = _line(each)
-        if line and len(line) <= _MAX_QUERY_CHARACTERS and _stems(line) & own:
+    for line in parse_lines(text):
+        if len(line) <= _MAX_QUERY_CHARACTERS and word_stems(line) & own:
             found.setdefault(line.casefold(), line)
     found.pop(question.casefold(), None)
     return tuple(found.values())[:_MAX_QUERIES]
 
 
-async def _ask(
-    ctx: Context, task: str, sampling: Sampling, model: str | None, **values: str
+async def ask_aside(
+    ctx: Context, task: str, sampling: Sampling, model: str | None, **values: Any
 ) -> str:
     """Ask a model with the prompt of a task; "" where that fails or exceeds the deadline.
 
@@ -176,7 +181,13 @@ def _line(text: str) -> str:
     return next((" ".join(line.split()) for line in lines if line), "")
 
 
-def _stems(text: str) -> set[str]:
+def parse_lines(text: str) -> list[str]:
+    """The lines of a model's answer that say something, without marks and labels around them."""
+    return [line for line in map(_line, text.splitlines()) if line]
+
+
+def word_stems(text: str) -> set[str]:
+    """The stems of a text's words, whatever its language is."""
     return {word if is_unspaced(word) else stem(word) for word in extract_terms(text)}
 
 

@@ -71,7 +71,10 @@ async def read_passages(
     are about something else, which needs no reader. The arguments are those of `answer_from`, which
     asks next: its prompt begins as this one, so a model that does both reads the passages once.
     """
-    if found.outcome == "absent" or (name := await _reader(ctx, await ctx.model(model))) is None:
+    if (
+        found.outcome == "absent"
+        or (name := await find_reader(ctx, await ctx.model(model))) is None
+    ):
         return found
     await ctx.say(Status("working", say("reading the documents")))
     prompt = AskPrompt(name, system, history, about)
@@ -90,7 +93,7 @@ async def read_passages(
     )
 
 
-async def _reader(ctx: Context, answering: str) -> str | None:
+async def find_reader(ctx: Context, answering: str) -> str | None:
     """The name of the model that reads, if there is one that can."""
     named = ctx.services.searching.reader
     if named == READER_OFF:

@@ -48,6 +48,7 @@ GIVEN: Mapping[str, Mapping[str, Any]] = {
         "quotes": "Ann: hello",
         "files": [{"name": "a.txt", "text": "words", "cut": True}],
     },
+    "parts": {"question": Trusted("How so?"), "most": 4},
     "passages": _ASKED,
     "point": {**_ASKED, "nothing": Trusted("NONE")},
     "queries": {"question": Trusted("How so?")},

@@ -1,0 +1,1 @@
+"""Questions that take more steps than one: several parts, lists of documents, changes."""

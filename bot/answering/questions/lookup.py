@@ -1,0 +1,135 @@
+"""Looks a question up in the documents: searched, and read where a model can, part by part.
+
+The passages of all parts stand in one prompt, which the model that reads them keeps: each further
+part costs its own few words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import zip_longest
+
+from bot.answering.query_rewriting import search_for
+from bot.answering.questions.parts import may_have_parts, split_question
+from bot.answering.reader import find_reader, read_passages
+from bot.history.protocol import StoredMessage
+from bot.skills.context import Context
+from bot.values import Passage, Pointed, QuestionPart, SearchResult
+
+MAX_QUESTION_CHARACTERS = 4_000
+"""The longest question that is looked up."""
+_PASSAGES = 8
+"""How many passages are searched for a question, and for its parts together."""
+_MIN_PASSAGES_EACH = 3
+
+
+async def look_up(
+    ctx: Context,
+    question: str,
+    *,
+    bases: Sequence[str],
+    system: str,
+    model: str | None = None,
+    history: Sequence[StoredMessage] = (),
+    about: str = "",
+) -> SearchResult:
+    """Search the documents for a question, and let a model that can read judge what was found.
+
+    Where such a model finds several questions in it, each is searched and read by itself; the
+    result has the passages of all, and says which `parts` they answer. The arguments are those of
+    `answer_from`, which answers from the result. Raises `UsageError` for a question that is too
+    long, `Refused` where the embedder changed.
+    """
+    asked = f"{question}\n\n{about}".strip()[:MAX_QUESTION_CHARACTERS]
+    reading = _Reading(ctx, bases, system, model, history)
+    parts = [] if about or not bases else await _split(ctx, question, model)
+    whole = await reading.search(asked)
+    if not parts:
+        return await reading.read(question, whole, about)
+    each = max(_MIN_PASSAGES_EACH, _PASSAGES // len(parts))
+    found = [await reading.search(part, each) for part in parts]
+    passages = _in_turn([one.passages for one in found])
+    read = [
+        await reading.read(part, replace(one, passages=passages))
+        for part, one in zip(parts, found, strict=True)
+    ]
+    if not any(one.outcome == "answer" for one in read):
+        return await reading.read(question, whole)
+    return _together(whole, parts, read, passages)
+
+
+async def _split(ctx: Context, question: str, model: str | None) -> Sequence[str]:
+    if not await asyncio.to_thread(may_have_parts, question):
+        return ()
+    reader = await find_reader(ctx, await ctx.model(model))
+    return await split_question(ctx, question, reader) if reader is not None else ()
+
+
+class _Reading:
+    """Searches and reads with the same documents, model and conversation."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        bases: Sequence[str],
+        system: str,
+        model: str | None,
+        history: Sequence[StoredMessage],
+    ) -> None:
+        self._ctx, self._bases, self._system = ctx, bases, system
+        self._model, self._history = model, history
+
+    async def search(self, asked: str, limit: int = _PASSAGES) -> SearchResult:
+        return await search_for(
+            self._ctx,
+            asked,
+            bases=self._bases,
+            history=self._history,
+            model=self._model,
+            limit=limit,
+        )
+
+    async def read(self, question: str, found: SearchResult, about: str = "") -> SearchResult:
+        return await read_passages(
+            self._ctx,
+            question,
+            found,
+            system=self._system,
+            model=self._model,
+            history=self._history,
+            about=about,
+        )
+
+
+def _in_turn(ranked: Sequence[Sequence[Passage]]) -> tuple[Passage, ...]:
+    """The best of each, then the second of each, and so on; none twice."""
+    rows = zip_longest(*ranked)
+    return tuple({one.id: one for row in rows for one in row if one is not None}.values())
+
+
+def _together(
+    whole: SearchResult,
+    parts: Sequence[str],
+    read: Sequence[SearchResult],
+    passages: tuple[Passage, ...],
+) -> SearchResult:
+    answered = [one for one in read if one.outcome == "answer"]
+    pointed: dict[Pointed, None] = {}
+    for one in answered:
+        pointed.update(dict.fromkeys(one.pointed or ()))
+    all_read = all(one.pointed for one in answered)
+    return replace(
+        whole,
+        passages=passages,
+        evidence=True,
+        related=True,
+        confidence=min(one.confidence for one in answered),
+        searched=tuple(parts),
+        pointed=tuple(pointed) if all_read else None,
+        parts=tuple(
+            QuestionPart(part, one.outcome == "answer")
+            for part, one in zip(parts, read, strict=True)
+        ),
+    )
