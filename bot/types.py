@@ -283,6 +283,8 @@ class Explanation:
     """The words that a model found to answer the question, with the numbers of their passages."""
     confidence: float = 0.0
     """How likely it is that the passages answer, 0 to 1; 0 where nothing was searched."""
+    outcome: str = ""
+    """What a search came to: answer, unsure or absent; empty where nothing was searched."""
 
 
 Part: TypeAlias = Text | Status | Sources | Actions | File | Notice | Explanation

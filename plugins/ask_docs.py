@@ -66,6 +66,7 @@ async def ask(
                 left_out=(say("Every passage: none is evidence enough for an answer."),),
                 searched=found.searched,
                 confidence=found.confidence,
+                outcome=found.outcome,
             )
         )
         await ctx.say(Text(_nothing(found, bases)))

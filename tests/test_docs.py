@@ -15,6 +15,7 @@ from bot.cli import app
 from bot.cli.api_reference import api_reference, first_paragraph
 from bot.cli.catalogue_template import stale_template
 from bot.cli.doc_tables import find_stale_pages
+from bot.cli.docs import FileOrCommand
 from bot.replies.protocol import Sink
 from bot.skills.hookspecs import __file__ as hookspecs_file
 
@@ -34,12 +35,16 @@ def refused(words: list[str], options: list[str]) -> str:
     """What of a call the command line does not know; empty where it knows all."""
     here = typer.main.get_command(app)
     for word in words:
+        if isinstance(here, FileOrCommand) and word not in here.commands:
+            break  # a file
         inner = getattr(here, "commands", None)
         if inner is None:
             break  # an argument
         if word not in inner:
             return word
         here = inner[word]
+    if isinstance(here, FileOrCommand):
+        here = here.commands["run"]
     known = {name for option in here.params for name in option.opts}
     return next((option for option in options if option not in known), "")
 

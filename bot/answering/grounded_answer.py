@@ -166,6 +166,7 @@ def _explanation(found: SearchResult, used: Sequence[Source]) -> Explanation:
         searched=found.searched,
         pointed=tuple(f"“{one.text}” [{one.number}]" for one in found.pointed or ()),
         confidence=found.confidence,
+        outcome=found.outcome,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.text import Text
+from typer.core import TyperGroup
 
 from bot.adapters.terminal.screen import markdown
 from bot.cli.console import AsJson, console, say, show, show_json, to_json_value
@@ -33,7 +34,23 @@ from bot.replies.wording import place_words
 from bot.skills.document_loader import NoText
 from bot.values import Ingested
 
+
+class FileOrCommand(TyperGroup):
+    """Takes what is none of its commands for what `run` is given: `docs eval FILE`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in {*self.commands, "--help"}:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
 commands = typer.Typer(no_args_is_help=True, help="Documents: add, search, keep in order.")
+evaluation = typer.Typer(
+    cls=FileOrCommand,
+    no_args_is_help=True,
+    help="Measure the search on questions with known answers: `docs eval FILE`.",
+)
+commands.add_typer(evaluation, name="eval")
 T = TypeVar("T")
 
 Base = Annotated[
@@ -244,7 +261,7 @@ def verify(config: ConfigPath = None, as_json: AsJson = False) -> None:
     show(rows, as_json=False)
 
 
-@commands.command("eval")
+@evaluation.command("run")
 def evaluate_(
     file: Annotated[Path, typer.Argument(help="Golden file: questions with their documents.")],
     half: Annotated[str, typer.Option(help="Only this half of the set: tuning or test.")] = "",
@@ -288,6 +305,47 @@ def evaluate_(
         found = miss["found"] if miss["evidence"] else "no evidence"
         line = f"  {miss['question']} → {found} (expected: {wanted})"
         console.print(escape_controls(line), soft_wrap=True)
+
+
+@evaluation.command("make")
+def make_questions(
+    since: Annotated[str, typer.Option(help="Since when: 30d, 12h or 2026-11-01.")] = "30d",
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("questions.yaml"),
+    force: Annotated[bool, typer.Option(help="Write it anew if it is there already.")] = False,
+    config: ConfigPath = None,
+) -> None:
+    """Collect questions that were not answered, not for sure, or not well, to be completed by
+    hand. Direct messages are left out, and so is who asked, where and when."""
+    from bot.cli.eval_questions import (
+        is_direct_message,
+        redactor,
+        to_golden_file,
+        write_new_file,
+    )
+    from bot.history.asked_questions import collect_questions
+    from bot.observability.redaction import Redactor
+
+    after = parse_since(since, datetime.now().astimezone())
+    if after is None:
+        raise UsageError(f"{since!r} is no time; write 30d, 12h or 2026-11-01.")
+    if out.exists() and not force:
+        raise UsageError(f"{out} is there already; --force writes it anew.")
+
+    async def work(app: Any) -> Any:
+        secrets = Redactor(app.installation.secrets.known())
+        return await collect_questions(
+            app.database, after, redact=redactor(secrets), leave_out=is_direct_message
+        )
+
+    found = run_with_app(config, work)
+    if not found:
+        say("There is no such question since then; nothing was written.")
+        return
+    write_new_file(out, to_golden_file(found), force=force)
+    console.print(
+        escape_controls(f"Wrote {len(found)} questions to {out}; name the documents of each."),
+        soft_wrap=True,
+    )
 
 
 def _run_ingestion(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -64,6 +65,7 @@ async def test_documents_are_added_found_answered_from_and_removed(
     assert "papers" not in asked.out
     assert "not in the documents" in asked.out
     assert asked.status == 0, asked.out
+    await _collects_what_was_not_answered(folder, tmp_path / "questions.yaml")
 
     (papers / "lamp.md").write_text(PAGE.replace("ten minutes", "an hour"), "utf-8")
     synced = (await folder.run("docs", "sync")).no_trace()
@@ -92,3 +94,19 @@ async def test_documents_are_added_found_answered_from_and_removed(
     assert "There is no document 'Ropes'." in removed.err
     assert removed.status == 1
     assert (await folder.run("docs", "list", "--json")).json == []
+
+
+async def _collects_what_was_not_answered(folder: Folder, file: Path) -> None:
+    made = (await folder.run("docs", "eval", "make", "--out", str(file))).no_trace()
+    assert made.out.strip() == f"Wrote 1 questions to {file}; name the documents of each."
+    text = await asyncio.to_thread(file.read_text, "utf-8")
+    assert "  # unanswered" in text
+    assert '  - question: "Who was Ada?"\n    documents: "?"\n' in text
+    assert "operator" not in text
+    again = (await folder.run("docs", "eval", "make", "--out", str(file))).no_trace()
+    assert again.said == f"{file} is there already; --force writes it anew."
+    early = (await folder.run("docs", "eval", str(file))).no_trace()
+    assert "its documents are not named yet" in early.said
+    await asyncio.to_thread(file.write_text, text.replace('"?"', "none"), "utf-8")
+    measured = (await folder.run("docs", "eval", "--json", str(file))).no_trace()
+    assert measured.json["questions"] == 1

@@ -106,7 +106,12 @@ async def _show(
 ) -> None:
     used = [source(line.number, found.passages[line.number - 1]) for line in lines]
     await ctx.say(
-        Explanation(passages=tuple(used), searched=(subject,), confidence=found.confidence)
+        Explanation(
+            passages=tuple(used),
+            searched=(subject,),
+            confidence=found.confidence,
+            outcome=found.outcome,
+        )
     )
     rows = [
         "- **{}**: “{}” [{}]".format(one.title, " ".join(line.text.split()), line.number)

@@ -14,6 +14,9 @@ import yaml
 
 from bot.errors import UsageError
 
+UNKNOWN_DOCUMENTS = "?"
+"""Stands in a file for documents that a person has still to name."""
+
 Kind = Literal["answerable", "near", "far"]
 
 
@@ -75,6 +78,11 @@ def _parse_golden(path: Path, number: int, entry: Any) -> Golden:
         names = []
     if isinstance(names, str):
         names = [names]
+    if names == [UNKNOWN_DOCUMENTS]:
+        raise UsageError(
+            f"{where}: its documents are not named yet; write their names, or none, or take the "
+            "question out."
+        )
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise UsageError(f"{where}: documents is a list of names, or none.")
     before = entry.get("before", [])
