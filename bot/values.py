@@ -53,7 +53,8 @@ class PicturesRead:
 class Passage:
     """A passage of a document, as a search found it.
 
-    `text` fits into the embedder's window; `context` includes the neighbouring passages. `score` is
+    `text` fits into the embedder's window; `context` includes the neighbouring passages, and `read`
+    is what a model reads of them, "" where that is the text alone. `score` is
     the combined relevance from 0 to 1; `dense` and `lexical` are the scores of the two indexes.
     `near` is the cosine similarity of each sentence to the question; empty for a single sentence.
     `source` is what was added, the folder that the document is in for example, `place` where in its
@@ -75,11 +76,17 @@ class Passage:
     near: tuple[float, ...] = field(default=(), repr=False)
     source: str = ""
     place: Place = NOWHERE
+    read: str = field(default="", repr=False)
 
     @property
     def name(self) -> str:
         """What people read of where it is: a URL, or the path within the folder, or the name."""
         return document_name(self.location, self.source)
+
+    @property
+    def prompt_text(self) -> str:
+        """What stands in a prompt."""
+        return self.read or self.text
 
 
 class Support(Protocol):

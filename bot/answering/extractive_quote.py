@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bot.answering.quotable_text import TableRow, cells_of, split_quotable
 from bot.knowledge.language.sentences import split_sentences
 from bot.knowledge.language.stopwords import STOP_WORDS
 from bot.knowledge.language.words import extract_stems, is_unspaced
@@ -54,7 +55,11 @@ def quote(question: str, passages: Sequence[Passage], language: str = "") -> Quo
     wanted = set(extract_stems(question, language)) - STOP_WORDS
     heads = passages[:_MAX_PASSAGES]
     split = [
-        [one for one in split_sentences(FENCED_CODE.sub("\n\n", passage.text)) if is_prose(one)]
+        [
+            one
+            for one in split_quotable(FENCED_CODE.sub("\n\n", passage.text))
+            if isinstance(one, TableRow) or is_prose(one)
+        ]
         if passage.score >= heads[0].score - _MAX_SCORE_GAP
         else []
         for passage in heads
@@ -75,15 +80,26 @@ def quote(question: str, passages: Sequence[Passage], language: str = "") -> Quo
             for one, words in zip(part, shared, strict=True)
         ]
         top = max(scores)
-        picked = [i for i, score in enumerate(scores) if score >= _MIN_SCORE_SHARE * top][
-            :_MAX_QUOTED_SENTENCES
-        ]
-        best.append((top * _LATER_PASSAGE_FACTOR**at, -at, [part[i] for i in picked]))
+        best.append((top * _LATER_PASSAGE_FACTOR**at, -at, _pick(part, scores)))
     if not best:
         return None
     _, place, found = max(best)
     text = _shorten(join_lines(" ".join(found)))
     return Quotation(1 - place, text + _code_after(text, passages[-place].text))
+
+
+def _pick(sentences: Sequence[str], scores: Sequence[float]) -> list[str]:
+    """The best sentences in their order, or the best row of a table, which stands alone."""
+    top = max(scores)
+    first = sentences[scores.index(top)]
+    if isinstance(first, TableRow):
+        return [first]
+    near = (
+        one
+        for one, score in zip(sentences, scores, strict=True)
+        if score >= _MIN_SCORE_SHARE * top and not isinstance(one, TableRow)
+    )
+    return list(near)[:_MAX_QUOTED_SENTENCES]
 
 
 def quote_pointed(
@@ -92,8 +108,13 @@ def quote_pointed(
     """Quote the sentences that have the words which a model pointed to, each once."""
     found: dict[str, Quotation] = {}
     for one in pointed or ():
-        lines = map(join_lines, split_sentences(passages[one.number - 1].text))
-        whole = (line for line in lines if one.text in line and len(line) <= _MAX_QUOTE_CHARACTERS)
+        lines = map(join_lines, split_quotable(passages[one.number - 1].text))
+        cells = cells_of(one.text)
+        whole = (
+            line
+            for line in lines
+            if all(cell in line for cell in cells) and len(line) <= _MAX_QUOTE_CHARACTERS
+        )
         line = next(whole, _shorten(one.text))
         found.setdefault(line, Quotation(one.number, line))
     return list(found.values())
@@ -102,6 +123,9 @@ def quote_pointed(
 def quote_beginning(passages: Sequence[Passage]) -> Quotation:
     """Quote the beginning of the first passage, where `quote` finds no sentence: code, a table,
     another language. `passages` must not be empty."""
+    found = split_quotable(passages[0].text)
+    if any(isinstance(one, TableRow) for one in found):
+        return Quotation(1, _shorten("\n".join(map(join_lines, found))))
     return Quotation(1, _shorten(join_lines(passages[0].text)))
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from backends.base import Sampling
 from bot.answering.extractive_quote import Quotation, quote, quote_beginning, quote_pointed
-from bot.answering.prompt import AskPrompt, fit_prompt, passage_label
+from bot.answering.prompt import AskPrompt, fit_prompt, passage_label, widen_passages
 from bot.answering.small_model import is_small, small_note
 from bot.catalogue.sentence import join_sentences, say, say_number
 from bot.history.protocol import StoredMessage
@@ -70,6 +70,7 @@ async def answer_from(
     prompt = AskPrompt(
         name, system, history, about, sampling.max_tokens if sampling is not None else None
     )
+    found = await widen_passages(ctx, prompt, question, found)
     sampling = sampling or SAMPLING
     sampling = replace(sampling, stop=(*sampling.stop, _FENCE_END))
     fitted = await fit_prompt(ctx, prompt, question, found)
@@ -99,7 +100,8 @@ async def answer_from(
         said += rest
         yield Text(rest)
     yield _sources(await _cited(used, citations.cited, said, found))
-    checked = await ctx.knowledge.check_support(said, given)
+    read = [replace(one, text=one.prompt_text) for one in given]
+    checked = await ctx.knowledge.check_support(said, read)
     if unknown := list(dict.fromkeys(words for one in checked for words in one.unknown)):
         yield Notice(_unknown_notice(unknown), kind="footer")
     for notice in _unanswered(found):

@@ -6,8 +6,8 @@ cache computes it once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from bot.history.protocol import StoredMessage
@@ -19,6 +19,10 @@ from bot.values import Passage, SearchResult
 
 MAX_PASSAGES_SHARE = 0.5
 """Share of the context window that passages may take: more make small models worse, and slow."""
+_MAX_WIDENED_PASSAGES = 4
+"""How many passages are read with their neighbours."""
+_MAX_WIDENED_PASSAGES = 4
+"""How many passages are read with their neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +38,66 @@ class AskPrompt:
     answer_tokens: int | None = None
 
 
-async def fit_prompt(ctx: Context, prompt: AskPrompt, question: str, found: SearchResult) -> Fitted:
-    """The prompt of the answer with as many passages as fit. Raises `ContextOverflow`."""
+async def widen_passages(
+    ctx: Context, prompt: AskPrompt, question: str, found: SearchResult
+) -> SearchResult:
+    """Give the best passages their neighbours to be read with, as far as the window has room when
+    all passages are in it. What was widened before stays as it is. Raises `ContextOverflow`."""
+    if any(one.read for one in found.passages):
+        return found
+    wide = _wide_texts(found.passages)
+    if not wide:
+        return found
+    last = len(found.passages)
+
+    def widened(n: int) -> SearchResult:
+        read = dict(list(wide.items())[: max(0, n - last)])
+        return replace(
+            found,
+            passages=tuple(replace(p, read=read.get(p.id, p.text)) for p in found.passages),
+        )
+
+    fitted = await fit_prompt(ctx, prompt, question, found, len(wide), widened)
+    return widened(fitted.blocks)
+
+
+def _wide_texts(passages: Sequence[Passage]) -> dict[str, str]:
+    """The texts of the best passages with neighbours that do not stand in the prompt already."""
+    known = {one.text.strip() for one in passages}
+    found: dict[str, str] = {}
+    for one in passages[:_MAX_WIDENED_PASSAGES]:
+        around = [part.strip() for part in one.context.split(one.text, 1)]
+        if len(around) != 2:
+            continue
+        before, after = ("" if part in known else part for part in around)
+        known.update((before, after))
+        if before or after:
+            found[one.id] = "\n\n".join(filter(None, (before, one.text, after)))
+    return found
+
+
+async def fit_prompt(
+    ctx: Context,
+    prompt: AskPrompt,
+    question: str,
+    found: SearchResult,
+    more: int = 0,
+    grow: Callable[[int], SearchResult] | None = None,
+) -> Fitted:
+    """The prompt of the answer with as many passages as fit. `more` blocks may follow the passages:
+    `grow` is what is found with so many blocks. Raises `ContextOverflow`."""
     family = (await ctx.models.capabilities(prompt.model)).family
 
     def compose(n: int) -> str:
-        return render_task(ctx, "ask", family, prompt, question, found, n)
+        shown = grow(n) if grow is not None else found
+        return render_task(ctx, "ask", family, prompt, question, shown, n)
 
     return await ctx.services.fitter.fit(
         ctx.models,
         prompt.model,
         system=prompt.system,
         compose=compose,
-        blocks=len(found.passages),
+        blocks=len(found.passages) + more,
         history=prompt.history,
         who=speakers(prompt.history, ctx.author),
         answer_tokens=prompt.answer_tokens,
@@ -87,4 +138,8 @@ def passage_label(passage: Passage) -> str:
 
 
 def _prompt_passage(number: int, passage: Passage) -> dict[str, str | int]:
-    return {"number": number, "title": passage_label(passage), "text": escape_numbers(passage.text)}
+    return {
+        "number": number,
+        "title": passage_label(passage),
+        "text": escape_numbers(passage.prompt_text),
+    }

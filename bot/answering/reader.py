@@ -18,7 +18,7 @@ import structlog
 
 from backends.base import COPIES_NOTHING, Capabilities, ChatMessage, ChatRequest, Sampling
 from backends.errors import BackendError
-from bot.answering.prompt import AskPrompt, fit_prompt, render_task
+from bot.answering.prompt import AskPrompt, fit_prompt, render_task, widen_passages
 from bot.answering.reader_trial import MIN_RIGHT_TRIALS, TRIALS, is_right
 from bot.answering.small_model import is_small
 from bot.catalogue.sentence import say
@@ -27,7 +27,7 @@ from bot.history.protocol import StoredMessage
 from bot.prompting.foreign_text import Trusted, escape_numbers
 from bot.skills.context import Context
 from bot.types import Status
-from bot.values import Pointed, SearchResult
+from bot.values import Passage, Pointed, SearchResult
 
 log = structlog.get_logger(__name__)
 
@@ -79,6 +79,7 @@ async def read_passages(
     await ctx.say(Status("working", say("reading the documents")))
     prompt = AskPrompt(name, system, history, about)
     try:
+        found = await widen_passages(ctx, prompt, question, found)
         reading = await _point(ctx, prompt, question, found)
     except BackendError as error:
         log.warning("reader.model_failed", model=name, error=str(error))
@@ -86,11 +87,21 @@ async def read_passages(
     answers = bool(reading.pointed) and reading.sure >= MIN_ANSWER_PROBABILITY
     return replace(
         found,
+        passages=tuple(_with_pointed(found.passages, reading.pointed)),
         evidence=answers,
         related=answers or reading.sure >= MIN_RELATED_PROBABILITY,
         confidence=round(reading.sure, 4),
         pointed=reading.pointed,
     )
+
+
+def _with_pointed(passages: Sequence[Passage], pointed: Sequence[Pointed]) -> Iterator[Passage]:
+    """The passages; one whose neighbour has what was pointed to has the neighbour as well, so that
+    a citation shows it."""
+    for number, passage in enumerate(passages, 1):
+        text = " ".join(escape_numbers(passage.text).split())
+        inside = all(one.text in text for one in pointed if one.number == number)
+        yield passage if inside else replace(passage, text=passage.prompt_text)
 
 
 async def find_reader(ctx: Context, answering: str) -> str | None:
@@ -138,7 +149,7 @@ async def _point(ctx: Context, prompt: AskPrompt, question: str, found: SearchRe
     text = render_task(
         ctx, "point", family, prompt, question, found, fitted.blocks, nothing=COPIES_NOTHING
     )
-    texts = [escape_numbers(one.text) for one in found.passages[: fitted.blocks]]
+    texts = [escape_numbers(one.prompt_text) for one in found.passages[: fitted.blocks]]
     messages = (*fitted.messages[:-1], ChatMessage("user", text))
     lines, sure = await _ask(ctx, prompt.model, messages, texts)
     pointed = tuple(_find(lines, texts))[:_MAX_POINTED_SPANS]

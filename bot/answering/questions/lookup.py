@@ -51,10 +51,10 @@ async def look_up(
     each = max(_MIN_PASSAGES_EACH, _PASSAGES // len(parts))
     found = [await reading.search(part, each) for part in parts]
     passages = _in_turn([one.passages for one in found])
-    read = [
-        await reading.read(part, replace(one, passages=passages))
-        for part, one in zip(parts, found, strict=True)
-    ]
+    read: list[SearchResult] = []
+    for part, one in zip(parts, found, strict=True):
+        read.append(await reading.read(part, replace(one, passages=passages)))
+        passages = read[-1].passages  # as they were read: with neighbours
     if not any(one.outcome == "answer" for one in read):
         return await reading.read(question, whole)
     return _together(whole, parts, read, passages)

@@ -48,10 +48,10 @@ _JOINING_WORDS = split_words(
     "сравни разница en of verschil vergelijk"
 )
 _JOINING_SIGNS = re.compile(
-    r"[?？;；].*\w.*[?？]|[,，、;；]|\n\s*(?:[-*•]|\d+[.)])|[和与跟及]|还是|比较|または|および|比べ|違い|[와과]\s|및|비교",
-    re.DOTALL,
+    r"[,，、;；]|\n[ \t]*(?:[-*•]|\d+[.)])|[和与跟及]|还是|比较|または|および|比べ|違い|[와과]\s|및|비교",
 )
 _KNOWN_LANGUAGES = frozenset({"en", "de", "fr", "es", "it", "pt", "ru", "nl", "zh", "ja", "ko"})
+_ASKED = re.compile(r"\w\s?[?？]")
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -78,7 +78,7 @@ def may_have_parts(question: str) -> bool:
     if len(text) > _MAX_SPLIT_CHARACTERS:
         return False
     words = _WORD.findall(text.casefold())
-    if _JOINING_SIGNS.search(text):
+    if _JOINING_SIGNS.search(text) or len(_ASKED.findall(text)) > 1:
         return True
     if len(words) < _MIN_WORDS:
         return False

@@ -7,9 +7,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.answering.extractive_quote import quote
+from bot.answering.extractive_quote import quote, quote_beginning, quote_pointed
 from bot.knowledge.language.sentences import split_sentences
-from bot.values import Passage
+from bot.values import Passage, Pointed
 
 
 def _passage(text: str, heading: str = "") -> Passage:
@@ -125,3 +125,40 @@ def test_a_form_of_a_word_in_another_language_is_the_word() -> None:
     found = quote("Wo muss sich ein Besuchern anmelden?", [_passage(text)], "de")
     assert found is not None
     assert found.text.startswith("Besucher melden")
+
+
+PRICES = (
+    "What a month costs:\n\n| Plan | Price | Seats |\n|:---|---:|---|\n| Basic | 5 € | 3 |\n"
+    "| Pro | 12 € |  |\n| Team \\| Club | 30 € | 20 |\n"
+)
+
+
+def test_a_row_of_a_table_is_quoted_with_its_header_in_one_line() -> None:
+    found = quote("What is the price of the plan Basic?", [_passage(PRICES)])
+    assert found is not None
+    assert found.text == "Plan: Basic · Price: 5 € · Seats: 3"
+    found = quote("What is the price of the plan Pro?", [_passage(PRICES)])
+    assert found is not None
+    assert found.text == "Plan: Pro · Price: 12 €"
+
+
+def test_what_is_pointed_to_in_a_table_is_quoted_as_its_row() -> None:
+    for words in ("30 €", "Team \\| Club | 30 €", "| Team \\| Club | 30 € | 20 |"):
+        [found] = quote_pointed([Pointed(1, words)], [_passage(PRICES)])
+        assert found.text == "Plan: Team | Club · Price: 30 € · Seats: 20"
+
+
+def test_the_beginning_of_a_table_is_its_rows() -> None:
+    found = quote_beginning([_passage(PRICES)])
+    assert found.text.splitlines()[:2] == [
+        "What a month costs:",
+        "Plan: Basic · Price: 5 € · Seats: 3",
+    ]
+
+
+@given(st.text("|-: \\\nab¦", max_size=200))
+def test_no_table_breaks_a_quotation(text: str) -> None:
+    passage = _passage(text)
+    for found in (quote("a b", [passage]), quote_beginning([passage])):
+        assert found is None or len(found.text) <= 402
+    quote_pointed([Pointed(1, text.strip() or "a")], [passage])
