@@ -192,16 +192,30 @@ SMALL_MODEL_PARAMETERS = 500_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class ReaderCurve:
+    """How sure a reader of passages is, by the share that it gives to an answer: the weights of a
+    logistic curve, the name of the set that it was fitted on, the day, and the number of its
+    questions, and of those that have an answer."""
+
+    slope: float
+    bias: float
+    made_from: str
+    made_on: str
+    questions: int
+    answerable: int
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a model can do; numbers are 0 where unknown or not applicable.
 
     `parameters` is the number of weights, `tokens_per_s` the speed of a single answer at the last
     probe. `thinking`: the model thinks before it answers. `continues`: it goes on from the end of a
-    message of its own. `copies`: it can be held to copied text. `reads`: it was
-    found to point rightly to the words of a passage that answer a question, or not to; None where
-    that was not tried. `vision`: it sees the pictures of a message. `sampling` is what the model's
-    file or its server recommends. Each of `notes` is a sentence about a request option that this
-    engine ignores.
+    message of its own. `copies`: it can be held to copied text. `reads`: it was found to point
+    rightly to the words of a passage that answer a question, or not to; None where that was not
+    tried. `reader_curve` says how sure it is then; None where that was not measured. `vision`: it
+    sees the pictures of a message. `sampling` is what the model's file or its server recommends.
+    Each of `notes` is a sentence about a request option that this engine ignores.
     """
 
     context: int = 0
@@ -220,6 +234,7 @@ class Capabilities:
     reads: bool | None = None
     vision: bool = False
     sampling: Sampling = Sampling()
+    reader_curve: ReaderCurve | None = None
     notes: tuple[str, ...] = ()
 
     @property

@@ -138,8 +138,10 @@ class SearchResult:
     1. `nearest` are titles of the nearest documents. `searched` are the queries that were used,
     most important first, if they differ from the question. `language` is the question's, as an ISO
     639-1 code, "" where nothing tells it. `pointed` are the words that a model
-    found to answer it when it read the passages; None where none read them. `parts` are the
-    questions that it was split into; none where it asks for one thing.
+    found to answer it when it read the passages; None where none read them. `further` are passages
+    that follow in rank: not good enough to be shown, but a model may read them. `share` is what a
+    model that read them gives to an answer beside none, 0 to 1, before it is calibrated. `parts`
+    are the questions that it was split into; none where it asks for one thing.
     """
 
     passages: tuple[Passage, ...]
@@ -151,6 +153,8 @@ class SearchResult:
     language: str = ""
     pointed: tuple[Pointed, ...] | None = None
     parts: tuple[QuestionPart, ...] = ()
+    further: tuple[Passage, ...] = ()
+    share: float | None = None
 
     @property
     def outcome(self) -> Outcome:

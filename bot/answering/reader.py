@@ -19,6 +19,7 @@ import structlog
 from backends.base import COPIES_NOTHING, Capabilities, ChatMessage, ChatRequest, Sampling
 from backends.errors import BackendError
 from bot.answering.prompt import AskPrompt, fit_prompt, render_task, widen_passages
+from bot.answering.reader_calibration import apply_curve
 from bot.answering.reader_trial import MIN_RIGHT_TRIALS, TRIALS, is_right
 from bot.answering.small_model import is_small
 from bot.catalogue.sentence import say
@@ -49,10 +50,10 @@ _MAX_POINTED_SPANS = 3
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a model points to, and how likely it is that the passages answer at all, 0 to 1."""
+    """What a model points to, and the share that it gives to an answer beside none, 0 to 1."""
 
     pointed: tuple[Pointed, ...]
-    sure: float
+    share: float
 
 
 async def read_passages(
@@ -67,30 +68,34 @@ async def read_passages(
 ) -> SearchResult:
     """Let a model read what a search found, and judge it by what the model points to.
 
-    The result is the search's own where no model can read, where it fails, and where the passages
-    are about something else, which needs no reader. The arguments are those of `answer_from`, which
-    asks next: its prompt begins as this one, so a model that does both reads the passages once.
+    The result is the search's own where no model can read, and where it fails. What the search
+    turns away is read as well, and passages that follow in rank: whether something answers, its
+    signs cannot say. The arguments are those of `answer_from`, which asks next: its prompt begins
+    as this one, so a model that does both reads the passages once.
     """
-    if (
-        found.outcome == "absent"
-        or (name := await find_reader(ctx, await ctx.model(model))) is None
-    ):
+    if not found.passages or (name := await find_reader(ctx, await ctx.model(model))) is None:
         return found
     await ctx.say(Status("working", say("reading the documents")))
     prompt = AskPrompt(name, system, history, about)
+    read = replace(found, passages=(*found.passages, *found.further), further=())
     try:
-        found = await widen_passages(ctx, prompt, question, found)
-        reading = await _point(ctx, prompt, question, found)
+        read = await widen_passages(ctx, prompt, question, read)
+        reading = await _point(ctx, prompt, question, read)
     except BackendError as error:
         log.warning("reader.model_failed", model=name, error=str(error))
         return found
-    answers = bool(reading.pointed) and reading.sure >= MIN_ANSWER_PROBABILITY
+    sure = apply_curve((await ctx.models.capabilities(name)).reader_curve, reading.share)
+    answers = bool(reading.pointed) and sure >= MIN_ANSWER_PROBABILITY
+    last = max([one.number for one in reading.pointed], default=0)
     return replace(
         found,
-        passages=tuple(_with_pointed(found.passages, reading.pointed)),
+        passages=tuple(
+            _with_pointed(read.passages[: max(last, len(found.passages))], reading.pointed)
+        ),
         evidence=answers,
-        related=answers or reading.sure >= MIN_RELATED_PROBABILITY,
-        confidence=round(reading.sure, 4),
+        related=answers or sure >= MIN_RELATED_PROBABILITY,
+        confidence=round(sure, 4),
+        share=reading.share,
         pointed=reading.pointed,
     )
 
@@ -105,7 +110,7 @@ def _with_pointed(passages: Sequence[Passage], pointed: Sequence[Pointed]) -> It
 
 
 async def find_reader(ctx: Context, answering: str) -> str | None:
-    """The name of the model that reads, if there is one that can."""
+    """The name of the model that reads where `answering` answers, if there is one that can."""
     named = ctx.services.searching.reader
     if named == READER_OFF:
         return None
@@ -151,17 +156,17 @@ async def _point(ctx: Context, prompt: AskPrompt, question: str, found: SearchRe
     )
     texts = [escape_numbers(one.prompt_text) for one in found.passages[: fitted.blocks]]
     messages = (*fitted.messages[:-1], ChatMessage("user", text))
-    lines, sure = await _ask(ctx, prompt.model, messages, texts)
+    lines, share = await _ask(ctx, prompt.model, messages, texts)
     pointed = tuple(_find(lines, texts))[:_MAX_POINTED_SPANS]
-    if sure is None:
-        sure = 1.0 if pointed else 0.0
-    return Reading(pointed, sure)
+    if share is None:
+        share = 1.0 if pointed else 0.0
+    return Reading(pointed, share)
 
 
 async def _ask(
     ctx: Context, name: str, messages: Sequence[ChatMessage], texts: Sequence[str]
 ) -> tuple[Sequence[str], float | None]:
-    """The lines that a model writes, and how likely it is that there is something to point to."""
+    """The lines that a model writes, and the share that it gives to pointing at all."""
     able = await ctx.models.capabilities(name)
     request = ChatRequest(
         messages=tuple(messages),
@@ -171,14 +176,14 @@ async def _ask(
         channel=ctx.conversation.scope("channel"),
         deadline_s=ctx.deadline_s,
     )
-    said, sure = "", None
+    said, share = "", None
     async with aclosing(ctx.models.chat(name, request)) as chunks:
         async for chunk in chunks:
             said += chunk.text
-            sure = chunk.copies if chunk.copies is not None else sure
+            share = chunk.copies if chunk.copies is not None else share
             if chunk.usage is not None:
                 ctx.record.add(chunk.usage)
-    return (_quotes(said) if request.sampling.json_schema else said.splitlines()), sure
+    return (_quotes(said) if request.sampling.json_schema else said.splitlines()), share
 
 
 def _sampling(able: Capabilities, texts: Sequence[str]) -> Sampling:

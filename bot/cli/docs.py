@@ -269,30 +269,43 @@ def evaluate_(
     answers: Annotated[
         bool, typer.Option(help="Ask the model, too, and measure its citations.")
     ] = False,
+    reader: Annotated[
+        bool, typer.Option(help="Have the model that reads decide, as in chat.")
+    ] = False,
+    calibrate: Annotated[
+        bool,
+        typer.Option(help="First fit how sure it is, on the tuning half, and keep that."),
+    ] = False,
     config: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure the search on questions with known answers; needs no model."""
-    from bot.cli.eval_answers import describe_outcomes, make_answerer
-    from bot.knowledge.retrieval.evaluation import evaluate
+    from bot.cli.eval_answers import describe_curve, describe_outcomes, measure_with_models
     from bot.knowledge.retrieval.golden import load_golden
     from bot.knowledge.retrieval.outcomes import outcomes_by_language
 
     questions = load_golden(file, half=half)
 
     async def work(app: Any) -> Any:
-        answer = make_answerer(app) if answers else None
-        return await evaluate(
-            app.knowledge, questions, bases=[base] if base else None, answer=answer
+        return await measure_with_models(
+            app,
+            questions,
+            base=base,
+            answers=answers,
+            reads=reader or calibrate,
+            calibrate_from=file if calibrate else None,
         )
 
-    found = run_with_app(config, work)
+    found, curve = run_with_app(config, work)
     outcomes = outcomes_by_language(found.judged)
     measured = to_json_value(replace(found, judged=()))
     del measured["judged"]
     if as_json:
-        show_json(measured | {"outcomes": to_json_value(outcomes)})
+        kept = {"curve": to_json_value(curve)} if curve else {}
+        show_json(measured | {"outcomes": to_json_value(outcomes)} | kept)
         return
+    if curve:
+        console.print(describe_curve(curve))
     rows = [
         {"what": name.replace("_", " "), "value": value}
         for name, value in measured.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
-from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk
+from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk, ReaderCurve
 from bot.catalogue.sentence import say
 from bot.errors import NotFound, nearest
 from bot.types import ConversationKey, Scope
@@ -43,8 +43,11 @@ class Models(Protocol):
         """What a model can do; may load it. Raises `BackendError`."""
         ...
 
-    async def found_reading(self, model: str, *, reads: bool) -> None:
-        """Keep whether a model was found to read passages rightly (`Capabilities.reads`)."""
+    async def found_reading(
+        self, model: str, *, reads: bool, curve: ReaderCurve | None = None
+    ) -> None:
+        """Keep whether a model was found to read passages rightly (`Capabilities.reads`), and how
+        sure it is then; without a curve the one that is known stays."""
         ...
 
     async def count(self, model: str, messages: Sequence[ChatMessage]) -> int:

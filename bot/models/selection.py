@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk
+from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk, ReaderCurve
 from backends.errors import BackendError
 from backends.pool.pool import Pool
 from backends.pool.replica import ReplicaStatus
@@ -114,8 +114,11 @@ class ModelService:
         """What the model can do; may load it. Raises `BackendError`."""
         return await self._keep(model, await self._pool.capabilities(model))
 
-    async def found_reading(self, model: str, *, reads: bool) -> None:
-        await self._keep(model, replace(await self._pool.capabilities(model), reads=reads))
+    async def found_reading(
+        self, model: str, *, reads: bool, curve: ReaderCurve | None = None
+    ) -> None:
+        able = await self._pool.capabilities(model)
+        await self._keep(model, replace(able, reads=reads, reader_curve=curve))
 
     async def count(self, model: str, messages: Sequence[ChatMessage]) -> int:
         return await self._pool.count(model, messages)
@@ -161,6 +164,8 @@ class ModelService:
             found = replace(found, tokens_per_s=old.tokens_per_s)
         if old is not None and found.reads is None:
             found = replace(found, reads=old.reads)
+        if old is not None and found.reader_curve is None:
+            found = replace(found, reader_curve=old.reader_curve)
         if old != found:
             able[key] = found
             await self._store.put(key, found)

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk
+from backends.base import Capabilities, ChatMessage, ChatRequest, Chunk, ReaderCurve
 from bot.catalogue.sentence import say
 from bot.commands.authorization import Authorize, own_scopes
 from bot.commands.checks import Asker
@@ -193,8 +193,10 @@ class PermittedModels:
     async def capabilities(self, model: str) -> Capabilities:
         return await self.models.capabilities(model)
 
-    async def found_reading(self, model: str, *, reads: bool) -> None:
-        await self.models.found_reading(model, reads=reads)
+    async def found_reading(
+        self, model: str, *, reads: bool, curve: ReaderCurve | None = None
+    ) -> None:
+        await self.models.found_reading(model, reads=reads, curve=curve)
 
     async def count(self, model: str, messages: Sequence[ChatMessage]) -> int:
         return await self.models.count(model, messages)

@@ -64,11 +64,14 @@ class Shelf:
         for passage in self.passages:
             shared = len(wanted & _words(passage.text)) / (len(wanted) or 1)
             found.append(replace(passage, score=round(shared, 3)))
-        best = tuple(sorted(found, key=lambda p: -p.score))[:limit]
+        ranked = tuple(sorted(found, key=lambda p: -p.score))
+        best, further = ranked[:limit], ranked[limit:20]
         sure = best[0].score if best else 0.0
         nearest = tuple(p.title for p in best[:3])
         looked_up = searched if searched != (query,) else ()
-        return SearchResult(best, sure >= 0.5, sure, nearest, looked_up, related=sure >= 0.2)
+        return SearchResult(
+            best, sure >= 0.5, sure, nearest, looked_up, related=sure >= 0.2, further=further
+        )
 
     async def add(
         self, location: str, *, base: str | None = None, by: str = ""

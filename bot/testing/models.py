@@ -6,7 +6,14 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
-from backends.base import Backend, Capabilities, ChatMessage, ChatRequest, Chunk
+from backends.base import (
+    Backend,
+    Capabilities,
+    ChatMessage,
+    ChatRequest,
+    Chunk,
+    ReaderCurve,
+)
 from backends.notations.reader import AnswerReader
 from bot.types import ConversationKey, Scope
 from bot.values import ModelInfo
@@ -25,6 +32,7 @@ class ScriptedModels:
         self.backends = {backend.name: backend for backend in backends}
         self.chosen: dict[str, str] = {}
         self.reads: dict[str, bool] = {}
+        self.curves: dict[str, ReaderCurve] = {}
 
     def names(self) -> Sequence[str]:
         return list(self.backends)
@@ -54,10 +62,15 @@ class ScriptedModels:
 
     async def capabilities(self, model: str) -> Capabilities:
         found = await self.backends[model].capabilities()
-        return replace(found, reads=self.reads.get(model, found.reads))
+        reads = self.reads.get(model, found.reads)
+        return replace(found, reads=reads, reader_curve=self.curves.get(model))
 
-    async def found_reading(self, model: str, *, reads: bool) -> None:
+    async def found_reading(
+        self, model: str, *, reads: bool, curve: ReaderCurve | None = None
+    ) -> None:
         self.reads[model] = reads
+        if curve is not None:
+            self.curves[model] = curve
 
     async def count(self, model: str, messages: Sequence[ChatMessage]) -> int:
         return await self.backends[model].count(messages)

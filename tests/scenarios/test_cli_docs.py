@@ -6,6 +6,8 @@ import asyncio
 import re
 from pathlib import Path
 
+import yaml
+
 from backends.files.store import ModelStore
 from tests.scenarios.process import Folder
 
@@ -110,3 +112,36 @@ async def _collects_what_was_not_answered(folder: Folder, file: Path) -> None:
     await asyncio.to_thread(file.write_text, text.replace('"?"', "none"), "utf-8")
     measured = (await folder.run("docs", "eval", "--json", str(file))).no_trace()
     assert measured.json["questions"] == 1
+
+
+async def test_a_reader_is_calibrated_and_its_curve_is_used_afterwards(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    pointing = {"match": "Copy the words", "text": "cool for ten minutes"}
+    folder.configure(
+        models={
+            "default": {"backend": "scripted", "replies": [pointing], "reads": True},
+            "embedder": {"backend": "scripted"},
+        }
+    )
+    (tmp_path / "lamp.md").write_text(PAGE, "utf-8")
+    asked = [f"How long does lamp {n} cool before I unscrew the bulb?" for n in range(40)]
+    golden = tmp_path / "golden.yaml"
+    questions = [
+        {
+            "question": question,
+            "documents": "none" if number % 4 else ["lamp.md"],
+            "half": "tuning" if number % 8 < 4 else "test",
+        }
+        for number, question in enumerate(asked)
+    ]
+    golden.write_text(yaml.safe_dump({"questions": questions}), "utf-8")
+    assert (await folder.run("docs", "add", str(tmp_path / "lamp.md"))).no_trace().status == 0
+
+    # It finds an answer everywhere, and is right once in four times.
+    fitted = (await folder.run("docs", "eval", str(golden), "--calibrate", "--json")).no_trace()
+    curve = fitted.json["curve"]
+    assert (curve["made_from"], curve["questions"], curve["answerable"]) == ("golden.yaml", 20, 5)
+    assert fitted.json["questions"] == 20, "the other half"
+    again = (await folder.run("docs", "eval", str(golden), "--reader", "--json")).no_trace()
+    outcomes = again.json["outcomes"]["all"]
+    assert [outcomes[name]["count"] for name in ("shown", "answered", "invented")] == [10, 0, 0]

@@ -81,6 +81,8 @@ class Searcher(Protocol):
 
 Answer = Callable[[str, SearchResult], Awaitable[str]]
 """Asks a model; the answer cites `[1]` for the first passage."""
+Read = Callable[[str, SearchResult], Awaitable[SearchResult]]
+"""Has a model read what a search found, and judge it."""
 
 
 async def evaluate(
@@ -89,8 +91,10 @@ async def evaluate(
     *,
     bases: Sequence[str] | None = None,
     answer: Answer | None = None,
+    read: Read | None = None,
 ) -> Evaluation:
-    """Searches for every question and returns the measures. Raises `UsageError` for none."""
+    """Searches for every question and returns the measures. With `read` a model reads what was
+    found, and what becomes of the question is its doing. Raises `UsageError` for none."""
     if not questions:
         raise UsageError("There is no question to evaluate.")
     await service.search(questions[0].question, bases=bases)  # loads what is loaded on first use
@@ -109,13 +113,15 @@ async def evaluate(
         times.append(time.perf_counter() - began)
         ranking = _ranking(result.passages)
         rank = _rank(ranking, golden.documents)
+        if read is not None:
+            result = await read(golden.question, result)
         gate.append((not golden.documents, not result.evidence))
         if golden.documents:
             ranks.append(rank)
             gains.append(_ndcg(ranking, golden.documents))
         answerable = bool(golden.documents)
-        shown = _rank(result.passages[:_SHOWN_PASSAGES], golden.documents) is not None
-        judged.append(Judged(golden, result.outcome, shown))
+        shown = _rank(_shown(result), golden.documents) is not None
+        judged.append(Judged(golden, result.outcome, shown, result.share))
         if result.evidence != answerable or (answerable and rank != 1):
             misses.append(_miss(golden, ranking, result, rank))
         if answer is not None and golden.documents and result.evidence:
@@ -142,6 +148,13 @@ async def evaluate(
         misses=tuple(misses),
         judged=tuple(judged),
     )
+
+
+def _shown(result: SearchResult) -> Sequence[Passage]:
+    """Returns the passages that a person is shown: of those that a model pointed to, all."""
+    if result.evidence and result.pointed:
+        return [result.passages[one.number - 1] for one in result.pointed]
+    return result.passages[:_SHOWN_PASSAGES]
 
 
 def _ranking(passages: Sequence[Passage]) -> list[Passage]:

@@ -13,11 +13,12 @@ from bot.values import Outcome
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A question with what became of it. `shown`: a right document was among the passages that a
-    person is shown, where any were."""
+    person is shown, where any were. `share` is what a model that read them gave to an answer."""
 
     golden: Golden
     outcome: Outcome
     shown: bool
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,9 @@ _MAX_COUNTED_PASSAGES = 2_000
 """Word frequencies are counted up to this number of passages."""
 _MAX_NEAREST_TITLES = 3
 _MIN_SCORE_SHARE = 0.3
-"""A passage is shown or read if its score is at least this share of the best one's."""
+"""A passage is shown if its score is at least this share of the best one's."""
+_MAX_READ_PASSAGES = 20
+"""The most passages that a model reads, whatever their scores."""
 
 _PASSAGE_ROWS = sa.select(
     passages.c.number,
@@ -136,7 +138,8 @@ class Retriever:
             sure, about = judged or (sure, about)
         floor = _MIN_SCORE_SHARE * found[0].score if found else 0.0
         best = [one for one in found[:limit] if one.score >= floor]
-        around = await self._neighbour_texts(best)
+        further = found[len(best) : _MAX_READ_PASSAGES]
+        around = await self._neighbour_texts([*best, *further])
         return SearchResult(
             tuple(to_passage(candidate, around) for candidate in best),
             evidence=bool(question.words) and sure >= self._evidence,
@@ -144,6 +147,7 @@ class Retriever:
             confidence=round(sure, 4),
             language=question.language,
             nearest=tuple(dict.fromkeys(str(c.row.title) for c in found))[:_MAX_NEAREST_TITLES],
+            further=tuple(to_passage(candidate, around) for candidate in further),
         )
 
     async def _talk(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from backends.base import COPIES_NOTHING, ChatRequest
+from backends.base import COPIES_NOTHING, ChatRequest, ReaderCurve
 from backends.errors import BackendUnavailable
 from backends.scripted.backend import ScriptedBackend
 from bot.answering.reader_trial import TRIALS
@@ -91,6 +91,56 @@ async def test_what_is_not_said_is_not_in_the_documents_although_the_words_are(o
     on.shelf.put("Rules", "When the rent is due it is paid by transfer.")
     said = await on.call(ask, options={"question": "When is the rent paid late?"})
     assert said.text.startswith("That is not in the documents.")
+
+
+async def test_a_reader_finds_what_the_search_turned_away(on: Stage) -> None:
+    on.shelf.put("Rules", "The rent is payable until the third working day of each month.")
+    question = "Until when have I got to pay you my rent due, and how might I do that, please?"
+    found = await on.shelf.search(question)
+    assert found.outcome == "absent"
+    said = await on.call(ask, options={"question": question})
+    assert said.text == "It is due on the third working day [1]."
+
+
+async def test_a_reader_finds_what_stands_behind_the_passages_that_are_shown(
+    on: Stage, reader: Reader
+) -> None:
+    for number in range(12):
+        on.shelf.put(f"Rent {number}", "When is the rent due? It depends.")
+    on.shelf.put("Rules", "Pay the rent on the third working day.")
+    reader.answer = "On the third working day [13]."
+    said = await on.call(ask, options=DUE)
+    assert said.text == reader.answer
+    assert said.sources == [13]
+    reader.truth = {}
+    said = await on.call(ask, options=DUE)
+    assert said.text.startswith("That is not in the documents.")
+    assert len(said.explanation.passages) == 8
+
+
+async def test_how_sure_a_reader_is_is_what_it_was_calibrated_to(on: Stage) -> None:
+    on.models.curves["default"] = ReaderCurve(0.3, -2.5, "golden.yaml", "2026-11-29", 90, 30)
+    on.shelf.put("Rules", RENT)
+    said = await on.call(ask, options=DUE)
+    assert said.text.startswith("I am not sure. The nearest in the documents is:")
+    assert said.explanation.confidence == pytest.approx(0.33, abs=0.01)
+
+
+async def test_documents_that_contradict_each_other_are_both_cited(
+    on: Stage, reader: Reader
+) -> None:
+    on.shelf.put("Rules", RENT)
+    on.shelf.put("Letter", "The rent is due on the first day of the month.")
+    reader.truth = {"rent due": "the third working day\nthe first day of the month"}
+    reader.answer = "On the third working day [1], or the first day of the month [2]."
+    said = await on.call(ask, options=DUE)
+    assert said.sources == [1, 2]
+    assert said.explanation.pointed == (
+        "“the third working day” [1]",
+        "“the first day of the month” [2]",
+    )
+    answering = on.prompts()[-1]
+    assert "say so" in answering, "the model is told that the words may disagree"
 
 
 async def test_a_reader_finds_what_the_search_was_not_sure_of(on: Stage) -> None:

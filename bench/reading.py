@@ -1,0 +1,247 @@
+"""Questions to documents with a model that reads the passages. See docs/benchmarks.md.
+
+A scripted reader knows the words that answer the blind questions, and points to them where it is
+given them: what is wrong then, something around the reader did. `READER=name` measures a model of
+config.yaml in its place, too.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from backends.base import ChatMessage, ChatRequest, Chunk, Usage
+from backends.scripted.backend import ScriptedBackend
+from bench.documents import ROOT, drain, opened, real_embedder, row
+from bench.rows import Row
+from bot.answering.grounded_answer import answer_from
+from bot.answering.reader import read_passages
+from bot.app import open_app
+from bot.commands.checks import Asker
+from bot.events import Message
+from bot.installation import Installation
+from bot.knowledge.retrieval.golden import Golden, load_golden
+from bot.knowledge.retrieval.outcomes import Judged, Rate, count_outcomes
+from bot.knowledge.service import KnowledgeService
+from bot.models.protocol import Models
+from bot.prompting.foreign_text import escape_numbers
+from bot.prompting.templates import JinjaPrompts
+from bot.skills.context import Context
+from bot.skills.services import Searching, Services
+from bot.testing.models import ScriptedModels
+from bot.turns.turn import Turn
+from bot.types import Author, ConversationKey, Part, Sources, Text
+from bot.values import SearchResult
+from tests.fakes.reader import TruthfulReader
+
+GOLDEN = ROOT / "tests" / "golden"
+_ASKER = Author("terminal", "operator", "Bench")
+_CITED = re.compile(r"\[(\d{1,3})\]")
+_WORD = re.compile(r"\w+")
+_QUICK_STEP = 6
+_TARGET_SHARE = 0.98
+
+
+@dataclass
+class Watched:
+    """The models, with what each of their answers cost."""
+
+    models: Models
+    seen: list[tuple[ChatRequest, Usage]] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.models, name)
+
+    async def chat(self, model: str, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        async with aclosing(self.models.chat(model, request)) as chunks:
+            async for chunk in chunks:
+                if chunk.usage is not None:
+                    self.seen.append((request, chunk.usage))
+                yield chunk
+
+
+class Silent:
+    """Takes what a skill says meanwhile."""
+
+    def add(self, part: Part) -> None:
+        return
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of a question: what was pointed to, what was said, from which documents, and how
+    many tokens of the passages were read twice."""
+
+    golden: Golden
+    found: SearchResult
+    text: str
+    documents: tuple[str, ...]
+    read_twice: int = 0
+
+    @property
+    def right(self) -> bool:
+        """Whether it was answered with the words that answer it, from a document that has them; or
+        turned away, where none has."""
+        if self.golden.kind != "answerable":
+            return self.found.outcome == "absent"
+        return (
+            self.found.outcome == "answer"
+            and _words(self.golden.answer) in _words(self.text)
+            and any(one in self.golden.documents for one in self.documents)
+        )
+
+    @property
+    def literal(self) -> tuple[int, int]:
+        """How many of the citations point to a passage with the words pointed to, and of how
+        many."""
+        passages = self.found.passages
+        texts = [" ".join(escape_numbers(one.text).split()) for one in passages]
+        pointed = self.found.pointed or ()
+        good = sum(" ".join(one.text.split()) in texts[one.number - 1] for one in pointed)
+        numbers = [int(number) for number in _CITED.findall(self.text)]
+        good += sum(1 <= number <= len(texts) for number in numbers)
+        return good, len(pointed) + len(numbers)
+
+    def judged(self) -> Judged:
+        """The same as `docs eval` counts it."""
+        shown = any(one in self.golden.documents for one in self.documents)
+        return Judged(self.golden, self.found.outcome, shown)
+
+
+def _words(text: str) -> str:
+    return " ".join(_WORD.findall(text))
+
+
+async def ask(services: Services, golden: Golden, number: int, reader: str) -> Answered:
+    """Ask one question as `/ask` does, in a conversation of its own."""
+    models = Watched(services.models)
+    place = ConversationKey("terminal", "local", f"bench-{number}")
+    event = Message(f"m{number}", place, _ASKER, golden.question, direct=True)
+    turn = Turn(f"t{number}", event, Asker(_ASKER, place, True, True), output=Silent())
+    context = Context(turn, replace(services, models=models))
+    found = await context.knowledge.search(golden.question, before=golden.before)
+    family = (await models.capabilities(reader)).family
+    system = context.prompts.render("system", family, persona="", several=False)
+    found = await read_passages(context, golden.question, found, system=system, model=reader)
+    text, documents = "", [p.location for p in found.passages[:4]]
+    if found.outcome != "absent":
+        parts = answer_from(context, golden.question, found, system=system, model=reader)
+        async with aclosing(parts) as stream:
+            async for part in stream:
+                if isinstance(part, Text):
+                    text += part.delta
+                elif isinstance(part, Sources):
+                    documents = [one.location for one in part.items]
+    names = tuple(location.rsplit("/", 1)[-1] for location in documents)
+    twice = await _read_twice(models, reader) if found.outcome == "answer" else 0
+    return Answered(golden, found, text, names, twice)
+
+
+async def _read_twice(models: Watched, reader: str) -> int:
+    """Tokens of passages that the answer's prompt had read anew, although they had been read to
+    point to something."""
+    pointing, answering = models.seen[0][0].messages, models.seen[1][0].messages
+    both = zip(pointing[-1].content, answering[-1].content, strict=False)
+    shared = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], both))
+    *before, _ = answering
+    passages = await models.count(reader, [*before, ChatMessage("user", shared)])
+    nothing = await models.count(reader, [*before, ChatMessage("user", "")])
+    head = await models.count(reader, before) if before else 0
+    again = passages - nothing - max(0, models.seen[1][1].cached_tokens - head)
+    return max(0, int(again))
+
+
+async def reader_rows(services: Services, name: str, reader: str, *, quick: bool) -> list[Row]:
+    """Both halves of the blind set, read by one model; `services` hold it and the pages."""
+    found = []
+    for half in ("tuning", "test"):
+        questions = load_golden(GOLDEN / "blind.yaml", half=half)[:: _QUICK_STEP if quick else 1]
+        answered = [
+            await ask(services, golden, number, reader) for number, golden in enumerate(questions)
+        ]
+        found += _half_rows(f"blind, {half} half, read by {name}", answered)
+    return found
+
+
+def _half_rows(what: str, answered: Sequence[Answered]) -> list[Row]:
+    having = [one for one in answered if one.golden.kind == "answerable"]
+    nothing = [one for one in answered if one.golden.kind != "answerable"]
+    literal = [one.literal for one in answered]
+    good, cited = sum(each[0] for each in literal), sum(each[1] for each in literal)
+    counted = count_outcomes([one.judged() for one in answered])
+    return [
+        _rate(f"{what}: answers right", [one.right for one in having], _TARGET_SHARE),
+        _rate(f"{what}: abstains right", [one.right for one in nothing], _TARGET_SHARE),
+        Row(f"{what}: answered", round(100 * counted.answered.share, 1), "%", "", None),
+        Row(
+            f"{what}: invented near the subject",
+            round(100 * counted.invented.share, 1),
+            "%",
+            "",
+            None,
+        ),
+        row(f"{what}: citations literally in a passage", 100 * good / (cited or 1), "%", 100),
+        row(
+            f"{what}: tokens of passages read twice",
+            sum(one.read_twice for one in answered),
+            "",
+            0,
+            most=True,
+        ),
+    ]
+
+
+def _rate(what: str, good: Sequence[bool], target: float) -> Row:
+    rate = Rate(sum(good), len(good))
+    low, high = rate.interval
+    name = f"{what} ({100 * low:.0f} to {100 * high:.0f}, n = {rate.of})"
+    return row(name, 100 * rate.share, "%", 100 * target)
+
+
+@asynccontextmanager
+async def scripted_services(knowledge: KnowledgeService) -> AsyncIterator[Services]:
+    """A reader that knows the truth of the blind set."""
+    truth = {
+        one.question: one.answer for one in load_golden(GOLDEN / "blind.yaml") if one.documents
+    }
+    reader = ScriptedBackend("reader", answer=TruthfulReader(truth), reads=True)
+    nobody: Any = None  # nothing here asks the services that are left out
+    yield Services(
+        models=ScriptedModels(reader),
+        history=nobody,
+        knowledge=knowledge,
+        web=nobody,
+        prompts=JinjaPrompts([ROOT / "plugins" / "prompts"]),
+        turns=nobody,
+        commands=(),
+        searching=Searching(reader="reader"),
+    )
+
+
+@asynccontextmanager
+async def configured_services(knowledge: KnowledgeService, name: str) -> AsyncIterator[Services]:
+    """The models of config.yaml, of which the one named reads and answers."""
+    async with open_app(Installation.read()) as app:
+        searching = replace(app.services.searching, reader=name)
+        yield replace(app.services, knowledge=knowledge, searching=searching)
+
+
+async def rows(quick: bool) -> list[Row]:
+    """The scripted reader, and the one that READER names."""
+    async with real_embedder() as embedder:
+        with tempfile.TemporaryDirectory() as folder:
+            async with opened(Path(folder), embedder) as knowledge:
+                await drain(knowledge.add(str(GOLDEN / "blind")))
+                async with scripted_services(knowledge) as services:
+                    found = await reader_rows(services, "one that knows", "reader", quick=quick)
+                if name := os.environ.get("READER"):
+                    async with configured_services(knowledge, name) as services:
+                        found += await reader_rows(services, name, name, quick=quick)
+    return found
