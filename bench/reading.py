@@ -93,7 +93,7 @@ class Answered:
             return self.found.outcome == "absent"
         return (
             self.found.outcome == "answer"
-            and _words(self.golden.answer) in _words(self.text)
+            and _words(self.golden.answer) in _words(_CITED.sub("", self.text))
             and any(one in self.golden.documents for one in self.documents)
         )
 

@@ -285,6 +285,8 @@ class Explanation:
     """How likely it is that the passages answer, 0 to 1; 0 where nothing was searched."""
     outcome: str = ""
     """What a search came to: answer, unsure or absent; empty where nothing was searched."""
+    read_by: str = ""
+    """The model that read the passages and says so; empty where the search does."""
 
 
 Part: TypeAlias = Text | Status | Sources | Actions | File | Notice | Explanation

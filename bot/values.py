@@ -98,6 +98,11 @@ class Support(Protocol):
         ...
 
     @property
+    def statement(self) -> str:
+        """The same without citations, in one line."""
+        ...
+
+    @property
     def unknown(self) -> tuple[str, ...]:
         """The figures, names and options in it that no passage has."""
         ...
@@ -140,8 +145,9 @@ class SearchResult:
     639-1 code, "" where nothing tells it. `pointed` are the words that a model
     found to answer it when it read the passages; None where none read them. `further` are passages
     that follow in rank: not good enough to be shown, but a model may read them. `share` is what a
-    model that read them gives to an answer beside none, 0 to 1, before it is calibrated. `parts`
-    are the questions that it was split into; none where it asks for one thing.
+    model that read them gives to an answer beside none, 0 to 1, before it is calibrated; `read_by`
+    is that model, "" where none read them. `parts` are the questions that it was split into; none
+    where it asks for one thing.
     """
 
     passages: tuple[Passage, ...]
@@ -155,6 +161,7 @@ class SearchResult:
     parts: tuple[QuestionPart, ...] = ()
     further: tuple[Passage, ...] = ()
     share: float | None = None
+    read_by: str = ""
 
     @property
     def outcome(self) -> Outcome:

@@ -67,6 +67,7 @@ async def ask(
                 searched=found.searched,
                 confidence=found.confidence,
                 outcome=found.outcome,
+                read_by=found.read_by,
             )
         )
         await ctx.say(Text(_nothing(found, bases)))

@@ -11,6 +11,7 @@ from backends.base import Sampling
 from bot.answering.extractive_quote import Quotation, quote, quote_beginning, quote_pointed
 from bot.answering.prompt import AskPrompt, fit_prompt, passage_label, widen_passages
 from bot.answering.small_model import is_small, small_note
+from bot.answering.support_reading import find_unsaid
 from bot.catalogue.sentence import join_sentences, say, say_number
 from bot.history.protocol import StoredMessage
 from bot.knowledge.citations.stream_filter import CitationFilter
@@ -32,7 +33,7 @@ _MIN_NEAREST_SHARE = 0.6
 """A passage is shown beside the best if its score is at least this share of the best one's."""
 _MAX_UNCITED_SOURCES = 3
 _MAX_SHOWN_WORDS = 5
-_MAX_SHOWN_CHARACTERS = 60
+_MAX_SHOWN_CHARACTERS = 160
 
 
 async def answer_from(
@@ -51,10 +52,10 @@ async def answer_from(
     `question` is the asker's own text; `about` is a message of somebody else that it refers to.
     `system` is the system prompt, `model` the model to ask (by default the one chosen here),
     `history` the earlier turns, oldest first. Passages that do not fit the context window are left
-    out, lowest rank first, and named in the `Explanation`. Sentences that the passages do not
-    support are listed in a footer. A very small model is not asked: the answer is a quotation. Nor
-    is any where the search is `unsure`: then the nearest sentences are shown as such. Raises
-    `BackendError`.
+    out, lowest rank first, and named in the `Explanation`. What the passages do not say is listed
+    in a footer: sentences where a model reads, else figures, names and options. A very small model
+    is not asked: the answer is a quotation. Nor is any where the search is `unsure`: then the
+    nearest sentences are shown as such. Raises `BackendError`.
     """
     name = await ctx.model(model)
     if found.outcome != "answer":
@@ -102,8 +103,13 @@ async def answer_from(
     yield _sources(await _cited(used, citations.cited, said, found))
     read = [replace(one, text=one.prompt_text) for one in given]
     checked = await ctx.knowledge.check_support(said, read)
-    if unknown := list(dict.fromkeys(words for one in checked for words in one.unknown)):
-        yield Notice(_unknown_notice(unknown), kind="footer")
+    unsaid = await find_unsaid(ctx, prompt, question, found, checked)
+    unknown = [
+        *(f"“{one.rstrip('.。')}”" for one in unsaid),
+        *(words for one in checked if one.statement not in unsaid for words in one.unknown),
+    ]
+    if unknown:
+        yield Notice(_unknown_notice(list(dict.fromkeys(unknown))), kind="footer")
     for notice in _unanswered(found):
         yield notice
 
@@ -169,6 +175,7 @@ def _explanation(found: SearchResult, used: Sequence[Source]) -> Explanation:
         pointed=tuple(f"“{one.text}” [{one.number}]" for one in found.pointed or ()),
         confidence=found.confidence,
         outcome=found.outcome,
+        read_by=found.read_by,
     )
 
 
@@ -198,7 +205,10 @@ def _unanswered(found: SearchResult) -> Iterator[Notice]:
 
 
 def _unknown_notice(words: Sequence[str]) -> str:
-    shown = ", ".join(one[:_MAX_SHOWN_CHARACTERS] for one in words[:_MAX_SHOWN_WORDS])
+    shown = ", ".join(
+        one if len(one) <= _MAX_SHOWN_CHARACTERS else f"{one[:_MAX_SHOWN_CHARACTERS].rstrip()}…"
+        for one in words[:_MAX_SHOWN_WORDS]
+    )
     more = len(words) - _MAX_SHOWN_WORDS
     rest = say_number("and {n} more", "and {n} more", more) if more > 0 else ""
     return say(

@@ -107,7 +107,7 @@ async def fit_prompt(
 
 def render_task(
     ctx: Context,
-    task: Literal["ask", "point"],
+    task: Literal["ask", "check", "point"],
     family: str,
     prompt: AskPrompt,
     question: str,

@@ -96,6 +96,7 @@ async def read_passages(
         related=answers or sure >= MIN_RELATED_PROBABILITY,
         confidence=round(sure, 4),
         share=reading.share,
+        read_by=name,
         pointed=reading.pointed,
     )
 
@@ -167,10 +168,18 @@ async def _ask(
     ctx: Context, name: str, messages: Sequence[ChatMessage], texts: Sequence[str]
 ) -> tuple[Sequence[str], float | None]:
     """The lines that a model writes, and the share that it gives to pointing at all."""
-    able = await ctx.models.capabilities(name)
+    sampling = _sampling(await ctx.models.capabilities(name), texts)
+    said, share = await ask_reader(ctx, name, messages, sampling)
+    return (_quotes(said) if sampling.json_schema else said.splitlines()), share
+
+
+async def ask_reader(
+    ctx: Context, name: str, messages: Sequence[ChatMessage], sampling: Sampling
+) -> tuple[str, float | None]:
+    """What a model writes beside the answer, and `Chunk.copies`. Raises `BackendError`."""
     request = ChatRequest(
         messages=tuple(messages),
-        sampling=_sampling(able, texts),
+        sampling=sampling,
         conversation=str(ctx.conversation),
         person=ctx.author.key,
         channel=ctx.conversation.scope("channel"),
@@ -183,7 +192,7 @@ async def _ask(
             share = chunk.copies if chunk.copies is not None else share
             if chunk.usage is not None:
                 ctx.record.add(chunk.usage)
-    return (_quotes(said) if request.sampling.json_schema else said.splitlines()), share
+    return said, share
 
 
 def _sampling(able: Capabilities, texts: Sequence[str]) -> Sampling:

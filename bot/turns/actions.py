@@ -141,10 +141,7 @@ def explain_answer(turn: StoredMessage, snapshot: AttachmentSnapshot | None = No
     if why.searched:
         searched = "; ".join(f"“{_shorten(one)}”" for one in why.searched)
         lines.append(say("**Searched for**: {searched}", searched=searched))
-    if why.pointed:
-        lines.append(say("**Pointed to**: {words}", words=" · ".join(why.pointed)))
-    if why.confidence:
-        lines.append(say("**How sure**: {share:.0%}", share=why.confidence))
+    lines += _describe_certainty(why)
     if why.passages:
         lines.append(say("**Passages**:"))
         lines += [f"- {_title(source)}" for source in why.passages]
@@ -166,6 +163,24 @@ def explain_answer(turn: StoredMessage, snapshot: AttachmentSnapshot | None = No
         )
         lines.append(words)
     return join_sentences(lines, "\n")
+
+
+def _describe_certainty(why: Explanation) -> Iterator[str]:
+    """What a model that read the passages pointed to, and how sure it is; or the search."""
+    if why.read_by:
+        words = " · ".join(why.pointed) or say("nothing")
+        yield say("**Pointed to**: {words}", words=words)
+        yield say(
+            "**How sure**: {share:.0%} that the passages answer, by {model}, which read them",
+            share=why.confidence,
+            model=why.read_by,
+        )
+    elif why.confidence:
+        yield say(
+            "**How sure**: {share:.0%} that the passages answer, by how much they have in common "
+            "with the question; no model read them",
+            share=why.confidence,
+        )
 
 
 def _describe_snapshot(snapshot: AttachmentSnapshot) -> Iterator[str]:

@@ -49,6 +49,7 @@ GIVEN: Mapping[str, Mapping[str, Any]] = {
         "files": [{"name": "a.txt", "text": "words", "cut": True}],
     },
     "parts": {"question": Trusted("How so?"), "most": 4},
+    "check": {**_ASKED, "sentences": "1. Logs rotate.\n2. Disks fill."},
     "passages": _ASKED,
     "point": {**_ASKED, "nothing": Trusted("NONE")},
     "queries": {"question": Trusted("How so?")},

@@ -38,6 +38,7 @@ _INFLECTION_CHARACTERS = 3
 """Letters at the end in which two forms of one name may differ."""
 
 _CITED = re.compile(r"\[(\d{1,3})\]")
+_SPACED_CITATION = re.compile(r"\s?\[\d{1,3}\]")
 _LEADING_CITATIONS = re.compile(r"((?:\[\d{1,3}\]\s*)*\[\d{1,3}\])\s*")
 _FENCED = re.compile(r"(```|~~~).*?(\1|\Z)", re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
@@ -63,6 +64,11 @@ class Support:
     cited: tuple[int, ...]
     unknown: tuple[str, ...] = ()
     overlap: float = 0.0
+
+    @property
+    def statement(self) -> str:
+        """The sentence without citations and marks of lists, in one line."""
+        return " ".join(_SPACED_CITATION.sub("", _LIST_MARK.sub("", self.text)).split())
 
     @property
     def supported(self) -> bool:

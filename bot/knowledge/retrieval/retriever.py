@@ -44,7 +44,7 @@ _MAX_COUNTED_PASSAGES = 2_000
 _MAX_NEAREST_TITLES = 3
 _MIN_SCORE_SHARE = 0.3
 """A passage is shown if its score is at least this share of the best one's."""
-_MAX_READ_PASSAGES = 20
+_MAX_READ_PASSAGES = 30
 """The most passages that a model reads, whatever their scores."""
 
 _PASSAGE_ROWS = sa.select(

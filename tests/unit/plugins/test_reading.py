@@ -11,7 +11,7 @@ import pytest
 
 from backends.base import COPIES_NOTHING, ChatRequest, ReaderCurve
 from backends.errors import BackendUnavailable
-from backends.scripted.backend import ScriptedBackend
+from backends.scripted.backend import Reply, ScriptedBackend
 from bot.answering.reader_trial import TRIALS
 from plugins.ask_docs import ask
 from tests.unit.plugins.stage import Stage
@@ -23,15 +23,23 @@ RENT = "The rent is due on the third working day. It is paid by transfer."
 @dataclass
 class Reader:
     """Plays a model that knows the truth: `truth` is what it points to by question, `answer` what
-    it says then. The trials it gets right, up to `knows` of them."""
+    it says then, and `unsaid` is what it finds in no passage when it checks that, if it can. The
+    trials it gets right, up to `knows` of them."""
 
     truth: dict[str, str] = field(default_factory=dict)
     answer: str = "It is due on the third working day [1]."
+    unsaid: str = ""
+    checks: bool = True
     knows: int = len(TRIALS)
     tried: int = 0
 
-    def __call__(self, request: ChatRequest) -> str:
+    def __call__(self, request: ChatRequest) -> Reply | str:
         said = request.messages[-1].content
+        if checked := re.search(r"<sentences-(\w+)>\n(.*)\n</sentences-\1>", said, re.DOTALL):
+            if not self.checks:
+                return Reply(error="timeout")
+            lines = checked[2].splitlines()
+            return json.dumps({"said": [not self.unsaid or self.unsaid not in s for s in lines]})
         if "Copy the words" not in said:
             return self.answer
         for number, trial in enumerate(TRIALS):
@@ -67,10 +75,12 @@ async def test_the_answer_is_made_from_what_the_reader_points_to(on: Stage) -> N
     assert said.sources == [1]
     assert said.explanation.pointed == ("“the third working day” [1]",)
     assert said.explanation.confidence == 1.0
-    pointing, answering = on.prompts()
+    pointing, answering, checking = on.prompts()
     assert "These words of the passages answer the question" in answering
     assert re.search(r"<words-(\w+)>\nthe third working day\n</words-\1> \[1\]", answering)
     assert "Copy the words" in pointing
+    assert "\n1. It is due on the third working day.\n" in checking
+    assert not said.footer
 
 
 async def test_passages_are_read_once_by_a_model_that_points_and_answers(
@@ -79,18 +89,51 @@ async def test_passages_are_read_once_by_a_model_that_points_and_answers(
     on.shelf.put("Rules", RENT)
     context = on.context(str(DUE["question"]))
     await on.run(ask.handler, context, **DUE)
-    pointing, answering = (request.messages for request in model.requests)
+    pointing, answering, checking = (request.messages for request in model.requests)
     assert pointing[:-1] == answering[:-1]
     passages = answering[-1].content.split("[1]\n\n")[0]
     assert pointing[-1].content.startswith(passages)
+    assert checking[-1].content.startswith(passages)
     assert context.record.usage is not None
-    assert context.record.usage.cached_tokens >= len(passages.split())
+    assert context.record.usage.cached_tokens >= 2 * len(passages.split())
 
 
 async def test_what_is_not_said_is_not_in_the_documents_although_the_words_are(on: Stage) -> None:
     on.shelf.put("Rules", "When the rent is due it is paid by transfer.")
     said = await on.call(ask, options={"question": "When is the rent paid late?"})
     assert said.text.startswith("That is not in the documents.")
+
+
+async def test_a_sentence_that_the_passages_do_not_say_is_told_in_modest_words(
+    on: Stage, reader: Reader, model: ScriptedBackend
+) -> None:
+    on.shelf.put("Rules", RENT)
+    reader.answer = (
+        "It is due on the third working day [1]. The rent is not paid by bank transfer [1]."
+    )
+    reader.unsaid = "not paid"
+    said = await on.call(ask, options=DUE)
+    assert said.footer == (
+        "I could not find this in the sources: “The rent is not paid by bank transfer”."
+    )
+    assert len(model.requests) == 3, "all sentences are checked in one call"
+
+
+async def test_what_was_pointed_to_needs_no_check(
+    on: Stage, reader: Reader, model: ScriptedBackend
+) -> None:
+    on.shelf.put("Rules", RENT)
+    reader.answer = "The rent is due the third working day [1]."
+    await on.call(ask, options=DUE)
+    assert len(model.requests) == 2
+
+
+async def test_a_check_that_fails_marks_nothing(on: Stage, reader: Reader) -> None:
+    on.shelf.put("Rules", RENT)
+    reader.checks = False
+    said = await on.call(ask, options=DUE)
+    assert said.text == reader.answer
+    assert not said.footer
 
 
 async def test_a_reader_finds_what_the_search_turned_away(on: Stage) -> None:
@@ -139,7 +182,7 @@ async def test_documents_that_contradict_each_other_are_both_cited(
         "“the third working day” [1]",
         "“the first day of the month” [2]",
     )
-    answering = on.prompts()[-1]
+    answering = on.prompts()[1]
     assert "say so" in answering, "the model is told that the words may disagree"
 
 
