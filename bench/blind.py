@@ -83,7 +83,7 @@ async def support_rows() -> list[Row]:
     """Sentences of answers that are marked, by what is wrong with them; the test half."""
     marked: Counter[str] = Counter()
     asked: Counter[str] = Counter()
-    for entry in _sentences():
+    for entry in sentences("test"):
         page = (PAGES / entry["page"]).read_text(encoding="utf-8")
         checked = await check_support(entry["sentence"], [page])
         kind = "invention" if entry["kind"] in INVENTED else entry["kind"]
@@ -107,24 +107,30 @@ async def support_rows() -> list[Row]:
     ]
 
 
-def _sentences() -> list[dict[str, Any]]:
+def sentences(half: str) -> list[dict[str, Any]]:
+    """The labelled sentences of one half."""
     content = yaml.safe_load((GOLDEN / "support.yaml").read_text(encoding="utf-8"))
-    return [entry for entry in content["sentences"] if entry["half"] == "test"]
+    return [entry for entry in content["sentences"] if entry["half"] == half]
 
 
 def _rate(
     label: str,
-    rate: Rate,
+    found: Rate,
     target: float | None = None,
     *,
     most: bool = False,
     what: str = "blind, test half",
 ) -> Row:
-    low, high = rate.interval
-    name = f"{what}: {label} ({100 * low:.0f} to {100 * high:.0f}, n = {rate.of})"
+    return rate(f"{what}: {label}", found, target, most=most)
+
+
+def rate(what: str, found: Rate, target: float | None = None, *, most: bool = False) -> Row:
+    """A share in per cent, with its 95 % interval and the number of cases."""
+    low, high = found.interval
+    name = f"{what} ({100 * low:.0f} to {100 * high:.0f}, n = {found.of})"
     if target is None:
-        return Row(name, round(100 * rate.share, 1), "%", "", None)
-    return row(name, 100 * rate.share, "%", 100 * target, most=most)
+        return Row(name, round(100 * found.share, 1), "%", "", None)
+    return row(name, 100 * found.share, "%", 100 * target, most=most)
 
 
 def _f1(language: str, target: float, judged: Sequence[Judged], what: str) -> Row:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
@@ -19,14 +20,18 @@ from typing import Any
 
 from backends.base import ChatMessage, ChatRequest, Chunk, Usage
 from backends.scripted.backend import ScriptedBackend
+from bench import blind
 from bench.documents import ROOT, drain, opened, real_embedder, row
 from bench.rows import Row
 from bot.answering.grounded_answer import answer_from
+from bot.answering.prompt import AskPrompt
 from bot.answering.reader import read_passages
+from bot.answering.support_reading import find_unsaid
 from bot.app import open_app
 from bot.commands.checks import Asker
 from bot.events import Message
 from bot.installation import Installation
+from bot.knowledge.citations.support import check_support
 from bot.knowledge.retrieval.golden import Golden, load_golden
 from bot.knowledge.retrieval.outcomes import Judged, Rate, count_outcomes
 from bot.knowledge.service import KnowledgeService
@@ -38,7 +43,7 @@ from bot.skills.services import Searching, Services
 from bot.testing.models import ScriptedModels
 from bot.turns.turn import Turn
 from bot.types import Author, ConversationKey, Part, Sources, Text
-from bot.values import SearchResult
+from bot.values import Passage, SearchResult
 from tests.fakes.reader import TruthfulReader
 
 GOLDEN = ROOT / "tests" / "golden"
@@ -119,13 +124,18 @@ def _words(text: str) -> str:
     return " ".join(_WORD.findall(text))
 
 
+def _context(services: Services, said: str, name: str) -> Context:
+    """A turn of a conversation of its own."""
+    place = ConversationKey("terminal", "local", f"bench-{name}")
+    event = Message(f"m-{name}", place, _ASKER, said, direct=True)
+    turn = Turn(f"t-{name}", event, Asker(_ASKER, place, True, True), output=Silent())
+    return Context(turn, services)
+
+
 async def ask(services: Services, golden: Golden, number: int, reader: str) -> Answered:
     """Ask one question as `/ask` does, in a conversation of its own."""
     models = Watched(services.models)
-    place = ConversationKey("terminal", "local", f"bench-{number}")
-    event = Message(f"m{number}", place, _ASKER, golden.question, direct=True)
-    turn = Turn(f"t{number}", event, Asker(_ASKER, place, True, True), output=Silent())
-    context = Context(turn, replace(services, models=models))
+    context = _context(replace(services, models=models), golden.question, f"q{number}")
     found = await context.knowledge.search(golden.question, before=golden.before)
     family = (await models.capabilities(reader)).family
     system = context.prompts.render("system", family, persona="", several=False)
@@ -167,7 +177,34 @@ async def reader_rows(services: Services, name: str, reader: str, *, quick: bool
             await ask(services, golden, number, reader) for number, golden in enumerate(questions)
         ]
         found += _half_rows(f"blind, {half} half, read by {name}", answered)
-    return found
+    return [*found, *await support_rows(services, name, reader, quick=quick)]
+
+
+async def support_rows(services: Services, name: str, reader: str, *, quick: bool) -> list[Row]:
+    """Sentences of answers, checked by one model beside their whole pages: which are marked."""
+    marked: Counter[str] = Counter()
+    asked: Counter[str] = Counter()
+    for number, entry in enumerate(blind.sentences("test")[:: _QUICK_STEP if quick else 1]):
+        kind = "invention" if entry["kind"] in blind.INVENTED else entry["kind"]
+        asked[kind] += 1
+        marked[kind] += await _is_marked(services, entry, number, reader)
+    what = f"sentences checked by {name}, test half"
+    rates = {kind: Rate(marked[kind], asked[kind]) for kind in ("faithful", "invention", "words")}
+    return [
+        blind.rate(f"{what}: faithful ones marked", rates["faithful"], 0.03, most=True),
+        blind.rate(f"{what}: wrong figure, name or option marked", rates["invention"], 0.90),
+        blind.rate(f"{what}: false ones of the page's own words marked", rates["words"]),
+    ]
+
+
+async def _is_marked(services: Services, entry: dict[str, Any], number: int, reader: str) -> bool:
+    page, said = str(entry["page"]), str(entry["sentence"])
+    passage = Passage(page, page, page, page, "", (blind.PAGES / page).read_text(encoding="utf-8"))
+    context = _context(services, said, f"s{number}")
+    checked = await check_support(said, [passage.text])
+    found = SearchResult((passage,), evidence=True, pointed=())
+    unsaid = await find_unsaid(context, AskPrompt(reader, ""), "", found, checked)
+    return bool(unsaid) or not all(one.supported for one in checked)
 
 
 def _half_rows(what: str, answered: Sequence[Answered]) -> list[Row]:
@@ -177,16 +214,10 @@ def _half_rows(what: str, answered: Sequence[Answered]) -> list[Row]:
     good, cited = sum(each[0] for each in literal), sum(each[1] for each in literal)
     counted = count_outcomes([one.judged() for one in answered])
     return [
-        _rate(f"{what}: answers right", [one.right for one in having], _TARGET_SHARE),
-        _rate(f"{what}: abstains right", [one.right for one in nothing], _TARGET_SHARE),
-        Row(f"{what}: answered", round(100 * counted.answered.share, 1), "%", "", None),
-        Row(
-            f"{what}: invented near the subject",
-            round(100 * counted.invented.share, 1),
-            "%",
-            "",
-            None,
-        ),
+        blind.rate(f"{what}: answers right", _share(one.right for one in having), _TARGET_SHARE),
+        blind.rate(f"{what}: abstains right", _share(one.right for one in nothing), _TARGET_SHARE),
+        blind.rate(f"{what}: answered", counted.answered),
+        blind.rate(f"{what}: near the subject, not there, and answered", counted.invented),
         row(f"{what}: citations literally in a passage", 100 * good / (cited or 1), "%", 100),
         row(
             f"{what}: tokens of passages read twice",
@@ -198,11 +229,9 @@ def _half_rows(what: str, answered: Sequence[Answered]) -> list[Row]:
     ]
 
 
-def _rate(what: str, good: Sequence[bool], target: float) -> Row:
-    rate = Rate(sum(good), len(good))
-    low, high = rate.interval
-    name = f"{what} ({100 * low:.0f} to {100 * high:.0f}, n = {rate.of})"
-    return row(name, 100 * rate.share, "%", 100 * target)
+def _share(good: Iterable[bool]) -> Rate:
+    found = list(good)
+    return Rate(sum(found), len(found))
 
 
 @asynccontextmanager
@@ -211,7 +240,9 @@ async def scripted_services(knowledge: KnowledgeService) -> AsyncIterator[Servic
     truth = {
         one.question: one.answer for one in load_golden(GOLDEN / "blind.yaml") if one.documents
     }
-    reader = ScriptedBackend("reader", answer=TruthfulReader(truth), reads=True)
+    false = [one["sentence"] for one in blind.sentences("test") if one["kind"] != "faithful"]
+    answer = TruthfulReader(truth, frozenset(false))
+    reader = ScriptedBackend("reader", answer=answer, reads=True)
     nobody: Any = None  # nothing here asks the services that are left out
     yield Services(
         models=ScriptedModels(reader),

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from backends.base import COPIES_NOTHING, ChatRequest
 
 _QUESTION = re.compile(r"\nQuestion: ([^\n]*(?:\n.*)?)\Z", re.DOTALL)
 _POINTED = re.compile(r"<words-(\w+)>\n(.*?)\n</words-\1> (\[\d+\])", re.DOTALL)
+_SENTENCES = re.compile(r"<sentences-(\w+)>\n(.*?)\n</sentences-\1>", re.DOTALL)
 _WORD = re.compile(r"\w+")
 
 
@@ -19,18 +20,20 @@ _WORD = re.compile(r"\w+")
 class TruthfulReader:
     """Gives a `ScriptedBackend` its answers. `truth` has the words of a document that answer a
     question; of any other question nothing is known. It points to them where a passage has them,
-    whatever marks and white space stand between, and answers with what was pointed to. `asked`
-    are the questions that it was asked to point for."""
+    whatever marks and white space stand between, and answers with what was pointed to. `false` are
+    sentences that no passage says, however near they come."""
 
-    truth: Mapping[str, str]
-    asked: list[str] = field(default_factory=list)
+    truth: Mapping[str, str] = field(default_factory=dict)
+    false: Collection[str] = ()
 
     def __call__(self, request: ChatRequest) -> str:
         said = request.messages[-1].content
         if pointed := _POINTED.findall(said):
             return " ".join(f"{words} {number}." for _, words, number in pointed)
+        if checked := _SENTENCES.search(said):
+            sentences = [one.partition(". ")[2] for one in checked[2].splitlines()]
+            return json.dumps({"said": [one not in self.false for one in sentences]})
         question = _question(said)
-        self.asked.append(question)
         texts = request.sampling.copy_from or (said,)
         found = find_words(self.truth.get(question, ""), texts)
         if request.sampling.json_schema is not None:

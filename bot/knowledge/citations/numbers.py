@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from bot.knowledge.language.spelled_numbers import Spelled, find_spelled
 from bot.knowledge.language.stopwords import STOP_WORDS
 from bot.knowledge.language.units import (
     MONTH_NUMBERS,
     SCALE_FACTORS,
     SECONDS_PER_UNIT,
-    SPELLED_NUMBERS,
     UNITS,
 )
 from bot.knowledge.language.words import is_unspaced
@@ -64,7 +64,6 @@ _FIGURE = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_WORD = re.compile(r"[^\W\d_]+")
 _FOLLOWING_UNIT = re.compile(r"[ \u00a0\u202f-]?(%|[€$£¥]|[^\W\d_]+)")
 _LEADING_CURRENCY = re.compile(r"([€$£¥]|\b(?:EUR|USD|GBP))\s?$")
 RANGE_CONNECTOR = re.compile(r"\s?(?:-|–|~|to|bis|à|a|至|到|and|und|or|et|y)\s?", re.IGNORECASE)
@@ -93,7 +92,7 @@ def find_figures(text: str, *, spelled: bool = False) -> list[Figure]:
         if len(found) >= MAX_FIGURES:
             break
     if spelled:
-        found += _find_spelled(text)
+        found += [_make_spelled(one, text) for one in find_spelled(text)]
         found.sort(key=lambda one: one.start)
     return _complete_ranges(text, found)
 
@@ -260,29 +259,17 @@ def _format_value(value: Decimal) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text else text).lstrip("0") or "0"
 
 
-def _find_spelled(text: str) -> Iterator[Figure]:
-    for match in _WORD.finditer(text):
-        word = match[0].lower()
-        if is_unspaced(word):
-            for inner in re.finditer("[一二两三四五六七八九十]+", word):
-                if (value := SPELLED_NUMBERS.get(inner[0])) is not None:
-                    start = match.start() + inner.start()
-                    yield _make_spelled(start, start + len(inner[0]), value, text)
-        elif (value := SPELLED_NUMBERS.get(word)) is not None:
-            yield _make_spelled(match.start(), match.end(), value, text)
-
-
-def _make_spelled(start: int, end: int, value: int, text: str) -> Figure:
-    readings, unit = {str(value)}, ""
-    if after := _FOLLOWING_UNIT.match(text, end):
+def _make_spelled(one: Spelled, text: str) -> Figure:
+    readings, unit = {str(one.value)}, ""
+    if after := _FOLLOWING_UNIT.match(text, one.end):
         word = after[1].lower()
         if is_unspaced(word):
             unit = _unspaced_unit(word)[1]
         else:
             unit = UNITS.get(word, "") or _unit_after_next_word(text, after)
     if unit in SECONDS_PER_UNIT:
-        readings.add(f"s{value * SECONDS_PER_UNIT[unit]}")
-    return Figure(start, end, frozenset(readings), "spelled", unit)
+        readings.add(f"s{one.value * SECONDS_PER_UNIT[unit]}")
+    return Figure(one.start, one.end, frozenset(readings), "spelled", unit)
 
 
 def _complete_ranges(text: str, found: list[Figure]) -> list[Figure]:

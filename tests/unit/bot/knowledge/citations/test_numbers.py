@@ -38,6 +38,35 @@ def test_figures_are_the_same_however_they_are_written(one: str, other: str, sam
     assert a.same(b) is same
 
 
+@pytest.mark.parametrize(
+    ("text", "value", "unit"),
+    [
+        ("thirty-two euros", "32", "eur"),
+        ("zweiunddreißig Euro", "32", "eur"),
+        ("einundzwanzig Tage", "21", "day"),
+        ("treinta y dos euros", "32", "eur"),
+        ("veintidós días", "22", "day"),
+        ("trente-deux euros", "32", "eur"),
+        ("vingt et un jours", "21", "day"),
+        ("otuz iki lira", "32", "try"),
+        ("тридцать два рубля", "32", "rub"),
+        ("пяти минут", "5", "min"),
+        ("三十二元", "32", "cny"),
+        ("一百零五天", "105", "day"),
+        ("二百五十公里", "250", "km"),
+    ],
+)
+def test_a_number_of_several_words_is_one_figure(text: str, value: str, unit: str) -> None:
+    *_, found = find_figures(text, spelled=True)
+    assert value in found.readings
+    assert found.unit == unit
+
+
+@pytest.mark.parametrize("text", ["He walked on", "Once more", "vingtaine"])
+def test_a_word_that_is_a_number_in_another_language_is_none(text: str) -> None:
+    assert find_figures(text, spelled=True) == []
+
+
 @pytest.mark.parametrize("text", ["SHA256 and utf8", "a 3d print of 7zip", "step_2"])
 def test_a_digit_in_a_word_is_no_figure(text: str) -> None:
     assert find_figures(text) == []
