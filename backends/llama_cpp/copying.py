@@ -22,7 +22,7 @@ _MAX_LINES = 4
 """The most lines that are copied."""
 _MAX_LINE_BYTES = 600
 """The longest copy; a longer line is copied in part."""
-_MAX_STARTS = 6_000
+_MAX_STARTS = 12_000
 """Places where a copy may begin; those of later texts are left out."""
 _MAX_OPEN_COPIES = 64
 """Places followed at once, where many begin with the same token."""

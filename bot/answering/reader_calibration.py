@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from backends.base import ReaderCurve
+from bot.catalogue.sentence import say
 from bot.errors import UsageError
 
 MIN_CALIBRATION_QUESTIONS: Final = 20
@@ -43,8 +44,12 @@ def fit_curve(
     fewest = min(having, len(readings) - having)
     if len(readings) < MIN_CALIBRATION_QUESTIONS or fewest < _MIN_EACH_KIND:
         raise UsageError(
-            f"A reader is calibrated on at least {MIN_CALIBRATION_QUESTIONS} questions, of which "
-            f"{_MIN_EACH_KIND} have an answer in the documents and {_MIN_EACH_KIND} have none."
+            say(
+                "A reader is calibrated on at least {questions} questions, of which {each} have an "
+                "answer in the documents and {each} have none.",
+                questions=MIN_CALIBRATION_QUESTIONS,
+                each=_MIN_EACH_KIND,
+            )
         )
     points = [(_logit(share), float(has)) for share, has in readings]
     steepest = _PRIOR_WEIGHT + _MAX_CURVATURE * sum(x * x for x, _ in points)

@@ -163,9 +163,14 @@ async def test_a_reader_finds_what_stands_behind_the_passages_that_are_shown(
 
 async def test_how_sure_a_reader_is_is_what_it_was_calibrated_to(on: Stage) -> None:
     on.models.curves["default"] = ReaderCurve(0.3, -2.5, "golden.yaml", "2026-11-29", 90, 30)
+    on.shelf.put("Letter", "When the rent is due, it is due.")
     on.shelf.put("Rules", RENT)
     said = await on.call(ask, options=DUE)
-    assert said.text.startswith("I am not sure. The nearest in the documents is:")
+    assert said.text == (
+        "I am not sure. The nearest in the documents is:\n\n"
+        "> The rent is due on the third working day. It is paid by transfer. [2]\n\n"
+        "> When the rent is due, it is due. [1]"
+    )
     assert said.explanation.confidence == pytest.approx(0.33, abs=0.01)
 
 

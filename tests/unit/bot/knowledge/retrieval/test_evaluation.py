@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from bot.knowledge.retrieval.evaluation import evaluate
 from bot.knowledge.retrieval.golden import Golden, load_golden
 from bot.knowledge.retrieval.outcomes import Judged, Rate, count_outcomes, outcomes_by_language
 from bot.knowledge.service import KnowledgeService
-from bot.values import SearchResult
+from bot.values import Pointed, SearchResult
 from tests.unit.bot.knowledge.conftest import Drain, Room
 
 GOLDEN = """
@@ -125,3 +126,31 @@ questions:
     assert (found[0].language, found[0].answer) == ("de", "12 Uhr")
     with pytest.raises(UsageError, match="near or far where documents is none"):
         load_golden(written(tmp_path, "questions: [{question: a, documents: x, kind: far}]"))
+
+
+async def test_what_becomes_of_a_question_is_the_readers_doing_if_one_reads(
+    room: Room, service: KnowledgeService, drain: Drain
+) -> None:
+    room.file("logs.md", "# Logs\n\nLogs are rotated at night.\n")
+    room.file("bread.md", "# Bread\n\nFlour feeds the sourdough starter.\n")
+    await drain(service.add(str(room.path / "docs")))
+
+    async def read(question: str, found: SearchResult) -> SearchResult:
+        at = next((n for n, p in enumerate(found.passages, 1) if "bread" in p.location), 0)
+        if "sourdough" not in question or not at:
+            return replace(found, evidence=False, related=False, pointed=(), share=0.1)
+        return replace(found, evidence=True, pointed=(Pointed(at, "flour"),), share=0.9)
+
+    questions = [
+        Golden("What feeds the sourdough starter?", ("bread.md",)),
+        Golden("When are logs rotated?", ("logs.md",)),
+        Golden("Who won the chess olympiad?", ()),
+    ]
+    measured = await evaluate(service, questions, read=read)
+    assert [(one.outcome, one.share) for one in measured.judged] == [
+        ("answer", 0.9),
+        ("absent", 0.1),
+        ("absent", 0.1),
+    ]
+    assert [one.shown for one in measured.judged[:2]] == [True, True]
+    assert measured.hit_at_1 == 1.0, "the search's own"
