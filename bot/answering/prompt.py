@@ -85,23 +85,42 @@ async def fit_prompt(
     grow: Callable[[int], SearchResult] | None = None,
 ) -> Fitted:
     """The prompt of the answer with as many passages as fit. `more` blocks may follow the passages:
-    `grow` is what is found with so many blocks. Raises `ContextOverflow`."""
+    `grow` is what is found with so many blocks. Raises `ContextOverflow`.
+
+    Where a model read the passages, all that it could read are fitted again, so that the prompt
+    begins as the one that it read, whatever is left out of the history.
+    """
     family = (await ctx.models.capabilities(prompt.model)).family
+    further = found.further if found.pointed is not None else ()
+    ranked = replace(found, passages=(*found.passages, *further), pointed=None)
 
     def compose(n: int) -> str:
-        shown = grow(n) if grow is not None else found
+        shown = grow(n) if grow is not None else ranked
         return render_task(ctx, "ask", family, prompt, question, shown, n)
 
-    return await ctx.services.fitter.fit(
+    fitted = await ctx.services.fitter.fit(
         ctx.models,
         prompt.model,
         system=prompt.system,
         compose=compose,
-        blocks=len(found.passages) + more,
+        blocks=len(ranked.passages) + more,
         history=prompt.history,
         who=speakers(prompt.history, ctx.author),
         answer_tokens=prompt.answer_tokens,
         share=MAX_PASSAGES_SHARE,
+    )
+    if found.pointed is None:
+        return fitted
+    blocks = min(fitted.blocks, len(found.passages))
+    read = fitted.messages[-1]
+    asked = replace(read, content=render_task(ctx, "ask", family, prompt, question, found, blocks))
+    longer = await ctx.models.count(prompt.model, [asked])
+    longer -= await ctx.models.count(prompt.model, [read])
+    return replace(
+        fitted,
+        messages=(*fitted.messages[:-1], asked),
+        blocks=blocks,
+        max_tokens=max(1, fitted.max_tokens - max(0, longer)),
     )
 
 

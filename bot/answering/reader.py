@@ -86,12 +86,11 @@ async def read_passages(
         return found
     sure = apply_curve((await ctx.models.capabilities(name)).reader_curve, reading.share)
     answers = bool(reading.pointed) and sure >= MIN_ANSWER_PROBABILITY
-    last = max([one.number for one in reading.pointed], default=0)
+    shown = max([len(found.passages), *(one.number for one in reading.pointed)])
     return replace(
         found,
-        passages=tuple(
-            _with_pointed(read.passages[: max(last, len(found.passages))], reading.pointed)
-        ),
+        passages=tuple(_with_pointed(read.passages[:shown], reading.pointed)),
+        further=read.passages[shown:],
         evidence=answers,
         related=answers or sure >= MIN_RELATED_PROBABILITY,
         confidence=round(sure, 4),

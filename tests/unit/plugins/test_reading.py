@@ -98,6 +98,26 @@ async def test_passages_are_read_once_by_a_model_that_points_and_answers(
     assert context.record.usage.cached_tokens >= 2 * len(passages.split())
 
 
+class TestALongConversation:
+    @pytest.fixture
+    def options(self) -> dict[str, Any]:
+        return {"reads": True, "context": 900}
+
+    async def test_its_beginning_is_cut_once_for_all_prompts_of_a_question(
+        self, on: Stage, model: ScriptedBackend
+    ) -> None:
+        await on.remember(*((f"question {n}", "many words " * 12) for n in range(40)))
+        on.shelf.put("Rules", RENT)
+        for number in range(20):
+            on.shelf.put(f"Rent {number}", "The rent is due, and depends on the contract.")
+        await on.call(ask, options=DUE)
+        pointing, *others = (request.messages for request in model.requests)
+        assert len(others) == 2
+        assert 1 < len(pointing) < 80
+        for messages in others:
+            assert messages[:-1] == pointing[:-1]
+
+
 async def test_what_is_not_said_is_not_in_the_documents_although_the_words_are(on: Stage) -> None:
     on.shelf.put("Rules", "When the rent is due it is paid by transfer.")
     said = await on.call(ask, options={"question": "When is the rent paid late?"})
