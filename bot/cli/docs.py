@@ -178,7 +178,7 @@ def search(
 
     found = run_with_app(config, work)
     if as_json:
-        show_json(found)
+        show_json(replace(found, further=()))
         return
     verdict = "enough" if found.evidence else "not enough"
     console.print(f"Evidence: {verdict} ({found.confidence:.2f}).")

@@ -139,7 +139,7 @@ class Retriever:
         floor = _MIN_SCORE_SHARE * found[0].score if found else 0.0
         best = [one for one in found[:limit] if one.score >= floor]
         further = found[len(best) : _MAX_READ_PASSAGES]
-        around = await self._neighbour_texts([*best, *further])
+        around = await self._neighbour_texts(best)
         return SearchResult(
             tuple(to_passage(candidate, around) for candidate in best),
             evidence=bool(question.words) and sure >= self._evidence,

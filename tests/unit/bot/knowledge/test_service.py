@@ -39,6 +39,20 @@ async def test_what_is_not_in_the_documents_is_no_evidence(
     assert found.nearest == ("Baking",)
 
 
+async def test_passages_that_are_not_shown_follow_in_rank_for_a_model_that_reads(
+    room: Room, service: KnowledgeService, drain: Drain
+) -> None:
+    loaves = (f"# Loaf {number}\n\nLoaf {number} needs flour.\n" for number in range(40))
+    room.file("loaves.md", "\n".join(loaves))
+    room.file("logs.md", LOGS)
+    await drain(service.add(str(room.path / "docs")))
+    found = await service.search("how are logs rotated?", limit=2)
+    assert len(found.passages) <= 2
+    ranked = [*found.passages, *found.further]
+    assert len({one.id for one in ranked}) == len(ranked) == 30
+    assert ranked == sorted(ranked, key=lambda one: -one.score)
+
+
 async def test_an_unchanged_document_is_not_read_again(
     room: Room, service: KnowledgeService, drain: Drain
 ) -> None:
