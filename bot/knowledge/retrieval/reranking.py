@@ -4,6 +4,7 @@ scores what the search comes to."""
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ import structlog
 from pydantic import ValidationError
 
 from backends.base import Backend
-from backends.errors import BackendError
+from backends.errors import BackendError, BackendProtocolError
 from bot.errors import ConfigError
 from bot.knowledge.retrieval.candidates import Candidate, mix_reranked_scores
 from bot.knowledge.retrieval.reranker_curve import Rerank, RerankerCurve, measure_curve
@@ -61,14 +62,22 @@ class Reranker:
         head = found[:_RERANKED_PASSAGES]
         try:
             curve = await self.curve()
-            scores = await self.rank(question, [candidate.text for candidate in head])
+            scores = await self._score(question, [candidate.text for candidate in head])
         except BackendError as exc:
             log.warning("knowledge.reranker_failed", error=str(exc))
             return None
         mix_reranked_scores(found, scores)
         found.sort(key=lambda c: (-c.score, c.row.number))
-        best = float(max(scores))
+        best = max(scores)
         return (curve.answers(best), curve.about(best)) if curve.decides else None
+
+    async def _score(self, question: str, texts: Sequence[str]) -> Sequence[float]:
+        """Ranks texts. Raises `BackendProtocolError` for scores that say nothing: a damaged model
+        computes NaN."""
+        scores = [float(score) for score in await self.rank(question, texts)]
+        if len(scores) != len(texts) or not all(map(math.isfinite, scores)):
+            raise BackendProtocolError(f"The reranker {self.id} did not give each text a number.")
+        return scores
 
     async def curve(self) -> RerankerCurve:
         """Returns its curve: the one that is kept, or one that is measured now. Raises what `rank`
@@ -78,7 +87,7 @@ class Reranker:
             if self._curve is None:
                 self._curve = await asyncio.to_thread(_read_curve, path, self.id)
             if self._curve is None:
-                self._curve = await measure_curve(self.id, self.rank)
+                self._curve = await measure_curve(self.id, self._score)
                 log.info("reranker.measured", model=self.id, decides=self._curve.decides)
                 await asyncio.to_thread(_write_curve, path, self._curve)
             return self._curve

@@ -152,6 +152,21 @@ def test_a_curve_follows_scores_on_any_scale() -> None:
     assert fit_curve([1.0, 1.0], [1.0, 1.0])(1.0) == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize("given", [[float("nan")] * 8, [float("inf")] * 8, [9.0]])
+async def test_scores_that_are_no_numbers_are_no_answer(
+    room: Room, drain: Drain, given: list[float]
+) -> None:
+    broken = False
+
+    async def rank(question: str, texts: Sequence[str]) -> Sequence[float]:
+        return given[: len(texts)] if broken else await counting([], question, texts)
+
+    reranker = Reranker("broken", rank, room.path)
+    await reranker.curve()
+    broken = True
+    assert await scores_of(room, drain, reranker) == await scores_of(room, drain, None)
+
+
 def test_what_was_not_reranked_stays_below() -> None:
     found = [Candidate(None, score=score) for score in (0.9, 0.8, 0.7, 0.6)]
     mix_reranked_scores(found, [1.0, 9.0, -3.0])
