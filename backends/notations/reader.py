@@ -9,7 +9,8 @@ from typing import Final
 
 from backends.base import Chunk, FinishReason, Progress, Tool, ToolCall, UnreadCall
 from backends.notations.calls import WrittenCall, cast
-from backends.notations.scanner import MAX_HELD_CHARACTERS, Piece, Scanner
+from backends.notations.scanner import Scanner
+from backends.notations.spans import MAX_HELD_CHARACTERS, Piece
 
 _FIRST_DOUBT_CHARACTERS: Final = 400
 _DOUBTED_ANSWERS: Final = 5

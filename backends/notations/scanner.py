@@ -3,74 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Collection
 from typing import Final, Literal
 
-from backends.notations.calls import (
-    WrittenCall,
-    read_arguments,
-    read_calls,
-    read_calls_without_mark,
-)
 from backends.notations.marks import (
     ACTION_WORD,
-    CALL_MARKS,
-    CALL_MARKS_OF_BODY,
-    CLOSE_TAGS_PATTERN,
-    LONGEST_MARK_CHARACTERS,
-    MESSAGE_END_MARKS,
-    MESSAGE_MARK,
-    MESSAGE_START_MARKS,
     RECIPIENT_MARK,
     TEXT_MARKS_PATTERN,
-    any_of,
     may_become_bare_call,
-    may_become_body,
     may_become_mark,
     undecided_length,
 )
-from backends.notations.thoughts import closing_tag
+from backends.notations.spans import (
+    CONTEXT_CHARACTERS,
+    FENCE_LINE_PATTERN,
+    MAX_HEAD_CHARACTERS,
+    Piece,
+    Spans,
+    tag_pattern,
+)
 
-MAX_HELD_CHARACTERS: Final = 65_536
-"""The longest call, or text that may be a thought; what is longer is text."""
-
+_MARK_START_PATTERN = re.compile(r"[<\[{◁`A]")
 _FED_CHARACTERS: Final = 4_096
-_MAX_HEADER_CHARACTERS: Final = 256
-_MAX_HEAD_CHARACTERS: Final = 512
-"""By then it is clear whether a call without a mark may begin."""
-_CONTEXT_CHARACTERS: Final = 16
-_MAX_CLOSINGS_IN_STRINGS: Final = 8
 _ENDS_OF_WORDS: Final = " \t`'\",.;:!?)]}"
 _SENTENCE_END_PATTERN = re.compile(r"[.!?:…。！？：]\s+\Z|\n[ \t]*\Z|\A\s*\Z")
 _BLANK_PATTERN = re.compile(r"\s*\Z")
 _LINE_START_PATTERN = re.compile(r"(?:\n|\A)[ \t]*\Z")
-_FENCE_LINE_PATTERN = re.compile(
-    rf"(?:{ACTION_WORD}\s{{0,8}})?(?:`{{0,2}}\Z|```\w{{0,16}}[ \t]*\n?\s{{0,8}})?"
-)
-_CHANNEL_PATTERN = re.compile(r"<\|channel\|>\s*(\w+)")
-_RECIPIENT_PATTERN = re.compile(r"to=(?:functions\.)?([\w.:/-]+)")
-_MESSAGE_ENDS_PATTERN = re.compile(any_of([*MESSAGE_END_MARKS, *MESSAGE_START_MARKS]))
-_STRING_PATTERN = re.compile(r'\\.|"', re.DOTALL)
 
 _Verdict = Literal["plain", "wait", "enter", "drop"]
 """What to do about what may be a mark; drop: leave it out, with the blanks after it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """What was told apart: text, a thought, or calls, with the text `written` between their
-    marks.
-    """
-
-    text: str = ""
-    thought: str = ""
-    calls: tuple[WrittenCall, ...] = ()
-    written: str = ""
-
-
-class Scanner:
+class Scanner(Spans):
     """Reads one answer. Feed it with `feed`, and call `end` after the last text.
 
     `offered` are the names of tools: without any, nothing is a call. With `doubt_characters` the
@@ -86,26 +50,15 @@ class Scanner:
         doubt_characters: int = 0,
         literal: bool = False,
     ) -> None:
-        self._offered = offered
-        self._doubt_characters = doubt_characters
+        super().__init__(offered, doubt_characters)
         self._literal = literal
-        self._state: Callable[[bool], bool] = self._doubt if doubt_characters else self._text
-        self._buffer = ""
-        self._out: list[Piece] = []
-        self._lead = ""
-        self._context = ""
-        self._strip = self._said = self._fenced = self._tags_are_text = False
-        self._thought_before = self._called_before = False
-        self._bare_allowed = bool(offered)
-        self._opening = self._recipient = ""
-        self._depth = self._searched = self._scanned = self._closings = self._ticks = 0
-        self._in_string = False
-        self._thought_ends = CLOSE_TAGS_PATTERN
-        self.began_within_thoughts = False
-        """Whether thoughts ended that no mark had begun."""
 
     def feed(self, text: str) -> list[Piece]:
         """Take the next text; return what is certain now."""
+        plain = self._said and not (self._buffer or self._strip or self._fenced)
+        if plain and self._state == self._text and not _MARK_START_PATTERN.search(text):
+            self._say(text)
+            return self._drain(last=False)
         pieces = []
         for at in range(0, len(text), _FED_CHARACTERS):
             self._buffer += text[at : at + _FED_CHARACTERS]
@@ -132,8 +85,8 @@ class Scanner:
         text = self._buffer
         first = len(text) - len(text.lstrip()) if self._strip else 0
         for found in TEXT_MARKS_PATTERN.finditer(text):
-            begin = max(first, found.start() - _CONTEXT_CHARACTERS)
-            before = (self._context + text[begin : found.start()])[-_CONTEXT_CHARACTERS:]
+            begin = max(first, found.start() - CONTEXT_CHARACTERS)
+            before = (self._context + text[begin : found.start()])[-CONTEXT_CHARACTERS:]
             verdict = self._judge(found, before, last)
             if verdict == "plain":
                 continue
@@ -200,7 +153,7 @@ class Scanner:
         ):
             return "plain"
         self._opening, self._depth = found[0], 1
-        self._thought_ends = _tag_pattern(found[0])
+        self._thought_ends = tag_pattern(found[0])
         clear = not said or _SENTENCE_END_PATTERN.search(before)
         self._state = self._thought if clear else self._doubt
         return "enter"
@@ -219,7 +172,7 @@ class Scanner:
     def _judge_bare(self, found: re.Match[str], before: str, last: bool) -> _Verdict:
         if not (self._bare_allowed and _SENTENCE_END_PATTERN.search(before)):
             return "plain"
-        rest = found.string[found.start() : found.start() + _MAX_HEAD_CHARACTERS]
+        rest = found.string[found.start() : found.start() + MAX_HEAD_CHARACTERS]
         if not last and may_become_mark(rest):
             return "wait"
         if may_become_bare_call(rest, self._offered) is False:
@@ -230,9 +183,9 @@ class Scanner:
     def _judge_fence(self, found: re.Match[str], before: str, last: bool) -> _Verdict:
         if not _LINE_START_PATTERN.search(before):
             return "plain"
-        line = _FENCE_LINE_PATTERN.match(found.string, found.start())
+        line = FENCE_LINE_PATTERN.match(found.string, found.start())
         assert line is not None
-        rest = found.string[line.end() : line.end() + _MAX_HEAD_CHARACTERS]
+        rest = found.string[line.end() : line.end() + MAX_HEAD_CHARACTERS]
         if self._bare_allowed and not self._fenced:
             if not rest and not last:
                 return "wait"
@@ -241,202 +194,3 @@ class Scanner:
                 return "enter"
         self._fenced ^= found[0] != ACTION_WORD
         return "plain"
-
-    # -- thoughts --------------------------------------------------------------------------------
-
-    def _thought(self, last: bool) -> bool:
-        found = self._thought_ends.search(self._buffer)
-        if found is None:
-            kept = 0 if last else undecided_length(self._buffer)
-            self._think(self._buffer[: len(self._buffer) - kept])
-            self._buffer = self._buffer[len(self._buffer) - kept :]
-            return False
-        self._think(self._buffer[: found.start()])
-        if found[0] in MESSAGE_START_MARKS:  # of the next message
-            self._buffer, self._state = self._buffer[found.start() :], self._text
-            return True
-        self._buffer = self._buffer[found.end() :]
-        if found.lastgroup == "again":
-            self._depth += 1
-        else:
-            self._depth -= 1
-            # after an inner thought there may be more of the outer, or the answer
-            self._state, self._opening = (self._doubt if self._depth else self._text), ""
-            self._strip = True
-        return True
-
-    def _doubt(self, last: bool) -> bool:
-        """Hold back what is a thought if a closing tag comes, and text if none does."""
-        at_start = not self._depth
-        ends = CLOSE_TAGS_PATTERN if at_start else self._thought_ends
-        found = next((m for m in ends.finditer(self._buffer) if m.lastgroup != "again"), None)
-        room = self._doubt_characters if at_start else MAX_HELD_CHARACTERS
-        if at_start and self._begins_with_mark():
-            self._state = self._text
-            return True
-        if found is not None:
-            self.began_within_thoughts |= at_start
-            self._think(self._buffer[: found.start()])
-            self._buffer, self._opening = self._buffer[found.end() :], ""
-            self._depth, self._strip = max(0, self._depth - 1), True
-            self._state = self._doubt if self._depth else self._text
-            return True
-        if last or len(self._buffer) > room:
-            self._tags_are_text = not at_start
-            self._state, self._depth = self._text, 0
-            self._say(self._opening)
-            return True
-        return False
-
-    def _begins_with_mark(self) -> bool:
-        found = TEXT_MARKS_PATTERN.match(self._buffer.lstrip())
-        return found is not None and found.lastgroup in ("open", "header", "call")
-
-    def _think(self, thought: str) -> None:
-        self._lead, self._thought_before = "", True
-        if thought:
-            self._out.append(Piece(thought=thought))
-
-    # -- messages of harmony ---------------------------------------------------------------------
-
-    def _header(self, last: bool) -> bool:
-        header, found, rest = self._buffer.partition(MESSAGE_MARK)
-        self._state = self._text
-        room = _MAX_HEADER_CHARACTERS + (0 if found else len(MESSAGE_MARK))
-        if not found or len(header) > room:
-            if len(header) > room:
-                self._say(self._buffer[:1])
-                self._buffer = self._buffer[1:]
-                return True
-            if last:
-                self._buffer = ""
-                return True
-            self._state = self._header
-            return False
-        self._buffer = rest
-        channel, to = _CHANNEL_PATTERN.search(header), _RECIPIENT_PATTERN.search(header)
-        recipient = to[1] if to and to[1] != "assistant" else ""
-        if recipient and self._offered:
-            self._open_call("", recipient)
-        elif to or (channel and channel[1] == "analysis"):
-            self._depth, self._thought_ends = 1, _MESSAGE_ENDS_PATTERN
-            self._lead, self._state = "", self._thought
-        elif self._said:
-            self._say("\n\n")
-            self._strip = True
-        return True
-
-    # -- calls -----------------------------------------------------------------------------------
-
-    def _open_call(self, mark: str, recipient: str = "") -> None:
-        self._state, self._opening, self._recipient = self._call, mark, recipient
-        self._searched = self._scanned = self._closings = 0
-        self._in_string = False
-
-    def _call(self, last: bool) -> bool:
-        if not self._recipient and not may_become_body(self._buffer):
-            return self._release()
-        closing = CALL_MARKS.get(self._opening, "")
-        ends = _MESSAGE_ENDS_PATTERN if self._recipient else _closing_pattern(closing)
-        for found in ends.finditer(self._buffer, self._searched) if ends else ():
-            if not self._is_closed(found.start()):
-                continue
-            after = found.start() if found[0] in MESSAGE_START_MARKS else found.end()
-            return self._close(found.start(), after, closed=True)
-        if len(self._buffer) > MAX_HELD_CHARACTERS:
-            return self._release()
-        self._searched = max(self._searched, len(self._buffer) - LONGEST_MARK_CHARACTERS)
-        return last and self._close(len(self._buffer), len(self._buffer), closed=False)
-
-    def _is_closed(self, at: int) -> bool:
-        """Whether a closing mark is one, and not part of a text in JSON."""
-        body = self._buffer[:at]
-        if body.lstrip()[:1] in ("{", "["):
-            for found in _STRING_PATTERN.finditer(body, self._scanned):
-                self._in_string ^= found[0] == '"'
-        self._scanned, self._searched = at, at + 1
-        if not self._in_string:
-            return True
-        self._closings += 1
-        if self._closings > _MAX_CLOSINGS_IN_STRINGS:
-            return True
-        calls = read_calls(body)
-        return bool(calls) and all(call.arguments is not None for call in calls)
-
-    def _close(self, end: int, after: int, *, closed: bool) -> bool:
-        body = self._buffer[:end]
-        written = f"{self._opening}{self._buffer[:after]}"
-        if self._recipient:
-            calls = [read_arguments(self._recipient, body)]
-        else:
-            whole = written if self._opening in CALL_MARKS_OF_BODY else body
-            calls = read_calls(whole, closed=closed)
-        self._buffer, self._state = self._buffer[after:], self._text
-        if calls:
-            self._called(calls, written)
-        else:
-            self._say(written)
-        return True
-
-    def _release(self) -> bool:
-        """What was opened is no call: its mark is text."""
-        self._state = self._text
-        self._say(self._opening)
-        return True
-
-    def _bare(self, last: bool) -> bool:
-        line = _FENCE_LINE_PATTERN.match(self._buffer)
-        assert line is not None
-        head = self._buffer[line.end() : line.end() + _MAX_HEAD_CHARACTERS]
-        may = may_become_bare_call(head, self._offered)
-        if may is not False and not last and len(self._buffer) <= MAX_HELD_CHARACTERS:
-            return False
-        self._state = self._text
-        written = self._buffer.removeprefix(ACTION_WORD)
-        calls = read_calls_without_mark(written, self._offered) if last and may else None
-        if calls is not None:
-            self._called(calls, self._buffer)
-            self._buffer = ""
-            return True
-        self._bare_allowed = not may
-        first = next((m for m in ("```", ACTION_WORD) if self._buffer.startswith(m)), "{")
-        self._fenced = first == "```"
-        self._say(self._buffer[: len(first)])
-        self._buffer = self._buffer[len(first) :]
-        return True
-
-    def _called(self, calls: list[WrittenCall], written: str) -> None:
-        self._lead, self._strip, self._called_before = "", True, True
-        self._out.append(Piece(calls=tuple(calls), written=written))
-
-    # -- what is said ----------------------------------------------------------------------------
-
-    def _say(self, text: str) -> None:
-        if self._strip:
-            text = text.lstrip()
-        if not text:
-            return
-        self._context = (self._context + text)[-_CONTEXT_CHARACTERS:]
-        _, line, rest = text.rpartition("\n")
-        self._ticks = rest.count("`") + (0 if line else self._ticks)
-        if not self._said and not self._strip and text.isspace():
-            self._lead += text
-            return
-        self._said, self._strip = True, False
-        self._out.append(Piece(text=self._lead + text))
-        self._lead = ""
-
-
-@lru_cache(maxsize=64)
-def _tag_pattern(tag: str) -> re.Pattern[str]:
-    """Return what may stand in thoughts: their tag once more, or its end."""
-    close = closing_tag(tag)
-    again = (
-        rf"<{re.escape(close[2:-1])}(?:\s[^<>]{{0,128}})?>" if close[0] == "<" else re.escape(tag)
-    )
-    return re.compile(rf"(?P<again>{again})|{re.escape(close)}")
-
-
-@lru_cache(maxsize=64)
-def _closing_pattern(mark: str) -> re.Pattern[str] | None:
-    return re.compile(re.escape(mark)) if mark else None

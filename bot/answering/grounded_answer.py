@@ -147,8 +147,8 @@ def _quotation(asked: str, found: SearchResult) -> Iterator[Part]:
 def _nearest(asked: str, found: SearchResult) -> Iterator[Part]:
     """What comes nearest in the documents, where it is not sure that it answers."""
     shown: dict[str, Quotation] = {}
-    if (pointed := quote_pointed(found.pointed, found.passages)) is not None:
-        shown[pointed.text] = pointed
+    for one in quote_pointed(found.pointed, found.passages) or ():
+        shown[one.text] = one
     for number, passage in enumerate(found.passages[:_MAX_NEAREST_PASSAGES], 1):
         if passage.score >= _MIN_NEAREST_SHARE * found.passages[0].score:
             one = quote(asked, [passage], found.language) or quote_beginning([passage])

@@ -15,7 +15,7 @@ from backends.notations.families import NOTATIONS, find_notation
 from backends.notations.marks import OUTPUT_MARKS
 from backends.notations.notation import Notation
 from backends.notations.reader import AnswerReader
-from backends.notations.scanner import MAX_HELD_CHARACTERS
+from backends.notations.spans import MAX_HELD_CHARACTERS
 from tests.unit.backends.notations.answers import (
     TOOLS,
     Golden,
