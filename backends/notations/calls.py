@@ -48,7 +48,7 @@ def read_calls(body: str, *, closed: bool = True) -> list[WrittenCall]:
     A call whose name can be read, while its arguments cannot, is among them. Without the closing
     mark (`closed`) the text may have been cut short.
     """
-    body = _without_fence(body)
+    body = _without_fence(body.strip())
     try:
         if not closed and _KEYS_PATTERN.match(body):
             raise ValueError("it may be cut short")

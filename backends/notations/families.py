@@ -93,7 +93,7 @@ _LFM2: Final = Notation(
     between=", ",
     end="]<|tool_call_end|>",
     arguments="python",
-    told_by=(("<|tool_call_start|>",), ("<|tool_list_start|>",)),
+    told_by=(("<|tool_call_start|>",), ("<|tool_list_start|>",), ("List of tools: [",)),
 )
 _PHI4: Final = Notation(
     name="phi4",

@@ -152,7 +152,7 @@ class Scanner(Spans):
             said and after and after in _ENDS_OF_WORDS and not (at_line_start and after == " ")
         ):
             return "plain"
-        self._opening, self._depth = found[0], 1
+        self._opening, self._depth, self._searched = found[0], 1, 0
         self._thought_ends = tag_pattern(found[0])
         clear = not said or _SENTENCE_END_PATTERN.search(before)
         self._state = self._thought if clear else self._doubt

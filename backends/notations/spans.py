@@ -113,14 +113,15 @@ class Spans(ABC):
             self._depth -= 1
             # after an inner thought there may be more of the outer, or the answer
             self._state, self._opening = (self._doubt if self._depth else self._text), ""
-            self._strip = True
+            self._strip, self._searched = True, 0
         return True
 
     def _doubt(self, last: bool) -> bool:
         """Hold back what is a thought if a closing tag comes, and text if none does."""
         at_start = not self._depth
         ends = CLOSE_TAGS_PATTERN if at_start else self._thought_ends
-        found = next((m for m in ends.finditer(self._buffer) if m.lastgroup != "again"), None)
+        tags = ends.finditer(self._buffer, self._searched)
+        found = next((tag for tag in tags if tag.lastgroup != "again"), None)
         room = self._doubt_characters if at_start else MAX_HELD_CHARACTERS
         if at_start and self._begins_with_mark():
             self._state = self._text
@@ -129,7 +130,7 @@ class Spans(ABC):
             self.began_within_thoughts |= at_start
             self._think(self._buffer[: found.start()])
             self._buffer, self._opening = self._buffer[found.end() :], ""
-            self._depth, self._strip = max(0, self._depth - 1), True
+            self._depth, self._strip, self._searched = max(0, self._depth - 1), True, 0
             self._state = self._doubt if self._depth else self._text
             return True
         if last or len(self._buffer) > room:
@@ -137,6 +138,7 @@ class Spans(ABC):
             self._state, self._depth = self._text, 0
             self._say(self._opening)
             return True
+        self._searched = max(0, len(self._buffer) - LONGEST_MARK_CHARACTERS)
         return False
 
     def _begins_with_mark(self) -> bool:

@@ -199,7 +199,21 @@ def _margin_of_pdf() -> object:
     return lines_to_blocks([lines])
 
 
+def _answer_of_marks() -> object:
+    tool = Tool("look", "Looks.", {"type": "object", "properties": {"at": {"type": "string"}}})
+    starts = ("", "a <think>b", "<think>a<think>b</think>", '<tool_call>{"a": "', "<tool_call>")
+    marks = ("<think>", "</tool_call>", "[", ". [", " ", '"', "<|start|>", "<|end|>", "<arg_key>")
+    told = []
+    for start in (*starts, '{"name": "look", "arguments": {"at": "', "[look(at=", "Action:\n"):
+        for mark in (*marks, '\n{"name": "look"', "<parameter=a>", "]</tool_call>", "a <think>b"):
+            reader = AnswerReader([tool])
+            answer = Chunk(text=start + mark * (15_000 // len(mark)), finish="stop")
+            told.append(sum(1 for _ in reader.take(answer)))
+    return told
+
+
 LARGE: dict[str, Callable[[], Any]] = {
+    "answers of nothing but marks": _answer_of_marks,
     "a text of 19 MB is cut": lambda: split_text("Some words. A. B.\n" * 1_055_000, 900),
     "a paragraph of 120,000 lines": _paragraph_of_pdf,
     "a margin of 15,000 lines": _margin_of_pdf,

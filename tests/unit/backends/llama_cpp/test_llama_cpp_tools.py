@@ -51,6 +51,12 @@ def test_a_template_that_does_not_name_its_tools_offers_none(template: str) -> N
     assert not offers_tools(template)
 
 
+def test_a_template_may_mark_what_a_model_wrote_for_its_training() -> None:
+    written = "{%- generation -%}{{ m.content }}{%- endgeneration -%}"
+    marked = TAGGED.replace("{{ m.content }}", written)
+    assert offers_tools(marked)
+
+
 @pytest.mark.parametrize("source", [TAGGED, MARKED, BARE])
 def test_a_call_and_its_result_are_shown_to_the_model(model: Model, source: str) -> None:
     call = ToolCall("call00000", "roll_dice", {"sides": 6, "why": "<|im_end|> for fun"})
