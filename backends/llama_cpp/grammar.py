@@ -6,13 +6,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from llama_cpp.llama_grammar import SchemaConverter
+from llama_cpp.llama_grammar import PRIMITIVE_RULES, SchemaConverter
 
 from backends.errors import InvalidRequest
 
 _MAX_REPEATS = 1000
 _COUNT_KEYWORDS = ("minLength", "maxLength", "minItems", "maxItems")
 _MAX_GRAMMAR_CHARACTERS = 256 * 1024
+_CONVERTER_ERRORS = (AssertionError, ValueError, TypeError, LookupError, RecursionError)
+"""It asserts, and looks keys up without asking."""
+_UNSUPPORTED = "The JSON schema uses something that cannot be turned into a grammar; simplify it."
 _LITERAL_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"})
 
 
@@ -43,14 +46,38 @@ def compile_grammar(schema: Mapping[str, Any]) -> str:
         converter = _Converter(prop_order={}, allow_fetch=False, dotall=False, raw_pattern=False)
         converter.visit(converter.resolve_refs(copy, ""), "")
         grammar = str(converter.format_grammar())
-    # The converter asserts, and looks keys up without asking.
-    except (AssertionError, ValueError, TypeError, LookupError, RecursionError) as error:
-        raise InvalidRequest(
-            "The JSON schema uses something that cannot be turned into a grammar; simplify it."
-        ) from error
+    except _CONVERTER_ERRORS as error:
+        raise InvalidRequest(_UNSUPPORTED) from error
     if len(grammar) > _MAX_GRAMMAR_CHARACTERS:
         raise InvalidRequest("The JSON schema makes a grammar that is too large; simplify it.")
     return grammar
+
+
+class RuleBuilder(_Converter):
+    """Collects the rules of several schemas; one that says nothing allows any value."""
+
+    def __init__(self) -> None:
+        super().__init__(prop_order={}, allow_fetch=False, dotall=False, raw_pattern=False)
+
+    @property
+    def rules(self) -> dict[str, str]:
+        """The rules so far, by name."""
+        return self._rules  # type: ignore[no-any-return]
+
+    def add(self, schema: Mapping[str, Any], name: str) -> str:
+        """Add the rules of a schema without references; return the name of the first.
+
+        Raises `InvalidRequest` for what the converter does not support.
+        """
+        try:
+            return str(self.visit(schema, name))
+        except _CONVERTER_ERRORS as error:
+            raise InvalidRequest(_UNSUPPORTED) from error
+
+    def visit(self, schema: Mapping[str, Any], name: str) -> Any:
+        if not schema:
+            return self._add_primitive("value", PRIMITIVE_RULES["value"])
+        return super().visit(schema, name)
 
 
 def _check_repeats(node: Any) -> None:

@@ -15,6 +15,7 @@ from backends.errors import InvalidRequest
 from backends.llama_cpp.native import Context, Model
 from backends.llama_cpp.native_library import lib
 from backends.llama_cpp.options import LlamaCppOptions
+from backends.llama_cpp.tool_grammar import CallWatch
 from backends.pool.sampling import closer
 
 _PENALTY_WINDOW_TOKENS = 64
@@ -71,15 +72,23 @@ class Sampler:
 
     Order: logit bias, penalties, top-k, top-p, min-p, temperature, the draw. The penalties touch at
     most as many tokens as their window holds, so a top-k wider by that much goes before them: the
-    outcome is the same, and the vocabulary is walked once instead of twice.
+    outcome is the same, and the vocabulary is walked once instead of twice. With `calls` a grammar
+    holds the answer from where a tool call begins.
     """
 
     copies: None = None
     """It copies nothing; see `CopySampler`."""
 
-    def __init__(self, model: Model, chosen: SamplingSettings, grammar: str | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        chosen: SamplingSettings,
+        grammar: str | None = None,
+        calls: CallWatch | None = None,
+    ) -> None:
         self._model = model
         self._grammar: Any = None
+        self._calls = calls
         if grammar is not None:
             self._grammar = lib.llama_sampler_init_grammar(model.vocab, grammar.encode(), b"root")
             if not self._grammar:
@@ -95,16 +104,23 @@ class Sampler:
     def sample(self, context: Context, row: int) -> int:
         """Choose the next token of the sequence whose logits are in `row`."""
         if self._grammar is None:
-            return int(lib.llama_sampler_sample(self._chain, context.handle, row))
+            drawn = int(lib.llama_sampler_sample(self._chain, context.handle, row))
+            if self._calls is not None and self._calls.begins(drawn, self._model.piece(drawn)):
+                self._grammar = self._calls.start(self._model)
+            return drawn
         logits = np.ctypeslib.as_array(
             lib.llama_get_logits_ith(context.handle, row), shape=(self._model.n_vocab,)
         )
         token = self._choose(self._candidates(np.arange(self._model.n_vocab), logits))
         if token is None or not self._allowed(token):
             token = self._choose_allowed(logits)
+        self.accept(token)
+        return token
+
+    def accept(self, token: int) -> None:
+        """Take a token that the grammar allows as the next of the answer."""
         lib.llama_sampler_accept(self._grammar, token)
         lib.llama_sampler_accept(self._chain, token)
-        return token
 
     def close(self) -> None:
         if self._chain:
