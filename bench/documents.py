@@ -9,11 +9,16 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from backends.base import EngineContext
 from backends.files.catalog import EMBEDDER_FILE, TOKENIZER_FILE
 from backends.files.store import ModelStore, default_root
+from backends.onnx.embedder import ENGINE as ONNX
 from backends.onnx.embedder import OnnxEmbedder, OnnxOptions
+from backends.pool.pool import Pool
+from backends.pool.spec import ModelSpec
 from bench.rows import Row
 from bot.config.core import FetchSettings
 from bot.config.knowledge import KnowledgeSettings
@@ -68,6 +73,18 @@ async def real_embedder() -> AsyncIterator[Embedder]:
         yield await create_embedder(backend, english=True)
     finally:
         await backend.aclose()
+
+
+@asynccontextmanager
+async def pooled_embedder() -> AsyncIterator[Embedder]:
+    """The default embedder behind a pool, as the bot has it; its files are there already."""
+    spec = ModelSpec.model_validate({"backend": "onnx"})
+    store = ModelStore(default_root())
+    pool = Pool({"e": spec}, {"onnx": ONNX}, EngineContext(store, lambda _: None))
+    try:
+        yield await create_embedder(pool.backend("e"), partial(pool.embed, "e"), english=True)
+    finally:
+        await pool.aclose()
 
 
 @asynccontextmanager

@@ -16,7 +16,17 @@ from collections.abc import Awaitable
 from pathlib import Path
 
 from bench import abstaining, asking, blind, embedders, late
-from bench.documents import ROOT, Corpus, drain, opened, real_embedder, row, written, xquad
+from bench.documents import (
+    ROOT,
+    Corpus,
+    drain,
+    opened,
+    pooled_embedder,
+    real_embedder,
+    row,
+    written,
+    xquad,
+)
 from bench.rows import Row
 from bench.scale import at_scale, mixed
 from bot.answering.extractive_quote import quote
@@ -113,6 +123,39 @@ async def ingestion(corpus: Corpus, embedder: Embedder, *, quick: bool) -> list[
     ]
 
 
+async def questions_meanwhile(corpus: Corpus, *, quick: bool) -> list[Row]:
+    """How long a question is searched for while documents are read in, beside an idle bot; both
+    through the pool, which the questions and the documents share."""
+    asked = [question for question, _ in corpus.questions][: 40 if quick else 120]
+    async with pooled_embedder() as embedder:
+        with tempfile.TemporaryDirectory() as name:
+            root = Path(name)
+            stored = written(root / "stored", dict(enumerate(corpus.paragraphs[:60])))
+            more = written(root / "more", dict(enumerate(corpus.paragraphs[60:] * 4)))
+            async with opened(root, embedder) as service:
+                await drain(service.add(str(stored)))
+                idle = [await timed(service.search(question)) for question in asked]
+                reading = asyncio.create_task(drain(service.add(str(more))))
+                await asyncio.sleep(2.0)
+                busy: list[float] = []
+                for question in asked:
+                    if reading.done():
+                        break
+                    busy.append(await timed(service.search(question)))
+                await reading
+    slow_idle, slow_busy = (sorted(times)[int(0.95 * len(times))] for times in (idle, busy))
+    return [
+        row(
+            "a question during ingestion, p95, beside idle",
+            slow_busy / slow_idle,
+            "×",
+            2.0,
+            most=True,
+        ),
+        Row("the same while nothing is read in", round(1000 * slow_idle, 1), "ms", "", None),
+    ]
+
+
 def embedded_texts(corpus: Corpus, embedder: Embedder) -> list[str]:
     """What an ingestion gives to the embedder: passages and their sentences."""
     chunker = Chunker(embedder.count, embedder.window, KnowledgeSettings().chunk_tokens)
@@ -202,6 +245,7 @@ async def rows(quick: bool) -> list[Row]:
         measured = await quality(corpus, embedder)
         measured += await late.rows(corpus, embedder, quick=quick)
         measured += await ingestion(corpus, embedder, quick=quick)
+        measured += await questions_meanwhile(corpus, quick=quick)
         found = [*measured, *found]
         found.append(await unchanged(corpus, embedder, quick=quick))
         found += await at_scale(corpus, embedder, quick=quick)

@@ -21,11 +21,16 @@ from backends.pool.spec import PoolLimits
 from backends.pool.ticket import Ticket
 from backends.pool.wait_forecast import forecast_starts
 
+_LONGEST_GIVING_WAY_S = 5.0
+"""How long background work lets questions go first, so that it is done some day."""
+_QUESTIONS_COME_S = 30.0
+
 
 class Admission:
     """Decides who runs next on which of a model's replicas.
 
-    Fair by person; never more on a replica than its slots; never more waiting than `queue`.
+    Fair by person; questions before background work; never more on a replica than its slots; never
+    more waiting than `queue`.
     """
 
     def __init__(
@@ -35,7 +40,8 @@ class Admission:
         self._replicas = tuple(replicas)
         self._limits = limits
         self._room = queue
-        self._queue: FairQueue[Ticket] = FairQueue()
+        self._questions: FairQueue[Ticket] = FairQueue()
+        self._background: FairQueue[Ticket] = FairQueue()
         self._again: list[Ticket] = []
         self._inside: dict[int, Ticket] = {}
         self._numbers = itertools.count(1)
@@ -43,11 +49,17 @@ class Admission:
         self._timer: asyncio.TimerHandle | None = None
         self._announcing: asyncio.TimerHandle | None = None
         self._closed = False
+        self._questioned_at = float("-inf")
 
     @property
     def waiting(self) -> int:
         """Requests that wait for a slot."""
-        return len(self._queue) + len(self._again)
+        return len(self._questions) + len(self._background) + len(self._again)
+
+    @property
+    def questions_come(self) -> bool:
+        """Whether a question came lately, so that the next one may come soon."""
+        return time.monotonic() - self._questioned_at < _QUESTIONS_COME_S
 
     @property
     def running(self) -> int:
@@ -63,8 +75,9 @@ class Admission:
         prompt_tokens: int,
         max_tokens: int,
         deadline_s: float,
+        background: bool = False,
     ) -> Ticket:
-        """Take a place in the queue.
+        """Take a place in the queue; with `background` behind all questions.
 
         Raises `BackendBusy` if the queue, a person or a channel is full.
         """
@@ -81,10 +94,13 @@ class Admission:
             max_tokens=max_tokens,
             ends=now + deadline_s,
             entered=now,
+            background=background,
         )
         self._refuse_if_crowded(ticket)
+        if not background:
+            self._questioned_at = now
         self._inside[ticket.number] = ticket
-        self._queue.push(ticket, ticket.flow, ticket.cost(max_tokens))
+        self._queue_of(ticket).push(ticket, ticket.flow, ticket.cost(max_tokens))
         self._dispatch()
         if ticket.replica is None and ticket.error is None and self.waiting > self._room:
             self.leave(ticket)
@@ -137,13 +153,30 @@ class Admission:
         if ticket.replica is not None:
             if written is not None:
                 difference = ticket.cost(written) - ticket.cost(ticket.max_tokens)
-                self._queue.settle(ticket.flow, difference)
+                self._queue_of(ticket).settle(ticket.flow, difference)
             self._release(ticket)
         elif ticket in self._again:
             self._again.remove(ticket)
         else:
-            self._queue.remove(ticket, ticket.flow)
+            self._queue_of(ticket).remove(ticket, ticket.flow)
         self._dispatch()
+
+    def give_way(self, ticket: Ticket) -> bool:
+        """Hand the slot of background work to a question that waits, and wait again.
+
+        Returns False, and keeps the slot, if no question does.
+        """
+        assert ticket.replica is not None
+        if not self._again and not len(self._questions):
+            return False
+        ticket.replica.finish_request(ticket.number)
+        ticket.replica = None
+        ticket.entered = time.monotonic()
+        ticket.progress = None
+        ticket.news.clear()
+        self._background.push(ticket, ticket.flow, ticket.cost(ticket.max_tokens))
+        self._dispatch()
+        return True
 
     def record_answer(self, ticket: Ticket) -> None:
         """Record that the ticket's answer is complete: its replica now holds the conversation's
@@ -159,7 +192,7 @@ class Admission:
     def close(self) -> None:
         """Turn away everybody who waits, and all later requests."""
         self._closed = True
-        for ticket in [*self._again, *self._queue.ordered()]:
+        for ticket in self._in_order():
             ticket.error = BackendUnavailable("The bot is shutting down.")
             ticket.news.set()
         for timer in (self._timer, self._announcing):
@@ -209,17 +242,32 @@ class Admission:
                 self._again.remove(ticket)
                 self._start(ticket, replica)
                 return ticket
-        if not len(self._queue):
-            return None
         held = self._held_by_person()
-        taken = self._queue.take(
-            lambda one: self._may_hold_more(one, held) and self._choose(one) is not None
-        )
-        if taken is not None:
-            replica = self._choose(taken)
-            assert replica is not None
-            self._start(taken, replica)
-        return taken
+        queues = [self._questions, self._background]
+        if self._background_waited_s() > _LONGEST_GIVING_WAY_S:
+            queues.reverse()
+        for queue in queues:
+            taken = queue.take(
+                lambda one: self._may_hold_more(one, held) and self._choose(one) is not None
+            )
+            if taken is not None:
+                replica = self._choose(taken)
+                assert replica is not None
+                self._start(taken, replica)
+                return taken
+        return None
+
+    def _queue_of(self, ticket: Ticket) -> FairQueue[Ticket]:
+        return self._background if ticket.background else self._questions
+
+    def _in_order(self) -> list[Ticket]:
+        """Everybody who waits, in order of service."""
+        return [*self._again, *self._questions.ordered(), *self._background.ordered()]
+
+    def _background_waited_s(self) -> float:
+        waiting = self._background.ordered()
+        oldest = min((ticket.entered for ticket in waiting), default=float("inf"))
+        return time.monotonic() - oldest
 
     def _start(self, ticket: Ticket, replica: Replica) -> None:
         now = time.monotonic()
@@ -253,7 +301,7 @@ class Admission:
 
     def _turn_away(self) -> None:
         """Fail the requests that no replica can serve soon."""
-        for ticket in [*self._again, *self._queue.ordered()]:
+        for ticket in self._in_order():
             able = [r for r in self._replicas if r.index not in ticket.tried]
             if ticket.error is None and all(
                 replica.pause_left_s > self._limits.patience_s for replica in able
@@ -291,7 +339,7 @@ class Admission:
 
     def _announce(self) -> None:
         """Tell each waiting ticket its position and its expected wait, where they have changed."""
-        order = [*self._again, *self._queue.ordered()]
+        order = self._in_order()
         for at, (ticket, wait_s) in enumerate(zip(order, self._waits(order), strict=True)):
             told = ticket.progress
             if (

@@ -10,6 +10,8 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import TypeVar
 
+import numpy as np
+
 from backends.base import (
     Backend,
     Capabilities,
@@ -35,7 +37,11 @@ from backends.pool.capabilities import combine_capabilities
 from backends.pool.replica import Replica, ReplicaStatus
 from backends.pool.sampling import fill_recommended, limit_answer
 from backends.pool.spec import ModelSpec, PoolLimits
-from backends.pool.throughput import estimate_prompt_tokens, estimate_tokens
+from backends.pool.throughput import (
+    MAX_QUESTION_TEXTS,
+    estimate_prompt_tokens,
+    estimate_tokens,
+)
 from backends.pool.ticket import Ticket
 
 R = TypeVar("R")
@@ -168,15 +174,21 @@ class ServedModel:
             unmarked.learn(began=reader.began_within_thoughts, ended=chunk.finish == "stop")
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
-        """Embed on one slot of one replica."""
+        """Embed on one slot of one replica.
+
+        Many texts are embedded piece by piece, and questions that wait go between the pieces.
+        """
+        background = len(texts) > MAX_QUESTION_TEXTS
         ticket = self.admission.enter(
             person=None,
             channel=None,
             conversation=None,
-            prompt_tokens=estimate_tokens(*texts),
+            prompt_tokens=estimate_tokens(*texts[:MAX_QUESTION_TEXTS]),
             max_tokens=1,
             deadline_s=self._deadline_s,
+            background=background,
         )
+        done: list[Embeddings] = []
         try:
             while True:
                 async with aclosing(self.admission.wait(ticket)) as places:
@@ -184,15 +196,33 @@ class ServedModel:
                         pass
                 replica = _granted_replica(ticket)
                 try:
-                    rows = await _wait_until(ticket.ends, replica.backend.embed(texts))
+                    if await self._embed_pieces(ticket, replica, texts, done):
+                        replica.record_success()
+                        return done[0] if len(done) == 1 else np.concatenate(done)
                 except REPLICA_ERRORS as error:
                     self._note(replica, error)
                     self.admission.retry(ticket, error)
-                else:
-                    replica.record_success()
-                    return rows
         finally:
             self.admission.leave(ticket)
+
+    async def _embed_pieces(
+        self, ticket: Ticket, replica: Replica, texts: Sequence[str], done: list[Embeddings]
+    ) -> bool:
+        """Embed what is not in `done` yet; return False if a question was let go first."""
+        while True:
+            start = sum(map(len, done))
+            piece = texts
+            if ticket.background:
+                short = self.admission.questions_come
+                piece = replica.embedding_pace.cut(texts, start, short=short)
+            began = time.monotonic()
+            done.append(await _wait_until(ticket.ends, replica.backend.embed(piece)))
+            replica.embedding_pace.learn(piece, time.monotonic() - began)
+            if start + len(piece) >= len(texts):
+                return True
+            ticket.ends = time.monotonic() + self._deadline_s  # it is getting on
+            if self.admission.give_way(ticket):
+                return False
 
     async def count(self, messages: Sequence[ChatMessage]) -> int:
         return await self._first(lambda backend: backend.count(messages))

@@ -8,7 +8,7 @@ from typing import Literal
 
 from backends.base import Backend, Capabilities, Health, Usage
 from backends.errors import BackendBusy, BackendError
-from backends.pool.throughput import Throughput
+from backends.pool.throughput import EmbeddingPace, Throughput
 
 ReplicaState = Literal["ready", "cooling", "trial"]
 
@@ -64,6 +64,7 @@ class Replica:
         self.family_sampling = family_sampling
         self.index = index
         self.throughput = Throughput()
+        self.embedding_pace = EmbeddingPace()
         self.capabilities: Capabilities | None = None
         self.last_error: str | None = None
         self.running: dict[int, float] = {}

@@ -28,6 +28,8 @@ class Ticket:
     max_tokens: int
     ends: float
     entered: float
+    background: bool = False
+    """Nobody waits for it now: questions go first."""
     replica: Replica | None = None
     error: BackendError | None = None
     tried: set[int] = field(default_factory=set)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any, Literal
@@ -139,6 +140,7 @@ class OllamaServer(SpeechServer):
             )
         self.loaded.add(name)
         texts = request[BODY]["input"]
+        await asyncio.sleep(self.embedding_s)
         rows = [(3.0 * hash_words(text, 32)).tolist() for text in texts]
         return web.json_response({"model": name, "embeddings": rows})
 

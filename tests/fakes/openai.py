@@ -6,6 +6,7 @@ other server that offers `/v1` and nothing else.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -188,6 +189,7 @@ class OpenAIServer(SpeechServer):
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
+        await asyncio.sleep(self.embedding_s)
         data = [
             {"object": "embedding", "index": at, "embedding": (2.0 * row).tolist()}
             for at, row in enumerate(hash_words(text, 24) for text in request[BODY]["input"])

@@ -86,14 +86,14 @@ class SpeechServer:
     """A server on loopback; subclasses add their routes to `app`.
 
     `seen` holds the requests; each of `faults` spoils one POST, in order. `pause_s` is the time
-    between two pieces.
+    between two pieces, `embedding_s` that of one request for embeddings.
     """
 
     def __init__(self) -> None:
         self.app = web.Application(middlewares=[self._note])
         self.seen: list[Seen] = []
         self.faults: deque[Fault] = deque()
-        self.pause_s = 0.0
+        self.pause_s = self.embedding_s = 0.0
         self.answering = 0
         self.sent_bytes = 0
         """Of what `Fault.pieces` replaced a stream with."""
