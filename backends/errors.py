@@ -2,7 +2,8 @@
 
     BackendError
     ├── BackendUnavailable      the engine cannot be reached, or is not running
-    │   └── BackendTimeout      it was reached, and then sent nothing for too long
+    │   ├── BackendTimeout      it was reached, and then sent nothing for too long
+    │   └── AnswerInterrupted   it failed after a part of its answer had been passed on
     ├── BackendBusy             the bounded queue is full; `retry_after_s` says when to come back
     ├── BackendProtocolError    it answered something that its protocol does not allow
     ├── ContextOverflow         the prompt does not fit; carries both numbers
@@ -29,6 +30,10 @@ class BackendUnavailable(BackendError):
 
 class BackendTimeout(BackendUnavailable):
     """The engine was reached and then kept silent for longer than allowed."""
+
+
+class AnswerInterrupted(BackendUnavailable):
+    """The answer broke off: a part of it came, which stands, and the rest will not."""
 
 
 class BackendBusy(BackendError):

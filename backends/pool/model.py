@@ -24,6 +24,7 @@ from backends.base import (
     Usage,
 )
 from backends.errors import (
+    AnswerInterrupted,
     BackendBusy,
     BackendError,
     BackendProtocolError,
@@ -110,7 +111,7 @@ class ServedModel:
                 except REPLICA_ERRORS as error:
                     self._note(replica, error)
                     if spoken:
-                        raise
+                        raise AnswerInterrupted(str(error)) from error
                     self.admission.retry(ticket, error)
         finally:
             self.admission.leave(ticket, written)

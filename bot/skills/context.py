@@ -48,6 +48,9 @@ from bot.values import Page, PicturesRead
 
 _STEPS: Final = "steps done"
 """Key under which the results of `Context.step` are stored."""
+_PROMPT_CUT_NOTICE = say(
+    "This was too long for the model, which read only a part of it. Ask for less at once."
+)
 
 
 class Context:
@@ -332,6 +335,8 @@ class Context:
                         yield Status("writing")
                 if chunk.finish == "length" and answers:
                     self.record.cut = Cut(name, "".join(written), chunk.tokens, call)
+                if chunk.prompt_cut:
+                    yield Notice(_PROMPT_CUT_NOTICE, kind="footer")
                 if chunk.usage is not None:
                     usage = chunk.usage
                     self.record.add(usage)
@@ -341,14 +346,7 @@ class Context:
         self.record.silent = not answers
         if thoughts:
             yield File("thoughts.md", "".join(thoughts).strip().encode())
-        if thinks and not answers:
-            raise Failed(
-                say(
-                    "{name} thought about it and came to no answer; ask for less at "
-                    "once, or choose another model with /model.",
-                    name=name,
-                )
-            )
+        _check_answered(name, thinks=thinks, answers=answers)
 
     async def _continue(
         self, model: str, messages: Sequence[ChatMessage], sampling: Sampling
@@ -359,3 +357,15 @@ class Context:
             return ContinuedPrompt(tuple(messages), sampling)
         self._turn.go_on()
         return await continue_prompt(self.models, model, messages, sampling, cut)
+
+
+def _check_answered(model: str, *, thinks: bool, answers: bool) -> None:
+    """Raise `Failed` for a model that wrote nothing but its reasoning."""
+    if thinks and not answers:
+        raise Failed(
+            say(
+                "{name} thought about it and came to no answer; ask for less at "
+                "once, or choose another model with /model.",
+                name=model,
+            )
+        )

@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass
 
 from backends.errors import (
+    AnswerInterrupted,
     BackendBusy,
     BackendError,
     ContextOverflow,
@@ -67,6 +68,8 @@ def outcome_of(error: BaseException) -> Outcome:
         case ModelNotFound():
             words = say("This model is not available. Choose another with /model.")
             return _failed(words, str(error))
+        case AnswerInterrupted():
+            return _failed(say("The answer broke off here."), str(error))
         case BackendError():
             words = say("The model could not answer just now.")
             return _failed(words, str(error))
