@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from backends.base import Progress
 from backends.errors import BackendBusy, BackendError, BackendUnavailable, DeadlineExceeded
+from backends.pool.announcer import QueueAnnouncer
 from backends.pool.fair_queue import FairQueue
 from backends.pool.replica import Replica
 from backends.pool.routing import ReplicaRouter
@@ -47,7 +48,7 @@ class Admission:
         self._numbers = itertools.count(1)
         self._router = ReplicaRouter(model, self._replicas)
         self._timer: asyncio.TimerHandle | None = None
-        self._announcing: asyncio.TimerHandle | None = None
+        self._announcer = QueueAnnouncer(self._replicas, limits.progress_interval_s, self._in_order)
         self._closed = False
         self._questioned_at = float("-inf")
 
@@ -116,7 +117,7 @@ class Admission:
             if ticket.error is not None:
                 raise ticket.error
             if ticket.progress is None:
-                self._announce()
+                self._announcer.announce()
             if ticket.progress is not None and ticket.news.is_set():
                 ticket.news.clear()
                 yield ticket.progress
@@ -195,9 +196,9 @@ class Admission:
         for ticket in self._in_order():
             ticket.error = BackendUnavailable("The bot is shutting down.")
             ticket.news.set()
-        for timer in (self._timer, self._announcing):
-            if timer is not None:
-                timer.cancel()
+        self._announcer.close()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _release(self, ticket: Ticket) -> None:
         if ticket.replica is not None:
@@ -233,7 +234,7 @@ class Admission:
         self._turn_away()
         self._set_timer()
         if self.waiting:
-            self._announce_soon()
+            self._announcer.announce_soon()
 
     def _next(self) -> Ticket | None:
         for ticket in self._again:
@@ -302,7 +303,7 @@ class Admission:
     def _turn_away(self) -> None:
         """Fail the requests that no replica can serve soon."""
         for ticket in self._in_order():
-            able = [r for r in self._replicas if r.index not in ticket.tried]
+            able = self._router.able(ticket.tried)
             if ticket.error is None and all(
                 replica.pause_left_s > self._limits.patience_s for replica in able
             ):
@@ -324,36 +325,6 @@ class Admission:
         if rests:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(max(0.005, min(rests)), self._dispatch)
-
-    # -- where everybody stands ------------------------------------------------------------------
-
-    def _announce_soon(self) -> None:
-        if self._announcing is None and not self._closed:
-            loop = asyncio.get_running_loop()
-            interval = self._limits.progress_interval_s
-            self._announcing = loop.call_later(interval, self._announce_later)
-
-    def _announce_later(self) -> None:
-        self._announcing = None
-        self._announce()
-
-    def _announce(self) -> None:
-        """Tell each waiting ticket its position and its expected wait, where they have changed."""
-        order = self._in_order()
-        for at, (ticket, wait_s) in enumerate(zip(order, self._waits(order), strict=True)):
-            told = ticket.progress
-            if (
-                told is None
-                or told.position != at + 1
-                or abs((told.wait_s or 0.0) - wait_s) > max(2.0, wait_s / 4)
-            ):
-                ticket.progress = Progress("queued", position=at + 1, wait_s=round(wait_s, 1))
-                ticket.news.set()
-
-    def _waits(self, order: Sequence[Ticket]) -> list[float]:
-        return forecast_starts(
-            self._replicas, [(ticket.prompt_tokens, ticket.max_tokens) for ticket in order]
-        )
 
     def _expected_wait(self) -> float:
         """Seconds until the next slot, and with it a place in the queue, is free."""

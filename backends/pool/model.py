@@ -10,8 +10,6 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import TypeVar
 
-import numpy as np
-
 from backends.base import (
     Backend,
     Capabilities,
@@ -29,20 +27,17 @@ from backends.errors import (
     BackendError,
     BackendProtocolError,
     BackendUnavailable,
-    DeadlineExceeded,
     ModelNotFound,
 )
 from backends.notations.reader import AnswerReader, UnmarkedThoughts
 from backends.pool.admission import Admission
 from backends.pool.capabilities import combine_capabilities
+from backends.pool.embedding import MAX_QUESTION_TEXTS, embed_pieces, join_rows
+from backends.pool.health_watch import HealthWatch
 from backends.pool.replica import Replica, ReplicaStatus
 from backends.pool.sampling import fill_recommended, limit_answer
 from backends.pool.spec import ModelSpec, PoolLimits
-from backends.pool.throughput import (
-    MAX_QUESTION_TEXTS,
-    estimate_prompt_tokens,
-    estimate_tokens,
-)
+from backends.pool.throughput import estimate_prompt_tokens, estimate_tokens
 from backends.pool.ticket import Ticket
 
 R = TypeVar("R")
@@ -60,7 +55,12 @@ class ServedModel:
     """Serves one model. Its methods are those of `Pool`, without the `model` argument."""
 
     def __init__(
-        self, name: str, spec: ModelSpec, replicas: Sequence[Replica], limits: PoolLimits
+        self,
+        name: str,
+        spec: ModelSpec,
+        replicas: Sequence[Replica],
+        limits: PoolLimits,
+        watch: HealthWatch,
     ) -> None:
         self.name = name
         self.spec = spec
@@ -71,8 +71,11 @@ class ServedModel:
         self._unmarked_thoughts = {replica.index: UnmarkedThoughts() for replica in self.replicas}
         queue = limits.queue if spec.queue is None else spec.queue
         self.admission = Admission(name, self.replicas, limits, queue)
+        self._watch = watch
+        watch.watch(name, self.replicas, self.admission.refresh)
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        self._watch.note_use()
         sampling = limit_answer(
             self.spec.sampling.fill(request.sampling),
             [one.capabilities.context for one in self.replicas if one.capabilities is not None],
@@ -149,7 +152,7 @@ class ServedModel:
         stream = replica.backend.chat(replace(request, deadline_s=left, sampling=sampling))
         async with aclosing(stream):
             while True:
-                chunk = await _wait_until(ticket.ends, anext(stream, None))
+                chunk = await ticket.wait_for(anext(stream, None))
                 if chunk is None:
                     raise BackendProtocolError(f"The model {self.name!r} stopped in mid-answer.")
                 if chunk.text or chunk.tool_calls or chunk.thinking:
@@ -179,6 +182,7 @@ class ServedModel:
 
         Many texts are embedded piece by piece, and questions that wait go between the pieces.
         """
+        self._watch.note_use()
         background = len(texts) > MAX_QUESTION_TEXTS
         ticket = self.admission.enter(
             person=None,
@@ -197,33 +201,15 @@ class ServedModel:
                         pass
                 replica = _granted_replica(ticket)
                 try:
-                    if await self._embed_pieces(ticket, replica, texts, done):
+                    pieces = embed_pieces(self.admission, ticket, replica, texts, done)
+                    if await pieces:
                         replica.record_success()
-                        return done[0] if len(done) == 1 else np.concatenate(done)
+                        return join_rows(done, replica.backend.name)
                 except REPLICA_ERRORS as error:
                     self._note(replica, error)
                     self.admission.retry(ticket, error)
         finally:
             self.admission.leave(ticket)
-
-    async def _embed_pieces(
-        self, ticket: Ticket, replica: Replica, texts: Sequence[str], done: list[Embeddings]
-    ) -> bool:
-        """Embed what is not in `done` yet; return False if a question was let go first."""
-        while True:
-            start = sum(map(len, done))
-            piece = texts
-            if ticket.background:
-                short = self.admission.questions_come
-                piece = replica.embedding_pace.cut(texts, start, short=short)
-            began = time.monotonic()
-            done.append(await _wait_until(ticket.ends, replica.backend.embed(piece)))
-            replica.embedding_pace.learn(piece, time.monotonic() - began)
-            if start + len(piece) >= len(texts):
-                return True
-            ticket.ends = time.monotonic() + self._deadline_s  # it is getting on
-            if self.admission.give_way(ticket):
-                return False
 
     async def count(self, messages: Sequence[ChatMessage]) -> int:
         return await self._first(lambda backend: backend.count(messages))
@@ -233,8 +219,10 @@ class ServedModel:
 
         The context is smaller by the tokens reserved for thoughts.
         """
+        self._watch.note_use()
+        well = [replica for replica in self.replicas if not replica.unwell] or self.replicas
         found = await asyncio.gather(
-            *(self._capabilities(replica) for replica in self.replicas), return_exceptions=True
+            *(self._capabilities(replica) for replica in well), return_exceptions=True
         )
         able = [each for each in found if isinstance(each, Capabilities)]
         if not able:
@@ -308,7 +296,11 @@ class ServedModel:
 
     async def _capabilities(self, replica: Replica) -> Capabilities:
         if replica.capabilities is None:
-            replica.capabilities = await replica.backend.capabilities()
+            try:
+                replica.capabilities = await replica.backend.capabilities()
+            except BackendUnavailable:
+                self._watch.note_failure(replica)
+                raise
         return replica.capabilities
 
     async def _first(self, ask: Callable[[Backend], Awaitable[R]]) -> R:
@@ -316,7 +308,9 @@ class ServedModel:
         first.
         """
         failure: BackendError | None = None
-        for replica in sorted(self.replicas, key=lambda each: (each.pause_left_s, each.index)):
+        for replica in sorted(
+            self.replicas, key=lambda each: (each.unwell, each.pause_left_s, each.index)
+        ):
             try:
                 return await ask(replica.backend)
             except REPLICA_ERRORS as error:
@@ -326,6 +320,7 @@ class ServedModel:
 
     def _note(self, replica: Replica, error: BackendError) -> None:
         replica.record_failure(error)
+        self._watch.note_failure(replica)
         _log.warning(
             "pool.replica_failed model=%s replica=%d engine=%s error=%r",
             self.name,
@@ -338,12 +333,3 @@ class ServedModel:
 def _granted_replica(ticket: Ticket) -> Replica:
     assert ticket.replica is not None
     return ticket.replica
-
-
-async def _wait_until(ends: float, awaited: Awaitable[R]) -> R:
-    """Await something until a time of `time.monotonic`. Raises `DeadlineExceeded` after it."""
-    try:
-        async with asyncio.timeout(max(0.0, ends - time.monotonic())):
-            return await awaited
-    except TimeoutError:
-        raise DeadlineExceeded("The answer was not complete in time.") from None

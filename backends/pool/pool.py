@@ -25,6 +25,7 @@ from backends.base import (
     Health,
 )
 from backends.errors import BackendError, ModelNotFound
+from backends.pool.health_watch import HealthWatch
 from backends.pool.model import ServedModel
 from backends.pool.replica import Replica, ReplicaStatus
 from backends.pool.spec import ModelSpec, PoolLimits, ResolvedReplica, SpecError, suggest_similar
@@ -51,6 +52,7 @@ class Pool:
     ) -> None:
         limits = limits or PoolLimits()
         resolved = resolve_models(models, engines)
+        self._watch = HealthWatch(limits.health_interval_s)
         self._models = {
             name: ServedModel(
                 name,
@@ -60,6 +62,7 @@ class Pool:
                     for at, one in enumerate(replicas)
                 ],
                 limits,
+                self._watch,
             )
             for name, replicas in resolved.items()
         }
@@ -130,6 +133,7 @@ class Pool:
 
     async def aclose(self) -> None:
         """Turn away waiting requests; end every answer, engine and child. Safe to call twice."""
+        await self._watch.aclose()
         await asyncio.gather(*(served.aclose() for served in self._models.values()))
         closing = [engine.close() for engine in self._engines.values() if engine.close is not None]
         for error in await asyncio.gather(*closing, return_exceptions=True):

@@ -8,7 +8,8 @@ from typing import Literal
 
 from backends.base import Backend, Capabilities, Health, Usage
 from backends.errors import BackendBusy, BackendError
-from backends.pool.throughput import EmbeddingPace, Throughput
+from backends.pool.embedding import EmbeddingPace
+from backends.pool.throughput import Throughput
 
 ReplicaState = Literal["ready", "cooling", "trial"]
 
@@ -72,6 +73,8 @@ class Replica:
         self.answered = self.failed = self.cancelled = 0
         self.prompt_tokens = self.cached_tokens = self.completion_tokens = 0
         self.served_at: float | None = None
+        self.unwell = False
+        """Whether it could not answer when it was last asked for its health."""
         self._resident: bool | None = None
         self._first_pause_s = first_pause_s
         self._longest_pause_s = longest_pause_s
@@ -81,7 +84,7 @@ class Replica:
 
     @property
     def state(self) -> ReplicaState:
-        if self.pause_left_s > 0:
+        if self.pause_left_s > 0 or self.unwell:
             return "cooling"
         return "trial" if self._failures else "ready"
 
@@ -127,8 +130,9 @@ class Replica:
 
     def mark_first_token(self) -> bool:
         """Clear past failures, since an answer has begun; return whether there were any."""
-        doubted = self._failures > 0
+        doubted = self._failures > 0 or self.unwell
         self._failures = 0
+        self.unwell = False
         self._paused_until = 0.0
         return doubted
 
@@ -160,9 +164,15 @@ class Replica:
         self._paused_until = 0.0
 
     def record_health(self, health: Health) -> None:
-        """Record whether the backend says that its model is in memory."""
+        """Record what the backend says of itself. One that comes back may be used at once."""
         if health.resident is not None:
             self._resident = health.resident
+        if health.ok and self.unwell:
+            self._failures = 0
+            self.end_pause()
+        if not health.ok:
+            self.last_error = health.detail or self.last_error
+        self.unwell = not health.ok
 
     def status(self, model: str, queued: int) -> ReplicaStatus:
         measured = self.throughput.measured

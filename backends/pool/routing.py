@@ -35,7 +35,7 @@ class ReplicaRouter:
         tried: Collection[int] = (),
     ) -> Replica | None:
         """Return the replica that should start the request now; None while waiting is better."""
-        awake = [r for r in self._replicas if r.index not in tried and r.pause_left_s == 0]
+        awake = [replica for replica in self.able(tried) if replica.pause_left_s == 0]
         free = [replica for replica in awake if replica.free]
         if not free:
             return None
@@ -47,6 +47,14 @@ class ReplicaRouter:
             return spill
         saved_s = spill.throughput.reading_s(prompt_tokens)  # what the cache at home is worth
         return None if waited_s + home.wait_s() < saved_s else spill
+
+    def able(self, tried: Collection[int] = ()) -> list[Replica]:
+        """Return the replicas that may be asked, now or after a pause: those that are well.
+
+        If none is, they may be asked all the same: health is a hint, and an answer is proof.
+        """
+        left = [replica for replica in self._replicas if replica.index not in tried]
+        return [replica for replica in left if not replica.unwell] or left
 
     def home(self, conversation: str | None, among: Sequence[Replica]) -> Replica | None:
         """Return the conversation's home replica, busy or not."""

@@ -196,6 +196,7 @@ class PoolLimits(BaseModel):
     whoever comes next). `answer_tokens` is the longest answer of a request that sets no limit,
     where the context has four times the room. A failing replica rests `first_pause_s`, then twice
     as long each time up to `longest_pause_s`; a request waits for it at most `patience_s`.
+    Replicas are asked for their health every `health_interval_s` while they are used.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -210,6 +211,7 @@ class PoolLimits(BaseModel):
     longest_pause_s: Annotated[Seconds, Field(gt=0)] = 60.0
     patience_s: Annotated[Seconds, Field(ge=0)] = 3.0
     progress_interval_s: Annotated[Seconds, Field(gt=0)] = 0.25
+    health_interval_s: Annotated[Seconds, Field(gt=0)] = 15.0
 
 
 def suggest_similar(word: str, known: Iterable[str]) -> str:

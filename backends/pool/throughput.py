@@ -1,8 +1,7 @@
-"""Measures how fast a replica reads, writes and embeds, from its own answers."""
+"""Measures how fast a replica reads and writes, from its own answers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backends.base import ChatMessage, Usage
@@ -43,40 +42,6 @@ class Throughput:
     def service_s(self, prompt_tokens: int, max_tokens: int) -> float:
         """Expected time that a request holds a slot."""
         return self.reading_s(prompt_tokens) + min(self.answer, max_tokens) / max(self.decode, 1e-6)
-
-
-MAX_QUESTION_TEXTS = 8
-"""A call with more texts than a question has, all its wordings included, is background work."""
-_PIECE_S = 0.1
-"""How long a piece of background work should take: what a question waits for at most."""
-_SHORT_PIECE_S = 0.025
-"""The same while questions come; short pieces are embedded at a tenth less speed."""
-_MAX_PIECE_TEXTS = 256
-_MIN_PIECE_CHARACTERS = 400
-
-
-@dataclass(slots=True)
-class EmbeddingPace:
-    """How fast texts are embedded, in characters a second, by the last pieces."""
-
-    characters_per_s: float = 20_000.0
-
-    def cut(self, texts: Sequence[str], start: int, *, short: bool = False) -> Sequence[str]:
-        """Return the texts of the next piece, at least one; `short` while questions come."""
-        seconds = _SHORT_PIECE_S if short else _PIECE_S
-        most = max(_MIN_PIECE_CHARACTERS, self.characters_per_s * seconds)
-        end, size = start, 0
-        while end < len(texts) and end - start < _MAX_PIECE_TEXTS:
-            size += len(texts[end])
-            if end > start and size > most:
-                break
-            end += 1
-        return texts[start:end]
-
-    def learn(self, piece: Sequence[str], took_s: float) -> None:
-        """Update the speed with one piece."""
-        speed = sum(map(len, piece)) / max(took_s, 1e-6)
-        self.characters_per_s += _SMOOTHING_WEIGHT * (speed - self.characters_per_s)
 
 
 def estimate_tokens(*texts: str) -> int:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from backends.base import Progress
-from backends.errors import BackendError
+from backends.errors import BackendError, DeadlineExceeded
 from backends.pool.replica import Replica
+
+T = TypeVar("T")
 
 _ROUND_TOKENS = 512.0
 """Written tokens that one round of the fair queue stands for."""
@@ -40,6 +45,14 @@ class Ticket:
     @property
     def queue_s(self) -> float:
         return max(0.0, self.started - self.entered)
+
+    async def wait_for(self, awaited: Awaitable[T]) -> T:
+        """Await something until the request's end. Raises `DeadlineExceeded` after it."""
+        try:
+            async with asyncio.timeout(max(0.0, self.ends - time.monotonic())):
+                return await awaited
+        except TimeoutError:
+            raise DeadlineExceeded("The answer was not complete in time.") from None
 
     def cost(self, written: int) -> float:
         """Rounds that the request is worth with so many written tokens."""

@@ -95,6 +95,8 @@ class SpeechServer:
         self.faults: deque[Fault] = deque()
         self.pause_s = self.embedding_s = 0.0
         self.answering = 0
+        self.port = 0
+        """A free one is taken where it is not set; another server can follow on it."""
         self.sent_bytes = 0
         """Of what `Fault.pieces` replaced a stream with."""
 
@@ -103,7 +105,7 @@ class SpeechServer:
             self.app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
         )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
         self.port = self._runner.addresses[0][1]
         self.url = f"http://127.0.0.1:{self.port}"

@@ -19,6 +19,7 @@ from backends.base import (
     Sampling,
 )
 from backends.errors import (
+    AnswerInterrupted,
     BackendBusy,
     BackendError,
     BackendProtocolError,
@@ -228,7 +229,7 @@ async def test_a_stream_that_just_ends_is_an_error() -> None:
     engine = Engine("short", ScriptedOptions, lambda name, options, context: Short(name, options))
     spec = ModelSpec.model_validate({"backend": "short"})
     pool = Pool({"m": spec}, {"short": engine}, bare_context(), LIMITS)
-    with pytest.raises(BackendProtocolError, match="stopped in mid-answer"):
+    with pytest.raises(AnswerInterrupted, match="stopped in mid-answer"):
         await chunks(pool, request())
     await pool.aclose()
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from backends.errors import BackendError
+from backends.pool.embedding import MAX_QUESTION_TEXTS, EmbeddingPace
 from backends.pool.pool import Pool
 from backends.pool.spec import ModelSpec, PoolLimits
-from backends.pool.throughput import MAX_QUESTION_TEXTS, EmbeddingPace
 from backends.registry import load_engines
 from tests.fakes.contexts import bare_context
 from tests.fakes.ollama import OllamaServer
