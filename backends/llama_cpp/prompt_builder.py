@@ -59,9 +59,12 @@ class PromptBuilder:
     # -- what callers use ------------------------------------------------------------------------
 
     def tokens(self, text: str) -> int:
-        """Count the tokens of a text, without begin and end tokens."""
+        """Count the tokens of a text, without begin and end tokens.
+
+        Quick: it reads the disk only where no vocabulary is in memory.
+        """
         with self._lock:
-            return len(self._words().tokenize(text, special=False))
+            return len((self._vocabulary or self._words()).tokenize(text, special=False))
 
     def count(self, messages: Sequence[ChatMessage]) -> int:
         """Count the tokens of the messages as a prompt; an embedder's as texts to embed."""
