@@ -20,7 +20,7 @@ from bot.replies.protocol import Sink
 from bot.skills.hookspecs import __file__ as hookspecs_file
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 HOOKS = re.findall(r"^def (\w+)\(", Path(hookspecs_file).read_text("utf-8"), re.MULTILINE)
 _COMMAND = re.compile(r"(?:^|[`(]|bin/)parlance((?: [a-z][a-z-]*)+)([^`\n]*)", re.MULTILINE)
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")

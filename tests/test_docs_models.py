@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -112,3 +113,19 @@ def test_a_switch_that_yaml_reads_as_no_is_understood(tmp_path: Path) -> None:
         yaml.safe_load("models: {q: {backend: llama_cpp, source: 'file:x', thinking: off}}"),
     )
     assert config.models["q"].thinking == "off"
+
+
+FAMILY_PAGES = sorted((ROOT / "docs" / "models").glob("*.md"))
+
+
+def test_this_llama_cpp_knows_the_architectures_of_every_family_page() -> None:
+    found = importlib.util.find_spec("llama_cpp")
+    assert found is not None
+    assert found.origin is not None
+    library = min(Path(found.origin).parent.joinpath("lib").glob("libllama.*")).read_bytes()
+    assert len(FAMILY_PAGES) == 13
+    for page in FAMILY_PAGES:
+        assert f"models/{page.name}" in MODELS
+        (row,) = re.findall(r"^\| runs as \| ([^|]*) \|", page.read_text("utf-8"), re.MULTILINE)
+        for name in re.findall(r"`([^`]+)`", row):
+            assert name.encode() + b"\0" in library, f"{page.name}: {name}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from backends.base import Picture
-from bot.catalogue.sentence import join_sentences, say, say_number
+from bot.catalogue.sentence import join_sentences, lay_out, say, say_number
 from bot.errors import Recording, Refused, UserFacingError
 from bot.events import Attachment
 from bot.skills.context import Context
@@ -117,5 +117,5 @@ async def _cannot_see(ctx: Context, model: str) -> str:
     blind = say("{model} cannot see pictures.", model=model)
     if not able:
         return blind
-    call = ctx.written(f"/model use {able[0]}")
+    call = ctx.written(lay_out("/model use {name}", name=able[0]))
     return join_sentences((blind, say("{model} can: {call}", model=able[0], call=call)), " ")
