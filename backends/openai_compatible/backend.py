@@ -50,7 +50,7 @@ from backends.openai_compatible.errors import CLIENT_ERRORS, translate_error
 from backends.openai_compatible.options import OpenAICompatibleOptions
 from backends.openai_compatible.probe import Connection, may_be_model
 from backends.openai_compatible.wire import CONTINUING_SERVERS, StreamAssembler
-from backends.pool.request_validation import check_request
+from backends.pool.request_validation import check_pictures, check_request
 from backends.remote import deadline_at, hide_secrets, wait_bounded, watch_stream
 from backends.token_estimate import TokenEstimator
 from backends.worker.server_process import ServerProcess
@@ -86,7 +86,7 @@ class OpenAICompatibleBackend:
         return can_think and options.thinking != "off" and not options.starts_thinking
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        await check_request(request, vision=True)
+        await check_request(request, vision=True)  # whether it sees, its server may have to tell
         if not self._options.chat:
             raise InvalidRequest(f"The model {self.name!r} is for embeddings only.")
         ends = deadline_at(request.deadline_s)
@@ -109,6 +109,7 @@ class OpenAICompatibleBackend:
         began = time.monotonic()
         try:
             await self._check_model(connection)
+            check_pictures(request, vision=self._sees(connection))
             marks = connection.properties.marks
             request = replace(request, messages=marks.escape_messages(request.messages))
             response = await self._open(connection, request, ends)
@@ -226,13 +227,17 @@ class OpenAICompatibleBackend:
             dimension=dimension,
             tools=bool(properties.tools if options.tools is None else options.tools),
             json_schema=options.json_schema and options.chat,
-            vision=bool(properties.vision if options.vision is None else options.vision),
+            vision=self._sees(connection),
             continues=properties.owner in CONTINUING_SERVERS,
             thinking=options.starts_thinking or is_thinking_template(properties.template),
             template=properties.template,
             family=connection.model,
             parameters=properties.parameters,
         )
+
+    def _sees(self, connection: Connection) -> bool:
+        told = self._options.vision
+        return bool(connection.properties.vision if told is None else told)
 
     async def health(self) -> Health:
         if self._process is not None and not self._process.ready:

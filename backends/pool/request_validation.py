@@ -23,8 +23,7 @@ async def check_request(
     """
     if not request.messages:
         raise InvalidRequest("The request holds no message.")
-    if not vision and any(message.pictures for message in request.messages):
-        raise InvalidRequest("This engine cannot see pictures.")
+    check_pictures(request, vision=vision)
     if request.sampling.answer_tokens < 1:
         raise InvalidRequest("max_tokens must be at least 1.")
     if not all(request.sampling.stop):
@@ -34,6 +33,12 @@ async def check_request(
     check_copying(request.sampling)
     if request.sampling.json_schema is not None:
         await asyncio.to_thread(check_schema, request.sampling.json_schema)
+
+
+def check_pictures(request: ChatRequest, *, vision: bool) -> None:
+    """Raise `InvalidRequest` for pictures that a model cannot see."""
+    if not vision and any(message.pictures for message in request.messages):
+        raise InvalidRequest("This model cannot see pictures.")
 
 
 def check_schema(schema: Mapping[str, Any]) -> None:

@@ -35,6 +35,7 @@ from backends.base import (
     ChatMessage,
     ChatRequest,
     FinishReason,
+    Picture,
     Progress,
     Sampling,
     Usage,
@@ -47,6 +48,10 @@ from backends.errors import (
     ModelNotFound,
 )
 
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
+)
+"""A PNG of one pixel, in base64."""
 UNICODE = "naïve 🦙 日本語 👩‍🚀"
 """Characters of one to four bytes, and one made of several code points."""
 
@@ -276,6 +281,21 @@ class BackendContract:
             return
         said = (await ask(backend, asked)).text
         assert said == COPIES_NOTHING or all(line in text for line in said.splitlines())
+
+    async def test_pictures_are_counted_and_taken_or_the_request_is_refused(
+        self, backend: Backend
+    ) -> None:
+        if not self.chats:
+            pytest.skip("an engine that does not chat")
+        asked = prompt("What is it?", max_tokens=5)
+        (blind,) = asked.messages[-1:]
+        sees = replace(blind, pictures=(Picture(PIXEL, "image/png", 280, 280),))
+        try:
+            await ask(backend, replace(asked, messages=(*asked.messages[:-1], sees)))
+        except InvalidRequest:
+            assert not (await backend.capabilities()).vision
+            return
+        assert await backend.count([sees]) >= await backend.count([blind]) + 64
 
     async def test_a_deadline_that_has_passed_is_an_error(self, backend: Backend) -> None:
         if not self.chats:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.discord.state import EVE
 from tests.fakes.ollama import OllamaServer
 from tests.fakes.openai import OpenAIServer
 from tests.fakes.pictures import Arrived, arrived, photo
@@ -120,3 +121,23 @@ class TestPictures:
             assert kind == "data:image/jpeg;base64"
             one = arrived(data)
             assert (one.top, one.bottom, one.has_metadata) == ("blue", "red", False)
+
+
+@pytest.mark.parametrize("driver", ["discord"], indirect=True)
+async def test_the_picture_of_a_message_that_is_replied_to_is_seen(
+    make_house: Any, ollama: OllamaServer
+) -> None:
+    house: House = await make_house(**entry(ollama, "seeing"))
+    fake = house.driver.fake  # type: ignore[attr-defined]
+    files = [
+        fake.world.add_file(f"http://127.0.0.1:{fake.port}", "image.png", data)
+        | {"content_type": "image/png"}
+        for data in (photo(), photo(400, 600))
+    ]
+    number = await fake.say("", author=EVE, attachments=files)
+    await fake.say("what is that?", mention=True, reply_to=number)
+    await is_answered(house)
+    await house.driver.press("regenerate")
+    await house.until(lambda: len(sent(ollama)) == 2, "asked again")
+    for pictures in sent(ollama):  # both have the same name
+        assert [(one.width, one.height) for one in pictures] == [(600, 400), (400, 600)]

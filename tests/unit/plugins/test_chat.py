@@ -149,10 +149,10 @@ async def test_attached_text_is_read_and_fenced(on: Stage) -> None:
 
 
 async def test_a_file_that_cannot_be_read_is_named_and_the_rest_goes_on(on: Stage) -> None:
-    files = (attachment("cat.png", b"\x89PNG\0\0"), attachment("note.txt", "Buy milk."))
+    files = (attachment("cat.bin", b"\x89PNG\0\0"), attachment("note.txt", "Buy milk."))
     said = await on.run(answer, on.context("Read this", attachments=files))
     assert said.notices == [
-        "cat.png is left out: cat.png is not text, so there is nothing to read in it."
+        "cat.bin is left out: cat.bin is not text, so there is nothing to read in it."
     ]
     assert "Buy milk." in on.prompts()[0]
 

@@ -360,7 +360,15 @@ async def test_pictures_are_parts_of_a_message_before_its_text(
     said = ChatMessage("user", "what is it?", pictures=(Picture("aGk=", "image/png", 280, 280),))
     blind = await backend.count([ChatMessage("user", "what is it?")])
     assert await backend.count([said]) == blind + 114
-    await chunks(backend, ChatRequest((said,), sampling=Sampling(max_tokens=12)))
+    asked = ChatRequest((said,), sampling=Sampling(max_tokens=12))
+    with pytest.raises(InvalidRequest, match="cannot see pictures"):
+        await chunks(backend, asked)
+    assert not server.bodies(CHAT)
+    seeing = make(server.base, vision=True)
+    try:
+        await chunks(seeing, asked)
+    finally:
+        await seeing.aclose()
     assert server.bodies(CHAT)[0]["messages"] == [
         {
             "role": "user",
