@@ -12,10 +12,10 @@ class EvidenceSigns:
     """The features that the evidence gate uses.
 
     `coverage`: how much of the question's weight of words the best passage has, 0 to 1, where a
-    word that is rare in the documents weighs more. `similarity`: cosine of the
-    question and the best sentence; `late`: mean cosine of the question's tokens with those of the
-    passage (late interaction), None where it was not computed. `margin`: how far the best passage's
-    score is above the next one's. `lone`: whether it has a single word that could be looked up,
+    word that is rare in the documents weighs more. `similarity`: cosine of the question and the
+    best sentence; `late`: mean cosine of the question's tokens with those of the passage (late
+    interaction), None where it was not computed. `margin`: how far the best passage's score is
+    above the next one's. `lone`: whether it has a single word that could be looked up,
     which is found somewhere by chance. `talk`: how much nearer a short one comes to small talk than
     to the best sentence. `trust`: how well the embedder knows the language. `unspaced`: whether the
     question is written without spaces between words.
@@ -101,8 +101,9 @@ def _apply_curve(calibration: EvidenceCurve, signs: EvidenceSigns) -> float:
 
 
 def _guess_late(signs: EvidenceSigns) -> float:
-    """What late interaction would give, by the best sentence."""
-    return 0.22 + 0.67 * signs.similarity
+    """What late interaction would give, by the best sentence; words that are there are near
+    themselves."""
+    return max(0.22 + 0.67 * signs.similarity, 0.28 + 0.17 * signs.coverage)
 
 
 _MIN_COUNTED_PASSAGES = 50
