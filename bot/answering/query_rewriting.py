@@ -25,7 +25,7 @@ from bot.history.protocol import StoredMessage
 from bot.knowledge.language.words import extract_terms, is_unspaced, stem
 from bot.prompting.foreign_text import Trusted
 from bot.skills.context import Context
-from bot.values import SearchResult
+from bot.values import Passage, SearchResult
 
 log = structlog.get_logger(__name__)
 
@@ -78,9 +78,18 @@ async def search_for(
         before=() if asked != question else before,
         beside=beside,
     )
+    found = replace(found, passages=_each_once(found.passages))
     if asked != question and not found.searched:
         return replace(found, searched=(asked,))
     return found
+
+
+def _each_once(passages: Sequence[Passage]) -> tuple[Passage, ...]:
+    """The passages without those of copies of a document: the same text under the same heading."""
+    found: dict[tuple[str, str, str], Passage] = {}
+    for one in passages:
+        found.setdefault((one.title, one.heading, one.text), one)
+    return tuple(found.values())
 
 
 async def _rewrite(

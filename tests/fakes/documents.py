@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backends.onnx.embedder import OnnxEmbedder
+from backends.base import Backend
 from backends.scripted.backend import ScriptedBackend
 from bot.commands.authorization import Authorizer
 from bot.commands.declaration import Command
@@ -53,7 +53,7 @@ class Library:
 @asynccontextmanager
 async def library(
     folder: Path,
-    embedder_model: OnnxEmbedder,
+    embedder_model: Backend,
     *backends: ScriptedBackend,
     bases: dict[str, KnowledgeBase] | None = None,
     commands: Sequence[Command] = (ask,),

@@ -7,6 +7,7 @@ part costs its own few words.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
@@ -15,6 +16,7 @@ from bot.answering.query_rewriting import search_for
 from bot.answering.questions.parts import may_have_parts, split_question
 from bot.answering.reader import find_reader, read_passages
 from bot.history.protocol import StoredMessage
+from bot.knowledge.language.sentences import split_sentences
 from bot.skills.context import Context
 from bot.values import Passage, Pointed, QuestionPart, SearchResult
 
@@ -23,6 +25,10 @@ MAX_QUESTION_CHARACTERS = 4_000
 _PASSAGES = 8
 """How many passages are searched for a question, and for its parts together."""
 _MIN_PASSAGES_EACH = 3
+_LONG_CHARACTERS = 600
+"""Of a longer text, a story or a log, the sentences that ask are searched, if it has any."""
+_MAX_ASKING_SENTENCES = 3
+_ASKING = re.compile(r"[?？؟][\s\"'”’»)\]]*$")
 
 
 async def look_up(
@@ -45,7 +51,10 @@ async def look_up(
     asked = f"{question}\n\n{about}".strip()[:MAX_QUESTION_CHARACTERS]
     reading = _Reading(ctx, bases, system, model, history)
     parts = [] if about or not bases else await _split(ctx, question, model)
-    whole = await reading.search(asked)
+    searched = await asyncio.to_thread(find_asking, asked)
+    whole = await reading.search(searched)
+    if searched != asked and not whole.searched:
+        whole = replace(whole, searched=(searched,))
     if not parts:
         return await reading.read(question, whole, about)
     each = max(_MIN_PASSAGES_EACH, _PASSAGES // len(parts))
@@ -58,6 +67,14 @@ async def look_up(
     if not any(one.outcome == "answer" for one in read):
         return await reading.read(question, whole)
     return _together(whole, parts, read, passages)
+
+
+def find_asking(text: str) -> str:
+    """What is searched for a text: of a long one the last sentences that ask something."""
+    if len(text) <= _LONG_CHARACTERS:
+        return text
+    asking = [one for one in split_sentences(text) if _ASKING.search(one)]
+    return " ".join(asking[-_MAX_ASKING_SENTENCES:]) or text
 
 
 async def _split(ctx: Context, question: str, model: str | None) -> Sequence[str]:

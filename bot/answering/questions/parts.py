@@ -48,7 +48,8 @@ _JOINING_WORDS = split_words(
     "сравни разница en of verschil vergelijk"
 )
 _JOINING_SIGNS = re.compile(
-    r"[,，、;；]|\n[ \t]*(?:[-*•]|\d+[.)])|[和与跟及]|还是|比较|または|および|比べ|違い|[와과]\s|및|비교",
+    r"[,，、;；]|\n[ \t]*(?:[-*•]|\d+[.)])"
+    r"|[和与跟及]|还是|比较|または|および|比べ|違い|[와과]\s|및|비교"
 )
 _KNOWN_LANGUAGES = frozenset({"en", "de", "fr", "es", "it", "pt", "ru", "nl", "zh", "ja", "ko"})
 _ASKED = re.compile(r"\w\s?[?？]")
