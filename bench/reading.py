@@ -218,7 +218,12 @@ def _half_rows(what: str, answered: Sequence[Answered]) -> list[Row]:
         blind.rate(f"{what}: abstains right", _share(one.right for one in nothing), _TARGET_SHARE),
         blind.rate(f"{what}: answered", counted.answered),
         blind.rate(f"{what}: near the subject, not there, and answered", counted.invented),
-        row(f"{what}: citations literally in a passage", 100 * good / (cited or 1), "%", 100),
+        row(
+            f"{what}: citations literally in a passage",
+            100 * good / cited if cited else 100,
+            "%",
+            100,
+        ),
         row(
             f"{what}: tokens of passages read twice",
             sum(one.read_twice for one in answered),
