@@ -242,8 +242,8 @@ class OnnxEmbedder(OnnxModel):
         given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         wanted = {node.name for node in session.get_inputs()}  # some know no segments
         first = session.get_outputs()[0].name  # some have a second one, pooled their own way
-        states: Embeddings = session.run([first], {name: given[name] for name in wanted})[0]
-        return states
+        outputs = session.run([first], {name: given[name] for name in wanted})
+        return np.asarray(outputs[0], np.float32)
 
 
 def _to_unit_length(rows: Embeddings) -> Embeddings:

@@ -44,11 +44,10 @@ async def compare_tokens(
         return
     if not len(asked) or not all(len(tokens) for tokens in given):
         return
-    for candidate, tokens in zip(head, given, strict=True):
-        candidate.late = float((asked @ tokens.T).max(axis=1).mean())
-    best = max(candidate.late for candidate in head)
+    near = [float((asked @ tokens.T).max(axis=1).mean()) for tokens in given]
     floor = rest[0].score if rest else 0.0
-    for candidate in head:
-        moved = candidate.score + LATE_WEIGHT * (candidate.late - best)
+    for candidate, late in zip(head, near, strict=True):
+        candidate.late = late
+        moved = candidate.score + LATE_WEIGHT * (late - max(near))
         candidate.score = max(min(floor, candidate.score), moved)
     found.sort(key=lambda c: (-c.score, c.row.number))
