@@ -243,7 +243,8 @@ class OnnxEmbedder(OnnxModel):
         wanted = {node.name for node in session.get_inputs()}  # some know no segments
         first = session.get_outputs()[0].name  # some have a second one, pooled their own way
         outputs = session.run([first], {name: given[name] for name in wanted})
-        return np.asarray(outputs[0], np.float32)
+        states: Embeddings = np.asarray(outputs[0], np.float32)
+        return states
 
 
 def _to_unit_length(rows: Embeddings) -> Embeddings:
