@@ -243,13 +243,13 @@ class OnnxEmbedder(OnnxModel):
         wanted = {node.name for node in session.get_inputs()}  # some know no segments
         first = session.get_outputs()[0].name  # some have a second one, pooled their own way
         outputs = session.run([first], {name: given[name] for name in wanted})
-        states: Embeddings = np.asarray(outputs[0], np.float32)
-        return states
+        return np.asarray(outputs[0], np.float32)
 
 
 def _to_unit_length(rows: Embeddings) -> Embeddings:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.maximum(lengths, np.float32(1e-12))
+    units: Embeddings = rows / np.maximum(lengths, np.float32(1e-12))
+    return units
 
 
 def _create(name: str, options: OnnxOptions, context: EngineContext) -> Backend:
