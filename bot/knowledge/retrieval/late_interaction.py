@@ -44,10 +44,10 @@ async def compare_tokens(
         return
     if not len(asked) or not all(len(tokens) for tokens in given):
         return
-    near = [float((asked @ tokens.T).max(axis=1).mean()) for tokens in given]
+    cosines = [float((asked @ tokens.T).max(axis=1).mean()) for tokens in given]
     floor = rest[0].score if rest else 0.0
-    for candidate, late in zip(head, near, strict=True):
+    for candidate, late in zip(head, cosines, strict=True):
         candidate.late = late
-        moved = candidate.score + LATE_WEIGHT * (late - max(near))
+        moved = candidate.score + LATE_WEIGHT * (late - max(cosines))
         candidate.score = max(min(floor, candidate.score), moved)
     found.sort(key=lambda c: (-c.score, c.row.number))
