@@ -68,7 +68,7 @@ _FILLERS = _all(
     "scorso scorsa fa o passado passada há de vorige afgelopen geleden d st nd rd th",
     0,
 )
-_TIME_WORD = re.compile(r"aujourd'hui|[^\W\d_]+|\d+(?=(?:st|nd|rd|th)?\b)")
+_TIME_WORD = re.compile(r"aujourd'hui|[^\W\d_]+|\d+")
 
 
 def parse_time_phrase(text: str, now: datetime) -> datetime | None:
