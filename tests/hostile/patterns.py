@@ -22,6 +22,7 @@ METHODS = frozenset({"search", "match", "fullmatch", "sub", "subn", "split", "fi
 MADE_OF_WORDS = {
     "bot/knowledge/index/full_text.py": r"(?<!\w)(?:trams|tram|the\ town\ hall|a)(?!\w)",
     "bot/observability/redaction.py": "token-0123456789|token-01234567|token",
+    "backends/notations/spans.py": r"(?P<again><think(?:\s[^<>]{0,128})?>)|</think>",
     "backends/chat_marks.py": r"(?=<\|im_end\|>|<\|im_start\|>|\[INST\]|<s>).",
 }
 """Patterns of escaped words that are known at run time, as they look then."""
