@@ -8,22 +8,22 @@ text, and one different id invalidates the whole cache behind it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
-
-from jinja2 import TemplateError, nodes
-from jinja2.ext import Extension, loopcontrols
-from jinja2.parser import Parser
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from backends.base import ChatMessage, Tool
 from backends.chat_marks import ChatMarkEscaper
 from backends.errors import InvalidRequest
 from backends.llama_cpp.control_tokens import ControlTokenGuard, Tokenizer
 from backends.llama_cpp.formats import FORMATS, find_family
+from backends.llama_cpp.template_sandbox import (
+    TEMPLATE_ERRORS,
+    TemplateTooLong,
+    compile_template,
+    render_template,
+    runs_for_ever,
+)
 from backends.notations.thoughts import (
     TEMPLATE_THINKING_SWITCHES,
     Thinking,
@@ -76,12 +76,17 @@ class ChatTemplate:
         self.family = name or find_family(text)
         self._thinks = thinking != "off"
         try:
-            self._template = _ENVIRONMENT.from_string(text)
-        except TemplateError as error:
+            self._template = compile_template(text)
+        except TEMPLATE_ERRORS as error:
             raise InvalidRequest(
                 "The model file's chat template cannot be read; set chat_format to one of "
                 f"{', '.join(FORMATS)}."
             ) from error
+        if name is None and runs_for_ever(self._template):
+            raise InvalidRequest(
+                "The model file's chat template runs for ever; set chat_format to one of "
+                f"{', '.join(FORMATS)}."
+            )
 
     def encode(self, messages: Sequence[ChatMessage], known: Sequence[int] = ()) -> list[int]:
         """Return the token ids of the messages as a prompt, up to where the answer begins.
@@ -141,7 +146,8 @@ class ChatTemplate:
         attempts = (messages, _merge_system_into_user(messages))
         for number, attempt in enumerate(attempts, 1):
             try:
-                return self._template.render(
+                return render_template(
+                    self._template,
                     messages=attempt,
                     add_generation_prompt=True,
                     bos_token=self._model.bos,
@@ -149,9 +155,13 @@ class ChatTemplate:
                     tools=tools,
                     **({} if self._thinks else TEMPLATE_THINKING_SWITCHES),
                 )
+            except TemplateTooLong as error:
+                raise InvalidRequest(
+                    "The model's chat template takes too long with these messages."
+                ) from error
             # A template is somebody's program; whatever it raises means that it does not take
             # these messages. Many refuse a system message, so that is tried without one.
-            except _TEMPLATE_ERRORS as error:
+            except TEMPLATE_ERRORS as error:
                 if number == len(attempts):
                     raise InvalidRequest(
                         "The model's chat template does not accept these messages."
@@ -241,14 +251,15 @@ def offers_tools(template: str) -> bool:
     """Return whether a template lists the tools it is given, found by rendering it."""
     tool = Tool("look_for_the_lamp", "Looks.", {"type": "object", "properties": {}})
     try:
-        written = _ENVIRONMENT.from_string(template).render(
+        written = render_template(
+            compile_template(template),
             messages=[{"role": "user", "content": "hello"}],
             add_generation_prompt=True,
             bos_token="",
             eos_token="",
             tools=[tool_to_json(tool)],
         )
-    except _TEMPLATE_ERRORS:
+    except TEMPLATE_ERRORS:
         return False
     return tool.name in written
 
@@ -263,36 +274,3 @@ def _merge_system_into_user(messages: list[dict[str, Any]]) -> list[dict[str, An
         else:
             merged.append({"role": role, "content": message["content"]})
     return merged
-
-
-def _raise_template_error(message: str) -> None:
-    raise TemplateError(message)
-
-
-def _to_json(value: Any, ensure_ascii: bool = False, **how: Any) -> str:
-    return json.dumps(value, ensure_ascii=ensure_ascii, **how)
-
-
-class _GenerationBlock(Extension):
-    """`{% generation %}`, by which templates for training mark what a model wrote."""
-
-    tags = {"generation"}  # noqa: RUF012 - the library's own name and type
-
-    def parse(self, parser: Parser) -> list[nodes.Node]:
-        next(parser.stream)
-        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
-
-
-def _create_environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, _GenerationBlock]
-    )
-    environment.filters["tojson"] = _to_json
-    environment.globals["raise_exception"] = _raise_template_error
-    environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
-    return environment
-
-
-_ENVIRONMENT = _create_environment()
-_TEMPLATE_ERRORS = (TemplateError, TypeError, ValueError, LookupError, ArithmeticError)
-"""What a template may raise that does not take what it is given."""
