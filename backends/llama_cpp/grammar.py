@@ -31,6 +31,11 @@ class _Converter(SchemaConverter):  # type: ignore[misc] # the package has no ty
             literal = json.dumps(json.loads(literal), ensure_ascii=False)
         return f'"{literal.translate(_LITERAL_ESCAPES)}"'
 
+    def visit(self, schema: Mapping[str, Any], name: str) -> Any:
+        if not schema and name:  # any value, where the original allows objects alone
+            return self._add_primitive("value", PRIMITIVE_RULES["value"])
+        return super().visit(schema, name)
+
     def _generate_constant_rule(self, value: Any) -> str:
         return self._format_literal(json.dumps(value, ensure_ascii=False))
 
@@ -73,11 +78,6 @@ class RuleBuilder(_Converter):
             return str(self.visit(schema, name))
         except _CONVERTER_ERRORS as error:
             raise InvalidRequest(_UNSUPPORTED) from error
-
-    def visit(self, schema: Mapping[str, Any], name: str) -> Any:
-        if not schema:
-            return self._add_primitive("value", PRIMITIVE_RULES["value"])
-        return super().visit(schema, name)
 
 
 def _check_repeats(node: Any) -> None:

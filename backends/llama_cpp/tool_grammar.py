@@ -11,9 +11,9 @@ from typing import Any
 from backends.base import Tool
 from backends.errors import InvalidRequest
 from backends.llama_cpp.grammar import RuleBuilder
-from backends.llama_cpp.loose_schema import loosen_schema
 from backends.llama_cpp.native import Model
 from backends.llama_cpp.native_library import lib
+from backends.loose_schema import loosen_schema
 from backends.notations.notation import Notation
 
 _ANY_OBJECT = {"type": "object"}

@@ -21,6 +21,7 @@ from backends.base import (
     Sampling,
     Usage,
 )
+from backends.envelope import chat_in_envelope
 from backends.errors import (
     AnswerInterrupted,
     BackendBusy,
@@ -149,7 +150,10 @@ class ServedModel:
             may_think=self.spec.thinking != "off",
             family_fields=replica.family_sampling,
         )
-        stream = replica.backend.chat(replace(request, deadline_s=left, sampling=sampling))
+        asked = replace(request, deadline_s=left, sampling=sampling)
+        able = replica.capabilities
+        plain = bool(asked.tools and able and able.json_schema and not able.tools)
+        stream = chat_in_envelope(replica.backend, asked) if plain else replica.backend.chat(asked)
         async with aclosing(stream):
             while True:
                 chunk = await ticket.wait_for(anext(stream, None))

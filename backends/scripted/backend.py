@@ -187,7 +187,7 @@ class ScriptedBackend:
             context=self.options.context,
             embed=True,
             dimension=self.options.dimension,
-            tools=True,
+            tools=self.options.tools,
             json_schema=True,
             continues=self.options.continues,
             copies=self.options.copies,

@@ -106,7 +106,7 @@ class ScriptedOptions(EngineOptions):
     number), `queue` how many more may wait. With `down` every request fails so, and health says it.
     With `continues` an answer goes on behind its beginning, where that is the last message; with
     `copies` it can be held to copied text. `reads` says whether it is a reader of passages,
-    `vision` whether it takes pictures.
+    `vision` whether it takes pictures, `tools` whether it takes tools by itself.
     """
 
     replies: tuple[Reply, ...] = ()
@@ -123,6 +123,7 @@ class ScriptedOptions(EngineOptions):
     copies: bool = True
     reads: bool | None = False
     vision: bool = False
+    tools: bool = True
     family: str = ""
 
     @field_validator("replies", mode="before")

@@ -12,11 +12,11 @@ import jsonschema
 import pytest
 
 from backends.base import ChatMessage, ChatRequest, Sampling, Tool, ToolCall
-from backends.llama_cpp.loose_schema import loosen_schema
 from backends.llama_cpp.native import Model
 from backends.llama_cpp.options import LlamaCppOptions
 from backends.llama_cpp.sampling import Sampler, SamplingSettings
 from backends.llama_cpp.tool_grammar import CallWatch, compile_tool_grammar
+from backends.loose_schema import loosen_schema
 from backends.notations.families import NOTATIONS, find_notation
 from tests.fakes.ggufs import with_template
 from tests.hostile.schemas import HOSTILE_SCHEMAS
