@@ -130,19 +130,18 @@ async def questions_meanwhile(corpus: Corpus, *, quick: bool) -> list[Row]:
     async with pooled_embedder() as embedder:
         with tempfile.TemporaryDirectory() as name:
             root = Path(name)
-            stored = written(root / "stored", dict(enumerate(corpus.paragraphs[:60])))
-            more = written(root / "more", dict(enumerate(corpus.paragraphs[60:] * 4)))
+            stored = written(root / "stored", dict(enumerate(corpus.paragraphs[:40])))
+            more = written(root / "more", dict(enumerate(corpus.paragraphs[40:] * 4)))
             async with opened(root, embedder) as service:
                 await drain(service.add(str(stored)))
                 idle = [await timed(service.search(question)) for question in asked]
                 reading = asyncio.create_task(drain(service.add(str(more))))
                 await asyncio.sleep(2.0)
                 busy: list[float] = []
-                for question in asked:
-                    if reading.done():
-                        break
-                    busy.append(await timed(service.search(question)))
-                await reading
+                while not reading.done() and len(busy) < len(asked):
+                    busy.append(await timed(service.search(asked[len(busy)])))
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
     slow_idle, slow_busy = (sorted(times)[int(0.95 * len(times))] for times in (idle, busy))
     return [
         row(
