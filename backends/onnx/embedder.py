@@ -78,13 +78,15 @@ class OnnxOptions(EngineOptions):
 
 
 class OnnxEmbedder(OnnxModel):
-    """Embeds texts; loads on first use, and computes in a thread of its own.
+    """Embeds texts; loads on first use, and computes in threads of its own.
 
     Long calls yield to others after every batch.
     """
 
     kind = "embedder"
     action = "embeds texts"
+    parallel = 2
+    """A question is embedded beside the documents that are being read in."""
 
     def __init__(self, name: str, options: OnnxOptions, files: ModelFiles) -> None:
         super().__init__(name, options, files, options.queue)
@@ -92,6 +94,7 @@ class OnnxEmbedder(OnnxModel):
         # By the same names, in the same order, as what stands before a text is told by.
         self.pooling: Pooling = options.pooling or find_family(options.source, name).pooling
         self._tokenizer_lock = threading.Lock()
+        self._session_lock = threading.Lock()
         self._rest: asyncio.TimerHandle | None = None
 
     @property
@@ -199,15 +202,16 @@ class OnnxEmbedder(OnnxModel):
             family="bert",
         )
 
-    # What follows runs in the engine's own thread.
+    # What follows runs in the engine's own threads.
 
     def _loaded(self) -> InferenceSession:
-        if self._session is None:
-            options = self.options
-            path = self._files.path(options.source, options.sha256)
-            self._session = open_session(path, options.threads, low_memory=options.low_memory)
-            release_free_memory()
-        return self._session
+        with self._session_lock:
+            if self._session is None:
+                options = self.options
+                path = self._files.path(options.source, options.sha256)
+                self._session = open_session(path, options.threads, low_memory=options.low_memory)
+                release_free_memory()
+            return self._session
 
     def _dimension(self) -> int:
         return int(self._loaded().get_outputs()[0].shape[-1])

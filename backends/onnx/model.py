@@ -1,4 +1,4 @@
-"""The common base of ONNX embedders and rerankers: a thread of their own, and their files."""
+"""The common base of ONNX embedders and rerankers: threads of their own, and their files."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ _T = TypeVar("_T")
 
 
 class OnnxModel:
-    """A model that loads on first use, and computes in one thread.
+    """A model that loads on first use.
 
     `kind` ("embedder") and `action` ("embeds texts") are used in messages; at most `queue` callers
-    are admitted at once.
+    are admitted at once. `parallel` calls compute side by side, each in a thread.
     """
 
     kind = "model"
     action = "computes"
+    parallel = 1
 
     def __init__(self, name: str, options: EngineOptions, files: ModelFiles, queue: int) -> None:
         self.name = name
         self._sources = options.sources
         self._files = files
         self._queue = queue
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"onnx-{name}")
+        self._thread = ThreadPoolExecutor(self.parallel, thread_name_prefix=f"onnx-{name}")
         self._session: InferenceSession | None = None
         self._tokenizer: Tokenizer | None = None
         self._calls = 0

@@ -278,12 +278,16 @@ class Admission:
         ticket.news.set()
 
     def _choose(self, ticket: Ticket) -> Replica | None:
-        return self._router.choose(
+        """Return the replica to start on, if one is free; background work leaves a slot free."""
+        replica = self._router.choose(
             ticket.conversation,
             ticket.prompt_tokens,
             waited_s=time.monotonic() - ticket.entered,
             tried=ticket.tried,
         )
+        if replica is not None and ticket.background and 1 < replica.slots <= replica.busy + 1:
+            return None
+        return replica
 
     def _held_by_person(self) -> dict[str, int]:
         held: dict[str, int] = {}

@@ -107,6 +107,11 @@ class Replica:
         return max(1, int(getattr(self.backend, "parallel", self._parallel)))
 
     @property
+    def busy(self) -> int:
+        """Requests that run on it."""
+        return len(self.running)
+
+    @property
     def free(self) -> bool:
         return self.pause_left_s == 0 and len(self.running) < self.slots
 

@@ -70,7 +70,7 @@ async def test_the_loop_goes_on_while_it_computes(embedder_model: OnnxEmbedder) 
         turns += 1
     assert turns > 3
     names = [thread.name for thread in threading.enumerate()]
-    assert sum(name.startswith("onnx-embedder") for name in names) == 1
+    assert 1 <= sum(name.startswith("onnx-embedder") for name in names) <= 2
 
 
 async def test_a_short_call_is_not_held_up_by_a_long_one(embedder_model: OnnxEmbedder) -> None:

@@ -26,15 +26,15 @@ PATHS = {"ollama": "/api/embed", "openai_compatible": "/v1/embeddings"}
 
 
 @asynccontextmanager
-async def embedding(engine: str) -> AsyncIterator[tuple[Pool, SpeechServer]]:
-    """A pool with one embedder of one slot, and its server, which takes its time."""
+async def embedding(engine: str, parallel: int = 1) -> AsyncIterator[tuple[Pool, SpeechServer]]:
+    """A pool with one embedder, and its server, which takes its time."""
     server: SpeechServer = OllamaServer() if engine == "ollama" else OpenAIServer()
     async with server:
         server.embedding_s = 0.01
         entry: dict[str, Any] = {"backend": engine, "url": server.url, "model": "minilm"}
         if engine == "openai_compatible":
             entry |= {"url": f"{server.url}/v1", "model": "tiny", "embeddings": True}
-        spec = ModelSpec.model_validate({**entry, "parallel": 1})
+        spec = ModelSpec.model_validate({**entry, "parallel": parallel})
         pool = Pool({"e": spec}, ENGINES, bare_context(), PoolLimits(first_pause_s=0.01))
         try:
             await pool.embed("e", ["loaded"])
@@ -78,6 +78,20 @@ async def test_questions_that_come_together_all_go_before_the_batch(engine: str)
         await asyncio.gather(*(pool.embed("e", question) for question in questions))
         after = inputs(server, engine)[before : before + 6]  # one piece may be under way
         assert [texts for texts in after if texts in questions] == questions
+        await asyncio.gather(*batches)
+
+
+@pytest.mark.parametrize("engine", PATHS)
+async def test_where_there_are_several_slots_batches_leave_one_to_questions(engine: str) -> None:
+    async with embedding(engine, parallel=2) as (pool, server):
+        batches = [asyncio.create_task(pool.embed("e", DOCUMENTS[:20])) for _ in range(3)]
+        for _ in range(30):
+            await asyncio.sleep(0.001)
+            assert server.answering <= 1
+        question = asyncio.create_task(pool.embed("e", ["question"]))
+        await asyncio.sleep(0)
+        assert pool.status("e")[0].busy == 2, "the question waits, though a slot is kept for it"
+        await question
         await asyncio.gather(*batches)
 
 
