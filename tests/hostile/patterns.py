@@ -23,6 +23,7 @@ MADE_OF_WORDS = {
     "bot/knowledge/index/full_text.py": r"(?<!\w)(?:trams|tram|the\ town\ hall|a)(?!\w)",
     "bot/observability/redaction.py": "token-0123456789|token-01234567|token",
     "backends/notations/spans.py": r"(?P<again><think(?:\s[^<>]{0,128})?>)|</think>",
+    "backends/openai_compatible/dialect.py": r"\bstream_options\b",
     "backends/chat_marks.py": r"(?=<\|im_end\|>|<\|im_start\|>|\[INST\]|<s>).",
 }
 """Patterns of escaped words that are known at run time, as they look then."""
