@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from backends.base import Backend, ChatMessage, ChatRequest, Chunk, Tool, ToolCall
+from backends.base import Backend, Capabilities, ChatMessage, ChatRequest, Chunk, Tool, ToolCall
 from backends.loose_schema import loosen_schema
 
 _INSTRUCTION = (
@@ -29,6 +29,12 @@ _WHOLE_TEXT = re.compile(
     r"|\\[^u])*+"
 )
 """The part of a JSON string that is certain: an escape, and a pair of them, is complete."""
+
+
+def needs_envelope(request: ChatRequest, able: Capabilities) -> bool:
+    """Return whether a request's tools can reach such a model in no other way."""
+    free = request.sampling.json_schema is None and not request.sampling.copy_from
+    return bool(request.tools) and free and able.json_schema and not able.tools
 
 
 async def chat_in_envelope(backend: Backend, request: ChatRequest) -> AsyncGenerator[Chunk, None]:

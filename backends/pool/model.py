@@ -21,7 +21,7 @@ from backends.base import (
     Sampling,
     Usage,
 )
-from backends.envelope import chat_in_envelope
+from backends.envelope import chat_in_envelope, needs_envelope
 from backends.errors import (
     AnswerInterrupted,
     BackendBusy,
@@ -152,7 +152,7 @@ class ServedModel:
         )
         asked = replace(request, deadline_s=left, sampling=sampling)
         able = replica.capabilities
-        plain = bool(asked.tools and able and able.json_schema and not able.tools)
+        plain = able is not None and needs_envelope(asked, able)
         stream = chat_in_envelope(replica.backend, asked) if plain else replica.backend.chat(asked)
         async with aclosing(stream):
             while True:
