@@ -18,16 +18,16 @@ NO_CALL_NAMES: Final = frozenset({"directly-answer"})
 _OTHER_KEYS: Final = ("id", "tool_call_id", "type")
 
 _FENCE_PATTERN = re.compile(r"\s*```\w{0,16}")
-_NAMED_PATTERN = re.compile(r"\s*([\w.:-]+)\s*(?:\[CALL_ID\]\s*[\w-]*\s*)?\[ARGS\]")
-_FUNCTION_PATTERN = re.compile(r"\s*<function=([^<>\n]+)>(.*?)(</function>|\Z)", re.DOTALL)
+_NAMED_PATTERN = re.compile(r"\s*+([\w.:-]++)\s*+(?:\[CALL_ID\]\s*+[\w-]*+\s*+)?\[ARGS\]")
+_FUNCTION_PATTERN = re.compile(r"<function=([^<>\n]+)>(.*?)(</function>|\Z)", re.DOTALL)
 _PARAMETER_PATTERN = re.compile(
     r"<parameter=([^<>\n]+)>\n?(.*?)\n?(?:</parameter>|(?=<parameter=)|\Z)", re.DOTALL
 )
-_KEYS_PATTERN = re.compile(r"\s*([\w.-]+)\s*(?:(<arg_key>.*))?\Z", re.DOTALL)
-_PYTHON_START_PATTERN = re.compile(r"\s*\[?\s*[A-Za-z_][\w.]*\s*\(")
+_KEYS_PATTERN = re.compile(r"\s*+([\w.-]++)\s*+(?:(<arg_key>.*))?\Z", re.DOTALL)
+_PYTHON_START_PATTERN = re.compile(r"\s*+(?:\[\s*+)?[A-Za-z_][\w.]*+\s*+\(")
 _WRITTEN_NAME_PATTERN = re.compile(
     r"""["'](?:name|tool_name|tool)["']\s*:\s*["']([\w.:-]{1,128})["']"""
-    r"|\A\s*\[?\s*([A-Za-z_][\w.]{0,128})\(|\A\s*([\w.-]{1,128})\s*<arg_key>"
+    r"|\A(?:\[\s*+)?([A-Za-z_][\w.]{0,128})\(|\A([\w.-]{1,128})\s*+<arg_key>"
 )
 
 

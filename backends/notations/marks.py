@@ -108,7 +108,9 @@ def may_become_mark(text: str) -> bool:
     )
 
 
-_BODY_START_PATTERN = re.compile(r"""\s*(?:[\[{<`"']|[\w.:/-]*(?:\s*\Z|\s*[<>\[(]|\n))""", re.ASCII)
+_BODY_START_PATTERN = re.compile(
+    r"""\s*+(?:[\[{<`"']|[\w.:/-]*+(?:\n|\s*+(?:\Z|[<>\[(])))""", re.ASCII
+)
 
 
 def may_become_body(text: str) -> bool:
