@@ -62,7 +62,7 @@ async def look_up(
     passages = _in_turn([one.passages for one in found])
     read: list[SearchResult] = []
     for part, one in zip(parts, found, strict=True):
-        read.append(await reading.read(part, replace(one, passages=passages)))
+        read.append(await reading.read(part, replace(one, passages=passages, further=())))
         passages = read[-1].passages  # as they were read: with neighbours
     if not any(one.outcome == "answer" for one in read):
         return await reading.read(question, whole)
@@ -145,6 +145,7 @@ def _together(
         confidence=min(one.confidence for one in answered),
         searched=tuple(parts),
         pointed=tuple(pointed) if all_read else None,
+        read_by=answered[0].read_by,
         parts=tuple(
             QuestionPart(part, one.outcome == "answer")
             for part, one in zip(parts, read, strict=True)
