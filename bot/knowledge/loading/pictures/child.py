@@ -11,10 +11,12 @@ from bot.knowledge.loading.child import Frame, Work, answer_nothing, run_child
 
 def _start(head: Head) -> tuple[Head, Work]:
     try:
-        from bot.knowledge.loading.pictures.decoder import PictureLimits, pillow
+        from PIL import Image
+
+        from bot.knowledge.loading.pictures.decoder import PictureLimits
         from bot.knowledge.loading.pictures.documents import find_pictures
 
-        pillow("Image").preinit()
+        Image.preinit()
     except Exception:  # noqa: BLE001 - the parent logs it: the package may be broken in any way
         return {"op": "failed", "trace": traceback.format_exc()}, answer_nothing
     limits = PictureLimits(int(head["max_pixels"]), int(head["side"]))

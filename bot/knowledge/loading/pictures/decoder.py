@@ -6,10 +6,11 @@ animation only the first frame is.
 
 from __future__ import annotations
 
-import importlib
 import io
 from dataclasses import dataclass, field
 from typing import Any
+
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from bot.catalogue.sentence import say
 from bot.errors import Refused
@@ -64,7 +65,7 @@ def encode_picture(data: bytes, name: str, limits: PictureLimits) -> EncodedPict
     try:
         moves = bool(getattr(picture, "is_animated", False)) and picture.format != "MPO"
         picture.seek(0)
-        return _encode(pillow("ImageOps").exif_transpose(picture), limits.side, lossy, moves)
+        return _encode(ImageOps.exif_transpose(picture), limits.side, lossy, moves)
     except _DECODING_ERRORS as error:
         raise _damaged(name) from error
 
@@ -72,11 +73,6 @@ def encode_picture(data: bytes, name: str, limits: PictureLimits) -> EncodedPict
 def encode_image(image: Any, side: int, *, lossy: bool = False) -> EncodedPicture:
     """Encode an image of Pillow's."""
     return _encode(image, side, lossy, moves=False)
-
-
-def pillow(module: str) -> Any:
-    """A module of Pillow."""
-    return importlib.import_module(f"PIL.{module}")
 
 
 def _open(data: bytes, name: str) -> Any:
@@ -87,11 +83,10 @@ def _open(data: bytes, name: str) -> Any:
         )
     if b"<svg" in data[:4096].lower():
         raise Refused(say("{called} is an SVG drawing; send it as PNG.", called=called))
-    images = pillow("Image")
-    images.MAX_IMAGE_PIXELS = None  # the caller looks at the size before anything is decoded
+    Image.MAX_IMAGE_PIXELS = None  # the caller looks at the size before anything is decoded
     try:
-        return images.open(io.BytesIO(data), formats=_FORMATS)
-    except images.UnidentifiedImageError:
+        return Image.open(io.BytesIO(data), formats=_FORMATS)
+    except UnidentifiedImageError:
         raise Refused(
             say("{called} is not a picture that I can read; send PNG or JPEG.", called=called)
         ) from None
@@ -105,7 +100,7 @@ def _damaged(name: str) -> Refused:
 
 def _encode(picture: Any, side: int, lossy: bool, moves: bool) -> EncodedPicture:
     picture = _to_rgb(_shrink(_to_plain_colours(picture), side))
-    clean = pillow("Image").new(  # metadata goes with an image from one format to the next
+    clean = Image.new(  # metadata goes with an image from one format to the next
         "RGB", tuple(max(_MIN_SIDE_PIXELS, length) for length in picture.size), "white"
     )
     clean.paste(picture, (0, 0))
@@ -140,12 +135,12 @@ def _shrink(picture: Any, side: int) -> Any:
         return picture
     scale = side / max(picture.size)
     size = tuple(max(1, round(length * scale)) for length in picture.size)
-    return picture.resize(size, pillow("Image").Resampling.LANCZOS, reducing_gap=2.0)
+    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
 def _to_rgb(picture: Any) -> Any:
     """What is transparent becomes white."""
     if picture.mode == "RGBA":
-        paper = pillow("Image").new("RGBA", picture.size, "white")
-        picture = pillow("Image").alpha_composite(paper, picture)
+        paper = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(paper, picture)
     return picture.convert("RGB")
