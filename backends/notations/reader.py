@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -14,6 +15,8 @@ from backends.notations.spans import MAX_HELD_CHARACTERS, Piece
 
 _FIRST_DOUBT_CHARACTERS: Final = 400
 _DOUBTED_ANSWERS: Final = 5
+_MAX_PIECE_CHARACTERS: Final = 2_048
+"""Of one chunk, what is read before others run: a few milliseconds."""
 
 
 class AnswerReader:
@@ -54,6 +57,20 @@ class AnswerReader:
     def began_within_thoughts(self) -> bool:
         """Whether the answer began with thoughts that no mark had begun."""
         return self._scanner.began_within_thoughts
+
+    async def read(self, chunk: Chunk) -> AsyncIterator[Chunk]:
+        """Do as `take` does; a long text is read piece by piece, and others run in between."""
+        at = 0
+        while len(chunk.text) - at > _MAX_PIECE_CHARACTERS:
+            text = chunk.text[at : at + _MAX_PIECE_CHARACTERS]
+            for piece in self.take(Chunk(text=text, thinking="" if at else chunk.thinking)):
+                yield piece
+            await asyncio.sleep(0)
+            at += _MAX_PIECE_CHARACTERS
+        if at:
+            chunk = replace(chunk, text=chunk.text[at:], thinking="")
+        for piece in self.take(chunk):
+            yield piece
 
     def take(self, chunk: Chunk) -> Iterator[Chunk]:
         """Take the next chunk of the answer, and yield the chunks that can be passed on now."""

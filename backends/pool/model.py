@@ -167,7 +167,7 @@ class ServedModel:
                             self.admission.refresh()
                 if chunk.finish is not None:
                     break
-                for piece in reader.take(chunk):
+                async for piece in reader.read(chunk):
                     yield piece
         usage = chunk.usage or Usage(completion_tokens=pieces)
         if not usage.prefill_s and not usage.decode_s:
@@ -176,7 +176,7 @@ class ServedModel:
         replica.record_success(usage)
         self.admission.record_answer(ticket)
         last = replace(chunk, usage=replace(usage, queue_s=usage.queue_s + ticket.queue_s))
-        for piece in reader.take(last):
+        async for piece in reader.read(last):
             yield piece
         if may_hide and not held:
             unmarked.learn(began=reader.began_within_thoughts, ended=chunk.finish == "stop")

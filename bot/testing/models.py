@@ -79,5 +79,5 @@ class ScriptedModels:
         reader = AnswerReader(request.tools, keep=self.show_thoughts)
         async with aclosing(self.backends[model].chat(request)) as chunks:
             async for chunk in chunks:
-                for piece in reader.take(chunk):
+                async for piece in reader.read(chunk):
                     yield piece
