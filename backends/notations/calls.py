@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from backends.base import Tool
 from backends.notations.values import read_json, read_json_values, read_python_calls
@@ -17,6 +17,10 @@ NO_CALL_NAMES: Final = frozenset({"directly-answer"})
 
 _OTHER_KEYS: Final = ("id", "tool_call_id", "type")
 
+_Looks: TypeAlias = Callable[[str], "re.Match[str] | None"]
+_DEEPSEEK_START_PATTERN = re.compile(r"\s*<｜tool▁call▁begin｜>")
+_FUNCTION_START_PATTERN = re.compile(r"\s*<function=")
+_JSON_START_PATTERN = re.compile(r"\s*[\[{]")
 _FENCE_PATTERN = re.compile(r"\s*```\w{0,16}")
 _NAMED_PATTERN = re.compile(r"\s*+([\w.:-]++)\s*+(?:\[CALL_ID\]\s*+[\w-]*+\s*+)?\[ARGS\]")
 _FUNCTION_PATTERN = re.compile(r"<function=([^<>\n]+)>(.*?)(</function>|\Z)", re.DOTALL)
@@ -109,8 +113,8 @@ def _without_fence(text: str) -> str:
 
 def _read(body: str) -> list[WrittenCall]:
     """Raises `ValueError`."""
-    for pattern, read in _SHAPES:
-        if pattern.match(body):
+    for looks, read in _SHAPES:
+        if looks(body):
             return read(body)
     raise ValueError("nothing looks like a call")
 
@@ -201,13 +205,13 @@ def read_arguments(name: str, written: str) -> WrittenCall:
     return WrittenCall(name, arguments if isinstance(arguments, dict) else None)
 
 
-_SHAPES: Final[Sequence[tuple[re.Pattern[str], Callable[[str], list[WrittenCall]]]]] = (
-    (re.compile(r"\s*<｜tool▁call▁begin｜>"), _read_deepseek),
-    (re.compile(r"\s*<function="), _read_functions),
-    (_NAMED_PATTERN, _read_named),
-    (_PYTHON_START_PATTERN, _read_python),
-    (re.compile(r"\s*[\[{]"), _read_objects),
-    (_KEYS_PATTERN, _read_keys),
+_SHAPES: Final[Sequence[tuple[_Looks, Callable[[str], list[WrittenCall]]]]] = (
+    (_DEEPSEEK_START_PATTERN.match, _read_deepseek),
+    (_FUNCTION_START_PATTERN.match, _read_functions),
+    (_NAMED_PATTERN.match, _read_named),
+    (_PYTHON_START_PATTERN.match, _read_python),
+    (_JSON_START_PATTERN.match, _read_objects),
+    (_KEYS_PATTERN.match, _read_keys),
 )
 """How calls look, and what reads them; the first that fits."""
 

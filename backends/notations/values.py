@@ -18,7 +18,7 @@ _GAP_PATTERN = re.compile(r"[,;\s]+")
 _CALLED_PATTERN = re.compile(r"([A-Za-z_][\w.:/-]*)\s*\(")
 _KEYWORD_PATTERN = re.compile(r"([^\s=,()'\"]+)\s*=")
 _TOKEN_PATTERN = re.compile(
-    r"""\"(?:[^\"\\]|\\.)*+(?:\"|\Z)|'(?:[^'\\]|\\.)*+(?:'|\Z)|[][(){},]""", re.DOTALL
+    r"""\"(?:[^\"\\]|\\.?)*+(?:\"|\Z)|'(?:[^'\\]|\\.?)*+(?:'|\Z)|[][(){},]""", re.DOTALL
 )
 _OPEN_BRACKETS, _CLOSE_BRACKETS = "([{", ")]}"
 _LONE_SURROGATE_PATTERN = re.compile("[\ud800-\udfff]")
