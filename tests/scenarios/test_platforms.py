@@ -295,7 +295,7 @@ class TestTrouble:
     async def test_a_model_that_fails_in_mid_answer(self, house: House) -> None:
         house.model.fail_next(BackendUnavailable("The engine cannot be reached."), after=3)
         await house.driver.mention("one two three four")
-        await house.reads("The model could not answer")
+        await house.reads("The answer broke off here")
         assert "You said:" in house.text
 
     @pytest.mark.parametrize("what", ["send", "edit"])
