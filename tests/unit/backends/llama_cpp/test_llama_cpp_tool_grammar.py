@@ -18,6 +18,7 @@ from backends.llama_cpp.sampling import Sampler, SamplingSettings
 from backends.llama_cpp.tool_grammar import CallWatch, compile_tool_grammar
 from backends.loose_schema import loosen_schema
 from backends.notations.families import NOTATIONS, find_notation
+from backends.notations.reader import AnswerReader
 from tests.fakes.ggufs import with_template
 from tests.hostile.schemas import HOSTILE_SCHEMAS
 from tests.unit.backends.llama_cpp.asking import Make
@@ -166,7 +167,8 @@ async def test_a_real_model_is_held_once_it_has_begun_a_call(
     request = ChatRequest(messages, Sampling(temperature=0.0, max_tokens=80), tools=(LOOK,))
     async with aclosing(backend.chat(request)) as stream:
         chunks = [chunk async for chunk in stream]
-    calls = [call for chunk in chunks for call in chunk.tool_calls]
+    reader = AnswerReader((LOOK,))
+    calls = [call for chunk in chunks for one in reader.take(chunk) for call in one.tool_calls]
     assert calls, "".join(chunk.text for chunk in chunks)
     for call in calls:
         jsonschema.validate(dict(call.arguments), LOOK.parameters)
