@@ -85,6 +85,11 @@ class AnswerReader:
         if rest != Chunk():
             yield rest
 
+    def release(self) -> Iterator[Chunk]:
+        """Yield what is held back of an answer that broke off."""
+        for piece in self._scanner.end():
+            yield from self._pass_on(piece)
+
     def _finish(self, finish: FinishReason | None) -> FinishReason | None:
         return "tool_calls" if finish is not None and self._called else finish
 

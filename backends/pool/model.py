@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from backends.base import (
@@ -50,6 +50,14 @@ _HEALTH_TRUST_S = 60.0
 """A replica that answered this recently is not probed again."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What has come of an answer: how many pieces, and when the first did (monotonic seconds)."""
+
+    pieces: int = 0
+    first_at: float | None = None
 
 
 class ServedModel:
@@ -129,57 +137,84 @@ class ServedModel:
         separates thoughts and tool calls from the answer.
         """
         began = time.monotonic()
-        left = ticket.ends - began
-        first: float | None = None
-        pieces = 0
+        heard = _Heard()
         unmarked = self._unmarked_thoughts[replica.index]
         held = bool(request.sampling.json_schema is not None or request.sampling.copy_from)
-        may_hide = unmarked.seen or getattr(replica.backend, "may_hide_thoughts", False)
-        reader = AnswerReader(
-            request.tools,
-            progress_interval_s=self._progress_interval_s,
-            keep=self.spec.thinking == "show",
-            earlier_calls=sum(len(message.tool_calls) for message in request.messages),
-            doubt_characters=unmarked.characters if may_hide and not held else 0,
-            literal=held,
+        doubted = not held and (
+            unmarked.seen or getattr(replica.backend, "may_hide_thoughts", False)
         )
-        sampling = fill_recommended(
-            request.sampling,
-            replica.capabilities or Capabilities(),
-            self.spec.engine_model_names,
-            may_think=self.spec.thinking != "off",
-            family_fields=replica.family_sampling,
-        )
-        asked = replace(request, deadline_s=left, sampling=sampling)
-        able = replica.capabilities
-        plain = able is not None and needs_envelope(asked, able)
-        stream = chat_in_envelope(replica.backend, asked) if plain else replica.backend.chat(asked)
+        reader = self._reader(request, unmarked.characters if doubted else 0, held=held)
+        asked = replace(request, deadline_s=ticket.ends - began)
+        last = Chunk()
+        try:
+            async with aclosing(self._chunks(ticket, replica, asked, heard)) as chunks:
+                async for last in chunks:
+                    if last.finish is None:
+                        async for piece in reader.read(last):
+                            yield piece
+        except REPLICA_ERRORS:
+            if not unmarked.seen:  # what might have been thoughts was an answer that breaks off
+                for piece in reader.release():
+                    yield piece
+            raise
+        usage = last.usage or Usage(completion_tokens=heard.pieces)
+        if not usage.prefill_s and not usage.decode_s:
+            turned = heard.first_at or time.monotonic()
+            usage = replace(usage, prefill_s=turned - began, decode_s=time.monotonic() - turned)
+        replica.record_success(usage)
+        self.admission.record_answer(ticket)
+        usage = replace(usage, queue_s=usage.queue_s + ticket.queue_s)
+        async for piece in reader.read(replace(last, usage=usage)):
+            yield piece
+        if doubted:
+            unmarked.learn(began=reader.began_within_thoughts, ended=last.finish == "stop")
+
+    async def _chunks(
+        self, ticket: Ticket, replica: Replica, request: ChatRequest, heard: _Heard
+    ) -> AsyncGenerator[Chunk, None]:
+        """The chunks of a replica's engine, to the one with `finish`, and what came in `heard`.
+        Raises `BackendProtocolError` for a stream without an end."""
+        stream = self._open(replica, request)
         async with aclosing(stream):
             while True:
                 chunk = await ticket.wait_for(anext(stream, None))
                 if chunk is None:
                     raise BackendProtocolError(f"The model {self.name!r} stopped in mid-answer.")
                 if chunk.text or chunk.tool_calls or chunk.thinking:
-                    pieces += 1
-                    if first is None:
-                        first = time.monotonic()
+                    heard.pieces += 1
+                    if heard.first_at is None:
+                        heard.first_at = time.monotonic()
                         if replica.mark_first_token():
                             self.admission.refresh()
+                yield chunk
                 if chunk.finish is not None:
-                    break
-                async for piece in reader.read(chunk):
-                    yield piece
-        usage = chunk.usage or Usage(completion_tokens=pieces)
-        if not usage.prefill_s and not usage.decode_s:
-            turned = first or time.monotonic()
-            usage = replace(usage, prefill_s=turned - began, decode_s=time.monotonic() - turned)
-        replica.record_success(usage)
-        self.admission.record_answer(ticket)
-        last = replace(chunk, usage=replace(usage, queue_s=usage.queue_s + ticket.queue_s))
-        async for piece in reader.read(last):
-            yield piece
-        if may_hide and not held:
-            unmarked.learn(began=reader.began_within_thoughts, ended=chunk.finish == "stop")
+                    return
+
+    def _reader(self, request: ChatRequest, doubt_characters: int, *, held: bool) -> AnswerReader:
+        return AnswerReader(
+            request.tools,
+            progress_interval_s=self._progress_interval_s,
+            keep=self.spec.thinking == "show",
+            earlier_calls=sum(len(message.tool_calls) for message in request.messages),
+            doubt_characters=doubt_characters,
+            literal=held,
+        )
+
+    def _open(self, replica: Replica, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        """Begin an answer of a replica, sampled as its model's makers say where nobody else does;
+        in an envelope where its model takes no tools by itself."""
+        able = replica.capabilities
+        sampling = fill_recommended(
+            request.sampling,
+            able or Capabilities(),
+            self.spec.engine_model_names,
+            may_think=self.spec.thinking != "off",
+            family_fields=replica.family_sampling,
+        )
+        asked = replace(request, sampling=sampling)
+        if able is not None and needs_envelope(asked, able):
+            return chat_in_envelope(replica.backend, asked)
+        return replica.backend.chat(asked)
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Embed on one slot of one replica.

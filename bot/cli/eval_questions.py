@@ -14,8 +14,8 @@ from bot.errors import Failed, UsageError
 from bot.history.asked_questions import AskedQuestion
 from bot.knowledge.retrieval.golden import UNKNOWN_DOCUMENTS
 
-_DIRECT_MESSAGE = re.compile(r"discord:@me:|slack:[^:]*:D")
-"""How the keys of direct messages begin."""
+_DIRECT_MESSAGE = re.compile(r"[^:]+:(?:@me:|[^:]*:D[A-Z0-9])")
+"""How the keys of direct messages begin, on any platform that ships."""
 _PERSONAL = (
     (re.compile(r"<[@#!][^>\s]{1,80}>"), "[person]"),
     (re.compile(r"[\w.+-]{1,64}@[\w.-]{1,255}\.[^\W\d_]{2,20}"), "[e-mail]"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -209,12 +210,22 @@ class TestDescribe:
         assert "context 2,048 tokens" in default.detail
         assert "slots busy" in default.detail
         assert "loaded; 0 of 1000 slots busy" in default.detail
-        assert "2 of 2 replicas well" in found["twins"].detail
-        assert [line.split(";")[0] for line in found["twins"].replicas] == [
-            "replica 0 (scripted): ready",
-            "replica 1 (scripted): ready",
-        ]
         assert default.replicas == ()
+
+    async def test_a_replica_that_is_down_is_told_before_anybody_was_sent_to_it(
+        self, models: ModelService
+    ) -> None:
+        await models.use("default", "default", HERE, "slack:ada")
+        async with asyncio.timeout(10):
+            while True:  # health is asked in the background
+                (twins,) = [info for info in await models.describe() if info.name == "twins"]
+                if "1 of 2 replicas well" in twins.detail:
+                    break
+                await asyncio.sleep(0.01)
+        assert [line.split(";")[0] for line in twins.replicas] == [
+            "replica 0 (scripted): ready",
+            "replica 1 (scripted): resting",
+        ]
 
     async def test_a_replica_that_failed_is_told_with_its_error(self, models: ModelService) -> None:
         await models.use("twins", "default", HERE, "slack:ada")
