@@ -19,6 +19,8 @@ AFTER = "In the old house it is the third working day."
 
 def answer(request: ChatRequest) -> str:
     said = request.messages[-1].content
+    if request.sampling.json_schema is not None:
+        return '{"said": [true]}'
     if "Copy the words" not in said:
         return "On the third working day [1]."
     return "the third working day" if AFTER in said else COPIES_NOTHING
@@ -91,5 +93,7 @@ class TestAReader:
         said = await on.call(ask, options=ASKED)
         assert said.text == "On the third working day [1]."
         assert shown(said) == [f"{DUE}\n\n{AFTER}"]
-        pointing, answering = (request.messages[-1].content for request in model.requests)
-        assert answering.startswith(pointing[: pointing.index("Copy the words")].rstrip())
+        pointing, answering, checking = (one.messages[-1].content for one in model.requests)
+        passages = pointing[: pointing.index("Copy the words")].rstrip()
+        assert answering.startswith(passages)
+        assert checking.startswith(passages)

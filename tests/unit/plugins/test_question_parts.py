@@ -38,6 +38,9 @@ class Splitter:
         if "looks up the answer in a manual" in said:
             self.split += 1
             return self.parts if isinstance(self.parts, str) else json.dumps({"parts": self.parts})
+        if "these numbered sentences" in said:
+            schema = request.sampling.json_schema or {}
+            return json.dumps({"said": [True] * schema["properties"]["said"]["minItems"]})
         if "Copy the words" not in said:
             return self.answer
         self.read.append(question)
@@ -84,12 +87,14 @@ async def test_a_mention_is_split_as_well(on: Stage, splitter: Splitter) -> None
 
 async def test_the_passages_of_all_parts_are_read_once(on: Stage, model: ScriptedBackend) -> None:
     await on.call(ask, options=OPTIONS)
-    first, second, answer = (request.messages[-1].content for request in list(model.requests)[1:])
+    asked = [request.messages[-1].content for request in model.requests]
+    first, second, answer, check = asked[1:]
     passages = first[: first.index("Copy the words")]
     assert "third working day" in passages
     assert "The owner pays" in passages
     assert second.startswith(passages)
     assert answer.startswith(passages.rstrip())
+    assert check.startswith(passages.rstrip())
 
 
 async def test_what_one_part_asks_and_no_document_says_is_told(
