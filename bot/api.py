@@ -31,6 +31,10 @@ from bot.adapters.background_tasks import BackgroundTasks, Refusal
 from bot.adapters.inbox import Answer, Inbox, InboxPort, Incoming, RecentQuestion, edited_action
 from bot.adapters.platform import Findings, Platform, PlatformContext
 from bot.adapters.protocol import Adapter, AdapterError, Core, Question
+from bot.agent.loop import act
+from bot.agent.provenance import Provenance, Writer
+from bot.agent.task_context import read_provenance
+from bot.agent.tool_set import UsableTools, usable_tools
 from bot.answering.excerpts import READ_CHARACTERS, as_points, excerpts
 from bot.answering.grounded_answer import answer_from, source
 from bot.answering.query_rewriting import search_for
@@ -114,6 +118,7 @@ from bot.skills.hookspecs import hookimpl
 from bot.skills.left_out import LeftOut
 from bot.skills.services import Services
 from bot.skills.skill import Skill, model_names
+from bot.skills.tool import AgentTool, Effect, Origin, ToolResult, tool
 from bot.types import (
     SCOPES,
     Action,
@@ -162,6 +167,7 @@ __all__ = [
     "Actions",
     "Adapter",
     "AdapterError",
+    "AgentTool",
     "Answer",
     "AnswerDeleted",
     "Asker",
@@ -198,6 +204,7 @@ __all__ = [
     "Document",
     "EchoFilter",
     "EditBudget",
+    "Effect",
     "Engine",
     "EngineContext",
     "EngineOptions",
@@ -230,6 +237,7 @@ __all__ = [
     "NotFound",
     "Notice",
     "Option",
+    "Origin",
     "Page",
     "Paragraph",
     "Part",
@@ -242,6 +250,7 @@ __all__ = [
     "PlatformSettings",
     "PortError",
     "PortRefused",
+    "Provenance",
     "Question",
     "Quote",
     "Rate",
@@ -269,14 +278,18 @@ __all__ = [
     "StoredMessage",
     "Table",
     "Text",
+    "ToolResult",
     "Trusted",
     "Turn",
     "Unconfirmed",
+    "UsableTools",
     "Usage",
     "UsageError",
     "UserFacingError",
     "Value",
     "View",
+    "Writer",
+    "act",
     "answer_from",
     "answer_to",
     "anyone",
@@ -312,6 +325,7 @@ __all__ = [
     "raised",
     "read_attached",
     "read_passages",
+    "read_provenance",
     "say",
     "say_number",
     "search_for",
@@ -320,4 +334,6 @@ __all__ = [
     "source_line",
     "speakers",
     "status_text",
+    "tool",
+    "usable_tools",
 ]

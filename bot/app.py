@@ -23,6 +23,7 @@ from bot.catalogue.languages import set_folders
 from bot.history.reply_addresses import SqlReplies
 from bot.history.retention import remove_expired_daily
 from bot.history.sql_store import SqlHistoryStore
+from bot.history.tool_calls import ToolCalls
 from bot.installation import Installation
 from bot.knowledge.embedders import create_embedders
 from bot.knowledge.index.unread_scans import mark_unread_scans
@@ -166,6 +167,7 @@ async def open_app(installation: Installation) -> AsyncIterator[App]:
         history, preferences = SqlHistoryStore(database), SqlPreferences(database)
         replies = SqlReplies(database)
         interrupted = await history.interrupt_running()
+        await ToolCalls(database).interrupt()
         await replies.note_interrupted(interrupted)
         for turn in interrupted:
             log.info("turn.interrupted", turn=turn.id)

@@ -16,6 +16,7 @@ from bot.config import Config
 from bot.history.reply_addresses import SqlReplies
 from bot.history.sql_store import SqlHistoryStore
 from bot.history.suspensions import Suspensions
+from bot.history.tool_calls import ToolCalls
 from bot.knowledge.access import DocumentAccess
 from bot.models.protocol import Models
 from bot.observability.redaction import Redactor
@@ -127,6 +128,8 @@ async def open_core(
             prompts=prompts,
             turns=open_turns,
             commands=plugins.commands,
+            tools=plugins.tools,
+            calls=ToolCalls(database),
             settings=rules.settings,
             moderation=rules.moderation,
             places=rules.places,
@@ -146,7 +149,7 @@ async def open_core(
         failed = await stack.enter_async_context(run_lifespans(plugins.lifespans, services))
         declared = plugins.commands
         plugins = plugins.without_skills(failed)
-        services = replace(services, commands=plugins.commands)
+        services = replace(services, commands=plugins.commands, tools=plugins.tools)
         core = assemble(
             plugins.skills,
             services,

@@ -31,6 +31,8 @@ SHIPPED_PLUGINS = (
     "plugins.help",
     "plugins.chat",
     "plugins.ask_docs",
+    "plugins.agent",
+    "plugins.agent_tools",
     "plugins.summarize",
     "plugins.rap_battle",
     "plugins.model_switch",

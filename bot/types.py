@@ -287,6 +287,8 @@ class Explanation:
     """What a search came to: answer, unsure or absent; empty where nothing was searched."""
     read_by: str = ""
     """The model that read the passages and says so; empty where the search does."""
+    steps: tuple[str, ...] = ()
+    """What was done for the answer: each call of a tool, with how it ended."""
 
 
 Part: TypeAlias = Text | Status | Sources | Actions | File | Notice | Explanation

@@ -41,6 +41,8 @@ __all__ = [
     "check_text",
     "command",
     "format_number",
+    "options_schema",
+    "read_options",
 ]
 
 _KINDS: Mapping[type, Kind] = {str: "str", int: "int", float: "float", bool: "bool"}
@@ -85,6 +87,7 @@ class Command:
     where that depends on the call. A refusal is for the asker alone whatever this says, and what
     was called from a message's menu is answered where the message stands.
     `question`: the name of the option that holds the question; it stands above a public answer.
+    `tool`: a model may have it called as a tool.
     """
 
     name: str
@@ -102,6 +105,7 @@ class Command:
     private: bool | IsPrivate = field(default=False, repr=False)
     question: str = ""
     reads_history: ReadsHistory = "always"
+    tool: bool = False
 
     def is_private(self, given: Mapping[str, Value]) -> bool:
         """Whether the answer to a call with these options, unchecked, is for the asker alone."""
@@ -176,12 +180,7 @@ class Command:
         What it accepts is what `bind` accepts of values that have the options' types, except for
         control characters in a text.
         """
-        return {
-            "type": "object",
-            "properties": {option.name: option.schema() for option in self.options},
-            "required": [o.name for o in self.options if o.required],
-            "additionalProperties": False,
-        }
+        return options_schema(self.options)
 
 
 def command(
@@ -197,6 +196,7 @@ def command(
     private: bool | IsPrivate = False,
     question: str = "",
     reads_history: ReadsHistory = "always",
+    tool: bool = False,
 ) -> Callable[[Callable[..., AsyncIterator[Part] | Awaitable[None]]], Command]:
     """Decorate a handler to declare a command; see `Command` for the arguments.
 
@@ -211,7 +211,7 @@ def command(
         description = inspect.getdoc(handler)
         if not description:
             raise PluginError(f"/{name}: the handler needs a docstring; it is the help text.")
-        options = _options(name, handler)
+        options = read_options(f"/{name}", handler)
         if question and question not in {option.name for option in options}:
             raise PluginError(f"/{name}: there is no option {question!r} to hold the question.")
         return Command(
@@ -229,21 +229,34 @@ def command(
             private=private,
             question=question,
             reads_history=reads_history,
+            tool=tool,
         )
 
     return declare
 
 
-def _options(name: str, handler: Callable[..., Any]) -> tuple[Option, ...]:
+def read_options(what: str, handler: Callable[..., Any]) -> tuple[Option, ...]:
+    """Return the options that a handler's parameters after the first declare; `what` names it in
+    errors. Raises `PluginError`."""
     try:
         hints = typing.get_type_hints(handler, include_extras=True)
     except NameError as exc:
-        raise PluginError(f"/{name}: {exc}; import it outside TYPE_CHECKING.") from exc
+        raise PluginError(f"{what}: {exc}; import it outside TYPE_CHECKING.") from exc
     parameters = list(inspect.signature(handler).parameters.values())
-    return tuple(_option(name, p, hints.get(p.name, str)) for p in parameters[1:])
+    return tuple(_option(what, p, hints.get(p.name, str)) for p in parameters[1:])
 
 
-def _option(command_name: str, parameter: inspect.Parameter, hint: Any) -> Option:
+def options_schema(options: Sequence[Option]) -> dict[str, Any]:
+    """Return options as a JSON schema of type object."""
+    return {
+        "type": "object",
+        "properties": {option.name: option.schema() for option in options},
+        "required": [option.name for option in options if option.required],
+        "additionalProperties": False,
+    }
+
+
+def _option(what: str, parameter: inspect.Parameter, hint: Any) -> Option:
     declared = Option()
     if typing.get_origin(hint) is typing.Annotated:
         hint, *extras = typing.get_args(hint)
@@ -256,7 +269,7 @@ def _option(command_name: str, parameter: inspect.Parameter, hint: Any) -> Optio
         hint = str
     if hint not in _KINDS:
         raise PluginError(
-            f"/{command_name}: option {parameter.name!r} has type {hint!r}, not one of "
+            f"{what}: option {parameter.name!r} has type {hint!r}, not one of "
             "str, int, float, bool, Literal."
         )
     required = parameter.default is inspect.Parameter.empty

@@ -162,6 +162,29 @@ suspended = Table(
     Column("by", String, nullable=False),
 )
 
+tool_calls = Table(
+    "tool_calls",
+    Base.metadata,
+    # What a model had done for a person: a row is there before anything is done.
+    Column("turn", String, belongs_to("turns.id"), primary_key=True),
+    Column("step", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("tool", String, nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("decision", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_tool_calls_open",
+    tool_calls.c.state,
+    sqlite_where=tool_calls.c.state.in_(("waiting", "running")),
+    postgresql_where=tool_calls.c.state.in_(("waiting", "running")),
+)
+
 capabilities = Table(
     "capabilities",
     Base.metadata,

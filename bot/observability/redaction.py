@@ -101,6 +101,8 @@ class Redactor:
                     passages=self._all(part.passages),
                     left_out=tuple(map(self, part.left_out)),
                     searched=tuple(map(self, part.searched)),
+                    pointed=tuple(map(self, part.pointed)),
+                    steps=tuple(map(self, part.steps)),
                 )
 
     def _file(self, file: File) -> File:

@@ -19,7 +19,10 @@ from pydantic import BaseModel
 from backends.base import (
     ChatMessage,
     ChatRequest,
+    Progress,
     Sampling,
+    Tool,
+    ToolCall,
     Usage,
 )
 from bot.catalogue.sentence import say
@@ -279,6 +282,8 @@ class Context:
         model: str | None = None,
         sampling: Sampling | None = None,
         cache: str | None = None,
+        tools: Sequence[Tool] = (),
+        calls: list[ToolCall] | None = None,
     ) -> AsyncGenerator[Part, None]:
         """Call the model and yield `Status` and `Text` parts as they arrive.
 
@@ -287,8 +292,9 @@ class Context:
         called again, and the model goes on from its own words. Reasoning that a model writes before
         its answer is not yielded as text; with `thinking: show` in the model's configuration it
         comes as a file after the answer. `cache` names the prompt cache to use: by default the
-        conversation's, "" for none. Raises `BackendError`, and `Failed` if the model wrote nothing
-        but reasoning.
+        conversation's, "" for none. `tools` are offered to the model, and its calls are added to
+        `calls`; `bot.agent.act` carries them out. Raises `BackendError`, and `Failed` if the model
+        wrote nothing but reasoning.
         """
         name = await self.model(model)
         self.record.model = name
@@ -305,8 +311,10 @@ class Context:
             person=self.author.key,
             channel=self.conversation.scope("channel"),
             deadline_s=self.deadline_s,
+            tools=tuple(tools),
         )
         guard = RepetitionGuard()
+        called = [] if calls is None else calls
         thinks = answers = False
         thoughts: list[str] = []
         written = [prompt.begun]
@@ -315,13 +323,8 @@ class Context:
             async for chunk in chunks:
                 if (p := chunk.progress) is not None:
                     thinks = thinks or p.stage == "thinking"
-                    yield Status(
-                        p.stage,
-                        position=p.position,
-                        wait_s=p.wait_s,
-                        tokens=p.tokens,
-                        elapsed_s=p.elapsed_s,
-                    )
+                    yield _status_of(p)
+                called.extend(chunk.tool_calls)
                 if chunk.thinking:
                     thoughts.append(chunk.thinking)
                 text = repetition.feed(chunk.text)
@@ -346,7 +349,7 @@ class Context:
         self.record.silent = not answers
         if thoughts:
             yield File("thoughts.md", "".join(thoughts).strip().encode())
-        _check_answered(name, thinks=thinks, answers=answers)
+        _check_answered(name, thinks=thinks, answers=answers or bool(called))
 
     async def _continue(
         self, model: str, messages: Sequence[ChatMessage], sampling: Sampling
@@ -369,3 +372,13 @@ def _check_answered(model: str, *, thinks: bool, answers: bool) -> None:
                 name=model,
             )
         )
+
+
+def _status_of(progress: Progress) -> Status:
+    return Status(
+        progress.stage,
+        position=progress.position,
+        wait_s=progress.wait_s,
+        tokens=progress.tokens,
+        elapsed_s=progress.elapsed_s,
+    )

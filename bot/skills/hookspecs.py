@@ -17,6 +17,7 @@ from bot.adapters.platform import Platform
 from bot.skills.document_loader import Loader
 from bot.skills.services import Services
 from bot.skills.skill import Skill
+from bot.skills.tool import AgentTool
 
 PROJECT = "parlance"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -27,6 +28,11 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 @hookspec
 def register_skills() -> Sequence[Skill]:  # type: ignore[empty-body]
     """Return the skills: commands, and answers to free text."""
+
+
+@hookspec
+def register_tools() -> Sequence[AgentTool]:  # type: ignore[empty-body]
+    """Return tools that a model may have called for the person who asks."""
 
 
 @hookspec

@@ -26,12 +26,14 @@ from bot.config import Config, PlatformSettings
 from bot.errors import PluginError
 from bot.skills.document_loader import Loader
 from bot.skills.skill import Skill
+from bot.skills.tool import AgentTool
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
 _COMMAND_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_TOOL_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _PLATFORM_NAME = re.compile(r"[a-z][a-z0-9]{0,15}(?:_[a-z0-9]{1,16})?")
 _UNKNOWN_REASON = "a permission that you do not have"
 
@@ -81,6 +83,16 @@ def check_skill(skill: Skill) -> None:
             raise PluginError(f"{what}: {name} must be a function.")
     if not isinstance(skill.priority, int | float) or skill.priority != skill.priority:
         raise PluginError(f"{what}: priority must be a number.")
+
+
+def check_tool(tool: AgentTool) -> None:
+    """Raise `PluginError` for a tool that no model could call."""
+    if not _TOOL_NAME.fullmatch(tool.name):
+        raise PluginError(f"tool {tool.name}: its name has at most 64 of a-z, 0-9, - and _.")
+    if not callable(tool.handler):
+        raise PluginError(f"tool {tool.name}: the handler must be a function.")
+    if tool.parameters.get("type") != "object":
+        raise PluginError(f"tool {tool.name}: its parameters must be a schema of type object.")
 
 
 def check_engine(engine: Engine) -> None:

@@ -16,6 +16,7 @@ from bot.commands.declaration import Command
 from bot.skills.document_loader import Loader
 from bot.skills.services import Services
 from bot.skills.skill import Skill
+from bot.skills.tool import AgentTool
 
 Lifespan: TypeAlias = Callable[[Services], AbstractAsyncContextManager[None]]
 
@@ -41,6 +42,7 @@ class PluginDescription:
     origin: str
     skills: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
     engines: tuple[str, ...] = ()
     loaders: tuple[str, ...] = ()
     platforms: tuple[str, ...] = ()
@@ -49,7 +51,7 @@ class PluginDescription:
     @property
     def declares(self) -> bool:
         """Whether anything of it is in effect."""
-        return bool(self.skills or self.engines or self.loaders or self.platforms)
+        return bool(self.skills or self.tools or self.engines or self.loaders or self.platforms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Plugins:
 
     skills: tuple[Skill, ...] = ()
     commands: tuple[Command, ...] = ()
+    tools: tuple[AgentTool, ...] = ()
     engines: tuple[Engine, ...] = ()
     loaders: tuple[Loader, ...] = ()
     platforms: tuple[Platform, ...] = ()
@@ -108,5 +111,6 @@ class Plugins:
             self,
             skills=tuple(skill for skill in self.skills if skill.name not in gone),
             commands=tuple(one for one in self.commands if one.plugin not in names),
+            tools=tuple(one for one in self.tools if one.plugin not in names),
             problems=(*self.problems, *failed),
         )

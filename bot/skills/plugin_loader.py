@@ -31,6 +31,7 @@ from bot.skills.plugin_checks import (
     check_prompts,
     check_settings,
     check_skill,
+    check_tool,
     guard_command,
     guard_skill,
 )
@@ -43,6 +44,7 @@ from bot.skills.plugin_declarations import (
 )
 from bot.skills.plugin_discovery import find_plugins
 from bot.skills.skill import Skill
+from bot.skills.tool import AgentTool, tool_of
 
 __all__ = ["PluginProblem", "Plugins", "load_plugins"]
 
@@ -79,6 +81,7 @@ class _Declarations:
 
     settings: BaseModel | None
     skills: tuple[Skill, ...]
+    tools: tuple[AgentTool, ...]
     engines: tuple[Engine, ...]
     loaders: tuple[Loader, ...]
     platforms: tuple[Platform, ...]
@@ -95,6 +98,7 @@ class _PluginCollector:
         self._given = settings
         self._skills: dict[str, Skill] = {}
         self._commands: dict[str, Command] = {}
+        self._tools: dict[str, AgentTool] = {}
         self._engines: dict[str, Engine] = {}
         self._loaders: list[Loader] = []
         self._platforms: dict[str, Platform] = {}
@@ -137,6 +141,7 @@ class _PluginCollector:
         return Plugins(
             skills=tuple(self._skills.values()),
             commands=tuple(self._commands.values()),
+            tools=tuple(self._tools.values()),
             engines=tuple(self._engines.values()),
             loaders=tuple(self._loaders),
             platforms=tuple(self._platforms.values()),
@@ -177,6 +182,7 @@ class _PluginCollector:
         found = _Declarations(
             check_settings(name, self._call(plugin, "plugin_settings"), given),
             declared("register_skills", Skill),
+            declared("register_tools", AgentTool),
             declared("register_backends", Engine),
             declared("register_loaders", Loader),
             declared("register_platforms", Platform),
@@ -185,6 +191,8 @@ class _PluginCollector:
         )
         for skill in found.skills:
             check_skill(skill)
+        for one in found.tools:
+            check_tool(one)
         for engine in found.engines:
             check_engine(engine)
         for loader in found.loaders:
@@ -216,6 +224,9 @@ class _PluginCollector:
 
     def _add(self, name: str, plugin: Any, declared: _Declarations) -> None:
         skills = [skill for s in declared.skills if (skill := self._skill(name, s)) is not None]
+        offered = [tool_of(c) for s in skills for c in s.commands if c.tool]
+        offered += [replace(one, plugin=name) for one in declared.tools]
+        tools = [t for t in offered if self._first(name, self._tools, t.name, t, "tool")]
         engines = [
             e for e in declared.engines if self._first(name, self._engines, e.name, e, "engine")
         ]
@@ -237,6 +248,7 @@ class _PluginCollector:
             self._descriptions[name],
             skills=tuple(skill.name for skill in skills),
             commands=tuple(c.name for skill in skills for c in skill.commands),
+            tools=tuple(one.name for one in tools),
             engines=tuple(engine.name for engine in engines),
             loaders=tuple(loader.name for loader in declared.loaders),
             platforms=tuple(platform.name for platform in platforms),

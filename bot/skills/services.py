@@ -12,8 +12,10 @@ from bot.commands.authorization import Authorize, Authorizer
 from bot.commands.checks import Asker
 from bot.commands.declaration import Command
 from bot.history.protocol import HistoryStore
+from bot.history.tool_calls import ToolCalls
 from bot.models.protocol import Models
 from bot.prompting.context_window import Fitter
+from bot.skills.tool import AgentTool
 from bot.types import ConversationKey, Scope
 from bot.values import (
     Change,
@@ -266,5 +268,9 @@ class Services:
     max_attachment_bytes: int = 20 * 1024 * 1024
     max_pictures: int = 4
     authorize: Authorize = field(default_factory=Authorizer, repr=False)
+    tools: Sequence[AgentTool] = ()
+    """What models may have called, whoever asks."""
+    calls: ToolCalls | None = field(default=None, repr=False)
+    """Where each call of a tool is stored before it is carried out."""
     written: Callable[[str, str], str] = field(default=lambda platform, call: f"`{call}`")
     """How a call such as `/ask how so?` is shown on a platform, as Markdown."""

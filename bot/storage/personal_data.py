@@ -119,6 +119,13 @@ PERSONAL_DATA: Sequence[PersonalData] = (
         of='person = :person OR "by" = :person',
     ),
     PersonalData(
+        "tool_calls",
+        "what a model had done for them, with the words of theirs that it used",
+        Forgetting.CASCADES,
+        of="turn IN (SELECT answer.id FROM turns AS answer JOIN turns AS question"
+        " ON question.id = answer.answers WHERE question.author = :person)",
+    ),
+    PersonalData(
         "processed_events",
         "the platform's numbers of messages, not whose they are",
         Forgetting.STAYS,

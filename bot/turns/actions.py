@@ -138,6 +138,9 @@ def explain_answer(turn: StoredMessage, snapshot: AttachmentSnapshot | None = No
     if snapshot:
         lines.append(say("**Read with the question**:"))
         lines += _describe_snapshot(snapshot)
+    if why.steps:
+        lines.append(say("**Steps**:"))
+        lines += [f"{number}. {step}" for number, step in enumerate(why.steps, 1)]
     if why.searched:
         searched = "; ".join(f"“{_shorten(one)}”" for one in why.searched)
         lines.append(say("**Searched for**: {searched}", searched=searched))

@@ -2,7 +2,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0009');
+INSERT INTO "alembic_version" VALUES('0010');
 CREATE TABLE capabilities (
 	replica VARCHAR NOT NULL,
 	found TEXT NOT NULL,
@@ -165,6 +165,22 @@ CREATE TABLE suspended (
 	CONSTRAINT pk_suspended PRIMARY KEY (turn),
 	CONSTRAINT fk_suspended_turn_turns FOREIGN KEY(turn) REFERENCES turns (id) ON DELETE CASCADE
 );
+CREATE TABLE tool_calls (
+	turn VARCHAR NOT NULL,
+	step INTEGER NOT NULL,
+	number INTEGER NOT NULL,
+	tool VARCHAR NOT NULL,
+	arguments TEXT NOT NULL,
+	decision VARCHAR NOT NULL,
+	state VARCHAR NOT NULL,
+	digest VARCHAR NOT NULL,
+	at BIGINT NOT NULL,
+	ended_at BIGINT,
+	CONSTRAINT pk_tool_calls PRIMARY KEY (turn, step, number),
+	CONSTRAINT fk_tool_calls_turn_turns FOREIGN KEY(turn) REFERENCES turns (id) ON DELETE CASCADE
+)
+ WITHOUT ROWID
+;
 CREATE TABLE "turns" (
 	seq INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	id VARCHAR NOT NULL,
@@ -189,16 +205,16 @@ CREATE TABLE "turns" (
 	CONSTRAINT fk_turns_answers_turns FOREIGN KEY(answers) REFERENCES turns (id) ON DELETE CASCADE
 );
 CREATE INDEX ix_processed_events_at ON processed_events (at);
+CREATE INDEX ix_turns_answers ON turns (answers);
 CREATE INDEX ix_turns_running ON turns (status) WHERE status = 'running';
+CREATE INDEX ix_turns_author ON turns (author);
 CREATE INDEX ix_turns_event ON turns (event_id, platform);
 CREATE INDEX ix_turns_recent ON turns (conversation, role, remember, seq);
-CREATE INDEX ix_turns_answers ON turns (answers);
-CREATE INDEX ix_turns_author ON turns (author);
 CREATE INDEX ix_replies_unfinished ON replies (platform, at) WHERE finished IS 0;
 CREATE INDEX ix_replies_conversation ON replies (conversation);
 CREATE INDEX ix_quoted_turn ON quoted (turn);
-CREATE INDEX ix_knowledge_passages_base ON knowledge_passages (base, generation);
 CREATE INDEX ix_knowledge_passages_document ON knowledge_passages (document, generation, position);
+CREATE INDEX ix_knowledge_passages_base ON knowledge_passages (base, generation);
 CREATE INDEX ix_turns_at ON turns (at);
 CREATE INDEX ix_replies_answer ON replies (answer);
 CREATE INDEX ix_feedback_at ON feedback (at);
@@ -207,5 +223,6 @@ CREATE INDEX ix_knowledge_documents_added_by ON knowledge_documents (added_by);
 CREATE INDEX ix_suspended_resume_at ON suspended (resume_at);
 CREATE INDEX ix_knowledge_versions_base ON knowledge_versions (base, at);
 CREATE INDEX ix_knowledge_versions_document ON knowledge_versions (document, number);
+CREATE INDEX ix_tool_calls_open ON tool_calls (state) WHERE state IN ('waiting', 'running');
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('turns',0);

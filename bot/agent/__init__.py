@@ -1,0 +1,1 @@
+"""Answers from documents: query rewriting, grounded answers, extractive quotes."""

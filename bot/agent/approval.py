@@ -1,0 +1,109 @@
+"""Whether a call of a tool needs a person's approval, and the card that asks for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bot.agent.provenance import Argument, Provenance, Writer
+from bot.catalogue.sentence import join_sentences, lay_out, say
+from bot.skills.tool import AgentTool
+
+APPROVE: Final[str] = "approve"
+GRANT: Final[str] = "grant"
+REFUSE: Final[str] = "refuse"
+BUTTONS: Final = (
+    (APPROVE, say("Approve")),
+    (GRANT, say("For this conversation")),
+    (REFUSE, say("Refuse")),
+)
+_MAX_SHOWN_CHARACTERS: Final = 500
+_WRITERS: Final[Mapping[str, str]] = {
+    "model": say("the model's own"),
+    "people": say("written by somebody else"),
+    "documents": say("from a document"),
+    "web": say("from a web page"),
+    "server": say("from another tool"),
+}
+_EFFECTS: Final[Mapping[str, str]] = {
+    "read": say("**{tool}** would look something up:"),
+    "write": say("**{tool}** would change something:"),
+    "outward": say("**{tool}** would send something out:"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is known of a call before it is carried out. `digest` stands for exactly this call."""
+
+    tool: AgentTool
+    arguments: tuple[Argument, ...]
+    digest: str
+
+    @property
+    def doubtful(self) -> tuple[Argument, ...]:
+        """The arguments that matter and do not stand in the asker's own words."""
+        return tuple(one for one in self.arguments if one.matters and not one.trusted)
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether a person must be asked. A call that only reads never needs it; another one does
+        unless each argument that matters stands in the asker's words, and there is one."""
+        if self.tool.effect == "read":
+            return False
+        return bool(self.doubtful) or not any(one.matters for one in self.arguments)
+
+    @property
+    def grantable(self) -> bool:
+        """Whether an approval for the conversation covers it: nothing of it is of others."""
+        return all(one.writer.origin == "model" for one in self.doubtful)
+
+
+def judge(tool: AgentTool, given: Mapping[str, Any], provenance: Provenance) -> Judgement:
+    """Find out who wrote the arguments of a call."""
+    return Judgement(tool, provenance.arguments(tool, given), digest_of(tool.name, given))
+
+
+def digest_of(tool: str, given: Mapping[str, Any]) -> str:
+    """A digest of a call: of its tool and its arguments, whatever order these stand in."""
+    plain = json.dumps([tool, given], sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def card(judgement: Judgement) -> str:
+    """What a person reads before they approve a call: each argument, and who wrote it."""
+    head = say(_EFFECTS[judgement.tool.effect], tool=judgement.tool.name)
+    return join_sentences((head, *_lines(judgement.arguments)), "\n")
+
+
+def outcome_line(judgement: Judgement, choice: str, by: str, at: str) -> str:
+    """What stands below a card after somebody has chosen; `at` is the time."""
+    if not by:
+        return say("Nobody approved it in time, so it was not done.")
+    if choice == REFUSE:
+        return say("Refused by {name}, {at}.", name=by, at=at)
+    return say("Approved by {name}, {at}.", name=by, at=at)
+
+
+def _lines(arguments: Sequence[Argument]) -> list[str]:
+    return [_line(one) for one in arguments] or [say("- without any argument")]
+
+
+def _line(one: Argument) -> str:
+    text = " ".join(one.value.split())
+    if len(text) > _MAX_SHOWN_CHARACTERS:
+        text = f"{text[:_MAX_SHOWN_CHARACTERS]} … ({len(one.value):,})"
+    shown = "`" + text.replace("`", "'") + "`"
+    if one.trusted:
+        return lay_out("- {name}: {shown}", name=one.path, shown=shown)
+    return lay_out(
+        "- **{name}: {shown}** ({who})", name=one.path, shown=shown, who=_who(one.writer)
+    )
+
+
+def _who(writer: Writer) -> str:
+    words = _WRITERS.get(writer.origin, writer.origin)
+    return lay_out("{words}: {name}", words=words, name=writer.name) if writer.name else words

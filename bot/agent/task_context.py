@@ -1,0 +1,39 @@
+"""Who wrote the texts that a model reads of a task: the asker, other people, documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.agent.provenance import Provenance, Writer
+from bot.events import CommandCall
+from bot.history.protocol import StoredMessage
+from bot.skills.context import Context
+from bot.values import Page
+
+
+def read_provenance(
+    ctx: Context, task: str, history: Sequence[StoredMessage] = (), pages: Sequence[Page] = ()
+) -> Provenance:
+    """Return the texts of a turn with who wrote each.
+
+    `task` is what the asker said now, `history` the earlier turns, `pages` the files that were
+    read. What was answered earlier counts as written by others where it rests on what others wrote.
+    """
+    found = Provenance()
+    found.add(task, Writer("asker"))
+    for turn in history:
+        found.add(turn.text, _writer_of(turn, ctx.author.key))
+    for message in ctx.event.context:
+        found.add(message.text, Writer("people", message.author))
+    if isinstance(ctx.event, CommandCall) and (target := ctx.event.target) is not None:
+        found.add(target.text, Writer("people", target.author))
+    for page in pages:
+        found.add(page.text, Writer("documents", page.title))
+    return found
+
+
+def _writer_of(turn: StoredMessage, asker: str) -> Writer:
+    if turn.role == "user":
+        return Writer("asker") if turn.author == asker else Writer("people", turn.author_name)
+    rests_on_others = turn.explanation is not None and turn.explanation.passages
+    return Writer("documents" if rests_on_others else "model")

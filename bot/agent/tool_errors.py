@@ -1,0 +1,63 @@
+"""What a model reads of a call that cannot be carried out, in one sentence that says what to do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from bot.errors import UsageError, nearest
+from bot.skills.tool import AgentTool
+
+_MAX_NAMED: Final = 20
+_MAX_PROBLEM_CHARACTERS: Final = 300
+_MAX_ARGUMENTS_CHARACTERS: Final = 100_000
+
+
+def unknown_tool(name: str, known: Collection[str]) -> str:
+    """There is no such tool."""
+    near = nearest(name, known)
+    if near:
+        return f"There is no tool {name[:60]!r}; did you mean {near!r}?"
+    return f"There is no tool {name[:60]!r}; there are: {', '.join(list(known)[:_MAX_NAMED])}."
+
+
+async def argument_problem(tool: AgentTool, given: Mapping[str, Any]) -> str:
+    """What is wrong with the arguments of a call; empty if nothing is."""
+    if _size(given) > _MAX_ARGUMENTS_CHARACTERS:
+        return f"The arguments of {tool.name!r} are too long; write less."
+    problem = await asyncio.to_thread(_problem, tool, given)
+    return f"Wrong arguments for {tool.name!r}: {problem}. Call it again." if problem else ""
+
+
+def _problem(tool: AgentTool, given: Mapping[str, Any]) -> str:
+    if tool.options:
+        try:
+            tool.bind(given)
+        except UsageError as error:
+            return str(error).rstrip(".")
+        return ""
+    from jsonschema import Draft202012Validator  # slow to import
+
+    errors = Draft202012Validator(dict(tool.parameters)).iter_errors(dict(given))
+    found = next(iter(errors), None)
+    if found is None:
+        return ""
+    where = ".".join(str(step) for step in found.absolute_path)
+    words = f"{where}: {found.message}" if where else found.message
+    return " ".join(words.split())[:_MAX_PROBLEM_CHARACTERS]
+
+
+def _size(value: Any) -> int:
+    """About how many characters a value has; stops counting where that is too many."""
+    total, waiting = 0, [value]
+    while waiting and total <= _MAX_ARGUMENTS_CHARACTERS:
+        one = waiting.pop()
+        total += 1
+        if isinstance(one, Mapping):
+            waiting += [*one, *one.values()]
+        elif isinstance(one, list | tuple):
+            waiting += one
+        else:
+            total += len(str(one))
+    return total

@@ -1,0 +1,113 @@
+"""Which tools a person may have called in a place, and which of them a model is shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final
+
+from bot.commands.options import Option
+from bot.skills.context import Context
+from bot.skills.tool import AgentTool, tool
+
+MAX_OFFERED_TOOLS: Final = 8
+"""Most tools whose schemas stand in a prompt at first; the others are found by `find_tools`."""
+_MAX_FOUND_TOOLS: Final = 4
+_MAX_LINE_CHARACTERS: Final = 120
+_WORD = re.compile(r"[^\W_]{3,}")
+_PREFIX_CHARACTERS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedTool:
+    """A tool that a person may not have called here, and the reason as they read it."""
+
+    tool: AgentTool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsableTools:
+    """The tools of a person in a place, in the order in which they were declared."""
+
+    tools: tuple[AgentTool, ...] = ()
+    refused: tuple[RefusedTool, ...] = ()
+
+
+async def usable_tools(ctx: Context) -> UsableTools:
+    """Ask for each tool whether the person who asks may have it called here."""
+    usable, refused = [], []
+    for one in ctx.services.tools:
+        reason = await refusal_of(ctx, one)
+        if reason:
+            refused.append(RefusedTool(one, reason))
+        else:
+            usable.append(one)
+    return UsableTools(tuple(usable), tuple(refused))
+
+
+async def refusal_of(ctx: Context, wanted: AgentTool) -> str:
+    """Why the person who asks may not have a tool called here; empty if they may."""
+    place = ctx.conversation
+    decision = await ctx.services.authorize(ctx.asker, f"tool:{wanted.name}", place)
+    if decision.allowed and wanted.check is not None:
+        decision = wanted.check.decide(ctx.asker)
+    return "" if decision.allowed else decision.reason
+
+
+@dataclass(slots=True)
+class ToolView:
+    """The tools that a model is shown: the best for the task, and those that it looked for since.
+
+    They keep the order of their declaration, and new ones come last, so that the beginning of the
+    prompt stays the same.
+    """
+
+    tools: Sequence[AgentTool]
+    task: str
+    shown: list[AgentTool] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if len(self.tools) <= MAX_OFFERED_TOOLS:
+            self.shown = [*self.tools]
+            return
+        best = rank_tools(self.tools, self.task)[: MAX_OFFERED_TOOLS - 1]
+        self.shown = [one for one in self.tools if one in best] + [find_tools]
+
+    def get(self, name: str) -> AgentTool | None:
+        """Return a tool by its name, also one that is not shown."""
+        known = (*self.tools, find_tools) if find_tools in self.shown else self.tools
+        return next((one for one in known if one.name == name), None)
+
+    @property
+    def names(self) -> Sequence[str]:
+        return [one.name for one in self.tools]
+
+    def find(self, query: str) -> str:
+        """Show the tools that fit a query best; returns a line for each."""
+        best = rank_tools(self.tools, query)[:_MAX_FOUND_TOOLS]
+        self.shown += [one for one in best if one not in self.shown]
+        return "\n".join(f"{one.name}: {one.description[:_MAX_LINE_CHARACTERS]}" for one in best)
+
+
+@tool()
+async def find_tools(ctx: Any, query: Annotated[str, Option("What the tool should do")]) -> str:
+    """Find more tools by what they do. Those found can be called afterwards."""
+    raise NotImplementedError("the loop answers this by itself")  # see `ToolView.find`
+
+
+def rank_tools(tools: Sequence[AgentTool], task: str) -> list[AgentTool]:
+    """Tools by how many words of a task are in their names and descriptions, the best first."""
+    wanted = _stems(task)
+
+    def score(one: AgentTool) -> float:
+        named, described = _stems(one.name), _stems(one.description)
+        return 2 * len(wanted & named) + len(wanted & described)
+
+    return sorted(tools, key=score, reverse=True)  # stable: the order of declaration among equals
+
+
+def _stems(text: str) -> set[str]:
+    """The beginnings of the words of a text."""
+    return {word[:_PREFIX_CHARACTERS] for word in _WORD.findall(text.casefold().replace("_", " "))}

@@ -1,0 +1,164 @@
+"""Stores what a model had done for people: each call of a tool, before it is carried out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+from sqlalchemy import Connection, and_, delete, insert, select, update
+
+from bot.history.tables import tool_calls, turns
+from bot.storage.database import Database
+
+CallState = Literal["waiting", "running", "done", "refused", "failed", "unknown"]
+"""`waiting` for a person's approval; `unknown`: the process ended while it was carried out."""
+CallDecision = Literal["allowed", "approved", "granted", "refused", ""]
+"""Who let it happen: nobody had to be asked, a person approved this call, or approved the tool for
+the conversation; empty while it waits."""
+
+
+_MAX_LISTED: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class CallId:
+    """The `number`th call of a model's `step`th answer in a turn; both count from 0."""
+
+    turn: str
+    step: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCall:
+    """One call of a tool. `digest` is the start of the SHA-256 of its result, empty before."""
+
+    id: CallId
+    tool: str
+    arguments: Mapping[str, Any] = field(repr=False)
+    state: CallState
+    decision: CallDecision = ""
+    digest: str = ""
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    ended_at: datetime | None = None
+    conversation: str = ""
+    """Where it was asked for."""
+
+
+class ToolCalls:
+    """The calls in a `Database`, which it does not own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def save(self, call: StoredCall) -> None:
+        """Store a call, in place of what was stored of it before."""
+        row = {
+            **_key(call.id),
+            "tool": call.tool,
+            "arguments": json.dumps(dict(call.arguments), ensure_ascii=False),
+            "decision": call.decision,
+            "state": call.state,
+            "digest": call.digest,
+            "at": call.at,
+            "ended_at": call.ended_at,
+        }
+
+        def job(connection: Connection) -> None:
+            connection.execute(delete(tool_calls).where(_is(call.id)))
+            connection.execute(insert(tool_calls), row)
+
+        await self._database.write(job)
+
+    async def end(self, call: CallId, state: CallState, result: str) -> None:
+        """Say how a call ended."""
+        digest = hashlib.sha256(result.encode()).hexdigest()[:16]
+        values = {"state": state, "digest": digest, "ended_at": datetime.now(UTC)}
+        change = update(tool_calls).where(_is(call)).values(values)
+
+        def job(connection: Connection) -> None:
+            connection.execute(change)
+
+        await self._database.write(job)
+
+    async def of_turn(self, turn: str) -> Sequence[StoredCall]:
+        """Return the calls of a turn, in their order."""
+        return await self._list(tool_calls.c.turn == turn)
+
+    async def of_person(self, person: str, states: Sequence[CallState]) -> Sequence[StoredCall]:
+        """Return a person's latest calls in these states; `person` is their `Author.key`."""
+        question = turns.alias("question")
+        theirs = (
+            select(turns.c.id)
+            .join(question, question.c.id == turns.c.answers)
+            .where(question.c.author == person)
+        )
+        return await self._list(tool_calls.c.turn.in_(theirs) & tool_calls.c.state.in_(states))
+
+    async def granted(self, tool: str, conversation: str, person: str) -> bool:
+        """Whether a person approved a tool for a whole conversation."""
+        question = turns.alias("question")
+        query = (
+            select(tool_calls.c.turn)
+            .join(turns, turns.c.id == tool_calls.c.turn)
+            .join(question, question.c.id == turns.c.answers)
+            .where(
+                tool_calls.c.tool == tool,
+                tool_calls.c.decision == "granted",
+                question.c.author == person,
+                question.c.conversation == conversation,
+            )
+            .limit(1)
+        )
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).first() is not None
+
+    async def interrupt(self) -> Sequence[StoredCall]:
+        """At start: mark what a dead process was carrying out as unknown, and return it."""
+        found = await self._list(tool_calls.c.state == "running")
+        change = update(tool_calls).where(tool_calls.c.state == "running")
+        values = {"state": "unknown", "ended_at": datetime.now(UTC)}
+
+        def job(connection: Connection) -> None:
+            connection.execute(change.values(values))
+
+        if found:
+            await self._database.write(job)
+        return found
+
+    async def _list(self, condition: Any) -> Sequence[StoredCall]:
+        query = (
+            select(tool_calls, turns.c.conversation)
+            .join(turns, turns.c.id == tool_calls.c.turn)
+            .where(condition)
+            .order_by(turns.c.seq.desc(), tool_calls.c.step, tool_calls.c.number)
+            .limit(_MAX_LISTED)
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [
+            StoredCall(
+                CallId(row["turn"], row["step"], row["number"]),
+                row["tool"],
+                json.loads(row["arguments"]),
+                row["state"],
+                row["decision"],
+                row["digest"],
+                row["at"],
+                row["ended_at"],
+                row["conversation"],
+            )
+            for row in rows
+        ]
+
+
+def _key(call: CallId) -> dict[str, Any]:
+    return {"turn": call.turn, "step": call.step, "number": call.number}
+
+
+def _is(call: CallId) -> Any:
+    return and_(*(tool_calls.c[name] == value for name, value in _key(call).items()))

@@ -1,0 +1,127 @@
+"""`/agent`: a task that takes tools; `/tools`, `/approvals`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from bot.api import (
+    Context,
+    Example,
+    Failed,
+    Option,
+    Refused,
+    Skill,
+    Text,
+    act,
+    command,
+    hookimpl,
+    join_sentences,
+    lay_out,
+    model_names,
+    read_provenance,
+    say,
+    speakers,
+    usable_tools,
+)
+
+_MAX_LINE_CHARACTERS = 160
+
+
+@command(
+    "agent",
+    remember=True,
+    question="task",
+    examples=[Example("/agent what is 17 % of 2,340?")],
+)
+async def agent(
+    ctx: Context,
+    task: Annotated[str, Option("What should be done", multiline=True)],
+    model: Annotated[str | None, Option("Which model does it", complete=model_names)] = None,
+) -> None:
+    """Do something with tools: search, look up, calculate. I ask before I change anything."""
+    name = await ctx.model(model)
+    capabilities = await ctx.models.capabilities(name)
+    if not capabilities.tools:
+        raise Refused(await _no_tools(ctx, name))
+    tools = (await usable_tools(ctx)).tools
+    history = await ctx.history.recent(str(ctx.conversation))
+    who = speakers(history, ctx.author)
+    system = ctx.prompts.render(
+        "agent", capabilities.family, persona=ctx.persona, several=bool(who)
+    )
+    said = who.said(ctx.author.key, task)
+    fitted = await ctx.services.fitter.fit(
+        ctx.models,
+        name,
+        system=system,
+        compose=lambda blocks: said,
+        blocks=0,
+        history=history,
+        who=who,
+    )
+    await act(
+        ctx,
+        fitted.messages,
+        tools,
+        task=task,
+        provenance=read_provenance(ctx, task, history),
+        model=name,
+    )
+
+
+async def _no_tools(ctx: Context, name: str) -> str:
+    able = [one for one in ctx.models.names() if (await ctx.models.capabilities(one)).tools]
+    if able:
+        return say(
+            "{name} cannot use tools. Choose one that can with /model: {able}.",
+            name=name,
+            able=", ".join(able),
+        )
+    return say("{name} cannot use tools, and no other model here can.", name=name)
+
+
+@command("tools", quick=True, private=True, examples=[Example("/tools")])
+async def tools(ctx: Context) -> None:
+    """What you may have me use here, and why not the others."""
+    found = await usable_tools(ctx)
+    if not found.tools and not found.refused:
+        await ctx.say(Text(say("There are no tools here.")))
+        return
+    lines = [
+        lay_out("- **{name}**: {about}", name=one.name, about=_short(one.description))
+        for one in found.tools
+    ]
+    if found.refused:
+        lines.append(lay_out("\n{words}", words=say("Not here:")))
+        lines += [
+            lay_out("- **{name}**: {reason}", name=one.tool.name, reason=one.reason)
+            for one in found.refused
+        ]
+    await ctx.say(Text(join_sentences(lines, "\n")))
+
+
+@command("approvals", quick=True, private=True)
+async def approvals(ctx: Context) -> None:
+    """What waits for your approval, and what may or may not have been done."""
+    if (calls := ctx.services.calls) is None:
+        raise Failed(say("Nothing can wait here."))
+    found = await calls.of_person(ctx.author.key, ("waiting", "unknown"))
+    lines = [_call_line(one.tool, dict(one.arguments), one.state == "waiting") for one in found]
+    await ctx.say(Text(join_sentences(lines, "\n") or say("Nothing waits for you.")))
+
+
+def _call_line(tool: str, arguments: dict[str, object], waits: bool) -> str:
+    given = _short(", ".join(f"{name}: {value}" for name, value in arguments.items()))
+    state = say("waits for you") if waits else say("it is not known whether it was done")
+    return lay_out("- **{tool}** ({given}): {state}", tool=tool, given=given, state=state)
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _MAX_LINE_CHARACTERS else line[:_MAX_LINE_CHARACTERS] + "…"
+
+
+@hookimpl
+def register_skills() -> Sequence[Skill]:
+    return [Skill("agent", commands=(agent, tools, approvals))]
