@@ -90,7 +90,10 @@ async def load_rules(
         preferences,
         partial(settings_from_config, config),
         lambda: (*config.knowledge.bases,),
-        commands=lambda: [command.name for command in plugins.commands],
+        commands=lambda: [
+            *(command.name for command in plugins.commands),
+            *(f"tool:{one.name}" for one in plugins.tools),
+        ],
         models=models,
         role_problem=platforms.role_problem,
     )

@@ -9,8 +9,10 @@ from bot.api import (
     Context,
     Example,
     Failed,
+    Notice,
     Option,
     Refused,
+    Scope,
     Skill,
     Text,
     act,
@@ -26,6 +28,9 @@ from bot.api import (
 )
 
 _MAX_LINE_CHARACTERS = 160
+_SWITCH = ("on", "off")
+_RULE = "command.tool"
+"""The setting that says who may have any tool used."""
 
 
 @command(
@@ -40,6 +45,9 @@ async def agent(
     model: Annotated[str | None, Option("Which model does it", complete=model_names)] = None,
 ) -> None:
     """Do something with tools: search, look up, calculate. I ask before I change anything."""
+    if task.strip().lower() in _SWITCH:
+        await _switch(ctx, on=task.strip().lower() == "on")
+        return
     name = await ctx.model(model)
     capabilities = await ctx.models.capabilities(name)
     if not capabilities.tools:
@@ -47,9 +55,9 @@ async def agent(
     tools = (await usable_tools(ctx)).tools
     history = await ctx.history.recent(str(ctx.conversation))
     who = speakers(history, ctx.author)
-    system = ctx.prompts.render(
-        "agent", capabilities.family, persona=ctx.persona, several=bool(who)
-    )
+    system = ctx.prompts.render("system", capabilities, persona=ctx.persona, several=bool(who))
+    if tools:
+        system = join_sentences((system, ctx.prompts.render("agent", capabilities)), "\n")
     said = who.said(ctx.author.key, task)
     fitted = await ctx.services.fitter.fit(
         ctx.models,
@@ -68,6 +76,19 @@ async def agent(
         provenance=read_provenance(ctx, task, history),
         model=name,
     )
+
+
+async def _switch(ctx: Context, *, on: bool) -> None:
+    """Turn the tools of a place on or off, for an admin."""
+    if (settings := ctx.services.settings) is None:
+        raise Failed(say("Settings cannot be changed here; whoever runs me sets them."))
+    scope: Scope = "conversation" if ctx.conversation.thread is not None else "channel"
+    if on:
+        await settings.clear(_RULE, scope, ctx.conversation, ctx.author.key)
+        await ctx.say(Notice(say("I may use tools here.")))
+        return
+    await settings.put(_RULE, "nobody", scope, ctx.conversation, ctx.author.key)
+    await ctx.say(Notice(say("I use no tools here any more; /agent on turns them on again.")))
 
 
 async def _no_tools(ctx: Context, name: str) -> str:
@@ -101,7 +122,7 @@ async def tools(ctx: Context) -> None:
     await ctx.say(Text(join_sentences(lines, "\n")))
 
 
-@command("approvals", quick=True, private=True)
+@command("approvals", quick=True, private=True, examples=[Example("/approvals")])
 async def approvals(ctx: Context) -> None:
     """What waits for your approval, and what may or may not have been done."""
     if (calls := ctx.services.calls) is None:

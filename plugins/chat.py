@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from bot.api import (
+    AgentTool,
     AttachedFiles,
     Capabilities,
     Context,
@@ -24,22 +25,26 @@ from bot.api import (
     StoredMessage,
     Text,
     Trusted,
+    act,
     answer_from,
     answer_to,
     command,
     courtesy,
     hookimpl,
     is_small,
+    join_sentences,
     list_documents,
     look_up,
     model_names,
     plain_name,
     quoted,
     read_attached,
+    read_provenance,
     say,
     say_number,
     small_note,
     speakers,
+    usable_tools,
 )
 
 MAX_FILE_PIECES = 64
@@ -76,7 +81,7 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> None:
     if not said and not files:
         notes = files.notes or [say("Your message is empty; ask me something.")]
         raise Refused(notes[0])
-    for note in files.notes:
+    for note in files.notes if ctx.resumed is None else ():
         await ctx.say(Notice(note, kind="footer"))
     question = said or say("Say in a few sentences what this is about.")
     capabilities = await ctx.models.capabilities(name)
@@ -91,7 +96,7 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> None:
     system = ctx.prompts.render("system", capabilities, persona=ctx.persona, several=bool(who))
     from_documents = not files and await ctx.allowed("ask")
     bases = await ctx.knowledge.bases(ctx.asker) if from_documents else []
-    if bases and not _is_single_word(question):
+    if bases and ctx.resumed is None and not _is_single_word(question):
         if await list_documents(
             ctx, question, bases=bases, system=system, model=name, history=history
         ):
@@ -103,9 +108,13 @@ async def converse(ctx: Context, said: str, model: str | None = None) -> None:
             drawn = answer_from(ctx, question, found, system=system, model=name, history=history)
             await ctx.say_all(drawn)
             return
-    asked = _Prompt(name, capabilities, system, who.said(ctx.author.key, question), history, who)
-    await _plain(ctx, asked, files)
-    if bases:
+    tools = (await usable_tools(ctx)).tools if capabilities.tools else ()
+    if tools:
+        system = join_sentences((system, ctx.prompts.render("agent", capabilities)), "\n")
+    said = who.said(ctx.author.key, question)
+    asked = _Prompt(name, capabilities, system, said, history, who, tools)
+    used_tools = await _plain(ctx, asked, files)
+    if bases and not used_tools:
         await ctx.say(Notice(say("Plain conversation, not from the documents."), kind="footer"))
     if small:
         await ctx.say(small)
@@ -121,9 +130,11 @@ class _Prompt:
     question: str
     history: Sequence[StoredMessage]
     who: Speakers
+    tools: Sequence[AgentTool] = ()
 
 
-async def _plain(ctx: Context, asked: _Prompt, attached: AttachedFiles) -> None:
+async def _plain(ctx: Context, asked: _Prompt, attached: AttachedFiles) -> bool:
+    """Answer without the documents; returns whether tools were called."""
     model, history = asked.model, asked.history
     fitter = ctx.services.fitter
     quotes = _context_lines(ctx, history)
@@ -184,6 +195,16 @@ async def _plain(ctx: Context, asked: _Prompt, attached: AttachedFiles) -> None:
         )
     )
     sampling = Sampling(max_tokens=fitted.max_tokens)
+    if asked.tools:
+        return await act(
+            ctx,
+            fitted.messages,
+            asked.tools,
+            task=asked.question,
+            provenance=read_provenance(ctx, asked.question, history, attached.pages),
+            model=model,
+            sampling=sampling,
+        )
     echo = EchoFilter()
     async with aclosing(ctx.generate(fitted.messages, model=model, sampling=sampling)) as parts:
         async for part in parts:
@@ -193,6 +214,7 @@ async def _plain(ctx: Context, asked: _Prompt, attached: AttachedFiles) -> None:
                 await ctx.say(Text(text))
     if rest := echo.finish():
         await ctx.say(Text(rest))
+    return False
 
 
 def _is_single_word(said: str) -> bool:

@@ -30,8 +30,21 @@ from bot.agent.approval import (
     outcome_line,
 )
 from bot.agent.limits import AgentLimits
+from bot.agent.model_words import (
+    BROKEN,
+    EMPTY,
+    NO_MORE_CALLS,
+    REFUSED,
+    STOPPED,
+    argument_problem,
+    called_before,
+    failed,
+    head_and_tail,
+    not_done,
+    too_late,
+    unknown_tool,
+)
 from bot.agent.provenance import Provenance, Writer
-from bot.agent.tool_errors import argument_problem, unknown_tool
 from bot.agent.tool_set import ToolView, find_tools, refusal_of
 from bot.catalogue.sentence import lay_out, say
 from bot.errors import UserFacingError
@@ -68,15 +81,16 @@ async def act(
     model: str | None = None,
     sampling: Sampling | None = None,
     limits: AgentLimits = _DEFAULT_LIMITS,
-) -> None:
+) -> bool:
     """Call the model with tools until it answers without a call; the answer is added to the reply.
+    Returns whether any tool was called.
 
     `task` is what the asker said, by which the tools are chosen that the model is shown first.
     `provenance` has the texts of `messages` with who wrote them; results of tools are added to it.
     What a person must approve suspends the turn, so the skill must come here again by the same way
     when it is resumed. Raises what `Context.generate` raises.
     """
-    await _Run(ctx, messages, tools, task, provenance, model, sampling, limits).run()
+    return await _Run(ctx, messages, tools, task, provenance, model, sampling, limits).run()
 
 
 class _Run:
@@ -107,7 +121,7 @@ class _Run:
         self._said = False
         self._window = DEFAULT_CONTEXT_TOKENS
 
-    async def run(self) -> None:
+    async def run(self) -> bool:
         name = await self._ctx.model(self._model)
         found = await self._ctx.models.capabilities(name)
         self._window = found.context or DEFAULT_CONTEXT_TOKENS
@@ -115,7 +129,7 @@ class _Run:
         for step in range(self._limits.steps):
             if step == last:
                 self._over = self._over or say("I stopped after {number} steps.", number=last)
-            written = await self._ctx.step(f"agent {step}", partial(self._ask, step))
+            written = await self._ctx.step(f"agent:{step}", partial(self._ask, step))
             calls = [ToolCall(*one) for one in written["calls"]]
             if not calls or self._over:
                 break
@@ -125,13 +139,15 @@ class _Run:
                 self._messages.append(ChatMessage("tool", text, tool_call_id=call.id))
         if self._steps:
             self._ctx.record.cut = None  # going on would begin with the first step
-            await self._ctx.say(Explanation(model=name, steps=tuple(self._steps)))
+            why = self._ctx.record.explanation or Explanation(model=name)
+            await self._ctx.say(replace(why, steps=tuple(self._steps)))
         if self._sources:
             numbered = (replace(one, number=n) for n, one in enumerate(self._sources.values(), 1))
             await self._ctx.say(Sources(tuple(numbered)))
         if self._over:
             answered = bool(written["text"].strip())
             await self._ctx.say(Notice(self._over, "footer") if answered else Text(self._over))
+        return bool(self._steps)
 
     # --- the model ----------------------------------------------------------------------------
 
@@ -172,13 +188,13 @@ class _Run:
         if digest in self._results:
             if self._seen[digest] > self._limits.same_calls:
                 self._over = say("I stopped because the model asked for the same again and again.")
-            return f"This was called before, and returned:\n{self._results[digest]}"
+            return called_before(self._results[digest])
         if self._over:
-            return "Not done: no more tools may be called in this turn."
+            return NO_MORE_CALLS
         self._calls += 1
         if self._calls > self._limits.calls:
             self._over = say("I stopped after {number} calls.", number=self._limits.calls)
-            return "Not done: no more tools may be called in this turn."
+            return NO_MORE_CALLS
         tool = self._view.get(call.name)
         problem = (
             unknown_tool(call.name, self._view.names)
@@ -192,13 +208,13 @@ class _Run:
             return problem
         if tool is find_tools:
             return self._view.find(str(call.arguments["query"]))
-        key = f"agent {call_id.step}.{call_id.number}"
+        key = f"agent:{call_id.step}:{call_id.number}"
         judgement = judge(tool, call.arguments, self._provenance)
         decision = await self._ctx.step(
-            f"{key} decision", partial(self._decide, key, call_id, judgement, call.arguments)
+            f"{key}:decision", partial(self._decide, key, call_id, judgement, call.arguments)
         )
         done = await self._ctx.step(
-            f"{key} result", partial(self._carry_out, call_id, tool, call.arguments, decision)
+            f"{key}:result", partial(self._carry_out, call_id, tool, call.arguments, decision)
         )
         self._steps.append(_step_line(call, done["state"]))
         for source in _SOURCES.validate_python(done["sources"]):
@@ -253,24 +269,23 @@ class _Run:
         """Carry out a call that was decided on; the result is as it is stored."""
         refusal = await refusal_of(self._ctx, tool)
         if decision == "refused" or refusal:
-            reason = refusal or "The person refused this. Do not try it again."
+            reason = refusal or REFUSED
             await self._store(call_id, tool, arguments, "refused", decision)
-            return _result("refused", f"Not done: {reason}")
+            return _result("refused", not_done(reason))
         await self._store(call_id, tool, arguments, "running", decision)
         await self._ctx.say(Status("working", text=tool.status or tool.name))
-        found = _result("unknown", "It was stopped.")
+        found = _result("unknown", STOPPED)
         try:
             async with asyncio.timeout(tool.timeout_s) as scope:
                 returned = await tool.handler(self._ctx, **tool.bind(arguments))
             found = self._kept(tool, returned)
         except UserFacingError as error:
-            found = _result("failed", f"It failed: {error}")
+            found = _result("failed", failed(str(error)))
         except TimeoutError:
-            late = f"it took longer than {tool.timeout_s:g} s" if scope.expired() else "a time-out"
-            found = _result("failed", f"It failed: {late}.")
+            found = _result("failed", too_late(tool.timeout_s if scope.expired() else None))
         except Exception:
             log.exception("tool.failed", tool=tool.name, plugin=tool.plugin)
-            found = _result("failed", "It failed: something went wrong in this tool.")
+            found = _result("failed", BROKEN)
         finally:
             await asyncio.shield(self._end(call_id, found["state"], found["text"]))
         return found
@@ -278,7 +293,7 @@ class _Run:
     def _kept(self, tool: AgentTool, returned: ToolResult | str) -> dict[str, Any]:
         made = ToolResult(returned) if isinstance(returned, str) else returned
         limit = min(tool.result_characters, self._result_characters)
-        text = _head_and_tail(made.text.strip() or "(nothing)", limit)
+        text = head_and_tail(made.text.strip() or EMPTY, limit)
         sources = _SOURCES.dump_python(made.sources, mode="json")
         return _result("done", text, made.origin or tool.results, made.name, sources)
 
@@ -335,12 +350,3 @@ def _step_line(call: ToolCall, state: CallState) -> str:
     return lay_out(
         "{tool} ({given}): {state}", tool=call.name, given=given, state=_STATE_WORDS[state]
     )
-
-
-def _head_and_tail(text: str, limit: int) -> str:
-    """A text of at most about `limit` characters: its beginning, and a third of that of its end."""
-    if len(text) <= limit:
-        return text
-    tail = limit // 4
-    left_out = len(text) - limit
-    return f"{text[: limit - tail]}\n… ({left_out:,} characters are left out) …\n{text[-tail:]}"

@@ -24,6 +24,7 @@ GROUPS: Final = (
             "bot.commands.time_words",
         ),
     ),
+    ("Tools", ("bot.agent",)),
     ("Who may do what", ("bot.commands.checks", "bot.commands.access", "bot.knowledge.access")),
     ("Events", ("bot.events",)),
     ("Parts of an answer", ("bot.types", "bot.catalogue")),

@@ -18,7 +18,7 @@ from bot.catalogue.sentence import Sentence
 from bot.commands.checks import Check
 from bot.commands.declaration import Command, options_schema, read_options
 from bot.commands.options import Option
-from bot.errors import PluginError, UsageError
+from bot.errors import PluginError
 from bot.types import Source, Text, Value
 
 Effect = Literal["read", "write", "outward"]
@@ -82,19 +82,19 @@ class AgentTool:
 
     def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of a call, checked, with the defaults filled in. Raises
-        `UsageError`."""
+        `ValueError` and `UsageError`, which say what is wrong."""
         if not self.options:
             return dict(given)
         known = {option.name: option for option in self.options}
         if unknown := [name for name in given if name not in known]:
-            raise UsageError(f"there is no argument {unknown[0][:40]}")
+            raise ValueError(f"there is no argument {unknown[0][:40]}")
         bound: dict[str, Any] = {}
         for name, option in known.items():
             value = given.get(name)
             if value is None and option.required:
-                raise UsageError(f"the argument {name} is missing")
+                raise ValueError(f"the argument {name} is missing")
             if value is not None and not isinstance(value, str | int | float | bool):
-                raise UsageError(f"the argument {name} must be a {option.kind}")
+                raise ValueError(f"the argument {name} must be a {option.kind}")
             bound[name] = option.default if value is None else option.coerce(value)
         return bound
 

@@ -58,6 +58,7 @@ NOT_CHAT = (
     "bot/adapters/slack/transport/",
     "bot/adapters/discord/transport/gateway.py",
     "bot/adapters/terminal/adapter.py",
+    "bot/agent/model_words.py",
     "bot/answering/questions/forms.py",
     "bot/answering/questions/parts.py",
     "bot/answering/questions/time_phrases.py",
@@ -79,6 +80,7 @@ NOT_CHAT = (
     "bot/skills/plugin_",
     "bot/shipped_platforms.py",
     "bot/storage/",
+    "plugins/agent_tools.py",
 )
 """Rooms whose texts are for an operator, for a model, or data."""
 

@@ -226,6 +226,7 @@ async def test_a_skill_that_asks_nobody_is_caught(way: str, folder: Path) -> Non
 
 HOOKS: dict[str, Literal["asked for", "operator's"]] = {
     "register_skills": "asked for",  # the walk
+    "register_tools": "asked for",  # `tool:NAME`, when it is offered and again when it is called
     "register_backends": "asked for",  # the model is asked within a turn
     "register_loaders": "asked for",  # files are read within a turn, and for /docs add
     "forget_user": "asked for",  # /forget

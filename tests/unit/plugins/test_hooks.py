@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from backends.base import ChatMessage, ChatRequest
+from backends.scripted.script import Reply, ScriptedCall
 from bot.api import LeftOut, Paragraph, Place
 from bot.errors import Refused
 from bot.prompting.templates import JinjaPrompts
@@ -104,6 +105,18 @@ async def test_hook_register_skills(running: Running) -> None:
     async with running() as parlance:
         assert (await parlance.say("Hooray!")).text == "HOORAY!"
         assert (await parlance.say("Hooray")).text.startswith("You said: Hooray")
+
+
+async def test_hook_register_tools(folder: Path, tmp_path: Path) -> None:
+    call = ScriptedCall(name="switch_lamp", arguments={"tower": "north", "on": False})
+    replies = (Reply("", tool_calls=(call,)), "It is dark.")
+    plugins = ["plugins.agent"]
+    async with running_skills(
+        plugins=plugins, folders=[folder], folder=tmp_path, replies=replies
+    ) as parlance:
+        answer = await parlance.say("/agent put out the lamp of the north tower")
+        assert answer.view.text == "It is dark."
+        assert imported_from(folder).LIT == {"north": False}
 
 
 async def test_hook_register_backends(plugins: Plugins) -> None:

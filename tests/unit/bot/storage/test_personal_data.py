@@ -70,7 +70,7 @@ def test_what_is_said_of_a_table_fits_it(data: PersonalData) -> None:
         assert isinstance(data.table.c[data.at].type, tables.Moment)
     elif any(isinstance(column.type, tables.Moment) for column in data.table.columns):
         # These hold until somebody changes them; the last goes with its turn.
-        assert data.name in {"choices", "capabilities", "suspended"}
+        assert data.name in {"choices", "capabilities", "suspended", "tool_calls"}
     if data.forgetting is Forgetting.CASCADES:
         assert owners(data.table)
 
@@ -128,6 +128,7 @@ def plant(connection: Connection, person: str) -> None:
         ("quoted", {"turn": other, "person": person}),
         ("choices", {"name": person, "by": person}),
         ("suspended", {"turn": answer, "person": person}),
+        ("tool_calls", {"turn": answer, "step": 0, "number": 0}),
         ("processed_events", {"event_id": person}),
         ("capabilities", {"replica": person}),
         ("knowledge_bases", {"name": mine}),

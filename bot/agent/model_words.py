@@ -1,4 +1,4 @@
-"""What a model reads of a call that cannot be carried out, in one sentence that says what to do."""
+"""What a model reads of a call that was not carried out, or not as it was meant; no person does."""
 
 from __future__ import annotations
 
@@ -12,6 +12,42 @@ from bot.skills.tool import AgentTool
 _MAX_NAMED: Final = 20
 _MAX_PROBLEM_CHARACTERS: Final = 300
 _MAX_ARGUMENTS_CHARACTERS: Final = 100_000
+
+
+NO_MORE_CALLS: Final = "Not done: no more tools may be called in this turn."
+REFUSED: Final = "The person refused this. Do not try it again."
+STOPPED: Final = "It was stopped."
+BROKEN: Final = "It failed: something went wrong in this tool."
+EMPTY: Final = "(nothing)"
+
+
+def called_before(result: str) -> str:
+    """The same call was answered before."""
+    return f"This was called before, and returned:\n{result}"
+
+
+def not_done(reason: str) -> str:
+    """A call was refused."""
+    return f"Not done: {reason}"
+
+
+def failed(reason: str) -> str:
+    """A call failed, and the tool says why."""
+    return f"It failed: {reason}"
+
+
+def too_late(seconds: float | None) -> str:
+    """A call took too long; None where the tool says so of something that it asked."""
+    return failed("it took too long." if seconds is None else f"it took longer than {seconds:g} s.")
+
+
+def head_and_tail(text: str, limit: int) -> str:
+    """A text of at most about `limit` characters: its beginning, and of its end a third of that."""
+    if len(text) <= limit:
+        return text
+    tail = limit // 4
+    left_out = len(text) - limit
+    return f"{text[: limit - tail]}\n… ({left_out:,} characters are left out) …\n{text[-tail:]}"
 
 
 def unknown_tool(name: str, known: Collection[str]) -> str:
@@ -34,7 +70,7 @@ def _problem(tool: AgentTool, given: Mapping[str, Any]) -> str:
     if tool.options:
         try:
             tool.bind(given)
-        except UsageError as error:
+        except (UsageError, ValueError) as error:
             return str(error).rstrip(".")
         return ""
     from jsonschema import Draft202012Validator  # slow to import
