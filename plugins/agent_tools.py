@@ -91,6 +91,7 @@ async def read_conversation(ctx: Context) -> str:
 @tool(
     effect="write",
     matters=("location",),
+    needs=("docs.add",),
     status=say("Adding a document"),
     timeout_s=300,
 )

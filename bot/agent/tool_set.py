@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
+from bot.commands.checks import ALLOWED
 from bot.commands.options import Option
 from bot.skills.context import Context
 from bot.skills.tool import AgentTool, tool
@@ -49,11 +50,12 @@ async def usable_tools(ctx: Context) -> UsableTools:
 
 async def refusal_of(ctx: Context, wanted: AgentTool) -> str:
     """Why the person who asks may not have a tool called here; empty if they may."""
-    place = ctx.conversation
-    decision = await ctx.services.authorize(ctx.asker, f"tool:{wanted.name}", place)
-    if decision.allowed and wanted.check is not None:
-        decision = wanted.check.decide(ctx.asker)
-    return "" if decision.allowed else decision.reason
+    for action in (f"tool:{wanted.name}", *wanted.needs):
+        decision = await ctx.services.authorize(ctx.asker, action, ctx.conversation)
+        if not decision.allowed:
+            return decision.reason
+    checked = ALLOWED if wanted.check is None else wanted.check.decide(ctx.asker)
+    return "" if checked.allowed else checked.reason
 
 
 @dataclass(slots=True)

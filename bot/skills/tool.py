@@ -60,9 +60,10 @@ class AgentTool:
     the values as those of a command do. `matters` names the arguments that decide what a call does
     to others, such as an address or an amount. A call whose values for these do not stand in the
     asker's own words is carried out only after a person has approved it; None: all texts and
-    numbers. `check` says who may have it called. `timeout_s` is how long a call may take and
-    `result_characters` the longest result that is kept. `repeatable`: calling it twice does no
-    harm. `results` says who wrote what it returns; "model" for what it made itself.
+    numbers. `check` says who may have it called; they must be allowed the actions in `needs`, too.
+    `timeout_s` is how long a call may take and `result_characters` the longest result that is kept.
+    `repeatable`: calling it twice does no harm. `results` says who wrote what it returns; "model"
+    for what it made itself.
     """
 
     name: str
@@ -73,6 +74,7 @@ class AgentTool:
     effect: Effect = "read"
     matters: tuple[str, ...] | None = None
     check: Check | None = None
+    needs: tuple[str, ...] = ()
     timeout_s: float = DEFAULT_TIMEOUT_S
     result_characters: int = DEFAULT_RESULT_CHARACTERS
     repeatable: bool = True
@@ -105,6 +107,7 @@ def tool(
     effect: Effect = "read",
     matters: Sequence[str] | None = None,
     checks: Check | None = None,
+    needs: Sequence[str] = (),
     timeout_s: float = DEFAULT_TIMEOUT_S,
     result_characters: int = DEFAULT_RESULT_CHARACTERS,
     repeatable: bool | None = None,
@@ -137,6 +140,7 @@ def tool(
             effect=effect,
             matters=None if matters is None else tuple(matters),
             check=checks,
+            needs=tuple(needs),
             timeout_s=timeout_s,
             result_characters=result_characters,
             repeatable=effect == "read" if repeatable is None else repeatable,
@@ -169,6 +173,7 @@ def tool_of(command: Command) -> AgentTool:
         options=command.options,
         effect="write",
         check=command.check,
+        needs=(command.name,),
         repeatable=False,
         results="people",
         plugin=command.plugin,

@@ -268,6 +268,60 @@ async def test_a_tool_that_a_rule_forbids_is_neither_offered_nor_called(tmp_path
         assert "Not here:" in listed.text
 
 
+async def test_a_tool_that_does_what_a_person_may_not_is_not_theirs(tmp_path: Path) -> None:
+    async with running_skills(
+        plugins=["plugins.agent", "plugins.agent_tools"], folder=tmp_path
+    ) as parlance:
+        listed = await parlance.say("/tools")
+        usable, _, refused = listed.text.partition("Not here:")
+        assert "**calculate**" in usable
+        assert "- **add_document**: Only admins can do this." in refused
+        assert "**add_document**" in (await parlance.say("/tools", admin=True)).text
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [
+        ("17 / 100 * 2340", "397.8"),
+        ("2 ** 10 - -1", "1025"),
+        ("7 // 2 % 2", "1"),
+        ("(1 + 2) * 3", "9"),
+        ("9 ** 9 ** 9", "cannot be calculated"),
+        ("1 / 0", "cannot be calculated"),
+        ("10 ** 99 * 10 ** 99", "cannot be calculated"),
+        ("(-8) ** 0.5", "cannot be calculated"),
+        ("__import__('os').getcwd()", "cannot be calculated"),
+        ("'a' * 10", "cannot be calculated"),
+        ("(" * 140 + "1" + ")" * 140, "1"),
+        ("1 +", "cannot be calculated"),
+    ],
+)
+async def test_arithmetic_is_calculated_and_nothing_else(
+    tmp_path: Path, expression: str, result: str
+) -> None:
+    call = calls(("calculate", {"expression": expression}))
+    async with running_skills(
+        plugins=["plugins.agent", "plugins.agent_tools"],
+        folder=tmp_path,
+        replies=(call, "So it is."),
+    ) as parlance:
+        await parlance.say("/agent calculate")
+        assert result in parlance.model.requests[-1].messages[-1].content
+
+
+async def test_the_documents_are_searched_with_the_askers_rights_and_shown_as_sources(
+    tmp_path: Path,
+) -> None:
+    replies = (calls(("search_documents", {"query": "When does the lamp burn?"})), "Every night.")
+    async with running_skills(
+        plugins=["plugins.agent", "plugins.agent_tools"], folder=tmp_path, replies=replies
+    ) as parlance:
+        parlance.documents.put("Lamps", "When does the lamp burn? It burns every night.")
+        answer = await parlance.say("/agent when does the lamp burn?")
+        assert [one.title for one in answer.sources] == ["Lamps"]
+        assert "docs.read" in {one.action.partition(":")[0] for one in parlance.decisions}
+
+
 async def test_why_shows_each_step(tmp_path: Path) -> None:
     async with running(tmp_path, calls(("look", {"where": "x"})), "Yes.") as parlance:
         answer = await parlance.say("/agent look")
