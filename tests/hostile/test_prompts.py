@@ -57,6 +57,8 @@ GIVEN: Mapping[str, Mapping[str, Any]] = {
         **{"performer": "Ada", "opponent": "Bob", "style": "old", "previous": "Bob:\nIn rhyme"},
         **{"round": 1, "rounds": 2},
     },
+    "agent": {},
+    "tool_result": {"text": "Logs rotate.", "name": "Logs"},
     "rewrite": {"earlier": "Question: a", "question": Trusted("How so?")},
     "summarize": {"text": "words", "title": "Logs", "style": "prose", "language": Trusted("Latin")},
     "summarize_part": {
