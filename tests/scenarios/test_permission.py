@@ -107,7 +107,10 @@ class TestListed:
             for name in hidden:
                 assert "There is no command" in (await core.say(f"/help {name}")).text
             assert await core.complete("help", "about", "") == sorted(
-                ["help", "stop", "rap", "model", "docs", "settings", "forget", "allow"],
+                [
+                    *("help", "stop", "agent", "tools", "approvals", "rap", "model", "docs"),
+                    *("settings", "forget", "allow"),
+                ],
                 key=_as_declared(core),
             )
             assert "/block" not in text
