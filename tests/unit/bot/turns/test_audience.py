@@ -276,7 +276,9 @@ class TestShare:
 
 PRIVATE: dict[str, bool | dict[str, bool]] = {
     "admins": True,
+    "agent": False,
     "allow": True,
+    "approvals": True,
     "ask": False,
     "block": True,
     "chat": False,
@@ -292,6 +294,7 @@ PRIVATE: dict[str, bool | dict[str, bool]] = {
     "settings": True,
     "stop": True,
     "summarize": False,
+    "tools": True,
 }
 """Who reads the answer to a shipped command; where that depends on its `action`, for each."""
 
