@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any, Final
 
 import structlog
-from pydantic import TypeAdapter
 
 from backends.base import ChatMessage, Sampling, Tool, ToolCall
 from bot.agent.approval import (
@@ -29,6 +28,7 @@ from bot.agent.approval import (
     judge,
     outcome_line,
 )
+from bot.agent.call_result import CallResult, call_result, sources_of, step_line
 from bot.agent.limits import AgentLimits
 from bot.agent.model_words import (
     BROKEN,
@@ -40,34 +40,25 @@ from bot.agent.model_words import (
     called_before,
     failed,
     head_and_tail,
+    may_be_done,
     not_done,
     too_late,
     unknown_tool,
 )
 from bot.agent.provenance import Provenance, Writer
 from bot.agent.tool_set import ToolView, find_tools, refusal_of
-from bot.catalogue.sentence import lay_out, say
+from bot.catalogue.sentence import say
 from bot.errors import UserFacingError
 from bot.history.tool_calls import CallDecision, CallId, CallState, StoredCall
 from bot.prompting.context_window import DEFAULT_CONTEXT_TOKENS
 from bot.skills.context import Context
-from bot.skills.tool import AgentTool, Origin, ToolResult
+from bot.skills.tool import AgentTool, ToolResult
 from bot.types import Explanation, Notice, Source, Sources, Status, Text
 
 log = structlog.get_logger(__name__)
 
 _CHARACTERS_PER_TOKEN: Final = 3
 _LEAST_RESULT_CHARACTERS: Final = 200
-_MAX_STEP_CHARACTERS: Final = 200
-_SOURCES: Final = TypeAdapter(tuple[Source, ...])
-_STATE_WORDS: Final[Mapping[CallState, str]] = {
-    "waiting": say("waits for approval"),
-    "running": say("is being done"),
-    "done": say("done"),
-    "refused": say("refused"),
-    "failed": say("failed"),
-    "unknown": say("it is not known whether it was done"),
-}
 _DEFAULT_LIMITS: Final = AgentLimits()
 
 
@@ -216,8 +207,8 @@ class _Run:
         done = await self._ctx.step(
             f"{key}:result", partial(self._carry_out, call_id, tool, call.arguments, decision)
         )
-        self._steps.append(_step_line(call, done["state"]))
-        for source in _SOURCES.validate_python(done["sources"]):
+        self._steps.append(step_line(call, done["state"]))
+        for source in sources_of(done):
             self._sources.setdefault((source.location, source.heading), source)
         writer = Writer(done["origin"], done["name"])
         self._provenance.add(done["text"], writer)
@@ -265,37 +256,42 @@ class _Run:
         tool: AgentTool,
         arguments: Mapping[str, Any],
         decision: CallDecision,
-    ) -> dict[str, Any]:
+    ) -> CallResult:
         """Carry out a call that was decided on; the result is as it is stored."""
         refusal = await refusal_of(self._ctx, tool)
         if decision == "refused" or refusal:
             reason = refusal or REFUSED
             await self._store(call_id, tool, arguments, "refused", decision)
-            return _result("refused", not_done(reason))
+            return call_result("refused", not_done(reason))
         await self._store(call_id, tool, arguments, "running", decision)
         await self._ctx.say(Status("working", text=tool.status or tool.name))
-        found = _result("unknown", STOPPED)
+        # What is stopped on the way may have been done, unless it does no harm twice.
+        state: CallState = "failed" if tool.repeatable else "unknown"
+        found = call_result(state, STOPPED)
         try:
             async with asyncio.timeout(tool.timeout_s) as scope:
                 returned = await tool.handler(self._ctx, **tool.bind(arguments))
             found = self._kept(tool, returned)
         except UserFacingError as error:
-            found = _result("failed", failed(str(error)))
+            found = call_result("failed", failed(str(error)))
         except TimeoutError:
-            found = _result("failed", too_late(tool.timeout_s if scope.expired() else None))
+            late = too_late(tool.timeout_s if scope.expired() else None)
+            found = call_result(state, late if tool.repeatable else may_be_done(late))
         except Exception:
             log.exception("tool.failed", tool=tool.name, plugin=tool.plugin)
-            found = _result("failed", BROKEN)
+            found = call_result("failed", BROKEN)
         finally:
             await asyncio.shield(self._end(call_id, found["state"], found["text"]))
+        if found["state"] == "unknown":
+            words = say("It is not known whether {tool} was done.", tool=tool.name)
+            await self._ctx.say(Notice(words, "footer"))
         return found
 
-    def _kept(self, tool: AgentTool, returned: ToolResult | str) -> dict[str, Any]:
+    def _kept(self, tool: AgentTool, returned: ToolResult | str) -> CallResult:
         made = ToolResult(returned) if isinstance(returned, str) else returned
         limit = min(tool.result_characters, self._result_characters)
         text = head_and_tail(made.text.strip() or EMPTY, limit)
-        sources = _SOURCES.dump_python(made.sources, mode="json")
-        return _result("done", text, made.origin or tool.results, made.name, sources)
+        return call_result("done", text, made.origin or tool.results, made.name, made.sources)
 
     @property
     def _result_characters(self) -> int:
@@ -324,29 +320,3 @@ class _Run:
     async def _end(self, call_id: CallId, state: CallState, result: str) -> None:
         if (calls := self._ctx.services.calls) is not None:
             await calls.end(call_id, state, result)
-
-
-def _result(
-    state: CallState,
-    text: str,
-    origin: Origin = "model",
-    name: str = "",
-    sources: Sequence[Mapping[str, Any]] = (),
-) -> dict[str, Any]:
-    """The result of a call as it is stored."""
-    return {
-        "state": state,
-        "text": text,
-        "origin": origin,
-        "name": name,
-        "sources": [*sources],
-    }
-
-
-def _step_line(call: ToolCall, state: CallState) -> str:
-    given = ", ".join(f"{name}: {value}" for name, value in call.arguments.items())
-    if len(given) > _MAX_STEP_CHARACTERS:
-        given = given[:_MAX_STEP_CHARACTERS] + "…"
-    return lay_out(
-        "{tool} ({given}): {state}", tool=call.name, given=given, state=_STATE_WORDS[state]
-    )

@@ -41,6 +41,11 @@ def too_late(seconds: float | None) -> str:
     return failed("it took too long." if seconds is None else f"it took longer than {seconds:g} s.")
 
 
+def may_be_done(reason: str) -> str:
+    """A call that did not end, and may have been carried out all the same."""
+    return f"{reason} It may have been done; do not call it again."
+
+
 def head_and_tail(text: str, limit: int) -> str:
     """A text of at most about `limit` characters: its beginning, and of its end a third of that."""
     if len(text) <= limit:

@@ -65,9 +65,16 @@ def _append(text: str) -> None:
         file.write(text)
 
 
+@tool(effect="outward", matters=("to",), timeout_s=0.05)
+async def slow_send(ctx: Context, to: str) -> str:
+    """Send something, slowly."""
+    await _note(f"slow_send {to}")
+    await asyncio.Event().wait()
+
+
 @hookimpl
 def register_tools():
-    return [look, send, wipe, fail, hang]
+    return [look, send, wipe, fail, hang, slow_send]
 '''
 
 
@@ -220,6 +227,18 @@ async def test_a_call_that_cannot_be_carried_out_is_said_to_the_model(
         assert said in told
         assert "secret" not in told
         assert done(tmp_path) == []
+
+
+async def test_what_took_too_long_may_have_been_done_and_that_is_said(tmp_path: Path) -> None:
+    replies = (calls(("slow_send", {"to": "bob"})), "I do not know.")
+    async with running(tmp_path, *replies) as parlance:
+        ended = await parlance.say("/agent send it to bob")
+        assert "It is not known whether slow_send was done." in ended.notices
+        assert "do not call it again" in parlance.model.requests[-1].messages[-1].content
+        [call] = await stored(parlance, ended.view.turn)
+        assert call.state == "unknown"
+        listed = await parlance.say("/approvals")
+        assert "it is not known whether it was done" in listed.text
 
 
 async def test_the_same_call_for_ever_ends_with_a_sentence(tmp_path: Path) -> None:

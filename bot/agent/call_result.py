@@ -1,0 +1,62 @@
+"""The result of a call as it is stored with the turn, and as a person reads of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, TypedDict
+
+from pydantic import TypeAdapter
+
+from backends.base import ToolCall
+from bot.catalogue.sentence import lay_out, say
+from bot.history.tool_calls import CallState
+from bot.skills.tool import Origin
+from bot.types import Source
+
+_MAX_STEP_CHARACTERS: Final = 200
+_SOURCES: Final = TypeAdapter(tuple[Source, ...])
+_STATE_WORDS: Final[Mapping[CallState, str]] = {
+    "waiting": say("waits for approval"),
+    "running": say("is being done"),
+    "done": say("done"),
+    "refused": say("refused"),
+    "failed": say("failed"),
+    "unknown": say("it is not known whether it was done"),
+}
+
+
+class CallResult(TypedDict):
+    """How a call ended, what the model reads of it, and who wrote that; JSON."""
+
+    state: CallState
+    text: str
+    origin: Origin
+    name: str
+    sources: Any
+
+
+def call_result(
+    state: CallState,
+    text: str,
+    origin: Origin = "model",
+    name: str = "",
+    sources: tuple[Source, ...] = (),
+) -> CallResult:
+    """Return a result as it is stored."""
+    told = _SOURCES.dump_python(sources, mode="json")
+    return CallResult(state=state, text=text, origin=origin, name=name, sources=told)
+
+
+def sources_of(result: CallResult) -> tuple[Source, ...]:
+    """Return the sources of a stored result."""
+    return _SOURCES.validate_python(result["sources"])
+
+
+def step_line(call: ToolCall, state: CallState) -> str:
+    """Return a call and its end in a line, for "Why this answer?"."""
+    given = ", ".join(f"{name}: {value}" for name, value in call.arguments.items())
+    if len(given) > _MAX_STEP_CHARACTERS:
+        given = given[:_MAX_STEP_CHARACTERS] + "…"
+    return lay_out(
+        "{tool} ({given}): {state}", tool=call.name, given=given, state=_STATE_WORDS[state]
+    )
