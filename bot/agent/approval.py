@@ -63,8 +63,9 @@ class Judgement:
 
 
 def judge(tool: AgentTool, given: Mapping[str, Any], provenance: Provenance) -> Judgement:
-    """Find out who wrote the arguments of a call."""
-    return Judgement(tool, provenance.arguments(tool, given), digest_of(tool.name, given))
+    """Find out who wrote the arguments of a call, unless it only reads."""
+    found = () if tool.effect == "read" else provenance.arguments(tool, given)
+    return Judgement(tool, found, digest_of(tool.name, given))
 
 
 def digest_of(tool: str, given: Mapping[str, Any]) -> str:

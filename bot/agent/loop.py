@@ -200,7 +200,7 @@ class _Run:
         if tool is find_tools:
             return self._view.find(str(call.arguments["query"]))
         key = f"agent:{call_id.step}:{call_id.number}"
-        judgement = judge(tool, call.arguments, self._provenance)
+        judgement = await asyncio.to_thread(judge, tool, call.arguments, self._provenance)
         decision = await self._ctx.step(
             f"{key}:decision", partial(self._decide, key, call_id, judgement, call.arguments)
         )

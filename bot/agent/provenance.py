@@ -49,18 +49,22 @@ class Argument:
 
 @dataclass(slots=True)
 class Provenance:
-    """The texts of a context, each with who wrote it."""
+    """The texts of a context, each with who wrote it. Looking something up in them takes a few
+    milliseconds for a long context, so not on the event loop."""
 
+    _added: list[tuple[Writer, str]] = field(default_factory=list)
     _texts: list[tuple[Writer, str, str]] = field(default_factory=list)
 
     def add(self, text: str, writer: Writer) -> None:
         """Add a text that the model reads."""
-        if text.strip():
-            plain = normalize(text[:_MAX_TEXT_CHARACTERS])
-            self._texts.append((writer, plain, _GROUPED.sub("", plain)))
+        self._added.append((writer, text))
 
     def writer_of(self, value: str) -> Writer:
         """Return the least trusted writer of a value, as a whole and not within a longer word."""
+        for writer, text in self._added:
+            plain = normalize(text[:_MAX_TEXT_CHARACTERS])
+            self._texts.append((writer, plain, _GROUPED.sub("", plain)))
+        self._added.clear()
         wanted = {normalize(value), normalize(unquote(value))}
         found: Writer | None = None
         for writer, plain, ungrouped in self._texts:
