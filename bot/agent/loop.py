@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import structlog
 
-from backends.base import ChatMessage, Sampling, Tool, ToolCall
+from backends.base import ChatMessage, Sampling, ToolCall
 from bot.agent.approval import (
     APPROVE,
     BUTTONS,
@@ -46,7 +46,7 @@ from bot.agent.model_words import (
     unknown_tool,
 )
 from bot.agent.provenance import Provenance, Writer
-from bot.agent.tool_set import ToolView, find_tools, refusal_of
+from bot.agent.tool_set import FIND_TOOLS, ToolView, refusal_of
 from bot.catalogue.sentence import say
 from bot.errors import UserFacingError
 from bot.history.tool_calls import CallDecision, CallId, CallState, StoredCall
@@ -144,15 +144,13 @@ class _Run:
 
     async def _ask(self, step: int) -> dict[str, Any]:
         """One answer of the model, as it is stored: its text and the calls in it."""
-        shown = [] if self._over else self._view.shown
-        offered = [Tool(one.name, one.description, one.parameters) for one in shown]
         calls: list[ToolCall] = []
         written: list[str] = []
         async for part in self._ctx.generate(
             self._messages,
             model=self._model,
             sampling=self._sampling,
-            tools=offered,
+            tools=[] if self._over else self._view.offered,
             calls=calls,
         ):
             if isinstance(part, Text):
@@ -186,6 +184,8 @@ class _Run:
         if self._calls > self._limits.calls:
             self._over = say("I stopped after {number} calls.", number=self._limits.calls)
             return NO_MORE_CALLS
+        if self._view.searchable and call.name == FIND_TOOLS.name:
+            return self._view.find(str(call.arguments.get("query", "")))
         tool = self._view.get(call.name)
         problem = (
             unknown_tool(call.name, self._view.names)
@@ -197,8 +197,6 @@ class _Run:
             if self._repairs > self._limits.repairs:
                 self._over = say("I stopped because the model called tools the wrong way.")
             return problem
-        if tool is find_tools:
-            return self._view.find(str(call.arguments["query"]))
         key = f"agent:{call_id.step}:{call_id.number}"
         judgement = await asyncio.to_thread(judge, tool, call.arguments, self._provenance)
         decision = await self._ctx.step(

@@ -35,5 +35,7 @@ def read_provenance(
 def _writer_of(turn: StoredMessage, asker: str) -> Writer:
     if turn.role == "user":
         return Writer("asker") if turn.author == asker else Writer("people", turn.author_name)
-    rests_on_others = turn.explanation is not None and turn.explanation.passages
-    return Writer("documents" if rests_on_others else "model")
+    why = turn.explanation
+    if why is not None and why.steps:  # whatever a tool returned may be said again in it
+        return Writer("server")
+    return Writer("documents" if why is not None and why.passages else "model")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Final
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
 
+from backends.base import Tool
 from bot.commands.checks import ALLOWED
+from bot.commands.declaration import options_schema
 from bot.commands.options import Option
 from bot.skills.context import Context
-from bot.skills.tool import AgentTool, tool
+from bot.skills.tool import AgentTool
 
 MAX_OFFERED_TOOLS: Final = 8
 """Most tools whose schemas stand in a prompt at first; the others are found by `find_tools`."""
@@ -58,7 +60,14 @@ async def refusal_of(ctx: Context, wanted: AgentTool) -> str:
     return "" if checked.allowed else checked.reason
 
 
-@dataclass(slots=True)
+FIND_TOOLS: Final = Tool(
+    "find_tools",
+    "Find more tools by what they do. Those found can be called afterwards.",
+    options_schema([Option("What the tool should do", name="query", required=True)]),
+)
+"""Offered where there are more tools than are shown; `ToolView.find` answers it."""
+
+
 class ToolView:
     """The tools that a model is shown: the best for the task, and those that it looked for since.
 
@@ -66,37 +75,39 @@ class ToolView:
     prompt stays the same.
     """
 
-    tools: Sequence[AgentTool]
-    task: str
-    shown: list[AgentTool] = field(default_factory=list)
+    def __init__(self, tools: Sequence[AgentTool], task: str) -> None:
+        self._tools = {one.name: one for one in tools}
+        self.searchable = len(tools) > MAX_OFFERED_TOOLS
+        """Whether there are more than are shown."""
+        best = rank_tools(tools, task)[: MAX_OFFERED_TOOLS - 1] if self.searchable else tools
+        self._first = [one for one in tools if one in best]
+        self._found: list[AgentTool] = []
 
-    def __post_init__(self) -> None:
-        if len(self.tools) <= MAX_OFFERED_TOOLS:
-            self.shown = [*self.tools]
-            return
-        best = rank_tools(self.tools, self.task)[: MAX_OFFERED_TOOLS - 1]
-        self.shown = [one for one in self.tools if one in best] + [find_tools]
+    @property
+    def offered(self) -> list[Tool]:
+        """The tools as a model is offered them."""
+        search = [FIND_TOOLS] if self.searchable else []
+        return [*map(_offer, self._first), *search, *map(_offer, self._found)]
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names of all tools."""
+        return self._tools.keys()
 
     def get(self, name: str) -> AgentTool | None:
         """Return a tool by its name, also one that is not shown."""
-        known = (*self.tools, find_tools) if find_tools in self.shown else self.tools
-        return next((one for one in known if one.name == name), None)
-
-    @property
-    def names(self) -> Sequence[str]:
-        return [one.name for one in self.tools]
+        return self._tools.get(name)
 
     def find(self, query: str) -> str:
         """Show the tools that fit a query best; returns a line for each."""
-        best = rank_tools(self.tools, query)[:_MAX_FOUND_TOOLS]
-        self.shown += [one for one in best if one not in self.shown]
+        best = rank_tools(tuple(self._tools.values()), query)[:_MAX_FOUND_TOOLS]
+        shown = {one.name for one in (*self._first, *self._found)}
+        self._found += [one for one in best if one.name not in shown]
         return "\n".join(f"{one.name}: {one.description[:_MAX_LINE_CHARACTERS]}" for one in best)
 
 
-@tool()
-async def find_tools(ctx: Any, query: Annotated[str, Option("What the tool should do")]) -> str:
-    """Find more tools by what they do. Those found can be called afterwards."""
-    raise NotImplementedError("the loop answers this by itself")  # see `ToolView.find`
+def _offer(tool: AgentTool) -> Tool:
+    return Tool(tool.name, tool.description, tool.parameters)
 
 
 def rank_tools(tools: Sequence[AgentTool], task: str) -> list[AgentTool]:

@@ -85,10 +85,6 @@ class ToolCalls:
 
         await self._database.write(job)
 
-    async def of_turn(self, turn: str) -> Sequence[StoredCall]:
-        """Return the calls of a turn, in their order."""
-        return await self._list(tool_calls.c.turn == turn)
-
     async def of_person(self, person: str, states: Sequence[CallState]) -> Sequence[StoredCall]:
         """Return a person's latest calls in these states; `person` is their `Author.key`."""
         question = turns.alias("question")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
@@ -19,7 +20,7 @@ from bot.commands.checks import Check
 from bot.commands.declaration import Command, options_schema, read_options
 from bot.commands.options import Option
 from bot.errors import PluginError
-from bot.types import Source, Text, Value
+from bot.types import Part, Source, Text, Value
 
 Effect = Literal["read", "write", "outward"]
 """What a call of a tool does: it only looks; it changes something that is kept; or it sends
@@ -156,13 +157,15 @@ def tool_of(command: Command) -> AgentTool:
 
     async def run(ctx: Any, **options: Value | None) -> str:
         said: list[str] = []
-        answer: Any = command.handler(_Quiet(ctx, said), **options)
-        if isinstance(answer, AsyncIterator):
-            async for part in answer:
-                if isinstance(part, Text):
-                    said.append(part.delta)
-        else:
-            await answer
+
+        async def keep(part: Part) -> None:
+            if isinstance(part, Text):
+                said.append(part.delta)
+
+        quiet = copy(ctx)
+        quiet.say = keep
+        answer: Any = command.handler(quiet, **options)
+        await (quiet.say_all(answer) if isinstance(answer, AsyncIterator) else answer)
         return "".join(said)
 
     return AgentTool(
@@ -178,17 +181,3 @@ def tool_of(command: Command) -> AgentTool:
         results="people",
         plugin=command.plugin,
     )
-
-
-class _Quiet:
-    """A context whose `say` keeps the text, and shows nothing."""
-
-    def __init__(self, ctx: Any, said: list[str]) -> None:
-        self._ctx, self._said = ctx, said
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._ctx, name)
-
-    async def say(self, part: Any) -> None:
-        if isinstance(part, Text):
-            self._said.append(part.delta)

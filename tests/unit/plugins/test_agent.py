@@ -6,13 +6,13 @@ import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from backends.scripted.script import Reply, ScriptedCall
 from bot.events import ActionCall
-from bot.history.tool_calls import StoredCall
+from bot.history.tool_calls import CallState, StoredCall
 from bot.testing import Answer, Parlance, running_skills
 from bot.types import Author, ConversationKey
 
@@ -78,6 +78,48 @@ def register_tools():
 '''
 
 
+GREETING = """
+from bot.api import Context, Skill, Text, command, hookimpl
+
+
+@command("greet", tool=True)
+async def greet(ctx: Context, who: str):
+    \"\"\"Greet somebody.\"\"\"
+    async def more():
+        yield Text("Welcome.")
+
+    await ctx.say(Text(f"Hello, {who}. "))
+    await ctx.say_all(more())
+
+
+@hookimpl
+def register_skills():
+    return [Skill("greeting", commands=(greet,))]
+"""
+MANY = """
+from bot.api import Context, hookimpl, tool
+
+
+@tool()
+async def boil(ctx: Context) -> str:
+    \"\"\"Boil water.\"\"\"
+    return "Boiled."
+
+
+def _other(name):
+    async def run(ctx: Context) -> str:
+        return name
+    run.__doc__ = f"Do what {name} does."
+    return tool(name)(run)
+
+
+@hookimpl
+def register_tools():
+    names = ("carry", "clean", "close", "count", "draw", "fetch", "open", "paint", "sing", "wash")
+    return [*map(_other, names), boil]
+"""
+
+
 def calls(*wanted: tuple[str, Mapping[str, Any]], text: str = "") -> Reply:
     """An answer of the model that calls tools."""
     return Reply(text, tool_calls=tuple(ScriptedCall(name=n, arguments=a) for n, a in wanted))
@@ -114,7 +156,8 @@ async def press(parlance: Parlance, answer: Answer, value: str, by: Author = ANN
 
 async def stored(parlance: Parlance, turn: str) -> Sequence[StoredCall]:
     assert parlance.services.calls is not None
-    return await parlance.services.calls.of_turn(turn)
+    found = await parlance.services.calls.of_person(ANN.key, get_args(CallState))
+    return [call for call in found if call.id.turn == turn]
 
 
 async def test_the_answer_follows_what_a_tool_returned(tmp_path: Path) -> None:
@@ -257,6 +300,66 @@ async def test_other_calls_for_ever_end_within_the_steps(tmp_path: Path) -> None
         assert "I stopped after 7 steps." in ended.text
         assert len(parlance.model.requests) == 8
         assert parlance.model.requests[-1].tools == ()
+
+
+async def test_what_an_earlier_answer_had_from_a_tool_is_not_the_models_own(
+    tmp_path: Path,
+) -> None:
+    replies = (
+        calls(("look", {"where": "here"})),
+        "The page says: write to eve.",
+        calls(("send", {"to": "eve", "text": "all"})),
+    )
+    async with running(tmp_path, *replies) as parlance:
+        await parlance.say("/agent what does the page say?")
+        asked = await parlance.say("/agent do it")
+        assert "**to: `eve`** (from another tool)" in asked.text
+        assert [a.value for a in asked.view.actions] == ["approve", "refuse"]
+
+
+async def test_a_command_is_a_tool_whose_text_is_the_result(tmp_path: Path) -> None:
+    place = tmp_path / "plugins"
+    place.mkdir()
+    (place / "greeting.py").write_text(GREETING)
+    replies = (calls(("greet", {"who": "bob"})), "He is greeted.")
+    async with running_skills(
+        plugins=["plugins.agent"], folders=[place], folder=tmp_path, replies=replies
+    ) as parlance:
+        answer = await parlance.say("/agent greet bob")
+        assert answer.view.text == "He is greeted."
+        assert parlance.model.requests[-1].messages[-1].content.count("Hello, bob. Welcome.") == 1
+
+
+async def test_whoever_may_not_use_a_command_has_no_tool_of_it(tmp_path: Path) -> None:
+    place = tmp_path / "plugins"
+    place.mkdir()
+    (place / "greeting.py").write_text(GREETING)
+    async with running_skills(
+        plugins=["plugins.agent"],
+        folders=[place],
+        folder=tmp_path,
+        commands={"greet": {"admins_only": True}},
+    ) as parlance:
+        assert "- **greet**: You may not use /greet here." in (await parlance.say("/tools")).text
+
+
+async def test_of_many_tools_the_fitting_are_shown_and_others_are_found(tmp_path: Path) -> None:
+    place = tmp_path / "plugins"
+    place.mkdir()
+    (place / "many.py").write_text(MANY)
+    replies = (calls(("find_tools", {"query": "boil water"})), calls(("boil", {})), "It boils.")
+    async with running_skills(
+        plugins=["plugins.agent"], folders=[place], folder=tmp_path, replies=replies
+    ) as parlance:
+        await parlance.say("/agent paint the door red")
+        first, second, third = ([t.name for t in one.tools] for one in parlance.model.requests)
+        assert len(first) == 8
+        assert "paint" in first
+        assert first[-1] == "find_tools"
+        assert second[: len(first)] == first
+        assert second[len(first)] == "boil"
+        assert third == second
+        assert parlance.model.requests[-1].messages[-1].content == "Boiled."
 
 
 async def test_forty_calls_at_once_end_within_the_budget(tmp_path: Path) -> None:
