@@ -80,7 +80,7 @@ def card(judgement: Judgement) -> str:
     return join_sentences((head, *_lines(judgement.arguments)), "\n")
 
 
-def outcome_line(judgement: Judgement, choice: str, by: str, at: str) -> str:
+def outcome_line(choice: str, by: str, at: str) -> str:
     """What stands below a card after somebody has chosen; `at` is the time."""
     if not by:
         return say("Nobody approved it in time, so it was not done.")

@@ -6,56 +6,26 @@ for an approval goes on, also in another process, without asking the model or a 
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-import structlog
-
 from backends.base import ChatMessage, Sampling, ToolCall
-from bot.agent.approval import (
-    APPROVE,
-    BUTTONS,
-    GRANT,
-    REFUSE,
-    Judgement,
-    card,
-    digest_of,
-    judge,
-    outcome_line,
-)
-from bot.agent.call_result import CallResult, call_result, sources_of, step_line
+from bot.agent.approval import digest_of
+from bot.agent.call_result import sources_of, step_line
 from bot.agent.limits import AgentLimits
-from bot.agent.model_words import (
-    BROKEN,
-    EMPTY,
-    NO_MORE_CALLS,
-    REFUSED,
-    STOPPED,
-    argument_problem,
-    called_before,
-    failed,
-    head_and_tail,
-    may_be_done,
-    not_done,
-    too_late,
-    unknown_tool,
-)
+from bot.agent.model_words import NO_MORE_CALLS, argument_problem, called_before, unknown_tool
 from bot.agent.provenance import Provenance, Writer
-from bot.agent.tool_set import FIND_TOOLS, ToolView, refusal_of
+from bot.agent.tool_call import RequestedCall
+from bot.agent.tool_set import FIND_TOOLS, ToolView
 from bot.catalogue.sentence import say
-from bot.errors import UserFacingError
-from bot.history.tool_calls import CallDecision, CallId, CallState, StoredCall
+from bot.history.tool_calls import CallId
 from bot.prompting.context_window import DEFAULT_CONTEXT_TOKENS
 from bot.skills.context import Context
-from bot.skills.tool import AgentTool, ToolResult
-from bot.types import Explanation, Notice, Source, Sources, Status, Text
-
-log = structlog.get_logger(__name__)
+from bot.skills.tool import AgentTool
+from bot.types import Explanation, Notice, Source, Sources, Text
 
 _CHARACTERS_PER_TOKEN: Final = 3
 _LEAST_RESULT_CHARACTERS: Final = 200
@@ -197,14 +167,8 @@ class _Run:
             if self._repairs > self._limits.repairs:
                 self._over = say("I stopped because the model called tools the wrong way.")
             return problem
-        key = f"agent:{call_id.step}:{call_id.number}"
-        judgement = await asyncio.to_thread(judge, tool, call.arguments, self._provenance)
-        decision = await self._ctx.step(
-            f"{key}:decision", partial(self._decide, key, call_id, judgement, call.arguments)
-        )
-        done = await self._ctx.step(
-            f"{key}:result", partial(self._carry_out, call_id, tool, call.arguments, decision)
-        )
+        requested = RequestedCall(self._ctx, call_id, tool, call.arguments, self._result_characters)
+        done = await requested.run(self._provenance)
         self._steps.append(step_line(call, done["state"]))
         for source in sources_of(done):
             self._sources.setdefault((source.location, source.heading), source)
@@ -213,83 +177,6 @@ class _Run:
         text = self._shown(done["text"], writer)
         self._results[digest] = text
         return text
-
-    async def _decide(
-        self,
-        key: str,
-        call_id: CallId,
-        judgement: Judgement,
-        arguments: Mapping[str, Any],
-    ) -> CallDecision:
-        """Who lets a call happen. Suspends the turn where a person must be asked."""
-        if not judgement.needs_approval:
-            return "allowed"
-        tool = judgement.tool.name
-        if judgement.grantable and await self._granted(tool):
-            return "granted"
-        resumed = self._ctx.resumed
-        if resumed is None or resumed.state.get("call") != key:
-            await self._store(call_id, judgement.tool, arguments, "waiting", "")
-            await self._ctx.say(Notice(card(judgement)))
-            buttons = [one for one in BUTTONS if one[0] != GRANT or judgement.grantable]
-            await self._ctx.suspend({"call": key, "digest": judgement.digest}, buttons=buttons)
-        assert resumed is not None
-        same = resumed.state.get("digest") == judgement.digest
-        choice = resumed.choice if same else REFUSE
-        now = f"{datetime.now(UTC):%H:%M}"
-        await self._ctx.say(Notice(outcome_line(judgement, choice, resumed.by, now)))
-        if choice == GRANT and judgement.grantable:
-            return "granted"
-        return "approved" if choice == APPROVE else "refused"
-
-    async def _granted(self, tool: str) -> bool:
-        """Whether the person approved this tool for the conversation."""
-        calls = self._ctx.services.calls
-        place = str(self._ctx.conversation)
-        return calls is not None and await calls.granted(tool, place, self._ctx.author.key)
-
-    async def _carry_out(
-        self,
-        call_id: CallId,
-        tool: AgentTool,
-        arguments: Mapping[str, Any],
-        decision: CallDecision,
-    ) -> CallResult:
-        """Carry out a call that was decided on; the result is as it is stored."""
-        refusal = await refusal_of(self._ctx, tool)
-        if decision == "refused" or refusal:
-            reason = refusal or REFUSED
-            await self._store(call_id, tool, arguments, "refused", decision)
-            return call_result("refused", not_done(reason))
-        await self._store(call_id, tool, arguments, "running", decision)
-        await self._ctx.say(Status("working", text=tool.status or tool.name))
-        # What is stopped on the way may have been done, unless it does no harm twice.
-        state: CallState = "failed" if tool.repeatable else "unknown"
-        found = call_result(state, STOPPED)
-        try:
-            async with asyncio.timeout(tool.timeout_s) as scope:
-                returned = await tool.handler(self._ctx, **tool.bind(arguments))
-            found = self._kept(tool, returned)
-        except UserFacingError as error:
-            found = call_result("failed", failed(str(error)))
-        except TimeoutError:
-            late = too_late(tool.timeout_s if scope.expired() else None)
-            found = call_result(state, late if tool.repeatable else may_be_done(late))
-        except Exception:
-            log.exception("tool.failed", tool=tool.name, plugin=tool.plugin)
-            found = call_result("failed", BROKEN)
-        finally:
-            await asyncio.shield(self._end(call_id, found["state"], found["text"]))
-        if found["state"] == "unknown":
-            words = say("It is not known whether {tool} was done.", tool=tool.name)
-            await self._ctx.say(Notice(words, "footer"))
-        return found
-
-    def _kept(self, tool: AgentTool, returned: ToolResult | str) -> CallResult:
-        made = ToolResult(returned) if isinstance(returned, str) else returned
-        limit = min(tool.result_characters, self._result_characters)
-        text = head_and_tail(made.text.strip() or EMPTY, limit)
-        return call_result("done", text, made.origin or tool.results, made.name, made.sources)
 
     @property
     def _result_characters(self) -> int:
@@ -301,20 +188,3 @@ class _Run:
         if writer.origin == "model":
             return text
         return self._ctx.prompts.render("tool_result", text=text, name=writer.name)
-
-    # --- what is stored -----------------------------------------------------------------------
-
-    async def _store(
-        self,
-        call_id: CallId,
-        tool: AgentTool,
-        arguments: Mapping[str, Any],
-        state: CallState,
-        decision: CallDecision,
-    ) -> None:
-        if (calls := self._ctx.services.calls) is not None:
-            await calls.save(StoredCall(call_id, tool.name, arguments, state, decision))
-
-    async def _end(self, call_id: CallId, state: CallState, result: str) -> None:
-        if (calls := self._ctx.services.calls) is not None:
-            await calls.end(call_id, state, result)

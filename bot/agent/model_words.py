@@ -14,6 +14,8 @@ _MAX_PROBLEM_CHARACTERS: Final = 300
 _MAX_ARGUMENTS_CHARACTERS: Final = 100_000
 
 
+ABOUT_FIND_TOOLS: Final = "Find more tools by what they do; what is found can be called afterwards."
+ABOUT_QUERY: Final = "What the tool should do"
 NO_MORE_CALLS: Final = "Not done: no more tools may be called in this turn."
 REFUSED: Final = "The person refused this. Do not try it again."
 STOPPED: Final = "It was stopped."

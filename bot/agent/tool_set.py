@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from backends.base import Tool
+from bot.agent.model_words import ABOUT_FIND_TOOLS, ABOUT_QUERY
 from bot.commands.checks import ALLOWED
 from bot.commands.declaration import options_schema
 from bot.commands.options import Option
@@ -62,8 +63,8 @@ async def refusal_of(ctx: Context, wanted: AgentTool) -> str:
 
 FIND_TOOLS: Final = Tool(
     "find_tools",
-    "Find more tools by what they do. Those found can be called afterwards.",
-    options_schema([Option("What the tool should do", name="query", required=True)]),
+    ABOUT_FIND_TOOLS,
+    options_schema([Option(ABOUT_QUERY, name="query", required=True)]),
 )
 """Offered where there are more tools than are shown; `ToolView.find` answers it."""
 

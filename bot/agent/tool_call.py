@@ -1,0 +1,148 @@
+"""Carries out one call of a tool: who lets it happen, the work within its time, what is stored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import structlog
+
+from bot.agent.approval import (
+    APPROVE,
+    BUTTONS,
+    GRANT,
+    REFUSE,
+    Judgement,
+    card,
+    judge,
+    outcome_line,
+)
+from bot.agent.call_result import CallResult, call_result
+from bot.agent.model_words import (
+    BROKEN,
+    EMPTY,
+    REFUSED,
+    STOPPED,
+    failed,
+    head_and_tail,
+    may_be_done,
+    not_done,
+    too_late,
+)
+from bot.agent.provenance import Provenance
+from bot.agent.tool_set import refusal_of
+from bot.catalogue.sentence import say
+from bot.errors import UserFacingError
+from bot.history.tool_calls import CallDecision, CallId, CallState, StoredCall
+from bot.skills.context import Context
+from bot.skills.tool import AgentTool, ToolResult
+from bot.types import Notice, Status
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedCall:
+    """A call that the model asks for, with arguments that fit the tool. `result_characters` is the
+    longest result that the model's window has room for."""
+
+    ctx: Context = field(repr=False)
+    id: CallId
+    tool: AgentTool
+    arguments: Mapping[str, Any] = field(repr=False)
+    result_characters: int
+
+    @property
+    def key(self) -> str:
+        """What its steps are stored under."""
+        return f"agent:{self.id.step}:{self.id.number}"
+
+    async def run(self, provenance: Provenance) -> CallResult:
+        """Carry it out if it may be, each part once, and return how it ended. Suspends the turn
+        where a person must be asked."""
+        judgement = await asyncio.to_thread(judge, self.tool, self.arguments, provenance)
+        decision = await self.ctx.step(f"{self.key}:decision", partial(self._decide, judgement))
+        result: CallResult = await self.ctx.step(
+            f"{self.key}:result", partial(self._carry_out, decision)
+        )
+        return result
+
+    async def _decide(self, judgement: Judgement) -> CallDecision:
+        """Who lets it happen."""
+        if not judgement.needs_approval:
+            return "allowed"
+        if judgement.grantable and await self._is_granted():
+            return "granted"
+        resumed = self.ctx.resumed
+        if resumed is None or resumed.state.get("call") != self.key:
+            await self._store("waiting", "")
+            await self.ctx.say(Notice(card(judgement)))
+            buttons = [one for one in BUTTONS if one[0] != GRANT or judgement.grantable]
+            asked = {"call": self.key, "digest": judgement.digest}
+            await self.ctx.suspend(asked, buttons=buttons)
+        assert resumed is not None
+        same = resumed.state.get("digest") == judgement.digest
+        choice = resumed.choice if same else REFUSE
+        now = f"{datetime.now(UTC):%H:%M}"
+        await self.ctx.say(Notice(outcome_line(choice, resumed.by, now)))
+        if choice == GRANT and judgement.grantable:
+            return "granted"
+        return "approved" if choice == APPROVE else "refused"
+
+    async def _is_granted(self) -> bool:
+        """Whether the person approved this tool for the conversation."""
+        calls, place = self.ctx.services.calls, str(self.ctx.conversation)
+        person = self.ctx.author.key
+        return calls is not None and await calls.granted(self.tool.name, place, person)
+
+    async def _carry_out(self, decision: CallDecision) -> CallResult:
+        tool = self.tool
+        refusal = await refusal_of(self.ctx, tool)
+        if decision == "refused" or refusal:
+            await self._store("refused", decision)
+            return call_result("refused", not_done(refusal or REFUSED))
+        await self._store("running", decision)
+        await self.ctx.say(Status("working", text=tool.status or tool.name))
+        # What is stopped on the way may have been done, unless it does no harm twice.
+        state: CallState = "failed" if tool.repeatable else "unknown"
+        found = call_result(state, STOPPED)
+        try:
+            async with asyncio.timeout(tool.timeout_s) as scope:
+                returned = await tool.handler(self.ctx, **tool.bind(self.arguments))
+            found = self._kept(returned)
+        except UserFacingError as error:
+            found = call_result("failed", failed(str(error)))
+        except TimeoutError:
+            late = too_late(tool.timeout_s if scope.expired() else None)
+            found = call_result(state, late if tool.repeatable else may_be_done(late))
+        except Exception:
+            log.exception("tool.failed", tool=tool.name, plugin=tool.plugin)
+            found = call_result("failed", BROKEN)
+        finally:
+            await asyncio.shield(self._end(found))
+        if found["state"] == "unknown":
+            words = say("It is not known whether {tool} was done.", tool=tool.name)
+            await self.ctx.say(Notice(words, "footer"))
+        return found
+
+    def _kept(self, returned: ToolResult | str) -> CallResult:
+        made = ToolResult(returned) if isinstance(returned, str) else returned
+        limit = min(self.tool.result_characters, self.result_characters)
+        text = head_and_tail(made.text.strip() or EMPTY, limit)
+        writer = made.origin or self.tool.results
+        return call_result("done", text, writer, made.name, made.sources)
+
+    # --- what is stored -----------------------------------------------------------------------
+
+    async def _store(self, state: CallState, decision: CallDecision) -> None:
+        if (calls := self.ctx.services.calls) is not None:
+            call = StoredCall(self.id, self.tool.name, self.arguments, state, decision)
+            await calls.save(call)
+
+    async def _end(self, found: CallResult) -> None:
+        if (calls := self.ctx.services.calls) is not None:
+            await calls.end(self.id, found["state"], found["text"])
