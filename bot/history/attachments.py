@@ -127,7 +127,7 @@ def _restore_files(
 
 
 def _attachment(file: StoredFile) -> Attachment:
-    text = f"{file.text}\n\n[…]" if file.cut else file.text
+    text = _text_of(file)
     data = text.encode()
 
     async def read(limit: int) -> bytes:
@@ -143,7 +143,13 @@ def _seen_file(file: StoredFile, find: Callable[[], Awaitable[Sequence[Attachmen
             raise Refused(say("it is no longer there; please send it again."))
         return await there[0].read(limit)
 
-    return Attachment(file.name, 0, file.content_type or None, read, file.text or None, file.title)
+    text = _text_of(file) or None
+    return Attachment(file.name, 0, file.content_type or None, read, text, file.title)
+
+
+def _text_of(file: StoredFile) -> str:
+    """What was kept of a file's text, with a mark where there was more."""
+    return f"{file.text}\n\n[…]" if file.cut else file.text
 
 
 async def _refuse_thread(limit: int) -> Sequence[ContextMessage]:

@@ -61,6 +61,19 @@ def test_a_file_that_nobody_read_is_not_kept() -> None:
     assert not take_snapshot(event, [])
 
 
+def test_a_long_text_with_pictures_looked_whole_when_it_was_restored() -> None:
+    file = attachment("plan.pdf")
+    event = Message("e", HERE, ADA, "?", attachments=(file,))
+    kept = take_snapshot(event, [(file, "Plan", "x" * MAX_SNAPSHOT_BYTES * 2)], [file])
+
+    async def find(message: str) -> tuple[Attachment, ...]:
+        return (file,)
+
+    (restored,) = kept.attachments("e", find)
+    assert restored.text is not None
+    assert restored.text.endswith("\n\n[…]")
+
+
 async def test_regenerate_has_the_files_and_quotes_also_after_a_restart(tmp_path: Path) -> None:
     quotes = [ContextMessage("Bob", "Who knows when?", id="m1"), ContextMessage("Eve", "", id="m2")]
     async with running_skills(folder=tmp_path) as before:
