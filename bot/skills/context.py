@@ -1,4 +1,4 @@
-"""The context that a skill gets for one turn, and the record that it fills in."""
+"""The context that a skill gets for one turn."""
 
 from __future__ import annotations
 
@@ -16,44 +16,24 @@ from typing import Any, Final, Literal, NoReturn
 
 from pydantic import BaseModel
 
-from backends.base import (
-    ChatMessage,
-    ChatRequest,
-    Progress,
-    Sampling,
-    Tool,
-    ToolCall,
-    Usage,
-)
+from backends.base import ChatMessage, Sampling, Tool, ToolCall
 from bot.catalogue.sentence import say
 from bot.commands.checks import Asker, Check
-from bot.errors import Denied, Failed, Recording, Refused
+from bot.errors import Denied, Recording, Refused
 from bot.events import Attachment, CommandCall, Message
-from bot.history.protocol import Cut, HistoryStore
+from bot.history.protocol import HistoryStore
 from bot.history.suspensions import history_until
 from bot.models.protocol import Models, unknown_model
-from bot.prompting.continuation import ContinuedPrompt, RepetitionFilter, continue_prompt
 from bot.prompting.foreign_text import Trusted
-from bot.prompting.repetition_guard import REPETITION_NOTICE, RepetitionGuard
 from bot.skills.current_turn import CurrentTurn, Resumption, TurnRecord, suspend_turn
+from bot.skills.model_call import ModelCalls
 from bot.skills.recordings import recording_refusal
 from bot.skills.services import Knowledge, Prompts, Services, Web
-from bot.types import (
-    Author,
-    ConversationKey,
-    File,
-    Notice,
-    Part,
-    Status,
-    Text,
-)
+from bot.types import Author, ConversationKey, Part
 from bot.values import Page, PicturesRead
 
 _STEPS: Final = "steps done"
 """Key under which the results of `Context.step` are stored."""
-_PROMPT_CUT_NOTICE = say(
-    "This was too long for the model, which read only a part of it. Ask for less at once."
-)
 
 
 class Context:
@@ -68,7 +48,7 @@ class Context:
     ) -> None:
         self._turn = turn
         state = turn.resumed.state if turn.resumed is not None else {}
-        self._calls = 0
+        self._model_calls = ModelCalls(turn, services.models)
         self._steps: dict[str, Any] = dict(state.get(_STEPS, {}))
         self.services = services
         self.settings = settings
@@ -296,89 +276,14 @@ class Context:
         `calls`; `bot.agent.act` carries them out. Raises `BackendError`, and `Failed` if the model
         wrote nothing but reasoning.
         """
-        name = await self.model(model)
-        self.record.model = name
-        self.record.cut = None
-        self._calls += 1
-        call = self._calls
-        prompt = await self._continue(name, messages, sampling or Sampling())
-        repetition = RepetitionFilter(prompt.begun if prompt.repeats else "")
-        request = ChatRequest(
-            messages=prompt.messages,
-            sampling=prompt.sampling,
-            written_tokens=prompt.tokens,
-            conversation=str(self.conversation) if cache is None else cache or None,
-            person=self.author.key,
-            channel=self.conversation.scope("channel"),
-            deadline_s=self.deadline_s,
-            tools=tuple(tools),
+        parts = self._model_calls.generate(
+            await self.model(model),
+            messages,
+            sampling or Sampling(),
+            cache=cache,
+            tools=tools,
+            calls=[] if calls is None else calls,
         )
-        guard = RepetitionGuard()
-        called = [] if calls is None else calls
-        thinks = answers = False
-        thoughts: list[str] = []
-        written = [prompt.begun]
-        usage: Usage | None = None
-        async with aclosing(self.models.chat(name, request)) as chunks:
-            async for chunk in chunks:
-                if (p := chunk.progress) is not None:
-                    thinks = thinks or p.stage == "thinking"
-                    yield _status_of(p)
-                called.extend(chunk.tool_calls)
-                if chunk.thinking:
-                    thoughts.append(chunk.thinking)
-                text = repetition.feed(chunk.text)
-                if chunk.finish is not None:
-                    text += repetition.finish()
-                if text:
-                    written.append(text)
-                    yield Text(text)
-                    if text.strip() and not answers:
-                        answers = True
-                        yield Status("writing")
-                if chunk.finish == "length" and answers:
-                    self.record.cut = Cut(name, "".join(written), chunk.tokens, call)
-                if chunk.prompt_cut:
-                    yield Notice(_PROMPT_CUT_NOTICE, kind="footer")
-                if chunk.usage is not None:
-                    usage = chunk.usage
-                    self.record.add(usage)
-                elif guard.feed(chunk.text):
-                    yield Notice(REPETITION_NOTICE, kind="footer")
-                    break
-        self.record.silent = not answers
-        if thoughts:
-            yield File("thoughts.md", "".join(thoughts).strip().encode())
-        _check_answered(name, thinks=thinks, answers=answers or bool(called))
-
-    async def _continue(
-        self, model: str, messages: Sequence[ChatMessage], sampling: Sampling
-    ) -> ContinuedPrompt:
-        """The prompt of a call, with the beginning of the answer if it goes on from there."""
-        cut = self._turn.continues
-        if cut is None or self._calls != cut.call:
-            return ContinuedPrompt(tuple(messages), sampling)
-        self._turn.go_on()
-        return await continue_prompt(self.models, model, messages, sampling, cut)
-
-
-def _check_answered(model: str, *, thinks: bool, answers: bool) -> None:
-    """Raise `Failed` for a model that wrote nothing but its reasoning."""
-    if thinks and not answers:
-        raise Failed(
-            say(
-                "{name} thought about it and came to no answer; ask for less at "
-                "once, or choose another model with /model.",
-                name=model,
-            )
-        )
-
-
-def _status_of(progress: Progress) -> Status:
-    return Status(
-        progress.stage,
-        position=progress.position,
-        wait_s=progress.wait_s,
-        tokens=progress.tokens,
-        elapsed_s=progress.elapsed_s,
-    )
+        async with aclosing(parts):
+            async for part in parts:
+                yield part

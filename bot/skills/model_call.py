@@ -1,0 +1,134 @@
+"""The calls of models within a turn: what a model writes becomes parts of the reply."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from backends.base import ChatMessage, ChatRequest, Progress, Sampling, Tool, ToolCall
+from bot.catalogue.sentence import say
+from bot.errors import Failed
+from bot.history.protocol import Cut
+from bot.models.protocol import Models
+from bot.prompting.continuation import ContinuedPrompt, RepetitionFilter, continue_prompt
+from bot.prompting.repetition_guard import REPETITION_NOTICE, RepetitionGuard
+from bot.skills.current_turn import CurrentTurn
+from bot.types import File, Notice, Part, Status, Text
+
+_PROMPT_CUT_NOTICE = say(
+    "This was too long for the model, which read only a part of it. Ask for less at once."
+)
+
+
+class ModelCalls:
+    """Calls models for a turn, one call after another, and fills in its record.
+
+    They are counted: an answer that goes on later goes on from the call that was cut.
+    """
+
+    def __init__(self, turn: CurrentTurn, models: Models) -> None:
+        self._turn = turn
+        self._models = models
+        self._count = 0
+
+    async def generate(
+        self,
+        model: str,
+        messages: Sequence[ChatMessage],
+        sampling: Sampling,
+        *,
+        cache: str | None,
+        tools: Sequence[Tool],
+        calls: list[ToolCall],
+    ) -> AsyncGenerator[Part, None]:
+        """Call a model; see `Context.generate`."""
+        record = self._turn.record
+        record.model = model
+        record.cut = None
+        self._count += 1
+        number = self._count
+        prompt = await self._continue(model, messages, sampling)
+        repetition = RepetitionFilter(prompt.begun if prompt.repeats else "")
+        request = self._request(prompt, cache, tools)
+        guard = RepetitionGuard()
+        thinks = answers = called = False
+        thoughts: list[str] = []
+        written = [prompt.begun]
+        async with aclosing(self._models.chat(model, request)) as chunks:
+            async for chunk in chunks:
+                if chunk.progress is not None:
+                    thinks = thinks or chunk.progress.stage == "thinking"
+                    yield _status_of(chunk.progress)
+                calls.extend(chunk.tool_calls)
+                called = called or bool(chunk.tool_calls)
+                if chunk.thinking:
+                    thoughts.append(chunk.thinking)
+                text = repetition.feed(chunk.text)
+                if chunk.finish is not None:
+                    text += repetition.finish()
+                if text:
+                    written.append(text)
+                    yield Text(text)
+                    if text.strip() and not answers:
+                        answers = True
+                        yield Status("writing")
+                if chunk.finish == "length" and answers:
+                    record.cut = Cut(model, "".join(written), chunk.tokens, number)
+                if chunk.prompt_cut:
+                    yield Notice(_PROMPT_CUT_NOTICE, kind="footer")
+                if chunk.usage is not None:
+                    record.add(chunk.usage)
+                elif guard.feed(chunk.text):
+                    yield Notice(REPETITION_NOTICE, kind="footer")
+                    break
+        record.silent = not answers
+        if thoughts:
+            yield File("thoughts.md", "".join(thoughts).strip().encode())
+        _check_answered(model, thinks=thinks, answers=answers or called)
+
+    async def _continue(
+        self, model: str, messages: Sequence[ChatMessage], sampling: Sampling
+    ) -> ContinuedPrompt:
+        """The prompt of a call, with the beginning of the answer if it goes on from there."""
+        cut = self._turn.continues
+        if cut is None or self._count != cut.call:
+            return ContinuedPrompt(tuple(messages), sampling)
+        self._turn.go_on()
+        return await continue_prompt(self._models, model, messages, sampling, cut)
+
+    def _request(
+        self, prompt: ContinuedPrompt, cache: str | None, tools: Sequence[Tool]
+    ) -> ChatRequest:
+        event = self._turn.event
+        return ChatRequest(
+            messages=prompt.messages,
+            sampling=prompt.sampling,
+            written_tokens=prompt.tokens,
+            conversation=str(event.conversation) if cache is None else cache or None,
+            person=event.author.key,
+            channel=event.conversation.scope("channel"),
+            deadline_s=self._turn.deadline_s,
+            tools=tuple(tools),
+        )
+
+
+def _check_answered(model: str, *, thinks: bool, answers: bool) -> None:
+    """Raise `Failed` for a model that wrote nothing but its reasoning."""
+    if thinks and not answers:
+        raise Failed(
+            say(
+                "{name} thought about it and came to no answer; ask for less at "
+                "once, or choose another model with /model.",
+                name=model,
+            )
+        )
+
+
+def _status_of(progress: Progress) -> Status:
+    return Status(
+        progress.stage,
+        position=progress.position,
+        wait_s=progress.wait_s,
+        tokens=progress.tokens,
+        elapsed_s=progress.elapsed_s,
+    )
