@@ -12,11 +12,17 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from backends.base import ChatMessage, Sampling, ToolCall
+from backends.base import ChatMessage, Sampling, ToolCall, UnreadCall
 from bot.agent.approval import digest_of
 from bot.agent.call_result import sources_of, step_line
 from bot.agent.limits import AgentLimits
-from bot.agent.model_words import NO_MORE_CALLS, argument_problem, called_before, unknown_tool
+from bot.agent.model_words import (
+    NO_MORE_CALLS,
+    argument_problem,
+    called_before,
+    unknown_tool,
+    unreadable,
+)
 from bot.agent.provenance import Provenance, Writer
 from bot.agent.tool_call import RequestedCall
 from bot.agent.tool_set import FIND_TOOLS, ToolView
@@ -91,12 +97,18 @@ class _Run:
             if step == last:
                 self._over = self._over or say("I stopped after {number} steps.", number=last)
             written = await self._ctx.step(f"agent:{step}", partial(self._ask, step))
-            calls = [ToolCall(*one) for one in written["calls"]]
+            calls = [ToolCall(i, name, given or {}) for i, name, given in written["calls"]]
+            unread = {i for i, _, given in written["calls"] if given is None}
             if not calls or self._over:
                 break
             self._messages.append(ChatMessage("assistant", written["text"], tuple(calls)))
             for number, call in enumerate(calls):
-                text = await self._answer(CallId(self._ctx.turn, step, number), call)
+                call_id = CallId(self._ctx.turn, step, number)
+                text = (
+                    self._repair(unreadable(call.name))
+                    if call.id in unread
+                    else await self._answer(call_id, call)
+                )
                 self._messages.append(ChatMessage("tool", text, tool_call_id=call.id))
         if self._steps:
             self._ctx.record.cut = None  # going on would begin with the first step
@@ -114,7 +126,7 @@ class _Run:
 
     async def _ask(self, step: int) -> dict[str, Any]:
         """One answer of the model, as it is stored: its text and the calls in it."""
-        calls: list[ToolCall] = []
+        calls: list[ToolCall | UnreadCall] = []
         written: list[str] = []
         async for part in self._ctx.generate(
             self._messages,
@@ -133,7 +145,9 @@ class _Run:
         return {
             "text": "".join(written),
             "calls": [
-                [call.id or f"{step}.{n}", call.name, dict(call.arguments)]
+                [f"{step}.{n}", call.name, None]
+                if isinstance(call, UnreadCall)
+                else [call.id or f"{step}.{n}", call.name, dict(call.arguments)]
                 for n, call in enumerate(kept)
             ],
         }
@@ -163,10 +177,7 @@ class _Run:
             else await argument_problem(tool, call.arguments)
         )
         if tool is None or problem:
-            self._repairs += 1
-            if self._repairs > self._limits.repairs:
-                self._over = say("I stopped because the model called tools the wrong way.")
-            return problem
+            return self._repair(problem)
         requested = RequestedCall(self._ctx, call_id, tool, call.arguments, self._result_characters)
         done = await requested.run(self._provenance)
         self._steps.append(step_line(call, done["state"]))
@@ -177,6 +188,13 @@ class _Run:
         text = self._shown(done["text"], writer)
         self._results[digest] = text
         return text
+
+    def _repair(self, problem: str) -> str:
+        """What the model reads of a call that it has to write again."""
+        self._repairs += 1
+        if self._repairs > self._limits.repairs:
+            self._over = say("I stopped because the model called tools the wrong way.")
+        return problem
 
     @property
     def _result_characters(self) -> int:

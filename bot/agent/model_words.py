@@ -65,6 +65,11 @@ def unknown_tool(name: str, known: Collection[str]) -> str:
     return f"There is no tool {name[:60]!r}; there are: {', '.join(list(known)[:_MAX_NAMED])}."
 
 
+def unreadable(name: str) -> str:
+    """A call whose arguments could not be read."""
+    return f"The arguments of {name[:60]!r} could not be read; write them as one JSON object."
+
+
 async def argument_problem(tool: AgentTool, given: Mapping[str, Any]) -> str:
     """What is wrong with the arguments of a call; empty if nothing is."""
     if _size(given) > _MAX_ARGUMENTS_CHARACTERS:

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, NoReturn
 
 from pydantic import BaseModel
 
-from backends.base import ChatMessage, Sampling, Tool, ToolCall
+from backends.base import ChatMessage, Sampling, Tool, ToolCall, UnreadCall
 from bot.catalogue.sentence import say
 from bot.commands.checks import Asker, Check
 from bot.errors import Denied, Recording, Refused
@@ -263,7 +263,7 @@ class Context:
         sampling: Sampling | None = None,
         cache: str | None = None,
         tools: Sequence[Tool] = (),
-        calls: list[ToolCall] | None = None,
+        calls: list[ToolCall | UnreadCall] | None = None,
     ) -> AsyncGenerator[Part, None]:
         """Call the model and yield `Status` and `Text` parts as they arrive.
 
@@ -273,8 +273,8 @@ class Context:
         its answer is not yielded as text; with `thinking: show` in the model's configuration it
         comes as a file after the answer. `cache` names the prompt cache to use: by default the
         conversation's, "" for none. `tools` are offered to the model, and its calls are added to
-        `calls`; `bot.agent.act` carries them out. Raises `BackendError`, and `Failed` if the model
-        wrote nothing but reasoning.
+        `calls`, also those that cannot be read; `bot.agent.act` carries them out. Raises
+        `BackendError`, and `Failed` if the model wrote nothing but reasoning.
         """
         parts = self._model_calls.generate(
             await self.model(model),

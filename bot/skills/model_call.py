@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from backends.base import ChatMessage, ChatRequest, Progress, Sampling, Tool, ToolCall
+from backends.base import ChatMessage, ChatRequest, Progress, Sampling, Tool, ToolCall, UnreadCall
 from bot.catalogue.sentence import say
 from bot.errors import Failed
 from bot.history.protocol import Cut
@@ -39,7 +39,7 @@ class ModelCalls:
         *,
         cache: str | None,
         tools: Sequence[Tool],
-        calls: list[ToolCall],
+        calls: list[ToolCall | UnreadCall],
     ) -> AsyncGenerator[Part, None]:
         """Call a model; see `Context.generate`."""
         record = self._turn.record
@@ -59,8 +59,8 @@ class ModelCalls:
                 if chunk.progress is not None:
                     thinks = thinks or chunk.progress.stage == "thinking"
                     yield _status_of(chunk.progress)
-                calls.extend(chunk.tool_calls)
-                called = called or bool(chunk.tool_calls)
+                calls.extend((*chunk.tool_calls, *chunk.unread_calls))
+                called = called or bool(calls)
                 if chunk.thinking:
                     thoughts.append(chunk.thinking)
                 text = repetition.feed(chunk.text)

@@ -272,6 +272,17 @@ async def test_a_call_that_cannot_be_carried_out_is_said_to_the_model(
         assert done(tmp_path) == []
 
 
+async def test_a_call_that_cannot_be_read_is_written_again(tmp_path: Path) -> None:
+    broken = '<tool_call>\n{"name": "look", "arguments": {"where": here and there]}\n</tool_call>'
+    replies = (broken, calls(("look", {"where": "here"})), "Seen.")
+    async with running(tmp_path, *replies) as parlance:
+        ended = await parlance.say("/agent look")
+        assert ended.view.text == "Seen."
+        assert done(tmp_path) == ["look here"]
+        told = parlance.model.requests[1].messages[-1].content
+        assert told == "The arguments of 'look' could not be read; write them as one JSON object."
+
+
 async def test_what_took_too_long_may_have_been_done_and_that_is_said(tmp_path: Path) -> None:
     replies = (calls(("slow_send", {"to": "bob"})), "I do not know.")
     async with running(tmp_path, *replies) as parlance:
