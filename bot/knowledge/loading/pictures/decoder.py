@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from bot.catalogue.sentence import say
 from bot.errors import Refused
+from bot.knowledge.loading.pictures.colours import lay_on_white, to_plain_colours
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _LOSSY_FORMATS = frozenset({"JPEG", "MPO", "WEBP"})
@@ -99,7 +100,7 @@ def _damaged(name: str) -> Refused:
 
 
 def _encode(picture: Any, side: int, lossy: bool, moves: bool) -> EncodedPicture:
-    picture = _to_rgb(_shrink(_to_plain_colours(picture), side))
+    picture = lay_on_white(_shrink(to_plain_colours(picture), side)).convert("RGB")
     clean = Image.new(  # metadata goes with an image from one format to the next
         "RGB", tuple(max(_MIN_SIDE_PIXELS, length) for length in picture.size), "white"
     )
@@ -118,29 +119,9 @@ def _save(picture: Any, form: str, **options: Any) -> bytes:
     return target.getvalue()
 
 
-def _to_plain_colours(picture: Any) -> Any:
-    """In a mode that can be resized: RGB, RGBA or grey."""
-    if picture.mode.startswith("I") or picture.mode == "F":
-        levels = picture.convert("I") if picture.mode != "F" else picture
-        _, brightest = levels.getextrema()
-        scale = 255 / brightest if brightest > 255 else 1
-        return levels.point(lambda level: level * scale).convert("L")
-    if "A" in picture.getbands() or "transparency" in picture.info:
-        return picture.convert("RGBA")
-    return picture if picture.mode in ("RGB", "L") else picture.convert("RGB")
-
-
 def _shrink(picture: Any, side: int) -> Any:
     if max(picture.size) <= side:
         return picture
     scale = side / max(picture.size)
     size = tuple(max(1, round(length * scale)) for length in picture.size)
     return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
-
-
-def _to_rgb(picture: Any) -> Any:
-    """What is transparent becomes white."""
-    if picture.mode == "RGBA":
-        paper = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(paper, picture)
-    return picture.convert("RGB")

@@ -6,13 +6,16 @@ becomes large in memory.
 
 from __future__ import annotations
 
-import importlib
 import io
 import math
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as PillowImage
+from PIL import ImageOps
+
+from bot.knowledge.loading.pictures.colours import lay_on_white, to_plain_colours
 
 Image: TypeAlias = NDArray[np.uint8]
 """A page in shades of grey: rows of pixels, 0 is black."""
@@ -57,27 +60,12 @@ def render_picture(data: bytes, page: int, max_pixels: int) -> Image:
     scale = _scale(width, height)
     if picture.format == "JPEG" and scale < 1:
         picture.draft("L", (math.ceil(width * scale), math.ceil(height * scale)))
-    picture = _pillow("ImageOps").exif_transpose(picture)
-    if "A" in picture.getbands() or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        paper = _pillow("Image").new("RGBA", picture.size, "white")
-        picture = _pillow("Image").alpha_composite(paper, picture)
-    picture = _to_grey(picture)
+    picture = lay_on_white(to_plain_colours(ImageOps.exif_transpose(picture))).convert("L")
     scale = _scale(*picture.size)
     if scale < 1:
         width, height = picture.size
         picture = picture.resize((max(1, int(width * scale)), max(1, int(height * scale))))
     return _pad(np.asarray(picture, dtype=np.uint8))
-
-
-def _to_grey(picture: Any) -> Any:
-    """Grey in 8 bits; of pictures with 16 bits the upper ones."""
-    if picture.mode.startswith("I") or picture.mode == "F":
-        values = np.asarray(picture, dtype=np.float32)
-        span = float(values.max(initial=0.0))
-        scale = 255 / span if span > 255 else 1
-        return _pillow("Image").fromarray((values * scale).clip(0, 255).astype(np.uint8))
-    return picture.convert("L")
 
 
 def render_pdf(data: bytes, page: int) -> Image:
@@ -105,14 +93,8 @@ def is_blank(image: Image) -> bool:
 
 
 def _open(data: bytes) -> Any:
-    pictures = _pillow("Image")
-    pictures.MAX_IMAGE_PIXELS = None  # `render_picture` looks at the size before it decodes
-    return pictures.open(io.BytesIO(data), formats=_FORMATS)
-
-
-def _pillow(module: str) -> Any:
-    """A module of Pillow, which comes with rapidocr."""
-    return importlib.import_module(f"PIL.{module}")
+    PillowImage.MAX_IMAGE_PIXELS = None  # `render_picture` looks at the size before it decodes
+    return PillowImage.open(io.BytesIO(data), formats=_FORMATS)
 
 
 def _scale(width: float, height: float) -> float:

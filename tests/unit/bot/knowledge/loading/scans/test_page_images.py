@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from bot.knowledge.loading.scans.page_images import (
     PictureTooLarge,
@@ -18,14 +18,11 @@ from bot.knowledge.loading.scans.page_images import (
 )
 from tests.fakes.pdf_pages import write_pdf
 
-with_pillow = pytest.mark.skipif(
-    importlib.util.find_spec("PIL") is None, reason="the extra `ocr` is not installed"
-)
 MANY = 50_000_000
 
 
 def picture(mode: str, size: tuple[int, int], color: Any) -> Any:
-    return importlib.import_module("PIL.Image").new(mode, size, color)
+    return Image.new(mode, size, color)
 
 
 def saved(image: Any, kind: str = "PNG", **options: Any) -> bytes:
@@ -50,11 +47,10 @@ def test_a_page_of_any_size_makes_a_bounded_image(box: str) -> None:
     assert render_pdf(data, 1).size <= 6_000 * 2_200
 
 
-@with_pillow
 def test_a_photograph_is_turned_upright() -> None:
     sideways = picture("L", (1000, 800), 255)
     sideways.paste(0, (0, 0, 100, 100))  # the bottom left corner, seen upright
-    exif = importlib.import_module("PIL.Image").Exif()
+    exif = Image.Exif()
     exif[0x0112] = 8
     image = render_picture(saved(sideways, "JPEG", exif=exif), 1, MANY)
     assert image.shape == (1000, 800)
@@ -62,7 +58,6 @@ def test_a_photograph_is_turned_upright() -> None:
     assert image[50, 50] > 200
 
 
-@with_pillow
 @pytest.mark.parametrize(
     ("mode", "color"),
     [("RGBA", (0, 0, 0, 0)), ("LA", (0, 0)), ("CMYK", (0, 0, 0, 0)), ("1", 1), ("I;16", 65_535)],
@@ -73,7 +68,6 @@ def test_paper_is_white_in_every_mode(mode: str, color: Any) -> None:
     assert image.min() > 250
 
 
-@with_pillow
 def test_a_large_picture_is_made_smaller_and_a_very_large_one_refused() -> None:
     data = saved(picture("L", (9_000, 6_000), 255))
     with pytest.raises(PictureTooLarge):
@@ -83,10 +77,16 @@ def test_a_large_picture_is_made_smaller_and_a_very_large_one_refused() -> None:
     assert render_picture(strip, 1, MANY).shape == (736, 6_000)
 
 
-@with_pillow
 def test_only_a_tiff_has_pages() -> None:
     pages = [picture("L", (800, 900), shade) for shade in (10, 20, 30)]
     fax = saved(pages[0], "TIFF", save_all=True, append_images=pages[1:])
     assert count_pictures(fax) == 3
     assert render_picture(fax, 3, MANY)[0, 0] == 30
     assert count_pictures(saved(pages[0], "WEBP", save_all=True, append_images=pages[1:])) == 1
+
+
+def test_writing_in_16_bits_with_a_transparent_shade_was_read_as_blank() -> None:
+    shades = np.full((900, 900), 60_000, np.uint16)
+    shades[100:200, 100:200] = 20_000
+    data = saved(Image.fromarray(shades), transparency=65_535)
+    assert not is_blank(render_picture(data, 1, MANY))
