@@ -35,20 +35,25 @@ from bot.skills.document_loader import Loader, NoText
 Frame = tuple[Head, bytes]
 Work: TypeAlias = Callable[[Head, bytes], Frame]
 """Reads what a request asks for. May raise anything; a `UserFacingError` is said to people."""
-Start: TypeAlias = Callable[[Head], tuple[Head, Work]]
+Start: TypeAlias = Callable[[Head], Work]
+"""Loads what the work needs, and returns it. May raise anything, too."""
 
 
 def serve(source: BinaryIO, sink: BinaryIO, start: Start, noise: Noise) -> None:
     """Answers the requests of the parent until it closes the pipe or ends this process."""
     requests: queue.SimpleQueue[Frame] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(source, requests), daemon=True, name="frames").start()
-    work: Work = answer_nothing
+    work: Work = _answer_nothing
     begun = 0
     while True:
         head, data = requests.get()
         if head["op"] == "start":
             disable_core_dumps()
-            answer, work = start(head)
+            answer: Head = {"op": "started"}
+            try:
+                work = start(head)
+            except Exception:  # noqa: BLE001 - the parent logs it: a plugin may raise anything
+                answer = {"op": "failed", "trace": traceback.format_exc()}
             begun = mapped_bytes() if head["memory"] else 0
             noise.take()
             sink.write(pack_frame(answer))
@@ -69,20 +74,16 @@ def _listen(source: BinaryIO, requests: queue.SimpleQueue[Frame]) -> None:
     os._exit(0)
 
 
-def answer_nothing(head: Head, data: bytes) -> Frame:
+def _answer_nothing(head: Head, data: bytes) -> Frame:
     """The work of a process that did not start."""
     raise RuntimeError("This process did not start.")
 
 
-def start_loaders(head: Head) -> tuple[Head, Work]:
-    """Loads what reads documents; what `serve` answers a start with, and its work."""
+def start_loaders(head: Head) -> Work:
+    """Loads what reads documents."""
     from bot.knowledge.loading.registry import LOADERS  # the process that reads scans needs none
 
-    try:
-        loaders = (*_load_plugin_loaders(head["plugins"]), *LOADERS)
-    except Exception:  # noqa: BLE001 - the parent logs it: a plugin may raise anything
-        return {"op": "failed", "trace": traceback.format_exc()}, answer_nothing
-    return {"op": "started"}, partial(_read_document, loaders=loaders)
+    return partial(_read_document, loaders=(*_load_plugin_loaders(head["plugins"]), *LOADERS))
 
 
 def _load_plugin_loaders(description: Head | None) -> Sequence[Loader]:

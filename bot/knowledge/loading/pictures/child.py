@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import traceback
 from itertools import islice
 
 from backends.worker.frames import Head
-from bot.knowledge.loading.child import Frame, Work, answer_nothing, run_child
+from bot.knowledge.loading.child import Frame, Work, run_child
 
 
-def _start(head: Head) -> tuple[Head, Work]:
-    try:
-        from PIL import Image
+def _start(head: Head) -> Work:
+    from PIL import Image
 
-        from bot.knowledge.loading.pictures.decoder import PictureLimits
-        from bot.knowledge.loading.pictures.documents import find_pictures
+    from bot.knowledge.loading.pictures.decoder import PictureLimits
+    from bot.knowledge.loading.pictures.documents import find_pictures
 
-        Image.preinit()
-    except Exception:  # noqa: BLE001 - the parent logs it: the package may be broken in any way
-        return {"op": "failed", "trace": traceback.format_exc()}, answer_nothing
+    Image.preinit()
     limits = PictureLimits(int(head["max_pixels"]), int(head["side"]))
 
     def work(request: Head, data: bytes) -> Frame:
@@ -37,7 +33,7 @@ def _start(head: Head) -> tuple[Head, Work]:
         answer: Head = {"pictures": told, "more": len(found) > most}
         return answer, b"".join(one.data for one in found[:most])
 
-    return {"op": "started"}, work
+    return work
 
 
 def main() -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import traceback
 from contextlib import suppress
 
 from backends.worker.frames import Head
 from bot.knowledge.loading.block_frames import encode_blocks
-from bot.knowledge.loading.child import Frame, Work, answer_nothing, run_child
+from bot.knowledge.loading.child import Frame, Work, run_child
 from bot.knowledge.loading.scans.legibility import judge_page
 from bot.knowledge.loading.scans.reading_order import lines_to_blocks
 from bot.skills.document_tree import Place
@@ -17,15 +16,12 @@ _NICENESS = 5
 """Answers to people come before the reading of scans."""
 
 
-def _start(head: Head) -> tuple[Head, Work]:
+def _start(head: Head) -> Work:
     with suppress(OSError):
         os.nice(_NICENESS)
-    try:
-        from bot.knowledge.loading.scans.recognizer import Recognizer
+    from bot.knowledge.loading.scans.recognizer import Recognizer
 
-        recognizer = Recognizer()
-    except Exception:  # noqa: BLE001 - the parent logs it: the package may be broken in any way
-        return {"op": "failed", "trace": traceback.format_exc()}, answer_nothing
+    recognizer = Recognizer()
     languages = frozenset(map(str, head["languages"]))
 
     def work(request: Head, data: bytes) -> Frame:
@@ -50,7 +46,7 @@ def _start(head: Head) -> tuple[Head, Work]:
         answer: Head = {"outcome": "read", "score": found.score, "partly": found.partly}
         return answer, encode_blocks(blocks)
 
-    return {"op": "started"}, work
+    return work
 
 
 def main() -> None:
