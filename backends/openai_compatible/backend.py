@@ -277,7 +277,6 @@ class OpenAICompatibleBackend:
                     Connection, url, self._options.model, self._key, self._options.connect_s
                 )
                 self._known = False
-                self._guess.family = self._connection.model
             return self._connection
 
     async def _check_model(self, connection: Connection, *, again: bool = False) -> None:
@@ -288,6 +287,7 @@ class OpenAICompatibleBackend:
         if self._known and not again:
             return
         models = await connection.learn()
+        self._guess.family = connection.model
         if self._options.parallel is None and connection.properties.slots:
             self.parallel = connection.properties.slots
         if models and not any(may_be_model(listed, connection.model) for listed in models):

@@ -102,17 +102,14 @@ class Connection:
         Returns the names of the models that it lists; none if it does not tell, or serves any name.
         """
         props = await self._get("/props")
-        if isinstance(props, Mapping):
-            self._take_props(props)
         models = await self._list_models()
         if not self.model and models:
             self.model = models[0]["id"]
+        found = _read_props(props) if isinstance(props, Mapping) else self.properties
         for model in models:
             if model["id"] == self.model or len(models) == 1:
-                owner = model.get("owned_by")
-                owner = owner if isinstance(owner, str) else ""
-                self.properties = replace(self.properties, owner=owner)
-                self._take_model(model)
+                found = _add_listed(found, model)
+        self.properties = found  # all at once: others read them meanwhile
         if any(model.get("owned_by") == "llamacpp" for model in models):
             return []  # llama-server answers to every name
         return [model["id"] for model in models]
@@ -202,35 +199,6 @@ class Connection:
         counted = (await self._post("/extras/tokenize/count", {"input": text})).get("count")
         return counted + 5 * len(sent) if isinstance(counted, int) else None
 
-    def _take_props(self, props: Mapping[str, Any]) -> None:
-        settings = props.get("default_generation_settings")
-        context = settings.get("n_ctx") if isinstance(settings, Mapping) else None
-        able = props.get("chat_template_caps")
-        tools = able.get("supports_tools") if isinstance(able, Mapping) else None
-        slots, template = props.get("total_slots"), props.get("chat_template")
-        self.properties = ServerProperties(
-            context=context if isinstance(context, int) else 0,
-            slots=slots if isinstance(slots, int) else 0,
-            template=template if isinstance(template, str) else "",
-            marks=ChatMarkEscaper(template if isinstance(template, str) else ""),
-            tools=tools if isinstance(tools, bool) else None,
-            vision=find_vision(props),
-        )
-
-    def _take_model(self, extra: Mapping[str, Any]) -> None:
-        """Store the context, which vLLM reports as `max_model_len`, and the number of weights, in
-        llama-server's `meta`.
-        """
-        if self.properties.vision is None:
-            self.properties = replace(self.properties, vision=find_vision(extra))
-        meta = extra.get("meta")
-        weights = meta.get("n_params") if isinstance(meta, Mapping) else None
-        if isinstance(weights, int):
-            self.properties = replace(self.properties, parameters=weights)
-        longest = extra.get("max_model_len")
-        if not self.properties.context and isinstance(longest, int):
-            self.properties = replace(self.properties, context=longest)
-
     async def _get(self, path: str) -> Any:
         """What one of the endpoints that may be missing says, or None."""
         try:
@@ -252,6 +220,38 @@ class Connection:
             return answer.json() if answer.status_code == 200 else None
         except (httpx.HTTPError, ValueError, RecursionError, TimeoutError):
             return None
+
+
+def _read_props(props: Mapping[str, Any]) -> ServerProperties:
+    settings = props.get("default_generation_settings")
+    context = settings.get("n_ctx") if isinstance(settings, Mapping) else None
+    able = props.get("chat_template_caps")
+    tools = able.get("supports_tools") if isinstance(able, Mapping) else None
+    slots, template = props.get("total_slots"), props.get("chat_template")
+    template = template if isinstance(template, str) else ""
+    return ServerProperties(
+        context=context if isinstance(context, int) else 0,
+        slots=slots if isinstance(slots, int) else 0,
+        template=template,
+        marks=ChatMarkEscaper(template),
+        tools=tools if isinstance(tools, bool) else None,
+        vision=find_vision(props),
+    )
+
+
+def _add_listed(known: ServerProperties, listed: Mapping[str, Any]) -> ServerProperties:
+    """Return the properties with what the list of models says: the owner, the context, which vLLM
+    reports as `max_model_len`, and the number of weights, in llama-server's `meta`.
+    """
+    owner, longest, meta = (listed.get(key) for key in ("owned_by", "max_model_len", "meta"))
+    weights = meta.get("n_params") if isinstance(meta, Mapping) else None
+    return replace(
+        known,
+        owner=owner if isinstance(owner, str) else "",
+        vision=find_vision(listed) if known.vision is None else known.vision,
+        parameters=weights if isinstance(weights, int) else known.parameters,
+        context=known.context or (longest if isinstance(longest, int) else 0),
+    )
 
 
 class _NotOffered(Exception):

@@ -380,6 +380,30 @@ async def test_pictures_are_parts_of_a_message_before_its_text(
     ]
 
 
+async def test_pictures_are_counted_by_the_family_of_a_model_that_the_server_names() -> None:
+    picture = Picture("aGk=", "image/png", 280, 280)
+    async with OpenAIServer(llama=False) as server:
+        server.models = ["gemma-3-4b-it"]
+        backend = make(server.base, model=None)
+        try:
+            await backend.capabilities()
+            blind = await backend.count([ChatMessage("user", "what is it?")])
+            seen = await backend.count([ChatMessage("user", "what is it?", pictures=(picture,))])
+        finally:
+            await backend.aclose()
+    assert seen - blind == 260
+
+
+async def test_what_is_known_of_a_server_stays_while_its_list_of_models_fails(
+    server: OpenAIServer, backend: OpenAICompatibleBackend
+) -> None:
+    before = await backend.capabilities()
+    assert before.continues
+    server.listing = (503, {"error": "busy"})
+    assert not (await backend.health()).ok
+    assert await backend.capabilities() == before
+
+
 @pytest.mark.parametrize(
     ("facts", "modalities", "entry", "sees"),
     [
