@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from backends.base import (
@@ -19,45 +19,30 @@ from backends.base import (
     Embeddings,
     Health,
     Sampling,
-    Usage,
 )
-from backends.envelope import chat_in_envelope, needs_envelope
 from backends.errors import (
     AnswerInterrupted,
     BackendBusy,
     BackendError,
-    BackendProtocolError,
     BackendUnavailable,
-    ModelNotFound,
 )
-from backends.notations.reader import AnswerReader, UnmarkedThoughts
 from backends.pool.admission import Admission
+from backends.pool.answer_stream import AnswerStream
 from backends.pool.capabilities import combine_capabilities
 from backends.pool.embedding import MAX_QUESTION_TEXTS, embed_pieces, join_rows
 from backends.pool.health_watch import HealthWatch
-from backends.pool.replica import Replica, ReplicaStatus
-from backends.pool.sampling import fill_recommended, limit_answer
+from backends.pool.replica import REPLICA_ERRORS, Replica, ReplicaStatus
+from backends.pool.sampling import limit_answer
 from backends.pool.spec import ModelSpec, PoolLimits
 from backends.pool.throughput import estimate_prompt_tokens, estimate_tokens
 from backends.pool.ticket import Ticket
 
 R = TypeVar("R")
 
-REPLICA_ERRORS = (BackendUnavailable, BackendProtocolError, BackendBusy, ModelNotFound)
-"""Errors that another replica may not have. All others are the request's own."""
-
 _HEALTH_TRUST_S = 60.0
 """A replica that answered this recently is not probed again."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Heard:
-    """What has come of an answer: how many pieces, and when the first did (monotonic seconds)."""
-
-    pieces: int = 0
-    first_at: float | None = None
 
 
 class ServedModel:
@@ -77,7 +62,6 @@ class ServedModel:
         self._deadline_s = spec.deadline_s or limits.deadline_s
         self._answer_tokens = limits.answer_tokens
         self._progress_interval_s = limits.progress_interval_s
-        self._unmarked_thoughts = {replica.index: UnmarkedThoughts() for replica in self.replicas}
         queue = limits.queue if spec.queue is None else spec.queue
         self.admission = Admission(name, self.replicas, limits, queue)
         self._watch = watch
@@ -110,7 +94,7 @@ class ServedModel:
                 spoken = 0
                 replica = _granted_replica(ticket)
                 try:
-                    async with aclosing(self._answer(ticket, replica, request)) as chunks:
+                    async with aclosing(self._answer(ticket, replica).chunks(request)) as chunks:
                         async for chunk in chunks:
                             spoken += bool(chunk.text or chunk.tool_calls or chunk.thinking)
                             if chunk.usage is not None:
@@ -128,93 +112,9 @@ class ServedModel:
         finally:
             self.admission.leave(ticket, written)
 
-    async def _answer(
-        self, ticket: Ticket, replica: Replica, request: ChatRequest
-    ) -> AsyncGenerator[Chunk, None]:
-        """Stream one replica's answer.
-
-        Measures times that the engine does not state, checks that the stream ends properly, and
-        separates thoughts and tool calls from the answer.
-        """
-        began = time.monotonic()
-        heard = _Heard()
-        unmarked = self._unmarked_thoughts[replica.index]
-        held = bool(request.sampling.json_schema is not None or request.sampling.copy_from)
-        doubted = not held and (
-            unmarked.seen or getattr(replica.backend, "may_hide_thoughts", False)
-        )
-        reader = self._reader(request, unmarked.characters if doubted else 0, held=held)
-        asked = replace(request, deadline_s=ticket.ends - began)
-        last = Chunk()
-        try:
-            async with aclosing(self._chunks(ticket, replica, asked, heard)) as chunks:
-                async for last in chunks:
-                    if last.finish is None:
-                        async for piece in reader.read(last):
-                            yield piece
-        except REPLICA_ERRORS:
-            if not unmarked.seen:  # what might have been thoughts was an answer that breaks off
-                for piece in reader.release():
-                    yield piece
-            raise
-        usage = last.usage or Usage(completion_tokens=heard.pieces)
-        if not usage.prefill_s and not usage.decode_s:
-            turned = heard.first_at or time.monotonic()
-            usage = replace(usage, prefill_s=turned - began, decode_s=time.monotonic() - turned)
-        replica.record_success(usage)
-        self.admission.record_answer(ticket)
-        usage = replace(usage, queue_s=usage.queue_s + ticket.queue_s)
-        async for piece in reader.read(replace(last, usage=usage)):
-            yield piece
-        if doubted:
-            unmarked.learn(began=reader.began_within_thoughts, ended=last.finish == "stop")
-
-    async def _chunks(
-        self, ticket: Ticket, replica: Replica, request: ChatRequest, heard: _Heard
-    ) -> AsyncGenerator[Chunk, None]:
-        """The chunks of a replica's engine, to the one with `finish`, and what came in `heard`.
-        Raises `BackendProtocolError` for a stream without an end."""
-        stream = self._open(replica, request)
-        async with aclosing(stream):
-            while True:
-                chunk = await ticket.wait_for(anext(stream, None))
-                if chunk is None:
-                    raise BackendProtocolError(f"The model {self.name!r} stopped in mid-answer.")
-                if chunk.text or chunk.tool_calls or chunk.thinking:
-                    heard.pieces += 1
-                    if heard.first_at is None:
-                        heard.first_at = time.monotonic()
-                        if replica.mark_first_token():
-                            self.admission.refresh()
-                yield chunk
-                if chunk.finish is not None:
-                    return
-
-    def _reader(self, request: ChatRequest, doubt_characters: int, *, held: bool) -> AnswerReader:
-        return AnswerReader(
-            request.tools,
-            progress_interval_s=self._progress_interval_s,
-            keep=self.spec.thinking == "show",
-            earlier_calls=sum(len(message.tool_calls) for message in request.messages),
-            doubt_characters=doubt_characters,
-            literal=held,
-        )
-
-    def _open(self, replica: Replica, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        """Begin an answer of a replica, sampled as its model's makers say where nobody else does;
-        in an envelope where its model takes no tools by itself."""
-        able = replica.capabilities
-        sampling = fill_recommended(
-            request.sampling,
-            able or Capabilities(),
-            self.spec.engine_model_names,
-            may_think=self.spec.thinking != "off",
-            family_fields=replica.family_sampling,
-        )
-        asked = replace(request, sampling=sampling)
-        if able is not None and needs_envelope(asked, able):
-            return chat_in_envelope(replica.backend, asked)
-        return replica.backend.chat(asked)
+    def _answer(self, ticket: Ticket, replica: Replica) -> AnswerStream:
+        interval_s = self._progress_interval_s
+        return AnswerStream(self.name, self.spec, self.admission, ticket, replica, interval_s)
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Embed on one slot of one replica.

@@ -7,11 +7,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 from backends.base import Backend, Capabilities, Health, Usage
-from backends.errors import BackendBusy, BackendError
+from backends.errors import (
+    BackendBusy,
+    BackendError,
+    BackendProtocolError,
+    BackendUnavailable,
+    ModelNotFound,
+)
+from backends.notations.reader import UnmarkedThoughts
 from backends.pool.embedding import EmbeddingPace
 from backends.pool.throughput import Throughput
 
 ReplicaState = Literal["ready", "cooling", "trial"]
+
+REPLICA_ERRORS = (BackendUnavailable, BackendProtocolError, BackendBusy, ModelNotFound)
+"""Errors that another replica may not have. All others are the request's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,7 @@ class Replica:
         self.index = index
         self.throughput = Throughput()
         self.embedding_pace = EmbeddingPace()
+        self.unmarked_thoughts = UnmarkedThoughts()
         self.capabilities: Capabilities | None = None
         self.last_error: str | None = None
         self.running: dict[int, float] = {}
