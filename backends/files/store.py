@@ -135,7 +135,11 @@ class ModelStore:
             return await asyncio.to_thread(_check_local_file, self._base / parsed.path, sha256)
         refuse_unverified_http(parsed, sha256)
         fetch = Fetch(
-            str(parsed), self._work(parsed), progress or _ignore_progress, self._retry_pause_s
+            str(parsed),
+            self._work(parsed),
+            self.root,
+            progress or _ignore_progress,
+            self._retry_pause_s,
         )
         with fetch.disk_errors():
             await asyncio.to_thread(_prepare_folders, fetch.work, self._lock(parsed))

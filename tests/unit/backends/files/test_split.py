@@ -109,6 +109,17 @@ async def test_nothing_is_usable_until_all_is_here_and_the_next_pull_goes_on(
     assert ranges == [f"bytes={len(parts[0].content)}-", "bytes=1000-", None]
 
 
+async def test_a_folder_that_fails_for_one_part_is_named_as_the_one_of_all_models(
+    store: ModelStore, server: FileServer
+) -> None:
+    server.fail.extend([0, 10**9, 0, 1000, 0, 0, 0, 0, 0, 0, 0, 0])  # the second part breaks off
+    await failure(store, SOURCE)
+    server.fail.clear()
+    (work,) = {path.parent for path in store.root.glob(".work/*/00001")}
+    (work / "00003").touch()
+    assert f"The model folder {store.root} cannot be used" in await failure(store, SOURCE)
+
+
 async def test_a_part_of_another_model_is_thrown_away_with_one_sentence(
     store: ModelStore, server: FileServer, parts: list[Part], other: list[Part]
 ) -> None:
