@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from backends.base import Capabilities, Intent, Sampling
 from backends.errors import InvalidRequest
-from backends.files.catalog import find_model_sampling
+from backends.files.catalog_lookup import find_model_sampling
 from backends.files.family_sampling import ModelSampling
 
 CLOSE_TEMPERATURE_SHARE = 0.5

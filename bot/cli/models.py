@@ -9,7 +9,8 @@ import typer
 from rich.progress import TaskID
 
 from backends.errors import BackendError
-from backends.files.catalog import CATALOG, CatalogModel, find_files
+from backends.files.catalog import CATALOG, CatalogModel
+from backends.files.catalog_lookup import find_files
 from backends.files.split_names import bytes_of_parts
 from backends.files.store import ModelStore
 from bot.cli.console import AsJson, console, download_bar, errors, format_size, show

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from backends.errors import InvalidSource, ModelNotFound
-from backends.files.catalog import BETTER_MODELS, CATALOG, DEFAULT_MODELS, find_files, find_model
+from backends.files.catalog import BETTER_MODELS, CATALOG, DEFAULT_MODELS
+from backends.files.catalog_lookup import find_files, find_model
 from backends.files.sources import HubSource, PypiSource, parse_source
 
 

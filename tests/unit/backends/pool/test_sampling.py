@@ -12,7 +12,8 @@ import yaml
 
 from backends.base import Capabilities, ChatMessage, ChatRequest, Intent, Sampling
 from backends.errors import InvalidRequest
-from backends.files.catalog import CHAT_FILE, find_model_sampling
+from backends.files.catalog import CHAT_FILE
+from backends.files.catalog_lookup import find_model_sampling
 from backends.files.family_sampling import _FAMILIES
 from backends.files.gguf import GgufHead
 from backends.llama_cpp.metadata import recommended_sampling
