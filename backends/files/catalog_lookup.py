@@ -1,4 +1,4 @@
-"""Looks models up in the catalogue: by name, by the source of a file, or by what an engine calls them."""
+"""Looks models up in the catalogue: by their names, files, or what engines call them."""
 
 from __future__ import annotations
 
