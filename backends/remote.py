@@ -11,9 +11,12 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pydantic import AfterValidator, Field
 
-from backends.base import EngineOptions
+from backends.base import EngineContext, EngineOptions
 from backends.errors import BackendTimeout, DeadlineExceeded
 from backends.pool.spec import Seconds
+
+METADATA_TIMEOUT_S = 5.0
+"""Patience with questions that need no model."""
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Exception)
@@ -80,6 +83,10 @@ class RemoteOptions(EngineOptions):
     first_byte_s: Annotated[Seconds, Field(gt=0)] = 300.0
     silence_s: Annotated[Seconds, Field(gt=0)] = 60.0
     connect_s: Annotated[Seconds, Field(gt=0)] = 5.0
+
+    def read_key(self, context: EngineContext) -> str | None:
+        """Return the server's key; None if it needs none."""
+        return context.secret(self.api_key_env) if self.api_key_env else None
 
 
 def deadline_at(deadline_s: float | None) -> float:

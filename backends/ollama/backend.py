@@ -42,6 +42,7 @@ from backends.ollama.errors import CLIENT_ERRORS, translate_error
 from backends.ollama.options import OllamaOptions
 from backends.ollama.wire import (
     build_chat_body,
+    build_options,
     is_cut_count,
     model_spellings,
     parse_count,
@@ -52,8 +53,8 @@ from backends.ollama.wire import (
 )
 from backends.pool.request_validation import check_request
 from backends.remote import (
+    METADATA_TIMEOUT_S,
     Address,
-    RemoteOptions,
     deadline_at,
     hide_secrets,
     wait_bounded,
@@ -62,9 +63,6 @@ from backends.remote import (
 from backends.token_estimate import TokenEstimator
 
 _log = logging.getLogger(__name__)
-
-_METADATA_TIMEOUT_S = 5.0
-"""Patience with questions that need no model."""
 
 
 class OllamaBackend:
@@ -77,7 +75,7 @@ class OllamaBackend:
         self._options = options
         self._address = Address.parse(options.url)
         self._source = f"The Ollama server at {self._address.display_name}"
-        self._key = _read_api_key(options, context)
+        self._key = options.read_key(context)
         self._client = create_client(options.url, self._key, options.connect_s)
         self._http = create_http_client(
             self._address.url,
@@ -118,7 +116,7 @@ class OllamaBackend:
             messages,
             request,
             think=None if thinks else False,
-            options=self._sampling(request),
+            options=build_options(request.sampling, self._options),
             keep_alive=self._options.keep_alive,
         )
         began = time.monotonic()
@@ -259,7 +257,7 @@ class OllamaBackend:
         await asyncio.gather(close_client(self._client), self._http.aclose())
 
     async def _look(self, awaited: Any) -> Any:
-        return await wait_bounded(awaited, _METADATA_TIMEOUT_S, float("inf"), self._source)
+        return await wait_bounded(awaited, METADATA_TIMEOUT_S, float("inf"), self._source)
 
     def _translated(self, error: Exception, request: ChatRequest | None = None) -> BackendError:
         """Return the backend error, with the numbers of an overflow if the server gave none."""
@@ -270,26 +268,6 @@ class OllamaBackend:
             error = ContextOverflow(max(self._guess.count(request.messages), limit + 1), limit)
         return hide_secrets(error, self._key, *(self._address.login or ())[1:])
 
-    def _sampling(self, request: ChatRequest) -> dict[str, Any]:
-        asked = request.sampling
-        given = {
-            "temperature": asked.temperature,
-            "top_k": asked.top_k,
-            "top_p": asked.top_p,
-            "min_p": asked.min_p,
-            "repeat_penalty": asked.repeat_penalty,
-            "frequency_penalty": asked.frequency_penalty,
-            "presence_penalty": asked.presence_penalty,
-            "seed": asked.seed,
-            "stop": list(asked.stop) or None,
-        }
-        return {
-            **self._options.options,
-            "num_ctx": self._options.context,
-            "num_predict": asked.answer_tokens,
-            **{key: value for key, value in given.items() if value is not None},
-        }
-
 
 def _chunks(text: str, thought: str, calls: tuple[ToolCall, ...]) -> Iterator[Chunk]:
     """Yield the chunks of one part of a stream: the one way from the wire to people."""
@@ -299,10 +277,6 @@ def _chunks(text: str, thought: str, calls: tuple[ToolCall, ...]) -> Iterator[Ch
         yield Chunk(text=text)
     for call in calls:
         yield Chunk(tool_calls=(call,))
-
-
-def _read_api_key(options: RemoteOptions, context: EngineContext) -> str | None:
-    return context.secret(options.api_key_env) if options.api_key_env else None
 
 
 def _create(name: str, options: OllamaOptions, context: EngineContext) -> Backend:

@@ -17,6 +17,7 @@ from backends.base import (
     Usage,
 )
 from backends.event_stream import Json, parse_object
+from backends.ollama.options import OllamaOptions
 
 _KEPT_TOKENS = 8
 """How many tokens of the beginning of a cut prompt a server keeps at most."""
@@ -69,6 +70,27 @@ def build_chat_body(
         **more,
     }
     return {key: value for key, value in body.items() if value is not None}
+
+
+def build_options(asked: Sampling, own: OllamaOptions) -> dict[str, Any]:
+    """Return the `options` of a chat: those of the model's entry, then what is asked for."""
+    given = {
+        "temperature": asked.temperature,
+        "top_k": asked.top_k,
+        "top_p": asked.top_p,
+        "min_p": asked.min_p,
+        "repeat_penalty": asked.repeat_penalty,
+        "frequency_penalty": asked.frequency_penalty,
+        "presence_penalty": asked.presence_penalty,
+        "seed": asked.seed,
+        "stop": list(asked.stop) or None,
+    }
+    return {
+        **own.options,
+        "num_ctx": own.context,
+        "num_predict": asked.answer_tokens,
+        **{key: value for key, value in given.items() if value is not None},
+    }
 
 
 def parse_message(part: Json, offset: int) -> tuple[str, str, tuple[ToolCall, ...]]:

@@ -65,7 +65,7 @@ class OpenAICompatibleBackend:
         self.name = name
         self.parallel = options.parallel or 4
         self._options = options
-        self._key = context.secret(options.api_key_env) if options.api_key_env else None
+        self._key = options.read_key(context)
         self._process = (
             ServerProcess(options.command, ready_s=options.ready_s) if options.command else None
         )

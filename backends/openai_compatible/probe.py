@@ -17,10 +17,8 @@ from backends.bounded_http import create_http_client, describe_http_error
 from backends.chat_marks import ChatMarkEscaper
 from backends.event_stream import Json
 from backends.picture_tokens import count_picture_tokens
-from backends.remote import Address, wait_bounded
+from backends.remote import METADATA_TIMEOUT_S, Address, wait_bounded
 
-_METADATA_TIMEOUT_S = 5.0
-"""Patience with questions that need no model."""
 _FAILING_STATUSES = (429, 500, 502, 503, 504)
 """Of a list of models: these pass, and say that the server cannot answer now."""
 
@@ -86,7 +84,7 @@ class Connection:
         )
         self._beside = create_http_client(
             address.url,
-            timeout=httpx.Timeout(_METADATA_TIMEOUT_S, connect=min(connect_s, _METADATA_TIMEOUT_S)),
+            timeout=httpx.Timeout(METADATA_TIMEOUT_S, connect=min(connect_s, METADATA_TIMEOUT_S)),
             headers=headers,
             base_url=address.url.removesuffix("/v1"),
         )
@@ -122,7 +120,7 @@ class Connection:
         try:
             raw = await wait_bounded(
                 self.client.models.with_raw_response.list(),
-                _METADATA_TIMEOUT_S,
+                METADATA_TIMEOUT_S,
                 float("inf"),
                 self.source,
             )
@@ -143,7 +141,7 @@ class Connection:
     async def health(self) -> Health:
         """Check `/health` if there is one, else the list of models; includes slots if reported."""
         try:
-            async with asyncio.timeout(_METADATA_TIMEOUT_S):
+            async with asyncio.timeout(METADATA_TIMEOUT_S):
                 answer = await self._beside.get("/health")
         except httpx.ConnectError:
             return Health(False, f"{self.source} cannot be reached.")
@@ -213,7 +211,7 @@ class Connection:
 
     async def _beside_json(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         try:
-            async with asyncio.timeout(_METADATA_TIMEOUT_S):
+            async with asyncio.timeout(METADATA_TIMEOUT_S):
                 answer = await self._beside.request(method, path, json=body)
             if 400 <= answer.status_code < 500 or answer.status_code == 501:
                 raise _NotOffered
