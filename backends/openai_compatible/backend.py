@@ -37,7 +37,6 @@ from backends.errors import (
     BackendError,
     ContextOverflow,
     InvalidRequest,
-    ModelNotFound,
 )
 from backends.event_stream import EventReader
 from backends.notations.thoughts import (
@@ -48,7 +47,7 @@ from backends.notations.thoughts import (
 from backends.openai_compatible.dialect import Dialect
 from backends.openai_compatible.errors import CLIENT_ERRORS, translate_error
 from backends.openai_compatible.options import OpenAICompatibleOptions
-from backends.openai_compatible.probe import Connection, may_be_model
+from backends.openai_compatible.probe import Connection
 from backends.openai_compatible.wire import CONTINUING_SERVERS, StreamAssembler
 from backends.pool.request_validation import check_pictures, check_request
 from backends.remote import deadline_at, hide_secrets, wait_bounded, watch_stream
@@ -73,9 +72,7 @@ class OpenAICompatibleBackend:
         self._connecting = asyncio.Lock()
         self._guess = TokenEstimator()
         self._dialect = Dialect(options.extra)
-        self._known = False
         self._busy = 0
-        self._closed = False
 
     @property
     def may_hide_thoughts(self) -> bool:
@@ -259,7 +256,6 @@ class OpenAICompatibleBackend:
         return Health(health.ok, health.detail, health.ok, health.slots or self.parallel, busy)
 
     async def aclose(self) -> None:
-        self._closed = True
         if self._connection is not None:
             await self._connection.aclose()
         if self._process is not None:
@@ -276,26 +272,12 @@ class OpenAICompatibleBackend:
                 self._connection = await asyncio.to_thread(  # it reads certificates
                     Connection, url, self._options.model, self._key, self._options.connect_s
                 )
-                self._known = False
             return self._connection
 
     async def _check_model(self, connection: Connection, *, again: bool = False) -> None:
-        """Read the server's properties once. Raises `ModelNotFound`.
-
-        Some servers answer with whatever model they have, whichever is requested.
-        """
-        if self._known and not again:
-            return
-        models = await connection.learn()
+        await connection.check_model(again=again)
+        self.parallel = self._options.parallel or connection.properties.slots or self.parallel
         self._guess.family = connection.model
-        if self._options.parallel is None and connection.properties.slots:
-            self.parallel = connection.properties.slots
-        if models and not any(may_be_model(listed, connection.model) for listed in models):
-            there = ", ".join(models[:5])
-            raise ModelNotFound(
-                f"{connection.source} has no model {connection.model!r}; it has {there}."
-            )
-        self._known = True
 
     async def _refuse_overflow(self, connection: Connection, request: ChatRequest) -> None:
         """Raise `ContextOverflow` for an empty stream, by which some servers mean too long a

@@ -15,6 +15,7 @@ import openai
 from backends.base import ChatMessage, Health
 from backends.bounded_http import create_http_client, describe_http_error
 from backends.chat_marks import ChatMarkEscaper
+from backends.errors import ModelNotFound
 from backends.event_stream import Json
 from backends.picture_tokens import count_picture_tokens
 from backends.remote import METADATA_TIMEOUT_S, Address, wait_bounded
@@ -88,13 +89,27 @@ class Connection:
             headers=headers,
             base_url=address.url.removesuffix("/v1"),
         )
+        self._known = False
         self._not_offered: set[str] = set()
         """Ways of counting that the server does not know."""
 
     async def aclose(self) -> None:
         await asyncio.gather(self.client.close(), self._beside.aclose())
 
-    async def learn(self) -> list[str]:
+    async def check_model(self, *, again: bool = False) -> None:
+        """Request what the server tells: once, or `again`. Raises `ModelNotFound`.
+
+        Some servers answer with whatever model they have, whichever is requested.
+        """
+        if self._known and not again:
+            return
+        models = await self._learn()
+        if models and not any(may_be_model(listed, self.model) for listed in models):
+            there = ", ".join(models[:5])
+            raise ModelNotFound(f"{self.source} has no model {self.model!r}; it has {there}.")
+        self._known = True
+
+    async def _learn(self) -> list[str]:
         """Request the server's properties and its models.
 
         Returns the names of the models that it lists; none if it does not tell, or serves any name.
