@@ -17,6 +17,8 @@ from backends.pool.spec import Seconds
 
 METADATA_TIMEOUT_S = 5.0
 """Patience with questions that need no model."""
+MAX_PARALLEL_REQUESTS = 1_024
+"""To one server, whatever it or the operator says."""
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Exception)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from backends.notations.thoughts import Thinking
 from backends.pool.spec import Seconds
-from backends.remote import RemoteOptions, Url
+from backends.remote import MAX_PARALLEL_REQUESTS, RemoteOptions, Url
 
 
 class OllamaOptions(RemoteOptions):
@@ -20,7 +20,7 @@ class OllamaOptions(RemoteOptions):
     """
 
     url: Url = Field(default="http://127.0.0.1:11434", repr=False)
-    parallel: int = Field(default=4, ge=1, le=1_024)
+    parallel: int = Field(default=4, ge=1, le=MAX_PARALLEL_REQUESTS)
     model: str = Field(min_length=1)
     context: int = Field(default=4_096, ge=128)
     keep_alive: Seconds = 300.0

@@ -21,6 +21,8 @@ from backends.ollama.options import OllamaOptions
 
 _KEPT_TOKENS = 8
 """How many tokens of the beginning of a cut prompt a server keeps at most."""
+_MAX_COUNT = 10**15
+"""Of tokens or nanoseconds; a larger one makes no sense, and may be too large for a float."""
 _SAMPLING_OPTIONS = frozenset({"temperature", "top_k", "top_p", "min_p", "repeat_penalty"})
 
 
@@ -159,7 +161,7 @@ def model_spellings(model: str) -> set[str]:
 
 
 def parse_count(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if isinstance(value, int) and 0 < value < _MAX_COUNT else 0
 
 
 def read_sampling(parameters: str, options: Mapping[str, Any]) -> Sampling:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from backends.notations.thoughts import Thinking
 from backends.pool.spec import Seconds
-from backends.remote import RemoteOptions, Url
+from backends.remote import MAX_PARALLEL_REQUESTS, RemoteOptions, Url
 
 
 class OpenAICompatibleOptions(RemoteOptions):
@@ -27,7 +27,7 @@ class OpenAICompatibleOptions(RemoteOptions):
     command: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     model: str | None = Field(default=None, min_length=1)
     context: int = Field(default=0, ge=0)
-    parallel: int | None = Field(default=None, ge=1, le=1_024)
+    parallel: int | None = Field(default=None, ge=1, le=MAX_PARALLEL_REQUESTS)
     chat: bool = True
     embeddings: bool = False
     dimension: int = Field(default=0, ge=0)

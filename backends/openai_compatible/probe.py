@@ -18,7 +18,7 @@ from backends.chat_marks import ChatMarkEscaper
 from backends.errors import ModelNotFound
 from backends.event_stream import Json
 from backends.picture_tokens import count_picture_tokens
-from backends.remote import METADATA_TIMEOUT_S, Address, wait_bounded
+from backends.remote import MAX_PARALLEL_REQUESTS, METADATA_TIMEOUT_S, Address, wait_bounded
 
 _FAILING_STATUSES = (429, 500, 502, 503, 504)
 """Of a list of models: these pass, and say that the server cannot answer now."""
@@ -244,7 +244,7 @@ def _read_props(props: Mapping[str, Any]) -> ServerProperties:
     template = template if isinstance(template, str) else ""
     return ServerProperties(
         context=context if isinstance(context, int) else 0,
-        slots=slots if isinstance(slots, int) else 0,
+        slots=min(slots, MAX_PARALLEL_REQUESTS) if isinstance(slots, int) else 0,
         template=template,
         marks=ChatMarkEscaper(template),
         tools=tools if isinstance(tools, bool) else None,

@@ -34,6 +34,10 @@ ODD = OddAnswers(
             {"message": None, "done": True, "done_reason": None, "prompt_eval_count": None},
         ),
         "no counts": lines(part("Hi you"), {"done": True}),
+        "counts beyond all sense": lines(
+            part("Hi you"),
+            {"done": True, "prompt_eval_count": 10**30, "eval_count": -1, "eval_duration": 10**400},
+        ),
         "no role and no model": lines({"message": {"content": "Hi you"}}, {"done": True}),
         "blank lines, a byte order mark and CRLF": (
             b"\xef\xbb\xbf\n\n",

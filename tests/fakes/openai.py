@@ -17,7 +17,7 @@ from tests.fakes.speech import BODY, SpeechServer, answer, pieces_of, prompt_tok
 
 
 class OpenAIServer(SpeechServer):
-    """Has `models`; `context` tokens fit. `key`, where set, must be sent.
+    """Has `models`; `context` tokens fit. It tells of `slots`. `key`, where set, must be sent.
 
     `tool_call` (name, JSON of the arguments) is what a chat with tools is answered with.
     `thoughts` come before an answer, as `reasoning_content`; `inline` as a part of its text.
@@ -34,6 +34,7 @@ class OpenAIServer(SpeechServer):
         self.owner = "somebody"
         self.models = ["tiny"]
         self.context = 512
+        self.slots = 3
         self.key: str | None = None
         self.loading = False
         self.tool_call: tuple[str, str] | None = None
@@ -103,7 +104,7 @@ class OpenAIServer(SpeechServer):
         return web.json_response(
             {
                 "default_generation_settings": {"n_ctx": self.context},
-                "total_slots": 3,
+                "total_slots": self.slots,
                 "chat_template": "{{ words }}",
                 "chat_template_caps": {"supports_tools": True},
             }

@@ -25,6 +25,7 @@ from backends.errors import (
 from backends.openai_compatible.backend import OpenAICompatibleBackend
 from backends.openai_compatible.errors import parse_overflow
 from backends.openai_compatible.options import OpenAICompatibleOptions
+from backends.remote import MAX_PARALLEL_REQUESTS
 from tests.fakes.contexts import bare_context
 from tests.fakes.openai import OpenAIServer
 from tests.fakes.speech import Fault
@@ -392,6 +393,14 @@ async def test_pictures_are_counted_by_the_family_of_a_model_that_the_server_nam
         finally:
             await backend.aclose()
     assert seen - blind == 260
+
+
+async def test_a_server_that_boasts_of_its_slots_is_not_believed(
+    server: OpenAIServer, backend: OpenAICompatibleBackend
+) -> None:
+    server.slots = 10**12
+    await backend.capabilities()
+    assert backend.parallel == MAX_PARALLEL_REQUESTS
 
 
 async def test_what_is_known_of_a_server_stays_while_its_list_of_models_fails(
