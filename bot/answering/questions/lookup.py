@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import zip_longest
 
 from bot.answering.query_rewriting import search_for
@@ -49,24 +50,25 @@ async def look_up(
     long, `Refused` where the embedder changed.
     """
     asked = f"{question}\n\n{about}".strip()[:MAX_QUESTION_CHARACTERS]
-    reading = _Reading(ctx, bases, system, model, history)
+    search = partial(search_for, ctx, bases=bases, history=history, model=model)
+    read = partial(read_passages, ctx, system=system, model=model, history=history)
     parts = [] if about or not bases else await _split(ctx, question, model)
     searched = await asyncio.to_thread(find_asking, asked)
-    whole = await reading.search(searched)
+    whole = await search(searched, limit=_PASSAGES)
     if searched != asked and not whole.searched:
         whole = replace(whole, searched=(searched,))
     if not parts:
-        return await reading.read(question, whole, about)
+        return await read(question, whole, about=about)
     each = max(_MIN_PASSAGES_EACH, _PASSAGES // len(parts))
-    found = [await reading.search(part, each) for part in parts]
+    found = [await search(part, limit=each) for part in parts]
     passages = _in_turn([one.passages for one in found])
-    read: list[SearchResult] = []
+    parts_read: list[SearchResult] = []
     for part, one in zip(parts, found, strict=True):
-        read.append(await reading.read(part, replace(one, passages=passages, further=())))
-        passages = read[-1].passages  # as they were read: with neighbours
-    if not any(one.outcome == "answer" for one in read):
-        return await reading.read(question, whole)
-    return _together(whole, parts, read, passages)
+        parts_read.append(await read(part, replace(one, passages=passages, further=())))
+        passages = parts_read[-1].passages  # as they were read: with neighbours
+    if not any(one.outcome == "answer" for one in parts_read):
+        return await read(question, whole)
+    return _together(whole, parts, parts_read, passages)
 
 
 def find_asking(text: str) -> str:
@@ -82,42 +84,6 @@ async def _split(ctx: Context, question: str, model: str | None) -> Sequence[str
         return ()
     reader = await find_reader(ctx, await ctx.model(model))
     return await split_question(ctx, question, reader) if reader is not None else ()
-
-
-class _Reading:
-    """Searches and reads with the same documents, model and conversation."""
-
-    def __init__(
-        self,
-        ctx: Context,
-        bases: Sequence[str],
-        system: str,
-        model: str | None,
-        history: Sequence[StoredMessage],
-    ) -> None:
-        self._ctx, self._bases, self._system = ctx, bases, system
-        self._model, self._history = model, history
-
-    async def search(self, asked: str, limit: int = _PASSAGES) -> SearchResult:
-        return await search_for(
-            self._ctx,
-            asked,
-            bases=self._bases,
-            history=self._history,
-            model=self._model,
-            limit=limit,
-        )
-
-    async def read(self, question: str, found: SearchResult, about: str = "") -> SearchResult:
-        return await read_passages(
-            self._ctx,
-            question,
-            found,
-            system=self._system,
-            model=self._model,
-            history=self._history,
-            about=about,
-        )
 
 
 def _in_turn(ranked: Sequence[Sequence[Passage]]) -> tuple[Passage, ...]:
@@ -140,6 +106,7 @@ def _together(
     return replace(
         whole,
         passages=passages,
+        further=(),
         evidence=True,
         related=True,
         confidence=min(one.confidence for one in answered),

@@ -97,6 +97,21 @@ async def test_the_passages_of_all_parts_are_read_once(on: Stage, model: Scripte
     assert check.startswith(passages.rstrip())
 
 
+async def test_the_answer_is_given_as_much_of_the_history_as_the_reading_was(
+    on: Stage, splitter: Splitter, model: ScriptedBackend
+) -> None:
+    # The whole question finds passages that no part is read with: they take no room.
+    for number in range(20):
+        on.shelf.put(f"House {number}", "The rent is due. " + "It is a long story. " * 60)
+    await on.remember(*[(f"Question {n}?", "An answer. " + "word " * 200) for n in range(20)])
+    await on.call(ask, options=OPTIONS)
+    read, answered = model.requests[1], model.requests[3]
+    assert "Copy the words" in read.messages[-1].content
+    assert "Copy the words" not in answered.messages[-1].content
+    assert len(read.messages) > 20
+    assert answered.messages[:-1] == read.messages[:-1]
+
+
 async def test_what_one_part_asks_and_no_document_says_is_told(
     on: Stage, splitter: Splitter
 ) -> None:
