@@ -78,7 +78,9 @@ async def search_for(
         before=() if asked != question else before,
         beside=beside,
     )
-    found = replace(found, passages=_each_once(found.passages))
+    once = _each_once((*found.passages, *found.further))
+    shown = len(_each_once(found.passages))
+    found = replace(found, passages=once[:shown], further=once[shown:])
     if asked != question and not found.searched:
         return replace(found, searched=(asked,))
     return found

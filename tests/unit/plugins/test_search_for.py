@@ -74,6 +74,16 @@ async def test_nothing_is_asked_of_a_model_unless_config_says_so(on: Stage) -> N
     assert len(on.backend.requests) == 1
 
 
+async def test_a_copy_of_a_passage_that_was_found_is_not_read_beside_it(on: Stage) -> None:
+    for _ in range(2):
+        for number in range(8):
+            on.shelf.put(f"Logs {number}", f"{WINDOWS} {number}")
+    on.shelf.put("Rest", "Nothing of that kind.")
+    found = await search_for(on.context(ALONE), ALONE, bases=["default"])
+    texts = [one.text for one in (*found.passages, *found.further)]
+    assert len(texts) == len(set(texts)) == 9
+
+
 async def test_without_earlier_turns_nothing_is_rewritten(on: Stage) -> None:
     on.shelf.put("Logs", WINDOWS)
     on.services = replace(on.services, searching=Searching(rewrite=True))
