@@ -137,8 +137,8 @@ async def ask(services: Services, golden: Golden, number: int, reader: str) -> A
     models = Watched(services.models)
     context = _context(replace(services, models=models), golden.question, f"q{number}")
     found = await context.knowledge.search(golden.question, before=golden.before)
-    family = (await models.capabilities(reader)).family
-    system = context.prompts.render("system", family, persona="", several=False)
+    able = await models.capabilities(reader)
+    system = context.prompts.render("system", able, persona="", several=False)
     found = await read_passages(context, golden.question, found, system=system, model=reader)
     text, documents = "", [p.location for p in found.passages[:4]]
     if found.outcome != "absent":

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from backends.base import Capabilities
 from bot.history.protocol import StoredMessage
 from bot.prompting.context_window import Fitted
 from bot.prompting.foreign_text import Trusted, escape_numbers
@@ -19,8 +20,6 @@ from bot.values import Passage, SearchResult
 
 MAX_PASSAGES_SHARE = 0.5
 """Share of the context window that passages may take: more make small models worse, and slow."""
-_MAX_WIDENED_PASSAGES = 4
-"""How many passages are read with their neighbours."""
 _MAX_WIDENED_PASSAGES = 4
 """How many passages are read with their neighbours."""
 
@@ -90,13 +89,13 @@ async def fit_prompt(
     Where a model read the passages, all that it could read are fitted again, so that the prompt
     begins as the one that it read, whatever is left out of the history.
     """
-    family = (await ctx.models.capabilities(prompt.model)).family
+    able = await ctx.models.capabilities(prompt.model)
     further = found.further if found.pointed is not None else ()
     ranked = replace(found, passages=(*found.passages, *further), pointed=None)
 
     def compose(n: int) -> str:
         shown = grow(n) if grow is not None else ranked
-        return render_task(ctx, "ask", family, prompt, question, shown, n)
+        return render_task(ctx, "ask", able, prompt, question, shown, n)
 
     fitted = await ctx.services.fitter.fit(
         ctx.models,
@@ -113,7 +112,7 @@ async def fit_prompt(
         return fitted
     blocks = min(fitted.blocks, len(found.passages))
     read = fitted.messages[-1]
-    asked = replace(read, content=render_task(ctx, "ask", family, prompt, question, found, blocks))
+    asked = replace(read, content=render_task(ctx, "ask", able, prompt, question, found, blocks))
     longer = await ctx.models.count(prompt.model, [asked])
     longer -= await ctx.models.count(prompt.model, [read])
     return replace(
@@ -127,7 +126,7 @@ async def fit_prompt(
 def render_task(
     ctx: Context,
     task: Literal["ask", "check", "point"],
-    family: str,
+    able: Capabilities,
     prompt: AskPrompt,
     question: str,
     found: SearchResult,
@@ -142,7 +141,7 @@ def render_task(
     ]
     return ctx.prompts.render(
         task,
-        family,
+        able,
         question=Trusted(question),
         about=prompt.about,
         passages=[_prompt_passage(n, p) for n, p in enumerate(found.passages[:blocks], 1)],

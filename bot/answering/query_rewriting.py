@@ -161,9 +161,9 @@ async def ask_aside(
     said = ""
     try:
         name = await ctx.model(model)
-        family = (await ctx.models.capabilities(name)).family
+        able = await ctx.models.capabilities(name)
         request = ChatRequest(
-            messages=(ChatMessage("user", ctx.prompts.render(task, family, **values)),),
+            messages=(ChatMessage("user", ctx.prompts.render(task, able, **values)),),
             sampling=sampling,
             person=ctx.author.key,
             channel=ctx.conversation.scope("channel"),

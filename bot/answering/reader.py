@@ -131,7 +131,7 @@ async def find_reader(ctx: Context, answering: str) -> str | None:
 
 async def _try_out(ctx: Context, name: str) -> bool:
     """Whether a model points rightly in most of the trials. Raises `BackendError`."""
-    family = (await ctx.models.capabilities(name)).family
+    able = await ctx.models.capabilities(name)
     right = 0
     for trial in TRIALS:
         values: dict[str, Any] = {
@@ -140,7 +140,7 @@ async def _try_out(ctx: Context, name: str) -> bool:
             "about": "",
             "nothing": COPIES_NOTHING,
         }
-        messages = (ChatMessage("user", ctx.prompts.render("point", family, **values)),)
+        messages = (ChatMessage("user", ctx.prompts.render("point", able, **values)),)
         lines, _ = await _ask(ctx, name, messages, [trial.passage])
         right += is_right(trial, [one.text for one in _find(lines, [trial.passage])])
     log.info("reader.tried", model=name, right=right, of=len(TRIALS))
@@ -150,9 +150,9 @@ async def _try_out(ctx: Context, name: str) -> bool:
 async def _point(ctx: Context, prompt: AskPrompt, question: str, found: SearchResult) -> Reading:
     """What the model points to in the passages that fit its window. Raises `BackendError`."""
     fitted = await fit_prompt(ctx, prompt, question, found)
-    family = (await ctx.models.capabilities(prompt.model)).family
+    able = await ctx.models.capabilities(prompt.model)
     text = render_task(
-        ctx, "point", family, prompt, question, found, fitted.blocks, nothing=COPIES_NOTHING
+        ctx, "point", able, prompt, question, found, fitted.blocks, nothing=COPIES_NOTHING
     )
     texts = [escape_numbers(one.prompt_text) for one in found.passages[: fitted.blocks]]
     messages = (*fitted.messages[:-1], ChatMessage("user", text))

@@ -60,10 +60,10 @@ async def _check(
 ) -> Sequence[bool]:
     """Whether the passages say each of the sentences; all, where the answer is something else."""
     fitted = await fit_prompt(ctx, prompt, question, found)
-    family = (await ctx.models.capabilities(prompt.model)).family
+    able = await ctx.models.capabilities(prompt.model)
     numbered = "\n".join(f"{n}. {one}" for n, one in enumerate(sentences, 1))
     text = render_task(
-        ctx, "check", family, prompt, question, found, fitted.blocks, sentences=numbered
+        ctx, "check", able, prompt, question, found, fitted.blocks, sentences=numbered
     )
     sampling = Sampling(
         temperature=0.0,

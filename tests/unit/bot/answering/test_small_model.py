@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,13 @@ from backends.base import Capabilities
 from backends.scripted.backend import ScriptedBackend
 from bot.answering.small_model import courtesy, is_small
 from bot.errors import Refused
+from bot.prompting.templates import JinjaPrompts
+from bot.skills.services import Searching
 from bot.types import ConversationKey
 from plugins.ask_docs import ask
 from plugins.chat import answer
 from plugins.summarize import summarize
-from tests.unit.plugins.stage import HERE, TERMINAL, Said, Stage, attachment, stage
+from tests.unit.plugins.stage import HERE, PROMPTS, TERMINAL, Said, Stage, attachment, stage
 
 GOLDEN = Path(__file__).parents[3] / "golden"
 NOTE = "I run on a very small model, which is often wrong; "
@@ -135,6 +138,20 @@ async def test_a_question_is_answered_with_the_quotation_alone(tiny: Stage) -> N
     assert list(said.explanation.left_out) == ["Tea"]
     assert said.notices == [NOTE + "ask the person who runs me for a larger one."]
     assert list(tiny.backend.requests) == []
+
+
+async def test_a_prompt_for_small_models_is_theirs_where_a_question_is_rewritten_too(
+    tiny: Stage, tmp_path: Path
+) -> None:
+    folder = tmp_path / "prompts"
+    folder.mkdir()
+    (folder / "rewrite.small.j2").write_text("Say it alone: {{ question }}", encoding="utf-8")
+    prompts = await asyncio.to_thread(JinjaPrompts, [folder, PROMPTS])
+    tiny.services = replace(tiny.services, prompts=prompts, searching=Searching(rewrite=True))
+    tiny.shelf.put("Logs", "The logs rotate every night with logrotate.")
+    await tiny.remember(("Which logs are there?", "Many."))
+    await tiny.call(ask, options={"question": "How do the logs rotate every night?"})
+    assert tiny.prompts() == ["Say it alone: How do the logs rotate every night?"]
 
 
 async def test_where_no_sentence_fits_the_passage_itself_is_quoted(tiny: Stage) -> None:
