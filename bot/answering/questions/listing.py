@@ -53,7 +53,7 @@ async def list_documents(
     if found.outcome == "absent":
         return False
     best = _best_of_each_document(found.passages)
-    found = replace(found, passages=best)
+    found = replace(found, passages=best, further=())
     read = [
         await read_passages(
             ctx,

@@ -81,6 +81,26 @@ async def test_a_model_that_reads_says_which_documents_say_it(
         assert len(said.sources) == 1
 
 
+async def test_passages_of_documents_that_are_not_listed_are_not_read_with_each_three(
+    tmp_path: Path, embedder_model: OnnxEmbedder
+) -> None:
+    def read(request: ChatRequest) -> str:
+        said = request.messages[-1].content
+        if "Copy the words" not in said:
+            return "I chat."
+        return "Knead the dough" if "Knead the dough" in said else "Dogs are allowed"
+
+    model = ScriptedBackend("default", answer=read, reads=True)
+    houses = {f"{n}.md": f"# House {n}\n\nDogs are allowed in house {n}." for n in range(4)}
+    async with library(tmp_path, embedder_model, model) as shelf:
+        await shelf.fill({**houses, "bread.md": PETS["bread.md"]})
+        said = await shelf.ask(WHICH)
+        assert "bread" not in said.text.casefold()
+        assert len(said.sources) == 2
+        assert len(model.requests) == 2
+        assert not any("Knead" in one.messages[-1].content for one in model.requests)
+
+
 async def test_what_changed_is_listed(shelf: Library) -> None:
     await shelf.put("rules.md", "# Travel policy\n\nA hotel may cost 100 euros.")
     await shelf.put("rules.md", "# Travel policy\n\nA hotel may cost 120 euros.")
