@@ -15,7 +15,7 @@ from bot.cli import app
 from bot.cli.api_reference import api_reference, first_paragraph
 from bot.cli.catalogue_template import stale_template
 from bot.cli.doc_tables import find_stale_pages
-from bot.cli.docs import FileOrCommand
+from bot.cli.evaluation import FileOrCommand
 from bot.replies.protocol import Sink
 from bot.skills.hookspecs import __file__ as hookspecs_file
 

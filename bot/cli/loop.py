@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
 from typing import Any, TypeVar
+
+from bot.cli.options import read_installation
+from bot.observability.logs import configure
 
 T = TypeVar("T")
 
@@ -25,3 +29,17 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
     finally:
         work.close()  # it says that it was never awaited where Ctrl-C came before its first step
         signal.signal(signal.SIGINT, before)
+
+
+def run_with_app(config: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
+    """Run `work` with the app, opened without its platforms; returns its result."""
+    from bot.app import open_app
+
+    here = read_installation(config)
+    configure(here.config.logging.model_copy(update={"level": "warning"}), here.secrets.known())
+
+    async def run() -> T:
+        async with open_app(here) as app:
+            return await work(app)
+
+    return run_async(run())

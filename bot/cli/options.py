@@ -1,4 +1,4 @@
-"""The option `--config`, and reading the installation that it names."""
+"""The options `--config` and `--base`, and reading the installation that the first names."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from bot.installation import Installation
 ConfigPath = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="config.yaml (default: $PARLANCE_CONFIG, or here)."),
+]
+Base = Annotated[
+    str | None, typer.Option("--base", "-b", help="Knowledge base (default: the default one).")
 ]
 
 
