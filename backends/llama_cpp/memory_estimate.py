@@ -110,8 +110,9 @@ def describe_room(head: GgufHead, options: LlamaCppOptions, free: int | None) ->
     if kept:
         how_many = "one conversation" if kept == 1 else f"{kept:,} conversations"
         return f"{cache}; memory beside it holds about {how_many} of {window:,} tokens."
-    tokens = budget // (kv_bytes_per_token(head, options) or 1)
-    if not budget or not tokens:
+    per_token = kv_bytes_per_token(head, options)
+    tokens = budget // per_token if per_token else 0
+    if not tokens:
         return f"{cache}; what is pushed out of it is read again."
     return f"{cache}; memory beside it holds no more than {tokens:,} tokens of one conversation."
 

@@ -103,6 +103,14 @@ def test_people_are_told_how_much_is_kept(given: dict[str, Any], said: str) -> N
     )
 
 
+def test_bytes_are_not_told_as_tokens_where_a_token_takes_none() -> None:
+    recurrent = GgufHead(3, 1, GIB, {"general.architecture": "rwkv7"})
+    assert describe_room(recurrent, options(parking_bytes=1 << 20), 64 * GIB) == (
+        f"Its cache holds {options().cells():,} tokens of all conversations together; what is "
+        "pushed out of it is read again."
+    )
+
+
 async def test_the_engine_says_it(make: Make) -> None:
     (note,) = (await make(context=512, parking_bytes=1 << 20).capabilities()).notes
     assert note == (
