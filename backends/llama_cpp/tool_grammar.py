@@ -15,6 +15,7 @@ from backends.llama_cpp.native import Model
 from backends.llama_cpp.native_library import lib
 from backends.loose_schema import loosen_schema
 from backends.notations.notation import Notation
+from backends.notations.thoughts import THINKING_TAGS
 
 _ANY_OBJECT = {"type": "object"}
 _MAX_TOOL_CHARACTERS = 64 * 1024
@@ -80,7 +81,9 @@ def _literal(text: str) -> str:
     return " blank ".join(shown).strip()
 
 
-_THOUGHTS = ((b"<think>", b"</think>"), (b"[THINK]", b"[/THINK]"))
+_OPEN_TAGS, _CLOSE_TAGS = (
+    tuple(tag.strip().encode() for tag in tags) for tags in zip(*THINKING_TAGS, strict=True)
+)
 
 
 class CallWatch:
@@ -95,18 +98,16 @@ class CallWatch:
         self._opening = grammar.opening.encode()
         self._begins = grammar.begins.encode()
         self._thinking = thinking
-        marks = [self._opening, *(mark for pair in _THOUGHTS for mark in pair)]
-        self._longest = max(map(len, marks))
+        self._longest = max(map(len, (self._opening, *_OPEN_TAGS, *_CLOSE_TAGS)))
         self._recent: list[tuple[int, bytes]] = []
 
     def begins(self, token: int, piece: bytes) -> bool:
         """Take the next token; return whether a call begins with the last ones."""
         self._recent.append((token, piece))
         written = b"".join(piece for _, piece in self._recent)
-        for opened, closed in _THOUGHTS:
-            if (closed if self._thinking else opened) in written:
-                self._thinking, self._recent = not self._thinking, []
-                return False
+        if any(tag in written for tag in (_CLOSE_TAGS if self._thinking else _OPEN_TAGS)):
+            self._thinking, self._recent = not self._thinking, []
+            return False
         at = written.find(self._opening)
         if at >= 0 and not self._thinking and self._begins.startswith(written[at:]):
             return True

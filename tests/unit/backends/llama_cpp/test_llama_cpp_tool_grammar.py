@@ -19,6 +19,7 @@ from backends.llama_cpp.tool_grammar import CallWatch, compile_tool_grammar
 from backends.loose_schema import loosen_schema
 from backends.notations.families import NOTATIONS, find_notation
 from backends.notations.reader import AnswerReader
+from backends.notations.thoughts import THINKING_TAGS
 from tests.fakes.ggufs import with_template
 from tests.hostile.schemas import HOSTILE_SCHEMAS
 from tests.unit.backends.llama_cpp.asking import Make
@@ -116,6 +117,16 @@ def test_a_mark_within_thoughts_begins_no_call(vocabulary: Model) -> None:
     )
     inside = "<think>I write <tool_call> and more"
     assert Writer(vocabulary, watch_of("tagged_json")).write(inside) == inside
+
+
+@pytest.mark.parametrize(("tag", "close"), THINKING_TAGS)
+def test_a_call_is_held_after_thoughts_however_they_are_marked(
+    tag: str, close: str, vocabulary: Model
+) -> None:
+    begun = f"I could write <tool_call> 1, 2, 3.{close}Well <tool_call>"
+    for text, thinking in ((begun, True), (tag + begun, False)):
+        watch = watch_of("tagged_json", thinking=thinking)
+        assert Writer(vocabulary, watch).write(f"{text}oh") == text
 
 
 @pytest.mark.parametrize("schema", HOSTILE_SCHEMAS)
