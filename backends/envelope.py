@@ -16,6 +16,7 @@ from typing import Any
 
 from backends.base import Backend, Capabilities, ChatMessage, ChatRequest, Chunk, Tool, ToolCall
 from backends.loose_schema import loosen_schema
+from backends.notations.values import read_json
 
 _INSTRUCTION = (
     'Answer with one JSON object. Either {"answer": "what you say to the person"}, or, if a tool '
@@ -127,18 +128,17 @@ class EnvelopeReader:
             self._state = "done"
         said, self._held = whole[0], self._held[whole.end() :]
         try:
-            text = str(json.loads(f'"{said}"', strict=False))
+            return str(read_json(f'"{said}"'))
         except ValueError:
             return said
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     def _end(self) -> Iterator[Chunk]:
         """What was held back until the end: a call, or text that is no envelope."""
         if self._state != "begin" or not self._held:
             return
         try:
-            found = json.loads(self._held)
-        except (ValueError, RecursionError):
+            found = read_json(self._held)
+        except ValueError:
             found = None
         name = found.get("tool") if isinstance(found, dict) else None
         arguments = found.get("arguments", {}) if isinstance(found, dict) else None

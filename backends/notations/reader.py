@@ -81,7 +81,10 @@ class AnswerReader:
             pieces += self._scanner.end()
         for piece in pieces:
             yield from self._pass_on(piece)
-        rest = replace(chunk, text="", thinking="", finish=self._finish(chunk.finish))
+        # a server may number the calls of each answer anew: their results would be mixed up
+        calls = tuple(replace(call, id=self._new_id()) for call in chunk.tool_calls)
+        finish = self._finish(chunk.finish)
+        rest = replace(chunk, text="", thinking="", tool_calls=calls, finish=finish)
         if rest != Chunk():
             yield rest
 
@@ -109,10 +112,12 @@ class AnswerReader:
             yield Chunk(tool_calls=tuple(calls), unread_calls=tuple(unread))
 
     def _numbered(self, call: WrittenCall) -> ToolCall:
+        return ToolCall(self._new_id(), call.name, cast(call, self._tools))
+
+    def _new_id(self) -> str:
         # nine letters and digits: Mistral's templates take no other
-        made = ToolCall(f"call{self._next_call:05d}", call.name, cast(call, self._tools))
         self._next_call += 1
-        return made
+        return f"call{self._next_call - 1:05d}"
 
     def _think(self, thought: str) -> Iterator[Chunk]:
         now = time.monotonic()

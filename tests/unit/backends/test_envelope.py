@@ -76,6 +76,11 @@ def test_what_is_no_envelope_stays_text(written: str) -> None:
     assert ("".join(texts), calls, finish) == (written, [], "stop")
 
 
+def test_half_characters_in_arguments_are_replaced() -> None:
+    _, calls, _ = read('{"tool": "roll_dice", "arguments": {"sides": "\\ud83d"}}', 7)
+    assert [dict(call.arguments) for call in calls] == [{"sides": "\N{REPLACEMENT CHARACTER}"}]
+
+
 def test_the_model_is_told_of_the_tools_and_sees_calls_and_results_as_text() -> None:
     call = ToolCall("c1", "roll_dice", {"sides": 6})
     messages = (*ASK, ChatMessage("assistant", "", (call,)), ChatMessage("tool", "4", (), "c1"))
@@ -92,12 +97,16 @@ def test_the_model_is_told_of_the_tools_and_sees_calls_and_results_as_text() -> 
         jsonschema.validate({"tool": "roll_dice", "arguments": {"sides": "six"}}, schema)
 
 
-async def _asked(entry: dict[str, object], files: ModelStore | None = None) -> list[Chunk]:
+async def _asked(
+    entry: dict[str, object],
+    files: ModelStore | None = None,
+    messages: tuple[ChatMessage, ...] = ASK,
+) -> list[Chunk]:
     context = EngineContext(files, lambda name: None) if files else bare_context()
     pool = Pool({"m": ModelSpec.model_validate(entry)}, ENGINES, context)
     try:
         await pool.capabilities("m")
-        request = ChatRequest(ASK, Sampling(temperature=0.0, max_tokens=60), tools=(DICE,))
+        request = ChatRequest(messages, Sampling(temperature=0.0, max_tokens=60), tools=(DICE,))
         async with aclosing(pool.chat("m", request)) as stream:
             return [chunk async for chunk in stream]
     finally:
@@ -117,6 +126,20 @@ async def test_the_default_model_answers_or_calls_within_the_envelope(
     assert '"answer"' not in text
     for call in calls:
         jsonschema.validate(dict(call.arguments), DICE.parameters)
+
+
+async def test_a_result_stays_with_its_call_where_a_server_numbers_each_answer_anew() -> None:
+    async with OllamaServer() as server:
+        entry: dict[str, object] = {"backend": "ollama", "url": server.url, "model": "tiny"}
+        messages: tuple[ChatMessage, ...] = ASK
+        for name in ("look", "roll_dice", "look"):
+            server.tool_call = {"name": name, "arguments": {}}
+            chunks = await _asked(entry, messages=messages)
+            (call,) = [call for chunk in chunks for call in chunk.tool_calls]
+            result = ChatMessage("tool", "4", (), call.id)
+            messages = (*messages, ChatMessage("assistant", "", (call,)), result)
+        told = server.bodies("/api/chat")[-1]["messages"]
+    assert [each["tool_name"] for each in told if each["role"] == "tool"] == ["look", "roll_dice"]
 
 
 async def test_a_server_is_asked_for_the_envelope_where_its_model_takes_no_tools() -> None:

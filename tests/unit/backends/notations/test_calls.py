@@ -201,6 +201,17 @@ def test_calls_are_numbered_after_those_of_the_prompt() -> None:
     assert [c.id for chunk in chunks for c in chunk.tool_calls] == ["call00003", "call00004"]
 
 
+def test_calls_of_a_server_that_numbers_each_answer_anew_get_ids_that_differ() -> None:
+    call = ToolCall("call_0", "weather", {"city": "Bern"})
+    reader = AnswerReader(TOOLS, earlier_calls=1)
+    chunks = [*reader.take(Chunk(tool_calls=(call, call))), *reader.take(Chunk(finish="stop"))]
+    made = [each for chunk in chunks for each in chunk.tool_calls]
+    assert [(each.id, each.name) for each in made] == [
+        ("call00001", "weather"),
+        ("call00002", "weather"),
+    ]
+
+
 def test_a_call_of_a_servers_own_is_passed_on_beside_text() -> None:
     call = ToolCall("c9", "weather", {"city": "Bern"})
     told = read(["I look. <tool_", Chunk(tool_calls=(call,))])

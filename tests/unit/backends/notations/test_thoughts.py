@@ -166,7 +166,7 @@ def test_a_word_that_begins_like_a_tag_is_not_lost_at_the_end() -> None:
 
 def test_a_tool_call_ends_the_doubt_and_comes_after_the_text_before_it() -> None:
     thoughts = AnswerReader()
-    call = Chunk(tool_calls=(ToolCall("1", "dice", {}),))
+    call = Chunk(tool_calls=(ToolCall("call00000", "dice", {}),))
     chunks = [*thoughts.take(Chunk(text="<t")), *thoughts.take(call), *thoughts.take(END)]
     assert chunks == [Chunk(text="<t"), call, END]
 
